@@ -1,9 +1,10 @@
-//! A program that runs beside the test: its log in a file, signals by name, and never outliving its owner.
+//! A program that runs beside the test: what it says is kept, signals go by name, and it never outlives its owner.
 
 use rustix::process::{Pid, Signal, kill_process};
-use std::fs::{self, OpenOptions};
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::io::{PipeReader, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
 
 use crate::condition::until;
 
@@ -12,38 +13,44 @@ use crate::condition::until;
 pub struct Running {
     name: &'static str,
     child: Child,
-    log: PathBuf,
+    log: Arc<Mutex<Vec<u8>>>,
 }
 
 impl Running {
-    /// Starts `command`; both its outputs are appended to `<directory>/<name>.log`.
+    /// Starts `command` and listens to both its outputs.
     ///
     /// # Panics
     /// When it cannot be started.
     #[must_use]
-    pub fn start(name: &'static str, command: &mut Command, directory: &Path) -> Running {
-        let log = directory.join(format!("{name}.log"));
-        let file = OpenOptions::new().create(true).append(true).open(&log).expect("the log's directory is ours");
-        let errors = file.try_clone().expect("a file handle can be cloned");
+    pub fn start(name: &'static str, mut command: Command) -> Running {
+        // A pipe and not a file: whatever is done to the program's files must not silence it.
+        let (ear, mouth) = std::io::pipe().expect("the system has pipes");
+        let second = mouth.try_clone().expect("a pipe's end can be cloned");
         let child = command
             .stdin(Stdio::null())
-            .stdout(file)
-            .stderr(errors)
+            .stdout(mouth)
+            .stderr(second)
             .spawn()
             .unwrap_or_else(|why| panic!("{name} cannot be started ({command:?}): {why}"));
+        let log: Arc<Mutex<Vec<u8>>> = Arc::default();
+        let kept = log.clone();
+        std::thread::spawn(move || listen(ear, &kept));
         Running { name, child, log }
     }
 
-    /// Everything that it has said so far.
+    /// What the program is called here.
     #[must_use]
-    pub fn log(&self) -> String {
-        fs::read_to_string(&self.log).unwrap_or_default()
+    pub fn name(&self) -> &'static str {
+        self.name
     }
 
-    /// How many bytes it has said so far: a mark from which to read later.
+    /// Everything that it has said so far.
+    ///
+    /// # Panics
+    /// When the listening thread panicked.
     #[must_use]
-    pub fn log_length(&self) -> usize {
-        self.log().len()
+    pub fn log(&self) -> String {
+        String::from_utf8_lossy(&self.log.lock().unwrap()).into_owned()
     }
 
     /// Sends a signal.
@@ -60,7 +67,7 @@ impl Running {
     /// When it had ended by itself before: whoever kills wants to have killed something.
     pub fn kill(&mut self) {
         assert!(self.ended().is_none(), "{} had already ended:\n{}", self.name, self.log());
-        self.signal(Signal::KILL);
+        self.child.kill().expect("a running child can be killed");
         self.child.wait().expect("a killed child can be waited for");
     }
 
@@ -85,9 +92,6 @@ impl Running {
     }
 
     /// The process id.
-    ///
-    /// # Panics
-    /// Never: the system's process ids are positive.
     #[must_use]
     pub fn pid(&self) -> Pid {
         Pid::from_child(&self.child)
@@ -100,8 +104,10 @@ impl Running {
     #[must_use]
     pub fn resident_bytes(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("a running program has VmRSS");
-        let kilobytes: u64 = line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("VmRSS: N kB");
+        let line =
+            status.lines().find(|line| line.starts_with("VmRSS:")).expect("a running program has VmRSS");
+        let kilobytes: u64 =
+            line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("VmRSS: N kB");
         kilobytes * 1024
     }
 }
@@ -111,5 +117,12 @@ impl Drop for Running {
         // Both fail only where it has already ended, which is what is wanted.
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+fn listen(mut ear: PipeReader, kept: &Mutex<Vec<u8>>) {
+    let mut heard = [0; 4096];
+    while let Ok(length @ 1..) = ear.read(&mut heard) {
+        kept.lock().unwrap().extend_from_slice(&heard[..length]);
     }
 }

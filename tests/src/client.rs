@@ -64,7 +64,11 @@ impl Ask {
         }
         let response = sender.send_request(request.body(Full::new(self.body.clone()))?).await?;
         let (head, body) = response.into_parts();
-        Ok(Answer { status: head.status.as_u16(), headers: head.headers, body: body.collect().await?.to_bytes() })
+        Ok(Answer {
+            status: head.status.as_u16(),
+            headers: head.headers,
+            body: body.collect().await?.to_bytes(),
+        })
     }
 }
 

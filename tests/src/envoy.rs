@@ -26,17 +26,15 @@ impl Envoy {
     /// When it refuses the configuration.
     pub async fn start(configuration: &Configuration, directory: &Path) -> Envoy {
         let told = directory.join("envoy.admin");
-        let mut program = Running::start(
-            "envoy",
-            Command::new(programs::envoy())
-                .arg("--config-path")
-                .arg(configuration.write(directory))
-                .arg("--admin-address-path")
-                .arg(&told)
-                // Hot restart shares memory between the Envoys of one machine; these have nothing to do with each other.
-                .args(["--disable-hot-restart", "--concurrency", "1", "--log-level", "warning"]),
-            directory,
-        );
+        let mut command = Command::new(programs::envoy());
+        command
+            .arg("--config-path")
+            .arg(configuration.write(directory))
+            .arg("--admin-address-path")
+            .arg(&told)
+            // Hot restart shares memory between the Envoys of one machine; these have nothing to do with each other.
+            .args(["--disable-hot-restart", "--concurrency", "1", "--log-level", "warning"]);
+        let mut program = Running::start("envoy", command);
         let admin = until("Envoy to serve", async || {
             if let Some(status) = program.ended() {
                 panic!("Envoy ended ({status}):\n{}", program.log());

@@ -24,7 +24,8 @@ pub fn portcullis() -> PathBuf {
 /// The gate's Wasm module.
 #[must_use]
 pub fn module() -> PathBuf {
-    let target = portcullis().parent().and_then(Path::parent).expect("target/<profile>/portcullis").to_owned();
+    let target =
+        portcullis().parent().and_then(Path::parent).expect("target/<profile>/portcullis").to_owned();
     present(target.join("wasm32-unknown-unknown/wasm/wasm_filter.wasm"), "./dev build")
 }
 
@@ -45,7 +46,12 @@ pub fn envoy() -> PathBuf {
 
 fn fetched_envoy() -> Option<PathBuf> {
     let libraries = repository().join("target/tools/envoy/lib");
-    libraries.read_dir().ok()?.flatten().map(|python| python.path().join("site-packages/envoy/_bin/envoy")).next()
+    libraries
+        .read_dir()
+        .ok()?
+        .flatten()
+        .map(|python| python.path().join("site-packages/envoy/_bin/envoy"))
+        .next()
 }
 
 fn present(path: PathBuf, cure: &str) -> PathBuf {

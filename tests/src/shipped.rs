@@ -58,7 +58,11 @@ impl Configuration {
     /// The gate's own part from another file.
     #[must_use]
     pub fn gate_at(mut self, file: &Path) -> Configuration {
-        let gate = self.http_filters().iter_mut().find(|filter| filter["name"] == GATE).expect("the gate is shipped");
+        let gate = self
+            .http_filters()
+            .iter_mut()
+            .find(|filter| filter["name"] == GATE)
+            .expect("the gate is shipped");
         let path = gate.pointer_mut("/config_discovery/config_source/path_config_source/path");
         *path.expect("the gate's part comes from a file") = json!(file);
         self
@@ -102,7 +106,10 @@ impl Configuration {
     }
 
     fn array(&mut self, pointer: &str) -> &mut Vec<Value> {
-        self.0.pointer_mut(pointer).and_then(Value::as_array_mut).unwrap_or_else(|| panic!("no list at {pointer}"))
+        self.0
+            .pointer_mut(pointer)
+            .and_then(Value::as_array_mut)
+            .unwrap_or_else(|| panic!("no list at {pointer}"))
     }
 
     /// Written where Envoy can read it. JSON is YAML.
@@ -113,7 +120,8 @@ impl Configuration {
     #[expect(clippy::disallowed_methods, reason = "a test's own file needs no durability")]
     pub fn write(&self, directory: &Path) -> PathBuf {
         let file = directory.join("envoy.json");
-        fs::write(&file, serde_json::to_vec_pretty(&self.0).expect("data is JSON")).expect("the directory is ours");
+        fs::write(&file, serde_json::to_vec_pretty(&self.0).expect("data is JSON"))
+            .expect("the directory is ours");
         file
     }
 }

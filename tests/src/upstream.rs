@@ -113,7 +113,10 @@ async fn serve(listener: TcpListener, hits: Arc<Mutex<Vec<Hit>>>) {
     }
 }
 
-async fn execute(request: Request<Incoming>, hits: Arc<Mutex<Vec<Hit>>>) -> Result<Response<Full<Bytes>>, Infallible> {
+async fn execute(
+    request: Request<Incoming>,
+    hits: Arc<Mutex<Vec<Hit>>>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
     let (head, body) = request.into_parts();
     // The hit counts from its headers on: a body that breaks off has still reached the upstream.
     let body = body.collect().await.map(|whole| whole.to_bytes()).unwrap_or_default();

@@ -1,0 +1,120 @@
+//! Servers that stand where ours should and answer as ours never would: how else could Envoy's part be seen?
+
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::server::conn::http2;
+use hyper::service::service_fn;
+use hyper::{HeaderMap, Request, Response};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use std::convert::Infallible;
+use std::path::Path;
+use tokio::io::AsyncWriteExt;
+use tokio::net::{UnixListener, UnixStream};
+
+/// What a fake answers to every check.
+#[derive(Clone, Copy, Debug)]
+pub enum Fake {
+    /// A gRPC status and no message.
+    GrpcStatus(u8),
+    /// HTTP with this status, and nothing of gRPC.
+    HttpStatus(u16),
+    /// A whole and successful `CheckResponse` with nothing in it.
+    EmptyCheckResponse,
+    /// A message whose bytes are no `CheckResponse`.
+    GarbageMessage,
+    /// Bytes that are not even HTTP/2.
+    GarbageBytes,
+    /// A message of so many megabytes, which is more than Envoy takes.
+    Oversized(usize),
+    /// Nothing, ever.
+    Silence,
+    /// The connection closed as soon as a check arrives.
+    HangUp,
+}
+
+/// A running fake; it ends with its owner, and its socket with it.
+#[derive(Debug)]
+pub struct FakeCourt(tokio::task::JoinHandle<()>);
+
+impl FakeCourt {
+    /// Takes the place of the server at `socket`.
+    ///
+    /// # Panics
+    /// When the socket cannot be bound.
+    #[must_use]
+    pub fn at(socket: &Path, fake: Fake) -> FakeCourt {
+        let _ = std::fs::remove_file(socket);
+        let listener = UnixListener::bind(socket).expect("the socket's directory is ours");
+        FakeCourt(tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(pretend(stream, fake));
+            }
+        }))
+    }
+}
+
+impl Drop for FakeCourt {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+async fn pretend(mut stream: UnixStream, fake: Fake) {
+    match fake {
+        Fake::GarbageBytes => {
+            // Whatever Envoy makes of it is the matter of the test, and it may well close first.
+            let _ = stream.write_all(&[0x5a; 4096]).await;
+        }
+        Fake::HangUp => {
+            let _ = stream.readable().await;
+        }
+        Fake::GrpcStatus(_)
+        | Fake::HttpStatus(_)
+        | Fake::EmptyCheckResponse
+        | Fake::GarbageMessage
+        | Fake::Oversized(_)
+        | Fake::Silence => {
+            let service = service_fn(move |request| answer(request, fake));
+            let _ = http2::Builder::new(TokioExecutor::new())
+                .serve_connection(TokioIo::new(stream), service)
+                .await;
+        }
+    }
+}
+
+type Body = http_body_util::combinators::BoxBody<Bytes, Infallible>;
+
+async fn answer(request: Request<Incoming>, fake: Fake) -> Result<Response<Body>, Infallible> {
+    let _ = request.into_body().collect().await;
+    Ok(match fake {
+        Fake::HttpStatus(status) => Response::builder()
+            .status(status)
+            .body(Full::new(Bytes::new()).boxed())
+            .expect("a status is a status"),
+        Fake::GrpcStatus(status) => grpc(Bytes::new(), status),
+        Fake::EmptyCheckResponse => grpc(frame(&[]), 0),
+        Fake::GarbageMessage => grpc(frame(&[0xff; 64]), 0),
+        Fake::Oversized(megabytes) => grpc(frame(&vec![0x0a; megabytes << 20]), 0),
+        Fake::Silence | Fake::GarbageBytes | Fake::HangUp => std::future::pending().await,
+    })
+}
+
+/// A gRPC answer: the messages, then the status in the trailers.
+fn grpc(messages: Bytes, status: u8) -> Response<Body> {
+    let mut trailers = HeaderMap::new();
+    trailers.insert("grpc-status", u16::from(status).into());
+    let body = Full::new(messages).with_trailers(std::future::ready(Some(Ok(trailers)))).boxed();
+    Response::builder()
+        .header("content-type", "application/grpc")
+        .body(body)
+        .expect("the headers are well-formed")
+}
+
+/// One uncompressed gRPC message: a zero byte, the length, the message.
+fn frame(message: &[u8]) -> Bytes {
+    let length = u32::try_from(message.len()).expect("a message of less than 4 GiB");
+    let mut framed = vec![0];
+    framed.extend_from_slice(&length.to_be_bytes());
+    framed.extend_from_slice(message);
+    framed.into()
+}

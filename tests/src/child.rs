@@ -1,10 +1,12 @@
 //! A program that runs beside the test: what it says is kept, signals go by name, and it never outlives its owner.
 
+use rustix::param::clock_ticks_per_second;
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::io::{PipeReader, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use crate::condition::until;
 
@@ -95,6 +97,20 @@ impl Running {
     #[must_use]
     pub fn pid(&self) -> Pid {
         Pid::from_child(&self.child)
+    }
+
+    /// Processor time that it has used so far, in user and kernel together.
+    ///
+    /// # Panics
+    /// When the program is no more.
+    #[must_use]
+    pub fn processor_time(&self) -> Duration {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("it runs");
+        // The second field, the name in parentheses, may hold blanks; utime and stime are the 12th and 13th after it.
+        let (_, fields) = stat.rsplit_once(") ").expect("/proc/PID/stat has a name");
+        let ticks: u64 =
+            fields.split(' ').skip(11).take(2).map(|field| field.parse::<u64>().expect("ticks")).sum();
+        Duration::from_micros(ticks * 1_000_000 / clock_ticks_per_second())
     }
 
     /// Memory that is resident now, in bytes, as the kernel counts it.

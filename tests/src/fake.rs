@@ -8,8 +8,11 @@ use hyper::{HeaderMap, Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use std::convert::Infallible;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{UnixListener, UnixStream};
+use tokio::task::JoinSet;
 
 /// What a fake answers to every check.
 #[derive(Clone, Copy, Debug)]
@@ -32,9 +35,12 @@ pub enum Fake {
     HangUp,
 }
 
-/// A running fake; it ends with its owner, and its socket with it.
+/// A running fake; it ends with its owner, and its connections with it.
 #[derive(Debug)]
-pub struct FakeCourt(tokio::task::JoinHandle<()>);
+pub struct FakeCourt {
+    task: tokio::task::JoinHandle<()>,
+    exerted: Arc<AtomicU64>,
+}
 
 impl FakeCourt {
     /// Takes the place of the server at `socket`.
@@ -45,28 +51,41 @@ impl FakeCourt {
     pub fn at(socket: &Path, fake: Fake) -> FakeCourt {
         let _ = std::fs::remove_file(socket);
         let listener = UnixListener::bind(socket).expect("the socket's directory is ours");
-        FakeCourt(tokio::spawn(async move {
+        let exerted: Arc<AtomicU64> = Arc::default();
+        let counted = exerted.clone();
+        let task = tokio::spawn(async move {
+            // A set, so that its connections end with the fake: Envoy would go on asking them.
+            let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(pretend(stream, fake));
+                connections.spawn(pretend(stream, fake, counted.clone()));
             }
-        }))
+        });
+        FakeCourt { task, exerted }
+    }
+
+    /// How often it has done what it is for. A fault that never fired shows nothing.
+    #[must_use]
+    pub fn times_exerted(&self) -> u64 {
+        self.exerted.load(Ordering::Relaxed)
     }
 }
 
 impl Drop for FakeCourt {
     fn drop(&mut self) {
-        self.0.abort();
+        self.task.abort();
     }
 }
 
-async fn pretend(mut stream: UnixStream, fake: Fake) {
+async fn pretend(mut stream: UnixStream, fake: Fake, exerted: Arc<AtomicU64>) {
     match fake {
         Fake::GarbageBytes => {
-            // Whatever Envoy makes of it is the matter of the test, and it may well close first.
+            exerted.fetch_add(1, Ordering::Relaxed);
+            // Envoy may well close before it has all of it.
             let _ = stream.write_all(&[0x5a; 4096]).await;
         }
         Fake::HangUp => {
             let _ = stream.readable().await;
+            exerted.fetch_add(1, Ordering::Relaxed);
         }
         Fake::GrpcStatus(_)
         | Fake::HttpStatus(_)
@@ -74,7 +93,7 @@ async fn pretend(mut stream: UnixStream, fake: Fake) {
         | Fake::GarbageMessage
         | Fake::Oversized(_)
         | Fake::Silence => {
-            let service = service_fn(move |request| answer(request, fake));
+            let service = service_fn(move |request| answer(request, fake, exerted.clone()));
             let _ = http2::Builder::new(TokioExecutor::new())
                 .serve_connection(TokioIo::new(stream), service)
                 .await;
@@ -84,8 +103,13 @@ async fn pretend(mut stream: UnixStream, fake: Fake) {
 
 type Body = http_body_util::combinators::BoxBody<Bytes, Infallible>;
 
-async fn answer(request: Request<Incoming>, fake: Fake) -> Result<Response<Body>, Infallible> {
+async fn answer(
+    request: Request<Incoming>,
+    fake: Fake,
+    exerted: Arc<AtomicU64>,
+) -> Result<Response<Body>, Infallible> {
     let _ = request.into_body().collect().await;
+    exerted.fetch_add(1, Ordering::Relaxed);
     Ok(match fake {
         Fake::HttpStatus(status) => Response::builder()
             .status(status)

@@ -12,21 +12,30 @@ pub fn repository() -> PathBuf {
 /// The binary `portcullis` that was built together with the running program: same target directory, same profile.
 #[must_use]
 pub fn portcullis() -> PathBuf {
-    let here = env::current_exe().expect("a running program has a path");
-    let profile = here
-        .ancestors()
-        .skip(1)
-        .find(|directory| !directory.ends_with("deps"))
-        .expect("programs stand in target/<profile> or in its deps");
-    present(profile.join("portcullis"), "cargo build --workspace --bins")
+    present(profile().join("portcullis"), "cargo build --workspace --bins")
 }
 
 /// The gate's Wasm module.
 #[must_use]
 pub fn module() -> PathBuf {
-    let target =
-        portcullis().parent().and_then(Path::parent).expect("target/<profile>/portcullis").to_owned();
-    present(target.join("wasm32-unknown-unknown/wasm/wasm_filter.wasm"), "./dev build")
+    built_for_wasm("wasm_filter.wasm")
+}
+
+/// Any Wasm module of this workspace.
+///
+/// # Panics
+/// When it is not built.
+#[must_use]
+pub fn built_for_wasm(name: &str) -> PathBuf {
+    let target = profile().parent().expect("target/<profile>").to_owned();
+    present(target.join("wasm32-unknown-unknown/wasm").join(name), "./dev build (or ./dev bench)")
+}
+
+/// `target/<profile>` of the running program.
+fn profile() -> PathBuf {
+    let here = env::current_exe().expect("a running program has a path");
+    let profile = here.ancestors().skip(1).find(|directory| !directory.ends_with("deps"));
+    profile.expect("programs stand in target/<profile> or in its deps").to_owned()
 }
 
 /// Envoy: `$ENVOY`, else the one on `PATH`, else the one that `./dev` fetched.

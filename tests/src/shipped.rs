@@ -101,6 +101,38 @@ impl Configuration {
         self
     }
 
+    /// With this filter before all others.
+    #[must_use]
+    pub fn with_first(mut self, filter: Value) -> Configuration {
+        self.http_filters().insert(0, filter);
+        self
+    }
+
+    /// Every route answered by Envoy itself, so that no upstream is measured.
+    ///
+    /// # Panics
+    /// When the configuration has no routes.
+    #[must_use]
+    pub fn answering_directly(mut self) -> Configuration {
+        let connection_manager = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config";
+        for host in self.array(&format!("{connection_manager}/route_config/virtual_hosts")) {
+            host["routes"] = json!([{"match": {"prefix": "/"}, "direct_response": {"status": 200}}]);
+        }
+        self
+    }
+
+    /// Without access logs: writing them is not what is measured.
+    ///
+    /// # Panics
+    /// When the configuration has no listener.
+    #[must_use]
+    pub fn without_access_log(mut self) -> Configuration {
+        for listener in self.array("/static_resources/listeners") {
+            listener["filter_chains"][0]["filters"][0]["typed_config"]["access_log"] = json!([]);
+        }
+        self
+    }
+
     fn http_filters(&mut self) -> &mut Vec<Value> {
         self.array("/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters")
     }

@@ -22,7 +22,7 @@ impl Home {
     /// # Panics
     /// When it fails.
     #[must_use]
-    pub fn init(directory: &Path, arguments: &[&str]) -> Home {
+    pub fn init(directory: &Path, arguments: &[String]) -> Home {
         let home = Home(directory.join("home"));
         let mut command = Command::new(programs::portcullis());
         command.arg("init").arg(&home.0).arg("--module").arg(programs::module()).arg("--ext-authz");

@@ -10,6 +10,7 @@ use std::convert::Infallible;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinSet;
@@ -31,6 +32,8 @@ pub enum Fake {
     Oversized(usize),
     /// Nothing, ever.
     Silence,
+    /// An allow, but only after so long: more than Envoy waits.
+    LateAllow(Duration),
     /// The connection closed as soon as a check arrives.
     HangUp,
 }
@@ -92,7 +95,8 @@ async fn pretend(mut stream: UnixStream, fake: Fake, exerted: Arc<AtomicU64>) {
         | Fake::EmptyCheckResponse
         | Fake::GarbageMessage
         | Fake::Oversized(_)
-        | Fake::Silence => {
+        | Fake::Silence
+        | Fake::LateAllow(_) => {
             let service = service_fn(move |request| answer(request, fake, exerted.clone()));
             let _ = http2::Builder::new(TokioExecutor::new())
                 .serve_connection(TokioIo::new(stream), service)
@@ -119,6 +123,11 @@ async fn answer(
         Fake::EmptyCheckResponse => grpc(frame(&[]), 0),
         Fake::GarbageMessage => grpc(frame(&[0xff; 64]), 0),
         Fake::Oversized(megabytes) => grpc(frame(&vec![0x0a; megabytes << 20]), 0),
+        Fake::LateAllow(late) => {
+            tokio::time::sleep(late).await;
+            // CheckResponse {status {}, ok_response {}}
+            grpc(frame(&[0x0a, 0, 0x1a, 0]), 0)
+        }
         Fake::Silence | Fake::GarbageBytes | Fake::HangUp => std::future::pending().await,
     })
 }

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tempfile::TempDir;
 
+use crate::agent::Agent;
 use crate::client::{Answer, Ask};
 use crate::court::{Court, Home};
 use crate::envoy::Envoy;
@@ -23,33 +24,58 @@ pub struct World {
     pub court: Court,
     pub upstream: Upstream,
     pub home: Home,
+    pub agent: Agent,
     asked: AtomicU64,
     directory: TempDir,
+}
+
+/// What can be different from one world to the next.
+#[derive(Debug)]
+pub struct Setup {
+    /// Where Envoy listens; 0 for any free port.
+    pub port: u16,
+    /// Further arguments of `portcullis init`.
+    pub init: Vec<String>,
+    /// A change of the shipped Envoy configuration.
+    pub change: fn(Configuration) -> Configuration,
+}
+
+impl Default for Setup {
+    fn default() -> Setup {
+        Setup { port: 0, init: Vec::new(), change: |shipped| shipped }
+    }
+}
+
+impl Setup {
+    /// Starts the server, then the upstream, then Envoy.
+    ///
+    /// # Panics
+    /// When any part does not start.
+    pub async fn start(self) -> World {
+        let directory = tempfile::Builder::new().prefix("portcullis-").tempdir().expect("a temporary directory");
+        let home = Home::init(directory.path(), &self.init);
+        let court = Court::start(&home).await;
+        let upstream = Upstream::start().await;
+        let configuration = Configuration::shipped("envoy.yaml")
+            .listening_on_loopback(self.port)
+            .gate_at(&home.file("gate.yaml"))
+            .cluster_at_socket("portcullis", &home.socket())
+            .cluster_at("upstream", upstream.address());
+        let envoy = Envoy::start(&(self.change)(configuration), directory.path()).await;
+        let agent = Agent::at(&home);
+        World { envoy, court, upstream, home, agent, asked: AtomicU64::new(0), directory }
+    }
 }
 
 impl World {
     /// As shipped.
     pub async fn start() -> World {
-        World::with(|configuration| configuration).await
+        Setup::default().start().await
     }
 
     /// As shipped, but for one change of Envoy's configuration.
-    ///
-    /// # Panics
-    /// When any part does not start.
-    pub async fn with(change: impl FnOnce(Configuration) -> Configuration) -> World {
-        let directory =
-            tempfile::Builder::new().prefix("portcullis-").tempdir().expect("a temporary directory");
-        let home = Home::init(directory.path(), &[]);
-        let upstream = Upstream::start().await;
-        let court = Court::start(&home).await;
-        let configuration = Configuration::shipped("envoy.yaml")
-            .listening_on_loopback(0)
-            .gate_at(&home.file("gate.yaml"))
-            .cluster_at_socket("portcullis", &home.socket())
-            .cluster_at("upstream", upstream.address());
-        let envoy = Envoy::start(&change(configuration), directory.path()).await;
-        World { envoy, court, upstream, home, asked: AtomicU64::new(0), directory }
+    pub async fn with(change: fn(Configuration) -> Configuration) -> World {
+        Setup { change, ..Setup::default() }.start().await
     }
 
     /// Where this world keeps its files.

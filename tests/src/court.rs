@@ -35,6 +35,12 @@ impl Home {
         home
     }
 
+    /// One that is already there.
+    #[must_use]
+    pub fn at(directory: &Path) -> Home {
+        Home(directory.to_owned())
+    }
+
     /// A file of it.
     #[must_use]
     pub fn file(&self, name: &str) -> PathBuf {
@@ -134,7 +140,10 @@ impl Court {
 }
 
 /// The address in the server's log line `listening`.
-fn listening(log: &str) -> Option<SocketAddr> {
+///
+/// This is how a caller learns a port that was left open.
+#[must_use]
+pub fn listening(log: &str) -> Option<SocketAddr> {
     log.lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
         .filter(|line| line["fields"]["message"] == "listening")

@@ -11,12 +11,15 @@
     reason = "a harness reports by panicking, and its logs are for people"
 )]
 
+pub mod agent;
 pub mod child;
 pub mod client;
+pub mod compose;
 pub mod condition;
 pub mod court;
 pub mod envoy;
 pub mod fake;
+pub mod keys;
 pub mod programs;
 pub mod shipped;
 pub mod upstream;

@@ -18,7 +18,7 @@ pub fn portcullis() -> PathBuf {
 /// The gate's Wasm module.
 #[must_use]
 pub fn module() -> PathBuf {
-    built_for_wasm("wasm_filter.wasm")
+    built_for_wasm("portcullis_gate.wasm")
 }
 
 /// Any Wasm module of this workspace.

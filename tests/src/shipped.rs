@@ -42,7 +42,13 @@ impl Configuration {
     /// `envoy/<name>` as it is shipped.
     #[must_use]
     pub fn shipped(name: &str) -> Configuration {
-        Configuration(read(&repository().join("envoy").join(name)))
+        Configuration::at(&repository().join("envoy").join(name))
+    }
+
+    /// The one in this file.
+    #[must_use]
+    pub fn at(file: &Path) -> Configuration {
+        Configuration(read(file))
     }
 
     /// The administration and every listener on free ports of loopback, or the first listener on the given one.
@@ -86,9 +92,27 @@ impl Configuration {
             .iter_mut()
             .find(|cluster| cluster["name"] == name)
             .unwrap_or_else(|| panic!("no cluster is called {name}"));
-        let at = cluster.pointer_mut("/load_assignment/endpoints/0/lb_endpoints/0/endpoint/address");
+        let at = cluster.pointer_mut(ENDPOINT);
         *at.expect("the cluster has one endpoint") = address;
         self
+    }
+
+    /// The ports on which it listens as shipped.
+    #[must_use]
+    pub fn listener_ports(&self) -> Vec<u16> {
+        let listeners = self.0["static_resources"]["listeners"].as_array().expect("listeners");
+        let port = |listener: &Value| listener["address"]["socket_address"]["port_value"].as_u64();
+        listeners.iter().map(|one| port(one).and_then(|port| port.try_into().ok()).expect("a TCP port")).collect()
+    }
+
+    /// Name and port of a cluster's one endpoint.
+    #[must_use]
+    pub fn cluster_address(&self, name: &str) -> (String, u16) {
+        let clusters = self.0["static_resources"]["clusters"].as_array().expect("clusters");
+        let cluster = clusters.iter().find(|cluster| cluster["name"] == name).expect("a cluster of this name");
+        let at = cluster.pointer(ENDPOINT).map(|address| &address["socket_address"]).expect("one endpoint");
+        let port = at["port_value"].as_u64().and_then(|port| port.try_into().ok()).expect("a TCP port");
+        (at["address"].as_str().expect("a name").to_owned(), port)
     }
 
     /// Without one of its HTTP filters: to see that each of them denies by itself, never to let anything through.
@@ -157,6 +181,8 @@ impl Configuration {
         file
     }
 }
+
+const ENDPOINT: &str = "/load_assignment/endpoints/0/lb_endpoints/0/endpoint/address";
 
 /// The names of the filters in `envoy/envoy.yaml`.
 pub const GATE: &str = "portcullis.gate";

@@ -62,7 +62,10 @@ impl Agent {
     /// The sample agent of a house, and its authority.
     #[must_use]
     pub fn at(home: &Home) -> Agent {
-        Agent { holder: Key::read(&home.file("agent.jwk")), authority: Key::read(&home.file("keys/authority.jwk")) }
+        Agent {
+            holder: Key::read(&home.file("agent.jwk")),
+            authority: Key::read(&home.file("keys/authority.jwk")),
+        }
     }
 
     /// A new warrant.
@@ -71,7 +74,7 @@ impl Agent {
     /// When the grant is of no form that could be signed.
     #[must_use]
     pub fn warrant(&self, grant: &Grant) -> String {
-        let minted = Seconds::new(now().checked_sub_signed(grant.age).expect("a time after 1970"));
+        let minted = Seconds::new(now().saturating_add_signed(-grant.age));
         let root = Root {
             iss: grant.issuer.clone(),
             txn: name(),
@@ -81,7 +84,7 @@ impl Agent {
             attr: None,
             grant: warrant::mint::Grant {
                 sub: grant.holder.clone(),
-                cnf: self.holder.public_key().clone(),
+                cnf: *self.holder.public_key(),
                 aud: vec![grant.audience.clone()],
                 jti: name(),
                 iat: minted,
@@ -140,7 +143,8 @@ fn name() -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let prefix = PREFIX.get_or_init(|| {
         let mut random = [0; 8];
-        rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty()).expect("the system has randomness");
+        rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())
+            .expect("the system has randomness");
         format!("{:016x}", u64::from_ne_bytes(random))
     });
     format!("{prefix}-{}", NEXT.fetch_add(1, Ordering::Relaxed))

@@ -110,7 +110,8 @@ impl Compose {
         let top = data.as_object_mut().ok_or("a compose file is a mapping")?;
         // The specification leaves `x-…` at the top to the author: anchors live there.
         top.retain(|key, _| !key.starts_with("x-"));
-        let compose: Compose = serde_json::from_value(Value::Object(top.clone())).map_err(|why| why.to_string())?;
+        let compose: Compose =
+            serde_json::from_value(Value::Object(top.clone())).map_err(|why| why.to_string())?;
         compose.is_consistent()?;
         Ok(compose)
     }
@@ -121,10 +122,13 @@ impl Compose {
                 self.networks.get(network).ok_or(format!("{name}: no network is called {network}"))?;
             }
             for mount in service.mounts() {
-                self.volumes.get(mount.volume).ok_or(format!("{name}: no volume is called {}", mount.volume))?;
+                self.volumes
+                    .get(mount.volume)
+                    .ok_or(format!("{name}: no volume is called {}", mount.volume))?;
             }
             for (needed, dependency) in &service.depends_on {
-                let other = self.services.get(needed).ok_or(format!("{name}: no service is called {needed}"))?;
+                let other =
+                    self.services.get(needed).ok_or(format!("{name}: no service is called {needed}"))?;
                 if dependency.condition == Condition::ServiceHealthy && other.healthcheck.is_none() {
                     return Err(format!("{name} waits for the health of {needed}, which has no healthcheck"));
                 }

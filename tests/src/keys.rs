@@ -23,7 +23,8 @@ impl Key {
     #[must_use]
     pub fn new(algorithm: Algorithm) -> Key {
         let mut secret = [0; 32];
-        rustix::rand::getrandom(&mut secret, rustix::rand::GetRandomFlags::empty()).expect("the system has randomness");
+        rustix::rand::getrandom(&mut secret, rustix::rand::GetRandomFlags::empty())
+            .expect("the system has randomness");
         Key::of(algorithm, &secret)
     }
 
@@ -34,10 +35,15 @@ impl Key {
     #[must_use]
     pub fn read(file: &Path) -> Key {
         let text = fs::read(file).unwrap_or_else(|why| panic!("{}: {why}", file.display()));
-        let jwk: Value = serde_json::from_slice(&text).unwrap_or_else(|why| panic!("{}: {why}", file.display()));
+        let jwk: Value =
+            serde_json::from_slice(&text).unwrap_or_else(|why| panic!("{}: {why}", file.display()));
         let algorithm = if jwk["crv"] == "Ed25519" { Algorithm::Ed25519 } else { Algorithm::Es256 };
-        let secret = jwk["d"].as_str().and_then(|d| URL_SAFE_NO_PAD.decode(d).ok()).and_then(|d| d.try_into().ok());
-        Key::of(algorithm, &secret.unwrap_or_else(|| panic!("{}: no private key of 32 bytes", file.display())))
+        let secret =
+            jwk["d"].as_str().and_then(|d| URL_SAFE_NO_PAD.decode(d).ok()).and_then(|d| d.try_into().ok());
+        Key::of(
+            algorithm,
+            &secret.unwrap_or_else(|| panic!("{}: no private key of 32 bytes", file.display())),
+        )
     }
 
     fn of(algorithm: Algorithm, secret: &[u8; 32]) -> Key {

@@ -102,14 +102,18 @@ impl Configuration {
     pub fn listener_ports(&self) -> Vec<u16> {
         let listeners = self.0["static_resources"]["listeners"].as_array().expect("listeners");
         let port = |listener: &Value| listener["address"]["socket_address"]["port_value"].as_u64();
-        listeners.iter().map(|one| port(one).and_then(|port| port.try_into().ok()).expect("a TCP port")).collect()
+        listeners
+            .iter()
+            .map(|one| port(one).and_then(|port| port.try_into().ok()).expect("a TCP port"))
+            .collect()
     }
 
     /// Name and port of a cluster's one endpoint.
     #[must_use]
     pub fn cluster_address(&self, name: &str) -> (String, u16) {
         let clusters = self.0["static_resources"]["clusters"].as_array().expect("clusters");
-        let cluster = clusters.iter().find(|cluster| cluster["name"] == name).expect("a cluster of this name");
+        let cluster =
+            clusters.iter().find(|cluster| cluster["name"] == name).expect("a cluster of this name");
         let at = cluster.pointer(ENDPOINT).map(|address| &address["socket_address"]).expect("one endpoint");
         let port = at["port_value"].as_u64().and_then(|port| port.try_into().ok()).expect("a TCP port");
         (at["address"].as_str().expect("a name").to_owned(), port)

@@ -52,7 +52,8 @@ impl Setup {
     /// # Panics
     /// When any part does not start.
     pub async fn start(self) -> World {
-        let directory = tempfile::Builder::new().prefix("portcullis-").tempdir().expect("a temporary directory");
+        let directory =
+            tempfile::Builder::new().prefix("portcullis-").tempdir().expect("a temporary directory");
         let home = Home::init(directory.path(), &self.init);
         let court = Court::start(&home).await;
         let upstream = Upstream::start().await;

@@ -27,16 +27,25 @@ fn the_compose_file_is_well_formed_and_its_parts_fit() {
     let inside = Configuration::shipped("envoy.yaml");
     let listens: Vec<u16> = envoy.published().map(|(_, _, container)| container).collect();
     assert_eq!(listens, inside.listener_ports(), "Envoy's ports, published and listened on");
-    assert!(envoy.published().all(|(address, ..)| address == "127.0.0.1"), "a demo is not for the neighbours");
+    assert!(
+        envoy.published().all(|(address, ..)| address == "127.0.0.1"),
+        "a demo is not for the neighbours"
+    );
 
     let (host, port) = inside.cluster_address("upstream");
     assert!(compose.services.contains_key(&host), "the upstream {host} is a service");
-    assert!(compose.services[&host].command.contains(&format!("-listen=:{port}")), "{host} listens on {port}");
+    assert!(
+        compose.services[&host].command.contains(&format!("-listen=:{port}")),
+        "{host} listens on {port}"
+    );
     for (name, service) in &compose.services {
         assert!(name == "envoy" || service.ports.is_empty(), "{name} can be reached past Envoy");
         assert!(service.read_only && service.cap_drop == ["ALL"], "{name} is hardened");
     }
-    assert!(compose.networks[&compose.services[&host].networks[0]].internal, "the upstream reaches nothing else");
+    assert!(
+        compose.networks[&compose.services[&host].networks[0]].internal,
+        "the upstream reaches nothing else"
+    );
     let depends = &envoy.depends_on["init"];
     assert_eq!(depends.condition, Condition::ServiceCompletedSuccessfully);
 }
@@ -55,14 +64,19 @@ async fn what_compose_would_start_guards_the_upstream() {
         let output = native.command(&compose.services["init"], &programs::portcullis()).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
-    let mut server =
-        Running::start("portcullis", native.command(&compose.services["portcullis"], &programs::portcullis()));
+    let mut server = Running::start(
+        "portcullis",
+        native.command(&compose.services["portcullis"], &programs::portcullis()),
+    );
     let http = until("the server to listen", async || {
         assert!(server.ended().is_none(), "{}", server.log());
         listening(&server.log())
     })
     .await;
-    until("the server to be ready", async || get(http, "/readyz").await.filter(|answer| answer.status == 200)).await;
+    until("the server to be ready", async || {
+        get(http, "/readyz").await.filter(|answer| answer.status == 200)
+    })
+    .await;
 
     let upstream = Upstream::start().await;
     let gate = native.path(&compose.services["envoy"], "/etc/portcullis/gate.yaml");
@@ -120,9 +134,9 @@ impl Native<'_> {
             _ => {
                 let compose = shipped();
                 let mut mounts = service.mounts().chain(compose.services.values().flat_map(Service::mounts));
-                let mount = mounts.find(|mount| inside.starts_with(mount.at));
-                let mount = mount.unwrap_or_else(|| panic!("{inside} is in no volume"));
-                self.directory.join(mount.volume).join(inside[mount.at.len()..].trim_start_matches('/'))
+                let found = mounts.find_map(|mount| Some((mount, inside.strip_prefix(mount.at)?)));
+                let (mount, rest) = found.unwrap_or_else(|| panic!("{inside} is in no volume"));
+                self.directory.join(mount.volume).join(rest.trim_start_matches('/'))
             }
         };
         place.to_string_lossy().into_owned()

@@ -80,7 +80,10 @@ async fn every_fault_of_the_server_denies_and_passes() {
             denied += suffer(&mut world, *fault, *status).await;
             let from = Instant::now();
             let retried = is_allowed_again(&world).await;
-            println!("round {round}: {fault:?}: {ASKED} denied with {status}, then allowed again after {:?} ({retried} denied meanwhile)", from.elapsed());
+            println!(
+                "round {round}: {fault:?}: {ASKED} denied with {status}, then allowed again after {:?} ({retried} denied meanwhile)",
+                from.elapsed()
+            );
         }
     }
     let expected = rounds() * ASKED * u64::try_from(FAULTS.len()).unwrap();
@@ -143,7 +146,8 @@ async fn is_allowed_again(world: &World) -> u32 {
 
 #[expect(clippy::disallowed_methods, reason = "how the long run tells its length")]
 fn rounds() -> u64 {
-    std::env::var("PORTCULLIS_ROUNDS").map_or(1, |rounds| rounds.parse().expect("PORTCULLIS_ROUNDS is a number"))
+    std::env::var("PORTCULLIS_ROUNDS")
+        .map_or(1, |rounds| rounds.parse().expect("PORTCULLIS_ROUNDS is a number"))
 }
 
 /// The one fault that opens: Envoy takes a `CheckResponse` with nothing in it for an allow. No setting of Envoy changes
@@ -160,5 +164,9 @@ async fn envoy_forwards_on_an_empty_answer_which_is_why_ours_can_build_none() {
         (court.times_exerted() > 0).then_some(())
     })
     .await;
-    assert_eq!(world.executions_of(&ask), 1, "if this is 0, Envoy has changed or something behind it seals: say so here");
+    assert_eq!(
+        world.executions_of(&ask),
+        1,
+        "if this is 0, Envoy has changed or something behind it seals: say so here"
+    );
 }

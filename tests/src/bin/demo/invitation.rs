@@ -10,7 +10,9 @@ pub(crate) fn print(world: &World, host: &str) {
     let home = home.display().to_string();
     let home = home.trim_end_matches('/');
     let mint = |rest: &str| {
-        format!("{portcullis} warrant mint --home {home} --sub agent:demo --cnf {home}/agent.jwk --host localhost {rest}")
+        format!(
+            "{portcullis} warrant mint --home {home} --sub agent:demo --cnf {home}/agent.jwk --host localhost {rest}"
+        )
     };
     let prove = |method: &str, path: &str| {
         format!(

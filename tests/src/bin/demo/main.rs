@@ -34,7 +34,8 @@ async fn main() -> ExitCode {
     };
     let port = free_port();
     let host = format!("localhost:{port}");
-    let init = ["127.0.0.1".to_owned(), format!("127.0.0.1:{port}"), host.clone()].map(|alias| format!("--alias={alias}"));
+    let init = ["127.0.0.1".to_owned(), format!("127.0.0.1:{port}"), host.clone()]
+        .map(|alias| format!("--alias={alias}"));
     let mut world = Setup { port, init: init.to_vec(), ..Setup::default() }.start().await;
 
     let rows = story::tell(&mut world, &host).await;
@@ -55,7 +56,8 @@ async fn main() -> ExitCode {
 /// The well-known port where it is free, any other otherwise. It must be known before Envoy runs, because the policy names
 /// the authority that clients will write; so another program could still take it in between, and Envoy would say so.
 fn free_port() -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", WELL_KNOWN_PORT)).or_else(|_| TcpListener::bind("127.0.0.1:0"));
+    let listener =
+        TcpListener::bind(("127.0.0.1", WELL_KNOWN_PORT)).or_else(|_| TcpListener::bind("127.0.0.1:0"));
     listener.and_then(|bound| bound.local_addr()).expect("loopback has a free port").port()
 }
 

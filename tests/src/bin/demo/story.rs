@@ -57,7 +57,11 @@ pub(crate) async fn tell(world: &mut World, host: &str) -> Vec<Row> {
         ("no warrant", Ask::new("GET", host, "/hello/you"), denied(401, "warrant-missing")),
         ("one byte of it changed", tampered, denied(401, "signature-invalid")),
         ("expired yesterday", get(Grant { age: 86_400, ..hello() }), denied(401, "expired")),
-        ("made for another mesh", get(Grant { audience: "elsewhere".into(), ..hello() }), denied(403, "audience-mismatch")),
+        (
+            "made for another mesh",
+            get(Grant { audience: "elsewhere".into(), ..hello() }),
+            denied(403, "audience-mismatch"),
+        ),
         ("used on another route", to_another_route, denied(403, "outside-warrant")),
         ("stolen: the warrant without its holder's key", stolen, denied(401, "proof-missing")),
         ("one payment, with a warrant for one", pay(), allowed()),

@@ -1,11 +1,14 @@
 //! Who is measured: one Envoy each, all alive at once, asked in turn so that a change of the machine's mood meets all.
 
+use portcullis_tests::agent::{Agent, hello};
 use portcullis_tests::child::Running;
+use portcullis_tests::client::Ask;
 use portcullis_tests::condition::until;
+use portcullis_tests::court::{Court, Home};
 use portcullis_tests::envoy::Envoy;
 use portcullis_tests::shipped::{Configuration, EXT_AUTHZ, GATE};
+use portcullis_tests::world::HOST;
 use serde_json::{Value, json};
-use std::ops::Range;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
@@ -21,10 +24,17 @@ pub struct Contender {
     pub row: Row,
     envoy: Envoy,
     server: Option<Running>,
-    requests: Arc<Requests>,
-    /// How many requests were sent, so that each round takes fresh ones where they must not repeat.
-    sent: usize,
+    supply: Supply,
     _directory: TempDir,
+}
+
+/// Where requests come from.
+#[derive(Debug)]
+enum Supply {
+    /// The same, over and over.
+    Same(Arc<Requests>),
+    /// One warrant, and a new proof for each request: a proof is good once, and for half a minute.
+    Proofs(Agent, String),
 }
 
 impl Contender {
@@ -55,29 +65,51 @@ impl Contender {
         Contender::new(ALWAYS_ALLOW, envoy, Some(server), plain(), directory)
     }
 
+    /// Ours: gate and server, as shipped.
+    pub async fn portcullis() -> Contender {
+        Contender::ours("portcullis: gate and server", |shipped| shipped).await
+    }
+
+    /// Ours without the gate: what the server alone costs, and what the gate adds.
+    pub async fn portcullis_without_gate() -> Contender {
+        Contender::ours("portcullis: the server alone", |shipped| shipped.without(GATE)).await
+    }
+
+    async fn ours(name: &'static str, change: fn(Configuration) -> Configuration) -> Contender {
+        let directory = directory();
+        let home = Home::init(directory.path(), &[]);
+        let court = Court::start(&home).await;
+        let configuration =
+            measured().gate_at(&home.file("gate.yaml")).cluster_at_socket("portcullis", &home.socket());
+        let envoy = Envoy::start(&change(configuration), directory.path()).await;
+        let agent = Agent::at(&home);
+        let warrant = agent.warrant(&hello());
+        Contender::new(name, envoy, Some(court.program), Supply::Proofs(agent, warrant), directory)
+    }
+
     fn new(
         name: &'static str,
         envoy: Envoy,
         server: Option<Running>,
-        requests: Requests,
+        supply: Supply,
         directory: TempDir,
     ) -> Contender {
         let row = Row::new(name, server.is_some());
-        Contender { row, envoy, server, requests: Arc::new(requests), sent: 0, _directory: directory }
+        Contender { row, envoy, server, supply, _directory: directory }
     }
 
     /// Sends so many requests without looking at the clock.
-    pub async fn warm_up(&mut self, requests: usize) {
-        let range = self.take(requests);
-        send(self.envoy.address(), self.requests.clone(), range).await;
+    pub async fn warm_up(&self, requests: usize) {
+        send(self.envoy.address(), self.supply.take(requests), requests).await;
     }
 
     /// Sends so many requests and notes what they cost.
     pub async fn round(&mut self, requests: usize) {
-        let range = self.take(requests);
+        // Made before the clocks are read.
+        let supply = self.supply.take(requests);
         let envoy = self.envoy.program.processor_time();
         let server = self.server.as_ref().map(Running::processor_time);
-        let wall = send(self.envoy.address(), self.requests.clone(), range).await;
+        let wall = send(self.envoy.address(), supply, requests).await;
         let envoy = self.envoy.program.processor_time() - envoy;
         let server = self
             .server
@@ -87,11 +119,23 @@ impl Contender {
             .map(|(after, before)| after - before);
         self.row.add(requests, envoy, server, wall);
     }
+}
 
-    fn take(&mut self, requests: usize) -> Range<usize> {
-        let from = self.sent;
-        self.sent += requests;
-        from..self.sent
+impl Supply {
+    fn take(&self, requests: usize) -> Arc<Requests> {
+        match self {
+            Supply::Same(requests) => requests.clone(),
+            Supply::Proofs(agent, warrant) => {
+                let ask = Ask::new("GET", HOST, TARGET);
+                let headers =
+                    || vec![("warrant", warrant.clone()), ("warrant-proof", agent.proof(warrant, &ask))];
+                Arc::new(Requests {
+                    authority: HOST.to_owned(),
+                    target: TARGET.to_owned(),
+                    headers: std::iter::repeat_with(headers).take(requests).collect(),
+                })
+            }
+        }
     }
 }
 
@@ -107,10 +151,12 @@ fn bare() -> Configuration {
     measured().without(GATE).without(EXT_AUTHZ)
 }
 
-fn plain() -> Requests {
-    let authority = portcullis_tests::world::HOST.to_owned();
-    Requests { authority, target: "/hello/you".to_owned(), headers: Vec::new() }
+fn plain() -> Supply {
+    let requests = Requests { authority: HOST.to_owned(), target: TARGET.to_owned(), headers: Vec::new() };
+    Supply::Same(Arc::new(requests))
 }
+
+const TARGET: &str = "/hello/you";
 
 fn wasm_filter(module: &Path) -> Value {
     json!({

@@ -35,16 +35,16 @@ impl Requests {
     }
 }
 
-/// Sends the requests numbered `range` and says how long that took.
+/// Sends so many requests and says how long that took.
 ///
 /// # Panics
 /// When any of them is not answered by 200: a bench of refusals would look very fast.
-pub async fn send(to: SocketAddr, requests: Arc<Requests>, range: std::ops::Range<usize>) -> Duration {
-    let next = Arc::new(AtomicUsize::new(range.start));
+pub async fn send(to: SocketAddr, requests: Arc<Requests>, count: usize) -> Duration {
+    let next = Arc::new(AtomicUsize::new(0));
     let from = Instant::now();
     let mut connections = JoinSet::new();
     for _ in 0..CONNECTIONS {
-        connections.spawn(drive(to, requests.clone(), next.clone(), range.end));
+        connections.spawn(drive(to, requests.clone(), next.clone(), count));
     }
     while let Some(ended) = connections.join_next().await {
         ended.expect("every connection ends well");
@@ -52,14 +52,14 @@ pub async fn send(to: SocketAddr, requests: Arc<Requests>, range: std::ops::Rang
     from.elapsed()
 }
 
-async fn drive(to: SocketAddr, requests: Arc<Requests>, next: Arc<AtomicUsize>, end: usize) {
+async fn drive(to: SocketAddr, requests: Arc<Requests>, next: Arc<AtomicUsize>, count: usize) {
     let stream = TcpStream::connect(to).await.expect("Envoy listens");
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.expect("Envoy speaks HTTP/1.1");
     tokio::spawn(connection);
     loop {
         let index = next.fetch_add(1, Ordering::Relaxed);
-        if index >= end {
+        if index >= count {
             return;
         }
         sender.ready().await.expect("the connection stays open");

@@ -19,8 +19,10 @@ async fn main() {
         Contender::nothing().await,
         Contender::trivial_filter(&programs::built_for_wasm("trivial_filter.wasm")).await,
         Contender::always_allow(&here.with_file_name("always-allow")).await,
+        Contender::portcullis_without_gate().await,
+        Contender::portcullis().await,
     ];
-    for contender in &mut contenders {
+    for contender in &contenders {
         contender.warm_up(a_round.div_ceil(4)).await;
     }
     for _ in 0..ROUNDS {

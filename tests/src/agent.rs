@@ -1,6 +1,5 @@
 //! Who asks: a holder with a key, and the authority from which its warrants come. Both can be other than they should be.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 use warrant::Seconds;
@@ -137,17 +136,10 @@ impl Agent {
     }
 }
 
-/// A name that no other warrant or proof has, in this process or another.
+/// A name that no other warrant or proof of this process has. Every world has a ledger of its own.
 fn name() -> String {
-    static PREFIX: OnceLock<String> = OnceLock::new();
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    let prefix = PREFIX.get_or_init(|| {
-        let mut random = [0; 8];
-        rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())
-            .expect("the system has randomness");
-        format!("{:016x}", u64::from_ne_bytes(random))
-    });
-    format!("{prefix}-{}", NEXT.fetch_add(1, Ordering::Relaxed))
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    format!("harness-{}", NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
 #[expect(clippy::disallowed_methods, reason = "agents have clocks of their own")]

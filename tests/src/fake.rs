@@ -26,8 +26,8 @@ pub enum Fake {
     EmptyCheckResponse,
     /// A message whose bytes are no `CheckResponse`.
     GarbageMessage,
-    /// Bytes that are not even HTTP/2.
-    GarbageBytes,
+    /// Bytes that are not even HTTP/2, grown from this seed.
+    GarbageBytes(u64),
     /// A message of so many megabytes, which is more than Envoy takes.
     Oversized(usize),
     /// Nothing, ever.
@@ -81,10 +81,10 @@ impl Drop for FakeCourt {
 
 async fn pretend(mut stream: UnixStream, fake: Fake, exerted: Arc<AtomicU64>) {
     match fake {
-        Fake::GarbageBytes => {
+        Fake::GarbageBytes(seed) => {
             exerted.fetch_add(1, Ordering::Relaxed);
             // Envoy may well close before it has all of it.
-            let _ = stream.write_all(&[0x5a; 4096]).await;
+            let _ = stream.write_all(&noise(seed, 4096)).await;
         }
         Fake::HangUp => {
             let _ = stream.readable().await;
@@ -128,7 +128,7 @@ async fn answer(
             // CheckResponse {status {}, ok_response {}}
             grpc(frame(&[0x0a, 0, 0x1a, 0]), 0)
         }
-        Fake::Silence | Fake::GarbageBytes | Fake::HangUp => std::future::pending().await,
+        Fake::Silence | Fake::GarbageBytes(_) | Fake::HangUp => std::future::pending().await,
     })
 }
 
@@ -141,6 +141,18 @@ fn grpc(messages: Bytes, status: u8) -> Response<Body> {
         .header("content-type", "application/grpc")
         .body(body)
         .expect("the headers are well-formed")
+}
+
+/// Bytes without meaning, always the same for one seed (splitmix64).
+fn noise(seed: u64, length: usize) -> Vec<u8> {
+    let mut state = seed;
+    let word = || {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)).to_le_bytes()
+    };
+    std::iter::repeat_with(word).flatten().take(length).collect()
 }
 
 /// One uncompressed gRPC message: a zero byte, the length, the message.

@@ -16,16 +16,10 @@ pub use warrant::Algorithm;
 pub struct Key(Arc<PureSigner>);
 
 impl Key {
-    /// A new one, from the system's randomness.
-    ///
-    /// # Panics
-    /// When the system has none, or once in 2^128 keys, when it is none of the curve.
+    /// One that no house knows; the same for the same number, so that a failure can be had again.
     #[must_use]
-    pub fn new(algorithm: Algorithm) -> Key {
-        let mut secret = [0; 32];
-        rustix::rand::getrandom(&mut secret, rustix::rand::GetRandomFlags::empty())
-            .expect("the system has randomness");
-        Key::of(algorithm, &secret)
+    pub fn stranger(algorithm: Algorithm, number: u8) -> Key {
+        Key::of(algorithm, &[number; 32])
     }
 
     /// The one in a private JWK.

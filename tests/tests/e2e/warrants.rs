@@ -104,7 +104,7 @@ async fn a_warrant_without_its_proof_is_only_a_piece_of_paper() {
 async fn a_thief_without_the_holders_key_cannot_prove_possession() {
     let world = World::start().await;
     let warrant = world.agent.warrant(&hello());
-    let thief = Agent { holder: Key::new(Algorithm::Es256), ..world.agent.clone() };
+    let thief = Agent { holder: Key::stranger(Algorithm::Es256, 7), ..world.agent.clone() };
     world.denies(&thief.presents(&warrant, Ask::new("GET", HOST, "/hello/you")), 401, "proof-invalid").await;
 }
 
@@ -137,14 +137,14 @@ async fn once_means_once_even_with_a_fresh_proof() {
 #[tokio::test]
 async fn an_ed25519_holder_is_as_good_as_any() {
     let world = World::start().await;
-    let agent = Agent { holder: Key::new(Algorithm::Ed25519), ..world.agent.clone() };
+    let agent = Agent { holder: Key::stranger(Algorithm::Ed25519, 7), ..world.agent.clone() };
     world.allows(&agent.asks(&hello(), "GET", "/hello/you")).await;
 }
 
 #[tokio::test]
 async fn an_authority_that_nobody_named_is_not_trusted() {
     let world = World::start().await;
-    let stranger = Agent { authority: Key::new(Algorithm::Es256), ..world.agent.clone() };
+    let stranger = Agent { authority: Key::stranger(Algorithm::Es256, 7), ..world.agent.clone() };
     let ask = stranger.asks(&hello(), "GET", "/hello/you");
     world.denies(&ask, 401, "signature-invalid").await;
     let other_name = Grant { kid: "someone-else".into(), ..hello() };

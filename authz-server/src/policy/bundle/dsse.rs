@@ -75,7 +75,7 @@ impl Signed {
     fn is_by(&self, key: &PublicKey, input: &[u8], verifier: &dyn Verifier) -> bool {
         let bytes = STANDARD.decode(&self.sig).ok().and_then(|bytes| <[u8; 64]>::try_from(bytes).ok());
         // The name only finds the key; the signature is what counts.
-        self.keyid == key_id(key) && bytes.is_some_and(|bytes| warrant::is_signed_by(verifier, key, input, &Signature::new(bytes)))
+        self.keyid == key_id(key) && bytes.is_some_and(|bytes| warrant::verifier::is_signed_by(verifier, key, input, &Signature::new(bytes)))
     }
 }
 

@@ -1,6 +1,5 @@
 //! `args` and `action` of a route: what is read out of a request, and where from.
 
-use super::mesh::all;
 use super::words;
 use crate::policy::fault::{Page, Place, Placed};
 use crate::policy::text::{Key, Node, entries, flag, list, members, string, texts};

@@ -1,0 +1,41 @@
+//! base64url as a warrant writes it: no padding, trailing bits zero, so that one value has one text.
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+
+/// Decodes `text` into the front of `room`. `None` when it is not canonical or does not fit.
+pub(crate) fn decode_into<'r>(text: &[u8], room: &'r mut [u8]) -> Option<&'r [u8]> {
+    let length = URL_SAFE_NO_PAD.decode_slice(text, room).ok()?;
+    room.get(..length)
+}
+
+/// Decodes `text` when it stands for exactly `N` bytes.
+pub(crate) fn decode_exactly<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
+    let mut bytes = [0; N];
+    let length = URL_SAFE_NO_PAD.decode_slice(text, &mut bytes).ok()?;
+    (length == N).then_some(bytes)
+}
+
+/// The one text of `bytes`.
+pub(crate) fn encode(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_value_has_one_text() {
+        assert_eq!(decode_exactly::<1>(b"AQ"), Some([1]));
+        for other in ["AR", "AQ=", "AQ==", "A Q", "A", "AQA", "+w", "/w", "AQ\n"] {
+            assert_eq!(decode_exactly::<1>(other.as_bytes()), None, "{other:?}");
+        }
+        assert_eq!(decode_exactly::<1>(b"-w"), Some([0xfb]));
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused() {
+        assert_eq!(decode_into(b"AAAA", &mut [0; 2]), None);
+        assert_eq!(decode_into(b"AAAA", &mut [9; 4]), Some(&[0, 0, 0][..]));
+    }
+}

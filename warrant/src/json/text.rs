@@ -1,0 +1,170 @@
+//! A string of a JSON text, still as it is written there.
+
+use crate::limits::MAX_STRING_BYTES;
+
+/// What stands between two quotes: valid UTF-8, and its escapes, if any, are known to be good.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Text<'a> {
+    raw: &'a str,
+    escaped: bool,
+}
+
+impl<'a> Text<'a> {
+    /// Takes what stands between the quotes. `None` when an escape is none, or half of a pair.
+    pub(super) fn new(raw: &'a str) -> Option<Self> {
+        if !raw.as_bytes().contains(&b'\\') {
+            return Some(Self { raw, escaped: false });
+        }
+        let mut undo = Unescape { rest: raw };
+        while !undo.rest.is_empty() {
+            undo.step()?;
+        }
+        Some(Self { raw, escaped: true })
+    }
+
+    /// The characters that are meant.
+    pub(crate) fn chars(self) -> impl Iterator<Item = char> + Clone + use<'a> {
+        Unescape { rest: self.raw }
+    }
+
+    /// Whether exactly `other` is meant.
+    pub(crate) fn is(self, other: &str) -> bool {
+        if self.escaped { self.chars().eq(other.chars()) } else { self.raw == other }
+    }
+
+    /// The text where no escape was used to write it.
+    pub(crate) fn unescaped(self) -> Option<&'a str> {
+        (!self.escaped).then_some(self.raw)
+    }
+
+    /// Hands `look` the meant text, without allocating. `None` when it is longer than any string may be.
+    pub(crate) fn with<T>(self, look: impl FnOnce(&str) -> T) -> Option<T> {
+        if let Some(plain) = self.unescaped() {
+            return (plain.len() <= MAX_STRING_BYTES).then(|| look(plain));
+        }
+        let mut room = [0_u8; MAX_STRING_BYTES];
+        let mut free = room.as_mut_slice();
+        let mut used = 0_usize;
+        for c in self.chars() {
+            let width = c.len_utf8();
+            let (target, rest) = free.split_at_mut_checked(width)?;
+            c.encode_utf8(target);
+            free = rest;
+            used = used.checked_add(width)?;
+        }
+        room.get(..used).and_then(|bytes| std::str::from_utf8(bytes).ok()).map(look)
+    }
+
+    /// The meant text, owned.
+    pub(crate) fn to_box(self) -> Box<str> {
+        match self.unescaped() {
+            Some(plain) => plain.into(),
+            None => self.chars().collect::<String>().into(),
+        }
+    }
+
+    /// Order by what is meant, so that `a` and `\u0061` are equal.
+    pub(super) fn compare(self, other: Self) -> std::cmp::Ordering {
+        match (self.unescaped(), other.unescaped()) {
+            (Some(one), Some(two)) => one.cmp(two),
+            _ => self.chars().cmp(other.chars()),
+        }
+    }
+}
+
+/// Reads characters and undoes escapes on the way.
+#[derive(Clone)]
+struct Unescape<'a> {
+    rest: &'a str,
+}
+
+impl Unescape<'_> {
+    fn step(&mut self) -> Option<char> {
+        match self.plain()? {
+            '\\' => match self.plain()? {
+                same @ ('"' | '\\' | '/') => Some(same),
+                'b' => Some('\u{8}'),
+                'f' => Some('\u{c}'),
+                'n' => Some('\n'),
+                'r' => Some('\r'),
+                't' => Some('\t'),
+                'u' => self.utf16(),
+                _ => None,
+            },
+            c => Some(c),
+        }
+    }
+
+    fn plain(&mut self) -> Option<char> {
+        let mut chars = self.rest.chars();
+        let c = chars.next()?;
+        self.rest = chars.as_str();
+        Some(c)
+    }
+
+    fn utf16(&mut self) -> Option<char> {
+        let first = self.unit()?;
+        if !(0xd800..=0xdfff).contains(&first) {
+            return char::from_u32(u32::from(first));
+        }
+        self.rest = self.rest.strip_prefix("\\u")?;
+        let pair = [first, self.unit()?];
+        let mut decoded = char::decode_utf16(pair);
+        let c = decoded.next()?.ok()?;
+        decoded.next().is_none().then_some(c)
+    }
+
+    fn unit(&mut self) -> Option<u16> {
+        let (digits, rest) = self.rest.split_at_checked(4)?;
+        self.rest = rest;
+        // `from_str_radix` alone would also take a sign.
+        digits.bytes().all(|b| b.is_ascii_hexdigit()).then(|| u16::from_str_radix(digits, 16).ok())?
+    }
+}
+
+impl Iterator for Unescape<'_> {
+    type Item = char;
+
+    fn next(&mut self) -> Option<char> {
+        // `Text::new` has walked every escape already, so a step fails at the end and nowhere else.
+        self.step()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_are_undone() {
+        let text = Text::new(r#"a\u0062\/\"\\\n\uD83D\ude00é"#).unwrap();
+        assert_eq!(&*text.to_box(), "ab/\"\\\n😀é");
+        assert_eq!(text.with(str::len), Some(12));
+        assert!(text.is("ab/\"\\\n😀é") && !text.is("ab"));
+    }
+
+    #[test]
+    fn broken_escapes_and_lone_surrogates_are_refused() {
+        for bad in
+            ["\\", "\\x", "\\u", "\\u12", "\\u+123", "\\ud800", "\\udc00", "\\ud800\\u0041", "\\ud800\\ud800"]
+        {
+            assert!(Text::new(bad).is_none(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn order_is_of_what_is_meant() {
+        let (one, two) = (Text::new("a").unwrap(), Text::new("\\u0061").unwrap());
+        assert!(one.compare(two).is_eq());
+        assert!(one.compare(Text::new("b").unwrap()).is_lt());
+    }
+
+    #[test]
+    fn longer_than_any_string_is_not_looked_at() {
+        let long = "x".repeat(257);
+        assert_eq!(Text::new(&long).unwrap().with(str::len), None);
+        let escaped = format!("\\u0061{}", "x".repeat(256));
+        assert_eq!(Text::new(&escaped).unwrap().with(str::len), None);
+        assert_eq!(Text::new(escaped.split_at(261).0).unwrap().with(str::len), Some(256));
+    }
+}

@@ -1,0 +1,349 @@
+//! Public keys. A key that a delegator chose is hostile input, so its form is checked here, before any library
+//! sees it. May not know how signatures are verified.
+
+use crate::{
+    base64url,
+    digest::Digest,
+    json::{Malformed, Reader, Text, once, required},
+};
+
+/// The two ways of signing. A key has one, for good; no token chooses it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Algorithm {
+    /// ECDSA on P-256 with SHA-256.
+    Es256,
+    /// Ed25519; `EdDSA` is another name of the same.
+    Ed25519,
+}
+
+impl Algorithm {
+    /// The name that we write.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Es256 => "ES256",
+            Self::Ed25519 => "Ed25519",
+        }
+    }
+
+    pub(crate) fn named(text: Text<'_>) -> Option<Self> {
+        if text.is("ES256") {
+            Some(Self::Es256)
+        } else if text.is("Ed25519") || text.is("EdDSA") {
+            Some(Self::Ed25519)
+        } else {
+            None
+        }
+    }
+}
+
+/// A public key of good form. Whether its coordinates are a point, only a [`crate::Verifier`] can say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PublicKey(Coordinates);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Coordinates {
+    /// x, then y.
+    P256([u8; 64]),
+    Ed25519([u8; 32]),
+}
+
+/// RFC 7638: what a key is called, however its JWK is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Thumbprint(Digest);
+
+/// Why a key was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyError(&'static str);
+
+impl PublicKey {
+    /// Reads a public JWK with exactly the members `kty`, `crv`, `x`, `alg` and, for P-256, `y`.
+    ///
+    /// # Errors
+    /// When it has others (a private part among them), lacks one, or they do not agree.
+    pub fn from_jwk(json: &[u8]) -> Result<Self, KeyError> {
+        let read = || {
+            let mut reader = Reader::new(json)?;
+            let key = Self::read(&mut reader)?;
+            reader.end().map(|()| key)
+        };
+        read().map_err(|Malformed(why)| KeyError(why))
+    }
+
+    /// A key from its coordinates: x and y of P-256, or the 32 bytes of Ed25519.
+    ///
+    /// # Errors
+    /// When there are not exactly as many bytes, or an Ed25519 key is not canonical or of small order.
+    pub fn from_raw(algorithm: Algorithm, raw: &[u8]) -> Result<Self, KeyError> {
+        let length = |_| KeyError("a key of the wrong length");
+        let coordinates = match algorithm {
+            Algorithm::Es256 => Coordinates::P256(raw.try_into().map_err(length)?),
+            Algorithm::Ed25519 => Coordinates::Ed25519(raw.try_into().map_err(length)?),
+        };
+        Self::of(coordinates).map_err(|Malformed(why)| KeyError(why))
+    }
+
+    /// The one algorithm of this key.
+    pub const fn alg(&self) -> Algorithm {
+        match self.0 {
+            Coordinates::P256(_) => Algorithm::Es256,
+            Coordinates::Ed25519(_) => Algorithm::Ed25519,
+        }
+    }
+
+    /// The coordinates: x and y of P-256, or the 32 bytes of Ed25519.
+    pub const fn as_raw(&self) -> &[u8] {
+        match &self.0 {
+            Coordinates::P256(xy) => xy,
+            Coordinates::Ed25519(y) => y,
+        }
+    }
+
+    /// The key's name by its own content.
+    pub fn thumbprint(&self) -> Thumbprint {
+        let canonical = match &self.0 {
+            Coordinates::P256(_) => {
+                let (x, y) = self.p256_text();
+                format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#)
+            }
+            Coordinates::Ed25519(y) => {
+                format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{}"}}"#, base64url::encode(y))
+            }
+        };
+        Thumbprint(Digest::of(canonical.as_bytes()))
+    }
+
+    /// The JWK as a warrant's `cnf` holds it.
+    pub fn to_jwk_json(&self) -> String {
+        match &self.0 {
+            Coordinates::P256(_) => {
+                let (x, y) = self.p256_text();
+                format!(r#"{{"kty":"EC","crv":"P-256","x":"{x}","y":"{y}","alg":"ES256"}}"#)
+            }
+            Coordinates::Ed25519(y) => {
+                format!(r#"{{"kty":"OKP","crv":"Ed25519","x":"{}","alg":"Ed25519"}}"#, base64url::encode(y))
+            }
+        }
+    }
+
+    /// SubjectPublicKeyInfo in DER, as hosts with an X.509 view of keys take it.
+    pub fn spki_der(&self) -> Vec<u8> {
+        // Both are a fixed frame around the coordinates: every length in them is constant.
+        const P256: &[u8] = &[
+            0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a,
+            0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00, 0x04,
+        ];
+        const ED25519: &[u8] = &[0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
+        match &self.0 {
+            Coordinates::P256(xy) => [P256, xy].concat(),
+            Coordinates::Ed25519(y) => [ED25519, y].concat(),
+        }
+    }
+
+    pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
+        let (mut kty, mut crv, mut x, mut y, mut alg) = (None, None, None, None, None);
+        reader.object(|r, name| match name {
+            "kty" => once(&mut kty, r.string()?),
+            "crv" => once(&mut crv, r.string()?),
+            "x" => once(&mut x, r.string()?),
+            "y" => once(&mut y, r.string()?),
+            "alg" => once(&mut alg, r.string()?),
+            _ => Err(Malformed("a key has a member that no public key has")),
+        })?;
+        let kty = required(kty, "a key lacks `kty`")?;
+        let crv = required(crv, "a key lacks `crv`")?;
+        let x = coordinate(required(x, "a key lacks `x`")?)?;
+        let alg = Algorithm::named(required(alg, "a key lacks `alg`")?).ok_or(Malformed("a key's `alg`"))?;
+        match alg {
+            Algorithm::Es256 if kty.is("EC") && crv.is("P-256") => {
+                let y = coordinate(required(y, "a P-256 key lacks `y`")?)?;
+                let mut xy = [0; 64];
+                for (to, from) in xy.iter_mut().zip(x.into_iter().chain(y)) {
+                    *to = from;
+                }
+                Self::of(Coordinates::P256(xy))
+            }
+            Algorithm::Ed25519 if kty.is("OKP") && crv.is("Ed25519") && y.is_none() => {
+                Self::of(Coordinates::Ed25519(x))
+            }
+            Algorithm::Es256 | Algorithm::Ed25519 => Err(Malformed("a key's members do not agree")),
+        }
+    }
+
+    fn of(coordinates: Coordinates) -> Result<Self, Malformed> {
+        match coordinates {
+            Coordinates::Ed25519(y) if !is_canonical_and_of_large_order(&y) => {
+                Err(Malformed("an Ed25519 key that is not canonical, or of small order"))
+            }
+            Coordinates::P256(_) | Coordinates::Ed25519(_) => Ok(Self(coordinates)),
+        }
+    }
+
+    fn p256_text(&self) -> (String, String) {
+        let (x, y) = self.as_raw().split_at_checked(32).unwrap_or_default();
+        (base64url::encode(x), base64url::encode(y))
+    }
+}
+
+impl Thumbprint {
+    const URI: &str = "urn:ietf:params:oauth:jwk-thumbprint:sha-256:";
+
+    /// Reads a thumbprint URI (RFC 9278). `None` when it has another form.
+    pub fn from_uri(text: &str) -> Option<Self> {
+        text.strip_prefix(Self::URI).and_then(Digest::parse).map(Self)
+    }
+
+    /// The thumbprint URI (RFC 9278), as a link's `iss` holds it.
+    pub fn uri(&self) -> String {
+        format!("{}{}", Self::URI, self.0)
+    }
+}
+
+impl std::fmt::Display for Thumbprint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl KeyError {
+    #[cfg(all(feature = "mint", feature = "pure"))]
+    pub(crate) const fn new(why: &'static str) -> Self {
+        Self(why)
+    }
+}
+
+impl std::fmt::Display for KeyError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl std::error::Error for KeyError {}
+
+fn coordinate(text: Text<'_>) -> Result<[u8; 32], Malformed> {
+    text.with(|t| base64url::decode_exactly(t.as_bytes()))
+        .flatten()
+        .ok_or(Malformed("a coordinate that is not 32 bytes in canonical base64url"))
+}
+
+/// Whether 32 bytes encode an Edwards y-coordinate in the one canonical way and, if that is a point, one that is
+/// not of small order. Libraries differ on both, so it is settled before any of them is asked.
+pub(crate) fn is_canonical_and_of_large_order(encoded: &[u8; 32]) -> bool {
+    /// 2^255 - 19, little-endian.
+    const P: [u8; 32] = field_edge(0xed);
+    /// The y-coordinates of the eight points of small order: 0, 1, -1 and the two of order eight.
+    const SMALL: [[u8; 32]; 5] = [
+        [0; 32],
+        {
+            let mut one = [0; 32];
+            one[0] = 1;
+            one
+        },
+        field_edge(0xec),
+        [
+            0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0,
+            0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05,
+        ],
+        [
+            0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67, 0x0f,
+            0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a,
+        ],
+    ];
+    let mut y = *encoded;
+    if let Some(last) = y.last_mut() {
+        *last &= 0x7f; // the sign of x, which says nothing about order
+    }
+    y.iter().rev().lt(P.iter().rev()) && !SMALL.contains(&y)
+}
+
+const fn field_edge(lowest: u8) -> [u8; 32] {
+    let mut bytes = [0xff; 32];
+    bytes[0] = lowest;
+    bytes[31] = 0x7f;
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // RFC 8037, appendix A.3, and RFC 7517's P-256 example (its thumbprint computed apart, by coreutils).
+    const ED: &str = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
+
+    fn ed_jwk(alg: &str) -> String {
+        format!(r#"{{"kty":"OKP","crv":"Ed25519","x":"{ED}","alg":"{alg}"}}"#)
+    }
+
+    fn ec_jwk() -> String {
+        r#"{"kty":"EC","crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM","alg":"ES256"}"#.to_owned()
+    }
+
+    #[test]
+    fn thumbprints_are_those_of_the_standards() {
+        let key = PublicKey::from_jwk(ed_jwk("EdDSA").as_bytes()).unwrap();
+        assert_eq!(key.thumbprint().to_string(), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
+        assert_eq!(Thumbprint::from_uri(&key.thumbprint().uri()), Some(key.thumbprint()));
+        let key = PublicKey::from_jwk(ec_jwk().as_bytes()).unwrap();
+        assert_eq!(key.thumbprint().to_string(), "cn-I_WNMClehiVp51i_0VpOENW1upEerA8sEam5hn-s");
+    }
+
+    #[test]
+    fn keys_read_back() {
+        for jwk in [ed_jwk("Ed25519"), ec_jwk()] {
+            let key = PublicKey::from_jwk(jwk.as_bytes()).unwrap();
+            assert_eq!(key.to_jwk_json(), jwk);
+            assert_eq!(PublicKey::from_raw(key.alg(), key.as_raw()), Ok(key));
+        }
+    }
+
+    #[test]
+    fn members_agree_and_are_exactly_these() {
+        let edits = [
+            ("\"kty\":\"EC\"", "\"kty\":\"OKP\""),
+            ("\"crv\":\"P-256\"", "\"crv\":\"P-384\""),
+            ("\"crv\":\"P-256\"", "\"crv\":\"secp256k1\""),
+            ("\"alg\":\"ES256\"", "\"alg\":\"EdDSA\""),
+            ("\"alg\":\"ES256\"", "\"alg\":\"ES384\""),
+            (",\"alg\":\"ES256\"", ""),
+            ("\"kty\":\"EC\",", ""),
+            ("\"crv\":\"P-256\",", ""),
+            ("{\"kty\"", "{\"d\":\"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4\",\"kty\""),
+            ("{\"kty\"", "{\"kid\":\"a\",\"kty\""),
+            ("{\"kty\"", "{\"kty\":\"EC\",\"kty\""),
+            ("7D4\"", "7D5\""),
+            ("7D4\"", "7D4=\""),
+            ("7D4\"", "7D4A\""),
+            ("\"x\":\"MK", "\"x\":\""),
+        ];
+        for (from, to) in edits {
+            let jwk = ec_jwk().replacen(from, to, 1);
+            assert_ne!(jwk, ec_jwk(), "{from} is there");
+            assert!(PublicKey::from_jwk(jwk.as_bytes()).is_err(), "{jwk}");
+        }
+        let with_y = ed_jwk("EdDSA").replace("\"alg\"", &format!("\"y\":\"{ED}\",\"alg\""));
+        assert!(PublicKey::from_jwk(with_y.as_bytes()).is_err());
+        assert!(PublicKey::from_jwk(format!("{} x", ec_jwk()).as_bytes()).is_err());
+    }
+
+    #[test]
+    fn no_small_order_and_no_second_encoding() {
+        let mut edge = field_edge(0xed);
+        for y in 0xed..=0xff_u8 {
+            edge[0] = y;
+            edge[31] = 0x7f;
+            assert!(!is_canonical_and_of_large_order(&edge), "{y:x}: not below the prime");
+            edge[31] = 0xff;
+            assert!(!is_canonical_and_of_large_order(&edge));
+        }
+        edge[0] = 0xeb;
+        assert!(is_canonical_and_of_large_order(&edge));
+        for sign in [0, 0x80] {
+            for mut y in [[0; 32], field_edge(0xec)] {
+                y[31] |= sign;
+                assert!(!is_canonical_and_of_large_order(&y));
+            }
+        }
+        assert!(PublicKey::from_raw(Algorithm::Ed25519, &[0; 32]).is_err());
+        assert!(PublicKey::from_raw(Algorithm::Ed25519, &[9; 31]).is_err());
+        assert!(PublicKey::from_raw(Algorithm::Es256, &[9; 65]).is_err());
+    }
+}

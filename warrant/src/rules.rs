@@ -1,0 +1,150 @@
+//! What strings in a warrant may look like: one named rule each, over text whose escapes are undone.
+
+use crate::limits::{
+    MAX_ARGUMENT_NAME_BYTES, MAX_HOST_BYTES, MAX_JTI_BYTES, MAX_KID_BYTES, MAX_STRING_BYTES,
+};
+
+/// A string of the envelope: 1-256 bytes of printable ASCII without `"` and `\`, so that no log, document or policy
+/// that quotes it can be broken out of.
+pub fn is_plain(text: &str) -> bool {
+    has_length(text, MAX_STRING_BYTES)
+        && text.bytes().all(|b| matches!(b, 0x20..=0x7e) && b != b'"' && b != b'\\')
+}
+
+/// A `jti` or `txn`. Paths join them with `/`, which none can hold.
+pub fn is_jti(text: &str) -> bool {
+    has_length(text, MAX_JTI_BYTES)
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
+}
+
+/// The `kid` of a root's header.
+pub fn is_kid(text: &str) -> bool {
+    has_length(text, MAX_KID_BYTES)
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+}
+
+/// A value of `attr`: text in any language, without control characters.
+pub fn is_attribution(text: &str) -> bool {
+    !text.is_empty() && is_argument_text(text)
+}
+
+/// A string as the value of an argument; it may be empty.
+pub fn is_argument_text(text: &str) -> bool {
+    text.len() <= MAX_STRING_BYTES && !text.chars().any(char::is_control)
+}
+
+/// The name of an argument, as routes write it.
+pub fn is_argument_name(text: &str) -> bool {
+    has_length(text, MAX_ARGUMENT_NAME_BYTES)
+        && text.starts_with(|c: char| c.is_ascii_lowercase())
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+}
+
+/// A method as a warrant names it.
+pub fn is_method(text: &str) -> bool {
+    has_length(text, MAX_STRING_BYTES) && text.bytes().all(|b| b.is_ascii_uppercase())
+}
+
+/// A canonical host: `label(.label)*(:port)?`, lower case, exact.
+pub fn is_host(text: &str) -> bool {
+    let (name, port) = text.split_once(':').map_or((text, None), |(name, port)| (name, Some(port)));
+    has_length(text, MAX_HOST_BYTES) && name.split('.').all(is_label) && port.is_none_or(is_port)
+}
+
+fn is_label(text: &str) -> bool {
+    let inner = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    !text.is_empty()
+        && text.bytes().all(|b| inner(b) || b == b'-')
+        && !text.starts_with('-')
+        && !text.ends_with('-')
+}
+
+fn is_port(text: &str) -> bool {
+    // Digits first: `parse` alone would also take a sign.
+    text.bytes().all(|b| b.is_ascii_digit()) && !text.starts_with('0') && text.parse::<u16>().is_ok()
+}
+
+fn has_length(text: &str, most: usize) -> bool {
+    (1..=most).contains(&text.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(rule: fn(&str) -> bool, good: &[&str], bad: &[&str]) {
+        for text in good {
+            assert!(rule(text), "{text:?} is good");
+        }
+        for text in bad {
+            assert!(!rule(text), "{text:?} is bad");
+        }
+    }
+
+    #[test]
+    fn plain_strings() {
+        of(
+            is_plain,
+            &["a", " ~!#", &"x".repeat(256)],
+            &["", "\"", "\\", "\u{7f}", "\n", "é", &"x".repeat(257)],
+        );
+    }
+
+    #[test]
+    fn identifiers() {
+        of(is_jti, &["a", "A_-9", &"j".repeat(64)], &["", "a/b", "a.b", "a b", "é", &"j".repeat(65)]);
+        of(is_kid, &["a1", "A._-9", &"k".repeat(64)], &["", "a/b", "../k", "a b", &"k".repeat(65)]);
+        of(
+            is_argument_name,
+            &["a", "a_9", &"a".repeat(32)],
+            &["", "A", "9a", "_a", "a-b", "é", &"a".repeat(33)],
+        );
+    }
+
+    #[test]
+    fn texts_of_people() {
+        of(
+            is_attribution,
+            &["é\"\\ 名", &"x".repeat(256)],
+            &["", "\u{1f}", "\u{7f}", "\u{9f}", "\u{80}", &"é".repeat(129)],
+        );
+        of(is_argument_text, &["", "\u{a0}"], &["\0", "\u{85}", &"x".repeat(257)]);
+    }
+
+    #[test]
+    fn methods_are_upper_case() {
+        of(is_method, &["GET", "M"], &["", "get", "M-SEARCH", "GET ", "G3T", "ＧＥＴ"]);
+    }
+
+    #[test]
+    fn hosts_are_canonical() {
+        let longest = format!("{}a", "a.".repeat(126));
+        of(
+            is_host,
+            &["a", "a-1.b", "1.2.3.4", "a:1", "a.b:65535", "xn--bcher-kva.example", &longest],
+            &[
+                "",
+                "A",
+                "a.",
+                ".a",
+                "a..b",
+                "-a",
+                "a-",
+                "a:",
+                "a:0",
+                "a:01",
+                "a:65536",
+                "a:+1",
+                "a:1:2",
+                "[::1]",
+                "a_b",
+                "*.a",
+                "a/b",
+                "é",
+                "a b",
+                &format!("{longest}a"),
+                &format!("{longest}:1"),
+            ],
+        );
+    }
+}

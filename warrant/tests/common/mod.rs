@@ -1,0 +1,107 @@
+//! A small mesh for the tests: one authority, a row of holders, and a warrant that is good until something is changed.
+
+#![allow(dead_code, reason = "each test crate uses its own part")]
+
+use warrant::{
+    Algorithm, Chain, Denial, Expect, Host, Issuer, Method, Presented, PureVerifier, RawPath, Revocable,
+    Seconds, SubjectPattern, Target, Terms, Trust,
+    mint::{Delegation, Detail, Grant, PureSigner, Root, Signer as _},
+};
+
+pub(crate) const NOW: u64 = 1_800_000_000;
+pub(crate) const AUTHORITY: &str = "https://authority.shop";
+
+pub(crate) fn signer(algorithm: Algorithm, seed: u8) -> PureSigner {
+    PureSigner::from_secret(algorithm, &[seed; 32]).unwrap()
+}
+
+/// The authority's key is number 1; holders are numbered from 10.
+pub(crate) fn authority() -> PureSigner {
+    signer(Algorithm::Es256, 1)
+}
+
+pub(crate) fn holder(position: u8) -> PureSigner {
+    signer(Algorithm::Es256, 10 + position)
+}
+
+pub(crate) fn trust() -> Trust {
+    Trust::new(vec![Issuer {
+        iss: AUTHORITY.into(),
+        keys: vec![("a1".into(), *authority().public_key())],
+        subjects: ["spiffe://shop/**", "agent:*"].iter().map(|p| SubjectPattern::parse(p).unwrap()).collect(),
+        starters: vec!["https://idp.shop".into()],
+    }])
+    .unwrap()
+}
+
+pub(crate) fn terms() -> Terms {
+    Terms::new("shop", 3600, 5).unwrap()
+}
+
+pub(crate) fn detail() -> Detail {
+    Detail {
+        hosts: vec!["payments.shop".into()],
+        methods: vec!["POST".into()],
+        paths: vec!["/v1/payments/**".into()],
+        ..Detail::default()
+    }
+}
+
+pub(crate) fn grant(position: u8) -> Grant {
+    Grant {
+        sub: format!("spiffe://shop/ns/shop/sa/h{position}"),
+        cnf: *holder(position).public_key(),
+        aud: vec!["shop".into()],
+        jti: format!("j{position}"),
+        iat: Seconds::new(NOW - 10),
+        nbf: Seconds::new(NOW - 10),
+        exp: Seconds::new(NOW + 50),
+        max_depth: 7,
+        use_max: None,
+        env: vec![],
+        att: None,
+        details: vec![detail()],
+    }
+}
+
+pub(crate) fn root(grant: Grant) -> String {
+    let root =
+        Root { iss: AUTHORITY.into(), txn: "t1".into(), ini: None, pol: None, dec: None, attr: None, grant };
+    root.sign(&authority(), "a1").unwrap()
+}
+
+/// A chain of that many links, each as wide as its parent.
+pub(crate) fn chain(links: u8) -> String {
+    (1..links).fold(root(grant(0)), |parent, position| delegate(&parent, position, grant(position)))
+}
+
+pub(crate) fn delegate(parent: &str, position: u8, grant: Grant) -> String {
+    Delegation { grant }.sign(&Presented::parse(parent.as_bytes()).unwrap(), &holder(position - 1)).unwrap()
+}
+
+pub(crate) fn target<'a>(method: &str, path: &'a str) -> Target<'a> {
+    Target {
+        host: Host::parse("payments.shop").unwrap(),
+        method: Method::parse(method).unwrap(),
+        path: RawPath::parse(path.as_bytes()).unwrap().0,
+    }
+}
+
+pub(crate) fn verified(warrant: &str) -> Result<Chain, Denial> {
+    Presented::parse(warrant.as_bytes())?.signed_under(&trust(), &PureVerifier)
+}
+
+/// The whole way, for a request that the good warrant covers.
+pub(crate) fn judged(warrant: &str) -> Result<Chain, Denial> {
+    judged_for(warrant, &target("POST", "/v1/payments/a-7"), &|_: &Revocable| false)
+}
+
+pub(crate) fn judged_for(
+    warrant: &str,
+    target: &Target<'_>,
+    revoked: &dyn warrant::Revocations,
+) -> Result<Chain, Denial> {
+    let chain = verified(warrant)?;
+    chain.check(&Expect { now: Seconds::new(NOW), terms: &terms(), revoked, target })?;
+    Ok(chain)
+}

@@ -24,7 +24,11 @@ pub fn sources(dir: &Path) -> Result<Files, Vec<Fault>> {
 fn gather(dir: &Path, prefix: &str, files: &mut Files, faults: &Faults) {
     let told = PathBuf::from(if prefix.is_empty() { "." } else { prefix });
     let unreadable = |path: &Path, error: &io::Error| {
-        faults.page(path).fault(Place::NONE, format!("cannot be read: {error}"), "make it readable, or take it away");
+        faults.page(path).fault(
+            Place::NONE,
+            format!("cannot be read: {error}"),
+            "make it readable, or take it away",
+        );
     };
     let entries = match fs::read_dir(dir).and_then(Iterator::collect::<io::Result<Vec<_>>>) {
         Ok(entries) => entries,
@@ -44,7 +48,11 @@ fn gather(dir: &Path, prefix: &str, files: &mut Files, faults: &Faults) {
                 Ok(bytes) => drop(files.insert(name, bytes)),
                 Err(error) => unreadable(Path::new(&name), &error),
             },
-            Ok(_) => faults.page(Path::new(&name)).fault(Place::NONE, "no plain file", "a link could lead anywhere: put the file itself here"),
+            Ok(_) => faults.page(Path::new(&name)).fault(
+                Place::NONE,
+                "no plain file",
+                "a link could lead anywhere: put the file itself here",
+            ),
             Err(error) => unreadable(Path::new(&name), &error),
         }
     }
@@ -63,7 +71,9 @@ pub fn parcel(dir: &Path) -> Result<Parcel, Refusal> {
     let mut files = Files::new();
     gather(&dir.join(&folder), "", &mut files, &faults);
     match faults.into_sorted().into_iter().next() {
-        Some(fault) => Err(Refusal::Unreadable { file: format!("{folder}/{}", fault.file.display()), why: fault.what }),
+        Some(fault) => {
+            Err(Refusal::Unreadable { file: format!("{folder}/{}", fault.file.display()), why: fault.what })
+        }
         None => Ok(Parcel { manifest, trust, files }),
     }
 }
@@ -74,7 +84,8 @@ pub fn note(dir: &Path) -> Result<Vec<u8>, Refusal> {
 }
 
 fn file(dir: &Path, name: &str) -> Result<Vec<u8>, Refusal> {
-    fs::read(dir.join(name)).map_err(|error| Refusal::Unreadable { file: name.to_owned(), why: error.to_string() })
+    fs::read(dir.join(name))
+        .map_err(|error| Refusal::Unreadable { file: name.to_owned(), why: error.to_string() })
 }
 
 /// Writes a signed bundle. A reader meanwhile sees the old one or the new one: the manifest comes last.
@@ -92,7 +103,7 @@ pub fn publish_note(bytes: &[u8], dir: &Path) -> io::Result<()> {
 
 fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
     if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
+        ledger::durable::create_dir_all(folder, 0o755)?;
     }
     ledger::durable::replace(path, bytes)
 }

@@ -20,13 +20,13 @@ impl Place {
 
 /// A value and where it was written.
 #[derive(Clone, Debug)]
-pub struct Placed<T> {
+pub(crate) struct Placed<T> {
     pub at: Place,
     pub value: T,
 }
 
 impl<T> Placed<T> {
-    pub fn new(at: Place, value: T) -> Self {
+    pub(crate) fn new(at: Place, value: T) -> Self {
         Self { at, value }
     }
 }
@@ -56,28 +56,28 @@ impl std::error::Error for Fault {}
 
 /// The list being gathered.
 #[derive(Debug, Default)]
-pub struct Faults(RefCell<Vec<Fault>>);
+pub(super) struct Faults(RefCell<Vec<Fault>>);
 
 impl Faults {
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self::default()
     }
 
     /// The same list, for one file.
-    pub fn page<'a>(&'a self, file: &'a Path) -> Page<'a> {
+    pub(super) fn page<'a>(&'a self, file: &'a Path) -> Page<'a> {
         Page { file, faults: self }
     }
 
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.0.borrow().is_empty()
     }
 
-    pub fn count(&self) -> usize {
+    pub(super) fn count(&self) -> usize {
         self.0.borrow().len()
     }
 
     /// Sorted by file and place, each told once: the order in which rules ran is nobody's concern.
-    pub fn into_sorted(self) -> Vec<Fault> {
+    pub(super) fn into_sorted(self) -> Vec<Fault> {
         let mut list = self.0.into_inner();
         list.sort();
         list.dedup();
@@ -87,13 +87,13 @@ impl Faults {
 
 /// One file, and where its faults go.
 #[derive(Clone, Copy, Debug)]
-pub struct Page<'a> {
+pub(super) struct Page<'a> {
     pub file: &'a Path,
     faults: &'a Faults,
 }
 
 impl Page<'_> {
-    pub fn fault(&self, at: Place, what: impl Into<String>, instead: impl Into<String>) {
+    pub(super) fn fault(&self, at: Place, what: impl Into<String>, instead: impl Into<String>) {
         self.faults.0.borrow_mut().push(Fault {
             file: self.file.to_path_buf(),
             line: at.line,

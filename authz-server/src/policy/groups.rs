@@ -18,6 +18,9 @@ impl Groups {
 
     /// The groups of this holder, by name.
     pub(crate) fn of<'a>(&'a self, holder: &'a str) -> impl Iterator<Item = &'a str> {
-        self.0.iter().filter(move |(_, patterns)| patterns.iter().any(|pattern| pattern.matches(holder))).map(|(name, _)| name.as_str())
+        self.0
+            .iter()
+            .filter(move |(_, patterns)| patterns.iter().any(|pattern| pattern.matches(holder)))
+            .map(|(name, _)| name.as_str())
     }
 }

@@ -21,8 +21,8 @@ use std::path::Path;
 
 pub use built::Built;
 pub use bundle::{
-    Activated, Bundle, Digest, Expected, InForceUntil, MANIFEST, NOTE, Note, NoteError, Parcel, Refusal, SignError, Signed, Signing, TrustError, TrustKeys, open,
-    sign,
+    Activated, Bundle, Digest, Expected, InForceUntil, MANIFEST, NOTE, Note, NoteError, Parcel, Refusal,
+    SignError, Signed, Signing, TrustError, TrustKeys, open, sign,
 };
 pub use documents::arguments::{Argument, ArgumentType, Pointer, Source};
 pub use documents::callers::Caller;
@@ -38,6 +38,10 @@ pub fn build(dir: &Path) -> Result<Built, Vec<Fault>> {
 }
 
 /// Loads the signed bundle in this directory.
-pub fn load(dir: &Path, expected: &Expected<'_>, verifier: &dyn warrant::Verifier) -> Result<Bundle, Refusal> {
+pub fn load(
+    dir: &Path,
+    expected: &Expected<'_>,
+    verifier: &dyn warrant::Verifier,
+) -> Result<Bundle, Refusal> {
     open(&disk::parcel(dir)?, expected, verifier)
 }

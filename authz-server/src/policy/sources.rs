@@ -79,7 +79,9 @@ pub(crate) fn read(files: &Files, form: Form, faults: &Faults) -> Option<Documen
         match role(name, form) {
             Some(Role::Top) => {}
             Some(Role::Route { team, stem }) => routes.extend(reading.route(name, bytes, team, stem)),
-            None => faults.page(Path::new(name)).fault(Place::NONE, "no file of a bundle has this name", NAMES),
+            None => {
+                faults.page(Path::new(name)).fault(Place::NONE, "no file of a bundle has this name", NAMES)
+            }
         }
     }
     let documents = Documents {
@@ -126,7 +128,11 @@ impl Reading<'_> {
         let name = format!("{stem}.{}", self.form.extension());
         let page = self.faults.page(Path::new(&name));
         let Some(bytes) = self.files.get(&name) else {
-            page.fault(Place::NONE, "the file is missing", "every bundle has it: `portcullis init` writes one");
+            page.fault(
+                Place::NONE,
+                "the file is missing",
+                "every bundle has it: `portcullis init` writes one",
+            );
             return None;
         };
         let node = self.form.read(bytes, page)?;
@@ -145,7 +151,11 @@ impl Reading<'_> {
             return None;
         };
         self.packed.insert(MESH_POLICY.to_owned(), bytes.clone());
-        Some(PolicyText { at: Place { line: 1, column: 1 }, text: text.to_owned(), style: Style::Literal { first: 1, indent: 0 } })
+        Some(PolicyText {
+            at: Place { line: 1, column: 1 },
+            text: text.to_owned(),
+            style: Style::Literal { first: 1, indent: 0 },
+        })
     }
 
     fn route(&mut self, name: &str, bytes: &[u8], team: &str, stem: &str) -> Option<RouteDoc> {

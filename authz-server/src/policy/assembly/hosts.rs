@@ -49,15 +49,21 @@ pub(super) fn read(documents: &Documents, faults: &Faults) -> Hosts {
     let mut hosts = Hosts::default();
     for proxy in &documents.proxies.0 {
         if hosts.served.contains_key(&proxy.id.value) {
-            page.fault(proxy.id.at, format!("the proxy `{}` stands here twice", proxy.id.value), "write all its hosts in one place");
+            page.fault(
+                proxy.id.at,
+                format!("the proxy `{}` stands here twice", proxy.id.value),
+                "write all its hosts in one place",
+            );
         }
         let served = hosts.served.entry(proxy.id.value.clone()).or_default();
         for (canonical, aliases) in &proxy.hosts {
             served.insert(canonical.value.clone());
             for name in std::iter::once(canonical).chain(aliases) {
-                let known = hosts.canonical.entry(name.value.clone()).or_insert_with(|| canonical.value.clone());
+                let known =
+                    hosts.canonical.entry(name.value.clone()).or_insert_with(|| canonical.value.clone());
                 if *known != canonical.value {
-                    let what = format!("`{}` means `{}` here and `{known}` elsewhere", name.value, canonical.value);
+                    let what =
+                        format!("`{}` means `{}` here and `{known}` elsewhere", name.value, canonical.value);
                     page.fault(name.at, what, "let a name mean one host in the whole bundle");
                 }
             }
@@ -81,6 +87,10 @@ pub(super) fn are_canonical(documents: &Documents, hosts: &Hosts, faults: &Fault
 
 fn is_canonical(host: &Placed<String>, hosts: &Hosts, file: &Path, faults: &Faults) {
     if let Some(canonical) = hosts.canonical(&host.value).filter(|canonical| **canonical != host.value) {
-        faults.page(file).fault(host.at, format!("`{}` is an alias", host.value), format!("write the canonical name: `{canonical}`"));
+        faults.page(file).fault(
+            host.at,
+            format!("`{}` is an alias", host.value),
+            format!("write the canonical name: `{canonical}`"),
+        );
     }
 }

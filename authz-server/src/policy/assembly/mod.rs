@@ -10,6 +10,7 @@ mod requirements;
 mod tenancy;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 pub(crate) use hosts::Hosts;
 
@@ -18,7 +19,7 @@ use super::fault::Faults;
 use super::groups::Groups;
 use super::matching::Matcher;
 use super::route::Route;
-use super::sources::Documents;
+use super::sources::{Documents, MESH_POLICY};
 
 /// Everything that decides, validated.
 #[derive(Debug)]
@@ -40,12 +41,18 @@ pub(crate) fn assemble(documents: Documents, faults: &Faults) -> Option<Policy> 
     hosts::are_canonical(&documents, &hosts, faults);
     tenancy::holds(&documents, faults);
     callers::are_known(&documents, faults);
+    requirements::is_silent(&documents.mesh_policy, faults.page(Path::new(MESH_POLICY)));
     let matcher = overlaps::index(&documents, faults);
-    let routes: Vec<_> = documents.routes.iter().filter_map(|route| requirements::settle(route, faults.page(&route.file))).collect();
+    let routes: Vec<_> = documents
+        .routes
+        .iter()
+        .filter_map(|route| requirements::settle(route, faults.page(&route.file)))
+        .collect();
     if faults.count() != before {
         return None;
     }
-    let by_name = routes.iter().enumerate().map(|(position, route)| (route.name().to_owned(), position)).collect();
+    let by_name =
+        routes.iter().enumerate().map(|(position, route)| (route.name().to_owned(), position)).collect();
     let groups = Groups::new(documents.identities);
     Some(Policy { mesh: documents.mesh, hosts, groups, routes, by_name, matcher })
 }

@@ -17,7 +17,11 @@ pub(super) fn are_unique(documents: &Documents, faults: &Faults) {
     for route in &documents.routes {
         if !documents.teams.0.iter().any(|team| team.name.value == route.team) {
             let what = format!("the folder `{}` names no team", route.team);
-            faults.page(&route.file).fault(route.name.at, what, format!("add the team to {}, or move the file", documents.top("teams")));
+            faults.page(&route.file).fault(
+                route.name.at,
+                what,
+                format!("add the team to {}, or move the file", documents.top("teams")),
+            );
         }
     }
 }

@@ -11,9 +11,16 @@ pub(super) fn index(documents: &Documents, faults: &Faults) -> Matcher<usize> {
         for item in &route.matches {
             for host in &item.hosts {
                 for (method, path) in item.endpoints() {
-                    let Err(earlier) = matcher.insert(&host.value, method, &path.value, position) else { continue };
-                    let earlier = documents.routes.get(earlier).map_or("?", |route| route.name.value.as_str());
-                    let what = format!("{method} {}{} is matched by route `{earlier}` with equal weight", host.value, path.value.text());
+                    let Err(earlier) = matcher.insert(&host.value, method, &path.value, position) else {
+                        continue;
+                    };
+                    let earlier =
+                        documents.routes.get(earlier).map_or("?", |route| route.name.value.as_str());
+                    let what = format!(
+                        "{method} {}{} is matched by route `{earlier}` with equal weight",
+                        host.value,
+                        path.value.text()
+                    );
                     page.fault(path.at, what, "drop one of the two, or make one more specific");
                 }
             }

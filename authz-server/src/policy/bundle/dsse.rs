@@ -38,18 +38,28 @@ pub(crate) fn key_id(key: &PublicKey) -> String {
 }
 
 impl Envelope {
-    pub(crate) fn new(kind: &str, payload: &[u8], signatures: impl IntoIterator<Item = (PublicKey, [u8; 64])>) -> Self {
-        let signatures = signatures.into_iter().map(|(key, signature)| Signed { keyid: key_id(&key), sig: STANDARD.encode(signature) }).collect();
+    pub(crate) fn new(
+        kind: &str,
+        payload: &[u8],
+        signatures: impl IntoIterator<Item = (PublicKey, [u8; 64])>,
+    ) -> Self {
+        let signatures = signatures
+            .into_iter()
+            .map(|(key, signature)| Signed { keyid: key_id(&key), sig: STANDARD.encode(signature) })
+            .collect();
         Self { payload: STANDARD.encode(payload), payload_type: kind.to_owned(), signatures }
     }
 
     /// Reads an envelope of this kind; gives it with its payload.
     pub(crate) fn read(bytes: &[u8], kind: &str) -> Result<(Self, Vec<u8>), String> {
-        let envelope: Self = serde_json::from_slice(bytes).map_err(|error| format!("no DSSE envelope: {error}"))?;
+        let envelope: Self =
+            serde_json::from_slice(bytes).map_err(|error| format!("no DSSE envelope: {error}"))?;
         if envelope.payload_type != kind {
             return Err(format!("an envelope of `{}` where `{kind}` is wanted", envelope.payload_type));
         }
-        let payload = STANDARD.decode(&envelope.payload).map_err(|error| format!("a payload that is no base64: {error}"))?;
+        let payload = STANDARD
+            .decode(&envelope.payload)
+            .map_err(|error| format!("a payload that is no base64: {error}"))?;
         Ok((envelope, payload))
     }
 
@@ -58,9 +68,15 @@ impl Envelope {
     }
 
     /// Which of these keys have signed it, each once however often it stands there.
-    pub(crate) fn good_keys<'a>(&self, keys: &'a [PublicKey], payload: &[u8], verifier: &dyn Verifier) -> BTreeSet<&'a PublicKey> {
+    pub(crate) fn good_keys<'a>(
+        &self,
+        keys: &'a [PublicKey],
+        payload: &[u8],
+        verifier: &dyn Verifier,
+    ) -> BTreeSet<&'a PublicKey> {
         let input = signing_input(&self.payload_type, payload);
-        let is_good = |key: &&PublicKey| self.signatures.iter().any(|signed| signed.is_by(key, &input, verifier));
+        let is_good =
+            |key: &&PublicKey| self.signatures.iter().any(|signed| signed.is_by(key, &input, verifier));
         keys.iter().filter(is_good).collect()
     }
 
@@ -75,7 +91,10 @@ impl Signed {
     fn is_by(&self, key: &PublicKey, input: &[u8], verifier: &dyn Verifier) -> bool {
         let bytes = STANDARD.decode(&self.sig).ok().and_then(|bytes| <[u8; 64]>::try_from(bytes).ok());
         // The name only finds the key; the signature is what counts.
-        self.keyid == key_id(key) && bytes.is_some_and(|bytes| warrant::verifier::is_signed_by(verifier, key, input, &Signature::new(bytes)))
+        self.keyid == key_id(key)
+            && bytes.is_some_and(|bytes| {
+                warrant::verifier::is_signed_by(verifier, key, input, &Signature::new(bytes))
+            })
     }
 }
 

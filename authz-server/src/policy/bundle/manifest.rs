@@ -30,7 +30,8 @@ impl Manifest {
     pub(crate) fn to_json(&self) -> String {
         let audience = canonical::quoted(&self.audience);
         let engine = canonical::quoted(&self.engine);
-        let files: Vec<_> = self.files.iter().map(|(name, digest)| format!("\"{name}\":\"{digest}\"")).collect();
+        let files: Vec<_> =
+            self.files.iter().map(|(name, digest)| format!("\"{name}\":\"{digest}\"")).collect();
         let text = format!(
             "{{\"audience\":{audience},\"version\":{},\"notBefore\":{},\"expires\":{},\"engine\":{engine},\"files\":{{{}}},\"trust\":{}}}",
             self.version,
@@ -56,7 +57,13 @@ impl Manifest {
         if let Some((key, _)) = members.iter().find(|(key, _)| !known.contains(&key.text.as_str())) {
             return Err(format!("unknown member `{}`", key.text));
         }
-        let get = |name: &str| members.iter().find(|(key, _)| key.text == name).map(|(_, node)| node).ok_or(format!("`{name}` is missing"));
+        let get = |name: &str| {
+            members
+                .iter()
+                .find(|(key, _)| key.text == name)
+                .map(|(_, node)| node)
+                .ok_or(format!("`{name}` is missing"))
+        };
         Ok(Self {
             audience: text(get("audience")?)?,
             version: number(get("version")?)?,
@@ -70,20 +77,25 @@ impl Manifest {
 }
 
 pub(crate) fn text(node: &Node) -> Result<String, String> {
-    match &node.value {
-        Value::Text(text, _) => Ok(text.clone()),
-        _ => Err(format!("{} where a text is wanted", node.kind())),
-    }
+    let Value::Text(text, _) = &node.value else {
+        return Err(format!("{} where a text is wanted", node.kind()));
+    };
+    Ok(text.clone())
 }
 
 pub(crate) fn number(node: &Node) -> Result<u64, String> {
-    match node.value {
-        Value::Integer(value) => u64::try_from(value).map_err(|_| format!("{value} is negative")),
-        _ => Err(format!("{} where an integer is wanted", node.kind())),
-    }
+    let Value::Integer(value) = node.value else {
+        return Err(format!("{} where an integer is wanted", node.kind()));
+    };
+    u64::try_from(value).map_err(|_| format!("{value} is negative"))
 }
 
 fn files(node: &Node) -> Result<BTreeMap<String, Digest>, String> {
     let Value::Map(members) = &node.value else { return Err("`files` is no object".to_owned()) };
-    members.iter().map(|(key, node)| Ok((key.text.clone(), Digest::parse(&text(node)?).ok_or("a digest of another form")?))).collect()
+    members
+        .iter()
+        .map(|(key, node)| {
+            Ok((key.text.clone(), Digest::parse(&text(node)?).ok_or("a digest of another form")?))
+        })
+        .collect()
 }

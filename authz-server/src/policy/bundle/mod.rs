@@ -15,9 +15,9 @@ use std::collections::BTreeSet;
 use warrant::{Denial, Host, Seconds, Target, Terms, Trust};
 
 pub use digest::Digest;
-pub use note::{InForceUntil, Note, NoteError};
 #[cfg(test)]
 pub(crate) use note::resigned as resigned_note;
+pub use note::{InForceUntil, Note, NoteError};
 pub use opening::{Activated, Expected, open};
 pub use parcel::{MANIFEST, NOTE, Parcel};
 pub use refusal::Refusal;
@@ -88,6 +88,16 @@ impl Bundle {
         &self.mesh().burner
     }
 
+    /// How old an attestation may be where the route names no age, in seconds.
+    pub fn attestation_max_age(&self) -> u64 {
+        self.mesh().attestation_max_age
+    }
+
+    /// Who may state things about workloads and environments.
+    pub fn attestors(&self) -> &[super::Attestor] {
+        &self.mesh().attestors
+    }
+
     pub(crate) fn mesh(&self) -> &Mesh {
         &self.policy.mesh
     }
@@ -109,9 +119,13 @@ impl Bundle {
     /// The canonical host of an `:authority` that this proxy serves.
     pub fn serves(&self, proxy: &str, authority: &[u8]) -> Result<Host, Denial> {
         let lowered = authority.to_ascii_lowercase();
-        let is_plain = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b':' | b'-');
+        let is_plain = |byte: &u8| {
+            byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b':' | b'-')
+        };
         let name = std::str::from_utf8(&lowered).ok().filter(|_| lowered.iter().all(is_plain));
-        name.and_then(|name| self.policy.hosts.serves(proxy, name)).and_then(Host::parse).ok_or(Denial::TargetMismatch)
+        name.and_then(|name| self.policy.hosts.serves(proxy, name))
+            .and_then(Host::parse)
+            .ok_or(Denial::TargetMismatch)
     }
 
     /// Whether any host is served by this proxy: the allow-list of who may ask at all.

@@ -35,7 +35,12 @@ pub struct InForceUntil(pub Seconds);
 
 impl Note {
     /// Signs a note for this bundle, from now for `lifetime` seconds; the bytes of the file `latest.json`.
-    pub fn sign(bundle: &Bundle, now: Seconds, lifetime: u64, signer: &dyn Signer) -> Result<Vec<u8>, NoteError> {
+    pub fn sign(
+        bundle: &Bundle,
+        now: Seconds,
+        lifetime: u64,
+        signer: &dyn Signer,
+    ) -> Result<Vec<u8>, NoteError> {
         let most = bundle.mesh().notes.max_age;
         if lifetime == 0 || lifetime > most {
             return Err(NoteError(format!("a note for {lifetime} s, and the bundle allows 1 to {most} s")));
@@ -51,7 +56,9 @@ impl Note {
             now.get(),
             bundle.version()
         );
-        let signature = signer.sign(&signing_input(KIND, payload.as_bytes())).map_err(|error| NoteError(error.to_string()))?;
+        let signature = signer
+            .sign(&signing_input(KIND, payload.as_bytes()))
+            .map_err(|error| NoteError(error.to_string()))?;
         Ok(Envelope::new(KIND, payload.as_bytes(), [(*signer.public_key(), signature)]).to_json())
     }
 
@@ -69,7 +76,13 @@ impl Note {
         if let Some((key, _)) = members.iter().find(|(key, _)| !known.contains(&key.text.as_str())) {
             return Err(format!("unknown member `{}`", key.text));
         }
-        let get = |name: &str| members.iter().find(|(key, _)| key.text == name).map(|(_, node)| node).ok_or(format!("`{name}` is missing"));
+        let get = |name: &str| {
+            members
+                .iter()
+                .find(|(key, _)| key.text == name)
+                .map(|(_, node)| node)
+                .ok_or(format!("`{name}` is missing"))
+        };
         Ok(Self {
             audience: text(get("audience")?)?,
             version: number(get("version")?)?,
@@ -82,7 +95,12 @@ impl Note {
     }
 
     /// Whether this note keeps that bundle in force now, and until when.
-    pub fn verify(&self, bundle: &Bundle, now: Seconds, verifier: &dyn Verifier) -> Result<InForceUntil, Refusal> {
+    pub fn verify(
+        &self,
+        bundle: &Bundle,
+        now: Seconds,
+        verifier: &dyn Verifier,
+    ) -> Result<InForceUntil, Refusal> {
         let notes = &bundle.mesh().notes;
         let other = |what, found: String, wanted: String| Err(Refusal::NoteForOther { what, found, wanted });
         if self.envelope.good_keys(&notes.keys, &self.payload, verifier).is_empty() {

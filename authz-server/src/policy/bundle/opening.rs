@@ -43,7 +43,10 @@ pub fn open(parcel: &Parcel, expected: &Expected<'_>, verifier: &dyn Verifier) -
     trust.have_signed(&envelope, &payload, verifier)?;
     accepts_its_trust(&manifest, &trust, &envelope, &payload, verifier)?;
     if manifest.audience != expected.audience {
-        return Err(Refusal::OtherAudience { found: manifest.audience, wanted: expected.audience.to_owned() });
+        return Err(Refusal::OtherAudience {
+            found: manifest.audience,
+            wanted: expected.audience.to_owned(),
+        });
     }
     if manifest.engine != ENGINE {
         return Err(Refusal::OtherEngine { found: manifest.engine, wanted: ENGINE });
@@ -53,16 +56,26 @@ pub fn open(parcel: &Parcel, expected: &Expected<'_>, verifier: &dyn Verifier) -
     not_below(&manifest, &digest, expected.floor)?;
     files_are_those(parcel, &manifest)?;
     let faults = Faults::new();
-    let policy = sources::read(&parcel.files, Form::Json, &faults).and_then(|documents| assembly::assemble(documents, &faults));
+    let policy = sources::read(&parcel.files, Form::Json, &faults)
+        .and_then(|documents| assembly::assemble(documents, &faults));
     match policy {
-        Some(policy) if policy.mesh.terms.audience == manifest.audience => Ok(Bundle::new(policy, manifest, digest, retired)),
-        Some(policy) => Err(Refusal::OtherAudience { found: policy.mesh.terms.audience.clone(), wanted: manifest.audience }),
+        Some(policy) if policy.mesh.terms.audience == manifest.audience => {
+            Ok(Bundle::new(policy, manifest, digest, retired))
+        }
+        Some(policy) => Err(Refusal::OtherAudience {
+            found: policy.mesh.terms.audience.clone(),
+            wanted: manifest.audience,
+        }),
         None => Err(Refusal::Unsound { faults: faults.into_sorted() }),
     }
 }
 
 /// Follows the trust from the configured one to the one that must have signed the manifest; gives it with all that it has replaced.
-fn walk(parcel: &Parcel, expected: &Expected<'_>, verifier: &dyn Verifier) -> Result<(TrustKeys, BTreeSet<Digest>), Refusal> {
+fn walk(
+    parcel: &Parcel,
+    expected: &Expected<'_>,
+    verifier: &dyn Verifier,
+) -> Result<(TrustKeys, BTreeSet<Digest>), Refusal> {
     let mut current = expected.trust.clone();
     let mut retired = expected.floor.map(|floor| floor.retired.clone()).unwrap_or_default();
     let mut has_begun = false;
@@ -72,11 +85,14 @@ fn walk(parcel: &Parcel, expected: &Expected<'_>, verifier: &dyn Verifier) -> Re
         match current.have_signed(&envelope, &payload, verifier) {
             // Steps before the configured trust are history.
             Err(_) if !has_begun => continue,
-            Err(why) => return Err(Refusal::ChainBroken { file, why: why.to_string() }),
+            Err(few) => return Err(Refusal::ChainBroken { file, why: Refusal::from(few).to_string() }),
             Ok(()) => {}
         }
         if manifest.audience != expected.audience {
-            return Err(Refusal::OtherAudience { found: manifest.audience, wanted: expected.audience.to_owned() });
+            return Err(Refusal::OtherAudience {
+                found: manifest.audience,
+                wanted: expected.audience.to_owned(),
+            });
         }
         accepts_its_trust(&manifest, &current, &envelope, &payload, verifier)?;
         has_begun = true;
@@ -99,10 +115,8 @@ fn accepts_its_trust(
     if manifest.trust == *current {
         return Ok(());
     }
-    manifest.trust.have_signed(envelope, payload, verifier).map_err(|refusal| match refusal {
-        Refusal::TooFewSignatures { good, wanted, .. } => Refusal::TrustNotAccepted { good, wanted },
-        other => other,
-    })
+    let signed = manifest.trust.have_signed(envelope, payload, verifier);
+    signed.map_err(|few| Refusal::TrustNotAccepted { good: few.good, wanted: few.wanted })
 }
 
 fn in_its_window(manifest: &Manifest, now: Seconds) -> Result<(), Refusal> {
@@ -121,7 +135,11 @@ fn not_below(manifest: &Manifest, digest: &Digest, floor: Option<&Activated>) ->
         return Err(Refusal::RolledBack { version: manifest.version, highest: floor.version });
     }
     if manifest.version == floor.version && *digest != floor.digest {
-        return Err(Refusal::SameVersionOtherContent { version: floor.version, found: digest.clone(), activated: floor.digest.clone() });
+        return Err(Refusal::SameVersionOtherContent {
+            version: floor.version,
+            found: digest.clone(),
+            activated: floor.digest.clone(),
+        });
     }
     Ok(())
 }

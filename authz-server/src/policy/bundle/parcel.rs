@@ -46,8 +46,12 @@ impl Parcel {
 
     /// Every path with its bytes, the manifest aside: it is written last.
     pub(crate) fn paths(&self, version: u64) -> BTreeMap<String, &[u8]> {
-        let files = self.files.iter().map(|(name, bytes)| (format!("{}/{name}", Self::folder(version)), bytes.as_slice()));
-        let trust = self.trust.iter().enumerate().map(|(step, bytes)| (Self::trust_path(step), bytes.as_slice()));
+        let files = self
+            .files
+            .iter()
+            .map(|(name, bytes)| (format!("{}/{name}", Self::folder(version)), bytes.as_slice()));
+        let trust =
+            self.trust.iter().enumerate().map(|(step, bytes)| (Self::trust_path(step), bytes.as_slice()));
         files.chain(trust).collect()
     }
 }

@@ -29,7 +29,10 @@ pub struct Signing<'a> {
 
 impl fmt::Debug for Signing<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_struct("Signing").field("version", &self.version).field("expires", &self.expires).finish_non_exhaustive()
+        out.debug_struct("Signing")
+            .field("version", &self.version)
+            .field("expires", &self.expires)
+            .finish_non_exhaustive()
     }
 }
 
@@ -61,7 +64,11 @@ pub fn sign(built: &Built, terms: &Signing<'_>) -> Result<Signed, SignError> {
     are_enough(&keys, terms.next, "the trust that follows")?;
     let payload = manifest.to_json();
     let input = signing_input(KIND, payload.as_bytes());
-    let signatures: Result<Vec<_>, _> = terms.signers.iter().map(|signer| signer.sign(&input).map(|signature| (*signer.public_key(), signature))).collect();
+    let signatures: Result<Vec<_>, _> = terms
+        .signers
+        .iter()
+        .map(|signer| signer.sign(&input).map(|signature| (*signer.public_key(), signature)))
+        .collect();
     let signatures = signatures.map_err(|error| SignError(error.to_string()))?;
     let envelope = Envelope::new(KIND, payload.as_bytes(), signatures).to_json();
     let mut trust = terms.chain.to_vec();
@@ -77,7 +84,10 @@ fn are_enough(keys: &[PublicKey], trust: &TrustKeys, which: &str) -> Result<(), 
     if u32::try_from(good).is_ok_and(|good| good >= trust.threshold) {
         return Ok(());
     }
-    Err(SignError(format!("{good} of the signing keys are trusted, and {which} asks for {}: bring more keys", trust.threshold)))
+    Err(SignError(format!(
+        "{good} of the signing keys are trusted, and {which} asks for {}: bring more keys",
+        trust.threshold
+    )))
 }
 
 /// Why nothing was signed.

@@ -70,12 +70,30 @@ impl TrustKeys {
     }
 
     /// Whether enough of the keys have signed.
-    pub(crate) fn have_signed(&self, envelope: &Envelope, payload: &[u8], verifier: &dyn Verifier) -> Result<(), Refusal> {
+    pub(crate) fn have_signed(
+        &self,
+        envelope: &Envelope,
+        payload: &[u8],
+        verifier: &dyn Verifier,
+    ) -> Result<(), TooFew> {
         let good = envelope.good_keys(&self.keys, payload, verifier).len();
         if u32::try_from(good).is_ok_and(|good| good >= self.threshold) {
             return Ok(());
         }
-        Err(Refusal::TooFewSignatures { good, wanted: self.threshold, strangers: envelope.strangers(&self.keys) })
+        Err(TooFew { good, wanted: self.threshold, strangers: envelope.strangers(&self.keys) })
+    }
+}
+
+/// Fewer keys have signed than a trust asks for.
+pub(crate) struct TooFew {
+    pub(crate) good: usize,
+    pub(crate) wanted: u32,
+    pub(crate) strangers: Vec<String>,
+}
+
+impl From<TooFew> for Refusal {
+    fn from(few: TooFew) -> Self {
+        Self::TooFewSignatures { good: few.good, wanted: few.wanted, strangers: few.strangers }
     }
 }
 

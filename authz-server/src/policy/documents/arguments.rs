@@ -45,7 +45,7 @@ pub enum ArgumentType {
 
 /// What an action is derived from, and the closed set of what it may be.
 #[derive(Clone, Debug)]
-pub struct Action {
+pub(crate) struct Action {
     pub from: Source,
     pub one_of: Vec<String>,
     pub(crate) at: Place,
@@ -53,7 +53,23 @@ pub struct Action {
 
 /// Words that Cedar keeps for itself; `context.args.if` would not parse.
 const CEDAR_WORDS: &[&str] = &[
-    "true", "false", "if", "then", "else", "in", "is", "like", "has", "permit", "forbid", "when", "unless", "principal", "action", "resource", "context",
+    "true",
+    "false",
+    "if",
+    "then",
+    "else",
+    "in",
+    "is",
+    "like",
+    "has",
+    "permit",
+    "forbid",
+    "when",
+    "unless",
+    "principal",
+    "action",
+    "resource",
+    "context",
 ];
 
 pub(super) fn read(node: &Node, page: Page<'_>) -> Option<Vec<Argument>> {
@@ -64,7 +80,11 @@ pub(super) fn read(node: &Node, page: Page<'_>) -> Option<Vec<Argument>> {
 
 fn argument(key: &Key, node: &Node, page: Page<'_>) -> Option<Argument> {
     if !is_name(&key.text) || CEDAR_WORDS.contains(&key.text.as_str()) {
-        page.fault(key.at, format!("`{}` is no name for an argument", key.text), "use a-z, 0-9 and `_`, a letter first, at most 32, and no word of Cedar's");
+        page.fault(
+            key.at,
+            format!("`{}` is no name for an argument", key.text),
+            "use a-z, 0-9 and `_`, a letter first, at most 32, and no word of Cedar's",
+        );
         return None;
     }
     let spec = members(node, &["from", "type", "optional", "record"], page)?;
@@ -78,19 +98,35 @@ fn argument(key: &Key, node: &Node, page: Page<'_>) -> Option<Argument> {
     let from = spec.need("from", page).and_then(|node| source(node, page));
     let kind = spec.need("type", page).and_then(|node| words::one_of(node, &types, page));
     let is_optional = spec.get("optional").map_or(Some(false), |node| flag(node, page));
-    let is_withheld = spec.get("record").map_or(Some(false), |node| words::one_of(node, &[("value", false), ("digest", true)], page));
+    let is_withheld = spec
+        .get("record")
+        .map_or(Some(false), |node| words::one_of(node, &[("value", false), ("digest", true)], page));
     let (from, kind) = (from?, kind?);
     if kind == ArgumentType::Strings && !matches!(from.value, Source::Body(_)) {
-        page.fault(spec.place("type"), "`strings` that are not in the body", "read one `string`: only a JSON array holds several without ambiguity");
+        page.fault(
+            spec.place("type"),
+            "`strings` that are not in the body",
+            "read one `string`: only a JSON array holds several without ambiguity",
+        );
         return None;
     }
-    Some(Argument { name: key.text.clone(), from: from.value, kind, is_optional: is_optional?, is_withheld: is_withheld?, at: key.at, from_at: from.at })
+    Some(Argument {
+        name: key.text.clone(),
+        from: from.value,
+        kind,
+        is_optional: is_optional?,
+        is_withheld: is_withheld?,
+        at: key.at,
+        from_at: from.at,
+    })
 }
 
 /// `[a-z][a-z0-9_]{0,31}`: how a warrant writes it too.
 pub(crate) fn is_name(text: &str) -> bool {
     let inside = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
-    text.len() <= 32 && text.starts_with(|letter: char| letter.is_ascii_lowercase()) && text.bytes().all(inside)
+    text.len() <= 32
+        && text.starts_with(|letter: char| letter.is_ascii_lowercase())
+        && text.bytes().all(inside)
 }
 
 pub(super) fn action(node: &Node, page: Page<'_>) -> Option<Action> {
@@ -98,7 +134,11 @@ pub(super) fn action(node: &Node, page: Page<'_>) -> Option<Action> {
     let from = spec.need("from", page).and_then(|node| {
         let from = source(node, page)?;
         if matches!(from.value, Source::Query(_) | Source::Header(_)) {
-            page.fault(node.at, "an action from a query or a header", "read it from `path:<name>` or `body:/<pointer>`");
+            page.fault(
+                node.at,
+                "an action from a query or a header",
+                "read it from `path:<name>` or `body:/<pointer>`",
+            );
             return None;
         }
         Some(from.value)
@@ -114,7 +154,11 @@ pub(super) fn action(node: &Node, page: Page<'_>) -> Option<Action> {
 
 fn action_name(name: &Placed<String>, page: Page<'_>) -> Option<String> {
     if !words::is_plain(&name.value) || name.value == "-" {
-        page.fault(name.at, format!("`{}` is no name that a warrant's `actions` could carry", name.value), "use printable ASCII, neither `\"` nor `\\`, and more than `-`");
+        page.fault(
+            name.at,
+            format!("`{}` is no name that a warrant's `actions` could carry", name.value),
+            "use printable ASCII, neither `\"` nor `\\`, and more than `-`",
+        );
         return None;
     }
     Some(name.value.clone())
@@ -132,7 +176,11 @@ fn source(node: &Node, page: Page<'_>) -> Option<Placed<Source>> {
     match read {
         Ok(source) => Some(Placed::new(node.at, source)),
         Err(why) => {
-            page.fault(node.at, format!("`{text}`: {why}"), "write `path:<name>`, `query:<name>`, `header:<name>` or `body:/<pointer>`");
+            page.fault(
+                node.at,
+                format!("`{text}`: {why}"),
+                "write `path:<name>`, `query:<name>`, `header:<name>` or `body:/<pointer>`",
+            );
             None
         }
     }
@@ -145,11 +193,26 @@ fn named(name: &str, what: &str) -> Result<String, String> {
 /// Headers that a proxy writes, that frame a message, or that hold secrets say nothing a policy may rest on.
 fn header(name: &str) -> Result<String, String> {
     const REFUSED: &[&str] = &[
-        "host", "connection", "keep-alive", "proxy-connection", "proxy-authenticate", "te", "trailer", "transfer-encoding", "upgrade", "http2-settings",
-        "content-length", "content-encoding", "forwarded", "authorization", "proxy-authorization", "cookie",
+        "host",
+        "connection",
+        "keep-alive",
+        "proxy-connection",
+        "proxy-authenticate",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "http2-settings",
+        "content-length",
+        "content-encoding",
+        "forwarded",
+        "authorization",
+        "proxy-authorization",
+        "cookie",
     ];
     const REFUSED_BEGINNINGS: &[&str] = &["warrant", "x-envoy-", "x-forwarded-"];
-    let inside = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_' | b'.');
+    let inside =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_' | b'.');
     if name.is_empty() || !name.bytes().all(inside) {
         return Err("a header's name is written in lower case, without `:`".to_owned());
     }
@@ -161,7 +224,9 @@ fn header(name: &str) -> Result<String, String> {
 
 impl Pointer {
     fn parse(text: &str) -> Result<Self, String> {
-        let Some(rest) = text.strip_prefix('/') else { return Err("a pointer into the body begins with `/`".to_owned()) };
+        let Some(rest) = text.strip_prefix('/') else {
+            return Err("a pointer into the body begins with `/`".to_owned());
+        };
         let tokens: Result<Vec<_>, _> = rest.split('/').map(token).collect();
         tokens.map(Self)
     }

@@ -31,7 +31,11 @@ impl Caller {
 pub(super) fn read(node: &Node, page: Page<'_>) -> Option<Vec<Placed<Caller>>> {
     let written = texts(node, page)?;
     if written.len() > MOST {
-        page.fault(node.at, format!("{} callers", written.len()), "name a group in identities.yaml: at most 64 here");
+        page.fault(
+            node.at,
+            format!("{} callers", written.len()),
+            "name a group in identities.yaml: at most 64 here",
+        );
         return None;
     }
     let read: Vec<_> = written.iter().filter_map(|text| caller(text, page)).collect();
@@ -44,7 +48,11 @@ fn caller(text: &Placed<String>, page: Page<'_>) -> Option<Placed<Caller>> {
         group if group.starts_with("group:") => Caller::Group(group.trim_start_matches("group:").to_owned()),
         name if is_holder(name) => Caller::Agent(name.to_owned()),
         other => {
-            page.fault(text.at, format!("`{other}` is no caller"), "write `group:<name>`, a holder's whole name without `*`, or `any-holder`");
+            page.fault(
+                text.at,
+                format!("`{other}` is no caller"),
+                "write `group:<name>`, a holder's whole name without `*`, or `any-holder`",
+            );
             return None;
         }
     };
@@ -53,5 +61,8 @@ fn caller(text: &Placed<String>, page: Page<'_>) -> Option<Placed<Caller>> {
 
 /// A whole name that a warrant's `sub` could be: no wildcard, and a SPIFFE ID where it looks like one.
 fn is_holder(name: &str) -> bool {
-    words::is_plain(name) && !name.contains('*') && name.contains(':') && (!name.starts_with("spiffe:") || words::is_spiffe_id(name))
+    words::is_plain(name)
+        && !name.contains('*')
+        && name.contains(':')
+        && (!name.starts_with("spiffe:") || words::is_spiffe_id(name))
 }

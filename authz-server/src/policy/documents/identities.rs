@@ -22,7 +22,11 @@ pub(crate) fn read(node: &Node, page: Page<'_>) -> Option<Identities> {
     for (name, members) in written {
         let patterns = patterns(members, page);
         if !words::is_label(&name.text) {
-            page.fault(name.at, format!("`{}` is no name for a group", name.text), "use at most 63 of a-z, 0-9 and `-`, no `-` at either end");
+            page.fault(
+                name.at,
+                format!("`{}` is no name for a group", name.text),
+                "use at most 63 of a-z, 0-9 and `-`, no `-` at either end",
+            );
         } else if let Some(patterns) = patterns {
             read.push((Placed::new(name.at, name.text.clone()), patterns));
         }

@@ -54,8 +54,13 @@ pub(crate) fn open<'a>(node: &'a Node, kind: Kind, page: Page<'_>) -> Option<Ope
     let version = members.need("apiVersion", page).and_then(|node| is(node, API_VERSION, page));
     let named = members.need("kind", page).and_then(|node| is(node, kind.name(), page));
     let has_metadata = kind.members().contains(&"metadata");
-    let metadata = if has_metadata { members.need("metadata", page).and_then(|node| open_metadata(node, page)) } else { None };
-    (version.is_some() && named.is_some() && (!has_metadata || metadata.is_some())).then_some(Opened { members, metadata })
+    let metadata = if has_metadata {
+        members.need("metadata", page).and_then(|node| open_metadata(node, page))
+    } else {
+        None
+    };
+    (version.is_some() && named.is_some() && (!has_metadata || metadata.is_some()))
+        .then_some(Opened { members, metadata })
 }
 
 impl Opened<'_> {
@@ -64,7 +69,11 @@ impl Opened<'_> {
         let node = self.metadata?.need("name", page)?;
         let name = string(node, page)?;
         if !words::is_label(name) || name == "mesh" {
-            page.fault(node.at, format!("`{name}` is no name for a route"), "use at most 63 of a-z, 0-9 and `-`, no `-` at either end, and not `mesh`");
+            page.fault(
+                node.at,
+                format!("`{name}` is no name for a route"),
+                "use at most 63 of a-z, 0-9 and `-`, no `-` at either end, and not `mesh`",
+            );
             return None;
         }
         Some(Placed::new(node.at, name.to_owned()))

@@ -21,7 +21,11 @@ impl Match {
     pub(crate) fn endpoints(&self) -> Vec<(&str, &Placed<Pattern>)> {
         match self.is_grpc {
             true => self.paths.iter().map(|path| ("POST", path)).collect(),
-            false => self.methods.iter().flat_map(|method| self.paths.iter().map(|path| (method.value.as_str(), path))).collect(),
+            false => self
+                .methods
+                .iter()
+                .flat_map(|method| self.paths.iter().map(|path| (method.value.as_str(), path)))
+                .collect(),
         }
     }
 }
@@ -34,7 +38,9 @@ pub(super) fn read(node: &Node, page: Page<'_>) -> Option<Match> {
 fn plain(node: &Node, page: Page<'_>) -> Option<Match> {
     let item = members(node, &["hosts", "methods", "paths", "grpc"], page)?;
     let hosts = item.need("hosts", page).and_then(|node| hosts(node, page));
-    let methods = item.need("methods", page).and_then(|node| methods(node, is_http_method, "capital letters, like `POST`", page));
+    let methods = item
+        .need("methods", page)
+        .and_then(|node| methods(node, is_http_method, "capital letters, like `POST`", page));
     let paths = item.need("paths", page).and_then(|node| all(list(node, page)?, |node| pattern(node, page)));
     Some(Match { hosts: hosts?, methods: methods?, paths: paths?, is_grpc: false })
 }
@@ -43,10 +49,14 @@ fn plain(node: &Node, page: Page<'_>) -> Option<Match> {
 fn grpc(node: &Node, page: Page<'_>) -> Option<Match> {
     let item = members(node, &["hosts", "methods", "grpc"], page)?;
     let hosts = item.need("hosts", page).and_then(|node| hosts(node, page));
-    let methods = item.need("methods", page).and_then(|node| methods(node, is_grpc_method, "a method's name, like `Create`", page));
+    let methods = item
+        .need("methods", page)
+        .and_then(|node| methods(node, is_grpc_method, "a method's name, like `Create`", page));
     let service = item.need("grpc", page).and_then(|node| service(node, page));
     let (service, methods) = (service?, methods?);
-    let paths = methods.iter().filter_map(|method| Pattern::parse(&format!("/{service}/{}", method.value)).ok().map(|path| Placed::new(method.at, path)));
+    let paths = methods.iter().filter_map(|method| {
+        Pattern::parse(&format!("/{service}/{}", method.value)).ok().map(|path| Placed::new(method.at, path))
+    });
     Some(Match { hosts: hosts?, paths: paths.collect(), methods, is_grpc: true })
 }
 
@@ -61,7 +71,12 @@ pub(super) fn http_methods(node: &Node, page: Page<'_>) -> Option<Vec<Placed<Str
     methods(node, is_http_method, "capital letters, like `POST`", page)
 }
 
-fn methods(node: &Node, is_good: fn(&str) -> bool, instead: &str, page: Page<'_>) -> Option<Vec<Placed<String>>> {
+fn methods(
+    node: &Node,
+    is_good: fn(&str) -> bool,
+    instead: &str,
+    page: Page<'_>,
+) -> Option<Vec<Placed<String>>> {
     let written = texts(node, page)?;
     for method in written.iter().filter(|method| !is_good(&method.value)) {
         page.fault(method.at, format!("`{}` is no method", method.value), format!("write {instead}"));
@@ -74,13 +89,18 @@ fn is_http_method(text: &str) -> bool {
 }
 
 fn is_grpc_method(text: &str) -> bool {
-    text.starts_with(|letter: char| letter.is_ascii_alphabetic()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    text.starts_with(|letter: char| letter.is_ascii_alphabetic())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 fn service(node: &Node, page: Page<'_>) -> Option<String> {
     let text = string(node, page)?;
     if !text.split('.').all(is_grpc_method) {
-        page.fault(node.at, format!("`{text}` is no gRPC service"), "write its full name, like `pay.v1.Payments`");
+        page.fault(
+            node.at,
+            format!("`{text}` is no gRPC service"),
+            "write its full name, like `pay.v1.Payments`",
+        );
         return None;
     }
     Some(text.to_owned())
@@ -91,7 +111,11 @@ fn pattern(node: &Node, page: Page<'_>) -> Option<Placed<Pattern>> {
     match Pattern::parse(text) {
         Ok(pattern) => Some(Placed::new(node.at, pattern)),
         Err(why) => {
-            page.fault(node.at, format!("`{text}` is no path pattern: {why}"), "write literal segments, `*` or `{name}` for one segment, and `**` at the end for any more");
+            page.fault(
+                node.at,
+                format!("`{text}` is no path pattern: {why}"),
+                "write literal segments, `*` or `{name}` for one segment, and `**` at the end for any more",
+            );
             None
         }
     }

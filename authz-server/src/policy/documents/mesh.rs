@@ -39,10 +39,12 @@ pub struct Notes {
 
 pub(crate) fn read(node: &Node, page: Page<'_>) -> Option<Mesh> {
     let document = open(node, Kind::Mesh, page)?;
-    let known = ["audience", "maxLifetime", "attestationMaxAge", "leeway", "burner", "issuers", "attestors", "notes"];
+    let known =
+        ["audience", "maxLifetime", "attestationMaxAge", "leeway", "burner", "issuers", "attestors", "notes"];
     let spec = members(document.members.need("spec", page)?, &known, page)?;
     let terms = terms(spec, page);
-    let attestation_max_age = spec.need("attestationMaxAge", page).and_then(|node| words::duration(node, page));
+    let attestation_max_age =
+        spec.need("attestationMaxAge", page).and_then(|node| words::duration(node, page));
     let burner = spec.need("burner", page).and_then(|node| plain(node, page));
     let trust = spec.need("issuers", page).and_then(|node| trust(node, page));
     let attestors = match spec.get("attestors") {
@@ -50,7 +52,14 @@ pub(crate) fn read(node: &Node, page: Page<'_>) -> Option<Mesh> {
         None => Some(Vec::new()),
     };
     let notes = spec.need("notes", page).and_then(|node| notes(node, page));
-    Some(Mesh { terms: terms?, attestation_max_age: attestation_max_age?, burner: burner?, trust: trust?, attestors: attestors?, notes: notes? })
+    Some(Mesh {
+        terms: terms?,
+        attestation_max_age: attestation_max_age?,
+        burner: burner?,
+        trust: trust?,
+        attestors: attestors?,
+        notes: notes?,
+    })
 }
 
 fn terms(spec: Members<'_>, page: Page<'_>) -> Option<Terms> {
@@ -63,7 +72,11 @@ fn terms(spec: Members<'_>, page: Page<'_>) -> Option<Terms> {
     match Terms::new(audience?, max_lifetime?, leeway?) {
         Ok(terms) => Some(terms),
         Err(error) => {
-            page.fault(spec.place("leeway"), error.to_string(), "leeway is at most 30s, and maxLifetime is not nothing");
+            page.fault(
+                spec.place("leeway"),
+                error.to_string(),
+                "leeway is at most 30s, and maxLifetime is not nothing",
+            );
             None
         }
     }
@@ -74,7 +87,11 @@ fn trust(node: &Node, page: Page<'_>) -> Option<Trust> {
     match Trust::new(issuers) {
         Ok(trust) => Some(trust),
         Err(error) => {
-            page.fault(node.at, error.to_string(), "let each subject be vouched for by one issuer, and each `kid` name one key");
+            page.fault(
+                node.at,
+                error.to_string(),
+                "let each subject be vouched for by one issuer, and each `kid` name one key",
+            );
             None
         }
     }
@@ -95,14 +112,23 @@ fn issuer(node: &Node, page: Page<'_>) -> Option<Issuer> {
 fn attestor(node: &Node, page: Page<'_>) -> Option<Attestor> {
     let spec = members(node, &["iss", "keys", "anchors", "about"], page)?;
     if spec.get("keys").is_none() && spec.get("anchors").is_none() {
-        page.fault(spec.at, "an attestor with neither `keys` nor `anchors`", "write the keys that sign its statements, or the anchors that their chains lead to");
+        page.fault(
+            spec.at,
+            "an attestor with neither `keys` nor `anchors`",
+            "write the keys that sign its statements, or the anchors that their chains lead to",
+        );
         return None;
     }
     let iss = spec.need("iss", page).and_then(|node| plain(node, page));
     let keys = spec.get("keys").map_or(Some(Vec::new()), |node| named_keys(node, page));
     let anchors = spec.get("anchors").map_or(Some(Vec::new()), |node| texts(node, page));
     let about = spec.need("about", page).and_then(|node| patterns(node, page));
-    Some(Attestor { iss: iss?, keys: keys?, anchors: anchors?.into_iter().map(|text| text.value).collect(), about: about? })
+    Some(Attestor {
+        iss: iss?,
+        keys: keys?,
+        anchors: anchors?.into_iter().map(|text| text.value).collect(),
+        about: about?,
+    })
 }
 
 fn notes(node: &Node, page: Page<'_>) -> Option<Notes> {
@@ -111,7 +137,11 @@ fn notes(node: &Node, page: Page<'_>) -> Option<Notes> {
     let max_age = spec.need("maxAge", page).and_then(|node| {
         let age = words::duration(node, page)?;
         if age > LONGEST_NOTE {
-            page.fault(node.at, format!("a note that holds for {age} seconds"), "at most 720h: past it a withdrawn bundle would still be in force");
+            page.fault(
+                node.at,
+                format!("a note that holds for {age} seconds"),
+                "at most 720h: past it a withdrawn bundle would still be in force",
+            );
             return None;
         }
         Some(age)
@@ -122,7 +152,11 @@ fn notes(node: &Node, page: Page<'_>) -> Option<Notes> {
 fn note_key(node: &Node, page: Page<'_>) -> Option<PublicKey> {
     let key = public_key(node, page)?;
     if key.alg() != warrant::Algorithm::Ed25519 {
-        page.fault(node.at, "a note key that is not Ed25519", "make one with `portcullis key new --alg Ed25519`");
+        page.fault(
+            node.at,
+            "a note key that is not Ed25519",
+            "make one with `portcullis key new --alg Ed25519`",
+        );
         return None;
     }
     Some(key)
@@ -135,7 +169,11 @@ fn named_keys(node: &Node, page: Page<'_>) -> Option<Vec<(String, PublicKey)>> {
         let kid = string(node_of_kid, page)?;
         let inside = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
         if !(1..=64).contains(&kid.len()) || !kid.bytes().all(inside) {
-            page.fault(node_of_kid.at, format!("`{kid}` is no key name"), "use 1 to 64 of A-Z, a-z, 0-9, `.`, `_` and `-`");
+            page.fault(
+                node_of_kid.at,
+                format!("`{kid}` is no key name"),
+                "use 1 to 64 of A-Z, a-z, 0-9, `.`, `_` and `-`",
+            );
             return None;
         }
         Some((kid.to_owned(), public_key(node, page)?))
@@ -151,7 +189,11 @@ pub(crate) fn public_key(node: &Node, page: Page<'_>) -> Option<PublicKey> {
     match PublicKey::from_jwk(canonical::of(&jwk).as_bytes()) {
         Ok(key) => Some(key),
         Err(error) => {
-            page.fault(node.at, format!("this is no public key: {error}"), "write the public JWK that `portcullis key show` prints, with `alg`");
+            page.fault(
+                node.at,
+                format!("this is no public key: {error}"),
+                "write the public JWK that `portcullis key show` prints, with `alg`",
+            );
             None
         }
     }
@@ -167,7 +209,11 @@ pub(crate) fn patterns(node: &Node, page: Page<'_>) -> Option<Vec<SubjectPattern
 fn pattern(at: Place, text: &str, page: Page<'_>) -> Option<SubjectPattern> {
     let read = SubjectPattern::parse(text);
     if read.is_none() {
-        page.fault(at, format!("`{text}` is no pattern of identities"), "write it whole, or end it in `/**` or `:*`; a `*` elsewhere would match more than it says");
+        page.fault(
+            at,
+            format!("`{text}` is no pattern of identities"),
+            "write it whole, or end it in `/**` or `:*`; a `*` elsewhere would match more than it says",
+        );
     }
     read
 }
@@ -175,7 +221,11 @@ fn pattern(at: Place, text: &str, page: Page<'_>) -> Option<SubjectPattern> {
 fn plain(node: &Node, page: Page<'_>) -> Option<String> {
     let text = string(node, page)?;
     if !words::is_plain(text) {
-        page.fault(node.at, "a text that no warrant could carry", "use 1 to 256 printable ASCII characters, neither `\"` nor `\\`");
+        page.fault(
+            node.at,
+            "a text that no warrant could carry",
+            "use 1 to 256 printable ASCII characters, neither `\"` nor `\\`",
+        );
         return None;
     }
     Some(text.to_owned())

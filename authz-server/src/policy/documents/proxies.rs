@@ -13,8 +13,11 @@ pub(crate) struct Proxies(pub(crate) Vec<Proxy>);
 pub(crate) struct Proxy {
     pub(crate) id: Placed<String>,
     /// Each canonical host with its aliases.
-    pub(crate) hosts: Vec<(Placed<String>, Vec<Placed<String>>)>,
+    pub(crate) hosts: Vec<ServedHost>,
 }
+
+/// A canonical host and its aliases.
+pub(crate) type ServedHost = (Placed<String>, Vec<Placed<String>>);
 
 pub(crate) fn read(node: &Node, page: Page<'_>) -> Option<Proxies> {
     let document = open(node, Kind::Proxies, page)?;
@@ -32,22 +35,24 @@ fn proxy(node: &Node, page: Page<'_>) -> Option<Proxy> {
 fn id(node: &Node, page: Page<'_>) -> Option<Placed<String>> {
     let id = string(node, page)?;
     if id != "local" && !words::is_spiffe_id(id) {
-        page.fault(node.at, format!("`{id}` is no proxy's identity"), "write the SPIFFE ID of its certificate, or `local` for a Unix socket or loopback");
+        page.fault(
+            node.at,
+            format!("`{id}` is no proxy's identity"),
+            "write the SPIFFE ID of its certificate, or `local` for a Unix socket or loopback",
+        );
         return None;
     }
     Some(Placed::new(node.at, id.to_owned()))
 }
 
-fn hosts(node: &Node, page: Page<'_>) -> Option<Vec<(Placed<String>, Vec<Placed<String>>)>> {
+fn hosts(node: &Node, page: Page<'_>) -> Option<Vec<ServedHost>> {
     let written = entries(node, page)?;
     let mut read = Vec::new();
     for (key, aliases) in written {
         let canonical = host(Placed::new(key.at, key.text.clone()), page);
-        let aliases = match &aliases.value {
-            // A host without aliases is known by its own name alone.
-            Value::List(none) if none.is_empty() => Some(Vec::new()),
-            _ => texts(aliases, page),
-        };
+        // A host without aliases is known by its own name alone.
+        let has_none = matches!(&aliases.value, Value::List(list) if list.is_empty());
+        let aliases = if has_none { Some(Vec::new()) } else { texts(aliases, page) };
         let aliases = aliases.map(|list| list.into_iter().filter_map(|alias| host(alias, page)).collect());
         if let (Some(canonical), Some(aliases)) = (canonical, aliases) {
             read.push((canonical, aliases));
@@ -59,7 +64,11 @@ fn hosts(node: &Node, page: Page<'_>) -> Option<Vec<(Placed<String>, Vec<Placed<
 /// A host as a warrant writes it.
 pub(crate) fn host(text: Placed<String>, page: Page<'_>) -> Option<Placed<String>> {
     if !words::is_host(&text.value) {
-        page.fault(text.at, format!("`{}` is no host", text.value), "write lower-case labels joined by dots, with `:port` where clients send one");
+        page.fault(
+            text.at,
+            format!("`{}` is no host", text.value),
+            "write lower-case labels joined by dots, with `:port` where clients send one",
+        );
         return None;
     }
     Some(text)

@@ -44,12 +44,21 @@ pub(crate) fn read(node: &Node, team: &str, stem: &str, page: Page<'_>) -> Optio
     let document = open(node, Kind::GovernedRoute, page)?;
     let name = document.name(page);
     if let Some(name) = name.as_ref().filter(|name| name.value != stem) {
-        page.fault(name.at, format!("the route `{}` stands in a file called `{stem}`", name.value), "give both the same name");
+        page.fault(
+            name.at,
+            format!("the route `{}` stands in a file called `{stem}`", name.value),
+            "give both the same name",
+        );
     }
     if let Some(space) = document.namespace(page).filter(|space| space.value != team) {
-        page.fault(space.at, format!("the namespace `{}` in the folder of team `{team}`", space.value), "leave it out, or move the file");
+        page.fault(
+            space.at,
+            format!("the namespace `{}` in the folder of team `{team}`", space.value),
+            "leave it out, or move the file",
+        );
     }
-    let known = ["match", "require", "args", "action", "query", "evidence", "callers", "policy", "ungoverned"];
+    let known =
+        ["match", "require", "args", "action", "query", "evidence", "callers", "policy", "ungoverned"];
     let spec = members(document.members.need("spec", page)?, &known, page)?;
     let matches = match spec.need("match", page) {
         Some(node) => all(list(node, page).unwrap_or_default(), |node| matches::read(node, page)),
@@ -58,7 +67,8 @@ pub(crate) fn read(node: &Node, team: &str, stem: &str, page: Page<'_>) -> Optio
     let require = optional(spec, "require", |node| require::read(node, page));
     let args = optional(spec, "args", |node| arguments::read(node, page));
     let action = optional(spec, "action", |node| arguments::action(node, page));
-    let any_query = optional(spec, "query", |node| words::one_of(node, &[("declared", false), ("any", true)], page));
+    let any_query =
+        optional(spec, "query", |node| words::one_of(node, &[("declared", false), ("any", true)], page));
     let receipt = optional(spec, "evidence", |node| receipt(node, page));
     let callers = optional(spec, "callers", |node| callers::read(node, page));
     let policy = optional(spec, "policy", |node| policy(node, page));
@@ -97,7 +107,11 @@ fn policy(node: &Node, page: Page<'_>) -> Option<PolicyText> {
     let text = string(node, page)?;
     let Value::Text(_, style) = node.value else { return None };
     if style == Style::Flowing {
-        page.fault(node.at, "a policy that is no literal block", "write `policy: |` and the text below it, so that faults have places");
+        page.fault(
+            node.at,
+            "a policy that is no literal block",
+            "write `policy: |` and the text below it, so that faults have places",
+        );
         return None;
     }
     Some(PolicyText { at: node.at, text: text.to_owned(), style })

@@ -35,7 +35,11 @@ pub(crate) fn read(node: &Node, page: Page<'_>) -> Option<Teams> {
         if words::is_label(&name.text) {
             read.extend(team);
         } else {
-            page.fault(name.at, format!("`{}` is no name for a team", name.text), "use at most 63 of a-z, 0-9 and `-`, no `-` at either end");
+            page.fault(
+                name.at,
+                format!("`{}` is no name for a team", name.text),
+                "use at most 63 of a-z, 0-9 and `-`, no `-` at either end",
+            );
         }
     }
     (read.len() == written.len()).then_some(Teams(read))
@@ -44,13 +48,16 @@ pub(crate) fn read(node: &Node, page: Page<'_>) -> Option<Teams> {
 fn team(name: Placed<String>, node: &Node, page: Page<'_>) -> Option<Team> {
     let spec = members(node, &["platform", "ground"], page)?;
     let is_platform = spec.get("platform").map_or(Some(false), |node| flag(node, page));
-    let ground = spec.get("ground").map_or(Some(Vec::new()), |node| all(list(node, page)?, |node| ground(node, page)));
+    let ground =
+        spec.get("ground").map_or(Some(Vec::new()), |node| all(list(node, page)?, |node| ground(node, page)));
     Some(Team { name, is_platform: is_platform?, ground: ground? })
 }
 
 fn ground(node: &Node, page: Page<'_>) -> Option<Ground> {
     let spec = members(node, &["host", "prefix"], page)?;
-    let host = spec.need("host", page).and_then(|node| host(Placed::new(node.at, string(node, page)?.to_owned()), page));
+    let host = spec
+        .need("host", page)
+        .and_then(|node| host(Placed::new(node.at, string(node, page)?.to_owned()), page));
     let prefix = spec.need("prefix", page).and_then(|node| prefix(node, page));
     Some(Ground { host: host?, prefix: prefix? })
 }

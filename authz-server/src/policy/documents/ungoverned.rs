@@ -32,7 +32,11 @@ pub(super) fn read(node: &Node, page: Page<'_>) -> Option<Ungoverned> {
     let observe = spec.get("observe").map_or(Some(false), |node| flag(node, page));
     let read = Ungoverned { reason: reason?, until: until?, observe: observe?, at: spec.at };
     if read.observe && read.until.is_none() {
-        page.fault(spec.place("observe"), "`observe` without `until`", "write the day on which the route becomes governed: `until: \"2027-01-31T00:00:00Z\"`");
+        page.fault(
+            spec.place("observe"),
+            "`observe` without `until`",
+            "write the day on which the route becomes governed: `until: \"2027-01-31T00:00:00Z\"`",
+        );
         return None;
     }
     Some(read)

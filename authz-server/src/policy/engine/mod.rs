@@ -42,7 +42,12 @@ pub struct Refused {
 
 /// Asks the policy of this route.
 pub fn decide(bundle: &Bundle, route: &Route, asked: &Asked<'_>) -> Result<Decided, Refused> {
-    let mut policies: Vec<_> = route.callers().iter().filter(|caller| permits(caller, bundle, asked.principal)).map(|caller| caller_id(route.name(), caller)).collect();
+    let mut policies: Vec<_> = route
+        .callers()
+        .iter()
+        .filter(|caller| permits(caller, bundle, asked.principal))
+        .map(|caller| caller_id(route.name(), caller))
+        .collect();
     policies.sort();
     if policies.is_empty() {
         return Err(Refused { denial: Denial::PolicyDenied, reason: None, cure: None, policies });
@@ -54,7 +59,9 @@ fn permits(caller: &Caller, bundle: &Bundle, principal: Principal<'_>) -> bool {
     match (caller, principal) {
         (Caller::AnyHolder, _) => true,
         (Caller::Agent(name), Principal::Agent(agent)) => name == agent,
-        (Caller::Group(group), Principal::Agent(agent)) => bundle.policy().groups.of(agent).any(|name| name == group),
+        (Caller::Group(group), Principal::Agent(agent)) => {
+            bundle.policy().groups.of(agent).any(|name| name == group)
+        }
         // A key is in no group and has no name of its own.
         (Caller::Agent(_) | Caller::Group(_), Principal::Key(_)) => false,
     }

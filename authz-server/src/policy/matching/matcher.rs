@@ -34,7 +34,13 @@ impl<T> Default for Matcher<T> {
 
 impl<T: Copy> Matcher<T> {
     /// Adds a match; refused with what is already there, when the same pattern has this host and method.
-    pub(crate) fn insert(&mut self, host: &str, method: &str, pattern: &Pattern, leads_to: T) -> Result<(), T> {
+    pub(crate) fn insert(
+        &mut self,
+        host: &str,
+        method: &str,
+        pattern: &Pattern,
+        leads_to: T,
+    ) -> Result<(), T> {
         let mut branch = self.0.entry(host.to_owned()).or_default();
         for step in pattern.steps() {
             branch = match step {
@@ -87,8 +93,26 @@ mod tests {
 
     #[test]
     fn a_literal_beats_any_beats_the_end_beats_the_rest() {
-        let patterns = [("GET", "/**"), ("GET", "/a"), ("GET", "/a/**"), ("GET", "/a/*"), ("GET", "/a/b"), ("GET", "/*/b"), ("GET", "/a/*/**")];
-        for (path, expected) in [("/", 0), ("/a", 1), ("/a/", 2), ("/a/b", 4), ("/a/c", 3), ("/x/b", 5), ("/a/c/d", 6), ("/a/b/d", 6), ("/x/y", 0)] {
+        let patterns = [
+            ("GET", "/**"),
+            ("GET", "/a"),
+            ("GET", "/a/**"),
+            ("GET", "/a/*"),
+            ("GET", "/a/b"),
+            ("GET", "/*/b"),
+            ("GET", "/a/*/**"),
+        ];
+        for (path, expected) in [
+            ("/", 0),
+            ("/a", 1),
+            ("/a/", 2),
+            ("/a/b", 4),
+            ("/a/c", 3),
+            ("/x/b", 5),
+            ("/a/c/d", 6),
+            ("/a/b/d", 6),
+            ("/x/y", 0),
+        ] {
             assert_eq!(find(&patterns, "GET", path), Some(expected), "{path}");
         }
     }

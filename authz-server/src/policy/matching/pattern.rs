@@ -43,7 +43,10 @@ impl Pattern {
         if is_open {
             unnamed.pop();
         }
-        let steps = unnamed.iter().map(|segment| if *segment == "*" { Step::Any } else { Step::Literal(RawPath::undone(segment)) }).collect();
+        let steps = unnamed
+            .iter()
+            .map(|segment| if *segment == "*" { Step::Any } else { Step::Literal(RawPath::undone(segment)) })
+            .collect();
         Ok(Self { text: text.to_owned(), steps, is_open, names })
     }
 
@@ -52,7 +55,9 @@ impl Pattern {
         let whole = || Self { text: text.to_owned(), steps: Vec::new(), is_open: false, names: Vec::new() };
         match text {
             "/" => Some(whole()),
-            _ => Self::parse(text).ok().filter(|ground| !text.ends_with('/') && !ground.is_open && !ground.steps.contains(&Step::Any)),
+            _ => Self::parse(text).ok().filter(|ground| {
+                !text.ends_with('/') && !ground.is_open && !ground.steps.contains(&Step::Any)
+            }),
         }
     }
 
@@ -75,19 +80,25 @@ impl Pattern {
     }
 
     pub(crate) fn matches(&self, segments: &[impl AsRef<str>]) -> bool {
-        let long_enough = if self.is_open { segments.len() >= self.steps.len() } else { segments.len() == self.steps.len() };
+        let long_enough = if self.is_open {
+            segments.len() >= self.steps.len()
+        } else {
+            segments.len() == self.steps.len()
+        };
         long_enough && self.steps.iter().zip(segments).all(|(step, segment)| step.covers(segment.as_ref()))
     }
 
     /// Whether everything it matches begins with these literal segments.
     pub(crate) fn is_below(&self, prefix: &Self) -> bool {
-        self.steps.len() >= prefix.steps.len() && self.steps.iter().zip(&prefix.steps).all(|(step, literal)| step == literal)
+        self.steps.len() >= prefix.steps.len()
+            && self.steps.iter().zip(&prefix.steps).all(|(step, literal)| step == literal)
     }
 
     /// Whether anything it matches begins with these literal segments.
     pub(crate) fn reaches(&self, prefix: &Self) -> bool {
         let fits = |(step, literal): (&Step, &Step)| step == literal || *step == Step::Any;
-        (self.steps.len() >= prefix.steps.len() || self.is_open) && self.steps.iter().zip(&prefix.steps).all(fits)
+        (self.steps.len() >= prefix.steps.len() || self.is_open)
+            && self.steps.iter().zip(&prefix.steps).all(fits)
     }
 }
 
@@ -122,14 +133,20 @@ mod tests {
     #[test]
     fn names_are_wildcards_that_can_be_asked_for() {
         let named = pattern("/v1/{account}/x/{id}/**");
-        assert_eq!((named.position("account"), named.position("id"), named.position("x")), (Some(1), Some(3), None));
+        assert_eq!(
+            (named.position("account"), named.position("id"), named.position("x")),
+            (Some(1), Some(3), None)
+        );
         assert_eq!(named.steps(), pattern("/v1/*/x/*/**").steps());
         assert!(named.is_open());
     }
 
     #[test]
     fn what_is_no_pattern() {
-        for text in ["", "v1", "/a*", "/**/a", "/{a}/{a}", "/{A}", "/{}", "/a//b", "/a/../b", "/%2f", "/a;b", "/a?b", "/{a}b"] {
+        for text in [
+            "", "v1", "/a*", "/**/a", "/{a}/{a}", "/{A}", "/{}", "/a//b", "/a/../b", "/%2f", "/a;b", "/a?b",
+            "/{a}b",
+        ] {
             assert!(Pattern::parse(text).is_err(), "{text}");
         }
     }
@@ -156,7 +173,11 @@ mod tests {
             ("/v2/*/x", false, false),
             ("/*", false, false),
         ] {
-            assert_eq!((pattern(text).is_below(&ground), pattern(text).reaches(&ground)), (is_below, reaches), "{text}");
+            assert_eq!(
+                (pattern(text).is_below(&ground), pattern(text).reaches(&ground)),
+                (is_below, reaches),
+                "{text}"
+            );
         }
         let whole = Pattern::ground("/").unwrap();
         assert!(pattern("/a").is_below(&whole) && pattern("/**").is_below(&whole));

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use warrant::{AwsLcVerifier, Seconds};
 
 use super::fixture::{NOW, bundle, edited, expected, files, opened, parcel, simple_parcel, target, trust};
-use crate::policy::{Activated, Bundle, Digest, Expected, Parcel, Refusal, TrustKeys, open};
+use crate::policy::sources::Files;
+use crate::policy::{Activated, Bundle, Expected, Parcel, Refusal, TrustKeys, open};
 
 fn floor(of: &Bundle) -> Activated {
     of.activated()
@@ -19,19 +20,36 @@ fn opened_by(parcel: &Parcel, trust: &TrustKeys, floor: Option<&Activated>) -> R
 fn a_signed_bundle_says_what_its_files_say() {
     let bundle = bundle(&files());
     assert_eq!((bundle.version(), bundle.audience(), bundle.burner()), (1, "shop", "shop/log/7f3a"));
-    assert_eq!(bundle.route(&target("payments.shop", "POST", "/v1/payments/a-7")).map(|route| route.name()), Some("pay"));
-    assert_eq!(bundle.route(&target("payments.shop", "GET", "/v1/payments/a-7")).map(|route| route.name()), None);
+    assert_eq!(
+        bundle.route(&target("payments.shop", "POST", "/v1/payments/a-7")).map(|route| route.name()),
+        Some("pay")
+    );
+    assert_eq!(
+        bundle.route(&target("payments.shop", "GET", "/v1/payments/a-7")).map(|route| route.name()),
+        None
+    );
     assert_eq!(bundle.route(&target("localhost", "GET", "/hello")).map(|route| route.name()), Some("hello"));
     assert_eq!(bundle.serves("local", b"LocalHost:10000").unwrap().as_str(), "localhost");
-    for (proxy, authority) in [("local", &b"payments"[..]), ("local", b"localhost:1"), ("other", b"localhost"), ("local", b"local_host"), ("local", b""), ("local", b"localhost\xff")] {
+    for (proxy, authority) in [
+        ("local", &b"payments"[..]),
+        ("local", b"localhost:1"),
+        ("other", b"localhost"),
+        ("local", b"local_host"),
+        ("local", b""),
+        ("local", b"localhost\xff"),
+    ] {
         assert!(bundle.serves(proxy, authority).is_err(), "{proxy} {authority:?}");
     }
 }
 
 #[test]
 fn the_same_files_are_the_same_bundle() {
-    let digest = |files| Digest::of(&opened(&simple_parcel(files, 1)).map(|bundle| bundle.digest().as_str().to_owned()).unwrap().into_bytes());
-    let reordered = edited("routes/payments/pay.yaml", "{holder: mtls, use: once, maxLifetime: 60s}", "{maxLifetime: \"60s\", use: once,\n    holder: mtls}  # the same");
+    let digest = |files: &Files| opened(&simple_parcel(files, 1)).unwrap().digest().clone();
+    let reordered = edited(
+        "routes/payments/pay.yaml",
+        "{holder: mtls, use: once, maxLifetime: 60s}",
+        "{maxLifetime: \"60s\", use: once,\n    holder: mtls}  # the same",
+    );
     assert_eq!(digest(&files()), digest(&reordered));
     let other = edited("routes/payments/pay.yaml", "60s", "61s");
     assert_ne!(digest(&files()), digest(&other));
@@ -43,32 +61,49 @@ fn too_few_signatures() {
     let by = |seeds: &[u8]| parcel(&files(), 1, &one, &one, &[], seeds);
     assert!(opened_by(&parcel(&files(), 1, &two, &two, &[], &[10, 12]), &two, None).is_ok());
     // The manifest's own trust asks for one; the configured trust is what counts.
-    assert!(matches!(opened_by(&by(&[10]), &two, None), Err(Refusal::TooFewSignatures { good: 1, wanted: 2, .. })));
-    assert!(matches!(opened_by(&by(&[10, 20]), &two, None), Err(Refusal::TooFewSignatures { good: 1, wanted: 2, strangers }) if strangers.len() == 1));
+    assert!(matches!(
+        opened_by(&by(&[10]), &two, None),
+        Err(Refusal::TooFewSignatures { good: 1, wanted: 2, .. })
+    ));
+    assert!(
+        matches!(opened_by(&by(&[10, 20]), &two, None), Err(Refusal::TooFewSignatures { good: 1, wanted: 2, strangers }) if strangers.len() == 1)
+    );
+}
+
+/// The envelope of a manifest, changed.
+fn tampered(parcel: &Parcel, change: impl FnOnce(&mut serde_json::Value)) -> Parcel {
+    let mut envelope: serde_json::Value = serde_json::from_slice(&parcel.manifest).unwrap();
+    change(&mut envelope);
+    Parcel { manifest: serde_json::to_vec(&envelope).unwrap(), ..parcel.clone() }
 }
 
 #[test]
 fn a_key_counts_once_however_often_it_signs() {
-    let two = trust(2, &[10, 11]);
-    let mut parcel = parcel(&files(), 1, &trust(1, &[10]), &trust(1, &[10]), &[], &[10]);
-    let text = String::from_utf8(parcel.manifest).unwrap();
-    let start = text.find("{\"keyid\"").unwrap();
-    let signature = text[start..text.len() - 2].to_owned();
-    parcel.manifest = text.replace(&signature, &format!("{signature},{signature}")).into_bytes();
-    assert!(matches!(opened_by(&parcel, &two, None), Err(Refusal::TooFewSignatures { good: 1, wanted: 2, .. })));
+    let parcel = parcel(&files(), 1, &trust(1, &[10]), &trust(1, &[10]), &[], &[10]);
+    let doubled = tampered(&parcel, |envelope| {
+        let signatures = envelope["signatures"].as_array_mut().unwrap();
+        signatures.push(signatures[0].clone());
+    });
+    let refusal = opened_by(&doubled, &trust(2, &[10, 11]), None).unwrap_err();
+    assert!(matches!(refusal, Refusal::TooFewSignatures { good: 1, wanted: 2, .. }), "{refusal}");
 }
 
 #[test]
 fn stripped_and_spoilt_signatures() {
     let parcel = simple_parcel(&files(), 1);
-    let text = String::from_utf8(parcel.manifest.clone()).unwrap();
-    let at = text.find("\"signatures\"").unwrap();
-    let stripped = Parcel { manifest: format!("{}\"signatures\":[]}}", &text[..at]).into_bytes(), ..parcel.clone() };
+    let stripped = tampered(&parcel, |envelope| envelope["signatures"] = serde_json::json!([]));
     assert!(matches!(opened(&stripped), Err(Refusal::TooFewSignatures { good: 0, .. })));
-    let at = text.find("\"sig\":\"").unwrap() + 7;
-    let other = if &text[at..=at] == "A" { "B" } else { "A" };
-    let spoilt = Parcel { manifest: format!("{}{other}{}", &text[..at], &text[at + 1..]).into_bytes(), ..parcel };
+    let spoilt = tampered(&parcel, |envelope| {
+        let signature = envelope["signatures"][0]["sig"].as_str().unwrap();
+        let other = if signature.starts_with('A') { "B" } else { "A" };
+        envelope["signatures"][0]["sig"] =
+            signature.chars().skip(1).fold(other.to_owned(), |sig, c| format!("{sig}{c}")).into();
+    });
     assert!(matches!(opened(&spoilt), Err(Refusal::TooFewSignatures { good: 0, .. })));
+    let other_kind = tampered(&parcel, |envelope| {
+        envelope["payloadType"] = "application/vnd.portcullis.latest+json".into()
+    });
+    assert!(matches!(opened(&other_kind), Err(Refusal::Malformed { .. })));
 }
 
 #[test]
@@ -78,21 +113,31 @@ fn versions_never_fall() {
     let trust = trust(1, &[10]);
     assert!(opened_by(&simple_parcel(&files(), 2), &trust, Some(&floor)).is_ok());
     assert!(opened_by(&simple_parcel(&files(), 3), &trust, Some(&floor)).is_ok());
-    assert_eq!(opened_by(&simple_parcel(&files(), 1), &trust, Some(&floor)).unwrap_err(), Refusal::RolledBack { version: 1, highest: 2 });
+    assert_eq!(
+        opened_by(&simple_parcel(&files(), 1), &trust, Some(&floor)).unwrap_err(),
+        Refusal::RolledBack { version: 1, highest: 2 }
+    );
     let other = simple_parcel(&edited("routes/payments/pay.yaml", "60s", "61s"), 2);
-    assert!(matches!(opened_by(&other, &trust, Some(&floor)), Err(Refusal::SameVersionOtherContent { version: 2, .. })));
+    assert!(matches!(
+        opened_by(&other, &trust, Some(&floor)),
+        Err(Refusal::SameVersionOtherContent { version: 2, .. })
+    ));
 }
 
 #[test]
 fn a_bundle_has_an_audience_and_a_window() {
     let parcel = simple_parcel(&files(), 1);
     let trust = trust(1, &[10]);
-    let at = |now: u64| open(&parcel, &Expected { now: Seconds::new(now), ..expected(&trust) }, &AwsLcVerifier);
+    let at =
+        |now: u64| open(&parcel, &Expected { now: Seconds::new(now), ..expected(&trust) }, &AwsLcVerifier);
     assert!(at(NOW - 10).is_ok() && at(NOW + 999).is_ok());
     assert_eq!(at(NOW - 11).unwrap_err(), Refusal::NotYet { not_before: NOW - 10 });
     assert_eq!(at(NOW + 1000).unwrap_err(), Refusal::Over { expires: NOW + 1000 });
     let elsewhere = open(&parcel, &Expected { audience: "bank", ..expected(&trust) }, &AwsLcVerifier);
-    assert_eq!(elsewhere.unwrap_err(), Refusal::OtherAudience { found: "shop".to_owned(), wanted: "bank".to_owned() });
+    assert_eq!(
+        elsewhere.unwrap_err(),
+        Refusal::OtherAudience { found: "shop".to_owned(), wanted: "bank".to_owned() }
+    );
 }
 
 #[test]
@@ -101,7 +146,10 @@ fn files_are_those_that_were_signed() {
     let file = "routes/payments/pay.json".to_owned();
     let mut added = good.clone();
     added.files.insert("routes/payments/extra.json".to_owned(), good.files[&file].clone());
-    assert_eq!(opened(&added).unwrap_err(), Refusal::FileAdded { file: "routes/payments/extra.json".to_owned() });
+    assert_eq!(
+        opened(&added).unwrap_err(),
+        Refusal::FileAdded { file: "routes/payments/extra.json".to_owned() }
+    );
     let mut changed = good.clone();
     changed.files.get_mut(&file).unwrap().push(b' ');
     assert_eq!(opened(&changed).unwrap_err(), Refusal::FileChanged { file: file.clone() });
@@ -117,18 +165,23 @@ fn a_change_of_trust_is_signed_by_both() {
     assert!(opened_by(&by_both, &old, None).is_ok());
     // The same change without the chain: the manifest alone, by one side or the other.
     let without_chain = |seeds: &[u8]| {
-        let mut parcel = by_both.clone();
-        parcel.trust.clear();
-        let text = String::from_utf8(parcel.manifest).unwrap();
-        let mut envelope: serde_json::Value = serde_json::from_str(&text).unwrap();
-        let keep: BTreeSet<_> = seeds.iter().map(|seed| trust(1, &[*seed]).keys[0].thumbprint().to_string()).collect();
-        envelope["signatures"].as_array_mut().unwrap().retain(|signed| keep.contains(signed["keyid"].as_str().unwrap()));
-        parcel.manifest = serde_json::to_vec(&envelope).unwrap();
-        parcel
+        let keep: BTreeSet<String> =
+            seeds.iter().map(|seed| trust(1, &[*seed]).keys[0].thumbprint().to_string()).collect();
+        let signed = tampered(&by_both, |envelope| {
+            let signatures = envelope["signatures"].as_array_mut().unwrap();
+            signatures.retain(|signed| keep.contains(signed["keyid"].as_str().unwrap()));
+        });
+        Parcel { trust: Vec::new(), ..signed }
     };
     assert!(opened_by(&without_chain(&[10, 11]), &old, None).is_ok());
-    assert_eq!(opened_by(&without_chain(&[10]), &old, None).unwrap_err(), Refusal::TrustNotAccepted { good: 0, wanted: 1 });
-    assert!(matches!(opened_by(&without_chain(&[11]), &old, None), Err(Refusal::TooFewSignatures { good: 0, .. })));
+    assert_eq!(
+        opened_by(&without_chain(&[10]), &old, None).unwrap_err(),
+        Refusal::TrustNotAccepted { good: 0, wanted: 1 }
+    );
+    assert!(matches!(
+        opened_by(&without_chain(&[11]), &old, None),
+        Err(Refusal::TooFewSignatures { good: 0, .. })
+    ));
 }
 
 /// Trusts 10 -> 11 -> 12, and a bundle signed by 12.

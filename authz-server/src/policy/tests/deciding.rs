@@ -14,7 +14,10 @@ fn ask(bundle: &Bundle, principal: Principal<'_>) -> Result<Decided, Refused> {
 fn callers_are_the_allow_list() {
     let bundle = bundle(&files());
     for name in ["spiffe://shop/ns/shop/sa/payer", "spiffe://shop/ns/batch/sa/a"] {
-        assert_eq!(ask(&bundle, Principal::Agent(name)).unwrap().policies, ["pay/caller:group:payments-agents"]);
+        assert_eq!(
+            ask(&bundle, Principal::Agent(name)).unwrap().policies,
+            ["pay/caller:group:payments-agents"]
+        );
     }
     for name in ["spiffe://shop/ns/x/sa/y", "agent:a", "", "spiffe://shop/ns/batch"] {
         assert_eq!(ask(&bundle, Principal::Agent(name)).unwrap_err().denial, Denial::PolicyDenied, "{name}");

@@ -5,7 +5,7 @@ use warrant::mint::{SignError, Signer};
 use warrant::{Algorithm, AwsLcVerifier, Host, Method, PublicKey, RawPath, Seconds, Target};
 
 use crate::policy::sources::Files;
-use crate::policy::{Bundle, Built, Expected, Fault, Parcel, Refusal, Signing, TrustKeys, open, sign};
+use crate::policy::{Built, Bundle, Expected, Fault, Parcel, Refusal, Signing, TrustKeys, open, sign};
 
 /// The clock of every test.
 pub(crate) const NOW: u64 = 1_795_230_579;
@@ -161,10 +161,19 @@ pub(crate) fn assert_sound(files: &Files) {
 }
 
 /// Signs files as version `version`, by these keys under this trust.
-pub(crate) fn parcel(files: &Files, version: u64, trust: &TrustKeys, next: &TrustKeys, chain: &[Vec<u8>], seeds: &[u8]) -> Parcel {
+pub(crate) fn parcel(
+    files: &Files,
+    version: u64,
+    trust: &TrustKeys,
+    next: &TrustKeys,
+    chain: &[Vec<u8>],
+    seeds: &[u8],
+) -> Parcel {
     let keys: Vec<_> = seeds.iter().map(|seed| TestKey::new(*seed)).collect();
-    let signers: Vec<&dyn Signer> = keys.iter().map(|key| key as &dyn Signer).collect();
-    let terms = Signing { version, not_before: NOW - 10, expires: NOW + 1000, trust, next, chain, signers: &signers };
+    let mut signers: Vec<&dyn Signer> = Vec::new();
+    signers.extend(keys.iter().map(|key| -> &dyn Signer { key }));
+    let terms =
+        Signing { version, not_before: NOW - 10, expires: NOW + 1000, trust, next, chain, signers: &signers };
     sign(&built(files), &terms).unwrap().parcel
 }
 
@@ -186,11 +195,24 @@ pub(crate) fn bundle(files: &Files) -> Bundle {
 }
 
 pub(crate) fn target<'a>(host: &str, method: &str, path: &'a str) -> Target<'a> {
-    Target { host: Host::parse(host).unwrap(), method: Method::parse(method).unwrap(), path: RawPath::parse(path.as_bytes()).unwrap().0 }
+    Target {
+        host: Host::parse(host).unwrap(),
+        method: Method::parse(method).unwrap(),
+        path: RawPath::parse(path.as_bytes()).unwrap().0,
+    }
 }
 
 /// A note that holds for longer than its bundle allows: a note key can sign anything.
 pub(crate) fn long_note(of: &Bundle, lifetime: u64) -> Vec<u8> {
     let good = crate::policy::Note::sign(of, Seconds::new(NOW), 1, &note_key()).unwrap();
-    crate::policy::bundle::resigned_note(&good, |payload| payload.replace(&format!("\"exp\":{}", NOW + 1), &format!("\"exp\":{}", NOW + lifetime)), &note_key())
+    crate::policy::bundle::resigned_note(
+        &good,
+        |payload| {
+            payload.replace(
+                &format!("\"exp\":{}", NOW + 1),
+                &format!("\"exp\":{}", NOW.saturating_add(lifetime)),
+            )
+        },
+        &note_key(),
+    )
 }

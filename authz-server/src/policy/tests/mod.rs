@@ -2,6 +2,7 @@
 
 mod bundles;
 mod deciding;
+mod disk;
 mod documents;
 mod fixture;
 mod notes;

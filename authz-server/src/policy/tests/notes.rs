@@ -30,9 +30,15 @@ fn a_note_holds_for_its_time_and_the_bundles_own() {
 fn a_note_names_one_bundle() {
     let first = bundle(&files());
     let second = opened(&simple_parcel(&files(), 2)).unwrap();
-    assert!(matches!(verified(&note(&first, 60), &second, NOW), Err(Refusal::NoteForOther { what: "version", .. })));
+    assert!(matches!(
+        verified(&note(&first, 60), &second, NOW),
+        Err(Refusal::NoteForOther { what: "version", .. })
+    ));
     let other = bundle(&edited("routes/payments/pay.yaml", "60s", "61s"));
-    assert!(matches!(verified(&note(&first, 60), &other, NOW), Err(Refusal::NoteForOther { what: "the bundle", .. })));
+    assert!(matches!(
+        verified(&note(&first, 60), &other, NOW),
+        Err(Refusal::NoteForOther { what: "the bundle", .. })
+    ));
 }
 
 #[test]
@@ -51,7 +57,10 @@ fn a_note_may_not_be_long() {
     let shorter = super::fixture::bundle(&edited("mesh.yaml", "maxAge: 24h", "maxAge: 1h"));
     // Signed by hand for more than the bundle allows.
     let long = crate::policy::tests::fixture::long_note(&shorter, 7200);
-    assert_eq!(verified(&Note::open(&long).unwrap(), &shorter, NOW), Err(Refusal::NoteTooLong { lifetime: 7200, most: 3600 }));
+    assert_eq!(
+        verified(&Note::open(&long).unwrap(), &shorter, NOW),
+        Err(Refusal::NoteTooLong { lifetime: 7200, most: 3600 })
+    );
 }
 
 #[test]

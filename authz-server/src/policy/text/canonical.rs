@@ -31,7 +31,12 @@ fn write(node: &Node, out: &mut String) {
     }
 }
 
-fn separated<T>(items: impl Iterator<Item = T>, (open, close): (char, char), out: &mut String, one: impl Fn(T, &mut String)) {
+fn separated<T>(
+    items: impl Iterator<Item = T>,
+    (open, close): (char, char),
+    out: &mut String,
+    one: impl Fn(T, &mut String),
+) {
     out.push(open);
     for (position, item) in items.enumerate() {
         if position > 0 {
@@ -75,9 +80,13 @@ mod tests {
 
     #[test]
     fn members_are_sorted_by_utf_16_and_nothing_needless_is_escaped() {
-        let written = "{\"\u{e000}\":1, \"\u{1f600}\":2, \"b\\/\":[true, null, -3], \"a\\u000f\":\"\\u20ac\\n\\\"\"}";
+        let written =
+            "{\"\u{e000}\":1, \"\u{1f600}\":2, \"b\\/\":[true, null, -3], \"a\\u000f\":\"\\u20ac\\n\\\"\"}";
         let canonical = of(&json::parse(written.as_bytes()).unwrap());
-        assert_eq!(canonical, "{\"a\\u000f\":\"\u{20ac}\\n\\\"\",\"b/\":[true,null,-3],\"\u{1f600}\":2,\"\u{e000}\":1}");
+        assert_eq!(
+            canonical,
+            "{\"a\\u000f\":\"\u{20ac}\\n\\\"\",\"b/\":[true,null,-3],\"\u{1f600}\":2,\"\u{e000}\":1}"
+        );
         assert_eq!(of(&json::parse(canonical.as_bytes()).unwrap()), canonical);
     }
 }

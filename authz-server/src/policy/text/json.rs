@@ -21,7 +21,11 @@ pub(crate) fn read(bytes: &[u8], page: Page<'_>) -> Option<Node> {
     match parse(bytes) {
         Ok(node) => Some(node),
         Err(error) => {
-            page.fault(Place::NONE, format!("this is no JSON that is read here: {error}"), "write one JSON value, each key once, integers within 2^53-1");
+            page.fault(
+                Place::NONE,
+                format!("this is no JSON that is read here: {error}"),
+                "write one JSON value, each key once, integers within 2^53-1",
+            );
             None
         }
     }
@@ -92,7 +96,9 @@ impl<'de> Visitor<'de> for Depth {
     }
 
     fn visit_u64<E: Error>(self, value: u64) -> Result<Node, E> {
-        i64::try_from(value).map_err(|_| E::custom("an integer beyond 2^53-1")).and_then(|value| self.visit_i64(value))
+        i64::try_from(value)
+            .map_err(|_| E::custom("an integer beyond 2^53-1"))
+            .and_then(|value| self.visit_i64(value))
     }
 
     fn visit_f64<E: Error>(self, value: f64) -> Result<Node, E> {

@@ -23,14 +23,12 @@ pub(crate) fn members<'a>(node: &'a Node, known: &[&str], page: Page<'_>) -> Opt
 
 /// The members of a map whose keys its author chooses. It is not empty.
 pub(crate) fn entries<'a>(node: &'a Node, page: Page<'_>) -> Option<&'a [(Key, Node)]> {
-    match &node.value {
-        Value::Map(list) if list.is_empty() => {
-            page.fault(node.at, "an empty map", "leave the key out, or write a member");
-            None
-        }
-        Value::Map(list) => Some(list),
-        _ => wanted("a map", node, page),
+    let Value::Map(list) = &node.value else { return wanted("a map", node, page) };
+    if list.is_empty() {
+        page.fault(node.at, "an empty map", "leave the key out, or write a member");
+        return None;
     }
+    Some(list)
 }
 
 impl<'a> Members<'a> {
@@ -56,7 +54,11 @@ pub(crate) fn string<'a>(node: &'a Node, page: Page<'_>) -> Option<&'a str> {
     match &node.value {
         Value::Text(text, _) => Some(text),
         Value::Doubtful(text) => {
-            page.fault(node.at, format!("`{text}` is not a text to every YAML reader"), format!("quote it: \"{text}\""));
+            page.fault(
+                node.at,
+                format!("`{text}` is not a text to every YAML reader"),
+                format!("quote it: \"{text}\""),
+            );
             None
         }
         Value::Bool(value) => quote_it(node, &value.to_string(), page),
@@ -67,43 +69,47 @@ pub(crate) fn string<'a>(node: &'a Node, page: Page<'_>) -> Option<&'a str> {
 
 /// A list with at least one member: an empty one would mean "nothing" to one reader and "anything" to another.
 pub(crate) fn list<'a>(node: &'a Node, page: Page<'_>) -> Option<&'a [Node]> {
-    match &node.value {
-        Value::List(items) if items.is_empty() => {
-            page.fault(node.at, "an empty list", "leave the key out, or write a member");
-            None
-        }
-        Value::List(items) => Some(items),
-        _ => wanted("a list", node, page),
+    let Value::List(items) = &node.value else { return wanted("a list", node, page) };
+    if items.is_empty() {
+        page.fault(node.at, "an empty list", "leave the key out, or write a member");
+        return None;
     }
+    Some(items)
 }
 
 /// A list of texts, each with its place.
 pub(crate) fn texts(node: &Node, page: Page<'_>) -> Option<Vec<Placed<String>>> {
     let items = list(node, page)?;
-    let read: Vec<_> = items.iter().filter_map(|item| string(item, page).map(|text| Placed::new(item.at, text.to_owned()))).collect();
+    let read: Vec<_> = items
+        .iter()
+        .filter_map(|item| string(item, page).map(|text| Placed::new(item.at, text.to_owned())))
+        .collect();
     (read.len() == items.len()).then_some(read)
 }
 
 pub(crate) fn flag(node: &Node, page: Page<'_>) -> Option<bool> {
-    match &node.value {
-        Value::Bool(value) => Some(*value),
-        _ => wanted("`true` or `false`", node, page),
-    }
+    if let Value::Bool(value) = node.value { Some(value) } else { wanted("`true` or `false`", node, page) }
 }
 
 /// A whole number within bounds.
 pub(crate) fn natural(node: &Node, least: i64, most: i64, page: Page<'_>) -> Option<i64> {
-    match &node.value {
-        Value::Integer(value) if (least..=most).contains(value) => Some(*value),
-        _ => wanted(&format!("an integer from {least} to {most}"), node, page),
+    if let Value::Integer(value) = node.value
+        && (least..=most).contains(&value)
+    {
+        return Some(value);
     }
+    wanted(&format!("an integer from {least} to {most}"), node, page)
 }
 
 fn quote_it<T>(node: &Node, text: &str, page: Page<'_>) -> Option<T> {
     match node.at {
         Place::NONE => wanted("a text", node, page),
         at => {
-            page.fault(at, format!("`{text}` is {} where a text is wanted", node.kind()), format!("quote it: \"{text}\""));
+            page.fault(
+                at,
+                format!("`{text}` is {} where a text is wanted", node.kind()),
+                format!("quote it: \"{text}\""),
+            );
             None
         }
     }
@@ -129,5 +135,8 @@ pub(crate) fn place_inside(at: Place, style: Style, text: &str, offset: usize) -
     let line = before.matches('\n').count();
     let column = before.rsplit('\n').next().unwrap_or_default().chars().count();
     let number = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
-    Place { line: first.saturating_add(number(line)), column: indent.saturating_add(number(column)).saturating_add(1) }
+    Place {
+        line: first.saturating_add(number(line)),
+        column: indent.saturating_add(number(column)).saturating_add(1),
+    }
 }

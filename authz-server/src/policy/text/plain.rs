@@ -7,8 +7,8 @@ use super::node::{LARGEST, Style, Value};
 
 /// Words that YAML 1.1 resolves to something else, apart from `true` and `false` as we write them.
 const WORDS: &[&str] = &[
-    "", "~", "=", "<<", "null", "Null", "NULL", "y", "Y", "n", "N", "yes", "Yes", "YES", "no", "No", "NO", "True", "TRUE", "False",
-    "FALSE", "on", "On", "ON", "off", "Off", "OFF",
+    "", "~", "=", "<<", "null", "Null", "NULL", "y", "Y", "n", "N", "yes", "Yes", "YES", "no", "No", "NO",
+    "True", "TRUE", "False", "FALSE", "on", "On", "ON", "off", "Off", "OFF",
 ];
 
 pub(super) fn read(text: &str) -> Value {
@@ -25,7 +25,8 @@ pub(super) fn read(text: &str) -> Value {
 
 /// `0|[1-9][0-9]*`, no larger than the record can hold.
 fn integer(text: &str) -> Option<i64> {
-    let plain = text == "0" || (!text.starts_with('0') && !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()));
+    let plain = text == "0"
+        || (!text.starts_with('0') && !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()));
     text.parse().ok().filter(|number| plain && *number <= LARGEST)
 }
 
@@ -51,7 +52,11 @@ fn is_number(text: &str) -> bool {
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
     let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit() || byte == b'_');
     let some_digit = mantissa.bytes().any(|byte| byte.is_ascii_digit());
-    some_digit && digits(whole) && digits(fraction) && exponent.is_none_or(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()))
+    some_digit
+        && digits(whole)
+        && digits(fraction)
+        && exponent
+            .is_none_or(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// `1:30`: YAML 1.1 counts in sixties.
@@ -67,7 +72,9 @@ fn is_sexagesimal(text: &str) -> bool {
         }
         more = more.saturating_add(1);
     }
-    more > 0 && first.bytes().any(|byte| byte.is_ascii_digit()) && first.bytes().all(|byte| byte.is_ascii_digit() || byte == b'_')
+    more > 0
+        && first.bytes().any(|byte| byte.is_ascii_digit())
+        && first.bytes().all(|byte| byte.is_ascii_digit() || byte == b'_')
 }
 
 /// `2026-12-01`, alone or at the beginning of a point in time.
@@ -78,7 +85,7 @@ fn is_date(text: &str) -> bool {
     let day = parts.next().unwrap_or_default();
     let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
     let day_digits = day.bytes().take_while(u8::is_ascii_digit).count();
-    let after_day = day.bytes().nth(day_digits);
+    let after_day = day.as_bytes().get(day_digits).copied();
     year.len() == 4
         && digits(year)
         && month.len() <= 2
@@ -94,8 +101,26 @@ mod tests {
     #[test]
     fn what_every_reader_takes_for_text_is_text() {
         for text in [
-            "shop", "payments.shop:8080", "60s", "1h", "agent:*", "spiffe://shop/**", "10.0.0.1", "eu-1", "a1", "7f3a", "nope", "2026-12-01-a", "none",
-            "1:30pm", "0xg", "e5", "-", ".", "_", "v1.2",
+            "shop",
+            "payments.shop:8080",
+            "60s",
+            "1h",
+            "agent:*",
+            "spiffe://shop/**",
+            "10.0.0.1",
+            "eu-1",
+            "a1",
+            "7f3a",
+            "nope",
+            "2026-12-01-a",
+            "none",
+            "1:30pm",
+            "0xg",
+            "e5",
+            "-",
+            ".",
+            "_",
+            "v1.2",
         ] {
             assert!(matches!(read(text), Value::Text(..)), "{text} reads as {:?}", read(text));
         }
@@ -104,8 +129,41 @@ mod tests {
     #[test]
     fn what_some_reader_takes_for_something_else_is_doubtful() {
         for text in [
-            "NO", "no", "on", "y", "n", "Off", "True", "FALSE", "~", "null", "010", "1:30", "-1:30", "190:20:30", "1.5", "-5", "+5", "1e3", ".5", "5.",
-            "0x1F", "0o17", "0b101", "1_000", ".inf", "-.INF", ".nan", "2026-12-01", "2026-12-01T00:00:00Z", "2026-1-2", "=", "<<", "00", "9007199254740992", "",
+            "NO",
+            "no",
+            "on",
+            "y",
+            "n",
+            "Off",
+            "True",
+            "FALSE",
+            "~",
+            "null",
+            "010",
+            "1:30",
+            "-1:30",
+            "190:20:30",
+            "1.5",
+            "-5",
+            "+5",
+            "1e3",
+            ".5",
+            "5.",
+            "0x1F",
+            "0o17",
+            "0b101",
+            "1_000",
+            ".inf",
+            "-.INF",
+            ".nan",
+            "2026-12-01",
+            "2026-12-01T00:00:00Z",
+            "2026-1-2",
+            "=",
+            "<<",
+            "00",
+            "9007199254740992",
+            "",
         ] {
             assert!(matches!(read(text), Value::Doubtful(_)), "{text} reads as {:?}", read(text));
         }

@@ -18,7 +18,11 @@ const LONGEST: usize = 256 * 1024;
 pub(crate) fn read(bytes: &[u8], page: Page<'_>) -> Option<Node> {
     let top = Place { line: 1, column: 1 };
     if bytes.len() > LONGEST {
-        page.fault(Place::NONE, format!("the document has {} bytes", bytes.len()), "keep a document within 256 KiB: split it");
+        page.fault(
+            Place::NONE,
+            format!("the document has {} bytes", bytes.len()),
+            "keep a document within 256 KiB: split it",
+        );
         return None;
     }
     let Ok(text) = std::str::from_utf8(bytes) else {
@@ -26,7 +30,11 @@ pub(crate) fn read(bytes: &[u8], page: Page<'_>) -> Option<Node> {
         return None;
     };
     if text.starts_with('\u{feff}') {
-        page.fault(top, "the document begins with a byte order mark", "save it as UTF-8 without a byte order mark");
+        page.fault(
+            top,
+            "the document begins with a byte order mark",
+            "save it as UTF-8 without a byte order mark",
+        );
         return None;
     }
     let mut tree = Tree { text, page, open: Vec::new(), root: None, documents: 0, failed: false };
@@ -35,7 +43,11 @@ pub(crate) fn read(bytes: &[u8], page: Page<'_>) -> Option<Node> {
         match event {
             Ok((event, span)) => tree.take(event, &span)?,
             Err(error) => {
-                page.fault(place(error.marker()), format!("this is no YAML that is read here: {}", error.info()), "see the YAML profile of policy documents");
+                page.fault(
+                    place(error.marker()),
+                    format!("this is no YAML that is read here: {}", error.info()),
+                    "see the YAML profile of policy documents",
+                );
                 return None;
             }
         }
@@ -69,6 +81,7 @@ enum Inside {
 
 impl Tree<'_> {
     /// Takes one event. `None` ends the reading: more faults of this document would be guesses.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the parser may learn new events; none of them is ours")]
     fn take(&mut self, event: Event<'_>, span: &Span) -> Option<()> {
         let at = place(&span.start);
         match event {
@@ -89,10 +102,14 @@ impl Tree<'_> {
             }
             Event::MappingStart(_, anchor, tag) => {
                 self.refuse_properties(at, anchor, tag.is_some());
-                return self.enter(Frame { at, inside: Inside::Map { members: Vec::new(), names: HashSet::new(), key: None } });
+                return self.enter(Frame {
+                    at,
+                    inside: Inside::Map { members: Vec::new(), names: HashSet::new(), key: None },
+                });
             }
             Event::SequenceEnd | Event::MappingEnd => self.leave(),
-            _ => {}
+            Event::StreamStart | Event::StreamEnd | Event::DocumentEnd | Event::Anchor(..) => {}
+            _ => self.refuse(at, "something that is no part of a document", "take it out"),
         }
         Some(())
     }
@@ -151,7 +168,9 @@ impl Tree<'_> {
         let at = place(&span.start);
         let value = match style {
             ScalarStyle::Plain => plain::read(text),
-            ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted | ScalarStyle::Folded => Value::Text(text.to_owned(), Style::Flowing),
+            ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted | ScalarStyle::Folded => {
+                Value::Text(text.to_owned(), Style::Flowing)
+            }
             ScalarStyle::Literal => Value::Text(text.to_owned(), self.literal(text, at)),
         };
         if !self.is_key_wanted() {
@@ -165,7 +184,11 @@ impl Tree<'_> {
         if text == "<<" && matches!(value, Value::Doubtful(_)) {
             self.refuse(at, "a merge key", "write the members out");
         } else if !matches!(value, Value::Text(..)) {
-            self.refuse(at, &format!("the key `{text}` is not a text to every YAML reader"), &format!("quote it: \"{text}\""));
+            self.refuse(
+                at,
+                &format!("the key `{text}` is not a text to every YAML reader"),
+                &format!("quote it: \"{text}\""),
+            );
         }
         let Some(Frame { inside: Inside::Map { names, key, .. }, .. }) = self.open.last_mut() else { return };
         let is_new = names.insert(text.to_owned());
@@ -190,10 +213,14 @@ impl Tree<'_> {
     /// Where a literal block's text begins: its indentation is what the source has before the first line that is not blank.
     fn literal(&self, text: &str, at: Place) -> Style {
         let first = at.line.saturating_add(1);
-        let indent = text.lines().enumerate().find(|(_, line)| !line.trim().is_empty()).and_then(|(number, line)| {
-            let source = self.text.lines().nth(usize::try_from(first).ok()?.checked_sub(1)?.checked_add(number)?)?;
-            u32::try_from(source.chars().count().checked_sub(line.chars().count())?).ok()
-        });
+        let indent =
+            text.lines().enumerate().find(|(_, line)| !line.trim().is_empty()).and_then(|(number, line)| {
+                let source = self
+                    .text
+                    .lines()
+                    .nth(usize::try_from(first).ok()?.checked_sub(1)?.checked_add(number)?)?;
+                u32::try_from(source.chars().count().checked_sub(line.chars().count())?).ok()
+            });
         Style::Literal { first, indent: indent.unwrap_or(0) }
     }
 }

@@ -1,0 +1,3 @@
+//! The court: what decides.
+
+pub mod policy;

@@ -6,16 +6,16 @@ mod assembly;
 mod built;
 mod bundle;
 pub mod disk;
-mod documents;
+pub(crate) mod documents;
 mod engine;
-mod fault;
+pub(crate) mod fault;
 mod groups;
 mod matching;
 mod route;
 mod sources;
 #[cfg(test)]
 mod tests;
-mod text;
+pub(crate) mod text;
 
 use std::path::Path;
 

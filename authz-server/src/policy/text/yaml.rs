@@ -81,7 +81,10 @@ enum Inside {
 
 impl Tree<'_> {
     /// Takes one event. `None` ends the reading: more faults of this document would be guesses.
-    #[expect(clippy::wildcard_enum_match_arm, reason = "the parser may learn new events; none of them is ours")]
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the parser may learn new events; none of them is ours"
+    )]
     fn take(&mut self, event: Event<'_>, span: &Span) -> Option<()> {
         let at = place(&span.start);
         match event {

@@ -28,7 +28,7 @@ pub fn module() -> PathBuf {
 #[must_use]
 pub fn built_for_wasm(name: &str) -> PathBuf {
     let target = profile().parent().expect("target/<profile>").to_owned();
-    present(target.join("wasm32-unknown-unknown/wasm").join(name), "./dev build (or ./dev bench)")
+    present(target.join("wasm/wasm32-unknown-unknown/wasm").join(name), "./dev build (or ./dev bench)")
 }
 
 /// `target/<profile>` of the running program.

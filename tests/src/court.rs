@@ -123,18 +123,13 @@ impl Court {
         self.http
     }
 
-    /// From now on the kernel refuses every write to a file.
+    /// From now on the kernel refuses it every write to a file.
+    ///
+    /// # Panics
+    /// When the program is no more.
     pub fn disk_full(&self) {
-        self.file_size_limit(Some(0));
-    }
-
-    /// And now no longer.
-    pub fn disk_free(&self) {
-        self.file_size_limit(None);
-    }
-
-    fn file_size_limit(&self, current: Option<u64>) {
-        prlimit(Some(self.program.pid()), Resource::Fsize, Rlimit { current, maximum: None })
+        let nothing = Rlimit { current: Some(0), maximum: None };
+        prlimit(Some(self.program.pid()), Resource::Fsize, nothing)
             .expect("the limits of a child can be set");
     }
 }

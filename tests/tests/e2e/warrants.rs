@@ -8,15 +8,22 @@ use portcullis_tests::world::{HOST, World};
 #[tokio::test]
 async fn a_request_with_a_warrant_and_its_proof_is_executed_once_under_one_decision() {
     let world = World::start().await;
-    let ask = world.agent.asks(&hello(), "GET", "/hello/you?x=1");
+    let ask = world.agent.asks(&hello(), "GET", "/hello/you");
 
     world.allows(&ask).await;
 
     let hits = world.upstream.hits();
     let [hit] = hits.as_slice() else { panic!("{hits:?}") };
-    assert_eq!((hit.method.as_str(), hit.target.as_str()), ("GET", "/hello/you?x=1"));
+    assert_eq!((hit.method.as_str(), hit.target.as_str()), ("GET", "/hello/you"));
     assert!(!hit.headers.contains_key("warrant"), "the warrant is not the upstream's to see");
     assert!(!hit.headers.contains_key("warrant-proof"), "nor is the proof");
+}
+
+#[tokio::test]
+async fn a_query_that_the_route_did_not_declare_is_not_covered() {
+    let world = World::start().await;
+    let ask = world.agent.asks(&hello(), "GET", "/hello/you?admin=1");
+    world.denies(&ask, 403, "outside-warrant").await;
 }
 
 #[tokio::test]

@@ -32,9 +32,13 @@ impl Problem {
         self.denial.status()
     }
 
-    /// The headers of the answer.
+    /// The headers of the answer. The code is among them for those who see no body: access logs, and `HEAD`.
     pub fn headers(&self) -> Vec<(&str, &str)> {
-        let mut headers = vec![("content-type", "application/problem+json"), ("cache-control", "no-store")];
+        let mut headers = vec![
+            ("content-type", "application/problem+json"),
+            ("cache-control", "no-store"),
+            ("warrant-denial", self.denial.code()),
+        ];
         headers.extend(self.challenge.as_deref().map(|challenge| ("www-authenticate", challenge)));
         headers
     }
@@ -68,6 +72,7 @@ mod tests {
             assert_eq!(body["status"], denial.status());
             assert_eq!(body["cure"], denial.cure());
             assert_eq!(problem.status(), denial.status());
+            assert!(problem.headers().contains(&("warrant-denial", denial.code())));
         }
     }
 

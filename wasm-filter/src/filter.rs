@@ -76,7 +76,7 @@ impl HttpContext for Request {
     fn on_http_request_headers(&mut self, _headers: usize, _end: bool) -> Action {
         let Some(gate) = &self.gate else { return Action::Pause };
         let Err(denial) = admit(gate) else { return Action::Continue };
-        if host::answer(&gate.problem(denial)).is_err() {
+        if host::answer(&gate.refusal(denial)).is_err() {
             host::complain("portcullis gate: the proxy takes no answer; the request stays where it is");
         }
         Action::Pause

@@ -1,0 +1,140 @@
+//! Open, append, close, open again.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::*;
+use crate::entry::{Activation, Answer, Checks, Decision, Digest, Request, Verdict};
+use crate::note::SigningKey;
+
+fn options(now: &Arc<AtomicU64>) -> Options {
+    let now = Arc::clone(now);
+    let key = SigningKey::from_seed(&[1; 32]).unwrap();
+    Options::new(key, Arc::new(move || now.load(Ordering::SeqCst)), "test").segment_bytes(0)
+}
+
+fn decision(id: &str, as_of: u64, outcome: Answer) -> Entry {
+    Entry::Decision(Decision {
+        args: [("amount".to_owned(), crate::entry::Json::Integer(7))].into(),
+        as_of,
+        attestation: vec![],
+        burned: vec![],
+        bundle: None,
+        chain: vec![],
+        checks: Checks { body: None, parse: Some("ok".into()), proof: None, query: None, signatures: None },
+        clock: 1_700_000_000,
+        conditions: vec![],
+        environment: [("region".to_owned(), "eu-1".to_owned())].into(),
+        id: id.to_owned(),
+        identity: None,
+        outcome,
+        posture: "normal".to_owned(),
+        proxy: "local".to_owned(),
+        request: Request {
+            body: None,
+            host: "h".into(),
+            method: "GET".into(),
+            path: "/".into(),
+            query: None,
+        },
+        traceparent: None,
+        verdict: Verdict { code: "permit".to_owned(), policies: vec![], route: Some("hello".to_owned()) },
+    })
+}
+
+fn activation() -> Entry {
+    Activation { bundle: Digest::of(b""), expires: 1, previous: None, version: 1 }.into()
+}
+
+#[test]
+fn what_was_acknowledged_is_there_after_reopening() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("ledger");
+    let now = Arc::new(AtomicU64::new(1_700_000_000_000));
+    let origin = Ledger::init(&path, "demo", &options(&now)).unwrap();
+    assert!(matches!(Ledger::init(&path, "demo", &options(&now)), Err(InitError::Taken(_))));
+    assert_eq!(std::fs::read_to_string(path.join("log.vkey")).unwrap(), format!("{}\n", origin.key()));
+
+    let ledger = Ledger::open(&path, options(&now)).unwrap();
+    assert!(matches!(Ledger::open(&path, options(&now)), Err(OpenError::Locked(_))));
+    assert_eq!(*ledger.recovery(), Recovery { size: 1, cut: false, torn: 0, start: 1 });
+    let receipt = ledger.append(decision("d1", 2, Answer::Allowed)).unwrap();
+    assert_eq!((receipt.index(), receipt.size(), receipt.time()), (2, 3, 1_700_000_000_000));
+    now.store(1_600_000_000_000, Ordering::SeqCst);
+    let denied = decision("d2", 0, Answer::Denied("expired".into()));
+    assert_eq!(ledger.append(denied.clone()).unwrap().time(), 1_700_000_000_000, "time never runs back");
+    ledger.close();
+    assert_eq!(ledger.append(denied.clone()), Err(Refused::Closed));
+    let root = ledger.root();
+
+    let again = Ledger::open(&path, options(&now)).unwrap();
+    assert_eq!(again.recovery().size, root.0);
+    assert!(!again.recovery().cut);
+    let records: Vec<_> = again.read(2).unwrap().map(Result::unwrap).collect();
+    assert_eq!(records[0].entry, decision("d1", 2, Answer::Allowed));
+    assert_eq!(records[1].entry, denied);
+    let kinds: Vec<_> =
+        Ledger::entries(&path, 0).unwrap().map(|record| record.unwrap().entry.kind()).collect();
+    assert_eq!(kinds, ["init/1", "start/1", "decision/1", "decision/1", "stop/1", "start/1"]);
+}
+
+#[test]
+fn an_allow_that_a_fact_overtook_is_stale() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("ledger");
+    let now = Arc::new(AtomicU64::new(1_700_000_000_000));
+    Ledger::init(&path, "demo", &options(&now)).unwrap();
+    let ledger = Ledger::open(&path, options(&now)).unwrap();
+    let as_of = ledger.size();
+    ledger.append(activation()).unwrap();
+    assert_eq!(ledger.append(decision("d", as_of, Answer::Allowed)), Err(Refused::Stale));
+    assert_eq!(ledger.append(decision("d", as_of, Answer::Observed)), Err(Refused::Stale));
+    assert!(ledger.append(decision("d", as_of, Answer::Denied("expired".into()))).is_ok());
+    assert!(ledger.append(decision("d", ledger.size(), Answer::Allowed)).is_ok());
+    now.store(1_699_999_994_000, Ordering::SeqCst);
+    let Entry::Decision(mut ahead) = decision("d", ledger.size(), Answer::Allowed) else {
+        panic!("a decision")
+    };
+    ahead.clock = 1_700_000_006;
+    assert_eq!(ledger.append(ahead.into()), Err(Refused::ClockAhead));
+}
+
+#[test]
+fn what_does_not_fit_or_cannot_be_written_is_refused_and_nothing_else_is_lost() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("ledger");
+    let now = Arc::new(AtomicU64::new(1_700_000_000_000));
+    Ledger::init(&path, "demo", &options(&now)).unwrap();
+    let ledger = Ledger::open(&path, options(&now)).unwrap();
+    let large = decision(&"x".repeat(70_000), 9, Answer::Denied("expired".into()));
+    assert!(matches!(ledger.append(large), Err(Refused::TooLarge(_))));
+    let disguised = decision("d", 9, Answer::Denied("allowed".into()));
+    assert!(matches!(ledger.append(disguised), Err(Refused::NotCanonical(_))));
+    assert_eq!(ledger.size(), 2);
+}
+
+#[test]
+fn many_writers_share_frames_across_segments() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("ledger");
+    let now = Arc::new(AtomicU64::new(1_700_000_000_000));
+    Ledger::init(&path, "demo", &options(&now)).unwrap();
+    let ledger = Ledger::open(&path, options(&now)).unwrap();
+    let padding = "y".repeat(20_000);
+    std::thread::scope(|scope| {
+        for writer in 0..8 {
+            let (ledger, padding) = (&ledger, &padding);
+            scope.spawn(move || {
+                for n in 0..40 {
+                    let entry =
+                        decision(&format!("{writer}-{n}-{padding}"), 0, Answer::Denied("expired".into()));
+                    ledger.append(entry).unwrap();
+                }
+            });
+        }
+    });
+    assert_eq!(ledger.size(), 322);
+    ledger.close();
+    assert!(crate::wal::recover::segments(&crate::layout::Layout::new(&path)).unwrap().len() > 2);
+    assert_eq!(Ledger::entries(&path, 0).unwrap().map(Result::unwrap).count(), 323);
+}

@@ -11,7 +11,6 @@ mod host;
 mod hosts;
 mod parts;
 mod refusal;
-
 #[cfg(test)]
 mod testing;
 mod verify;

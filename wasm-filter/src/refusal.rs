@@ -1,4 +1,4 @@
-//! A denial as the proxy sends it: the law's own problem document, with its headers.
+//! A denial as HTTP carries it. What it says to people is `warrant::problem`'s, so that gate and court say the same.
 
 use warrant::{
     Denial,
@@ -9,13 +9,15 @@ use warrant::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     denial: Denial,
+    body: String,
     challenge: Option<String>,
 }
 
 impl Refusal {
-    /// The answer for `denial` by the mesh of this name, whose warrants come from `issuers`.
+    /// The answer for `denial`, by the mesh of this name, whose warrants come from `issuers`.
     pub fn new<'a>(denial: Denial, audience: &str, issuers: impl Iterator<Item = &'a str>) -> Self {
-        Self { denial, challenge: Problem::of(denial).challenge(Realm { audience, issuers }) }
+        let problem = Problem::of(denial);
+        Self { denial, body: problem.body(), challenge: problem.challenge(Realm { audience, issuers }) }
     }
 
     /// The HTTP status.
@@ -23,16 +25,20 @@ impl Refusal {
         self.denial.status()
     }
 
-    /// The headers of the answer.
+    /// The headers. The code is among them for those who see no body: access logs, and `HEAD`.
     pub fn headers(&self) -> Vec<(&str, &str)> {
-        let mut headers = vec![("content-type", CONTENT_TYPE), ("cache-control", "no-store")];
+        let mut headers = vec![
+            ("content-type", CONTENT_TYPE),
+            ("cache-control", "no-store"),
+            ("warrant-denial", self.denial.code()),
+        ];
         headers.extend(self.challenge.as_deref().map(|challenge| ("www-authenticate", challenge)));
         headers
     }
 
     /// The problem document.
-    pub fn body(&self) -> String {
-        Problem::of(self.denial).body()
+    pub fn body(&self) -> &str {
+        &self.body
     }
 }
 
@@ -41,15 +47,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_401_carries_a_challenge_and_none_is_kept_by_a_cache() {
+    fn status_headers_and_body_are_of_the_one_denial() {
         for denial in Denial::ALL {
             let refusal = Refusal::new(*denial, "demo", ["https://a.example"].into_iter());
-            let names: Vec<_> = refusal.headers().into_iter().map(|(name, _)| name).collect();
-            let with_challenge = ["content-type", "cache-control", "www-authenticate"];
-            let expected = if denial.status() == 401 { &with_challenge[..] } else { &with_challenge[..2] };
-            assert_eq!(names, expected, "{denial}");
             assert_eq!(refusal.status(), denial.status());
-            assert!(refusal.body().contains(denial.code()));
+            assert!(refusal.headers().contains(&("warrant-denial", denial.code())));
+            let body: serde_json::Value = serde_json::from_str(refusal.body()).unwrap();
+            assert_eq!((&body["code"], &body["status"]), (&denial.code().into(), &denial.status().into()));
+            let challenged = refusal.headers().iter().any(|(name, _)| *name == "www-authenticate");
+            assert_eq!(challenged, denial.status() == 401, "{denial}");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use warrant::{
     Denial,
-    problem::{CONTENT_TYPE, Problem, Realm},
+    problem::{CONTENT_TYPE, DENIAL_HEADER, Problem, Realm},
 };
 
 /// An answer that denies.
@@ -30,7 +30,7 @@ impl Refusal {
         let mut headers = vec![
             ("content-type", CONTENT_TYPE),
             ("cache-control", "no-store"),
-            ("warrant-denial", self.denial.code()),
+            (DENIAL_HEADER, self.denial.code()),
         ];
         headers.extend(self.challenge.as_deref().map(|challenge| ("www-authenticate", challenge)));
         headers

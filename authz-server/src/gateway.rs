@@ -8,6 +8,7 @@ mod asked;
 mod gather;
 mod id;
 mod record;
+mod verified;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +21,7 @@ pub use asked::{Asked, AskedHttp};
 pub use gather::Gatherer;
 pub use id::DecisionId;
 pub use record::{Allow, Recorder};
+pub use verified::Verified;
 
 use crate::decision::{Denied, judge};
 use crate::facts::Uses;

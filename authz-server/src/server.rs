@@ -16,7 +16,7 @@ use crate::config::Config;
 use crate::edge::ext_authz::ExtAuthz;
 use crate::edge::http::{self, Shown};
 use crate::edge::listen::NamePeer;
-use crate::gateway::{Admission, Gateway, Gatherer, Recorder};
+use crate::gateway::{Admission, Gateway, Gatherer, Recorder, Verified};
 use crate::metrics::Metrics;
 use crate::readiness::Readiness;
 
@@ -35,7 +35,12 @@ pub async fn run(config: Config) -> Result<(), String> {
     let readiness = Arc::new(readiness(&ledger, &policy, &clock));
     let admission = Admission::of(config.limits.decisions);
     let gateway = Arc::new(Gateway {
-        gatherer: Gatherer { clock: clock.clone(), policy: Arc::clone(&policy), ledger: ledger.clone() },
+        gatherer: Gatherer {
+            clock: clock.clone(),
+            policy: Arc::clone(&policy),
+            ledger: ledger.clone(),
+            verified: Verified::new(),
+        },
         uses: opened.uses,
         recorder: Recorder::new(ledger.clone(), config.ledger.digest_key),
         admission: admission.clone(),

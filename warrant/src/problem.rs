@@ -5,6 +5,8 @@ use crate::{denial::Denial, json::writer::Object};
 
 /// The media type of [`Problem::body`].
 pub const CONTENT_TYPE: &str = "application/problem+json";
+/// The header that names the denial for those who see no body: access logs, and `HEAD`.
+pub const DENIAL_HEADER: &str = "warrant-denial";
 
 /// One denial, as it is told.
 #[derive(Clone, Copy, Debug)]

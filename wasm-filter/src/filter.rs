@@ -13,6 +13,7 @@ use crate::{
     config::Config,
     gate::Gate,
     host::{self, NoAnswer, Proxy},
+    refusal::Refusal,
     verify::HostVerifier,
 };
 
@@ -27,6 +28,7 @@ pub(crate) struct Root {
 #[derive(Debug)]
 struct Request {
     gate: Option<Rc<HostedGate>>,
+    passed: bool,
 }
 
 impl Context for Root {}
@@ -39,7 +41,7 @@ impl RootContext for Root {
     }
 
     fn create_http_context(&self, _id: u32) -> Option<Box<dyn HttpContext>> {
-        Some(Box::new(Request { gate: self.gate.clone() }))
+        Some(Box::new(Request { gate: self.gate.clone(), passed: false }))
     }
 
     fn get_type(&self) -> Option<ContextType> {
@@ -74,12 +76,31 @@ impl Context for Request {}
 
 impl HttpContext for Request {
     fn on_http_request_headers(&mut self, _headers: usize, _end: bool) -> Action {
-        let Some(gate) = &self.gate else { return Action::Pause };
-        let Err(denial) = admit(gate) else { return Action::Continue };
-        if host::answer(&gate.problem(denial)).is_err() {
+        let refusal = match &self.gate {
+            Some(gate) => admit(gate).err().map(|denial| gate.refusal(denial)),
+            None => Some(Refusal::new(Denial::Internal, "", std::iter::empty())),
+        };
+        self.passed = refusal.is_none();
+        if refusal.is_some_and(|refusal| host::answer(&refusal).is_err()) {
             host::complain("portcullis gate: the proxy takes no answer; the request stays where it is");
         }
-        Action::Pause
+        self.go_on()
+    }
+
+    // A body or trailers that may go on take the headers that were stopped with them.
+
+    fn on_http_request_body(&mut self, _size: usize, _end: bool) -> Action {
+        self.go_on()
+    }
+
+    fn on_http_request_trailers(&mut self, _trailers: usize) -> Action {
+        self.go_on()
+    }
+}
+
+impl Request {
+    const fn go_on(&self) -> Action {
+        if self.passed { Action::Continue } else { Action::Pause }
     }
 }
 

@@ -9,7 +9,7 @@ use crate::{
     cache::Kept,
     config::Config,
     parts::{Header, Parts},
-    problem::Problem,
+    refusal::Refusal,
 };
 
 /// A gate as it was configured, and the chains it has seen.
@@ -45,8 +45,8 @@ impl<V: Verifier> Gate<V> {
     }
 
     /// What the client is told of a denial.
-    pub fn problem(&self, denial: Denial) -> Problem {
-        Problem::new(denial, &self.config.terms.audience, self.config.issuers())
+    pub fn refusal(&self, denial: Denial) -> Refusal {
+        Refusal::new(denial, &self.config.terms.audience, self.config.issuers())
     }
 
     /// The chain in this header, its signatures verified now or earlier, its root's key trusted now.

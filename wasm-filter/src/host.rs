@@ -13,7 +13,7 @@ use warrant::Seconds;
 
 use crate::{
     parts::Header,
-    problem::Problem,
+    refusal::Refusal,
     verify::{Answer, HostCurves, VerifySignature},
 };
 
@@ -50,11 +50,11 @@ pub(crate) fn now() -> Result<Seconds, NoAnswer> {
 }
 
 /// Answers the request here. For a gRPC client Envoy turns this into a grpc-status.
-pub(crate) fn answer(problem: &Problem) -> Result<(), NoAnswer> {
+pub(crate) fn answer(refusal: &Refusal) -> Result<(), NoAnswer> {
     hostcalls::send_http_response(
-        u32::from(problem.status()),
-        problem.headers(),
-        Some(problem.body().as_bytes()),
+        u32::from(refusal.status()),
+        refusal.headers(),
+        Some(refusal.body().as_bytes()),
     )
     .map_err(|_| NoAnswer)
 }

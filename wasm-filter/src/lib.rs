@@ -10,7 +10,7 @@ mod gate;
 mod host;
 mod hosts;
 mod parts;
-mod problem;
+mod refusal;
 #[cfg(test)]
 mod testing;
 mod verify;
@@ -18,7 +18,7 @@ mod verify;
 pub use config::{Config, Fault};
 pub use gate::Gate;
 pub use parts::{Header, Parts};
-pub use problem::Problem;
+pub use refusal::Refusal;
 pub use verify::{Answer, HostCurves, HostVerifier};
 
 proxy_wasm::main! {{

@@ -21,7 +21,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Make a house: keys, a configuration, a signed bundle with sample routes, a ledger; ready to serve
-    Init(init::Args),
+    Init(Box<init::Args>),
     /// Serve ext_authz, health and metrics
     Serve(serve::Args),
     /// Make and show keys

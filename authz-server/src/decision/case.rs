@@ -2,6 +2,8 @@
 //!
 //! What needs a clock, a key or the network has been done when a case exists, and stands here as its result.
 
+use std::sync::Arc;
+
 use warrant::{Chain, Denial, Method, ProofId, RawPath, Seconds};
 
 /// One request before the judge.
@@ -48,7 +50,7 @@ pub struct HttpCase<'a> {
     pub path: RawPath<'a>,
     pub query: Option<&'a [u8]>,
     /// The lineage, when its signatures hold; else why it is not one.
-    pub chain: Result<Chain, Denial>,
+    pub chain: Result<Arc<Chain>, Denial>,
     pub proof: ProofFound,
 }
 

@@ -14,6 +14,7 @@ use envoy_types::pb::google::protobuf::value::Kind;
 use envoy_types::pb::google::protobuf::{ListValue, Struct, Value};
 use envoy_types::pb::google::rpc::Status;
 use tonic::Code;
+use warrant::problem::{CONTENT_TYPE, DENIAL_HEADER};
 
 use crate::gateway::{Allow, Answer, Refusal};
 
@@ -43,8 +44,11 @@ fn ok(allow: &Allow) -> OkHttpResponse {
 
 fn denied(refusal: &Refusal) -> DeniedHttpResponse {
     let denial = refusal.denied.denial;
-    let mut headers =
-        vec![set("content-type", warrant::problem::CONTENT_TYPE), set("cache-control", "no-store")];
+    let mut headers = vec![
+        set("content-type", CONTENT_TYPE),
+        set("cache-control", "no-store"),
+        set(DENIAL_HEADER, denial.code()),
+    ];
     headers.extend(refusal.challenge.as_deref().map(|value| set("www-authenticate", value)));
     DeniedHttpResponse {
         status: Some(HttpStatus { code: i32::from(denial.status()) }),

@@ -3,12 +3,10 @@
 
 use std::sync::Arc;
 
-use warrant::{
-    AwsLcVerifier, Chain, Denial, Method, Presented, Proof, ProofOf, RawPath, Seconds, Target, Trust,
-    our_header,
-};
+use warrant::{AwsLcVerifier, Chain, Denial, Method, Proof, ProofOf, RawPath, Seconds, Target, our_header};
 
 use super::asked::{Asked, AskedHttp};
+use super::verified::Verified;
 use crate::clock::Clock;
 use crate::decision::{Case, HttpCase, ProofFound};
 use crate::policy::{Bundle, Holder};
@@ -23,6 +21,7 @@ pub struct Gatherer {
     pub clock: Clock,
     pub policy: Arc<PolicyInForce>,
     pub ledger: ledger::Ledger,
+    pub verified: Verified,
 }
 
 impl Gatherer {
@@ -33,7 +32,7 @@ impl Gatherer {
         let governance = in_force.and(clock_sane);
         let proxy = asked.proxy.clone().unwrap_or_default();
         let http = match &asked.http {
-            Some(http) => http_case(http, &proxy, &bundle, now),
+            Some(http) => self.http_case(http, &proxy, &bundle, now),
             None => Err(Denial::RequestAmbiguous),
         };
         let line = asked.http.as_ref().map(AskedHttp::line);
@@ -48,27 +47,28 @@ impl Gatherer {
         let now = Seconds::new(wall.max(last) / 1000);
         (now, if sane { Ok(()) } else { Err(Denial::GovernanceInconsistent) })
     }
-}
 
-fn http_case<'a>(
-    http: &'a AskedHttp,
-    proxy: &str,
-    bundle: &Bundle,
-    now: Seconds,
-) -> Result<HttpCase<'a>, Denial> {
-    same_line(http)?;
-    let method = Method::parse(&http.method).ok_or(Denial::RequestAmbiguous)?;
-    let (path, query) = RawPath::parse(&http.path)?;
-    let presented = our_header(http.values("warrant"))?;
-    let proof = our_header(http.values("warrant-proof"))?;
-    let chain = chain(presented, bundle.trust());
-    let wanted = wants_proof(http, proxy, bundle, &method, path);
-    let proof = match (&chain, wanted) {
-        (Ok(chain), true) => proof_found(http, chain, presented.unwrap_or_default(), proof, now),
-        // Without a chain there is no key to prove possession of, and the chain's own denial comes first.
-        (_, false) | (Err(_), true) => ProofFound::NotWanted,
-    };
-    Ok(HttpCase { authority: &http.authority, method, path, query, chain, proof })
+    fn http_case<'a>(
+        &self,
+        http: &'a AskedHttp,
+        proxy: &str,
+        bundle: &Bundle,
+        now: Seconds,
+    ) -> Result<HttpCase<'a>, Denial> {
+        same_line(http)?;
+        let method = Method::parse(&http.method).ok_or(Denial::RequestAmbiguous)?;
+        let (path, query) = RawPath::parse(&http.path)?;
+        let presented = our_header(http.values("warrant"))?;
+        let proof = our_header(http.values("warrant-proof"))?;
+        let chain = self.verified.chain(presented.unwrap_or_default(), bundle.trust());
+        let wanted = wants_proof(http, proxy, bundle, &method, path);
+        let proof = match (&chain, wanted) {
+            (Ok(chain), true) => proof_found(http, chain, presented.unwrap_or_default(), proof, now),
+            // Without a chain there is no key to prove possession of, and the chain's own denial comes first.
+            (_, false) | (Err(_), true) => ProofFound::NotWanted,
+        };
+        Ok(HttpCase { authority: &http.authority, method, path, query, chain, proof })
+    }
 }
 
 /// Where the raw headers are there, they and the request line must say the same; else somebody between changed one.
@@ -76,10 +76,6 @@ fn same_line(http: &AskedHttp) -> Result<(), Denial> {
     let equal = |name: &'static str, line: &[u8]| http.values(name).all(|value| value == line);
     let same = equal(":path", &http.path) && equal(":authority", &http.authority);
     if same { Ok(()) } else { Err(Denial::RequestAmbiguous) }
-}
-
-fn chain(presented: Option<&[u8]>, trust: &Trust) -> Result<Chain, Denial> {
-    Presented::parse(presented.unwrap_or_default())?.signed_under(trust, &AwsLcVerifier)
 }
 
 /// Asked of the same functions as the judge asks, so that nothing of a proof is read where the route wants none.

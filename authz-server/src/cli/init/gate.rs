@@ -25,10 +25,9 @@ pub(super) fn write(bundle: &Bundle, module: &Path, file: &Path) -> Result<(), F
                 "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
                 "config": {
                     "name": "portcullis.gate",
-                    "root_id": "portcullis.gate",
                     "failure_policy": "FAIL_RELOAD",
                     "vm_config": {
-                        "vm_id": "portcullis",
+                        "vm_id": "portcullis.gate",
                         "runtime": "envoy.wasm.runtime.v8",
                         "code": {"local": {"filename": module}},
                     },

@@ -53,13 +53,9 @@ pub(super) fn make(args: &Args) -> Result<Bundle, Failure> {
 }
 
 /// The bundle of a house that is there already.
-pub(super) fn bundle(dir: &Path) -> Result<Bundle, Failure> {
+pub(in crate::cli) fn bundle(dir: &Path) -> Result<Bundle, Failure> {
     let config = config::load(&configuration(dir)).map_err(|faults| Failure::all(&faults))?;
     load(dir, &config.bundle.trust, &config.audience, &Clock::of_the_machine())
-}
-
-pub(in crate::cli) fn issuer(audience: &str) -> String {
-    format!("https://authority.{audience}")
 }
 
 fn key_ring(dir: &Path) -> Result<KeyRing, Failure> {
@@ -91,7 +87,7 @@ fn names(args: &Args, ring: &KeyRing, origin: &str) -> Names {
         ("audience", args.audience.clone()),
         ("host", args.host.clone()),
         ("aliases", aliases.join(", ")),
-        ("iss", issuer(&args.audience)),
+        ("iss", format!("https://authority.{}", args.audience)),
         ("origin", origin.to_owned()),
         ("authority", named(&ring.authority)),
         ("note", jwk(&ring.note)),

@@ -4,10 +4,8 @@
 //! bundle signed by an offline key, a ledger with its first entry. There is no development mode to grow out of.
 
 mod gate;
-mod house;
+pub(in crate::cli) mod house;
 mod sample;
-
-pub(in crate::cli) use house::issuer;
 
 use std::path::{Path, PathBuf};
 

@@ -3,14 +3,15 @@
 use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
-use warrant::Seconds;
 use warrant::mint::{Detail, Grant, Root, Signer};
+use warrant::{Issuer, Seconds};
 
 use super::fresh_name;
-use crate::cli::init::issuer;
+use crate::cli::init::house;
 use crate::cli::out::{Failure, line};
 use crate::clock::Clock;
-use crate::keys;
+use crate::keys::{self, PrivateKey};
+use crate::policy::Bundle;
 
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct Args {
@@ -23,9 +24,9 @@ pub(in crate::cli) struct Args {
     /// The holder's key file; only its public half goes into the warrant
     #[arg(long)]
     cnf: PathBuf,
-    /// The mesh it is for
-    #[arg(long, default_value = "demo")]
-    aud: String,
+    /// The mesh it is for [default: the house's own]
+    #[arg(long)]
+    aud: Option<String>,
     /// A canonical host; may be given several times, as may methods and paths
     #[arg(long = "host", required = true)]
     hosts: Vec<String>,
@@ -50,11 +51,12 @@ pub(in crate::cli) struct Args {
 
 pub(in crate::cli) fn run(args: &Args) -> Result<(), Failure> {
     let authority = keys::read(&args.home.join("keys/authority.jwk")).map_err(Failure::new)?;
-    let kid = authority.kid().ok_or_else(|| Failure::new("the authority's key has no kid"))?;
+    let bundle = house::bundle(&args.home)?;
+    let (iss, kid) = issuer(&bundle, &authority)?;
     let holder = keys::read(&args.cnf).map_err(Failure::new)?;
     let begins = args.at.map_or_else(|| Clock::of_the_machine().now(), Seconds::new);
     let root = Root {
-        iss: issuer(&args.aud),
+        iss,
         txn: fresh_name()?,
         ini: None,
         pol: None,
@@ -63,7 +65,7 @@ pub(in crate::cli) fn run(args: &Args) -> Result<(), Failure> {
         grant: Grant {
             sub: args.sub.clone(),
             cnf: *holder.public_key(),
-            aud: vec![args.aud.clone()],
+            aud: vec![args.aud.clone().unwrap_or_else(|| bundle.audience().to_owned())],
             jti: fresh_name()?,
             iat: begins,
             nbf: begins,
@@ -81,7 +83,18 @@ pub(in crate::cli) fn run(args: &Args) -> Result<(), Failure> {
             }],
         },
     };
-    line(root.sign(&authority, kid).map_err(Failure::new)?)
+    line(root.sign(&authority, &kid).map_err(Failure::new)?)
+}
+
+/// Under which name the mesh knows this key. One that it does not know could sign nothing that is believed.
+fn issuer(bundle: &Bundle, authority: &PrivateKey) -> Result<(String, String), Failure> {
+    let of_key = |issuer: &Issuer| {
+        let (kid, _) = issuer.keys.iter().find(|(_, key)| key == authority.public_key())?;
+        Some((issuer.iss.clone(), kid.clone()))
+    };
+    let unknown =
+        "keys/authority.jwk is no key of an issuer in the house's bundle: sign a bundle that names it";
+    bundle.trust().issuers().iter().find_map(of_key).ok_or_else(|| Failure::new(unknown))
 }
 
 /// As policies write it: a whole number and s, m or h.

@@ -27,7 +27,7 @@ pub(super) fn of_case(decision: &DecisionId, case: &Case<'_>, bundle: &Bundle, k
         burned: Vec::new(),
         bundle: entry::Digest::parse(bundle.digest().as_str())
             .map(|digest| Policy { digest, version: bundle.version() }),
-        chain: chain.map(links).unwrap_or_default(),
+        chain: chain.map(|chain| links(chain)).unwrap_or_default(),
         checks: checks(case),
         clock: case.now.get(),
         conditions: Vec::new(),

@@ -10,9 +10,13 @@ pub mod entry;
 pub mod layout;
 pub mod merkle;
 pub mod note;
+pub mod resource;
+pub mod tree;
 
 mod fault;
 mod ledger;
+mod promise;
+mod publish;
 mod wal;
 
 pub use crate::entry::Entry;
@@ -20,3 +24,4 @@ pub use crate::fault::{InitError, OpenError, ReadError, Refused};
 pub use crate::ledger::{Clock, Done, Health, Ledger, Options, Origin, Receipt, Record, Records, Recovery};
 pub use crate::merkle::Hash;
 pub use crate::note::{SigningKey, VerifyingKey};
+pub use crate::promise::Head;

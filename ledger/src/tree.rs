@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::fault::ReadError;
 use crate::merkle::{Edge, Hash, leaf_hash, node_hash, subtree_root};
-use crate::resource::{FULL, Resource};
+use crate::resource::Resource;
 use crate::wal::frame::Entries;
 
 /// Where published files come from: a directory here, an HTTP prefix in whoever knows HTTP.
@@ -17,6 +17,11 @@ pub trait Source: Sync {
 
     /// What a message calls this file.
     fn name(&self, resource: Resource) -> PathBuf;
+
+    /// Shows every partial file that is there, where that can be told.
+    fn partials(&self, _: &mut dyn FnMut(Resource, &[u8])) -> Result<(), ReadError> {
+        Ok(())
+    }
 }
 
 /// A published log in a directory.
@@ -52,6 +57,30 @@ impl Source for Directory {
 
     fn name(&self, resource: Resource) -> PathBuf {
         self.path.join(resource.path())
+    }
+
+    fn partials(&self, see: &mut dyn FnMut(Resource, &[u8])) -> Result<(), ReadError> {
+        self.walk(&self.path.join("tile"), see)
+    }
+}
+
+impl Directory {
+    /// Levels, groups of a thousand and partial tiles are directories; nothing else is entered, and full files are many.
+    fn walk(&self, directory: &Path, see: &mut dyn FnMut(Resource, &[u8])) -> Result<(), ReadError> {
+        let at = |error| ReadError::Io(directory.to_owned(), error);
+        for entry in fs::read_dir(directory).map_err(at)? {
+            let entry = entry.map_err(at)?;
+            let path = entry.path();
+            if entry.file_type().map_err(at)?.is_dir() {
+                self.walk(&path, see)?;
+                continue;
+            }
+            let name = path.strip_prefix(&self.path).ok().and_then(Path::to_str).and_then(Resource::parse);
+            if let Some(resource) = name.filter(|resource| resource.full() != *resource) {
+                see(resource, &read(&path)?.unwrap_or_default());
+            }
+        }
+        Ok(())
     }
 }
 
@@ -266,26 +295,22 @@ pub struct Bundle {
 }
 
 impl Bundle {
+    /// The bytes of a bundle of its first entries; `None` if it has fewer.
+    pub(crate) fn prefix(&self, width: usize) -> Option<Vec<u8>> {
+        let lengths: Vec<usize> =
+            self.iter().take(width).map(|entry| entry.len().saturating_add(2)).collect();
+        let end = lengths.iter().fold(0, |sum: usize, length| sum.saturating_add(*length));
+        self.bytes.get(..end).filter(|_| lengths.len() == width).map(<[u8]>::to_vec)
+    }
+
     /// The entries in order.
     pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
         Entries(&self.bytes).flatten().take(self.count)
     }
 }
 
-/// Whether a file's bytes are a tile or a bundle of this width, whatever they say.
-#[must_use]
-pub fn has_form(resource: Resource, bytes: &[u8]) -> bool {
-    match resource {
-        Resource::Checkpoint => true,
-        Resource::Hashes { width, .. } => bytes.len() == usize::from(width.min(FULL)).saturating_mul(32),
-        Resource::Entries { width, .. } => {
-            let entries: Vec<_> = Entries(bytes).collect();
-            entries.len() == usize::from(width) && entries.iter().all(Option::is_some)
-        }
-    }
-}
-
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "small numbers in a test")]
 mod tests {
     use super::*;
     use crate::merkle::{consistency_holds, inclusion_root};

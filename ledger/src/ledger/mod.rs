@@ -3,6 +3,7 @@
 mod answers;
 mod claims;
 mod init;
+mod keep;
 mod open;
 mod options;
 mod page;
@@ -19,11 +20,12 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 pub(crate) use answers::Answers;
 
 pub use init::Origin;
+pub use keep::{ArchiveError, Usage};
 pub use options::{Clock, Options};
 pub use queue::Done;
 pub use read::{Record, Records};
 
-use crate::entry::{ENTRY_BYTES_AT_MOST, Entry, Nonce};
+use crate::entry::{ENTRY_BYTES_AT_MOST, Entry, Nonce, Predecessor};
 use crate::fault::{InitError, OpenError, ReadError, Refused};
 use crate::layout::Layout;
 use crate::merkle::Hash;
@@ -75,6 +77,8 @@ struct Inner {
     publisher: Publisher,
     backlog: Arc<Backlog>,
     promise: Arc<Promise>,
+    /// Held by whoever changes the published checkpoint.
+    checkpoint: Arc<Mutex<()>>,
     /// Held as long as this writes.
     lock: Mutex<Option<File>>,
 }
@@ -109,6 +113,17 @@ impl Ledger {
     /// Makes a new log in an empty or missing directory. Its first entry names it.
     pub fn init(path: &Path, name: &str, options: &Options) -> Result<Origin, InitError> {
         init::init(path, name, options, None)
+    }
+
+    /// Makes a new log that continues one which was brought back from a backup: what the old one acknowledged after the
+    /// backup is not known, so the old name must not go on.
+    pub fn init_restored(
+        path: &Path,
+        name: &str,
+        options: &Options,
+        restored: Predecessor,
+    ) -> Result<Origin, InitError> {
+        init::init(path, name, options, Some(restored))
     }
 
     /// Recovers a log and goes on writing it.

@@ -96,6 +96,7 @@ fn resume(
     let segments = Arc::clone(&press.segments);
     segments.lock().unwrap_or_else(std::sync::PoisonError::into_inner).extend(ended);
     let promise = Arc::clone(&press.promise);
+    let checkpoint = Arc::clone(&press.checkpoint);
     let backlog = Arc::new(Backlog::new(press.published, size));
     let pen = Pen {
         layout: layout.clone(),
@@ -126,6 +127,7 @@ fn resume(
         publisher,
         backlog,
         promise,
+        checkpoint,
         lock: Mutex::new(Some(lock)),
     };
     let ledger = Ledger { inner: Arc::new(inner) };

@@ -6,7 +6,7 @@ use super::open::verifying_key;
 use crate::entry::{Entry, Stamps};
 use crate::fault::ReadError;
 use crate::layout::Layout;
-use crate::note::SignedCheckpoint;
+use crate::note::{SignedCheckpoint, VerifyingKey};
 use crate::resource::Resource;
 use crate::tree::{Bundle, Directory, Source, Tree};
 
@@ -35,7 +35,7 @@ impl Records {
     pub fn open(path: &Path, from: u64) -> Result<Self, ReadError> {
         let layout = Layout::new(path);
         let source = Directory::new(&layout.log());
-        let checkpoint = published(&layout, &source)?;
+        let checkpoint = published(&layout, &source, &[])?;
         Ok(Self { source, size: checkpoint.checkpoint().size, next: from, bundle: None })
     }
 
@@ -88,11 +88,16 @@ impl Iterator for Records {
 }
 
 /// The checkpoint that is published now, signed by the key beside it.
-pub(crate) fn published(layout: &Layout, source: &Directory) -> Result<SignedCheckpoint, ReadError> {
+pub(crate) fn published(
+    layout: &Layout,
+    source: &Directory,
+    witnesses: &[VerifyingKey],
+) -> Result<SignedCheckpoint, ReadError> {
     let key = verifying_key(layout).map_err(|error| ReadError::Corrupt(layout.vkey(), error.to_string()))?;
     let path = source.name(Resource::Checkpoint);
     let note = source
         .get(Resource::Checkpoint)?
         .ok_or_else(|| ReadError::Corrupt(path.clone(), "missing".to_owned()))?;
-    SignedCheckpoint::parse(&note, &key, &[]).map_err(|fault| ReadError::Corrupt(path, fault.to_string()))
+    SignedCheckpoint::parse(&note, &key, witnesses)
+        .map_err(|fault| ReadError::Corrupt(path, fault.to_string()))
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{Growth, Segments};
 use crate::durable::{Disk, Unsynced};
@@ -35,6 +35,8 @@ pub(crate) struct Press {
     /// Partial files that the present checkpoint needs.
     partial: Vec<Resource>,
     pub(crate) published: u64,
+    /// Held by whoever changes the published checkpoint.
+    pub(crate) checkpoint: Arc<Mutex<()>>,
 }
 
 impl Press {
@@ -60,6 +62,7 @@ impl Press {
             directories: BTreeSet::new(),
             partial: Vec::new(),
             published: 0,
+            checkpoint: Arc::default(),
         }
     }
 
@@ -114,7 +117,12 @@ impl Press {
         self.promise.cover(head)?;
         let checkpoint = Checkpoint { origin: self.origin.clone(), size, root: head.root }.sign(&self.key);
         let path = self.layout.log().join(Resource::Checkpoint.path());
-        self.disk.replace(&path, checkpoint.note().as_bytes()).map_err(|error| understood(&error, &path))?;
+        {
+            let _alone = self.checkpoint.lock().unwrap_or_else(PoisonError::into_inner);
+            self.disk
+                .replace(&path, checkpoint.note().as_bytes())
+                .map_err(|error| understood(&error, &path))?;
+        }
         self.published = size;
         self.forget_partials()
             .and_then(|()| self.forget_segments())

@@ -26,7 +26,8 @@ mod wal;
 pub use crate::entry::Entry;
 pub use crate::fault::{InitError, OpenError, ReadError, Refused};
 pub use crate::ledger::{
-    ArchiveError, Clock, Done, Health, Ledger, Options, Origin, Receipt, Record, Records, Recovery, Usage,
+    ArchiveError, Clock, Done, Health, Inspection, Ledger, Options, Origin, Receipt, Record, Records,
+    Recovery, Usage,
 };
 pub use crate::merkle::Hash;
 pub use crate::note::{SigningKey, VerifyingKey};

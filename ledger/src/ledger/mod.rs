@@ -21,6 +21,7 @@ pub(crate) use answers::Answers;
 
 pub use init::Origin;
 pub use keep::{ArchiveError, Usage};
+pub use open::Inspection;
 pub use options::{Clock, Options};
 pub use queue::Done;
 pub use read::{Record, Records};
@@ -129,6 +130,11 @@ impl Ledger {
     /// Recovers a log and goes on writing it.
     pub fn open(path: &Path, options: Options) -> Result<Self, OpenError> {
         open::open(path, &options)
+    }
+
+    /// Makes the checks of a start on a ledger that is copied, or that another process writes; changes nothing.
+    pub fn inspect(path: &Path) -> Result<Inspection, OpenError> {
+        open::inspect(path)
     }
 
     /// Hands an entry over. `done` is called once, from another thread, when the entry is durable or refused; it must

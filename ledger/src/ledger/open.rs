@@ -13,13 +13,14 @@ use crate::durable::TEMPORARY;
 use crate::entry::{Entry, Start, from_hex};
 use crate::fault::{OpenError, ReadError};
 use crate::layout::Layout;
+use crate::merkle::Edge;
 use crate::note::{SignedCheckpoint, VerifyingKey};
-use crate::promise::{Promise, Promiser};
+use crate::promise::{self, Head, Promise, Promiser};
 use crate::publish::{Backlog, Growth, Press, Publisher};
 use crate::resource::Resource;
 use crate::tree::{Directory, Source, Tree};
 use crate::wal::frame::Entries;
-use crate::wal::recover::{self, End};
+use crate::wal::recover::{self, Batch, End};
 use crate::wal::segment::Segment;
 use crate::wal::spare::Spares;
 
@@ -29,48 +30,115 @@ pub(crate) fn open(path: &Path, options: &Options) -> Result<Ledger, OpenError> 
     if VerifyingKey::of_log(key.name(), options.key.public()).as_ref() != Ok(&key) {
         return Err(OpenError::WrongKey(layout.vkey()));
     }
-    let log = log_id(&layout, &key)?;
     let lock = lock(&layout)?;
     let promise = Promise::open(&options.disk, &layout.handed_out(), key.name())?;
-    let (mut press, mut claims) = published(&layout, options, &key, promise)?;
+    let published = Published::read(&layout, &key, &options.witnesses)?;
+    let (growth, edge) = resumed(&published.tree(), published.head.size)?;
+    let mut press = Press::new(&layout, options, key.name(), Arc::new(promise), growth, edge);
+    press.published = published.head.size;
+    press.find_partials();
+    let promised = press.promise.last();
+    let (end, last) = survey(&layout, &key, &published, promised, &options.held, |batch| press.add(batch))?;
+    // Everything is consistent: only now is anything recorded or cut.
+    resume(path, options, &key, lock, end, &last, press)
+}
 
-    let source = Directory::new(&layout.log());
-    let published = press.published;
-    let bundled = press.growth.size();
-    let mut last: Vec<u8> = Vec::new();
+/// What a look at a ledger finds that changes nothing in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Inspection {
+    /// The durable entries, and the root over them.
+    pub durable: Head,
+    /// What the last checkpoint names.
+    pub published: Head,
+    /// The largest head that anybody outside was told of.
+    pub promised: Head,
+    /// How many bytes of an unfinished frame are behind the last whole one.
+    pub torn: u64,
+}
+
+/// The same checks as a start makes, on a ledger that is copied or that another process writes.
+pub(crate) fn inspect(path: &Path) -> Result<Inspection, OpenError> {
+    let layout = Layout::new(path);
+    let key = verifying_key(&layout)?;
+    let (_, promised) = promise::read(&layout.handed_out(), key.name())?;
+    let published = Published::read(&layout, &key, &[])?;
+    let (end, _) = survey(&layout, &key, &published, promised, &[], |_| ())?;
+    let durable = Head { size: end.edge.size(), root: end.edge.root() };
+    Ok(Inspection { durable, published: published.head, promised, torn: end.torn })
+}
+
+/// The published log as it is found.
+struct Published {
+    source: Directory,
+    head: Head,
+}
+
+impl Published {
+    fn read(layout: &Layout, key: &VerifyingKey, witnesses: &[VerifyingKey]) -> Result<Self, OpenError> {
+        let source = Directory::new(&layout.log());
+        let path = source.name(Resource::Checkpoint);
+        let note = source.get(Resource::Checkpoint).map_err(unreadable)?;
+        let note = note.ok_or_else(|| OpenError::corrupt(&path, "the checkpoint is missing"))?;
+        let signed = SignedCheckpoint::parse(&note, key, witnesses)
+            .map_err(|fault| OpenError::corrupt(&path, fault.to_string()))?;
+        let head = Head { size: signed.checkpoint().size, root: signed.checkpoint().root };
+        let published = Self { source, head };
+        if published.tree().root().map_err(unreadable)? != head.root {
+            return Err(OpenError::corrupt(&path, "the tiles do not make the root that it names"));
+        }
+        Ok(published)
+    }
+
+    fn tree(&self) -> Tree<'_> {
+        Tree::new(&self.source, self.head.size)
+    }
+}
+
+/// Walks the write-ahead log and holds it against all that was ever told of it. Returns its end and its last entry.
+fn survey(
+    layout: &Layout,
+    key: &VerifyingKey,
+    published: &Published,
+    promised: Head,
+    held: &[(String, Head)],
+    mut each: impl FnMut(&Batch),
+) -> Result<(End, Vec<u8>), OpenError> {
+    let mut claims = Claims::default();
+    claims.add("the checkpoint", published.head);
+    claims.add("`handed-out`", promised);
+    for (whom, head) in held {
+        claims.add(whom, *head);
+    }
+    let tree = published.tree();
+    let bundled = published.head.size & !0xff;
     let below = |first: u64| {
         if first > bundled {
             let what = format!("the write-ahead log begins at entry {first}, the bundles end at {bundled}");
             return Err(OpenError::corrupt(&layout.wal(), what));
         }
-        Tree::new(&source, published).edge(first).map_err(unreadable)
+        tree.edge(first).map_err(unreadable)
     };
-    let end = recover::replay(&layout, &log, below, |batch, edge| {
+    let mut last: Vec<u8> = Vec::new();
+    let end = recover::replay(layout, &log_id(layout, key)?, below, |batch, edge| {
         if let Some(Some(entry)) = Entries(&batch.entries).last() {
             entry.clone_into(&mut last);
         }
-        press.add(&batch);
+        each(&batch);
         claims.meet(&layout.wal(), edge.size(), &edge.root())
     })?;
     let Some(end) = end else {
         return Err(OpenError::corrupt(&layout.wal(), "the write-ahead log holds no frame"));
     };
     claims.settle(&layout.wal(), end.edge.size(), |size| {
-        Tree::new(&source, published).edge(size).map(|edge| edge.root()).map_err(unreadable)
+        tree.edge(size).map(|edge| edge.root()).map_err(unreadable)
     })?;
-    // Everything is consistent: only now is anything changed.
-    resume(path, options, key.name().to_owned(), log, lock, end, &last, press)
+    Ok((end, last))
 }
 
-#[expect(
-    clippy::too_many_arguments,
-    reason = "the second half of one function, cut where the disk begins to change"
-)]
 fn resume(
     path: &Path,
     options: &Options,
-    origin: String,
-    log: [u8; 16],
+    key: &VerifyingKey,
     lock: File,
     end: End,
     last: &[u8],
@@ -101,7 +169,7 @@ fn resume(
     let pen = Pen {
         layout: layout.clone(),
         options: options.clone(),
-        log,
+        log: log_id(&layout, key)?,
         segment,
         spares,
         ended: None,
@@ -120,7 +188,7 @@ fn resume(
     let recovery = Recovery { size, cut, torn: end.torn, start: size };
     let inner = Inner {
         layout,
-        origin,
+        origin: key.name().to_owned(),
         options: options.clone(),
         recovery,
         writer,
@@ -137,31 +205,9 @@ fn resume(
     }
 }
 
-/// What is published already, ready to go on, and who holds us to which size.
-fn published(
-    layout: &Layout,
-    options: &Options,
-    key: &VerifyingKey,
-    promise: Promise,
-) -> Result<(Press, Claims), OpenError> {
-    let source = Directory::new(&layout.log());
-    let path = source.name(Resource::Checkpoint);
-    let note = source.get(Resource::Checkpoint).map_err(unreadable)?;
-    let note = note.ok_or_else(|| OpenError::corrupt(&path, "the checkpoint is missing"))?;
-    let signed = SignedCheckpoint::parse(&note, key, &options.witnesses)
-        .map_err(|fault| OpenError::corrupt(&path, fault.to_string()))?;
-    let checkpoint = signed.checkpoint();
-    let tree = Tree::new(&source, checkpoint.size);
-    if tree.root().map_err(unreadable)? != checkpoint.root {
-        return Err(OpenError::corrupt(&path, "the tiles do not make the root that it names"));
-    }
-    let mut claims = Claims::default();
-    claims.add("the checkpoint", crate::promise::Head { size: checkpoint.size, root: checkpoint.root });
-    claims.add("`handed-out`", promise.last());
-    for (whom, head) in &options.held {
-        claims.add(whom, *head);
-    }
-    let bundled = checkpoint.size & !0xff;
+/// Tiles and bundles as they were when the last full bundle was published.
+fn resumed(tree: &Tree<'_>, published: u64) -> Result<(Growth, Edge), OpenError> {
+    let bundled = published & !0xff;
     let mut levels = Vec::new();
     for level in 0_u8..8 {
         let nodes = bundled.checked_shr(u32::from(level).saturating_mul(8)).unwrap_or(0);
@@ -169,12 +215,7 @@ fn published(
         let tile = if width == 0 { Vec::new() } else { tree.tile(level, nodes >> 8).map_err(unreadable)? };
         levels.push(tile.get(..width).unwrap_or_default().to_vec());
     }
-    let growth = Growth::resume(bundled, levels);
-    let edge = tree.edge(bundled).map_err(unreadable)?;
-    let mut press = Press::new(layout, options, key.name(), Arc::new(promise), growth, edge);
-    press.published = checkpoint.size;
-    press.find_partials();
-    Ok((press, claims))
+    Ok((Growth::resume(bundled, levels), tree.edge(bundled).map_err(unreadable)?))
 }
 
 fn unreadable(error: ReadError) -> OpenError {

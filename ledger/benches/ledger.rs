@@ -192,15 +192,14 @@ fn raw_small(dir: &Path) -> Vec<Duration> {
     file.write_all_at(&vec![0; 256 * 1024], 0).unwrap();
     file.sync_all().unwrap();
     let frame = vec![7; 900];
-    let waits = (0..100_u64)
+    (0..100_u64)
         .map(|n| {
             let began = Instant::now();
             file.write_all_at(&frame, n * 900).unwrap();
             file.sync_data().unwrap();
             began.elapsed()
         })
-        .collect();
-    waits
+        .collect()
 }
 
 /// Hands over without waiting for each, as many as the queue takes.

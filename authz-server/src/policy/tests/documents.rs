@@ -69,6 +69,7 @@ fn words_are_of_their_kind() {
 #[test]
 fn conditions_are_whole_and_told_apart() {
     let one = "{name: window, equals: open, maxAge: 5m}";
+    assert_sound(&edited(PAY, "use: once", &format!("use: once, conditions: [{one}]")));
     provokes("use: once", &format!("use: once, conditions: [{one}, {one}]"), 7, "stands here twice");
     provokes("use: once", "use: once, conditions: [{name: window, equals: open}]", 7, "`maxAge` is missing");
 }

@@ -9,6 +9,6 @@ mod node;
 mod plain;
 mod yaml;
 
-pub(crate) use members::{Members, entries, flag, list, members, natural, string, texts};
-pub(crate) use node::{Key, Node, Style, Value};
+pub(crate) use members::{Members, entries, flag, list, members, natural, place_inside, string, texts};
+pub(crate) use node::{Key, LARGEST, Node, Style, Value};
 pub(crate) use yaml::read as yaml;

@@ -17,6 +17,7 @@ mod sources;
 #[cfg(test)]
 mod tests;
 mod text;
+mod warning;
 
 use std::path::Path;
 
@@ -33,6 +34,7 @@ pub use engine::{
     this_thread_is_deep,
 };
 pub use fault::{Fault, Place};
+pub use warning::{WARNINGS, Warning};
 pub use route::{Opening, Require, Route};
 
 /// Builds the bundle whose source is this directory; every fault at once.

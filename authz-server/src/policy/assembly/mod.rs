@@ -10,6 +10,7 @@ mod overlaps;
 mod requirements;
 mod tenancy;
 mod ungoverned;
+mod warnings;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -19,8 +20,9 @@ pub(crate) use hosts::Hosts;
 use super::documents::mesh::Mesh;
 use super::documents::route::RouteDoc;
 use super::documents::teams::Team;
-use super::engine::{self, Compiled, Notice, Uncompiled};
-use super::fault::{Faults, Place};
+use super::engine::{self, Compiled, Uncompiled};
+use super::warning::Notice;
+use super::fault::{Faults, Place, Placed};
 use super::groups::Groups;
 use super::matching::Matcher;
 use super::route::{Opening, Require, Route, endpoints};
@@ -36,8 +38,10 @@ pub(crate) struct Policy {
     pub(crate) openings: Vec<Opening>,
     pub(crate) by_name: BTreeMap<String, usize>,
     pub(crate) matcher: Matcher<Match>,
-    /// What its policies could be warned of, by file.
+    /// What it could be warned of, by file.
     pub(crate) notices: Vec<(PathBuf, Notice)>,
+    /// Every `until`, by file.
+    pub(crate) untils: Vec<(PathBuf, Placed<u64>)>,
 }
 
 /// What a match leads to: a position in `routes` or in `openings`.
@@ -63,7 +67,10 @@ pub(crate) fn assemble(documents: Documents, faults: &Faults) -> Option<Policy> 
         return None;
     }
     let compiled = compiled?;
-    let notices = notices(&compiled, &governed);
+    let mut notices = notices(&compiled, &governed);
+    notices.extend(warnings::of(&documents, &hosts));
+    notices.extend(documents.doubles.iter().cloned());
+    let untils = untils(&documents);
     let mut routes = Vec::new();
     for ((document, require), slice) in governed.into_iter().zip(compiled.slices) {
         routes.push(Route::new(document, require, slice?));
@@ -71,7 +78,7 @@ pub(crate) fn assemble(documents: Documents, faults: &Faults) -> Option<Policy> 
     let openings = open.iter().filter_map(|document| Some(Opening::new(document, document.ungoverned.as_ref()?))).collect();
     let by_name = routes.iter().enumerate().map(|(position, route)| (route.name().to_owned(), position)).collect();
     let groups = Groups::new(documents.identities);
-    Some(Policy { mesh: documents.mesh, hosts, groups, routes, openings, by_name, matcher, notices })
+    Some(Policy { mesh: documents.mesh, hosts, groups, routes, openings, by_name, matcher, notices, untils })
 }
 
 /// The routes with what they require, and the documents that require nothing.
@@ -90,6 +97,14 @@ fn settle<'a>(documents: &'a Documents, faults: &Faults) -> (Vec<(&'a RouteDoc, 
         }
     }
     (governed, open)
+}
+
+fn untils(documents: &Documents) -> Vec<(PathBuf, Placed<u64>)> {
+    let until = |document: &RouteDoc| {
+        let until = document.ungoverned.as_ref()?.until.clone()?;
+        Some((document.file.clone(), until))
+    };
+    documents.routes.iter().filter_map(until).collect()
 }
 
 fn team_of<'a>(document: &RouteDoc, documents: &'a Documents) -> Option<&'a Team> {

@@ -29,6 +29,10 @@ fn add(document: &RouteDoc, leads_to: Match, matcher: &mut Matcher<Match>, names
         for host in &item.hosts {
             for (method, path) in item.endpoints() {
                 let Err(earlier) = matcher.insert(&host.value, method, &path.value, leads_to) else { continue };
+                if earlier == leads_to {
+                    // Written twice in one route: a warning, not a question of who decides.
+                    continue;
+                }
                 let earlier = names.iter().find(|(known, _)| *known == earlier).map_or(document.name.value.as_str(), |(_, name)| name);
                 let what = format!("{method} {}{} is matched by route `{earlier}` with equal weight", host.value, path.value.text());
                 page.fault(path.at, what, "drop one of the two, or make one more specific");

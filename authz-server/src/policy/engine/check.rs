@@ -5,15 +5,7 @@ use cedar_policy::Effect;
 use super::est;
 use super::policies::Written;
 use crate::policy::fault::{Page, Place};
-
-/// What a warning says. Under `--strict` it is a fault.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Notice {
-    pub(crate) at: Place,
-    pub(crate) name: &'static str,
-    pub(crate) what: String,
-    pub(crate) instead: String,
-}
+use crate::policy::warning::Notice;
 
 /// What was found in one text: gathered on its own thread, told on its file's page.
 #[derive(Debug, Default)]
@@ -27,8 +19,15 @@ impl Report {
         self.faults.push((at, what.into(), instead.into()));
     }
 
+    /// What Cedar says of a place; it says it again for every action, and once is enough.
+    pub(super) fn fault_once(&mut self, at: Place, what: String, instead: String) {
+        if !self.faults.iter().any(|(told, ..)| *told == at) {
+            self.fault(at, what, instead);
+        }
+    }
+
     pub(super) fn warn(&mut self, at: Place, name: &'static str, what: impl Into<String>, instead: impl Into<String>) {
-        self.notices.push(Notice { at, name, what: what.into(), instead: instead.into() });
+        self.notices.push(Notice::new(at, name, what, instead));
     }
 
     pub(super) fn is_sound(&self) -> bool {

@@ -18,7 +18,6 @@ mod slice;
 mod stack;
 
 pub use ask::{Asked, Attribution, Lineage, Posture, Principal, Starter};
-pub(crate) use check::Notice;
 pub(crate) use compile::{Compiled, Uncompiled, compile};
 pub use decide::{Decided, Refused, decide};
 pub(crate) use slice::Slice;

@@ -54,10 +54,11 @@ pub(super) fn read(text: &PolicyText, prefix: &str, validator: &Validator, repor
         }
     };
     validate(&set, validator, &place, text.at, report);
-    let written: Vec<_> = starts.iter().enumerate().filter_map(|(number, start)| one(&set, number, place(*start), prefix, report)).collect();
-    if written.len() != set.num_of_policies() || set.num_of_templates() != 0 {
-        report.fault(text.at, "policies that could not be told apart".to_owned(), "write plain `permit` and `forbid` policies, without slots");
+    if starts.len() != set.num_of_policies() || set.num_of_templates() != 0 {
+        report.fault(text.at, "policies that could not be told apart", "write plain `permit` and `forbid` policies, without slots");
+        return Vec::new();
     }
+    let written: Vec<_> = starts.iter().enumerate().filter_map(|(number, start)| one(&set, number, place(*start), prefix, report)).collect();
     are_told_apart(&written, report);
     written
 }
@@ -75,7 +76,7 @@ fn validate(set: &PolicySet, validator: &Validator, place: &impl Fn(usize) -> Pl
 
 fn cedar_says(error: &impl Diagnostic, place: &impl Fn(usize) -> Place, at: Place, report: &mut Report) {
     let at = offset(error).map_or(at, place);
-    report.fault(at, without_policy_number(&error.to_string()), help(error));
+    report.fault_once(at, without_policy_number(&error.to_string()), help(error));
 }
 
 fn offset(diagnostic: &impl Diagnostic) -> Option<usize> {

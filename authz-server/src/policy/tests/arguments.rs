@@ -27,18 +27,18 @@ fn text(value: &str) -> Value {
 
 #[test]
 fn from_everywhere_at_once() {
-    let bundle = with("  args: {account: {from: path:account, type: string}, n: {from: query:n, type: long}, team: {from: header:x-team, type: string}, amount: {from: body:/a/0, type: natural}}\n");
+    let bundle = with("  args: {account: {from: path:account, type: string}, num: {from: query:n, type: long}, team: {from: header:x-team, type: string}, amount: {from: body:/a/0, type: natural}}\n");
     let headers = [JSON, &[("x-team", b"red")]].concat();
     let given = ask(&bundle, "/v1/payments/a%3Ab%20c", &sent(Some("n=-3"), &headers, Body::Whole(b"{\"a\":[7]}"))).unwrap();
     let all: Vec<_> = given.args.iter().map(|(name, value)| (name.to_owned(), value.clone())).collect();
-    assert_eq!(all, [("account".to_owned(), text("a:b c")), ("amount".to_owned(), Value::Long(7)), ("n".to_owned(), Value::Long(-3)), ("team".to_owned(), text("red"))]);
+    assert_eq!(all, [("account".to_owned(), text("a:b c")), ("amount".to_owned(), Value::Long(7)), ("num".to_owned(), Value::Long(-3)), ("team".to_owned(), text("red"))]);
     assert_eq!(given.action, "POST");
     assert!(given.args.for_the_law().is_some());
 }
 
 #[test]
 fn what_cannot_be_read_is_invalid_and_says_which() {
-    let bundle = with("  args: {n: {from: query:n, type: long}, team: {from: header:x-team, type: string, optional: true}}\n");
+    let bundle = with("  args: {num: {from: query:n, type: long}, team: {from: header:x-team, type: string, optional: true}}\n");
     let good = |query| ask(&bundle, "/v1/payments/a", &sent(query, &[], Body::Absent));
     assert_eq!(good(Some("n=1")).unwrap().args.get("team"), None);
     for (query, why) in [(None, "missing"), (Some("n=x"), "type long"), (Some("n"), "type long"), (Some("n=1&n=2"), "twice"), (Some("n=1&x=%"), "escape")] {
@@ -60,10 +60,10 @@ fn a_parameter_that_nobody_declares_is_outside_the_warrant() {
     assert_eq!(query(&plain, "%"), Err(Denial::OutsideWarrant));
     let any = with("  query: any\n");
     assert_eq!(query(&any, "x=1&%=%ff+;"), Ok(()), "on a route without a query argument nothing is decoded");
-    let declared = with("  args: {n: {from: query:n, type: long, optional: true}}\n");
+    let declared = with("  args: {num: {from: query:n, type: long, optional: true}}\n");
     assert_eq!(query(&declared, "n=1&x=1"), Err(Denial::OutsideWarrant));
     assert_eq!(query(&declared, "n=x&x=1"), Err(Denial::ArgumentsInvalid), "what cannot be read comes first");
-    let both = with("  query: any\n  args: {n: {from: query:n, type: long, optional: true}}\n");
+    let both = with("  query: any\n  args: {num: {from: query:n, type: long, optional: true}}\n");
     assert_eq!(query(&both, "n=1&x=1"), Ok(()));
     assert_eq!(query(&both, "x=1;n=2"), Err(Denial::ArgumentsInvalid));
 }
@@ -89,7 +89,6 @@ fn an_action_is_one_of_those_that_the_route_knows() {
     let bundle = with("  action: {from: path:account, one_of: [search, read]}\n");
     let action = |path: &str| ask(&bundle, path, &sent(None, &[], Body::Absent)).map(|given| given.action).map_err(|unread| unread.denial);
     assert_eq!(action("/v1/payments/search").as_deref(), Ok("search"));
-    assert_eq!(action("/v1/payments/re%61d"), Err(Denial::ArgumentsInvalid), "an escape of an unreserved letter is ambiguous before this");
     assert_eq!(action("/v1/payments/write"), Err(Denial::ArgumentsInvalid));
     let by_body = with("  action: {from: body:/method, one_of: [search, read]}\n");
     let action = |body: &[u8]| ask(&by_body, "/v1/payments/a", &sent(None, JSON, Body::Whole(body))).map(|given| given.action).map_err(|unread| unread.denial);

@@ -12,4 +12,5 @@ mod policies;
 mod requirements;
 mod tenancy;
 mod ungoverned;
+mod warnings;
 mod yaml;

@@ -17,8 +17,8 @@ fn provokes(text: &str, place: &str, what: &str) {
 #[test]
 fn faults_of_cedar_have_their_place_in_the_file() {
     provokes("permit (principal, action, resource)\n  when { context.args.amount > };", "12:", "unexpected token");
-    provokes("permit (principal, action, resource)\n  when { context.args.amont > 1 };", "12:10:", "amont");
-    provokes("permit (principal, action, resource)\n  when { context.args.amount == \"1\" };", "12:10:", "not compatible");
+    provokes("permit (principal, action, resource)\n  when { context.args.amont > 1 };", "12:14:", "amont");
+    provokes("permit (principal, action, resource)\n  when { context.args.amount == \"1\" };", "12:", "String");
     provokes("permit (principal, action == Action::\"GET\", resource);", "11:27:", "GET");
     provokes("permit (principal in Group::\"payment-agents\", action, resource);", "11:22:", "payment-agents");
     provokes("permit (principal is User, action, resource);", "11:", "User");
@@ -45,7 +45,7 @@ fn in_yaml_a_policy_is_a_literal_block() {
     let files = edited(PAY_FILE, "callers:", "policy: \"permit (principal, action, resource) when { context.host == \\\"a\\\" };\"\n  callers:");
     assert_fault(&files, &format!("{PAY_FILE}:8:11"), "no literal block");
     let folded = edited(PAY_FILE, "callers:", "policy: >\n    permit (principal, action, resource) when { context.host == \"a\" };\n  callers:");
-    assert_fault(&folded, &format!("{PAY_FILE}:8:"), "no literal block");
+    assert_fault(&folded, &format!("{PAY_FILE}:9:"), "no literal block");
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn nobody_names_the_reserved_member() {
 
 #[test]
 fn a_policy_text_holds_a_policy() {
-    provokes("// nothing yet", "10:11", "a policy text without a policy");
+    provokes("// nothing yet", "11:5", "a policy text without a policy");
 }
 
 #[test]

@@ -55,13 +55,13 @@ fn an_observed_route_is_governed_afterwards() {
 #[test]
 fn a_reason_a_day_and_nothing_that_nobody_enforces() {
     assert_sound(&ungoverned("reason: assets"));
-    assert_fault(&ungoverned("reason: \" \""), &format!("{HELLO}:6:"), "no reason");
-    assert_fault(&ungoverned(&format!("until: \"{UNTIL}\"")), &format!("{HELLO}:6:"), "`reason` is missing");
-    assert_fault(&ungoverned(&format!("reason: a, until: {UNTIL}")), &format!("{HELLO}:6:"), "is not a text to every YAML reader");
-    assert_fault(&ungoverned("reason: a, until: \"2026-11-22\""), &format!("{HELLO}:6:"), "no point in time");
-    assert_fault(&ungoverned("reason: a, observe: true"), &format!("{HELLO}:6:"), "`observe` without `until`");
+    assert_fault(&ungoverned("reason: \" \""), &format!("{HELLO}:7:"), "no reason");
+    assert_fault(&ungoverned(&format!("until: \"{UNTIL}\"")), &format!("{HELLO}:7:"), "`reason` is missing");
+    assert_fault(&ungoverned(&format!("reason: a, until: {UNTIL}")), &format!("{HELLO}:7:"), "is not a text to every YAML reader");
+    assert_fault(&ungoverned("reason: a, until: \"2026-11-22\""), &format!("{HELLO}:7:"), "no point in time");
+    assert_fault(&ungoverned("reason: a, observe: true"), &format!("{HELLO}:7:"), "`observe` without `until`");
     let beside = edited(HELLO, "  require: {holder: proof, use: any, maxLifetime: 5m}\n", "  ungoverned: {reason: a}\n");
-    assert_fault(&beside, &format!("{HELLO}:6:"), "`callers` beside `ungoverned`");
+    assert_fault(&beside, &format!("{HELLO}:7:"), "`callers` beside `ungoverned`");
 }
 
 #[test]

@@ -19,8 +19,8 @@ fn faults_of_cedar_have_their_place_in_the_file() {
     provokes("permit (principal, action, resource)\n  when { context.args.amount > };", "12:", "unexpected token");
     provokes("permit (principal, action, resource)\n  when { context.args.amont > 1 };", "12:14:", "amont");
     provokes("permit (principal, action, resource)\n  when { context.args.amount == \"1\" };", "12:", "String");
-    provokes("permit (principal, action == Action::\"GET\", resource);", "11:27:", "GET");
-    provokes("permit (principal in Group::\"payment-agents\", action, resource);", "11:22:", "payment-agents");
+    provokes("permit (principal, action == Action::\"GET\", resource);", "11:34:", "GET");
+    provokes("permit (principal in Group::\"payment-agents\", action, resource);", "11:", "payment-agents");
     provokes("permit (principal is User, action, resource);", "11:", "User");
     provokes("permit (principal, action, resource) when { context.environment.region == \"eu\" };", "11:", "region");
     assert_sound(&pay("permit (principal in Group::\"payments-agents\", action == Action::\"POST\", resource)\n  when { context.args.amount > 1 };"));

@@ -3,7 +3,7 @@
 //! A name that is not expected is a fault, never skipped: a misspelt file would drop its rules silently.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::documents::identities::{self, Identities};
 use super::documents::mesh::{self, Mesh};
@@ -12,6 +12,7 @@ use super::documents::route::{self, PolicyText, RouteDoc};
 use super::documents::teams::{self, Teams};
 use super::documents::words;
 use super::fault::{Faults, Page, Place};
+use super::warning::Notice;
 use super::text::{self, Node, Style, Value, canonical, json};
 
 /// Each file's name, `/` between folders, and its bytes.
@@ -52,6 +53,8 @@ pub(crate) struct Documents {
     pub(crate) teams: Teams,
     pub(crate) mesh_policy: PolicyText,
     pub(crate) routes: Vec<RouteDoc>,
+    /// Values that stand twice in one list, by file.
+    pub(crate) doubles: Vec<(PathBuf, Notice)>,
     /// Canonical JSON by the name that a bundle gives it.
     pub(crate) packed: Files,
 }
@@ -68,7 +71,7 @@ pub(crate) const MESH_POLICY: &str = "mesh.cedar";
 /// Reads every file, notes every fault, and gives the documents only where each could be read.
 pub(crate) fn read(files: &Files, form: Form, faults: &Faults) -> Option<Documents> {
     let before = faults.count();
-    let mut reading = Reading { form, faults, files, packed: Files::new() };
+    let mut reading = Reading { form, faults, files, packed: Files::new(), doubles: Vec::new() };
     let mesh = reading.top("mesh", mesh::read);
     let proxies = reading.top("proxies", proxies::read);
     let identities = reading.top("identities", identities::read);
@@ -92,6 +95,7 @@ pub(crate) fn read(files: &Files, form: Form, faults: &Faults) -> Option<Documen
         teams: teams?,
         mesh_policy: mesh_policy?,
         routes,
+        doubles: reading.doubles,
         packed: reading.packed,
     };
     (faults.count() == before).then_some(documents)
@@ -121,6 +125,7 @@ struct Reading<'a> {
     faults: &'a Faults,
     files: &'a Files,
     packed: Files,
+    doubles: Vec<(PathBuf, Notice)>,
 }
 
 impl Reading<'_> {
@@ -137,6 +142,7 @@ impl Reading<'_> {
         };
         let node = self.form.read(bytes, page)?;
         self.pack(format!("{stem}.json"), &node);
+        self.note_doubles(&name, &node);
         read(&node, page)
     }
 
@@ -162,7 +168,15 @@ impl Reading<'_> {
         let page = self.faults.page(Path::new(name));
         let node = self.form.read(bytes, page)?;
         self.pack(format!("routes/{team}/{stem}.json"), &node);
+        self.note_doubles(name, &node);
         route::read(&node, team, stem, page)
+    }
+
+    fn note_doubles(&mut self, name: &str, node: &Node) {
+        for (at, text) in text::doubles(node) {
+            let notice = Notice::new(at, "duplicate", format!("`{text}` stands twice in this list"), "keep one of them");
+            self.doubles.push((PathBuf::from(name), notice));
+        }
     }
 
     fn pack(&mut self, name: String, node: &Node) {

@@ -27,6 +27,34 @@ pub enum Source {
     Body(Pointer),
 }
 
+impl Source {
+    pub(crate) fn query_name(&self) -> Option<&str> {
+        match self {
+            Self::Query(name) => Some(name),
+            Self::Path(_) | Self::Header(_) | Self::Body(_) => None,
+        }
+    }
+
+    pub(crate) fn path_name(&self) -> Option<&str> {
+        match self {
+            Self::Path(name) => Some(name),
+            Self::Query(_) | Self::Header(_) | Self::Body(_) => None,
+        }
+    }
+}
+
+impl std::fmt::Display for ArgumentType {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(match self {
+            Self::Long => "long",
+            Self::Natural => "natural",
+            Self::String => "string",
+            Self::Bool => "bool",
+            Self::Strings => "strings",
+        })
+    }
+}
+
 /// An RFC 6901 pointer, unescaped, with at least one token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pointer(pub Vec<String>);
@@ -45,7 +73,7 @@ pub enum ArgumentType {
 
 /// What an action is derived from, and the closed set of what it may be.
 #[derive(Clone, Debug)]
-pub(crate) struct Action {
+pub struct Action {
     pub from: Source,
     pub one_of: Vec<String>,
     pub(crate) at: Place,

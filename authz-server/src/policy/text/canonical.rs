@@ -11,6 +11,30 @@ pub(crate) fn of(node: &Node) -> String {
     out
 }
 
+/// The canonical bytes of JSON that others have read. Its integers are written as they are.
+pub(crate) fn of_json(value: &serde_json::Value) -> String {
+    let mut out = String::new();
+    write_json(value, &mut out);
+    out
+}
+
+fn write_json(value: &serde_json::Value, out: &mut String) {
+    match value {
+        serde_json::Value::Null | serde_json::Value::Bool(_) | serde_json::Value::Number(_) => out.push_str(&value.to_string()),
+        serde_json::Value::String(text) => quote(text, out),
+        serde_json::Value::Array(items) => separated(items.iter(), ('[', ']'), out, write_json),
+        serde_json::Value::Object(members) => {
+            let mut sorted: Vec<_> = members.iter().collect();
+            sorted.sort_by(|(one, _), (other, _)| one.encode_utf16().cmp(other.encode_utf16()));
+            separated(sorted.into_iter(), ('{', '}'), out, |(key, value), out| {
+                quote(key, out);
+                out.push(':');
+                write_json(value, out);
+            });
+        }
+    }
+}
+
 fn write(node: &Node, out: &mut String) {
     match &node.value {
         Value::Null => out.push_str("null"),

@@ -4,11 +4,13 @@
 
 pub(crate) mod canonical;
 pub(crate) mod json;
+mod doubles;
 mod members;
 mod node;
 mod plain;
 mod yaml;
 
-pub(crate) use members::{Members, entries, flag, list, members, natural, string, texts};
-pub(crate) use node::{Key, Node, Style, Value};
+pub(crate) use doubles::doubles;
+pub(crate) use members::{Members, entries, flag, list, members, natural, place_inside, string, texts};
+pub(crate) use node::{Key, LARGEST, Node, Style, Value};
 pub(crate) use yaml::read as yaml;

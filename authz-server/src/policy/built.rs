@@ -6,12 +6,14 @@ use super::assembly::{self, Policy};
 use super::fault::{Fault, Faults, Placed};
 use super::route::Route;
 use super::sources::{self, Files, Form};
+use super::testing::{self, Outcome};
 use super::warning::{Notice, Warning};
 
 #[derive(Debug)]
 pub struct Built {
     policy: Policy,
     packed: Files,
+    outcomes: Vec<Outcome>,
 }
 
 impl Built {
@@ -20,7 +22,10 @@ impl Built {
         let faults = Faults::new();
         let built = sources::read(files, Form::Yaml, &faults).and_then(|mut documents| {
             let packed = std::mem::take(&mut documents.packed);
-            assembly::assemble(documents, &faults).map(|policy| Self { policy, packed })
+            let tests = std::mem::take(&mut documents.tests);
+            let policy = assembly::assemble(documents, &faults)?;
+            let outcomes = testing::run(&policy, &tests, &faults);
+            faults.is_empty().then_some(Self { policy, packed, outcomes })
         });
         built.ok_or_else(|| faults.into_sorted())
     }
@@ -39,6 +44,10 @@ impl Built {
         for (file, until) in &self.policy.untils {
             warnings.extend(until_is_near(until, now).map(|notice| notice.on(file)));
         }
+        let covered = testing::covered(&self.outcomes);
+        for (file, written) in self.policy.written.iter().filter(|(_, written)| !covered.contains(written.value.as_str())) {
+            warnings.push(untested(written).on(file));
+        }
         warnings.sort();
         warnings.dedup();
         warnings
@@ -48,6 +57,11 @@ impl Built {
     pub(crate) fn packed(&self) -> &Files {
         &self.packed
     }
+}
+
+/// A caller is a name in a list; a policy that was written as text can be wrong in ways that only a test shows.
+fn untested(policy: &Placed<String>) -> Notice {
+    Notice::new(policy.at, "untested-policy", format!("no test hits `{}`", policy.value), "write a case that it decides, with `because`")
 }
 
 /// An exception that is over says nothing any more; one without an end in sight is no exception.

@@ -12,10 +12,12 @@ mod engine;
 mod fault;
 mod groups;
 mod matching;
+mod narrowing;
 mod route;
 mod sources;
 #[cfg(test)]
 mod tests;
+mod testing;
 mod text;
 mod warning;
 
@@ -34,6 +36,7 @@ pub use engine::{
     this_thread_is_deep,
 };
 pub use fault::{Fault, Place};
+pub use narrowing::Attested;
 pub use warning::{WARNINGS, Warning};
 pub use route::{Opening, Require, Route};
 

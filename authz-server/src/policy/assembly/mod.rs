@@ -20,7 +20,7 @@ pub(crate) use hosts::Hosts;
 use super::documents::mesh::Mesh;
 use super::documents::route::RouteDoc;
 use super::documents::teams::Team;
-use super::engine::{self, Compiled, Uncompiled};
+use super::engine::{self, Compiled, Report, Uncompiled};
 use super::warning::Notice;
 use super::fault::{Faults, Place, Placed};
 use super::groups::Groups;
@@ -42,6 +42,8 @@ pub(crate) struct Policy {
     pub(crate) notices: Vec<(PathBuf, Notice)>,
     /// Every `until`, by file.
     pub(crate) untils: Vec<(PathBuf, Placed<u64>)>,
+    /// Every policy that was written as text, by file.
+    pub(crate) written: Vec<(PathBuf, Placed<String>)>,
 }
 
 /// What a match leads to: a position in `routes` or in `openings`.
@@ -71,6 +73,7 @@ pub(crate) fn assemble(documents: Documents, faults: &Faults) -> Option<Policy> 
     notices.extend(warnings::of(&documents, &hosts));
     notices.extend(documents.doubles.iter().cloned());
     let untils = untils(&documents);
+    let written = written(&compiled, &governed);
     let mut routes = Vec::new();
     for ((document, require), slice) in governed.into_iter().zip(compiled.slices) {
         routes.push(Route::new(document, require, slice?));
@@ -78,7 +81,7 @@ pub(crate) fn assemble(documents: Documents, faults: &Faults) -> Option<Policy> 
     let openings = open.iter().filter_map(|document| Some(Opening::new(document, document.ungoverned.as_ref()?))).collect();
     let by_name = routes.iter().enumerate().map(|(position, route)| (route.name().to_owned(), position)).collect();
     let groups = Groups::new(documents.identities);
-    Some(Policy { mesh: documents.mesh, hosts, groups, routes, openings, by_name, matcher, notices, untils })
+    Some(Policy { mesh: documents.mesh, hosts, groups, routes, openings, by_name, matcher, notices, untils, written })
 }
 
 /// The routes with what they require, and the documents that require nothing.
@@ -97,6 +100,16 @@ fn settle<'a>(documents: &'a Documents, faults: &Faults) -> (Vec<(&'a RouteDoc, 
         }
     }
     (governed, open)
+}
+
+fn written(compiled: &Compiled, governed: &[(&RouteDoc, Require)]) -> Vec<(PathBuf, Placed<String>)> {
+    let files = governed.iter().map(|(document, _)| document.file.clone());
+    let own = compiled.reports.iter().zip(files);
+    let all = std::iter::once((&compiled.mesh, PathBuf::from(MESH_POLICY))).chain(own);
+    let of = |(report, file): (&Report, PathBuf)| {
+        report.written.iter().map(move |(at, id)| (file.clone(), Placed::new(*at, id.clone()))).collect::<Vec<_>>()
+    };
+    all.flat_map(of).collect()
 }
 
 fn untils(documents: &Documents) -> Vec<(PathBuf, Placed<u64>)> {

@@ -12,6 +12,8 @@ use crate::policy::warning::Notice;
 pub(crate) struct Report {
     faults: Vec<(Place, String, String)>,
     pub(crate) notices: Vec<Notice>,
+    /// Each policy by name, where it was written.
+    pub(crate) written: Vec<(Place, String)>,
 }
 
 impl Report {
@@ -56,6 +58,7 @@ pub(super) enum Whose<'a> {
 
 pub(super) fn rules(policies: &[Written], whose: Whose<'_>, report: &mut Report) {
     for policy in policies {
+        report.written.push((policy.at, policy.id.clone()));
         names_nothing_reserved(policy, report);
         cannot_be_stepped_out_of(policy, whose, report);
         has_its_effect(policy, whose, report);

@@ -45,7 +45,9 @@ impl Built {
             warnings.extend(until_is_near(until, now).map(|notice| notice.on(file)));
         }
         let covered = testing::covered(&self.outcomes);
-        for (file, written) in self.policy.written.iter().filter(|(_, written)| !covered.contains(written.value.as_str())) {
+        for (file, written) in
+            self.policy.written.iter().filter(|(_, written)| !covered.contains(written.value.as_str()))
+        {
             warnings.push(untested(written).on(file));
         }
         warnings.sort();
@@ -61,15 +63,31 @@ impl Built {
 
 /// A caller is a name in a list; a policy that was written as text can be wrong in ways that only a test shows.
 fn untested(policy: &Placed<String>) -> Notice {
-    Notice::new(policy.at, "untested-policy", format!("no test hits `{}`", policy.value), "write a case that it decides, with `because`")
+    Notice::new(
+        policy.at,
+        "untested-policy",
+        format!("no test hits `{}`", policy.value),
+        "write a case that it decides, with `because`",
+    )
 }
 
 /// An exception that is over says nothing any more; one without an end in sight is no exception.
 fn until_is_near(until: &Placed<u64>, now: Seconds) -> Option<Notice> {
     const FAR: u64 = 90 * 86_400;
     if until.value <= now.get() {
-        return Some(Notice::new(until.at, "until-past", "`until` is over", "take the exception out, or give it a new day"));
+        return Some(Notice::new(
+            until.at,
+            "until-past",
+            "`until` is over",
+            "take the exception out, or give it a new day",
+        ));
     }
-    (until.value > now.get().saturating_add(FAR))
-        .then(|| Notice::new(until.at, "until-far", "`until` is more than 90 days ahead", "choose a nearer day: exceptions are renewed, not forgotten"))
+    (until.value > now.get().saturating_add(FAR)).then(|| {
+        Notice::new(
+            until.at,
+            "until-far",
+            "`until` is more than 90 days ahead",
+            "choose a nearer day: exceptions are renewed, not forgotten",
+        )
+    })
 }

@@ -37,7 +37,10 @@ impl Require {
     }
 
     /// Every dimension that is named has one of its values; a dimension that is unknown has none.
-    pub fn is_in_environment(&self, facts: &BTreeMap<String, String>) -> Result<BTreeMap<String, String>, Denial> {
+    pub fn is_in_environment(
+        &self,
+        facts: &BTreeMap<String, String>,
+    ) -> Result<BTreeMap<String, String>, Denial> {
         let value = |(key, values): &(String, Vec<String>)| {
             let fact = facts.get(key).filter(|fact| values.contains(fact))?;
             Some((key.clone(), fact.clone()))
@@ -46,11 +49,15 @@ impl Require {
     }
 
     /// Every condition was attested lately, with the value that is wanted.
-    pub fn conditions_hold(&self, facts: &BTreeMap<String, Attested>) -> Result<BTreeMap<String, String>, Denial> {
+    pub fn conditions_hold(
+        &self,
+        facts: &BTreeMap<String, Attested>,
+    ) -> Result<BTreeMap<String, String>, Denial> {
         let value = |wanted: &Condition| {
             let fact = facts.get(&wanted.name)?;
             // An age is fresh while at most its bound.
-            (fact.value == wanted.equals && fact.age <= wanted.max_age).then(|| (wanted.name.clone(), fact.value.clone()))
+            (fact.value == wanted.equals && fact.age <= wanted.max_age)
+                .then(|| (wanted.name.clone(), fact.value.clone()))
         };
         self.conditions.iter().map(value).collect::<Option<_>>().ok_or(Denial::ConditionUnmet)
     }

@@ -13,8 +13,8 @@ use super::documents::teams::{self, Teams};
 use super::documents::tests::{self, TestsDoc};
 use super::documents::words;
 use super::fault::{Faults, Page, Place};
-use super::warning::Notice;
 use super::text::{self, Node, Style, Value, canonical, json};
+use super::warning::Notice;
 
 /// Each file's name, `/` between folders, and its bytes.
 pub(crate) type Files = BTreeMap<String, Vec<u8>>;
@@ -183,7 +183,11 @@ impl Reading<'_> {
         let page = self.faults.page(Path::new(name));
         let extension = self.form.extension();
         if !self.files.contains_key(&format!("routes/{team}/{stem}.{extension}")) {
-            page.fault(Place::NONE, "tests without their route", format!("write `{stem}.{extension}` beside it, or take the tests out"));
+            page.fault(
+                Place::NONE,
+                "tests without their route",
+                format!("write `{stem}.{extension}` beside it, or take the tests out"),
+            );
         }
         let node = tests::with_json_values(&self.form.read(bytes, page)?);
         self.pack(format!("routes/{team}/{stem}.test.json"), &node);
@@ -192,7 +196,12 @@ impl Reading<'_> {
 
     fn note_doubles(&mut self, name: &str, node: &Node) {
         for (at, text) in text::doubles(node) {
-            let notice = Notice::new(at, "duplicate", format!("`{text}` stands twice in this list"), "keep one of them");
+            let notice = Notice::new(
+                at,
+                "duplicate",
+                format!("`{text}` stands twice in this list"),
+                "keep one of them",
+            );
             self.doubles.push((PathBuf::from(name), notice));
         }
     }

@@ -9,9 +9,12 @@ use super::mesh::all;
 use super::words;
 use crate::policy::engine::Posture;
 use crate::policy::fault::Page;
-use crate::policy::text::{Members, Node, Value, canonical, entries, flag, list, members, natural, string, texts};
+use crate::policy::text::{
+    Members, Node, Value, canonical, entries, flag, list, members, natural, string, texts,
+};
 
-pub(super) const KNOWN: &[&str] = &["request", "caller", "warrant", "environment", "conditions", "posture", "now"];
+pub(super) const KNOWN: &[&str] =
+    &["request", "caller", "warrant", "environment", "conditions", "posture", "now"];
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Situation {
@@ -100,17 +103,31 @@ fn plain(node: &Node, page: Page<'_>) -> Option<Node> {
 }
 
 fn warrant(node: &Node, page: Page<'_>) -> Option<Warrant> {
-    let known = ["use", "lifetime", "depth", "issued", "issuer", "root", "started_by", "attr", "authorization_details"];
+    let known = [
+        "use",
+        "lifetime",
+        "depth",
+        "issued",
+        "issuer",
+        "root",
+        "started_by",
+        "attr",
+        "authorization_details",
+    ];
     let spec = members(node, &known, page)?;
     let uses = match spec.get("use") {
         Some(node) => Some(Some(uses(node, page)?)),
         None => Some(None),
     };
     let lifetime = spec.get("lifetime").map_or(Some(None), |node| words::duration(node, page).map(Some));
-    let depth = spec.get("depth").map_or(Some(0), |node| natural(node, 0, 7, page).and_then(|depth| u8::try_from(depth).ok()));
+    let depth = spec
+        .get("depth")
+        .map_or(Some(0), |node| natural(node, 0, 7, page).and_then(|depth| u8::try_from(depth).ok()));
     let issued = spec.get("issued").map_or(Some(None), |node| flag(node, page).map(Some));
     let started_by = spec.get("started_by").map_or(Some(None), |node| starter(node, page).map(Some));
-    let details = spec.get("authorization_details").map_or(Some(None), |node| all(list(node, page)?, |node| detail(node, page)).map(Some));
+    let details = spec
+        .get("authorization_details")
+        .map_or(Some(None), |node| all(list(node, page)?, |node| detail(node, page)).map(Some));
     Some(Warrant {
         uses: uses?,
         lifetime: lifetime?,
@@ -146,7 +163,10 @@ fn detail(node: &Node, page: Page<'_>) -> Option<Detail> {
     let (hosts, methods, paths) = (some("hosts"), some("methods"), some("paths"));
     let actions = spec.get("actions").map_or(Some(None), |node| plain_texts(node, page).map(Some));
     let args = spec.get("args").map_or(Some(Vec::new()), |node| {
-        entries(node, page)?.iter().map(|(key, node)| Some((key.text.clone(), constraint(node, page)?))).collect()
+        entries(node, page)?
+            .iter()
+            .map(|(key, node)| Some((key.text.clone(), constraint(node, page)?)))
+            .collect()
     });
     Some(Detail { hosts: hosts?, methods: methods?, paths: paths?, actions: actions?, args: args? })
 }
@@ -191,5 +211,8 @@ fn optional(spec: Members<'_>, name: &str, page: Page<'_>) -> Option<Option<Stri
 
 fn named_texts(spec: Members<'_>, name: &str, page: Page<'_>) -> Option<BTreeMap<String, String>> {
     let Some(node) = spec.get(name) else { return Some(BTreeMap::new()) };
-    entries(node, page)?.iter().map(|(key, node)| Some((key.text.clone(), string(node, page)?.to_owned()))).collect()
+    entries(node, page)?
+        .iter()
+        .map(|(key, node)| Some((key.text.clone(), string(node, page)?.to_owned())))
+        .collect()
 }

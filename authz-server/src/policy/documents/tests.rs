@@ -64,7 +64,11 @@ pub(crate) fn read(node: &Node, stem: &str, page: Page<'_>) -> Option<TestsDoc> 
     let document = open(node, Kind::RouteTests, page)?;
     let name = document.name(page)?;
     if name.value != stem {
-        page.fault(name.at, format!("the tests of `{}` stand in a file called `{stem}.test`", name.value), "give both the same name");
+        page.fault(
+            name.at,
+            format!("the tests of `{}` stand in a file called `{stem}.test`", name.value),
+            "give both the same name",
+        );
         return None;
     }
     let nothing = Node { at: node.at, value: Value::Map(Vec::new()) };
@@ -94,14 +98,24 @@ fn case(node: &Node, given: &Node, page: Page<'_>) -> Option<Case> {
     };
     let own = only(node, situation::KNOWN);
     let situation = situation::read(&merged(given, &own), page);
-    Some(Case { at: node.at, name: name?.to_owned(), expect: expect?, because: because?, situation: situation? })
+    Some(Case {
+        at: node.at,
+        name: name?.to_owned(),
+        expect: expect?,
+        because: because?,
+        situation: situation?,
+    })
 }
 
 fn expect(node: &Node, page: Page<'_>) -> Option<Expect> {
     let text = string(node, page)?;
     let read = if text == "allow" { Some(Expect::Allow) } else { Denial::from_code(text).map(Expect::Deny) };
     if read.is_none() {
-        page.fault(node.at, format!("`{text}` is neither `allow` nor a code of a denial"), "write `allow`, or a code like `policy-denied`");
+        page.fault(
+            node.at,
+            format!("`{text}` is neither `allow` nor a code of a denial"),
+            "write `allow`, or a code like `policy-denied`",
+        );
     }
     read
 }
@@ -120,7 +134,9 @@ fn merged(given: &Node, own: &Node) -> Node {
     let mut all: Vec<(Key, Node)> = base.clone();
     for (key, node) in over {
         match all.iter_mut().find(|(known, _)| known.text == key.text) {
-            Some((_, old)) if !matches!(key.text.as_str(), "body" | "authorization_details") => *old = merged(old, node),
+            Some((_, old)) if !matches!(key.text.as_str(), "body" | "authorization_details") => {
+                *old = merged(old, node)
+            }
             Some((_, old)) => *old = node.clone(),
             None => all.push((key.clone(), node.clone())),
         }

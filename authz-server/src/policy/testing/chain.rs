@@ -2,7 +2,10 @@
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use warrant::mint::{Delegation, Detail, Grant, MintError, Root, SignError, Signer};
-use warrant::{Algorithm, Attribution, AwsLcVerifier, Chain, Denial, Issuer, Presented, PublicKey, Seconds, Starter, SubjectPattern, Trust};
+use warrant::{
+    Algorithm, Attribution, AwsLcVerifier, Chain, Denial, Issuer, Presented, PublicKey, Seconds, Starter,
+    SubjectPattern, Trust,
+};
 
 use crate::policy::documents::situation::Warrant;
 
@@ -26,7 +29,11 @@ impl Signer for TestKey {
     }
 
     fn sign(&self, input: &[u8]) -> Result<[u8; 64], SignError> {
-        self.pair.sign(input).as_ref().try_into().map_err(|_| SignError("a signature of another length".to_owned()))
+        self.pair
+            .sign(input)
+            .as_ref()
+            .try_into()
+            .map_err(|_| SignError("a signature of another length".to_owned()))
     }
 }
 
@@ -46,8 +53,12 @@ impl Made<'_> {
     /// The chain, its signatures verified; else why what the test says makes none.
     pub(super) fn chain(&self) -> Result<Chain, String> {
         let key = TestKey::new().ok_or("no key could be made for the test")?;
-        let token = self.token(&key).map_err(|error| format!("the warrant that the test describes cannot be: {error:?}"))?;
-        let believed = |denial: Denial| format!("the warrant that the test describes is not believed: {}", denial.code());
+        let token = self
+            .token(&key)
+            .map_err(|error| format!("the warrant that the test describes cannot be: {error:?}"))?;
+        let believed = |denial: Denial| {
+            format!("the warrant that the test describes is not believed: {}", denial.code())
+        };
         let presented = Presented::parse(token.as_bytes()).map_err(believed)?;
         presented.signed_under(&self.trust(&key)?, &AwsLcVerifier).map_err(believed)
     }
@@ -62,7 +73,11 @@ impl Made<'_> {
         let root = Root {
             iss: self.issuer.to_owned(),
             txn: "test".to_owned(),
-            ini: self.said.started_by.as_ref().map(|(iss, sub)| Starter { iss: iss.as_str().into(), sub: sub.as_str().into() }),
+            ini: self
+                .said
+                .started_by
+                .as_ref()
+                .map(|(iss, sub)| Starter { iss: iss.as_str().into(), sub: sub.as_str().into() }),
             pol: None,
             dec: None,
             attr: (!self.said.attr.is_empty()).then_some(attr),
@@ -96,10 +111,16 @@ impl Made<'_> {
 
     /// The test's authority stands in for the issuer that it names.
     fn trust(&self, key: &TestKey) -> Result<Trust, String> {
-        let mut subjects: Vec<_> = [self.root_sub(), self.caller].into_iter().filter_map(SubjectPattern::parse).collect();
+        let mut subjects: Vec<_> =
+            [self.root_sub(), self.caller].into_iter().filter_map(SubjectPattern::parse).collect();
         subjects.dedup();
         let starters = self.said.started_by.iter().map(|(iss, _)| iss.clone()).collect();
-        let issuer = Issuer { iss: self.issuer.to_owned(), keys: vec![("test".to_owned(), key.public)], subjects, starters };
+        let issuer = Issuer {
+            iss: self.issuer.to_owned(),
+            keys: vec![("test".to_owned(), key.public)],
+            subjects,
+            starters,
+        };
         Trust::new(vec![issuer]).map_err(|error| error.to_string())
     }
 }

@@ -26,10 +26,16 @@ pub(crate) struct Judged {
 }
 
 /// Judges a situation on its own route's terms; else why what the test says is none.
-pub(super) fn judge(policy: &Policy, route: &Route, situation: &Situation, now: Seconds) -> Result<Judged, String> {
+pub(super) fn judge(
+    policy: &Policy,
+    route: &Route,
+    situation: &Situation,
+    now: Seconds,
+) -> Result<Judged, String> {
     let chosen = Chosen::of(route, situation)?;
     let path_and_query = chosen.path.as_bytes();
-    let (path, _) = RawPath::parse(path_and_query).map_err(|_| format!("`{}` is no path that can be governed", chosen.path))?;
+    let (path, _) = RawPath::parse(path_and_query)
+        .map_err(|_| format!("`{}` is no path that can be governed", chosen.path))?;
     let target = Target { host: chosen.host, method: chosen.method, path };
     let segments: Vec<_> = path.segments().map(RawPath::undone).collect();
     let found = policy.matcher.find(target.host.as_str(), target.method.as_str(), &segments);
@@ -37,7 +43,14 @@ pub(super) fn judge(policy: &Policy, route: &Route, situation: &Situation, now: 
         Match::Route(position) => policy.routes.get(position),
         Match::Opening(_) => None,
     });
-    let Some(found) = found else { return Ok(Judged { route: None, denial: Some(Denial::NoRoutePolicy), policies: Vec::new(), detail: None }) };
+    let Some(found) = found else {
+        return Ok(Judged {
+            route: None,
+            denial: Some(Denial::NoRoutePolicy),
+            policies: Vec::new(),
+            detail: None,
+        });
+    };
     let chain = chain(policy, found, situation, &target, now)?;
     let case = Case { policy, route: found, situation, target, chain, now };
     let (denial, policies, detail) = match case.judge() {
@@ -71,7 +84,9 @@ impl Chosen {
 fn example(endpoint: &Endpoint) -> String {
     let text = endpoint.pattern.text();
     let segments = text.split('/').filter(|segment| *segment != "**");
-    let filled: Vec<_> = segments.map(|segment| if segment == "*" || segment.starts_with('{') { "x" } else { segment }).collect();
+    let filled: Vec<_> = segments
+        .map(|segment| if segment == "*" || segment.starts_with('{') { "x" } else { segment })
+        .collect();
     if filled.len() < 2 { "/".to_owned() } else { filled.join("/") }
 }
 
@@ -79,7 +94,13 @@ fn caller(situation: &Situation) -> &str {
     situation.caller.as_deref().unwrap_or("agent:test")
 }
 
-fn chain(policy: &Policy, route: &Route, situation: &Situation, target: &Target<'_>, now: Seconds) -> Result<Chain, String> {
+fn chain(
+    policy: &Policy,
+    route: &Route,
+    situation: &Situation,
+    target: &Target<'_>,
+    now: Seconds,
+) -> Result<Chain, String> {
     let said = &situation.warrant;
     let terms = &policy.mesh.terms;
     let everything = Detail {
@@ -122,7 +143,12 @@ fn plainly(denial: Denial) -> Denied {
 impl Case<'_> {
     fn judge(&self) -> Result<Vec<String>, Denied> {
         let nothing_is_revoked = |_: &Revocable| false;
-        let expect = Expect { now: self.now, terms: &self.policy.mesh.terms, revoked: &nothing_is_revoked, target: &self.target };
+        let expect = Expect {
+            now: self.now,
+            terms: &self.policy.mesh.terms,
+            revoked: &nothing_is_revoked,
+            target: &self.target,
+        };
         let admitted = self.chain.check(&expect).map_err(plainly)?;
         let require = self.route.require();
         require.narrows(&self.chain).map_err(plainly)?;
@@ -153,31 +179,49 @@ impl Case<'_> {
     }
 
     fn given(&self) -> Result<crate::policy::arguments::Given, Denied> {
-        let mut headers: Vec<(&str, &[u8])> = self.situation.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+        let mut headers: Vec<(&str, &[u8])> =
+            self.situation.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
         if self.situation.body.is_some() && !headers.iter().any(|(name, _)| *name == "content-type") {
             headers.push(("content-type", b"application/json"));
         }
         let body = self.situation.body.as_ref().map_or(Body::Absent, |body| Body::Whole(body.as_bytes()));
-        let sent = Sent { query: self.situation.query.as_ref().map(String::as_bytes), headers: &headers, body };
-        read(self.route, &self.target, &sent).map_err(|unread| (unread.denial, Vec::new(), Some(unread.detail)))
+        let sent =
+            Sent { query: self.situation.query.as_ref().map(String::as_bytes), headers: &headers, body };
+        read(self.route, &self.target, &sent)
+            .map_err(|unread| (unread.denial, Vec::new(), Some(unread.detail)))
     }
 
     fn principal(&self) -> Principal {
         let is_delegated = self.chain.depth() > 0;
         match self.route.require().holder {
             Holder::Proof if is_delegated => Principal::Key(self.chain.leaf().cnf().thumbprint().to_string()),
-            Holder::Proof | Holder::Mtls | Holder::Both => Principal::Agent(self.chain.leaf().sub().to_owned()),
+            Holder::Proof | Holder::Mtls | Holder::Both => {
+                Principal::Agent(self.chain.leaf().sub().to_owned())
+            }
         }
     }
 
     fn environment(&self) -> BTreeMap<String, String> {
-        let holding = self.route.require().environment.iter().filter_map(|(key, values)| Some((key.clone(), values.first()?.clone())));
+        let holding = self
+            .route
+            .require()
+            .environment
+            .iter()
+            .filter_map(|(key, values)| Some((key.clone(), values.first()?.clone())));
         holding.chain(self.situation.environment.clone()).collect()
     }
 
     fn conditions(&self) -> BTreeMap<String, Attested> {
-        let holding = self.route.require().conditions.iter().map(|condition| (condition.name.clone(), condition.equals.clone()));
-        holding.chain(self.situation.conditions.clone()).map(|(name, value)| (name, Attested { value, age: 0 })).collect()
+        let holding = self
+            .route
+            .require()
+            .conditions
+            .iter()
+            .map(|condition| (condition.name.clone(), condition.equals.clone()));
+        holding
+            .chain(self.situation.conditions.clone())
+            .map(|(name, value)| (name, Attested { value, age: 0 }))
+            .collect()
     }
 
     fn lineage(&self) -> Lineage<'_> {

@@ -29,21 +29,39 @@ pub(crate) fn run(policy: &Policy, tests: &[TestsDoc], faults: &Faults) -> Vec<O
 
 fn run_one(policy: &Policy, tests: &TestsDoc, faults: &Faults) -> Vec<Outcome> {
     let page = faults.page(&tests.file);
-    let Some(route) = policy.by_name.get(&tests.name.value).and_then(|position| policy.routes.get(*position)) else {
-        page.fault(tests.name.at, format!("there is no governed route `{}`", tests.name.value), "write the route, or take its tests out");
+    let Some(route) = policy.by_name.get(&tests.name.value).and_then(|position| policy.routes.get(*position))
+    else {
+        page.fault(
+            tests.name.at,
+            format!("there is no governed route `{}`", tests.name.value),
+            "write the route, or take its tests out",
+        );
         return Vec::new();
     };
     let mut outcomes = Vec::new();
     for case in &tests.cases {
         let now = case.situation.now.map_or(NOON, Seconds::new);
         match judge(policy, route, &case.situation, now) {
-            Err(why) => page.fault(case.at, format!("the case `{}`: {why}", case.name), "mend what the case says of the request or the warrant"),
+            Err(why) => page.fault(
+                case.at,
+                format!("the case `{}`: {why}", case.name),
+                "mend what the case says of the request or the warrant",
+            ),
             Ok(judged) => {
                 let failure = difference(case, &judged);
                 if let Some((at, what)) = &failure {
-                    page.fault(*at, format!("the case `{}` fails: {what}", case.name), "mend the policy, or what the case expects");
+                    page.fault(
+                        *at,
+                        format!("the case `{}` fails: {what}", case.name),
+                        "mend the policy, or what the case expects",
+                    );
                 }
-                outcomes.push(Outcome { route: tests.name.value.clone(), case: case.name.clone(), judged, failure: failure.map(|(_, what)| what) });
+                outcomes.push(Outcome {
+                    route: tests.name.value.clone(),
+                    case: case.name.clone(),
+                    judged,
+                    failure: failure.map(|(_, what)| what),
+                });
             }
         }
     }
@@ -52,10 +70,17 @@ fn run_one(policy: &Policy, tests: &TestsDoc, faults: &Faults) -> Vec<Outcome> {
 
 fn difference(case: &Case, judged: &Judged) -> Option<(Place, String)> {
     let found = judged.denial.map_or(Expect::Allow, Expect::Deny);
-    let by = if judged.policies.is_empty() { String::new() } else { format!(" by {}", judged.policies.join(", ")) };
+    let by = if judged.policies.is_empty() {
+        String::new()
+    } else {
+        format!(" by {}", judged.policies.join(", "))
+    };
     let detail = judged.detail.as_ref().map(|detail| format!(" ({detail})")).unwrap_or_default();
     if found != case.expect {
-        return Some((case.at, format!("it is `{}`{by}{detail}, and `{}` is expected", found.name(), case.expect.name())));
+        return Some((
+            case.at,
+            format!("it is `{}`{by}{detail}, and `{}` is expected", found.name(), case.expect.name()),
+        ));
     }
     let because = case.because.as_ref().filter(|because| !judged.policies.contains(&because.value))?;
     let by = if by.is_empty() { " by no policy".to_owned() } else { by };

@@ -1,6 +1,8 @@
 //! Tests of routes: that they run, fail for what is wrong, and pass for nothing else.
 
-use super::fixture::{PAY_FILE, assert_fault, assert_sound, edit, faults, files, simple_parcel, told, with_policy};
+use super::fixture::{
+    PAY_FILE, assert_fault, assert_sound, edit, faults, files, simple_parcel, told, with_policy,
+};
 use crate::policy::sources::Files;
 
 const FILE: &str = "routes/payments/pay.test.yaml";
@@ -39,9 +41,18 @@ fn the_example_of_the_documentation_passes() {
 
 #[test]
 fn a_failing_test_refuses_the_build_and_says_what_came_instead() {
-    fails(&case("expect: policy-denied"), "the case `more` fails: it is `allow` by pay/caller:group:payments-agents, and `policy-denied` is expected");
-    fails(&case("request: {body: {amount: 20000}}, expect: allow"), "it is `policy-denied` by pay/limit (above the limit), and `allow` is expected");
-    fails(&case("caller: \"agent:x\", expect: policy-denied, because: pay/limit"), "it is `policy-denied` by no policy, and not because of `pay/limit`");
+    fails(
+        &case("expect: policy-denied"),
+        "the case `more` fails: it is `allow` by pay/caller:group:payments-agents, and `policy-denied` is expected",
+    );
+    fails(
+        &case("request: {body: {amount: 20000}}, expect: allow"),
+        "it is `policy-denied` by pay/limit (above the limit), and `allow` is expected",
+    );
+    fails(
+        &case("caller: \"agent:x\", expect: policy-denied, because: pay/limit"),
+        "it is `policy-denied` by no policy, and not because of `pay/limit`",
+    );
 }
 
 #[test]
@@ -73,10 +84,25 @@ fn every_row_that_a_policy_decides_can_be_expected() {
 #[test]
 fn requirements_hold_unless_the_case_says_otherwise() {
     let mut files = case("environment: {region: us}, expect: environment-mismatch");
-    edit(&mut files, PAY_FILE, "use: once", "use: once, maxDepth: 1, issued: true, environment: {region: [eu, us-2]}, conditions: [{name: window, equals: open, maxAge: 5m}]");
+    edit(
+        &mut files,
+        PAY_FILE,
+        "use: once",
+        "use: once, maxDepth: 1, issued: true, environment: {region: [eu, us-2]}, conditions: [{name: window, equals: open, maxAge: 5m}]",
+    );
     assert_sound(&files);
-    for (say, code) in [("conditions: {window: shut}", "condition-unmet"), ("warrant: {issued: false}", "not-issued"), ("warrant: {depth: 2}", "lineage-too-deep"), ("environment: {region: us-2}", "allow")] {
-        edit(&mut files, FILE, "  - {name: more", &format!("  - {{name: {code}, {say}, expect: {code}}}\n  - {{name: more"));
+    for (say, code) in [
+        ("conditions: {window: shut}", "condition-unmet"),
+        ("warrant: {issued: false}", "not-issued"),
+        ("warrant: {depth: 2}", "lineage-too-deep"),
+        ("environment: {region: us-2}", "allow"),
+    ] {
+        edit(
+            &mut files,
+            FILE,
+            "  - {name: more",
+            &format!("  - {{name: {code}, {say}, expect: {code}}}\n  - {{name: more"),
+        );
         assert_sound(&files);
     }
 }
@@ -97,16 +123,30 @@ fn what_a_case_may_say() {
     fails(&case("expect: denied"), "neither `allow` nor a code");
     fails(&case("expect: allow, expects: allow"), "unknown key `expects`");
     fails(&case("expect: allow, warrant: {uses: {max: 1}}"), "unknown key `uses`");
-    fails(&case("request: {body: {amount: 1.5}}, expect: arguments-invalid"), "is not a text to every YAML reader");
+    fails(
+        &case("request: {body: {amount: 1.5}}, expect: arguments-invalid"),
+        "is not a text to every YAML reader",
+    );
     fails(&case("request: {path: /v1//x}, expect: allow"), "no path that can be governed");
-    assert_fault(&with_tests(&format!("{TESTS}  - {{name: pays, expect: allow}}\n")), &format!("{FILE}:9:"), "a second case called `pays`");
-    assert_fault(&with_tests(&TESTS.replace("name: pay}", "name: pays}")), &format!("{FILE}:3:"), "stand in a file called");
+    assert_fault(
+        &with_tests(&format!("{TESTS}  - {{name: pays, expect: allow}}\n")),
+        &format!("{FILE}:9:"),
+        "a second case called `pays`",
+    );
+    assert_fault(
+        &with_tests(&TESTS.replace("name: pay}", "name: pays}")),
+        &format!("{FILE}:3:"),
+        "stand in a file called",
+    );
 }
 
 #[test]
 fn tests_have_their_route_beside_them() {
     let mut files = files();
-    files.insert("routes/payments/other.test.yaml".to_owned(), TESTS.replace("name: pay}", "name: other}").into_bytes());
+    files.insert(
+        "routes/payments/other.test.yaml".to_owned(),
+        TESTS.replace("name: pay}", "name: other}").into_bytes(),
+    );
     assert_fault(&files, "routes/payments/other.test.yaml:", "tests without their route");
 }
 

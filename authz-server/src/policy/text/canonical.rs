@@ -27,7 +27,9 @@ pub(crate) fn of_json(value: &serde_json::Value) -> String {
 
 fn write_json(value: &serde_json::Value, out: &mut String) {
     match value {
-        serde_json::Value::Null | serde_json::Value::Bool(_) | serde_json::Value::Number(_) => out.push_str(&value.to_string()),
+        serde_json::Value::Null | serde_json::Value::Bool(_) | serde_json::Value::Number(_) => {
+            out.push_str(&value.to_string())
+        }
         serde_json::Value::String(text) => quote(text, out),
         serde_json::Value::Array(items) => separated(items.iter(), ('[', ']'), out, write_json),
         serde_json::Value::Object(members) => {

@@ -79,6 +79,22 @@ impl Running {
         self.end().await
     }
 
+    /// Stops it in its tracks, until it gets SIGCONT. A signal is only sent when `kill` returns: a thread on another
+    /// processor may still be answering, so this waits until the kernel says that all of it stands still.
+    pub async fn freeze(&self) {
+        self.signal(Signal::STOP);
+        let tasks = format!("/proc/{}/task", self.child.id());
+        let stands_still = |task: fs::DirEntry| {
+            let stat = fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+            stat.rsplit_once(") ").is_some_and(|(_, fields)| fields.starts_with('T'))
+        };
+        until(&format!("{} to stand still", self.name), async || {
+            let all = fs::read_dir(&tasks).ok()?.flatten().all(stands_still);
+            all.then_some(())
+        })
+        .await;
+    }
+
     /// Waits until it ends by itself.
     pub async fn end(&mut self) -> ExitStatus {
         let name = self.name;

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
+use serde_json::{Value as Json, json};
 use warrant::Algorithm;
 use warrant::mint::Signer;
 
@@ -15,6 +16,8 @@ pub(super) enum Command {
     New(New),
     /// Print the public half of a key file as a JWK
     Show(Show),
+    /// Print the public halves of key files as a JWK set, each with its kid
+    Jwks(Jwks),
 }
 
 #[derive(Debug, Args)]
@@ -34,6 +37,12 @@ pub(super) struct Show {
     file: PathBuf,
 }
 
+#[derive(Debug, Args)]
+pub(super) struct Jwks {
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+}
+
 /// The two algorithms that there are.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Alg {
@@ -47,6 +56,7 @@ pub(super) fn run(command: &Command) -> Result<(), Failure> {
     match command {
         Command::New(args) => new(args),
         Command::Show(args) => show(args),
+        Command::Jwks(args) => jwks(args),
     }
 }
 
@@ -63,4 +73,20 @@ fn new(args: &New) -> Result<(), Failure> {
 fn show(args: &Show) -> Result<(), Failure> {
     let key = keys::read(&args.file).map_err(Failure::new)?;
     line(key.public_key().to_jwk_json())
+}
+
+fn jwks(args: &Jwks) -> Result<(), Failure> {
+    let keys = args.files.iter().map(|file| public(&keys::read(file).map_err(Failure::new)?));
+    line(json!({"keys": keys.collect::<Result<Vec<Json>, Failure>>()?}))
+}
+
+/// A key without a name is found by its thumbprint.
+fn public(key: &PrivateKey) -> Result<Json, Failure> {
+    let mut jwk: Json = serde_json::from_str(&key.public_key().to_jwk_json()).map_err(Failure::new)?;
+    let kid = key.kid().map_or_else(|| key.public_key().thumbprint().to_string(), str::to_owned);
+    if let Some(members) = jwk.as_object_mut() {
+        members.insert("kid".to_owned(), Json::String(kid));
+        members.insert("use".to_owned(), Json::String("sig".to_owned()));
+    }
+    Ok(jwk)
 }

@@ -9,6 +9,7 @@ mod warrant;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use out::Done;
 
 /// A fail-closed execution-governance gate for Envoy and Istio meshes: no warrant, no execution.
 #[derive(Debug, Parser)]
@@ -27,20 +28,17 @@ enum Command {
     /// Make and show keys
     #[command(subcommand)]
     Key(key::Command),
-    /// Mint warrants, and prove possession of one
+    /// Mint, delegate, inspect and verify warrants, and prove possession of one
     #[command(subcommand)]
     Warrant(warrant::Command),
 }
 
 pub fn main() -> ExitCode {
     let done = match Cli::parse().command {
-        Command::Init(args) => init::run(&args),
-        Command::Serve(args) => serve::run(&args),
-        Command::Key(command) => key::run(&command),
+        Command::Init(args) => init::run(&args).map(|()| Done::Well),
+        Command::Serve(args) => serve::run(&args).map(|()| Done::Well),
+        Command::Key(command) => key::run(&command).map(|()| Done::Well),
         Command::Warrant(command) => warrant::run(&command),
     };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.tell(),
-    }
+    done.map_or_else(|failure| failure.tell(), ExitCode::from)
 }

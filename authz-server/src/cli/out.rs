@@ -4,6 +4,24 @@ use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+/// How a command ended, where it did what it was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Done {
+    /// 0.
+    Well,
+    /// 1: the answer to the question is no.
+    Denied,
+}
+
+impl From<Done> for ExitCode {
+    fn from(done: Done) -> ExitCode {
+        match done {
+            Done::Well => ExitCode::SUCCESS,
+            Done::Denied => ExitCode::from(1),
+        }
+    }
+}
+
 /// Why a command did not do what it was asked: every line that its user needs, and the status.
 #[derive(Debug)]
 pub(super) struct Failure {

@@ -1,33 +1,51 @@
-//! `portcullis warrant`: mint a root offline with an authority's key, and prove possession of the holder's.
+//! `portcullis warrant`: everything that a holder or an authority does with a warrant, offline.
 //!
-//! Such roots are in no issuance record: they are for development, and for authorities of one's own.
+//! Roots minted here are in no issuance record: they are for development, and for authorities of one's own.
 
+mod delegate;
+mod describe;
+mod grant;
+mod inspect;
 mod mint;
 mod prove;
+mod verify;
 
 use clap::Subcommand;
 
-use super::out::Failure;
+use super::out::{Done, Failure};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Mint a root warrant with the authority's key of a house that `init` made
     Mint(mint::Args),
+    /// Mint a narrower child of a warrant, with its holder's key
+    Delegate(delegate::Args),
+    /// Draw a warrant's lineage; nothing of it is verified
+    Inspect(inspect::Args),
+    /// Say whether a warrant would be accepted for a request: exit status 0, or 1 when it is denied
+    Verify(verify::Args),
     /// Make the proof of possession for one request
     Prove(prove::Args),
 }
 
-pub(super) fn run(command: &Command) -> Result<(), Failure> {
+pub(super) fn run(command: &Command) -> Result<Done, Failure> {
     match command {
-        Command::Mint(args) => mint::run(args),
-        Command::Prove(args) => prove::run(args),
+        Command::Mint(args) => mint::run(args).map(|()| Done::Well),
+        Command::Delegate(args) => delegate::run(args).map(|()| Done::Well),
+        Command::Inspect(args) => inspect::run(args).map(|()| Done::Well),
+        Command::Verify(args) => verify::run(args),
+        Command::Prove(args) => prove::run(args).map(|()| Done::Well),
     }
 }
 
-/// A name that nobody has used before.
-fn fresh_name() -> Result<String, Failure> {
-    use base64::Engine;
-    let mut bytes = [0; 16];
-    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| Failure::new("the system's random source gave nothing"))?;
-    Ok(base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes))
+/// A value given as such, or as @FILE.
+fn value_or_file(text: &str) -> Result<String, Failure> {
+    match text.strip_prefix('@') {
+        None => Ok(text.to_owned()),
+        Some(file) => {
+            let read = std::fs::read_to_string(file)
+                .map_err(|e| Failure::new(format!("{file} cannot be read: {e}")))?;
+            Ok(read.trim_end().to_owned())
+        }
+    }
 }

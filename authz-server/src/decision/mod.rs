@@ -5,6 +5,8 @@ mod case;
 mod facts;
 mod judge;
 mod require;
+#[cfg(test)]
+mod tests;
 mod verdict;
 
 pub use case::{Case, HttpCase, Line, ProofFound};

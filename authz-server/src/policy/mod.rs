@@ -17,7 +17,7 @@ mod route;
 mod sources;
 mod testing;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 pub(crate) mod text;
 mod warning;
 

@@ -103,7 +103,7 @@ async fn suffer(world: &mut World, fault: Fault, status: u16) -> u64 {
             denied
         }
         Fault::Hung => {
-            world.court.program.signal(Signal::STOP);
+            world.court.program.freeze().await;
             let denied = all_turned_away(world, status).await;
             world.court.program.signal(Signal::CONT);
             denied

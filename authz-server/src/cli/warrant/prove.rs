@@ -6,7 +6,8 @@ use clap::Args as ClapArgs;
 use warrant::Seconds;
 use warrant::mint::Proof;
 
-use super::fresh_name;
+use super::grant::fresh_name;
+use super::value_or_file;
 use crate::cli::out::{Failure, line};
 use crate::clock::Clock;
 use crate::keys;
@@ -34,14 +35,7 @@ pub(in crate::cli) struct Args {
 
 pub(in crate::cli) fn run(args: &Args) -> Result<(), Failure> {
     let key = keys::read(&args.key).map_err(Failure::new)?;
-    let warrant = match args.warrant.strip_prefix('@') {
-        None => args.warrant.clone(),
-        Some(file) => {
-            let read = std::fs::read_to_string(file)
-                .map_err(|e| Failure::new(format!("{file} cannot be read: {e}")))?;
-            read.trim_end().to_owned()
-        }
-    };
+    let warrant = value_or_file(&args.warrant)?;
     let proof = Proof {
         jti: fresh_name()?,
         iat: args.at.map_or_else(|| Clock::of_the_machine().now(), Seconds::new),

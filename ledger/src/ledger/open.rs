@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use super::claims::Claims;
 use super::options::Options;
 use super::page::Facts;
+use super::teller::Teller;
 use super::writer::{Pen, Writer};
 use super::{Inner, Ledger, Recovery};
 use crate::durable::TEMPORARY;
@@ -179,6 +180,7 @@ fn resume(
         facts: Facts::from(size),
         gap: None,
         promiser: Promiser::start(Arc::clone(&promise)).map_err(OpenError::at(path))?,
+        teller: Teller::start().map_err(OpenError::at(path))?,
         backlog: Arc::clone(&backlog),
         frame: Vec::new(),
     };

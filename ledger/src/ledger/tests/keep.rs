@@ -180,3 +180,46 @@ fn a_restored_log_has_a_new_name_and_says_which_it_continues() {
     assert_eq!(init.restored, Some(predecessor));
     audit_holds(&new);
 }
+
+/// Stops the other thread even where this one fails: a scope waits for both.
+struct Stop<'a>(&'a std::sync::atomic::AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn a_ledger_that_is_being_written_can_be_read_copied_and_audited() {
+    let dir = scratch();
+    let path = dir.path().join("ledger");
+    let ledger = padded(&path, 20, 0, roomy().interval(std::time::Duration::from_millis(1)));
+    let key: VerifyingKey = std::fs::read_to_string(path.join("log.vkey")).unwrap().parse().unwrap();
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    let mut last = 0;
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let padding = "p".repeat(3_000);
+            for n in 0..2_000 {
+                ledger
+                    .append(decision(&format!("{n}{padding}"), 0, Answer::Denied("expired".into())))
+                    .unwrap();
+                if stop.load(Ordering::SeqCst) {
+                    return;
+                }
+            }
+        });
+        let _stopped = Stop(&stop);
+        for _ in 0..10 {
+            let report = audit(&path, &key).unwrap();
+            assert!(report.holds() && report.size >= last, "{:?}", report.faults);
+            last = report.size;
+            let read = Ledger::entries(&path, 0).unwrap().map(Result::unwrap).count();
+            assert!(read as u64 >= last);
+            assert!(Ledger::inspect(&path).unwrap().durable.size >= last);
+        }
+    });
+    println!("audited 10 times up to {last} entries, while it grew to {}", ledger.size());
+    assert!(last > 20);
+}

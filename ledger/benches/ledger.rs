@@ -16,7 +16,7 @@ use std::fs::OpenOptions;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use ledger::durable::{Disk, Op, Watch};
@@ -86,69 +86,122 @@ fn entry(n: usize) -> Entry {
     .into()
 }
 
-/// 64 writers, each waiting for its entry before it sends the next; then the same frames, raw.
+/// 64 writers, each waiting for its entry before it sends the next. Turn about with two others, so that all see the same
+/// disk: the same frames written and synced by one thread that does nothing else, and 64 writers of a group commit that
+/// does nothing else.
 fn many_writers(dir: &Path, entries: usize) {
-    let (ours, frames) = {
-        let path = dir.join("many");
-        Ledger::init(&path, "bench", &options()).unwrap();
-        let frames = Arc::new(Frames::default());
-        let ledger = Ledger::open(&path, options().disk(Disk::watched(frames.clone()))).unwrap();
+    const TURNS: usize = 8;
+    let path = dir.join("many");
+    Ledger::init(&path, "bench", &options()).unwrap();
+    let frames = Arc::new(Frames::default());
+    let ledger = Ledger::open(&path, options().disk(Disk::watched(frames.clone()))).unwrap();
+    let (mut ours, mut plain, mut group) = (Duration::ZERO, Duration::ZERO, Duration::ZERO);
+    let (mut waits, mut count) = (Vec::new(), 0);
+    for _ in 0..TURNS {
         frames.0.lock().unwrap().clear();
-        let mut waits = Vec::new();
         let began = Instant::now();
-        std::thread::scope(|scope| {
-            let writers: Vec<_> = (0..64)
-                .map(|writer| {
-                    let ledger = ledger.clone();
-                    scope.spawn(move || {
-                        let mut waits = Vec::new();
-                        for n in 0..entries / 64 {
-                            let began = Instant::now();
-                            ledger.append(entry(writer * entries + n)).unwrap();
-                            waits.push(began.elapsed());
-                        }
-                        waits
-                    })
-                })
-                .collect();
-            waits.extend(writers.into_iter().flat_map(|writer| writer.join().unwrap()));
-        });
-        let took = began.elapsed();
-        waits.sort_unstable();
-        let rate = waits.len() as f64 / took.as_secs_f64();
-        println!(
-            "64 writers: {rate:.0} entries/s, median wait {:?}, p99 {:?}",
-            waits[waits.len() / 2],
-            waits[waits.len() * 99 / 100]
-        );
-        let frames = frames.0.lock().unwrap().clone();
-        ledger.close();
-        (took, frames)
-    };
-    let raw = raw(dir, &frames);
+        waits.extend(sixty_four(entries / TURNS, &|n| assert!(ledger.append(entry(n)).is_ok())));
+        ours += began.elapsed();
+        let sizes = std::mem::take(&mut *frames.0.lock().unwrap());
+        count += sizes.len();
+        plain += raw(dir, &sizes).iter().sum::<Duration>();
+        group += raw_group(dir, entries / TURNS, sizes.iter().sum::<usize>() / (entries / TURNS));
+    }
+    ledger.close();
+    waits.sort_unstable();
+    let rate = |took: Duration| waits.len() as f64 / took.as_secs_f64();
     println!(
-        "  the same {} frames raw: {:?} against {ours:?}: {:.2} of raw throughput (to hold: 0.8)",
-        frames.len(),
-        raw.iter().sum::<Duration>(),
-        raw.iter().sum::<Duration>().as_secs_f64() / ours.as_secs_f64()
+        "64 writers: {:.0} entries/s, median wait {:?}, p99 {:?}, {:.0} entries a frame",
+        rate(ours),
+        waits[waits.len() / 2],
+        waits[waits.len() * 99 / 100],
+        waits.len() as f64 / count as f64
     );
+    println!(
+        "  the same frames by one thread alone: {:.0} entries/s: {:.2} of it",
+        rate(plain),
+        rate(ours) / rate(plain)
+    );
+    println!(
+        "  a bare group commit of 64 writers: {:.0} entries/s: {:.2} of it (to hold: 0.8)",
+        rate(group),
+        rate(ours) / rate(group)
+    );
+}
+
+/// Calls from 64 threads, and how long each call took.
+fn sixty_four(calls: usize, call: &(dyn Fn(usize) + Sync)) -> Vec<Duration> {
+    std::thread::scope(|scope| {
+        let writers: Vec<_> = (0..64)
+            .map(|writer| {
+                scope.spawn(move || {
+                    let timed = |n| {
+                        let began = Instant::now();
+                        call(writer * calls + n);
+                        began.elapsed()
+                    };
+                    (0..calls / 64).map(timed).collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        writers.into_iter().flat_map(|writer| writer.join().unwrap()).collect()
+    })
+}
+
+/// A group commit without entries, hashes or checks: bytes are copied, written, synced and acknowledged.
+fn raw_group(dir: &Path, calls: usize, bytes: usize) -> Duration {
+    type Waiting = (Vec<u8>, mpsc::SyncSender<()>);
+    let (sender, receiver) = mpsc::channel::<Waiting>();
+    let path = dir.join("raw-group");
+    let file = zeros(&path);
+    let writer = std::thread::spawn(move || {
+        let mut at = 0;
+        while let Ok(first) = receiver.recv() {
+            let batch: Vec<Waiting> = std::iter::once(first).chain(receiver.try_iter().take(1023)).collect();
+            let frame: Vec<u8> = batch.iter().flat_map(|(bytes, _)| bytes.iter().copied()).collect();
+            at = if at + frame.len() > ZEROS { 0 } else { at };
+            file.write_all_at(&frame, at as u64).unwrap();
+            file.sync_data().unwrap();
+            at += frame.len();
+            for (_, done) in batch {
+                done.send(()).unwrap();
+            }
+        }
+    });
+    let began = Instant::now();
+    sixty_four(calls, &|_| {
+        let (done, answer) = mpsc::sync_channel(1);
+        sender.send((vec![7; bytes], done)).unwrap();
+        answer.recv().unwrap();
+    });
+    let took = began.elapsed();
+    drop(sender);
+    writer.join().unwrap();
+    std::fs::remove_file(&path).unwrap();
+    took
+}
+
+const ZEROS: usize = 64 << 20;
+
+fn zeros(path: &Path) -> std::fs::File {
+    let file = OpenOptions::new().create(true).truncate(true).write(true).open(path).unwrap();
+    let zeros = vec![0; 1 << 20];
+    for piece in 0..ZEROS >> 20 {
+        file.write_all_at(&zeros, (piece << 20) as u64).unwrap();
+    }
+    file.sync_all().unwrap();
+    file
 }
 
 /// Writes these sizes one behind the other into a file of zeros, each with its sync.
 fn raw(dir: &Path, sizes: &[usize]) -> Vec<Duration> {
     let path = dir.join("raw");
-    let file = OpenOptions::new().create(true).truncate(true).write(true).open(&path).unwrap();
-    let total: usize = 64 << 20;
-    let zeros = vec![0; 1 << 20];
-    for piece in 0..total >> 20 {
-        file.write_all_at(&zeros, (piece << 20) as u64).unwrap();
-    }
-    file.sync_all().unwrap();
+    let file = zeros(&path);
     let bytes = vec![7; sizes.iter().copied().max().unwrap_or(0)];
     let mut at = 0;
     let mut waits = Vec::new();
     for size in sizes {
-        if at + size > total {
+        if at + size > ZEROS {
             at = 0;
         }
         let began = Instant::now();
@@ -205,7 +258,7 @@ fn raw_small(dir: &Path) -> Vec<Duration> {
 /// Hands over without waiting for each, as many as the queue takes.
 fn fill(ledger: &Ledger, entries: usize) -> Duration {
     let began = Instant::now();
-    let (sender, receiver) = std::sync::mpsc::channel();
+    let (sender, receiver) = mpsc::channel();
     let mut out = 0;
     for n in 0..entries {
         let sender = sender.clone();

@@ -68,7 +68,13 @@ impl Directory {
     /// Levels, groups of a thousand and partial tiles are directories; nothing else is entered, and full files are many.
     fn walk(&self, directory: &Path, see: &mut dyn FnMut(Resource, &[u8])) -> Result<(), ReadError> {
         let at = |error| ReadError::Io(directory.to_owned(), error);
-        for entry in fs::read_dir(directory).map_err(at)? {
+        let entries = match fs::read_dir(directory) {
+            Ok(entries) => entries,
+            // Partial tiles go, directory and all, once their full ones are there.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(at(error)),
+        };
+        for entry in entries {
             let entry = entry.map_err(at)?;
             let path = entry.path();
             if entry.file_type().map_err(at)?.is_dir() {
@@ -76,8 +82,9 @@ impl Directory {
                 continue;
             }
             let name = path.strip_prefix(&self.path).ok().and_then(Path::to_str).and_then(Resource::parse);
-            if let Some(resource) = name.filter(|resource| resource.full() != *resource) {
-                see(resource, &read(&path)?.unwrap_or_default());
+            let partial = name.filter(|resource| resource.full() != *resource);
+            if let (Some(resource), Some(bytes)) = (partial, read(&path)?) {
+                see(resource, &bytes);
             }
         }
         Ok(())

@@ -6,6 +6,7 @@
     clippy::print_stdout,
     clippy::arithmetic_side_effects,
     clippy::disallowed_methods,
+    clippy::wildcard_enum_match_arm,
     reason = "a test binary: it may fail, it prints what it did, and it has a clock of its own"
 )]
 

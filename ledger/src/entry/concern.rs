@@ -57,3 +57,142 @@ fn is_prefix(path: &str, decision: &Decision) -> bool {
     let mut links = decision.chain.iter();
     path.split('/').all(|jti| links.next().is_some_and(|link| link.jti == jti))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{
+        Activation, Answer, Attestation, Checks, Condition, Details, Digest, Link, Posture, Request,
+        Revocation, Stance, State, Verdict,
+    };
+    use super::*;
+
+    fn link(jti: &str, txn: Option<&str>, iss: &str, sub: &str) -> Link {
+        Link {
+            att: None,
+            attr: None,
+            aud: vec!["demo".to_owned()],
+            authorization_details: Details::Whole(vec![]),
+            cnf: format!("key-of-{sub}"),
+            dec: None,
+            depth: 0,
+            env: [].into(),
+            exp: 9,
+            iat: 1,
+            ini: None,
+            iss: iss.to_owned(),
+            jti: jti.to_owned(),
+            kid: None,
+            max_depth: 3,
+            nbf: 1,
+            pol: None,
+            sub: sub.to_owned(),
+            txn: txn.map(str::to_owned),
+            r#use: Some(1),
+        }
+    }
+
+    fn decision() -> Decision {
+        Decision {
+            args: [].into(),
+            as_of: 0,
+            attestation: vec![],
+            burned: vec![],
+            bundle: None,
+            chain: vec![link("r", Some("t"), "https://a", "root"), link("c", None, "urn:x", "child")],
+            checks: Checks { body: None, parse: None, proof: None, query: None, signatures: None },
+            clock: 5,
+            conditions: vec![Condition { iat: None, name: "window".to_owned(), value: None }],
+            environment: [].into(),
+            id: "d".to_owned(),
+            identity: Some("spiffe://s/me".to_owned()),
+            outcome: Answer::Allowed,
+            posture: "normal".to_owned(),
+            proxy: "local".to_owned(),
+            request: Request {
+                body: None,
+                host: "h".into(),
+                method: "GET".into(),
+                path: "/".into(),
+                query: None,
+            },
+            traceparent: None,
+            verdict: Verdict { code: "permit".to_owned(), policies: vec![], route: Some("pay".to_owned()) },
+        }
+    }
+
+    fn revoked(what: Revoked, iss: &str, value: &str) -> Entry {
+        let (by, reason) = (String::new(), String::new());
+        Revocation { by, iss: iss.to_owned(), reason, until: None, value: value.to_owned(), what }.into()
+    }
+
+    fn posture(scope: Scope, subject: &str) -> Entry {
+        let (by, reason) = (String::new(), String::new());
+        Posture { by, reason, scope, stance: Stance::Halted, subject: subject.to_owned() }.into()
+    }
+
+    #[test]
+    fn a_fact_concerns_what_it_names_and_nothing_else() {
+        let about = |subject: &str| -> Entry {
+            Attestation {
+                debug: None,
+                exp: 9,
+                iat: 1,
+                iss: String::new(),
+                key: None,
+                measurement: vec![],
+                positive: false,
+                statement: Digest::of(b""),
+                subject: subject.to_owned(),
+            }
+            .into()
+        };
+        let condition = |name: &str| -> Entry {
+            State {
+                exp: 9,
+                iat: 1,
+                iss: String::new(),
+                name: name.to_owned(),
+                scope: Scope::Mesh,
+                statement: Digest::of(b""),
+                subject: String::new(),
+                value: String::new(),
+            }
+            .into()
+        };
+        let activation =
+            Activation { bundle: Digest::of(b""), expires: 9, previous: None, version: 1 }.into();
+        let concern = [
+            activation,
+            posture(Scope::Mesh, ""),
+            posture(Scope::Environment, "region=eu-1"),
+            posture(Scope::Route, "pay"),
+            posture(Scope::Issuer, "https://a"),
+            about("spiffe://s/me"),
+            condition("window"),
+            revoked(Revoked::Path, "https://a", "r"),
+            revoked(Revoked::Path, "https://a", "r/c"),
+            revoked(Revoked::Lineage, "https://a", "t"),
+            revoked(Revoked::Subject, "", "child"),
+            revoked(Revoked::Key, "", "any: the authority's own may be meant"),
+        ];
+        let foreign = [
+            posture(Scope::Route, "hello"),
+            posture(Scope::Issuer, "https://b"),
+            about("spiffe://s/other"),
+            condition("incident"),
+            revoked(Revoked::Path, "https://b", "r"),
+            revoked(Revoked::Path, "https://a", "c"),
+            revoked(Revoked::Path, "https://a", "r/c/more"),
+            revoked(Revoked::Path, "https://a", "r/cc"),
+            revoked(Revoked::Lineage, "https://a", "u"),
+            revoked(Revoked::Subject, "", "nobody"),
+            Entry::Decision(decision()),
+        ];
+        for fact in concern {
+            assert!(concerns(&fact, &decision()), "{fact:?}");
+        }
+        for fact in foreign {
+            assert!(!concerns(&fact, &decision()), "{fact:?}");
+        }
+    }
+}

@@ -18,6 +18,10 @@ impl Answers {
         self.waiting.is_empty()
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
     pub(crate) fn extend(&mut self, more: Self) {
         self.waiting.extend(more.waiting);
     }

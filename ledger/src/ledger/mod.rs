@@ -9,6 +9,7 @@ mod options;
 mod page;
 mod queue;
 mod read;
+mod teller;
 mod writer;
 
 use std::fmt;
@@ -32,7 +33,7 @@ use crate::layout::Layout;
 use crate::merkle::Hash;
 use crate::promise::{Head, Promise};
 use crate::publish::{Backlog, Publisher};
-use queue::Job;
+use queue::{Concern, Job};
 use writer::Writer;
 
 /// Proof that an entry is on disk. Only the writer makes one, after the sync that made the entry durable.
@@ -146,7 +147,7 @@ impl Ledger {
             Ok(draft) if draft.len_at_most() > ENTRY_BYTES_AT_MOST => {
                 done(Err(Refused::TooLarge(draft.len_at_most())));
             }
-            Ok(draft) => self.inner.writer.hand_over(Job { draft, entry, done }),
+            Ok(draft) => self.inner.writer.hand_over(Job { draft, concern: Concern::of(entry), done }),
         }
     }
 

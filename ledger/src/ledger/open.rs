@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use super::claims::Claims;
 use super::options::Options;
 use super::page::Facts;
+use super::teller::Teller;
 use super::writer::{Pen, Writer};
 use super::{Inner, Ledger, Recovery};
 use crate::durable::TEMPORARY;
@@ -57,7 +58,15 @@ pub struct Inspection {
 }
 
 /// The same checks as a start makes, on a ledger that is copied or that another process writes.
+///
+/// While it is written, a segment may go between two looks, or a frame be seen half: what is wrong with the ledger itself
+/// is wrong every time.
 pub(crate) fn inspect(path: &Path) -> Result<Inspection, OpenError> {
+    const LOOKS: usize = 5;
+    (1..LOOKS).find_map(|_| look(path).ok()).map_or_else(|| look(path), Ok)
+}
+
+fn look(path: &Path) -> Result<Inspection, OpenError> {
     let layout = Layout::new(path);
     let key = verifying_key(&layout)?;
     let (_, promised) = promise::read(&layout.handed_out(), key.name())?;
@@ -179,6 +188,7 @@ fn resume(
         facts: Facts::from(size),
         gap: None,
         promiser: Promiser::start(Arc::clone(&promise)).map_err(OpenError::at(path))?,
+        teller: Teller::start().map_err(OpenError::at(path))?,
         backlog: Arc::clone(&backlog),
         frame: Vec::new(),
     };

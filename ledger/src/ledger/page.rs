@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::Done;
-use super::queue::Job;
+use super::queue::{Concern, Job};
 use crate::canonical::INTEGER_MAX;
 use crate::entry::{Decision, Entry, concerns};
 use crate::fault::Refused;
@@ -63,6 +63,8 @@ pub(crate) struct Page {
     /// Facts on this page; they count for what is behind them on it too.
     pub(crate) facts: Vec<(u64, Arc<Entry>)>,
     pub(crate) waiting: Vec<Waiting>,
+    /// To be freed once everybody was answered.
+    dropped: Vec<Decision>,
 }
 
 impl Page {
@@ -72,7 +74,7 @@ impl Page {
 
     pub(crate) fn add(&mut self, job: Job, known: &Facts, now: u64) {
         let index = self.edge.size();
-        let time = match self.admit(&job.entry, known, now) {
+        let time = match self.admit(&job.concern, known, now) {
             Ok(time) => time,
             Err(refused) => return (job.done)(Err(refused)),
         };
@@ -84,24 +86,35 @@ impl Page {
             self.leaves.push(leaf);
         }
         self.time = time;
-        let fact = job.entry.is_fact();
-        if fact {
-            self.facts.push((index, Arc::new(job.entry)));
+        let mut fact = false;
+        match job.concern {
+            Concern::Fact(entry) => {
+                self.facts.push((index, entry));
+                fact = true;
+            }
+            Concern::Forward(decision) => self.dropped.push(*decision),
+            Concern::Nothing | Concern::Denied(_) => {}
         }
         self.waiting.push(Waiting { done: job.done, index, time, fact });
     }
 
     /// The time to stamp, or why it cannot be recorded.
-    fn admit(&self, entry: &Entry, known: &Facts, now: u64) -> Result<u64, Refused> {
+    fn admit(&self, concern: &Concern, known: &Facts, now: u64) -> Result<u64, Refused> {
         let time = now.max(self.time).min(INTEGER_MAX);
-        let Entry::Decision(decision) = entry else { return Ok(time) };
-        let clock = decision.clock.saturating_mul(1000);
+        let clock = match concern {
+            Concern::Nothing | Concern::Fact(_) => return Ok(time),
+            Concern::Forward(decision) => decision.clock,
+            Concern::Denied(clock) => *clock,
+        };
+        let clock = clock.saturating_mul(1000);
         if clock > time.saturating_add(CLOCK_AHEAD) {
             return Err(Refused::ClockAhead);
         }
-        let here = self.facts.iter().any(|(_, fact)| concerns(fact, decision));
-        if decision.forwards() && (here || decision.as_of > self.edge.size() || known.overtook(decision)) {
-            return Err(Refused::Stale);
+        if let Concern::Forward(decision) = concern {
+            let here = self.facts.iter().any(|(_, fact)| concerns(fact, decision));
+            if here || decision.as_of > self.edge.size() || known.overtook(decision) {
+                return Err(Refused::Stale);
+            }
         }
         Ok(time.max(clock))
     }

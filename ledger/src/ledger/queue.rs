@@ -1,10 +1,11 @@
 //! The bounded queue between those who decide and the one who writes.
 
 use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::entry::{Entry, form};
+use crate::entry::{Decision, Entry, form};
 use crate::fault::Refused;
 use crate::ledger::Receipt;
 use crate::wal::frame::{ENTRIES_AT_MOST, PAYLOAD_AT_MOST};
@@ -18,14 +19,40 @@ const RESERVED: usize = 4096;
 /// An entry on its way.
 pub(crate) struct Job {
     pub(crate) draft: form::Draft,
-    pub(crate) entry: Entry,
+    pub(crate) concern: Concern,
     pub(crate) done: Done,
 }
+
+/// What the writer must know of an entry beside its bytes. The rest is dropped where it was handed in.
+pub(crate) enum Concern {
+    Nothing,
+    /// May make decisions stale.
+    Fact(Arc<Entry>),
+    /// May be stale.
+    Forward(Box<Decision>),
+    /// Has a clock, in seconds.
+    Denied(u64),
+}
+
+impl Concern {
+    pub(crate) fn of(entry: Entry) -> Self {
+        if entry.is_fact() {
+            return Self::Fact(Arc::new(entry));
+        }
+        let Entry::Decision(decision) = entry else { return Self::Nothing };
+        if decision.forwards() { Self::Forward(Box::new(decision)) } else { Self::Denied(decision.clock) }
+    }
+}
+
+/// How often an idle writer looks again before it sleeps: being woken costs a lone caller more than its share of a sync.
+const LOOKS: usize = 40;
 
 pub(crate) struct Queue {
     state: Mutex<State>,
     arrived: Condvar,
     limit: usize,
+    /// How many jobs there are, for a look without the lock.
+    length: AtomicUsize,
 }
 
 #[derive(Default)]
@@ -37,7 +64,7 @@ struct State {
 
 impl Queue {
     pub(crate) fn new(limit: usize) -> Self {
-        Self { state: Mutex::default(), arrived: Condvar::new(), limit }
+        Self { state: Mutex::default(), arrived: Condvar::new(), limit, length: AtomicUsize::new(0) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -55,6 +82,7 @@ impl Queue {
             Refused::QueueFull
         } else {
             state.jobs.push_back(job);
+            self.length.store(state.jobs.len(), Ordering::Release);
             let first = state.jobs.len() == 1;
             drop(state);
             // The writer sleeps only on an empty queue.
@@ -70,6 +98,12 @@ impl Queue {
     /// Waits for the next batch: all that is queued, up to what fits one frame. `None` once closed and empty; after
     /// `patience`, an empty batch.
     pub(crate) fn take(&self, batch: &mut Vec<Job>, patience: Option<Duration>) -> Option<()> {
+        for _ in 0..LOOKS {
+            if self.length.load(Ordering::Acquire) > 0 {
+                break;
+            }
+            std::thread::yield_now();
+        }
         let mut state = self.state();
         while state.jobs.is_empty() {
             if state.closed {
@@ -95,6 +129,7 @@ impl Queue {
             }
             batch.extend(state.jobs.pop_front());
         }
+        self.length.store(state.jobs.len(), Ordering::Release);
         Some(())
     }
 

@@ -7,7 +7,8 @@ use std::time::Duration;
 use super::answers::Answers;
 use super::options::Options;
 use super::page::{Facts, Page};
-use super::queue::{Job, Queue};
+use super::queue::{Concern, Job, Queue};
+use super::teller::Teller;
 use super::{Receipt, end_the_process, understood};
 use crate::entry::{Entry, Gap, Nonce, Stop};
 use crate::fault::Refused;
@@ -101,6 +102,7 @@ pub(crate) struct Pen {
     pub(crate) facts: Facts,
     pub(crate) gap: Option<Gap>,
     pub(crate) promiser: Promiser,
+    pub(crate) teller: Teller,
     pub(crate) backlog: Arc<Backlog>,
     pub(crate) frame: Vec<u8>,
 }
@@ -120,7 +122,7 @@ fn write_all(mut pen: Pen, shared: &Shared) {
 /// An entry that the ledger itself makes; nobody waits for its answer.
 fn own(entry: Entry) -> Option<Job> {
     let draft = entry.draft(Nonce::random().ok()?).ok()?;
-    Some(Job { draft, entry, done: Box::new(drop) })
+    Some(Job { draft, concern: Concern::Nothing, done: Box::new(drop) })
 }
 
 impl Pen {
@@ -202,15 +204,12 @@ impl Pen {
             tracing::info!("the ledger records again");
         }
         self.backlog.put(Batch { first, entries: page.entries, leaves: page.leaves });
-        let mut facts = Answers::default();
+        let (mut facts, mut others) = (Answers::default(), Answers::default());
         for waiting in page.waiting {
             let receipt = Receipt { index: waiting.index, size: durable.size, time: waiting.time };
-            if waiting.fact {
-                facts.push(waiting.done, receipt);
-            } else {
-                (waiting.done)(Ok(receipt));
-            }
+            if waiting.fact { facts.push(waiting.done, receipt) } else { others.push(waiting.done, receipt) }
         }
+        self.teller.tell(others);
         if !facts.is_empty() {
             self.promiser.acknowledge(Head { size: durable.size, root: durable.root }, facts);
         }

@@ -9,7 +9,7 @@ use crate::wal::recover::Batch;
 
 /// How many bytes may wait. Beyond it the writer waits too: otherwise the backlog would grow for as long as entries come
 /// in faster than the disk takes their bundles.
-const BYTES_AT_MOST: usize = 16 * 1024 * 1024;
+const BYTES_AT_MOST: usize = 8 * 1024 * 1024;
 
 #[derive(Debug, Default)]
 pub(crate) struct Backlog {

@@ -29,7 +29,7 @@ pub(crate) struct Press {
     /// Full tiles and bundles that are not written yet.
     full: VecDeque<(Resource, Vec<u8>)>,
     /// Files that are written under a temporary name and not yet synced.
-    unsynced: VecDeque<Unsynced>,
+    unsynced: Vec<Unsynced>,
     /// Directories with names that are not yet durable.
     directories: BTreeSet<PathBuf>,
     /// Partial files that the present checkpoint needs.
@@ -58,7 +58,7 @@ impl Press {
             growth,
             edge,
             full: VecDeque::new(),
-            unsynced: VecDeque::new(),
+            unsynced: Vec::new(),
             directories: BTreeSet::new(),
             partial: Vec::new(),
             published: 0,
@@ -100,7 +100,7 @@ impl Press {
     fn write_full(&mut self) -> io::Result<()> {
         while let Some((resource, bytes)) = self.full.front() {
             let file = write(&self.disk, &self.layout, *resource, bytes)?;
-            self.unsynced.push_back(file);
+            self.unsynced.push(file);
             self.full.pop_front();
         }
         Ok(())
@@ -138,13 +138,21 @@ impl Press {
         for (resource, bytes) in &partial {
             parts.push(write(&self.disk, &self.layout, *resource, bytes)?);
         }
-        // Each of these steps may meet a full disk, and is then taken up again where it stopped.
-        while let Some(file) = self.unsynced.front() {
-            self.directories.extend(file.keep()?.parent().map(Path::to_owned));
-            self.unsynced.pop_front();
+        // A file that meets a full disk here is taken up again the next time; partial ones are then written anew.
+        let full = std::mem::take(&mut self.unsynced);
+        let mut failed = None;
+        for (kept, file) in keep_all(&full).into_iter().zip(full) {
+            match kept {
+                Ok(path) => self.directories.extend(path.parent().map(Path::to_owned)),
+                Err(error) => {
+                    self.unsynced.push(file);
+                    failed.get_or_insert(error);
+                }
+            }
         }
-        for file in &parts {
-            self.directories.extend(file.keep()?.parent().map(Path::to_owned));
+        failed.map_or(Ok(()), Err)?;
+        for kept in keep_all(&parts) {
+            self.directories.extend(kept?.parent().map(Path::to_owned));
         }
         while let Some(directory) = self.directories.pop_first() {
             self.disk.sync_dir(&directory)?;
@@ -188,6 +196,26 @@ impl Press {
             self.disk.sync_dir(&self.layout.wal())?;
         }
     }
+}
+
+/// Syncs and names files, several at a time: the file system makes one commit of what is asked for together, and a busy
+/// log has hundreds of files for each checkpoint.
+fn keep_all(files: &[Unsynced]) -> Vec<io::Result<PathBuf>> {
+    const THREADS: usize = 16;
+    const FILES_A_THREAD: usize = 4;
+    let share = files.len().div_ceil(THREADS).max(FILES_A_THREAD);
+    let keep =
+        |part: &[Unsynced]| part.iter().map(|file| file.keep().map(Path::to_owned)).collect::<Vec<_>>();
+    std::thread::scope(|scope| {
+        let (first, rest) = files.split_at_checked(share).unwrap_or((files, &[]));
+        let others: Vec<_> = rest.chunks(share).map(|part| (part, scope.spawn(move || keep(part)))).collect();
+        let mut kept = keep(first);
+        for (part, other) in others {
+            let gone = |_| part.iter().map(|_| Err(io::Error::other("a thread ended in disorder"))).collect();
+            kept.extend(other.join().unwrap_or_else(gone));
+        }
+        kept
+    })
 }
 
 fn write(disk: &Disk, layout: &Layout, resource: Resource, bytes: &[u8]) -> io::Result<Unsynced> {

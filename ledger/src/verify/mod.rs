@@ -210,6 +210,15 @@ impl Auditor<'_> {
 
 /// A partial file that the present checkpoint does not need; older ones may, so it must be what it was.
 fn stray(tree: &Tree<'_>, resource: Resource, bytes: &[u8], report: &mut Report) {
+    let now = match resource {
+        Resource::Checkpoint => return,
+        Resource::Hashes { level, index, .. } => Resource::hashes(level, index, tree.size()),
+        Resource::Entries { index, .. } => Resource::entries(index, tree.size()),
+    };
+    // What is beyond the checkpoint belongs to a later one, which a log that is being written is about to publish.
+    if now.is_none_or(|now| now < resource) {
+        return;
+    }
     let held = match resource {
         Resource::Checkpoint => return,
         Resource::Hashes { level, index, width } => {

@@ -21,6 +21,8 @@ pub(super) enum Step {
     Rename(PathBuf, PathBuf),
     SyncDir(PathBuf),
     Remove(PathBuf),
+    /// In place of an operation that a broken ledger would forget.
+    Nothing,
 }
 
 /// Writes down every operation.
@@ -186,6 +188,7 @@ impl Model {
                 names.pending.clear();
             }
             Step::Remove(path) => self.change(path, Change::Remove(name(path))),
+            Step::Nothing => {}
         }
     }
 

@@ -1,0 +1,225 @@
+//! Snapshots, the archive, cosignatures, restored logs, and several full bundles with their segments gone.
+
+use super::damage::{audit, audit_holds};
+use super::*;
+use crate::layout::Layout;
+use crate::note::{VerifyingKey, cosign};
+use crate::resource::Resource;
+use crate::tree::{Directory, Source};
+use crate::verify::Auditor;
+
+/// Checkpoints when asked for, and segments in which any frame fits.
+fn roomy() -> Options {
+    small().segment_bytes(0)
+}
+
+fn filled(path: &Path, entries: usize, options: Options) -> Ledger {
+    padded(path, entries, 0, options)
+}
+
+fn padded(path: &Path, entries: usize, padding: usize, options: Options) -> Ledger {
+    Ledger::init(path, "demo", &options).unwrap();
+    let ledger = Ledger::open(path, options).unwrap();
+    let (sender, receiver) = mpsc::channel();
+    for n in 0..entries {
+        let sender = sender.clone();
+        let done = Box::new(move |result| sender.send(result).unwrap());
+        let id = format!("{n}{}", "p".repeat(padding));
+        ledger.submit(decision(&id, 0, Answer::Denied("expired".into())), done);
+    }
+    assert!(receiver.iter().take(entries).all(|result| result.is_ok()));
+    ledger
+}
+
+#[test]
+fn segments_go_once_their_bundles_are_durable_and_a_start_needs_none_of_them() {
+    let dir = scratch();
+    let path = dir.path().join("ledger");
+    let ledger = padded(&path, 600, 20_000, roomy());
+    ledger.publish().unwrap();
+    ledger.append(activation()).unwrap();
+    ledger.close();
+    let layout = Layout::new(&path);
+    let first = crate::wal::recover::segments(&layout).unwrap()[0];
+    assert!(first > 3, "segments below {first} are gone");
+    let ledger = Ledger::open(&path, roomy()).unwrap();
+    assert_eq!(ledger.recovery().size, 604);
+    assert_eq!(ledger.read(0).unwrap().map(Result::unwrap).count(), 605);
+    ledger.close();
+    audit_holds(&path);
+    // One partial set for the last checkpoint, and none where a full file stands.
+    assert!(!layout.log().join("tile/entries/000.p").exists());
+}
+
+#[test]
+fn a_start_folds_from_the_newest_snapshot_that_belongs_to_the_log() {
+    let dir = scratch();
+    let path = dir.path().join("ledger");
+    let ledger = filled(&path, 300, roomy());
+    assert_eq!(ledger.snapshot().unwrap(), None);
+    let size = ledger.publish().unwrap();
+    for (at, facts) in [(100, "old"), (200, "older than the last"), (size, "newest")] {
+        ledger.save_snapshot(at, facts.as_bytes().to_vec()).unwrap();
+    }
+    assert!(ledger.save_snapshot(size + 1, vec![]).is_err());
+    ledger.close();
+    let ledger = Ledger::open(&path, roomy()).unwrap();
+    let found = ledger.snapshot().unwrap().unwrap();
+    assert_eq!((found.head.size, found.facts.as_slice()), (size, b"newest".as_slice()));
+    let snapshots = Layout::new(&path).snapshots();
+    assert_eq!(std::fs::read_dir(&snapshots).unwrap().count(), 2);
+    let newest = snapshots.join(format!("{size:016}.snapshot"));
+    let mut bytes = std::fs::read(&newest).unwrap();
+    for at in 0..bytes.len() {
+        bytes[at] ^= 1;
+        crate::durable::replace(&newest, &bytes).unwrap();
+        assert_eq!(ledger.snapshot().unwrap().unwrap().facts, b"older than the last", "byte {at}");
+        bytes[at] ^= 1;
+    }
+}
+
+#[test]
+fn what_was_archived_verifies_again_under_the_archive() {
+    let dir = scratch();
+    let path = dir.path().join("ledger");
+    let archive = dir.path().join("archive");
+    let ledger = filled(&path, 700, roomy());
+    let size = ledger.publish().unwrap();
+    let snapshot = ledger.save_snapshot(size, b"facts".to_vec()).unwrap();
+    for below in [1, 255, 768, 1024] {
+        assert!(matches!(ledger.archive(below, &archive, &snapshot), Err(ArchiveError::Below(_))), "{below}");
+    }
+    assert_eq!(ledger.archive(512, &archive, &snapshot).unwrap(), 2);
+    assert_eq!(
+        ledger.archive(512, &archive, &snapshot).unwrap(),
+        0,
+        "a second time there is nothing left to move"
+    );
+    assert!(ledger.read(0).unwrap().next().unwrap().is_err());
+    let archived = ledger.read(512).unwrap().map(|record| record.unwrap().entry);
+    let archived = archived
+        .filter_map(|entry| if let Entry::Archived(archived) = entry { Some(archived) } else { None });
+    let archived: Vec<_> = archived.collect();
+    assert_eq!((archived[0].below, archived[0].snapshot), (512, snapshot.digest()));
+    ledger.close();
+    let key = std::fs::read_to_string(path.join("log.vkey")).unwrap().parse().unwrap();
+    assert!(audit(&path, &key).is_err(), "bundles are missing");
+    let auditor = Auditor { log: &key, witnesses: &[], previous: None, threads: 2, progress: &|_, _| () };
+    let both = Directory::new(&path.join("log")).with_archive(&archive);
+    let report = auditor.audit(&both).unwrap();
+    assert!(report.holds(), "{:?}", report.faults);
+    assert_eq!(report.kinds["archived/1"], 2);
+}
+
+#[test]
+fn a_rewritten_log_does_not_continue_the_checkpoint_that_an_auditor_holds() {
+    let dir = scratch();
+    let path = dir.path().join("ledger");
+    let ledger = filled(&path, 10, roomy());
+    ledger.publish().unwrap();
+    let earlier = std::fs::read(path.join("log/checkpoint")).unwrap();
+    ledger.append(activation()).unwrap();
+    ledger.close();
+    let source = Directory::new(&path.join("log"));
+    let key: VerifyingKey = std::fs::read_to_string(path.join("log.vkey")).unwrap().parse().unwrap();
+    let audit = |previous: &[u8]| {
+        let auditor =
+            Auditor { log: &key, witnesses: &[], previous: Some(previous), threads: 1, progress: &|_, _| () };
+        auditor.audit(&source).unwrap()
+    };
+    assert!(audit(&earlier).holds());
+    let signing = SigningKey::from_seed(&[1; 32]).unwrap();
+    for (size, what) in [(3, "it was rewritten"), (1_000, "it names 1000 entries")] {
+        let other =
+            crate::note::Checkpoint { origin: key.name().to_owned(), size, root: [3; 32] }.sign(&signing);
+        let report = audit(other.note().as_bytes());
+        assert!(!report.holds() && report.faults[0].what.contains(what), "{:?}", report.faults);
+    }
+}
+
+#[test]
+fn cosignatures_of_configured_witnesses_stay_beside_their_checkpoint() {
+    let dir = scratch();
+    let path = dir.path().join("ledger");
+    let witness = SigningKey::from_seed(&[5; 32]).unwrap();
+    let key = VerifyingKey::of_witness("witness.example/w", witness.public()).unwrap();
+    let ledger = filled(&path, 3, roomy().witnesses(vec![key.clone()]));
+    ledger.publish().unwrap();
+    let source = Directory::new(&path.join("log"));
+    let published = || {
+        let log = std::fs::read_to_string(path.join("log.vkey")).unwrap().parse().unwrap();
+        let note = source.get(Resource::Checkpoint).unwrap().unwrap();
+        crate::note::SignedCheckpoint::parse(&note, &log, std::slice::from_ref(&key)).unwrap()
+    };
+    let line = cosign(published().checkpoint(), 1_700_000_000, &key, &witness);
+    let stranger = SigningKey::from_seed(&[6; 32]).unwrap();
+    let forged = cosign(published().checkpoint(), 1_700_000_000, &key, &stranger);
+    assert_eq!(ledger.add_cosignatures(&forged).unwrap(), 0);
+    assert_eq!(ledger.add_cosignatures(&format!("{forged}{line}")).unwrap(), 1);
+    assert_eq!(ledger.add_cosignatures(&line).unwrap(), 1);
+    assert_eq!(published().cosigners()[0].witness, "witness.example/w");
+    ledger.close();
+    assert_eq!(published().cosigners(), [], "a new checkpoint has to be cosigned anew");
+}
+
+#[test]
+fn a_restored_log_has_a_new_name_and_says_which_it_continues() {
+    let dir = scratch();
+    let (old, new) = (dir.path().join("old"), dir.path().join("new"));
+    let ledger = filled(&old, 3, roomy());
+    let (size, root) = ledger.root();
+    let predecessor = crate::entry::Predecessor {
+        origin: ledger.origin().to_owned(),
+        root: base64::Engine::encode(&base64::engine::general_purpose::STANDARD, root),
+        size,
+    };
+    let origin = Ledger::init_restored(&new, "demo", &roomy(), predecessor.clone()).unwrap();
+    assert_ne!(origin.name(), ledger.origin());
+    let first = Ledger::entries(&new, 0).unwrap().next().unwrap().unwrap();
+    let Entry::Init(init) = first.entry else { panic!("{first:?}") };
+    assert_eq!(init.restored, Some(predecessor));
+    audit_holds(&new);
+}
+
+/// Stops the other thread even where this one fails: a scope waits for both.
+struct Stop<'a>(&'a std::sync::atomic::AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn a_ledger_that_is_being_written_can_be_read_copied_and_audited() {
+    let dir = scratch();
+    let path = dir.path().join("ledger");
+    let ledger = padded(&path, 20, 0, roomy().interval(std::time::Duration::from_millis(1)));
+    let key: VerifyingKey = std::fs::read_to_string(path.join("log.vkey")).unwrap().parse().unwrap();
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    let mut last = 0;
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let padding = "p".repeat(3_000);
+            for n in 0..2_000 {
+                ledger
+                    .append(decision(&format!("{n}{padding}"), 0, Answer::Denied("expired".into())))
+                    .unwrap();
+                if stop.load(Ordering::SeqCst) {
+                    return;
+                }
+            }
+        });
+        let _stopped = Stop(&stop);
+        for _ in 0..10 {
+            let report = audit(&path, &key).unwrap();
+            assert!(report.holds() && report.size >= last, "{:?}", report.faults);
+            last = report.size;
+            let read = Ledger::entries(&path, 0).unwrap().map(Result::unwrap).count();
+            assert!(read as u64 >= last);
+            assert!(Ledger::inspect(&path).unwrap().durable.size >= last);
+        }
+    });
+    println!("audited 10 times up to {last} entries, while it grew to {}", ledger.size());
+    assert!(last > 20);
+}

@@ -2,6 +2,9 @@
 
 #![allow(dead_code, reason = "each test crate uses its own part")]
 
+pub(crate) mod forge;
+pub(crate) mod garbage;
+
 use warrant::{
     Algorithm, Chain, Denial, Expect, Host, Issuer, Method, Presented, PureVerifier, RawPath, Revocable,
     Seconds, SubjectPattern, Target, Terms, Trust,

@@ -1,0 +1,109 @@
+//! The edge to the file system: reading a bundle's source directory, reading and writing a signed bundle. It decides nothing.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::bundle::{MANIFEST, NOTE, Parcel, Refusal, Signed};
+use super::fault::{Fault, Faults, Place};
+use super::sources::Files;
+
+/// What is passed over in a source directory; any other name must be a document's.
+fn is_passed_over(name: &str) -> bool {
+    matches!(name, "README.md" | "CODEOWNERS") || name.starts_with('.')
+}
+
+/// Reads a source directory.
+pub fn sources(dir: &Path) -> Result<Files, Vec<Fault>> {
+    let faults = Faults::new();
+    let mut files = Files::new();
+    gather(dir, "", &mut files, &faults);
+    if faults.is_empty() { Ok(files) } else { Err(faults.into_sorted()) }
+}
+
+fn gather(dir: &Path, prefix: &str, files: &mut Files, faults: &Faults) {
+    let told = PathBuf::from(if prefix.is_empty() { "." } else { prefix });
+    let unreadable = |path: &Path, error: &io::Error| {
+        faults.page(path).fault(
+            Place::NONE,
+            format!("cannot be read: {error}"),
+            "make it readable, or take it away",
+        );
+    };
+    let entries = match fs::read_dir(dir).and_then(Iterator::collect::<io::Result<Vec<_>>>) {
+        Ok(entries) => entries,
+        Err(error) => return unreadable(&told, &error),
+    };
+    for entry in entries {
+        let Some(name) = entry.file_name().to_str().map(|name| format!("{prefix}{name}")) else {
+            faults.page(&told).fault(Place::NONE, "a file's name is no UTF-8", "rename it");
+            continue;
+        };
+        if entry.file_name().to_str().is_some_and(is_passed_over) {
+            continue;
+        }
+        match entry.file_type() {
+            Ok(kind) if kind.is_dir() => gather(&entry.path(), &format!("{name}/"), files, faults),
+            Ok(kind) if kind.is_file() => match fs::read(entry.path()) {
+                Ok(bytes) => drop(files.insert(name, bytes)),
+                Err(error) => unreadable(Path::new(&name), &error),
+            },
+            Ok(_) => faults.page(Path::new(&name)).fault(
+                Place::NONE,
+                "no plain file",
+                "a link could lead anywhere: put the file itself here",
+            ),
+            Err(error) => unreadable(Path::new(&name), &error),
+        }
+    }
+}
+
+/// Reads a signed bundle; which version's files are meant, the manifest says.
+pub fn parcel(dir: &Path) -> Result<Parcel, Refusal> {
+    let manifest = file(dir, MANIFEST)?;
+    let version = Parcel::version_of(&manifest)?;
+    let mut trust = Vec::new();
+    while dir.join(Parcel::trust_path(trust.len())).exists() {
+        trust.push(file(dir, &Parcel::trust_path(trust.len()))?);
+    }
+    let folder = Parcel::folder(version);
+    let faults = Faults::new();
+    let mut files = Files::new();
+    gather(&dir.join(&folder), "", &mut files, &faults);
+    match faults.into_sorted().into_iter().next() {
+        Some(fault) => {
+            Err(Refusal::Unreadable { file: format!("{folder}/{}", fault.file.display()), why: fault.what })
+        }
+        None => Ok(Parcel { manifest, trust, files }),
+    }
+}
+
+/// The note's bytes.
+pub fn note(dir: &Path) -> Result<Vec<u8>, Refusal> {
+    file(dir, NOTE)
+}
+
+fn file(dir: &Path, name: &str) -> Result<Vec<u8>, Refusal> {
+    fs::read(dir.join(name))
+        .map_err(|error| Refusal::Unreadable { file: name.to_owned(), why: error.to_string() })
+}
+
+/// Writes a signed bundle. A reader meanwhile sees the old one or the new one: the manifest comes last.
+pub fn publish(signed: &Signed, dir: &Path) -> io::Result<()> {
+    for (path, bytes) in signed.parcel.paths(signed.version) {
+        put(&dir.join(path), bytes)?;
+    }
+    put(&dir.join(MANIFEST), &signed.parcel.manifest)
+}
+
+/// Writes the note of a bundle.
+pub fn publish_note(bytes: &[u8], dir: &Path) -> io::Result<()> {
+    put(&dir.join(NOTE), bytes)
+}
+
+fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        ledger::durable::create_dir_all(folder, 0o755)?;
+    }
+    ledger::durable::replace(path, bytes)
+}

@@ -1,0 +1,16 @@
+//! The documents that platform teams write, as typed values: one file a kind.
+//!
+//! A document is read alone: what depends on another document (grounds, aliases, groups, defaults) is the assembly's.
+
+pub(crate) mod arguments;
+pub(crate) mod callers;
+pub(crate) mod identities;
+mod kind;
+pub(crate) mod matches;
+pub(crate) mod mesh;
+pub(crate) mod proxies;
+pub(crate) mod require;
+pub(crate) mod route;
+pub(crate) mod teams;
+pub(crate) mod ungoverned;
+pub(crate) mod words;

@@ -1,0 +1,52 @@
+//! The policy: what platform teams write, what is signed, and what decides.
+//!
+//! Pure, but for `disk`: text in, a validated policy or every fault out. It knows no clock (time is handed in), no Envoy, no ledger.
+
+pub mod arguments;
+mod assembly;
+mod built;
+mod bundle;
+pub mod disk;
+pub(crate) mod documents;
+mod engine;
+pub(crate) mod fault;
+mod groups;
+mod matching;
+mod route;
+mod sources;
+#[cfg(test)]
+mod tests;
+pub(crate) mod text;
+mod warning;
+
+use std::path::Path;
+
+pub use built::Built;
+pub use bundle::{
+    Passage, Activated, Bundle, Digest, Expected, InForceUntil, MANIFEST, NOTE, Note, NoteError, Parcel, Refusal,
+    SignError, Signed, Signing, TrustError, TrustKeys, open, sign,
+};
+pub use documents::arguments::{Action, Argument, ArgumentType, Pointer, Source};
+pub use documents::mesh::{Attestor, Notes};
+pub use documents::require::{Condition, Holder, Uses};
+pub use engine::{
+    Asked, Attribution, Decided, Lineage, Posture, Principal, Refused, STACK, Starter, decide, on_a_deep_stack,
+    this_thread_is_deep,
+};
+pub use fault::{Fault, Place};
+pub use warning::{WARNINGS, Warning};
+pub use route::{Opening, Require, Route};
+
+/// Builds the bundle whose source is this directory; every fault at once.
+pub fn build(dir: &Path) -> Result<Built, Vec<Fault>> {
+    disk::sources(dir).and_then(|files| Built::from_files(&files))
+}
+
+/// Loads the signed bundle in this directory.
+pub fn load(
+    dir: &Path,
+    expected: &Expected<'_>,
+    verifier: &dyn warrant::Verifier,
+) -> Result<Bundle, Refusal> {
+    open(&disk::parcel(dir)?, expected, verifier)
+}

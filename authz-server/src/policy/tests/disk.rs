@@ -1,0 +1,88 @@
+//! The edge to the file system.
+
+use std::fs;
+use std::path::Path;
+
+use warrant::{AwsLcVerifier, Seconds};
+
+use super::fixture::{NOW, edited, expected, files, note_key, told, trust};
+use crate::policy::sources::Files;
+use crate::policy::{Note, Refusal, Signing, build, disk, load, sign};
+
+fn lay_out(files: &Files, dir: &Path) {
+    for (name, bytes) in files {
+        let path = dir.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        ledger::durable::replace(&path, bytes).unwrap();
+    }
+}
+
+fn publish(files: &Files, version: u64, out: &Path) {
+    let source = tempfile::tempdir().unwrap();
+    lay_out(files, source.path());
+    let (trust, key) = (trust(1, &[10]), super::fixture::TestKey::new(10));
+    let terms = Signing {
+        version,
+        not_before: NOW,
+        expires: NOW + 1000,
+        trust: &trust,
+        next: &trust,
+        chain: &[],
+        signers: &[&key],
+    };
+    disk::publish(&sign(&build(source.path()).unwrap(), &terms).unwrap(), out).unwrap();
+}
+
+#[test]
+fn a_directory_is_built_signed_and_loaded_again() {
+    let (source, out) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    lay_out(&files(), source.path());
+    for name in ["README.md", "CODEOWNERS", ".git", "routes/.keep"] {
+        ledger::durable::replace(&source.path().join(name), b"x").unwrap();
+    }
+    assert_eq!(build(source.path()).unwrap().routes().len(), 2);
+    publish(&files(), 1, out.path());
+    let trust = trust(1, &[10]);
+    let bundle = load(out.path(), &expected(&trust), &AwsLcVerifier).unwrap();
+    disk::publish_note(&Note::sign(&bundle, Seconds::new(NOW), 60, &note_key()).unwrap(), out.path())
+        .unwrap();
+    let note = Note::open(&disk::note(out.path()).unwrap()).unwrap();
+    assert_eq!(note.verify(&bundle, Seconds::new(NOW), &AwsLcVerifier).unwrap().0.get(), NOW + 60);
+}
+
+#[test]
+fn a_new_version_takes_the_place_of_the_old() {
+    let out = tempfile::tempdir().unwrap();
+    let trust = trust(1, &[10]);
+    publish(&files(), 1, out.path());
+    publish(&edited("routes/payments/pay.yaml", "60s", "61s"), 2, out.path());
+    let bundle = load(out.path(), &expected(&trust), &AwsLcVerifier).unwrap();
+    assert_eq!((bundle.version(), bundle.route_named("pay").unwrap().require().max_lifetime), (2, 61));
+    ledger::durable::replace(&out.path().join("2/routes/payments/more.json"), b"{}").unwrap();
+    let added = load(out.path(), &expected(&trust), &AwsLcVerifier).unwrap_err();
+    assert_eq!(added, Refusal::FileAdded { file: "routes/payments/more.json".to_owned() });
+}
+
+#[test]
+fn a_link_is_no_document() {
+    let source = tempfile::tempdir().unwrap();
+    lay_out(&files(), source.path());
+    let path = source.path().join("routes/payments/linked.yaml");
+    std::os::unix::fs::symlink(source.path().join("routes/payments/pay.yaml"), path).unwrap();
+    let faults = build(source.path()).unwrap_err();
+    assert_eq!(
+        told(&faults),
+        "routes/payments/linked.yaml: no plain file; a link could lead anywhere: put the file itself here"
+    );
+}
+
+#[test]
+fn what_is_not_there_is_said() {
+    let empty = tempfile::tempdir().unwrap();
+    assert_eq!(build(empty.path()).unwrap_err().len(), 5);
+    assert!(build(&empty.path().join("nowhere")).unwrap_err()[0].what.contains("cannot be read"));
+    let trust = trust(1, &[10]);
+    assert!(
+        matches!(load(empty.path(), &expected(&trust), &AwsLcVerifier), Err(Refusal::Unreadable { file, .. }) if file == "manifest.json")
+    );
+}

@@ -1,0 +1,114 @@
+//! Every line of the YAML profile: what it refuses, and a neighbour that it does not.
+
+use super::fixture::{PAY, assert_fault, assert_sound, edited, faults, files, told};
+
+const FILE: &str = "routes/payments/pay.yaml";
+
+fn provokes(from: &str, to: &str, line: u32, what: &str) {
+    assert_fault(&edited(FILE, from, to), &format!("{FILE}:{line}:"), what);
+}
+
+fn passes(from: &str, to: &str) {
+    assert_sound(&edited(FILE, from, to));
+}
+
+#[test]
+fn a_key_stands_once_whatever_its_quotes() {
+    provokes("require:", "\"mat\\u0063h\": []\n  require:", 7, "`match` stands here twice");
+    passes("require:", "\"requi\\u0072e\":");
+}
+
+#[test]
+fn no_tags() {
+    provokes("[POST]", "[!!str POST]", 6, "a tag");
+    provokes("[POST]", "!!seq [POST]", 6, "a tag");
+    passes("[POST]", "[\"POST\"]");
+}
+
+#[test]
+fn no_anchors_and_no_aliases() {
+    provokes("[POST]", "&m [POST]", 6, "an anchor");
+    provokes("[POST]", "*m", 6, "an alias");
+    passes("[POST]", "['POST']");
+}
+
+#[test]
+fn no_merge_keys() {
+    provokes("require: {", "require: {<<: {use: any}, ", 7, "a merge key");
+    provokes("require: {", "require: {\"<<\": 1, ", 7, "unknown key `<<`");
+}
+
+#[test]
+fn no_directives_and_one_document() {
+    provokes("apiVersion", "%YAML 1.2\n---\napiVersion", 1, "no YAML that is read here");
+    passes("apiVersion", "---\napiVersion");
+    let mut two = files();
+    two.insert(FILE.to_owned(), format!("{PAY}---\n{PAY}").into_bytes());
+    assert_fault(&two, &format!("{FILE}:9:"), "a second document");
+}
+
+#[test]
+fn utf_8_without_a_byte_order_mark() {
+    let mut marked = files();
+    marked.insert(FILE.to_owned(), format!("\u{feff}{PAY}").into_bytes());
+    assert_fault(&marked, &format!("{FILE}:1:1"), "byte order mark");
+    let mut latin = files();
+    latin.insert(FILE.to_owned(), [PAY.as_bytes(), b"# caf\xe9\n"].concat());
+    assert_fault(&latin, FILE, "no UTF-8");
+    passes("callers", "# café\n  callers");
+}
+
+#[test]
+fn at_most_256_kib_and_32_deep() {
+    let padded = |size: usize| {
+        let mut files = files();
+        files.insert(FILE.to_owned(), format!("{PAY}#{}\n", "x".repeat(size - PAY.len() - 2)).into_bytes());
+        files
+    };
+    assert_sound(&padded(256 * 1024));
+    assert_fault(&padded(256 * 1024 + 1), FILE, "bytes");
+    let nested = |depth: usize| {
+        edited(
+            FILE,
+            "{name: pay}",
+            &format!("{{name: pay, annotations: {}{}}}", "[".repeat(depth), "]".repeat(depth)),
+        )
+    };
+    assert_sound(&nested(30));
+    assert_fault(&nested(31), &format!("{FILE}:3:"), "32 deep");
+}
+
+#[test]
+fn booleans_and_integers_are_written_in_one_way() {
+    for (good, bad) in [
+        ("issued: true", "issued: yes"),
+        ("issued: false", "issued: False"),
+        ("maxDepth: 2", "maxDepth: 02"),
+        ("maxDepth: 0", "maxDepth: 0x1"),
+        ("issued: true", "issued: \"true\""),
+        ("maxDepth: 7", "maxDepth: \"2\""),
+    ] {
+        passes("use: once", &format!("use: once, {good}"));
+        provokes("use: once", &format!("use: once, {bad}"), 7, "wanted");
+    }
+}
+
+#[test]
+fn what_yaml_1_1_reads_otherwise_wants_quotes() {
+    for doubtful in ["NO", "on", "y", "010", "1:30", "null", "~", "1.5", "2026-11-21", "true", "7"] {
+        let with = |value: &str| format!("use: once, environment: {{region: [{value}]}}");
+        let files = edited(FILE, "use: once", &with(doubtful));
+        let faults = faults(&files);
+        assert_eq!(faults.len(), 1, "{doubtful}: {}", told(&faults));
+        assert_eq!(faults[0].instead, format!("quote it: \"{doubtful}\""));
+        passes("use: once", &with(&format!("\"{doubtful}\"")));
+        let as_key = |key: &str| format!("use: once, environment: {{{key}: [a]}}");
+        provokes("use: once", &as_key(doubtful), 7, "is not a text to every YAML reader");
+        passes("use: once", &as_key(&format!("'{doubtful}'")));
+    }
+}
+
+#[test]
+fn broken_yaml_has_a_place() {
+    provokes("[POST]", "[POST", 6, "no YAML that is read here");
+}

@@ -1,0 +1,129 @@
+//! The making of a log: everything in a directory beside the final one, which one rename brings to life.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::options::Options;
+use crate::durable::Disk;
+use crate::entry::{Entry, Init, Nonce, Predecessor, Stamps, to_hex};
+use crate::fault::InitError;
+use crate::layout::Layout;
+use crate::merkle::{Edge, leaf_hash};
+use crate::note::VerifyingKey;
+use crate::promise::{self, Head, Promise};
+use crate::publish::{Growth, Press};
+use crate::wal::frame;
+use crate::wal::recover::Batch;
+use crate::wal::segment::Segment;
+
+/// A log's name and the key that verifies it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    name: String,
+    key: VerifyingKey,
+}
+
+impl Origin {
+    /// `<name>/log/<32 hex>`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The key, whose one-line form `log.vkey` holds.
+    #[must_use]
+    pub fn key(&self) -> &VerifyingKey {
+        &self.key
+    }
+}
+
+/// Makes a log. A crash anywhere before the last rename leaves a directory with the ending `.init`, and no log.
+pub(crate) fn init(
+    path: &Path,
+    name: &str,
+    options: &Options,
+    restored: Option<Predecessor>,
+) -> Result<Origin, InitError> {
+    let fine = |byte: u8| byte.is_ascii_alphanumeric() || b".-/".contains(&byte);
+    if name.is_empty() || name.len() > 64 || !name.bytes().all(fine) {
+        return Err(InitError::Name(name.to_owned()));
+    }
+    if std::fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_some()) || path.is_file() {
+        return Err(InitError::Taken(path.to_owned()));
+    }
+    let disk = &options.disk;
+    let id = Nonce::random().map_err(|why| InitError::Io(path.to_owned(), std::io::Error::other(why)))?.0;
+    let origin = format!("{name}/log/{}", to_hex(&id));
+    let key =
+        VerifyingKey::of_log(&origin, options.key.public()).map_err(|_| InitError::Name(name.to_owned()))?;
+
+    let mut building: PathBuf = path.to_owned();
+    building.as_mut_os_string().push(".init");
+    if building.exists() {
+        std::fs::remove_dir_all(&building).map_err(InitError::at(&building))?;
+    }
+    let layout = Layout::new(&building);
+    disk.create_dir_all(&building, 0o700).map_err(InitError::at(&building))?;
+    for directory in [layout.wal(), layout.snapshots()] {
+        disk.create_dir(&directory, 0o700).map_err(InitError::at(&directory))?;
+    }
+    disk.create_dir(&layout.log(), 0o755).map_err(InitError::at(&layout.log()))?;
+    disk.write_new(&layout.vkey(), format!("{key}\n").as_bytes(), 0o644)
+        .map_err(InitError::at(&layout.vkey()))?;
+    let entry =
+        Init { key: key.to_string(), origin: origin.clone(), restored, version: options.version.clone() };
+    let (batch, edge) =
+        first_frame(&layout, options, id, &entry.into()).map_err(InitError::at(&layout.segment(1)))?;
+    first_checkpoint(&layout, options, &origin, &batch, &edge)?;
+    become_log(disk, &building, path).map_err(InitError::at(path))?;
+    Ok(Origin { name: origin, key })
+}
+
+fn first_frame(
+    layout: &Layout,
+    options: &Options,
+    log: [u8; 16],
+    entry: &Entry,
+) -> std::io::Result<(Batch, Edge)> {
+    Segment::make(&options.disk, layout, 1, options.segment_bytes)?;
+    let nonce = Nonce::random().map_err(std::io::Error::other)?;
+    let bytes = entry.to_bytes(Stamps { nonce, time: (options.clock)() }).map_err(std::io::Error::other)?;
+    let mut edge = Edge::default();
+    let old_root = edge.root();
+    edge.append(leaf_hash(&bytes));
+    let head =
+        frame::Head { count: 1, log, segment: 1, first: 0, new_size: 1, old_root, new_root: edge.root() };
+    let (mut entries, mut frame) = (Vec::new(), Vec::new());
+    frame::push_entry(&mut entries, |out| out.extend_from_slice(&bytes));
+    frame::encode(&head, &entries, &mut frame);
+    let mut segment = Segment::open(&options.disk, layout, 1, 0)?;
+    segment.write(&frame)?;
+    segment.sync()?;
+    Ok((Batch { first: 0, entries, leaves: vec![leaf_hash(&bytes)] }, edge))
+}
+
+/// A log that can be opened has a promise and a checkpoint, so that a missing one is always a loss.
+fn first_checkpoint(
+    layout: &Layout,
+    options: &Options,
+    origin: &str,
+    batch: &Batch,
+    edge: &Edge,
+) -> Result<(), InitError> {
+    let path = layout.handed_out();
+    let promised = promise::first(origin, Head { size: edge.size(), root: edge.root() });
+    options.disk.write_new(&path, &promised, 0o600).map_err(InitError::at(&path))?;
+    let opened = Promise::open(&options.disk, &path, origin);
+    let promise = opened.map_err(|error| InitError::Io(path.clone(), std::io::Error::other(error)))?;
+    let mut press =
+        Press::new(layout, options, origin, Arc::new(promise), Growth::default(), Edge::default());
+    press.add(batch);
+    let published = press.publish();
+    published.map(drop).map_err(|refused| InitError::Io(layout.log(), std::io::Error::other(refused)))
+}
+
+/// An empty directory under the final name gives way to the rename.
+fn become_log(disk: &Disk, building: &Path, path: &Path) -> std::io::Result<()> {
+    disk.rename(building, path)?;
+    disk.sync_dir(path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")))
+}

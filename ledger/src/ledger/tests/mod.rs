@@ -1,0 +1,170 @@
+//! Open, append, close, open again; and in the modules below: crashes, damage, faults.
+#![expect(clippy::arithmetic_side_effects, reason = "small numbers in tests")]
+
+mod crash;
+mod damage;
+mod faults;
+mod model;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::*;
+use crate::entry::{Activation, Answer, Checks, Decision, Digest, Request, Verdict};
+use crate::note::SigningKey;
+
+fn options(now: &Arc<AtomicU64>) -> Options {
+    let now = Arc::clone(now);
+    let key = SigningKey::from_seed(&[1; 32]).unwrap();
+    Options::new(key, Arc::new(move || now.load(Ordering::SeqCst)), "test").segment_bytes(0)
+}
+
+/// A clock that stands still, and segments so small that a short run fills several.
+fn small() -> Options {
+    let mut options = options(&Arc::new(AtomicU64::new(1_700_000_000_000)));
+    options.segment_bytes = 8 * 1024;
+    options.interval = std::time::Duration::from_secs(3600);
+    options
+}
+
+/// Where a test that syncs often keeps its files: in memory, if there is such a place.
+fn scratch() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() { tempfile::tempdir_in(memory).unwrap() } else { tempfile::tempdir().unwrap() }
+}
+
+/// Numbers that look random and are the same for the same seed.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % sides
+    }
+}
+
+fn decision(id: &str, as_of: u64, outcome: Answer) -> Entry {
+    Entry::Decision(Decision {
+        args: [("amount".to_owned(), crate::entry::Json::Integer(7))].into(),
+        as_of,
+        attestation: vec![],
+        burned: vec![],
+        bundle: None,
+        chain: vec![],
+        checks: Checks { body: None, parse: Some("ok".into()), proof: None, query: None, signatures: None },
+        clock: 1_700_000_000,
+        conditions: vec![],
+        environment: [("region".to_owned(), "eu-1".to_owned())].into(),
+        id: id.to_owned(),
+        identity: None,
+        outcome,
+        posture: "normal".to_owned(),
+        proxy: "local".to_owned(),
+        request: Request {
+            body: None,
+            host: "h".into(),
+            method: "GET".into(),
+            path: "/".into(),
+            query: None,
+        },
+        traceparent: None,
+        verdict: Verdict { code: "permit".to_owned(), policies: vec![], route: Some("hello".to_owned()) },
+    })
+}
+
+fn activation() -> Entry {
+    Activation { bundle: Digest::of(b""), expires: 1, previous: None, version: 1 }.into()
+}
+
+#[test]
+fn what_was_acknowledged_is_there_after_reopening() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("ledger");
+    let now = Arc::new(AtomicU64::new(1_700_000_000_000));
+    let origin = Ledger::init(&path, "demo", &options(&now)).unwrap();
+    assert!(matches!(Ledger::init(&path, "demo", &options(&now)), Err(InitError::Taken(_))));
+    assert_eq!(std::fs::read_to_string(path.join("log.vkey")).unwrap(), format!("{}\n", origin.key()));
+
+    let ledger = Ledger::open(&path, options(&now)).unwrap();
+    assert!(matches!(Ledger::open(&path, options(&now)), Err(OpenError::Locked(_))));
+    assert_eq!(*ledger.recovery(), Recovery { size: 1, cut: false, torn: 0, start: 1 });
+    let receipt = ledger.append(decision("d1", 2, Answer::Allowed)).unwrap();
+    assert_eq!((receipt.index(), receipt.size(), receipt.time()), (2, 3, 1_700_000_000_000));
+    now.store(1_600_000_000_000, Ordering::SeqCst);
+    let denied = decision("d2", 0, Answer::Denied("expired".into()));
+    assert_eq!(ledger.append(denied.clone()).unwrap().time(), 1_700_000_000_000, "time never runs back");
+    ledger.close();
+    assert_eq!(ledger.append(denied.clone()), Err(Refused::Closed));
+    let root = ledger.root();
+
+    let again = Ledger::open(&path, options(&now)).unwrap();
+    assert_eq!(again.recovery().size, root.0);
+    assert!(!again.recovery().cut);
+    let records: Vec<_> = again.read(2).unwrap().map(Result::unwrap).collect();
+    assert_eq!(records[0].entry, decision("d1", 2, Answer::Allowed));
+    assert_eq!(records[1].entry, denied);
+    let kinds: Vec<_> =
+        Ledger::entries(&path, 0).unwrap().map(|record| record.unwrap().entry.kind()).collect();
+    assert_eq!(kinds, ["init/1", "start/1", "decision/1", "decision/1", "stop/1", "start/1"]);
+}
+
+#[test]
+fn an_allow_that_a_fact_overtook_is_stale() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("ledger");
+    let now = Arc::new(AtomicU64::new(1_700_000_000_000));
+    Ledger::init(&path, "demo", &options(&now)).unwrap();
+    let ledger = Ledger::open(&path, options(&now)).unwrap();
+    let as_of = ledger.size();
+    ledger.append(activation()).unwrap();
+    assert_eq!(ledger.append(decision("d", as_of, Answer::Allowed)), Err(Refused::Stale));
+    assert_eq!(ledger.append(decision("d", as_of, Answer::Observed)), Err(Refused::Stale));
+    assert!(ledger.append(decision("d", as_of, Answer::Denied("expired".into()))).is_ok());
+    assert!(ledger.append(decision("d", ledger.size(), Answer::Allowed)).is_ok());
+    now.store(1_699_999_994_000, Ordering::SeqCst);
+    let Entry::Decision(mut ahead) = decision("d", ledger.size(), Answer::Allowed) else {
+        panic!("a decision")
+    };
+    ahead.clock = 1_700_000_006;
+    assert_eq!(ledger.append(ahead.into()), Err(Refused::ClockAhead));
+}
+
+#[test]
+fn what_does_not_fit_or_cannot_be_written_is_refused_and_nothing_else_is_lost() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("ledger");
+    let now = Arc::new(AtomicU64::new(1_700_000_000_000));
+    Ledger::init(&path, "demo", &options(&now)).unwrap();
+    let ledger = Ledger::open(&path, options(&now)).unwrap();
+    let large = decision(&"x".repeat(70_000), 9, Answer::Denied("expired".into()));
+    assert!(matches!(ledger.append(large), Err(Refused::TooLarge(_))));
+    let disguised = decision("d", 9, Answer::Denied("allowed".into()));
+    assert!(matches!(ledger.append(disguised), Err(Refused::NotCanonical(_))));
+    assert_eq!(ledger.size(), 2);
+}
+
+#[test]
+fn many_writers_share_frames_across_segments() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("ledger");
+    let now = Arc::new(AtomicU64::new(1_700_000_000_000));
+    Ledger::init(&path, "demo", &options(&now)).unwrap();
+    let ledger = Ledger::open(&path, options(&now)).unwrap();
+    let padding = "y".repeat(20_000);
+    std::thread::scope(|scope| {
+        for writer in 0..8 {
+            let (ledger, padding) = (&ledger, &padding);
+            scope.spawn(move || {
+                for n in 0..40 {
+                    let entry =
+                        decision(&format!("{writer}-{n}-{padding}"), 0, Answer::Denied("expired".into()));
+                    ledger.append(entry).unwrap();
+                }
+            });
+        }
+    });
+    assert_eq!(ledger.size(), 322);
+    ledger.close();
+    assert!(crate::wal::recover::segments(&crate::layout::Layout::new(&path)).unwrap().len() > 2);
+    assert_eq!(Ledger::entries(&path, 0).unwrap().map(Result::unwrap).count(), 323);
+}

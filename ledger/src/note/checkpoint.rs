@@ -1,0 +1,279 @@
+//! The checkpoint: three lines that name a log, a size and a root, signed by the log and cosigned by witnesses.
+
+use std::fmt;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use super::{SIGNATURE, SigningKey, VerifyingKey};
+use crate::merkle::Hash;
+
+/// More than any honest note has, so that a hostile one cannot make us verify for ever.
+const LINES_AT_MOST: usize = 100;
+
+/// The longest note that is read at all.
+const BYTES_AT_MOST: usize = 64 * 1024;
+
+/// What a log says of itself at one size.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// The log's name, which is also the name of its key.
+    pub origin: String,
+    /// How many entries.
+    pub size: u64,
+    /// The RFC 6962 root over them.
+    pub root: Hash,
+}
+
+/// Why bytes are no checkpoint of this log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoteFault {
+    /// Not a signed note, or not a checkpoint of exactly three lines.
+    Form(&'static str),
+    /// Of another log than the key's.
+    Origin(String),
+    /// No line of the log's own key.
+    Unsigned,
+    /// A line that claims to be a known key's does not verify.
+    Signature(String),
+}
+
+impl fmt::Display for NoteFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Form(what) => write!(f, "not a checkpoint: {what}"),
+            Self::Origin(origin) => write!(f, "a checkpoint of another log, `{origin}`"),
+            Self::Unsigned => f.write_str("no signature by the log's own key"),
+            Self::Signature(name) => write!(f, "the signature by `{name}` does not hold"),
+        }
+    }
+}
+
+impl std::error::Error for NoteFault {}
+
+impl Checkpoint {
+    /// The text that is signed.
+    #[must_use]
+    pub fn text(&self) -> String {
+        format!("{}\n{}\n{}\n", self.origin, self.size, STANDARD.encode(self.root))
+    }
+
+    fn parse(text: &str) -> Result<Self, NoteFault> {
+        let lines: Vec<&str> = text.split('\n').collect();
+        let [origin, size, root, ""] = lines.as_slice() else {
+            return Err(NoteFault::Form("it does not have exactly three lines"));
+        };
+        let number: u64 = size.parse().map_err(|_| NoteFault::Form("the size is no decimal number"))?;
+        if number.to_string() != *size {
+            return Err(NoteFault::Form("the size is not written canonically"));
+        }
+        let root = STANDARD.decode(root).ok().and_then(|bytes| bytes.try_into().ok());
+        let root = root.ok_or(NoteFault::Form("the root is not 32 bytes of canonical base64"))?;
+        if origin.is_empty() {
+            return Err(NoteFault::Form("the origin is empty"));
+        }
+        Ok(Self { origin: (*origin).to_owned(), size: number, root })
+    }
+
+    /// Signs; the name of the key is the origin.
+    #[must_use]
+    pub fn sign(self, key: &SigningKey) -> SignedCheckpoint {
+        let text = self.text();
+        let id = VerifyingKey::of_log(&self.origin, key.public()).map_or([0; 4], |named| named.id());
+        let line = signature_line(&self.origin, id, &key.sign(text.as_bytes()));
+        SignedCheckpoint { checkpoint: self, note: format!("{text}\n{line}"), cosigners: Vec::new() }
+    }
+}
+
+/// A checkpoint whose own signature holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignedCheckpoint {
+    checkpoint: Checkpoint,
+    note: String,
+    cosigners: Vec<Cosigned>,
+}
+
+/// A witness's line that holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cosigned {
+    /// The witness's name.
+    pub witness: String,
+    /// When it cosigned, in seconds.
+    pub time: u64,
+    line: String,
+}
+
+impl SignedCheckpoint {
+    /// Reads a note that `log` must have signed. Lines of these witnesses must hold; lines of others are not looked at.
+    pub fn parse(note: &[u8], log: &VerifyingKey, witnesses: &[VerifyingKey]) -> Result<Self, NoteFault> {
+        if note.len() > BYTES_AT_MOST {
+            return Err(NoteFault::Form("it is longer than 64 KiB"));
+        }
+        let note = std::str::from_utf8(note).map_err(|_| NoteFault::Form("it is not UTF-8"))?;
+        if note.chars().any(|c| c < ' ' && c != '\n') {
+            return Err(NoteFault::Form("it holds control characters"));
+        }
+        let (text, lines) = note.rsplit_once("\n\n").ok_or(NoteFault::Form("it has no signatures"))?;
+        let text = format!("{text}\n");
+        let lines = lines.strip_suffix('\n').ok_or(NoteFault::Form("its last line does not end"))?;
+        let checkpoint = Checkpoint::parse(&text)?;
+        if checkpoint.origin != log.name() {
+            return Err(NoteFault::Origin(checkpoint.origin));
+        }
+        let mut signed = false;
+        let mut cosigners = Vec::new();
+        if lines.split('\n').count() > LINES_AT_MOST {
+            return Err(NoteFault::Form("it has more than 100 signatures"));
+        }
+        for line in lines.split('\n') {
+            let parsed = Line::parse(line).ok_or(NoteFault::Form("a signature line is malformed"))?;
+            if parsed.is_by(log) {
+                // Two lines of one key would leave open which of them counts.
+                if signed || !log.holds(text.as_bytes(), &parsed.signature) {
+                    return Err(NoteFault::Signature(log.name().to_owned()));
+                }
+                signed = true;
+            } else if let Some(witness) = witnesses.iter().find(|known| parsed.is_by(known)) {
+                cosigners.push(parsed.cosigned(witness, &text, line)?);
+            }
+        }
+        if !signed {
+            return Err(NoteFault::Unsigned);
+        }
+        Ok(Self { checkpoint, note: note.to_owned(), cosigners })
+    }
+
+    /// Which log, size and root.
+    #[must_use]
+    pub fn checkpoint(&self) -> &Checkpoint {
+        &self.checkpoint
+    }
+
+    /// The note as it is published.
+    #[must_use]
+    pub fn note(&self) -> &str {
+        &self.note
+    }
+
+    /// The witnesses whose lines hold.
+    #[must_use]
+    pub fn cosigners(&self) -> &[Cosigned] {
+        &self.cosigners
+    }
+
+    /// The same checkpoint with those lines of `answer` that are a configured witness's and hold; others are dropped.
+    #[must_use]
+    pub fn with_cosignatures(mut self, answer: &str, witnesses: &[VerifyingKey]) -> Self {
+        let text = self.checkpoint.text();
+        for line in answer.lines() {
+            let Some(parsed) = Line::parse(line) else { continue };
+            let Some(witness) = witnesses.iter().find(|known| parsed.is_by(known)) else { continue };
+            let already = self.cosigners.iter().any(|held| held.witness == witness.name());
+            if let (false, Ok(cosigned)) = (already, parsed.cosigned(witness, &text, line)) {
+                self.note.push_str(&cosigned.line);
+                self.note.push('\n');
+                self.cosigners.push(cosigned);
+            }
+        }
+        self
+    }
+}
+
+/// One signature line, taken apart.
+struct Line<'a> {
+    name: &'a str,
+    id: [u8; 4],
+    signature: Vec<u8>,
+}
+
+impl<'a> Line<'a> {
+    fn parse(line: &'a str) -> Option<Self> {
+        let (name, signature) = line.strip_prefix(SIGNATURE)?.split_once(' ')?;
+        let bytes = STANDARD.decode(signature).ok()?;
+        let (id, signature) = bytes.split_first_chunk::<4>()?;
+        (!name.is_empty() && !signature.is_empty()).then(|| Self {
+            name,
+            id: *id,
+            signature: signature.to_vec(),
+        })
+    }
+
+    fn is_by(&self, key: &VerifyingKey) -> bool {
+        self.name == key.name() && self.id == key.id()
+    }
+
+    fn cosigned(&self, witness: &VerifyingKey, text: &str, line: &str) -> Result<Cosigned, NoteFault> {
+        let fault = || NoteFault::Signature(witness.name().to_owned());
+        let (time, signature) = self.signature.split_first_chunk::<8>().ok_or_else(fault)?;
+        let time = u64::from_be_bytes(*time);
+        let message = cosigned_message(time, text);
+        let holds = witness.is_witness() && witness.holds(message.as_bytes(), signature);
+        let cosigned = Cosigned { witness: witness.name().to_owned(), time, line: line.to_owned() };
+        holds.then_some(cosigned).ok_or_else(fault)
+    }
+}
+
+fn signature_line(name: &str, id: [u8; 4], signature: &[u8]) -> String {
+    let bytes: Vec<u8> = id.iter().chain(signature).copied().collect();
+    format!("{SIGNATURE}{name} {}\n", STANDARD.encode(bytes))
+}
+
+/// What a witness signs: that it saw this checkpoint at this time.
+fn cosigned_message(time: u64, text: &str) -> String {
+    format!("cosignature/v1\ntime {time}\n{text}")
+}
+
+/// The line with which a witness answers for a checkpoint.
+#[must_use]
+pub fn cosign(checkpoint: &Checkpoint, time: u64, witness: &VerifyingKey, key: &SigningKey) -> String {
+    let signature = key.sign(cosigned_message(time, &checkpoint.text()).as_bytes());
+    let stamped: Vec<u8> = time.to_be_bytes().into_iter().chain(signature).collect();
+    signature_line(witness.name(), witness.id(), &stamped)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(seed: u8) -> SigningKey {
+        SigningKey::from_seed(&[seed; 32]).unwrap()
+    }
+
+    #[test]
+    fn a_checkpoint_reads_back_and_no_changed_byte_does() {
+        let log = VerifyingKey::of_log("demo/log/00", key(1).public()).unwrap();
+        let made = Checkpoint { origin: log.name().to_owned(), size: 42, root: [9; 32] }.sign(&key(1));
+        assert_eq!(SignedCheckpoint::parse(made.note().as_bytes(), &log, &[]).unwrap(), made);
+        for at in 0..made.note().len() {
+            for bit in 0..8 {
+                let mut bytes = made.note().as_bytes().to_vec();
+                bytes[at] ^= 1 << bit;
+                assert!(SignedCheckpoint::parse(&bytes, &log, &[]).is_err(), "byte {at} bit {bit}");
+            }
+        }
+    }
+
+    #[test]
+    fn witnesses_lines_are_kept_and_others_dropped() {
+        let log = VerifyingKey::of_log("demo/log/00", key(1).public()).unwrap();
+        let witness = VerifyingKey::of_witness("w.example", key(2).public()).unwrap();
+        let stranger = VerifyingKey::of_witness("s.example", key(3).public()).unwrap();
+        let made = Checkpoint { origin: log.name().to_owned(), size: 42, root: [9; 32] }.sign(&key(1));
+        let good = cosign(made.checkpoint(), 7, &witness, &key(2));
+        let foreign = cosign(made.checkpoint(), 7, &stranger, &key(3));
+        let forged = cosign(made.checkpoint(), 7, &witness, &key(3));
+        let answer = format!("{forged}{foreign}{good}{good}");
+        let cosigned = made.clone().with_cosignatures(&answer, std::slice::from_ref(&witness));
+        assert_eq!(cosigned.note(), format!("{}{good}", made.note()));
+        let read = SignedCheckpoint::parse(cosigned.note().as_bytes(), &log, std::slice::from_ref(&witness))
+            .unwrap();
+        assert_eq!((read.cosigners()[0].witness.as_str(), read.cosigners()[0].time), ("w.example", 7));
+        let with_forged = format!("{}{forged}", made.note());
+        let refused = SignedCheckpoint::parse(with_forged.as_bytes(), &log, &[witness]);
+        assert_eq!(refused, Err(NoteFault::Signature("w.example".to_owned())));
+        assert!(
+            SignedCheckpoint::parse(with_forged.as_bytes(), &log, &[]).is_ok(),
+            "lines not known are ignored"
+        );
+    }
+}

@@ -1,0 +1,182 @@
+//! Named Ed25519 keys, and the one-line form in which a verification key is handed around.
+
+use std::fmt;
+use std::str::FromStr;
+
+use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use sha2::{Digest, Sha256};
+
+use super::{TYPE_COSIGNATURE, TYPE_ED25519};
+
+/// The log's private key.
+pub struct SigningKey {
+    pair: Ed25519KeyPair,
+    public: [u8; 32],
+}
+
+impl SigningKey {
+    /// The key whose 32-byte seed (RFC 8032's private key, a JWK's `d`) this is; `None` if the library refuses it.
+    #[must_use]
+    pub fn from_seed(seed: &[u8; 32]) -> Option<Self> {
+        let pair = Ed25519KeyPair::from_seed_unchecked(seed).ok()?;
+        let public = pair.public_key().as_ref().try_into().ok()?;
+        Some(Self { pair, public })
+    }
+
+    /// The 32 public bytes.
+    #[must_use]
+    pub fn public(&self) -> [u8; 32] {
+        self.public
+    }
+
+    pub(crate) fn sign(&self, text: &[u8]) -> [u8; 64] {
+        let mut signature = [0; 64];
+        // An Ed25519 signature is 64 bytes by definition; anything shorter would fail every verification.
+        for (to, from) in signature.iter_mut().zip(self.pair.sign(text).as_ref()) {
+            *to = *from;
+        }
+        signature
+    }
+}
+
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SigningKey(..)")
+    }
+}
+
+/// A key that verifies, under the name by which signature lines refer to it: the log's own or a witness's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VerifyingKey {
+    name: String,
+    kind: u8,
+    key: [u8; 32],
+}
+
+impl VerifyingKey {
+    /// A log's key. The name must not be empty nor hold white space or a plus sign.
+    pub fn of_log(name: &str, key: [u8; 32]) -> Result<Self, KeyFault> {
+        Self::new(name, TYPE_ED25519, key)
+    }
+
+    /// A witness's key.
+    pub fn of_witness(name: &str, key: [u8; 32]) -> Result<Self, KeyFault> {
+        Self::new(name, TYPE_COSIGNATURE, key)
+    }
+
+    fn new(name: &str, kind: u8, key: [u8; 32]) -> Result<Self, KeyFault> {
+        if name.is_empty() || name.contains('+') || name.chars().any(char::is_whitespace) {
+            return Err(KeyFault::Name);
+        }
+        Ok(Self { name: name.to_owned(), kind, key })
+    }
+
+    /// The name; for a log, its origin.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether this key cosigns checkpoints, and does not make them.
+    #[must_use]
+    pub fn is_witness(&self) -> bool {
+        self.kind == TYPE_COSIGNATURE
+    }
+
+    /// The four bytes by which a signature line says which key made it.
+    #[must_use]
+    pub fn id(&self) -> [u8; 4] {
+        let mut sha = Sha256::new();
+        sha.update(self.name.as_bytes());
+        sha.update([b'\n', self.kind]);
+        sha.update(self.key);
+        let [a, b, c, d, ..]: [u8; 32] = sha.finalize().into();
+        [a, b, c, d]
+    }
+
+    pub(super) fn holds(&self, text: &[u8], signature: &[u8]) -> bool {
+        UnparsedPublicKey::new(&ED25519, self.key).verify(text, signature).is_ok()
+    }
+}
+
+impl fmt::Display for VerifyingKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let id = u32::from_be_bytes(self.id());
+        let bytes: Vec<u8> = std::iter::once(self.kind).chain(self.key).collect();
+        write!(f, "{}+{id:08x}+{}", self.name, STANDARD.encode(bytes))
+    }
+}
+
+/// Why a line is no verification key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyFault {
+    /// Not `name+id+base64`.
+    Form,
+    /// The name is empty, or has white space or a plus sign.
+    Name,
+    /// Neither a log's Ed25519 key nor a witness's.
+    Kind,
+    /// The id is not that of this name and key: a slip of the pen, or a swapped key.
+    Id,
+}
+
+impl fmt::Display for KeyFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Form => "not a verification key: expected one line `name+id+base64`",
+            Self::Name => "the key's name is empty, or holds white space or a plus sign",
+            Self::Kind => "neither an Ed25519 key of a log (type 1) nor of a witness (type 4)",
+            Self::Id => "the id does not belong to this name and key",
+        })
+    }
+}
+
+impl std::error::Error for KeyFault {}
+
+impl FromStr for VerifyingKey {
+    type Err = KeyFault;
+
+    fn from_str(line: &str) -> Result<Self, KeyFault> {
+        let mut parts = line.trim_end_matches('\n').splitn(3, '+');
+        let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
+            return Err(KeyFault::Form);
+        };
+        let bytes = STANDARD.decode(key).map_err(|_| KeyFault::Form)?;
+        let (kind, key) = bytes.split_first().ok_or(KeyFault::Form)?;
+        if ![TYPE_ED25519, TYPE_COSIGNATURE].contains(kind) {
+            return Err(KeyFault::Kind);
+        }
+        let parsed = Self::new(name, *kind, key.try_into().map_err(|_| KeyFault::Form)?)?;
+        let written = format!("{:08x}", u32::from_be_bytes(parsed.id()));
+        if written == id { Ok(parsed) } else { Err(KeyFault::Id) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_reads_back_from_its_line_and_a_changed_line_does_not() {
+        let key = SigningKey::from_seed(&[7; 32]).unwrap();
+        for made in
+            [VerifyingKey::of_log("demo/log/0a", key.public()), VerifyingKey::of_witness("w", key.public())]
+        {
+            let made = made.unwrap();
+            let line = made.to_string();
+            assert_eq!(line.parse::<VerifyingKey>().unwrap(), made);
+            assert_eq!(format!("{line}\n").parse::<VerifyingKey>().unwrap(), made);
+            for at in 0..line.len() {
+                let mut bytes = line.clone().into_bytes();
+                bytes[at] ^= 1;
+                let changed = String::from_utf8(bytes).unwrap().parse::<VerifyingKey>();
+                assert_ne!(changed.as_ref(), Ok(&made), "byte {at}");
+            }
+        }
+        assert_eq!(VerifyingKey::of_log("a b", [1; 32]), Err(KeyFault::Name));
+        assert_eq!(VerifyingKey::of_log("a+b", [1; 32]), Err(KeyFault::Name));
+        assert_eq!("a+00000000+AQ==".parse::<VerifyingKey>(), Err(KeyFault::Form));
+    }
+}

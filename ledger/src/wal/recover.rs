@@ -1,0 +1,286 @@
+//! Reading the write-ahead log back: every whole frame in order, then what stands behind the last one.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use super::frame::{self, Broken, Entries, FRAME_AT_MOST, Head, MAGIC};
+use crate::fault::OpenError;
+use crate::layout::Layout;
+use crate::merkle::{Edge, Hash, leaf_hash};
+
+/// Entries that stand next to each other, in bundle form, with what they hash to.
+#[derive(Clone, Debug)]
+pub(crate) struct Batch {
+    pub(crate) first: u64,
+    pub(crate) entries: Vec<u8>,
+    pub(crate) leaves: Vec<Hash>,
+}
+
+/// Where the log ends.
+#[derive(Debug)]
+pub(crate) struct End {
+    /// The segment to go on in.
+    pub(crate) segment: u64,
+    /// Where in it.
+    pub(crate) at: u64,
+    /// How many bytes behind that are the remains of one unfinished frame.
+    pub(crate) torn: u64,
+    /// Segments after it, made and not yet used.
+    pub(crate) spare: Vec<u64>,
+    pub(crate) edge: Edge,
+    /// Each segment, and the size at which it ends.
+    pub(crate) segments: Vec<(u64, u64)>,
+}
+
+/// The numbers of the segments that are there, in order.
+pub(crate) fn segments(layout: &Layout) -> Result<Vec<u64>, OpenError> {
+    let wal = layout.wal();
+    let mut numbers: Vec<u64> = Vec::new();
+    for entry in std::fs::read_dir(&wal).map_err(OpenError::at(&wal))? {
+        let name = entry.map_err(OpenError::at(&wal))?.file_name();
+        let number = name
+            .to_str()
+            .and_then(|name| name.strip_suffix(".wal"))
+            .and_then(|digits| digits.parse::<u64>().ok());
+        numbers.extend(number);
+    }
+    numbers.sort_unstable();
+    if let Some(gap) = numbers.windows(2).find_map(|pair| match pair {
+        [a, b] if a.checked_add(1) != Some(*b) => a.checked_add(1),
+        _ => None,
+    }) {
+        return Err(OpenError::corrupt(
+            &layout.segment(gap),
+            "this segment of the write-ahead log is missing",
+        ));
+    }
+    Ok(numbers)
+}
+
+/// Walks all frames. `edge_at` gives the tree below the first frame; `each` sees every frame and the tree after it.
+pub(crate) fn replay(
+    layout: &Layout,
+    log: &[u8; 16],
+    edge_at: impl FnOnce(u64) -> Result<Edge, OpenError>,
+    mut each: impl FnMut(Batch, &Edge) -> Result<(), OpenError>,
+) -> Result<Option<End>, OpenError> {
+    let numbers = segments(layout)?;
+    let mut edge_at = Some(edge_at);
+    let mut edge: Option<Edge> = None;
+    let mut end: Option<(u64, u64, u64)> = None;
+    let mut spare = Vec::new();
+    let mut ends = Vec::new();
+    for number in numbers {
+        let path = layout.segment(number);
+        let mut reader = Reader::open(&path, *log, number)?;
+        let mut used = false;
+        loop {
+            match reader.next()? {
+                Next::Frame(end_of_frame, head, entries) => {
+                    if let Some((_, _, torn @ 1..)) = end {
+                        let what = format!(
+                            "a whole frame follows a broken one, {torn} bytes of the segment before it"
+                        );
+                        return Err(OpenError::corrupt(&path, what));
+                    }
+                    let before = match (edge.take(), edge_at.take()) {
+                        (Some(edge), _) => edge,
+                        (None, Some(edge_at)) => edge_at(head.first)?,
+                        (None, None) => Edge::default(),
+                    };
+                    let (batch, after) = follow(&path, end_of_frame, &head, entries, before)?;
+                    used = true;
+                    each(batch, &after)?;
+                    edge = Some(after);
+                }
+                Next::Zeros => break,
+                Next::Torn(_) if end.is_some_and(|(_, _, torn)| torn > 0) => {
+                    return Err(OpenError::corrupt(&path, "bytes that are no frame follow a broken frame"));
+                }
+                Next::Torn(bytes) => {
+                    end = Some((number, reader.at, bytes));
+                    used = true;
+                    break;
+                }
+            }
+        }
+        if used {
+            let torn = end.filter(|(segment, ..)| *segment == number).map_or(0, |(_, _, torn)| torn);
+            end = Some((number, reader.at, torn));
+            spare.clear();
+            ends.push((number, edge.as_ref().map_or(0, Edge::size)));
+        } else if end.is_none() {
+            end = Some((number, 0, 0));
+        } else {
+            spare.push(number);
+        }
+    }
+    let (Some((segment, at, torn)), Some(edge)) = (end, edge) else { return Ok(None) };
+    Ok(Some(End { segment, at, torn, spare, edge, segments: ends }))
+}
+
+/// Checks that a frame continues the tree, and that its entries make the root that it names.
+fn follow(
+    path: &Path,
+    end: u64,
+    head: &Head,
+    entries: &[u8],
+    mut edge: Edge,
+) -> Result<(Batch, Edge), OpenError> {
+    let before = (edge.size(), edge.root());
+    if (head.first, head.old_root) != before {
+        let what =
+            format!("the frame that ends at byte {end} does not continue the log at size {}", before.0);
+        return Err(OpenError::corrupt(path, what));
+    }
+    let leaves: Vec<Hash> = Entries(entries).flatten().map(leaf_hash).collect();
+    for leaf in &leaves {
+        edge.append(*leaf);
+    }
+    if (head.new_size, head.new_root) != (edge.size(), edge.root()) {
+        let what =
+            format!("the entries of the frame that ends at byte {end} do not make the root that it names");
+        return Err(OpenError::corrupt(path, what));
+    }
+    Ok((Batch { first: head.first, entries: entries.to_vec(), leaves }, edge))
+}
+
+/// What stands at a place in a segment.
+enum Next<'a> {
+    /// A whole frame, and where it ends.
+    Frame(u64, Head, &'a [u8]),
+    /// Nothing, to the end of the file.
+    Zeros,
+    /// The remains of one frame, so many bytes, and zeros after them.
+    Torn(u64),
+}
+
+struct Reader {
+    window: Window,
+    log: [u8; 16],
+    number: u64,
+    at: u64,
+}
+
+impl Reader {
+    fn open(path: &Path, log: [u8; 16], number: u64) -> Result<Self, OpenError> {
+        Ok(Self { window: Window::open(path)?, log, number, at: 0 })
+    }
+
+    fn next(&mut self) -> Result<Next<'_>, OpenError> {
+        let (at, log, number) = (self.at, self.log, self.number);
+        match self.window.frame_at(at, &log, number)? {
+            Ok(length) => {
+                self.at = at.saturating_add(length);
+                let bytes = self.window.bytes(at, length)?;
+                // It was decoded a moment ago; only a second look can lend out its parts.
+                match frame::decode(bytes, &log, number) {
+                    Ok((head, entries)) => Ok(Next::Frame(self.at, head, entries)),
+                    Err(_) => Ok(Next::Torn(length)),
+                }
+            }
+            Err(why) => self.behind(why),
+        }
+    }
+
+    /// Nothing but zeros is the end; the remains of one frame are a torn tail; anything else is corruption.
+    fn behind(&mut self, why: Broken) -> Result<Next<'_>, OpenError> {
+        let Some(last) = self.window.last_byte(self.at)? else { return Ok(Next::Zeros) };
+        let bytes = last.saturating_sub(self.at).saturating_add(1);
+        if usize::try_from(bytes).is_ok_and(|bytes| bytes <= FRAME_AT_MOST) {
+            return match self.window.frame_within(self.at, last, &self.log, self.number)? {
+                None => Ok(Next::Torn(bytes)),
+                Some(whole) => Err(self.corrupt(why, &format!("and a whole frame at byte {whole}"))),
+            };
+        }
+        Err(self.corrupt(why, &format!("and {bytes} bytes, more than one unfinished frame leaves")))
+    }
+
+    fn corrupt(&self, why: Broken, after: &str) -> OpenError {
+        let what = format!("a broken frame at byte {} ({why:?}), {after} behind it", self.at);
+        OpenError::corrupt(&self.window.path, what)
+    }
+}
+
+/// A piece of a file in memory, so that a segment is read in few calls and never whole.
+struct Window {
+    file: File,
+    path: std::path::PathBuf,
+    length: u64,
+    start: u64,
+    held: Vec<u8>,
+}
+
+impl Window {
+    fn open(path: &Path) -> Result<Self, OpenError> {
+        let file = File::open(path).map_err(OpenError::at(path))?;
+        let length = file.metadata().map_err(OpenError::at(path))?.len();
+        Ok(Self { file, path: path.to_owned(), length, start: 0, held: Vec::new() })
+    }
+
+    /// Up to `want` bytes at a place; fewer only at the end of the file.
+    fn bytes(&mut self, at: u64, want: u64) -> Result<&[u8], OpenError> {
+        let want = want.min(self.length.saturating_sub(at));
+        let held = u64::try_from(self.held.len()).unwrap_or(0);
+        let inside = at >= self.start && at.saturating_add(want) <= self.start.saturating_add(held);
+        if !inside {
+            let most = u64::try_from(FRAME_AT_MOST).unwrap_or(u64::MAX).min(self.length.saturating_sub(at));
+            self.held.resize(usize::try_from(most).unwrap_or(0), 0);
+            self.file.read_exact_at(&mut self.held, at).map_err(OpenError::at(&self.path))?;
+            self.start = at;
+        }
+        let from = usize::try_from(at.saturating_sub(self.start)).unwrap_or(usize::MAX);
+        let to = from.saturating_add(usize::try_from(want).unwrap_or(0));
+        self.held.get(from..to).ok_or_else(|| {
+            OpenError::Io(
+                self.path.clone(),
+                io::Error::new(io::ErrorKind::UnexpectedEof, "the file got shorter"),
+            )
+        })
+    }
+
+    /// The length of the whole frame that stands here.
+    fn frame_at(&mut self, at: u64, log: &[u8; 16], number: u64) -> Result<Result<u64, Broken>, OpenError> {
+        let length = match frame::length(self.bytes(at, 12)?) {
+            Ok(length) => u64::try_from(length).unwrap_or(u64::MAX),
+            Err(why) => return Ok(Err(why)),
+        };
+        Ok(frame::decode(self.bytes(at, length)?, log, number).map(|_| length))
+    }
+
+    /// Where the last byte that is not zero stands, from `at` on.
+    fn last_byte(&mut self, at: u64) -> Result<Option<u64>, OpenError> {
+        let (mut from, mut last) = (at, None);
+        while from < self.length {
+            let piece = self.bytes(from, 512 * 1024)?;
+            let found = piece.iter().rposition(|byte| *byte != 0).and_then(|place| u64::try_from(place).ok());
+            let length = u64::try_from(piece.len()).unwrap_or(u64::MAX);
+            last = found.map(|place| from.saturating_add(place)).or(last);
+            from = from.saturating_add(length);
+        }
+        Ok(last)
+    }
+
+    /// Where a whole frame begins, behind a broken one.
+    fn frame_within(
+        &mut self,
+        at: u64,
+        last: u64,
+        log: &[u8; 16],
+        number: u64,
+    ) -> Result<Option<u64>, OpenError> {
+        let span = last.saturating_sub(at).saturating_add(1);
+        let bytes = self.bytes(at, span)?.to_vec();
+        for (place, _) in
+            bytes.windows(MAGIC.len()).enumerate().skip(1).filter(|(_, window)| *window == MAGIC)
+        {
+            let place = at.saturating_add(u64::try_from(place).unwrap_or(0));
+            if self.frame_at(place, log, number)?.is_ok() {
+                return Ok(Some(place));
+            }
+        }
+        Ok(None)
+    }
+}

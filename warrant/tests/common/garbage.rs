@@ -94,7 +94,7 @@ fn dense_details() -> String {
 }
 
 /// What fits into a link's payload beside the other claims.
-const ROOM: usize = 690;
+const ROOM: usize = 880;
 
 fn details(more: &str) -> String {
     format!(

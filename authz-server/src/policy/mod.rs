@@ -12,8 +12,10 @@ mod engine;
 pub(crate) mod fault;
 mod groups;
 mod matching;
+mod narrowing;
 mod route;
 mod sources;
+mod testing;
 #[cfg(test)]
 mod tests;
 pub(crate) mod text;
@@ -23,19 +25,20 @@ use std::path::Path;
 
 pub use built::Built;
 pub use bundle::{
-    Passage, Activated, Bundle, Digest, Expected, InForceUntil, MANIFEST, NOTE, Note, NoteError, Parcel, Refusal,
-    SignError, Signed, Signing, TrustError, TrustKeys, open, sign,
+    Activated, Bundle, Digest, Expected, InForceUntil, MANIFEST, NOTE, Note, NoteError, Parcel, Passage,
+    Refusal, SignError, Signed, Signing, TrustError, TrustKeys, open, sign,
 };
 pub use documents::arguments::{Action, Argument, ArgumentType, Pointer, Source};
 pub use documents::mesh::{Attestor, Notes};
 pub use documents::require::{Condition, Holder, Uses};
 pub use engine::{
-    Asked, Attribution, Decided, Lineage, Posture, Principal, Refused, STACK, Starter, decide, on_a_deep_stack,
-    this_thread_is_deep,
+    Asked, Attribution, Decided, Lineage, Posture, Principal, Refused, STACK, Starter, decide,
+    on_a_deep_stack, this_thread_is_deep,
 };
 pub use fault::{Fault, Place};
-pub use warning::{WARNINGS, Warning};
+pub use narrowing::Attested;
 pub use route::{Opening, Require, Route};
+pub use warning::{WARNINGS, Warning};
 
 /// Builds the bundle whose source is this directory; every fault at once.
 pub fn build(dir: &Path) -> Result<Built, Vec<Fault>> {

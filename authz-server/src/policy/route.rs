@@ -70,7 +70,11 @@ impl Route {
             action: document.action.clone(),
             any_query: document.any_query,
             receipt: document.receipt,
-            observed_until: document.ungoverned.as_ref().and_then(|ungoverned| ungoverned.until.as_ref()).map(|until| until.value),
+            observed_until: document
+                .ungoverned
+                .as_ref()
+                .and_then(|ungoverned| ungoverned.until.as_ref())
+                .map(|until| until.value),
             slice,
         }
     }
@@ -135,14 +139,17 @@ impl Route {
 
     /// The most specific of its endpoints that matches.
     pub(crate) fn endpoint(&self, host: &str, method: &str, segments: &[String]) -> Option<&Endpoint> {
-        let matches = |endpoint: &&Endpoint| endpoint.host == host && endpoint.method == method && endpoint.pattern.matches(segments);
+        let matches = |endpoint: &&Endpoint| {
+            endpoint.host == host && endpoint.method == method && endpoint.pattern.matches(segments)
+        };
         self.endpoints.iter().filter(matches).max_by_key(|endpoint| endpoint.pattern.weight())
     }
 }
 
 pub(crate) fn reads_body(args: &[Argument], action: Option<&Action>) -> bool {
     let from_body = |from: &Source| matches!(from, Source::Body(_));
-    args.iter().any(|argument| from_body(&argument.from)) || action.is_some_and(|action| from_body(&action.from))
+    args.iter().any(|argument| from_body(&argument.from))
+        || action.is_some_and(|action| from_body(&action.from))
 }
 
 /// Everything that a document matches, item by item.
@@ -152,7 +159,12 @@ pub(crate) fn endpoints(document: &RouteDoc) -> Vec<Endpoint> {
         for host in &item.hosts {
             for (method, path) in item.endpoints() {
                 let action = item.is_grpc.then(|| path.value.text().trim_start_matches('/').to_owned());
-                all.push(Endpoint { host: host.value.clone(), method: method.to_owned(), pattern: path.value.clone(), action });
+                all.push(Endpoint {
+                    host: host.value.clone(),
+                    method: method.to_owned(),
+                    pattern: path.value.clone(),
+                    action,
+                });
             }
         }
     }

@@ -41,12 +41,20 @@ pub(crate) struct Notice {
 }
 
 impl Notice {
-    pub(crate) fn new(at: Place, name: &'static str, what: impl Into<String>, instead: impl Into<String>) -> Self {
+    pub(crate) fn new(
+        at: Place,
+        name: &'static str,
+        what: impl Into<String>,
+        instead: impl Into<String>,
+    ) -> Self {
         Self { at, name, what: what.into(), instead: instead.into() }
     }
 
     pub(crate) fn on(&self, file: &std::path::Path) -> Warning {
         let Self { at, name, what, instead } = self.clone();
-        Warning { fault: Fault { file: file.to_path_buf(), line: at.line, column: at.column, what, instead }, name }
+        Warning {
+            fault: Fault { file: file.to_path_buf(), line: at.line, column: at.column, what, instead },
+            name,
+        }
     }
 }

@@ -40,8 +40,10 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Json, String> {
 
 /// Whether these are the headers of a body that is read: `application/json`, and nothing that encodes it.
 pub(super) fn is_announced(content_type: &[&[u8]], content_encoding: &[&[u8]]) -> Result<(), String> {
-    const NAMES: [&str; 3] = ["application/json", "application/json; charset=utf-8", "application/json;charset=utf-8"];
-    let is_json = matches!(content_type, [one] if NAMES.iter().any(|name| one.eq_ignore_ascii_case(name.as_bytes())));
+    const NAMES: [&str; 3] =
+        ["application/json", "application/json; charset=utf-8", "application/json;charset=utf-8"];
+    let is_json =
+        matches!(content_type, [one] if NAMES.iter().any(|name| one.eq_ignore_ascii_case(name.as_bytes())));
     if !is_json {
         return Err("the body's content-type is not `application/json`".to_owned());
     }
@@ -64,13 +66,20 @@ impl Json {
 
 /// `0|[1-9][0-9]*`, as RFC 6901 writes the place in a list.
 fn index(token: &str) -> Option<usize> {
-    let is_plain = token == "0" || (!token.starts_with('0') && token.bytes().all(|byte| byte.is_ascii_digit()));
+    let is_plain =
+        token == "0" || (!token.starts_with('0') && token.bytes().all(|byte| byte.is_ascii_digit()));
     token.parse().ok().filter(|_| is_plain)
 }
 
 /// Two keys with one folded form are one key to a reader that ignores case.
 fn folded(key: &str) -> String {
-    key.chars().map(|letter| unicode_case_mapping::case_folded(letter).and_then(|folded| char::from_u32(folded.get())).unwrap_or(letter)).collect()
+    key.chars()
+        .map(|letter| {
+            unicode_case_mapping::case_folded(letter)
+                .and_then(|folded| char::from_u32(folded.get()))
+                .unwrap_or(letter)
+        })
+        .collect()
 }
 
 #[derive(Clone, Copy)]
@@ -149,7 +158,10 @@ mod tests {
     use super::*;
 
     fn at(body: &str, pointer: &[&str]) -> Option<Json> {
-        parse(body.as_bytes()).unwrap().at(&Pointer(pointer.iter().map(|token| (*token).to_owned()).collect())).cloned()
+        parse(body.as_bytes())
+            .unwrap()
+            .at(&Pointer(pointer.iter().map(|token| (*token).to_owned()).collect()))
+            .cloned()
     }
 
     #[test]
@@ -158,7 +170,14 @@ mod tests {
         assert_eq!(at(body, &["a", "b/c", "0"]), Some(Json::Integer(1)));
         assert_eq!(at(body, &["a", "b/c", "1", "~"]), Some(Json::Text("x".to_owned())));
         assert_eq!(at(body, &[""]), Some(Json::Bool(true)));
-        for pointer in [&["a", "b/c", "2"][..], &["a", "b/c", "00"], &["a", "b/c", "+0"], &["b"], &["a", "b/c", "0", "x"], &["a", "b/c", ""]] {
+        for pointer in [
+            &["a", "b/c", "2"][..],
+            &["a", "b/c", "00"],
+            &["a", "b/c", "+0"],
+            &["b"],
+            &["a", "b/c", "0", "x"],
+            &["a", "b/c", ""],
+        ] {
             assert_eq!(at(body, pointer), None, "{pointer:?}");
         }
     }
@@ -181,7 +200,9 @@ mod tests {
 
     #[test]
     fn one_value_of_bounded_size() {
-        for body in ["", "{}x", "{} {}", "nul", "{\"a\":\"\\ud800\"}", "{\"a\":01}", "\u{feff}{}", "{\"a\":1e999}"] {
+        for body in
+            ["", "{}x", "{} {}", "nul", "{\"a\":\"\\ud800\"}", "{\"a\":01}", "\u{feff}{}", "{\"a\":1e999}"]
+        {
             assert!(parse(body.as_bytes()).is_err(), "{body}");
         }
         assert!(parse(b"{\"a\":\"\xff\"}").is_err());
@@ -196,17 +217,31 @@ mod tests {
 
     #[test]
     fn integers_are_written_as_integers() {
-        for (body, expected) in [("1", Json::Integer(1)), ("1.0", Json::Number), ("1e2", Json::Number), ("-0", Json::Number), ("18446744073709551615", Json::Number)] {
+        for (body, expected) in [
+            ("1", Json::Integer(1)),
+            ("1.0", Json::Number),
+            ("1e2", Json::Number),
+            ("-0", Json::Number),
+            ("18446744073709551615", Json::Number),
+        ] {
             assert_eq!(parse(body.as_bytes()), Ok(expected), "{body}");
         }
     }
 
     #[test]
     fn only_plain_json_is_announced() {
-        for kind in ["application/json", "application/json; charset=utf-8", "Application/JSON;charset=UTF-8"] {
+        for kind in ["application/json", "application/json; charset=utf-8", "Application/JSON;charset=UTF-8"]
+        {
             assert!(is_announced(&[kind.as_bytes()], &[]).is_ok(), "{kind}");
         }
-        for kind in ["text/json", "application/json; charset=latin1", "application/json, text/plain", "application/json; a=b", "application/jsonp", ""] {
+        for kind in [
+            "text/json",
+            "application/json; charset=latin1",
+            "application/json, text/plain",
+            "application/json; a=b",
+            "application/jsonp",
+            "",
+        ] {
             assert!(is_announced(&[kind.as_bytes()], &[]).is_err(), "{kind}");
         }
         assert!(is_announced(&[], &[]).is_err());

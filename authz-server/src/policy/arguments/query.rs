@@ -13,7 +13,10 @@ pub(super) fn parameters(query: &[u8], declared: &[&str]) -> Result<Parameters, 
         let (name, value) = halves(piece);
         let parameter = (decoded(name)?, decoded(value)?);
         if is_doubtful(piece, declared)? {
-            return Err(format!("`{}`: upstreams differ on `+` and `;`; write them %2B and %3B", parameter.0));
+            return Err(format!(
+                "`{}`: upstreams differ on `+` and `;`; write them %2B and %3B",
+                parameter.0
+            ));
         }
         if declared.contains(&parameter.0.as_str()) && all.iter().any(|(name, _)| *name == parameter.0) {
             return Err(format!("`{}` is there twice", parameter.0));
@@ -40,7 +43,8 @@ fn is_doubtful(piece: &[u8], declared: &[&str]) -> Result<bool, String> {
     }
     for part in piece.split(|byte| *byte == b';') {
         let name = decoded(halves(part).0)?;
-        let with_spaces: Vec<u8> = halves(part).0.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
+        let with_spaces: Vec<u8> =
+            halves(part).0.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
         if declared.contains(&name.as_str()) || declared.contains(&decoded(&with_spaces)?.as_str()) {
             return Ok(true);
         }
@@ -54,7 +58,11 @@ fn decoded(text: &[u8]) -> Result<String, String> {
     while let Some(byte) = bytes.next() {
         if byte == b'%' {
             let (high, low) = (bytes.next().and_then(digit), bytes.next().and_then(digit));
-            out.push(high.zip(low).map(|(high, low)| high << 4 | low).ok_or("an escape that is not `%` and two hexadecimal digits")?);
+            out.push(
+                high.zip(low)
+                    .map(|(high, low)| high << 4 | low)
+                    .ok_or("an escape that is not `%` and two hexadecimal digits")?,
+            );
         } else {
             out.push(byte);
         }
@@ -91,7 +99,21 @@ mod tests {
 
     #[test]
     fn what_two_readers_would_read_otherwise() {
-        for query in ["a=1+2", "a=1;2", "b=1;a=2", "b;a=2", "x+y=1", "a=1&a=2", "a=1&%61=2", "b=%", "b=%4", "b=%zz", "%ff=1", "b=%ff", "a;b=1"] {
+        for query in [
+            "a=1+2",
+            "a=1;2",
+            "b=1;a=2",
+            "b;a=2",
+            "x+y=1",
+            "a=1&a=2",
+            "a=1&%61=2",
+            "b=%",
+            "b=%4",
+            "b=%zz",
+            "%ff=1",
+            "b=%ff",
+            "a;b=1",
+        ] {
             assert!(read(query).is_err(), "{query}");
         }
         assert!(parameters(b"b=\xff", &["a"]).is_err());

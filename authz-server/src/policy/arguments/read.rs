@@ -1,5 +1,7 @@
 //! From a request to what the route derives of it: its action and its arguments.
 
+use std::collections::BTreeSet;
+
 use warrant::{Denial, RawPath, Target};
 
 use super::body::{self, Json};
@@ -31,6 +33,8 @@ pub enum Body<'a> {
 pub struct Given {
     pub action: String,
     pub args: Arguments,
+    /// Which of them the record keeps only as a keyed digest.
+    pub withheld: BTreeSet<String>,
 }
 
 /// Why a request could not be read, or says more than it may.
@@ -46,8 +50,11 @@ pub struct Unread {
 /// Reads what this route derives from a request that it matches.
 pub fn read(route: &Route, target: &Target<'_>, sent: &Sent<'_>) -> Result<Given, Unread> {
     let segments: Vec<_> = target.path.segments().map(RawPath::undone).collect();
-    let endpoint = route.endpoint(target.host.as_str(), target.method.as_str(), &segments).ok_or_else(|| Unread::of("", "the route does not match the request"))?;
-    let request = Request { endpoint, segments, sent, parameters: parameters(route, sent)?, json: json(route, sent)? };
+    let endpoint = route
+        .endpoint(target.host.as_str(), target.method.as_str(), &segments)
+        .ok_or_else(|| Unread::of("", "the route does not match the request"))?;
+    let request =
+        Request { endpoint, segments, sent, parameters: parameters(route, sent)?, json: json(route, sent)? };
     let mut args = Arguments::default();
     for argument in route.args() {
         if let Some(value) = request.argument(argument)? {
@@ -56,7 +63,9 @@ pub fn read(route: &Route, target: &Target<'_>, sent: &Sent<'_>) -> Result<Given
     }
     let action = request.action(route, target)?;
     declares_every_parameter(route, &request)?;
-    Ok(Given { action, args })
+    let withheld = route.args().iter().filter(|argument| argument.is_withheld);
+    let withheld = withheld.map(|argument| argument.name.clone()).collect();
+    Ok(Given { action, args, withheld })
 }
 
 struct Request<'a> {
@@ -81,12 +90,16 @@ fn json(route: &Route, sent: &Sent<'_>) -> Result<Option<Json>, Unread> {
     if !route.reads_body() {
         return Ok(None);
     }
-    body::is_announced(&sent.header("content-type"), &sent.header("content-encoding")).map_err(|why| Unread::of("", &why))?;
+    body::is_announced(&sent.header("content-type"), &sent.header("content-encoding"))
+        .map_err(|why| Unread::of("", &why))?;
     match sent.body {
         Body::Whole(bytes) => body::parse(bytes).map(Some).map_err(|why| Unread::of("", &why)),
         Body::Partial => Err(Unread::of("", "the check carries only a part of the body")),
         Body::Absent => Err(Unread {
-            cure: Some("give this route `check_settings.with_request_body`, as `portcullis policy envoy` prints it".to_owned()),
+            cure: Some(
+                "give this route `check_settings.with_request_body`, as `portcullis policy envoy` prints it"
+                    .to_owned(),
+            ),
             ..Unread::of("", "the check carries no body, and this route reads one")
         }),
     }
@@ -94,7 +107,8 @@ fn json(route: &Route, sent: &Sent<'_>) -> Result<Option<Json>, Unread> {
 
 impl Request<'_> {
     fn argument(&self, argument: &Argument) -> Result<Option<Value>, Unread> {
-        let found = self.value(&argument.from, argument.kind).map_err(|why| Unread::of(&argument.name, &why))?;
+        let found =
+            self.value(&argument.from, argument.kind).map_err(|why| Unread::of(&argument.name, &why))?;
         if found.is_none() && !argument.is_optional {
             return Err(Unread::of(&argument.name, "it is missing"));
         }
@@ -103,10 +117,13 @@ impl Request<'_> {
 
     /// The value at its source; `None` where there is nothing.
     fn value(&self, from: &Source, kind: ArgumentType) -> Result<Option<Value>, String> {
-        let of_type = |text: &str| typed::from_text(text, kind).map(Some).ok_or_else(|| format!("it is not of type {kind}"));
+        let of_type = |text: &str| {
+            typed::from_text(text, kind).map(Some).ok_or_else(|| format!("it is not of type {kind}"))
+        };
         match from {
             Source::Path(name) => {
-                let segment = self.endpoint.pattern.position(name).and_then(|position| self.segments.get(position));
+                let segment =
+                    self.endpoint.pattern.position(name).and_then(|position| self.segments.get(position));
                 segment.map_or(Ok(None), |segment| of_type(segment))
             }
             Source::Query(name) => {
@@ -115,7 +132,9 @@ impl Request<'_> {
             }
             Source::Header(name) => header::value(&self.sent.header(name))?.map_or(Ok(None), of_type),
             Source::Body(pointer) => match self.json.as_ref().and_then(|json| json.at(pointer)) {
-                Some(json) => typed::from_json(json, kind).map(Some).ok_or_else(|| format!("it is not of type {kind}")),
+                Some(json) => {
+                    typed::from_json(json, kind).map(Some).ok_or_else(|| format!("it is not of type {kind}"))
+                }
                 None => Ok(None),
             },
         }

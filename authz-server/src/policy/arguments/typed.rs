@@ -28,10 +28,14 @@ pub(super) fn from_text(text: &str, kind: ArgumentType) -> Option<Value> {
 pub(super) fn from_json(json: &Json, kind: ArgumentType) -> Option<Value> {
     match (kind, json) {
         (ArgumentType::Long, Json::Integer(number)) => bounded(*number).map(Value::Long),
-        (ArgumentType::Natural, Json::Integer(number)) => bounded(*number).filter(|number| *number >= 0).map(Value::Long),
+        (ArgumentType::Natural, Json::Integer(number)) => {
+            bounded(*number).filter(|number| *number >= 0).map(Value::Long)
+        }
         (ArgumentType::String, Json::Text(text)) => string(text),
         (ArgumentType::Bool, Json::Bool(value)) => Some(Value::Bool(*value)),
-        (ArgumentType::Strings, Json::List(items)) if items.len() <= MOST_STRINGS => items.iter().map(one_of_several).collect::<Option<_>>().map(Value::Texts),
+        (ArgumentType::Strings, Json::List(items)) if items.len() <= MOST_STRINGS => {
+            items.iter().map(one_of_several).collect::<Option<_>>().map(Value::Texts)
+        }
         _ => None,
     }
 }
@@ -49,7 +53,9 @@ fn string(text: &str) -> Option<Value> {
 /// `-?(0|[1-9][0-9]*)`, not `-0`.
 fn integer(text: &str) -> Option<i64> {
     let digits = text.strip_prefix('-').unwrap_or(text);
-    let is_plain = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) && (digits == "0" || !digits.starts_with('0'));
+    let is_plain = !digits.is_empty()
+        && digits.bytes().all(|byte| byte.is_ascii_digit())
+        && (digits == "0" || !digits.starts_with('0'));
     text.parse().ok().filter(|_| is_plain && text != "-0").and_then(bounded)
 }
 
@@ -63,10 +69,28 @@ mod tests {
 
     #[test]
     fn integers_are_written_in_one_way() {
-        for (text, expected) in [("0", 0), ("7", 7), ("-7", -7), ("9007199254740991", LARGEST), ("-9007199254740991", -LARGEST)] {
+        for (text, expected) in
+            [("0", 0), ("7", 7), ("-7", -7), ("9007199254740991", LARGEST), ("-9007199254740991", -LARGEST)]
+        {
             assert_eq!(from_text(text, ArgumentType::Long), Some(Value::Long(expected)), "{text}");
         }
-        for text in ["", "-", "-0", "00", "07", "+7", "7.0", "7e0", " 7", "7 ", "0x7", "9007199254740992", "-9007199254740992", "\u{667}", "99999999999999999999"] {
+        for text in [
+            "",
+            "-",
+            "-0",
+            "00",
+            "07",
+            "+7",
+            "7.0",
+            "7e0",
+            " 7",
+            "7 ",
+            "0x7",
+            "9007199254740992",
+            "-9007199254740992",
+            "\u{667}",
+            "99999999999999999999",
+        ] {
             assert_eq!(from_text(text, ArgumentType::Long), None, "{text}");
         }
         assert_eq!(from_text("-1", ArgumentType::Natural), None);

@@ -15,7 +15,11 @@ pub(super) fn can_be_read(document: &RouteDoc, page: Page<'_>) {
             is_in_every_pattern(document, name, action.at, page);
         }
         if document.matches.iter().any(|item| item.is_grpc) {
-            page.fault(action.at, "`action` on a route with a `grpc` match", "the method's full name is the action: leave `action` out, or split the route");
+            page.fault(
+                action.at,
+                "`action` on a route with a `grpc` match",
+                "the method's full name is the action: leave `action` out, or split the route",
+            );
         }
     }
     if reads_body(&document.args, document.action.as_ref()) {
@@ -26,7 +30,11 @@ pub(super) fn can_be_read(document: &RouteDoc, page: Page<'_>) {
 fn is_in_every_pattern(document: &RouteDoc, name: &str, at: Place, page: Page<'_>) {
     for path in document.matches.iter().flat_map(|item| &item.paths) {
         if path.value.position(name).is_none() {
-            page.fault(at, format!("`{}` has no segment `{{{name}}}`", path.value.text()), format!("write `{{{name}}}` in every path of the route"));
+            page.fault(
+                at,
+                format!("`{}` has no segment `{{{name}}}`", path.value.text()),
+                format!("write `{{{name}}}` in every path of the route"),
+            );
         }
     }
 }
@@ -36,11 +44,19 @@ fn has_bodies(document: &RouteDoc, page: Page<'_>) {
     const WITHOUT: &[&str] = &["GET", "HEAD", "DELETE", "OPTIONS", "TRACE", "CONNECT"];
     for method in document.matches.iter().filter(|item| !item.is_grpc).flat_map(|item| &item.methods) {
         if WITHOUT.contains(&method.value.as_str()) {
-            page.fault(method.at, format!("{} on a route that reads the body", method.value), "read no argument from the body, or give this method a route of its own");
+            page.fault(
+                method.at,
+                format!("{} on a route that reads the body", method.value),
+                "read no argument from the body, or give this method a route of its own",
+            );
         }
     }
     if let Some(item) = document.matches.iter().find(|item| item.is_grpc) {
         let at = item.hosts.first().map_or(document.spec, |host| host.at);
-        page.fault(at, "a gRPC match on a route that reads the body", "a gRPC message is no JSON: read no argument from the body");
+        page.fault(
+            at,
+            "a gRPC match on a route that reads the body",
+            "a gRPC message is no JSON: read no argument from the body",
+        );
     }
 }

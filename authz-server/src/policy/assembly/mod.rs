@@ -20,13 +20,13 @@ pub(crate) use hosts::Hosts;
 use super::documents::mesh::Mesh;
 use super::documents::route::RouteDoc;
 use super::documents::teams::Team;
-use super::engine::{self, Compiled, Uncompiled};
-use super::warning::Notice;
+use super::engine::{self, Compiled, Report, Uncompiled};
 use super::fault::{Faults, Place, Placed};
 use super::groups::Groups;
 use super::matching::Matcher;
 use super::route::{Opening, Require, Route, endpoints};
 use super::sources::{Documents, MESH_POLICY};
+use super::warning::Notice;
 
 /// Everything that decides, validated.
 #[derive(Debug)]
@@ -42,6 +42,8 @@ pub(crate) struct Policy {
     pub(crate) notices: Vec<(PathBuf, Notice)>,
     /// Every `until`, by file.
     pub(crate) untils: Vec<(PathBuf, Placed<u64>)>,
+    /// Every policy that was written as text, by file.
+    pub(crate) written: Vec<(PathBuf, Placed<String>)>,
 }
 
 /// What a match leads to: a position in `routes` or in `openings`.
@@ -71,18 +73,37 @@ pub(crate) fn assemble(documents: Documents, faults: &Faults) -> Option<Policy> 
     notices.extend(warnings::of(&documents, &hosts));
     notices.extend(documents.doubles.iter().cloned());
     let untils = untils(&documents);
+    let written = written(&compiled, &governed);
     let mut routes = Vec::new();
     for ((document, require), slice) in governed.into_iter().zip(compiled.slices) {
         routes.push(Route::new(document, require, slice?));
     }
-    let openings = open.iter().filter_map(|document| Some(Opening::new(document, document.ungoverned.as_ref()?))).collect();
-    let by_name = routes.iter().enumerate().map(|(position, route)| (route.name().to_owned(), position)).collect();
+    let openings = open
+        .iter()
+        .filter_map(|document| Some(Opening::new(document, document.ungoverned.as_ref()?)))
+        .collect();
+    let by_name =
+        routes.iter().enumerate().map(|(position, route)| (route.name().to_owned(), position)).collect();
     let groups = Groups::new(documents.identities);
-    Some(Policy { mesh: documents.mesh, hosts, groups, routes, openings, by_name, matcher, notices, untils })
+    Some(Policy {
+        mesh: documents.mesh,
+        hosts,
+        groups,
+        routes,
+        openings,
+        by_name,
+        matcher,
+        notices,
+        untils,
+        written,
+    })
 }
 
 /// The routes with what they require, and the documents that require nothing.
-fn settle<'a>(documents: &'a Documents, faults: &Faults) -> (Vec<(&'a RouteDoc, Require)>, Vec<&'a RouteDoc>) {
+fn settle<'a>(
+    documents: &'a Documents,
+    faults: &Faults,
+) -> (Vec<(&'a RouteDoc, Require)>, Vec<&'a RouteDoc>) {
     let (mut governed, mut open) = (Vec::new(), Vec::new());
     for document in &documents.routes {
         let page = faults.page(&document.file);
@@ -93,10 +114,26 @@ fn settle<'a>(documents: &'a Documents, faults: &Faults) -> (Vec<(&'a RouteDoc, 
         }
         match &document.ungoverned {
             Some(ungoverned) if !ungoverned.observe => open.push(document),
-            _ => governed.extend(requirements::settle(document, team, page).map(|require| (document, require))),
+            _ => {
+                governed.extend(requirements::settle(document, team, page).map(|require| (document, require)))
+            }
         }
     }
     (governed, open)
+}
+
+fn written(compiled: &Compiled, governed: &[(&RouteDoc, Require)]) -> Vec<(PathBuf, Placed<String>)> {
+    let files = governed.iter().map(|(document, _)| document.file.clone());
+    let own = compiled.reports.iter().zip(files);
+    let all = std::iter::once((&compiled.mesh, PathBuf::from(MESH_POLICY))).chain(own);
+    let of = |(report, file): (&Report, PathBuf)| {
+        report
+            .written
+            .iter()
+            .map(move |(at, id)| (file.clone(), Placed::new(*at, id.clone())))
+            .collect::<Vec<_>>()
+    };
+    all.flat_map(of).collect()
 }
 
 fn untils(documents: &Documents) -> Vec<(PathBuf, Placed<u64>)> {
@@ -111,7 +148,12 @@ fn team_of<'a>(document: &RouteDoc, documents: &'a Documents) -> Option<&'a Team
     documents.teams.0.iter().find(|team| team.name.value == document.team)
 }
 
-fn compile(documents: &Documents, governed: &[(&RouteDoc, Require)], groups: &[&str], faults: &Faults) -> Option<Compiled> {
+fn compile(
+    documents: &Documents,
+    governed: &[(&RouteDoc, Require)],
+    groups: &[&str],
+    faults: &Faults,
+) -> Option<Compiled> {
     let endpoints: Vec<_> = governed.iter().map(|(document, _)| endpoints(document)).collect();
     let uncompiled: Vec<_> = governed
         .iter()
@@ -119,13 +161,18 @@ fn compile(documents: &Documents, governed: &[(&RouteDoc, Require)], groups: &[&
         .map(|((document, require), endpoints)| {
             let derived = document.action.iter().flat_map(|action| action.one_of.iter().map(String::as_str));
             let own = endpoints.iter().map(|endpoint| endpoint.action.as_deref().unwrap_or(&endpoint.method));
-            let actions: BTreeSet<_> = if document.action.is_some() { derived.collect() } else { own.collect() };
+            let actions: BTreeSet<_> =
+                if document.action.is_some() { derived.collect() } else { own.collect() };
             Uncompiled { document, require, actions }
         })
         .collect();
     let compiled = engine::compile(&documents.mesh_policy, &uncompiled, groups);
     let Some(compiled) = compiled else {
-        faults.page(Path::new(".")).fault(Place::NONE, "the policies could not be compiled: no thread could be had", "free memory, and try again");
+        faults.page(Path::new(".")).fault(
+            Place::NONE,
+            "the policies could not be compiled: no thread could be had",
+            "free memory, and try again",
+        );
         return None;
     };
     compiled.mesh.tell(faults.page(Path::new(MESH_POLICY)));
@@ -137,6 +184,8 @@ fn compile(documents: &Documents, governed: &[(&RouteDoc, Require)], groups: &[&
 
 fn notices(compiled: &Compiled, governed: &[(&RouteDoc, Require)]) -> Vec<(PathBuf, Notice)> {
     let mesh = compiled.mesh.notices.iter().map(|notice| (PathBuf::from(MESH_POLICY), notice.clone()));
-    let own = compiled.reports.iter().zip(governed).flat_map(|(report, (document, _))| report.notices.iter().map(|notice| (document.file.clone(), notice.clone())));
+    let own = compiled.reports.iter().zip(governed).flat_map(|(report, (document, _))| {
+        report.notices.iter().map(|notice| (document.file.clone(), notice.clone()))
+    });
     mesh.chain(own).collect()
 }

@@ -7,7 +7,11 @@ use crate::policy::matching::Matcher;
 use crate::policy::route::Require;
 use crate::policy::sources::Documents;
 
-pub(super) fn index(documents: &Documents, governed: &[(&RouteDoc, Require)], faults: &Faults) -> Matcher<Match> {
+pub(super) fn index(
+    documents: &Documents,
+    governed: &[(&RouteDoc, Require)],
+    faults: &Faults,
+) -> Matcher<Match> {
     let mut matcher = Matcher::default();
     let (mut routes, mut openings) = (0_usize, 0_usize);
     let mut names = Vec::new();
@@ -23,18 +27,33 @@ pub(super) fn index(documents: &Documents, governed: &[(&RouteDoc, Require)], fa
     matcher
 }
 
-fn add(document: &RouteDoc, leads_to: Match, matcher: &mut Matcher<Match>, names: &[(Match, &str)], faults: &Faults) {
+fn add(
+    document: &RouteDoc,
+    leads_to: Match,
+    matcher: &mut Matcher<Match>,
+    names: &[(Match, &str)],
+    faults: &Faults,
+) {
     let page = faults.page(&document.file);
     for item in &document.matches {
         for host in &item.hosts {
             for (method, path) in item.endpoints() {
-                let Err(earlier) = matcher.insert(&host.value, method, &path.value, leads_to) else { continue };
+                let Err(earlier) = matcher.insert(&host.value, method, &path.value, leads_to) else {
+                    continue;
+                };
                 if earlier == leads_to {
                     // Written twice in one route: a warning, not a question of who decides.
                     continue;
                 }
-                let earlier = names.iter().find(|(known, _)| *known == earlier).map_or(document.name.value.as_str(), |(_, name)| name);
-                let what = format!("{method} {}{} is matched by route `{earlier}` with equal weight", host.value, path.value.text());
+                let earlier = names
+                    .iter()
+                    .find(|(known, _)| *known == earlier)
+                    .map_or(document.name.value.as_str(), |(_, name)| name);
+                let what = format!(
+                    "{method} {}{} is matched by route `{earlier}` with equal weight",
+                    host.value,
+                    path.value.text()
+                );
                 page.fault(path.at, what, "drop one of the two, or make one more specific");
             }
         }

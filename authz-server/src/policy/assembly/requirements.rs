@@ -49,7 +49,11 @@ fn is_coherent(whole: &RequireDoc, document: &RouteDoc, page: Page<'_>) {
     let by_proof = whole.holder.as_ref().filter(|holder| holder.value == Holder::Proof);
     if let (Some(holder), Some(attestation)) = (by_proof, &whole.attestation) {
         let at = if holder.at == Place::NONE { document.spec } else { attestation.at };
-        page.fault(at, "an attestation where the holder shows no certificate", "require `holder: mtls` or `both`");
+        page.fault(
+            at,
+            "an attestation where the holder shows no certificate",
+            "require `holder: mtls` or `both`",
+        );
     }
 }
 
@@ -67,20 +71,32 @@ impl Floors<'_> {
         let (floors, require) = (&self.team.floors, self.require);
         let at_most = |floor: u64, here: Option<u64>| here.is_some_and(|here| here <= floor);
         if let Some(floor) = &floors.holder {
-            self.hold_one("holder", self.written.holder.as_ref().map(|own| own.at), require.holder == floor.value || require.holder == Holder::Both);
+            self.hold_one(
+                "holder",
+                self.written.holder.as_ref().map(|own| own.at),
+                require.holder == floor.value || require.holder == Holder::Both,
+            );
         }
         if let Some(floor) = &floors.uses {
             self.hold_one("use", self.written.uses.as_ref().map(|own| own.at), require.uses >= floor.value);
         }
         if let Some(floor) = &floors.max_lifetime {
-            self.hold_one("maxLifetime", self.written.max_lifetime.as_ref().map(|own| own.at), require.max_lifetime <= floor.value);
+            self.hold_one(
+                "maxLifetime",
+                self.written.max_lifetime.as_ref().map(|own| own.at),
+                require.max_lifetime <= floor.value,
+            );
         }
         if let Some(floor) = &floors.max_depth {
             let holds = at_most(u64::from(floor.value), require.max_depth.map(u64::from));
             self.hold_one("maxDepth", self.written.max_depth.as_ref().map(|own| own.at), holds);
         }
         if let Some(floor) = &floors.issued {
-            self.hold_one("issued", self.written.issued.as_ref().map(|own| own.at), require.issued || !floor.value);
+            self.hold_one(
+                "issued",
+                self.written.issued.as_ref().map(|own| own.at),
+                require.issued || !floor.value,
+            );
         }
         if let Some(floor) = &floors.attestation {
             let holds = at_most(floor.value, require.attestation);
@@ -91,11 +107,17 @@ impl Floors<'_> {
                 let own = require.environment.iter().find(|(own, _)| own == key);
                 own.is_some_and(|(_, own)| own.iter().all(|value| values.contains(value)))
             };
-            self.hold_one("environment", self.written.environment.as_ref().map(|own| own.at), floor.value.iter().all(is_inside));
+            self.hold_one(
+                "environment",
+                self.written.environment.as_ref().map(|own| own.at),
+                floor.value.iter().all(is_inside),
+            );
         }
         if let Some(floor) = &floors.conditions {
             let holds = floor.value.iter().all(|wanted| {
-                require.conditions.iter().any(|own| own.name == wanted.name && own.equals == wanted.equals && own.max_age <= wanted.max_age)
+                require.conditions.iter().any(|own| {
+                    own.name == wanted.name && own.equals == wanted.equals && own.max_age <= wanted.max_age
+                })
             });
             self.hold_one("conditions", self.written.conditions.as_ref().map(|own| own.at), holds);
         }
@@ -104,7 +126,11 @@ impl Floors<'_> {
     fn hold_one(&self, key: &str, at: Option<Place>, holds: bool) {
         if !holds {
             let what = format!("`require.{key}` is below the floor of team `{}`", self.team.name.value);
-            self.page.fault(at.unwrap_or(self.document.spec), what, format!("require at least what `floors.{key}` asks for"));
+            self.page.fault(
+                at.unwrap_or(self.document.spec),
+                what,
+                format!("require at least what `floors.{key}` asks for"),
+            );
         }
     }
 }

@@ -26,7 +26,11 @@ fn says_nothing_else(document: &RouteDoc, ungoverned: &Ungoverned, page: Page<'_
         ("evidence", document.receipt),
     ];
     for (key, _) in written.iter().filter(|(_, is_written)| *is_written) {
-        page.fault(ungoverned.at, format!("`{key}` beside `ungoverned`"), "nothing would enforce it: leave it out, or watch the route with `observe: true`");
+        page.fault(
+            ungoverned.at,
+            format!("`{key}` beside `ungoverned`"),
+            "nothing would enforce it: leave it out, or watch the route with `observe: true`",
+        );
     }
 }
 
@@ -41,6 +45,10 @@ fn is_within_its_allowance(document: &RouteDoc, ungoverned: &Ungoverned, team: &
     });
     if ungoverned.observe || !is_allowed {
         let what = format!("team `{}` may not leave this ungoverned", team.name.value);
-        page.fault(ungoverned.at, what, "have the platform team write it, or allow it in `ungoverned` of the team");
+        page.fault(
+            ungoverned.at,
+            what,
+            "have the platform team write it, or allow it in `ungoverned` of the team",
+        );
     }
 }

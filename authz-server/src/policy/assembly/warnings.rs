@@ -23,7 +23,12 @@ fn unserved_hosts(document: &RouteDoc, hosts: &Hosts, notices: &mut Vec<(PathBuf
     for host in document.matches.iter().flat_map(|item| &item.hosts) {
         if hosts.canonical(&host.value).is_none() {
             let what = format!("no proxy serves `{}`", host.value);
-            let notice = Notice::new(host.at, "unserved-host", what, "add it to a proxy in `proxies`, or mend its spelling");
+            let notice = Notice::new(
+                host.at,
+                "unserved-host",
+                what,
+                "add it to a proxy in `proxies`, or mend its spelling",
+            );
             notices.push((document.file.clone(), notice));
         }
     }
@@ -40,8 +45,15 @@ fn slash_twins(documents: &Documents, notices: &mut Vec<(PathBuf, Notice)>) {
         let is_slash = *last == Step::Literal(String::new()) && !path.value.is_open();
         let Some(twin) = plain.get(&(host, method, rest)).filter(|_| is_slash) else { continue };
         if twin.name.value != document.name.value {
-            let what = format!("{method} {host}{} is this route, and without its last slash it is route `{}`", path.value.text(), twin.name.value);
-            notices.push((document.file.clone(), Notice::new(path.at, "slash-twins", what, "let one route match both")));
+            let what = format!(
+                "{method} {host}{} is this route, and without its last slash it is route `{}`",
+                path.value.text(),
+                twin.name.value
+            );
+            notices.push((
+                document.file.clone(),
+                Notice::new(path.at, "slash-twins", what, "let one route match both"),
+            ));
         }
     }
 }
@@ -53,7 +65,11 @@ fn every_match(documents: &Documents) -> Vec<Matched<'_>> {
     for document in &documents.routes {
         for item in &document.matches {
             for host in &item.hosts {
-                all.extend(item.endpoints().into_iter().map(|(method, path)| (document, host.value.as_str(), method, path)));
+                all.extend(
+                    item.endpoints()
+                        .into_iter()
+                        .map(|(method, path)| (document, host.value.as_str(), method, path)),
+                );
             }
         }
     }

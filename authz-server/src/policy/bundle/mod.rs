@@ -163,9 +163,12 @@ impl Bundle {
             Match::Route(position) => {
                 self.policy.routes.get(position).filter(|route| route.is_observed(now)).map(Passage::Observed)
             }
-            Match::Opening(position) => {
-                self.policy.openings.get(position).filter(|opening| opening.is_open(now)).map(Passage::Ungoverned)
-            }
+            Match::Opening(position) => self
+                .policy
+                .openings
+                .get(position)
+                .filter(|opening| opening.is_open(now))
+                .map(Passage::Ungoverned),
         }
     }
 

@@ -13,7 +13,6 @@ pub struct Argument {
     pub is_optional: bool,
     /// Recorded as a keyed digest, not by value.
     pub is_withheld: bool,
-    pub(crate) at: Place,
     /// Where `from` stands.
     pub(crate) from_at: Place,
 }
@@ -144,7 +143,6 @@ fn argument(key: &Key, node: &Node, page: Page<'_>) -> Option<Argument> {
         kind,
         is_optional: is_optional?,
         is_withheld: is_withheld?,
-        at: key.at,
         from_at: from.at,
     })
 }

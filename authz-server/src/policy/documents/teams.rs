@@ -1,10 +1,10 @@
 //! `kind: Teams`: who may write where.
 
 use super::kind::{Kind, open};
+use super::matches;
 use super::mesh::all;
 use super::proxies::host;
 use super::require::{self, RequireDoc};
-use super::matches;
 use super::words;
 use crate::policy::fault::{Page, Placed};
 use crate::policy::matching::Pattern;
@@ -94,7 +94,11 @@ fn exact_path(node: &Node, page: Page<'_>) -> Option<Pattern> {
     let text = string(node, page)?;
     let read = Pattern::parse(text).ok().filter(Pattern::is_exact);
     if read.is_none() {
-        page.fault(node.at, format!("`{text}` is no exact path"), "write literal segments only, like `/healthz`");
+        page.fault(
+            node.at,
+            format!("`{text}` is no exact path"),
+            "write literal segments only, like `/healthz`",
+        );
     }
     read
 }

@@ -27,7 +27,14 @@ pub(super) fn scan(text: &str) -> Result<Vec<usize>, Vec<Excess>> {
     }
     let mut scan = Scan::default();
     if let Some((at, letter)) = text.char_indices().find(|(_, letter)| is_strange(*letter)) {
-        scan.excess(at, format!("the character U+{:04X}, which changes how the text looks and not what it says", u32::from(letter)), "take it out");
+        scan.excess(
+            at,
+            format!(
+                "the character U+{:04X}, which changes how the text looks and not what it says",
+                u32::from(letter)
+            ),
+            "take it out",
+        );
     }
     for word in words(text) {
         scan.take(word.at, word.text);
@@ -69,7 +76,11 @@ impl Scan {
                 self.fresh_expression();
             }
             "when" | "unless" if self.depth == 0 => self.fresh_expression(),
-            "?" => self.excess(at, "a template's slot".to_owned(), "write the entity itself: a template decides nothing here"),
+            "?" => self.excess(
+                at,
+                "a template's slot".to_owned(),
+                "write the entity itself: a template decides nothing here",
+            ),
             _ => {}
         }
         if is_operator(word) {
@@ -82,7 +93,11 @@ impl Scan {
         self.is_inside_a_policy = true;
         self.starts.push(at);
         if self.starts.len() == MOST_POLICIES.saturating_add(1) {
-            self.excess(at, format!("more than {MOST_POLICIES} policies in one document"), "split the route, or say more with each");
+            self.excess(
+                at,
+                format!("more than {MOST_POLICIES} policies in one document"),
+                "split the route, or say more with each",
+            );
         }
     }
 
@@ -100,15 +115,21 @@ impl Scan {
             self.is_told = true;
         }
         if self.operators > MOST_OPERATORS {
-            self.excess(at, format!("more than {MOST_OPERATORS} operators in one expression"), "use a set and `contains`, or several policies");
+            self.excess(
+                at,
+                format!("more than {MOST_OPERATORS} operators in one expression"),
+                "use a set and `contains`, or several policies",
+            );
             self.is_told = true;
         }
     }
 }
 
 fn is_operator(word: &str) -> bool {
-    const OPERATORS: &[&str] =
-        &["&&", "||", "==", "!=", "<", "<=", ">", ">=", "+", "-", "*", "!", "in", "has", "like", "is", "if", ".", "[", "::"];
+    const OPERATORS: &[&str] = &[
+        "&&", "||", "==", "!=", "<", "<=", ">", ">=", "+", "-", "*", "!", "in", "has", "like", "is", "if",
+        ".", "[", "::",
+    ];
     OPERATORS.contains(&word)
 }
 
@@ -117,7 +138,12 @@ mod tests {
     use super::*;
 
     fn told(text: &str) -> Vec<String> {
-        scan(text).err().unwrap_or_default().into_iter().map(|excess| format!("{}: {}", excess.at, excess.what)).collect()
+        scan(text)
+            .err()
+            .unwrap_or_default()
+            .into_iter()
+            .map(|excess| format!("{}: {}", excess.at, excess.what))
+            .collect()
     }
 
     fn permit(condition: &str) -> String {
@@ -144,9 +170,15 @@ mod tests {
         let sum = |count: usize| permit(&format!("1{} > 0", " + 1".repeat(count)));
         assert!(scan(&sum(255)).is_ok());
         assert!(told(&sum(256))[0].contains("256 operators"));
-        let two = format!("permit (principal, action, resource) when {{ 1{0} > 0 }} unless {{ 1{0} > 0 }};", " + 1".repeat(200));
+        let two = format!(
+            "permit (principal, action, resource) when {{ 1{0} > 0 }} unless {{ 1{0} > 0 }};",
+            " + 1".repeat(200)
+        );
         assert!(scan(&two).is_ok(), "each is counted by itself");
-        assert!(told(&format!("permit (principal, action in [{}], resource);", "Action::\"a\", ".repeat(300)))[0].contains("operators"));
+        assert!(
+            told(&format!("permit (principal, action in [{}], resource);", "Action::\"a\", ".repeat(300)))[0]
+                .contains("operators")
+        );
     }
 
     #[test]

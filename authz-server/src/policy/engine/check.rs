@@ -12,6 +12,8 @@ use crate::policy::warning::Notice;
 pub(crate) struct Report {
     faults: Vec<(Place, String, String)>,
     pub(crate) notices: Vec<Notice>,
+    /// Each policy by name, where it was written.
+    pub(crate) written: Vec<(Place, String)>,
 }
 
 impl Report {
@@ -26,7 +28,13 @@ impl Report {
         }
     }
 
-    pub(super) fn warn(&mut self, at: Place, name: &'static str, what: impl Into<String>, instead: impl Into<String>) {
+    pub(super) fn warn(
+        &mut self,
+        at: Place,
+        name: &'static str,
+        what: impl Into<String>,
+        instead: impl Into<String>,
+    ) {
         self.notices.push(Notice::new(at, name, what, instead));
     }
 
@@ -56,6 +64,7 @@ pub(super) enum Whose<'a> {
 
 pub(super) fn rules(policies: &[Written], whose: Whose<'_>, report: &mut Report) {
     for policy in policies {
+        report.written.push((policy.at, policy.id.clone()));
         names_nothing_reserved(policy, report);
         cannot_be_stepped_out_of(policy, whose, report);
         has_its_effect(policy, whose, report);
@@ -68,7 +77,11 @@ pub(super) fn rules(policies: &[Written], whose: Whose<'_>, report: &mut Report)
 
 fn names_nothing_reserved(policy: &Written, report: &mut Report) {
     if est::names_the_reserved(&policy.est) {
-        report.fault(policy.at, "the member `-`, which stands only for an empty list", "name a group, a route or a posture that there is");
+        report.fault(
+            policy.at,
+            "the member `-`, which stands only for an empty list",
+            "name a group, a route or a posture that there is",
+        );
     }
 }
 
@@ -78,7 +91,11 @@ fn cannot_be_stepped_out_of(policy: &Written, whose: Whose<'_>, report: &mut Rep
         Whose::Mesh => true,
         Whose::Route { has_keys, .. } => has_keys,
     };
-    if policy.effect == Effect::Forbid && keys_may_ask && est::names_the_principal(&policy.est) && !est::names_the_root(&policy.est) {
+    if policy.effect == Effect::Forbid
+        && keys_may_ask
+        && est::names_the_principal(&policy.est)
+        && !est::names_the_root(&policy.est)
+    {
         report.fault(
             policy.at,
             "a forbid that names `principal` and not `context.warrant.root`, where a delegated key can ask",
@@ -89,21 +106,33 @@ fn cannot_be_stepped_out_of(policy: &Written, whose: Whose<'_>, report: &mut Rep
 
 fn has_its_effect(policy: &Written, whose: Whose<'_>, report: &mut Report) {
     if matches!(whose, Whose::Mesh) && policy.effect != Effect::Forbid {
-        report.fault(policy.at, "a mesh-wide policy that permits", "mesh-wide policies only forbid: write the permit into the route");
+        report.fault(
+            policy.at,
+            "a mesh-wide policy that permits",
+            "mesh-wide policies only forbid: write the permit into the route",
+        );
     }
 }
 
 fn is_about_its_route(policy: &Written, whose: Whose<'_>, report: &mut Report) {
     let Whose::Route { name, .. } = whose else { return };
     if est::resource(&policy.est, name) == est::Resource::Other {
-        report.fault(policy.at, "a resource that is neither open nor this route", format!("write `resource`, or `resource == Route::\"{name}\"`"));
+        report.fault(
+            policy.at,
+            "a resource that is neither open nor this route",
+            format!("write `resource`, or `resource == Route::\"{name}\"`"),
+        );
     }
 }
 
 fn leaves_more_than_the_warrant(policy: &Written, whose: Whose<'_>, report: &mut Report) {
     let Whose::Route { is_open: true, .. } = whose else { return };
     if is_a_bare_permit(policy) {
-        report.fault(policy.at, "with `holder: proof` and `use: any` this permit leaves the warrant alone to decide", OPEN_INSTEAD);
+        report.fault(
+            policy.at,
+            "with `holder: proof` and `use: any` this permit leaves the warrant alone to decide",
+            OPEN_INSTEAD,
+        );
     }
 }
 
@@ -115,13 +144,23 @@ fn is_a_bare_permit(policy: &Written) -> bool {
 
 fn permits_on_some_ground(policy: &Written, report: &mut Report) {
     if is_a_bare_permit(policy) {
-        report.warn(policy.at, "open-permit", "a permit with neither a principal nor a condition", "write `callers: [any-holder]`, which says so aloud");
+        report.warn(
+            policy.at,
+            "open-permit",
+            "a permit with neither a principal nor a condition",
+            "write `callers: [any-holder]`, which says so aloud",
+        );
     }
 }
 
 fn forbids_on_some_ground(policy: &Written, report: &mut Report) {
     let is_bare = est::is_open_to_all(&policy.est) && !est::is_conditional(&policy.est);
     if policy.effect == Effect::Forbid && is_bare {
-        report.warn(policy.at, "unconditional-forbid", "a forbid that always holds", "take the route out, or write the condition");
+        report.warn(
+            policy.at,
+            "unconditional-forbid",
+            "a forbid that always holds",
+            "take the route out, or write the condition",
+        );
     }
 }

@@ -82,7 +82,10 @@ fn one(route: &Uncompiled<'_>, mesh: &MeshWide, groups: &[&str], report: &mut Re
     let document = route.document;
     let name = document.name.value.as_str();
     let shape = Shape::of_route(name, groups.to_vec(), route.actions.clone(), &document.args, route.require);
-    let schema = shape.schema().map_err(|why| report.fault(document.spec, why, "rename what Cedar cannot take")).ok()?;
+    let schema = shape
+        .schema()
+        .map_err(|why| report.fault(document.spec, why, "rename what Cedar cannot take"))
+        .ok()?;
     let validator = Validator::new(schema);
     let written = match &document.policy {
         Some(text) => policies::read(text, name, &validator, report),
@@ -103,22 +106,29 @@ fn one(route: &Uncompiled<'_>, mesh: &MeshWide, groups: &[&str], report: &mut Re
     if !report.is_sound() {
         return None;
     }
-    let set = PolicySet::from_policies(all).map_err(|error| report.fault(document.spec, error.to_string(), "give each policy its own `@id`")).ok()?;
+    let set = PolicySet::from_policies(all)
+        .map_err(|error| report.fault(document.spec, error.to_string(), "give each policy its own `@id`"))
+        .ok()?;
     holds_as_scoped(&set, &validator, document.spec, report);
     Some(Slice { policies: set, validator, advice })
 }
 
 /// A mesh-wide policy is not validated against a route's schema again: it sees less than there is, and some of its actions are others'.
 fn holds_as_scoped(set: &PolicySet, validator: &Validator, at: Place, report: &mut Report) {
-    let own = set.policies().filter(|policy| !AsRef::<str>::as_ref(policy.id()).starts_with("mesh/")).cloned();
-    let Ok(own) = PolicySet::from_policies(own) else { return report.fault(at, "two policies of one name", "give each policy its own `@id`") };
+    let own =
+        set.policies().filter(|policy| !AsRef::<str>::as_ref(policy.id()).starts_with("mesh/")).cloned();
+    let Ok(own) = PolicySet::from_policies(own) else {
+        return report.fault(at, "two policies of one name", "give each policy its own `@id`");
+    };
     for error in validator.validate(&own, ValidationMode::Strict).validation_errors() {
         report.fault(at, error.to_string(), "write the policy so that it holds for this route alone");
     }
 }
 
 fn named(id: &str, est: Value, at: Place, report: &mut Report) -> Option<Policy> {
-    Policy::from_json(Some(PolicyId::new(id)), est).map_err(|error| report.fault(at, error.to_string(), "write the policy more plainly")).ok()
+    Policy::from_json(Some(PolicyId::new(id)), est)
+        .map_err(|error| report.fault(at, error.to_string(), "write the policy more plainly"))
+        .ok()
 }
 
 /// What the permit of a caller is called.
@@ -150,11 +160,23 @@ fn someone_may(written: &[Written], route: &Uncompiled<'_>, is_open: bool, repor
     if let Some(policy) = document.policy.as_ref().filter(|_| is_silent) {
         report.fault(policy.at, "a policy text without a policy", "write a permit, or leave `policy` out");
     }
-    if document.callers.is_empty() && !written.is_empty() && written.iter().all(|policy| policy.effect == Effect::Forbid) {
-        report.warn(document.spec, "no-permit", "nothing permits: every request of this route is denied", "write `callers`, or a permit in `policy`");
+    if document.callers.is_empty()
+        && !written.is_empty()
+        && written.iter().all(|policy| policy.effect == Effect::Forbid)
+    {
+        report.warn(
+            document.spec,
+            "no-permit",
+            "nothing permits: every request of this route is denied",
+            "write `callers`, or a permit in `policy`",
+        );
     }
     let any_holder = |caller: &&Placed<Caller>| caller.value == Caller::AnyHolder;
     if let Some(caller) = document.callers.iter().find(any_holder).filter(|_| is_open) {
-        report.fault(caller.at, "with `holder: proof` and `use: any` this permit leaves the warrant alone to decide", OPEN_INSTEAD);
+        report.fault(
+            caller.at,
+            "with `holder: proof` and `use: any` this permit leaves the warrant alone to decide",
+            OPEN_INSTEAD,
+        );
     }
 }

@@ -10,7 +10,12 @@ use crate::policy::documents::words::rfc3339;
 use crate::policy::groups::Groups;
 
 /// A request and its entities, or what of it does not fit the route's schema.
-pub(super) fn request(slice: &Slice, route: &str, groups: &Groups, asked: &Asked<'_>) -> Option<(Request, Entities)> {
+pub(super) fn request(
+    slice: &Slice,
+    route: &str,
+    groups: &Groups,
+    asked: &Asked<'_>,
+) -> Option<(Request, Entities)> {
     let principal = match asked.principal {
         Principal::Agent(name) => Type::Agent.entity(name)?,
         Principal::Key(thumbprint) => Type::Key.entity(thumbprint)?,

@@ -34,7 +34,12 @@ pub fn decide(bundle: &Bundle, route: &Route, asked: &Asked<'_>) -> Result<Decid
     decide_in(route.slice(), route.name(), &bundle.policy().groups, asked)
 }
 
-pub(crate) fn decide_in(slice: &Slice, route: &str, groups: &Groups, asked: &Asked<'_>) -> Result<Decided, Refused> {
+pub(crate) fn decide_in(
+    slice: &Slice,
+    route: &str,
+    groups: &Groups,
+    asked: &Asked<'_>,
+) -> Result<Decided, Refused> {
     stack::on_a_deep_stack(|| judge(slice, route, groups, asked)).unwrap_or_else(|| Err(internal()))
 }
 
@@ -65,7 +70,8 @@ fn error_of(error: &AuthorizationError) -> (String, bool) {
 }
 
 fn refused(denial: Denial, policies: Vec<String>, slice: &Slice) -> Refused {
-    let Advice { reason, cure } = policies.first().and_then(|first| slice.advice.get(first)).cloned().unwrap_or_default();
+    let Advice { reason, cure } =
+        policies.first().and_then(|first| slice.advice.get(first)).cloned().unwrap_or_default();
     Refused { denial, reason, cure, policies }
 }
 

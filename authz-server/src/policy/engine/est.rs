@@ -27,11 +27,13 @@ pub(super) enum Resource {
 }
 
 pub(super) fn resource(est: &Value, route: &str) -> Resource {
-    let scope = &est["resource"];
-    match scope["op"].as_str() {
-        Some("All") => Resource::Open,
-        Some("==") if *scope == is_route(route) => Resource::Own,
-        _ => Resource::Other,
+    let scope = member(est, "resource");
+    if *scope == json!({"op": "All"}) {
+        Resource::Open
+    } else if *scope == is_route(route) {
+        Resource::Own
+    } else {
+        Resource::Other
     }
 }
 
@@ -50,33 +52,42 @@ fn is_route(route: &str) -> Value {
 
 /// Whether its scope says anything of who asks.
 pub(super) fn is_open_to_all(est: &Value) -> bool {
-    est["principal"]["op"] == "All"
+    *member(member(est, "principal"), "op") == "All"
 }
 
 /// Whether it has a condition that is more than the literal that always holds.
 pub(super) fn is_conditional(est: &Value) -> bool {
     let says_nothing = |condition: &Value| {
-        let literal = if condition["kind"] == "when" { Value::Bool(true) } else { Value::Bool(false) };
-        condition["body"] == json!({"Value": literal})
+        let always = *member(condition, "kind") == "when";
+        *member(condition, "body") == json!({"Value": always})
     };
-    est["conditions"].as_array().is_some_and(|conditions| conditions.iter().any(|condition| !says_nothing(condition)))
+    member(est, "conditions")
+        .as_array()
+        .is_some_and(|conditions| conditions.iter().any(|condition| !says_nothing(condition)))
 }
 
 /// Whether it says anything of the principal, in its scope or in a condition.
 pub(super) fn names_the_principal(est: &Value) -> bool {
-    !is_open_to_all(est) || contains(&est["conditions"], &json!({"Var": "principal"}))
+    !is_open_to_all(est) || contains(member(est, "conditions"), &json!({"Var": "principal"}))
 }
 
 /// Whether a condition reads `context.warrant.root`.
 pub(super) fn names_the_root(est: &Value) -> bool {
     let context = json!({"Var": "context"});
     let read = |left: Value, attr: &str| json!({".": {"left": left, "attr": attr}});
-    contains(&est["conditions"], &read(read(context, "warrant"), "root"))
+    contains(member(est, "conditions"), &read(read(context, "warrant"), "root"))
 }
 
 /// Whether anything in a policy names the reserved member of an enumeration.
 pub(super) fn names_the_reserved(est: &Value) -> bool {
-    ["Group", "Route", "Posture"].into_iter().any(|kind| contains(est, &json!({"type": kind, "id": super::names::RESERVED})))
+    ["Group", "Route", "Posture"]
+        .into_iter()
+        .any(|kind| contains(est, &json!({"type": kind, "id": super::names::RESERVED})))
+}
+
+/// A member of an object; of anything else, nothing.
+fn member<'a>(of: &'a Value, name: &str) -> &'a Value {
+    of.get(name).unwrap_or(&Value::Null)
 }
 
 fn contains(within: &Value, wanted: &Value) -> bool {

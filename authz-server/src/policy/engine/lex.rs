@@ -38,8 +38,13 @@ impl<'a> Iterator for Words<'a> {
                     continue;
                 }
                 '"' => string(rest),
-                _ if is_inside_a_name(first) => rest.find(|letter| !is_inside_a_name(letter)).unwrap_or(rest.len()),
-                _ => SYMBOLS.iter().find(|symbol| rest.starts_with(**symbol)).map_or(first.len_utf8(), |symbol| symbol.len()),
+                _ if is_inside_a_name(first) => {
+                    rest.find(|letter| !is_inside_a_name(letter)).unwrap_or(rest.len())
+                }
+                _ => SYMBOLS
+                    .iter()
+                    .find(|symbol| rest.starts_with(**symbol))
+                    .map_or(first.len_utf8(), |symbol| symbol.len()),
             };
             let word = Word { at: self.at, text: rest.get(..length)? };
             self.at = self.at.saturating_add(length);

@@ -18,7 +18,9 @@ mod slice;
 mod stack;
 
 pub use ask::{Asked, Attribution, Lineage, Posture, Principal, Starter};
+pub(crate) use check::Report;
 pub(crate) use compile::{Compiled, Uncompiled, compile};
+pub(crate) use decide::decide_in;
 pub use decide::{Decided, Refused, decide};
 pub(crate) use slice::Slice;
 pub use stack::{STACK, on_a_deep_stack, this_thread_is_deep};

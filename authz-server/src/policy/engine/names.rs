@@ -33,7 +33,8 @@ impl Type {
 
     /// The entity of this type and name; `None` only if Cedar did not know its own word for a type.
     pub(super) fn entity(self, id: &str) -> Option<EntityUid> {
-        static TYPES: LazyLock<Vec<Option<EntityTypeName>>> = LazyLock::new(|| ALL.iter().map(|kind| EntityTypeName::from_str(kind.name()).ok()).collect());
+        static TYPES: LazyLock<Vec<Option<EntityTypeName>>> =
+            LazyLock::new(|| ALL.iter().map(|kind| EntityTypeName::from_str(kind.name()).ok()).collect());
         let position = ALL.iter().position(|kind| *kind == self)?;
         TYPES.get(position)?.clone().map(|kind| EntityUid::from_type_name_and_id(kind, EntityId::new(id)))
     }

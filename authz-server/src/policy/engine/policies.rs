@@ -33,7 +33,12 @@ pub(crate) struct Advice {
 }
 
 /// Reads and validates a text against a schema; `prefix` is what its policies' names begin with.
-pub(super) fn read(text: &PolicyText, prefix: &str, validator: &Validator, report: &mut Report) -> Vec<Written> {
+pub(super) fn read(
+    text: &PolicyText,
+    prefix: &str,
+    validator: &Validator,
+    report: &mut Report,
+) -> Vec<Written> {
     let place = |offset: usize| place_inside(text.at, text.style, &text.text, offset);
     let starts = match bounds::scan(&text.text) {
         Ok(starts) => starts,
@@ -55,15 +60,29 @@ pub(super) fn read(text: &PolicyText, prefix: &str, validator: &Validator, repor
     };
     validate(&set, validator, &place, text.at, report);
     if starts.len() != set.num_of_policies() || set.num_of_templates() != 0 {
-        report.fault(text.at, "policies that could not be told apart", "write plain `permit` and `forbid` policies, without slots");
+        report.fault(
+            text.at,
+            "policies that could not be told apart",
+            "write plain `permit` and `forbid` policies, without slots",
+        );
         return Vec::new();
     }
-    let written: Vec<_> = starts.iter().enumerate().filter_map(|(number, start)| one(&set, number, place(*start), prefix, report)).collect();
+    let written: Vec<_> = starts
+        .iter()
+        .enumerate()
+        .filter_map(|(number, start)| one(&set, number, place(*start), prefix, report))
+        .collect();
     are_told_apart(&written, report);
     written
 }
 
-fn validate(set: &PolicySet, validator: &Validator, place: &impl Fn(usize) -> Place, at: Place, report: &mut Report) {
+fn validate(
+    set: &PolicySet,
+    validator: &Validator,
+    place: &impl Fn(usize) -> Place,
+    at: Place,
+    report: &mut Report,
+) {
     let result = validator.validate(set, ValidationMode::Strict);
     for error in result.validation_errors() {
         cedar_says(error, place, at, report);
@@ -84,7 +103,10 @@ fn offset(diagnostic: &impl Diagnostic) -> Option<usize> {
 }
 
 fn help(diagnostic: &impl Diagnostic) -> String {
-    diagnostic.help().map_or_else(|| "see the route's schema: `portcullis policy schema <route>`".to_owned(), |help| help.to_string())
+    diagnostic.help().map_or_else(
+        || "see the route's schema: `portcullis policy schema <route>`".to_owned(),
+        |help| help.to_string(),
+    )
 }
 
 /// Cedar counts policies; we say where they stand.
@@ -119,7 +141,8 @@ fn one(set: &PolicySet, number: usize, at: Place, prefix: &str, report: &mut Rep
 }
 
 fn is_id(text: &str) -> bool {
-    (1..=63).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+    (1..=63).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
 }
 
 /// An annotation that nobody reads is a misspelt one.
@@ -129,7 +152,11 @@ fn annotations_are_known(policy: &Policy, at: Place, report: &mut Report) {
             report.fault(at, format!("unknown annotation `@{name}`"), "known here: @id, @reason, @cure");
         }
         if text.len() > 256 || text.chars().any(bounds::is_strange) {
-            report.fault(at, format!("the text of `@{name}` is long or holds control characters"), "keep it within 256 bytes of plain text");
+            report.fault(
+                at,
+                format!("the text of `@{name}` is long or holds control characters"),
+                "keep it within 256 bytes of plain text",
+            );
         }
     }
 }
@@ -138,7 +165,11 @@ fn are_told_apart(written: &[Written], report: &mut Report) {
     let mut seen = BTreeSet::new();
     for policy in written {
         if !seen.insert(&policy.id) {
-            report.fault(policy.at, format!("a second policy called `{}`", policy.id), "give each its own `@id`");
+            report.fault(
+                policy.at,
+                format!("a second policy called `{}`", policy.id),
+                "give each its own `@id`",
+            );
         }
     }
 }

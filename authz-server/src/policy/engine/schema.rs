@@ -33,13 +33,25 @@ pub(crate) struct Own<'a> {
 
 impl<'a> Shape<'a> {
     /// The shape of one route.
-    pub(crate) fn of_route(name: &'a str, groups: Vec<&'a str>, actions: BTreeSet<&'a str>, args: &'a [Argument], require: &'a Require) -> Self {
+    pub(crate) fn of_route(
+        name: &'a str,
+        groups: Vec<&'a str>,
+        actions: BTreeSet<&'a str>,
+        args: &'a [Argument],
+        require: &'a Require,
+    ) -> Self {
         let own = Own {
             args,
             environment: require.environment.iter().map(|(key, _)| key.as_str()).collect(),
             conditions: require.conditions.iter().map(|condition| condition.name.as_str()).collect(),
         };
-        Self { routes: vec![name], groups, actions, has_keys: require.holder == Holder::Proof, own: Some(own) }
+        Self {
+            routes: vec![name],
+            groups,
+            actions,
+            has_keys: require.holder == Holder::Proof,
+            own: Some(own),
+        }
     }
 
     pub(super) fn schema(&self) -> Result<Schema, String> {
@@ -56,8 +68,10 @@ impl<'a> Shape<'a> {
             "Posture": {"enum": with_reserved(Posture::ALL.into_iter().map(Posture::name))},
         });
         let principals = if self.has_keys { json!(["Agent", "Key"]) } else { json!(["Agent"]) };
-        let applies = json!({"principalTypes": principals, "resourceTypes": ["Route"], "context": self.context()});
-        let actions: Map<_, _> = self.actions.iter().map(|action| ((*action).to_owned(), json!({"appliesTo": applies}))).collect();
+        let applies =
+            json!({"principalTypes": principals, "resourceTypes": ["Route"], "context": self.context()});
+        let actions: Map<_, _> =
+            self.actions.iter().map(|action| ((*action).to_owned(), json!({"appliesTo": applies}))).collect();
         json!({"": {"entityTypes": entities, "actions": actions}})
     }
 
@@ -70,9 +84,14 @@ impl<'a> Shape<'a> {
             members.insert(name.to_owned(), string());
         }
         if let Some(own) = &self.own {
-            members.insert("args".to_owned(), record(own.args.iter().map(|argument| (argument.name.as_str(), argument_type(argument)))));
-            members.insert("environment".to_owned(), record(own.environment.iter().map(|key| (*key, string()))));
-            members.insert("conditions".to_owned(), record(own.conditions.iter().map(|key| (*key, string()))));
+            members.insert(
+                "args".to_owned(),
+                record(own.args.iter().map(|argument| (argument.name.as_str(), argument_type(argument)))),
+            );
+            members
+                .insert("environment".to_owned(), record(own.environment.iter().map(|key| (*key, string()))));
+            members
+                .insert("conditions".to_owned(), record(own.conditions.iter().map(|key| (*key, string()))));
         }
         json!({"type": "Record", "attributes": members})
     }

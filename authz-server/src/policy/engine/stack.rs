@@ -63,7 +63,13 @@ mod tests {
     #[test]
     fn work_runs_on_a_deep_stack_wherever_it_is_asked_for() {
         assert!(!IS_DEEP.get());
-        assert_eq!(on_a_deep_stack(|| (IS_DEEP.get(), on_a_deep_stack(|| thread::current().id()) == Some(thread::current().id()))), Some((true, true)));
+        assert_eq!(
+            on_a_deep_stack(|| (
+                IS_DEEP.get(),
+                on_a_deep_stack(|| thread::current().id()) == Some(thread::current().id())
+            )),
+            Some((true, true))
+        );
         assert!(!IS_DEEP.get());
     }
 
@@ -71,6 +77,6 @@ mod tests {
     fn each_keeps_the_order() {
         let items: Vec<u32> = (0..1000).collect();
         assert_eq!(each(&items, |item| *item), Some(items.clone()));
-        assert_eq!(each(&[] as &[u32], |item| *item), Some(Vec::new()));
+        assert_eq!(each(&Vec::<u32>::new(), |item| *item), Some(Vec::new()));
     }
 }

@@ -23,7 +23,9 @@ fn callers_are_the_allow_list() {
     for name in [PAYER, "spiffe://shop/ns/batch/sa/a"] {
         assert_eq!(Ask::by(agent(name)).of(&bundle).unwrap().policies, ["pay/caller:group:payments-agents"]);
     }
-    for name in ["spiffe://shop/ns/x/sa/y", "agent:a", "-", "spiffe://shop/ns/batch", "\"), action, resource);"] {
+    for name in
+        ["spiffe://shop/ns/x/sa/y", "agent:a", "-", "spiffe://shop/ns/batch", "\"), action, resource);"]
+    {
         assert_eq!(denial(&bundle, &Ask::by(agent(name))), (Denial::PolicyDenied, vec![]), "{name}");
     }
 }
@@ -45,7 +47,10 @@ fn a_key_is_in_no_group_and_has_no_name() {
 
 #[test]
 fn a_key_where_none_may_ask_is_internal() {
-    assert_eq!(denial(&bundle(&files()), &Ask::by(Principal::Key("x".to_owned()))), (Denial::Internal, vec![]));
+    assert_eq!(
+        denial(&bundle(&files()), &Ask::by(Principal::Key("x".to_owned()))),
+        (Denial::Internal, vec![])
+    );
 }
 
 const LIMIT: &str = r#"
@@ -60,7 +65,10 @@ fn a_forbid_overrides_and_says_why() {
     assert!(with(10_000).of(&bundle).is_ok());
     let refused = with(10_001).of(&bundle).unwrap_err();
     assert_eq!((refused.denial, refused.policies), (Denial::PolicyDenied, vec!["pay/limit".to_owned()]));
-    assert_eq!((refused.reason.as_deref(), refused.cure.as_deref()), (Some("above the limit"), Some("ask for less")));
+    assert_eq!(
+        (refused.reason.as_deref(), refused.cure.as_deref()),
+        (Some("above the limit"), Some("ask for less"))
+    );
 }
 
 #[test]
@@ -69,7 +77,10 @@ fn reasons_are_sorted_and_the_first_is_told() {
     let bundle = bundle(&with_policy("amount: {from: body:/amount, type: natural}", &text));
     for _ in 0..20 {
         let refused = Ask::by(agent(PAYER)).arg("amount", Value::Long(2)).of(&bundle).unwrap_err();
-        assert_eq!((refused.policies, refused.reason.as_deref()), (vec!["pay/a".to_owned(), "pay/b".to_owned(), "pay/c".to_owned()], Some("a says no")));
+        assert_eq!(
+            (refused.policies, refused.reason.as_deref()),
+            (vec!["pay/a".to_owned(), "pay/b".to_owned(), "pay/c".to_owned()], Some("a says no"))
+        );
     }
 }
 
@@ -79,11 +90,21 @@ fn an_error_inside_a_forbid_denies() {
     for (condition, amount) in [
         ("context.args.amount * 9223372036854775807 > 0", 2),
         ("context.args.amount + 9223372036854775807 > 0", 1),
-        ("-(context.args.amount - 9223372036854775807) - 9223372036854775807 > 9223372036854775807 + context.args.amount", 1),
+        (
+            "-(context.args.amount - 9223372036854775807) - 9223372036854775807 > 9223372036854775807 + context.args.amount",
+            1,
+        ),
     ] {
-        let bundle = bundle(&with_policy("amount: {from: body:/amount, type: natural}", &format!("@id(\"sum\") forbid (principal, action, resource) when {{ {condition} }};")));
+        let bundle = bundle(&with_policy(
+            "amount: {from: body:/amount, type: natural}",
+            &format!("@id(\"sum\") forbid (principal, action, resource) when {{ {condition} }};"),
+        ));
         let refused = Ask::by(agent(PAYER)).arg("amount", Value::Long(amount)).of(&bundle).unwrap_err();
-        assert_eq!((refused.denial, refused.policies), (Denial::PolicyError, vec!["pay/sum".to_owned()]), "{condition}");
+        assert_eq!(
+            (refused.denial, refused.policies),
+            (Denial::PolicyError, vec!["pay/sum".to_owned()]),
+            "{condition}"
+        );
     }
 }
 
@@ -105,7 +126,10 @@ fn an_absent_optional_is_seen_by_has() {
     let text = "@id(\"note\") forbid (principal, action, resource) when { context.args has note && context.args.note == \"x\" };";
     let bundle = bundle(&with_policy("note: {from: body:/note, type: string, optional: true}", text));
     assert!(Ask::by(agent(PAYER)).of(&bundle).is_ok());
-    assert_eq!(denial(&bundle, &Ask::by(agent(PAYER)).arg("note", Value::Text("x".to_owned()))), (Denial::PolicyDenied, vec!["pay/note".to_owned()]));
+    assert_eq!(
+        denial(&bundle, &Ask::by(agent(PAYER)).arg("note", Value::Text("x".to_owned()))),
+        (Denial::PolicyDenied, vec!["pay/note".to_owned()])
+    );
 }
 
 #[test]
@@ -118,9 +142,18 @@ permit (principal, action == Action::"POST", resource == Route::"pay") when {
   context.warrant has started_by && context.warrant.started_by.sub == "ann" &&
   context.warrant.attr has purpose && context.warrant.attr.purpose == "refund" && context.args.tags.contains("a")
 };"#;
-    let files = edited(super::fixture::PAY_FILE, "callers: [\"group:payments-agents\"]", &super::fixture::policy_block("tags: {from: body:/tags, type: strings}", text));
+    let files = edited(
+        super::fixture::PAY_FILE,
+        "callers: [\"group:payments-agents\"]",
+        &super::fixture::policy_block("tags: {from: body:/tags, type: strings}", text),
+    );
     let bundle = bundle(&files);
-    let good = || Ask { starter: Some("ann"), purpose: Some("refund"), root: PAYER, ..Ask::by(agent("agent:x")).arg("tags", Value::Texts(vec!["a".to_owned()])) };
+    let good = || Ask {
+        starter: Some("ann"),
+        purpose: Some("refund"),
+        root: PAYER,
+        ..Ask::by(agent("agent:x")).arg("tags", Value::Texts(vec!["a".to_owned()]))
+    };
     assert_eq!(good().of(&bundle).unwrap().policies.len(), 1);
     for ask in [
         Ask { posture: Posture::Restricted, ..good() },
@@ -136,11 +169,18 @@ permit (principal, action == Action::"POST", resource == Route::"pay") when {
 
 #[test]
 fn mesh_wide_policies_forbid_on_every_route() {
-    let bundle = bundle(&edited("mesh.cedar", "// nothing", "@id(\"frozen\") @reason(\"restricted\") forbid (principal, action, resource) when { context.posture == Posture::\"restricted\" };\n// nothing"));
+    let bundle = bundle(&edited(
+        "mesh.cedar",
+        "// nothing",
+        "@id(\"frozen\") @reason(\"restricted\") forbid (principal, action, resource) when { context.posture == Posture::\"restricted\" };\n// nothing",
+    ));
     for (route, action, name) in [("pay", "POST", PAYER), ("hello", "GET", "agent:demo")] {
         let ask = |posture| Ask { route, action, posture, ..Ask::by(agent(name)) };
         assert!(ask(Posture::Normal).of(&bundle).is_ok());
         let refused = ask(Posture::Restricted).of(&bundle).unwrap_err();
-        assert_eq!((refused.denial, refused.policies, refused.reason.as_deref()), (Denial::PolicyDenied, vec!["mesh/frozen".to_owned()], Some("restricted")));
+        assert_eq!(
+            (refused.denial, refused.policies, refused.reason.as_deref()),
+            (Denial::PolicyDenied, vec!["mesh/frozen".to_owned()], Some("restricted"))
+        );
     }
 }

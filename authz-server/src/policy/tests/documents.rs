@@ -118,7 +118,12 @@ fn a_misspelt_file_is_a_fault() {
 fn equal_weight_is_a_fault() {
     let with = |matches: &str| {
         let mut files = files();
-        edit(&mut files, "routes/platform/hello.yaml", "{hosts: [localhost], methods: [GET], paths: [/hello/**]}", matches);
+        edit(
+            &mut files,
+            "routes/platform/hello.yaml",
+            "{hosts: [localhost], methods: [GET], paths: [/hello/**]}",
+            matches,
+        );
         files
     };
     let same = "{hosts: [payments.shop], methods: [GET, POST], paths: [\"/v1/payments/*\"]}";

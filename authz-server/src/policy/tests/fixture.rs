@@ -8,7 +8,10 @@ use std::collections::BTreeMap;
 
 use crate::policy::arguments::{Arguments, Value};
 use crate::policy::sources::Files;
-use crate::policy::{Asked, Attribution, Decided, Lineage, Posture, Principal, Refused, Starter, decide,Built, Bundle, Expected, Fault, Parcel, Refusal, Signing, TrustKeys, open, sign};
+use crate::policy::{
+    Asked, Attribution, Built, Bundle, Decided, Expected, Fault, Lineage, Parcel, Posture, Principal,
+    Refusal, Refused, Signing, Starter, TrustKeys, decide, open, sign,
+};
 
 /// The clock of every test.
 pub(crate) const NOW: u64 = 1_795_230_579;

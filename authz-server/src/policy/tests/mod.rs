@@ -10,6 +10,8 @@ mod hostile;
 mod notes;
 mod policies;
 mod requirements;
+mod route_tests;
+mod scale;
 mod tenancy;
 mod ungoverned;
 mod warnings;

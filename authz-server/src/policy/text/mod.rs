@@ -3,8 +3,8 @@
 //! Nothing here knows what a document means. A tree remembers where each value stood, so that every later rule can say it.
 
 pub(crate) mod canonical;
-pub(crate) mod json;
 mod doubles;
+pub(crate) mod json;
 mod members;
 mod node;
 mod plain;

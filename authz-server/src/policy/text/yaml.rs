@@ -38,7 +38,7 @@ pub(crate) fn read(bytes: &[u8], page: Page<'_>) -> Option<Node> {
         return None;
     }
     let mut tree = Tree { text, page, open: Vec::new(), root: None, documents: 0, failed: false };
-    let options = granit_parser::options! { strict_indentation: true, disallow_directives: true, emit_unresolved_aliases: true };
+    let options = granit_parser::options! { strict_indentation: true, disallow_directives: true, emit_unresolved_aliases: true, emit_comments: false };
     for event in Parser::new_from_str_with_options(text, options) {
         match event {
             Ok((event, span)) => tree.take(event, &span)?,
@@ -81,10 +81,6 @@ enum Inside {
 
 impl Tree<'_> {
     /// Takes one event. `None` ends the reading: more faults of this document would be guesses.
-    #[expect(
-        clippy::wildcard_enum_match_arm,
-        reason = "the parser may learn new events; none of them is ours"
-    )]
     fn take(&mut self, event: Event<'_>, span: &Span) -> Option<()> {
         let at = place(&span.start);
         match event {

@@ -9,7 +9,7 @@ use crate::{
     key::PublicKey,
     limits::{MAX_CHAIN_BYTES, MAX_LINK_BYTES, MAX_LINKS},
     request::our_header,
-    token::{Kind, Token},
+    token::{Kind, Token, split},
     trust::Trust,
     verifier::{Verifier, is_signed_by},
 };
@@ -67,18 +67,17 @@ impl<'a> Presented<'a> {
     }
 
     fn read(header: &'a [u8]) -> Result<Self, Fault> {
-        let sized = |good: bool, link, what| if good { Ok(()) } else { Err(Fault { link, what }) };
-        sized(header.len() <= MAX_CHAIN_BYTES, 0, "the chain is over 12 KiB")?;
-        sized(header.split(|b| *b == b'~').count() <= MAX_LINKS, MAX_LINKS, "more than eight links")?;
-        for (link, text) in header.split(|b| *b == b'~').enumerate() {
-            sized(text.len() <= MAX_LINK_BYTES, link, "a link is over 2 KiB")?;
+        if header.len() > MAX_CHAIN_BYTES {
+            return Err(Fault { link: 0, what: "the chain is over 12 KiB" });
         }
-        let mut texts = header.split(|b| *b == b'~');
-        let named = |link| move |Malformed(what)| Fault { link, what };
-        let (first, root) = read_root(texts.next().unwrap_or_default()).map_err(named(0))?;
+        let mut texts = split(b'~', header);
+        let first = texts.next().unwrap_or_default();
+        let (first, root) =
+            sized(first).and_then(read_root).map_err(|Malformed(what)| Fault { link: 0, what })?;
         let mut links = vec![first];
         for (text, link) in texts.zip(1..) {
-            links.push(read_link(text).map_err(named(link))?);
+            let read = if link < MAX_LINKS { sized(text).and_then(read_link) } else { Err(TOO_MANY) };
+            links.push(read.map_err(|Malformed(what)| Fault { link, what })?);
         }
         Ok(Self { header, root, links })
     }
@@ -143,6 +142,12 @@ impl Form<'_> {
         let read = self.token.read_payload(|payload| claims::read(payload, position == 0, Reading::Keep));
         read.map_err(|_| Denial::WarrantMalformed)
     }
+}
+
+const TOO_MANY: Malformed = Malformed("more than eight links");
+
+fn sized(text: &[u8]) -> Result<&[u8], Malformed> {
+    if text.len() <= MAX_LINK_BYTES { Ok(text) } else { Err(Malformed("a link is over 2 KiB")) }
 }
 
 fn read_root(text: &[u8]) -> Result<(Form<'_>, RootNames), Malformed> {

@@ -1,8 +1,8 @@
 //! Whether the elements of an array, or the names of an object, are all different.
 //!
-//! A hostile link can hold hundreds of them, so comparing each with each would cost more than its signature;
-//! and a hash table without randomness can be filled with collisions on purpose. Few are compared in pairs,
-//! many are sorted, on the stack.
+//! A hostile link can hold hundreds of them, so comparing each with each would cost more than its signature. Few are
+//! compared in pairs; many go through a table of hashes; and since there is no randomness here, and so collisions can be
+//! made on purpose, a table that gets crowded gives way to sorting. All of it on the stack.
 
 use std::cmp::Ordering;
 
@@ -11,6 +11,9 @@ use crate::limits::MAX_ELEMENTS;
 
 /// Up to here pairs are cheaper than sorting.
 const FEW: usize = 8;
+/// More than there can be elements, and a power of two.
+const SLOTS: usize = 1024;
+const _: () = assert!(SLOTS > MAX_ELEMENTS && SLOTS.is_power_of_two());
 
 /// What must be different.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +56,39 @@ fn many_distinct<'a>(
     count: usize,
     read: impl Fn(&mut Reader<'a>) -> Result<Key<'a>, Malformed>,
 ) -> Result<bool, Malformed> {
+    // Each slot names the place of a key in the text; 0 is the end of the text, where no key stands.
+    let mut slots = [0_u16; SLOTS];
+    let mut patience = count.saturating_mul(4);
+    let mut reader = start;
+    reader.enter();
+    for _ in 0..count {
+        let place = reader.place();
+        let key = read(&mut reader)?;
+        reader.more();
+        let mut slot = usize::try_from(key.hash()).unwrap_or_default() % SLOTS;
+        while let Some(other) = slots.get(slot).copied().filter(|place| *place != 0) {
+            if key.compare(read(&mut start.at(usize::from(other)))?).is_eq() {
+                return Ok(false);
+            }
+            patience = match patience.checked_sub(1) {
+                Some(left) => left,
+                None => return sorted_distinct(start, count, read),
+            };
+            slot = slot.wrapping_add(1) % SLOTS;
+        }
+        let place = u16::try_from(place).map_err(|_| Malformed("a text that is too long"))?;
+        *slots.get_mut(slot).ok_or(Malformed("too many elements"))? = place;
+    }
+    Ok(true)
+}
+
+#[cold]
+#[inline(never)]
+fn sorted_distinct<'a>(
+    start: Reader<'a>,
+    count: usize,
+    read: impl Fn(&mut Reader<'a>) -> Result<Key<'a>, Malformed>,
+) -> Result<bool, Malformed> {
     let mut room = [Key::Boolean(false); MAX_ELEMENTS];
     let many = room.get_mut(..count).ok_or(Malformed("too many elements"))?;
     fill(start, many, read)?;
@@ -90,9 +126,21 @@ impl<'a> Key<'a> {
 
     /// Reads a member's name and steps over its value.
     pub(crate) fn name(reader: &mut Reader<'a>) -> Result<Self, Malformed> {
-        let text = Text::new(reader.name()?).ok_or(Malformed("a name with escapes"))?;
+        let name = Text::plain(reader.name()?);
         reader.skip_value()?;
-        Ok(Key::Text(text))
+        Ok(Key::Text(name))
+    }
+
+    fn hash(self) -> u32 {
+        match self {
+            Key::Text(text) => text.hash(),
+            Key::Integer(number) => {
+                // The low half of a product mixes only upwards; the high half is what every digit reaches.
+                let mixed = number.cast_unsigned().wrapping_mul(0x9e37_79b9_7f4a_7c15);
+                u32::try_from(mixed >> 32).unwrap_or_default()
+            }
+            Key::Boolean(flag) => u32::from(flag),
+        }
     }
 
     fn compare(self, other: Self) -> Ordering {
@@ -127,6 +175,15 @@ mod tests {
             twice[count - 1] = twice[count / 2].clone();
             assert!(!distinct(&format!("[{}]", twice.join(",")), count), "{count}");
         }
+    }
+
+    #[test]
+    fn a_table_that_is_filled_on_purpose_gives_way_to_sorting() {
+        let of_one_slot = |n: &u32| Text::plain(&n.to_string()).hash() % 1024 == 7;
+        let mut all: Vec<_> = (0..).filter(of_one_slot).take(100).map(|n| format!("\"{n}\"")).collect();
+        assert!(distinct(&format!("[{}]", all.join(",")), 100));
+        all[99] = all[0].clone();
+        assert!(!distinct(&format!("[{}]", all.join(",")), 100));
     }
 
     #[test]

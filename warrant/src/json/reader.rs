@@ -72,15 +72,29 @@ impl<'a> Reader<'a> {
     pub(crate) fn string(&mut self) -> Read<Text<'a>> {
         const BAD: Malformed = Malformed("not a string");
         self.expect(b'"', "not a string")?;
+        let stop = self.rest.bytes().position(|b| b == b'"' || b == b'\\' || b < 0x20).ok_or(BAD)?;
+        let (raw, rest) = self.rest.split_at_checked(stop).ok_or(BAD)?;
+        match rest.strip_prefix('"') {
+            Some(rest) => {
+                self.rest = rest;
+                Ok(Text::plain(raw))
+            }
+            None => self.string_with_escapes(),
+        }
+    }
+
+    #[cold]
+    fn string_with_escapes(&mut self) -> Read<Text<'a>> {
         let mut skip_one = false;
         let end = self.rest.bytes().position(|b| {
             let quoted = std::mem::replace(&mut skip_one, false);
             skip_one = b == b'\\' && !quoted;
             b < 0x20 || (b == b'"' && !quoted)
         });
-        let (raw, rest) = end.and_then(|end| self.rest.split_at_checked(end)).ok_or(BAD)?;
+        let (raw, rest) =
+            end.and_then(|end| self.rest.split_at_checked(end)).ok_or(Malformed("a string does not end"))?;
         self.rest = rest.strip_prefix('"').ok_or(Malformed("a control character in a string"))?;
-        Text::new(raw).ok_or(Malformed("a bad escape in a string"))
+        Text::escaped(raw).ok_or(Malformed("a bad escape in a string"))
     }
 
     /// An integer, in the one form that is allowed.
@@ -125,6 +139,17 @@ impl<'a> Reader<'a> {
                 first => return first.copied(),
             }
         }
+    }
+
+    /// How much is left: the name of this place in its text.
+    pub(super) fn place(&self) -> usize {
+        self.rest.len()
+    }
+
+    /// Another place of the same text, before the end of which `place` bytes are left.
+    pub(super) fn at(&self, place: usize) -> Self {
+        let skipped = self.rest.len().saturating_sub(place);
+        Self { rest: self.rest.get(skipped..).unwrap_or_default() }
     }
 
     /// Whether another element follows; steps over the comma.

@@ -10,11 +10,13 @@ pub(crate) struct Text<'a> {
 }
 
 impl<'a> Text<'a> {
+    /// Takes what stands between the quotes, where there is no escape.
+    pub(super) const fn plain(raw: &'a str) -> Self {
+        Self { raw, escaped: false }
+    }
+
     /// Takes what stands between the quotes. `None` when an escape is none, or half of a pair.
-    pub(super) fn new(raw: &'a str) -> Option<Self> {
-        if !raw.as_bytes().contains(&b'\\') {
-            return Some(Self { raw, escaped: false });
-        }
+    pub(super) fn escaped(raw: &'a str) -> Option<Self> {
         let mut undo = Unescape { rest: raw };
         while !undo.rest.is_empty() {
             undo.step()?;
@@ -60,6 +62,18 @@ impl<'a> Text<'a> {
         match self.unescaped() {
             Some(plain) => plain.into(),
             None => self.chars().collect::<String>().into(),
+        }
+    }
+
+    /// A number that is the same for texts that mean the same; nothing more is promised of it.
+    pub(super) fn hash(self) -> u32 {
+        let step = |hash: u32, byte: u8| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
+        match self.unescaped() {
+            Some(plain) => plain.bytes().fold(0x811c_9dc5, step),
+            None => self.chars().fold(0x811c_9dc5, |hash, c| {
+                let mut room = [0; 4];
+                c.encode_utf8(&mut room).bytes().fold(hash, step)
+            }),
         }
     }
 
@@ -137,7 +151,7 @@ mod tests {
 
     #[test]
     fn escapes_are_undone() {
-        let text = Text::new(r#"a\u0062\/\"\\\n\uD83D\ude00é"#).unwrap();
+        let text = Text::escaped(r#"a\u0062\/\"\\\n\uD83D\ude00é"#).unwrap();
         assert_eq!(&*text.to_box(), "ab/\"\\\n😀é");
         assert_eq!(text.with(str::len), Some(12));
         assert!(text.is("ab/\"\\\n😀é") && !text.is("ab"));
@@ -148,23 +162,23 @@ mod tests {
         for bad in
             ["\\", "\\x", "\\u", "\\u12", "\\u+123", "\\ud800", "\\udc00", "\\ud800\\u0041", "\\ud800\\ud800"]
         {
-            assert!(Text::new(bad).is_none(), "{bad}");
+            assert!(Text::escaped(bad).is_none(), "{bad}");
         }
     }
 
     #[test]
     fn order_is_of_what_is_meant() {
-        let (one, two) = (Text::new("a").unwrap(), Text::new("\\u0061").unwrap());
+        let (one, two) = (Text::escaped("a").unwrap(), Text::escaped("\\u0061").unwrap());
         assert!(one.compare(two).is_eq());
-        assert!(one.compare(Text::new("b").unwrap()).is_lt());
+        assert!(one.compare(Text::escaped("b").unwrap()).is_lt());
     }
 
     #[test]
     fn longer_than_any_string_is_not_looked_at() {
         let long = "x".repeat(257);
-        assert_eq!(Text::new(&long).unwrap().with(str::len), None);
+        assert_eq!(Text::escaped(&long).unwrap().with(str::len), None);
         let escaped = format!("\\u0061{}", "x".repeat(256));
-        assert_eq!(Text::new(&escaped).unwrap().with(str::len), None);
-        assert_eq!(Text::new(escaped.split_at(261).0).unwrap().with(str::len), Some(256));
+        assert_eq!(Text::escaped(&escaped).unwrap().with(str::len), None);
+        assert_eq!(Text::escaped(escaped.split_at(261).0).unwrap().with(str::len), Some(256));
     }
 }

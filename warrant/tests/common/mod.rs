@@ -1,6 +1,20 @@
 //! A small mesh for the tests: one authority, a row of holders, and a warrant that is good until something is changed.
 
 #![allow(dead_code, reason = "each test crate uses its own part")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::panic,
+    clippy::wildcard_enum_match_arm,
+    clippy::string_slice,
+    reason = "tests may panic: that is how they fail"
+)]
+
+pub(crate) mod cases;
+pub(crate) mod forge;
+pub(crate) mod garbage;
+pub(crate) mod vector;
 
 use warrant::{
     Algorithm, Chain, Denial, Expect, Host, Issuer, Method, Presented, PureVerifier, RawPath, Revocable,
@@ -104,4 +118,19 @@ pub(crate) fn judged_for(
     let chain = verified(warrant)?;
     chain.check(&Expect { now: Seconds::new(NOW), terms: &terms(), revoked, target })?;
     Ok(chain)
+}
+
+pub(crate) fn vectors_folder() -> std::path::PathBuf {
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors")
+}
+
+pub(crate) fn file_name(vector: &vector::Vector) -> String {
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
+    let words: String = vector.name.chars().map(plain).take(60).collect();
+    let words: Vec<_> = words.split('-').filter(|word| !word.is_empty()).collect();
+    format!("{:03}-{}.json", vector.number, words.join("-"))
+}
+
+pub(crate) fn file_text(vector: &vector::Vector) -> String {
+    format!("{}\n", serde_json::to_string_pretty(vector).unwrap())
 }

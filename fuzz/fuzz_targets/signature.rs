@@ -1,0 +1,8 @@
+//! Fuzzes the decoder `signature`: `cargo +nightly fuzz run signature`.
+#![no_main]
+
+#[path = "../../warrant/tests/common/decoders.rs"]
+#[allow(dead_code, reason = "each target is one of the decoders")]
+mod decoders;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| decoders::signature(bytes));

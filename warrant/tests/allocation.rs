@@ -1,0 +1,24 @@
+//! What nobody signed costs no more memory than it has itself: every byte that is allocated while garbage is refused is
+//! counted, freed or not.
+
+#![allow(clippy::print_stdout, reason = "tests say what they measured")]
+
+mod common;
+
+use warrant::{Presented, Proof};
+
+fn allocated_by(work: impl FnOnce()) -> u64 {
+    allocation_counter::measure(work).bytes_total
+}
+
+#[test]
+fn refusing_garbage_allocates_no_more_than_its_own_size() {
+    assert!(allocated_by(|| drop(vec![0_u8; 100])) >= 100, "what is allocated is counted");
+    for (shape, garbage) in common::garbage::shapes() {
+        let of_warrant = allocated_by(|| assert!(Presented::parse(&garbage).is_err()));
+        let of_proof = allocated_by(|| assert!(Proof::parse(&garbage).is_err()));
+        println!("{shape}: {} bytes of garbage, {of_warrant} bytes allocated", garbage.len());
+        let most = u64::try_from(garbage.len()).unwrap_or_default();
+        assert!(of_warrant <= most && of_proof <= most, "{shape}: {of_warrant} and {of_proof} bytes");
+    }
+}

@@ -1,0 +1,113 @@
+//! One entry point a decoder: bytes that anybody may have written go in, and nothing may panic. Shared by the fuzz targets
+//! and by the short run that is in every test.
+
+use warrant::{
+    Algorithm, Denial, Digest, Host, Method, PathPattern, Presented, Proof, PublicKey, PureVerifier, RawPath,
+    Signature, SubjectPattern, Thumbprint, Trust, our_header, verifier::is_signed_by,
+};
+
+/// Anything may go in; what must hold of what comes out is asserted inside.
+pub type Decoder = fn(&[u8]);
+
+/// Each decoder by the name of its fuzz target.
+pub const DECODERS: &[(&str, Decoder)] = &[
+    ("warrant", warrant),
+    ("proof", proof),
+    ("jwk", jwk),
+    ("path", path),
+    ("pattern", pattern),
+    ("signature", signature),
+    ("names", names),
+];
+
+/// The header `Warrant`.
+pub fn warrant(bytes: &[u8]) {
+    match Presented::parse(bytes) {
+        Ok(presented) => {
+            assert!(Presented::fault(bytes).is_none(), "one reading");
+            assert!((1..=8).contains(&presented.len()));
+            assert_eq!(presented.header().as_bytes(), bytes);
+            assert_eq!(presented.unverified().unwrap().len(), presented.len(), "what has form can be kept");
+            let trusted_by_nobody = presented.signed_under(&Trust::default(), &PureVerifier).err();
+            assert!(matches!(trusted_by_nobody, Some(Denial::WarrantMalformed | Denial::IssuerUntrusted)));
+        }
+        Err(denial) => {
+            assert!(matches!(
+                denial,
+                Denial::RequestAmbiguous | Denial::WarrantMissing | Denial::WarrantMalformed
+            ));
+        }
+    }
+}
+
+/// The header `Warrant-Proof`.
+pub fn proof(bytes: &[u8]) {
+    if let Err(denial) = Proof::parse(bytes) {
+        assert!(matches!(denial, Denial::RequestAmbiguous | Denial::ProofMissing | Denial::ProofInvalid));
+    }
+}
+
+/// A JWK.
+pub fn jwk(bytes: &[u8]) {
+    if let Ok(key) = PublicKey::from_jwk(bytes) {
+        assert_eq!(PublicKey::from_jwk(key.to_jwk_json().as_bytes()), Ok(key));
+        assert_eq!(PublicKey::from_raw(key.alg(), key.as_raw()), Ok(key));
+    }
+}
+
+/// A raw path with its query, and the headers of ours.
+pub fn path(bytes: &[u8]) {
+    if let Ok((path, query)) = RawPath::parse(bytes) {
+        assert_eq!(path.as_str().len() + query.map_or(0, |q| q.len() + 1), bytes.len());
+        assert!(PathPattern::parse("/**").unwrap().matches(&path));
+        for segment in path.segments() {
+            assert!(!RawPath::undone(segment).contains(['/', '\0']));
+        }
+    }
+    let _ = our_header(bytes.split(|b| *b == b'\n'));
+}
+
+/// Two patterns of paths.
+pub fn pattern(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let mut patterns = text.split('\n').filter_map(PathPattern::parse);
+    if let Some(one) = patterns.next() {
+        assert!(one.is_within(&one));
+        let all = PathPattern::parse("/**").unwrap();
+        assert!(one.is_within(&all));
+        if let Some(two) = patterns.next().filter(|two| one.is_within(two)) {
+            // A pattern without stars is a path, too.
+            if let Ok((path, None)) = RawPath::parse(one.as_str().as_bytes()) {
+                assert!(!one.matches(&path) || two.matches(&path));
+            }
+        }
+    }
+}
+
+/// A key, a signature and a message.
+pub fn signature(bytes: &[u8]) {
+    let (Some(key), Some(signature), Some(message)) = (bytes.get(..64), bytes.get(64..128), bytes.get(128..))
+    else {
+        return;
+    };
+    let signature = Signature::new(signature.try_into().unwrap());
+    let der = signature.to_der();
+    assert!(der.len() <= 72 && usize::from(der[1]) + 2 == der.len());
+    for (algorithm, length) in [(Algorithm::Es256, 64), (Algorithm::Ed25519, 32)] {
+        if let Ok(key) = PublicKey::from_raw(algorithm, &key[..length]) {
+            assert!(!is_signed_by(&PureVerifier, &key, message, &signature), "a forgery");
+        }
+    }
+}
+
+/// What is written as a string.
+pub fn names(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let _ = (Host::parse(text), Method::parse(text), Denial::from_code(text));
+    assert!(Digest::parse(text).is_none_or(|digest| digest.to_string() == text));
+    assert!(Thumbprint::from_uri(text).is_none_or(|thumbprint| thumbprint.uri() == text));
+    if let Some(pattern) = SubjectPattern::parse(text) {
+        assert_eq!(pattern.to_string(), text);
+        assert!(pattern.overlaps(&pattern) || !pattern.matches(text));
+    }
+}

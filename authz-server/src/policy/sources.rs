@@ -37,10 +37,12 @@ impl Form {
     }
 
     fn read(self, bytes: &[u8], page: Page<'_>) -> Option<Node> {
-        match self {
+        let node = match self {
             Self::Yaml => text::yaml(bytes, page),
             Self::Json => json::read(bytes, page),
-        }
+        }?;
+        text::note_strange(&node, page);
+        Some(node)
     }
 }
 

@@ -13,6 +13,8 @@ mod est;
 mod lex;
 mod names;
 mod policies;
+#[cfg(test)]
+mod properties;
 mod schema;
 mod slice;
 mod stack;

@@ -5,7 +5,7 @@ mod bundles;
 mod deciding;
 mod disk;
 mod documents;
-mod fixture;
+pub(crate) mod fixture;
 mod hostile;
 mod notes;
 mod policies;

@@ -14,11 +14,13 @@ mod groups;
 mod matching;
 mod narrowing;
 mod route;
+mod shadow;
 mod sources;
 mod testing;
 #[cfg(test)]
 mod tests;
 mod text;
+mod view;
 mod warning;
 
 use std::path::Path;
@@ -31,6 +33,7 @@ pub use bundle::{
 pub use documents::arguments::{Action, Argument, ArgumentType, Pointer, Source};
 pub use documents::mesh::{Attestor, Notes};
 pub use documents::require::{Condition, Holder, Uses};
+pub use engine::Nearest;
 pub use engine::{
     Asked, Attribution, Decided, Lineage, Posture, Principal, Refused, STACK, Starter, decide,
     on_a_deep_stack, this_thread_is_deep,
@@ -38,6 +41,9 @@ pub use engine::{
 pub use fault::{Fault, Place};
 pub use narrowing::Attested;
 pub use route::{Opening, Require, Route};
+pub use shadow::{Difference, Differences};
+pub use sources::Files;
+pub use view::{Recorded, View};
 pub use warning::{WARNINGS, Warning};
 
 /// Builds the bundle whose source is this directory; every fault at once.

@@ -17,7 +17,7 @@ use super::text::{self, Node, Style, Value, canonical, json};
 use super::warning::Notice;
 
 /// Each file's name, `/` between folders, and its bytes.
-pub(crate) type Files = BTreeMap<String, Vec<u8>>;
+pub type Files = BTreeMap<String, Vec<u8>>;
 
 /// What the documents are written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,6 +12,7 @@ mod policies;
 mod requirements;
 mod route_tests;
 mod scale;
+mod showing;
 mod tenancy;
 mod ungoverned;
 mod warnings;

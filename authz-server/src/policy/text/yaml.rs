@@ -46,7 +46,7 @@ pub(crate) fn read(bytes: &[u8], page: Page<'_>) -> Option<Node> {
         return None;
     }
     let mut tree = Tree { text, page, open: Vec::new(), root: None, documents: 0, failed: false };
-    let options = granit_parser::options! { strict_indentation: true, disallow_directives: true, emit_unresolved_aliases: true, emit_comments: false };
+    let options = granit_parser::options! { disallow_directives: true, emit_unresolved_aliases: true, emit_comments: false };
     for event in Parser::new_from_str_with_options(text, options) {
         match event {
             Ok((event, span)) => tree.take(event, &span)?,

@@ -43,6 +43,7 @@ pub use narrowing::Attested;
 pub use route::{Opening, Require, Route};
 pub use shadow::{Difference, Differences};
 pub use sources::Files;
+pub use testing::{Coverage, Judged, Outcome};
 pub use view::{Recorded, View};
 pub use warning::{WARNINGS, Warning};
 

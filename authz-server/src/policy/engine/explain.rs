@@ -122,7 +122,12 @@ fn told(est: &Value) -> Option<String> {
         .into_iter()
         .find_map(|word| inside.split_once(word).map(|(_, rest)| (word, rest)));
     Some(match condition {
-        Some((word, rest)) => format!("{word}{}", rest),
-        None => inside.trim_start_matches("permit").trim().to_owned(),
+        Some((word, rest)) => format!("{word}{rest}"),
+        None => {
+            let scope = inside.trim_start_matches("permit").trim_matches([' ', '(', ')']);
+            let without_resource = scope.strip_suffix(", resource").unwrap_or(scope);
+            let principal = without_resource.strip_suffix(", action").unwrap_or(without_resource);
+            principal.strip_prefix("principal, ").unwrap_or(principal).to_owned()
+        }
     })
 }

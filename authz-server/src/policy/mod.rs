@@ -60,3 +60,9 @@ pub fn load(
 ) -> Result<Bundle, Refusal> {
     open(&disk::parcel(dir)?, expected, verifier)
 }
+
+/// A verdict as it is told: the code of a denial, or `allow`.
+#[expect(clippy::ref_option, reason = "the shape in which serde asks for it")]
+fn code<S: serde::Serializer>(denial: &Option<warrant::Denial>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(denial.map_or("allow", warrant::Denial::code))
+}

@@ -8,12 +8,14 @@ use warrant::Denial;
 const MOST: usize = 1000;
 
 /// One way in which two bundles differ.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 pub struct Difference {
     /// The route that the active bundle found.
     pub route: Option<String>,
     /// `None` is an allow.
+    #[serde(serialize_with = "super::code")]
     pub active: Option<Denial>,
+    #[serde(serialize_with = "super::code")]
     pub candidate: Option<Denial>,
 }
 

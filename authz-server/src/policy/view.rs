@@ -19,7 +19,7 @@ pub struct View<'a> {
 }
 
 /// An argument as the record will hold it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 pub struct Recorded {
     pub route: String,
     pub argument: String,

@@ -12,7 +12,7 @@ use super::{context, est, stack};
 use crate::policy::groups::Groups;
 
 /// The permit that came nearest.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Nearest {
     pub policy: String,
     /// The part of it that does not hold, as Cedar writes it.

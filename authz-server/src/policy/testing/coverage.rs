@@ -7,7 +7,7 @@ use crate::policy::assembly::Policy;
 use crate::policy::route::Route;
 
 /// What the tests reached of one route.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Coverage {
     pub route: String,
     /// Each policy, sorted, and how many cases it decided.

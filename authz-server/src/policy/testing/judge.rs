@@ -15,11 +15,12 @@ use crate::policy::narrowing::Attested;
 use crate::policy::route::{Endpoint, Route};
 
 /// What came of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Judged {
     /// Which route matched.
     pub route: Option<String>,
     /// `None` is an allow.
+    #[serde(serialize_with = "crate::policy::code")]
     pub denial: Option<Denial>,
     /// Which policies decided.
     pub policies: Vec<String>,

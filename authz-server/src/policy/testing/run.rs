@@ -13,7 +13,7 @@ use crate::policy::fault::{Faults, Place};
 const NOON: Seconds = Seconds::new(1_767_268_800);
 
 /// One case, judged.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Outcome {
     pub route: String,
     pub case: String,

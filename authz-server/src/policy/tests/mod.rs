@@ -9,6 +9,7 @@ pub(crate) mod fixture;
 mod hostile;
 mod notes;
 mod policies;
+mod readers;
 mod requirements;
 mod route_tests;
 mod scale;

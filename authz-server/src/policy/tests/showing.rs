@@ -77,3 +77,25 @@ fn the_nearest_permit_and_its_false_part() {
     let (policy, part) = nearest("agent:x", 5).unwrap();
     assert_eq!((policy.as_str(), part.contains("Group::\"payments-agents\"")), ("pay/small", true), "{part}");
 }
+
+#[test]
+fn everything_that_is_shown_is_json_too() {
+    let mut files = with_policy(
+        AMOUNT,
+        "@id(\"limit\") forbid (principal, action, resource) when { context.args.amount > 1 };",
+    );
+    edit(&mut files, PAY_FILE, "callers:", "calers:");
+    let faults = super::fixture::faults(&files);
+    assert_eq!(
+        serde_json::to_string(&faults[0]).unwrap(),
+        r#"{"file":"routes/payments/pay.yaml","line":8,"column":3,"what":"unknown key `calers`","instead":"did you mean `callers`?"}"#
+    );
+    edit(&mut files, PAY_FILE, "calers:", "callers:");
+    let tests = "apiVersion: portcullis.dev/v1alpha1\nkind: RouteTests\nmetadata: {name: pay}\ncases: [{name: much, request: {body: {amount: 2}}, expect: policy-denied}]\n";
+    files.insert("routes/payments/pay.test.yaml".to_owned(), tests.as_bytes().to_vec());
+    let built = built(&files);
+    assert_eq!(
+        serde_json::to_string(&built.outcomes()[0]).unwrap(),
+        r#"{"route":"pay","case":"much","judged":{"route":"pay","denial":"policy-denied","policies":["pay/limit"],"detail":null}}"#
+    );
+}

@@ -8,6 +8,7 @@ mod built;
 mod bundle;
 pub mod disk;
 mod documents;
+mod editor;
 mod engine;
 mod fault;
 mod groups;
@@ -33,6 +34,7 @@ pub use bundle::{
 pub use documents::arguments::{Action, Argument, ArgumentType, Pointer, Source};
 pub use documents::mesh::{Attestor, Notes};
 pub use documents::require::{Condition, Holder, Uses};
+pub use editor::documents_schema;
 pub use engine::Nearest;
 pub use engine::{
     Asked, Attribution, Decided, Lineage, Posture, Principal, Refused, STACK, Starter, decide,

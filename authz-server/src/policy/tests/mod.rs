@@ -5,6 +5,7 @@ mod bundles;
 mod deciding;
 mod disk;
 mod documents;
+mod editor;
 pub(crate) mod fixture;
 mod hostile;
 mod notes;

@@ -1,3 +1,7 @@
-//! Placeholder.
+//! `portcullis`: parse the command, nothing else.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    authz_server::cli::main()
+}

@@ -6,6 +6,7 @@
 mod distinct;
 mod reader;
 mod text;
+pub(crate) mod writer;
 
 pub(crate) use distinct::{Key, all_distinct};
 pub(crate) use reader::Reader;

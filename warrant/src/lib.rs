@@ -28,6 +28,7 @@ pub mod mint;
 mod paths;
 mod precedence;
 mod presented;
+pub mod problem;
 mod proof;
 mod request;
 mod revocation;

@@ -2,7 +2,6 @@
 //! refuse. May not know where a key is kept: a [`Signer`] signs.
 
 mod claims;
-mod json;
 #[cfg(feature = "pure")]
 mod pure;
 
@@ -14,14 +13,13 @@ use crate::{
     base64url,
     claims::{Attribution, Claims, Reading, Starter, read},
     digest::Digest,
-    json::Malformed,
+    json::{Malformed, writer::Object},
     key::PublicKey,
     limits::{MAX_CHAIN_BYTES, MAX_LINK_BYTES, MAX_LINKS},
     presented::Presented,
     proof, rules,
     time::Seconds,
 };
-use json::Object;
 
 /// Whoever holds a private key.
 pub trait Signer {

@@ -56,28 +56,28 @@ impl std::error::Error for Fault {}
 
 /// The list being gathered.
 #[derive(Debug, Default)]
-pub(super) struct Faults(RefCell<Vec<Fault>>);
+pub(crate) struct Faults(RefCell<Vec<Fault>>);
 
 impl Faults {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::default()
     }
 
     /// The same list, for one file.
-    pub(super) fn page<'a>(&'a self, file: &'a Path) -> Page<'a> {
+    pub(crate) fn page<'a>(&'a self, file: &'a Path) -> Page<'a> {
         Page { file, faults: self }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.borrow().is_empty()
     }
 
-    pub(super) fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.0.borrow().len()
     }
 
     /// Sorted by file and place, each told once: the order in which rules ran is nobody's concern.
-    pub(super) fn into_sorted(self) -> Vec<Fault> {
+    pub(crate) fn into_sorted(self) -> Vec<Fault> {
         let mut list = self.0.into_inner();
         list.sort();
         list.dedup();
@@ -87,13 +87,13 @@ impl Faults {
 
 /// One file, and where its faults go.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Page<'a> {
+pub(crate) struct Page<'a> {
     pub file: &'a Path,
     faults: &'a Faults,
 }
 
 impl Page<'_> {
-    pub(super) fn fault(&self, at: Place, what: impl Into<String>, instead: impl Into<String>) {
+    pub(crate) fn fault(&self, at: Place, what: impl Into<String>, instead: impl Into<String>) {
         self.faults.0.borrow_mut().push(Fault {
             file: self.file.to_path_buf(),
             line: at.line,

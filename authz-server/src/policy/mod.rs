@@ -7,10 +7,10 @@ mod assembly;
 mod built;
 mod bundle;
 pub mod disk;
-mod documents;
+pub(crate) mod documents;
 mod editor;
 mod engine;
-mod fault;
+pub(crate) mod fault;
 mod groups;
 mod matching;
 mod narrowing;
@@ -20,7 +20,7 @@ mod sources;
 mod testing;
 #[cfg(test)]
 mod tests;
-mod text;
+pub(crate) mod text;
 mod view;
 mod warning;
 

@@ -1,12 +1,10 @@
 //! From a description to the payload of a link.
 
-use super::{
-    Root,
-    json::{Object, array, quoted},
-};
+use super::Root;
 use crate::{
     arguments::{Constraint, Value},
     digest::Digest,
+    json::writer::{Object, array, quoted},
     key::{PublicKey, Thumbprint},
     time::Seconds,
 };

@@ -1,0 +1,133 @@
+//! Making the house: keys, ledger, documents, bundle, note, configuration, in an order in which each finds what it
+//! needs. The configuration comes last: a house without one was never finished, and is made again elsewhere.
+
+use std::path::{Path, PathBuf};
+
+use ledger::{Ledger, durable};
+use warrant::mint::Signer;
+use warrant::{Algorithm, AwsLcVerifier};
+
+use super::{Args, sample};
+use crate::cli::out::Failure;
+use crate::clock::Clock;
+use crate::keys::{self, DigestKey, PrivateKey};
+use crate::policy::{self, Bundle, Expected, Note, Signing, TrustKeys, disk};
+use crate::{config, server};
+
+/// The name of the authority's first key.
+const KID: &str = "a1";
+/// A bundle of a new house is good for a year; the note about it only for a day at a time.
+const BUNDLE_SECONDS: u64 = 365 * 24 * 3600;
+
+/// What is filled into the sample documents: `{{name}}` becomes the value.
+pub(super) struct Names(pub(super) Vec<(&'static str, String)>);
+
+struct KeyRing {
+    authority: PrivateKey,
+    bundle: PrivateKey,
+    note: PrivateKey,
+    ledger: PrivateKey,
+}
+
+pub(super) fn configuration(dir: &Path) -> PathBuf {
+    dir.join("portcullis.yaml")
+}
+
+/// Makes it all, and reads back what was signed as a server would.
+pub(super) fn make(args: &Args) -> Result<Bundle, Failure> {
+    let clock = Clock::of_the_machine();
+    for folder in ["keys", "policy/routes/demo", "bundle"] {
+        let path = args.dir.join(folder);
+        durable::create_dir_all(&path, 0o700).map_err(|e| failed("make the folder", &path, e))?;
+    }
+    let ring = key_ring(&args.dir)?;
+    let options = server::ledger_options(&ring.ledger, &clock).map_err(Failure::new)?;
+    let origin = Ledger::init(&args.dir.join("ledger"), &args.audience, &options).map_err(Failure::new)?;
+    let names = names(args, &ring, origin.name());
+    for (place, text) in sample::documents(&names) {
+        write(&args.dir.join("policy").join(place), &text)?;
+    }
+    let bundle = sign_bundle(args, &ring, &clock)?;
+    write(&configuration(&args.dir), &sample::configuration(&names))?;
+    Ok(bundle)
+}
+
+/// The bundle of a house that is there already.
+pub(in crate::cli) fn bundle(dir: &Path) -> Result<Bundle, Failure> {
+    let config = config::load(&configuration(dir)).map_err(|faults| Failure::all(&faults))?;
+    load(dir, &config.bundle.trust, &config.audience, &Clock::of_the_machine())
+}
+
+fn key_ring(dir: &Path) -> Result<KeyRing, Failure> {
+    let make = |name: &str, algorithm, kid| {
+        let key = PrivateKey::generate(algorithm, kid).map_err(Failure::new)?;
+        keys::write_new(&dir.join(name), &key).map_err(Failure::new)?;
+        Ok::<_, Failure>(key)
+    };
+    let ring = KeyRing {
+        authority: make("keys/authority.jwk", Algorithm::Es256, Some(KID))?,
+        bundle: make("keys/bundle.jwk", Algorithm::Ed25519, None)?,
+        note: make("keys/note.jwk", Algorithm::Ed25519, None)?,
+        ledger: make("keys/ledger.jwk", Algorithm::Ed25519, None)?,
+    };
+    make("keys/statement.jwk", Algorithm::Es256, Some("s1"))?;
+    make("keys/receipt.jwk", Algorithm::Es256, Some("r1"))?;
+    make("agent.jwk", Algorithm::Es256, None)?;
+    let digests = DigestKey::generate().map_err(Failure::new)?;
+    keys::write_digest(&dir.join("keys/digest.jwk"), &digests).map_err(Failure::new)?;
+    Ok(ring)
+}
+
+fn names(args: &Args, ring: &KeyRing, origin: &str) -> Names {
+    let jwk = |key: &PrivateKey| key.public_key().to_jwk_json();
+    // In YAML an unquoted `y` is a boolean to some readers; in JSON's own quotes it is a name to all.
+    let named = |key: &PrivateKey| jwk(key).replacen('{', &format!("{{\"kid\":\"{KID}\","), 1);
+    let aliases: Vec<String> = args.aliases.iter().map(|alias| format!("{alias:?}")).collect();
+    Names(vec![
+        ("audience", args.audience.clone()),
+        ("host", args.host.clone()),
+        ("aliases", aliases.join(", ")),
+        ("iss", format!("https://authority.{}", args.audience)),
+        ("origin", origin.to_owned()),
+        ("authority", named(&ring.authority)),
+        ("note", jwk(&ring.note)),
+        ("bundleKey", jwk(&ring.bundle)),
+        ("extAuthz", args.ext_authz.to_string()),
+        ("http", args.http.to_string()),
+    ])
+}
+
+fn sign_bundle(args: &Args, ring: &KeyRing, clock: &Clock) -> Result<Bundle, Failure> {
+    let now = clock.now();
+    let place = args.dir.join("bundle");
+    let built = policy::build(&args.dir.join("policy")).map_err(|faults| Failure::all(&faults))?;
+    let trust = TrustKeys::new(1, vec![*ring.bundle.public_key()]).map_err(Failure::new)?;
+    let signing = Signing {
+        version: 1,
+        not_before: now.get(),
+        expires: now.plus(BUNDLE_SECONDS).get(),
+        trust: &trust,
+        next: &trust,
+        chain: &[],
+        signers: &[&ring.bundle],
+    };
+    let signed = policy::sign(&built, &signing).map_err(Failure::new)?;
+    disk::publish(&signed, &place).map_err(|e| failed("write the bundle to", &place, e))?;
+    let bundle = load(&args.dir, &trust, &args.audience, clock)?;
+    let note = Note::sign(&bundle, now, bundle.note_max_age(), &ring.note).map_err(Failure::new)?;
+    disk::publish_note(&note, &place).map_err(|e| failed("write the note to", &place, e))?;
+    Ok(bundle)
+}
+
+fn load(dir: &Path, trust: &TrustKeys, audience: &str, clock: &Clock) -> Result<Bundle, Failure> {
+    let expected = Expected { trust, audience, floor: None, now: clock.now() };
+    policy::load(&dir.join("bundle"), &expected, &AwsLcVerifier).map_err(Failure::new)
+}
+
+fn write(path: &Path, text: &str) -> Result<(), Failure> {
+    durable::write_new(path, text.as_bytes(), 0o644).map_err(|e| failed("write", path, e))
+}
+
+fn failed(what: &str, path: &Path, e: impl std::fmt::Display) -> Failure {
+    Failure::new(format!("cannot {what} {}: {e}", path.display()))
+}

@@ -1,0 +1,46 @@
+//! The command line: one file a command. Exit status 0 done, 1 denied, 2 usage or set-up.
+
+mod init;
+mod key;
+mod out;
+mod serve;
+mod warrant;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// A fail-closed execution-governance gate for Envoy and Istio meshes: no warrant, no execution.
+#[derive(Debug, Parser)]
+#[command(name = "portcullis", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make a house: keys, a configuration, a signed bundle with sample routes, a ledger; ready to serve
+    Init(Box<init::Args>),
+    /// Serve ext_authz, health and metrics
+    Serve(serve::Args),
+    /// Make and show keys
+    #[command(subcommand)]
+    Key(key::Command),
+    /// Mint warrants, and prove possession of one
+    #[command(subcommand)]
+    Warrant(warrant::Command),
+}
+
+pub fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Init(args) => init::run(&args),
+        Command::Serve(args) => serve::run(&args),
+        Command::Key(command) => key::run(&command),
+        Command::Warrant(command) => warrant::run(&command),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.tell(),
+    }
+}

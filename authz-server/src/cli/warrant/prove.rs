@@ -1,0 +1,55 @@
+//! `portcullis warrant prove`.
+
+use std::path::PathBuf;
+
+use clap::Args as ClapArgs;
+use warrant::Seconds;
+use warrant::mint::Proof;
+
+use super::fresh_name;
+use crate::cli::out::{Failure, line};
+use crate::clock::Clock;
+use crate::keys;
+
+#[derive(Debug, ClapArgs)]
+pub(in crate::cli) struct Args {
+    /// The holder's key file
+    #[arg(long)]
+    key: PathBuf,
+    /// The warrant as it will be sent, or @FILE
+    #[arg(long)]
+    warrant: String,
+    #[arg(long)]
+    method: String,
+    /// The host as it will be sent, port included
+    #[arg(long)]
+    host: String,
+    /// The raw path, with its query
+    #[arg(long)]
+    path: String,
+    /// When it is made, in seconds since 1970 [default: now]
+    #[arg(long)]
+    at: Option<u64>,
+}
+
+pub(in crate::cli) fn run(args: &Args) -> Result<(), Failure> {
+    let key = keys::read(&args.key).map_err(Failure::new)?;
+    let warrant = match args.warrant.strip_prefix('@') {
+        None => args.warrant.clone(),
+        Some(file) => {
+            let read = std::fs::read_to_string(file)
+                .map_err(|e| Failure::new(format!("{file} cannot be read: {e}")))?;
+            read.trim_end().to_owned()
+        }
+    };
+    let proof = Proof {
+        jti: fresh_name()?,
+        iat: args.at.map_or_else(|| Clock::of_the_machine().now(), Seconds::new),
+        method: &args.method,
+        authority: &args.host,
+        path_and_query: &args.path,
+        warrant_header: &warrant,
+        body: None,
+    };
+    line(proof.sign(&key).map_err(Failure::new)?)
+}

@@ -1,0 +1,51 @@
+//! The one place that reads the wall clock.
+//!
+//! Everything else is handed a time: a decision takes one value and keeps it from its first check to its record,
+//! so that no two checks of one request can disagree about what time it is. Knows nothing else.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use warrant::Seconds;
+
+/// Milliseconds since 1970, from the machine or, in tests, from whoever made it.
+#[derive(Clone)]
+pub struct Clock(Arc<dyn Fn() -> u64 + Send + Sync>);
+
+impl Clock {
+    /// The machine's own clock. One that stands before 1970 reads 0: every window is then in the future, and closed.
+    pub fn of_the_machine() -> Clock {
+        Clock(Arc::new(wall_milliseconds))
+    }
+
+    /// A clock that answers what `read` says.
+    pub fn from_fn(read: impl Fn() -> u64 + Send + Sync + 'static) -> Clock {
+        Clock(Arc::new(read))
+    }
+
+    pub fn milliseconds(&self) -> u64 {
+        (self.0)()
+    }
+
+    pub fn now(&self) -> Seconds {
+        Seconds::new(self.milliseconds() / 1000)
+    }
+}
+
+impl From<Clock> for ledger::Clock {
+    fn from(clock: Clock) -> ledger::Clock {
+        clock.0
+    }
+}
+
+impl std::fmt::Debug for Clock {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Clock({} ms)", self.milliseconds())
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads it")]
+fn wall_milliseconds() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,83 @@
+//! The server's configuration: one file, one typed value, every fault reported at once.
+//!
+//! There is no key here that skips a verification, and none may be added: local development gets real keys from
+//! `portcullis init`. Relative paths are relative to the file.
+
+mod read;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::edge::listen::LocalAddress;
+use crate::keys::{DigestKey, PrivateKey};
+use crate::policy::{Fault, TrustKeys};
+
+pub use read::read;
+
+/// Everything that `portcullis serve` needs to be told, valid by construction; the keys are read and usable.
+#[derive(Debug)]
+pub struct Config {
+    /// This mesh: a bundle for another is refused.
+    pub audience: String,
+    pub listen: Listen,
+    pub bundle: BundleSource,
+    pub ledger: LedgerHome,
+    pub keys: Keys,
+    pub limits: Limits,
+    /// Where this server runs: one value a dimension. What is not named here is unknown, and denies.
+    pub environment: BTreeMap<String, String>,
+}
+
+#[derive(Debug)]
+pub struct Listen {
+    pub ext_authz: LocalAddress,
+    pub http: LocalAddress,
+}
+
+/// Where signed bundles come from, and who may sign them.
+#[derive(Debug)]
+pub struct BundleSource {
+    pub directory: PathBuf,
+    pub trust: TrustKeys,
+    /// With it, where the bundle lists it, this server renews its own note.
+    pub note_key: Option<PrivateKey>,
+}
+
+#[derive(Debug)]
+pub struct LedgerHome {
+    pub directory: PathBuf,
+    pub key: PrivateKey,
+    /// For what the record must be able to compare, and nobody to guess: queries and bodies.
+    pub digest_key: DigestKey,
+}
+
+/// The keys under which this server speaks.
+#[derive(Debug)]
+pub struct Keys {
+    pub statement: PrivateKey,
+    pub receipt: PrivateKey,
+}
+
+#[derive(Debug)]
+pub struct Limits {
+    /// For one decision; shorter than the proxy's own timeout.
+    pub deadline: Duration,
+    /// At once; one more is `overloaded`.
+    pub decisions: u32,
+}
+
+/// Reads the file at `path`.
+pub fn load(path: &Path) -> Result<Config, Vec<Fault>> {
+    let bytes = std::fs::read(path).map_err(|e| {
+        let instead = "name the file that `portcullis init` wrote: --config DIR/portcullis.yaml".to_owned();
+        vec![Fault {
+            file: path.to_owned(),
+            line: 0,
+            column: 0,
+            what: format!("cannot be read: {e}"),
+            instead,
+        }]
+    })?;
+    read(path, &bytes)
+}

@@ -1,0 +1,175 @@
+//! From the text of a configuration to its value, gathering faults. Knows the file system only to read keys and to
+//! see that folders are there.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::{BundleSource, Config, Keys, LedgerHome, Limits, Listen};
+use crate::edge::listen::LocalAddress;
+use crate::keys::{self, KeyFileError, PrivateKey};
+use crate::policy::TrustKeys;
+use crate::policy::documents::mesh::public_key;
+use crate::policy::fault::{Fault, Faults, Page};
+use crate::policy::text::{self, Key, Members, Node, entries, list, members, natural, string};
+
+const DEADLINE_MS: i64 = 500;
+const DECISIONS: i64 = 1024;
+
+/// The configuration in `bytes`, or everything that is wrong with it.
+pub fn read(path: &Path, bytes: &[u8]) -> Result<Config, Vec<Fault>> {
+    let faults = Faults::new();
+    let reader = Reader { page: faults.page(path), home: path.parent().unwrap_or(Path::new(".")) };
+    let config = text::yaml(bytes, reader.page).and_then(|tree| reader.config(&tree));
+    match config {
+        Some(config) if faults.is_empty() => Ok(config),
+        Some(_) | None => Err(faults.into_sorted()),
+    }
+}
+
+struct Reader<'a> {
+    page: Page<'a>,
+    home: &'a Path,
+}
+
+impl Reader<'_> {
+    /// Every part is read before any is missed: the first fault must not hide the second.
+    fn config(&self, tree: &Node) -> Option<Config> {
+        let top = members(
+            tree,
+            &["audience", "listen", "bundle", "ledger", "keys", "limits", "environment"],
+            self.page,
+        )?;
+        let audience = top.need("audience", self.page).and_then(|node| string(node, self.page));
+        let listen = top.need("listen", self.page).and_then(|node| self.listen(node));
+        let bundle = top.need("bundle", self.page).and_then(|node| self.bundle(node));
+        let ledger = top.need("ledger", self.page).and_then(|node| self.ledger(node));
+        let keys = top.need("keys", self.page).and_then(|node| self.keys(node));
+        let limits = self.limits(top.get("limits"));
+        let environment = self.environment(top.get("environment"));
+        let audience = audience?.to_owned();
+        Some(Config {
+            audience,
+            listen: listen?,
+            bundle: bundle?,
+            ledger: ledger?,
+            keys: keys?,
+            limits: limits?,
+            environment: environment?,
+        })
+    }
+
+    fn listen(&self, node: &Node) -> Option<Listen> {
+        let part = members(node, &["extAuthz", "http"], self.page)?;
+        let ext_authz = self.address(&part, "extAuthz");
+        let http = self.address(&part, "http");
+        Some(Listen { ext_authz: ext_authz?, http: http? })
+    }
+
+    fn address(&self, part: &Members<'_>, name: &str) -> Option<LocalAddress> {
+        let node = part.need(name, self.page)?;
+        match LocalAddress::parse(string(node, self.page)?) {
+            Ok(LocalAddress::Unix(path)) => Some(LocalAddress::Unix(self.home.join(path))),
+            Ok(LocalAddress::Loopback(address)) => Some(LocalAddress::Loopback(address)),
+            Err(what) => {
+                self.page.fault(
+                    node.at,
+                    what,
+                    "write unix:PATH, or a loopback address and port such as 127.0.0.1:9191",
+                );
+                None
+            }
+        }
+    }
+
+    fn bundle(&self, node: &Node) -> Option<BundleSource> {
+        let part = members(node, &["directory", "trust", "noteKey"], self.page)?;
+        let directory = self.directory(&part, "directory");
+        let trust = part.need("trust", self.page).and_then(|node| self.trust(node));
+        let note_key = match part.get("noteKey") {
+            Some(node) => Some(self.key(node)?),
+            None => None,
+        };
+        Some(BundleSource { directory: directory?, trust: trust?, note_key })
+    }
+
+    fn trust(&self, node: &Node) -> Option<TrustKeys> {
+        let part = members(node, &["threshold", "keys"], self.page)?;
+        let keys = part.need("keys", self.page).and_then(|node| list(node, self.page));
+        let keys =
+            keys.map(|nodes| nodes.iter().filter_map(|node| public_key(node, self.page)).collect::<Vec<_>>());
+        let most = i64::try_from(keys.as_ref().map_or(1, Vec::len)).unwrap_or(i64::MAX);
+        let threshold =
+            part.need("threshold", self.page).and_then(|node| natural(node, 1, most.max(1), self.page));
+        Some(TrustKeys { threshold: u32::try_from(threshold?).ok()?, keys: keys? })
+    }
+
+    fn ledger(&self, node: &Node) -> Option<LedgerHome> {
+        let part = members(node, &["directory", "key", "digestKey"], self.page)?;
+        let directory = self.directory(&part, "directory");
+        let key = part.need("key", self.page).and_then(|node| self.key(node));
+        let digest_key =
+            part.need("digestKey", self.page).and_then(|node| self.key_file(node, keys::read_digest));
+        Some(LedgerHome { directory: directory?, key: key?, digest_key: digest_key? })
+    }
+
+    fn keys(&self, node: &Node) -> Option<Keys> {
+        let part = members(node, &["statement", "receipt"], self.page)?;
+        let statement = part.need("statement", self.page).and_then(|node| self.key(node));
+        let receipt = part.need("receipt", self.page).and_then(|node| self.key(node));
+        Some(Keys { statement: statement?, receipt: receipt? })
+    }
+
+    fn limits(&self, node: Option<&Node>) -> Option<Limits> {
+        let part = match node {
+            Some(node) => Some(members(node, &["deadlineMilliseconds", "decisions"], self.page)?),
+            None => None,
+        };
+        let number = |name: &str, default: i64, most: i64| match part.and_then(|part| part.get(name)) {
+            Some(node) => natural(node, 1, most, self.page),
+            None => Some(default),
+        };
+        let deadline = number("deadlineMilliseconds", DEADLINE_MS, 60_000);
+        let decisions = number("decisions", DECISIONS, 1_000_000);
+        let deadline = Duration::from_millis(u64::try_from(deadline?).ok()?);
+        Some(Limits { deadline, decisions: u32::try_from(decisions?).ok()? })
+    }
+
+    fn environment(&self, node: Option<&Node>) -> Option<BTreeMap<String, String>> {
+        let Some(node) = node else { return Some(BTreeMap::new()) };
+        let value = |(key, node): &(Key, Node)| Some((key.text.clone(), string(node, self.page)?.to_owned()));
+        entries(node, self.page)?.iter().map(value).collect()
+    }
+
+    fn directory(&self, part: &Members<'_>, name: &str) -> Option<PathBuf> {
+        let node = part.need(name, self.page)?;
+        let path = self.home.join(string(node, self.page)?);
+        match std::fs::read_dir(&path) {
+            Ok(_) => Some(path),
+            Err(e) => {
+                let what = format!("the folder {} cannot be read: {e}", path.display());
+                self.page.fault(
+                    node.at,
+                    what,
+                    "`portcullis init` makes it; name it relative to this file, readable by this user",
+                );
+                None
+            }
+        }
+    }
+
+    fn key(&self, node: &Node) -> Option<PrivateKey> {
+        self.key_file(node, keys::read)
+    }
+
+    fn key_file<K>(&self, node: &Node, read: impl Fn(&Path) -> Result<K, KeyFileError>) -> Option<K> {
+        let path = self.home.join(string(node, self.page)?);
+        match read(&path) {
+            Ok(key) => Some(key),
+            Err(e) => {
+                self.page.fault(node.at, e.to_string(), "`portcullis key new --out FILE` makes one");
+                None
+            }
+        }
+    }
+}

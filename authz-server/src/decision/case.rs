@@ -1,0 +1,78 @@
+//! A case: everything that the judge may know of one request, gathered before it is asked.
+//!
+//! What needs a clock, a key or the network has been done when a case exists, and stands here as its result.
+
+use std::sync::Arc;
+
+use warrant::{Chain, Denial, Method, ProofId, RawPath, Seconds};
+
+use super::facts::Facts;
+use crate::policy::arguments::{Given, Unread};
+
+/// One request before the judge.
+#[derive(Debug)]
+pub struct Case<'a> {
+    /// The one time that every check of this request uses.
+    pub now: Seconds,
+    /// The ledger's size when the facts below were read: what was recorded later, this judge has not seen.
+    pub as_of: u64,
+    /// Whether governance itself stands: the bundle in force, nothing halted, the clock sane.
+    pub governance: Result<(), Denial>,
+    /// Which proxy asks; the bundle says for whom it may.
+    pub proxy: String,
+    /// The request line as it was sent, for the record; `None` for a check without one.
+    pub line: Option<Line<'a>>,
+    /// The request, where it could be read without ambiguity.
+    pub http: Result<HttpCase<'a>, Denial>,
+    pub facts: Facts,
+}
+
+impl<'a> Case<'a> {
+    /// The body, where the route reads one.
+    pub fn body(&self) -> Option<&'a [u8]> {
+        self.http.as_ref().ok().and_then(|http| http.body)
+    }
+}
+
+/// The request line, byte by byte, understood or not.
+#[derive(Clone, Copy, Debug)]
+pub struct Line<'a> {
+    pub method: &'a str,
+    pub authority: &'a [u8],
+    pub path_and_query: &'a [u8],
+}
+
+impl<'a> Line<'a> {
+    /// The path, and the query where there is one.
+    pub fn path(&self) -> (&'a [u8], Option<&'a [u8]>) {
+        let mut parts = self.path_and_query.splitn(2, |byte| *byte == b'?');
+        (parts.next().unwrap_or_default(), parts.next())
+    }
+}
+
+/// The request line understood, and the artifacts on it.
+#[derive(Debug)]
+pub struct HttpCase<'a> {
+    /// As it was sent.
+    pub authority: &'a [u8],
+    pub method: Method,
+    pub path: RawPath<'a>,
+    /// The lineage, when its signatures hold; else why it is not one.
+    pub chain: Result<Arc<Chain>, Denial>,
+    pub proof: ProofFound,
+    /// The body, where the route reads one.
+    pub body: Option<&'a [u8]>,
+    /// What the route derives of the request; `None` where no route matches.
+    pub given: Option<Result<Given, Unread>>,
+}
+
+/// What became of the proof of possession.
+#[derive(Debug)]
+pub enum ProofFound {
+    /// The route wants none, so nothing of the header was read.
+    NotWanted,
+    /// Wanted; it is missing or does not hold.
+    Failed(Denial),
+    /// Wanted, and verified with the leaf's key for this request.
+    Holds(ProofId),
+}

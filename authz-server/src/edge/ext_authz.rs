@@ -1,0 +1,127 @@
+//! Envoy's external authorization API (`envoy.service.auth.v3.Authorization/Check`): a check in, an answer out.
+//!
+//! A check is translated into what the gateway asks for, byte by byte and without judgement. What a client can choose
+//! (its headers) and what Envoy knows for itself (request line, peer certificate) stay apart.
+
+use std::sync::Arc;
+
+use envoy_types::pb::envoy::service::auth::v3::attribute_context::{HttpRequest, Peer};
+use envoy_types::pb::envoy::service::auth::v3::authorization_server::Authorization;
+use envoy_types::pb::envoy::service::auth::v3::{CheckRequest, CheckResponse};
+use tonic::{Request, Response, Status};
+
+use super::answer;
+use super::listen::ProxyIdentity;
+use crate::decision::Identity;
+use crate::gateway::{Asked, AskedBody, AskedHttp, Gateway};
+
+/// The service that Envoy calls once a request.
+#[derive(Clone, Debug)]
+pub struct ExtAuthz {
+    gateway: Arc<Gateway>,
+}
+
+impl ExtAuthz {
+    pub fn new(gateway: Arc<Gateway>) -> ExtAuthz {
+        ExtAuthz { gateway }
+    }
+}
+
+#[tonic::async_trait]
+impl Authorization for ExtAuthz {
+    /// Always an answer, never a gRPC error: a denial is a result, with evidence.
+    async fn check(&self, request: Request<CheckRequest>) -> Result<Response<CheckResponse>, Status> {
+        let proxy = request.extensions().get::<ProxyIdentity>().cloned();
+        let asked = asked(proxy, request.into_inner());
+        let answer = self.gateway.decide(asked).await;
+        Ok(Response::new(answer::check_response(&answer)))
+    }
+}
+
+fn asked(proxy: Option<ProxyIdentity>, check: CheckRequest) -> Asked {
+    let attributes = check.attributes.unwrap_or_default();
+    Asked {
+        proxy: proxy.map(|ProxyIdentity(id)| id),
+        identity: attributes.source.and_then(identity),
+        http: attributes.request.and_then(|request| request.http).map(http),
+    }
+}
+
+/// The caller's SPIFFE ID, only where the certificate that Envoy validated came with it: `principal` alone is filled
+/// from untrusted certificates too, and `service` from a client's header.
+fn identity(source: Peer) -> Option<Identity> {
+    let validated = !source.certificate.is_empty() && source.principal.starts_with("spiffe://");
+    validated.then_some(Identity(source.principal))
+}
+
+fn http(request: HttpRequest) -> AskedHttp {
+    let body = body(&request);
+    let headers = match request.header_map {
+        // Byte for byte, one entry a header line.
+        Some(map) => map.headers.into_iter().map(|h| (h.key, raw_or_text(h.raw_value, h.value))).collect(),
+        // Merged: a header that came twice has been joined with a comma, which is looked for where it matters.
+        None => request.headers.into_iter().map(|(name, value)| (name, value.into_bytes())).collect(),
+    };
+    AskedHttp {
+        method: request.method,
+        authority: request.host.into_bytes(),
+        path: request.path.into_bytes(),
+        headers,
+        body,
+    }
+}
+
+/// The body, where the proxy was told to send one along. Envoy says in a header of its own whether that is all of it; a
+/// client who sends that header gains a denial.
+fn body(request: &HttpRequest) -> Option<AskedBody> {
+    let bytes = raw_or_text(request.raw_body.clone(), request.body.clone());
+    let is_partial = is_partial(request);
+    (!bytes.is_empty() || is_partial).then_some(AskedBody { bytes, is_partial })
+}
+
+fn is_partial(request: &HttpRequest) -> bool {
+    const PARTIAL: &str = "x-envoy-auth-partial-body";
+    let raw = request.header_map.iter().flat_map(|map| &map.headers);
+    raw.filter(|header| header.key == PARTIAL)
+        .any(|header| header.raw_value != b"false" && header.value != "false")
+        || request.headers.get(PARTIAL).is_some_and(|value| value != "false")
+}
+
+fn raw_or_text(raw: Vec<u8>, text: String) -> Vec<u8> {
+    if raw.is_empty() { text.into_bytes() } else { raw }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use envoy_types::pb::envoy::config::core::v3::{HeaderMap, HeaderValue};
+
+    fn header(key: &str, raw: &[u8]) -> HeaderValue {
+        HeaderValue { key: key.into(), value: String::new(), raw_value: raw.to_vec() }
+    }
+
+    #[test]
+    fn raw_headers_arrive_byte_by_byte_and_twice_when_sent_twice() {
+        let headers = vec![header("warrant", b"a"), header("warrant", b"\xff")];
+        let request = HttpRequest { header_map: Some(HeaderMap { headers }), ..HttpRequest::default() };
+        let expected = vec![("warrant".to_owned(), b"a".to_vec()), ("warrant".to_owned(), b"\xff".to_vec())];
+        assert_eq!(http(request).headers, expected);
+    }
+
+    #[test]
+    fn a_principal_without_its_certificate_is_nobody() {
+        let peer = Peer {
+            principal: "spiffe://shop/a".into(),
+            service: "spiffe://shop/a".into(),
+            ..Peer::default()
+        };
+        assert_eq!(identity(peer.clone()), None);
+        let with_certificate = Peer { certificate: "-----BEGIN".into(), ..peer };
+        assert_eq!(identity(with_certificate), Some(Identity("spiffe://shop/a".into())));
+    }
+
+    #[test]
+    fn a_check_without_http_attributes_stays_without() {
+        assert!(asked(None, CheckRequest::default()).http.is_none());
+    }
+}

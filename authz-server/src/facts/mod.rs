@@ -1,0 +1,8 @@
+//! Facts: what the court knows beside the request itself. The ledger is their only truth; what stands here is an
+//! index over it that can be thrown away and folded again. Knows no Envoy types.
+
+mod fold;
+mod replay;
+
+pub use fold::{Folded, fold};
+pub use replay::{Burned, Replayed, Spent, Uses};

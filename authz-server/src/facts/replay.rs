@@ -1,0 +1,225 @@
+//! Uses and proofs already spent: once means once.
+//!
+//! An index over the `burned` members of the ledger's decisions. A use is taken here *before* its decision is
+//! recorded, and never given back: a decision that then fails, or whose record is refused, has consumed it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, PoisonError};
+
+use warrant::{Burn, ProofId, Seconds};
+
+/// What one decision spent, as its record keeps it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Spent {
+    /// One use of the link with this path of `jti`s under this issuer.
+    Link { iss: String, path: String, until: Seconds },
+    /// One proof by the key with this thumbprint.
+    Proof { thumbprint: String, jti: String, until: Seconds },
+}
+
+/// Everything that one decision spent. Only `Uses::spend` makes one.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Burned(Vec<Spent>);
+
+impl Burned {
+    pub fn spent(&self) -> &[Spent] {
+        &self.0
+    }
+}
+
+/// Nothing was spent, because one of the uses is gone already.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Replayed {
+    /// The decision that took the use (or the last of them).
+    pub first: String,
+}
+
+/// The index. One lock: spending is a few map operations, far below the sync that follows it.
+#[derive(Debug, Default)]
+pub struct Uses(Mutex<Index>);
+
+#[derive(Debug, Default)]
+struct Index {
+    counts: HashMap<Name, Count>,
+    by_expiry: BTreeMap<Seconds, Vec<Name>>,
+}
+
+/// A spent thing without its expiry, which is no part of its identity.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Name {
+    Link { iss: String, path: String },
+    Proof { thumbprint: String, jti: String },
+}
+
+#[derive(Debug)]
+struct Count {
+    used: u32,
+    last: String,
+}
+
+impl Uses {
+    /// Takes one use of every link and the proof, all or none.
+    pub fn spend(
+        &self,
+        links: &[Burn],
+        proof: Option<&ProofId>,
+        now: Seconds,
+        decision: &str,
+    ) -> Result<Burned, Replayed> {
+        let wanted: Vec<(Spent, u32)> = links
+            .iter()
+            .map(|burn| {
+                let (iss, path) = (burn.iss.clone(), burn.path.clone());
+                (Spent::Link { iss, path, until: burn.exp }, burn.max)
+            })
+            .chain(proof.map(|id| {
+                let (thumbprint, jti) = (id.thumbprint.to_string(), id.jti.clone());
+                (Spent::Proof { thumbprint, jti, until: id.forget_after }, 1)
+            }))
+            .collect();
+        let mut index = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        index.forget_before(now);
+        for (spent, max) in &wanted {
+            if let Some(count) = index.counts.get(&spent.name()).filter(|count| count.used >= *max) {
+                return Err(Replayed { first: count.last.clone() });
+            }
+        }
+        let burned: Vec<Spent> = wanted.into_iter().map(|(spent, _)| spent).collect();
+        burned.iter().for_each(|spent| index.take(spent, decision));
+        Ok(Burned(burned))
+    }
+
+    /// Counts what a recorded decision spent, without asking whether it could: folding the ledger at start.
+    pub fn recall(&self, spent: &Spent, decision: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take(spent, decision);
+    }
+
+    pub fn len(&self) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).counts.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl Index {
+    fn take(&mut self, spent: &Spent, decision: &str) {
+        let name = spent.name();
+        let count = self.counts.entry(name.clone()).or_insert_with(|| {
+            self.by_expiry.entry(spent.until()).or_default().push(name);
+            Count { used: 0, last: String::new() }
+        });
+        count.used = count.used.saturating_add(1);
+        decision.clone_into(&mut count.last);
+    }
+
+    /// A link past its `exp` is denied as expired, and a proof past its window as invalid, so neither needs counting.
+    /// Strictly past: at the very second of its end a proof still holds.
+    fn forget_before(&mut self, now: Seconds) {
+        while let Some(oldest) = self.by_expiry.first_entry().filter(|entry| *entry.key() < now) {
+            for name in oldest.remove() {
+                self.counts.remove(&name);
+            }
+        }
+    }
+}
+
+impl Spent {
+    fn name(&self) -> Name {
+        match self {
+            Spent::Link { iss, path, .. } => Name::Link { iss: iss.clone(), path: path.clone() },
+            Spent::Proof { thumbprint, jti, .. } => {
+                Name::Proof { thumbprint: thumbprint.clone(), jti: jti.clone() }
+            }
+        }
+    }
+
+    fn until(&self) -> Seconds {
+        match self {
+            Spent::Link { until, .. } | Spent::Proof { until, .. } => *until,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn link(path: &str, max: u32, exp: u64) -> Burn {
+        Burn { iss: "https://a".into(), path: path.into(), max, exp: Seconds::new(exp) }
+    }
+
+    #[test]
+    fn once_means_once_and_names_the_first() {
+        let uses = Uses::default();
+        let now = Seconds::new(10);
+        assert!(uses.spend(&[link("r", 1, 20)], None, now, "first").is_ok());
+        assert_eq!(
+            uses.spend(&[link("r", 1, 20)], None, now, "second"),
+            Err(Replayed { first: "first".into() })
+        );
+    }
+
+    #[test]
+    fn all_or_none() {
+        let uses = Uses::default();
+        let now = Seconds::new(10);
+        uses.spend(&[link("r", 1, 20)], None, now, "d1").unwrap();
+        assert!(uses.spend(&[link("s", 1, 20), link("r", 1, 20)], None, now, "d2").is_err());
+        assert!(
+            uses.spend(&[link("s", 1, 20)], None, now, "d3").is_ok(),
+            "the refused decision took nothing"
+        );
+    }
+
+    #[test]
+    fn ten_children_of_a_once_only_root_share_its_one_use() {
+        let uses = Uses::default();
+        let allowed = (0..10)
+            .filter(|n| {
+                let child = format!("r/c{n}");
+                uses.spend(&[link("r", 1, 20), link(&child, 1, 20)], None, Seconds::new(10), "d").is_ok()
+            })
+            .count();
+        assert_eq!(allowed, 1);
+    }
+
+    #[test]
+    fn many_at_once_never_exceed_the_limit() {
+        let uses = Uses::default();
+        let allowed = std::sync::atomic::AtomicU32::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    for _ in 0..200 {
+                        if uses.spend(&[link("r", 100, 20)], None, Seconds::new(10), "d").is_ok() {
+                            allowed.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                        }
+                    }
+                });
+            }
+        });
+        assert_eq!(allowed.into_inner(), 100);
+    }
+
+    #[test]
+    fn what_has_expired_is_forgotten_and_not_a_second_sooner() {
+        let uses = Uses::default();
+        uses.spend(&[link("r", 1, 20)], None, Seconds::new(10), "d").unwrap();
+        assert!(uses.spend(&[link("r", 1, 20)], None, Seconds::new(20), "d").is_err());
+        uses.spend(&[link("other", 1, 40)], None, Seconds::new(21), "d").unwrap();
+        assert_eq!(uses.len(), 1);
+    }
+
+    #[test]
+    fn what_the_ledger_recalls_is_spent() {
+        let uses = Uses::default();
+        uses.recall(
+            &Spent::Link { iss: "https://a".into(), path: "r".into(), until: Seconds::new(20) },
+            "old",
+        );
+        let again = uses.spend(&[link("r", 1, 20)], None, Seconds::new(10), "new");
+        assert_eq!(again, Err(Replayed { first: "old".into() }));
+    }
+}

@@ -1,0 +1,44 @@
+//! What the edge hands in: one question, as it was asked, nothing believed.
+
+use crate::decision::{Identity, Line};
+
+/// One request that a proxy asks about.
+#[derive(Debug)]
+pub struct Asked {
+    /// The proxy, by the identity of its connection to us; `None` where the connection has none.
+    pub proxy: Option<String>,
+    pub identity: Option<Identity>,
+    /// `None`: a check without HTTP attributes, as a TCP filter sends.
+    pub http: Option<AskedHttp>,
+}
+
+/// The request as the proxy's filters saw it.
+#[derive(Debug)]
+pub struct AskedHttp {
+    pub method: String,
+    pub authority: Vec<u8>,
+    /// Raw, with its query.
+    pub path: Vec<u8>,
+    /// By lower-case name: one entry a header line where the proxy sends them raw, else one a name.
+    pub headers: Vec<(String, Vec<u8>)>,
+    /// What of the body came along; `None` where none did.
+    pub body: Option<AskedBody>,
+}
+
+#[derive(Debug)]
+pub struct AskedBody {
+    pub bytes: Vec<u8>,
+    /// The proxy cut it off.
+    pub is_partial: bool,
+}
+
+impl AskedHttp {
+    pub fn line(&self) -> Line<'_> {
+        Line { method: &self.method, authority: &self.authority, path_and_query: &self.path }
+    }
+
+    /// All values of a header, in the order in which they came.
+    pub fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
+        self.headers.iter().filter(move |(n, _)| n == name).map(|(_, value)| value.as_slice())
+    }
+}

@@ -1,0 +1,113 @@
+//! A verified lineage as the record keeps it: every claim, and never a signature.
+
+use std::collections::BTreeMap;
+
+use ledger::entry::{Details, Digest, Json, Link, Person};
+use warrant::{Chain, Claims, Constraint, Detail, Root, Value};
+
+/// Details above this are kept as their digest: they alone could make an entry too large to record.
+const DETAILS_BYTES: usize = 4096;
+
+pub(super) fn links(chain: &Chain) -> Vec<Link> {
+    chain.links().map(|claims| link(claims, chain.kid())).collect()
+}
+
+fn link(claims: &Claims, kid: &str) -> Link {
+    let root = claims.as_root();
+    let text = |text: &str| text.to_owned();
+    Link {
+        att: claims.att().map(strings),
+        attr: root.and_then(attributes),
+        aud: strings(claims.aud()),
+        authorization_details: details(claims.details()),
+        cnf: claims.cnf().thumbprint().to_string(),
+        depth: claims.depth(),
+        dec: root.and_then(Root::dec).map(text),
+        env: claims.env().dimensions().map(|(name, values)| (name.to_owned(), strings(values))).collect(),
+        exp: claims.exp().get(),
+        iat: claims.times().iat.get(),
+        ini: root
+            .and_then(Root::ini)
+            .map(|who| Person { iss: who.iss.to_string(), sub: who.sub.to_string() }),
+        iss: claims.iss().to_owned(),
+        jti: claims.jti().to_owned(),
+        kid: root.map(|_| kid.to_owned()),
+        max_depth: claims.max_depth(),
+        nbf: claims.times().nbf.get(),
+        pol: root.and_then(Root::pol).map(text),
+        sub: claims.sub().to_owned(),
+        txn: root.map(|root| root.txn().to_owned()),
+        r#use: claims.use_max().map(u64::from),
+    }
+}
+
+fn attributes(root: &Root) -> Option<BTreeMap<String, String>> {
+    let attr = root.attr()?;
+    let named = [("run", &attr.run), ("agent", &attr.agent), ("purpose", &attr.purpose)];
+    Some(
+        named
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), value.as_ref()?.to_string())))
+            .collect(),
+    )
+}
+
+fn details(details: &[Detail]) -> Details {
+    let whole: Vec<Json> = details.iter().map(detail).collect();
+    let canonical = ledger::canonical::to_vec(&whole).unwrap_or_default();
+    if canonical.len() > DETAILS_BYTES {
+        Details::Digest(Digest::of(&canonical))
+    } else {
+        Details::Whole(whole)
+    }
+}
+
+fn detail(detail: &Detail) -> Json {
+    let paths = detail.paths().iter().map(|path| Json::String(path.as_str().to_owned())).collect();
+    let mut members = vec![
+        ("type", Json::String("execution".to_owned())),
+        ("hosts", list(detail.hosts())),
+        ("methods", list(detail.methods())),
+        ("paths", Json::Array(paths)),
+    ];
+    members.extend(detail.actions().map(|actions| ("actions", list(actions))));
+    let args: BTreeMap<_, _> =
+        detail.args().map(|(name, bound)| (name.to_owned(), constraint(bound))).collect();
+    if !args.is_empty() {
+        members.push(("args", Json::Object(args)));
+    }
+    object(members)
+}
+
+fn constraint(constraint: &Constraint) -> Json {
+    match constraint {
+        Constraint::Exact(one) => object(vec![("exact", value(one))]),
+        Constraint::OneOf(values) => {
+            object(vec![("one_of", Json::Array(values.iter().map(value).collect()))])
+        }
+        Constraint::Range(low, high) => {
+            object(vec![("range", Json::Array(vec![Json::Integer(*low), Json::Integer(*high)]))])
+        }
+        Constraint::Any => object(vec![("any", Json::Bool(true))]),
+    }
+}
+
+fn value(value: &Value) -> Json {
+    match value {
+        Value::String(text) => Json::String(text.to_string()),
+        Value::Boolean(flag) => Json::Bool(*flag),
+        Value::Integer(number) => Json::Integer(*number),
+    }
+}
+
+fn object(members: Vec<(&str, Json)>) -> Json {
+    Json::Object(members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+}
+
+fn list(values: &[Box<str>]) -> Json {
+    Json::Array(values.iter().map(|value| Json::String(value.to_string())).collect())
+}
+
+fn strings(values: &[Box<str>]) -> Vec<String> {
+    values.iter().map(|value| value.to_string()).collect()
+}

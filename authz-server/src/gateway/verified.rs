@@ -1,0 +1,119 @@
+//! Lineages whose signatures were found to hold, so that a warrant that is used often is verified once.
+//!
+//! A signature that held holds for ever; whether its root's key is still trusted may change, so that is asked on every
+//! use. The key of an entry is the whole header, compared byte by byte: nothing shorter names what was verified.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use moka::sync::Cache;
+use warrant::{AwsLcVerifier, Chain, Denial, Presented, Trust};
+
+/// About what the headers and their claims take in memory, all in all.
+const BYTES_AT_MOST: u64 = 64 * 1024 * 1024;
+/// Claims take a few times the header they were read from.
+const CLAIMS_TO_HEADER: usize = 4;
+/// A warrant that nobody has shown for so long is not worth its place.
+const IDLE: Duration = Duration::from_secs(120);
+
+#[derive(Clone, Debug)]
+pub struct Verified(Cache<Arc<[u8]>, Arc<Chain>>);
+
+impl Verified {
+    pub fn new() -> Verified {
+        let weight = |header: &Arc<[u8]>, _: &Arc<Chain>| {
+            u32::try_from(header.len().saturating_mul(CLAIMS_TO_HEADER)).unwrap_or(u32::MAX)
+        };
+        Verified(Cache::builder().max_capacity(BYTES_AT_MOST).weigher(weight).time_to_idle(IDLE).build())
+    }
+
+    /// The lineage in this header, its signatures verified now or earlier, its root's key trusted now. Only what holds
+    /// is kept: garbage could otherwise drive it out.
+    pub fn chain(&self, header: &[u8], trust: &Trust) -> Result<Arc<Chain>, Denial> {
+        if let Some(chain) = self.0.get(header) {
+            chain.is_still_trusted(trust)?;
+            return Ok(chain);
+        }
+        let chain = Arc::new(Presented::parse(header)?.signed_under(trust, &AwsLcVerifier)?);
+        self.0.insert(header.into(), Arc::clone(&chain));
+        Ok(chain)
+    }
+}
+
+impl Default for Verified {
+    fn default() -> Verified {
+        Verified::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keys::PrivateKey;
+    use warrant::mint::{Detail, Grant, Root, Signer};
+    use warrant::{Algorithm, Issuer, Seconds, SubjectPattern};
+
+    fn trust(authority: &PrivateKey) -> Trust {
+        let subjects = vec![SubjectPattern::parse("agent:*").unwrap()];
+        let keys = vec![("a1".to_owned(), *authority.public_key())];
+        Trust::new(vec![Issuer { iss: "https://a".into(), keys, subjects, starters: vec![] }]).unwrap()
+    }
+
+    fn root(authority: &PrivateKey) -> String {
+        let detail = Detail {
+            hosts: vec!["h".into()],
+            methods: vec!["GET".into()],
+            paths: vec!["/**".into()],
+            actions: None,
+            args: vec![],
+        };
+        let grant = Grant {
+            sub: "agent:x".into(),
+            cnf: *PrivateKey::generate(Algorithm::Es256, None).unwrap().public_key(),
+            aud: vec!["demo".into()],
+            jti: "j".into(),
+            iat: Seconds::new(10),
+            nbf: Seconds::new(10),
+            exp: Seconds::new(20),
+            max_depth: 0,
+            use_max: None,
+            env: vec![],
+            att: None,
+            details: vec![detail],
+        };
+        let root = Root {
+            iss: "https://a".into(),
+            txn: "t".into(),
+            ini: None,
+            pol: None,
+            dec: None,
+            attr: None,
+            grant,
+        };
+        root.sign(authority, "a1").unwrap()
+    }
+
+    #[test]
+    fn a_kept_lineage_is_refused_once_its_key_is_no_longer_trusted() {
+        let authority = PrivateKey::generate(Algorithm::Es256, Some("a1")).unwrap();
+        let (verified, header) = (Verified::new(), root(&authority));
+        let first = verified.chain(header.as_bytes(), &trust(&authority)).unwrap();
+        let again = verified.chain(header.as_bytes(), &trust(&authority)).unwrap();
+        assert!(Arc::ptr_eq(&first, &again), "verified once");
+        let other = PrivateKey::generate(Algorithm::Es256, Some("a1")).unwrap();
+        assert_eq!(verified.chain(header.as_bytes(), &trust(&other)).unwrap_err(), Denial::IssuerUntrusted);
+    }
+
+    #[test]
+    fn what_does_not_hold_is_not_kept() {
+        let authority = PrivateKey::generate(Algorithm::Es256, Some("a1")).unwrap();
+        let other = PrivateKey::generate(Algorithm::Es256, Some("a1")).unwrap();
+        let (verified, header) = (Verified::new(), root(&other));
+        assert_eq!(
+            verified.chain(header.as_bytes(), &trust(&authority)).unwrap_err(),
+            Denial::SignatureInvalid
+        );
+        verified.0.run_pending_tasks();
+        assert_eq!(verified.0.entry_count(), 0);
+    }
+}

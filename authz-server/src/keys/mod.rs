@@ -1,0 +1,12 @@
+//! Private keys of our own: made, kept in 0600 files as JWKs, and used to sign.
+//!
+//! What a public key is, and when a signature holds, is the law's (`warrant`); here is only the half that must stay
+//! secret. Nothing in this room prints a private part: `Debug` shows the public key alone.
+
+mod digest;
+mod file;
+mod private;
+
+pub use digest::DigestKey;
+pub use file::{KeyFileError, read, read_digest, write_digest, write_new};
+pub use private::PrivateKey;

@@ -1,0 +1,64 @@
+//! The server's own figures, in the Prometheus text form.
+
+use std::time::Duration;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+use crate::gateway::Answer;
+
+/// Upper bounds in seconds: one signature check is some 50 µs, one sync some 150 µs, a proxy gives up at 200 ms.
+const SECONDS: [f64; 10] = [0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.1, 0.2];
+
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    decisions: Family<Outcome, Counter>,
+    seconds: Histogram,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Outcome {
+    outcome: &'static str,
+    /// A denial's code; empty for what was allowed.
+    code: &'static str,
+}
+
+impl Metrics {
+    pub const CONTENT_TYPE: &'static str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+    pub fn new() -> Metrics {
+        let decisions = Family::<Outcome, Counter>::default();
+        let seconds = Histogram::new(SECONDS);
+        let mut registry = Registry::with_prefix("portcullis");
+        registry.register("decisions", "Decisions answered, by outcome and denial code", decisions.clone());
+        registry.register("decision_seconds", "From the question to its answer", seconds.clone());
+        Metrics { registry, decisions, seconds }
+    }
+
+    pub fn decided(&self, answer: &Answer, took: Duration) {
+        let outcome = match answer {
+            Answer::Allow(_) => Outcome { outcome: "allowed", code: "" },
+            Answer::Deny(refusal) => Outcome { outcome: "denied", code: refusal.denied.denial.code() },
+        };
+        self.decisions.get_or_create(&outcome).inc();
+        self.seconds.observe(took.as_secs_f64());
+    }
+
+    pub fn exposition(&self) -> String {
+        let mut text = String::new();
+        // Writing into a String cannot fail.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Metrics {
+        Metrics::new()
+    }
+}

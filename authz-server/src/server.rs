@@ -1,0 +1,92 @@
+//! The server as a whole: what is opened in which order, and how it ends.
+//!
+//! Order matters. The ledger comes first, because every fact is folded from it; then the bundle, because nothing can be
+//! judged without one; then the listeners, so that whoever can connect gets an answer. On the way out the other way
+//! round: the door closes, what has begun is finished, the ledger is closed last.
+
+use std::sync::Arc;
+
+use envoy_types::pb::envoy::service::auth::v3::authorization_server::AuthorizationServer;
+use tokio::sync::watch;
+use tonic::service::interceptor::InterceptedService;
+use tracing::info;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::edge::ext_authz::ExtAuthz;
+use crate::edge::http::{self, Shown};
+use crate::edge::listen::NamePeer;
+use crate::gateway::{Admission, Gateway, Gatherer, Recorder, Verified};
+use crate::metrics::Metrics;
+use crate::readiness::Readiness;
+
+mod notes;
+mod open;
+mod stop;
+
+pub use open::ledger_options;
+
+/// Serves until the process is told to stop. The error is one line for whoever started it.
+pub async fn run(config: Config) -> Result<(), String> {
+    let clock = Clock::of_the_machine();
+    let opened = open::open(&config, &clock)?;
+    let (ledger, policy) = (opened.ledger, opened.policy);
+    let metrics = Arc::new(Metrics::new());
+    let readiness = Arc::new(readiness(&ledger, &policy, &clock));
+    let admission = Admission::of(config.limits.decisions);
+    let gateway = Arc::new(Gateway {
+        gatherer: Gatherer {
+            clock: clock.clone(),
+            policy: Arc::clone(&policy),
+            ledger: ledger.clone(),
+            verified: Verified::new(),
+            environment: config.environment,
+        },
+        burner: opened.burner,
+        recorder: Recorder::new(ledger.clone(), config.ledger.digest_key),
+        admission: admission.clone(),
+        metrics: Arc::clone(&metrics),
+        deadline: config.limits.deadline,
+    });
+
+    let ext_authz = config.listen.ext_authz.bind().await?;
+    let shown = config.listen.http.bind().await?;
+    let (health_reporter, health) = tonic_health::server::health_reporter();
+    health_reporter.set_serving::<AuthorizationServer<ExtAuthz>>().await;
+    let checks = InterceptedService::new(AuthorizationServer::new(ExtAuthz::new(gateway)), NamePeer);
+    let router = tonic::transport::Server::builder().add_service(health).add_service(checks);
+    info!(ext_authz = %ext_authz.address(), http = %shown.address(), "listening");
+
+    let (stop, stopping) = watch::channel(false);
+    let renewal = tokio::spawn(notes::renew(config.bundle, policy, clock));
+    let http = tokio::spawn(
+        shown.serve_http(http::router(Shown { readiness, metrics }), stop::told(stopping.clone())),
+    );
+    let grpc = tokio::spawn(ext_authz.serve(router, stop::told(stopping)));
+
+    stop::asked().await;
+    info!("stopping: finishing what has begun, denying what is new");
+    admission.close();
+    admission.emptied().await;
+    // Both listeners hear it; neither being left to hear it would mean both have ended already.
+    let _ = stop.send(true);
+    renewal.abort();
+    let served = grpc.await;
+    let shown = http.await;
+    ledger.close();
+    served.map_err(|e| e.to_string())?.map_err(|e| e.to_string())?;
+    shown.map_err(|e| e.to_string())?.map_err(|e| e.to_string())?;
+    info!("stopped");
+    Ok(())
+}
+
+fn readiness(
+    ledger: &ledger::Ledger,
+    policy: &Arc<crate::policy_in_force::PolicyInForce>,
+    clock: &Clock,
+) -> Readiness {
+    let (ledger, policy, clock) = (ledger.clone(), Arc::clone(policy), clock.clone());
+    Readiness::default()
+        .with("ledger", move || ledger.health().refusing.map_or(Ok(()), |refused| Err(refused.to_string())))
+        .with("bundle", move || policy.readiness(clock.now()))
+}

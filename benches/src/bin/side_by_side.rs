@@ -1,0 +1,35 @@
+//! Runs every contender and prints the table.
+//!     side-by-side [REQUESTS]      so many a contender, in three rounds
+#![allow(clippy::expect_used, reason = "a measuring program: whatever goes wrong ends it")]
+
+use portcullis_benches::contender::{ALWAYS_ALLOW, Contender};
+use portcullis_benches::table;
+use portcullis_tests::programs;
+
+const ROUNDS: usize = 3;
+
+#[tokio::main]
+async fn main() {
+    let requests: usize = std::env::args()
+        .nth(1)
+        .map_or(30_000, |count| count.parse().expect("usage: side-by-side [REQUESTS]"));
+    let a_round = requests.div_ceil(ROUNDS);
+    let here = std::env::current_exe().expect("a running program has a path");
+    let mut contenders = [
+        Contender::nothing().await,
+        Contender::trivial_filter(&programs::built_for_wasm("trivial_filter.wasm")).await,
+        Contender::always_allow(&here.with_file_name("always-allow")).await,
+        Contender::portcullis_without_gate().await,
+        Contender::portcullis().await,
+    ];
+    for contender in &contenders {
+        contender.warm_up(a_round.div_ceil(4)).await;
+    }
+    for _ in 0..ROUNDS {
+        for contender in &mut contenders {
+            contender.round(a_round).await;
+        }
+    }
+    let rows: Vec<_> = contenders.into_iter().map(|contender| contender.row.clone()).collect();
+    table::print(&rows, ALWAYS_ALLOW);
+}

@@ -1,0 +1,178 @@
+//! Who is measured: one Envoy each, all alive at once, asked in turn so that a change of the machine's mood meets all.
+
+use portcullis_tests::agent::{Agent, hello};
+use portcullis_tests::child::Running;
+use portcullis_tests::client::Ask;
+use portcullis_tests::condition::until;
+use portcullis_tests::court::{Court, Home};
+use portcullis_tests::envoy::Envoy;
+use portcullis_tests::shipped::{Configuration, EXT_AUTHZ, GATE};
+use portcullis_tests::world::HOST;
+use serde_json::{Value, json};
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+use tempfile::TempDir;
+use tokio::net::UnixStream;
+
+use crate::load::{Requests, send};
+use crate::table::Row;
+
+/// One way to guard a route, running.
+#[derive(Debug)]
+pub struct Contender {
+    pub row: Row,
+    envoy: Envoy,
+    server: Option<Running>,
+    supply: Supply,
+    _directory: TempDir,
+}
+
+/// Where requests come from.
+#[derive(Debug)]
+enum Supply {
+    /// The same, over and over.
+    Same(Arc<Requests>),
+    /// One warrant, and a new proof for each request: a proof is good once, and for half a minute.
+    Proofs(Agent, String),
+}
+
+impl Contender {
+    /// Envoy alone.
+    pub async fn nothing() -> Contender {
+        let directory = directory();
+        let envoy = Envoy::start(&bare(), directory.path()).await;
+        Contender::new("nothing", envoy, None, plain(), directory)
+    }
+
+    /// A Wasm filter that reads one header.
+    pub async fn trivial_filter(module: &Path) -> Contender {
+        let directory = directory();
+        let envoy = Envoy::start(&bare().with_first(wasm_filter(module)), directory.path()).await;
+        Contender::new("a trivial Wasm filter in Rust", envoy, None, plain(), directory)
+    }
+
+    /// ext_authz with a server that allows everything.
+    pub async fn always_allow(program: &Path) -> Contender {
+        let directory = directory();
+        let socket = directory.path().join("ext_authz.sock");
+        let mut command = Command::new(program);
+        command.arg(&socket);
+        let server = Running::start("always-allow", command);
+        until("the server to listen", async || UnixStream::connect(&socket).await.ok()).await;
+        let configuration = measured().without(GATE).cluster_at_socket("portcullis", &socket);
+        let envoy = Envoy::start(&configuration, directory.path()).await;
+        Contender::new(ALWAYS_ALLOW, envoy, Some(server), plain(), directory)
+    }
+
+    /// Ours: gate and server, as shipped.
+    pub async fn portcullis() -> Contender {
+        Contender::ours("portcullis: gate and server", |shipped| shipped).await
+    }
+
+    /// Ours without the gate: what the server alone costs, and what the gate adds.
+    pub async fn portcullis_without_gate() -> Contender {
+        Contender::ours("portcullis: the server alone", |shipped| shipped.without(GATE)).await
+    }
+
+    async fn ours(name: &'static str, change: fn(Configuration) -> Configuration) -> Contender {
+        let directory = directory();
+        let home = Home::init(directory.path(), &[]);
+        let court = Court::start(&home).await;
+        let configuration =
+            measured().gate_at(&home.file("gate.yaml")).cluster_at_socket("portcullis", &home.socket());
+        let envoy = Envoy::start(&change(configuration), directory.path()).await;
+        let agent = Agent::at(&home);
+        let warrant = agent.warrant(&hello());
+        Contender::new(name, envoy, Some(court.program), Supply::Proofs(agent, warrant), directory)
+    }
+
+    fn new(
+        name: &'static str,
+        envoy: Envoy,
+        server: Option<Running>,
+        supply: Supply,
+        directory: TempDir,
+    ) -> Contender {
+        let row = Row::new(name, server.is_some());
+        Contender { row, envoy, server, supply, _directory: directory }
+    }
+
+    /// Sends so many requests without looking at the clock.
+    pub async fn warm_up(&self, requests: usize) {
+        send(self.envoy.address(), self.supply.take(requests), requests).await;
+    }
+
+    /// Sends so many requests and notes what they cost.
+    pub async fn round(&mut self, requests: usize) {
+        // Made before the clocks are read.
+        let supply = self.supply.take(requests);
+        let envoy = self.envoy.program.processor_time();
+        let server = self.server.as_ref().map(Running::processor_time);
+        let wall = send(self.envoy.address(), supply, requests).await;
+        let envoy = self.envoy.program.processor_time() - envoy;
+        let server = self
+            .server
+            .as_ref()
+            .map(Running::processor_time)
+            .zip(server)
+            .map(|(after, before)| after - before);
+        self.row.add(requests, envoy, server, wall);
+    }
+}
+
+impl Supply {
+    fn take(&self, requests: usize) -> Arc<Requests> {
+        match self {
+            Supply::Same(requests) => requests.clone(),
+            Supply::Proofs(agent, warrant) => {
+                let ask = Ask::new("GET", HOST, TARGET);
+                let headers =
+                    || vec![("warrant", warrant.clone()), ("warrant-proof", agent.proof(warrant, &ask))];
+                Arc::new(Requests {
+                    authority: HOST.to_owned(),
+                    target: TARGET.to_owned(),
+                    headers: std::iter::repeat_with(headers).take(requests).collect(),
+                })
+            }
+        }
+    }
+}
+
+/// The contender that every other is compared with.
+pub const ALWAYS_ALLOW: &str = "ext_authz, a tonic server that allows all";
+
+/// The shipped configuration, answering by itself and without its log.
+fn measured() -> Configuration {
+    Configuration::shipped("envoy.yaml").listening_on_loopback(0).answering_directly().without_access_log()
+}
+
+fn bare() -> Configuration {
+    measured().without(GATE).without(EXT_AUTHZ)
+}
+
+fn plain() -> Supply {
+    let requests = Requests { authority: HOST.to_owned(), target: TARGET.to_owned(), headers: Vec::new() };
+    Supply::Same(Arc::new(requests))
+}
+
+const TARGET: &str = "/hello/you";
+
+fn wasm_filter(module: &Path) -> Value {
+    json!({
+        "name": "trivial",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
+            "config": {
+                "vm_config": {
+                    "runtime": "envoy.wasm.runtime.v8",
+                    "code": {"local": {"filename": module}},
+                },
+            },
+        },
+    })
+}
+
+fn directory() -> TempDir {
+    tempfile::Builder::new().prefix("portcullis-bench-").tempdir().expect("a temporary directory")
+}

@@ -1,0 +1,71 @@
+//! A small load generator: so many connections, each sending its next request when the last is answered.
+
+use http_body_util::{BodyExt, Empty};
+use hyper::Request;
+use hyper::body::Bytes;
+use hyper_util::rt::TokioIo;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+
+/// Connections at a time.
+pub const CONNECTIONS: usize = 16;
+
+/// Requests to send: the same header set over and over, or a new one each time.
+#[derive(Clone, Debug)]
+pub struct Requests {
+    pub authority: String,
+    pub target: String,
+    /// Used in turn; where there are fewer than requests, they start again.
+    pub headers: Vec<Vec<(&'static str, String)>>,
+}
+
+impl Requests {
+    fn nth(&self, index: usize) -> Request<Empty<Bytes>> {
+        let mut request = Request::get(&self.target).header("host", &self.authority);
+        if let Some(headers) = self.headers.get(index % self.headers.len().max(1)) {
+            for (name, value) in headers {
+                request = request.header(*name, value);
+            }
+        }
+        request.body(Empty::new()).expect("the requests of a bench are well-formed")
+    }
+}
+
+/// Sends so many requests and says how long that took.
+///
+/// # Panics
+/// When any of them is not answered by 200: a bench of refusals would look very fast.
+pub async fn send(to: SocketAddr, requests: Arc<Requests>, count: usize) -> Duration {
+    let next = Arc::new(AtomicUsize::new(0));
+    let from = Instant::now();
+    let mut connections = JoinSet::new();
+    for _ in 0..CONNECTIONS {
+        connections.spawn(drive(to, requests.clone(), next.clone(), count));
+    }
+    while let Some(ended) = connections.join_next().await {
+        ended.expect("every connection ends well");
+    }
+    from.elapsed()
+}
+
+async fn drive(to: SocketAddr, requests: Arc<Requests>, next: Arc<AtomicUsize>, count: usize) {
+    let stream = TcpStream::connect(to).await.expect("Envoy listens");
+    let (mut sender, connection) =
+        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.expect("Envoy speaks HTTP/1.1");
+    tokio::spawn(connection);
+    loop {
+        let index = next.fetch_add(1, Ordering::Relaxed);
+        if index >= count {
+            return;
+        }
+        sender.ready().await.expect("the connection stays open");
+        let response = sender.send_request(requests.nth(index)).await.expect("every request is answered");
+        let status = response.status();
+        let body = response.into_body().collect().await.expect("a whole answer").to_bytes();
+        assert_eq!(status, 200, "request {index}: {}", String::from_utf8_lossy(&body));
+    }
+}

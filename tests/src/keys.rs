@@ -1,0 +1,56 @@
+//! Private keys of tests: those of a house that `portcullis init` made, and others that nobody knows.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::Value;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use warrant::PublicKey;
+use warrant::mint::{PureSigner, SignError, Signer};
+
+pub use warrant::Algorithm;
+
+/// A private key.
+#[derive(Clone, Debug)]
+pub struct Key(Arc<PureSigner>);
+
+impl Key {
+    /// One that no house knows; the same for the same number, so that a failure can be had again.
+    #[must_use]
+    pub fn stranger(algorithm: Algorithm, number: u8) -> Key {
+        Key::of(algorithm, &[number; 32])
+    }
+
+    /// The one in a private JWK.
+    ///
+    /// # Panics
+    /// When the file holds none.
+    #[must_use]
+    pub fn read(file: &Path) -> Key {
+        let text = fs::read(file).unwrap_or_else(|why| panic!("{}: {why}", file.display()));
+        let jwk: Value =
+            serde_json::from_slice(&text).unwrap_or_else(|why| panic!("{}: {why}", file.display()));
+        let algorithm = if jwk["crv"] == "Ed25519" { Algorithm::Ed25519 } else { Algorithm::Es256 };
+        let secret =
+            jwk["d"].as_str().and_then(|d| URL_SAFE_NO_PAD.decode(d).ok()).and_then(|d| d.try_into().ok());
+        Key::of(
+            algorithm,
+            &secret.unwrap_or_else(|| panic!("{}: no private key of 32 bytes", file.display())),
+        )
+    }
+
+    fn of(algorithm: Algorithm, secret: &[u8; 32]) -> Key {
+        Key(Arc::new(PureSigner::from_secret(algorithm, secret).expect("a secret of the curve")))
+    }
+}
+
+impl Signer for Key {
+    fn public_key(&self) -> &PublicKey {
+        self.0.public_key()
+    }
+
+    fn sign(&self, signing_input: &[u8]) -> Result<[u8; 64], SignError> {
+        self.0.sign(signing_input)
+    }
+}

@@ -1,0 +1,197 @@
+//! The configurations that this repository ships, as data: found, read, and re-addressed for a machine where other ports
+//! and paths are free. Only addresses, ports and paths are changed; what makes a request pass or not stays as shipped.
+
+use serde_json::{Value, json};
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use crate::programs::repository;
+
+/// Reads a YAML file as the data that it means.
+///
+/// # Panics
+/// When it is not there or not YAML.
+#[must_use]
+pub fn read(file: &Path) -> Value {
+    let text = fs::read_to_string(file).unwrap_or_else(|why| panic!("{}: {why}", file.display()));
+    serde_saphyr::from_str(&text).unwrap_or_else(|why| panic!("{}: {why}", file.display()))
+}
+
+/// Every file under `envoy/` that is a whole Envoy configuration.
+///
+/// # Panics
+/// When the directory cannot be read.
+#[must_use]
+pub fn envoy_configurations() -> Vec<PathBuf> {
+    let entries = fs::read_dir(repository().join("envoy")).expect("envoy/ is part of the repository");
+    let mut found: Vec<PathBuf> = entries
+        .map(|entry| entry.expect("a directory can be read").path())
+        .filter(|path| path.extension().is_some_and(|ending| ending == "yaml"))
+        .filter(|path| read(path).get("static_resources").is_some())
+        .collect();
+    found.sort();
+    found
+}
+
+/// One Envoy configuration on its way to being run.
+#[derive(Clone, Debug)]
+pub struct Configuration(Value);
+
+impl Configuration {
+    /// `envoy/<name>` as it is shipped.
+    #[must_use]
+    pub fn shipped(name: &str) -> Configuration {
+        Configuration::at(&repository().join("envoy").join(name))
+    }
+
+    /// The one in this file.
+    #[must_use]
+    pub fn at(file: &Path) -> Configuration {
+        Configuration(read(file))
+    }
+
+    /// The administration and every listener on free ports of loopback, or the first listener on the given one.
+    #[must_use]
+    pub fn listening_on_loopback(mut self, port: u16) -> Configuration {
+        self.0["admin"]["address"] = socket_address("127.0.0.1:0".parse().expect("an address"));
+        for listener in self.array("/static_resources/listeners") {
+            listener["address"] = socket_address(SocketAddr::from(([127, 0, 0, 1], port)));
+        }
+        self
+    }
+
+    /// The gate's own part from another file.
+    #[must_use]
+    pub fn gate_at(mut self, file: &Path) -> Configuration {
+        let gate = self
+            .http_filters()
+            .iter_mut()
+            .find(|filter| filter["name"] == GATE)
+            .expect("the gate is shipped");
+        let path = gate.pointer_mut("/config_discovery/config_source/path_config_source/path");
+        *path.expect("the gate's part comes from a file") = json!(file);
+        self
+    }
+
+    /// A cluster at another TCP address.
+    #[must_use]
+    pub fn cluster_at(self, name: &str, address: SocketAddr) -> Configuration {
+        self.cluster(name, socket_address(address))
+    }
+
+    /// A cluster at another Unix socket.
+    #[must_use]
+    pub fn cluster_at_socket(self, name: &str, socket: &Path) -> Configuration {
+        self.cluster(name, json!({"pipe": {"path": socket}}))
+    }
+
+    fn cluster(mut self, name: &str, address: Value) -> Configuration {
+        let cluster = self
+            .array("/static_resources/clusters")
+            .iter_mut()
+            .find(|cluster| cluster["name"] == name)
+            .unwrap_or_else(|| panic!("no cluster is called {name}"));
+        let at = cluster.pointer_mut(ENDPOINT);
+        *at.expect("the cluster has one endpoint") = address;
+        self
+    }
+
+    /// The ports on which it listens as shipped.
+    #[must_use]
+    pub fn listener_ports(&self) -> Vec<u16> {
+        let listeners = self.0["static_resources"]["listeners"].as_array().expect("listeners");
+        let port = |listener: &Value| listener["address"]["socket_address"]["port_value"].as_u64();
+        listeners
+            .iter()
+            .map(|one| port(one).and_then(|port| port.try_into().ok()).expect("a TCP port"))
+            .collect()
+    }
+
+    /// Name and port of a cluster's one endpoint.
+    #[must_use]
+    pub fn cluster_address(&self, name: &str) -> (String, u16) {
+        let clusters = self.0["static_resources"]["clusters"].as_array().expect("clusters");
+        let cluster =
+            clusters.iter().find(|cluster| cluster["name"] == name).expect("a cluster of this name");
+        let at = cluster.pointer(ENDPOINT).map(|address| &address["socket_address"]).expect("one endpoint");
+        let port = at["port_value"].as_u64().and_then(|port| port.try_into().ok()).expect("a TCP port");
+        (at["address"].as_str().expect("a name").to_owned(), port)
+    }
+
+    /// Without one of its HTTP filters: to see that each of them denies by itself, never to let anything through.
+    #[must_use]
+    pub fn without(mut self, filter: &str) -> Configuration {
+        let filters = self.http_filters();
+        let before = filters.len();
+        filters.retain(|one| one["name"] != filter);
+        assert_eq!(filters.len() + 1, before, "one filter is called {filter}");
+        self
+    }
+
+    /// With this filter before all others.
+    #[must_use]
+    pub fn with_first(mut self, filter: Value) -> Configuration {
+        self.http_filters().insert(0, filter);
+        self
+    }
+
+    /// Every route answered by Envoy itself, so that no upstream is measured.
+    ///
+    /// # Panics
+    /// When the configuration has no routes.
+    #[must_use]
+    pub fn answering_directly(mut self) -> Configuration {
+        let connection_manager = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config";
+        for host in self.array(&format!("{connection_manager}/route_config/virtual_hosts")) {
+            host["routes"] = json!([{"match": {"prefix": "/"}, "direct_response": {"status": 200}}]);
+        }
+        self
+    }
+
+    /// Without access logs: writing them is not what is measured.
+    ///
+    /// # Panics
+    /// When the configuration has no listener.
+    #[must_use]
+    pub fn without_access_log(mut self) -> Configuration {
+        for listener in self.array("/static_resources/listeners") {
+            listener["filter_chains"][0]["filters"][0]["typed_config"]["access_log"] = json!([]);
+        }
+        self
+    }
+
+    fn http_filters(&mut self) -> &mut Vec<Value> {
+        self.array("/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters")
+    }
+
+    fn array(&mut self, pointer: &str) -> &mut Vec<Value> {
+        self.0
+            .pointer_mut(pointer)
+            .and_then(Value::as_array_mut)
+            .unwrap_or_else(|| panic!("no list at {pointer}"))
+    }
+
+    /// Written where Envoy can read it. JSON is YAML.
+    ///
+    /// # Panics
+    /// When the directory cannot be written.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "a test's own file needs no durability")]
+    pub fn write(&self, directory: &Path) -> PathBuf {
+        let file = directory.join("envoy.json");
+        fs::write(&file, serde_json::to_vec_pretty(&self.0).expect("data is JSON"))
+            .expect("the directory is ours");
+        file
+    }
+}
+
+const ENDPOINT: &str = "/load_assignment/endpoints/0/lb_endpoints/0/endpoint/address";
+
+/// The names of the filters in `envoy/envoy.yaml`.
+pub const GATE: &str = "portcullis.gate";
+pub const EXT_AUTHZ: &str = "envoy.filters.http.ext_authz";
+
+fn socket_address(address: SocketAddr) -> Value {
+    json!({"socket_address": {"address": address.ip().to_string(), "port_value": address.port()}})
+}

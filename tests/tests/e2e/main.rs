@@ -1,0 +1,20 @@
+//! End to end: everything here goes through the real Envoy, the real server and the real gate.
+//! One program, so that its tests run side by side.
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "tests report by panicking; helpers are tests too"
+)]
+
+mod compose;
+mod faults;
+mod rooms_alone;
+mod server_gone;
+mod shipped;
+mod sizes;
+mod starting;
+mod warrants;

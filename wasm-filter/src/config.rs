@@ -1,0 +1,250 @@
+//! The plugin's configuration: typed, and every fault of it said at once. What is not understood is refused, because
+//! a gate that does not do what its configuration says is an open one. May not know how it got here.
+
+mod reader;
+
+use reader::{Faults, Object, member};
+use serde_json::Value;
+use warrant::{Host, Issuer, PublicKey, PureVerifier, SubjectPattern, Terms, Trust, Verifier};
+
+pub use reader::Fault;
+
+use crate::hosts::{BadName, Hosts};
+
+/// What a gate in position `gate` works with.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub(crate) hosts: Hosts,
+    pub(crate) terms: Terms,
+    pub(crate) trust: Trust,
+}
+
+impl Config {
+    /// Reads the JSON that stands in the plugin's configuration.
+    ///
+    /// # Errors
+    /// All its faults, each with its place and what to write instead.
+    pub fn parse(json: &[u8]) -> Result<Self, Vec<Fault>> {
+        let mut faults = Faults::default();
+        let config = serde_json::from_slice(json)
+            .map_err(|error| faults.add("", format!("not JSON: {error}")))
+            .ok()
+            .and_then(|value| read(&value, &mut faults));
+        match (config, faults.into_inner()) {
+            (Some(config), faults) if faults.is_empty() => Ok(config),
+            (_, faults) => Err(faults),
+        }
+    }
+
+    /// The names of the issuers, for those who come without a warrant.
+    pub(crate) fn issuers(&self) -> impl Iterator<Item = &str> {
+        self.trust.issuers().iter().map(|issuer| issuer.iss.as_str())
+    }
+}
+
+const MEMBERS: &[&str] = &["position", "audience", "max_lifetime", "leeway", "hosts", "issuers"];
+
+fn read(value: &Value, faults: &mut Faults) -> Option<Config> {
+    let object = Object::read(value, "", faults)?;
+    match object.string("position", faults) {
+        Some("gate") | None => object.allow_only(MEMBERS, faults),
+        // Whoever asks for the seal must not get a filter that does not do its work.
+        Some("seal") => {
+            faults.add("position", "this module does not hold the position `seal` yet; it has `gate`")
+        }
+        Some(other) => faults.add("position", format!("{other:?} is no position: write \"gate\"")),
+    }
+    let terms = terms(&object, faults);
+    let hosts = hosts(&object, faults);
+    let trust = trust(&object, faults);
+    Some(Config { hosts: hosts?, terms: terms?, trust: trust? })
+}
+
+fn terms(object: &Object<'_>, faults: &mut Faults) -> Option<Terms> {
+    let audience = object.string("audience", faults);
+    let max_lifetime = object.natural("max_lifetime", faults);
+    let leeway = object.natural("leeway", faults);
+    Terms::new(audience?, max_lifetime?, leeway?)
+        .map_err(|error| error.faults().iter().for_each(|fault| faults.add("", fault)))
+        .ok()
+}
+
+fn hosts(object: &Object<'_>, faults: &mut Faults) -> Option<Hosts> {
+    let named = object.object("hosts", faults)?;
+    let mut hosts = Hosts::default();
+    for (name, _) in named.members() {
+        let at = member("hosts", name);
+        let Some(host) = Host::parse(name) else {
+            faults.add(&at, "not a canonical host: write lower-case labels and, where it has one, a port");
+            continue;
+        };
+        let aliases = named.strings(name, faults);
+        for name in std::iter::once(name).chain(aliases) {
+            match hosts.insert(name, &host) {
+                Ok(()) => {}
+                Err(BadName::NoAuthority) => {
+                    faults.add(
+                        &at,
+                        format!(
+                            "alias {name:?}: write it as a request's lowered authority, of a-z 0-9 . : -"
+                        ),
+                    );
+                }
+                Err(BadName::Taken) => {
+                    faults.add(&at, format!("alias {name:?} stands for another host already"))
+                }
+            }
+        }
+    }
+    if hosts.is_empty() {
+        faults.add("hosts", "no host: every request would be `target-mismatch`");
+    }
+    Some(hosts)
+}
+
+fn trust(object: &Object<'_>, faults: &mut Faults) -> Option<Trust> {
+    let issuers = object.objects("issuers", faults)?;
+    if issuers.is_empty() {
+        faults.add("issuers", "no issuer: every warrant would be `issuer-untrusted`");
+    }
+    let issuers = issuers.iter().filter_map(|one| issuer(one, faults)).collect();
+    Trust::new(issuers)
+        .map_err(|error| error.faults().iter().for_each(|fault| faults.add("issuers", fault)))
+        .ok()
+}
+
+fn issuer(object: &Object<'_>, faults: &mut Faults) -> Option<Issuer> {
+    object.allow_only(&["iss", "keys", "subjects", "starters"], faults);
+    let iss = object.string("iss", faults);
+    let keys = object.objects("keys", faults).unwrap_or_default();
+    let keys = keys.iter().filter_map(|one| key(one, faults)).collect();
+    let subjects = object.strings("subjects", faults).into_iter().filter_map(|text| {
+        let pattern = SubjectPattern::parse(text);
+        if pattern.is_none() {
+            faults.add(
+                &object.at("subjects"),
+                format!("{text:?}: write a name, `<prefix>/**` or `<prefix>:*`"),
+            );
+        }
+        pattern
+    });
+    let subjects = subjects.collect();
+    let starters = object.strings("starters", faults).into_iter().map(str::to_owned).collect();
+    Some(Issuer { iss: iss?.to_owned(), keys, subjects, starters })
+}
+
+/// A JWK with the `kid` by which roots name it.
+fn key(object: &Object<'_>, faults: &mut Faults) -> Option<(String, PublicKey)> {
+    let kid = object.string("kid", faults);
+    let jwk: serde_json::Map<_, _> =
+        object.members().filter(|(name, _)| *name != "kid").map(|(n, v)| (n.to_owned(), v.clone())).collect();
+    let key = PublicKey::from_jwk(Value::Object(jwk).to_string().as_bytes())
+        .map_err(|error| faults.add(object.path(), format!("not a public JWK: {error}")))
+        .ok()?;
+    if !PureVerifier.is_point(&key) {
+        faults.add(object.path(), "not a public JWK: its coordinates are no point of the curve");
+    }
+    Some((kid?.to_owned(), key))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::testing::config_json as good;
+
+    fn faults_of(config: &Value) -> Vec<String> {
+        Config::parse(config.to_string().as_bytes())
+            .err()
+            .unwrap_or_default()
+            .iter()
+            .map(ToString::to_string)
+            .collect()
+    }
+
+    /// The one fault of the good configuration after `change`.
+    fn fault_after(change: impl FnOnce(&mut Value)) -> String {
+        let mut config = good();
+        change(&mut config);
+        let faults = faults_of(&config);
+        assert_eq!(faults.len(), 1, "{faults:?}");
+        faults.into_iter().next().unwrap()
+    }
+
+    #[test]
+    fn a_good_one_is_read_whole() {
+        let config = Config::parse(good().to_string().as_bytes()).unwrap();
+        let localhost = Host::parse("localhost").unwrap();
+        for name in ["localhost", "LOCALHOST:10000", "127.0.0.1"] {
+            assert_eq!(config.hosts.canonical(name.as_bytes()), Some(&localhost));
+        }
+        assert_eq!(
+            (config.terms.audience.as_str(), config.terms.max_lifetime, config.terms.leeway),
+            ("demo", 3600, 5)
+        );
+        assert_eq!(config.issuers().collect::<Vec<_>>(), ["https://authority.demo"]);
+        assert_eq!(config.trust.issuers()[0].keys[0].0, "a1");
+    }
+
+    #[test]
+    fn the_seal_is_refused_by_name() {
+        let fault = fault_after(|config| config["position"] = json!("seal"));
+        assert!(fault.starts_with("position: ") && fault.contains("`seal`"), "{fault}");
+    }
+
+    #[test]
+    fn each_fault_is_named_with_its_place() {
+        type Change = fn(&mut Value);
+        let cases: [(&str, Change); 14] = [
+            ("position: ", |c| c["position"] = json!("door")),
+            ("audience: ", |c| c["audience"] = json!(7)),
+            ("max_lifetime: ", |c| c["max_lifetime"] = json!("1h")),
+            ("leeway: ", |c| c["leeway"] = json!(-1)),
+            ("fail_open: ", |c| c["fail_open"] = json!(true)),
+            ("hosts: ", |c| c["hosts"] = json!({})),
+            ("hosts.Local: ", |c| c["hosts"]["Local"] = json!([])),
+            ("hosts.localhost: ", |c| c["hosts"]["localhost"] = json!(["LOCALHOST"])),
+            ("hosts.other: ", |c| c["hosts"]["other"] = json!(["127.0.0.1"])),
+            ("issuers: ", |c| c["issuers"] = json!([])),
+            ("issuers[0].iss: ", |c| drop(c["issuers"][0].as_object_mut().unwrap().remove("iss"))),
+            ("issuers[0].subjects: ", |c| c["issuers"][0]["subjects"] = json!(["a*b"])),
+            ("issuers[0].keys[0]: ", |c| c["issuers"][0]["keys"][0]["d"] = json!("AA")),
+            ("issuers[0].keys[0]: ", |c| {
+                c["issuers"][0]["keys"][0]["y"] = c["issuers"][0]["keys"][0]["x"].clone();
+            }),
+        ];
+        for (place, change) in cases {
+            let fault = fault_after(change);
+            assert!(fault.starts_with(place), "{fault:?} does not start with {place:?}");
+        }
+    }
+
+    #[test]
+    fn all_faults_are_said_at_once() {
+        let mut config = good();
+        config["leeway"] = json!(31);
+        config["hosts"]["B"] = json!([]);
+        config["issuers"][0]["keys"][0]["kty"] = json!("RSA");
+        config["issuers"][0]["surplus"] = json!(1);
+        assert_eq!(faults_of(&config).len(), 4, "{:?}", faults_of(&config));
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let faults = faults_of(&json!({}));
+        for member in MEMBERS {
+            assert!(
+                faults.iter().any(|fault| fault.starts_with(&format!("{member}: "))),
+                "{member}: {faults:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_object_is_refused() {
+        for text in ["", "[]", "7", "{", "\u{feff}{}"] {
+            assert_eq!(Config::parse(text.as_bytes()).unwrap_err().len(), 1, "{text:?}");
+        }
+    }
+}

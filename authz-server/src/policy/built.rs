@@ -6,7 +6,8 @@ use super::assembly::{self, Policy};
 use super::fault::{Fault, Faults, Placed};
 use super::route::Route;
 use super::sources::{self, Files, Form};
-use super::testing::{self, Outcome};
+use super::testing::{self, Coverage, Outcome};
+use super::view::View;
 use super::warning::{Notice, Warning};
 
 #[derive(Debug)]
@@ -36,6 +37,25 @@ impl Built {
 
     pub fn routes(&self) -> &[Route] {
         &self.policy.routes
+    }
+
+    pub fn route_named(&self, name: &str) -> Option<&Route> {
+        self.policy.by_name.get(name).and_then(|position| self.policy.routes.get(*position))
+    }
+
+    /// Every case of every test, as it was judged.
+    pub fn outcomes(&self) -> &[Outcome] {
+        &self.outcomes
+    }
+
+    /// What the tests reached, route by route.
+    pub fn coverage(&self) -> Vec<Coverage> {
+        testing::coverage(&self.policy, &self.outcomes)
+    }
+
+    /// To be looked at.
+    pub fn view(&self) -> View<'_> {
+        View { policy: &self.policy, packed: &self.packed }
     }
 
     /// What is probably not meant, as of this day; sorted by place.

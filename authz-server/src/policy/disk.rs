@@ -89,11 +89,47 @@ fn file(dir: &Path, name: &str) -> Result<Vec<u8>, Refusal> {
 }
 
 /// Writes a signed bundle. A reader meanwhile sees the old one or the new one: the manifest comes last.
+///
+/// The version before stays, for readers that have just opened its manifest; older ones go.
 pub fn publish(signed: &Signed, dir: &Path) -> io::Result<()> {
+    is_new_or_the_same(signed, dir)?;
     for (path, bytes) in signed.parcel.paths(signed.version) {
         put(&dir.join(path), bytes)?;
     }
-    put(&dir.join(MANIFEST), &signed.parcel.manifest)
+    put(&dir.join(MANIFEST), &signed.parcel.manifest)?;
+    let mut versions = versions(dir)?;
+    versions.retain(|version| *version < signed.version);
+    versions.pop();
+    for version in versions {
+        fs::remove_dir_all(dir.join(Parcel::folder(version)))?;
+    }
+    Ok(())
+}
+
+/// A version is one content for good: servers that have activated it would refuse another.
+fn is_new_or_the_same(signed: &Signed, dir: &Path) -> io::Result<()> {
+    let folder = dir.join(Parcel::folder(signed.version));
+    if !folder.exists() {
+        return Ok(());
+    }
+    let faults = Faults::new();
+    let mut there = Files::new();
+    gather(&folder, "", &mut there, &faults);
+    if faults.is_empty() && there == signed.parcel.files {
+        return Ok(());
+    }
+    let what = format!("version {} is there with other content; sign a higher version", signed.version);
+    Err(io::Error::new(io::ErrorKind::AlreadyExists, what))
+}
+
+/// The versions whose files are in a bundle's directory, ascending.
+pub fn versions(dir: &Path) -> io::Result<Vec<u64>> {
+    let mut all = Vec::new();
+    for entry in fs::read_dir(dir)? {
+        all.extend(entry?.file_name().to_str().and_then(|name| name.parse::<u64>().ok()));
+    }
+    all.sort_unstable();
+    Ok(all)
 }
 
 /// Writes the note of a bundle.

@@ -32,7 +32,7 @@ impl<T> Placed<T> {
 }
 
 /// One thing that is wrong.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 pub struct Fault {
     pub file: PathBuf,
     /// Zero where the file has no places (JSON, a missing file).

@@ -8,17 +8,20 @@ mod built;
 mod bundle;
 pub mod disk;
 pub(crate) mod documents;
+mod editor;
 mod engine;
 pub(crate) mod fault;
 mod groups;
 mod matching;
 mod narrowing;
 mod route;
+mod shadow;
 mod sources;
 mod testing;
 #[cfg(test)]
 pub(crate) mod tests;
 pub(crate) mod text;
+mod view;
 mod warning;
 
 use std::path::Path;
@@ -31,6 +34,8 @@ pub use bundle::{
 pub use documents::arguments::{Action, Argument, ArgumentType, Pointer, Source};
 pub use documents::mesh::{Attestor, Notes};
 pub use documents::require::{Condition, Holder, Uses};
+pub use editor::documents_schema;
+pub use engine::Nearest;
 pub use engine::{
     Asked, Attribution, Decided, Lineage, Posture, Principal, Refused, STACK, Starter, decide,
     on_a_deep_stack, this_thread_is_deep,
@@ -38,6 +43,10 @@ pub use engine::{
 pub use fault::{Fault, Place};
 pub use narrowing::Attested;
 pub use route::{Opening, Require, Route};
+pub use shadow::{Difference, Differences};
+pub use sources::Files;
+pub use testing::{Coverage, Judged, Outcome};
+pub use view::{Recorded, View};
 pub use warning::{WARNINGS, Warning};
 
 /// Builds the bundle whose source is this directory; every fault at once.
@@ -52,4 +61,10 @@ pub fn load(
     verifier: &dyn warrant::Verifier,
 ) -> Result<Bundle, Refusal> {
     open(&disk::parcel(dir)?, expected, verifier)
+}
+
+/// A verdict as it is told: the code of a denial, or `allow`.
+#[expect(clippy::ref_option, reason = "the shape in which serde asks for it")]
+fn code<S: serde::Serializer>(denial: &Option<warrant::Denial>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(denial.map_or("allow", warrant::Denial::code))
 }

@@ -1,5 +1,7 @@
 //! A route in force: everything filled in, every rule held.
 
+use std::collections::BTreeSet;
+
 use super::documents::arguments::{Action, Argument, Source};
 use super::documents::require::{Condition, Dimensions, Holder, Uses};
 use super::documents::route::RouteDoc;
@@ -129,6 +131,14 @@ impl Route {
         self.args.iter().filter_map(|argument| argument.from.query_name()).collect()
     }
 
+    /// The names that its requests' actions can have.
+    pub(crate) fn actions(&self) -> BTreeSet<&str> {
+        match &self.action {
+            Some(action) => action.one_of.iter().map(String::as_str).collect(),
+            None => self.endpoints.iter().map(Endpoint::action).collect(),
+        }
+    }
+
     pub(crate) fn slice(&self) -> &Slice {
         &self.slice
     }
@@ -143,6 +153,13 @@ impl Route {
             endpoint.host == host && endpoint.method == method && endpoint.pattern.matches(segments)
         };
         self.endpoints.iter().filter(matches).max_by_key(|endpoint| endpoint.pattern.weight())
+    }
+}
+
+impl Endpoint {
+    /// What gRPC calls it, or its method.
+    pub(crate) fn action(&self) -> &str {
+        self.action.as_deref().unwrap_or(&self.method)
     }
 }
 

@@ -17,7 +17,7 @@ use super::text::{self, Node, Style, Value, canonical, json};
 use super::warning::Notice;
 
 /// Each file's name, `/` between folders, and its bytes.
-pub(crate) type Files = BTreeMap<String, Vec<u8>>;
+pub type Files = BTreeMap<String, Vec<u8>>;
 
 /// What the documents are written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,10 +37,12 @@ impl Form {
     }
 
     fn read(self, bytes: &[u8], page: Page<'_>) -> Option<Node> {
-        match self {
+        let node = match self {
             Self::Yaml => text::yaml(bytes, page),
             Self::Json => json::read(bytes, page),
-        }
+        }?;
+        text::note_strange(&node, page);
+        Some(node)
     }
 }
 

@@ -4,9 +4,10 @@ use std::fmt;
 
 use super::fault::{Fault, Place};
 
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 pub struct Warning {
     /// Where and what.
+    #[serde(flatten)]
     pub fault: Fault,
     pub name: &'static str,
 }

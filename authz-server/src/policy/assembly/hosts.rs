@@ -80,6 +80,9 @@ pub(super) fn are_canonical(documents: &Documents, hosts: &Hosts, faults: &Fault
         }
     }
     let file = documents.top("teams");
+    for allowance in documents.teams.0.iter().flat_map(|team| &team.allowances) {
+        is_canonical(&allowance.host, hosts, Path::new(&file), faults);
+    }
     for ground in documents.teams.0.iter().flat_map(|team| &team.ground) {
         is_canonical(&ground.host, hosts, Path::new(&file), faults);
     }

@@ -24,7 +24,7 @@ use super::engine::{self, Compiled, Report, Uncompiled};
 use super::fault::{Faults, Place, Placed};
 use super::groups::Groups;
 use super::matching::Matcher;
-use super::route::{Opening, Require, Route, endpoints};
+use super::route::{Endpoint, Opening, Require, Route, endpoints};
 use super::sources::{Documents, MESH_POLICY};
 use super::warning::Notice;
 
@@ -160,7 +160,7 @@ fn compile(
         .zip(&endpoints)
         .map(|((document, require), endpoints)| {
             let derived = document.action.iter().flat_map(|action| action.one_of.iter().map(String::as_str));
-            let own = endpoints.iter().map(|endpoint| endpoint.action.as_deref().unwrap_or(&endpoint.method));
+            let own = endpoints.iter().map(Endpoint::action);
             let actions: BTreeSet<_> =
                 if document.action.is_some() { derived.collect() } else { own.collect() };
             Uncompiled { document, require, actions }

@@ -92,10 +92,37 @@ pub(crate) fn number(node: &Node) -> Result<u64, String> {
 
 fn files(node: &Node) -> Result<BTreeMap<String, Digest>, String> {
     let Value::Map(members) = &node.value else { return Err("`files` is no object".to_owned()) };
-    members
-        .iter()
-        .map(|(key, node)| {
-            Ok((key.text.clone(), Digest::parse(&text(node)?).ok_or("a digest of another form")?))
-        })
-        .collect()
+    let one = |key: &str, node: &Node| {
+        if !is_name(key) {
+            return Err(format!("`{key}` is no file of a bundle"));
+        }
+        Ok((key.to_owned(), Digest::parse(&text(node)?).ok_or("a digest of another form")?))
+    };
+    members.iter().map(|(key, node)| one(&key.text, node)).collect()
+}
+
+/// A name that leads nowhere but below the bundle's own folder: it is used before any signature has been looked at.
+fn is_name(text: &str) -> bool {
+    let inside = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'.');
+    text.split('/')
+        .all(|part| part.starts_with(|first: char| first.is_ascii_alphanumeric()) && part.bytes().all(inside))
+}
+
+/// A manifest with its payload changed, and signed again: what a thief of these keys could make.
+#[cfg(test)]
+pub(crate) fn resigned(
+    manifest: &[u8],
+    change: impl FnOnce(String) -> String,
+    signers: &[&dyn warrant::mint::Signer],
+) -> Vec<u8> {
+    use super::dsse::signing_input;
+    let (_, payload) = Envelope::read(manifest, KIND).unwrap();
+    let payload = change(String::from_utf8(payload).unwrap());
+    let input = signing_input(KIND, payload.as_bytes());
+    Envelope::new(
+        KIND,
+        payload.as_bytes(),
+        signers.iter().map(|signer| (*signer.public_key(), signer.sign(&input).unwrap())),
+    )
+    .to_json()
 }

@@ -16,6 +16,8 @@ use warrant::{Denial, Host, Seconds, Target, Terms, Trust};
 
 pub use digest::Digest;
 #[cfg(test)]
+pub(crate) use manifest::{ENGINE, resigned as resigned_manifest};
+#[cfg(test)]
 pub(crate) use note::resigned as resigned_note;
 pub use note::{InForceUntil, Note, NoteError};
 pub use opening::{Activated, Expected, open};
@@ -29,6 +31,8 @@ pub use trust::{TrustError, TrustKeys};
 use super::assembly::{Match, Policy};
 use super::documents::mesh::Mesh;
 use super::route::{Opening, Route};
+use super::sources::Files;
+use super::view::View;
 use manifest::Manifest;
 
 /// How a request passes that needs no warrant.
@@ -46,11 +50,18 @@ pub struct Bundle {
     manifest: Manifest,
     digest: Digest,
     retired: BTreeSet<Digest>,
+    packed: Files,
 }
 
 impl Bundle {
-    fn new(policy: Policy, manifest: Manifest, digest: Digest, retired: BTreeSet<Digest>) -> Self {
-        Self { policy, manifest, digest, retired }
+    fn new(
+        policy: Policy,
+        manifest: Manifest,
+        digest: Digest,
+        retired: BTreeSet<Digest>,
+        packed: Files,
+    ) -> Self {
+        Self { policy, manifest, digest, retired, packed }
     }
 
     /// Its name: the digest of its manifest.
@@ -180,6 +191,16 @@ impl Bundle {
     /// Every match that needs no warrant.
     pub fn openings(&self) -> &[Opening] {
         &self.policy.openings
+    }
+
+    /// To be looked at.
+    pub fn view(&self) -> View<'_> {
+        View { policy: &self.policy, packed: &self.packed }
+    }
+
+    /// Its files, as they were signed: with the manifest, all that judging a recorded decision again takes.
+    pub fn files(&self) -> &Files {
+        &self.packed
     }
 
     pub fn route_named(&self, name: &str) -> Option<&Route> {

@@ -60,7 +60,7 @@ pub fn open(parcel: &Parcel, expected: &Expected<'_>, verifier: &dyn Verifier) -
         .and_then(|documents| assembly::assemble(documents, &faults));
     match policy {
         Some(policy) if policy.mesh.terms.audience == manifest.audience => {
-            Ok(Bundle::new(policy, manifest, digest, retired))
+            Ok(Bundle::new(policy, manifest, digest, retired, parcel.files.clone()))
         }
         Some(policy) => Err(Refusal::OtherAudience {
             found: policy.mesh.terms.audience.clone(),

@@ -1,6 +1,7 @@
 //! What a policy text may be before the parser sees it: Cedar's aborts the process on 150 nested parentheses on a small stack.
 
 use super::lex::words;
+use crate::policy::text::is_strange;
 
 /// The longest text of a document.
 const LONGEST: usize = 64 * 1024;
@@ -40,12 +41,6 @@ pub(super) fn scan(text: &str) -> Result<Vec<usize>, Vec<Excess>> {
         scan.take(word.at, word.text);
     }
     if scan.excesses.is_empty() { Ok(scan.starts) } else { Err(scan.excesses) }
-}
-
-/// Bidirectional controls and control characters: what a reviewer sees must be what is parsed.
-pub(crate) fn is_strange(letter: char) -> bool {
-    let is_bidi = matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    is_bidi || (letter.is_control() && !matches!(letter, '\n' | '\r' | '\t'))
 }
 
 #[derive(Default)]

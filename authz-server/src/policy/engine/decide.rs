@@ -64,7 +64,7 @@ fn judge(slice: &Slice, route: &str, groups: &Groups, asked: &Asked<'_>) -> Resu
 }
 
 /// Which policy erred, and whether only because the stack ran out: then no answer is the policy's.
-fn error_of(error: &AuthorizationError) -> (String, bool) {
+pub(super) fn error_of(error: &AuthorizationError) -> (String, bool) {
     let AuthorizationError::PolicyEvaluationError(error) = error;
     (error.policy_id().to_string(), error.inner().to_string().contains("recursion limit"))
 }

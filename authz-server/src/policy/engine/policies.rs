@@ -12,7 +12,7 @@ use super::check::Report;
 use super::est;
 use crate::policy::documents::route::PolicyText;
 use crate::policy::fault::Place;
-use crate::policy::text::place_inside;
+use crate::policy::text::{is_strange, place_inside};
 
 /// One policy as it was written.
 #[derive(Clone, Debug)]
@@ -151,7 +151,7 @@ fn annotations_are_known(policy: &Policy, at: Place, report: &mut Report) {
         if !matches!(name, "id" | "reason" | "cure") {
             report.fault(at, format!("unknown annotation `@{name}`"), "known here: @id, @reason, @cure");
         }
-        if text.len() > 256 || text.chars().any(bounds::is_strange) {
+        if text.len() > 256 || text.chars().any(is_strange) {
             report.fault(
                 at,
                 format!("the text of `@{name}` is long or holds control characters"),

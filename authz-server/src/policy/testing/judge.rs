@@ -10,19 +10,22 @@ use crate::policy::arguments::{Body, Sent, read};
 use crate::policy::assembly::{Match, Policy};
 use crate::policy::documents::require::{Holder, Uses};
 use crate::policy::documents::situation::Situation;
-use crate::policy::engine::{Asked, Attribution, Lineage, Principal, Starter, decide_in};
+use crate::policy::engine::{Asked, Attribution, Lineage, Principal, Starter, decide_in, nearest};
 use crate::policy::narrowing::Attested;
 use crate::policy::route::{Endpoint, Route};
 
 /// What came of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Judged {
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Judged {
     /// Which route matched.
-    pub(crate) route: Option<String>,
-    pub(crate) denial: Option<Denial>,
+    pub route: Option<String>,
+    /// `None` is an allow.
+    #[serde(serialize_with = "crate::policy::code")]
+    pub denial: Option<Denial>,
     /// Which policies decided.
-    pub(crate) policies: Vec<String>,
-    pub(crate) detail: Option<String>,
+    pub policies: Vec<String>,
+    /// What is to be said of a denial beyond its code.
+    pub detail: Option<String>,
 }
 
 /// Judges a situation on its own route's terms; else why what the test says is none.
@@ -34,8 +37,11 @@ pub(super) fn judge(
 ) -> Result<Judged, String> {
     let chosen = Chosen::of(route, situation)?;
     let path_and_query = chosen.path.as_bytes();
-    let (path, _) = RawPath::parse(path_and_query)
+    let (path, query) = RawPath::parse(path_and_query)
         .map_err(|_| format!("`{}` is no path that can be governed", chosen.path))?;
+    if query.is_some() {
+        return Err("the path holds a query: write it as `query`".to_owned());
+    }
     let target = Target { host: chosen.host, method: chosen.method, path };
     let segments: Vec<_> = path.segments().map(RawPath::undone).collect();
     let found = policy.matcher.find(target.host.as_str(), target.method.as_str(), &segments);
@@ -174,8 +180,17 @@ impl Case<'_> {
         };
         match decide_in(self.route.slice(), self.route.name(), &self.policy.groups, &asked) {
             Ok(decided) => Ok(decided.policies),
+            Err(refused) if refused.denial == Denial::PolicyDenied && refused.policies.is_empty() => {
+                Err((refused.denial, refused.policies, self.nearest(&asked)))
+            }
             Err(refused) => Err((refused.denial, refused.policies, refused.reason)),
         }
+    }
+
+    /// Where nothing permits: what came nearest, for whoever must mend the policy or the request.
+    fn nearest(&self, asked: &Asked<'_>) -> Option<String> {
+        let found = nearest(self.route.slice(), self.route.name(), &self.policy.groups, asked)?;
+        Some(format!("the nearest permit is {}, of which this does not hold: {}", found.policy, found.part))
     }
 
     fn given(&self) -> Result<crate::policy::arguments::Given, Denied> {

@@ -13,13 +13,11 @@ use crate::policy::fault::{Faults, Place};
 const NOON: Seconds = Seconds::new(1_767_268_800);
 
 /// One case, judged.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Outcome {
-    pub(crate) route: String,
-    pub(crate) case: String,
-    pub(crate) judged: Judged,
-    /// What differs from what was expected.
-    pub(crate) failure: Option<String>,
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Outcome {
+    pub route: String,
+    pub case: String,
+    pub judged: Judged,
 }
 
 /// Runs every test; each failure is a fault at its case.
@@ -48,20 +46,15 @@ fn run_one(policy: &Policy, tests: &TestsDoc, faults: &Faults) -> Vec<Outcome> {
                 "mend what the case says of the request or the warrant",
             ),
             Ok(judged) => {
-                let failure = difference(case, &judged);
-                if let Some((at, what)) = &failure {
+                if let Some((at, what)) = difference(case, &judged) {
                     page.fault(
-                        *at,
+                        at,
                         format!("the case `{}` fails: {what}", case.name),
                         "mend the policy, or what the case expects",
                     );
                 }
-                outcomes.push(Outcome {
-                    route: tests.name.value.clone(),
-                    case: case.name.clone(),
-                    judged,
-                    failure: failure.map(|(_, what)| what),
-                });
+                let route = tests.name.value.clone();
+                outcomes.push(Outcome { route, case: case.name.clone(), judged });
             }
         }
     }

@@ -251,3 +251,53 @@ fn every_refusal_has_its_own_message() {
     let messages: BTreeSet<_> = all.iter().map(ToString::to_string).collect();
     assert_eq!(messages.len(), all.len());
 }
+
+/// A good bundle whose manifest says something else, signed by the trusted key all the same.
+fn saying(from: &str, to: &str) -> Parcel {
+    let parcel = simple_parcel(&files(), 1);
+    let change = |payload: String| {
+        assert!(payload.contains(from), "{payload}");
+        payload.replacen(from, to, 1)
+    };
+    let manifest = crate::policy::bundle::resigned_manifest(
+        &parcel.manifest,
+        change,
+        &[&super::fixture::TestKey::new(10)],
+    );
+    Parcel { manifest, ..parcel }
+}
+
+#[test]
+fn another_engine_is_refused_by_name() {
+    let language = cedar_policy::get_lang_version();
+    assert_eq!(crate::policy::bundle::ENGINE, format!("{}.{}", language.major, language.minor));
+    let refusal = opened(&saying("\"engine\":\"4.6\"", "\"engine\":\"4.5\"")).unwrap_err();
+    assert_eq!(refusal, Refusal::OtherEngine { found: "4.5".to_owned(), wanted: "4.6" });
+}
+
+#[test]
+fn a_manifest_for_another_audience_than_its_mesh() {
+    let parcel = saying("\"audience\":\"shop\"", "\"audience\":\"bank\"");
+    let trust = trust(1, &[10]);
+    let refusal =
+        open(&parcel, &Expected { audience: "bank", ..expected(&trust) }, &AwsLcVerifier).unwrap_err();
+    assert_eq!(refusal, Refusal::OtherAudience { found: "shop".to_owned(), wanted: "bank".to_owned() });
+}
+
+#[test]
+fn a_manifest_is_a_closed_form() {
+    for (from, to) in [
+        ("\"version\":1", "\"version\":-1"),
+        ("\"version\":1", "\"version\":1,\"more\":1"),
+        ("\"version\":1", "\"version\":1,\"version\":1"),
+        ("\"version\":1", "\"version\":\"1\""),
+        ("mesh.cedar", "../mesh.cedar"),
+        ("mesh.cedar", "/mesh.cedar"),
+        ("mesh.cedar", "routes//mesh.cedar"),
+        ("\"threshold\":1", "\"threshold\":0"),
+        ("\"threshold\":1", "\"threshold\":2"),
+        ("sha256:", "sha512:"),
+    ] {
+        assert!(matches!(opened(&saying(from, to)), Err(Refusal::Malformed { .. })), "{to}");
+    }
+}

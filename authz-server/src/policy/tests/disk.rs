@@ -18,6 +18,10 @@ fn lay_out(files: &Files, dir: &Path) {
 }
 
 fn publish(files: &Files, version: u64, out: &Path) {
+    try_publish(files, version, out).unwrap();
+}
+
+fn try_publish(files: &Files, version: u64, out: &Path) -> std::io::Result<()> {
     let source = tempfile::tempdir().unwrap();
     lay_out(files, source.path());
     let (trust, key) = (trust(1, &[10]), super::fixture::TestKey::new(10));
@@ -30,7 +34,7 @@ fn publish(files: &Files, version: u64, out: &Path) {
         chain: &[],
         signers: &[&key],
     };
-    disk::publish(&sign(&build(source.path()).unwrap(), &terms).unwrap(), out).unwrap();
+    disk::publish(&sign(&build(source.path()).unwrap(), &terms).unwrap(), out)
 }
 
 #[test]
@@ -85,4 +89,20 @@ fn what_is_not_there_is_said() {
     assert!(
         matches!(load(empty.path(), &expected(&trust), &AwsLcVerifier), Err(Refusal::Unreadable { file, .. }) if file == "manifest.json")
     );
+}
+
+#[test]
+fn a_version_is_one_content_for_good_and_old_ones_go() {
+    let out = tempfile::tempdir().unwrap();
+    let other = || edited("routes/payments/pay.yaml", "60s", "61s");
+    publish(&files(), 1, out.path());
+    publish(&files(), 1, out.path());
+    let refused = try_publish(&other(), 1, out.path()).unwrap_err();
+    assert!(refused.to_string().contains("sign a higher version"), "{refused}");
+    for version in [2, 3, 7] {
+        publish(&other(), version, out.path());
+    }
+    assert_eq!(disk::versions(out.path()).unwrap(), [3, 7]);
+    let trust = trust(1, &[10]);
+    assert_eq!(load(out.path(), &expected(&trust), &AwsLcVerifier).unwrap().version(), 7);
 }

@@ -271,7 +271,12 @@ impl Ask {
     }
 
     pub(crate) fn of(&self, bundle: &Bundle) -> Result<Decided, Refused> {
-        let asked = Asked {
+        self.with(|asked| decide(bundle, bundle.route_named(self.route).unwrap(), asked))
+    }
+
+    /// Asks whoever takes the question.
+    pub(crate) fn with<T>(&self, whom: impl FnOnce(&Asked<'_>) -> T) -> T {
+        whom(&Asked {
             principal: &self.principal,
             now: Seconds::new(NOW),
             action: self.action,
@@ -289,7 +294,6 @@ impl Ask {
                 started_by: self.starter.map(|sub| Starter { iss: "https://idp.shop", sub }),
                 attr: Attribution { purpose: self.purpose, ..Attribution::default() },
             },
-        };
-        decide(bundle, bundle.route_named(self.route).unwrap(), &asked)
+        })
     }
 }

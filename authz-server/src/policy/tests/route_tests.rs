@@ -127,6 +127,7 @@ fn what_a_case_may_say() {
         &case("request: {body: {amount: 1.5}}, expect: arguments-invalid"),
         "is not a text to every YAML reader",
     );
+    fails(&case("request: {path: \"/v1/payments/a?b=1\"}, expect: allow"), "the path holds a query");
     fails(&case("request: {path: /v1//x}, expect: allow"), "no path that can be governed");
     assert_fault(
         &with_tests(&format!("{TESTS}  - {{name: pays, expect: allow}}\n")),
@@ -156,4 +157,26 @@ fn tests_are_packed_and_signed_with_the_rest() {
     let packed = String::from_utf8(parcel.files["routes/payments/pay.test.json"].clone()).unwrap();
     assert!(packed.contains("\"amount\":-5"), "{packed}");
     assert!(super::fixture::opened(&parcel).is_ok());
+}
+
+#[test]
+fn a_failure_names_the_nearest_permit() {
+    let stranger = case("caller: \"agent:x\", expect: allow");
+    fails(
+        &stranger,
+        "it is `policy-denied` (the nearest permit is pay/caller:group:payments-agents, of which this does not hold: principal in Group::\"payments-agents\"), and `allow` is expected",
+    );
+}
+
+#[test]
+fn coverage_counts_policies_and_requirements() {
+    let built = super::fixture::built(&case("warrant: {use: {max: 2}}, expect: use-too-wide"));
+    let coverage = built.coverage();
+    let pay = coverage.iter().find(|coverage| coverage.route == "pay").unwrap();
+    assert_eq!(
+        pay.policies,
+        [("pay/caller:group:payments-agents".to_owned(), 1), ("pay/limit".to_owned(), 1)]
+    );
+    assert_eq!(pay.requirements, [("use", 1), ("maxLifetime", 0), ("args", 0)]);
+    assert_eq!(built.outcomes().len(), 4);
 }

@@ -112,3 +112,17 @@ fn what_yaml_1_1_reads_otherwise_wants_quotes() {
 fn broken_yaml_has_a_place() {
     provokes("[POST]", "[POST", 6, "no YAML that is read here");
 }
+
+#[test]
+fn nothing_that_changes_how_a_text_looks() {
+    for (written, code) in
+        [("\u{202e}", "U+202E"), ("\\u202e", "U+202E"), ("\\x07", "U+0007"), ("\\u2066", "U+2066")]
+    {
+        let labels = |value: &str| {
+            edited(FILE, "{name: pay}", &format!("{{name: pay, labels: {{note: \"a{value}b\"}}}}"))
+        };
+        assert_fault(&labels(written), &format!("{FILE}:3:"), code);
+    }
+    passes("{name: pay}", "{name: pay, labels: {note: \"caf\u{e9}\\n\"}}");
+    provokes("callers", "# a \u{202e} comment\n  callers", 8, "U+202E");
+}

@@ -8,9 +8,11 @@ pub(crate) mod json;
 mod members;
 mod node;
 mod plain;
+mod strange;
 mod yaml;
 
 pub(crate) use doubles::doubles;
 pub(crate) use members::{Members, entries, flag, list, members, natural, place_inside, string, texts};
 pub(crate) use node::{Key, LARGEST, Node, Style, Value};
+pub(crate) use strange::{is_strange, note_strange};
 pub(crate) use yaml::read as yaml;

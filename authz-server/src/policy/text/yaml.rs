@@ -37,8 +37,16 @@ pub(crate) fn read(bytes: &[u8], page: Page<'_>) -> Option<Node> {
         );
         return None;
     }
+    if let Some((at, letter)) = strange_letter(text) {
+        let what = format!(
+            "the character U+{:04X}, which changes how a text looks and not what it says",
+            u32::from(letter)
+        );
+        page.fault(at, what, "take it out");
+        return None;
+    }
     let mut tree = Tree { text, page, open: Vec::new(), root: None, documents: 0, failed: false };
-    let options = granit_parser::options! { strict_indentation: true, disallow_directives: true, emit_unresolved_aliases: true, emit_comments: false };
+    let options = granit_parser::options! { disallow_directives: true, emit_unresolved_aliases: true, emit_comments: false };
     for event in Parser::new_from_str_with_options(text, options) {
         match event {
             Ok((event, span)) => tree.take(event, &span)?,
@@ -56,6 +64,18 @@ pub(crate) fn read(bytes: &[u8], page: Page<'_>) -> Option<Node> {
         page.fault(top, "the document is empty", "begin it with `apiVersion` and `kind`");
     }
     tree.root.filter(|_| !tree.failed)
+}
+
+/// The first letter that hides something, comments included.
+fn strange_letter(text: &str) -> Option<(Place, char)> {
+    for (line, letters) in (1_u32..).zip(text.lines()) {
+        if let Some((column, letter)) =
+            (1_u32..).zip(letters.chars()).find(|(_, letter)| super::is_strange(*letter))
+        {
+            return Some((Place { line, column }, letter));
+        }
+    }
+    None
 }
 
 struct Tree<'a> {

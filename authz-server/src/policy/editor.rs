@@ -1,0 +1,239 @@
+//! A JSON schema of the documents, for editors: completion and a red line while one types. What decides is the readers; a test holds
+//! the keys of both together.
+
+use serde_json::{Map, Value, json};
+
+/// The schema of every kind of document.
+pub fn documents_schema() -> Value {
+    let kinds = [
+        document("Mesh", false, &[("spec", mesh())], &["spec"]),
+        document("Proxies", false, &[("spec", some(proxy()))], &["spec"]),
+        document("Identities", false, &[("spec", object(&[("groups", map(texts()))], &[]))], &["spec"]),
+        document("Teams", false, &[("spec", map(team()))], &["spec"]),
+        document("GovernedRoute", true, &[("spec", route())], &["spec"]),
+        document(
+            "RouteTests",
+            true,
+            &[("given", object(&situation(), &[])), ("cases", some(case()))],
+            &["cases"],
+        ),
+    ];
+    json!({"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "Portcullis policy documents", "oneOf": kinds})
+}
+
+fn document(kind: &str, has_metadata: bool, members: &[(&str, Value)], required: &[&str]) -> Value {
+    let mut all =
+        vec![("apiVersion", json!({"const": "portcullis.dev/v1alpha1"})), ("kind", json!({"const": kind}))];
+    let mut needed = vec!["apiVersion", "kind"];
+    if has_metadata {
+        all.push(("metadata", metadata()));
+        needed.push("metadata");
+    }
+    all.extend(members.iter().cloned());
+    needed.extend(required);
+    object(&all, &needed)
+}
+
+fn metadata() -> Value {
+    let notes = json!({"type": "object"});
+    object(
+        &[("name", label()), ("namespace", label()), ("labels", notes.clone()), ("annotations", notes)],
+        &["name"],
+    )
+}
+
+fn mesh() -> Value {
+    let key = object(
+        &[
+            ("kid", text()),
+            ("kty", text()),
+            ("crv", text()),
+            ("x", text()),
+            ("y", text()),
+            ("alg", one_of(&["ES256", "Ed25519", "EdDSA"])),
+        ],
+        &["kty", "crv", "x", "alg"],
+    );
+    let issuer = object(
+        &[("iss", text()), ("keys", some(key.clone())), ("subjects", texts()), ("starters", texts())],
+        &["iss", "keys", "subjects"],
+    );
+    let attestor = object(
+        &[("iss", text()), ("keys", some(key.clone())), ("anchors", texts()), ("about", texts())],
+        &["iss", "about"],
+    );
+    let members = [
+        ("audience", text()),
+        ("maxLifetime", duration()),
+        ("attestationMaxAge", duration()),
+        ("leeway", duration()),
+        ("burner", text()),
+        ("issuers", some(issuer)),
+        ("attestors", some(attestor)),
+        ("notes", object(&[("keys", some(key)), ("maxAge", duration())], &["keys", "maxAge"])),
+    ];
+    object(&members, &["audience", "maxLifetime", "attestationMaxAge", "burner", "issuers", "notes"])
+}
+
+fn proxy() -> Value {
+    object(&[("id", text()), ("hosts", map(json!({"type": "array", "items": text()})))], &["id", "hosts"])
+}
+
+fn team() -> Value {
+    let ground = object(&[("host", text()), ("prefix", text())], &["host", "prefix"]);
+    let allowance =
+        object(&[("host", text()), ("methods", texts()), ("path", text())], &["host", "methods", "path"]);
+    let members = [
+        ("platform", flag()),
+        ("ground", some(ground)),
+        ("floors", require()),
+        ("defaults", require()),
+        ("ungoverned", some(allowance)),
+    ];
+    object(&members, &[])
+}
+
+fn route() -> Value {
+    let item = object(
+        &[("hosts", texts()), ("methods", texts()), ("paths", texts()), ("grpc", text())],
+        &["hosts", "methods"],
+    );
+    let types = one_of(&["long", "natural", "string", "bool", "strings"]);
+    let argument = object(
+        &[("from", text()), ("type", types), ("optional", flag()), ("record", one_of(&["value", "digest"]))],
+        &["from", "type"],
+    );
+    let members = [
+        ("match", some(item)),
+        ("require", require()),
+        ("args", map(argument)),
+        ("action", object(&[("from", text()), ("one_of", texts())], &["from", "one_of"])),
+        ("query", one_of(&["declared", "any"])),
+        ("evidence", object(&[("receipt", flag())], &["receipt"])),
+        ("callers", texts()),
+        ("policy", text()),
+        ("ungoverned", object(&[("reason", text()), ("until", text()), ("observe", flag())], &["reason"])),
+    ];
+    object(&members, &["match"])
+}
+
+fn require() -> Value {
+    let condition = object(
+        &[("name", text()), ("equals", text()), ("maxAge", duration())],
+        &["name", "equals", "maxAge"],
+    );
+    let members = [
+        ("holder", one_of(&["mtls", "proof", "both"])),
+        ("use", one_of(&["once", "limited", "any"])),
+        ("maxLifetime", duration()),
+        ("maxDepth", json!({"type": "integer", "minimum": 0, "maximum": 7})),
+        ("issued", flag()),
+        ("environment", map(texts())),
+        ("conditions", some(condition)),
+        ("attestation", object(&[("maxAge", duration())], &["maxAge"])),
+    ];
+    object(&members, &[])
+}
+
+fn case() -> Value {
+    let mut members = vec![("name", text()), ("expect", text()), ("because", text())];
+    members.extend(situation());
+    object(&members, &["name", "expect"])
+}
+
+fn situation() -> Vec<(&'static str, Value)> {
+    let request = object(
+        &[
+            ("host", text()),
+            ("method", text()),
+            ("path", text()),
+            ("query", text()),
+            ("headers", map(text())),
+            ("body", json!({})),
+        ],
+        &[],
+    );
+    vec![
+        ("request", request),
+        ("caller", text()),
+        ("warrant", warrant()),
+        ("environment", map(text())),
+        ("conditions", map(text())),
+        ("posture", one_of(&["normal", "restricted"])),
+        ("now", text()),
+    ]
+}
+
+fn warrant() -> Value {
+    let limit = object(&[("max", json!({"type": "integer", "minimum": 1}))], &["max"]);
+    let constraint = object(
+        &[
+            ("exact", json!({})),
+            ("one_of", some(json!({}))),
+            ("range", some(json!({"type": "integer"}))),
+            ("any", json!({"const": true})),
+        ],
+        &[],
+    );
+    let detail = object(
+        &[
+            ("type", json!({"const": "execution"})),
+            ("hosts", texts()),
+            ("methods", texts()),
+            ("paths", texts()),
+            ("actions", texts()),
+            ("args", map(constraint)),
+        ],
+        &["type", "hosts", "methods", "paths"],
+    );
+    let members = [
+        ("use", json!({"anyOf": [limit, {"const": "unlimited"}]})),
+        ("lifetime", duration()),
+        ("depth", json!({"type": "integer", "minimum": 0, "maximum": 7})),
+        ("issued", flag()),
+        ("issuer", text()),
+        ("root", text()),
+        ("started_by", object(&[("iss", text()), ("sub", text())], &["iss", "sub"])),
+        ("attr", map(text())),
+        ("authorization_details", some(detail)),
+    ];
+    object(&members, &[])
+}
+
+fn object(members: &[(&str, Value)], required: &[&str]) -> Value {
+    let properties: Map<_, _> =
+        members.iter().map(|(name, schema)| ((*name).to_owned(), schema.clone())).collect();
+    json!({"type": "object", "properties": properties, "required": required, "additionalProperties": false})
+}
+
+fn map(of: Value) -> Value {
+    json!({"type": "object", "additionalProperties": of, "minProperties": 1})
+}
+
+fn some(of: Value) -> Value {
+    json!({"type": "array", "items": of, "minItems": 1})
+}
+
+fn text() -> Value {
+    json!({"type": "string"})
+}
+
+fn texts() -> Value {
+    some(text())
+}
+
+fn flag() -> Value {
+    json!({"type": "boolean"})
+}
+
+fn one_of(words: &[&str]) -> Value {
+    json!({"enum": words})
+}
+
+fn label() -> Value {
+    json!({"type": "string", "pattern": "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"})
+}
+
+fn duration() -> Value {
+    json!({"type": "string", "pattern": "^[1-9][0-9]{0,6}(s|m|h)$"})
+}

@@ -1,0 +1,124 @@
+//! What can be shown of a policy: to a person, to an editor, to a proxy's configuration.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::assembly::Policy;
+use super::documents::require::{Holder, Uses};
+use super::engine::{Asked, Nearest, Shape, nearest};
+use super::route::{Require, Route};
+use super::sources::Files;
+use super::text::canonical;
+
+/// A policy, to be looked at.
+#[derive(Clone, Copy, Debug)]
+pub struct View<'a> {
+    pub(crate) policy: &'a Policy,
+    pub(crate) packed: &'a Files,
+}
+
+/// An argument as the record will hold it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+pub struct Recorded {
+    pub route: String,
+    pub argument: String,
+    /// A keyed digest only: such a decision cannot be judged again.
+    pub is_withheld: bool,
+}
+
+impl<'a> View<'a> {
+    fn route(&self, name: &str) -> Option<&'a Route> {
+        self.policy.by_name.get(name).and_then(|position| self.policy.routes.get(*position))
+    }
+
+    /// The schema that a route's policies are validated against, as Cedar's JSON.
+    pub fn schema(&self, route: &str) -> Option<Value> {
+        let route = self.route(route)?;
+        let actions: BTreeSet<_> = route.actions();
+        let shape = Shape::of_route(
+            route.name(),
+            self.policy.groups.names().collect(),
+            actions,
+            route.args(),
+            route.require(),
+        );
+        Some(shape.to_json())
+    }
+
+    /// A route's document with everything filled in that its team's defaults say, canonical.
+    pub fn expanded(&self, route: &str) -> Option<String> {
+        let route = self.route(route)?;
+        let file = format!("routes/{}/{}.json", route.team(), route.name());
+        let mut document: Value = serde_json::from_slice(self.packed.get(&file)?).ok()?;
+        let spec = document.get_mut("spec")?.as_object_mut()?;
+        spec.insert("require".to_owned(), require(route.require()));
+        Some(canonical::of_json(&document))
+    }
+
+    /// Every argument that will be recorded, sorted.
+    pub fn recorded(&self) -> Vec<Recorded> {
+        let of = |route: &Route| {
+            let name = route.name().to_owned();
+            let one = move |argument: &super::Argument| Recorded {
+                route: name.clone(),
+                argument: argument.name.clone(),
+                is_withheld: argument.is_withheld,
+            };
+            route.args().iter().map(one).collect::<Vec<_>>()
+        };
+        let mut all: Vec<_> = self.policy.routes.iter().flat_map(of).collect();
+        all.sort();
+        all
+    }
+
+    /// The routes whose checks must carry the body, sorted.
+    pub fn reading_bodies(&self) -> Vec<&'a str> {
+        let mut names: Vec<_> =
+            self.policy.routes.iter().filter(|route| route.reads_body()).map(Route::name).collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// Where nothing permits: the permit that came nearest, and what of it does not hold.
+    pub fn nearest(&self, route: &str, asked: &Asked<'_>) -> Option<Nearest> {
+        let route = self.route(route)?;
+        nearest(route.slice(), route.name(), &self.policy.groups, asked)
+    }
+}
+
+fn require(require: &Require) -> Value {
+    let holder = match require.holder {
+        Holder::Mtls => "mtls",
+        Holder::Proof => "proof",
+        Holder::Both => "both",
+    };
+    let uses = match require.uses {
+        Uses::Any => "any",
+        Uses::Limited => "limited",
+        Uses::Once => "once",
+    };
+    let seconds = |seconds: u64| format!("{seconds}s");
+    let mut all = json!({"holder": holder, "use": uses, "maxLifetime": seconds(require.max_lifetime)});
+    let Value::Object(members) = &mut all else { return all };
+    if let Some(depth) = require.max_depth {
+        members.insert("maxDepth".to_owned(), depth.into());
+    }
+    if require.issued {
+        members.insert("issued".to_owned(), true.into());
+    }
+    if !require.environment.is_empty() {
+        members.insert(
+            "environment".to_owned(),
+            require.environment.iter().cloned().map(|(key, values)| (key, Value::from(values))).collect(),
+        );
+    }
+    if !require.conditions.is_empty() {
+        let condition = |condition: &super::Condition| json!({"name": condition.name, "equals": condition.equals, "maxAge": seconds(condition.max_age)});
+        members.insert("conditions".to_owned(), require.conditions.iter().map(condition).collect());
+    }
+    if let Some(age) = require.attestation {
+        members.insert("attestation".to_owned(), json!({"maxAge": seconds(age)}));
+    }
+    all
+}

@@ -93,6 +93,14 @@ pub enum InitError {
     Io(PathBuf, io::Error),
 }
 
+impl InitError {
+    /// Turns an error of the operating system into one that names the file.
+    pub(crate) fn at(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |error| Self::Io(path, error)
+    }
+}
+
 impl fmt::Display for InitError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -188,13 +196,6 @@ pub enum ReadError {
     Io(PathBuf, io::Error),
     /// An entry, a tile or a note is not what it must be.
     Corrupt(PathBuf, String),
-}
-
-impl ReadError {
-    pub(crate) fn at(path: &Path) -> impl FnOnce(io::Error) -> Self {
-        let path = path.to_owned();
-        move |error| Self::Io(path, error)
-    }
 }
 
 impl fmt::Display for ReadError {

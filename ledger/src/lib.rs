@@ -7,16 +7,29 @@
 pub mod canonical;
 pub mod durable;
 pub mod entry;
+pub mod flood;
 pub mod layout;
 pub mod merkle;
 pub mod note;
+pub mod proof;
+pub mod resource;
+pub mod tree;
+pub mod verify;
 
 mod fault;
 mod ledger;
+mod promise;
+mod publish;
+mod snapshot;
 mod wal;
 
 pub use crate::entry::Entry;
 pub use crate::fault::{InitError, OpenError, ReadError, Refused};
-pub use crate::ledger::{Clock, Done, Health, Ledger, Options, Origin, Receipt, Record, Records, Recovery};
+pub use crate::ledger::{
+    ArchiveError, Clock, Done, Health, Inspection, Ledger, Options, Origin, Receipt, Record, Records,
+    Recovery, Usage,
+};
 pub use crate::merkle::Hash;
 pub use crate::note::{SigningKey, VerifyingKey};
+pub use crate::promise::Head;
+pub use crate::snapshot::Snapshot;

@@ -12,10 +12,6 @@ impl Groups {
         Self(identities.groups.into_iter().map(|(name, patterns)| (name.value, patterns)).collect())
     }
 
-    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(|(name, _)| name.as_str())
-    }
-
     /// The groups of this holder, by name.
     pub(crate) fn of<'a>(&'a self, holder: &'a str) -> impl Iterator<Item = &'a str> {
         self.0

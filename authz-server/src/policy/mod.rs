@@ -2,6 +2,7 @@
 //!
 //! Pure, but for `disk`: text in, a validated policy or every fault out. It knows no clock (time is handed in), no Envoy, no ledger.
 
+pub mod arguments;
 mod assembly;
 mod built;
 mod bundle;
@@ -11,26 +12,33 @@ mod engine;
 pub(crate) mod fault;
 mod groups;
 mod matching;
+mod narrowing;
 mod route;
 mod sources;
+mod testing;
 #[cfg(test)]
 mod tests;
 pub(crate) mod text;
+mod warning;
 
 use std::path::Path;
 
 pub use built::Built;
 pub use bundle::{
-    Activated, Bundle, Digest, Expected, InForceUntil, MANIFEST, NOTE, Note, NoteError, Parcel, Refusal,
-    SignError, Signed, Signing, TrustError, TrustKeys, open, sign,
+    Activated, Bundle, Digest, Expected, InForceUntil, MANIFEST, NOTE, Note, NoteError, Parcel, Passage,
+    Refusal, SignError, Signed, Signing, TrustError, TrustKeys, open, sign,
 };
-pub use documents::arguments::{Argument, ArgumentType, Pointer, Source};
-pub use documents::callers::Caller;
+pub use documents::arguments::{Action, Argument, ArgumentType, Pointer, Source};
 pub use documents::mesh::{Attestor, Notes};
 pub use documents::require::{Condition, Holder, Uses};
-pub use engine::{Asked, Decided, Principal, Refused, decide};
+pub use engine::{
+    Asked, Attribution, Decided, Lineage, Posture, Principal, Refused, STACK, Starter, decide,
+    on_a_deep_stack, this_thread_is_deep,
+};
 pub use fault::{Fault, Place};
-pub use route::{Require, Route};
+pub use narrowing::Attested;
+pub use route::{Opening, Require, Route};
+pub use warning::{WARNINGS, Warning};
 
 /// Builds the bundle whose source is this directory; every fault at once.
 pub fn build(dir: &Path) -> Result<Built, Vec<Fault>> {

@@ -3,16 +3,18 @@
 //! A name that is not expected is a fault, never skipped: a misspelt file would drop its rules silently.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::documents::identities::{self, Identities};
 use super::documents::mesh::{self, Mesh};
 use super::documents::proxies::{self, Proxies};
 use super::documents::route::{self, PolicyText, RouteDoc};
 use super::documents::teams::{self, Teams};
+use super::documents::tests::{self, TestsDoc};
 use super::documents::words;
 use super::fault::{Faults, Page, Place};
 use super::text::{self, Node, Style, Value, canonical, json};
+use super::warning::Notice;
 
 /// Each file's name, `/` between folders, and its bytes.
 pub(crate) type Files = BTreeMap<String, Vec<u8>>;
@@ -52,6 +54,9 @@ pub(crate) struct Documents {
     pub(crate) teams: Teams,
     pub(crate) mesh_policy: PolicyText,
     pub(crate) routes: Vec<RouteDoc>,
+    pub(crate) tests: Vec<TestsDoc>,
+    /// Values that stand twice in one list, by file.
+    pub(crate) doubles: Vec<(PathBuf, Notice)>,
     /// Canonical JSON by the name that a bundle gives it.
     pub(crate) packed: Files,
 }
@@ -68,17 +73,18 @@ pub(crate) const MESH_POLICY: &str = "mesh.cedar";
 /// Reads every file, notes every fault, and gives the documents only where each could be read.
 pub(crate) fn read(files: &Files, form: Form, faults: &Faults) -> Option<Documents> {
     let before = faults.count();
-    let mut reading = Reading { form, faults, files, packed: Files::new() };
+    let mut reading = Reading { form, faults, files, packed: Files::new(), doubles: Vec::new() };
     let mesh = reading.top("mesh", mesh::read);
     let proxies = reading.top("proxies", proxies::read);
     let identities = reading.top("identities", identities::read);
     let teams = reading.top("teams", teams::read);
     let mesh_policy = reading.mesh_policy();
-    let mut routes = Vec::new();
+    let (mut routes, mut tests) = (Vec::new(), Vec::new());
     for (name, bytes) in files {
         match role(name, form) {
             Some(Role::Top) => {}
             Some(Role::Route { team, stem }) => routes.extend(reading.route(name, bytes, team, stem)),
+            Some(Role::Tests { team, stem }) => tests.extend(reading.tests(name, bytes, team, stem)),
             None => {
                 faults.page(Path::new(name)).fault(Place::NONE, "no file of a bundle has this name", NAMES)
             }
@@ -92,6 +98,8 @@ pub(crate) fn read(files: &Files, form: Form, faults: &Faults) -> Option<Documen
         teams: teams?,
         mesh_policy: mesh_policy?,
         routes,
+        tests,
+        doubles: reading.doubles,
         packed: reading.packed,
     };
     (faults.count() == before).then_some(documents)
@@ -102,6 +110,7 @@ const NAMES: &str = "name it `routes/<team>/<name>.yaml` or `routes/<team>/<name
 enum Role<'a> {
     Top,
     Route { team: &'a str, stem: &'a str },
+    Tests { team: &'a str, stem: &'a str },
 }
 
 fn role(name: &str, form: Form) -> Option<Role<'_>> {
@@ -113,7 +122,9 @@ fn role(name: &str, form: Form) -> Option<Role<'_>> {
         return Some(Role::Top);
     }
     let (team, stem) = stem.strip_prefix("routes/")?.split_once('/')?;
-    (words::is_label(team) && words::is_label(stem)).then_some(Role::Route { team, stem })
+    let (stem, is_tests) = stem.strip_suffix(".test").map_or((stem, false), |stem| (stem, true));
+    let role = if is_tests { Role::Tests { team, stem } } else { Role::Route { team, stem } };
+    (words::is_label(team) && words::is_label(stem)).then_some(role)
 }
 
 struct Reading<'a> {
@@ -121,6 +132,7 @@ struct Reading<'a> {
     faults: &'a Faults,
     files: &'a Files,
     packed: Files,
+    doubles: Vec<(PathBuf, Notice)>,
 }
 
 impl Reading<'_> {
@@ -137,6 +149,7 @@ impl Reading<'_> {
         };
         let node = self.form.read(bytes, page)?;
         self.pack(format!("{stem}.json"), &node);
+        self.note_doubles(&name, &node);
         read(&node, page)
     }
 
@@ -162,7 +175,35 @@ impl Reading<'_> {
         let page = self.faults.page(Path::new(name));
         let node = self.form.read(bytes, page)?;
         self.pack(format!("routes/{team}/{stem}.json"), &node);
+        self.note_doubles(name, &node);
         route::read(&node, team, stem, page)
+    }
+
+    fn tests(&mut self, name: &str, bytes: &[u8], team: &str, stem: &str) -> Option<TestsDoc> {
+        let page = self.faults.page(Path::new(name));
+        let extension = self.form.extension();
+        if !self.files.contains_key(&format!("routes/{team}/{stem}.{extension}")) {
+            page.fault(
+                Place::NONE,
+                "tests without their route",
+                format!("write `{stem}.{extension}` beside it, or take the tests out"),
+            );
+        }
+        let node = tests::with_json_values(&self.form.read(bytes, page)?);
+        self.pack(format!("routes/{team}/{stem}.test.json"), &node);
+        tests::read(&node, stem, page)
+    }
+
+    fn note_doubles(&mut self, name: &str, node: &Node) {
+        for (at, text) in text::doubles(node) {
+            let notice = Notice::new(
+                at,
+                "duplicate",
+                format!("`{text}` stands twice in this list"),
+                "keep one of them",
+            );
+            self.doubles.push((PathBuf::from(name), notice));
+        }
     }
 
     fn pack(&mut self, name: String, node: &Node) {

@@ -86,11 +86,19 @@ impl Disk {
 
     /// Writes and syncs `path` under its temporary name, which it returns: a rename and a directory sync remain.
     pub(crate) fn write_temporary(&self, path: &Path, bytes: &[u8], mode: u32) -> io::Result<PathBuf> {
+        let Unsynced { file, .. } = self.write_unsynced(path, bytes, mode)?;
+        file.sync()?;
+        Ok(temporary_name(path))
+    }
+
+    /// Writes `path` under its temporary name and leaves syncing it to [`Unsynced::keep`], so that many files can be
+    /// on their way to the disk at once.
+    pub(crate) fn write_unsynced(&self, path: &Path, bytes: &[u8], mode: u32) -> io::Result<Unsynced> {
         let temporary = temporary_name(path);
         self.discard(&temporary);
         let file = self.create(&temporary, mode)?;
-        file.write_at(bytes, 0).and_then(|()| file.sync()).inspect_err(|_| self.discard(&temporary))?;
-        Ok(temporary)
+        file.write_at(bytes, 0).inspect_err(|_| self.discard(&temporary))?;
+        Ok(Unsynced { file, path: path.to_owned() })
     }
 
     /// Best effort: a temporary file that stays is removed by the next start, and no reader looks at it.
@@ -118,8 +126,8 @@ impl Disk {
     }
 
     pub(crate) fn sync_dir(&self, path: &Path) -> io::Result<()> {
-        self.announce(&Op::SyncDir(path))?;
-        File::open(path)?.sync_all()
+        let directory = File::open(path)?;
+        self.announce(&Op::SyncDir(path)).and_then(|()| directory.sync_all()).map_err(not_synced)
     }
 
     pub(crate) fn create(&self, path: &Path, mode: u32) -> io::Result<DiskFile> {
@@ -184,13 +192,33 @@ impl DiskFile {
 
     /// Makes bytes, and whatever metadata is needed to find them again, durable.
     pub(crate) fn sync(&self) -> io::Result<()> {
-        self.disk.announce(&Op::Sync(&self.path))?;
-        self.file.sync_data()
+        self.disk.announce(&Op::Sync(&self.path)).and_then(|()| self.file.sync_data()).map_err(not_synced)
     }
 
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
+}
+
+/// A written file that has its temporary name still.
+#[derive(Debug)]
+pub(crate) struct Unsynced {
+    file: DiskFile,
+    path: PathBuf,
+}
+
+impl Unsynced {
+    /// Syncs the file and gives it its name, which is durable once its directory is.
+    pub(crate) fn keep(&self) -> io::Result<&Path> {
+        self.file.sync()?;
+        self.file.disk.rename(&self.file.path, &self.path)?;
+        Ok(&self.path)
+    }
+}
+
+/// An error of a sync looks like no other: whatever number the kernel gave, it is never one that passes by itself.
+fn not_synced(error: io::Error) -> io::Error {
+    io::Error::other(format!("sync failed: {error}"))
 }
 
 /// The ending that no reader looks at and that a start removes.

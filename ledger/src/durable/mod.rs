@@ -22,8 +22,8 @@ mod disk;
 use std::io;
 use std::path::Path;
 
-pub(crate) use disk::TEMPORARY;
 pub use disk::{Disk, DiskFile, Op, Watch};
+pub(crate) use disk::{TEMPORARY, Unsynced};
 
 /// Writes a new file with these permission bits; fails if the name is taken.
 pub fn write_new(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {

@@ -4,6 +4,7 @@
 //! and others skip is no record.
 
 mod act;
+pub(crate) mod concern;
 mod decision;
 mod fact;
 pub(crate) mod form;
@@ -15,6 +16,7 @@ mod value;
 use serde::Deserialize;
 
 pub use act::{Denials, Issued, Outcome, Ungoverned};
+pub use concern::concerns;
 pub use decision::{
     Answer, Burn, Burned, Checks, Condition, Decision, Details, Link, Measured, Person, Policy, Request,
     Verdict,

@@ -1,6 +1,7 @@
 //! The making of a log: everything in a directory beside the final one, which one rename brings to life.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::options::Options;
 use crate::durable::Disk;
@@ -9,7 +10,10 @@ use crate::fault::InitError;
 use crate::layout::Layout;
 use crate::merkle::{Edge, leaf_hash};
 use crate::note::VerifyingKey;
-use crate::wal::frame::{self, Head};
+use crate::promise::{self, Head, Promise};
+use crate::publish::{Growth, Press};
+use crate::wal::frame;
+use crate::wal::recover::Batch;
 use crate::wal::segment::Segment;
 
 /// A log's name and the key that verifies it.
@@ -48,11 +52,7 @@ pub(crate) fn init(
         return Err(InitError::Taken(path.to_owned()));
     }
     let disk = &options.disk;
-    let at = |path: &Path| {
-        let path = path.to_owned();
-        move |error| InitError::Io(path, error)
-    };
-    let id = Nonce::random().map_err(|_| at(path)(std::io::Error::other("no random bytes")))?.0;
+    let id = Nonce::random().map_err(|why| InitError::Io(path.to_owned(), std::io::Error::other(why)))?.0;
     let origin = format!("{name}/log/{}", to_hex(&id));
     let key =
         VerifyingKey::of_log(&origin, options.key.public()).map_err(|_| InitError::Name(name.to_owned()))?;
@@ -60,36 +60,66 @@ pub(crate) fn init(
     let mut building: PathBuf = path.to_owned();
     building.as_mut_os_string().push(".init");
     if building.exists() {
-        std::fs::remove_dir_all(&building).map_err(at(&building))?;
+        std::fs::remove_dir_all(&building).map_err(InitError::at(&building))?;
     }
     let layout = Layout::new(&building);
-    disk.create_dir_all(&building, 0o700).map_err(at(&building))?;
+    disk.create_dir_all(&building, 0o700).map_err(InitError::at(&building))?;
     for directory in [layout.wal(), layout.snapshots()] {
-        disk.create_dir(&directory, 0o700).map_err(at(&directory))?;
+        disk.create_dir(&directory, 0o700).map_err(InitError::at(&directory))?;
     }
-    disk.create_dir(&layout.log(), 0o755).map_err(at(&layout.log()))?;
-    disk.write_new(&layout.vkey(), format!("{key}\n").as_bytes(), 0o644).map_err(at(&layout.vkey()))?;
+    disk.create_dir(&layout.log(), 0o755).map_err(InitError::at(&layout.log()))?;
+    disk.write_new(&layout.vkey(), format!("{key}\n").as_bytes(), 0o644)
+        .map_err(InitError::at(&layout.vkey()))?;
     let entry =
         Init { key: key.to_string(), origin: origin.clone(), restored, version: options.version.clone() };
-    first_frame(&layout, options, id, entry.into()).map_err(at(&layout.segment(1)))?;
-    become_log(disk, &building, path).map_err(at(path))?;
+    let (batch, edge) =
+        first_frame(&layout, options, id, &entry.into()).map_err(InitError::at(&layout.segment(1)))?;
+    first_checkpoint(&layout, options, &origin, &batch, &edge)?;
+    become_log(disk, &building, path).map_err(InitError::at(path))?;
     Ok(Origin { name: origin, key })
 }
 
-fn first_frame(layout: &Layout, options: &Options, log: [u8; 16], entry: Entry) -> std::io::Result<()> {
+fn first_frame(
+    layout: &Layout,
+    options: &Options,
+    log: [u8; 16],
+    entry: &Entry,
+) -> std::io::Result<(Batch, Edge)> {
     Segment::make(&options.disk, layout, 1, options.segment_bytes)?;
     let nonce = Nonce::random().map_err(std::io::Error::other)?;
     let bytes = entry.to_bytes(Stamps { nonce, time: (options.clock)() }).map_err(std::io::Error::other)?;
     let mut edge = Edge::default();
     let old_root = edge.root();
     edge.append(leaf_hash(&bytes));
-    let head = Head { count: 1, log, segment: 1, first: 0, new_size: 1, old_root, new_root: edge.root() };
+    let head =
+        frame::Head { count: 1, log, segment: 1, first: 0, new_size: 1, old_root, new_root: edge.root() };
     let (mut entries, mut frame) = (Vec::new(), Vec::new());
     frame::push_entry(&mut entries, |out| out.extend_from_slice(&bytes));
     frame::encode(&head, &entries, &mut frame);
     let mut segment = Segment::open(&options.disk, layout, 1, 0)?;
     segment.write(&frame)?;
-    segment.sync()
+    segment.sync()?;
+    Ok((Batch { first: 0, entries, leaves: vec![leaf_hash(&bytes)] }, edge))
+}
+
+/// A log that can be opened has a promise and a checkpoint, so that a missing one is always a loss.
+fn first_checkpoint(
+    layout: &Layout,
+    options: &Options,
+    origin: &str,
+    batch: &Batch,
+    edge: &Edge,
+) -> Result<(), InitError> {
+    let path = layout.handed_out();
+    let promised = promise::first(origin, Head { size: edge.size(), root: edge.root() });
+    options.disk.write_new(&path, &promised, 0o600).map_err(InitError::at(&path))?;
+    let opened = Promise::open(&options.disk, &path, origin);
+    let promise = opened.map_err(|error| InitError::Io(path.clone(), std::io::Error::other(error)))?;
+    let mut press =
+        Press::new(layout, options, origin, Arc::new(promise), Growth::default(), Edge::default());
+    press.add(batch);
+    let published = press.publish();
+    published.map(drop).map_err(|refused| InitError::Io(layout.log(), std::io::Error::other(refused)))
 }
 
 /// An empty directory under the final name gives way to the rename.

@@ -1,25 +1,38 @@
 //! The ledger itself: made once, opened by one process at a time, written by one thread.
 
+mod answers;
+mod claims;
 mod init;
+mod keep;
 mod open;
 mod options;
+mod page;
 mod queue;
 mod read;
 mod writer;
 
 use std::fmt;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, mpsc};
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+
+pub(crate) use answers::Answers;
 
 pub use init::Origin;
+pub use keep::{ArchiveError, Usage};
+pub use open::Inspection;
 pub use options::{Clock, Options};
 pub use queue::Done;
 pub use read::{Record, Records};
 
-use crate::entry::{ENTRY_BYTES_AT_MOST, Entry, Nonce};
+use crate::entry::{ENTRY_BYTES_AT_MOST, Entry, Nonce, Predecessor};
 use crate::fault::{InitError, OpenError, ReadError, Refused};
+use crate::layout::Layout;
 use crate::merkle::Hash;
-use queue::{Draft, Job};
+use crate::promise::{Head, Promise};
+use crate::publish::{Backlog, Publisher};
+use queue::Job;
 use writer::Writer;
 
 /// Proof that an entry is on disk. Only the writer makes one, after the sync that made the entry durable.
@@ -57,10 +70,18 @@ pub struct Ledger {
 }
 
 struct Inner {
-    path: PathBuf,
+    layout: Layout,
     origin: String,
+    options: Options,
     recovery: Recovery,
     writer: Writer,
+    publisher: Publisher,
+    backlog: Arc<Backlog>,
+    promise: Arc<Promise>,
+    /// Held by whoever changes the published checkpoint.
+    checkpoint: Arc<Mutex<()>>,
+    /// Held as long as this writes.
+    lock: Mutex<Option<File>>,
 }
 
 /// What an opening found.
@@ -81,7 +102,9 @@ pub struct Recovery {
 pub struct Health {
     /// How many entries are durable.
     pub size: u64,
-    /// Why nothing is being recorded just now.
+    /// How many of them the last checkpoint covers.
+    pub published: u64,
+    /// Why nothing is being recorded, or nothing published, just now.
     pub refusing: Option<Refused>,
     /// Entries waiting in the queue.
     pub waiting: usize,
@@ -93,9 +116,25 @@ impl Ledger {
         init::init(path, name, options, None)
     }
 
+    /// Makes a new log that continues one which was brought back from a backup: what the old one acknowledged after the
+    /// backup is not known, so the old name must not go on.
+    pub fn init_restored(
+        path: &Path,
+        name: &str,
+        options: &Options,
+        restored: Predecessor,
+    ) -> Result<Origin, InitError> {
+        init::init(path, name, options, Some(restored))
+    }
+
     /// Recovers a log and goes on writing it.
     pub fn open(path: &Path, options: Options) -> Result<Self, OpenError> {
-        open::open(path, options)
+        open::open(path, &options)
+    }
+
+    /// Makes the checks of a start on a ledger that is copied, or that another process writes; changes nothing.
+    pub fn inspect(path: &Path) -> Result<Inspection, OpenError> {
+        open::inspect(path)
     }
 
     /// Hands an entry over. `done` is called once, from another thread, when the entry is durable or refused; it must
@@ -107,7 +146,7 @@ impl Ledger {
             Ok(draft) if draft.len_at_most() > ENTRY_BYTES_AT_MOST => {
                 done(Err(Refused::TooLarge(draft.len_at_most())));
             }
-            Ok(draft) => self.inner.writer.hand_over(Job { draft: Draft { bytes: draft, entry }, done }),
+            Ok(draft) => self.inner.writer.hand_over(Job { draft, entry, done }),
         }
     }
 
@@ -152,22 +191,58 @@ impl Ledger {
     /// How the ledger is.
     #[must_use]
     pub fn health(&self) -> Health {
-        self.inner.writer.health()
+        let (published, stuck) = self.inner.backlog.status();
+        let writer = &self.inner.writer;
+        Health {
+            size: self.size(),
+            published,
+            refusing: writer.refusing().or(stuck),
+            waiting: writer.waiting(),
+        }
+    }
+
+    /// A size and root that may be told to somebody outside: from now on no start accepts less.
+    pub fn promise(&self) -> Result<Head, Refused> {
+        let durable = self.inner.writer.durable();
+        let head = Head { size: durable.size, root: durable.root };
+        self.inner.promise.cover(head)?;
+        Ok(head)
+    }
+
+    /// Publishes a checkpoint of at least what is durable now, and says of which size.
+    pub fn publish(&self) -> Result<u64, Refused> {
+        self.inner.backlog.publish(self.size())
     }
 
     /// The entries that are durable now, from an index on.
     pub fn read(&self, from: u64) -> Result<Records, ReadError> {
-        Records::open(&self.inner.path, from, self.size())
+        let path = self.inner.layout.root();
+        self.publish().map_err(|refused| ReadError::Io(path.to_owned(), io::Error::other(refused)))?;
+        Records::open(path, from)
     }
 
-    /// The entries of a ledger that nobody need have open, from an index on.
+    /// The published entries of a ledger that nobody need have open, from an index on.
     pub fn entries(path: &Path, from: u64) -> Result<Records, ReadError> {
-        Records::open(path, from, u64::MAX)
+        Records::open(path, from)
     }
 
     /// Records what is waiting, then the stop, and ends. Later entries are refused.
     pub fn close(&self) {
-        self.inner.writer.close();
+        self.inner.close();
+    }
+}
+
+impl Inner {
+    fn close(&self) {
+        self.writer.close();
+        self.publisher.close();
+        drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.close();
     }
 }
 
@@ -200,6 +275,11 @@ impl Nonce {
 pub(crate) fn end_the_process(what: &str, path: &Path, error: &dyn fmt::Display) -> ! {
     tracing::error!(path = %path.display(), %error, "{what}: the process ends, since what is durable is unknown");
     std::process::abort()
+}
+
+/// Refusals that pass by themselves are answers; after any other error nobody knows what the disk holds.
+pub(crate) fn understood(error: &io::Error, path: &Path) -> Refused {
+    Refused::of_write(error).unwrap_or_else(|| end_the_process("the ledger cannot be written", path, error))
 }
 
 #[cfg(test)]

@@ -2,50 +2,151 @@
 
 use std::fs::File;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
+use super::claims::Claims;
 use super::options::Options;
+use super::page::Facts;
 use super::writer::{Pen, Writer};
 use super::{Inner, Ledger, Recovery};
+use crate::durable::TEMPORARY;
 use crate::entry::{Entry, Start, from_hex};
-use crate::fault::OpenError;
+use crate::fault::{OpenError, ReadError};
 use crate::layout::Layout;
 use crate::merkle::Edge;
-use crate::note::VerifyingKey;
+use crate::note::{SignedCheckpoint, VerifyingKey};
+use crate::promise::{self, Head, Promise, Promiser};
+use crate::publish::{Backlog, Growth, Press, Publisher};
+use crate::resource::Resource;
+use crate::tree::{Directory, Source, Tree};
 use crate::wal::frame::Entries;
-use crate::wal::recover;
+use crate::wal::recover::{self, Batch, End};
 use crate::wal::segment::Segment;
+use crate::wal::spare::Spares;
 
-pub(crate) fn open(path: &Path, options: Options) -> Result<Ledger, OpenError> {
+pub(crate) fn open(path: &Path, options: &Options) -> Result<Ledger, OpenError> {
     let layout = Layout::new(path);
     let key = verifying_key(&layout)?;
     if VerifyingKey::of_log(key.name(), options.key.public()).as_ref() != Ok(&key) {
         return Err(OpenError::WrongKey(layout.vkey()));
     }
-    let log = log_id(&layout, &key)?;
     let lock = lock(&layout)?;
+    let promise = Promise::open(&options.disk, &layout.handed_out(), key.name())?;
+    let published = Published::read(&layout, &key, &options.witnesses)?;
+    let (growth, edge) = resumed(&published.tree(), published.head.size)?;
+    let mut press = Press::new(&layout, options, key.name(), Arc::new(promise), growth, edge);
+    press.published = published.head.size;
+    press.find_partials();
+    let promised = press.promise.last();
+    let (end, last) = survey(&layout, &key, &published, promised, &options.held, |batch| press.add(batch))?;
+    // Everything is consistent: only now is anything recorded or cut.
+    resume(path, options, &key, lock, end, &last, press)
+}
 
+/// What a look at a ledger finds that changes nothing in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Inspection {
+    /// The durable entries, and the root over them.
+    pub durable: Head,
+    /// What the last checkpoint names.
+    pub published: Head,
+    /// The largest head that anybody outside was told of.
+    pub promised: Head,
+    /// How many bytes of an unfinished frame are behind the last whole one.
+    pub torn: u64,
+}
+
+/// The same checks as a start makes, on a ledger that is copied or that another process writes.
+pub(crate) fn inspect(path: &Path) -> Result<Inspection, OpenError> {
+    let layout = Layout::new(path);
+    let key = verifying_key(&layout)?;
+    let (_, promised) = promise::read(&layout.handed_out(), key.name())?;
+    let published = Published::read(&layout, &key, &[])?;
+    let (end, _) = survey(&layout, &key, &published, promised, &[], |_| ())?;
+    let durable = Head { size: end.edge.size(), root: end.edge.root() };
+    Ok(Inspection { durable, published: published.head, promised, torn: end.torn })
+}
+
+/// The published log as it is found.
+struct Published {
+    source: Directory,
+    head: Head,
+}
+
+impl Published {
+    fn read(layout: &Layout, key: &VerifyingKey, witnesses: &[VerifyingKey]) -> Result<Self, OpenError> {
+        let source = Directory::new(&layout.log());
+        let path = source.name(Resource::Checkpoint);
+        let note = source.get(Resource::Checkpoint).map_err(unreadable)?;
+        let note = note.ok_or_else(|| OpenError::corrupt(&path, "the checkpoint is missing"))?;
+        let signed = SignedCheckpoint::parse(&note, key, witnesses)
+            .map_err(|fault| OpenError::corrupt(&path, fault.to_string()))?;
+        let head = Head { size: signed.checkpoint().size, root: signed.checkpoint().root };
+        let published = Self { source, head };
+        if published.tree().root().map_err(unreadable)? != head.root {
+            return Err(OpenError::corrupt(&path, "the tiles do not make the root that it names"));
+        }
+        Ok(published)
+    }
+
+    fn tree(&self) -> Tree<'_> {
+        Tree::new(&self.source, self.head.size)
+    }
+}
+
+/// Walks the write-ahead log and holds it against all that was ever told of it. Returns its end and its last entry.
+fn survey(
+    layout: &Layout,
+    key: &VerifyingKey,
+    published: &Published,
+    promised: Head,
+    held: &[(String, Head)],
+    mut each: impl FnMut(&Batch),
+) -> Result<(End, Vec<u8>), OpenError> {
+    let mut claims = Claims::default();
+    claims.add("the checkpoint", published.head);
+    claims.add("`handed-out`", promised);
+    for (whom, head) in held {
+        claims.add(whom, *head);
+    }
+    let tree = published.tree();
+    let bundled = published.head.size & !0xff;
+    let below = |first: u64| {
+        if first > bundled {
+            let what = format!("the write-ahead log begins at entry {first}, the bundles end at {bundled}");
+            return Err(OpenError::corrupt(&layout.wal(), what));
+        }
+        tree.edge(first).map_err(unreadable)
+    };
     let mut last: Vec<u8> = Vec::new();
-    let mut facts = 0;
-    let end = recover::replay(
-        &layout,
-        &log,
-        |first| below(&layout, first),
-        |batch, edge| {
-            for (index, entry) in (batch.first..).zip(Entries(&batch.entries).flatten()) {
-                if Entry::read(entry).is_ok_and(|(_, entry)| entry.is_fact()) {
-                    facts = index.saturating_add(1);
-                }
-                if index.checked_add(1) == Some(edge.size()) {
-                    entry.clone_into(&mut last);
-                }
-            }
-            Ok(())
-        },
-    )?;
-    let Some(end) = end else { return Err(OpenError::NoLedger(path.to_owned())) };
+    let end = recover::replay(layout, &log_id(layout, key)?, below, |batch, edge| {
+        if let Some(Some(entry)) = Entries(&batch.entries).last() {
+            entry.clone_into(&mut last);
+        }
+        each(&batch);
+        claims.meet(&layout.wal(), edge.size(), &edge.root())
+    })?;
+    let Some(end) = end else {
+        return Err(OpenError::corrupt(&layout.wal(), "the write-ahead log holds no frame"));
+    };
+    claims.settle(&layout.wal(), end.edge.size(), |size| {
+        tree.edge(size).map(|edge| edge.root()).map_err(unreadable)
+    })?;
+    Ok((end, last))
+}
+
+fn resume(
+    path: &Path,
+    options: &Options,
+    key: &VerifyingKey,
+    lock: File,
+    end: End,
+    last: &[u8],
+    press: Press,
+) -> Result<Ledger, OpenError> {
+    let layout = press.layout.clone();
     let segment_path = layout.segment(end.segment);
-    let (stamps, entry) = Entry::read(&last)
+    let (stamps, entry) = Entry::read(last)
         .map_err(|why| OpenError::corrupt(&segment_path, format!("its last entry: {why}")))?;
     let segment =
         Segment::open(&options.disk, &layout, end.segment, end.at).map_err(OpenError::at(&segment_path))?;
@@ -53,39 +154,88 @@ pub(crate) fn open(path: &Path, options: Options) -> Result<Ledger, OpenError> {
         tracing::warn!(path = %segment_path.display(), at = end.at, bytes = end.torn, "an unfinished frame was cut off");
         segment.cut(end.torn).map_err(OpenError::at(&segment_path))?;
     }
+    remove_unfinished(&layout, options)?;
     let size = end.edge.size();
     let cut = end.torn > 0 || !matches!(entry, Entry::Stop(_) | Entry::Init(_));
     let start = Start { cut, torn: (end.torn > 0).then_some(end.torn), version: options.version.clone() };
+    let spares = Spares::start(options.disk.clone(), layout.clone(), options.segment_bytes, end.spare)
+        .map_err(OpenError::at(path))?;
+    let ended = end.segments.iter().filter(|(number, _)| *number != end.segment).copied();
+    let segments = Arc::clone(&press.segments);
+    segments.lock().unwrap_or_else(std::sync::PoisonError::into_inner).extend(ended);
+    let promise = Arc::clone(&press.promise);
+    let checkpoint = Arc::clone(&press.checkpoint);
+    let backlog = Arc::new(Backlog::new(press.published, size));
     let pen = Pen {
         layout: layout.clone(),
         options: options.clone(),
-        log,
+        log: log_id(&layout, key)?,
         segment,
-        spare: end.spare.into(),
+        spares,
+        ended: None,
+        segments,
         edge: end.edge,
         time: stamps.time,
-        facts,
+        facts: Facts::from(size),
         gap: None,
-        _lock: lock,
+        promiser: Promiser::start(Arc::clone(&promise)).map_err(OpenError::at(path))?,
+        backlog: Arc::clone(&backlog),
+        frame: Vec::new(),
     };
-    let writer = Writer::start(pen, &options).map_err(OpenError::at(path))?;
+    let publisher =
+        Publisher::start(press, Arc::clone(&backlog), options.interval).map_err(OpenError::at(path))?;
+    let writer = Writer::start(pen, options.queue).map_err(OpenError::at(path))?;
     let recovery = Recovery { size, cut, torn: end.torn, start: size };
-    let ledger = Ledger {
-        inner: Arc::new(Inner { path: path.to_owned(), origin: key.name().to_owned(), recovery, writer }),
+    let inner = Inner {
+        layout,
+        origin: key.name().to_owned(),
+        options: options.clone(),
+        recovery,
+        writer,
+        publisher,
+        backlog,
+        promise,
+        checkpoint,
+        lock: Mutex::new(Some(lock)),
     };
+    let ledger = Ledger { inner: Arc::new(inner) };
     match ledger.append(start.into()) {
         Ok(_) => Ok(ledger),
         Err(refused) => Err(OpenError::Io(path.to_owned(), std::io::Error::other(refused))),
     }
 }
 
-/// The tree below the first frame that is still in the write-ahead log.
-fn below(layout: &Layout, first: u64) -> Result<Edge, OpenError> {
-    if first == 0 {
-        Ok(Edge::default())
-    } else {
-        Err(OpenError::corrupt(&layout.wal(), "the log does not begin at 0"))
+/// Tiles and bundles as they were when the last full bundle was published.
+fn resumed(tree: &Tree<'_>, published: u64) -> Result<(Growth, Edge), OpenError> {
+    let bundled = published & !0xff;
+    let mut levels = Vec::new();
+    for level in 0_u8..8 {
+        let nodes = bundled.checked_shr(u32::from(level).saturating_mul(8)).unwrap_or(0);
+        let width = usize::try_from(nodes & 0xff).unwrap_or(0);
+        let tile = if width == 0 { Vec::new() } else { tree.tile(level, nodes >> 8).map_err(unreadable)? };
+        levels.push(tile.get(..width).unwrap_or_default().to_vec());
     }
+    Ok((Growth::resume(bundled, levels), tree.edge(bundled).map_err(unreadable)?))
+}
+
+fn unreadable(error: ReadError) -> OpenError {
+    match error {
+        ReadError::Io(path, error) => OpenError::Io(path, error),
+        ReadError::Corrupt(path, what) => OpenError::Corrupt(path, what),
+    }
+}
+
+/// Files that a crash left under their temporary names hold room and nothing else.
+fn remove_unfinished(layout: &Layout, options: &Options) -> Result<(), OpenError> {
+    for directory in [layout.wal(), layout.log(), layout.root().to_owned()] {
+        for entry in std::fs::read_dir(&directory).map_err(OpenError::at(&directory))? {
+            let path = entry.map_err(OpenError::at(&directory))?.path();
+            if path.to_str().is_some_and(|name| name.ends_with(TEMPORARY)) {
+                options.disk.remove(&path).map_err(OpenError::at(&path))?;
+            }
+        }
+    }
+    Ok(())
 }
 
 pub(crate) fn verifying_key(layout: &Layout) -> Result<VerifyingKey, OpenError> {

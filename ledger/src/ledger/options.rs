@@ -2,9 +2,11 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::durable::Disk;
-use crate::note::SigningKey;
+use crate::note::{SigningKey, VerifyingKey};
+use crate::promise::Head;
 
 /// Milliseconds since 1970. The ledger asks no clock of its own.
 pub type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
@@ -18,6 +20,9 @@ pub struct Options {
     pub(crate) segment_bytes: u64,
     pub(crate) queue: usize,
     pub(crate) disk: Disk,
+    pub(crate) interval: Duration,
+    pub(crate) witnesses: Vec<VerifyingKey>,
+    pub(crate) held: Vec<(String, Head)>,
 }
 
 impl Options {
@@ -31,6 +36,9 @@ impl Options {
             segment_bytes: 64 * 1024 * 1024,
             queue: 4096,
             disk: Disk::real(),
+            interval: Duration::from_secs(1),
+            witnesses: Vec::new(),
+            held: Vec::new(),
         }
     }
 
@@ -45,6 +53,27 @@ impl Options {
     #[must_use]
     pub fn queue(mut self, entries: usize) -> Self {
         self.queue = entries.max(1);
+        self
+    }
+
+    /// The least time between two checkpoints while the log grows. A second, and no less but in tests.
+    #[must_use]
+    pub fn interval(mut self, interval: Duration) -> Self {
+        self.interval = interval;
+        self
+    }
+
+    /// The witnesses whose cosignatures are kept beside checkpoints.
+    #[must_use]
+    pub fn witnesses(mut self, keys: Vec<VerifyingKey>) -> Self {
+        self.witnesses = keys;
+        self
+    }
+
+    /// What somebody outside, such as a witness, holds of this log: opening refuses to be behind it, or to differ.
+    #[must_use]
+    pub fn held_by(mut self, whom: &str, head: Head) -> Self {
+        self.held.push((whom.to_owned(), head));
         self
     }
 

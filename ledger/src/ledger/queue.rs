@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use crate::entry::{Entry, form};
 use crate::fault::Refused;
@@ -11,15 +12,13 @@ use crate::wal::frame::{ENTRIES_AT_MOST, PAYLOAD_AT_MOST};
 /// Called once, when an entry is durable or refused.
 pub type Done = Box<dyn FnOnce(Result<Receipt, Refused>) + Send>;
 
-/// An entry and its bytes.
-pub(crate) struct Draft {
-    pub(crate) bytes: form::Draft,
-    pub(crate) entry: Entry,
-}
+/// Room that a batch leaves in its frame for an entry of the ledger's own, a gap.
+const RESERVED: usize = 4096;
 
 /// An entry on its way.
 pub(crate) struct Job {
-    pub(crate) draft: Draft,
+    pub(crate) draft: form::Draft,
+    pub(crate) entry: Entry,
     pub(crate) done: Done,
 }
 
@@ -56,26 +55,41 @@ impl Queue {
             Refused::QueueFull
         } else {
             state.jobs.push_back(job);
+            let first = state.jobs.len() == 1;
             drop(state);
-            self.arrived.notify_one();
+            // The writer sleeps only on an empty queue.
+            if first {
+                self.arrived.notify_one();
+            }
             return;
         };
         drop(state);
         (job.done)(Err(refused));
     }
 
-    /// Waits for the next batch: all that is queued, up to what fits one frame. `None` once closed and empty.
-    pub(crate) fn take(&self, batch: &mut Vec<Job>) -> Option<()> {
+    /// Waits for the next batch: all that is queued, up to what fits one frame. `None` once closed and empty; after
+    /// `patience`, an empty batch.
+    pub(crate) fn take(&self, batch: &mut Vec<Job>, patience: Option<Duration>) -> Option<()> {
         let mut state = self.state();
         while state.jobs.is_empty() {
             if state.closed {
                 return None;
             }
-            state = self.arrived.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = match patience {
+                None => self.arrived.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Some(most) => {
+                    let (state, waited) =
+                        self.arrived.wait_timeout(state, most).unwrap_or_else(PoisonError::into_inner);
+                    if waited.timed_out() {
+                        return Some(());
+                    }
+                    state
+                }
+            };
         }
-        let mut bytes: usize = 0;
+        let mut bytes: usize = RESERVED;
         while let Some(job) = state.jobs.front().filter(|_| batch.len() < ENTRIES_AT_MOST) {
-            bytes = bytes.saturating_add(job.draft.bytes.len_at_most()).saturating_add(2);
+            bytes = bytes.saturating_add(job.draft.len_at_most()).saturating_add(2);
             if bytes > PAYLOAD_AT_MOST {
                 break;
             }

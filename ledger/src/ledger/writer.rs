@@ -1,22 +1,27 @@
 //! The one writer: takes what is queued, writes one frame, syncs once, answers.
 
-use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
+use super::answers::Answers;
 use super::options::Options;
-use super::queue::{Done, Job, Queue};
-use super::{Health, Receipt, end_the_process};
-use crate::canonical::INTEGER_MAX;
+use super::page::{Facts, Page};
+use super::queue::{Job, Queue};
+use super::{Receipt, end_the_process, understood};
 use crate::entry::{Entry, Gap, Nonce, Stop};
 use crate::fault::Refused;
 use crate::layout::Layout;
-use crate::merkle::{Edge, Hash, leaf_hash};
-use crate::wal::frame::{self, Entries, Head};
+use crate::merkle::{Edge, Hash};
+use crate::promise::{Head, Promiser};
+use crate::publish::{Backlog, Segments};
+use crate::wal::frame;
+use crate::wal::recover::Batch;
 use crate::wal::segment::Segment;
+use crate::wal::spare::Spares;
 
-/// How far a decision's clock may be ahead of the last wall clock seen here, in milliseconds.
-const CLOCK_AHEAD: u64 = 5_000;
+/// How often recording is tried again while it is not possible: nobody may be asking, since readiness is false.
+const RETRY: Duration = Duration::from_millis(200);
 
 /// What is on disk.
 #[derive(Clone, Copy, Debug)]
@@ -44,9 +49,9 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    pub(crate) fn start(pen: Pen, options: &Options) -> std::io::Result<Self> {
+    pub(crate) fn start(pen: Pen, queue: usize) -> std::io::Result<Self> {
         let shared = Arc::new(Shared {
-            queue: Queue::new(options.queue),
+            queue: Queue::new(queue),
             durable: Mutex::new(pen.durable()),
             refusing: Mutex::new(None),
         });
@@ -64,12 +69,12 @@ impl Writer {
         *held(&self.shared.durable)
     }
 
-    pub(crate) fn health(&self) -> Health {
-        Health {
-            size: self.durable().size,
-            refusing: held(&self.shared.refusing).clone(),
-            waiting: self.shared.queue.len(),
-        }
+    pub(crate) fn refusing(&self) -> Option<Refused> {
+        held(&self.shared.refusing).clone()
+    }
+
+    pub(crate) fn waiting(&self) -> usize {
+        self.shared.queue.len()
     }
 
     pub(crate) fn close(&self) {
@@ -81,31 +86,29 @@ impl Writer {
     }
 }
 
-impl Drop for Writer {
-    fn drop(&mut self) {
-        self.close();
-    }
-}
-
 /// The state of the one who writes.
 pub(crate) struct Pen {
     pub(crate) layout: Layout,
     pub(crate) options: Options,
     pub(crate) log: [u8; 16],
     pub(crate) segment: Segment,
-    pub(crate) spare: VecDeque<u64>,
+    pub(crate) spares: Spares,
+    /// The segment before this one, until this one holds a frame.
+    pub(crate) ended: Option<(u64, u64)>,
+    pub(crate) segments: Segments,
     pub(crate) edge: Edge,
     pub(crate) time: u64,
-    /// The size just behind the last fact.
-    pub(crate) facts: u64,
+    pub(crate) facts: Facts,
     pub(crate) gap: Option<Gap>,
-    /// Held as long as this writes.
-    pub(crate) _lock: std::fs::File,
+    pub(crate) promiser: Promiser,
+    pub(crate) backlog: Arc<Backlog>,
+    pub(crate) frame: Vec<u8>,
 }
 
 fn write_all(mut pen: Pen, shared: &Shared) {
     let mut batch = Vec::new();
-    while shared.queue.take(&mut batch).is_some() {
+    pen.spares.ask(pen.segment.number().saturating_add(1));
+    while shared.queue.take(&mut batch, pen.gap.is_some().then_some(RETRY)).is_some() {
         pen.commit(&mut batch, shared);
     }
     let stop = Entry::Stop(Stop { refused: shared.queue.turned_away() });
@@ -116,9 +119,8 @@ fn write_all(mut pen: Pen, shared: &Shared) {
 
 /// An entry that the ledger itself makes; nobody waits for its answer.
 fn own(entry: Entry) -> Option<Job> {
-    let nonce = Nonce::random().ok()?;
-    let bytes = entry.draft(nonce).ok()?;
-    Some(Job { draft: super::queue::Draft { bytes, entry }, done: Box::new(drop) })
+    let draft = entry.draft(Nonce::random().ok()?).ok()?;
+    Some(Job { draft, entry, done: Box::new(drop) })
 }
 
 impl Pen {
@@ -131,28 +133,27 @@ impl Pen {
         if let Some(gap) = self.gap.clone().and_then(|gap| own(Entry::Gap(gap))) {
             batch.insert(0, gap);
         }
-        let mut page = Page::new(self.edge.clone(), self.time, self.facts);
+        let mut page = Page::new(self.edge.clone(), self.time);
         let now = (self.options.clock)();
         for job in batch.drain(..) {
-            page.add(job, now);
+            page.add(job, &self.facts, now);
         }
-        if page.answers.is_empty() {
+        if page.waiting.is_empty() {
             return;
         }
         match self.write(&page) {
             Ok(()) => self.turn(page, shared),
-            Err(refused) => self.refuse(page, refused, now, shared),
+            Err(refused) => self.refuse(page, &refused, now, shared),
         }
     }
 
     fn write(&mut self, page: &Page) -> Result<(), Refused> {
-        let mut bytes = Vec::with_capacity(page.entries.len().saturating_add(frame::HEAD + frame::TAIL));
-        let needed = page.entries.len().saturating_add(frame::HEAD + frame::TAIL);
-        if !self.segment.has_room(needed) {
+        self.backlog.room()?;
+        if !self.segment.has_room(page.entries.len().saturating_add(frame::HEAD + frame::TAIL)) {
             self.rotate()?;
         }
-        let head = Head {
-            count: u32::try_from(page.answers.len()).unwrap_or(u32::MAX),
+        let head = frame::Head {
+            count: u32::try_from(page.waiting.len()).unwrap_or(u32::MAX),
             log: self.log,
             segment: self.segment.number(),
             first: self.edge.size(),
@@ -160,9 +161,9 @@ impl Pen {
             old_root: self.edge.root(),
             new_root: page.edge.root(),
         };
-        frame::encode(&head, &page.entries, &mut bytes);
+        frame::encode(&head, &page.entries, &mut self.frame);
         // A crash before the sync leaves a torn frame, which the next start cuts: nobody was answered.
-        self.segment.write(&bytes).map_err(|error| understood(&error, self.segment.path()))?;
+        self.segment.write(&self.frame).map_err(|error| understood(&error, self.segment.path()))?;
         if let Err(error) = self.segment.sync() {
             end_the_process("the ledger cannot be synced", self.segment.path(), &error);
         }
@@ -171,108 +172,64 @@ impl Pen {
     }
 
     fn rotate(&mut self) -> Result<(), Refused> {
-        let next = match self.spare.front() {
-            Some(spare) => *spare,
-            None => {
-                let next = self.segment.number().saturating_add(1);
-                let path = self.layout.segment(next);
-                Segment::make(&self.options.disk, &self.layout, next, self.options.segment_bytes)
-                    .map_err(|error| understood(&error, &path))?;
-                next
-            }
-        };
+        let next = self.segment.number().saturating_add(1);
         let path = self.layout.segment(next);
-        self.segment = Segment::open(&self.options.disk, &self.layout, next, 0)
+        self.spares.take(next).map_err(|error| understood(&error, &path))?;
+        let segment = Segment::open(&self.options.disk, &self.layout, next, 0)
             .map_err(|error| understood(&error, &path))?;
-        self.spare.pop_front();
+        self.ended = Some((self.segment.number(), self.edge.size()));
+        self.segment = segment;
+        self.spares.ask(next.saturating_add(1));
         Ok(())
     }
 
     /// The frame is durable: from here on it is the state, and everybody is told.
     fn turn(&mut self, page: Page, shared: &Shared) {
+        let first = self.edge.size();
         self.edge = page.edge;
         self.time = page.time;
-        self.facts = page.facts;
         self.gap = None;
-        *held(&shared.durable) = self.durable();
+        for (index, fact) in page.facts {
+            self.facts.add(index, fact);
+        }
+        // Only now, so that the write-ahead log always holds a frame.
+        if let Some(ended) = self.ended.take() {
+            held(&self.segments).push_back(ended);
+        }
+        let durable = self.durable();
+        *held(&shared.durable) = durable;
         if held(&shared.refusing).take().is_some() {
             tracing::info!("the ledger records again");
         }
-        let size = self.edge.size();
-        for (done, index, time) in page.answers {
-            done(Ok(Receipt { index, size, time }));
+        self.backlog.put(Batch { first, entries: page.entries, leaves: page.leaves });
+        let mut facts = Answers::default();
+        for waiting in page.waiting {
+            let receipt = Receipt { index: waiting.index, size: durable.size, time: waiting.time };
+            if waiting.fact {
+                facts.push(waiting.done, receipt);
+            } else {
+                (waiting.done)(Ok(receipt));
+            }
+        }
+        if !facts.is_empty() {
+            self.promiser.acknowledge(Head { size: durable.size, root: durable.root }, facts);
         }
     }
 
-    fn refuse(&mut self, page: Page, refused: Refused, now: u64, shared: &Shared) {
-        let count = u64::try_from(page.answers.len()).unwrap_or(u64::MAX);
+    fn refuse(&mut self, page: Page, refused: &Refused, now: u64, shared: &Shared) {
         let own = u64::from(self.gap.is_some());
-        let gap = self.gap.get_or_insert_with(|| Gap {
-            count: 0,
-            first: now,
-            last: now,
-            reason: refused.word().to_owned(),
-        });
-        gap.count = gap.count.saturating_add(count.saturating_sub(own));
-        gap.last = now.max(gap.last);
-        if held(&shared.refusing).replace(refused.clone()).as_ref() != Some(&refused) {
+        let count = u64::try_from(page.waiting.len()).unwrap_or(u64::MAX).saturating_sub(own);
+        let reason = refused.word().to_owned();
+        let gap = self.gap.get_or_insert(Gap { count: 0, first: now, last: now, reason });
+        gap.count = gap.count.saturating_add(count);
+        if count > 0 {
+            gap.last = now.max(gap.last);
+        }
+        if held(&shared.refusing).replace(refused.clone()).as_ref() != Some(refused) {
             tracing::error!("{refused}");
         }
-        for (done, ..) in page.answers {
-            done(Err(refused.clone()));
+        for waiting in page.waiting {
+            (waiting.done)(Err(refused.clone()));
         }
-    }
-}
-
-/// Refusals that pass by themselves are answers; after any other error nobody knows what the disk holds.
-fn understood(error: &std::io::Error, path: &std::path::Path) -> Refused {
-    Refused::of_write(error).unwrap_or_else(|| end_the_process("the ledger cannot be written", path, error))
-}
-
-/// The frame that is being put together.
-struct Page {
-    entries: Vec<u8>,
-    edge: Edge,
-    time: u64,
-    facts: u64,
-    answers: Vec<(Done, u64, u64)>,
-}
-
-impl Page {
-    fn new(edge: Edge, time: u64, facts: u64) -> Self {
-        Self { entries: Vec::with_capacity(64 * 1024), edge, time, facts, answers: Vec::new() }
-    }
-
-    fn add(&mut self, job: Job, now: u64) {
-        let index = self.edge.size();
-        let time = match self.admit(&job.draft.entry, now) {
-            Ok(time) => time,
-            Err(refused) => return (job.done)(Err(refused)),
-        };
-        let at = self.entries.len();
-        frame::push_entry(&mut self.entries, |out| job.draft.bytes.stamp(time, out));
-        let written = self.entries.get(at..).unwrap_or(&[]);
-        if let Some(Some(entry)) = Entries(written).next() {
-            self.edge.append(leaf_hash(entry));
-        }
-        self.time = time;
-        if job.draft.entry.is_fact() {
-            self.facts = self.edge.size();
-        }
-        self.answers.push((job.done, index, time));
-    }
-
-    /// The time to stamp, or why an allow cannot be recorded.
-    fn admit(&self, entry: &Entry, now: u64) -> Result<u64, Refused> {
-        let time = now.max(self.time).min(INTEGER_MAX);
-        let Entry::Decision(decision) = entry else { return Ok(time) };
-        let clock = decision.clock.saturating_mul(1000);
-        if clock > time.saturating_add(CLOCK_AHEAD) {
-            return Err(Refused::ClockAhead);
-        }
-        if decision.forwards() && decision.as_of < self.facts {
-            return Err(Refused::Stale);
-        }
-        Ok(time.max(clock))
     }
 }

@@ -3,3 +3,4 @@
 pub(crate) mod frame;
 pub(crate) mod recover;
 pub(crate) mod segment;
+pub(crate) mod spare;

@@ -1,77 +1,136 @@
-//! What a route requires, once everything absent is filled in.
+//! What a route requires, once its team's defaults are filled in: complete, coherent, and not below its team's floors.
 
-use crate::policy::documents::require::RequireDoc;
-use crate::policy::documents::route::{PolicyText, RouteDoc};
+use crate::policy::documents::require::{Holder, RequireDoc};
+use crate::policy::documents::route::RouteDoc;
+use crate::policy::documents::teams::Team;
 use crate::policy::fault::{Page, Place};
-use crate::policy::route::{Require, Route};
+use crate::policy::route::Require;
 
-/// The route in force, or the faults that forbid it.
-pub(super) fn settle(document: &RouteDoc, page: Page<'_>) -> Option<Route> {
-    is_supported(document, page);
-    let require = complete(document.require.clone().unwrap_or_default(), document, page)?;
-    Some(Route::new(document, require))
+/// The requirements in force, or the faults that forbid them.
+pub(super) fn settle(document: &RouteDoc, team: Option<&Team>, page: Page<'_>) -> Option<Require> {
+    let written = document.require.clone().unwrap_or_default();
+    let whole = team.map_or(written.clone(), |team| written.clone().or(&team.defaults));
+    is_coherent(&whole, document, page);
+    let require = complete(whole, document, page)?;
+    if let Some(team) = team {
+        Floors { require: &require, written: &written, document, team, page }.hold();
+    }
+    Some(require)
 }
 
-fn complete(written: RequireDoc, document: &RouteDoc, page: Page<'_>) -> Option<Require> {
+fn complete(whole: RequireDoc, document: &RouteDoc, page: Page<'_>) -> Option<Require> {
     let missing = |name: &str, example: &str| {
-        page.fault(
-            document.spec,
-            format!("`require.{name}` is missing and the team has no default"),
-            format!("write `{name}: {example}` under `require`"),
-        );
+        let what = format!("`require.{name}` is missing and the team has no default");
+        page.fault(document.spec, what, format!("write `{name}: {example}` under `require`"));
     };
-    if written.holder.is_none() {
+    if whole.holder.is_none() {
         missing("holder", "mtls");
     }
-    if written.uses.is_none() {
+    if whole.uses.is_none() {
         missing("use", "once");
     }
-    if written.max_lifetime.is_none() {
+    if whole.max_lifetime.is_none() {
         missing("maxLifetime", "60s");
     }
     Some(Require {
-        holder: written.holder?.value,
-        uses: written.uses?.value,
-        max_lifetime: written.max_lifetime?.value,
-        max_depth: written.max_depth.map(|depth| depth.value),
-        issued: written.issued.is_some_and(|issued| issued.value),
-        environment: written.environment.map(|sets| sets.value).unwrap_or_default(),
-        conditions: written.conditions.map(|list| list.value).unwrap_or_default(),
-        attestation: written.attestation.map(|age| age.value),
+        holder: whole.holder?.value,
+        uses: whole.uses?.value,
+        max_lifetime: whole.max_lifetime?.value,
+        max_depth: whole.max_depth.map(|depth| depth.value),
+        issued: whole.issued.is_some_and(|issued| issued.value),
+        environment: whole.environment.map(|sets| sets.value).unwrap_or_default(),
+        conditions: whole.conditions.map(|list| list.value).unwrap_or_default(),
+        attestation: whole.attestation.map(|age| age.value),
     })
 }
 
-/// Mesh-wide policies are not asked yet either: the file may hold comments only.
-pub(super) fn is_silent(mesh_policy: &PolicyText, page: Page<'_>) {
-    for (line, number) in mesh_policy.text.lines().map(str::trim).zip(1_u32..) {
-        if !line.is_empty() && !line.starts_with("//") {
-            page.fault(
-                Place { line: number, column: 1 },
-                "mesh-wide policies are not supported by this version",
-                "leave it out: nothing would enforce it",
-            );
-        }
+/// An attestation is about a workload with a certificate: without one there is nothing to look up.
+fn is_coherent(whole: &RequireDoc, document: &RouteDoc, page: Page<'_>) {
+    let by_proof = whole.holder.as_ref().filter(|holder| holder.value == Holder::Proof);
+    if let (Some(holder), Some(attestation)) = (by_proof, &whole.attestation) {
+        let at = if holder.at == Place::NONE { document.spec } else { attestation.at };
+        page.fault(
+            at,
+            "an attestation where the holder shows no certificate",
+            "require `holder: mtls` or `both`",
+        );
     }
 }
 
-/// What a route may ask for and nobody enforces yet must not pass for enforced.
-fn is_supported(document: &RouteDoc, page: Page<'_>) {
-    let require = document.require.clone().unwrap_or_default();
-    let asked = [
-        ("args", !document.args.is_empty()),
-        ("action", document.action.is_some()),
-        ("policy", document.policy.is_some()),
-        ("ungoverned", document.ungoverned.is_some()),
-        ("require.issued", require.issued.is_some()),
-        ("require.environment", require.environment.is_some()),
-        ("require.conditions", require.conditions.is_some()),
-        ("require.attestation", require.attestation.is_some()),
-    ];
-    for (key, _) in asked.iter().filter(|(_, is_asked)| *is_asked) {
-        page.fault(
-            document.spec,
-            format!("`{key}` is not supported by this version"),
-            "leave it out: nothing would enforce it",
-        );
+/// The floors of a team, each tested on what is in force.
+struct Floors<'a> {
+    require: &'a Require,
+    written: &'a RequireDoc,
+    document: &'a RouteDoc,
+    team: &'a Team,
+    page: Page<'a>,
+}
+
+impl Floors<'_> {
+    fn hold(&self) {
+        let (floors, require) = (&self.team.floors, self.require);
+        let at_most = |floor: u64, here: Option<u64>| here.is_some_and(|here| here <= floor);
+        if let Some(floor) = &floors.holder {
+            self.hold_one(
+                "holder",
+                self.written.holder.as_ref().map(|own| own.at),
+                require.holder == floor.value || require.holder == Holder::Both,
+            );
+        }
+        if let Some(floor) = &floors.uses {
+            self.hold_one("use", self.written.uses.as_ref().map(|own| own.at), require.uses >= floor.value);
+        }
+        if let Some(floor) = &floors.max_lifetime {
+            self.hold_one(
+                "maxLifetime",
+                self.written.max_lifetime.as_ref().map(|own| own.at),
+                require.max_lifetime <= floor.value,
+            );
+        }
+        if let Some(floor) = &floors.max_depth {
+            let holds = at_most(u64::from(floor.value), require.max_depth.map(u64::from));
+            self.hold_one("maxDepth", self.written.max_depth.as_ref().map(|own| own.at), holds);
+        }
+        if let Some(floor) = &floors.issued {
+            self.hold_one(
+                "issued",
+                self.written.issued.as_ref().map(|own| own.at),
+                require.issued || !floor.value,
+            );
+        }
+        if let Some(floor) = &floors.attestation {
+            let holds = at_most(floor.value, require.attestation);
+            self.hold_one("attestation", self.written.attestation.as_ref().map(|own| own.at), holds);
+        }
+        if let Some(floor) = &floors.environment {
+            let is_inside = |(key, values): &(String, Vec<String>)| {
+                let own = require.environment.iter().find(|(own, _)| own == key);
+                own.is_some_and(|(_, own)| own.iter().all(|value| values.contains(value)))
+            };
+            self.hold_one(
+                "environment",
+                self.written.environment.as_ref().map(|own| own.at),
+                floor.value.iter().all(is_inside),
+            );
+        }
+        if let Some(floor) = &floors.conditions {
+            let holds = floor.value.iter().all(|wanted| {
+                require.conditions.iter().any(|own| {
+                    own.name == wanted.name && own.equals == wanted.equals && own.max_age <= wanted.max_age
+                })
+            });
+            self.hold_one("conditions", self.written.conditions.as_ref().map(|own| own.at), holds);
+        }
+    }
+
+    fn hold_one(&self, key: &str, at: Option<Place>, holds: bool) {
+        if !holds {
+            let what = format!("`require.{key}` is below the floor of team `{}`", self.team.name.value);
+            self.page.fault(
+                at.unwrap_or(self.document.spec),
+                what,
+                format!("require at least what `floors.{key}` asks for"),
+            );
+        }
     }
 }

@@ -10,7 +10,12 @@ use crate::policy::sources::Documents;
 
 pub(super) fn holds(documents: &Documents, faults: &Faults) {
     each_ground_has_one_owner(documents, faults);
-    for route in &documents.routes {
+    // What a team leaves ungoverned is bounded by its allowance, which needs no ground.
+    for route in documents
+        .routes
+        .iter()
+        .filter(|route| route.ungoverned.as_ref().is_none_or(|ungoverned| ungoverned.observe))
+    {
         let owner = documents.teams.0.iter().find(|team| team.name.value == route.team);
         for team in owner.into_iter().filter(|team| !team.is_platform) {
             stays_on_its_ground(route, team, documents, faults);

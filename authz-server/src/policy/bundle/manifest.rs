@@ -11,7 +11,7 @@ use crate::policy::text::{Node, Value, canonical, json};
 pub(crate) const KIND: &str = "application/vnd.portcullis.bundle+json";
 
 /// The major and minor version of the policy language by which this server judges.
-pub(crate) const ENGINE: &str = "4.5";
+pub(crate) const ENGINE: &str = "4.6";
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Manifest {

@@ -21,13 +21,23 @@ pub use note::{InForceUntil, Note, NoteError};
 pub use opening::{Activated, Expected, open};
 pub use parcel::{MANIFEST, NOTE, Parcel};
 pub use refusal::Refusal;
+#[cfg(test)]
+pub(crate) use signing::sign_packed;
 pub use signing::{SignError, Signed, Signing, sign};
 pub use trust::{TrustError, TrustKeys};
 
-use super::assembly::Policy;
+use super::assembly::{Match, Policy};
 use super::documents::mesh::Mesh;
-use super::route::Route;
+use super::route::{Opening, Route};
 use manifest::Manifest;
+
+/// How a request passes that needs no warrant.
+#[derive(Clone, Copy, Debug)]
+pub enum Passage<'a> {
+    Ungoverned(&'a Opening),
+    /// Judged on the facts and forwarded whatever comes out; nothing is burned.
+    Observed(&'a Route),
+}
 
 /// A policy whose signatures, window and documents hold.
 #[derive(Debug)]
@@ -140,9 +150,36 @@ impl Bundle {
 
     /// The route that governs a request, the most specific that matches; none is `no-route-policy`.
     pub fn route(&self, target: &Target<'_>) -> Option<&Route> {
+        match self.found(target)? {
+            Match::Route(position) => self.policy.routes.get(position),
+            // One that is over governs nothing, and nothing broader takes it over.
+            Match::Opening(_) => None,
+        }
+    }
+
+    /// Whether a request is let through without a warrant, or only watched; asked before any artifact is looked at.
+    pub fn passage(&self, target: &Target<'_>, now: Seconds) -> Option<Passage<'_>> {
+        match self.found(target)? {
+            Match::Route(position) => {
+                self.policy.routes.get(position).filter(|route| route.is_observed(now)).map(Passage::Observed)
+            }
+            Match::Opening(position) => self
+                .policy
+                .openings
+                .get(position)
+                .filter(|opening| opening.is_open(now))
+                .map(Passage::Ungoverned),
+        }
+    }
+
+    fn found(&self, target: &Target<'_>) -> Option<Match> {
         let segments: Vec<_> = target.path.segments().map(warrant::RawPath::undone).collect();
-        let position = self.policy.matcher.find(target.host.as_str(), target.method.as_str(), &segments)?;
-        self.policy.routes.get(position)
+        self.policy.matcher.find(target.host.as_str(), target.method.as_str(), &segments)
+    }
+
+    /// Every match that needs no warrant.
+    pub fn openings(&self) -> &[Opening] {
+        &self.policy.openings
     }
 
     pub fn route_named(&self, name: &str) -> Option<&Route> {

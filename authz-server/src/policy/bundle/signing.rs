@@ -11,6 +11,7 @@ use super::manifest::{ENGINE, KIND, Manifest};
 use super::parcel::Parcel;
 use super::trust::TrustKeys;
 use crate::policy::built::Built;
+use crate::policy::sources::Files;
 
 /// What a signer says about a bundle, beyond what is in it.
 #[derive(Clone, Copy)]
@@ -46,12 +47,16 @@ pub struct Signed {
 
 /// Signs a bundle that was built. What the signatures do not reach is refused here, not first by every server.
 pub fn sign(built: &Built, terms: &Signing<'_>) -> Result<Signed, SignError> {
+    sign_packed(built.audience(), built.packed().clone(), terms)
+}
+
+/// Signs whatever these files hold.
+pub(crate) fn sign_packed(audience: &str, files: Files, terms: &Signing<'_>) -> Result<Signed, SignError> {
     if terms.not_before >= terms.expires {
         return Err(SignError("the bundle would expire before it is valid".to_owned()));
     }
-    let files = built.packed();
     let manifest = Manifest {
-        audience: built.audience().to_owned(),
+        audience: audience.to_owned(),
         version: terms.version,
         not_before: terms.not_before,
         expires: terms.expires,
@@ -75,7 +80,7 @@ pub fn sign(built: &Built, terms: &Signing<'_>) -> Result<Signed, SignError> {
     if terms.next != terms.trust {
         trust.push(envelope.clone());
     }
-    let parcel = Parcel { manifest: envelope, trust, files: files.clone() };
+    let parcel = Parcel { manifest: envelope, trust, files };
     Ok(Signed { parcel, version: terms.version, digest: Digest::of(payload.as_bytes()) })
 }
 

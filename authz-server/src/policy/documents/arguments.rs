@@ -13,7 +13,6 @@ pub struct Argument {
     pub is_optional: bool,
     /// Recorded as a keyed digest, not by value.
     pub is_withheld: bool,
-    pub(crate) at: Place,
     /// Where `from` stands.
     pub(crate) from_at: Place,
 }
@@ -25,6 +24,34 @@ pub enum Source {
     Query(String),
     Header(String),
     Body(Pointer),
+}
+
+impl Source {
+    pub(crate) fn query_name(&self) -> Option<&str> {
+        match self {
+            Self::Query(name) => Some(name),
+            Self::Path(_) | Self::Header(_) | Self::Body(_) => None,
+        }
+    }
+
+    pub(crate) fn path_name(&self) -> Option<&str> {
+        match self {
+            Self::Path(name) => Some(name),
+            Self::Query(_) | Self::Header(_) | Self::Body(_) => None,
+        }
+    }
+}
+
+impl std::fmt::Display for ArgumentType {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(match self {
+            Self::Long => "long",
+            Self::Natural => "natural",
+            Self::String => "string",
+            Self::Bool => "bool",
+            Self::Strings => "strings",
+        })
+    }
 }
 
 /// An RFC 6901 pointer, unescaped, with at least one token.
@@ -45,7 +72,7 @@ pub enum ArgumentType {
 
 /// What an action is derived from, and the closed set of what it may be.
 #[derive(Clone, Debug)]
-pub(crate) struct Action {
+pub struct Action {
     pub from: Source,
     pub one_of: Vec<String>,
     pub(crate) at: Place,
@@ -116,7 +143,6 @@ fn argument(key: &Key, node: &Node, page: Page<'_>) -> Option<Argument> {
         kind,
         is_optional: is_optional?,
         is_withheld: is_withheld?,
-        at: key.at,
         from_at: from.at,
     })
 }

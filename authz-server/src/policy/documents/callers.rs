@@ -9,7 +9,7 @@ const MOST: usize = 64;
 
 /// One entry of the list.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Caller {
+pub(crate) enum Caller {
     /// Whoever holds the warrant.
     AnyHolder,
     Group(String),
@@ -19,7 +19,7 @@ pub enum Caller {
 
 impl Caller {
     /// As it is written, and as its permit is called.
-    pub fn entry(&self) -> String {
+    pub(crate) fn entry(&self) -> String {
         match self {
             Self::AnyHolder => "any-holder".to_owned(),
             Self::Group(name) => format!("group:{name}"),

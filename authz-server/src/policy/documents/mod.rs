@@ -11,6 +11,8 @@ pub(crate) mod mesh;
 pub(crate) mod proxies;
 pub(crate) mod require;
 pub(crate) mod route;
+pub(crate) mod situation;
 pub(crate) mod teams;
+pub(crate) mod tests;
 pub(crate) mod ungoverned;
 pub(crate) mod words;

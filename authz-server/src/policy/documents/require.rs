@@ -46,10 +46,26 @@ pub(crate) struct RequireDoc {
     pub(crate) attestation: Option<Placed<u64>>,
 }
 
+impl RequireDoc {
+    /// What is absent, out of another; a key that is there replaces the other's whole.
+    pub(crate) fn or(self, other: &Self) -> Self {
+        Self {
+            holder: self.holder.or_else(|| other.holder.clone()),
+            uses: self.uses.or_else(|| other.uses.clone()),
+            max_lifetime: self.max_lifetime.or_else(|| other.max_lifetime.clone()),
+            max_depth: self.max_depth.or_else(|| other.max_depth.clone()),
+            issued: self.issued.or_else(|| other.issued.clone()),
+            environment: self.environment.or_else(|| other.environment.clone()),
+            conditions: self.conditions.or_else(|| other.conditions.clone()),
+            attestation: self.attestation.or_else(|| other.attestation.clone()),
+        }
+    }
+}
+
 const KNOWN: &[&str] =
     &["holder", "use", "maxLifetime", "maxDepth", "issued", "environment", "conditions", "attestation"];
 
-pub(super) fn read(node: &Node, page: Page<'_>) -> Option<RequireDoc> {
+pub(crate) fn read(node: &Node, page: Page<'_>) -> Option<RequireDoc> {
     let spec = members(node, KNOWN, page)?;
     let holders = [("mtls", Holder::Mtls), ("proof", Holder::Proof), ("both", Holder::Both)];
     let uses = [("once", Uses::Once), ("limited", Uses::Limited), ("any", Uses::Any)];

@@ -69,6 +69,15 @@ pub(crate) fn is_host(text: &str) -> bool {
     warrant::Host::parse(text).is_some()
 }
 
+/// `true`, where nothing else is meant.
+pub(crate) fn is_true(node: &Node, page: Page<'_>) -> Option<()> {
+    let said = crate::policy::text::flag(node, page)?;
+    if !said {
+        page.fault(node.at, "`false`", "write `true`, or leave the key out");
+    }
+    said.then_some(())
+}
+
 /// A SPIFFE ID without wildcard: what a certificate can say.
 pub(crate) fn is_spiffe_id(text: &str) -> bool {
     let Some(rest) = text.strip_prefix("spiffe://") else { return false };

@@ -4,4 +4,4 @@ mod matcher;
 mod pattern;
 
 pub(crate) use matcher::Matcher;
-pub(crate) use pattern::Pattern;
+pub(crate) use pattern::{Pattern, Step};

@@ -74,6 +74,11 @@ impl Pattern {
         self.is_open
     }
 
+    /// Whether it matches one path alone.
+    pub(crate) fn is_exact(&self) -> bool {
+        !self.is_open && !self.steps.contains(&Step::Any)
+    }
+
     /// Which segment has this name, counted from zero.
     pub(crate) fn position(&self, name: &str) -> Option<usize> {
         self.names.iter().find(|(known, _)| known == name).map(|(_, position)| *position)
@@ -86,6 +91,12 @@ impl Pattern {
             segments.len() == self.steps.len()
         };
         long_enough && self.steps.iter().zip(segments).all(|(step, segment)| step.covers(segment.as_ref()))
+    }
+
+    /// Greater for the more specific of two patterns that match the same path: a literal beats `*`, `*` beats the end, the end beats `**`.
+    pub(crate) fn weight(&self) -> Vec<u8> {
+        let steps = self.steps.iter().map(|step| if *step == Step::Any { 2 } else { 3 });
+        steps.chain([u8::from(!self.is_open)]).collect()
     }
 
     /// Whether everything it matches begins with these literal segments.

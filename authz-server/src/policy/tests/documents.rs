@@ -69,6 +69,7 @@ fn words_are_of_their_kind() {
 #[test]
 fn conditions_are_whole_and_told_apart() {
     let one = "{name: window, equals: open, maxAge: 5m}";
+    assert_sound(&edited(PAY, "use: once", &format!("use: once, conditions: [{one}]")));
     provokes("use: once", &format!("use: once, conditions: [{one}, {one}]"), 7, "stands here twice");
     provokes("use: once", "use: once, conditions: [{name: window, equals: open}]", 7, "`maxAge` is missing");
 }
@@ -115,14 +116,21 @@ fn a_misspelt_file_is_a_fault() {
 
 #[test]
 fn equal_weight_is_a_fault() {
-    let with = |matches: &str| edited(PAY, "  require", &format!("    - {matches}\n  require"));
-    assert_fault(
-        &with("{hosts: [payments.shop], methods: [GET, POST], paths: [\"/v1/payments/*\"]}"),
-        &format!("{PAY}:7:"),
-        "with equal weight",
-    );
+    let with = |matches: &str| {
+        let mut files = files();
+        edit(
+            &mut files,
+            "routes/platform/hello.yaml",
+            "{hosts: [localhost], methods: [GET], paths: [/hello/**]}",
+            matches,
+        );
+        files
+    };
+    let same = "{hosts: [payments.shop], methods: [GET, POST], paths: [\"/v1/payments/*\"]}";
+    assert_fault(&with(same), "routes/platform/hello.yaml:6:", "is matched by route `pay` with equal weight");
     assert_sound(&with("{hosts: [payments.shop], methods: [GET], paths: [\"/v1/payments/*\"]}"));
     assert_sound(&with("{hosts: [payments.shop], methods: [POST], paths: [\"/v1/payments/*/**\"]}"));
+    assert_sound(&with("{hosts: [localhost], methods: [POST], paths: [\"/v1/payments/*\"]}"));
 }
 
 #[test]

@@ -4,8 +4,14 @@ use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use warrant::mint::{SignError, Signer};
 use warrant::{Algorithm, AwsLcVerifier, Host, Method, PublicKey, RawPath, Seconds, Target};
 
+use std::collections::BTreeMap;
+
+use crate::policy::arguments::{Arguments, Value};
 use crate::policy::sources::Files;
-use crate::policy::{Built, Bundle, Expected, Fault, Parcel, Refusal, Signing, TrustKeys, open, sign};
+use crate::policy::{
+    Asked, Attribution, Built, Bundle, Decided, Expected, Fault, Lineage, Parcel, Posture, Principal,
+    Refusal, Refused, Signing, Starter, TrustKeys, decide, open, sign,
+};
 
 /// The clock of every test.
 pub(crate) const NOW: u64 = 1_795_230_579;
@@ -215,4 +221,75 @@ pub(crate) fn long_note(of: &Bundle, lifetime: u64) -> Vec<u8> {
         },
         &note_key(),
     )
+}
+
+pub(crate) const PAY_FILE: &str = "routes/payments/pay.yaml";
+
+/// Members of a route's `spec`: one argument, and a policy.
+pub(crate) fn policy_block(arg: &str, text: &str) -> String {
+    let indented: String = text.lines().map(|line| format!("    {line}\n")).collect();
+    format!("args: {{{arg}}}\n  policy: |\n{indented}")
+}
+
+/// The small bundle, where `pay` also has an argument and a policy.
+pub(crate) fn with_policy(arg: &str, text: &str) -> Files {
+    let callers = "callers: [\"group:payments-agents\"]";
+    edited(PAY_FILE, callers, &format!("{callers}\n  {}", policy_block(arg, text)))
+}
+
+/// A question with everything filled in.
+pub(crate) struct Ask {
+    pub(crate) principal: Principal,
+    pub(crate) route: &'static str,
+    pub(crate) action: &'static str,
+    pub(crate) args: Arguments,
+    pub(crate) posture: Posture,
+    pub(crate) root: &'static str,
+    pub(crate) depth: u8,
+    pub(crate) starter: Option<&'static str>,
+    pub(crate) purpose: Option<&'static str>,
+}
+
+impl Ask {
+    pub(crate) fn by(principal: Principal) -> Self {
+        Self {
+            principal,
+            route: "pay",
+            action: "POST",
+            args: Arguments::default(),
+            posture: Posture::Normal,
+            root: "agent:root",
+            depth: 0,
+            starter: None,
+            purpose: None,
+        }
+    }
+
+    pub(crate) fn arg(self, name: &str, value: Value) -> Self {
+        let known = self.args.iter().map(|(name, value)| (name.to_owned(), value.clone()));
+        Self { args: known.chain([(name.to_owned(), value)]).collect(), ..self }
+    }
+
+    pub(crate) fn of(&self, bundle: &Bundle) -> Result<Decided, Refused> {
+        let asked = Asked {
+            principal: &self.principal,
+            now: Seconds::new(NOW),
+            action: self.action,
+            method: self.action,
+            host: "payments.shop",
+            path: "/v1/payments/a",
+            args: &self.args,
+            posture: self.posture,
+            environment: &BTreeMap::new(),
+            conditions: &BTreeMap::new(),
+            warrant: Lineage {
+                depth: self.depth,
+                issuer: "https://authority.shop",
+                root: self.root,
+                started_by: self.starter.map(|sub| Starter { iss: "https://idp.shop", sub }),
+                attr: Attribution { purpose: self.purpose, ..Attribution::default() },
+            },
+        };
+        decide(bundle, bundle.route_named(self.route).unwrap(), &asked)
+    }
 }

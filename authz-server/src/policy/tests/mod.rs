@@ -1,10 +1,18 @@
 //! What the policy promises, from files to an answer. A small sound bundle is in `fixture`; each test changes one thing of it.
 
+mod arguments;
 mod bundles;
 mod deciding;
 mod disk;
 mod documents;
 mod fixture;
+mod hostile;
 mod notes;
+mod policies;
+mod requirements;
+mod route_tests;
+mod scale;
 mod tenancy;
+mod ungoverned;
+mod warnings;
 mod yaml;

@@ -4,11 +4,44 @@
 
 use super::node::{Node, Value};
 
+/// `-?(0|[1-9][0-9]*)`, not `-0`: the one way in which an integer is written.
+pub(crate) fn is_integer(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let is_plain = digits == "0" || (!digits.starts_with('0') && !digits.is_empty());
+    is_plain && text != "-0" && digits.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// The canonical bytes of a tree.
 pub(crate) fn of(node: &Node) -> String {
     let mut out = String::new();
     write(node, &mut out);
     out
+}
+
+/// The canonical bytes of JSON that others have read. Its integers are written as they are.
+pub(crate) fn of_json(value: &serde_json::Value) -> String {
+    let mut out = String::new();
+    write_json(value, &mut out);
+    out
+}
+
+fn write_json(value: &serde_json::Value, out: &mut String) {
+    match value {
+        serde_json::Value::Null | serde_json::Value::Bool(_) | serde_json::Value::Number(_) => {
+            out.push_str(&value.to_string())
+        }
+        serde_json::Value::String(text) => quote(text, out),
+        serde_json::Value::Array(items) => separated(items.iter(), ('[', ']'), out, write_json),
+        serde_json::Value::Object(members) => {
+            let mut sorted: Vec<_> = members.iter().collect();
+            sorted.sort_by(|(one, _), (other, _)| one.encode_utf16().cmp(other.encode_utf16()));
+            separated(sorted.into_iter(), ('{', '}'), out, |(key, value), out| {
+                quote(key, out);
+                out.push(':');
+                write_json(value, out);
+            });
+        }
+    }
 }
 
 fn write(node: &Node, out: &mut String) {

@@ -38,7 +38,7 @@ pub(crate) fn read(bytes: &[u8], page: Page<'_>) -> Option<Node> {
         return None;
     }
     let mut tree = Tree { text, page, open: Vec::new(), root: None, documents: 0, failed: false };
-    let options = granit_parser::options! { strict_indentation: true, disallow_directives: true, emit_unresolved_aliases: true };
+    let options = granit_parser::options! { strict_indentation: true, disallow_directives: true, emit_unresolved_aliases: true, emit_comments: false };
     for event in Parser::new_from_str_with_options(text, options) {
         match event {
             Ok((event, span)) => tree.take(event, &span)?,
@@ -81,10 +81,6 @@ enum Inside {
 
 impl Tree<'_> {
     /// Takes one event. `None` ends the reading: more faults of this document would be guesses.
-    #[expect(
-        clippy::wildcard_enum_match_arm,
-        reason = "the parser may learn new events; none of them is ours"
-    )]
     fn take(&mut self, event: Event<'_>, span: &Span) -> Option<()> {
         let at = place(&span.start);
         match event {
@@ -213,18 +209,14 @@ impl Tree<'_> {
         }
     }
 
-    /// Where a literal block's text begins: its indentation is what the source has before the first line that is not blank.
+    /// Where a literal block's text begins. The parser points at its first character; blank lines before it are the block's too.
     fn literal(&self, text: &str, at: Place) -> Style {
-        let first = at.line.saturating_add(1);
-        let indent =
-            text.lines().enumerate().find(|(_, line)| !line.trim().is_empty()).and_then(|(number, line)| {
-                let source = self
-                    .text
-                    .lines()
-                    .nth(usize::try_from(first).ok()?.checked_sub(1)?.checked_add(number)?)?;
-                u32::try_from(source.chars().count().checked_sub(line.chars().count())?).ok()
-            });
-        Style::Literal { first, indent: indent.unwrap_or(0) }
+        let blank = text.lines().take_while(|line| line.trim().is_empty()).count();
+        let own = text.lines().nth(blank).unwrap_or_default();
+        let line = usize::try_from(at.line).ok().and_then(|line| self.text.lines().nth(line.checked_sub(1)?));
+        let first = at.line.saturating_sub(u32::try_from(blank).unwrap_or(u32::MAX));
+        let indent = line.and_then(|line| line.chars().count().checked_sub(own.chars().count()));
+        Style::Literal { first, indent: indent.and_then(|indent| u32::try_from(indent).ok()).unwrap_or(0) }
     }
 }
 

@@ -1,6 +1,10 @@
 //! RFC 6962 hashing, and the right edge of a tree: all that an appender needs to know of the past.
 
+mod proof;
+
 use sha2::{Digest, Sha256};
+
+pub use proof::{consistency_holds, inclusion_root};
 
 /// A node of the tree.
 pub type Hash = [u8; 32];
@@ -28,6 +32,21 @@ pub fn node_hash(left: &Hash, right: &Hash) -> Hash {
 #[must_use]
 pub fn empty_root() -> Hash {
     Sha256::digest([]).into()
+}
+
+/// The root over leaves, or over the roots of equal whole subtrees.
+#[must_use]
+pub fn subtree_root(nodes: &[Hash]) -> Hash {
+    match nodes {
+        [] => empty_root(),
+        [one] => *one,
+        many => {
+            // The largest power of two below their number, as RFC 6962 splits.
+            let split = many.len().div_ceil(2).next_power_of_two();
+            let (left, right) = many.split_at_checked(split).unwrap_or((many, &[]));
+            node_hash(&subtree_root(left), &subtree_root(right))
+        }
+    }
 }
 
 /// The right edge: the roots of the largest whole subtrees, from left to right, one for each set bit of the size.
@@ -99,6 +118,7 @@ mod tests {
             leaves.push(leaf_hash(&n.to_be_bytes()));
             edge.append(leaves[leaves.len() - 1]);
             assert_eq!(edge.root(), by_definition(&leaves), "size {}", edge.size());
+            assert_eq!(subtree_root(&leaves), by_definition(&leaves), "size {}", edge.size());
             assert_eq!(Edge::from_peaks(edge.size, edge.peaks.clone()), Some(edge.clone()));
         }
         assert_eq!(Edge::from_peaks(3, vec![[0; 32]]), None);

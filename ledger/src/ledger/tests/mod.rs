@@ -1,4 +1,10 @@
-//! Open, append, close, open again.
+//! Open, append, close, open again; and in the modules below: crashes, damage, faults.
+#![expect(clippy::arithmetic_side_effects, reason = "small numbers in tests")]
+
+mod crash;
+mod damage;
+mod faults;
+mod model;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,6 +17,30 @@ fn options(now: &Arc<AtomicU64>) -> Options {
     let now = Arc::clone(now);
     let key = SigningKey::from_seed(&[1; 32]).unwrap();
     Options::new(key, Arc::new(move || now.load(Ordering::SeqCst)), "test").segment_bytes(0)
+}
+
+/// A clock that stands still, and segments so small that a short run fills several.
+fn small() -> Options {
+    let mut options = options(&Arc::new(AtomicU64::new(1_700_000_000_000)));
+    options.segment_bytes = 8 * 1024;
+    options.interval = std::time::Duration::from_secs(3600);
+    options
+}
+
+/// Where a test that syncs often keeps its files: in memory, if there is such a place.
+fn scratch() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() { tempfile::tempdir_in(memory).unwrap() } else { tempfile::tempdir().unwrap() }
+}
+
+/// Numbers that look random and are the same for the same seed.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % sides
+    }
 }
 
 fn decision(id: &str, as_of: u64, outcome: Answer) -> Entry {

@@ -1,0 +1,176 @@
+//! From a request to what the route derives of it: its action and its arguments.
+
+use warrant::{Denial, RawPath, Target};
+
+use super::body::{self, Json};
+use super::values::{Arguments, Value};
+use super::{header, query, typed};
+use crate::policy::documents::arguments::{Argument, ArgumentType, Source};
+use crate::policy::route::{Endpoint, Route};
+
+/// What a request has beside its target.
+#[derive(Clone, Copy, Debug)]
+pub struct Sent<'a> {
+    pub query: Option<&'a [u8]>,
+    /// Each header, by lower-case name, as often as it came.
+    pub headers: &'a [(&'a str, &'a [u8])],
+    pub body: Body<'a>,
+}
+
+/// What of the body came with the check.
+#[derive(Clone, Copy, Debug)]
+pub enum Body<'a> {
+    Whole(&'a [u8]),
+    /// The proxy sent the beginning of it only.
+    Partial,
+    Absent,
+}
+
+/// What was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Given {
+    pub action: String,
+    pub args: Arguments,
+}
+
+/// Why a request could not be read, or says more than it may.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unread {
+    /// `arguments-invalid`, or `outside-warrant` for a query parameter that no argument declares.
+    pub denial: Denial,
+    /// Which argument, and why. Never its value.
+    pub detail: String,
+    pub cure: Option<String>,
+}
+
+/// Reads what this route derives from a request that it matches.
+pub fn read(route: &Route, target: &Target<'_>, sent: &Sent<'_>) -> Result<Given, Unread> {
+    let segments: Vec<_> = target.path.segments().map(RawPath::undone).collect();
+    let endpoint = route
+        .endpoint(target.host.as_str(), target.method.as_str(), &segments)
+        .ok_or_else(|| Unread::of("", "the route does not match the request"))?;
+    let request =
+        Request { endpoint, segments, sent, parameters: parameters(route, sent)?, json: json(route, sent)? };
+    let mut args = Arguments::default();
+    for argument in route.args() {
+        if let Some(value) = request.argument(argument)? {
+            args.insert(&argument.name, value);
+        }
+    }
+    let action = request.action(route, target)?;
+    declares_every_parameter(route, &request)?;
+    Ok(Given { action, args })
+}
+
+struct Request<'a> {
+    endpoint: &'a Endpoint,
+    segments: Vec<String>,
+    sent: &'a Sent<'a>,
+    /// Decoded only on a route with a query argument.
+    parameters: Option<query::Parameters>,
+    json: Option<Json>,
+}
+
+fn parameters(route: &Route, sent: &Sent<'_>) -> Result<Option<query::Parameters>, Unread> {
+    let declared = route.query_names();
+    if declared.is_empty() {
+        return Ok(None);
+    }
+    let read = query::parameters(sent.query.unwrap_or_default(), &declared);
+    read.map(Some).map_err(|why| Unread::of("", &format!("the query: {why}")))
+}
+
+fn json(route: &Route, sent: &Sent<'_>) -> Result<Option<Json>, Unread> {
+    if !route.reads_body() {
+        return Ok(None);
+    }
+    body::is_announced(&sent.header("content-type"), &sent.header("content-encoding"))
+        .map_err(|why| Unread::of("", &why))?;
+    match sent.body {
+        Body::Whole(bytes) => body::parse(bytes).map(Some).map_err(|why| Unread::of("", &why)),
+        Body::Partial => Err(Unread::of("", "the check carries only a part of the body")),
+        Body::Absent => Err(Unread {
+            cure: Some(
+                "give this route `check_settings.with_request_body`, as `portcullis policy envoy` prints it"
+                    .to_owned(),
+            ),
+            ..Unread::of("", "the check carries no body, and this route reads one")
+        }),
+    }
+}
+
+impl Request<'_> {
+    fn argument(&self, argument: &Argument) -> Result<Option<Value>, Unread> {
+        let found =
+            self.value(&argument.from, argument.kind).map_err(|why| Unread::of(&argument.name, &why))?;
+        if found.is_none() && !argument.is_optional {
+            return Err(Unread::of(&argument.name, "it is missing"));
+        }
+        Ok(found)
+    }
+
+    /// The value at its source; `None` where there is nothing.
+    fn value(&self, from: &Source, kind: ArgumentType) -> Result<Option<Value>, String> {
+        let of_type = |text: &str| {
+            typed::from_text(text, kind).map(Some).ok_or_else(|| format!("it is not of type {kind}"))
+        };
+        match from {
+            Source::Path(name) => {
+                let segment =
+                    self.endpoint.pattern.position(name).and_then(|position| self.segments.get(position));
+                segment.map_or(Ok(None), |segment| of_type(segment))
+            }
+            Source::Query(name) => {
+                let found = self.parameters.iter().flatten().find(|(known, _)| known == name);
+                found.map_or(Ok(None), |(_, value)| of_type(value))
+            }
+            Source::Header(name) => header::value(&self.sent.header(name))?.map_or(Ok(None), of_type),
+            Source::Body(pointer) => match self.json.as_ref().and_then(|json| json.at(pointer)) {
+                Some(json) => {
+                    typed::from_json(json, kind).map(Some).ok_or_else(|| format!("it is not of type {kind}"))
+                }
+                None => Ok(None),
+            },
+        }
+    }
+
+    fn action(&self, route: &Route, target: &Target<'_>) -> Result<String, Unread> {
+        if let Some(action) = &self.endpoint.action {
+            return Ok(action.clone());
+        }
+        let Some(derived) = route.action() else { return Ok(target.method.as_str().to_owned()) };
+        match self.value(&derived.from, ArgumentType::String).map_err(|why| Unread::of("action", &why))? {
+            Some(Value::Text(name)) if derived.one_of.contains(&name) => Ok(name),
+            _ => Err(Unread::of("action", "it is none of those that the route knows")),
+        }
+    }
+}
+
+fn declares_every_parameter(route: &Route, request: &Request<'_>) -> Result<(), Unread> {
+    if route.takes_any_query() {
+        return Ok(());
+    }
+    let declared = route.query_names();
+    let is_beyond = match &request.parameters {
+        Some(parameters) => parameters.iter().any(|(name, _)| !declared.contains(&name.as_str())),
+        None => request.sent.query.is_some_and(query::says_something),
+    };
+    if is_beyond {
+        let detail = "a query parameter that the route does not declare".to_owned();
+        return Err(Unread { denial: Denial::OutsideWarrant, detail, cure: None });
+    }
+    Ok(())
+}
+
+impl Unread {
+    fn of(name: &str, why: &str) -> Self {
+        let detail = if name.is_empty() { why.to_owned() } else { format!("argument `{name}`: {why}") };
+        Self { denial: Denial::ArgumentsInvalid, detail, cure: None }
+    }
+}
+
+impl<'a> Sent<'a> {
+    fn header(&self, name: &str) -> Vec<&'a [u8]> {
+        self.headers.iter().filter(|(own, _)| *own == name).map(|(_, value)| *value).collect()
+    }
+}

@@ -1,0 +1,27 @@
+//! The policies of one route, mesh-wide and own together: a mesh slice alone would always deny.
+
+use std::collections::BTreeMap;
+
+use cedar_policy::{PolicySet, Schema, Validator};
+
+use super::policies::Advice;
+
+#[derive(Debug)]
+pub(crate) struct Slice {
+    pub(super) policies: PolicySet,
+    pub(super) validator: Validator,
+    pub(super) advice: BTreeMap<String, Advice>,
+}
+
+impl Slice {
+    pub(super) fn schema(&self) -> &Schema {
+        self.validator.schema()
+    }
+
+    /// The names of its policies, sorted.
+    pub(crate) fn ids(&self) -> Vec<String> {
+        let mut ids: Vec<_> = self.policies.policies().map(|policy| policy.id().to_string()).collect();
+        ids.sort();
+        ids
+    }
+}

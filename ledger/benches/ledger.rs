@@ -1,0 +1,295 @@
+//! The figures that the ledger is held to, each beside what the same disk does raw in the same run.
+//!
+//! `cargo bench -p ledger` prints them; `-- quick` takes a tenth of the entries. The directory is a temporary one: set
+//! `TMPDIR` to a place on the disk that matters (a `tmpfs` has no sync to wait for).
+#![expect(clippy::print_stdout, reason = "a benchmark's figures are what it is for")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a benchmark may fail, and has a clock of its own"
+)]
+
+use std::fs::OpenOptions;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use ledger::durable::{Disk, Op, Watch};
+use ledger::entry::{Answer, Checks, Decision, Request, Verdict};
+use ledger::tree::Directory;
+use ledger::verify::Auditor;
+use ledger::{Entry, Ledger, Options, Refused, SigningKey};
+
+fn main() {
+    let quick = std::env::args().any(|argument| argument == "quick");
+    let scale = if quick { 10 } else { 1 };
+    let dir = tempfile::tempdir().unwrap();
+    println!("directory {}", dir.path().display());
+    many_writers(dir.path(), 400_000 / scale);
+    one_writer(dir.path(), 3_000 / scale);
+    growth(dir.path(), 1_000_000 / scale);
+    println!("largest resident memory of the whole run: {} MB", resident_mb());
+}
+
+/// How large the frames were.
+#[derive(Debug, Default)]
+struct Frames(Mutex<Vec<usize>>);
+
+impl Watch for Frames {
+    fn before(&self, op: &Op<'_>) -> io::Result<()> {
+        if let Op::Write(path, _, bytes) = op
+            && path.extension().is_some_and(|ending| ending == "wal")
+        {
+            self.0.lock().unwrap().push(bytes.len());
+        }
+        Ok(())
+    }
+}
+
+fn options() -> Options {
+    let clock = || u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap();
+    Options::new(SigningKey::from_seed(&[1; 32]).unwrap(), Arc::new(clock), "bench")
+}
+
+fn entry(n: usize) -> Entry {
+    Decision {
+        args: [("amount".to_owned(), ledger::entry::Json::Integer(7))].into(),
+        as_of: 0,
+        attestation: vec![],
+        burned: vec![],
+        bundle: None,
+        chain: vec![],
+        checks: Checks { body: None, parse: Some("ok".into()), proof: None, query: None, signatures: None },
+        clock: 1_700_000_000,
+        conditions: vec![],
+        environment: [("region".to_owned(), "eu-1".to_owned())].into(),
+        id: format!("{n:022}"),
+        identity: None,
+        outcome: Answer::Denied("expired".to_owned()),
+        posture: "normal".to_owned(),
+        proxy: "local".to_owned(),
+        request: Request {
+            body: None,
+            host: "localhost".into(),
+            method: "GET".into(),
+            path: "/hello/you".into(),
+            query: None,
+        },
+        traceparent: None,
+        verdict: Verdict { code: "expired".to_owned(), policies: vec![], route: Some("hello".to_owned()) },
+    }
+    .into()
+}
+
+/// 64 writers, each waiting for its entry before it sends the next; then the same frames, raw.
+fn many_writers(dir: &Path, entries: usize) {
+    let (ours, frames) = {
+        let path = dir.join("many");
+        Ledger::init(&path, "bench", &options()).unwrap();
+        let frames = Arc::new(Frames::default());
+        let ledger = Ledger::open(&path, options().disk(Disk::watched(frames.clone()))).unwrap();
+        frames.0.lock().unwrap().clear();
+        let mut waits = Vec::new();
+        let began = Instant::now();
+        std::thread::scope(|scope| {
+            let writers: Vec<_> = (0..64)
+                .map(|writer| {
+                    let ledger = ledger.clone();
+                    scope.spawn(move || {
+                        let mut waits = Vec::new();
+                        for n in 0..entries / 64 {
+                            let began = Instant::now();
+                            ledger.append(entry(writer * entries + n)).unwrap();
+                            waits.push(began.elapsed());
+                        }
+                        waits
+                    })
+                })
+                .collect();
+            waits.extend(writers.into_iter().flat_map(|writer| writer.join().unwrap()));
+        });
+        let took = began.elapsed();
+        waits.sort_unstable();
+        let rate = waits.len() as f64 / took.as_secs_f64();
+        println!(
+            "64 writers: {rate:.0} entries/s, median wait {:?}, p99 {:?}",
+            waits[waits.len() / 2],
+            waits[waits.len() * 99 / 100]
+        );
+        let frames = frames.0.lock().unwrap().clone();
+        ledger.close();
+        (took, frames)
+    };
+    let raw = raw(dir, &frames);
+    println!(
+        "  the same {} frames raw: {:?} against {ours:?}: {:.2} of raw throughput (to hold: 0.8)",
+        frames.len(),
+        raw.iter().sum::<Duration>(),
+        raw.iter().sum::<Duration>().as_secs_f64() / ours.as_secs_f64()
+    );
+}
+
+/// Writes these sizes one behind the other into a file of zeros, each with its sync.
+fn raw(dir: &Path, sizes: &[usize]) -> Vec<Duration> {
+    let path = dir.join("raw");
+    let file = OpenOptions::new().create(true).truncate(true).write(true).open(&path).unwrap();
+    let total: usize = 64 << 20;
+    let zeros = vec![0; 1 << 20];
+    for piece in 0..total >> 20 {
+        file.write_all_at(&zeros, (piece << 20) as u64).unwrap();
+    }
+    file.sync_all().unwrap();
+    let bytes = vec![7; sizes.iter().copied().max().unwrap_or(0)];
+    let mut at = 0;
+    let mut waits = Vec::new();
+    for size in sizes {
+        if at + size > total {
+            at = 0;
+        }
+        let began = Instant::now();
+        file.write_all_at(&bytes[..*size], at as u64).unwrap();
+        file.sync_data().unwrap();
+        waits.push(began.elapsed());
+        at += size;
+    }
+    std::fs::remove_file(&path).unwrap();
+    waits
+}
+
+/// One writer alone, turn about with raw syncs of the same size, so that both see the same disk.
+fn one_writer(dir: &Path, entries: usize) {
+    let path = dir.join("one");
+    Ledger::init(&path, "bench", &options()).unwrap();
+    let ledger = Ledger::open(&path, options()).unwrap();
+    let (mut ours, mut raws) = (Vec::new(), Vec::new());
+    for n in 0..entries / 100 {
+        for m in 0..100 {
+            let entry = entry(n * 100 + m);
+            let began = Instant::now();
+            ledger.append(entry).unwrap();
+            ours.push(began.elapsed());
+        }
+        raws.extend(raw_small(dir));
+    }
+    ours.sort_unstable();
+    raws.sort_unstable();
+    let (ours, raw) = (ours[ours.len() / 2], raws[raws.len() / 2]);
+    println!(
+        "one writer: median {ours:?}, median write+fdatasync {raw:?}: {:.2} (to hold: 1.3)",
+        ours.as_secs_f64() / raw.as_secs_f64()
+    );
+    ledger.close();
+}
+
+fn raw_small(dir: &Path) -> Vec<Duration> {
+    let path = dir.join("raw-small");
+    let file = OpenOptions::new().create(true).truncate(true).write(true).open(&path).unwrap();
+    file.write_all_at(&vec![0; 256 * 1024], 0).unwrap();
+    file.sync_all().unwrap();
+    let frame = vec![7; 900];
+    (0..100_u64)
+        .map(|n| {
+            let began = Instant::now();
+            file.write_all_at(&frame, n * 900).unwrap();
+            file.sync_data().unwrap();
+            began.elapsed()
+        })
+        .collect()
+}
+
+/// Hands over without waiting for each, as many as the queue takes.
+fn fill(ledger: &Ledger, entries: usize) -> Duration {
+    let began = Instant::now();
+    let (sender, receiver) = std::sync::mpsc::channel();
+    let mut out = 0;
+    for n in 0..entries {
+        let sender = sender.clone();
+        ledger.submit(entry(n), Box::new(move |result| drop(sender.send(result))));
+        out += 1;
+        while out >= 2048 {
+            let result: Result<_, Refused> = receiver.recv().unwrap();
+            result.unwrap();
+            out -= 1;
+        }
+    }
+    for _ in 0..out {
+        receiver.recv().unwrap().unwrap();
+    }
+    began.elapsed()
+}
+
+/// Cost an entry while the log grows; then start, fold and verify at the full size.
+fn growth(dir: &Path, entries: usize) {
+    let path = dir.join("growth");
+    Ledger::init(&path, "bench", &options()).unwrap();
+    let ledger = Ledger::open(&path, options()).unwrap();
+    let tenth = entries / 10;
+    let mut costs = Vec::new();
+    for _ in 0..10 {
+        costs.push(fill(&ledger, tenth).as_secs_f64() / tenth as f64 * 1e6);
+    }
+    println!("cost an entry, pipelined, by tenth of {entries}: {costs:.2?} µs");
+    let size = ledger.publish().unwrap();
+    ledger.save_snapshot(size, b"facts".to_vec()).unwrap();
+    ledger.close();
+
+    let began = Instant::now();
+    let ledger = Ledger::open(&path, options()).unwrap();
+    let snapshot = ledger.snapshot().unwrap().unwrap();
+    let folded = ledger.read(snapshot.head.size).unwrap().map(Result::unwrap).count();
+    println!(
+        "start from a snapshot at {size} entries: {:?}, {folded} entries folded (to hold: 3 s)",
+        began.elapsed()
+    );
+    let began = Instant::now();
+    let (mut count, mut bytes) = (0_u64, 0_u64);
+    let mut records = ledger.read(0).unwrap();
+    while let Some(record) = records.next_bytes() {
+        let (_, entry) = record.unwrap();
+        Entry::read(&entry).unwrap();
+        count += 1;
+        bytes += entry.len() as u64;
+    }
+    let fold = began.elapsed();
+    let began = Instant::now();
+    let read = read_all(&path.join("log/tile/entries"));
+    let plain = began.elapsed();
+    println!(
+        "fold of all {count} entries: {fold:?} ({:.0} MB/s); reading the {} MB: {plain:?}",
+        bytes as f64 / fold.as_secs_f64() / 1e6,
+        read / 1_000_000
+    );
+    let key = std::fs::read_to_string(path.join("log.vkey")).unwrap().parse().unwrap();
+    let auditor = Auditor { log: &key, witnesses: &[], previous: None, threads: 0, progress: &|_, _| () };
+    let began = Instant::now();
+    let report = auditor.audit(&Directory::new(&path.join("log"))).unwrap();
+    assert!(report.holds(), "{:?}", report.faults);
+    let took = began.elapsed().as_secs_f64();
+    println!(
+        "verify: {:.0} entries/s, {:.0} MB/s, entries of {} bytes (to hold: 400 MB/s or 300,000 of 512 bytes)",
+        report.size as f64 / took,
+        report.bytes as f64 / took / 1e6,
+        report.bytes / report.size
+    );
+}
+
+fn read_all(path: &Path) -> u64 {
+    std::fs::read_dir(path)
+        .unwrap()
+        .map(|entry| {
+            let path = entry.unwrap().path();
+            if path.is_dir() { read_all(&path) } else { std::fs::read(&path).unwrap().len() as u64 }
+        })
+        .sum()
+}
+
+fn resident_mb() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1024
+}

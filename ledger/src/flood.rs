@@ -1,0 +1,170 @@
+//! Floods of denials: one by one up to a rate, beyond it by the count.
+//!
+//! Anybody can force denials. Each source has a share of the rate of its own, so that one that floods does not push the
+//! others out of the record; what goes beyond a share is counted, and no denial is ever neither recorded nor counted.
+//! Pure: whoever asks says what time it is.
+
+use std::collections::HashMap;
+
+use sha2::{Digest as _, Sha256};
+
+use crate::entry::{Denials, Digest};
+
+/// How fast denials are recorded one by one.
+#[derive(Clone, Copy, Debug)]
+pub struct Rate {
+    /// All together, a second.
+    pub all: u32,
+    /// For each source, a second, even where the others have used up the rest.
+    pub share: u32,
+    /// How many sources are told apart; further ones share one summary.
+    pub sources: usize,
+    /// How often summaries are recorded, in milliseconds.
+    pub every: u64,
+}
+
+impl Default for Rate {
+    fn default() -> Self {
+        Self { all: 500, share: 5, sources: 1024, every: 1000 }
+    }
+}
+
+/// What is to be done with one denial.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Denied {
+    /// Record it as an entry of its own.
+    Record,
+    /// It is in the next summary; its answer says `recorded: "summary"`.
+    Summarised,
+}
+
+/// What was denied lately.
+#[derive(Debug)]
+pub struct Flood {
+    rate: Rate,
+    second: u64,
+    recorded: u32,
+    shares: HashMap<String, u32>,
+    open: HashMap<(String, String), Summary>,
+    since: Option<u64>,
+}
+
+#[derive(Debug)]
+struct Summary {
+    count: u64,
+    first: u64,
+    last: u64,
+    entries: Sha256,
+}
+
+/// The source under which all are counted that came after as many as are told apart.
+const OTHERS: &str = "others";
+
+impl Flood {
+    /// Nothing denied yet.
+    #[must_use]
+    pub fn new(rate: Rate) -> Self {
+        Self { rate, second: 0, recorded: 0, shares: HashMap::new(), open: HashMap::new(), since: None }
+    }
+
+    /// Decides for one denial; `entry` is what would be recorded, in canonical form.
+    pub fn admit(&mut self, now: u64, source: &str, reason: &str, entry: &[u8]) -> Denied {
+        if now / 1000 != self.second {
+            self.second = now / 1000;
+            self.recorded = 0;
+            self.shares.clear();
+        }
+        let known = self.shares.len() < self.rate.sources || self.shares.contains_key(source);
+        let source = if known { source } else { OTHERS };
+        let used = self.shares.entry(source.to_owned()).or_default();
+        // The rate is for what goes beyond the shares, so that no other source's flood can use a share up.
+        if *used < self.rate.share || self.recorded < self.rate.all {
+            if *used >= self.rate.share {
+                self.recorded = self.recorded.saturating_add(1);
+            }
+            *used = used.saturating_add(1);
+            return Denied::Record;
+        }
+        let open_sources = self.open.len() < self.rate.sources.saturating_mul(4);
+        let key = (source.to_owned(), reason.to_owned());
+        let key = if open_sources || self.open.contains_key(&key) { key } else { (OTHERS.to_owned(), key.1) };
+        let summary = self.open.entry(key).or_insert(Summary {
+            count: 0,
+            first: now,
+            last: now,
+            entries: Sha256::new(),
+        });
+        summary.count = summary.count.saturating_add(1);
+        summary.last = summary.last.max(now);
+        summary.entries.update(entry);
+        summary.entries.update(b"\n");
+        self.since.get_or_insert(now);
+        Denied::Summarised
+    }
+
+    /// The summaries that are due, sorted; with `all`, those too that are not.
+    pub fn due(&mut self, now: u64, all: bool) -> Vec<Denials> {
+        if !all && self.since.is_none_or(|since| now.saturating_sub(since) < self.rate.every) {
+            return Vec::new();
+        }
+        self.since = None;
+        let mut due: Vec<Denials> = self
+            .open
+            .drain()
+            .map(|((source, reason), summary)| Denials {
+                count: summary.count,
+                digest: Digest::from_bytes(summary.entries.finalize().into()),
+                first: summary.first,
+                last: summary.last,
+                reason,
+                source,
+            })
+            .collect();
+        due.sort_by(|a, b| (&a.source, &a.reason).cmp(&(&b.source, &b.reason)));
+        due
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_source_that_floods_leaves_the_others_their_share_and_nothing_is_lost() {
+        let rate = Rate { all: 10, share: 2, sources: 3, every: 1000 };
+        let mut flood = Flood::new(rate);
+        let mut recorded = 0_u64;
+        for n in 0..1000_u32 {
+            recorded += u64::from(flood.admit(5_000, "loud", "expired", &n.to_be_bytes()) == Denied::Record);
+        }
+        assert_eq!(recorded, 12, "its share and the whole rate");
+        for source in ["a", "b"] {
+            assert_eq!(flood.admit(5_100, source, "revoked", b"x"), Denied::Record);
+            assert_eq!(flood.admit(5_100, source, "revoked", b"x"), Denied::Record);
+            assert_eq!(flood.admit(5_100, source, "revoked", b"x"), Denied::Summarised);
+        }
+        assert_eq!(
+            flood.admit(5_200, "fourth", "revoked", b"x"),
+            Denied::Record,
+            "it shares a share with all further ones"
+        );
+        assert_eq!(flood.admit(5_200, "fifth", "revoked", b"x"), Denied::Record);
+        assert_eq!(flood.admit(5_200, "sixth", "revoked", b"x"), Denied::Summarised);
+        assert_eq!(flood.due(5_900, false), vec![]);
+        let due = flood.due(6_000, false);
+        let counts: Vec<_> = due.iter().map(|d| (d.source.as_str(), d.reason.as_str(), d.count)).collect();
+        assert_eq!(
+            counts,
+            [("a", "revoked", 1), ("b", "revoked", 1), ("loud", "expired", 988), ("others", "revoked", 1)]
+        );
+        assert_eq!((due[2].first, due[2].last), (5_000, 5_000));
+        let mut sha = Sha256::new();
+        for n in 12..1000_u32 {
+            sha.update(n.to_be_bytes());
+            sha.update(b"\n");
+        }
+        assert_eq!(due[2].digest, Digest::from_bytes(sha.finalize().into()));
+        assert_eq!(flood.due(9_000, true), vec![]);
+        assert_eq!(flood.admit(6_000, "loud", "expired", b""), Denied::Record, "another second");
+    }
+}

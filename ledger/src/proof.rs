@@ -1,0 +1,131 @@
+//! Self-contained proofs that an entry is in the log: C2SP `tlog-proof@v1`, with the entry itself as `extra`.
+
+use std::fmt;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::entry::{Entry, Stamps};
+use crate::fault::ReadError;
+use crate::merkle::{Hash, inclusion_root, leaf_hash};
+use crate::note::{NoteFault, SignedCheckpoint, VerifyingKey};
+use crate::tree::{Source, Tree};
+
+const TITLE: &str = "c2sp.org/tlog-proof@v1";
+
+/// A tree has at most 2^64 leaves, and a proof one hash a level.
+const HASHES_AT_MOST: usize = 64;
+
+/// An entry with its way up to a checkpoint. Whoever holds one from [`Proof::verify`] knows that it holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proof {
+    index: u64,
+    entry: Vec<u8>,
+    hashes: Vec<Hash>,
+    checkpoint: SignedCheckpoint,
+}
+
+/// Why a file proves nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProofFault {
+    /// Not in the form of the specification.
+    Form(&'static str),
+    /// Its checkpoint does not hold.
+    Checkpoint(NoteFault),
+    /// The entry's way up ends in another root than the checkpoint's.
+    Root,
+    /// The entry that it carries is none.
+    Entry(String),
+}
+
+impl fmt::Display for ProofFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Form(what) => write!(f, "not a {TITLE}: {what}"),
+            Self::Checkpoint(fault) => write!(f, "its checkpoint does not hold: {fault}"),
+            Self::Root => f.write_str("the entry is not in the log that the checkpoint names"),
+            Self::Entry(why) => write!(f, "what it carries is no entry: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for ProofFault {}
+
+impl Proof {
+    /// Makes the proof of one entry against a published checkpoint.
+    pub fn make(source: &dyn Source, checkpoint: SignedCheckpoint, index: u64) -> Result<Self, ReadError> {
+        let tree = Tree::new(source, checkpoint.checkpoint().size);
+        let hashes = tree.inclusion(index)?;
+        let place = usize::try_from(index & 0xff).unwrap_or(usize::MAX);
+        let entry = tree.bundle(index >> 8)?.iter().nth(place).unwrap_or_default().to_vec();
+        Ok(Self { index, entry, hashes, checkpoint })
+    }
+
+    /// Reads a proof file and takes it only if everything in it holds under these keys.
+    pub fn verify(file: &[u8], log: &VerifyingKey, witnesses: &[VerifyingKey]) -> Result<Self, ProofFault> {
+        let text = std::str::from_utf8(file).map_err(|_| ProofFault::Form("it is not UTF-8"))?;
+        let (head, note) = text.split_once("\n\n").ok_or(ProofFault::Form("it has no checkpoint"))?;
+        let mut lines = head.split('\n');
+        if lines.next() != Some(TITLE) {
+            return Err(ProofFault::Form("its first line is another"));
+        }
+        let entry = lines.next().and_then(|line| line.strip_prefix("extra ")).and_then(decode);
+        let entry =
+            entry.ok_or(ProofFault::Form("it has no `extra` line with the entry in canonical base64"))?;
+        let index = lines.next().and_then(|line| line.strip_prefix("index ")).and_then(decimal);
+        let index = index.ok_or(ProofFault::Form("it has no `index` line with a decimal number"))?;
+        let hashes: Option<Vec<Hash>> = lines.map(|line| decode(line)?.try_into().ok()).collect();
+        let hashes = hashes.filter(|hashes| hashes.len() <= HASHES_AT_MOST);
+        let hashes = hashes.ok_or(ProofFault::Form("a line of the proof is no hash in canonical base64"))?;
+        let checkpoint =
+            SignedCheckpoint::parse(note.as_bytes(), log, witnesses).map_err(ProofFault::Checkpoint)?;
+        let head = checkpoint.checkpoint();
+        if inclusion_root(leaf_hash(&entry), index, head.size, &hashes) != Some(head.root) {
+            return Err(ProofFault::Root);
+        }
+        Entry::read(&entry).map_err(|why| ProofFault::Entry(why.to_string()))?;
+        Ok(Self { index, entry, hashes, checkpoint })
+    }
+
+    /// The entry's index.
+    #[must_use]
+    pub fn index(&self) -> u64 {
+        self.index
+    }
+
+    /// The entry's canonical bytes.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.entry
+    }
+
+    /// The entry and its stamps.
+    pub fn entry(&self) -> Result<(Stamps, Entry), ProofFault> {
+        Entry::read(&self.entry).map_err(|why| ProofFault::Entry(why.to_string()))
+    }
+
+    /// The checkpoint that it leads to.
+    #[must_use]
+    pub fn checkpoint(&self) -> &SignedCheckpoint {
+        &self.checkpoint
+    }
+}
+
+/// The file's text.
+impl fmt::Display for Proof {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{TITLE}\nextra {}\nindex {}\n", STANDARD.encode(&self.entry), self.index)?;
+        for hash in &self.hashes {
+            writeln!(f, "{}", STANDARD.encode(hash))?;
+        }
+        write!(f, "\n{}", self.checkpoint.note())
+    }
+}
+
+fn decode(text: &str) -> Option<Vec<u8>> {
+    STANDARD.decode(text).ok()
+}
+
+fn decimal(text: &str) -> Option<u64> {
+    text.parse().ok().filter(|number: &u64| number.to_string() == text)
+}

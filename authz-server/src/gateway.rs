@@ -1,10 +1,10 @@
 //! The gateway: **the one path** from a question to an answer. gather -> judge -> burn -> record -> answer.
 //!
-//! No stage calls an earlier one, and no stage reads what a later one writes. Every way out but the last line of
-//! `run` is a denial.
+//! No stage calls an earlier one, and no stage reads what a later one writes.
 
 mod admission;
 mod asked;
+mod burn;
 mod gather;
 mod id;
 mod record;
@@ -17,21 +17,21 @@ use warrant::Denial;
 use warrant::problem::Problem;
 
 pub use admission::Admission;
-pub use asked::{Asked, AskedHttp};
+pub use asked::{Asked, AskedBody, AskedHttp};
+pub use burn::Burner;
 pub use gather::Gatherer;
 pub use id::DecisionId;
 pub use record::{Allow, Recorder};
 pub use verified::Verified;
 
-use crate::decision::{Denied, judge};
-use crate::facts::Uses;
+use crate::decision::{Denied, Judgement, judge};
 use crate::metrics::Metrics;
 
 /// Everything that a decision passes through.
 #[derive(Debug)]
 pub struct Gateway {
     pub gatherer: Gatherer,
-    pub uses: Uses,
+    pub burner: Burner,
     pub recorder: Recorder,
     pub admission: Admission,
     pub metrics: Arc<Metrics>,
@@ -73,17 +73,18 @@ impl Gateway {
 
     async fn run(&self, decision: &DecisionId, asked: Asked) -> Answer {
         let (bundle, case) = self.gatherer.gather(&asked);
-        let verdict = judge(&case, &bundle);
+        let judgement = judge(&case, &bundle);
         let recording = self.recorder.about(decision, &case, &bundle);
-        let permit = match verdict {
-            Ok(permit) => permit,
-            Err(denied) => return recording.deny(denied),
-        };
-        let burned = match self.uses.spend(permit.burns(), permit.proof(), case.now, decision.as_str()) {
-            Ok(burned) => burned,
-            Err(replayed) => return recording.replayed(&permit, &replayed),
-        };
-        recording.allow(permit, burned).await
+        match judgement {
+            Judgement::Deny(denied) => recording.deny(denied),
+            Judgement::Pass(pass) => recording.pass(pass).await,
+            Judgement::Permit(permit) => {
+                match self.burner.burn(&permit, &bundle, case.now, decision.as_str()) {
+                    Ok(burned) => recording.allow(permit, burned).await,
+                    Err(denied) => recording.refuse(&permit, denied),
+                }
+            }
+        }
     }
 }
 

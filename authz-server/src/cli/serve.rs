@@ -6,7 +6,7 @@ use clap::{Args as ClapArgs, ValueEnum};
 use tracing_subscriber::EnvFilter;
 
 use super::out::Failure;
-use crate::{config, server};
+use crate::{config, policy, server};
 
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
@@ -31,6 +31,9 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let config = config::load(&args.config).map_err(|faults| Failure::all(&faults))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
+        // Every thread that may ask the policy has the one stack on which its answer is defined.
+        .thread_stack_size(policy::STACK)
+        .on_thread_start(policy::this_thread_is_deep)
         .build()
         .map_err(|e| Failure::new(format!("cannot start: {e}")))?;
     runtime.block_on(server::run(config)).map_err(Failure::new)

@@ -5,6 +5,7 @@
 
 mod read;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -24,6 +25,8 @@ pub struct Config {
     pub ledger: LedgerHome,
     pub keys: Keys,
     pub limits: Limits,
+    /// Where this server runs: one value a dimension. What is not named here is unknown, and denies.
+    pub environment: BTreeMap<String, String>,
 }
 
 #[derive(Debug)]

@@ -1,6 +1,7 @@
 //! From the text of a configuration to its value, gathering faults. Knows the file system only to read keys and to
 //! see that folders are there.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use crate::keys::{self, KeyFileError, PrivateKey};
 use crate::policy::TrustKeys;
 use crate::policy::documents::mesh::public_key;
 use crate::policy::fault::{Fault, Faults, Page};
-use crate::policy::text::{self, Members, Node, list, members, natural, string};
+use crate::policy::text::{self, Key, Members, Node, entries, list, members, natural, string};
 
 const DEADLINE_MS: i64 = 500;
 const DECISIONS: i64 = 1024;
@@ -34,13 +35,18 @@ struct Reader<'a> {
 impl Reader<'_> {
     /// Every part is read before any is missed: the first fault must not hide the second.
     fn config(&self, tree: &Node) -> Option<Config> {
-        let top = members(tree, &["audience", "listen", "bundle", "ledger", "keys", "limits"], self.page)?;
+        let top = members(
+            tree,
+            &["audience", "listen", "bundle", "ledger", "keys", "limits", "environment"],
+            self.page,
+        )?;
         let audience = top.need("audience", self.page).and_then(|node| string(node, self.page));
         let listen = top.need("listen", self.page).and_then(|node| self.listen(node));
         let bundle = top.need("bundle", self.page).and_then(|node| self.bundle(node));
         let ledger = top.need("ledger", self.page).and_then(|node| self.ledger(node));
         let keys = top.need("keys", self.page).and_then(|node| self.keys(node));
         let limits = self.limits(top.get("limits"));
+        let environment = self.environment(top.get("environment"));
         let audience = audience?.to_owned();
         Some(Config {
             audience,
@@ -49,6 +55,7 @@ impl Reader<'_> {
             ledger: ledger?,
             keys: keys?,
             limits: limits?,
+            environment: environment?,
         })
     }
 
@@ -126,6 +133,12 @@ impl Reader<'_> {
         let decisions = number("decisions", DECISIONS, 1_000_000);
         let deadline = Duration::from_millis(u64::try_from(deadline?).ok()?);
         Some(Limits { deadline, decisions: u32::try_from(decisions?).ok()? })
+    }
+
+    fn environment(&self, node: Option<&Node>) -> Option<BTreeMap<String, String>> {
+        let Some(node) = node else { return Some(BTreeMap::new()) };
+        let value = |(key, node): &(Key, Node)| Some((key.text.clone(), string(node, self.page)?.to_owned()));
+        entries(node, self.page)?.iter().map(value).collect()
     }
 
     fn directory(&self, part: &Members<'_>, name: &str) -> Option<PathBuf> {

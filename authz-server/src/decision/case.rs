@@ -6,6 +6,9 @@ use std::sync::Arc;
 
 use warrant::{Chain, Denial, Method, ProofId, RawPath, Seconds};
 
+use super::facts::Facts;
+use crate::policy::arguments::{Given, Unread};
+
 /// One request before the judge.
 #[derive(Debug)]
 pub struct Case<'a> {
@@ -21,8 +24,14 @@ pub struct Case<'a> {
     pub line: Option<Line<'a>>,
     /// The request, where it could be read without ambiguity.
     pub http: Result<HttpCase<'a>, Denial>,
-    /// Who presented the connection's certificate.
-    pub identity: Option<Identity>,
+    pub facts: Facts,
+}
+
+impl<'a> Case<'a> {
+    /// The body, where the route reads one.
+    pub fn body(&self) -> Option<&'a [u8]> {
+        self.http.as_ref().ok().and_then(|http| http.body)
+    }
 }
 
 /// The request line, byte by byte, understood or not.
@@ -48,15 +57,14 @@ pub struct HttpCase<'a> {
     pub authority: &'a [u8],
     pub method: Method,
     pub path: RawPath<'a>,
-    pub query: Option<&'a [u8]>,
     /// The lineage, when its signatures hold; else why it is not one.
     pub chain: Result<Arc<Chain>, Denial>,
     pub proof: ProofFound,
+    /// The body, where the route reads one.
+    pub body: Option<&'a [u8]>,
+    /// What the route derives of the request; `None` where no route matches.
+    pub given: Option<Result<Given, Unread>>,
 }
-
-/// A validated client certificate's SPIFFE ID.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Identity(pub String);
 
 /// What became of the proof of possession.
 #[derive(Debug)]

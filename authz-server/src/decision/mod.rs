@@ -2,9 +2,12 @@
 //! tokio, so that a recorded decision can be judged again on any machine and give the same answer.
 
 mod case;
+mod facts;
 mod judge;
+mod require;
 mod verdict;
 
-pub use case::{Case, HttpCase, Identity, Line, ProofFound};
+pub use case::{Case, HttpCase, Line, ProofFound};
+pub use facts::{Attestation, Facts, Identity};
 pub use judge::judge;
-pub use verdict::{Denied, Permit, Verdict};
+pub use verdict::{Denied, Judgement, Pass, Passing, Permit};

@@ -1,30 +1,60 @@
-//! The verdict: a permit with what it costs, or a denial with its evidence.
+//! The verdict: a permit with what it costs, a pass where nothing is governed yet, or a denial with its evidence.
 //!
-//! A `Permit` can be built only in this room, by the judge. It is not yet an allow: nothing has been burned and
-//! nothing recorded (`gateway::allow`).
+//! A `Permit` and a `Pass` can be built only in this room, by the judge. Neither is an allow: nothing has been burned
+//! and nothing recorded (`gateway::record`).
 
-use warrant::{Burn, Denial, Host, ProofId};
+use warrant::{Burn, Denial, ProofId, Seconds};
 
-pub type Verdict = Result<Permit, Denied>;
+/// What the judge says.
+#[derive(Debug)]
+pub enum Judgement {
+    Permit(Permit),
+    Pass(Pass),
+    Deny(Denied),
+}
 
 /// The judge's yes, and what must be spent before it may be acted upon.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Permit {
     pub(super) route: String,
-    pub(super) host: Host,
     pub(super) policies: Vec<String>,
     pub(super) burns: Vec<Burn>,
     pub(super) proof: Option<ProofId>,
+    /// When the root was minted: a use counted before this server could remember it cannot be counted on.
+    pub(super) minted: Seconds,
+}
+
+/// Forwarded without a warrant, for a reason that the platform team signed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pass {
+    pub(super) route: String,
+    pub(super) passing: Passing,
+}
+
+/// Why a request passes although nothing permits it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Passing {
+    /// The match is declared ungoverned.
+    Ungoverned,
+    /// The route is only watched: what its verdict would have been.
+    Observed(Result<Vec<String>, Denied>),
+}
+
+/// A no. Anyone may build one, from anywhere: a denial needs no permission.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denied {
+    pub denial: Denial,
+    pub route: Option<String>,
+    /// What this case adds to the denial's own meaning; told to the client, so never a secret.
+    pub detail: Option<String>,
+    /// What a policy advises in place of the denial's own cure.
+    pub cure: Option<String>,
+    pub policies: Vec<String>,
 }
 
 impl Permit {
     pub fn route(&self) -> &str {
         &self.route
-    }
-
-    /// The canonical name of the host, as routes, warrants, receipts and stamps know it.
-    pub fn host(&self) -> &Host {
-        &self.host
     }
 
     /// The policies that permitted, sorted by id.
@@ -41,18 +71,20 @@ impl Permit {
     pub fn proof(&self) -> Option<&ProofId> {
         self.proof.as_ref()
     }
+
+    pub fn minted(&self) -> Seconds {
+        self.minted
+    }
 }
 
-/// A no. Anyone may build one, from anywhere: a denial needs no permission.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Denied {
-    pub denial: Denial,
-    pub route: Option<String>,
-    /// What this case adds to the denial's own meaning; told to the client, so never a secret.
-    pub detail: Option<String>,
-    /// What a policy advises in place of the denial's own cure.
-    pub cure: Option<String>,
-    pub policies: Vec<String>,
+impl Pass {
+    pub fn route(&self) -> &str {
+        &self.route
+    }
+
+    pub fn passing(&self) -> &Passing {
+        &self.passing
+    }
 }
 
 impl Denied {

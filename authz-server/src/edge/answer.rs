@@ -68,7 +68,7 @@ fn stamp(allow: &Allow) -> Struct {
         ("authority", text(&stamp.authority)),
         ("path", text(&stamp.path)),
         ("digests", Value { kind: Some(Kind::ListValue(ListValue { values: digests })) }),
-        ("exp", text(&stamp.expires.get().to_string())),
+        ("exp", text(&stamp.expires.map_or_else(String::new, |end| end.get().to_string()))),
     ]
     .into_iter()
     .map(|(name, value)| (name.to_owned(), value))

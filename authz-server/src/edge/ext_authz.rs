@@ -13,7 +13,7 @@ use tonic::{Request, Response, Status};
 use super::answer;
 use super::listen::ProxyIdentity;
 use crate::decision::Identity;
-use crate::gateway::{Asked, AskedHttp, Gateway};
+use crate::gateway::{Asked, AskedBody, AskedHttp, Gateway};
 
 /// The service that Envoy calls once a request.
 #[derive(Clone, Debug)]
@@ -55,6 +55,7 @@ fn identity(source: Peer) -> Option<Identity> {
 }
 
 fn http(request: HttpRequest) -> AskedHttp {
+    let body = body(&request);
     let headers = match request.header_map {
         // Byte for byte, one entry a header line.
         Some(map) => map.headers.into_iter().map(|h| (h.key, raw_or_text(h.raw_value, h.value))).collect(),
@@ -66,7 +67,24 @@ fn http(request: HttpRequest) -> AskedHttp {
         authority: request.host.into_bytes(),
         path: request.path.into_bytes(),
         headers,
+        body,
     }
+}
+
+/// The body, where the proxy was told to send one along. Envoy says in a header of its own whether that is all of it; a
+/// client who sends that header gains a denial.
+fn body(request: &HttpRequest) -> Option<AskedBody> {
+    let bytes = raw_or_text(request.raw_body.clone(), request.body.clone());
+    let is_partial = is_partial(request);
+    (!bytes.is_empty() || is_partial).then_some(AskedBody { bytes, is_partial })
+}
+
+fn is_partial(request: &HttpRequest) -> bool {
+    const PARTIAL: &str = "x-envoy-auth-partial-body";
+    let raw = request.header_map.iter().flat_map(|map| &map.headers);
+    raw.filter(|header| header.key == PARTIAL)
+        .any(|header| header.raw_value != b"false" && header.value != "false")
+        || request.headers.get(PARTIAL).is_some_and(|value| value != "false")
 }
 
 fn raw_or_text(raw: Vec<u8>, text: String) -> Vec<u8> {

@@ -19,8 +19,17 @@ pub struct AskedHttp {
     pub authority: Vec<u8>,
     /// Raw, with its query.
     pub path: Vec<u8>,
-    /// One entry a header line where the proxy sends them raw, else one a name.
+    /// By lower-case name: one entry a header line where the proxy sends them raw, else one a name.
     pub headers: Vec<(String, Vec<u8>)>,
+    /// What of the body came along; `None` where none did.
+    pub body: Option<AskedBody>,
+}
+
+#[derive(Debug)]
+pub struct AskedBody {
+    pub bytes: Vec<u8>,
+    /// The proxy cut it off.
+    pub is_partial: bool,
 }
 
 impl AskedHttp {
@@ -30,9 +39,6 @@ impl AskedHttp {
 
     /// All values of a header, in the order in which they came.
     pub fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
-        self.headers
-            .iter()
-            .filter(move |(n, _)| n.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value.as_slice())
+        self.headers.iter().filter(move |(n, _)| n == name).map(|(_, value)| value.as_slice())
     }
 }

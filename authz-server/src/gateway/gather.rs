@@ -1,6 +1,7 @@
 //! Gather: from what was asked to a case. Here the clock is read (once), signatures are verified, and facts are looked
 //! up; nothing is decided.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use warrant::{AwsLcVerifier, Chain, Denial, Method, Proof, ProofOf, RawPath, Seconds, Target, our_header};
@@ -8,8 +9,9 @@ use warrant::{AwsLcVerifier, Chain, Denial, Method, Proof, ProofOf, RawPath, Sec
 use super::asked::{Asked, AskedHttp};
 use super::verified::Verified;
 use crate::clock::Clock;
-use crate::decision::{Case, HttpCase, ProofFound};
-use crate::policy::{Bundle, Holder};
+use crate::decision::{Case, Facts, HttpCase, ProofFound};
+use crate::policy::arguments::{self, Body, Given, Sent, Unread};
+use crate::policy::{Bundle, Holder, Route};
 use crate::policy_in_force::PolicyInForce;
 
 /// A wall clock further behind the record than this is broken, and no window can be trusted to it.
@@ -22,10 +24,13 @@ pub struct Gatherer {
     pub policy: Arc<PolicyInForce>,
     pub ledger: ledger::Ledger,
     pub verified: Verified,
+    /// Where this server runs.
+    pub environment: BTreeMap<String, String>,
 }
 
 impl Gatherer {
     pub fn gather<'a>(&self, asked: &'a Asked) -> (Arc<Bundle>, Case<'a>) {
+        // First of all: a fact recorded while the others are read must not seem to have been seen.
         let as_of = self.ledger.size();
         let (now, clock_sane) = self.time();
         let (bundle, in_force) = self.policy.at(now);
@@ -36,7 +41,13 @@ impl Gatherer {
             None => Err(Denial::RequestAmbiguous),
         };
         let line = asked.http.as_ref().map(AskedHttp::line);
-        let case = Case { now, as_of, governance, proxy, line, http, identity: asked.identity.clone() };
+        // Nobody can record a condition, an attestation, a posture or an issuance yet; whatever asks for one denies.
+        let facts = Facts {
+            identity: asked.identity.clone(),
+            environment: self.environment.clone(),
+            ..Facts::default()
+        };
+        let case = Case { now, as_of, governance, proxy, line, http, facts };
         (bundle, case)
     }
 
@@ -58,16 +69,27 @@ impl Gatherer {
         same_line(http)?;
         let method = Method::parse(&http.method).ok_or(Denial::RequestAmbiguous)?;
         let (path, query) = RawPath::parse(&http.path)?;
-        let presented = our_header(http.values("warrant"))?;
-        let proof = our_header(http.values("warrant-proof"))?;
-        let chain = self.verified.chain(presented.unwrap_or_default(), bundle.trust());
-        let wanted = wants_proof(http, proxy, bundle, &method, path);
-        let proof = match (&chain, wanted) {
-            (Ok(chain), true) => proof_found(http, chain, presented.unwrap_or_default(), proof, now),
-            // Without a chain there is no key to prove possession of, and the chain's own denial comes first.
-            (_, false) | (Err(_), true) => ProofFound::NotWanted,
-        };
-        Ok(HttpCase { authority: &http.authority, method, path, query, chain, proof })
+        let presented = our_header(http.values("warrant"))?.unwrap_or_default();
+        let proof = our_header(http.values("warrant-proof"))?.unwrap_or_default();
+        let chain = self.verified.chain(presented, bundle.trust());
+        let (mut found, mut given, mut body) = (ProofFound::NotWanted, None, None);
+        if let Ok(host) = bundle.serves(proxy, &http.authority) {
+            let target = Target { host, method: method.clone(), path };
+            if let Some(route) = bundle.route(&target) {
+                body = route.reads_body().then(|| http.body.as_ref().map_or(&[][..], |body| &body.bytes));
+                given = Some(read_arguments(route, &target, query, http));
+                let of = ProofOf {
+                    now,
+                    method: &http.method,
+                    authority: &http.authority,
+                    path_and_query: &http.path,
+                    warrant_header: presented,
+                    body,
+                };
+                found = proof_found(route, chain.as_deref(), proof, &of);
+            }
+        }
+        Ok(HttpCase { authority: &http.authority, method, path, chain, proof: found, body, given })
     }
 }
 
@@ -78,32 +100,27 @@ fn same_line(http: &AskedHttp) -> Result<(), Denial> {
     if same { Ok(()) } else { Err(Denial::RequestAmbiguous) }
 }
 
-/// Asked of the same functions as the judge asks, so that nothing of a proof is read where the route wants none.
-fn wants_proof(http: &AskedHttp, proxy: &str, bundle: &Bundle, method: &Method, path: RawPath<'_>) -> bool {
-    let Ok(host) = bundle.serves(proxy, &http.authority) else { return false };
-    let target = Target { host, method: method.clone(), path };
-    bundle.route(&target).is_some_and(|route| match route.require().holder {
-        Holder::Proof | Holder::Both => true,
-        Holder::Mtls => false,
-    })
+fn read_arguments(
+    route: &Route,
+    target: &Target<'_>,
+    query: Option<&[u8]>,
+    http: &AskedHttp,
+) -> Result<Given, Unread> {
+    let headers: Vec<(&str, &[u8])> =
+        http.headers.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect();
+    let body = match &http.body {
+        None => Body::Absent,
+        Some(body) if body.is_partial => Body::Partial,
+        Some(body) => Body::Whole(&body.bytes),
+    };
+    arguments::read(route, target, &Sent { query, headers: &headers, body })
 }
 
-fn proof_found(
-    http: &AskedHttp,
-    chain: &Chain,
-    header: &[u8],
-    proof: Option<&[u8]>,
-    now: Seconds,
-) -> ProofFound {
-    let of = ProofOf {
-        now,
-        method: &http.method,
-        authority: &http.authority,
-        path_and_query: &http.path,
-        warrant_header: header,
-        body: None,
+/// Nothing of a proof is read where the route wants none; and without a chain there is no key to prove possession of.
+fn proof_found(route: &Route, chain: Result<&Chain, &Denial>, proof: &[u8], of: &ProofOf<'_>) -> ProofFound {
+    let (Ok(chain), Holder::Proof | Holder::Both) = (chain, route.require().holder) else {
+        return ProofFound::NotWanted;
     };
-    let checked = Proof::parse(proof.unwrap_or_default())
-        .and_then(|proof| proof.check(chain.leaf().cnf(), &AwsLcVerifier, &of));
+    let checked = Proof::parse(proof).and_then(|proof| proof.check(chain.leaf().cnf(), &AwsLcVerifier, of));
     checked.map_or_else(ProofFound::Failed, ProofFound::Holds)
 }

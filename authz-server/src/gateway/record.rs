@@ -1,8 +1,9 @@
 //! Record: no allow without a receipt.
 //!
-//! `Allow` has private fields and one constructor, at the end of `Recording::allow`. What it takes cannot be forged: a
-//! `Permit` (only the judge makes one), what was `Burned` (only `Uses::spend` does) and a `ledger::Receipt` (only the
-//! ledger's writer does, after the sync) for the entry that says so. A denial needs none of them.
+//! `Allow` has private fields and one constructor, at the end of `Recording::forward`. What leads there cannot be
+//! forged: a `Permit` or a `Pass` (only the judge makes one), for a permit what was `Burned` (only `Uses::spend` makes
+//! one), and a `ledger::Receipt` (only the ledger's writer does, after the sync) for the entry that says so. A denial
+//! needs none of them.
 
 mod chain;
 mod entry;
@@ -17,8 +18,8 @@ use warrant::problem::{Problem, Realm};
 use warrant::{Denial, Seconds};
 
 use super::{Answer, DecisionId, Refusal};
-use crate::decision::{Case, Denied, Permit};
-use crate::facts::{Burned, Replayed};
+use crate::decision::{Case, Denied, Pass, Permit};
+use crate::facts::Burned;
 use crate::keys::DigestKey;
 use crate::policy::Bundle;
 
@@ -33,7 +34,6 @@ pub struct Recorder {
 #[derive(Debug)]
 pub struct Allow {
     decision: DecisionId,
-    permit: Permit,
     stamp: Stamp,
     receipt: Receipt,
 }
@@ -44,9 +44,9 @@ pub struct Stamp {
     pub method: String,
     pub authority: String,
     pub path: String,
-    /// Of every link's signing input, the root's first.
+    /// Of every link's signing input, the root's first; none where no warrant was asked for.
     pub digests: Vec<String>,
-    pub expires: Seconds,
+    pub expires: Option<Seconds>,
 }
 
 /// One decision on its way into the ledger.
@@ -77,52 +77,60 @@ impl Recorder {
 }
 
 impl Recording {
-    /// Records the denial and does not wait for it: nothing will happen that the record would have to come before.
+    /// The judge denied. The record is not waited for: nothing will happen that it would have to come before.
     pub fn deny(mut self, denied: Denied) -> Answer {
         self.entry.verdict = entry::denied(&denied);
-        self.entry.outcome = Outcome::Denied(denied.denial.code().to_owned());
-        self.submit_and_forget();
-        let issuers = self.bundle.trust().issuers().iter().map(|issuer| issuer.iss.as_str());
-        let realm = Realm { audience: self.bundle.audience(), issuers };
-        let challenge = Problem::of(denied.denial).challenge(realm);
-        Answer::Deny(Refusal { decision: self.decision, denied, challenge })
+        self.submit_denial(denied)
     }
 
-    /// The judge permitted it, but a use is gone already.
-    pub fn replayed(mut self, permit: &Permit, replayed: &Replayed) -> Answer {
-        let mut denied = Denied::on_route(Denial::Replayed, permit.route());
-        denied.detail = Some(format!("used by decision {}", replayed.first));
+    /// The judge permitted it, and what it costs could not be paid.
+    pub fn refuse(mut self, permit: &Permit, denied: Denied) -> Answer {
         self.entry.verdict = entry::permitted(permit);
-        self.entry.outcome = Outcome::Denied(Denial::Replayed.code().to_owned());
-        self.submit_and_forget();
-        Answer::denied(self.decision, denied)
+        self.submit_denial(denied)
     }
 
-    /// Waits until the permit is durable, and only then is there an allow.
+    /// Permitted and paid for.
     pub async fn allow(mut self, permit: Permit, burned: Burned) -> Answer {
-        let Some(stamp) = self.stamp.take() else {
-            return self.deny(Denied::on_route(Denial::Internal, permit.route()));
-        };
         self.entry.verdict = entry::permitted(&permit);
-        self.entry.outcome = Outcome::Allowed;
         self.entry.burned = entry::burned(&burned, permit.burns());
+        self.forward(Outcome::Allowed, permit.route()).await
+    }
+
+    /// Not governed, or only watched.
+    pub async fn pass(mut self, pass: Pass) -> Answer {
+        let (verdict, outcome) = entry::passed(&pass);
+        self.entry.verdict = verdict;
+        self.forward(outcome, pass.route()).await
+    }
+
+    /// Waits until the entry is durable, and only then is there an allow.
+    async fn forward(mut self, outcome: Outcome, route: &str) -> Answer {
+        let Some(stamp) = self.stamp.take() else {
+            return self.submit_denial(Denied::on_route(Denial::Internal, route));
+        };
+        self.entry.outcome = outcome;
         match append(&self.ledger, self.entry.into()).await {
-            Ok(receipt) => Answer::Allow(Box::new(Allow { decision: self.decision, permit, stamp, receipt })),
+            Ok(receipt) => Answer::Allow(Box::new(Allow { decision: self.decision, stamp, receipt })),
             Err(refused) => {
-                warn!(decision = self.decision.as_str(), %refused, "permitted, but not recorded: denied");
-                Answer::denied(self.decision, Denied::on_route(denial_for(&refused), permit.route()))
+                warn!(decision = self.decision.as_str(), %refused, "not recorded, so not forwarded");
+                Answer::denied(self.decision, Denied::on_route(denial_for(&refused), route))
             }
         }
     }
 
-    fn submit_and_forget(&mut self) {
+    fn submit_denial(mut self, denied: Denied) -> Answer {
+        self.entry.outcome = Outcome::Denied(denied.denial.code().to_owned());
         let decision = self.decision.as_str().to_owned();
         let done = move |recorded: Result<Receipt, Refused>| {
             if let Err(refused) = recorded {
                 warn!(decision, %refused, "a denial was not recorded");
             }
         };
-        self.ledger.submit(Entry::from(self.entry.clone()), Box::new(done));
+        self.ledger.submit(Entry::from(self.entry), Box::new(done));
+        let issuers = self.bundle.trust().issuers().iter().map(|issuer| issuer.iss.as_str());
+        let challenge =
+            Problem::of(denied.denial).challenge(Realm { audience: self.bundle.audience(), issuers });
+        Answer::Deny(Refusal { decision: self.decision, denied, challenge })
     }
 }
 
@@ -148,10 +156,6 @@ fn denial_for(refused: &Refused) -> Denial {
 impl Allow {
     pub fn decision(&self) -> &DecisionId {
         &self.decision
-    }
-
-    pub fn permit(&self) -> &Permit {
-        &self.permit
     }
 
     pub fn stamp(&self) -> &Stamp {

@@ -10,6 +10,7 @@ use super::notes;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::facts::{self, Uses};
+use crate::gateway::Burner;
 use crate::keys::PrivateKey;
 use crate::policy::{self, Activated, Expected};
 use crate::policy_in_force::PolicyInForce;
@@ -18,7 +19,7 @@ use crate::policy_in_force::PolicyInForce;
 #[derive(Debug)]
 pub(super) struct Opened {
     pub(super) ledger: Ledger,
-    pub(super) uses: Uses,
+    pub(super) burner: Burner,
     pub(super) policy: Arc<PolicyInForce>,
 }
 
@@ -40,7 +41,14 @@ pub(super) fn open(config: &Config, clock: &Clock) -> Result<Opened, String> {
     activate(&ledger, &bundle, folded.activation.as_ref())?;
     let policy = Arc::new(PolicyInForce::new(bundle, None));
     notes::refresh(source, &policy, clock.now());
-    Ok(Opened { ledger, uses: folded.uses, policy })
+    let burner = burner(&ledger, folded.uses, clock);
+    Ok(Opened { ledger, burner, policy })
+}
+
+/// What was torn at the end of the record cannot be told from an acknowledged use.
+fn burner(ledger: &Ledger, uses: Uses, clock: &Clock) -> Burner {
+    let forgetful_until = (ledger.recovery().torn > 0).then(|| clock.now().plus(1));
+    Burner { uses, origin: ledger.origin().to_owned(), forgetful_until }
 }
 
 /// How this server opens a ledger, and how `init` makes one.

@@ -1,5 +1,7 @@
 //! From a request to what the route derives of it: its action and its arguments.
 
+use std::collections::BTreeSet;
+
 use warrant::{Denial, RawPath, Target};
 
 use super::body::{self, Json};
@@ -31,6 +33,8 @@ pub enum Body<'a> {
 pub struct Given {
     pub action: String,
     pub args: Arguments,
+    /// Which of them the record keeps only as a keyed digest.
+    pub withheld: BTreeSet<String>,
 }
 
 /// Why a request could not be read, or says more than it may.
@@ -59,7 +63,9 @@ pub fn read(route: &Route, target: &Target<'_>, sent: &Sent<'_>) -> Result<Given
     }
     let action = request.action(route, target)?;
     declares_every_parameter(route, &request)?;
-    Ok(Given { action, args })
+    let withheld = route.args().iter().filter(|argument| argument.is_withheld);
+    let withheld = withheld.map(|argument| argument.name.clone()).collect();
+    Ok(Given { action, args, withheld })
 }
 
 struct Request<'a> {

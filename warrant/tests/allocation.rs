@@ -14,7 +14,7 @@ fn allocated_by(work: impl FnOnce()) -> u64 {
 #[test]
 fn refusing_garbage_allocates_no_more_than_its_own_size() {
     assert!(allocated_by(|| drop(vec![0_u8; 100])) >= 100, "what is allocated is counted");
-    for (shape, garbage) in common::garbage::shapes() {
+    for (shape, garbage) in common::garbage::shapes().into_iter().chain(common::garbage::dense()) {
         let of_warrant = allocated_by(|| assert!(Presented::parse(&garbage).is_err()));
         let of_proof = allocated_by(|| assert!(Proof::parse(&garbage).is_err()));
         println!("{shape}: {} bytes of garbage, {of_warrant} bytes allocated", garbage.len());

@@ -65,7 +65,9 @@ fn corpus() -> Vec<Vec<u8>> {
         corpus.push(vector.request.path.clone().into_bytes());
         corpus.push(vector.name.clone().into_bytes());
     }
-    corpus.extend(common::garbage::shapes().into_iter().map(|(_, bytes)| bytes));
+    corpus.extend(
+        common::garbage::shapes().into_iter().chain(common::garbage::dense()).map(|(_, bytes)| bytes),
+    );
     corpus.push(common::holder(0).public_key_json());
     corpus.extend([b"/v1/*\n/v1/**".to_vec(), b"/%3A\n/:".to_vec(), vec![], vec![7; 200]]);
     corpus

@@ -91,12 +91,19 @@ fn one_execution_burns_every_limit_on_the_way() {
     let mut once = grant(0);
     once.use_max = Some(1);
     let parent = root(once);
-    let mut child = grant(1);
-    child.use_max = Some(1);
-    let burns = judged(&delegate(&parent, 1, child)).unwrap().burns();
-    let paths: Vec<_> = burns.iter().map(|burn| (burn.path.as_str(), burn.max)).collect();
-    assert_eq!(paths, [("j0", 1), ("j0/j1", 1)]);
-    assert!(burns.iter().all(|burn| burn.iss == common::AUTHORITY && burn.exp == Seconds::new(NOW + 50)));
+    for number in 0..10 {
+        let mut child = grant(1);
+        child.jti = format!("child-{number}");
+        child.use_max = Some(1);
+        let burns = judged(&delegate(&parent, 1, child)).unwrap().burns();
+        let paths: Vec<_> = burns.iter().map(|burn| (burn.path.as_str(), burn.max)).collect();
+        assert_eq!(
+            paths,
+            [("j0", 1), (&*format!("j0/child-{number}"), 1)],
+            "each of the ten burns the parent's only use"
+        );
+        assert!(burns.iter().all(|burn| burn.iss == common::AUTHORITY && burn.exp == Seconds::new(NOW + 50)));
+    }
 }
 
 #[test]

@@ -98,7 +98,7 @@ fn no_truncation_verifies_but_a_parents_own_warrant() {
 
 #[test]
 fn garbage_of_every_shape_is_refused() {
-    for (shape, garbage) in common::garbage::shapes() {
+    for (shape, garbage) in common::garbage::shapes().into_iter().chain(common::garbage::dense()) {
         assert!(Presented::parse(&garbage).is_err(), "{shape}");
         assert!(warrant::Proof::parse(&garbage).is_err(), "{shape}");
     }

@@ -18,6 +18,7 @@ impl Object {
         self.raw(name, &value.to_string());
     }
 
+    #[cfg(feature = "mint")]
     pub(crate) fn texts<T: AsRef<str>>(&mut self, name: &str, values: &[T]) {
         self.raw(name, &array(values.iter().map(|value| quoted(value.as_ref()))));
     }
@@ -39,6 +40,7 @@ impl Object {
 }
 
 /// An array of what is JSON already.
+#[cfg(feature = "mint")]
 pub(crate) fn array(values: impl Iterator<Item = String>) -> String {
     format!("[{}]", values.collect::<Vec<_>>().join(","))
 }

@@ -1,4 +1,4 @@
-//! Eight KiB that are no warrant, in the shapes that cost the most to refuse: the fault stands at the very end.
+//! Eight KiB that are no warrant: noise of every shape, and chains that are good but for their last byte.
 
 use std::fmt::Write as _;
 
@@ -7,7 +7,7 @@ use super::forge::{base64url, link_header, payload_with, root_header};
 /// Each shape by name, 8 KiB of it.
 pub(crate) fn shapes() -> Vec<(&'static str, Vec<u8>)> {
     let filled = |byte: &str| byte.repeat(SIZE).into_bytes();
-    let mut shapes = vec![
+    vec![
         ("one letter", filled("A")),
         ("tildes", filled("~")),
         ("dots", filled(".")),
@@ -15,7 +15,26 @@ pub(crate) fn shapes() -> Vec<(&'static str, Vec<u8>)> {
         ("brackets", in_segments(&"[".repeat(LINK))),
         ("objects, deep", in_segments(&"{\"a\":".repeat(LINK / 5))),
         ("white space", in_segments(&" ".repeat(LINK))),
-    ];
+        ("bytes thrown by dice", noise(|n| n)),
+        ("letters thrown by dice", noise(|n| LETTERS[usize::from(n) % LETTERS.len()])),
+    ]
+}
+
+const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~";
+
+/// A linear congruence is dice enough, and the same on every machine.
+fn noise(of: impl Fn(u8) -> u8) -> Vec<u8> {
+    let mut state = 1_u32;
+    let next = |_| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        of(state.to_be_bytes()[0])
+    };
+    (0..SIZE).map(next).collect()
+}
+
+/// Chains that are good but for their last byte, full of what takes the longest to read.
+pub(crate) fn dense() -> Vec<(&'static str, Vec<u8>)> {
+    let mut shapes = vec![];
     for (shape, dense) in [
         ("many strings", dense_strings()),
         ("many escaped strings", dense_escapes()),

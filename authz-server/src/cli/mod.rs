@@ -20,9 +20,10 @@ struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "made once, from the command line")]
 enum Command {
     /// Make a house: keys, a configuration, a signed bundle with sample routes, a ledger; ready to serve
-    Init(Box<init::Args>),
+    Init(init::Args),
     /// Serve ext_authz, health and metrics
     Serve(serve::Args),
     /// Make and show keys

@@ -149,14 +149,14 @@ impl Given {
     fn permit(&self) -> Permit {
         match self.judged() {
             Judgement::Permit(permit) => permit,
-            other => panic!("not permitted: {other:?}"),
+            other @ (Judgement::Pass(_) | Judgement::Deny(_)) => panic!("not permitted: {other:?}"),
         }
     }
 
     fn denied(&self) -> Denied {
         match self.judged() {
             Judgement::Deny(denied) => denied,
-            other => panic!("not denied: {other:?}"),
+            other @ (Judgement::Permit(_) | Judgement::Pass(_)) => panic!("not denied: {other:?}"),
         }
     }
 
@@ -373,7 +373,7 @@ fn what_is_ungoverned_passes_without_a_warrant_and_stale_governance_denies_it_to
     };
     match open(Ok(())).judged() {
         Judgement::Pass(pass) => assert_eq!((pass.route(), pass.passing()), ("health", &Passing::Ungoverned)),
-        other => panic!("{other:?}"),
+        other @ (Judgement::Permit(_) | Judgement::Deny(_)) => panic!("{other:?}"),
     }
     assert_eq!(open(Err(Denial::GovernanceStale)).denial(), Denial::GovernanceStale);
 }
@@ -395,7 +395,7 @@ fn what_is_observed_passes_and_says_what_it_would_have_got() {
                 Passing::Observed(verdict) => assert_eq!(verdict.as_ref().err().map(|d| d.denial), expected),
                 Passing::Ungoverned => panic!("observed, not ungoverned"),
             },
-            other => panic!("{other:?}"),
+            other @ (Judgement::Permit(_) | Judgement::Deny(_)) => panic!("{other:?}"),
         }
     }
 }

@@ -123,7 +123,6 @@ mod tests {
             each("request and entities", &|| drop(request(slice, "pay", groups, asked)));
             let (request, entities) = request(slice, "pay", groups, asked).unwrap();
             let authorizer = cedar_policy::Authorizer::new();
-            each("authorizer", &|| drop(cedar_policy::Authorizer::new()));
             each("answer", &|| drop(authorizer.is_authorized(&request, &slice.policies, &entities)));
         });
     }

@@ -1,10 +1,12 @@
 //! Arguments and actions against the matches of their route.
 
 use crate::policy::documents::route::RouteDoc;
-use crate::policy::fault::{Page, Place};
+use crate::policy::fault::{Page, Place, Placed};
+use crate::policy::matching::Pattern;
 use crate::policy::route::reads_body;
 
 pub(super) fn can_be_read(document: &RouteDoc, page: Page<'_>) {
+    segments_have_one_name(document, page);
     for argument in &document.args {
         if let Some(name) = argument.from.path_name() {
             is_in_every_pattern(document, name, argument.from_at, page);
@@ -24,6 +26,23 @@ pub(super) fn can_be_read(document: &RouteDoc, page: Page<'_>) {
     }
     if reads_body(&document.args, document.action.as_ref()) {
         has_bodies(document, page);
+    }
+}
+
+/// `/{a}/{b}` beside `/{b}/{a}`: which segment is `a` would be chance.
+fn segments_have_one_name(document: &RouteDoc, page: Page<'_>) {
+    let paths: Vec<_> = document.matches.iter().flat_map(|item| &item.paths).collect();
+    for (position, path) in paths.iter().enumerate() {
+        let (text, steps) = (path.value.text(), path.value.steps());
+        let is_other = |earlier: &&&Placed<Pattern>| {
+            let same = earlier.value.steps() == steps && earlier.value.is_open() == path.value.is_open();
+            same && earlier.value.text() != text
+        };
+        if let Some(earlier) = paths.iter().take(position).find(is_other) {
+            let what =
+                format!("`{text}` is the same pattern as `{}`, with other names", earlier.value.text());
+            page.fault(path.at, what, "name its segments in one way, or drop one of the two");
+        }
     }
 }
 

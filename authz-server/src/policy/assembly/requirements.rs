@@ -10,7 +10,7 @@ use crate::policy::route::Require;
 pub(super) fn settle(document: &RouteDoc, team: Option<&Team>, page: Page<'_>) -> Option<Require> {
     let written = document.require.clone().unwrap_or_default();
     let whole = team.map_or(written.clone(), |team| written.clone().or(&team.defaults));
-    is_coherent(&whole, document, page);
+    is_coherent(&whole, &written, document, page);
     let require = complete(whole, document, page)?;
     if let Some(team) = team {
         Floors { require: &require, written: &written, document, team, page }.hold();
@@ -45,15 +45,13 @@ fn complete(whole: RequireDoc, document: &RouteDoc, page: Page<'_>) -> Option<Re
 }
 
 /// An attestation is about a workload with a certificate: without one there is nothing to look up.
-fn is_coherent(whole: &RequireDoc, document: &RouteDoc, page: Page<'_>) {
-    let by_proof = whole.holder.as_ref().filter(|holder| holder.value == Holder::Proof);
-    if let (Some(holder), Some(attestation)) = (by_proof, &whole.attestation) {
-        let at = if holder.at == Place::NONE { document.spec } else { attestation.at };
-        page.fault(
-            at,
-            "an attestation where the holder shows no certificate",
-            "require `holder: mtls` or `both`",
-        );
+fn is_coherent(whole: &RequireDoc, written: &RequireDoc, document: &RouteDoc, page: Page<'_>) {
+    let by_proof = whole.holder.as_ref().is_some_and(|holder| holder.value == Holder::Proof);
+    if by_proof && whole.attestation.is_some() {
+        // What a default says stands in another file.
+        let at = written.attestation.as_ref().map_or(document.spec, |own| own.at);
+        let what = "an attestation where the holder shows no certificate";
+        page.fault(at, what, "require `holder: mtls` or `both`");
     }
 }
 

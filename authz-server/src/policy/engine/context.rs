@@ -93,3 +93,37 @@ fn argument(value: &Value) -> RestrictedExpression {
         Value::Texts(values) => RestrictedExpression::new_set(values.iter().map(|value| text(value))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+    use crate::policy::tests::fixture::{Ask, bundle, files};
+
+    /// Figures, not a verdict. Run it alone, with `--ignored --nocapture`, built for release.
+    #[test]
+    #[ignore = "measures"]
+    fn figures() {
+        let bundle = bundle(&files());
+        let (slice, groups) = (bundle.route_named("pay").unwrap().slice(), &bundle.policy().groups);
+        let ask = Ask::by(Principal::Agent("spiffe://shop/ns/shop/sa/payer".to_owned()));
+        let each = |what: &str, work: &dyn Fn()| {
+            let run = || {
+                let begin = Instant::now();
+                (0..1000).for_each(|_| work());
+                begin.elapsed().as_nanos() / 1000
+            };
+            println!("{what}: {} ns", (0..10).map(|_| run()).min().unwrap());
+        };
+        ask.with(|asked| {
+            each("rfc3339", &|| drop(rfc3339(asked.now.get())));
+            each("pairs", &|| drop(context(asked)));
+            each("context", &|| drop(Context::from_pairs(context(asked).unwrap())));
+            each("request and entities", &|| drop(request(slice, "pay", groups, asked)));
+            let (request, entities) = request(slice, "pay", groups, asked).unwrap();
+            let authorizer = cedar_policy::Authorizer::new();
+            each("answer", &|| drop(authorizer.is_authorized(&request, &slice.policies, &entities)));
+        });
+    }
+}

@@ -123,6 +123,17 @@ fn arguments_fit_their_matches() {
 }
 
 #[test]
+fn a_segment_has_one_name() {
+    let with = |paths: &str| edited(PAY_FILE, "[\"/v1/payments/{account}\"]", paths);
+    let what = "is the same pattern as";
+    for other in ["/v1/payments/{b}/{a}", "/v1/payments/*/{a}"] {
+        let files = with(&format!("[\"/v1/payments/{{a}}/{{b}}\", \"{other}\"]"));
+        assert_fault(&files, &format!("{PAY_FILE}:6:"), what);
+    }
+    assert_sound(&with("[\"/v1/payments/{a}/{b}\", \"/v1/payments/{b}/{a}/**\"]"));
+}
+
+#[test]
 fn a_body_is_read_of_methods_that_have_one() {
     for method in ["GET", "HEAD", "DELETE", "OPTIONS", "TRACE", "CONNECT"] {
         let mut files = edited(PAY_FILE, "  callers", "  args: {a: {from: body:/a, type: long}}\n  callers");

@@ -6,6 +6,7 @@ use std::fs;
 use std::io::{PipeReader, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::condition::until;
@@ -16,6 +17,8 @@ pub struct Running {
     name: &'static str,
     child: Child,
     log: Arc<Mutex<Vec<u8>>>,
+    /// Ends when the last writer of the pipe has.
+    listener: Option<JoinHandle<()>>,
 }
 
 impl Running {
@@ -36,8 +39,8 @@ impl Running {
             .unwrap_or_else(|why| panic!("{name} cannot be started ({command:?}): {why}"));
         let log: Arc<Mutex<Vec<u8>>> = Arc::default();
         let kept = log.clone();
-        std::thread::spawn(move || listen(ear, &kept));
-        Running { name, child, log }
+        let listener = Some(std::thread::spawn(move || listen(ear, &kept)));
+        Running { name, child, log, listener }
     }
 
     /// What the program is called here.
@@ -95,10 +98,17 @@ impl Running {
         .await;
     }
 
-    /// Waits until it ends by itself.
+    /// Waits until it ends by itself, and all that it said has been heard.
+    ///
+    /// # Panics
+    /// When the listening thread panicked.
     pub async fn end(&mut self) -> ExitStatus {
         let name = self.name;
-        until(&format!("{name} to end"), async || self.ended()).await
+        let status = until(&format!("{name} to end"), async || self.ended()).await;
+        if let Some(listener) = self.listener.take() {
+            listener.join().unwrap();
+        }
+        status
     }
 
     /// Its exit status, if it has ended.

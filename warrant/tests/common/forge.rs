@@ -160,11 +160,11 @@ pub(crate) fn base64url(bytes: &[u8]) -> String {
 }
 
 pub(crate) fn root_header() -> String {
-    json!({"alg": "ES256", "typ": "warrant+jwt", "kid": "a1"}).to_string()
+    text(&json!({"alg": "ES256", "typ": "warrant+jwt", "kid": "a1"}))
 }
 
 pub(crate) fn link_header() -> String {
-    json!({"alg": "ES256", "typ": "warrant+jwt"}).to_string()
+    text(&json!({"alg": "ES256", "typ": "warrant+jwt"}))
 }
 
 /// A payload of good form whose `aud`, `env` and `authorization_details` are given as the text of members.
@@ -174,11 +174,19 @@ pub(crate) fn payload_with(members: &str, is_root: bool) -> String {
     for claim in ["aud", "env", "authorization_details"] {
         link.drop(claim);
     }
-    format!("{},{members}}}", link.claims.to_string().strip_suffix('}').unwrap())
+    format!("{},{members}}}", text(&link.claims).strip_suffix('}').unwrap())
+}
+
+/// JSON with its members sorted by name: whether a map of `serde_json` keeps their order depends on which other crates
+/// are built beside this one.
+pub(crate) fn text(value: &Value) -> String {
+    let mut sorted = value.clone();
+    sorted.sort_all_objects();
+    sorted.to_string()
 }
 
 fn edited(value: &Value, edits: &[(String, String)]) -> String {
-    edits.iter().fold(value.to_string(), |text, (from, to)| {
+    edits.iter().fold(text(value), |text, (from, to)| {
         assert!(text.contains(from.as_str()), "{from} is in {text}");
         text.replacen(from.as_str(), to, 1)
     })

@@ -27,9 +27,9 @@ fn with(
         "cd": Digest::of(b"{}").to_string(),
     });
     let text = match edit(&mut claims) {
-        None => claims.to_string(),
+        None => text(&claims),
         Some((from, to)) => {
-            let t = claims.to_string();
+            let t = text(&claims);
             assert!(t.contains(from));
             t.replacen(from, to, 1)
         }

@@ -131,6 +131,10 @@ pub(crate) fn file_name(vector: &vector::Vector) -> String {
     format!("{:03}-{}.json", vector.number, words.join("-"))
 }
 
+/// With what is free JSON in it sorted by name, as `forge::text` sorts and for its reason.
 pub(crate) fn file_text(vector: &vector::Vector) -> String {
-    format!("{}\n", serde_json::to_string_pretty(vector).unwrap())
+    let mut sorted = vector.clone();
+    sorted.trust.iter_mut().flat_map(|issuer| &mut issuer.keys).for_each(|key| key.jwk.sort_all_objects());
+    sorted.call.iter_mut().for_each(|call| call.args.sort_keys());
+    format!("{}\n", serde_json::to_string_pretty(&sorted).unwrap())
 }

@@ -24,7 +24,7 @@ struct Guest {
 #[test]
 fn every_vector_has_the_same_answer_in_wasm() {
     let mut guest = Guest::load();
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("vectors");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors");
     let mut judged = 0_usize;
     let mut wrong = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {

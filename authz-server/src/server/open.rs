@@ -9,7 +9,7 @@ use warrant::AwsLcVerifier;
 use super::notes;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::facts::{self, Uses};
+use crate::facts;
 use crate::gateway::Burner;
 use crate::keys::PrivateKey;
 use crate::policy::{self, Activated, Expected};
@@ -27,7 +27,7 @@ pub(super) struct Opened {
 pub(super) fn open(config: &Config, clock: &Clock) -> Result<Opened, String> {
     let options = ledger_options(&config.ledger.key, clock)?;
     let ledger = Ledger::open(&config.ledger.directory, options).map_err(|e| e.to_string())?;
-    let folded = facts::fold(&ledger).map_err(|e| e.to_string())?;
+    let folded = facts::fold(&ledger, clock.now()).map_err(|e| e.to_string())?;
     let floor = folded.activation.as_ref().map(floor).transpose()?;
     let source = &config.bundle;
     let expected = Expected {
@@ -41,14 +41,8 @@ pub(super) fn open(config: &Config, clock: &Clock) -> Result<Opened, String> {
     activate(&ledger, &bundle, folded.activation.as_ref())?;
     let policy = Arc::new(PolicyInForce::new(bundle, None));
     notes::refresh(source, &policy, clock.now());
-    let burner = burner(&ledger, folded.uses, clock);
+    let burner = Burner { uses: folded.uses, origin: ledger.origin().to_owned(), forgot: folded.forgot };
     Ok(Opened { ledger, burner, policy })
-}
-
-/// What was torn at the end of the record cannot be told from an acknowledged use.
-fn burner(ledger: &Ledger, uses: Uses, clock: &Clock) -> Burner {
-    let forgetful_until = (ledger.recovery().torn > 0).then(|| clock.now().plus(1));
-    Burner { uses, origin: ledger.origin().to_owned(), forgetful_until }
 }
 
 /// How this server opens a ledger, and how `init` makes one.

@@ -55,6 +55,14 @@ impl Setup {
         let directory =
             tempfile::Builder::new().prefix("portcullis-").tempdir().expect("a temporary directory");
         let home = Home::init(directory.path(), &self.init);
+        self.around(directory, home).await
+    }
+
+    /// The same around a house that somebody else made, in that directory.
+    ///
+    /// # Panics
+    /// When any part does not start.
+    pub async fn around(self, directory: TempDir, home: Home) -> World {
         let court = Court::start(&home).await;
         let upstream = Upstream::start().await;
         let configuration = Configuration::shipped("envoy.yaml")

@@ -12,6 +12,7 @@
 
 mod compose;
 mod faults;
+mod readme;
 mod rooms_alone;
 mod server_gone;
 mod shipped;

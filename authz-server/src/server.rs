@@ -16,12 +16,14 @@ use tracing::info;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::edge::ext_authz::ExtAuthz;
+use crate::edge::http::log::Log;
 use crate::edge::http::{self, Shown};
 use crate::edge::listen::NamePeer;
 use crate::gateway::{Admission, Gateway, Gatherer, Recorder, Verified};
-use crate::metrics::Metrics;
+use crate::metrics::{LedgerFigures, Metrics};
 use crate::readiness::Readiness;
 
+mod beside;
 mod health;
 mod notes;
 mod open;
@@ -40,9 +42,11 @@ pub async fn run(config: Config) -> Result<(), String> {
     let clock = Clock::of_the_machine();
     let opened = open::open(&config, &clock)?;
     let (ledger, policy) = (opened.ledger, opened.policy);
-    let metrics = Arc::new(Metrics::new());
+    let figures = LedgerFigures::new(ledger.clone());
+    let metrics = Arc::new(Metrics::new(figures.clone()));
     let admission = Admission::of(config.limits.decisions);
     let readiness = Arc::new(readiness(&ledger, &policy, &clock, &admission));
+    let recorder = Recorder::new(ledger.clone(), config.ledger.digest_key, clock.clone());
     let gateway = Arc::new(Gateway {
         gatherer: Gatherer {
             clock: clock.clone(),
@@ -52,7 +56,7 @@ pub async fn run(config: Config) -> Result<(), String> {
             environment: config.environment,
         },
         burner: opened.burner,
-        recorder: Recorder::new(ledger.clone(), config.ledger.digest_key),
+        recorder: recorder.clone(),
         admission: admission.clone(),
         metrics: Arc::clone(&metrics),
         deadline: config.limits.deadline,
@@ -71,13 +75,17 @@ pub async fn run(config: Config) -> Result<(), String> {
 
     let (stop, stopping) = watch::channel(false);
     let beside = [
-        tokio::spawn(notes::renew(config.bundle, policy, clock)),
+        tokio::spawn(notes::renew(config.bundle, policy, clock.clone())),
+        tokio::spawn(beside::floods(recorder.clone())),
+        tokio::spawn(beside::disk(figures, clock)),
         tokio::spawn(health::tell(health_reporter, Arc::clone(&readiness))),
     ];
+    let log = Log { ledger: ledger.clone(), readers: Arc::new(config.ledger.readers) };
+    let pages = http::router(Shown { readiness, metrics, log });
+    let told = stop::told(stopping.clone());
     let mut listeners = JoinSet::new();
-    let (router_http, told) = (http::router(Shown { readiness, metrics }), stop::told(stopping.clone()));
     listeners.spawn(async move {
-        shown.serve_http(router_http, told).await;
+        shown.serve_http(pages, told).await;
         Ok(())
     });
     listeners.spawn(ext_authz.serve(router, stop::told(stopping)));
@@ -93,6 +101,7 @@ pub async fn run(config: Config) -> Result<(), String> {
     let _ = stop.send(true);
     beside.iter().for_each(|task| task.abort());
     let ended = stop::within(LEAVE_WITHIN, listeners).await;
+    recorder.record_floods(true);
     // Whatever became of connections: what is on record is complete, and says that it was ended in order.
     ledger.close();
     ended_early.into_iter().chain(ended).try_for_each(|ended| ended.map_err(|e| e.to_string())?)?;

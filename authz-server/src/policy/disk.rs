@@ -62,10 +62,7 @@ fn gather(dir: &Path, prefix: &str, files: &mut Files, faults: &Faults) {
 pub fn parcel(dir: &Path) -> Result<Parcel, Refusal> {
     let manifest = file(dir, MANIFEST)?;
     let version = Parcel::version_of(&manifest)?;
-    let mut trust = Vec::new();
-    while dir.join(Parcel::trust_path(trust.len())).exists() {
-        trust.push(file(dir, &Parcel::trust_path(trust.len()))?);
-    }
+    let trust = trust(dir)?;
     let folder = Parcel::folder(version);
     let faults = Faults::new();
     let mut files = Files::new();
@@ -76,6 +73,23 @@ pub fn parcel(dir: &Path) -> Result<Parcel, Refusal> {
         }
         None => Ok(Parcel { manifest, trust, files }),
     }
+}
+
+/// What whoever signs the next bundle must know of the last one: its manifest and the chain of trust, not its files. Empty where
+/// there is none yet.
+pub fn signed_so_far(dir: &Path) -> Result<Parcel, Refusal> {
+    if !dir.join(MANIFEST).exists() {
+        return Ok(Parcel::default());
+    }
+    Ok(Parcel { manifest: file(dir, MANIFEST)?, trust: trust(dir)?, files: Files::new() })
+}
+
+fn trust(dir: &Path) -> Result<Vec<Vec<u8>>, Refusal> {
+    let mut trust = Vec::new();
+    while dir.join(Parcel::trust_path(trust.len())).exists() {
+        trust.push(file(dir, &Parcel::trust_path(trust.len()))?);
+    }
+    Ok(trust)
 }
 
 /// The note's bytes.

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use ledger::entry::{Activation, Digest};
 use ledger::{Ledger, Options};
 use warrant::AwsLcVerifier;
+use warrant::mint::Signer;
 
 use super::notes;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{BundleSource, Config};
 use crate::facts;
 use crate::gateway::Burner;
 use crate::keys::PrivateKey;
@@ -38,11 +39,24 @@ pub(super) fn open(config: &Config, clock: &Clock) -> Result<Opened, String> {
     };
     let bundle = policy::load(&source.directory, &expected, &AwsLcVerifier)
         .map_err(|refusal| format!("bundle {}: {refusal}", source.directory.display()))?;
+    may_renew(source, &bundle)?;
     activate(&ledger, &bundle, folded.activation.as_ref())?;
     let policy = Arc::new(PolicyInForce::new(bundle, None));
     notes::refresh(source, &policy, clock.now());
     let burner = Burner { uses: folded.uses, origin: ledger.origin().to_owned(), forgot: folded.forgot };
     Ok(Opened { ledger, burner, policy })
+}
+
+/// A note key that the bundle does not list would be found out when the last good note has run out.
+fn may_renew(source: &BundleSource, bundle: &policy::Bundle) -> Result<(), String> {
+    match &source.note_key {
+        Some(key) if !bundle.note_keys().contains(key.public_key()) => {
+            Err("bundle.noteKey is none of the keys that the mesh lists under `notes`: sign a bundle that lists it, \
+                 or remove `noteKey` and have notes signed elsewhere"
+                .to_owned())
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// How this server opens a ledger, and how `init` makes one.

@@ -24,20 +24,27 @@ use crate::readiness::Readiness;
 mod beside;
 mod notes;
 mod open;
+mod restored;
 mod stop;
 
 pub use open::ledger_options;
 
 /// Serves until the process is told to stop. The error is one line for whoever started it.
-pub async fn run(config: Config) -> Result<(), String> {
+///
+/// `is_restored`: the ledger's disk was brought back from a backup, and a new log begins in place of the old one.
+pub async fn run(config: Config, is_restored: bool) -> Result<(), String> {
     let clock = Clock::of_the_machine();
+    if is_restored {
+        restored::begin_anew(&config, &clock)?;
+    }
     let opened = open::open(&config, &clock)?;
     let (ledger, policy) = (opened.ledger, opened.policy);
     let figures = LedgerFigures::new(ledger.clone());
     let metrics = Arc::new(Metrics::new(figures.clone()));
     let readiness = Arc::new(readiness(&ledger, &policy, &clock));
     let admission = Admission::of(config.limits.decisions);
-    let recorder = Recorder::new(ledger.clone(), config.ledger.digest_key, clock.clone());
+    let recorder =
+        Recorder::new(ledger.clone(), config.ledger.digest_key, config.limits.denials, clock.clone());
     let gateway = Arc::new(Gateway {
         gatherer: Gatherer {
             clock: clock.clone(),
@@ -45,6 +52,7 @@ pub async fn run(config: Config) -> Result<(), String> {
             ledger: ledger.clone(),
             verified: Verified::new(),
             environment: config.environment,
+            stance: opened.stance,
         },
         burner: opened.burner,
         recorder: recorder.clone(),

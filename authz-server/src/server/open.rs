@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use ledger::entry::{Activation, Digest};
+use ledger::entry::{Activation, Digest, Stance};
 use ledger::{Ledger, Options};
-use warrant::AwsLcVerifier;
+use warrant::{AwsLcVerifier, Seconds};
 
 use super::notes;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::facts::{self, Uses};
+use crate::facts::{self, Folded};
 use crate::gateway::Burner;
 use crate::keys::PrivateKey;
 use crate::policy::{self, Activated, Expected};
@@ -21,13 +21,14 @@ pub(super) struct Opened {
     pub(super) ledger: Ledger,
     pub(super) burner: Burner,
     pub(super) policy: Arc<PolicyInForce>,
+    pub(super) stance: Stance,
 }
 
 /// The error is one line: what is wrong, where, and what to do.
 pub(super) fn open(config: &Config, clock: &Clock) -> Result<Opened, String> {
     let options = ledger_options(&config.ledger.key, clock)?;
     let ledger = Ledger::open(&config.ledger.directory, options).map_err(|e| e.to_string())?;
-    let folded = facts::fold(&ledger).map_err(|e| e.to_string())?;
+    let (folded, _) = facts::fold(&ledger, clock.now()).map_err(|e| e.to_string())?;
     let floor = folded.activation.as_ref().map(floor).transpose()?;
     let source = &config.bundle;
     let expected = Expected {
@@ -41,14 +42,18 @@ pub(super) fn open(config: &Config, clock: &Clock) -> Result<Opened, String> {
     activate(&ledger, &bundle, folded.activation.as_ref())?;
     let policy = Arc::new(PolicyInForce::new(bundle, None));
     notes::refresh(source, &policy, clock.now());
-    let burner = burner(&ledger, folded.uses, clock);
-    Ok(Opened { ledger, burner, policy })
+    let stance = folded.stance.unwrap_or(Stance::Normal);
+    let burner = burner(&ledger, folded, clock);
+    Ok(Opened { ledger, burner, policy, stance })
 }
 
-/// What was torn at the end of the record cannot be told from an acknowledged use.
-fn burner(ledger: &Ledger, uses: Uses, clock: &Clock) -> Burner {
-    let forgetful_until = (ledger.recovery().torn > 0).then(|| clock.now().plus(1));
-    Burner { uses, origin: ledger.origin().to_owned(), forgetful_until }
+/// What was torn at the end of the record cannot be told from an acknowledged use; and what was spent after a backup, which
+/// this log goes on from, is nowhere.
+fn burner(ledger: &Ledger, folded: Folded, clock: &Clock) -> Burner {
+    let torn = (ledger.recovery().torn > 0).then(|| clock.now().plus(1));
+    let restored = folded.restored.map(|time| Seconds::new(time / 1000).plus(1));
+    let forgetful_until = torn.max(restored);
+    Burner { uses: folded.uses, origin: ledger.origin().to_owned(), forgetful_until }
 }
 
 /// How this server opens a ledger, and how `init` makes one.

@@ -24,7 +24,6 @@ use clap::Subcommand;
 use super::out::{Done, Failure};
 
 #[derive(Debug, Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "made once, from the command line")]
 pub(super) enum Command {
     /// Audit a log whole, or a proof: exit status 0 only if everything holds
     Verify(verify::Args),

@@ -33,7 +33,8 @@ pub(super) fn all(
     let mut count: u64 = 0;
     let work = |raw: Raw<'_>| {
         // The first of each bundle is read in any case, so that a scan can end in time.
-        let time = (raw.index % 256 == 0).then(|| raw.read().map(|(stamps, _)| stamps.time)).transpose()?;
+        let time =
+            raw.index.is_multiple_of(256).then(|| raw.read().map(|(stamps, _)| stamps.time)).transpose()?;
         let is_over = time.is_some_and(|time| filter.is_over(time));
         let hit = filter.find(raw)?;
         Ok((

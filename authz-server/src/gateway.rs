@@ -8,6 +8,8 @@ mod burn;
 mod gather;
 mod id;
 mod record;
+#[cfg(test)]
+mod tests;
 mod verified;
 
 use std::sync::Arc;

@@ -27,6 +27,7 @@ mod beside;
 mod health;
 mod notes;
 mod open;
+mod restored;
 mod stop;
 
 pub use open::ledger_options;
@@ -38,15 +39,21 @@ const PEER_ANSWERS_WITHIN: Duration = Duration::from_secs(5);
 const LEAVE_WITHIN: Duration = Duration::from_secs(3);
 
 /// Serves until the process is told to stop. The error is one line for whoever started it.
-pub async fn run(config: Config) -> Result<(), String> {
+///
+/// `is_restored`: the ledger's disk was brought back from a backup, and a new log begins in place of the old one.
+pub async fn run(config: Config, is_restored: bool) -> Result<(), String> {
     let clock = Clock::of_the_machine();
+    if is_restored {
+        restored::begin_anew(&config, &clock)?;
+    }
     let opened = open::open(&config, &clock)?;
     let (ledger, policy) = (opened.ledger, opened.policy);
     let figures = LedgerFigures::new(ledger.clone());
     let metrics = Arc::new(Metrics::new(figures.clone()));
     let admission = Admission::of(config.limits.decisions);
     let readiness = Arc::new(readiness(&ledger, &policy, &clock, &admission));
-    let recorder = Recorder::new(ledger.clone(), config.ledger.digest_key, clock.clone());
+    let recorder =
+        Recorder::new(ledger.clone(), config.ledger.digest_key, config.limits.denials, clock.clone());
     let gateway = Arc::new(Gateway {
         gatherer: Gatherer {
             clock: clock.clone(),
@@ -54,6 +61,7 @@ pub async fn run(config: Config) -> Result<(), String> {
             ledger: ledger.clone(),
             verified: Verified::new(),
             environment: config.environment,
+            stance: opened.stance,
         },
         burner: opened.burner,
         recorder: recorder.clone(),

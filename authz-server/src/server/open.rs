@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ledger::entry::{Activation, Digest};
+use ledger::entry::{Activation, Digest, Stance};
 use ledger::{Ledger, Options};
 use warrant::AwsLcVerifier;
 use warrant::mint::Signer;
@@ -22,13 +22,14 @@ pub(super) struct Opened {
     pub(super) ledger: Ledger,
     pub(super) burner: Burner,
     pub(super) policy: Arc<PolicyInForce>,
+    pub(super) stance: Stance,
 }
 
 /// The error is one line: what is wrong, where, and what to do.
 pub(super) fn open(config: &Config, clock: &Clock) -> Result<Opened, String> {
     let options = ledger_options(&config.ledger.key, clock)?;
     let ledger = Ledger::open(&config.ledger.directory, options).map_err(|e| e.to_string())?;
-    let folded = facts::fold(&ledger, clock.now()).map_err(|e| e.to_string())?;
+    let (folded, _) = facts::fold(&ledger, clock.now()).map_err(|e| e.to_string())?;
     let floor = folded.activation.as_ref().map(floor).transpose()?;
     let source = &config.bundle;
     let expected = Expected {
@@ -43,8 +44,9 @@ pub(super) fn open(config: &Config, clock: &Clock) -> Result<Opened, String> {
     activate(&ledger, &bundle, folded.activation.as_ref())?;
     let policy = Arc::new(PolicyInForce::new(bundle, None));
     notes::refresh(source, &policy, clock.now());
+    let stance = folded.stance.unwrap_or(Stance::Normal);
     let burner = Burner { uses: folded.uses, origin: ledger.origin().to_owned(), forgot: folded.forgot };
-    Ok(Opened { ledger, burner, policy })
+    Ok(Opened { ledger, burner, policy, stance })
 }
 
 /// A note key that the bundle does not list would be found out when the last good note has run out.

@@ -144,7 +144,7 @@ fn not_below(manifest: &Manifest, digest: &Digest, floor: Option<&Activated>) ->
     Ok(())
 }
 
-fn files_are_those(parcel: &Parcel, manifest: &Manifest) -> Result<(), Refusal> {
+pub(super) fn files_are_those(parcel: &Parcel, manifest: &Manifest) -> Result<(), Refusal> {
     let there: BTreeSet<_> = parcel.files.keys().collect();
     if let Some(file) = there.into_iter().find(|file| !manifest.files.contains_key(*file)) {
         return Err(Refusal::FileAdded { file: file.clone() });

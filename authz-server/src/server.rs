@@ -14,12 +14,14 @@ use tracing::info;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::edge::ext_authz::ExtAuthz;
+use crate::edge::http::log::Log;
 use crate::edge::http::{self, Shown};
 use crate::edge::listen::NamePeer;
 use crate::gateway::{Admission, Gateway, Gatherer, Recorder, Verified};
-use crate::metrics::Metrics;
+use crate::metrics::{LedgerFigures, Metrics};
 use crate::readiness::Readiness;
 
+mod beside;
 mod notes;
 mod open;
 mod stop;
@@ -31,9 +33,11 @@ pub async fn run(config: Config) -> Result<(), String> {
     let clock = Clock::of_the_machine();
     let opened = open::open(&config, &clock)?;
     let (ledger, policy) = (opened.ledger, opened.policy);
-    let metrics = Arc::new(Metrics::new());
+    let figures = LedgerFigures::new(ledger.clone());
+    let metrics = Arc::new(Metrics::new(figures.clone()));
     let readiness = Arc::new(readiness(&ledger, &policy, &clock));
     let admission = Admission::of(config.limits.decisions);
+    let recorder = Recorder::new(ledger.clone(), config.ledger.digest_key, clock.clone());
     let gateway = Arc::new(Gateway {
         gatherer: Gatherer {
             clock: clock.clone(),
@@ -43,7 +47,7 @@ pub async fn run(config: Config) -> Result<(), String> {
             environment: config.environment,
         },
         burner: opened.burner,
-        recorder: Recorder::new(ledger.clone(), config.ledger.digest_key),
+        recorder: recorder.clone(),
         admission: admission.clone(),
         metrics: Arc::clone(&metrics),
         deadline: config.limits.deadline,
@@ -58,9 +62,14 @@ pub async fn run(config: Config) -> Result<(), String> {
     info!(ext_authz = %ext_authz.address(), http = %shown.address(), "listening");
 
     let (stop, stopping) = watch::channel(false);
-    let renewal = tokio::spawn(notes::renew(config.bundle, policy, clock));
+    let beside = [
+        tokio::spawn(notes::renew(config.bundle, policy, clock.clone())),
+        tokio::spawn(beside::floods(recorder.clone())),
+        tokio::spawn(beside::disk(figures, clock)),
+    ];
+    let log = Log { ledger: ledger.clone(), readers: Arc::new(config.ledger.readers) };
     let http = tokio::spawn(
-        shown.serve_http(http::router(Shown { readiness, metrics }), stop::told(stopping.clone())),
+        shown.serve_http(http::router(Shown { readiness, metrics, log }), stop::told(stopping.clone())),
     );
     let grpc = tokio::spawn(ext_authz.serve(router, stop::told(stopping)));
 
@@ -70,9 +79,10 @@ pub async fn run(config: Config) -> Result<(), String> {
     admission.emptied().await;
     // Both listeners hear it; neither being left to hear it would mean both have ended already.
     let _ = stop.send(true);
-    renewal.abort();
+    beside.iter().for_each(|task| task.abort());
     let served = grpc.await;
     let shown = http.await;
+    recorder.record_floods(true);
     ledger.close();
     served.map_err(|e| e.to_string())?.map_err(|e| e.to_string())?;
     shown.map_err(|e| e.to_string())?.map_err(|e| e.to_string())?;

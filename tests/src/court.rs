@@ -128,8 +128,19 @@ impl Court {
     /// # Panics
     /// When the program is no more.
     pub fn disk_full(&self) {
-        let nothing = Rlimit { current: Some(0), maximum: None };
-        prlimit(Some(self.program.pid()), Resource::Fsize, nothing)
+        self.limit_files(Some(0));
+    }
+
+    /// And now no longer.
+    ///
+    /// # Panics
+    /// When the program is no more.
+    pub fn disk_has_room(&self) {
+        self.limit_files(None);
+    }
+
+    fn limit_files(&self, current: Option<u64>) {
+        prlimit(Some(self.program.pid()), Resource::Fsize, Rlimit { current, maximum: None })
             .expect("the limits of a child can be set");
     }
 }

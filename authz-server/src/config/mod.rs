@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::edge::listen::LocalAddress;
-use crate::keys::{DigestKey, PrivateKey};
+use crate::keys::{DigestKey, PrivateKey, Readers};
 use crate::policy::{Fault, TrustKeys};
 
 pub use read::read;
@@ -50,6 +50,8 @@ pub struct LedgerHome {
     pub key: PrivateKey,
     /// For what the record must be able to compare, and nobody to guess: queries and bodies.
     pub digest_key: DigestKey,
+    /// Who may read its entries over HTTP.
+    pub readers: Readers,
 }
 
 /// The keys under which this server speaks.

@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use ledger::entry::Digest;
+
 use super::{BundleSource, Config, Keys, LedgerHome, Limits, Listen};
 use crate::edge::listen::LocalAddress;
-use crate::keys::{self, KeyFileError, PrivateKey};
+use crate::keys::{self, KeyFileError, PrivateKey, Readers};
 use crate::policy::TrustKeys;
 use crate::policy::documents::mesh::public_key;
 use crate::policy::fault::{Fault, Faults, Page};
@@ -105,12 +107,50 @@ impl Reader<'_> {
     }
 
     fn ledger(&self, node: &Node) -> Option<LedgerHome> {
-        let part = members(node, &["directory", "key", "digestKey"], self.page)?;
+        let part = members(node, &["directory", "key", "digestKey", "readers"], self.page)?;
         let directory = self.directory(&part, "directory");
         let key = part.need("key", self.page).and_then(|node| self.key(node));
         let digest_key =
             part.need("digestKey", self.page).and_then(|node| self.key_file(node, keys::read_digest));
-        Some(LedgerHome { directory: directory?, key: key?, digest_key: digest_key? })
+        let readers = match part.get("readers") {
+            Some(node) => self.readers(node),
+            None => Some(Readers::default()),
+        };
+        Some(LedgerHome { directory: directory?, key: key?, digest_key: digest_key?, readers: readers? })
+    }
+
+    /// Tokens by their digests, or by a file that holds one.
+    fn readers(&self, node: &Node) -> Option<Readers> {
+        let part = members(node, &["tokens", "tokenFile"], self.page)?;
+        let digests = match part.get("tokens") {
+            Some(node) => {
+                let nodes = list(node, self.page)?;
+                let read: Vec<Digest> = nodes.iter().filter_map(|node| self.token_digest(node)).collect();
+                (read.len() == nodes.len()).then_some(read)
+            }
+            None => Some(Vec::new()),
+        };
+        let file = match part.get("tokenFile") {
+            Some(node) => self.secret_file(
+                node,
+                keys::read_token,
+                "`openssl rand -hex 32 >FILE; chmod 600 FILE` makes one",
+            ),
+            None => Some(Readers::default()),
+        };
+        Some(Readers::of_digests(digests?).and(file?))
+    }
+
+    fn token_digest(&self, node: &Node) -> Option<Digest> {
+        let digest = Digest::parse(string(node, self.page)?);
+        if digest.is_none() {
+            self.page.fault(
+                node.at,
+                "not the digest of a token",
+                "write `sha256:` and the 64 hexadecimal digits of `printf %s TOKEN | sha256sum`; never the token",
+            );
+        }
+        digest
     }
 
     fn keys(&self, node: &Node) -> Option<Keys> {
@@ -163,11 +203,20 @@ impl Reader<'_> {
     }
 
     fn key_file<K>(&self, node: &Node, read: impl Fn(&Path) -> Result<K, KeyFileError>) -> Option<K> {
+        self.secret_file(node, read, "`portcullis key new --out FILE` makes one")
+    }
+
+    fn secret_file<K>(
+        &self,
+        node: &Node,
+        read: impl Fn(&Path) -> Result<K, KeyFileError>,
+        instead: &str,
+    ) -> Option<K> {
         let path = self.home.join(string(node, self.page)?);
         match read(&path) {
             Ok(key) => Some(key),
             Err(e) => {
-                self.page.fault(node.at, e.to_string(), "`portcullis key new --out FILE` makes one");
+                self.page.fault(node.at, e.to_string(), instead);
                 None
             }
         }

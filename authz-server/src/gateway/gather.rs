@@ -121,6 +121,7 @@ fn proof_found(route: &Route, chain: Result<&Chain, &Denial>, proof: &[u8], of: 
     let (Ok(chain), Holder::Proof | Holder::Both) = (chain, route.require().holder) else {
         return ProofFound::NotWanted;
     };
-    let checked = Proof::parse(proof).and_then(|proof| proof.check(chain.leaf().cnf(), &AwsLcVerifier, of));
+    let Some(key) = chain.leaf().cnf().key() else { return ProofFound::Failed(Denial::Internal) };
+    let checked = Proof::parse(proof).and_then(|proof| proof.check(key, &AwsLcVerifier, of));
     checked.map_or_else(ProofFound::Failed, ProofFound::Holds)
 }

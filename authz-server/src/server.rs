@@ -11,18 +11,24 @@ use tokio::sync::watch;
 use tonic::service::interceptor::InterceptedService;
 use tracing::info;
 
+use bundles::Shadowing;
+
+use crate::bundle_news::BundleNews;
+use crate::candidate::Candidate;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::edge::candidate;
 use crate::edge::ext_authz::ExtAuthz;
 use crate::edge::http::log::Log;
 use crate::edge::http::{self, Shown};
 use crate::edge::listen::NamePeer;
-use crate::gateway::{Admission, Gateway, Gatherer, Recorder, Verified};
-use crate::metrics::{LedgerFigures, Metrics};
+use crate::gateway::{Admission, Gateway, Gatherer, Recorder, Shadow, Verified};
+use crate::metrics::{BundleFigures, LedgerFigures, Metrics};
+use crate::policy_in_force::PolicyInForce;
 use crate::readiness::Readiness;
 
 mod beside;
-mod notes;
+mod bundles;
 mod open;
 mod stop;
 
@@ -31,25 +37,44 @@ pub use open::ledger_options;
 /// Serves until the process is told to stop. The error is one line for whoever started it.
 pub async fn run(config: Config) -> Result<(), String> {
     let clock = Clock::of_the_machine();
-    let opened = open::open(&config, &clock)?;
-    let (ledger, policy) = (opened.ledger, opened.policy);
+    let trust = config.bundle.trust.clone();
+    let opened = tokio::task::block_in_place(|| {
+        open::open(&config.ledger, config.bundle, config.audience.clone(), &clock)
+    })?;
+    let (ledger, keeper) = (opened.ledger, opened.keeper);
+    let (policy, news) = (keeper.policy(), keeper.news());
+    let candidate = config.candidate.is_some().then(Arc::<Candidate>::default);
     let figures = LedgerFigures::new(ledger.clone());
-    let metrics = Arc::new(Metrics::new(figures.clone()));
-    let readiness = Arc::new(readiness(&ledger, &policy, &clock));
+    let bundle_figures =
+        BundleFigures { policy: Arc::clone(&policy), news: Arc::clone(&news), candidate: candidate.clone() };
+    let metrics = Arc::new(Metrics::new(figures.clone(), bundle_figures));
+    let readiness = Arc::new(readiness(&ledger, &policy, news, &clock));
     let admission = Admission::of(config.limits.decisions);
     let recorder = Recorder::new(ledger.clone(), config.ledger.digest_key, clock.clone());
+    let gatherer = || Gatherer {
+        clock: clock.clone(),
+        policy: Arc::clone(&policy),
+        ledger: ledger.clone(),
+        verified: Verified::new(),
+        environment: config.environment.clone(),
+    };
+    let shadow = match (config.candidate, &candidate) {
+        (Some(place), Some(candidate)) => {
+            let (shadow, waiting) = Shadow::new(Arc::clone(candidate));
+            let shadowing =
+                Shadowing::new(place, trust, config.audience, clock.clone(), Arc::clone(candidate))?;
+            shadowing.run(gatherer(), waiting)?;
+            Some(shadow)
+        }
+        (Some(_) | None, Some(_) | None) => None,
+    };
     let gateway = Arc::new(Gateway {
-        gatherer: Gatherer {
-            clock: clock.clone(),
-            policy: Arc::clone(&policy),
-            ledger: ledger.clone(),
-            verified: Verified::new(),
-            environment: config.environment,
-        },
+        gatherer: gatherer(),
         burner: opened.burner,
         recorder: recorder.clone(),
         admission: admission.clone(),
         metrics: Arc::clone(&metrics),
+        shadow,
         deadline: config.limits.deadline,
     });
 
@@ -62,15 +87,11 @@ pub async fn run(config: Config) -> Result<(), String> {
     info!(ext_authz = %ext_authz.address(), http = %shown.address(), "listening");
 
     let (stop, stopping) = watch::channel(false);
-    let beside = [
-        tokio::spawn(notes::renew(config.bundle, policy, clock.clone())),
-        tokio::spawn(beside::floods(recorder.clone())),
-        tokio::spawn(beside::disk(figures, clock)),
-    ];
+    let _looking = bundles::keep(keeper)?;
+    let beside = [tokio::spawn(beside::floods(recorder.clone())), tokio::spawn(beside::disk(figures, clock))];
     let log = Log { ledger: ledger.clone(), readers: Arc::new(config.ledger.readers) };
-    let http = tokio::spawn(
-        shown.serve_http(http::router(Shown { readiness, metrics, log }), stop::told(stopping.clone())),
-    );
+    let shown_over_http = http::router(Shown { readiness, metrics, log }).merge(candidate::router(candidate));
+    let http = tokio::spawn(shown.serve_http(shown_over_http, stop::told(stopping.clone())));
     let grpc = tokio::spawn(ext_authz.serve(router, stop::told(stopping)));
 
     stop::asked().await;
@@ -92,11 +113,16 @@ pub async fn run(config: Config) -> Result<(), String> {
 
 fn readiness(
     ledger: &ledger::Ledger,
-    policy: &Arc<crate::policy_in_force::PolicyInForce>,
+    policy: &Arc<PolicyInForce>,
+    news: Arc<BundleNews>,
     clock: &Clock,
 ) -> Readiness {
     let (ledger, policy, clock) = (ledger.clone(), Arc::clone(policy), clock.clone());
+    let with_news = move |text: String| match news.complaint() {
+        Some(complaint) => format!("{text}; {complaint}"),
+        None => text,
+    };
     Readiness::default()
         .with("ledger", move || ledger.health().refusing.map_or(Ok(()), |refused| Err(refused.to_string())))
-        .with("bundle", move || policy.readiness(clock.now()))
+        .with_remark("bundle", move || policy.readiness(clock.now()).map(&with_news).map_err(&with_news))
 }

@@ -10,7 +10,7 @@ use warrant::mint::Signer;
 
 use ledger::entry::Digest;
 
-use super::{BundleSource, Config, Keys, LedgerHome, Limits, Listen};
+use super::{BundlePlace, BundleSource, Config, Keys, LedgerHome, Limits, Listen};
 use crate::edge::listen::LocalAddress;
 use crate::keys::{self, KeyFileError, PrivateKey, Readers};
 use crate::policy::TrustKeys;
@@ -43,12 +43,13 @@ impl Reader<'_> {
     fn config(&self, tree: &Node) -> Option<Config> {
         let top = members(
             tree,
-            &["audience", "listen", "bundle", "ledger", "keys", "limits", "environment"],
+            &["audience", "listen", "bundle", "candidate", "ledger", "keys", "limits", "environment"],
             self.page,
         )?;
         let audience = top.need("audience", self.page).and_then(|node| string(node, self.page));
         let listen = top.need("listen", self.page).and_then(|node| self.listen(node));
         let bundle = top.need("bundle", self.page).and_then(|node| self.bundle(node));
+        let candidate = self.candidate(top.get("candidate"));
         let ledger = top.need("ledger", self.page).and_then(|node| self.ledger(node));
         let keys = top.need("keys", self.page).and_then(|node| self.keys(node));
         let limits = self.limits(top.get("limits"));
@@ -58,6 +59,7 @@ impl Reader<'_> {
             audience,
             listen: listen?,
             bundle: bundle?,
+            candidate: candidate?,
             ledger: ledger?,
             keys: keys?,
             limits: limits?,
@@ -89,14 +91,53 @@ impl Reader<'_> {
     }
 
     fn bundle(&self, node: &Node) -> Option<BundleSource> {
-        let part = members(node, &["directory", "trust", "noteKey"], self.page)?;
-        let directory = self.directory(&part, "directory");
+        let part = members(node, &["directory", "url", "trust", "noteKey"], self.page)?;
+        let place = self.place(node, &part);
         let trust = part.need("trust", self.page).and_then(|node| self.trust(node));
         let note_key = match part.get("noteKey") {
             Some(node) => Some(self.key(node, Algorithm::Ed25519)?),
             None => None,
         };
-        Some(BundleSource { directory: directory?, trust: trust?, note_key })
+        Some(BundleSource { place: place?, trust: trust?, note_key })
+    }
+
+    fn candidate(&self, node: Option<&Node>) -> Option<Option<BundlePlace>> {
+        let Some(node) = node else { return Some(None) };
+        let part = members(node, &["directory", "url"], self.page)?;
+        self.place(node, &part).map(Some)
+    }
+
+    fn place(&self, node: &Node, part: &Members<'_>) -> Option<BundlePlace> {
+        match (part.get("directory"), part.get("url")) {
+            (Some(_), None) => self.directory(part, "directory").map(BundlePlace::Directory),
+            (None, Some(url)) => self.url(url).map(BundlePlace::Url),
+            (Some(_), Some(_)) | (None, None) => {
+                self.page.fault(
+                    node.at,
+                    "a bundle lies in one place",
+                    "write `directory: PATH` or `url: https://…`, one of them",
+                );
+                None
+            }
+        }
+    }
+
+    fn url(&self, node: &Node) -> Option<String> {
+        let text = string(node, self.page)?;
+        let uri = text.parse::<hyper::Uri>().ok();
+        let is_one = uri.is_some_and(|uri| {
+            matches!(uri.scheme_str(), Some("http" | "https"))
+                && uri.host().is_some()
+                && uri.query().is_none()
+        });
+        if !is_one {
+            self.page.fault(
+                node.at,
+                format!("`{text}` is no address of a folder"),
+                "write https://HOST/PATH, without a query",
+            );
+        }
+        is_one.then(|| text.to_owned())
     }
 
     fn trust(&self, node: &Node) -> Option<TrustKeys> {

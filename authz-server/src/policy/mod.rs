@@ -30,7 +30,7 @@ pub use arguments::LARGEST_BODY;
 pub use built::{Built, Tested};
 pub use bundle::{
     Activated, Bundle, Digest, Expected, InForceUntil, MANIFEST, NOTE, Note, NoteError, Parcel, Passage,
-    Refusal, SignError, Signed, Signing, TrustError, TrustKeys, open, sign, trust_in_force,
+    Past, Refusal, SignError, Signed, Signing, TrustError, TrustKeys, open, sign, trust_in_force, vouch,
 };
 pub use documents::arguments::{Action, Argument, ArgumentType, Pointer, Source};
 pub use documents::mesh::{Attestor, Notes};

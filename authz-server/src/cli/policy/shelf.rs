@@ -9,7 +9,7 @@ use warrant::AwsLcVerifier;
 use crate::cli::init::house;
 use crate::cli::out::Failure;
 use crate::clock::Clock;
-use crate::config;
+use crate::config::{self, BundlePlace};
 use crate::keys::{self, PrivateKey};
 use crate::policy::{self, Bundle, Expected, TrustKeys};
 
@@ -39,8 +39,16 @@ impl Place {
             return Ok(Shelf { directory, trust, audience: None, note_key: None });
         }
         let config = config::load(&house::configuration(home)).map_err(|faults| Failure::all(&faults))?;
+        let directory = match config.bundle.place {
+            BundlePlace::Directory(directory) => directory,
+            BundlePlace::Url(url) => {
+                return Err(Failure::new(format!(
+                    "the house fetches its bundles from {url}: name the folder that is served there by --bundle, with --trust"
+                )));
+            }
+        };
         Ok(Shelf {
-            directory: config.bundle.directory,
+            directory,
             trust: config.bundle.trust,
             audience: Some(config.audience),
             note_key: config.bundle.note_key,

@@ -59,9 +59,18 @@ fn gather(dir: &Path, prefix: &str, files: &mut Files, faults: &Faults) {
 }
 
 /// Reads a signed bundle; which version's files are meant, the manifest says.
+///
+/// Where another version was published meanwhile, what was read may be of both, or gone: then it is read anew.
 pub fn parcel(dir: &Path) -> Result<Parcel, Refusal> {
-    let manifest = manifest(dir)?;
-    Ok(Parcel { trust: trust(dir)?, files: content(dir, &manifest)?, manifest })
+    let mut manifest = manifest(dir)?;
+    loop {
+        let read = content(dir, &manifest).and_then(|files| Ok((files, trust(dir)?)));
+        let newest = self::manifest(dir)?;
+        if newest == manifest {
+            return read.map(|(files, trust)| Parcel { manifest, trust, files });
+        }
+        manifest = newest;
+    }
 }
 
 /// The chain of trust.

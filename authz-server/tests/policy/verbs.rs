@@ -26,16 +26,16 @@ fn check_tells_sound_from_failing_from_faulty() {
     house.edit(REFUND_FILE, "maxLifetime: 60s", "maxLifetime: 60");
     let faulty = house.policy(&["check"]);
     assert_eq!(faulty.status, 2);
-    assert!(faulty.err.starts_with("policy/routes/demo/refund.yaml:7:53: "), "{}", faulty.err);
+    assert!(faulty.err.starts_with("policy/routes/demo/refund.yaml:7:52: "), "{}", faulty.err);
 }
 
 #[test]
 fn a_warning_is_shown_and_is_a_fault_for_the_strict() {
     let house = House::new();
-    house.edit("policy/routes/demo/pay.yaml", "[\"agent:demo\"]", "[\"agent:demo\", \"agent:demo\"]");
+    house.edit("policy/identities.yaml", "[\"agent:demo\"]", "[\"agent:demo\", \"agent:demo\"]");
     let lenient = house.policy(&["check"]);
     assert_eq!((lenient.status, lenient.out.as_str()), (0, "sound: 2 routes, 0 tests, 1 warning\n"));
-    let told = "policy/routes/demo/pay.yaml:12:27: ";
+    let told = "policy/identities.yaml:4:45: ";
     assert!(
         lenient.err.starts_with(&format!("warning: {told}")) && lenient.err.ends_with("[duplicate]\n"),
         "{}",

@@ -14,6 +14,7 @@ mod compose;
 mod faults;
 mod ledger_audit;
 mod ledger_faults;
+mod ledger_guide;
 mod ledger_http;
 mod ledger_kill;
 mod readme;

@@ -10,7 +10,7 @@
     reason = "tests may panic"
 )]
 
-use std::{path::PathBuf, process::Command};
+use std::{path::Path, process::Command};
 
 use wasmi::{Engine, Linker, Memory, Module, Store, TypedFunc};
 
@@ -24,7 +24,7 @@ struct Guest {
 #[test]
 fn every_vector_has_the_same_answer_in_wasm() {
     let mut guest = Guest::load();
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("vectors");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors");
     let mut judged = 0_usize;
     let mut wrong = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
@@ -67,30 +67,19 @@ impl Guest {
     }
 }
 
-/// Builds the module with the cargo that runs this test, into a folder of its own, so that it never waits for the lock
-/// of the build that started it.
+/// Builds the module in the way that `./dev` knows for this machine: not every toolchain brings the target along.
 fn build() -> Vec<u8> {
-    let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("guest");
-    let built = Command::new(env!("CARGO"))
-        .args([
-            "build",
-            "--quiet",
-            "--package",
-            "warrant-guest",
-            "--target",
-            "wasm32-unknown-unknown",
-            "--profile",
-            "guest",
-        ])
-        .arg("--target-dir")
-        .arg(&target)
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let built = Command::new("sh")
+        .args(["dev", "module", "warrant-guest", "--profile", "guest"])
+        .current_dir(repository)
         .env_remove("RUSTFLAGS")
         .status()
-        .expect("cargo runs");
+        .expect("a shell runs");
     assert!(
         built.success(),
-        "the law does not build for wasm32-unknown-unknown; if the target is missing: rustup target add wasm32-unknown-unknown"
+        "the law does not build for wasm32-unknown-unknown: `./dev build` gets what is missing"
     );
-    std::fs::read(target.join("wasm32-unknown-unknown/guest/warrant_guest.wasm")).unwrap()
+    let target = repository.join("target/wasm/wasm32-unknown-unknown/guest");
+    std::fs::read(target.join("warrant_guest.wasm")).unwrap()
 }

@@ -4,3 +4,4 @@ pub mod answer;
 pub mod ext_authz;
 pub mod http;
 pub mod listen;
+mod serve;

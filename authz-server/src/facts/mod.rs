@@ -6,4 +6,4 @@ mod replay;
 pub mod snapshot;
 
 pub use fold::{Folded, fold};
-pub use replay::{Burned, Replayed, Spent, Uses};
+pub use replay::{Burned, Spent, Unspent, Uses};

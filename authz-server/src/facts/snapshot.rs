@@ -18,7 +18,7 @@ struct Facts {
     version: u32,
     activation: Option<Activated>,
     stance: Option<Stance>,
-    restored: Option<u64>,
+    forgot: Option<u64>,
     uses: Vec<Use>,
 }
 
@@ -53,7 +53,7 @@ pub fn to_bytes(folded: &Folded, now: Seconds) -> Vec<u8> {
             version: activation.version,
         }),
         stance: folded.stance,
-        restored: folded.restored,
+        forgot: folded.forgot.map(Seconds::get),
         uses: folded.uses.alive(now).into_iter().map(one_use).collect(),
     };
     // Strings, numbers and lists always serialise.
@@ -71,7 +71,7 @@ pub fn from_bytes(bytes: &[u8]) -> Option<Folded> {
         previous: activation.previous,
         version: activation.version,
     });
-    Some(Folded { uses, activation, stance: facts.stance, restored: facts.restored })
+    Some(Folded { uses, activation, stance: facts.stance, forgot: facts.forgot.map(Seconds::new) })
 }
 
 fn one_use(kept: Kept) -> Use {
@@ -99,6 +99,7 @@ fn kept(one: Use) -> Kept {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::facts::Unspent;
     use warrant::Burn;
 
     fn burn(path: &str, max: u32, exp: u64) -> Burn {
@@ -117,17 +118,19 @@ mod tests {
             uses,
             activation: Some(activation.clone()),
             stance: Some(Stance::Halted),
-            restored: Some(5),
+            forgot: Some(Seconds::new(5)),
         };
-        let back = from_bytes(&to_bytes(&folded, Seconds::new(50))).unwrap();
+        let back = from_bytes(&to_bytes(&folded, Seconds::new(90))).unwrap();
         assert_eq!(
-            (back.activation, back.stance, back.restored),
-            (Some(activation), Some(Stance::Halted), Some(5))
+            (back.activation, back.stance, back.forgot),
+            (Some(activation), Some(Stance::Halted), Some(Seconds::new(5)))
         );
         assert_eq!(back.uses.len(), 2);
-        let later = Seconds::new(50);
-        let again =
-            |path, max| back.uses.spend(&[burn(path, max, 100)], None, later, "d9").unwrap_err().first;
+        let later = Seconds::new(90);
+        let again = |path, max| match back.uses.spend(&[burn(path, max, 100)], None, later, "d9") {
+            Err(Unspent::Replayed { first }) => first,
+            other => panic!("{other:?}"),
+        };
         assert_eq!((again("twice", 2).as_str(), again("once", 1).as_str()), ("d2", "d1"));
         assert!(from_bytes(b"{}").is_none(), "of no version that we know");
     }

@@ -55,7 +55,7 @@ fn world() -> World {
             environment: [].into(),
             stance: Stance::Normal,
         },
-        burner: Burner { uses: Uses::default(), origin, forgetful_until: None },
+        burner: Burner { uses: Uses::default(), origin, forgot: None },
         recorder: Recorder::new(
             ledger.clone(),
             DigestKey::generate().unwrap(),

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use ledger::entry::{Activation, Digest, Stance};
 use ledger::{Ledger, Options};
-use warrant::{AwsLcVerifier, Seconds};
+use warrant::AwsLcVerifier;
 
 use super::notes;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::facts::{self, Folded};
+use crate::facts;
 use crate::gateway::Burner;
 use crate::keys::PrivateKey;
 use crate::policy::{self, Activated, Expected};
@@ -43,17 +43,8 @@ pub(super) fn open(config: &Config, clock: &Clock) -> Result<Opened, String> {
     let policy = Arc::new(PolicyInForce::new(bundle, None));
     notes::refresh(source, &policy, clock.now());
     let stance = folded.stance.unwrap_or(Stance::Normal);
-    let burner = burner(&ledger, folded, clock);
+    let burner = Burner { uses: folded.uses, origin: ledger.origin().to_owned(), forgot: folded.forgot };
     Ok(Opened { ledger, burner, policy, stance })
-}
-
-/// What was torn at the end of the record cannot be told from an acknowledged use; and what was spent after a backup, which
-/// this log goes on from, is nowhere.
-fn burner(ledger: &Ledger, folded: Folded, clock: &Clock) -> Burner {
-    let torn = (ledger.recovery().torn > 0).then(|| clock.now().plus(1));
-    let restored = folded.restored.map(|time| Seconds::new(time / 1000).plus(1));
-    let forgetful_until = torn.max(restored);
-    Burner { uses: folded.uses, origin: ledger.origin().to_owned(), forgetful_until }
 }
 
 /// How this server opens a ledger, and how `init` makes one.

@@ -106,6 +106,7 @@ async fn entries_are_found_by_what_they_are_about() {
     assert_eq!(find(&["--since", "1h", "--kind", "decision/1"]), (Some(0), asked));
     assert_eq!(find(&["--until", "1h"]), (Some(1), 0), "nothing is that old");
     assert_eq!(find(&["--id", "nobody's"]), (Some(1), 0));
+    assert_eq!(find(&["--id", "-begins-with-a-hyphen"]), (Some(1), 0), "an id like any other, of nobody");
     let people = record.ask("show", folder.to_str().unwrap(), &["--id", &id]);
     let said = String::from_utf8(people.stdout).unwrap();
     assert!(said.contains("replayed POST") && said.contains("held by agent:demo"), "{said}");

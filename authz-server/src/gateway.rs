@@ -8,6 +8,7 @@ mod burn;
 mod gather;
 mod id;
 mod record;
+mod shadow;
 #[cfg(test)]
 mod tests;
 mod verified;
@@ -25,6 +26,7 @@ pub use gather::Gatherer;
 pub use id::DecisionId;
 use record::Overtaken;
 pub use record::{Allow, Recorder};
+pub use shadow::{Second, Shadow};
 pub use verified::Verified;
 
 use crate::decision::{Denied, Judgement, Permit, judge};
@@ -40,6 +42,8 @@ pub struct Gateway {
     pub recorder: Recorder,
     pub admission: Admission,
     pub metrics: Arc<Metrics>,
+    /// Where a candidate is judged beside the bundle in force.
+    pub shadow: Option<Shadow>,
     /// Shorter than the proxy's own timeout, so that the denial comes from us, with a reason.
     pub deadline: Duration,
 }
@@ -73,6 +77,7 @@ impl Gateway {
     /// Decides within the deadline. An answer that comes later is a denial, whatever it would have been; what it had
     /// burned stays burned.
     pub async fn decide(&self, asked: Asked) -> Answer {
+        let asked = Arc::new(asked);
         let started = tokio::time::Instant::now();
         let decision = DecisionId::random();
         let answer = match self.admission.enter() {
@@ -88,28 +93,31 @@ impl Gateway {
     }
 
     /// Once, or once more where a fact that the judge had not read came before its allow.
-    async fn run(&self, decision: &DecisionId, asked: &Asked) -> Answer {
-        match self.judge_and_record(decision, asked, None).await {
-            Ok(answer) => answer,
-            Err(Overtaken(paid)) => {
-                let again = self.judge_and_record(decision, asked, paid).await;
-                again.unwrap_or_else(|Overtaken(paid)| {
-                    let (bundle, case) = self.gatherer.gather(asked);
-                    let recording = self.recorder.about(decision, &case, &bundle, asked).paid(paid.as_ref());
-                    recording.deny(Denial::GovernanceStale.into())
-                })
-            }
-        }
+    async fn run(&self, decision: &DecisionId, asked: &Arc<Asked>) -> Answer {
+        let paid = match self.judge_and_record(decision, asked, None).await {
+            Ok(answer) => return answer,
+            Err(Overtaken(paid)) => paid,
+        };
+        let paid = match self.judge_and_record(decision, asked, paid).await {
+            Ok(answer) => return answer,
+            Err(Overtaken(paid)) => paid,
+        };
+        let (bundle, case) = self.gatherer.gather(asked).await;
+        let recording = self.recorder.about(decision, &case, &bundle, asked).paid(paid.as_ref());
+        recording.deny(Denial::GovernanceStale.into())
     }
 
     async fn judge_and_record(
         &self,
         decision: &DecisionId,
-        asked: &Asked,
+        asked: &Arc<Asked>,
         paid: Option<Paid>,
     ) -> Result<Answer, Overtaken> {
-        let (bundle, case) = self.gatherer.gather(asked);
+        let (bundle, case) = self.gatherer.gather(asked).await;
         let judgement = judge(&case, &bundle);
+        if let Some(shadow) = &self.shadow {
+            shadow.offer(asked, &case, &judgement);
+        }
         let recording = self.recorder.about(decision, &case, &bundle, asked).paid(paid.as_ref());
         match judgement {
             Judgement::Deny(denied) => Ok(recording.deny(denied)),

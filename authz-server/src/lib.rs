@@ -3,6 +3,8 @@
 //! `gateway` is the one path of a decision; `decision` judges, purely; `policy` is what teams write; `record` is a decision as
 //! the ledger keeps it, and back; `facts` is what is known beside the request; `fetch` gets files by HTTP(S); `edge` translates to and from the world; `cli` is one file a command.
 
+pub mod bundle_news;
+pub mod candidate;
 pub mod cli;
 pub mod clock;
 pub mod config;

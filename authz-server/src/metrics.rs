@@ -1,5 +1,6 @@
 //! The server's own figures, in the Prometheus text form.
 
+mod bundles;
 mod ledger;
 mod pace;
 
@@ -12,6 +13,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+pub use bundles::BundleFigures;
 pub use ledger::{LedgerFigures, Room};
 pub use pace::Pace;
 
@@ -37,13 +39,14 @@ struct Outcome {
 impl Metrics {
     pub const CONTENT_TYPE: &'static str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-    pub fn new(ledger: LedgerFigures) -> Metrics {
+    pub fn new(ledger: LedgerFigures, bundles: BundleFigures) -> Metrics {
         let decisions = Family::<Outcome, Counter>::default();
         let seconds = Histogram::new(SECONDS);
         let mut registry = Registry::with_prefix("portcullis");
         registry.register("decisions", "Decisions answered, by outcome and denial code", decisions.clone());
         registry.register("decision_seconds", "From the question to its answer", seconds.clone());
         registry.register_collector(Box::new(ledger));
+        registry.register_collector(Box::new(bundles));
         Metrics { registry, decisions, seconds }
     }
 

@@ -6,6 +6,7 @@
 mod read;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -22,6 +23,8 @@ pub struct Config {
     pub audience: String,
     pub listen: Listen,
     pub bundle: BundleSource,
+    /// Judged beside the bundle in force, and never in force itself.
+    pub candidate: Option<BundlePlace>,
     pub ledger: LedgerHome,
     pub keys: Keys,
     pub limits: Limits,
@@ -38,10 +41,27 @@ pub struct Listen {
 /// Where signed bundles come from, and who may sign them.
 #[derive(Debug)]
 pub struct BundleSource {
-    pub directory: PathBuf,
+    pub place: BundlePlace,
     pub trust: TrustKeys,
     /// With it, where the bundle lists it, this server renews its own note.
     pub note_key: Option<PrivateKey>,
+}
+
+/// Where a signed bundle lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BundlePlace {
+    Directory(PathBuf),
+    /// By HTTP or HTTPS: everything that is read from it is signed.
+    Url(String),
+}
+
+impl fmt::Display for BundlePlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            BundlePlace::Directory(path) => path.display().fmt(f),
+            BundlePlace::Url(url) => f.write_str(url),
+        }
+    }
 }
 
 #[derive(Debug)]

@@ -5,9 +5,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use warrant::Algorithm;
+use warrant::mint::Signer;
+
 use ledger::entry::Digest;
 
-use super::{BundleSource, Config, Keys, LedgerHome, Limits, Listen};
+use super::{BundlePlace, BundleSource, Config, Keys, LedgerHome, Limits, Listen};
 use crate::edge::listen::LocalAddress;
 use crate::keys::{self, KeyFileError, PrivateKey, Readers};
 use crate::policy::TrustKeys;
@@ -40,12 +43,13 @@ impl Reader<'_> {
     fn config(&self, tree: &Node) -> Option<Config> {
         let top = members(
             tree,
-            &["audience", "listen", "bundle", "ledger", "keys", "limits", "environment"],
+            &["audience", "listen", "bundle", "candidate", "ledger", "keys", "limits", "environment"],
             self.page,
         )?;
         let audience = top.need("audience", self.page).and_then(|node| string(node, self.page));
         let listen = top.need("listen", self.page).and_then(|node| self.listen(node));
         let bundle = top.need("bundle", self.page).and_then(|node| self.bundle(node));
+        let candidate = self.candidate(top.get("candidate"));
         let ledger = top.need("ledger", self.page).and_then(|node| self.ledger(node));
         let keys = top.need("keys", self.page).and_then(|node| self.keys(node));
         let limits = self.limits(top.get("limits"));
@@ -55,6 +59,7 @@ impl Reader<'_> {
             audience,
             listen: listen?,
             bundle: bundle?,
+            candidate: candidate?,
             ledger: ledger?,
             keys: keys?,
             limits: limits?,
@@ -86,14 +91,53 @@ impl Reader<'_> {
     }
 
     fn bundle(&self, node: &Node) -> Option<BundleSource> {
-        let part = members(node, &["directory", "trust", "noteKey"], self.page)?;
-        let directory = self.directory(&part, "directory");
+        let part = members(node, &["directory", "url", "trust", "noteKey"], self.page)?;
+        let place = self.place(node, &part);
         let trust = part.need("trust", self.page).and_then(|node| self.trust(node));
         let note_key = match part.get("noteKey") {
-            Some(node) => Some(self.key(node)?),
+            Some(node) => Some(self.key(node, Algorithm::Ed25519)?),
             None => None,
         };
-        Some(BundleSource { directory: directory?, trust: trust?, note_key })
+        Some(BundleSource { place: place?, trust: trust?, note_key })
+    }
+
+    fn candidate(&self, node: Option<&Node>) -> Option<Option<BundlePlace>> {
+        let Some(node) = node else { return Some(None) };
+        let part = members(node, &["directory", "url"], self.page)?;
+        self.place(node, &part).map(Some)
+    }
+
+    fn place(&self, node: &Node, part: &Members<'_>) -> Option<BundlePlace> {
+        match (part.get("directory"), part.get("url")) {
+            (Some(_), None) => self.directory(part, "directory").map(BundlePlace::Directory),
+            (None, Some(url)) => self.url(url).map(BundlePlace::Url),
+            (Some(_), Some(_)) | (None, None) => {
+                self.page.fault(
+                    node.at,
+                    "a bundle lies in one place",
+                    "write `directory: PATH` or `url: https://…`, one of them",
+                );
+                None
+            }
+        }
+    }
+
+    fn url(&self, node: &Node) -> Option<String> {
+        let text = string(node, self.page)?;
+        let uri = text.parse::<hyper::Uri>().ok();
+        let is_one = uri.is_some_and(|uri| {
+            matches!(uri.scheme_str(), Some("http" | "https"))
+                && uri.host().is_some()
+                && uri.query().is_none()
+        });
+        if !is_one {
+            self.page.fault(
+                node.at,
+                format!("`{text}` is no address of a folder"),
+                "write https://HOST/PATH, without a query",
+            );
+        }
+        is_one.then(|| text.to_owned())
     }
 
     fn trust(&self, node: &Node) -> Option<TrustKeys> {
@@ -104,13 +148,23 @@ impl Reader<'_> {
         let most = i64::try_from(keys.as_ref().map_or(1, Vec::len)).unwrap_or(i64::MAX);
         let threshold =
             part.need("threshold", self.page).and_then(|node| natural(node, 1, most.max(1), self.page));
-        Some(TrustKeys { threshold: u32::try_from(threshold?).ok()?, keys: keys? })
+        match TrustKeys::new(u32::try_from(threshold?).ok()?, keys?) {
+            Ok(trust) => Some(trust),
+            Err(e) => {
+                self.page.fault(
+                    node.at,
+                    e.to_string(),
+                    "list different Ed25519 keys, and a threshold that they can reach",
+                );
+                None
+            }
+        }
     }
 
     fn ledger(&self, node: &Node) -> Option<LedgerHome> {
         let part = members(node, &["directory", "key", "digestKey", "readers"], self.page)?;
         let directory = self.directory(&part, "directory");
-        let key = part.need("key", self.page).and_then(|node| self.key(node));
+        let key = part.need("key", self.page).and_then(|node| self.key(node, Algorithm::Ed25519));
         let digest_key =
             part.need("digestKey", self.page).and_then(|node| self.key_file(node, keys::read_digest));
         let readers = match part.get("readers") {
@@ -156,8 +210,8 @@ impl Reader<'_> {
 
     fn keys(&self, node: &Node) -> Option<Keys> {
         let part = members(node, &["statement", "receipt"], self.page)?;
-        let statement = part.need("statement", self.page).and_then(|node| self.key(node));
-        let receipt = part.need("receipt", self.page).and_then(|node| self.key(node));
+        let statement = part.need("statement", self.page).and_then(|node| self.key(node, Algorithm::Es256));
+        let receipt = part.need("receipt", self.page).and_then(|node| self.key(node, Algorithm::Es256));
         Some(Keys { statement: statement?, receipt: receipt? })
     }
 
@@ -182,8 +236,20 @@ impl Reader<'_> {
 
     fn environment(&self, node: Option<&Node>) -> Option<BTreeMap<String, String>> {
         let Some(node) = node else { return Some(BTreeMap::new()) };
-        let value = |(key, node): &(Key, Node)| Some((key.text.clone(), string(node, self.page)?.to_owned()));
-        entries(node, self.page)?.iter().map(value).collect()
+        let value = |(key, node): &(Key, Node)| {
+            let value = string(node, self.page)?;
+            let both = [key.text.as_str(), value].iter().all(|text| is_dimension(text));
+            if !both {
+                self.page.fault(
+                    node.at,
+                    format!("the dimension {:?} with the value {value:?} can be named by no warrant", key.text),
+                    "write names and values of 1 to 256 printable ASCII characters, without quotes and backslashes",
+                );
+            }
+            both.then(|| (key.text.clone(), value.to_owned()))
+        };
+        // All are looked at before one is missed.
+        entries(node, self.page)?.iter().map(value).collect::<Vec<_>>().into_iter().collect()
     }
 
     fn directory(&self, part: &Members<'_>, name: &str) -> Option<PathBuf> {
@@ -203,8 +269,19 @@ impl Reader<'_> {
         }
     }
 
-    fn key(&self, node: &Node) -> Option<PrivateKey> {
-        self.key_file(node, keys::read)
+    fn key(&self, node: &Node, algorithm: Algorithm) -> Option<PrivateKey> {
+        let key = self.key_file(node, keys::read)?;
+        let found = key.public_key().alg();
+        if found == algorithm {
+            return Some(key);
+        }
+        let (found, wanted) = (found.name(), algorithm.name());
+        self.page.fault(
+            node.at,
+            format!("this is a key for {found}, and {wanted} is signed with it"),
+            format!("`portcullis key new --alg {wanted} --out FILE` makes one"),
+        );
+        None
     }
 
     fn key_file<K>(&self, node: &Node, read: impl Fn(&Path) -> Result<K, KeyFileError>) -> Option<K> {
@@ -226,4 +303,10 @@ impl Reader<'_> {
             }
         }
     }
+}
+
+/// What a warrant can say of an environment.
+fn is_dimension(text: &str) -> bool {
+    let plain = |byte: u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
+    (1..=256).contains(&text.len()) && text.bytes().all(plain)
 }

@@ -19,13 +19,12 @@ pub struct Folded {
     pub activation: Option<Activation>,
     /// How much is allowed in the mesh at all, where that was ever said.
     pub stance: Option<Stance>,
-    /// When something that was spent may last have been lost: a start had to cut off what a crash had left half-written,
-    /// or this log began in place of one that was brought back from a backup.
+    /// When a start last had to cut off what a crash had left half-written, or this log began in place of one that was
+    /// brought back from a backup: of what was spent before, nothing is known for sure.
     pub forgot: Option<Seconds>,
 }
 
-/// Everything that is durable now; returns the size up to which it was folded. `now` is only for passing over what is long
-/// past.
+/// Everything that is durable now; returns the size up to which it was folded.
 pub fn fold(ledger: &Ledger, now: Seconds) -> Result<(Folded, u64), ReadError> {
     let kept = ledger.snapshot()?.and_then(|kept| Some((snapshot::from_bytes(&kept.facts)?, kept.head.size)));
     let (mut folded, from) = kept.unwrap_or_default();
@@ -42,7 +41,7 @@ pub fn fold(ledger: &Ledger, now: Seconds) -> Result<(Folded, u64), ReadError> {
 
 impl Folded {
     fn add(&mut self, record: Record, now: Seconds) {
-        let at = Seconds::new(record.stamps.time / 1000);
+        let time = Seconds::new(record.stamps.time / 1000);
         match record.entry {
             Entry::Decision(decision) => {
                 for burned in &decision.burned {
@@ -51,8 +50,8 @@ impl Folded {
             }
             Entry::Activation(activation) => self.activation = Some(activation),
             Entry::Posture(Posture { scope: Scope::Mesh, stance, .. }) => self.stance = Some(stance),
-            Entry::Init(init) if init.restored.is_some() => self.forgot = Some(at),
-            Entry::Start(start) if start.torn.is_some() => self.forgot = Some(at),
+            Entry::Init(init) if init.restored.is_some() => self.forgot = Some(time),
+            Entry::Start(start) if start.torn.is_some() => self.forgot = Some(time),
             Entry::Init(_)
             | Entry::Posture(_)
             | Entry::Start(_)

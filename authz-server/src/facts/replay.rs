@@ -183,6 +183,12 @@ impl Index {
     }
 }
 
+/// A link past its `exp` is denied as expired, and a proof past its window as invalid, so neither needs counting.
+/// Strictly past: at the very second of its end a proof still holds.
+fn is_over(until: Seconds, now: Seconds) -> bool {
+    until.plus(STILL_ASKED_FOR_SECONDS) < now
+}
+
 impl Name {
     fn spent(&self, until: Seconds) -> Spent {
         match self {
@@ -192,12 +198,6 @@ impl Name {
             }
         }
     }
-}
-
-/// A link past its `exp` is denied as expired, and a proof past its window as invalid, so neither needs counting.
-/// Strictly past: at the very second of its end a proof still holds.
-fn is_over(until: Seconds, now: Seconds) -> bool {
-    until.plus(STILL_ASKED_FOR_SECONDS) < now
 }
 
 impl Spent {

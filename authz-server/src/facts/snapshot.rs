@@ -28,6 +28,7 @@ struct Activated {
     bundle: Digest,
     expires: u64,
     previous: Option<Digest>,
+    retired: Vec<Digest>,
     version: u64,
 }
 
@@ -50,6 +51,7 @@ pub fn to_bytes(folded: &Folded, now: Seconds) -> Vec<u8> {
             bundle: activation.bundle,
             expires: activation.expires,
             previous: activation.previous,
+            retired: activation.retired.clone(),
             version: activation.version,
         }),
         stance: folded.stance,
@@ -69,6 +71,7 @@ pub fn from_bytes(bytes: &[u8]) -> Option<Folded> {
         bundle: activation.bundle,
         expires: activation.expires,
         previous: activation.previous,
+        retired: activation.retired,
         version: activation.version,
     });
     Some(Folded { uses, activation, stance: facts.stance, forgot: facts.forgot.map(Seconds::new) })
@@ -113,7 +116,8 @@ mod tests {
         uses.spend(&[burn("twice", 2, 100), burn("once", 1, 100)], None, now, "d1").unwrap();
         uses.spend(&[burn("over", 1, 20)], None, now, "d0").unwrap();
         uses.spend(&[burn("twice", 2, 100)], None, now, "d2").unwrap();
-        let activation = Activation { bundle: Digest::of(b"b"), expires: 7, previous: None, version: 3 };
+        let (bundle, retired) = (Digest::of(b"b"), vec![Digest::of(b"a trust")]);
+        let activation = Activation { bundle, expires: 7, previous: None, retired, version: 3 };
         let folded = Folded {
             uses,
             activation: Some(activation.clone()),
@@ -127,11 +131,9 @@ mod tests {
         );
         assert_eq!(back.uses.len(), 2);
         let later = Seconds::new(90);
-        let again = |path, max| match back.uses.spend(&[burn(path, max, 100)], None, later, "d9") {
-            Err(Unspent::Replayed { first }) => first,
-            other => panic!("{other:?}"),
-        };
-        assert_eq!((again("twice", 2).as_str(), again("once", 1).as_str()), ("d2", "d1"));
+        let again = |path, max| back.uses.spend(&[burn(path, max, 100)], None, later, "d9");
+        let taken_by = |decision: &str| Err(Unspent::Replayed { first: decision.to_owned() });
+        assert_eq!((again("twice", 2), again("once", 1)), (taken_by("d2"), taken_by("d1")));
         assert!(from_bytes(b"{}").is_none(), "of no version that we know");
     }
 }

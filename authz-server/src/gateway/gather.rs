@@ -32,20 +32,34 @@ pub struct Gatherer {
 }
 
 impl Gatherer {
-    pub fn gather<'a>(&self, asked: &'a Asked) -> (Arc<Bundle>, Case<'a>) {
-        // First of all: a fact recorded while the others are read must not seem to have been seen.
+    pub async fn gather<'a>(&self, asked: &'a Asked) -> (Arc<Bundle>, Case<'a>) {
+        // Before all other facts: one recorded while they are read must not seem to have been seen.
+        let settled = self.policy.settled().await;
         let as_of = self.ledger.size();
         let (now, clock_sane) = self.time();
         let (bundle, in_force) = self.policy.at(now);
-        let (halted, posture) = match self.stance {
-            Stance::Halted => (Err(Denial::Halted), Posture::Normal),
-            Stance::Restricted => (Ok(()), Posture::Restricted),
-            Stance::Normal => (Ok(()), Posture::Normal),
+        drop(settled);
+        let halted = if self.stance == Stance::Halted { Err(Denial::Halted) } else { Ok(()) };
+        let case = self.under(&bundle, asked, now, as_of, halted.and(in_force).and(clock_sane));
+        (bundle, case)
+    }
+
+    /// The case that this request is under this bundle, in force or not.
+    pub(super) fn under<'a>(
+        &self,
+        bundle: &Bundle,
+        asked: &'a Asked,
+        now: Seconds,
+        as_of: u64,
+        governance: Result<(), Denial>,
+    ) -> Case<'a> {
+        let posture = match self.stance {
+            Stance::Restricted => Posture::Restricted,
+            Stance::Halted | Stance::Normal => Posture::Normal,
         };
-        let governance = halted.and(in_force).and(clock_sane);
         let proxy = asked.proxy.clone().unwrap_or_default();
         let http = match &asked.http {
-            Some(http) => self.http_case(http, &proxy, &bundle, now),
+            Some(http) => self.http_case(http, &proxy, bundle, now),
             None => Err(Denial::RequestAmbiguous),
         };
         let line = asked.http.as_ref().map(AskedHttp::line);
@@ -56,8 +70,7 @@ impl Gatherer {
             posture,
             ..Facts::default()
         };
-        let case = Case { now, as_of, governance, proxy, line, http, facts };
-        (bundle, case)
+        Case { now, as_of, governance, proxy, line, http, facts }
     }
 
     /// Now is the later of the wall clock and the last record, unless they are too far apart to believe either.

@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::decision::Identity;
 use crate::facts::Uses;
 use crate::keys::DigestKey;
-use crate::metrics::LedgerFigures;
+use crate::metrics::{BundleFigures, LedgerFigures};
 use crate::policy::InForceUntil;
 use crate::policy::tests::fixture::{NOW, TestKey, bundle, files};
 use crate::policy_in_force::PolicyInForce;
@@ -46,10 +46,12 @@ fn world() -> World {
     });
     let bundle = bundle(&files());
     let origin = bundle.burner().to_owned();
+    let policy = Arc::new(PolicyInForce::new(bundle, Some(InForceUntil(Seconds::new(NOW + 60)))));
+    let bundles = BundleFigures { policy: Arc::clone(&policy), news: Arc::default(), candidate: None };
     let gateway = Gateway {
         gatherer: Gatherer {
             clock,
-            policy: Arc::new(PolicyInForce::new(bundle, Some(InForceUntil(Seconds::new(NOW + 60))))),
+            policy,
             ledger: ledger.clone(),
             verified: Verified::new(),
             environment: [].into(),
@@ -63,7 +65,8 @@ fn world() -> World {
             Clock::from_fn(|| NOW * 1000),
         ),
         admission: Admission::of(8),
-        metrics: Arc::new(Metrics::new(LedgerFigures::new(ledger.clone()))),
+        metrics: Arc::new(Metrics::new(LedgerFigures::new(ledger.clone()), bundles)),
+        shadow: None,
         deadline: Duration::from_secs(5),
     };
     World { gateway, ledger, facts, _directory: directory }

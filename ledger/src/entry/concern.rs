@@ -161,7 +161,8 @@ mod tests {
             .into()
         };
         let activation =
-            Activation { bundle: Digest::of(b""), expires: 9, previous: None, version: 1 }.into();
+            Activation { bundle: Digest::of(b""), expires: 9, previous: None, retired: vec![], version: 1 }
+                .into();
         let concern = [
             activation,
             posture(Scope::Mesh, ""),

@@ -44,5 +44,6 @@ pub(crate) fn denial(id: &str) -> Entry {
 }
 
 pub(crate) fn fact() -> Entry {
-    Activation { bundle: Digest::of(b"bundle"), expires: 1, previous: None, version: 1 }.into()
+    Activation { bundle: Digest::of(b"bundle"), expires: 1, previous: None, retired: vec![], version: 1 }
+        .into()
 }

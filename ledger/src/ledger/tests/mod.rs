@@ -81,7 +81,7 @@ fn decision(id: &str, as_of: u64, outcome: Answer) -> Entry {
 }
 
 fn activation() -> Entry {
-    Activation { bundle: Digest::of(b""), expires: 1, previous: None, version: 1 }.into()
+    Activation { bundle: Digest::of(b""), expires: 1, previous: None, retired: vec![], version: 1 }.into()
 }
 
 #[test]

@@ -88,6 +88,15 @@ fn vouched(parcel: &Parcel, expected: &Expected<'_>, verifier: &dyn Verifier) ->
     Ok(Vouched { manifest, digest, retired })
 }
 
+/// The trust by which the next bundle will be judged: for whoever signs it.
+pub fn trust_in_force(
+    parcel: &Parcel,
+    expected: &Expected<'_>,
+    verifier: &dyn Verifier,
+) -> Result<TrustKeys, Refusal> {
+    walk(parcel, expected, verifier).map(|(trust, _)| trust)
+}
+
 /// Follows the trust from the configured one to the one that must have signed the manifest; gives it with all that it has replaced.
 fn walk(
     parcel: &Parcel,

@@ -14,7 +14,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 /// How often each path was answered with each status.
 type Answers = Arc<Mutex<BTreeMap<(String, u16), u64>>>;
@@ -38,13 +38,15 @@ impl Site {
         let answers = Answers::default();
         let counted = answers.clone();
         let task = tokio::spawn(async move {
+            // A set, so that its connections end with the site: whoever asks would go on asking them.
+            let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
                 let (folder, counted) = (folder.clone(), counted.clone());
                 let service = service_fn(move |request| {
                     let response = answer(&folder, &request, &counted);
                     async move { Ok::<_, Infallible>(response) }
                 });
-                tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+                connections.spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
             }
         });
         Site { address, answers, task }

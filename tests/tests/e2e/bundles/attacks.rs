@@ -249,6 +249,6 @@ async fn every_attack_is_refused_by_name_and_the_old_bundle_stays_until_its_own_
     let next = active.clone().version(6).signed(&keys.two());
     put_note(&next.note(600, &keys.note), &place);
     next.put(&place);
-    world.court.bundle_says("version 6 ").await;
+    world.court.bundle_says("version 6 (sha256:").await;
     world.allows(&fresh()).await;
 }

@@ -13,7 +13,7 @@ fn policies() -> [(&'static str, String); 6] {
     [
         ("brackets more than 32 deep", when(&format!("{}1 == 1{}", "(".repeat(150), ")".repeat(150)))),
         ("more than 256 operators", when(&format!("1{} > 0", " + 1".repeat(600)))),
-        ("it has 1048579 bytes", format!("// {}", "x".repeat(1024 * 1024))),
+        ("524288 is the most", format!("// {}", "x".repeat(1024 * 1024))),
         ("U+202E", format!("// \u{202e} hidden\n{}", when("context.host == \"x\""))),
         ("a template's slot", "forbid (principal == ?principal, action, resource);".to_owned()),
         (
@@ -41,6 +41,6 @@ async fn hostile_policies_under_good_signatures_are_refused_by_name_and_the_proc
     // The same documents with a policy that is none of these are taken.
     let harmless = "forbid (principal, action, resource) when { context.host == \"x\" };";
     signers.publish(&sound.version(99).edit(PAY, |pay| pay["spec"]["policy"] = harmless.into()));
-    world.court.bundle_says("version 99 ").await;
+    world.court.bundle_says("version 99 (sha256:").await;
     world.allows(&world.agent.asks(&hello(), "GET", "/hello/you")).await;
 }

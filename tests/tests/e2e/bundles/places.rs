@@ -35,7 +35,7 @@ async fn a_bundle_behind_an_address_is_taken_and_what_is_known_is_not_sent_again
     // One route is another: it alone is fetched.
     signers
         .publish(&sound.version(2).edit(HELLO, |hello| hello["spec"]["callers"] = json!(["agent:nobody"])));
-    world.court.bundle_says("version 2 ").await;
+    world.court.bundle_says("version 2 (sha256:").await;
     world.denies(&world.agent.asks(&hello(), "GET", "/hello/you"), 403, "policy-denied").await;
     assert_eq!(site.answered(&format!("/2/{HELLO}"), 200), 1);
     assert_eq!(site.answered("/2/mesh.json", 200), 0, "it had not changed");

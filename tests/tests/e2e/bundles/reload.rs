@@ -41,7 +41,7 @@ async fn twenty_changes_in_ten_seconds_drop_no_request_and_mix_no_decision() {
             hello["spec"]["callers"] = json!([callers]);
         }));
         let published = Instant::now();
-        world.court.bundle_says(&format!("version {version} ")).await;
+        world.court.bundle_says(&format!("version {version} (sha256:")).await;
         slowest = slowest.max(published.elapsed());
     }
     let took = begin.elapsed();

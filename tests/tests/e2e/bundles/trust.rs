@@ -37,7 +37,7 @@ async fn a_new_server_walks_a_chain_of_three_and_an_old_one_does_not_walk_back()
     court.program.stop().await;
     drop(court);
     let refusal = home.serve_in_vain().await;
-    assert_eq!(refusal.status, 1, "{}", refusal.said);
+    assert_eq!(refusal.status, 2, "{}", refusal.said);
     assert!(refusal.said.contains("a trust that an activated bundle has replaced"), "{}", refusal.said);
 
     // Nor is a version below the highest ever active taken by a server that starts.

@@ -5,9 +5,11 @@
 //! round: the door closes, what has begun is finished, the ledger is closed last.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use envoy_types::pb::envoy::service::auth::v3::authorization_server::AuthorizationServer;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tonic::service::interceptor::InterceptedService;
 use tracing::info;
 
@@ -29,10 +31,17 @@ use crate::readiness::Readiness;
 
 mod beside;
 mod bundles;
+mod health;
 mod open;
 mod stop;
 
 pub use open::ledger_options;
+
+/// A proxy that answers no ping is gone, whatever its connection says.
+const PEER_ANSWERS_EVERY: Duration = Duration::from_secs(15);
+const PEER_ANSWERS_WITHIN: Duration = Duration::from_secs(5);
+/// Every decision has been answered by then; what is left are peers that do not go.
+const LEAVE_WITHIN: Duration = Duration::from_secs(3);
 
 /// Serves until the process is told to stop. The error is one line for whoever started it.
 pub async fn run(config: Config) -> Result<(), String> {
@@ -48,8 +57,8 @@ pub async fn run(config: Config) -> Result<(), String> {
     let bundle_figures =
         BundleFigures { policy: Arc::clone(&policy), news: Arc::clone(&news), candidate: candidate.clone() };
     let metrics = Arc::new(Metrics::new(figures.clone(), bundle_figures));
-    let readiness = Arc::new(readiness(&ledger, &policy, news, &clock));
     let admission = Admission::of(config.limits.decisions);
+    let readiness = Arc::new(readiness(&ledger, &policy, news, &clock, &admission));
     let recorder = Recorder::new(ledger.clone(), config.ledger.digest_key, clock.clone());
     let gatherer = || Gatherer {
         clock: clock.clone(),
@@ -81,32 +90,46 @@ pub async fn run(config: Config) -> Result<(), String> {
     let ext_authz = config.listen.ext_authz.bind().await?;
     let shown = config.listen.http.bind().await?;
     let (health_reporter, health) = tonic_health::server::health_reporter();
-    health_reporter.set_serving::<AuthorizationServer<ExtAuthz>>().await;
     let checks = InterceptedService::new(AuthorizationServer::new(ExtAuthz::new(gateway)), NamePeer);
-    let router = tonic::transport::Server::builder().add_service(health).add_service(checks);
+    let router = tonic::transport::Server::builder()
+        .http2_keepalive_interval(Some(PEER_ANSWERS_EVERY))
+        .http2_keepalive_timeout(Some(PEER_ANSWERS_WITHIN))
+        .add_service(health)
+        .add_service(checks);
     info!(ext_authz = %ext_authz.address(), http = %shown.address(), "listening");
 
     let (stop, stopping) = watch::channel(false);
     let _looking = bundles::keep(keeper)?;
-    let beside = [tokio::spawn(beside::floods(recorder.clone())), tokio::spawn(beside::disk(figures, clock))];
+    let beside = [
+        tokio::spawn(beside::floods(recorder.clone())),
+        tokio::spawn(beside::disk(figures, clock)),
+        tokio::spawn(health::tell(health_reporter, Arc::clone(&readiness))),
+    ];
     let log = Log { ledger: ledger.clone(), readers: Arc::new(config.ledger.readers) };
-    let shown_over_http = http::router(Shown { readiness, metrics, log }).merge(candidate::router(candidate));
-    let http = tokio::spawn(shown.serve_http(shown_over_http, stop::told(stopping.clone())));
-    let grpc = tokio::spawn(ext_authz.serve(router, stop::told(stopping)));
+    let pages = http::router(Shown { readiness, metrics, log }).merge(candidate::router(candidate));
+    let told = stop::told(stopping.clone());
+    let mut listeners = JoinSet::new();
+    listeners.spawn(async move {
+        shown.serve_http(pages, told).await;
+        Ok(())
+    });
+    listeners.spawn(ext_authz.serve(router, stop::told(stopping)));
 
-    stop::asked().await;
+    let ended_early = tokio::select! {
+        () = stop::asked() => None,
+        ended = listeners.join_next() => ended,
+    };
     info!("stopping: finishing what has begun, denying what is new");
     admission.close();
     admission.emptied().await;
     // Both listeners hear it; neither being left to hear it would mean both have ended already.
     let _ = stop.send(true);
     beside.iter().for_each(|task| task.abort());
-    let served = grpc.await;
-    let shown = http.await;
+    let ended = stop::within(LEAVE_WITHIN, listeners).await;
     recorder.record_floods(true);
+    // Whatever became of connections: what is on record is complete, and says that it was ended in order.
     ledger.close();
-    served.map_err(|e| e.to_string())?.map_err(|e| e.to_string())?;
-    shown.map_err(|e| e.to_string())?.map_err(|e| e.to_string())?;
+    ended_early.into_iter().chain(ended).try_for_each(|ended| ended.map_err(|e| e.to_string())?)?;
     info!("stopped");
     Ok(())
 }
@@ -116,8 +139,10 @@ fn readiness(
     policy: &Arc<PolicyInForce>,
     news: Arc<BundleNews>,
     clock: &Clock,
+    admission: &Admission,
 ) -> Readiness {
-    let (ledger, policy, clock) = (ledger.clone(), Arc::clone(policy), clock.clone());
+    let (ledger, policy, clock, admission) =
+        (ledger.clone(), Arc::clone(policy), clock.clone(), admission.clone());
     let with_news = move |text: String| match news.complaint() {
         Some(complaint) => format!("{text}; {complaint}"),
         None => text,
@@ -125,4 +150,8 @@ fn readiness(
     Readiness::default()
         .with("ledger", move || ledger.health().refusing.map_or(Ok(()), |refused| Err(refused.to_string())))
         .with_remark("bundle", move || policy.readiness(clock.now()).map(&with_news).map_err(&with_news))
+        .with(
+            "door",
+            move || if admission.is_closed() { Err("this server is stopping".into()) } else { Ok(()) },
+        )
 }

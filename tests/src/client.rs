@@ -8,6 +8,8 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::net::TcpStream;
 
+use crate::condition::PATIENCE;
+
 /// Tells the upstream which request of this client it executes. Nothing under test reads it.
 pub const ASK: &str = "x-ask";
 
@@ -49,8 +51,12 @@ impl Ask {
     /// Sends it.
     ///
     /// # Errors
-    /// When there is nobody, or no whole answer.
+    /// When there is nobody, or no whole answer within [`PATIENCE`].
     pub async fn send(&self, to: SocketAddr) -> Result<Answer, Unanswered> {
+        tokio::time::timeout(PATIENCE, self.exchange(to)).await?
+    }
+
+    async fn exchange(&self, to: SocketAddr) -> Result<Answer, Unanswered> {
         let stream = TcpStream::connect(to).await?;
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
         tokio::spawn(connection);

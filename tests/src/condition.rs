@@ -1,6 +1,7 @@
 //! Waiting for things to be so. The only place that lets time pass, and it stops at the first look that succeeds.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// Long enough for a loaded machine of two cores; reaching it is a failure, never the ordinary case.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -8,15 +9,15 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 /// Asks `look` until it has an answer.
 ///
 /// # Panics
-/// When there is none within [`PATIENCE`], saying what was waited for.
+/// When there is none within [`PATIENCE`], saying what was waited for. A look that never ends is none.
 pub async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
-    let from = Instant::now();
+    let end = Instant::now() + PATIENCE;
     let mut pause = Duration::from_millis(1);
     loop {
-        if let Some(answer) = look().await {
+        if let Ok(Some(answer)) = tokio::time::timeout_at(end, look()).await {
             return answer;
         }
-        assert!(from.elapsed() < PATIENCE, "waited {PATIENCE:?} in vain for {what}");
+        assert!(Instant::now() < end, "waited {PATIENCE:?} in vain for {what}");
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(Duration::from_millis(20));
     }

@@ -21,6 +21,7 @@ pub struct Hit {
     /// Path and query as they arrived.
     pub target: String,
     pub headers: HeaderMap,
+    /// Empty until all of it has come.
     pub body: Bytes,
 }
 
@@ -118,10 +119,16 @@ async fn execute(
     hits: Arc<Mutex<Vec<Hit>>>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let (head, body) = request.into_parts();
-    // The hit counts from its headers on: a body that breaks off has still reached the upstream.
-    let body = body.collect().await.map(|whole| whole.to_bytes()).unwrap_or_default();
     let target = head.uri.path_and_query().map(ToString::to_string).unwrap_or_default();
     let answer = format!("the upstream did {} {target}\n", head.method);
-    hits.lock().unwrap().push(Hit { method: head.method.to_string(), target, headers: head.headers, body });
+    // The hit counts from its headers on: a body that breaks off, or never comes, has still reached the upstream.
+    let method = head.method.to_string();
+    let number = {
+        let mut hits = hits.lock().unwrap();
+        hits.push(Hit { method, target, headers: head.headers, body: Bytes::new() });
+        hits.len() - 1
+    };
+    let body = body.collect().await.map(|whole| whole.to_bytes()).unwrap_or_default();
+    hits.lock().unwrap()[number].body = body;
     Ok(Response::new(Full::new(Bytes::from(answer))))
 }

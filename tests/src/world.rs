@@ -1,9 +1,11 @@
 //! All of it together, and the sentences that tests are written in.
 //!
-//! Whatever a world was made for, it ends with two questions of its own: was anything asked at all, and did any decision
-//! lead to more than one execution?
+//! Whatever a world was made for, it ends with questions of its own: was anything asked at all, was anything executed
+//! without a decision or twice under one, and has something that was denied been executed since?
 
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tempfile::TempDir;
 
@@ -12,7 +14,7 @@ use crate::client::{Answer, Ask};
 use crate::court::{Court, Home};
 use crate::envoy::Envoy;
 use crate::shipped::Configuration;
-use crate::upstream::Upstream;
+use crate::upstream::{Hit, Upstream};
 
 /// The authority under which the sample routes are asked; one of the aliases that `init` knows.
 pub const HOST: &str = "localhost:10000";
@@ -26,6 +28,9 @@ pub struct World {
     pub home: Home,
     pub agent: Agent,
     asked: AtomicU64,
+    /// Which asks were denied, and how often each had been executed by then.
+    denied: Mutex<BTreeMap<String, usize>>,
+    undecided: bool,
     directory: TempDir,
 }
 
@@ -38,11 +43,13 @@ pub struct Setup {
     pub init: Vec<String>,
     /// A change of the shipped Envoy configuration.
     pub change: fn(Configuration) -> Configuration,
+    /// That executions without a decision are what this world is there to show. Everywhere else one is a failure.
+    pub undecided: bool,
 }
 
 impl Default for Setup {
     fn default() -> Setup {
-        Setup { port: 0, init: Vec::new(), change: |shipped| shipped }
+        Setup { port: 0, init: Vec::new(), change: |shipped| shipped, undecided: false }
     }
 }
 
@@ -72,7 +79,8 @@ impl Setup {
             .cluster_at("upstream", upstream.address());
         let envoy = Envoy::start(&(self.change)(configuration), directory.path()).await;
         let agent = Agent::at(&home);
-        World { envoy, court, upstream, home, agent, asked: AtomicU64::new(0), directory }
+        let (asked, denied) = (AtomicU64::new(0), Mutex::default());
+        World { envoy, court, upstream, home, agent, asked, denied, undecided: self.undecided, directory }
     }
 }
 
@@ -117,6 +125,7 @@ impl World {
         let answer = self.send(ask).await;
         assert_eq!(answer.status, 200, "denied with {:?}: {}", answer.code(), answer.text());
         assert_eq!(self.executions_of(ask), before + 1, "executions of {ask:?}");
+        self.denied.lock().unwrap().remove(&ask.id);
         let hit = self
             .upstream
             .hits()
@@ -147,6 +156,7 @@ impl World {
         let answer = self.send(ask).await;
         assert_eq!(answer.status, status, "{:?}: {}", answer.code(), answer.text());
         assert_eq!(self.executions_of(ask), before, "denied and executed all the same: {ask:?}");
+        self.denied.lock().unwrap().insert(ask.id.clone(), before);
         answer
     }
 
@@ -166,6 +176,17 @@ impl Drop for World {
         if std::thread::panicking() {
             self.print_logs();
             return;
+        }
+        let undecided: Vec<Hit> =
+            self.upstream.hits().into_iter().filter(|hit| hit.decision().is_none()).collect();
+        assert!(self.undecided || undecided.is_empty(), "executed without a decision: {undecided:?}");
+        let mut executed: BTreeMap<String, usize> = BTreeMap::new();
+        for ask in self.upstream.hits().iter().filter_map(Hit::ask) {
+            *executed.entry(ask.to_owned()).or_default() += 1;
+        }
+        for (ask, before) in &*self.denied.lock().unwrap() {
+            let now = executed.get(ask).copied().unwrap_or_default();
+            assert_eq!(now, *before, "ask {ask} was denied, and executed after that");
         }
         let twice = self.upstream.executed_twice();
         assert!(twice.is_empty(), "more than one execution under one decision: {twice:?}");

@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use warrant::Algorithm;
+use warrant::mint::Signer;
+
 use ledger::entry::Digest;
 
 use super::{BundlePlace, BundleSource, Config, Keys, LedgerHome, Limits, Listen};
@@ -91,7 +94,7 @@ impl Reader<'_> {
         let place = self.place(node, &part);
         let trust = part.need("trust", self.page).and_then(|node| self.trust(node));
         let note_key = match part.get("noteKey") {
-            Some(node) => Some(self.key(node)?),
+            Some(node) => Some(self.key(node, Algorithm::Ed25519)?),
             None => None,
         };
         Some(BundleSource { place: place?, trust: trust?, note_key })
@@ -144,13 +147,23 @@ impl Reader<'_> {
         let most = i64::try_from(keys.as_ref().map_or(1, Vec::len)).unwrap_or(i64::MAX);
         let threshold =
             part.need("threshold", self.page).and_then(|node| natural(node, 1, most.max(1), self.page));
-        Some(TrustKeys { threshold: u32::try_from(threshold?).ok()?, keys: keys? })
+        match TrustKeys::new(u32::try_from(threshold?).ok()?, keys?) {
+            Ok(trust) => Some(trust),
+            Err(e) => {
+                self.page.fault(
+                    node.at,
+                    e.to_string(),
+                    "list different Ed25519 keys, and a threshold that they can reach",
+                );
+                None
+            }
+        }
     }
 
     fn ledger(&self, node: &Node) -> Option<LedgerHome> {
         let part = members(node, &["directory", "key", "digestKey", "readers"], self.page)?;
         let directory = self.directory(&part, "directory");
-        let key = part.need("key", self.page).and_then(|node| self.key(node));
+        let key = part.need("key", self.page).and_then(|node| self.key(node, Algorithm::Ed25519));
         let digest_key =
             part.need("digestKey", self.page).and_then(|node| self.key_file(node, keys::read_digest));
         let readers = match part.get("readers") {
@@ -196,8 +209,8 @@ impl Reader<'_> {
 
     fn keys(&self, node: &Node) -> Option<Keys> {
         let part = members(node, &["statement", "receipt"], self.page)?;
-        let statement = part.need("statement", self.page).and_then(|node| self.key(node));
-        let receipt = part.need("receipt", self.page).and_then(|node| self.key(node));
+        let statement = part.need("statement", self.page).and_then(|node| self.key(node, Algorithm::Es256));
+        let receipt = part.need("receipt", self.page).and_then(|node| self.key(node, Algorithm::Es256));
         Some(Keys { statement: statement?, receipt: receipt? })
     }
 
@@ -218,8 +231,20 @@ impl Reader<'_> {
 
     fn environment(&self, node: Option<&Node>) -> Option<BTreeMap<String, String>> {
         let Some(node) = node else { return Some(BTreeMap::new()) };
-        let value = |(key, node): &(Key, Node)| Some((key.text.clone(), string(node, self.page)?.to_owned()));
-        entries(node, self.page)?.iter().map(value).collect()
+        let value = |(key, node): &(Key, Node)| {
+            let value = string(node, self.page)?;
+            let both = [key.text.as_str(), value].iter().all(|text| is_dimension(text));
+            if !both {
+                self.page.fault(
+                    node.at,
+                    format!("the dimension {:?} with the value {value:?} can be named by no warrant", key.text),
+                    "write names and values of 1 to 256 printable ASCII characters, without quotes and backslashes",
+                );
+            }
+            both.then(|| (key.text.clone(), value.to_owned()))
+        };
+        // All are looked at before one is missed.
+        entries(node, self.page)?.iter().map(value).collect::<Vec<_>>().into_iter().collect()
     }
 
     fn directory(&self, part: &Members<'_>, name: &str) -> Option<PathBuf> {
@@ -239,8 +264,19 @@ impl Reader<'_> {
         }
     }
 
-    fn key(&self, node: &Node) -> Option<PrivateKey> {
-        self.key_file(node, keys::read)
+    fn key(&self, node: &Node, algorithm: Algorithm) -> Option<PrivateKey> {
+        let key = self.key_file(node, keys::read)?;
+        let found = key.public_key().alg();
+        if found == algorithm {
+            return Some(key);
+        }
+        let (found, wanted) = (found.name(), algorithm.name());
+        self.page.fault(
+            node.at,
+            format!("this is a key for {found}, and {wanted} is signed with it"),
+            format!("`portcullis key new --alg {wanted} --out FILE` makes one"),
+        );
+        None
     }
 
     fn key_file<K>(&self, node: &Node, read: impl Fn(&Path) -> Result<K, KeyFileError>) -> Option<K> {
@@ -262,4 +298,10 @@ impl Reader<'_> {
             }
         }
     }
+}
+
+/// What a warrant can say of an environment.
+fn is_dimension(text: &str) -> bool {
+    let plain = |byte: u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
+    (1..=256).contains(&text.len()) && text.bytes().all(plain)
 }

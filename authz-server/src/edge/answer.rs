@@ -20,8 +20,9 @@ use crate::gateway::{Allow, Answer, Refusal};
 
 /// What an upstream learns of the decision; a client's own header of that name is overwritten.
 pub const DECISION_HEADER: &str = "warrant-decision";
-/// An artifact never reaches an upstream: it could be presented again from there.
-const REMOVED_HEADERS: [&str; 2] = ["warrant", "warrant-proof"];
+/// An artifact never reaches an upstream: it could be presented again from there. Nor does what only we may say, when a
+/// client says it.
+const REMOVED_HEADERS: [&str; 4] = ["warrant", "warrant-proof", "warrant-receipt", DENIAL_HEADER];
 
 pub fn check_response(answer: &Answer) -> CheckResponse {
     let (code, http_response, dynamic_metadata) = match answer {

@@ -57,8 +57,9 @@ fn peer(source: &Peer) -> Option<String> {
     }
 }
 
-/// The caller's SPIFFE ID, only where the certificate that Envoy validated came with it: `principal` alone is filled
-/// from untrusted certificates too, and `service` from a client's header.
+/// The caller's SPIFFE ID, only where its certificate came with it, and never from `service`, which is a client's header.
+/// That the certificate was validated is for the listener to see to: its validation context must not accept untrusted
+/// ones (SECURITY.md says what Envoy is trusted for).
 fn identity(source: Peer) -> Option<Identity> {
     let validated = !source.certificate.is_empty() && source.principal.starts_with("spiffe://");
     validated.then_some(Identity(source.principal))

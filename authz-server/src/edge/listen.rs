@@ -1,13 +1,14 @@
-//! Listening: a Unix socket, or loopback. Cleartext goes nowhere else, so the type of an address allows no other.
+//! Where to listen: a Unix socket, or loopback. Cleartext goes nowhere else, so the type of an address allows no other.
 
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::Mode;
+use rustix::process::umask;
 use tokio::net::{TcpListener, UnixListener, UnixStream};
-use tokio_stream::wrappers::{TcpListenerStream, UnixListenerStream};
 use tonic::service::Interceptor;
 
 /// Who a connection's peer is, among the bundle's proxies. Whoever reaches a local socket is `local`.
@@ -58,10 +59,12 @@ impl LocalAddress {
             }
             LocalAddress::Unix(path) => {
                 make_way(path).await.map_err(failed)?;
-                let listener = UnixListener::bind(path).map_err(failed)?;
-                // The proxy runs under another user and shares a group; nobody else has business here.
-                std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660)).map_err(failed)?;
-                Ok(Bound::Unix(listener, path.clone()))
+                // The proxy may run under another user and share a group; nobody else has business here, not even
+                // between two system calls: so by umask, and not by a later chmod.
+                let before = umask(Mode::from_raw_mode(0o117));
+                let bound = UnixListener::bind(path);
+                umask(before);
+                Ok(Bound::Unix(bound.map_err(failed)?, path.clone()))
             }
         }
     }
@@ -86,36 +89,6 @@ impl Bound {
         match self {
             Bound::Unix(_, path) => LocalAddress::Unix(path.clone()),
             Bound::Loopback(_, address) => LocalAddress::Loopback(*address),
-        }
-    }
-
-    /// Serves until `stop` resolves, then takes no new connection and finishes what has begun.
-    pub async fn serve(
-        self,
-        router: tonic::transport::server::Router,
-        stop: impl Future<Output = ()>,
-    ) -> Result<(), tonic::transport::Error> {
-        match self {
-            Bound::Unix(listener, _) => {
-                router.serve_with_incoming_shutdown(UnixListenerStream::new(listener), stop).await
-            }
-            Bound::Loopback(listener, _) => {
-                router.serve_with_incoming_shutdown(TcpListenerStream::new(listener), stop).await
-            }
-        }
-    }
-}
-
-impl Bound {
-    /// The same for HTTP.
-    pub async fn serve_http(
-        self,
-        router: axum::Router,
-        stop: impl Future<Output = ()> + Send + 'static,
-    ) -> io::Result<()> {
-        match self {
-            Bound::Unix(listener, _) => axum::serve(listener, router).with_graceful_shutdown(stop).await,
-            Bound::Loopback(listener, _) => axum::serve(listener, router).with_graceful_shutdown(stop).await,
         }
     }
 }
@@ -144,6 +117,7 @@ impl fmt::Display for LocalAddress {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn cleartext_is_local() {
@@ -161,6 +135,8 @@ mod tests {
         let address = LocalAddress::Unix(dir.path().join("s.sock"));
         let alive = address.bind().await.unwrap();
         assert!(address.bind().await.unwrap_err().contains("cannot listen on unix:"));
+        let found = std::fs::metadata(dir.path().join("s.sock")).unwrap().permissions();
+        assert_eq!(found.mode() & 0o777, 0o660, "for owner and group");
         drop(alive); // leaves the file behind, as a killed server does
         assert!(address.bind().await.is_ok());
     }

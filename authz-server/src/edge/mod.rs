@@ -5,3 +5,4 @@ pub mod candidate;
 pub mod ext_authz;
 pub mod http;
 pub mod listen;
+mod serve;

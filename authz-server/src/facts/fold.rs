@@ -12,18 +12,25 @@ pub struct Folded {
     pub uses: Uses,
     /// The newest activation, which no older bundle may undo.
     pub activation: Option<Activation>,
+    /// When a start last had to cut off what a crash had left half-written: an acknowledged use may have been in it.
+    pub forgot: Option<Seconds>,
 }
 
-pub fn fold(ledger: &Ledger) -> Result<Folded, ReadError> {
+/// `now` is only for passing over what is long past.
+pub fn fold(ledger: &Ledger, now: Seconds) -> Result<Folded, ReadError> {
     let mut folded = Folded::default();
     for record in ledger.read(0)? {
-        match record?.entry {
+        let record = record?;
+        match record.entry {
             Entry::Decision(decision) => {
                 for burned in &decision.burned {
-                    folded.uses.recall(&spent(burned), &decision.id);
+                    folded.uses.recall(&spent(burned), now, &decision.id);
                 }
             }
             Entry::Activation(activation) => folded.activation = Some(activation),
+            Entry::Start(start) if start.torn.is_some() => {
+                folded.forgot = Some(Seconds::new(record.stamps.time / 1000));
+            }
             Entry::Init(_)
             | Entry::Start(_)
             | Entry::Stop(_)

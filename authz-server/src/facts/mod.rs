@@ -5,4 +5,4 @@ mod fold;
 mod replay;
 
 pub use fold::{Folded, fold};
-pub use replay::{Burned, Replayed, Spent, Uses};
+pub use replay::{Burned, Spent, Unspent, Uses};

@@ -8,6 +8,13 @@ use std::sync::{Mutex, PoisonError};
 
 use warrant::{Burn, ProofId, Seconds};
 
+/// A decision reads its clock before it spends, and may last as long as the longest deadline that can be configured.
+/// Something is forgotten only when no decision that is still running can ask for it by an earlier time.
+const STILL_ASKED_FOR_SECONDS: u64 = 61;
+/// Names at most, some 250 bytes each. A holder may narrow one warrant into any number of limited ones; the memory that
+/// they are counted in is not theirs to fill.
+const MOST_NAMES: usize = 2_000_000;
+
 /// What one decision spent, as its record keeps it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Spent {
@@ -27,11 +34,13 @@ impl Burned {
     }
 }
 
-/// Nothing was spent, because one of the uses is gone already.
+/// Nothing was spent.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Replayed {
-    /// The decision that took the use (or the last of them).
-    pub first: String,
+pub enum Unspent {
+    /// One of the uses is gone already; this decision took it (or the last of them).
+    Replayed { first: String },
+    /// No more can be counted until something expires.
+    Full,
 }
 
 /// The index. One lock: spending is a few map operations, far below the sync that follows it.
@@ -65,33 +74,33 @@ impl Uses {
         proof: Option<&ProofId>,
         now: Seconds,
         decision: &str,
-    ) -> Result<Burned, Replayed> {
-        let wanted: Vec<(Spent, u32)> = links
-            .iter()
-            .map(|burn| {
-                let (iss, path) = (burn.iss.clone(), burn.path.clone());
-                (Spent::Link { iss, path, until: burn.exp }, burn.max)
-            })
-            .chain(proof.map(|id| {
-                let (thumbprint, jti) = (id.thumbprint.to_string(), id.jti.clone());
-                (Spent::Proof { thumbprint, jti, until: id.forget_after }, 1)
-            }))
-            .collect();
+    ) -> Result<Burned, Unspent> {
+        let wanted = wanted(links, proof);
         let mut index = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         index.forget_before(now);
-        for (spent, max) in &wanted {
-            if let Some(count) = index.counts.get(&spent.name()).filter(|count| count.used >= *max) {
-                return Err(Replayed { first: count.last.clone() });
-            }
+        if let Some(first) = index.taker_of_any(&wanted) {
+            return Err(Unspent::Replayed { first });
+        }
+        if index.counts.len().saturating_add(wanted.len()) > MOST_NAMES {
+            return Err(Unspent::Full);
         }
         let burned: Vec<Spent> = wanted.into_iter().map(|(spent, _)| spent).collect();
         burned.iter().for_each(|spent| index.take(spent, decision));
         Ok(Burned(burned))
     }
 
-    /// Counts what a recorded decision spent, without asking whether it could: folding the ledger at start.
-    pub fn recall(&self, spent: &Spent, decision: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take(spent, decision);
+    /// The decision that took one of these uses, or the last of them, where that is known. Nothing is spent.
+    pub fn taken_by(&self, links: &[Burn], proof: Option<&ProofId>) -> Option<String> {
+        let index = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        index.taker_of_any(&wanted(links, proof))
+    }
+
+    /// Counts what a recorded decision spent, without asking whether it could: folding the ledger at start. What no
+    /// decision from `now` on can ask for is passed over.
+    pub fn recall(&self, spent: &Spent, now: Seconds, decision: &str) {
+        if !is_over(spent.until(), now) {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).take(spent, decision);
+        }
     }
 
     pub fn len(&self) -> usize {
@@ -103,7 +112,28 @@ impl Uses {
     }
 }
 
+/// Everything that one decision would spend, each with how often it may be spent.
+fn wanted(links: &[Burn], proof: Option<&ProofId>) -> Vec<(Spent, u32)> {
+    let link = |burn: &Burn| {
+        let (iss, path) = (burn.iss.clone(), burn.path.clone());
+        (Spent::Link { iss, path, until: burn.exp }, burn.max)
+    };
+    let proof = proof.map(|id| {
+        let (thumbprint, jti) = (id.thumbprint.to_string(), id.jti.clone());
+        (Spent::Proof { thumbprint, jti, until: id.forget_after }, 1)
+    });
+    links.iter().map(link).chain(proof).collect()
+}
+
 impl Index {
+    fn taker_of_any(&self, wanted: &[(Spent, u32)]) -> Option<String> {
+        let taken = |(spent, max): &(Spent, u32)| {
+            let count = self.counts.get(&spent.name())?;
+            (count.used >= *max).then(|| count.last.clone())
+        };
+        wanted.iter().find_map(taken)
+    }
+
     fn take(&mut self, spent: &Spent, decision: &str) {
         let name = spent.name();
         let count = self.counts.entry(name.clone()).or_insert_with(|| {
@@ -114,15 +144,19 @@ impl Index {
         decision.clone_into(&mut count.last);
     }
 
-    /// A link past its `exp` is denied as expired, and a proof past its window as invalid, so neither needs counting.
-    /// Strictly past: at the very second of its end a proof still holds.
     fn forget_before(&mut self, now: Seconds) {
-        while let Some(oldest) = self.by_expiry.first_entry().filter(|entry| *entry.key() < now) {
+        while let Some(oldest) = self.by_expiry.first_entry().filter(|entry| is_over(*entry.key(), now)) {
             for name in oldest.remove() {
                 self.counts.remove(&name);
             }
         }
     }
+}
+
+/// A link past its `exp` is denied as expired, and a proof past its window as invalid, so neither needs counting.
+/// Strictly past: at the very second of its end a proof still holds.
+fn is_over(until: Seconds, now: Seconds) -> bool {
+    until.plus(STILL_ASKED_FOR_SECONDS) < now
 }
 
 impl Spent {
@@ -157,7 +191,7 @@ mod tests {
         assert!(uses.spend(&[link("r", 1, 20)], None, now, "first").is_ok());
         assert_eq!(
             uses.spend(&[link("r", 1, 20)], None, now, "second"),
-            Err(Replayed { first: "first".into() })
+            Err(Unspent::Replayed { first: "first".into() })
         );
     }
 
@@ -208,18 +242,35 @@ mod tests {
         let uses = Uses::default();
         uses.spend(&[link("r", 1, 20)], None, Seconds::new(10), "d").unwrap();
         assert!(uses.spend(&[link("r", 1, 20)], None, Seconds::new(20), "d").is_err());
+        uses.spend(&[link("other", 1, 140)], None, Seconds::new(20 + STILL_ASKED_FOR_SECONDS), "d").unwrap();
+        assert_eq!(uses.len(), 2);
+        uses.spend(&[link("third", 1, 140)], None, Seconds::new(21 + STILL_ASKED_FOR_SECONDS), "d").unwrap();
+        assert_eq!(uses.len(), 2);
+    }
+
+    #[test]
+    fn a_decision_that_read_its_clock_before_another_one_forgot_still_finds_what_was_spent() {
+        let uses = Uses::default();
+        uses.spend(&[link("r", 1, 20)], None, Seconds::new(10), "first").unwrap();
+        // Both run at once: the second read 20, the other one 21 and spends before it.
         uses.spend(&[link("other", 1, 40)], None, Seconds::new(21), "d").unwrap();
-        assert_eq!(uses.len(), 1);
+        let replay = uses.spend(&[link("r", 1, 20)], None, Seconds::new(20), "second");
+        assert_eq!(replay, Err(Unspent::Replayed { first: "first".into() }));
     }
 
     #[test]
     fn what_the_ledger_recalls_is_spent() {
         let uses = Uses::default();
-        uses.recall(
-            &Spent::Link { iss: "https://a".into(), path: "r".into(), until: Seconds::new(20) },
-            "old",
-        );
-        let again = uses.spend(&[link("r", 1, 20)], None, Seconds::new(10), "new");
-        assert_eq!(again, Err(Replayed { first: "old".into() }));
+        let recorded = |path: &str, until| Spent::Link {
+            iss: "https://a".into(),
+            path: path.into(),
+            until: Seconds::new(until),
+        };
+        let now = Seconds::new(1000);
+        uses.recall(&recorded("r", 1020), now, "old");
+        uses.recall(&recorded("long-over", 20), now, "older");
+        assert_eq!(uses.len(), 1);
+        let again = uses.spend(&[link("r", 1, 1020)], None, now, "new");
+        assert_eq!(again, Err(Unspent::Replayed { first: "old".into() }));
     }
 }

@@ -27,7 +27,7 @@ impl Admission {
     }
 
     pub fn enter(&self) -> Result<Place, Denial> {
-        if self.closed.load(Ordering::Acquire) {
+        if self.is_closed() {
             return Err(Denial::Overloaded);
         }
         let permit = Arc::clone(&self.places).try_acquire_owned().map_err(|_| Denial::Overloaded)?;
@@ -37,6 +37,10 @@ impl Admission {
     /// From now on nobody enters; who is inside may finish.
     pub fn close(&self) {
         self.closed.store(true, Ordering::Release);
+    }
+
+    pub fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
     }
 
     /// Returns once nobody is inside.

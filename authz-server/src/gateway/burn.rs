@@ -1,9 +1,10 @@
 //! Burn: one use of every link that carries a limit, and the proof; all or none. What is burned is never given back.
 
+use warrant::limits::PROOF_WINDOW_SECONDS;
 use warrant::{Denial, Seconds};
 
 use crate::decision::{Denied, Permit};
-use crate::facts::{Burned, Replayed, Uses};
+use crate::facts::{Burned, Unspent, Uses};
 use crate::policy::Bundle;
 
 /// The one place where uses are counted, and whether it is this one.
@@ -12,9 +13,9 @@ pub struct Burner {
     pub uses: Uses,
     /// This server's own log. Two servers on their own disks must not make once twice, so the bundle names one.
     pub origin: String,
-    /// Where the last start had to cut off what a crash left half-written, when that was: an acknowledged use may have
-    /// been in it, so nothing minted before can be counted.
-    pub forgetful_until: Option<Seconds>,
+    /// When a start last had to cut off what a crash had left half-written. An acknowledged use may have been in it, so
+    /// nothing minted before can be counted, at this start and at every later one.
+    pub forgot: Option<Seconds>,
 }
 
 impl Burner {
@@ -25,13 +26,20 @@ impl Burner {
         now: Seconds,
         decision: &str,
     ) -> Result<Burned, Denied> {
-        let spends = !permit.burns().is_empty() || permit.proof().is_some();
-        if spends && !self.can_count(permit, bundle) {
-            return Err(Denied::on_route(Denial::StateUnavailable, permit.route()));
-        }
-        self.uses.spend(permit.burns(), permit.proof(), now, decision).map_err(|Replayed { first }| Denied {
+        let (burns, proof) = (permit.burns(), permit.proof());
+        let replayed = |first: String| Denied {
             detail: Some(format!("used by decision {first}")),
             ..Denied::on_route(Denial::Replayed, permit.route())
+        };
+        let unavailable = || Denied::on_route(Denial::StateUnavailable, permit.route());
+        let spends = !burns.is_empty() || proof.is_some();
+        if spends && !self.can_count(permit, bundle) {
+            // What is known to be gone is gone, whoever counts.
+            return Err(self.uses.taken_by(burns, proof).map_or_else(unavailable, replayed));
+        }
+        self.uses.spend(burns, proof, now, decision).map_err(|unspent| match unspent {
+            Unspent::Replayed { first } => replayed(first),
+            Unspent::Full => unavailable(),
         })
     }
 
@@ -42,7 +50,15 @@ impl Burner {
     }
 
     fn can_count(&self, permit: &Permit, bundle: &Bundle) -> bool {
-        let remembers = self.forgetful_until.is_none_or(|start| permit.minted() >= start);
-        bundle.burner() == self.origin && remembers
+        bundle.burner() == self.origin && self.forgot.is_none_or(|start| is_younger(permit, start, bundle))
     }
+}
+
+/// Whether nothing that this permit spends can have been spent before that start. A clock elsewhere may be ahead of ours
+/// by as much as the mesh allows, and the whole second of the start counts too.
+fn is_younger(permit: &Permit, start: Seconds, bundle: &Bundle) -> bool {
+    let after = start.plus(bundle.terms().leeway);
+    let is_root_younger = permit.burns().is_empty() || permit.minted() > after;
+    let is_proof_younger = permit.proof().is_none_or(|id| id.forget_after > after.plus(PROOF_WINDOW_SECONDS));
+    is_root_younger && is_proof_younger
 }

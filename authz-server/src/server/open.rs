@@ -5,7 +5,7 @@ use ledger::{Ledger, Options};
 use super::bundles::Keeper;
 use crate::clock::Clock;
 use crate::config::{BundleSource, LedgerHome};
-use crate::facts::{self, Uses};
+use crate::facts;
 use crate::gateway::Burner;
 use crate::keys::PrivateKey;
 
@@ -26,17 +26,11 @@ pub(super) fn open(
 ) -> Result<Opened, String> {
     let options = ledger_options(&home.key, clock)?;
     let ledger = Ledger::open(&home.directory, options).map_err(|e| e.to_string())?;
-    let folded = facts::fold(&ledger).map_err(|e| e.to_string())?;
+    let folded = facts::fold(&ledger, clock.now()).map_err(|e| e.to_string())?;
     let before = folded.activation.as_ref();
     let keeper = Keeper::open(bundle, audience, ledger.clone(), before, clock.clone())?;
-    let burner = burner(&ledger, folded.uses, clock);
+    let burner = Burner { uses: folded.uses, origin: ledger.origin().to_owned(), forgot: folded.forgot };
     Ok(Opened { ledger, burner, keeper })
-}
-
-/// What was torn at the end of the record cannot be told from an acknowledged use.
-fn burner(ledger: &Ledger, uses: Uses, clock: &Clock) -> Burner {
-    let forgetful_until = (ledger.recovery().torn > 0).then(|| clock.now().plus(1));
-    Burner { uses, origin: ledger.origin().to_owned(), forgetful_until }
 }
 
 /// How this server opens a ledger, and how `init` makes one.

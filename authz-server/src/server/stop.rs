@@ -1,7 +1,11 @@
-//! When to stop, and how the listeners hear of it.
+//! When to stop, how the listeners hear of it, and how long they may take.
+
+use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
+use tokio::task::{JoinError, JoinSet};
+use tracing::warn;
 
 /// Resolves when the process is asked to end, by SIGTERM or SIGINT.
 pub(super) async fn asked() {
@@ -21,4 +25,20 @@ pub(super) async fn asked() {
 pub(super) async fn told(mut stopping: watch::Receiver<bool>) {
     // An error means that the sender is gone, and with it the server.
     let _ = stopping.wait_for(|stop| *stop).await;
+}
+
+/// How the tasks ended that ended in time. A peer that never hangs up is hung up on: it must not keep the ledger open
+/// until somebody kills this process.
+pub(super) async fn within<T: 'static>(most: Duration, mut tasks: JoinSet<T>) -> Vec<Result<T, JoinError>> {
+    let mut ended = Vec::new();
+    let all = async {
+        while let Some(one) = tasks.join_next().await {
+            ended.push(one);
+        }
+    };
+    if tokio::time::timeout(most, all).await.is_err() {
+        warn!("connections were still open after {} s, and are cut", most.as_secs());
+        tasks.shutdown().await;
+    }
+    ended
 }

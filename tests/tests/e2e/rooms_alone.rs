@@ -3,7 +3,7 @@
 use portcullis_tests::agent::{Grant, hello};
 use portcullis_tests::client::Ask;
 use portcullis_tests::shipped::{EXT_AUTHZ, GATE};
-use portcullis_tests::world::{HOST, World};
+use portcullis_tests::world::{HOST, Setup, World};
 
 /// What both rooms can tell from the artifact alone, and the code that both give.
 fn refused_by_both(world: &World) -> Vec<(Ask, u16, &'static str)> {
@@ -22,7 +22,8 @@ fn refused_by_both(world: &World) -> Vec<(Ask, u16, &'static str)> {
 
 #[tokio::test]
 async fn the_gate_alone_denies_what_is_wrong_with_the_artifact() {
-    let world = World::with(|shipped| shipped.without(EXT_AUTHZ)).await;
+    let setup = Setup { change: |shipped| shipped.without(EXT_AUTHZ), undecided: true, ..Setup::default() };
+    let world = setup.start().await;
     for (ask, status, code) in refused_by_both(&world) {
         world.denies(&ask, status, code).await;
     }

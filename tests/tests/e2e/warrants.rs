@@ -39,6 +39,25 @@ async fn a_decision_id_that_the_client_made_up_never_reaches_the_upstream() {
 }
 
 #[tokio::test]
+async fn what_only_we_may_say_the_client_cannot_say_to_the_upstream() {
+    let world = World::start().await;
+    let claims = ["warrant-receipt", "warrant-denial"];
+    let commands =
+        ["x-http-method-override", "x-method-override", "x-original-url", "x-forwarded-host", "forwarded"];
+    let mut ask = world.agent.asks(&hello(), "GET", "/hello/you");
+    for name in claims.iter().chain(&commands) {
+        ask = ask.with(name, "of my own making");
+    }
+
+    world.allows(&ask).await;
+
+    let hits = world.upstream.hits();
+    for name in claims.iter().chain(&commands) {
+        assert!(!hits[0].headers.contains_key(*name), "{name} reached the upstream");
+    }
+}
+
+#[tokio::test]
 async fn without_a_warrant_the_answer_says_where_to_get_one() {
     let world = World::start().await;
     let answer = world.denies(&Ask::new("GET", HOST, "/hello/you"), 401, "warrant-missing").await;

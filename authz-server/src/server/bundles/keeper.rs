@@ -79,6 +79,7 @@ impl Keeper {
             Ok((manifest, bundle))
         });
         let (active, bundle) = opened.map_err(|refusal| format!("bundle {place}: {refusal}"))?;
+        may_renew(config.note_key.as_ref(), &bundle)?;
         record(&ledger, &bundle, before.map(|before| before.bundle))
             .map_err(|e| format!("the bundle's activation: {e}"))?;
         let mut keeper = Keeper {
@@ -290,6 +291,18 @@ pub(super) fn opened(
     let nothing = policy::Files::new();
     parcel.files = source.content(&parcel, active.map_or(&nothing, Bundle::files))?;
     policy::open(&parcel, expected, &AwsLcVerifier)
+}
+
+/// A note key that the bundle does not list would be found out when the last good note has run out.
+fn may_renew(note_key: Option<&PrivateKey>, bundle: &Bundle) -> Result<(), String> {
+    match note_key {
+        Some(key) if !bundle.note_keys().contains(key.public_key()) => {
+            Err("bundle.noteKey is none of the keys that the mesh lists under `notes`: sign a bundle that lists it, \
+                 or remove `noteKey` and have notes signed elsewhere"
+                .to_owned())
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 fn floor(activation: &Activation) -> Result<Activated, String> {

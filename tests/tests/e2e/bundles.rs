@@ -3,6 +3,7 @@
 
 mod attacks;
 mod hostile;
+mod many;
 mod places;
 mod reload;
 mod trust;

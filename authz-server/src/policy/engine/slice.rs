@@ -2,22 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use cedar_policy::{PolicySet, Schema, Validator};
+use cedar_policy::PolicySet;
 
+use super::fit::Fit;
 use super::policies::Advice;
 
 #[derive(Debug)]
 pub(crate) struct Slice {
     pub(super) policies: PolicySet,
-    pub(super) validator: Validator,
+    pub(super) fit: Fit,
     pub(super) advice: BTreeMap<String, Advice>,
 }
 
 impl Slice {
-    pub(super) fn schema(&self) -> &Schema {
-        self.validator.schema()
-    }
-
     /// The names of its policies, sorted.
     pub(crate) fn ids(&self) -> Vec<String> {
         let mut ids: Vec<_> = self.policies.policies().map(|policy| policy.id().to_string()).collect();

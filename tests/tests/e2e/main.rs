@@ -10,6 +10,7 @@
     reason = "tests report by panicking; helpers are tests too"
 )]
 
+mod bundles;
 mod compose;
 mod faults;
 mod ledger_audit;

@@ -6,7 +6,9 @@
 mod digest;
 mod file;
 mod private;
+mod public;
 
 pub use digest::DigestKey;
 pub use file::{KeyFileError, read, read_digest, write_digest, write_new};
 pub use private::PrivateKey;
+pub use public::{Named, read_one_public, read_public};

@@ -14,6 +14,7 @@
 pub mod agent;
 pub mod child;
 pub mod client;
+pub mod command;
 pub mod compose;
 pub mod condition;
 pub mod court;

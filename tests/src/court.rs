@@ -47,6 +47,19 @@ impl Home {
         self.0.join(name)
     }
 
+    /// Changes the configuration as data. What is written back is JSON, which is YAML too.
+    ///
+    /// # Panics
+    /// When the file cannot be written.
+    #[expect(clippy::disallowed_methods, reason = "a test's own file needs no durability")]
+    pub fn configure(&self, change: impl FnOnce(&mut Value)) {
+        let file = self.file("portcullis.yaml");
+        let mut configuration = crate::shipped::read(&file);
+        change(&mut configuration);
+        let written = std::fs::write(&file, serde_json::to_vec_pretty(&configuration).expect("JSON"));
+        written.unwrap_or_else(|why| panic!("{}: {why}", file.display()));
+    }
+
     /// Where ext_authz is served.
     #[must_use]
     pub fn socket(&self) -> PathBuf {
@@ -128,6 +141,27 @@ impl Court {
     #[must_use]
     pub fn http(&self) -> SocketAddr {
         self.http
+    }
+
+    /// What `/readyz` says of its bundle: that it is in force, or why not; and what is wrong with what is offered.
+    ///
+    /// # Panics
+    /// When it does not answer.
+    pub async fn bundle(&self) -> String {
+        let answer = get(self.http, "/readyz").await.expect("a running server answers");
+        let detail: Value = serde_json::from_slice(&answer.body).expect("the detail is JSON");
+        let parts = detail["parts"].as_array().expect("parts");
+        let part = parts.iter().find(|part| part["name"] == "bundle").expect("the bundle is a part");
+        part["remark"].as_str().or(part["why_not"].as_str()).expect("it says something").to_owned()
+    }
+
+    /// Waits until that says `text`.
+    pub async fn bundle_says(&self, text: &str) -> String {
+        until(&format!("the bundle's state to say `{text}`"), async || {
+            let said = self.bundle().await;
+            said.contains(text).then_some(said)
+        })
+        .await
     }
 
     /// From now on the kernel refuses it every write to a file.

@@ -14,14 +14,17 @@
 pub mod agent;
 pub mod child;
 pub mod client;
+pub mod command;
 pub mod compose;
 pub mod condition;
 pub mod court;
 pub mod envoy;
 pub mod fake;
 pub mod keys;
+pub mod press;
 pub mod programs;
 pub mod record;
 pub mod shipped;
+pub mod site;
 pub mod upstream;
 pub mod world;

@@ -63,6 +63,13 @@ fn fetched_envoy() -> Option<PathBuf> {
         .next()
 }
 
+/// The Python that has what `docs/agents.md` needs.
+#[must_use]
+pub fn agents_python() -> PathBuf {
+    let python = repository().join("target/tools/agents-venv/bin/python3");
+    present(python, "run ./dev test, which makes it from tests/tests/agents/requirements.txt")
+}
+
 fn present(path: PathBuf, cure: &str) -> PathBuf {
     assert!(path.is_file(), "{} is not there: {cure}", path.display());
     path

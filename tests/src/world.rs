@@ -110,6 +110,12 @@ impl World {
         ask.send(self.envoy.address()).await.unwrap_or_else(|why| panic!("no answer to {ask:?}: {why}"))
     }
 
+    /// Lets a client of another make ask Envoy, for as long as it blocks.
+    pub fn serves<T>(&self, client: impl FnOnce() -> T) -> T {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        tokio::task::block_in_place(client)
+    }
+
     /// How often a request reached the upstream.
     #[must_use]
     pub fn executions_of(&self, ask: &Ask) -> usize {

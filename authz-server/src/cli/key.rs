@@ -1,4 +1,4 @@
-//! `portcullis key`: make a key file, show its public half.
+//! `portcullis key`: make a key file, show its public half. The private half is printed by `show --private` alone.
 
 use std::path::PathBuf;
 
@@ -8,15 +8,15 @@ use warrant::Algorithm;
 use warrant::mint::Signer;
 
 use super::out::{Failure, line};
-use crate::keys::{self, PrivateKey};
+use crate::keys::{self, Named, PrivateKey};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Make a new private key, in a file that only you can read
     New(New),
-    /// Print the public half of a key file as a JWK
+    /// Print the public half of a key as a JWK
     Show(Show),
-    /// Print the public halves of key files as a JWK set, each with its kid
+    /// Print the public halves of keys as a JWK set, each with its kid, or without one under its thumbprint
     Jwks(Jwks),
 }
 
@@ -34,7 +34,11 @@ pub(super) struct New {
 
 #[derive(Debug, Args)]
 pub(super) struct Show {
+    /// A key file, or a public JWK
     file: PathBuf,
+    /// Print the secret too: for moving a key, and never into a log
+    #[arg(long)]
+    private: bool,
 }
 
 #[derive(Debug, Args)]
@@ -71,21 +75,30 @@ fn new(args: &New) -> Result<(), Failure> {
 }
 
 fn show(args: &Show) -> Result<(), Failure> {
-    let key = keys::read(&args.file).map_err(Failure::new)?;
-    line(key.public_key().to_jwk_json())
+    if args.private {
+        return line(keys::read(&args.file).map_err(Failure::new)?.to_jwk());
+    }
+    line(keys::read_one_public(&args.file).map_err(Failure::new)?.to_jwk_json())
 }
 
 fn jwks(args: &Jwks) -> Result<(), Failure> {
-    let keys = args.files.iter().map(|file| public(&keys::read(file).map_err(Failure::new)?));
-    line(json!({"keys": keys.collect::<Result<Vec<Json>, Failure>>()?}))
+    let mut set: Vec<Json> = Vec::new();
+    for file in &args.files {
+        for named in keys::read_public(file).map_err(Failure::new)? {
+            if set.iter().any(|other| other.get("kid").and_then(Json::as_str) == Some(named.kid.as_str())) {
+                let (kid, file) = (named.kid, file.display());
+                return Err(Failure::new(format!("two keys are called {kid:?}, the second in {file}")));
+            }
+            set.push(public(&named)?);
+        }
+    }
+    line(json!({"keys": set}))
 }
 
-/// A key without a name is found by its thumbprint.
-fn public(key: &PrivateKey) -> Result<Json, Failure> {
-    let mut jwk: Json = serde_json::from_str(&key.public_key().to_jwk_json()).map_err(Failure::new)?;
-    let kid = key.kid().map_or_else(|| key.public_key().thumbprint().to_string(), str::to_owned);
+fn public(named: &Named) -> Result<Json, Failure> {
+    let mut jwk: Json = serde_json::from_str(&named.key.to_jwk_json()).map_err(Failure::new)?;
     if let Some(members) = jwk.as_object_mut() {
-        members.insert("kid".to_owned(), Json::String(kid));
+        members.insert("kid".to_owned(), Json::String(named.kid.clone()));
         members.insert("use".to_owned(), Json::String("sig".to_owned()));
     }
     Ok(jwk)

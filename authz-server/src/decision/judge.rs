@@ -1,6 +1,7 @@
-//! The judge: one case against one bundle, in the order of precedence of the closed list. The first that holds is
+//! The judge: one case against one policy, in the order of precedence of the closed list. The first that holds is
 //! the answer.
 
+use std::collections::BTreeMap;
 use std::marker::PhantomData;
 
 use warrant::{Admitted, Chain, Denial, Expect, Revocable, Target};
@@ -11,34 +12,50 @@ use super::require::{attested, in_environment};
 use super::verdict::{Denied, Judgement, Pass, Passing, Permit};
 use crate::policy::arguments::Given;
 use crate::policy::{
-    Asked, Attribution, Bundle, Holder, Lineage, Passage, Principal, Route, Starter, decide,
+    self, Asked, Attribution, Holder, Lineage, Nearest, Passage, Policy, Principal, Route, Starter, decide,
 };
 
-pub fn judge<E: Evidence>(case: &Case<'_, E>, bundle: &Bundle) -> Judgement<E> {
-    match hear(case, bundle) {
+pub fn judge<E: Evidence>(case: &Case<'_, E>, policy: &Policy) -> Judgement<E> {
+    match hear(case, policy) {
         Ok(judgement) => judgement,
         Err(denied) => Judgement::Deny(denied),
     }
 }
 
+/// Where nothing permitted: the permit that came nearest, and what of it does not hold.
+pub fn nearest<E: Evidence>(case: &Case<'_, E>, policy: &Policy) -> Option<Nearest> {
+    let (http, target) = understood(case, policy).ok()?;
+    let docket = docket(case, http, &target, policy).ok()?;
+    let proved = docket.prove().ok()?;
+    policy::nearest(policy, docket.route, &docket.asked(&proved))
+}
+
 /// First what denies everywhere, then whether anything is governed here, then the warrant.
-fn hear<E: Evidence>(case: &Case<'_, E>, bundle: &Bundle) -> Result<Judgement<E>, Denied> {
+fn hear<E: Evidence>(case: &Case<'_, E>, policy: &Policy) -> Result<Judgement<E>, Denied> {
     case.governance?;
-    let http = case.http.as_ref().map_err(|denial| Denied::because(*denial))?;
-    let host = bundle.serves(&case.proxy, http.authority)?;
-    let target = Target { host, method: http.method.clone(), path: http.path };
-    match bundle.passage(&target, case.now) {
+    let (http, target) = understood(case, policy)?;
+    match policy.passage(&target, case.now) {
         Some(Passage::Ungoverned(opening)) => Ok(Judgement::Pass(pass(opening.name(), Passing::Ungoverned))),
         Some(Passage::Observed(route)) => {
-            let verdict = governed(case, http, &target, bundle).map(|permit| permit.policies);
+            let verdict = governed(case, http, &target, policy).map(|permit| permit.policies);
             // What was not the client's doing denies even where a route is only watched.
             match verdict {
                 Err(denied) if denied.denial == Denial::Internal => Err(denied),
                 verdict => Ok(Judgement::Pass(pass(route.name(), Passing::Observed(verdict)))),
             }
         }
-        None => governed(case, http, &target, bundle).map(Judgement::Permit),
+        None => governed(case, http, &target, policy).map(Judgement::Permit),
     }
+}
+
+/// The request, and what it is about: the host that this proxy serves under that name, and what is wanted of it.
+fn understood<'a, E: Evidence>(
+    case: &'a Case<'_, E>,
+    policy: &Policy,
+) -> Result<(&'a HttpCase<'a, E>, Target<'a>), Denied> {
+    let http = case.http.as_ref().map_err(|denial| Denied::because(*denial))?;
+    let host = policy.serves(&case.proxy, http.authority)?;
+    Ok((http, Target { host, method: http.method.clone(), path: http.path }))
 }
 
 fn pass<E: Evidence>(route: &str, passing: Passing) -> Pass<E> {
@@ -49,15 +66,25 @@ fn governed<E: Evidence>(
     case: &Case<'_, E>,
     http: &HttpCase<'_, E>,
     target: &Target<'_>,
-    bundle: &Bundle,
+    policy: &Policy,
 ) -> Result<Permit<E>, Denied> {
+    let docket = docket(case, http, target, policy)?;
+    let on_it = |denied| Denied { route: Some(docket.route.name().to_owned()), ..denied };
+    docket.judge().map_err(on_it)
+}
+
+/// The case with its route, once the law has admitted the warrant to the target.
+fn docket<'a, E: Evidence>(
+    case: &'a Case<'a, E>,
+    http: &'a HttpCase<'a, E>,
+    target: &'a Target<'a>,
+    policy: &'a Policy,
+) -> Result<Docket<'a, E>, Denied> {
     let chain: &Chain = http.chain.as_ref().map_err(|denial| Denied::because(*denial))?;
-    let expect = Expect { now: case.now, terms: bundle.terms(), revoked: &nothing_is_revoked, target };
+    let expect = Expect { now: case.now, terms: policy.terms(), revoked: &nothing_is_revoked, target };
     let admitted = chain.check(&expect)?;
-    let route = bundle.route(target).ok_or(Denial::NoRoutePolicy)?;
-    Docket { case, http, target, chain, admitted, bundle, route }
-        .judge()
-        .map_err(|denied| Denied { route: Some(route.name().to_owned()), ..denied })
+    let route = policy.route(target).ok_or(Denial::NoRoutePolicy)?;
+    Ok(Docket { case, http, target, chain, admitted, policy, route })
 }
 
 /// Revocations are facts that nobody can record yet; the question has its place in the order already.
@@ -72,34 +99,22 @@ struct Docket<'a, E: Evidence> {
     target: &'a Target<'a>,
     chain: &'a Chain,
     admitted: Admitted<'a>,
-    bundle: &'a Bundle,
+    policy: &'a Policy,
     route: &'a Route,
+}
+
+/// What has held by the time that the policy is asked.
+struct Proved<'a> {
+    given: &'a Given,
+    principal: Principal,
+    environment: BTreeMap<String, String>,
+    conditions: BTreeMap<String, String>,
 }
 
 impl<E: Evidence> Docket<'_, E> {
     fn judge(&self) -> Result<Permit<E>, Denied> {
-        let (require, facts) = (self.route.require(), &self.case.facts);
-        require.narrows(self.chain)?;
-        require.was_issued(facts.issued)?;
-        let given = self.arguments()?;
-        let principal = self.holder()?;
-        let environment = in_environment(require, self.chain, facts)?;
-        let conditions = require.conditions_hold(&facts.conditions)?;
-        attested(require, self.chain, facts, self.bundle.attestation_max_age())?;
-        let asked = Asked {
-            principal: &principal,
-            now: self.case.now,
-            action: &given.action,
-            method: self.target.method.as_str(),
-            host: self.target.host.as_str(),
-            path: self.target.path.as_str(),
-            args: &given.args,
-            posture: facts.posture,
-            environment: &environment,
-            conditions: &conditions,
-            warrant: self.lineage(),
-        };
-        let policies = self.policy(&asked)?;
+        let proved = self.prove()?;
+        let policies = self.ask(&self.asked(&proved))?;
         Ok(Permit {
             evidence: PhantomData,
             route: self.route.name().to_owned(),
@@ -111,6 +126,35 @@ impl<E: Evidence> Docket<'_, E> {
             },
             minted: self.chain.root().times().iat,
         })
+    }
+
+    /// Everything that the route requires, in the order of the closed list.
+    fn prove(&self) -> Result<Proved<'_>, Denied> {
+        let (require, facts) = (self.route.require(), &self.case.facts);
+        require.narrows(self.chain)?;
+        require.was_issued(facts.issued)?;
+        let given = self.arguments()?;
+        let principal = self.holder()?;
+        let environment = in_environment(require, self.chain, facts)?;
+        let conditions = require.conditions_hold(&facts.conditions)?;
+        attested(require, self.chain, facts, self.policy.attestation_max_age())?;
+        Ok(Proved { given, principal, environment, conditions })
+    }
+
+    fn asked<'a>(&'a self, proved: &'a Proved<'_>) -> Asked<'a> {
+        Asked {
+            principal: &proved.principal,
+            now: self.case.now,
+            action: &proved.given.action,
+            method: self.target.method.as_str(),
+            host: self.target.host.as_str(),
+            path: self.target.path.as_str(),
+            args: &proved.given.args,
+            posture: self.case.facts.posture,
+            environment: &proved.environment,
+            conditions: &proved.conditions,
+            warrant: self.lineage(),
+        }
     }
 
     /// What the route read, and whether one detail of every link admits it.
@@ -166,8 +210,8 @@ impl<E: Evidence> Docket<'_, E> {
         }
     }
 
-    fn policy(&self, asked: &Asked<'_>) -> Result<Vec<String>, Denied> {
-        match decide(self.bundle, self.route, asked) {
+    fn ask(&self, asked: &Asked<'_>) -> Result<Vec<String>, Denied> {
+        match decide(self.policy, self.route, asked) {
             Ok(decided) => Ok(decided.policies),
             Err(refused) => Err(Denied {
                 denial: refused.denial,

@@ -11,5 +11,5 @@ mod verdict;
 
 pub use case::{ByRecord, ByToken, Case, Evidence, HttpCase, Line, ProofFound};
 pub use facts::{Attestation, Facts, Identity};
-pub use judge::judge;
+pub use judge::{judge, nearest};
 pub use verdict::{Denied, Judgement, Pass, Passing, Permit};

@@ -14,6 +14,12 @@ pub struct KeyFileError {
     what: String,
 }
 
+impl KeyFileError {
+    pub(super) fn new(path: &Path, what: String) -> KeyFileError {
+        KeyFileError { path: path.to_owned(), what }
+    }
+}
+
 /// Reads a key, and refuses one that others could have read: a key that is no secret proves nothing.
 pub fn read(path: &Path) -> Result<PrivateKey, KeyFileError> {
     read_secret(path, PrivateKey::from_jwk)

@@ -1,6 +1,7 @@
 //! The policy: what platform teams write, what is signed, and what decides.
 //!
-//! Pure, but for `disk`: text in, a validated policy or every fault out. It knows no clock (time is handed in), no Envoy, no ledger.
+//! Pure, but for `disk`: text in, a validated policy or every fault out. It knows no clock (time is handed in), no Envoy, no ledger;
+//! of `decision` only `testing` knows, so that a team's tests meet the judge that requests meet.
 
 pub mod arguments;
 mod assembly;
@@ -14,6 +15,7 @@ pub(crate) mod fault;
 mod groups;
 mod matching;
 mod narrowing;
+mod questions;
 mod route;
 mod shadow;
 mod sources;
@@ -27,22 +29,23 @@ mod warning;
 use std::path::Path;
 
 pub use arguments::LARGEST_BODY;
+pub use assembly::Policy;
 pub use built::{Built, Tested};
 pub use bundle::{
-    Activated, Bundle, Digest, Expected, InForceUntil, MANIFEST, NOTE, Note, NoteError, Parcel, Passage,
-    Past, Refusal, SignError, Signed, Signing, TrustError, TrustKeys, open, sign, trust_in_force, vouch,
+    Activated, Bundle, Digest, Expected, InForceUntil, MANIFEST, NOTE, Note, NoteError, Parcel, Past,
+    Refusal, SignError, Signed, Signing, TrustError, TrustKeys, open, sign, trust_in_force, vouch,
 };
 pub use documents::arguments::{Action, Argument, ArgumentType, Pointer, Source};
 pub use documents::mesh::{Attestor, Notes};
 pub use documents::require::{Condition, Holder, Uses};
 pub use editor::documents_schema;
-pub use engine::Nearest;
 pub use engine::{
-    Asked, Attribution, Decided, Lineage, Posture, Principal, Refused, STACK, Starter, decide,
-    on_a_deep_stack, this_thread_is_deep,
+    Asked, Attribution, Decided, Lineage, Nearest, Posture, Principal, Refused, STACK, Starter, decide,
+    nearest, on_a_deep_stack, this_thread_is_deep,
 };
 pub use fault::{Fault, Place};
 pub use narrowing::Attested;
+pub use questions::Passage;
 pub use route::{Opening, Require, Route};
 pub use shadow::{Difference, Differences};
 pub use sources::Files;

@@ -110,8 +110,7 @@ impl<'a> View<'a> {
 
     /// Where nothing permits: the permit that came nearest, and what of it does not hold.
     pub fn nearest(&self, route: &str, asked: &Asked<'_>) -> Option<Nearest> {
-        let route = self.route(route)?;
-        nearest(route.slice(), route.name(), &self.policy.groups, asked)
+        nearest(self.policy, self.route(route)?, asked)
     }
 }
 

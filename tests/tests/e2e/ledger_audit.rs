@@ -44,6 +44,11 @@ async fn every_allow_that_the_upstream_saw_is_on_record_and_each_decision_judges
         world.upstream.hits().iter().map(|hit| hit.decision().unwrap().to_owned()).collect();
     assert_eq!(record.allowed(), executed, "what was executed is what is on record as allowed");
 
+    let allow = decisions.iter().find(|decision| decision["outcome"] == "allowed").unwrap();
+    let bytes = allow.to_string().len();
+    println!("an allow through one link takes {bytes} bytes on record");
+    assert!((1200..1400).contains(&bytes), "docs/ledger.md says what it costs: {bytes}");
+
     let (status, found) = record.audit(&record.folder(), &[]);
     assert_eq!((status, &found["holds"]), (0, &true.into()), "{found}");
     let bundle = world.home.file("bundle");
@@ -101,6 +106,7 @@ async fn entries_are_found_by_what_they_are_about() {
     assert_eq!(find(&["--since", "1h", "--kind", "decision/1"]), (Some(0), asked));
     assert_eq!(find(&["--until", "1h"]), (Some(1), 0), "nothing is that old");
     assert_eq!(find(&["--id", "nobody's"]), (Some(1), 0));
+    assert_eq!(find(&["--id", "-begins-with-a-hyphen"]), (Some(1), 0), "an id like any other, of nobody");
     let people = record.ask("show", folder.to_str().unwrap(), &["--id", &id]);
     let said = String::from_utf8(people.stdout).unwrap();
     assert!(said.contains("replayed POST") && said.contains("held by agent:demo"), "{said}");

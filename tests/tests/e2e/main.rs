@@ -10,10 +10,12 @@
     reason = "tests report by panicking; helpers are tests too"
 )]
 
+mod bundles;
 mod compose;
 mod faults;
 mod ledger_audit;
 mod ledger_faults;
+mod ledger_guide;
 mod ledger_http;
 mod ledger_kill;
 mod readme;

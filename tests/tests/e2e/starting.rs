@@ -1,8 +1,6 @@
 //! How the server declines to start: all that is wrong at once, each in one clear line, with the exit status 2.
 
 use portcullis_tests::court::{Court, Home};
-use portcullis_tests::shipped::read;
-use serde_json::Value;
 use std::fs;
 use std::net::TcpListener;
 use tempfile::TempDir;
@@ -13,19 +11,10 @@ fn house() -> (TempDir, Home) {
     (directory, home)
 }
 
-/// Changes the configuration as data. What is written back is JSON, which is YAML too.
-#[expect(clippy::disallowed_methods, reason = "a test's own file needs no durability")]
-fn configure(home: &Home, change: impl FnOnce(&mut Value)) {
-    let file = home.file("portcullis.yaml");
-    let mut configuration = read(&file);
-    change(&mut configuration);
-    fs::write(&file, serde_json::to_vec_pretty(&configuration).unwrap()).unwrap();
-}
-
 #[tokio::test]
 async fn a_bad_configuration_is_told_all_its_faults_with_place_and_cure() {
     let (_directory, home) = house();
-    configure(&home, |configuration| {
+    home.configure(|configuration| {
         configuration["listen"]["extAuthz"] = "0.0.0.0:9191".into();
         configuration["listen"]["http"] = "somewhere".into();
         configuration["failOpen"] = true.into();
@@ -52,7 +41,7 @@ async fn a_missing_key_is_named() {
 #[tokio::test]
 async fn a_key_of_another_kind_a_key_twice_and_a_nameless_dimension_are_told_at_once() {
     let (_directory, home) = house();
-    configure(&home, |configuration| {
+    home.configure(|configuration| {
         configuration["ledger"]["key"] = "keys/statement.jwk".into();
         configuration["keys"]["statement"] = "keys/ledger.jwk".into();
         let key = configuration["bundle"]["trust"]["keys"][0].clone();
@@ -71,7 +60,7 @@ async fn a_key_of_another_kind_a_key_twice_and_a_nameless_dimension_are_told_at_
 #[tokio::test]
 async fn a_note_key_that_the_mesh_does_not_list_is_told_before_its_notes_are_needed() {
     let (_directory, home) = house();
-    configure(&home, |configuration| configuration["bundle"]["noteKey"] = "keys/ledger.jwk".into());
+    home.configure(|configuration| configuration["bundle"]["noteKey"] = "keys/ledger.jwk".into());
     says_once(&home, "bundle.noteKey").await;
 }
 
@@ -88,7 +77,7 @@ async fn a_taken_port_is_named() {
     let (_directory, home) = house();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    configure(&home, |configuration| configuration["listen"]["http"] = address.clone().into());
+    home.configure(|configuration| configuration["listen"]["http"] = address.clone().into());
     says_once(&home, &address).await;
 }
 

@@ -39,7 +39,7 @@ pub struct Grant {
 }
 
 /// One `execution` detail.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Detail {
     /// Canonical hosts.
     pub hosts: Vec<String>,

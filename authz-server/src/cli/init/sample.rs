@@ -3,12 +3,13 @@
 use super::house::Names;
 
 /// Each document's place in a bundle's directory, and its text.
-const DOCUMENTS: [(&str, &str); 7] = [
+const DOCUMENTS: [(&str, &str); 8] = [
     ("mesh.yaml", include_str!("sample/mesh.yaml")),
     ("proxies.yaml", include_str!("sample/proxies.yaml")),
     ("identities.yaml", include_str!("sample/identities.yaml")),
     ("teams.yaml", include_str!("sample/teams.yaml")),
     ("mesh.cedar", include_str!("sample/mesh.cedar")),
+    ("routes/demo/errand.yaml", include_str!("sample/routes/demo/errand.yaml")),
     ("routes/demo/hello.yaml", include_str!("sample/routes/demo/hello.yaml")),
     ("routes/demo/pay.yaml", include_str!("sample/routes/demo/pay.yaml")),
 ];

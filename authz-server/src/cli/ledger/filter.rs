@@ -10,14 +10,15 @@ use super::scan::Raw;
 
 #[derive(Debug, ClapArgs)]
 pub(super) struct Filter {
+    // Names out of base64url may begin with a hyphen.
     /// A decision and its outcome, by the decision's id
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     id: Option<String>,
     /// A warrant and all delegated from it: its `jti`, or the path of them joined by `/`
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     warrant: Option<String>,
     /// A lineage, by its `txn`
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     lineage: Option<String>,
     /// A route
     #[arg(long)]

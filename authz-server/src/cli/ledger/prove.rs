@@ -26,7 +26,7 @@ pub(in crate::cli) struct Args {
     #[arg(long, group = "what")]
     index: Option<u64>,
     /// The same for the entry of this decision
-    #[arg(long, group = "what")]
+    #[arg(long, group = "what", allow_hyphen_values = true)]
     id: Option<String>,
     /// That the log continues this older checkpoint (as C2SP tlog-witness takes it)
     #[arg(long, group = "what")]

@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
-use warrant::mint::{Delegation, Detail, Grant, Signer};
-use warrant::{Claims, Constraint, Presented};
+use warrant::mint::{Delegation, Grant};
+use warrant::{Claims, Presented, Seconds};
 
-use super::grant::{Terms, fresh_name};
+use super::grant::{DEFAULT_LIFETIME, Terms, fresh_name};
+use super::narrow::{narrowed, strings};
+use super::scope::Scope;
 use super::value_or_file;
 use crate::cli::out::{Failure, line};
 use crate::keys;
@@ -21,13 +23,11 @@ pub(in crate::cli) struct Args {
     key: PathBuf,
     #[command(flatten)]
     terms: Terms,
-    /// Narrows the hosts; may be given several times, as may methods and paths
-    #[arg(long = "host")]
-    hosts: Vec<String>,
-    #[arg(long = "method")]
-    methods: Vec<String>,
-    #[arg(long = "path")]
-    paths: Vec<String>,
+    #[command(flatten)]
+    scope: Scope,
+    /// Narrows the meshes; may be given several times
+    #[arg(long = "aud")]
+    meshes: Vec<String>,
     /// How deep the lineage may get [default: no deeper than this child]
     #[arg(long)]
     max_depth: Option<u64>,
@@ -35,7 +35,7 @@ pub(in crate::cli) struct Args {
 
 pub(in crate::cli) fn run(args: &Args) -> Result<(), Failure> {
     let key = keys::read(&args.key).map_err(Failure::new)?;
-    let child = keys::read(&args.terms.cnf).map_err(Failure::new)?;
+    let child = keys::read_one_public(&args.terms.cnf).map_err(Failure::new)?;
     let header = value_or_file(&args.warrant)?;
     let malformed = || match Presented::fault(header.as_bytes()) {
         Some(fault) => Failure::new(format!("the parent is malformed: link {}: {}", fault.link, fault.what)),
@@ -44,7 +44,7 @@ pub(in crate::cli) fn run(args: &Args) -> Result<(), Failure> {
     let parent = Presented::parse(header.as_bytes()).map_err(|_| malformed())?;
     let holders = parent.unverified().map_err(|_| malformed())?;
     let holder = holders.last().ok_or_else(malformed)?;
-    let begins = args.terms.begins().max(holder.times().nbf);
+    let (begins, ends) = window(holder, &args.terms)?;
     let mut env: Vec<(String, Vec<String>)> = holder
         .env()
         .dimensions()
@@ -56,37 +56,42 @@ pub(in crate::cli) fn run(args: &Args) -> Result<(), Failure> {
     }
     let grant = Grant {
         sub: args.terms.sub.clone(),
-        cnf: *child.public_key(),
-        aud: strings(holder.aud()),
+        cnf: child,
+        aud: if args.meshes.is_empty() { strings(holder.aud()) } else { args.meshes.clone() },
         jti: fresh_name()?,
         iat: begins.max(holder.times().iat),
         nbf: begins,
-        // Never beyond the parent, which would only be refused.
-        exp: begins.plus(args.terms.lifetime).min(holder.exp()),
+        exp: ends,
         max_depth: args.max_depth.unwrap_or(holder.depth().saturating_add(1)),
         use_max: args.terms.uses.or(holder.use_max()),
         env,
-        att: holder.att().map(strings),
-        details: details(holder, args),
+        att: args.terms.measurements().or_else(|| holder.att().map(strings)),
+        details: narrowed(holder, &args.scope)?,
     };
     line(Delegation { grant }.sign(&parent, &key).map_err(Failure::new)?)
 }
 
-fn details(holder: &Claims, args: &Args) -> Vec<Detail> {
-    let or = |named: &[String], parents: Vec<String>| if named.is_empty() { parents } else { named.to_vec() };
-    let narrowed = |detail: &warrant::Detail| Detail {
-        hosts: or(&args.hosts, strings(detail.hosts())),
-        methods: or(&args.methods, strings(detail.methods())),
-        paths: or(&args.paths, detail.paths().iter().map(|path| path.as_str().to_owned()).collect()),
-        actions: detail.actions().map(strings),
-        args: detail
-            .args()
-            .map(|(name, bound): (&str, &Constraint)| (name.to_owned(), bound.clone()))
-            .collect(),
-    };
-    holder.details().iter().map(narrowed).collect()
-}
-
-fn strings(values: &[Box<str>]) -> Vec<String> {
-    values.iter().map(|value| value.to_string()).collect()
+/// Within the parent's: what was asked for is refused where it is wider, and what was not asked for ends with it.
+fn window(holder: &Claims, terms: &Terms) -> Result<(Seconds, Seconds), Failure> {
+    let parents = holder.times();
+    let begins = terms.begins();
+    if begins >= parents.exp {
+        let ago = begins.get().saturating_sub(parents.exp.get());
+        return Err(Failure::new(format!("the parent has expired ({ago} s before); ask for a new one")));
+    }
+    if terms.at.is_some() && begins < parents.nbf {
+        let early = parents.nbf.get().saturating_sub(begins.get());
+        return Err(Failure::new(format!(
+            "`time` would be wider than the parent's, which begins {early} s later"
+        )));
+    }
+    let begins = begins.max(parents.nbf);
+    let left = parents.exp.get().saturating_sub(begins.get());
+    match terms.lifetime {
+        Some(asked) if asked > left => {
+            Err(Failure::new(format!("`time` would be wider than the parent's, which has {left} s left")))
+        }
+        Some(asked) => Ok((begins, begins.plus(asked))),
+        None => Ok((begins, begins.plus(DEFAULT_LIFETIME).min(parents.exp))),
+    }
 }

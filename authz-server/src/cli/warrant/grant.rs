@@ -9,24 +9,30 @@ use crate::cli::out::Failure;
 use crate::cli::values::{duration, pair};
 use crate::clock::Clock;
 
+/// For how long a warrant holds where nobody says.
+pub(super) const DEFAULT_LIFETIME: u64 = 60;
+
 /// Whom it is for, how long, how often.
 #[derive(Debug, ClapArgs)]
 pub(super) struct Terms {
     /// The holder: a SPIFFE ID, or a name such as agent:demo
     #[arg(long)]
     pub(super) sub: String,
-    /// The holder's key file; only its public half goes into the warrant
+    /// The holder's key: a public JWK, or a key file, of which only the public half goes into the warrant
     #[arg(long)]
     pub(super) cnf: PathBuf,
-    /// How long it holds
-    #[arg(long, default_value = "60s", value_parser = duration)]
-    pub(super) lifetime: u64,
+    /// How long it holds [default: 60s; a delegation no longer than its parent]
+    #[arg(long, value_parser = duration)]
+    pub(super) lifetime: Option<u64>,
     /// How often it may be used; without it, as often as its time allows
     #[arg(long = "use", value_parser = clap::value_parser!(u32).range(1..=0x7fff_ffff))]
     pub(super) uses: Option<u32>,
     /// An environment it is bound to, as DIMENSION=VALUE; may be given several times
     #[arg(long = "env", value_parser = pair)]
     pub(super) env: Vec<(String, String)>,
+    /// A measurement that the workload must be attested with, as sha256:…; may be given several times
+    #[arg(long = "measurement")]
+    measured: Vec<String>,
     /// When it begins, in seconds since 1970 [default: now]
     #[arg(long)]
     pub(super) at: Option<u64>,
@@ -35,6 +41,10 @@ pub(super) struct Terms {
 impl Terms {
     pub(super) fn begins(&self) -> Seconds {
         self.at.map_or_else(|| Clock::of_the_machine().now(), Seconds::new)
+    }
+
+    pub(super) fn measurements(&self) -> Option<Vec<String>> {
+        (!self.measured.is_empty()).then(|| self.measured.clone())
     }
 
     /// Each dimension with all the values that were given for it.

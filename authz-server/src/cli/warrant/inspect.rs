@@ -1,11 +1,12 @@
-//! `portcullis warrant inspect`: the lineage as a tree that a person can read. Nothing of it is verified.
+//! `portcullis warrant inspect`: the lineage as a tree that a person can read. Nothing of it is verified; but what can be
+//! seen to be wrong is said where it stands, and what still can be read of a malformed chain is drawn.
 
 use clap::Args as ClapArgs;
-use serde_json::json;
-use warrant::{Claims, Presented, Seconds};
+use serde_json::{Value as Json, json};
+use warrant::{Claims, Digest, Presented, Seconds};
 
 use super::{describe, value_or_file};
-use crate::cli::out::{Failure, line};
+use crate::cli::out::{Done, Failure, line};
 use crate::clock::Clock;
 
 #[derive(Debug, ClapArgs)]
@@ -20,42 +21,90 @@ pub(in crate::cli) struct Args {
     at: Option<u64>,
 }
 
-pub(in crate::cli) fn run(args: &Args) -> Result<(), Failure> {
-    let header = value_or_file(&args.warrant)?;
-    if let Some(fault) = Presented::fault(header.as_bytes()) {
-        return Err(Failure::new(format!("this is no warrant: link {}: {}", fault.link, fault.what)));
-    }
-    let refused = |denial: warrant::Denial| Failure::new(format!("this is no warrant: {}", denial.meaning()));
-    let presented = Presented::parse(header.as_bytes()).map_err(refused)?;
-    let links = presented.unverified().map_err(refused)?;
-    let digests: Vec<String> = presented.digests().map(|digest| digest.to_string()).collect();
-    if args.json {
-        let links: Vec<_> =
-            links.iter().zip(&digests).map(|(claims, digest)| describe::to_json(claims, digest)).collect();
-        return line(json!({"verified": false, "links": links}));
-    }
-    let now = args.at.map_or_else(|| Clock::of_the_machine().now(), Seconds::new);
-    tree(&links, now).iter().try_for_each(line)
+/// One link that could be read.
+struct Link {
+    claims: Claims,
+    digest: Digest,
+    narrowed: Vec<String>,
+    wrong: Vec<String>,
 }
 
-fn tree(links: &[Claims], now: Seconds) -> Vec<String> {
-    let mut lines = vec!["nothing below has been verified; `portcullis warrant verify` does".to_owned()];
-    let mut parent: Option<&Claims> = None;
-    for (depth, claims) in links.iter().enumerate() {
-        let indent = "   ".repeat(depth);
-        let (branch, under) =
-            if depth == 0 { (String::new(), "   ") } else { (format!("{indent}└─ "), "   ") };
-        let by = if depth == 0 { format!(", issued by {}", claims.iss()) } else { String::new() };
-        lines.push(format!("{branch}{}{by}, for {}", claims.sub(), claims.aud().join(" or ")));
-        lines.extend(describe::may(claims).map(|may| format!("{indent}{under}may {may}")));
-        lines.push(format!("{indent}{under}{}", describe::bounds(claims, now)));
-        lines.push(format!("{indent}{under}key {}", claims.cnf().thumbprint()));
-        if let Some(parent) = parent {
-            let narrowed = describe::narrowed(claims, parent);
-            let said = if narrowed.is_empty() { "nothing".to_owned() } else { narrowed.join(", ") };
-            lines.push(format!("{indent}{under}narrowed here: {said}"));
-        }
-        parent = Some(claims);
+pub(in crate::cli) fn run(args: &Args) -> Result<Done, Failure> {
+    let header = value_or_file(&args.warrant)?;
+    let fault = fault(&header);
+    let links = readable(&header, fault.as_ref().map_or(usize::MAX, |(link, _)| *link));
+    let now = args.at.map_or_else(|| Clock::of_the_machine().now(), Seconds::new);
+    let malformed = fault.map(|(link, what)| format!("link {link} is malformed: {what}"));
+    let sound = malformed.is_none() && links.iter().all(|link| link.wrong.is_empty());
+    if args.json {
+        line(to_json(&links, malformed.as_deref()))?;
+    } else {
+        tree(&links, malformed.as_deref(), now).iter().try_for_each(line)?;
     }
+    Ok(if sound { Done::Well } else { Done::Denied })
+}
+
+/// The first fault of form, with the link that it is in.
+fn fault(header: &str) -> Option<(usize, &'static str)> {
+    if let Some(fault) = Presented::fault(header.as_bytes()) {
+        return Some((fault.link, fault.what));
+    }
+    Presented::parse(header.as_bytes()).err().map(|denial| (0, denial.meaning()))
+}
+
+/// The links above the first fault. Those below it could be anything.
+fn readable(header: &str, before: usize) -> Vec<Link> {
+    let above = header.split('~').take(before).collect::<Vec<_>>().join("~");
+    let Ok(presented) = Presented::parse(above.as_bytes()) else { return Vec::new() };
+    let claims = presented.unverified().unwrap_or_default();
+    let mut links: Vec<Link> = Vec::new();
+    for (claims, digest) in claims.into_iter().zip(presented.digests()) {
+        let (narrowed, wrong) = match links.last() {
+            None => (Vec::new(), Vec::new()),
+            Some(parent) => (
+                describe::narrowed(&claims, &parent.claims),
+                describe::wrong(&claims, &parent.claims, parent.digest, links.len()),
+            ),
+        };
+        links.push(Link { claims, digest, narrowed, wrong });
+    }
+    links
+}
+
+fn tree(links: &[Link], malformed: Option<&str>, now: Seconds) -> Vec<String> {
+    let mut lines = vec!["nothing below has been verified; `portcullis warrant verify` does".to_owned()];
+    for (depth, link) in links.iter().enumerate() {
+        let claims = &link.claims;
+        let indent = "   ".repeat(depth);
+        let branch = if depth == 0 { "" } else { "└─ " };
+        let by = if depth == 0 { format!(", issued by {}", claims.iss()) } else { String::new() };
+        let above = "   ".repeat(depth.saturating_sub(1));
+        lines.push(format!("{above}{branch}{}{by}, for {}", claims.sub(), claims.aud().join(" or ")));
+        let mut under = |text: String| lines.push(format!("{indent}   {text}"));
+        describe::may(claims).for_each(|may| under(format!("may {may}")));
+        under(describe::bounds(claims, now));
+        under(format!("key {}", claims.cnf().thumbprint()));
+        if depth > 0 {
+            let said = if link.narrowed.is_empty() { "nothing".to_owned() } else { link.narrowed.join("; ") };
+            under(format!("narrowed here: {said}"));
+        }
+        link.wrong.iter().for_each(|wrong| under(format!("WRONG: {wrong}")));
+    }
+    lines.extend(malformed.map(|what| format!("WRONG: {what}")));
     lines
+}
+
+fn to_json(links: &[Link], malformed: Option<&str>) -> Json {
+    let links: Vec<Json> = links
+        .iter()
+        .map(|link| {
+            let mut told = describe::to_json(&link.claims, link.digest);
+            if let Some(members) = told.as_object_mut() {
+                members.insert("narrowed".to_owned(), json!(link.narrowed));
+                members.insert("wrong".to_owned(), json!(link.wrong));
+            }
+            told
+        })
+        .collect();
+    json!({"verified": false, "malformed": malformed, "links": links})
 }

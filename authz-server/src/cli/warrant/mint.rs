@@ -1,12 +1,13 @@
-//! `portcullis warrant mint`.
+//! `portcullis warrant mint`: a root, by the authority of a house, or by a key file and the issuer's name.
 
 use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
 use warrant::Issuer;
-use warrant::mint::{Detail, Grant, Root, Signer};
+use warrant::mint::{Grant, Root, Signer};
 
-use super::grant::{Terms, fresh_name};
+use super::grant::{DEFAULT_LIFETIME, Terms, fresh_name};
+use super::scope::Scope;
 use crate::cli::init::house;
 use crate::cli::out::{Failure, line};
 use crate::keys::{self, PrivateKey};
@@ -15,55 +16,85 @@ use crate::policy::Bundle;
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct Args {
     /// A folder that `portcullis init` made: its authority signs
+    #[arg(long, conflicts_with_all = ["key", "issuer", "kid"])]
+    home: Option<PathBuf>,
+    /// Without a house: the authority's key file
     #[arg(long)]
-    home: PathBuf,
+    key: Option<PathBuf>,
+    /// Without a house: the authority's URL
+    #[arg(long)]
+    issuer: Option<String>,
+    /// Without a house: the name of the key [default: its own `kid`, or its thumbprint]
+    #[arg(long)]
+    kid: Option<String>,
     #[command(flatten)]
     terms: Terms,
-    /// The mesh it is for [default: the house's own]
+    /// The mesh that it is for; may be given several times [default: the house's own]
     #[arg(long)]
-    aud: Option<String>,
-    /// A canonical host; may be given several times, as may methods and paths
-    #[arg(long = "host", required = true)]
-    hosts: Vec<String>,
-    #[arg(long = "method", required = true)]
-    methods: Vec<String>,
-    /// A path pattern: `*` is one segment, a final `**` whatever is left
-    #[arg(long = "path", required = true)]
-    paths: Vec<String>,
+    aud: Vec<String>,
+    #[command(flatten)]
+    scope: Scope,
     /// How often it may be delegated onwards
     #[arg(long, default_value_t = 0)]
     max_depth: u64,
 }
 
+/// Who signs, under which names, and for which mesh.
+struct Authority {
+    key: PrivateKey,
+    iss: String,
+    kid: String,
+    aud: Vec<String>,
+}
+
 pub(in crate::cli) fn run(args: &Args) -> Result<(), Failure> {
-    let authority = keys::read(&args.home.join("keys/authority.jwk")).map_err(Failure::new)?;
-    let bundle = house::bundle(&args.home)?;
-    let (iss, kid) = issuer(&bundle, &authority)?;
-    let holder = keys::read(&args.terms.cnf).map_err(Failure::new)?;
+    for (flag, values) in
+        [("--host", &args.scope.hosts), ("--method", &args.scope.methods), ("--path", &args.scope.paths)]
+    {
+        if values.is_empty() {
+            return Err(Failure::new(format!(
+                "{flag} is missing: a warrant says on which hosts, by which methods and under which paths"
+            )));
+        }
+    }
+    let authority = authority(args)?;
     let begins = args.terms.begins();
-    let details = Detail {
-        hosts: args.hosts.clone(),
-        methods: args.methods.clone(),
-        paths: args.paths.clone(),
-        actions: None,
-        args: Vec::new(),
-    };
     let grant = Grant {
         sub: args.terms.sub.clone(),
-        cnf: *holder.public_key(),
-        aud: vec![args.aud.clone().unwrap_or_else(|| bundle.audience().to_owned())],
+        cnf: keys::read_one_public(&args.terms.cnf).map_err(Failure::new)?,
+        aud: authority.aud,
         jti: fresh_name()?,
         iat: begins,
         nbf: begins,
-        exp: begins.plus(args.terms.lifetime),
+        exp: begins.plus(args.terms.lifetime.unwrap_or(DEFAULT_LIFETIME)),
         max_depth: args.max_depth,
         use_max: args.terms.uses,
         env: args.terms.environment(),
-        att: None,
-        details: vec![details],
+        att: args.terms.measurements(),
+        details: vec![args.scope.detail()],
     };
-    let root = Root { iss, txn: fresh_name()?, ini: None, pol: None, dec: None, attr: None, grant };
-    line(root.sign(&authority, &kid).map_err(Failure::new)?)
+    let root =
+        Root { iss: authority.iss, txn: fresh_name()?, ini: None, pol: None, dec: None, attr: None, grant };
+    line(root.sign(&authority.key, &authority.kid).map_err(Failure::new)?)
+}
+
+fn authority(args: &Args) -> Result<Authority, Failure> {
+    match (&args.home, &args.key, &args.issuer) {
+        (Some(home), ..) => {
+            let key = keys::read(&home.join("keys/authority.jwk")).map_err(Failure::new)?;
+            let bundle = house::bundle(home)?;
+            let (iss, kid) = issuer(&bundle, &key)?;
+            let aud = if args.aud.is_empty() { vec![bundle.audience().to_owned()] } else { args.aud.clone() };
+            Ok(Authority { key, iss, kid, aud })
+        }
+        (None, Some(file), Some(iss)) if !args.aud.is_empty() => {
+            let key = keys::read(file).map_err(Failure::new)?;
+            let own = || key.kid().map_or_else(|| key.public_key().thumbprint().to_string(), str::to_owned);
+            let kid = args.kid.clone().unwrap_or_else(own);
+            Ok(Authority { kid, iss: iss.clone(), aud: args.aud.clone(), key })
+        }
+        (None, ..) => Err(Failure::new("say who signs: --home, or --key with --issuer and --aud")),
+    }
 }
 
 /// Under which name the mesh knows this key. One that it does not know could sign nothing that is believed.

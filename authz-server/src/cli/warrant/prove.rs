@@ -7,7 +7,7 @@ use warrant::Seconds;
 use warrant::mint::Proof;
 
 use super::grant::fresh_name;
-use super::value_or_file;
+use super::{bytes_or_file, value_or_file};
 use crate::cli::out::{Failure, line};
 use crate::clock::Clock;
 use crate::keys;
@@ -28,6 +28,9 @@ pub(in crate::cli) struct Args {
     /// The raw path, with its query
     #[arg(long)]
     path: String,
+    /// The body, or @FILE, where the route reads arguments from it
+    #[arg(long)]
+    body: Option<String>,
     /// When it is made, in seconds since 1970 [default: now]
     #[arg(long)]
     at: Option<u64>,
@@ -36,6 +39,7 @@ pub(in crate::cli) struct Args {
 pub(in crate::cli) fn run(args: &Args) -> Result<(), Failure> {
     let key = keys::read(&args.key).map_err(Failure::new)?;
     let warrant = value_or_file(&args.warrant)?;
+    let body = args.body.as_deref().map(bytes_or_file).transpose()?;
     let proof = Proof {
         jti: fresh_name()?,
         iat: args.at.map_or_else(|| Clock::of_the_machine().now(), Seconds::new),
@@ -43,7 +47,7 @@ pub(in crate::cli) fn run(args: &Args) -> Result<(), Failure> {
         authority: &args.host,
         path_and_query: &args.path,
         warrant_header: &warrant,
-        body: None,
+        body: body.as_deref(),
     };
     line(proof.sign(&key).map_err(Failure::new)?)
 }

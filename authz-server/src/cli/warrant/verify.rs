@@ -1,37 +1,43 @@
 //! `portcullis warrant verify`: would this warrant be accepted for this request? The law's own answer, offline: what a
-//! route, a policy or a holder's proof adds is not asked here.
-
-use std::path::PathBuf;
+//! route or a policy adds is not asked here, and a proof only where there is one.
 
 use clap::Args as ClapArgs;
 use serde_json::json;
 use warrant::{
-    Argument, Arguments, AwsLcVerifier, Denial, Expect, Host, Method, Presented, RawPath, Revocable, Seconds,
-    Target, Value,
+    Argument, Arguments, AwsLcVerifier, Denial, Expect, Host, Method, Presented, Proof, ProofOf, RawPath,
+    Revocable, Seconds, Target, Terms, Trust,
 };
 
-use super::value_or_file;
-use crate::cli::init::house;
+use super::scope::value;
+use super::trusted::Trusted;
+use super::{bytes_or_file, value_or_file};
 use crate::cli::out::{Done, Failure, line};
 use crate::cli::values::pair;
 use crate::clock::Clock;
-use crate::policy::Bundle;
 
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct Args {
     /// The warrant as it was given, or @FILE
     warrant: String,
-    /// A folder that `portcullis init` made: its bundle says which issuers are trusted, and the mesh's terms
-    #[arg(long)]
-    home: PathBuf,
+    #[command(flatten)]
+    trusted: Trusted,
     #[arg(long)]
     method: String,
     /// The canonical host
     #[arg(long)]
     host: String,
-    /// The raw path
+    /// The raw path, with its query where a proof is checked
     #[arg(long)]
     path: String,
+    /// The proof of possession as it was sent, or @FILE
+    #[arg(long)]
+    proof: Option<String>,
+    /// The host as the proof has it, port included [default: the canonical host]
+    #[arg(long, requires = "proof")]
+    authority: Option<String>,
+    /// The body that the proof must cover, or @FILE
+    #[arg(long, requires = "proof")]
+    body: Option<String>,
     /// What the route derives as the action [default: the method]
     #[arg(long)]
     action: Option<String>,
@@ -51,8 +57,7 @@ pub(in crate::cli) struct Args {
 
 pub(in crate::cli) fn run(args: &Args) -> Result<Done, Failure> {
     let header = value_or_file(&args.warrant)?;
-    let bundle = house::bundle(&args.home)?;
-    let verdict = verdict(args, &header, &bundle)?;
+    let verdict = verdict(args, &header)?;
     match (&verdict, args.json) {
         (Ok(()), true) => line(json!({"result": "ok"}))?,
         (Ok(()), false) => line("ok")?,
@@ -77,7 +82,20 @@ fn fault(header: &str, denial: Denial) -> Option<String> {
     Some(format!("link {}: {}", fault.link, fault.what))
 }
 
-fn verdict(args: &Args, header: &str, bundle: &Bundle) -> Result<Result<(), Denial>, Failure> {
+/// All that was read before anything is asked.
+struct Asked<'a> {
+    header: &'a str,
+    trust: Trust,
+    terms: Terms,
+    target: Target<'a>,
+    arguments: Arguments,
+    proof: Option<String>,
+    body: Option<Vec<u8>>,
+    now: Seconds,
+}
+
+fn verdict(args: &Args, header: &str) -> Result<Result<(), Denial>, Failure> {
+    let (trust, terms) = args.trusted.read(header)?;
     let host = Host::parse(&args.host).ok_or_else(|| {
         Failure::new(format!("{:?} is no canonical host: write it in lower case", args.host))
     })?;
@@ -87,39 +105,50 @@ fn verdict(args: &Args, header: &str, bundle: &Bundle) -> Result<Result<(), Deni
         Ok((path, _)) => path,
         Err(denial) => return Ok(Err(denial)),
     };
-    let arguments = arguments(args)?;
-    let target = Target { host, method, path };
-    let now = args.at.map_or_else(|| Clock::of_the_machine().now(), Seconds::new);
-    Ok(hold(args, header, bundle, &target, &arguments, now))
+    let asked = Asked {
+        header,
+        trust,
+        terms,
+        target: Target { host, method, path },
+        arguments: arguments(args)?,
+        proof: args.proof.as_deref().map(value_or_file).transpose()?,
+        body: args.body.as_deref().map(bytes_or_file).transpose()?,
+        now: args.at.map_or_else(|| Clock::of_the_machine().now(), Seconds::new),
+    };
+    Ok(asked.holds(args))
 }
 
-fn hold(
-    args: &Args,
-    header: &str,
-    bundle: &Bundle,
-    target: &Target<'_>,
-    arguments: &Arguments,
-    now: Seconds,
-) -> Result<(), Denial> {
-    let chain = Presented::parse(header.as_bytes())?.signed_under(bundle.trust(), &AwsLcVerifier)?;
-    let revoked = |_: &Revocable| false;
-    let admitted = chain.check(&Expect { now, terms: bundle.terms(), revoked: &revoked, target })?;
-    admitted.arguments(args.action.as_deref().unwrap_or(&args.method), arguments)?;
-    let value = |dimension: &str| {
-        args.env.iter().find(|(name, _)| name == dimension).map(|(_, value)| value.as_str())
-    };
-    chain.is_in_environment(value)
+impl Asked<'_> {
+    /// In the order in which a server asks.
+    fn holds(&self, args: &Args) -> Result<(), Denial> {
+        let chain = Presented::parse(self.header.as_bytes())?.signed_under(&self.trust, &AwsLcVerifier)?;
+        let revoked = |_: &Revocable| false;
+        let expect = Expect { now: self.now, terms: &self.terms, revoked: &revoked, target: &self.target };
+        let admitted = chain.check(&expect)?;
+        admitted.arguments(args.action.as_deref().unwrap_or(&args.method), &self.arguments)?;
+        if let Some(proof) = &self.proof {
+            let of = ProofOf {
+                now: self.now,
+                method: &args.method,
+                authority: args.authority.as_deref().unwrap_or(&args.host).as_bytes(),
+                path_and_query: args.path.as_bytes(),
+                warrant_header: self.header.as_bytes(),
+                body: self.body.as_deref(),
+            };
+            let key = chain.leaf().cnf().key().ok_or(Denial::Internal)?;
+            Proof::parse(proof.as_bytes())?.check(key, &AwsLcVerifier, &of)?;
+        }
+        let value = |dimension: &str| {
+            args.env.iter().find(|(name, _)| name == dimension).map(|(_, value)| value.as_str())
+        };
+        chain.is_in_environment(value)
+    }
 }
 
 fn arguments(args: &Args) -> Result<Arguments, Failure> {
     let mut arguments = Arguments::new();
     for (name, text) in &args.arguments {
-        let value = match text.as_str() {
-            "true" => Value::Boolean(true),
-            "false" => Value::Boolean(false),
-            text => text.parse().map_or_else(|_| Value::String(text.into()), Value::Integer),
-        };
-        if !arguments.insert(name, Argument::One(value)) {
+        if !arguments.insert(name, Argument::One(value(text))) {
             return Err(Failure::new(format!(
                 "{name}={text}: no argument can be called so, have such a value, or come twice"
             )));

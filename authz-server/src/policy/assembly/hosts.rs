@@ -25,6 +25,11 @@ impl Hosts {
         self.served.contains_key(proxy)
     }
 
+    /// Some proxy that serves this canonical host, always the same; `None` where no request can reach it.
+    pub(crate) fn proxy_of(&self, canonical: &str) -> Option<&str> {
+        self.served.iter().find(|(_, hosts)| hosts.contains(canonical)).map(|(proxy, _)| proxy.as_str())
+    }
+
     /// The canonical host that goes by this name.
     pub(crate) fn canonical(&self, name: &str) -> Option<&str> {
         self.canonical.get(name).map(String::as_str)

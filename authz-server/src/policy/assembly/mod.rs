@@ -30,7 +30,7 @@ use super::warning::Notice;
 
 /// Everything that decides, validated.
 #[derive(Debug)]
-pub(crate) struct Policy {
+pub struct Policy {
     pub(crate) mesh: Mesh,
     pub(crate) hosts: Hosts,
     pub(crate) groups: Groups,

@@ -41,11 +41,11 @@ impl Note {
         lifetime: u64,
         signer: &dyn Signer,
     ) -> Result<Vec<u8>, NoteError> {
-        let most = bundle.mesh().notes.max_age;
+        let most = bundle.mesh.notes.max_age;
         if lifetime == 0 || lifetime > most {
             return Err(NoteError(format!("a note for {lifetime} s, and the bundle allows 1 to {most} s")));
         }
-        if !bundle.mesh().notes.keys.contains(signer.public_key()) {
+        if !bundle.mesh.notes.keys.contains(signer.public_key()) {
             return Err(NoteError("the key is none of the bundle's `notes.keys`".to_owned()));
         }
         let audience = canonical::quoted(bundle.audience());
@@ -101,7 +101,7 @@ impl Note {
         now: Seconds,
         verifier: &dyn Verifier,
     ) -> Result<InForceUntil, Refusal> {
-        let notes = &bundle.mesh().notes;
+        let notes = &bundle.mesh.notes;
         let other = |what, found: String, wanted: String| Err(Refusal::NoteForOther { what, found, wanted });
         if self.envelope.good_keys(&notes.keys, &self.payload, verifier).is_empty() {
             return Err(Refusal::NoteNotSigned);

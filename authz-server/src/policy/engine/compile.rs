@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::check::{OPEN_INSTEAD, Report, Whose, rules};
 use super::est;
+use super::fit::Fit;
 use super::policies::{self, Advice, Written};
 use super::schema::Shape;
 use super::slice::Slice;
@@ -110,7 +111,7 @@ fn one(route: &Uncompiled<'_>, mesh: &MeshWide, groups: &[&str], report: &mut Re
         .map_err(|error| report.fault(document.spec, error.to_string(), "give each policy its own `@id`"))
         .ok()?;
     holds_as_scoped(&set, &validator, document.spec, report);
-    Some(Slice { policies: set, validator, advice })
+    Some(Slice { policies: set, fit: Fit::of(&shape)?, advice })
 }
 
 /// A mesh-wide policy is not validated against a route's schema again: it sees less than there is, and some of its actions are others'.

@@ -16,13 +16,13 @@ pub(super) fn request(
     groups: &Groups,
     asked: &Asked<'_>,
 ) -> Option<(Request, Entities)> {
-    let principal = match asked.principal {
-        Principal::Agent(name) => Type::Agent.entity(name)?,
-        Principal::Key(thumbprint) => Type::Key.entity(thumbprint)?,
-    };
+    if !slice.fit.admits(asked) {
+        return None;
+    }
+    let principal = principal(asked)?;
     let context = Context::from_pairs(context(asked)?).ok()?;
     let (action, resource) = (Type::Action.entity(asked.action)?, Type::Route.entity(route)?);
-    let request = Request::new(principal.clone(), action, resource, context, Some(slice.schema())).ok()?;
+    let request = Request::new(principal.clone(), action, resource, context, None).ok()?;
     let root = Type::Agent.entity(asked.warrant.root)?;
     // The root's groups are its own, whoever asks; where root and principal are one name they are one entity.
     let mut entities = vec![with_groups(root.clone(), asked.warrant.root, groups)?];
@@ -35,6 +35,13 @@ pub(super) fn request(
     Some((request, Entities::from_entities(entities, None).ok()?))
 }
 
+pub(super) fn principal(asked: &Asked<'_>) -> Option<EntityUid> {
+    match asked.principal {
+        Principal::Agent(name) => Type::Agent.entity(name),
+        Principal::Key(thumbprint) => Type::Key.entity(thumbprint),
+    }
+}
+
 fn with_groups(entity: EntityUid, name: &str, groups: &Groups) -> Option<Entity> {
     let parents: Option<_> = groups.of(name).map(|group| Type::Group.entity(group)).collect();
     Some(Entity::new_no_attrs(entity, parents?))
@@ -42,7 +49,7 @@ fn with_groups(entity: EntityUid, name: &str, groups: &Groups) -> Option<Entity>
 
 type Pair = (String, RestrictedExpression);
 
-fn context(asked: &Asked<'_>) -> Option<Vec<Pair>> {
+pub(super) fn context(asked: &Asked<'_>) -> Option<Vec<Pair>> {
     let args = asked.args.iter().map(|(name, value)| (name.to_owned(), argument(value)));
     Some(vec![
         pair("args", RestrictedExpression::new_record(args).ok()?),
@@ -106,7 +113,7 @@ mod tests {
     #[ignore = "measures"]
     fn figures() {
         let bundle = bundle(&files());
-        let (slice, groups) = (bundle.route_named("pay").unwrap().slice(), &bundle.policy().groups);
+        let (slice, groups) = (bundle.route_named("pay").unwrap().slice(), &bundle.groups);
         let ask = Ask::by(Principal::Agent("spiffe://shop/ns/shop/sa/payer".to_owned()));
         let each = |what: &str, work: &dyn Fn()| {
             let run = || {

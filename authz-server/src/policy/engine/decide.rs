@@ -8,7 +8,7 @@ use super::context;
 use super::policies::Advice;
 use super::slice::Slice;
 use super::stack;
-use crate::policy::bundle::Bundle;
+use crate::policy::assembly::Policy;
 use crate::policy::groups::Groups;
 use crate::policy::route::Route;
 
@@ -30,17 +30,9 @@ pub struct Refused {
 }
 
 /// Asks the policy of this route.
-pub fn decide(bundle: &Bundle, route: &Route, asked: &Asked<'_>) -> Result<Decided, Refused> {
-    decide_in(route.slice(), route.name(), &bundle.policy().groups, asked)
-}
-
-pub(crate) fn decide_in(
-    slice: &Slice,
-    route: &str,
-    groups: &Groups,
-    asked: &Asked<'_>,
-) -> Result<Decided, Refused> {
-    stack::on_a_deep_stack(|| judge(slice, route, groups, asked)).unwrap_or_else(|| Err(internal()))
+pub fn decide(policy: &Policy, route: &Route, asked: &Asked<'_>) -> Result<Decided, Refused> {
+    stack::on_a_deep_stack(|| judge(route.slice(), route.name(), &policy.groups, asked))
+        .unwrap_or_else(|| Err(internal()))
 }
 
 fn judge(slice: &Slice, route: &str, groups: &Groups, asked: &Asked<'_>) -> Result<Decided, Refused> {

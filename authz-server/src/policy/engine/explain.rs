@@ -7,9 +7,9 @@ use cedar_policy::{Authorizer, Decision, Entities, Policy, PolicySet, Request};
 use serde_json::{Value, json};
 
 use super::ask::Asked;
-use super::slice::Slice;
 use super::{context, est, stack};
-use crate::policy::groups::Groups;
+use crate::policy::assembly::Policy as Whole;
+use crate::policy::route::Route;
 
 /// The permit that came nearest.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -22,10 +22,11 @@ pub struct Nearest {
     pub parts: usize,
 }
 
-/// The nearest permit of a slice; `None` where there is no permit, or one permits.
-pub(crate) fn nearest(slice: &Slice, route: &str, groups: &Groups, asked: &Asked<'_>) -> Option<Nearest> {
+/// The nearest permit of a route's policies; `None` where there is no permit, or one permits.
+pub fn nearest(policy: &Whole, route: &Route, asked: &Asked<'_>) -> Option<Nearest> {
     stack::on_a_deep_stack(|| {
-        let (request, entities) = context::request(slice, route, groups, asked)?;
+        let slice = route.slice();
+        let (request, entities) = context::request(slice, route.name(), &policy.groups, asked)?;
         let permits =
             slice.policies.policies().filter(|policy| policy.effect() == cedar_policy::Effect::Permit);
         let found = permits.filter_map(|policy| distance(policy, &request, &entities));

@@ -132,8 +132,7 @@ fn unsliced(bundle: &Bundle, question: &Question, route: &'static str) -> (bool,
     let found = bundle.route_named(route).unwrap();
     let answer = stack::on_a_deep_stack(|| {
         question.ask(route).with(|asked| {
-            let (request, entities) =
-                context::request(found.slice(), route, &bundle.policy().groups, asked).unwrap();
+            let (request, entities) = context::request(found.slice(), route, &bundle.groups, asked).unwrap();
             let response = Authorizer::new().is_authorized(&request, &set, &entities);
             let mut reasons: Vec<_> = response.diagnostics().reason().map(ToString::to_string).collect();
             let mut errors: Vec<_> =

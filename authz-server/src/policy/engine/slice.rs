@@ -2,22 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use cedar_policy::{PolicySet, Schema, Validator};
+use cedar_policy::PolicySet;
 
+use super::fit::Fit;
 use super::policies::Advice;
 
 #[derive(Debug)]
 pub(crate) struct Slice {
     pub(super) policies: PolicySet,
-    pub(super) validator: Validator,
+    pub(super) fit: Fit,
     pub(super) advice: BTreeMap<String, Advice>,
 }
 
 impl Slice {
-    pub(super) fn schema(&self) -> &Schema {
-        self.validator.schema()
-    }
-
     /// What the author of a policy tells whoever is refused by it.
     pub(crate) fn cure(&self, policy: &str) -> Option<&str> {
         self.advice.get(policy)?.cure.as_deref()

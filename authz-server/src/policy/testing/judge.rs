@@ -1,16 +1,19 @@
-//! Judging a situation: the rows of the closed list that a policy can be wrong about, in their order.
+//! A situation becomes a case for the judge, the same that judges requests: what a test says of it, and for the rest what
+//! makes the route's requirements hold.
 
 use std::collections::BTreeMap;
 
 use warrant::mint::Detail;
-use warrant::{Chain, Denial, Expect, Host, Method, RawPath, Revocable, Seconds, Target};
+use warrant::{Chain, Denial, Host, Method, ProofId, RawPath, Seconds, Target};
 
 use super::chain::Made;
-use crate::policy::arguments::{Body, Sent, read};
-use crate::policy::assembly::{Match, Policy};
+use crate::decision::{
+    self, Attestation, Case, Evidence, Facts, HttpCase, Identity, Judgement, Passing, ProofFound,
+};
+use crate::policy::arguments::{Body, Given, Sent, Unread, read};
+use crate::policy::assembly::Policy;
 use crate::policy::documents::require::{Holder, Uses};
 use crate::policy::documents::situation::Situation;
-use crate::policy::engine::{Asked, Attribution, Lineage, Principal, Starter, decide_in, nearest};
 use crate::policy::narrowing::Attested;
 use crate::policy::route::{Endpoint, Route};
 
@@ -28,6 +31,14 @@ pub struct Judged {
     pub detail: Option<String>,
 }
 
+/// Its chain is signed by an authority that exists in the test alone: what is permitted on it is nobody's to act upon.
+#[derive(Clone, Copy, Debug)]
+enum ByTest {}
+
+impl Evidence for ByTest {
+    type Chain = Box<Chain>;
+}
+
 /// Judges a situation on its own route's terms; else why what the test says is none.
 pub(super) fn judge(
     policy: &Policy,
@@ -36,34 +47,63 @@ pub(super) fn judge(
     now: Seconds,
 ) -> Result<Judged, String> {
     let chosen = Chosen::of(route, situation)?;
-    let path_and_query = chosen.path.as_bytes();
-    let (path, query) = RawPath::parse(path_and_query)
+    let (path, query) = RawPath::parse(chosen.path.as_bytes())
         .map_err(|_| format!("`{}` is no path that can be governed", chosen.path))?;
     if query.is_some() {
         return Err("the path holds a query: write it as `query`".to_owned());
     }
     let target = Target { host: chosen.host, method: chosen.method, path };
-    let segments: Vec<_> = path.segments().map(RawPath::undone).collect();
-    let found = policy.matcher.find(target.host.as_str(), target.method.as_str(), &segments);
-    let found = found.and_then(|found| match found {
-        Match::Route(position) => policy.routes.get(position),
-        Match::Opening(_) => None,
-    });
-    let Some(found) = found else {
-        return Ok(Judged {
-            route: None,
-            denial: Some(Denial::NoRoutePolicy),
-            policies: Vec::new(),
-            detail: None,
-        });
+    let found = policy.route(&target);
+    let terms_of = found.unwrap_or(route);
+    let chain = chain(policy, terms_of, situation, &target, now)?;
+    let case = Case::<ByTest> {
+        now,
+        as_of: 0,
+        governance: Ok(()),
+        proxy: policy.hosts.proxy_of(target.host.as_str()).unwrap_or_default().to_owned(),
+        line: None,
+        http: Ok(HttpCase {
+            authority: target.host.as_str().as_bytes(),
+            method: target.method.clone(),
+            path,
+            proof: proof(terms_of, &chain, now),
+            chain: Ok(Box::new(chain)),
+            body: None,
+            given: found.map(|found| given(found, situation, &target)),
+        }),
+        facts: facts(terms_of, situation),
     };
-    let chain = chain(policy, found, situation, &target, now)?;
-    let case = Case { policy, route: found, situation, target, chain, now };
-    let (denial, policies, detail) = match case.judge() {
-        Ok(policies) => (None, policies, None),
-        Err((denial, policies, detail)) => (Some(denial), policies, detail),
+    Ok(judged(&case, policy, found.map(Route::name)))
+}
+
+fn judged(case: &Case<'_, ByTest>, policy: &Policy, found: Option<&str>) -> Judged {
+    let permitted = |route: &str, policies: &[String]| Judged {
+        route: Some(route.to_owned()),
+        denial: None,
+        policies: policies.to_vec(),
+        detail: None,
     };
-    Ok(Judged { route: Some(found.name().to_owned()), denial, policies, detail })
+    let denied = match decision::judge(case, policy) {
+        Judgement::Permit(permit) => return permitted(permit.route(), permit.policies()),
+        Judgement::Pass(pass) => match pass.passing() {
+            Passing::Ungoverned => return permitted(pass.route(), &[]),
+            Passing::Observed(Ok(policies)) => return permitted(pass.route(), policies),
+            Passing::Observed(Err(denied)) => denied.clone(),
+        },
+        Judgement::Deny(denied) => denied,
+    };
+    // Nothing permitted: whoever must mend the policy or the request wants to know what came nearest.
+    let nearest = || {
+        let found = decision::nearest(case, policy)?;
+        Some(format!("the nearest permit is {}, of which this does not hold: {}", found.policy, found.part))
+    };
+    let is_unpermitted = denied.denial == Denial::PolicyDenied && denied.policies.is_empty();
+    Judged {
+        route: found.map(str::to_owned),
+        denial: Some(denied.denial),
+        policies: denied.policies,
+        detail: if is_unpermitted { nearest() } else { denied.detail },
+    }
 }
 
 /// The target: what the test says, else what the route matches first.
@@ -131,123 +171,52 @@ fn chain(
     made.chain()
 }
 
-struct Case<'a> {
-    policy: &'a Policy,
-    route: &'a Route,
-    situation: &'a Situation,
-    target: Target<'a>,
-    chain: Chain,
-    now: Seconds,
+/// Whoever holds a test's warrant can prove it.
+fn proof(route: &Route, chain: &Chain, now: Seconds) -> ProofFound {
+    match route.require().holder {
+        Holder::Mtls => ProofFound::NotWanted,
+        Holder::Proof | Holder::Both => ProofFound::Holds(ProofId {
+            thumbprint: chain.leaf().cnf().thumbprint(),
+            jti: "test".to_owned(),
+            forget_after: now,
+        }),
+    }
 }
 
-type Denied = (Denial, Vec<String>, Option<String>);
-
-fn plainly(denial: Denial) -> Denied {
-    (denial, Vec::new(), None)
+fn given(route: &Route, situation: &Situation, target: &Target<'_>) -> Result<Given, Unread> {
+    let mut headers: Vec<(&str, &[u8])> =
+        situation.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+    if situation.body.is_some() && !headers.iter().any(|(name, _)| *name == "content-type") {
+        headers.push(("content-type", b"application/json"));
+    }
+    let body = situation.body.as_ref().map_or(Body::Absent, |body| Body::Whole(body.as_bytes()));
+    let query = situation.query.as_ref().map(String::as_bytes);
+    read(route, target, &Sent { query, headers: &headers, body })
 }
 
-impl Case<'_> {
-    fn judge(&self) -> Result<Vec<String>, Denied> {
-        let nothing_is_revoked = |_: &Revocable| false;
-        let expect = Expect {
-            now: self.now,
-            terms: &self.policy.mesh.terms,
-            revoked: &nothing_is_revoked,
-            target: &self.target,
-        };
-        let admitted = self.chain.check(&expect).map_err(plainly)?;
-        let require = self.route.require();
-        require.narrows(&self.chain).map_err(plainly)?;
-        require.was_issued(self.situation.warrant.issued.unwrap_or(true)).map_err(plainly)?;
-        let given = self.given()?;
-        let for_the_law = given.args.for_the_law().ok_or_else(|| plainly(Denial::Internal))?;
-        admitted.arguments(&given.action, &for_the_law).map_err(plainly)?;
-        let environment = require.is_in_environment(&self.environment()).map_err(plainly)?;
-        let conditions = require.conditions_hold(&self.conditions()).map_err(plainly)?;
-        let principal = self.principal();
-        let asked = Asked {
-            principal: &principal,
-            now: self.now,
-            action: &given.action,
-            method: self.target.method.as_str(),
-            host: self.target.host.as_str(),
-            path: self.target.path.as_str(),
-            args: &given.args,
-            posture: self.situation.posture,
-            environment: &environment,
-            conditions: &conditions,
-            warrant: self.lineage(),
-        };
-        match decide_in(self.route.slice(), self.route.name(), &self.policy.groups, &asked) {
-            Ok(decided) => Ok(decided.policies),
-            Err(refused) if refused.denial == Denial::PolicyDenied && refused.policies.is_empty() => {
-                Err((refused.denial, refused.policies, self.nearest(&asked)))
-            }
-            Err(refused) => Err((refused.denial, refused.policies, refused.reason)),
-        }
-    }
-
-    /// Where nothing permits: what came nearest, for whoever must mend the policy or the request.
-    fn nearest(&self, asked: &Asked<'_>) -> Option<String> {
-        let found = nearest(self.route.slice(), self.route.name(), &self.policy.groups, asked)?;
-        Some(format!("the nearest permit is {}, of which this does not hold: {}", found.policy, found.part))
-    }
-
-    fn given(&self) -> Result<crate::policy::arguments::Given, Denied> {
-        let mut headers: Vec<(&str, &[u8])> =
-            self.situation.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
-        if self.situation.body.is_some() && !headers.iter().any(|(name, _)| *name == "content-type") {
-            headers.push(("content-type", b"application/json"));
-        }
-        let body = self.situation.body.as_ref().map_or(Body::Absent, |body| Body::Whole(body.as_bytes()));
-        let sent =
-            Sent { query: self.situation.query.as_ref().map(String::as_bytes), headers: &headers, body };
-        read(self.route, &self.target, &sent)
-            .map_err(|unread| (unread.denial, Vec::new(), Some(unread.detail)))
-    }
-
-    fn principal(&self) -> Principal {
-        let is_delegated = self.chain.depth() > 0;
-        match self.route.require().holder {
-            Holder::Proof if is_delegated => Principal::Key(self.chain.leaf().cnf().thumbprint().to_string()),
-            Holder::Proof | Holder::Mtls | Holder::Both => {
-                Principal::Agent(self.chain.leaf().sub().to_owned())
-            }
-        }
-    }
-
-    fn environment(&self) -> BTreeMap<String, String> {
-        let holding = self
-            .route
-            .require()
-            .environment
-            .iter()
-            .filter_map(|(key, values)| Some((key.clone(), values.first()?.clone())));
-        holding.chain(self.situation.environment.clone()).collect()
-    }
-
-    fn conditions(&self) -> BTreeMap<String, Attested> {
-        let holding = self
-            .route
-            .require()
-            .conditions
-            .iter()
-            .map(|condition| (condition.name.clone(), condition.equals.clone()));
-        holding
-            .chain(self.situation.conditions.clone())
-            .map(|(name, value)| (name, Attested { value, age: 0 }))
-            .collect()
-    }
-
-    fn lineage(&self) -> Lineage<'_> {
-        let said = &self.situation.warrant;
-        let attr = |name: &str| said.attr.get(name).map(String::as_str);
-        Lineage {
-            depth: said.depth,
-            issuer: self.chain.root().iss(),
-            root: self.chain.root().sub(),
-            started_by: said.started_by.as_ref().map(|(iss, sub)| Starter { iss, sub }),
-            attr: Attribution { run: attr("run"), agent: attr("agent"), purpose: attr("purpose") },
-        }
+/// What the test says of the world, over what the route requires of it.
+fn facts(route: &Route, situation: &Situation) -> Facts {
+    let require = route.require();
+    let first = |(key, values): &(String, Vec<String>)| Some((key.clone(), values.first()?.clone()));
+    let environment = require.environment.iter().filter_map(first);
+    let conditions =
+        require.conditions.iter().map(|condition| (condition.name.clone(), condition.equals.clone()));
+    let conditions: BTreeMap<_, _> = conditions.chain(situation.conditions.clone()).collect();
+    let subject = caller(situation).to_owned();
+    let attestation = require.attestation.map(|_| Attestation {
+        iss: String::new(),
+        subject: subject.clone(),
+        exp: u64::MAX,
+        positive: true,
+        measurement: String::new(),
+        age: 0,
+    });
+    Facts {
+        identity: Some(Identity(subject)),
+        environment: environment.chain(situation.environment.clone()).collect(),
+        conditions: conditions.into_iter().map(|(name, value)| (name, Attested { value, age: 0 })).collect(),
+        attestations: attestation.into_iter().collect(),
+        posture: situation.posture,
+        issued: situation.warrant.issued.unwrap_or(true),
     }
 }

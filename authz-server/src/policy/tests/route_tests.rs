@@ -180,3 +180,37 @@ fn coverage_counts_policies_and_requirements() {
     assert_eq!(pay.requirements, [("use", 1), ("maxLifetime", 0), ("args", 0)]);
     assert_eq!(built.outcomes().len(), 4);
 }
+
+const SERVED: &str = "  - {id: \"spiffe://shop/ns/shop/sa/payments\", hosts: {payments.shop: [payments, \"payments.shop:8080\"]}}\n";
+
+/// The judge that tests ask is the one that requests meet: what stands before the route's own rules is asked too.
+#[test]
+fn a_test_meets_the_whole_judge() {
+    let mut nobody_serves = with_tests(TESTS);
+    edit(&mut nobody_serves, "proxies.yaml", SERVED, "");
+    let told = told(&faults(&nobody_serves));
+    assert!(
+        told.contains("the case `pays` fails: it is `target-mismatch`, and `allow` is expected"),
+        "{told}"
+    );
+
+    let mut ungoverned = case("request: {path: /v1/payments/a-7/health}, expect: allow");
+    let open = "apiVersion: portcullis.dev/v1alpha1
+kind: GovernedRoute
+metadata: {name: open}
+spec:
+  match:
+    - {hosts: [payments.shop], methods: [POST], paths: [/v1/payments/a-7/health]}
+  ungoverned: {reason: a probe}
+";
+    ungoverned.insert("routes/payments/open.yaml".to_owned(), open.as_bytes().to_vec());
+    edit(&mut ungoverned, "teams.yaml", "payments:\n", "payments:\n    platform: true\n");
+    assert_sound(&ungoverned);
+}
+
+#[test]
+fn what_a_route_requires_of_the_workload_holds_in_a_test_that_does_not_say() {
+    let mut files = with_tests(TESTS);
+    edit(&mut files, PAY_FILE, "holder: mtls,", "holder: both, attestation: {maxAge: 10m},");
+    assert_sound(&files);
+}

@@ -1,0 +1,87 @@
+//! What may be done, as `mint` and `delegate` take it from the command line.
+
+use clap::Args as ClapArgs;
+use warrant::mint::Detail;
+use warrant::{Constraint, Value};
+
+use crate::cli::values::pair;
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Scope {
+    /// A canonical host; may be given several times, as may all below
+    #[arg(long = "host")]
+    pub(super) hosts: Vec<String>,
+    #[arg(long = "method")]
+    pub(super) methods: Vec<String>,
+    /// A path pattern: `*` is one segment, a final `**` whatever is left
+    #[arg(long = "path")]
+    pub(super) paths: Vec<String>,
+    /// An action that the route derives: a gRPC method, a tool
+    #[arg(long = "action")]
+    pub(super) actions: Vec<String>,
+    /// A bound of an argument: NAME=VALUE, NAME=ONE|OTHER, NAME=LOW..HIGH, or NAME=* for whatever is there. A whole number,
+    /// true and false are taken as such; in double quotes they are text
+    #[arg(long = "arg", value_parser = bound)]
+    pub(super) args: Vec<(String, Constraint)>,
+}
+
+impl Scope {
+    /// As one detail.
+    pub(super) fn detail(&self) -> Detail {
+        Detail {
+            hosts: self.hosts.clone(),
+            methods: self.methods.clone(),
+            paths: self.paths.clone(),
+            actions: (!self.actions.is_empty()).then(|| self.actions.clone()),
+            args: self.args.clone(),
+        }
+    }
+}
+
+/// One value of an argument.
+pub(super) fn value(text: &str) -> Value {
+    let quoted = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    match (quoted, text) {
+        (Some(inside), _) => Value::String(inside.into()),
+        (None, "true") => Value::Boolean(true),
+        (None, "false") => Value::Boolean(false),
+        (None, text) => text.parse().map_or_else(|_| Value::String(text.into()), Value::Integer),
+    }
+}
+
+fn bound(text: &str) -> Result<(String, Constraint), String> {
+    let (name, bound) = pair(text)?;
+    let range = |(low, high): (&str, &str)| Some(Constraint::Range(low.parse().ok()?, high.parse().ok()?));
+    let constraint = match bound.split_once("..").and_then(range) {
+        Some(range) => range,
+        None if bound == "*" => Constraint::Any,
+        None if bound.contains('|') => Constraint::OneOf(bound.split('|').map(value).collect()),
+        None => Constraint::Exact(value(&bound)),
+    };
+    Ok((name, constraint))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bounds_are_read_as_they_are_written() {
+        let text = |t: &str| Value::String(t.into());
+        for (written, meant) in [
+            ("a=*", Constraint::Any),
+            ("a=1..9", Constraint::Range(1, 9)),
+            ("a=-9..-1", Constraint::Range(-9, -1)),
+            ("a=EUR|USD", Constraint::OneOf(vec![text("EUR"), text("USD")])),
+            ("a=1|true", Constraint::OneOf(vec![Value::Integer(1), Value::Boolean(true)])),
+            ("a=1", Constraint::Exact(Value::Integer(1))),
+            ("a=\"1\"", Constraint::Exact(text("1"))),
+            ("a=x..y", Constraint::Exact(text("x..y"))),
+            ("a=b=c", Constraint::Exact(text("b=c"))),
+            ("a=", Constraint::Exact(text(""))),
+        ] {
+            assert_eq!(bound(written), Ok(("a".to_owned(), meant)), "{written}");
+        }
+        assert!(bound("a").is_err());
+    }
+}

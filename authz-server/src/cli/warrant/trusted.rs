@@ -1,0 +1,80 @@
+//! Whom `verify` trusts: a house's bundle, or an issuer and its keys as they were named on the command line.
+
+use std::path::PathBuf;
+
+use clap::Args as ClapArgs;
+use warrant::{Issuer, Presented, SubjectPattern, Terms, Trust};
+
+use crate::cli::init::house;
+use crate::cli::out::Failure;
+use crate::cli::values::duration;
+use crate::keys;
+
+/// The leeway that `portcullis init` writes.
+const LEEWAY_SECONDS: u64 = 5;
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Trusted {
+    /// A folder that `portcullis init` made: its bundle says which issuers are trusted, and the mesh's terms
+    #[arg(long, conflicts_with_all = ["issuer", "keys", "aud", "subjects", "max_lifetime"])]
+    home: Option<PathBuf>,
+    /// Without a house: the URL of the one issuer that is trusted
+    #[arg(long)]
+    issuer: Option<String>,
+    /// Without a house: the issuer's keys, as a JWK or a JWK set; may be given several times
+    #[arg(long = "key")]
+    keys: Vec<PathBuf>,
+    /// Without a house: the mesh
+    #[arg(long)]
+    aud: Option<String>,
+    /// Without a house: whom the issuer may vouch for, as agent:* or spiffe://shop/** [default: anybody]
+    #[arg(long = "subject", value_parser = subject)]
+    subjects: Vec<SubjectPattern>,
+    /// Without a house: how long a warrant may live
+    #[arg(long, value_parser = duration, default_value = "1h")]
+    max_lifetime: u64,
+}
+
+impl Trusted {
+    /// Trust and terms for this warrant.
+    pub(super) fn read(&self, header: &str) -> Result<(Trust, Terms), Failure> {
+        match (&self.home, &self.issuer, &self.aud) {
+            (Some(home), ..) => {
+                let bundle = house::bundle(home)?;
+                Ok((bundle.trust().clone(), bundle.terms().clone()))
+            }
+            (None, Some(issuer), Some(aud)) if !self.keys.is_empty() => {
+                let terms = Terms::new(aud.as_str(), self.max_lifetime, LEEWAY_SECONDS)
+                    .map_err(|e| Failure::new(format!("--aud, --max-lifetime: {e}")))?;
+                let trust = Trust::new(vec![self.issuer(issuer, header)?])
+                    .map_err(|e| Failure::new(format!("--issuer, --key: {e}")))?;
+                Ok((trust, terms))
+            }
+            (None, ..) => Err(Failure::new("say whom to trust: --home, or --key with --issuer and --aud")),
+        }
+    }
+
+    fn issuer(&self, iss: &str, header: &str) -> Result<Issuer, Failure> {
+        let mut keys = Vec::new();
+        for file in &self.keys {
+            let named = keys::read_public(file).map_err(Failure::new)?;
+            keys.extend(named.into_iter().map(|named| (named.kid, named.key)));
+        }
+        let root = Presented::parse(header.as_bytes()).ok().and_then(|presented| presented.unverified().ok());
+        let root = root.as_ref().and_then(|links| links.first());
+        // Anybody is whoever this root names; nothing else of it is believed.
+        let anybody = || root.and_then(|root| SubjectPattern::parse(root.sub())).into_iter().collect();
+        let starter = root.and_then(|root| root.as_root()).and_then(|root| root.ini());
+        Ok(Issuer {
+            iss: iss.to_owned(),
+            keys,
+            subjects: if self.subjects.is_empty() { anybody() } else { self.subjects.clone() },
+            starters: starter.map(|starter| starter.iss.to_string()).into_iter().collect(),
+        })
+    }
+}
+
+fn subject(text: &str) -> Result<SubjectPattern, String> {
+    SubjectPattern::parse(text)
+        .ok_or_else(|| format!("{text:?} is no pattern: write a name, <prefix>:* or <prefix>/**"))
+}

@@ -1,0 +1,40 @@
+//! The guide's own code, taken from its page.
+
+use portcullis_tests::programs::repository;
+use std::fs;
+
+/// The Python that delegates and proves.
+pub(crate) fn library() -> String {
+    block("def delegate(")
+}
+
+/// The Python that calls through Envoy.
+pub(crate) fn call() -> String {
+    block("urllib.request")
+}
+
+/// The one Python block of the page that holds these words.
+fn block(words: &str) -> String {
+    let page = fs::read_to_string(repository().join("docs/agents.md")).unwrap();
+    let blocks = page.split("```python\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    let found: Vec<&str> = blocks.filter(|block| block.contains(words)).collect();
+    assert_eq!(found.len(), 1, "blocks with `{words}`: {found:?}");
+    found[0].to_owned()
+}
+
+#[test]
+fn what_an_agent_needs_is_about_thirty_lines_of_a_stock_library() {
+    let library = library();
+    let lines = library.lines().filter(|line| !line.trim().is_empty()).count();
+    assert!((20..=35).contains(&lines), "{lines} lines");
+    let imports: Vec<&str> =
+        library.lines().filter(|line| line.starts_with("import ") || line.starts_with("from ")).collect();
+    assert_eq!(
+        imports,
+        [
+            "import hashlib, json, secrets, time",
+            "from base64 import urlsafe_b64encode",
+            "from joserfc import jws"
+        ]
+    );
+}

@@ -9,6 +9,8 @@ mod gather;
 mod id;
 mod record;
 mod shadow;
+#[cfg(test)]
+mod tests;
 mod verified;
 
 use std::sync::Arc;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use envoy_types::pb::envoy::service::auth::v3::authorization_server::AuthorizationServer;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, block_in_place};
 use tonic::service::interceptor::InterceptedService;
 use tracing::info;
 
@@ -18,7 +18,7 @@ use bundles::Shadowing;
 use crate::bundle_news::BundleNews;
 use crate::candidate::Candidate;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{BundlePlace, Config};
 use crate::edge::candidate;
 use crate::edge::ext_authz::ExtAuthz;
 use crate::edge::http::log::Log;
@@ -26,6 +26,7 @@ use crate::edge::http::{self, Shown};
 use crate::edge::listen::NamePeer;
 use crate::gateway::{Admission, Gateway, Gatherer, Recorder, Shadow, Verified};
 use crate::metrics::{BundleFigures, LedgerFigures, Metrics};
+use crate::policy::TrustKeys;
 use crate::policy_in_force::PolicyInForce;
 use crate::readiness::Readiness;
 
@@ -33,6 +34,7 @@ mod beside;
 mod bundles;
 mod health;
 mod open;
+mod restored;
 mod stop;
 
 pub use open::ledger_options;
@@ -44,12 +46,16 @@ const PEER_ANSWERS_WITHIN: Duration = Duration::from_secs(5);
 const LEAVE_WITHIN: Duration = Duration::from_secs(3);
 
 /// Serves until the process is told to stop. The error is one line for whoever started it.
-pub async fn run(config: Config) -> Result<(), String> {
+///
+/// `is_restored`: the ledger's disk was brought back from a backup, and a new log begins in place of the old one.
+pub async fn run(config: Config, is_restored: bool) -> Result<(), String> {
     let clock = Clock::of_the_machine();
+    if is_restored {
+        restored::begin_anew(&config, &clock)?;
+    }
     let trust = config.bundle.trust.clone();
-    let opened = tokio::task::block_in_place(|| {
-        open::open(&config.ledger, config.bundle, config.audience.clone(), &clock)
-    })?;
+    let opened =
+        block_in_place(|| open::open(&config.ledger, config.bundle, config.audience.clone(), &clock))?;
     let (ledger, keeper) = (opened.ledger, opened.keeper);
     let (policy, news) = (keeper.policy(), keeper.news());
     let candidate = config.candidate.is_some().then(Arc::<Candidate>::default);
@@ -59,21 +65,19 @@ pub async fn run(config: Config) -> Result<(), String> {
     let metrics = Arc::new(Metrics::new(figures.clone(), bundle_figures));
     let admission = Admission::of(config.limits.decisions);
     let readiness = Arc::new(readiness(&ledger, &policy, news, &clock, &admission));
-    let recorder = Recorder::new(ledger.clone(), config.ledger.digest_key, clock.clone());
+    let recorder =
+        Recorder::new(ledger.clone(), config.ledger.digest_key, config.limits.denials, clock.clone());
     let gatherer = || Gatherer {
         clock: clock.clone(),
         policy: Arc::clone(&policy),
         ledger: ledger.clone(),
         verified: Verified::new(),
         environment: config.environment.clone(),
+        stance: opened.stance,
     };
     let shadow = match (config.candidate, &candidate) {
         (Some(place), Some(candidate)) => {
-            let (shadow, waiting) = Shadow::new(Arc::clone(candidate));
-            let shadowing =
-                Shadowing::new(place, trust, config.audience, clock.clone(), Arc::clone(candidate))?;
-            shadowing.run(gatherer(), waiting)?;
-            Some(shadow)
+            Some(shadow(place, trust, config.audience, &clock, candidate, gatherer())?)
         }
         (Some(_) | None, Some(_) | None) => None,
     };
@@ -132,6 +136,21 @@ pub async fn run(config: Config) -> Result<(), String> {
     ended_early.into_iter().chain(ended).try_for_each(|ended| ended.map_err(|e| e.to_string())?)?;
     info!("stopped");
     Ok(())
+}
+
+/// Judges by a candidate what was judged already, on a thread of its own.
+fn shadow(
+    place: BundlePlace,
+    trust: TrustKeys,
+    audience: String,
+    clock: &Clock,
+    candidate: &Arc<Candidate>,
+    gatherer: Gatherer,
+) -> Result<Shadow, String> {
+    let (shadow, waiting) = Shadow::new(Arc::clone(candidate));
+    let shadowing = Shadowing::new(place, trust, audience, clock.clone(), Arc::clone(candidate))?;
+    shadowing.run(gatherer, waiting)?;
+    Ok(shadow)
 }
 
 fn readiness(

@@ -105,6 +105,13 @@ impl Court {
         Court::running(home.serve()).await
     }
 
+    /// The same, with `--restored`.
+    pub async fn start_restored(home: &Home) -> Court {
+        let mut command = home.serve();
+        command.arg("--restored");
+        Court::running(command).await
+    }
+
     /// The same, but a write beyond the permitted size of files is an error to it and not its end, as on a full disk.
     pub async fn start_for_full_disks(home: &Home) -> Court {
         let serve = home.serve();

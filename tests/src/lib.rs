@@ -22,6 +22,7 @@ pub mod fake;
 pub mod keys;
 pub mod press;
 pub mod programs;
+pub mod record;
 pub mod shipped;
 pub mod site;
 pub mod upstream;

@@ -1,9 +1,12 @@
-//! The command line: one file a command. Exit status 0 done, 1 denied, 2 usage or set-up.
+//! The command line: one file a command. Exit status 0 done, 1 denied, 2 usage, set-up or faults.
 
 mod init;
 mod key;
+mod ledger;
 mod out;
+mod policy;
 mod serve;
+mod values;
 mod warrant;
 
 use std::process::ExitCode;
@@ -29,9 +32,15 @@ enum Command {
     /// Make and show keys
     #[command(subcommand)]
     Key(key::Command),
+    /// Audit, prove, search, export, archive and judge again what is on record
+    #[command(subcommand)]
+    Ledger(ledger::Command),
     /// Mint, delegate, inspect and verify warrants, and prove possession of one
     #[command(subcommand)]
     Warrant(warrant::Command),
+    /// Write, test, sign and explain policies
+    #[command(subcommand)]
+    Policy(policy::Command),
 }
 
 pub fn main() -> ExitCode {
@@ -39,7 +48,9 @@ pub fn main() -> ExitCode {
         Command::Init(args) => init::run(&args).map(|()| Done::Well),
         Command::Serve(args) => serve::run(&args).map(|()| Done::Well),
         Command::Key(command) => key::run(&command).map(|()| Done::Well),
+        Command::Ledger(command) => ledger::run(&command),
         Command::Warrant(command) => warrant::run(&command),
+        Command::Policy(command) => policy::run(&command),
     };
     done.map_or_else(|failure| failure.tell(), ExitCode::from)
 }

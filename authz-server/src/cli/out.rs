@@ -11,6 +11,8 @@ pub(super) enum Done {
     Well,
     /// 1: the answer to the question is no.
     Denied,
+    /// 2: what was to be read has faults, and they have been told.
+    Faulty,
 }
 
 impl From<Done> for ExitCode {
@@ -18,6 +20,7 @@ impl From<Done> for ExitCode {
         match done {
             Done::Well => ExitCode::SUCCESS,
             Done::Denied => ExitCode::from(1),
+            Done::Faulty => ExitCode::from(2),
         }
     }
 }
@@ -45,6 +48,11 @@ impl Failure {
         }
         ExitCode::from(2)
     }
+}
+
+/// One line about what was read: faults, warnings. Nobody is left to tell when standard error is gone.
+pub(super) fn remark(text: impl Display) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
 /// One line of result. A reader that went away (`| head`) has seen enough; that is no failure.

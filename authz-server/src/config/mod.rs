@@ -87,6 +87,8 @@ pub struct Limits {
     pub deadline: Duration,
     /// At once; one more is `overloaded`.
     pub decisions: u32,
+    /// A second, recorded one by one; what is beyond is counted.
+    pub denials: u32,
 }
 
 /// Reads the file at `path`.

@@ -20,6 +20,7 @@ use crate::policy::text::{self, Key, Members, Node, entries, list, members, natu
 
 const DEADLINE_MS: i64 = 500;
 const DECISIONS: i64 = 1024;
+const DENIALS: i64 = 500;
 
 /// The configuration in `bytes`, or everything that is wrong with it.
 pub fn read(path: &Path, bytes: &[u8]) -> Result<Config, Vec<Fault>> {
@@ -216,7 +217,9 @@ impl Reader<'_> {
 
     fn limits(&self, node: Option<&Node>) -> Option<Limits> {
         let part = match node {
-            Some(node) => Some(members(node, &["deadlineMilliseconds", "decisions"], self.page)?),
+            Some(node) => {
+                Some(members(node, &["deadlineMilliseconds", "decisions", "denialsPerSecond"], self.page)?)
+            }
             None => None,
         };
         let number = |name: &str, default: i64, most: i64| match part.and_then(|part| part.get(name)) {
@@ -225,8 +228,10 @@ impl Reader<'_> {
         };
         let deadline = number("deadlineMilliseconds", DEADLINE_MS, 60_000);
         let decisions = number("decisions", DECISIONS, 1_000_000);
+        let denials = number("denialsPerSecond", DENIALS, 1_000_000);
         let deadline = Duration::from_millis(u64::try_from(deadline?).ok()?);
-        Some(Limits { deadline, decisions: u32::try_from(decisions?).ok()? })
+        let (decisions, denials) = (u32::try_from(decisions?).ok()?, u32::try_from(denials?).ok()?);
+        Some(Limits { deadline, decisions, denials })
     }
 
     fn environment(&self, node: Option<&Node>) -> Option<BTreeMap<String, String>> {

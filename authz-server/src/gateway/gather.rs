@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use ledger::entry::Stance;
 use warrant::{AwsLcVerifier, Chain, Denial, Method, Proof, ProofOf, RawPath, Seconds, Target, our_header};
 
 use super::asked::{Asked, AskedHttp};
@@ -11,7 +12,7 @@ use super::verified::Verified;
 use crate::clock::Clock;
 use crate::decision::{Case, Facts, HttpCase, ProofFound};
 use crate::policy::arguments::{self, Body, Given, Sent, Unread};
-use crate::policy::{Bundle, Holder, Route};
+use crate::policy::{Bundle, Holder, Posture, Route};
 use crate::policy_in_force::PolicyInForce;
 
 /// A wall clock further behind the record than this is broken, and no window can be trusted to it.
@@ -26,6 +27,8 @@ pub struct Gatherer {
     pub verified: Verified,
     /// Where this server runs.
     pub environment: BTreeMap<String, String>,
+    /// How the mesh stood when this server started; nobody can change it while it runs.
+    pub stance: Stance,
 }
 
 impl Gatherer {
@@ -36,7 +39,8 @@ impl Gatherer {
         let (now, clock_sane) = self.time();
         let (bundle, in_force) = self.policy.at(now);
         drop(settled);
-        let case = self.under(&bundle, asked, now, as_of, in_force.and(clock_sane));
+        let halted = if self.stance == Stance::Halted { Err(Denial::Halted) } else { Ok(()) };
+        let case = self.under(&bundle, asked, now, as_of, halted.and(in_force).and(clock_sane));
         (bundle, case)
     }
 
@@ -49,6 +53,10 @@ impl Gatherer {
         as_of: u64,
         governance: Result<(), Denial>,
     ) -> Case<'a> {
+        let posture = match self.stance {
+            Stance::Restricted => Posture::Restricted,
+            Stance::Halted | Stance::Normal => Posture::Normal,
+        };
         let proxy = asked.proxy.clone().unwrap_or_default();
         let http = match &asked.http {
             Some(http) => self.http_case(http, &proxy, bundle, now),
@@ -59,6 +67,7 @@ impl Gatherer {
         let facts = Facts {
             identity: asked.identity.clone(),
             environment: self.environment.clone(),
+            posture,
             ..Facts::default()
         };
         Case { now, as_of, governance, proxy, line, http, facts }

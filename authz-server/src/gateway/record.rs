@@ -69,8 +69,9 @@ pub struct Recording {
 }
 
 impl Recorder {
-    pub fn new(ledger: Ledger, digests: DigestKey, clock: Clock) -> Recorder {
-        Recorder { ledger, digests: Arc::new(digests), floods: Arc::new(Floods::new(clock)) }
+    /// `denials`: so many a second are recorded one by one, beside each source's own share.
+    pub fn new(ledger: Ledger, digests: DigestKey, denials: u32, clock: Clock) -> Recorder {
+        Recorder { ledger, digests: Arc::new(digests), floods: Arc::new(Floods::new(denials, clock)) }
     }
 
     /// Writes down the judge's whole input.

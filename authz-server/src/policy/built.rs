@@ -10,6 +10,13 @@ use super::testing::{self, Coverage, Outcome};
 use super::view::View;
 use super::warning::{Notice, Warning};
 
+/// Documents that are sound, and their tests, judged: to be looked at, and to be signed when all of them pass.
+#[derive(Debug)]
+pub struct Tested {
+    built: Built,
+    failures: Vec<Fault>,
+}
+
 #[derive(Debug)]
 pub struct Built {
     policy: Policy,
@@ -17,18 +24,43 @@ pub struct Built {
     outcomes: Vec<Outcome>,
 }
 
-impl Built {
-    /// Builds from the files of a directory, by name; every fault at once.
+impl Tested {
+    /// Reads the files of a directory, by name, and judges their tests; every fault of the documents at once.
     pub fn from_files(files: &Files) -> Result<Self, Vec<Fault>> {
-        let faults = Faults::new();
+        let (faults, failures) = (Faults::new(), Faults::new());
         let built = sources::read(files, Form::Yaml, &faults).and_then(|mut documents| {
             let packed = std::mem::take(&mut documents.packed);
             let tests = std::mem::take(&mut documents.tests);
             let policy = assembly::assemble(documents, &faults)?;
-            let outcomes = testing::run(&policy, &tests, &faults);
-            faults.is_empty().then_some(Self { policy, packed, outcomes })
+            let outcomes = testing::run(&policy, &tests, &failures);
+            faults.is_empty().then_some(Built { policy, packed, outcomes })
         });
-        built.ok_or_else(|| faults.into_sorted())
+        match built {
+            Some(built) => Ok(Self { built, failures: failures.into_sorted() }),
+            None => Err(faults.into_sorted()),
+        }
+    }
+
+    /// The tests that fail, each at its case.
+    pub fn failures(&self) -> &[Fault] {
+        &self.failures
+    }
+
+    /// Whether they pass or not: nothing signs what is only borrowed from here.
+    pub fn documents(&self) -> &Built {
+        &self.built
+    }
+
+    /// What may be signed: no test fails.
+    pub fn passed(self) -> Result<Built, Vec<Fault>> {
+        if self.failures.is_empty() { Ok(self.built) } else { Err(self.failures) }
+    }
+}
+
+impl Built {
+    /// Builds from the files of a directory, by name; every fault at once.
+    pub fn from_files(files: &Files) -> Result<Self, Vec<Fault>> {
+        Tested::from_files(files).and_then(Tested::passed)
     }
 
     pub fn audience(&self) -> &str {
@@ -76,7 +108,7 @@ impl Built {
     }
 
     /// Every file as a bundle holds it.
-    pub(crate) fn packed(&self) -> &Files {
+    pub fn packed(&self) -> &Files {
         &self.packed
     }
 }

@@ -59,9 +59,18 @@ fn gather(dir: &Path, prefix: &str, files: &mut Files, faults: &Faults) {
 }
 
 /// Reads a signed bundle; which version's files are meant, the manifest says.
+///
+/// Where another version was published meanwhile, what was read may be of both, or gone: then it is read anew.
 pub fn parcel(dir: &Path) -> Result<Parcel, Refusal> {
-    let manifest = manifest(dir)?;
-    Ok(Parcel { trust: trust(dir)?, files: content(dir, &manifest)?, manifest })
+    let mut manifest = manifest(dir)?;
+    loop {
+        let read = content(dir, &manifest).and_then(|files| Ok((files, trust(dir)?)));
+        let newest = self::manifest(dir)?;
+        if newest == manifest {
+            return read.map(|(files, trust)| Parcel { manifest, trust, files });
+        }
+        manifest = newest;
+    }
 }
 
 /// The chain of trust.
@@ -85,6 +94,15 @@ pub fn content(dir: &Path, manifest: &[u8]) -> Result<Files, Refusal> {
         }
         None => Ok(files),
     }
+}
+
+/// What whoever signs the next bundle must know of the last one: its manifest and the chain of trust, not its files. Empty where
+/// there is none yet.
+pub fn signed_so_far(dir: &Path) -> Result<Parcel, Refusal> {
+    if !dir.join(MANIFEST).exists() {
+        return Ok(Parcel::default());
+    }
+    Ok(Parcel { manifest: manifest(dir)?, trust: trust(dir)?, files: Files::new() })
 }
 
 /// The manifest's bytes.

@@ -28,11 +28,12 @@ mod warning;
 
 use std::path::Path;
 
+pub use arguments::LARGEST_BODY;
 pub use assembly::Policy;
-pub use built::Built;
+pub use built::{Built, Tested};
 pub use bundle::{
-    Activated, Bundle, Digest, Expected, InForceUntil, MANIFEST, NOTE, Note, NoteError, Parcel, Refusal,
-    SignError, Signed, Signing, TrustError, TrustKeys, open, sign, vouch,
+    Activated, Bundle, Digest, Expected, InForceUntil, MANIFEST, NOTE, Note, NoteError, Parcel, Past,
+    Refusal, SignError, Signed, Signing, TrustError, TrustKeys, open, sign, trust_in_force, vouch,
 };
 pub use documents::arguments::{Action, Argument, ArgumentType, Pointer, Source};
 pub use documents::mesh::{Attestor, Notes};
@@ -48,13 +49,18 @@ pub use questions::Passage;
 pub use route::{Opening, Require, Route};
 pub use shadow::{Difference, Differences};
 pub use sources::Files;
-pub use testing::{Coverage, Judged, Outcome};
+pub use testing::{Coverage, Explained, Judged, Outcome, Question};
 pub use view::{Recorded, View};
 pub use warning::{WARNINGS, Warning};
 
 /// Builds the bundle whose source is this directory; every fault at once.
 pub fn build(dir: &Path) -> Result<Built, Vec<Fault>> {
     disk::sources(dir).and_then(|files| Built::from_files(&files))
+}
+
+/// Reads and tests the documents in this directory; tests that fail are told apart from faults.
+pub fn examine(dir: &Path) -> Result<Tested, Vec<Fault>> {
+    disk::sources(dir).and_then(|files| Tested::from_files(&files))
 }
 
 /// Loads the signed bundle in this directory.

@@ -112,6 +112,18 @@ impl Route {
         reads_body(&self.args, self.action.as_ref())
     }
 
+    /// What it matches: method, canonical host and pattern of each.
+    pub fn matches(&self) -> impl Iterator<Item = (&str, &str, &str)> {
+        self.endpoints
+            .iter()
+            .map(|endpoint| (endpoint.method.as_str(), endpoint.host.as_str(), endpoint.pattern.text()))
+    }
+
+    /// Until when it is only watched, in seconds since 1970.
+    pub fn observed_until(&self) -> Option<u64> {
+        self.observed_until
+    }
+
     /// Until when it is judged and forwarded whatever comes out.
     pub fn is_observed(&self, now: warrant::Seconds) -> bool {
         self.observed_until.is_some_and(|until| now.get() < until)

@@ -7,9 +7,11 @@ use serde_json::{Value, json};
 use super::assembly::Policy;
 use super::documents::require::{Holder, Uses};
 use super::engine::{Asked, Nearest, Shape, nearest};
-use super::route::{Require, Route};
+use super::route::{Opening, Require, Route};
 use super::sources::Files;
+use super::testing::{self, Explained, Question};
 use super::text::canonical;
+use warrant::Seconds;
 
 /// A policy, to be looked at.
 #[derive(Clone, Copy, Debug)]
@@ -44,6 +46,32 @@ impl<'a> View<'a> {
             route.require(),
         );
         Some(shape.to_json())
+    }
+
+    /// A document as it was written, in the form in which a bundle holds it.
+    pub fn document(&self, name: &str) -> Option<Value> {
+        let route = self.route(name).map(|route| (route.team(), route.name()));
+        let opening = || self.policy.openings.iter().find(|opening| opening.name() == name);
+        let (team, name) = route.or_else(|| opening().map(|opening| (opening.team(), opening.name())))?;
+        serde_json::from_slice(self.packed.get(&format!("routes/{team}/{name}.json"))?).ok()
+    }
+
+    /// Every route that governs, and every match that needs no warrant; each sorted by name.
+    pub fn routes(&self) -> Vec<&'a Route> {
+        let mut routes: Vec<_> = self.policy.routes.iter().collect();
+        routes.sort_by_key(|route| route.name());
+        routes
+    }
+
+    pub fn openings(&self) -> Vec<&'a Opening> {
+        let mut openings: Vec<_> = self.policy.openings.iter().collect();
+        openings.sort_by_key(|opening| opening.name());
+        openings
+    }
+
+    /// What a request would meet, and why.
+    pub fn explain(&self, question: &Question, now: Seconds) -> Result<Explained, String> {
+        testing::explain(self.policy, question, now)
     }
 
     /// A route's document with everything filled in that its team's defaults say, canonical.

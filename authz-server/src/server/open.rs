@@ -1,5 +1,6 @@
 //! Opening: the ledger, what is folded from it, and the bundle that it allows.
 
+use ledger::entry::Stance;
 use ledger::{Ledger, Options};
 
 use super::bundles::Keeper;
@@ -15,6 +16,7 @@ pub(super) struct Opened {
     pub(super) ledger: Ledger,
     pub(super) burner: Burner,
     pub(super) keeper: Keeper,
+    pub(super) stance: Stance,
 }
 
 /// The error is one line: what is wrong, where, and what to do.
@@ -26,11 +28,11 @@ pub(super) fn open(
 ) -> Result<Opened, String> {
     let options = ledger_options(&home.key, clock)?;
     let ledger = Ledger::open(&home.directory, options).map_err(|e| e.to_string())?;
-    let folded = facts::fold(&ledger, clock.now()).map_err(|e| e.to_string())?;
+    let (folded, _) = facts::fold(&ledger, clock.now()).map_err(|e| e.to_string())?;
     let before = folded.activation.as_ref();
     let keeper = Keeper::open(bundle, audience, ledger.clone(), before, clock.clone())?;
     let burner = Burner { uses: folded.uses, origin: ledger.origin().to_owned(), forgot: folded.forgot };
-    Ok(Opened { ledger, burner, keeper })
+    Ok(Opened { ledger, burner, keeper, stance: folded.stance.unwrap_or(Stance::Normal) })
 }
 
 /// How this server opens a ledger, and how `init` makes one.

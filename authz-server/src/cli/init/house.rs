@@ -29,7 +29,7 @@ struct KeyRing {
     ledger: PrivateKey,
 }
 
-pub(super) fn configuration(dir: &Path) -> PathBuf {
+pub(in crate::cli) fn configuration(dir: &Path) -> PathBuf {
     dir.join("portcullis.yaml")
 }
 

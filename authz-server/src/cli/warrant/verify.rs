@@ -10,10 +10,10 @@ use warrant::{
     Target, Value,
 };
 
-use super::grant::pair;
 use super::value_or_file;
 use crate::cli::init::house;
 use crate::cli::out::{Done, Failure, line};
+use crate::cli::values::pair;
 use crate::clock::Clock;
 use crate::policy::Bundle;
 

@@ -16,8 +16,8 @@ pub(super) struct Floods {
 }
 
 impl Floods {
-    pub(super) fn new(clock: Clock) -> Floods {
-        Floods { flood: Mutex::new(Flood::new(Rate::default())), clock }
+    pub(super) fn new(a_second: u32, clock: Clock) -> Floods {
+        Floods { flood: Mutex::new(Flood::new(Rate { all: a_second, ..Rate::default() })), clock }
     }
 
     /// Whether this denial is one too many to be recorded by itself. Then it is counted.

@@ -10,7 +10,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 use crate::policy::documents::arguments::Pointer;
 
 /// The longest body.
-const LONGEST: usize = 1024 * 1024;
+pub const LONGEST: usize = 1024 * 1024;
 /// Lists and objects inside each other.
 const DEEPEST: usize = 64;
 

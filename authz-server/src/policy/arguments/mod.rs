@@ -10,5 +10,6 @@ mod read;
 mod typed;
 mod values;
 
+pub use body::LONGEST as LARGEST_BODY;
 pub use read::{Body, Given, Part, Sent, Unread, read};
 pub use values::{Arguments, Value};

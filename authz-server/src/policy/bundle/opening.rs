@@ -88,6 +88,15 @@ fn vouched(parcel: &Parcel, expected: &Expected<'_>, verifier: &dyn Verifier) ->
     Ok(Vouched { manifest, digest, retired })
 }
 
+/// The trust by which the next bundle will be judged: for whoever signs it.
+pub fn trust_in_force(
+    parcel: &Parcel,
+    expected: &Expected<'_>,
+    verifier: &dyn Verifier,
+) -> Result<TrustKeys, Refusal> {
+    walk(parcel, expected, verifier).map(|(trust, _)| trust)
+}
+
 /// Follows the trust from the configured one to the one that must have signed the manifest; gives it with all that it has replaced.
 fn walk(
     parcel: &Parcel,
@@ -162,7 +171,7 @@ fn not_below(manifest: &Manifest, digest: &Digest, floor: Option<&Activated>) ->
     Ok(())
 }
 
-fn files_are_those(parcel: &Parcel, manifest: &Manifest) -> Result<(), Refusal> {
+pub(super) fn files_are_those(parcel: &Parcel, manifest: &Manifest) -> Result<(), Refusal> {
     let there: BTreeSet<_> = parcel.files.keys().collect();
     if let Some(file) = there.into_iter().find(|file| !manifest.files.contains_key(*file)) {
         return Err(Refusal::FileAdded { file: file.clone() });

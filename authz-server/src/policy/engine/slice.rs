@@ -15,6 +15,11 @@ pub(crate) struct Slice {
 }
 
 impl Slice {
+    /// What the author of a policy tells whoever is refused by it.
+    pub(crate) fn cure(&self, policy: &str) -> Option<&str> {
+        self.advice.get(policy)?.cure.as_deref()
+    }
+
     /// The names of its policies, sorted.
     pub(crate) fn ids(&self) -> Vec<String> {
         let mut ids: Vec<_> = self.policies.policies().map(|policy| policy.id().to_string()).collect();

@@ -2,11 +2,16 @@
 
 mod chain;
 mod coverage;
+mod explain;
 mod judge;
+mod question;
 mod run;
 
 pub use coverage::Coverage;
 pub(crate) use coverage::coverage;
+pub use explain::Explained;
+pub(crate) use explain::explain;
 pub use judge::Judged;
+pub use question::Question;
 pub use run::Outcome;
 pub(crate) use run::{covered, run};

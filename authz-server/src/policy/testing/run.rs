@@ -17,10 +17,12 @@ const NOON: Seconds = Seconds::new(1_767_268_800);
 pub struct Outcome {
     pub route: String,
     pub case: String,
+    /// Whether it is what the case expects.
+    pub passed: bool,
     pub judged: Judged,
 }
 
-/// Runs every test; each failure is a fault at its case.
+/// Runs every test; each failure is noted at its case.
 pub(crate) fn run(policy: &Policy, tests: &[TestsDoc], faults: &Faults) -> Vec<Outcome> {
     tests.iter().flat_map(|tests| run_one(policy, tests, faults)).collect()
 }
@@ -46,7 +48,9 @@ fn run_one(policy: &Policy, tests: &TestsDoc, faults: &Faults) -> Vec<Outcome> {
                 "mend what the case says of the request or the warrant",
             ),
             Ok(judged) => {
-                if let Some((at, what)) = difference(case, &judged) {
+                let difference = difference(case, &judged);
+                let passed = difference.is_none();
+                if let Some((at, what)) = difference {
                     page.fault(
                         at,
                         format!("the case `{}` fails: {what}", case.name),
@@ -54,7 +58,7 @@ fn run_one(policy: &Policy, tests: &TestsDoc, faults: &Faults) -> Vec<Outcome> {
                     );
                 }
                 let route = tests.name.value.clone();
-                outcomes.push(Outcome { route, case: case.name.clone(), judged });
+                outcomes.push(Outcome { route, case: case.name.clone(), passed, judged });
             }
         }
     }

@@ -6,6 +6,7 @@ mod deciding;
 mod disk;
 mod documents;
 mod editor;
+mod explaining;
 pub(crate) mod fixture;
 mod hostile;
 mod notes;

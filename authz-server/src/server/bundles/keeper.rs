@@ -293,18 +293,6 @@ pub(super) fn opened(
     policy::open(&parcel, expected, &AwsLcVerifier)
 }
 
-/// A note key that the bundle does not list would be found out when the last good note has run out.
-fn may_renew(note_key: Option<&PrivateKey>, bundle: &Bundle) -> Result<(), String> {
-    match note_key {
-        Some(key) if !bundle.note_keys().contains(key.public_key()) => {
-            Err("bundle.noteKey is none of the keys that the mesh lists under `notes`: sign a bundle that lists it, \
-                 or remove `noteKey` and have notes signed elsewhere"
-                .to_owned())
-        }
-        Some(_) | None => Ok(()),
-    }
-}
-
 fn floor(activation: &Activation) -> Result<Activated, String> {
     let read = |digest: &Digest| policy::Digest::parse(&digest.to_string());
     let digest = read(&activation.bundle).ok_or("the ledger names an activated bundle by no digest")?;
@@ -331,4 +319,13 @@ fn activation(bundle: &Bundle, previous: Option<Digest>) -> Result<Activation, &
         retired: activated.retired.iter().map(read).collect::<Result<_, _>>()?,
         version: activated.version,
     })
+}
+
+/// A note key that the bundle does not list would be found out when the last good note has run out.
+fn may_renew(key: Option<&PrivateKey>, bundle: &Bundle) -> Result<(), String> {
+    if key.is_none_or(|key| bundle.note_keys().contains(key.public_key())) {
+        return Ok(());
+    }
+    let what = "bundle.noteKey is none of the keys that the mesh lists under `notes`";
+    Err(format!("{what}: sign a bundle that lists it, or remove `noteKey` and have notes signed elsewhere"))
 }

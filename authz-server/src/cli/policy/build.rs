@@ -1,0 +1,58 @@
+//! `portcullis policy build`: what a signature would be over, without signing: every file with its digest, and what of each request
+//! the record will hold.
+
+use clap::Args as ClapArgs;
+use serde_json::{Map, json};
+
+use super::documents::Documents;
+use super::report::counted;
+use crate::cli::out::{Done, Failure, line};
+use crate::policy::{Built, Digest, Recorded};
+
+#[derive(Debug, ClapArgs)]
+pub(in crate::cli) struct Args {
+    #[command(flatten)]
+    documents: Documents,
+    /// Take every warning for a fault
+    #[arg(long)]
+    strict: bool,
+}
+
+pub(in crate::cli) fn run(args: &Args) -> Result<Done, Failure> {
+    let report = args.documents.examine(args.strict)?;
+    let mut more = Map::new();
+    if let (Done::Well, Some(tested)) = (report.done(), &report.tested) {
+        let built = tested.documents();
+        let recorded = built.view().recorded();
+        let files: Map<_, _> = built
+            .packed()
+            .iter()
+            .map(|(name, bytes)| (name.clone(), json!(Digest::of(bytes).as_str())))
+            .collect();
+        more.insert("audience".to_owned(), json!(built.audience()));
+        more.insert("files".to_owned(), json!(files));
+        more.insert("recorded".to_owned(), json!(recorded));
+        if !args.documents.json {
+            tell(built, &recorded)?;
+        }
+    }
+    report.tell(args.documents.json, more)
+}
+
+fn tell(built: &Built, recorded: &[Recorded]) -> Result<(), Failure> {
+    line(format!(
+        "for {}: {}, {}",
+        built.audience(),
+        counted(built.routes().len(), "route"),
+        counted(built.packed().len(), "file")
+    ))?;
+    built.packed().iter().try_for_each(|(name, bytes)| line(format!("  {} {name}", Digest::of(bytes))))?;
+    if recorded.is_empty() {
+        return line("no argument will be recorded");
+    }
+    line("the record will hold of each request:")?;
+    recorded.iter().try_for_each(|one| {
+        let how = if one.is_withheld { "as a keyed digest" } else { "by value" };
+        line(format!("  {}: {}, {how}", one.route, one.argument))
+    })
+}

@@ -1,0 +1,114 @@
+//! Where the documents are, and reading them: as they stand in a folder, or as they were signed.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args as ClapArgs;
+
+use super::report::Report;
+use crate::cli::init::house;
+use crate::cli::out::{Done, Failure};
+use crate::clock::Clock;
+use crate::policy::{self, Bundle, Fault, Tested, View};
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Documents {
+    /// A folder that `portcullis init` made
+    #[arg(long, default_value = ".")]
+    pub(super) home: PathBuf,
+    /// The folder of the documents [default: HOME/policy]
+    #[arg(long)]
+    dir: Option<PathBuf>,
+    /// For machines
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+impl Documents {
+    /// Reads and tests them. Faults name files as they can be opened from here.
+    pub(super) fn examine(&self, is_strict: bool) -> Result<Report, Failure> {
+        let dir = self.dir.clone().unwrap_or_else(|| self.home.join("policy"));
+        if !dir.is_dir() {
+            return Err(Failure::new(format!(
+                "{} is no folder: name a house by --home, or the folder of its documents by --dir",
+                dir.display()
+            )));
+        }
+        let now = Clock::of_the_machine().now();
+        let mut report = match policy::examine(&dir) {
+            Err(faults) => Report { faults, ..Report::default() },
+            Ok(tested) => Report {
+                failures: tested.failures().to_vec(),
+                warnings: tested.documents().warnings(now),
+                tested: Some(tested),
+                ..Report::default()
+            },
+        };
+        let warned = report.warnings.iter_mut().map(|warning| &mut warning.fault);
+        for fault in report.faults.iter_mut().chain(&mut report.failures).chain(warned) {
+            fault.file = from_here(&dir, &fault.file);
+        }
+        if is_strict {
+            let named = |warning: &policy::Warning| Fault {
+                what: format!("{} [{}]", warning.fault.what, warning.name),
+                ..warning.fault.clone()
+            };
+            report.faults.extend(report.warnings.iter().map(named));
+            report.warnings.clear();
+        }
+        Ok(report)
+    }
+}
+
+fn from_here(dir: &Path, file: &Path) -> PathBuf {
+    let path = dir.join(file);
+    path.strip_prefix(".").map_or_else(|_| path.clone(), Path::to_path_buf)
+}
+
+/// What is looked at, by whoever only asks.
+#[derive(Debug, ClapArgs)]
+pub(super) struct Looking {
+    #[command(flatten)]
+    pub(super) documents: Documents,
+    /// Ask the signed bundle of the house, not its documents
+    #[arg(long, conflicts_with = "dir")]
+    signed: bool,
+}
+
+/// Documents that are sound, whether their tests pass or not.
+#[derive(Debug)]
+pub(super) enum Looked {
+    Documents(Tested),
+    Signed(Bundle),
+}
+
+impl Looking {
+    /// Faults are told, and end the command.
+    pub(super) fn look(&self) -> Result<Result<Looked, Done>, Failure> {
+        if self.signed {
+            return house::bundle(&self.documents.home).map(|bundle| Ok(Looked::Signed(bundle)));
+        }
+        let report = self.documents.examine(false)?;
+        if report.faults.is_empty()
+            && let Some(tested) = report.tested
+        {
+            return Ok(Ok(Looked::Documents(tested)));
+        }
+        report.tell(self.documents.json, serde_json::Map::new()).map(Err)
+    }
+}
+
+impl Looked {
+    pub(super) fn view(&self) -> View<'_> {
+        match self {
+            Self::Documents(tested) => tested.documents().view(),
+            Self::Signed(bundle) => bundle.view(),
+        }
+    }
+}
+
+/// There is no such route: which there are.
+pub(super) fn unknown(view: View<'_>, name: &str) -> Failure {
+    let routes = view.routes();
+    let known: Vec<_> = routes.iter().map(|route| route.name()).collect();
+    Failure::new(format!("there is no governed route `{name}`; there are: {}", known.join(", ")))
+}

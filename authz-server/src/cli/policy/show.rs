@@ -1,0 +1,79 @@
+//! `portcullis policy show`: the routes, or one route's document.
+
+use clap::Args as ClapArgs;
+use serde_json::{Value, json};
+
+use super::documents::{Looking, unknown};
+use super::yaml;
+use crate::cli::out::{Done, Failure, line};
+use crate::policy::documents::words::rfc3339;
+use crate::policy::{Opening, Route, View};
+
+#[derive(Debug, ClapArgs)]
+pub(in crate::cli) struct Args {
+    /// The route whose document is shown [default: all routes, a line each]
+    route: Option<String>,
+    /// With everything filled in that its team's defaults say: what is recorded and decided by
+    #[arg(long, requires = "route")]
+    expanded: bool,
+    #[command(flatten)]
+    looking: Looking,
+}
+
+pub(in crate::cli) fn run(args: &Args) -> Result<Done, Failure> {
+    let looked = match args.looking.look()? {
+        Ok(looked) => looked,
+        Err(done) => return Ok(done),
+    };
+    let is_json = args.looking.documents.json;
+    match &args.route {
+        None => all(looked.view(), is_json)?,
+        Some(name) => {
+            let document = document(looked.view(), name, args.expanded);
+            let document = document.ok_or_else(|| unknown(looked.view(), name))?;
+            if is_json { line(document)? } else { yaml::lines(&document).iter().try_for_each(line)? }
+        }
+    }
+    Ok(Done::Well)
+}
+
+fn document(view: View<'_>, name: &str, is_expanded: bool) -> Option<Value> {
+    if is_expanded {
+        return serde_json::from_str(&view.expanded(name)?).ok();
+    }
+    view.document(name)
+}
+
+fn all(view: View<'_>, is_json: bool) -> Result<(), Failure> {
+    if is_json {
+        let routes: Vec<_> = view.routes().into_iter().map(route).collect();
+        let openings: Vec<_> = view.openings().into_iter().map(opening).collect();
+        return line(json!({"routes": routes, "ungoverned": openings}));
+    }
+    for route in view.routes() {
+        let watched = route.observed_until().map(|until| format!(" (only watched until {})", rfc3339(until)));
+        line(format!("{} of {}{}", route.name(), route.team(), watched.unwrap_or_default()))?;
+        route.matches().try_for_each(|(method, host, path)| line(format!("  {method} {host}{path}")))?;
+        line(format!("  policies: {}", route.policies().join(", ")))?;
+    }
+    for opening in view.openings() {
+        let until = opening.until().map(|until| format!(" until {}", rfc3339(until))).unwrap_or_default();
+        line(format!("{} of {}: ungoverned{until}: {}", opening.name(), opening.team(), opening.reason()))?;
+    }
+    Ok(())
+}
+
+fn route(route: &Route) -> Value {
+    let matches: Vec<_> = route
+        .matches()
+        .map(|(method, host, path)| json!({"method": method, "host": host, "path": path}))
+        .collect();
+    json!({
+        "name": route.name(), "team": route.team(), "match": matches, "policies": route.policies(),
+        "reads_body": route.reads_body(), "observed_until": route.observed_until(),
+    })
+}
+
+fn opening(opening: &Opening) -> Value {
+    json!({"name": opening.name(), "team": opening.team(), "reason": opening.reason(), "until": opening.until()})
+}

@@ -1,0 +1,72 @@
+//! `portcullis policy test`: every case of every test, and what the tests reach.
+
+use clap::Args as ClapArgs;
+use serde_json::{Map, json};
+
+use super::documents::Documents;
+use super::report::counted;
+use crate::cli::out::{Done, Failure, line};
+use crate::policy::{Built, Coverage, Outcome};
+
+#[derive(Debug, ClapArgs)]
+pub(in crate::cli) struct Args {
+    #[command(flatten)]
+    documents: Documents,
+}
+
+pub(in crate::cli) fn run(args: &Args) -> Result<Done, Failure> {
+    let report = args.documents.examine(false)?;
+    let mut more = Map::new();
+    if let Some(tested) = &report.tested {
+        let built = tested.documents();
+        let coverage = built.coverage();
+        more.insert("cases".to_owned(), json!(built.outcomes()));
+        more.insert("coverage".to_owned(), coverage.iter().map(covered).collect());
+        if !args.documents.json {
+            tell(built, &coverage)?;
+        }
+    }
+    let done = report.tell(args.documents.json, more)?;
+    if let (Done::Well | Done::Denied, false, Some(tested)) = (done, args.documents.json, &report.tested) {
+        let (cases, failing) = (tested.documents().outcomes().len(), report.failures.len());
+        line(format!("{}, {failing} failing", counted(cases, "case")))?;
+    }
+    Ok(done)
+}
+
+fn covered(coverage: &Coverage) -> serde_json::Value {
+    let policies: Map<_, _> =
+        coverage.policies.iter().map(|(id, cases)| (id.clone(), json!(cases))).collect();
+    let requirements: Map<_, _> =
+        coverage.requirements.iter().map(|(name, cases)| ((*name).to_owned(), json!(cases))).collect();
+    json!({"route": coverage.route, "policies": policies, "requirements": requirements})
+}
+
+fn tell(built: &Built, coverage: &[Coverage]) -> Result<(), Failure> {
+    for route in coverage {
+        line(&route.route)?;
+        built.outcomes().iter().filter(|outcome| outcome.route == route.route).try_for_each(case)?;
+        line(format!(
+            "  policies that decided: {}",
+            reached(route.policies.iter().map(|(id, n)| (id.as_str(), *n)))
+        ))?;
+        line(format!("  requirements that denied: {}", reached(route.requirements.iter().copied())))?;
+    }
+    Ok(())
+}
+
+fn case(outcome: &Outcome) -> Result<(), Failure> {
+    let answer = outcome.judged.denial.map_or("allow", warrant::Denial::code);
+    let verdict = if outcome.passed { "ok  " } else { "FAIL" };
+    line(format!("  {verdict} {}: {answer}", outcome.case))
+}
+
+/// How many there are that some case has reached, and which none has.
+fn reached<'a>(all: impl Iterator<Item = (&'a str, usize)> + Clone) -> String {
+    let missing: Vec<_> = all.clone().filter(|(_, cases)| *cases == 0).map(|(name, _)| name).collect();
+    let (count, hit) = (all.clone().count(), all.filter(|(_, cases)| *cases > 0).count());
+    match missing.as_slice() {
+        [] => format!("{hit} of {count}"),
+        missing => format!("{hit} of {count}; never {}", missing.join(", ")),
+    }
+}

@@ -1,0 +1,96 @@
+//! Faults have their place, whichever file and whichever rule: file, line, column, what, and what to write instead.
+
+use crate::house::{House, REFUND_FILE, TESTS_FILE, with_refunds};
+
+/// Every kind of file and of rule, each with one text changed for another, where it is told, and of what.
+const CHANGES: [(&str, &str, &str, &str, &str); 15] = [
+    ("policy/mesh.yaml", "leeway: 5s", "leeway: 5m", "policy/mesh.yaml:8:11", "30s"),
+    ("policy/mesh.yaml", "  maxLifetime: 1h", "  maxLifetim: 1h", "policy/mesh.yaml:6:3", "maxLifetime"),
+    ("policy/proxies.yaml", "{id: local", "{id: lo cal", "policy/proxies.yaml:5:10", "lo cal"),
+    ("policy/identities.yaml", "agent:demo", "agent:*:x", "policy/identities.yaml:4:", "agent:*:x"),
+    ("policy/teams.yaml", "prefix: /", "prefix: v1", "policy/teams.yaml:6:", "v1"),
+    (
+        "policy/mesh.cedar",
+        "// Mesh-wide",
+        "permit (principal, action, resource); //",
+        "policy/mesh.cedar:1:1",
+        "forbid",
+    ),
+    (REFUND_FILE, "methods: [POST]", "methods: [NO, post]", "policy/routes/demo/refund.yaml:6:38", "quote"),
+    (
+        REFUND_FILE,
+        "hosts: [localhost]",
+        "hosts: [\"127.0.0.1\"]",
+        "policy/routes/demo/refund.yaml:6:15",
+        "localhost",
+    ),
+    (REFUND_FILE, "from: path:account", "from: path:acount", "policy/routes/demo/refund.yaml:9:21", "acount"),
+    (REFUND_FILE, "amount > 100", "amont > 100", "policy/routes/demo/refund.yaml:14:49", "amont"),
+    (REFUND_FILE, "when { context", "when { ( context", "policy/routes/demo/refund.yaml:14:", ""),
+    (REFUND_FILE, "\n  args:", "\n  <<: *args\n  args:", "policy/routes/demo/refund.yaml:8:", ""),
+    (REFUND_FILE, "name: refund}", "name: refunds}", "policy/routes/demo/refund.yaml:3:18", "refund"),
+    (REFUND_FILE, "\"/v1/refunds/{account}\"", "\"/v1/payments/{account}\"", "policy/routes/demo/", "pay"),
+    (
+        TESTS_FILE,
+        "expect: policy-denied, because",
+        "expect: policy-denid, because",
+        "policy/routes/demo/refund.test.yaml:7:65",
+        "policy-denid",
+    ),
+];
+
+#[test]
+fn every_kind_of_fault_has_its_place() {
+    for (file, from, to, place, what) in CHANGES {
+        let house = with_refunds();
+        house.edit(file, from, to);
+        let said = house.policy(&["check"]);
+        assert_eq!((said.status, said.out.as_str()), (2, ""), "{to}");
+        let found = said.err.lines().any(|line| line.starts_with(place) && line.contains(what));
+        assert!(found, "{to}: {place} {what:?} in\n{}", said.err);
+        assert!(said.err.lines().all(|line| line.contains("; ")), "what to write instead:\n{}", said.err);
+
+        let faults = house.json(&["check"], 2)["faults"].clone();
+        for fault in faults.as_array().unwrap() {
+            let told = format!(
+                "{}:{}:{}: {}; {}",
+                fault["file"].as_str().unwrap(),
+                fault["line"],
+                fault["column"],
+                fault["what"].as_str().unwrap(),
+                fault["instead"].as_str().unwrap()
+            );
+            assert!(said.err.lines().any(|line| line == told), "{told}\n{}", said.err);
+        }
+    }
+}
+
+#[test]
+fn files_have_no_line_where_they_should_not_be_or_are_not() {
+    let house = House::new();
+    house.write("policy/routes/demo/pay.yml", "kind: GovernedRoute\n");
+    house.write("policy/routes/demo/gone.test.yaml", crate::house::TESTS.replace("refund", "gone").as_str());
+    std::fs::remove_file(house.path.join("policy/identities.yaml")).unwrap();
+    let said = house.policy(&["check"]);
+    assert_eq!(said.status, 2);
+    for begins in
+        ["policy/identities.yaml: ", "policy/routes/demo/pay.yml: ", "policy/routes/demo/gone.test.yaml: "]
+    {
+        assert!(said.err.lines().any(|line| line.starts_with(begins)), "{begins}\n{}", said.err);
+    }
+}
+
+#[test]
+fn faults_of_all_files_are_told_at_once() {
+    let house = with_refunds();
+    house.edit("policy/mesh.yaml", "leeway: 5s", "leeway: 5m");
+    house.edit("policy/routes/demo/pay.yaml", "holder: proof", "holder: nobody");
+    house.edit(REFUND_FILE, "type: natural", "type: naturl");
+    let files: Vec<_> = house.json(&["check"], 2)["faults"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|fault| fault["file"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(files, ["policy/mesh.yaml", "policy/routes/demo/pay.yaml", "policy/routes/demo/refund.yaml"]);
+}

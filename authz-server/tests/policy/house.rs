@@ -1,0 +1,127 @@
+//! A house that `init` made in a temporary folder, and what the binary says in it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+pub(crate) const PORTCULLIS: &str = env!("CARGO_BIN_EXE_portcullis");
+
+#[derive(Debug)]
+pub(crate) struct House {
+    _folder: TempDir,
+    pub(crate) path: PathBuf,
+}
+
+/// What a command said, and how it ended.
+#[derive(Debug)]
+pub(crate) struct Said {
+    pub(crate) status: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl House {
+    pub(crate) fn new() -> House {
+        let folder = tempfile::Builder::new().prefix("portcullis-").tempdir().unwrap();
+        let path = folder.path().join("house");
+        let made = said(Command::new(PORTCULLIS).arg("init").arg(&path));
+        assert_eq!(made.status, 0, "{}", made.err);
+        House { _folder: folder, path }
+    }
+
+    pub(crate) fn policy(&self, arguments: &[&str]) -> Said {
+        said(Command::new(PORTCULLIS).arg("policy").args(arguments).current_dir(&self.path))
+    }
+
+    /// The same, for machines.
+    pub(crate) fn json(&self, arguments: &[&str], status: i32) -> Value {
+        let said = self.policy(&[arguments, &["--json"]].concat());
+        assert_eq!((said.status, said.err.as_str()), (status, ""), "{arguments:?}: {}", said.out);
+        serde_json::from_str(&said.out).unwrap_or_else(|e| panic!("{arguments:?}: {e}: {}", said.out))
+    }
+
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        let path = self.path.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    pub(crate) fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.path.join(name)).unwrap()
+    }
+
+    /// Replaces a text that must be there.
+    pub(crate) fn edit(&self, name: &str, from: &str, to: &str) {
+        let text = self.read(name);
+        assert!(text.contains(from), "{name} has no {from:?}");
+        self.write(name, &text.replacen(from, to, 1));
+    }
+}
+
+pub(crate) fn said(command: &mut Command) -> Said {
+    let Output { status, stdout, stderr } = command.output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Said { status: status.code().unwrap(), out: text(stdout), err: text(stderr) }
+}
+
+/// Which members an object has: its shape is what machines rely on.
+pub(crate) fn members(value: &Value) -> Vec<&str> {
+    let mut names: Vec<_> = value.as_object().unwrap().keys().map(String::as_str).collect();
+    names.sort_unstable();
+    names
+}
+
+/// Every file below a folder, with its bytes.
+pub(crate) fn everything_in(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut all = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            all.extend(everything_in(&path));
+        } else {
+            all.push((path.clone(), fs::read(&path).unwrap()));
+        }
+    }
+    all.sort();
+    all
+}
+
+pub(crate) const REFUND: &str = r#"apiVersion: portcullis.dev/v1alpha1
+kind: GovernedRoute
+metadata: {name: refund}
+spec:
+  match:
+    - {hosts: [localhost], methods: [POST], paths: ["/v1/refunds/{account}"]}
+  require: {holder: proof, use: once, maxLifetime: 60s}
+  args:
+    account: {from: path:account, type: string, record: digest}
+    amount: {from: body:/amount, type: natural}
+  callers: ["group:demo-agents"]
+  policy: |
+    @id("limit") @reason("above the limit") @cure("ask for less")
+    forbid (principal, action, resource) when { context.args.amount > 100 };
+"#;
+
+pub(crate) const TESTS: &str = r#"apiVersion: portcullis.dev/v1alpha1
+kind: RouteTests
+metadata: {name: refund}
+given: {request: {path: /v1/refunds/a-7, body: {amount: 10}}, caller: "agent:demo"}
+cases:
+  - {name: refunds, expect: allow}
+  - {name: too much, request: {body: {amount: 500}}, expect: policy-denied, because: refund/limit}
+  - {name: a stranger, caller: "agent:stranger", expect: policy-denied}
+"#;
+
+pub(crate) const REFUND_FILE: &str = "policy/routes/demo/refund.yaml";
+pub(crate) const TESTS_FILE: &str = "policy/routes/demo/refund.test.yaml";
+
+/// A house with a route that has arguments, a policy and tests.
+pub(crate) fn with_refunds() -> House {
+    let house = House::new();
+    house.write(REFUND_FILE, REFUND);
+    house.write(TESTS_FILE, TESTS);
+    house
+}

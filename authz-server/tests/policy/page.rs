@@ -1,0 +1,148 @@
+//! `docs/policy.md`, from top to bottom: its documents are written where it says, its shell blocks are run, what it says that they
+//! print they print, and the server that it starts takes what is signed within a second.
+//!
+//! A document's first line names its file. A command that ends in `# exit status N` must end so; a `text` block holds lines that
+//! the block before it has printed.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::house::{PORTCULLIS, Said, said};
+use crate::server::Server;
+
+struct Reader {
+    directory: PathBuf,
+    server: Option<Server>,
+    printed: String,
+    version: u64,
+}
+
+#[test]
+fn a_newcomer_gets_from_init_to_an_explained_denial() {
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/policy.md")).unwrap();
+    let folder = tempfile::Builder::new().prefix("portcullis-").tempdir().unwrap();
+    let mut reader =
+        Reader { directory: folder.path().to_owned(), server: None, printed: String::new(), version: 1 };
+    let blocks = blocks(&page);
+    for (kind, text) in &blocks {
+        match kind.as_str() {
+            "sh" => reader.types(text),
+            "yaml" => reader.writes(text),
+            "text" => reader.reads(text),
+            other => panic!("a block of kind {other:?}"),
+        }
+    }
+    assert!(reader.server.is_some() && reader.version > 2, "{}", reader.version);
+    reader.every_example_denies_a_stranger(&blocks);
+}
+
+impl Reader {
+    fn writes(&self, text: &str) {
+        let (first, document) = text.split_once('\n').unwrap();
+        let name = first.strip_prefix("# ").unwrap_or_else(|| panic!("{first:?} names no file"));
+        fs::write(self.directory.join(name), document).unwrap();
+    }
+
+    fn types(&mut self, text: &str) {
+        if text.starts_with("portcullis serve ") {
+            anywhere(&self.directory.join("portcullis.yaml"));
+            self.server = Some(Server::start(text, &self.directory));
+            return;
+        }
+        let done = self.shell(text);
+        assert_eq!(done.status, 0, "{text}\n{}{}", done.out, done.err);
+        self.printed = format!("{}{}", done.out, done.err);
+        if self.server.is_some() && text.contains("portcullis policy sign") {
+            self.is_live();
+        }
+    }
+
+    /// What was signed is live within a second.
+    fn is_live(&mut self) {
+        let listed = self.shell("ls bundle");
+        let newest = listed.out.lines().filter_map(|name| name.parse::<u64>().ok()).max().unwrap();
+        let server = self.server.as_ref().unwrap();
+        server.says(Duration::from_secs(1), |fields| {
+            fields["message"] == "activated" && fields["version"] == newest
+        });
+        self.version = newest;
+    }
+
+    fn shell(&mut self, text: &str) -> Said {
+        let binaries = Path::new(PORTCULLIS).parent().unwrap().display();
+        let told = self.directory.join(".where");
+        let lines: Vec<_> = text.lines().map(expecting).collect();
+        let script =
+            format!("set -eu; PATH={binaries}:$PATH\n{}\npwd > {}\n", lines.join("\n"), told.display());
+        let done = said(Command::new("sh").args(["-c", &script]).current_dir(&self.directory));
+        if let Ok(place) = fs::read_to_string(&told) {
+            self.directory = PathBuf::from(place.trim_end());
+        }
+        done
+    }
+
+    fn reads(&self, text: &str) {
+        for line in text.lines() {
+            assert!(self.printed.contains(line), "{line:?} is not in\n{}", self.printed);
+        }
+    }
+
+    /// Each route of the page has a test in which a stranger is denied by the policy, and no other way.
+    fn every_example_denies_a_stranger(&mut self, blocks: &[(String, String)]) {
+        let routes: BTreeSet<String> = blocks
+            .iter()
+            .filter(|(_, text)| text.contains("kind: GovernedRoute") && !text.contains("name: broken"))
+            .map(|(_, text)| {
+                text.split_once("metadata: {name: ").unwrap().1.split('}').next().unwrap().to_owned()
+            })
+            .collect();
+        let tested: Value = serde_json::from_str(&self.shell("portcullis policy test --json").out).unwrap();
+        let strangers = tested["cases"].as_array().unwrap().iter().filter(|case| {
+            case["case"] == "a stranger"
+                && case["judged"]["denial"] == "policy-denied"
+                && case["passed"] == true
+        });
+        let denied: BTreeSet<String> =
+            strangers.map(|case| case["route"].as_str().unwrap().to_owned()).collect();
+        assert_eq!(denied, routes);
+        assert!(routes.len() >= 3);
+    }
+}
+
+/// The fenced blocks of a page, each with its kind.
+fn blocks(page: &str) -> Vec<(String, String)> {
+    let mut fences = page.split("```");
+    fences.next();
+    let mut all = Vec::new();
+    while let (Some(block), Some(_)) = (fences.next(), fences.next()) {
+        let (kind, text) = block.split_once('\n').unwrap();
+        all.push((kind.to_owned(), text.to_owned()));
+    }
+    assert!(all.len() > 20, "{}", all.len());
+    all
+}
+
+/// A command with the exit status that the page says it has.
+fn expecting(line: &str) -> String {
+    match line.split_once(" # exit status ") {
+        None => line.to_owned(),
+        Some((command, status)) => {
+            format!(
+                "got=0; {command} || got=$?; [ \"$got\" = {status} ] || {{ echo \"exit status $got\" >&2; exit 9; }}"
+            )
+        }
+    }
+}
+
+/// The port of health may be taken on this machine.
+fn anywhere(configuration: &Path) {
+    let text = fs::read_to_string(configuration).unwrap();
+    let changed = text.replace("127.0.0.1:9181", "127.0.0.1:0");
+    assert_ne!(text, changed);
+    fs::write(configuration, changed).unwrap();
+}

@@ -1,0 +1,36 @@
+//! What the auditor's guide tells its readers to type, typed: its shell blocks are run as they stand, in order, beside a
+//! server that serves. Only the port of the HTTP side is another, since a free one was taken.
+
+use portcullis_tests::agent::hello;
+use portcullis_tests::programs::{portcullis, repository};
+use portcullis_tests::record::Record;
+use portcullis_tests::world::World;
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::process::Command;
+
+#[tokio::test]
+async fn every_command_of_the_auditors_guide_does_what_it_says() {
+    let world = World::start().await;
+    for n in 0..3 {
+        world.allows(&world.agent.asks(&hello(), "GET", &format!("/hello/{n}"))).await;
+    }
+    Record::of(&world.home, world.directory()).has_decisions(3).await;
+    symlink(world.home.file(""), world.directory().join("house")).unwrap();
+
+    let guide = fs::read_to_string(repository().join("docs/ledger.md")).unwrap();
+    let blocks: Vec<&str> =
+        guide.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    let binaries = portcullis().parent().unwrap().display().to_string();
+    let mut commands = 0;
+    for block in &blocks {
+        let block = block.replace("127.0.0.1:9181", &world.court.http().to_string());
+        commands += block.lines().filter(|line| line.starts_with("portcullis ")).count();
+        let script = format!("set -eu; PATH={binaries}:$PATH\n{block}");
+        let said = Command::new("sh").args(["-c", &script]).current_dir(world.directory()).output().unwrap();
+        assert!(said.status.success(), "{block}\n{}", String::from_utf8_lossy(&said.stderr));
+    }
+    assert!(blocks.len() >= 5 && commands >= 11, "{commands} commands in {} blocks", blocks.len());
+    let exported = fs::read_to_string(world.directory().join("decisions.jsonl")).unwrap();
+    assert_eq!(exported.lines().count(), 3);
+}

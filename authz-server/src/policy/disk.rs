@@ -1,6 +1,7 @@
 //! The edge to the file system: reading a bundle's source directory, reading and writing a signed bundle. It decides nothing.
 
 use std::fs;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -164,9 +165,24 @@ pub fn versions(dir: &Path) -> io::Result<Vec<u64>> {
     Ok(all)
 }
 
-/// Writes the note of a bundle.
+/// Writes the note of a bundle. Servers that renew their own and whoever signs the next bundle may do so at once: each writes under a
+/// name that nobody else has, and the last one to be put in place stays.
 pub fn publish_note(bytes: &[u8], dir: &Path) -> io::Result<()> {
-    put(&dir.join(NOTE), bytes)
+    let unlike_any_other = RandomState::new().build_hasher().finish();
+    let own = dir.join(format!(".{NOTE}.{unlike_any_other:016x}"));
+    ledger::durable::create_dir_all(dir, 0o755)?;
+    ledger::durable::write_new(&own, bytes, 0o644)?;
+    // A crash here leaves a file that no reader looks at.
+    put_in_place(&own, &dir.join(NOTE))?;
+    ledger::durable::sync_dir(dir)
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one caller syncs the folder next; `replace` is for a single writer"
+)]
+fn put_in_place(own: &Path, name: &Path) -> io::Result<()> {
+    fs::rename(own, name)
 }
 
 fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {

@@ -4,7 +4,7 @@ use crate::house::{House, REFUND_FILE, TESTS_FILE, with_refunds};
 
 /// Every kind of file and of rule, each with one text changed for another, where it is told, and of what.
 const CHANGES: [(&str, &str, &str, &str, &str); 15] = [
-    ("policy/mesh.yaml", "leeway: 5s", "leeway: 5m", "policy/mesh.yaml:8:11", "30s"),
+    ("policy/mesh.yaml", "leeway: 5s", "leeway: 5m", "policy/mesh.yaml:8:3", "30s"),
     ("policy/mesh.yaml", "  maxLifetime: 1h", "  maxLifetim: 1h", "policy/mesh.yaml:6:3", "maxLifetime"),
     ("policy/proxies.yaml", "{id: local", "{id: lo cal", "policy/proxies.yaml:5:10", "lo cal"),
     ("policy/identities.yaml", "agent:demo", "agent:*:x", "policy/identities.yaml:4:", "agent:*:x"),
@@ -21,7 +21,7 @@ const CHANGES: [(&str, &str, &str, &str, &str); 15] = [
         REFUND_FILE,
         "hosts: [localhost]",
         "hosts: [\"127.0.0.1\"]",
-        "policy/routes/demo/refund.yaml:6:15",
+        "policy/routes/demo/refund.yaml:6:16",
         "localhost",
     ),
     (REFUND_FILE, "from: path:account", "from: path:acount", "policy/routes/demo/refund.yaml:9:21", "acount"),
@@ -34,7 +34,7 @@ const CHANGES: [(&str, &str, &str, &str, &str); 15] = [
         TESTS_FILE,
         "expect: policy-denied, because",
         "expect: policy-denid, because",
-        "policy/routes/demo/refund.test.yaml:7:65",
+        "policy/routes/demo/refund.test.yaml:7:62",
         "policy-denid",
     ),
 ];

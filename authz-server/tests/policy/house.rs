@@ -32,6 +32,13 @@ impl House {
         House { _folder: folder, path }
     }
 
+    /// How many routes there are, the samples of `init` with them.
+    pub(crate) fn routes(&self) -> usize {
+        let files = fs::read_dir(self.path.join("policy/routes/demo")).unwrap();
+        let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+        names.filter(|name| name.ends_with(".yaml") && !name.ends_with(".test.yaml")).count()
+    }
+
     pub(crate) fn policy(&self, arguments: &[&str]) -> Said {
         said(Command::new(PORTCULLIS).arg("policy").args(arguments).current_dir(&self.path))
     }

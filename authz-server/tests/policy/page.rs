@@ -43,9 +43,9 @@ fn a_newcomer_gets_from_init_to_an_explained_denial() {
 
 impl Reader {
     fn writes(&self, text: &str) {
-        let (first, document) = text.split_once('\n').unwrap();
+        let first = text.lines().next().unwrap();
         let name = first.strip_prefix("# ").unwrap_or_else(|| panic!("{first:?} names no file"));
-        fs::write(self.directory.join(name), document).unwrap();
+        fs::write(self.directory.join(name), text).unwrap();
     }
 
     fn types(&mut self, text: &str) {

@@ -19,7 +19,7 @@ fn one_command_signs_the_next_version_and_its_note() {
     );
     assert_eq!(told["version"], 3);
     assert!(told["in_force_until"].as_u64().unwrap() < told["expires"].as_u64().unwrap());
-    assert_eq!(house.json(&["show", "--signed"], 0)["routes"].as_array().unwrap().len(), 3);
+    assert_eq!(house.json(&["show", "--signed"], 0)["routes"].as_array().unwrap().len(), house.routes());
     // The one before stays for whoever is reading it; older ones go.
     assert!(house.path.join("bundle/2").exists() && !house.path.join("bundle/1").exists());
 }

@@ -41,7 +41,7 @@ fn settings(route: &Route) -> Value {
     json!({"envoy.filters.http.ext_authz": {
         "@type": "type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute",
         "check_settings": {"with_request_body": {
-            "max_request_bytes": LARGEST_BODY, "allow_partial_message": false, "pack_as_bytes": true,
+            "allow_partial_message": false, "max_request_bytes": LARGEST_BODY, "pack_as_bytes": true,
         }},
     }})
 }

@@ -106,3 +106,24 @@ fn a_version_is_one_content_for_good_and_old_ones_go() {
     let trust = trust(1, &[10]);
     assert_eq!(load(out.path(), &expected(&trust), &AwsLcVerifier).unwrap().version(), 7);
 }
+
+/// A server renews its note while somebody signs the next bundle: neither may fail, and what is there is always one of them, whole.
+#[test]
+fn notes_are_written_by_several_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let note = |writer: u8| vec![writer; 4096];
+    std::thread::scope(|scope| {
+        let writers: Vec<_> = (0..4)
+            .map(|writer| {
+                let dir = dir.path();
+                scope.spawn(move || (0..50).for_each(|_| disk::publish_note(&note(writer), dir).unwrap()))
+            })
+            .collect();
+        while !writers.iter().all(std::thread::ScopedJoinHandle::is_finished) {
+            if let Ok(read) = disk::note(dir.path()) {
+                assert!((0..4).any(|writer| read == note(writer)));
+            }
+        }
+    });
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+}

@@ -9,6 +9,7 @@ mod editor;
 mod explaining;
 pub(crate) mod fixture;
 mod hostile;
+mod limits;
 mod notes;
 mod policies;
 mod readers;

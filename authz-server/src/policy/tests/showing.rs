@@ -96,6 +96,6 @@ fn everything_that_is_shown_is_json_too() {
     let built = built(&files);
     assert_eq!(
         serde_json::to_string(&built.outcomes()[0]).unwrap(),
-        r#"{"route":"pay","case":"much","judged":{"route":"pay","denial":"policy-denied","policies":["pay/limit"],"detail":null}}"#
+        r#"{"route":"pay","case":"much","passed":true,"judged":{"route":"pay","denial":"policy-denied","policies":["pay/limit"],"detail":null}}"#
     );
 }

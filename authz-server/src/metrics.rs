@@ -1,5 +1,9 @@
 //! The server's own figures, in the Prometheus text form.
 
+mod bundles;
+mod ledger;
+mod pace;
+
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -8,6 +12,10 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
+
+pub use bundles::BundleFigures;
+pub use ledger::{LedgerFigures, Room};
+pub use pace::Pace;
 
 use crate::gateway::Answer;
 
@@ -31,12 +39,14 @@ struct Outcome {
 impl Metrics {
     pub const CONTENT_TYPE: &'static str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-    pub fn new() -> Metrics {
+    pub fn new(ledger: LedgerFigures, bundles: BundleFigures) -> Metrics {
         let decisions = Family::<Outcome, Counter>::default();
         let seconds = Histogram::new(SECONDS);
         let mut registry = Registry::with_prefix("portcullis");
         registry.register("decisions", "Decisions answered, by outcome and denial code", decisions.clone());
         registry.register("decision_seconds", "From the question to its answer", seconds.clone());
+        registry.register_collector(Box::new(ledger));
+        registry.register_collector(Box::new(bundles));
         Metrics { registry, decisions, seconds }
     }
 
@@ -54,11 +64,5 @@ impl Metrics {
         // Writing into a String cannot fail.
         let _ = encode(&mut text, &self.registry);
         text
-    }
-}
-
-impl Default for Metrics {
-    fn default() -> Metrics {
-        Metrics::new()
     }
 }

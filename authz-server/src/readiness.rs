@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-type Ask = Box<dyn Fn() -> Result<(), String> + Send + Sync>;
+type Ask = Box<dyn Fn() -> Result<Option<String>, String> + Send + Sync>;
 
 /// The parts that must all be ready before this server can allow anything.
 #[derive(Default)]
@@ -22,15 +22,31 @@ pub struct Part {
     pub ready: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why_not: Option<String>,
+    /// What is worth knowing of a part that is ready.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remark: Option<String>,
 }
 
 impl Readiness {
     pub fn with(
-        mut self,
+        self,
         name: &'static str,
         ask: impl Fn() -> Result<(), String> + Send + Sync + 'static,
     ) -> Readiness {
-        self.parts.push((name, Box::new(ask)));
+        self.push(name, Box::new(move || ask().map(|()| None)))
+    }
+
+    /// A part that has something to say even where it is ready.
+    pub fn with_remark(
+        self,
+        name: &'static str,
+        ask: impl Fn() -> Result<String, String> + Send + Sync + 'static,
+    ) -> Readiness {
+        self.push(name, Box::new(move || ask().map(Some)))
+    }
+
+    fn push(mut self, name: &'static str, ask: Ask) -> Readiness {
+        self.parts.push((name, ask));
         self
     }
 
@@ -39,8 +55,8 @@ impl Readiness {
             .parts
             .iter()
             .map(|(name, ask)| {
-                let why_not = ask().err();
-                Part { name, ready: why_not.is_none(), why_not }
+                let (remark, why_not) = ask().map_or_else(|why| (None, Some(why)), |remark| (remark, None));
+                Part { name, ready: why_not.is_none(), why_not, remark }
             })
             .collect();
         Detail { ready: parts.iter().all(|part| part.ready), parts }
@@ -66,14 +82,16 @@ mod tests {
 
     #[test]
     fn one_part_that_is_not_ready_says_why_for_all() {
-        let readiness =
-            Readiness::default().with("ledger", || Ok(())).with("bundle", || Err("no note".into()));
+        let readiness = Readiness::default()
+            .with("ledger", || Ok(()))
+            .with_remark("clock", || Ok("a little fast".into()))
+            .with("bundle", || Err("no note".into()));
         let detail = readiness.detail();
         assert!(!detail.ready);
         let json = detail.to_json();
         assert_eq!(
             json,
-            r#"{"ready":false,"parts":[{"name":"ledger","ready":true},{"name":"bundle","ready":false,"why_not":"no note"}]}"#
+            r#"{"ready":false,"parts":[{"name":"ledger","ready":true},{"name":"clock","ready":true,"remark":"a little fast"},{"name":"bundle","ready":false,"why_not":"no note"}]}"#
         );
     }
 }

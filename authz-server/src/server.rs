@@ -9,22 +9,32 @@ use std::time::Duration;
 
 use envoy_types::pb::envoy::service::auth::v3::authorization_server::AuthorizationServer;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, block_in_place};
 use tonic::service::interceptor::InterceptedService;
 use tracing::info;
 
+use bundles::Shadowing;
+
+use crate::bundle_news::BundleNews;
+use crate::candidate::Candidate;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{BundlePlace, Config};
+use crate::edge::candidate;
 use crate::edge::ext_authz::ExtAuthz;
+use crate::edge::http::log::Log;
 use crate::edge::http::{self, Shown};
 use crate::edge::listen::NamePeer;
-use crate::gateway::{Admission, Gateway, Gatherer, Recorder, Verified};
-use crate::metrics::Metrics;
+use crate::gateway::{Admission, Gateway, Gatherer, Recorder, Shadow, Verified};
+use crate::metrics::{BundleFigures, LedgerFigures, Metrics};
+use crate::policy::TrustKeys;
+use crate::policy_in_force::PolicyInForce;
 use crate::readiness::Readiness;
 
+mod beside;
+mod bundles;
 mod health;
-mod notes;
 mod open;
+mod restored;
 mod stop;
 
 pub use open::ledger_options;
@@ -36,25 +46,48 @@ const PEER_ANSWERS_WITHIN: Duration = Duration::from_secs(5);
 const LEAVE_WITHIN: Duration = Duration::from_secs(3);
 
 /// Serves until the process is told to stop. The error is one line for whoever started it.
-pub async fn run(config: Config) -> Result<(), String> {
+///
+/// `is_restored`: the ledger's disk was brought back from a backup, and a new log begins in place of the old one.
+pub async fn run(config: Config, is_restored: bool) -> Result<(), String> {
     let clock = Clock::of_the_machine();
-    let opened = open::open(&config, &clock)?;
-    let (ledger, policy) = (opened.ledger, opened.policy);
-    let metrics = Arc::new(Metrics::new());
+    if is_restored {
+        restored::begin_anew(&config, &clock)?;
+    }
+    let trust = config.bundle.trust.clone();
+    let opened =
+        block_in_place(|| open::open(&config.ledger, config.bundle, config.audience.clone(), &clock))?;
+    let (ledger, keeper) = (opened.ledger, opened.keeper);
+    let (policy, news) = (keeper.policy(), keeper.news());
+    let candidate = config.candidate.is_some().then(Arc::<Candidate>::default);
+    let figures = LedgerFigures::new(ledger.clone());
+    let bundle_figures =
+        BundleFigures { policy: Arc::clone(&policy), news: Arc::clone(&news), candidate: candidate.clone() };
+    let metrics = Arc::new(Metrics::new(figures.clone(), bundle_figures));
     let admission = Admission::of(config.limits.decisions);
-    let readiness = Arc::new(readiness(&ledger, &policy, &clock, &admission));
+    let readiness = Arc::new(readiness(&ledger, &policy, news, &clock, &admission));
+    let recorder =
+        Recorder::new(ledger.clone(), config.ledger.digest_key, config.limits.denials, clock.clone());
+    let gatherer = || Gatherer {
+        clock: clock.clone(),
+        policy: Arc::clone(&policy),
+        ledger: ledger.clone(),
+        verified: Verified::new(),
+        environment: config.environment.clone(),
+        stance: opened.stance,
+    };
+    let shadow = match (config.candidate, &candidate) {
+        (Some(place), Some(candidate)) => {
+            Some(shadow(place, trust, config.audience, &clock, candidate, gatherer())?)
+        }
+        (Some(_) | None, Some(_) | None) => None,
+    };
     let gateway = Arc::new(Gateway {
-        gatherer: Gatherer {
-            clock: clock.clone(),
-            policy: Arc::clone(&policy),
-            ledger: ledger.clone(),
-            verified: Verified::new(),
-            environment: config.environment,
-        },
+        gatherer: gatherer(),
         burner: opened.burner,
-        recorder: Recorder::new(ledger.clone(), config.ledger.digest_key),
+        recorder: recorder.clone(),
         admission: admission.clone(),
         metrics: Arc::clone(&metrics),
+        shadow,
         deadline: config.limits.deadline,
     });
 
@@ -70,14 +103,18 @@ pub async fn run(config: Config) -> Result<(), String> {
     info!(ext_authz = %ext_authz.address(), http = %shown.address(), "listening");
 
     let (stop, stopping) = watch::channel(false);
+    let _looking = bundles::keep(keeper)?;
     let beside = [
-        tokio::spawn(notes::renew(config.bundle, policy, clock)),
+        tokio::spawn(beside::floods(recorder.clone())),
+        tokio::spawn(beside::disk(figures, clock)),
         tokio::spawn(health::tell(health_reporter, Arc::clone(&readiness))),
     ];
+    let log = Log { ledger: ledger.clone(), readers: Arc::new(config.ledger.readers) };
+    let pages = http::router(Shown { readiness, metrics, log }).merge(candidate::router(candidate));
+    let told = stop::told(stopping.clone());
     let mut listeners = JoinSet::new();
-    let (router_http, told) = (http::router(Shown { readiness, metrics }), stop::told(stopping.clone()));
     listeners.spawn(async move {
-        shown.serve_http(router_http, told).await;
+        shown.serve_http(pages, told).await;
         Ok(())
     });
     listeners.spawn(ext_authz.serve(router, stop::told(stopping)));
@@ -93,6 +130,7 @@ pub async fn run(config: Config) -> Result<(), String> {
     let _ = stop.send(true);
     beside.iter().for_each(|task| task.abort());
     let ended = stop::within(LEAVE_WITHIN, listeners).await;
+    recorder.record_floods(true);
     // Whatever became of connections: what is on record is complete, and says that it was ended in order.
     ledger.close();
     ended_early.into_iter().chain(ended).try_for_each(|ended| ended.map_err(|e| e.to_string())?)?;
@@ -100,17 +138,37 @@ pub async fn run(config: Config) -> Result<(), String> {
     Ok(())
 }
 
+/// Judges by a candidate what was judged already, on a thread of its own.
+fn shadow(
+    place: BundlePlace,
+    trust: TrustKeys,
+    audience: String,
+    clock: &Clock,
+    candidate: &Arc<Candidate>,
+    gatherer: Gatherer,
+) -> Result<Shadow, String> {
+    let (shadow, waiting) = Shadow::new(Arc::clone(candidate));
+    let shadowing = Shadowing::new(place, trust, audience, clock.clone(), Arc::clone(candidate))?;
+    shadowing.run(gatherer, waiting)?;
+    Ok(shadow)
+}
+
 fn readiness(
     ledger: &ledger::Ledger,
-    policy: &Arc<crate::policy_in_force::PolicyInForce>,
+    policy: &Arc<PolicyInForce>,
+    news: Arc<BundleNews>,
     clock: &Clock,
     admission: &Admission,
 ) -> Readiness {
     let (ledger, policy, clock, admission) =
         (ledger.clone(), Arc::clone(policy), clock.clone(), admission.clone());
+    let with_news = move |text: String| match news.complaint() {
+        Some(complaint) => format!("{text}; {complaint}"),
+        None => text,
+    };
     Readiness::default()
         .with("ledger", move || ledger.health().refusing.map_or(Ok(()), |refused| Err(refused.to_string())))
-        .with("bundle", move || policy.readiness(clock.now()))
+        .with_remark("bundle", move || policy.readiness(clock.now()).map(&with_news).map_err(&with_news))
         .with(
             "door",
             move || if admission.is_closed() { Err("this server is stopping".into()) } else { Ok(()) },

@@ -64,7 +64,7 @@ fn entry(n: usize) -> Entry {
         burned: vec![],
         bundle: None,
         chain: vec![],
-        checks: Checks { body: None, parse: Some("ok".into()), proof: None, query: None, signatures: None },
+        checks: Checks { parse: Some("ok".into()), ..Checks::default() },
         clock: 1_700_000_000,
         conditions: vec![],
         environment: [("region".to_owned(), "eu-1".to_owned())].into(),
@@ -74,6 +74,7 @@ fn entry(n: usize) -> Entry {
         posture: "normal".to_owned(),
         proxy: "local".to_owned(),
         request: Request {
+            action: None,
             body: None,
             host: "localhost".into(),
             method: "GET".into(),

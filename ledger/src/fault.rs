@@ -51,7 +51,8 @@ impl Refused {
         use rustix::io::Errno;
         match Errno::from_io_error(error)? {
             Errno::NOSPC => Some(Self::DiskFull),
-            Errno::DQUOT => Some(Self::OverQuota),
+            // FBIG: the limit on the size of files that the system set this process.
+            Errno::DQUOT | Errno::FBIG => Some(Self::OverQuota),
             Errno::ROFS => Some(Self::ReadOnly),
             _ => None,
         }

@@ -67,8 +67,8 @@ impl Flood {
         Self { rate, second: 0, recorded: 0, shares: HashMap::new(), open: HashMap::new(), since: None }
     }
 
-    /// Decides for one denial; `entry` is what would be recorded, in canonical form.
-    pub fn admit(&mut self, now: u64, source: &str, reason: &str, entry: &[u8]) -> Denied {
+    /// Decides for one denial; `entry` makes what would be recorded, in canonical form, where it is only summarised.
+    pub fn admit(&mut self, now: u64, source: &str, reason: &str, entry: impl FnOnce() -> Vec<u8>) -> Denied {
         if now / 1000 != self.second {
             self.second = now / 1000;
             self.recorded = 0;
@@ -85,6 +85,12 @@ impl Flood {
             *used = used.saturating_add(1);
             return Denied::Record;
         }
+        self.count(now, source, reason, &entry());
+        Denied::Summarised
+    }
+
+    /// Counts one denial of which nothing else will be recorded.
+    pub fn count(&mut self, now: u64, source: &str, reason: &str, what: &[u8]) {
         let open_sources = self.open.len() < self.rate.sources.saturating_mul(4);
         let key = (source.to_owned(), reason.to_owned());
         let key = if open_sources || self.open.contains_key(&key) { key } else { (OTHERS.to_owned(), key.1) };
@@ -96,10 +102,9 @@ impl Flood {
         });
         summary.count = summary.count.saturating_add(1);
         summary.last = summary.last.max(now);
-        summary.entries.update(entry);
+        summary.entries.update(what);
         summary.entries.update(b"\n");
         self.since.get_or_insert(now);
-        Denied::Summarised
     }
 
     /// The summaries that are due, sorted; with `all`, those too that are not.
@@ -135,21 +140,23 @@ mod tests {
         let mut flood = Flood::new(rate);
         let mut recorded = 0_u64;
         for n in 0..1000_u32 {
-            recorded += u64::from(flood.admit(5_000, "loud", "expired", &n.to_be_bytes()) == Denied::Record);
+            recorded += u64::from(
+                flood.admit(5_000, "loud", "expired", || n.to_be_bytes().to_vec()) == Denied::Record,
+            );
         }
         assert_eq!(recorded, 12, "its share and the whole rate");
         for source in ["a", "b"] {
-            assert_eq!(flood.admit(5_100, source, "revoked", b"x"), Denied::Record);
-            assert_eq!(flood.admit(5_100, source, "revoked", b"x"), Denied::Record);
-            assert_eq!(flood.admit(5_100, source, "revoked", b"x"), Denied::Summarised);
+            assert_eq!(flood.admit(5_100, source, "revoked", || b"x".to_vec()), Denied::Record);
+            assert_eq!(flood.admit(5_100, source, "revoked", || b"x".to_vec()), Denied::Record);
+            assert_eq!(flood.admit(5_100, source, "revoked", || b"x".to_vec()), Denied::Summarised);
         }
         assert_eq!(
-            flood.admit(5_200, "fourth", "revoked", b"x"),
+            flood.admit(5_200, "fourth", "revoked", || b"x".to_vec()),
             Denied::Record,
             "it shares a share with all further ones"
         );
-        assert_eq!(flood.admit(5_200, "fifth", "revoked", b"x"), Denied::Record);
-        assert_eq!(flood.admit(5_200, "sixth", "revoked", b"x"), Denied::Summarised);
+        assert_eq!(flood.admit(5_200, "fifth", "revoked", || b"x".to_vec()), Denied::Record);
+        assert_eq!(flood.admit(5_200, "sixth", "revoked", || b"x".to_vec()), Denied::Summarised);
         assert_eq!(flood.due(5_900, false), vec![]);
         let due = flood.due(6_000, false);
         let counts: Vec<_> = due.iter().map(|d| (d.source.as_str(), d.reason.as_str(), d.count)).collect();
@@ -165,6 +172,6 @@ mod tests {
         }
         assert_eq!(due[2].digest, Digest::from_bytes(sha.finalize().into()));
         assert_eq!(flood.due(9_000, true), vec![]);
-        assert_eq!(flood.admit(6_000, "loud", "expired", b""), Denied::Record, "another second");
+        assert_eq!(flood.admit(6_000, "loud", "expired", Vec::new), Denied::Record, "another second");
     }
 }

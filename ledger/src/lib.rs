@@ -5,6 +5,7 @@
 //! Envoy or HTTP, and it asks no clock: time is handed in.
 
 pub mod canonical;
+pub mod consistency;
 pub mod durable;
 pub mod entry;
 pub mod flood;

@@ -92,6 +92,13 @@ impl Court {
         Court::running(home.serve()).await
     }
 
+    /// The same, with `--restored`.
+    pub async fn start_restored(home: &Home) -> Court {
+        let mut command = home.serve();
+        command.arg("--restored");
+        Court::running(command).await
+    }
+
     /// The same, but a write beyond the permitted size of files is an error to it and not its end, as on a full disk.
     pub async fn start_for_full_disks(home: &Home) -> Court {
         let serve = home.serve();
@@ -128,8 +135,19 @@ impl Court {
     /// # Panics
     /// When the program is no more.
     pub fn disk_full(&self) {
-        let nothing = Rlimit { current: Some(0), maximum: None };
-        prlimit(Some(self.program.pid()), Resource::Fsize, nothing)
+        self.limit_files(Some(0));
+    }
+
+    /// And now no longer.
+    ///
+    /// # Panics
+    /// When the program is no more.
+    pub fn disk_has_room(&self) {
+        self.limit_files(None);
+    }
+
+    fn limit_files(&self, current: Option<u64>) {
+        prlimit(Some(self.program.pid()), Resource::Fsize, Rlimit { current, maximum: None })
             .expect("the limits of a child can be set");
     }
 }

@@ -22,6 +22,7 @@ pub mod envoy;
 pub mod fake;
 pub mod keys;
 pub mod programs;
+pub mod record;
 pub mod shipped;
 pub mod upstream;
 pub mod world;

@@ -17,18 +17,14 @@ use crate::{
 /// Root to leaf, every signature good. It can be kept and asked again; its root's key is asked for anew each time.
 #[derive(Clone, Debug)]
 pub struct Chain {
-    links: Vec<Link>,
+    links: Vec<Claims>,
+    /// Of every link's signing input; none in a chain out of a record.
+    digests: Vec<Digest>,
+    is_bound: bool,
     kid: Box<str>,
     root_key: PublicKey,
     lineage_fault: Option<Denial>,
     revocables: Vec<Revocable>,
-}
-
-/// A link's claims, and the digest of what was signed.
-#[derive(Clone, Debug)]
-pub(crate) struct Link {
-    claims: Claims,
-    digest: Digest,
 }
 
 /// What a chain is asked about.
@@ -64,36 +60,53 @@ pub struct Burn {
     pub exp: Seconds,
 }
 
-impl Link {
-    pub(crate) const fn new(claims: Claims, digest: Digest) -> Self {
-        Self { claims, digest }
-    }
-}
-
 impl Chain {
-    pub(crate) fn new(links: Vec<Link>, kid: Box<str>, root_key: PublicKey) -> Self {
-        let lineage_fault = lineage::fault(links.iter().map(|link| (&link.claims, link.digest)));
+    /// Of links whose signatures were verified.
+    pub(crate) fn verified(
+        links: Vec<Claims>,
+        digests: Vec<Digest>,
+        kid: Box<str>,
+        root_key: PublicKey,
+    ) -> Self {
+        let is_bound = lineage::is_bound(&links, &digests);
+        Self::new(links, digests, is_bound, kid, root_key)
+    }
+
+    /// Of links whose signatures were verified once, as a record says.
+    #[cfg(feature = "replay")]
+    pub(crate) fn recalled(links: Vec<Claims>, is_bound: bool, kid: Box<str>, root_key: PublicKey) -> Self {
+        Self::new(links, Vec::new(), is_bound, kid, root_key)
+    }
+
+    fn new(
+        links: Vec<Claims>,
+        digests: Vec<Digest>,
+        is_bound: bool,
+        kid: Box<str>,
+        root_key: PublicKey,
+    ) -> Self {
+        let lineage_fault = lineage::fault(&links, is_bound);
         let revocables = revocables(&links, &root_key);
-        Self { links, kid, root_key, lineage_fault, revocables }
+        Self { links, digests, is_bound, kid, root_key, lineage_fault, revocables }
     }
 
     /// The claims of every link, the root's first.
     pub fn links(&self) -> impl ExactSizeIterator<Item = &Claims> + DoubleEndedIterator + Clone {
-        self.links.iter().map(|link| &link.claims)
+        self.links.iter()
     }
 
     /// The root's claims.
     #[expect(
         clippy::indexing_slicing,
-        reason = "a chain is only made by `Presented::signed_under`, which parsed a root"
+        reason = "a chain is only made by `Presented::signed_under`, which parsed a root, or of one that was"
     )]
     pub fn root(&self) -> &Claims {
-        &self.links[0].claims
+        &self.links[0]
     }
 
     /// The leaf's claims, which are the root's where nothing was delegated.
     pub fn leaf(&self) -> &Claims {
-        self.links.last().map_or_else(|| self.root(), |link| &link.claims)
+        self.links.last().unwrap_or_else(|| self.root())
     }
 
     /// What only the root says.
@@ -118,9 +131,9 @@ impl Chain {
         &self.kid
     }
 
-    /// The digest of every link's signing input, the root's first: what the chain is called in records.
+    /// The digest of every link's signing input, the root's first; none of a chain out of a record.
     pub fn digests(&self) -> impl ExactSizeIterator<Item = Digest> + '_ {
-        self.links.iter().map(|link| link.digest)
+        self.digests.iter().copied()
     }
 
     /// The joined `jti`s from the root to the leaf.
@@ -161,8 +174,8 @@ impl Chain {
     /// The uses that one execution burns: one of every link that carries a limit.
     pub fn burns(&self) -> Vec<Burn> {
         let limited = self.links.iter().zip(paths(&self.links)).filter_map(|(link, path)| {
-            let max = link.claims.use_max?;
-            Some(Burn { iss: self.root().iss().to_owned(), path, max, exp: link.claims.exp() })
+            let max = link.use_max?;
+            Some(Burn { iss: self.root().iss().to_owned(), path, max, exp: link.exp() })
         });
         limited.collect()
     }
@@ -189,6 +202,11 @@ impl Chain {
     /// Everything by which this chain could be revoked.
     pub fn revocables(&self) -> &[Revocable] {
         &self.revocables
+    }
+
+    /// Whether each link names the one before it, by its digest and its holder's key.
+    pub const fn is_bound(&self) -> bool {
+        self.is_bound
     }
 
     pub(crate) const fn lineage_fault(&self) -> Option<Denial> {
@@ -222,27 +240,27 @@ impl std::fmt::Debug for Expect<'_> {
 }
 
 /// For each link the `jti`s that lead to it.
-fn paths(links: &[Link]) -> Vec<String> {
+fn paths(links: &[Claims]) -> Vec<String> {
     let mut path = String::new();
     let joined = links.iter().map(|link| {
         if !path.is_empty() {
             path.push('/');
         }
-        path.push_str(link.claims.jti());
+        path.push_str(link.jti());
         path.clone()
     });
     joined.collect()
 }
 
-fn revocables(links: &[Link], root_key: &PublicKey) -> Vec<Revocable> {
-    let Some(root) = links.first().map(|link| &link.claims) else { return Vec::new() };
+fn revocables(links: &[Claims], root_key: &PublicKey) -> Vec<Revocable> {
+    let Some(root) = links.first() else { return Vec::new() };
     let of = |kind, value: &str| Revocable::new(kind, root.iss(), value);
     let mut all = vec![of(RevocationKind::Key, &root_key.thumbprint().to_string())];
     all.extend(root.as_root().map(|root| of(RevocationKind::Txn, root.txn())));
     for (link, path) in links.iter().zip(paths(links)) {
         all.push(of(RevocationKind::Path, &path));
-        all.push(of(RevocationKind::Key, &link.claims.cnf.thumbprint().to_string()));
-        all.push(of(RevocationKind::Sub, link.claims.sub()));
+        all.push(of(RevocationKind::Key, &link.cnf.thumbprint().to_string()));
+        all.push(of(RevocationKind::Sub, link.sub()));
     }
     all
 }

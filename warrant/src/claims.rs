@@ -7,6 +7,8 @@ mod read;
 
 pub use detail::Detail;
 pub(crate) use detail::{is_narrower, is_subset};
+#[cfg(feature = "replay")]
+pub(crate) use read::read_details;
 pub(crate) use read::{Reading, read};
 
 use crate::{digest::Digest, key::PublicKey, key::Thumbprint, time::Seconds};
@@ -19,7 +21,7 @@ pub struct Claims {
     pub(crate) aud: Vec<Box<str>>,
     pub(crate) jti: Box<str>,
     pub(crate) times: Times,
-    pub(crate) cnf: PublicKey,
+    pub(crate) cnf: Holder,
     pub(crate) depth: u64,
     pub(crate) max_depth: u64,
     pub(crate) use_max: Option<u32>,
@@ -27,6 +29,15 @@ pub struct Claims {
     pub(crate) att: Option<Vec<Box<str>>>,
     pub(crate) details: Vec<Detail>,
     pub(crate) place: Place,
+}
+
+/// The holder's key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holder {
+    /// The key, as the link has it.
+    Key(PublicKey),
+    /// Only its name: in a chain out of a record, under which nothing can be verified.
+    Named(Thumbprint),
 }
 
 /// When a link holds.
@@ -52,6 +63,26 @@ pub enum Place {
         /// The digest of its parent's signing input.
         parent: Digest,
     },
+    /// A delegation out of a record, which says of the two only whether they held.
+    Recalled,
+}
+
+impl Holder {
+    /// The key's name.
+    pub fn thumbprint(&self) -> Thumbprint {
+        match self {
+            Self::Key(key) => key.thumbprint(),
+            Self::Named(name) => *name,
+        }
+    }
+
+    /// The key; `None` out of a record.
+    pub const fn key(&self) -> Option<&PublicKey> {
+        match self {
+            Self::Key(key) => Some(key),
+            Self::Named(_) => None,
+        }
+    }
 }
 
 /// What only a root says.
@@ -144,7 +175,7 @@ impl Claims {
     }
 
     /// The holder's key, which signs the next link and the proof.
-    pub const fn cnf(&self) -> &PublicKey {
+    pub const fn cnf(&self) -> &Holder {
         &self.cnf
     }
 
@@ -187,7 +218,7 @@ impl Claims {
     pub fn as_root(&self) -> Option<&Root> {
         match &self.place {
             Place::Root(root) => Some(root),
-            Place::Link { .. } => None,
+            Place::Link { .. } | Place::Recalled => None,
         }
     }
 }

@@ -189,7 +189,12 @@ impl Thumbprint {
 
     /// Reads a thumbprint URI (RFC 9278). `None` when it has another form.
     pub fn from_uri(text: &str) -> Option<Self> {
-        text.strip_prefix(Self::URI).and_then(Digest::parse).map(Self)
+        text.strip_prefix(Self::URI).and_then(Self::parse)
+    }
+
+    /// Reads a thumbprint as it is displayed.
+    pub fn parse(text: &str) -> Option<Self> {
+        Digest::parse(text).map(Self)
     }
 
     /// The thumbprint URI (RFC 9278), as a link's `iss` holds it.

@@ -30,6 +30,8 @@ mod precedence;
 mod presented;
 pub mod problem;
 mod proof;
+#[cfg(feature = "replay")]
+mod recalled;
 mod request;
 mod revocation;
 pub mod rules;
@@ -42,7 +44,7 @@ pub mod verifier;
 
 pub use arguments::{Argument, Arguments, Constraint, Value};
 pub use chain::{Admitted, Burn, Chain, Expect};
-pub use claims::{Attribution, Claims, Detail, Environment, Place, Root, Starter, Times};
+pub use claims::{Attribution, Claims, Detail, Environment, Holder, Place, Root, Starter, Times};
 pub use denial::{Denial, Room};
 pub use digest::{Digest, is_named_sha256};
 pub use key::{Algorithm, KeyError, PublicKey, Thumbprint};
@@ -50,6 +52,8 @@ pub use lineage::{DIMENSIONS, Dimension};
 pub use paths::{PathPattern, RawPath};
 pub use presented::{Fault, Presented};
 pub use proof::{Proof, ProofId, ProofOf};
+#[cfg(feature = "replay")]
+pub use recalled::{LinkOnRecord, Recalled};
 pub use request::{Host, Method, Target, our_header};
 pub use revocation::{Mark, Revocable, RevocationKind, Revocations};
 pub use signature::Signature;

@@ -38,15 +38,21 @@ impl Claims {
     }
 }
 
+/// Whether each link names the one before it, by its digest and its holder's key.
+pub(crate) fn is_bound(links: &[Claims], digests: &[Digest]) -> bool {
+    let parents = links.iter().zip(digests);
+    parents.zip(links.iter().skip(1)).all(|((parent, digest), child)| follows(child, parent, *digest))
+}
+
 /// What is wrong with a lineage, asked of all links in the order of precedence; nothing here depends on request or time.
-pub(crate) fn fault<'c>(links: impl Iterator<Item = (&'c Claims, Digest)> + Clone) -> Option<Denial> {
-    let pairs = || links.clone().zip(links.clone().skip(1));
-    let at_their_place = links.clone().zip(0..).all(|((claims, _), position)| claims.depth == position);
-    if !at_their_place || !pairs().all(|((parent, digest), (child, _))| follows(child, parent, digest)) {
+pub(crate) fn fault(links: &[Claims], is_bound: bool) -> Option<Denial> {
+    let mut pairs = links.iter().zip(links.iter().skip(1));
+    let at_their_place = links.iter().zip(0..).all(|(claims, position)| claims.depth == position);
+    if !at_their_place || !is_bound {
         Some(Denial::LineageBroken)
-    } else if !pairs().all(|((parent, _), (child, _))| child.is_within(parent).is_ok()) {
+    } else if !pairs.all(|(parent, child)| child.is_within(parent).is_ok()) {
         Some(Denial::LineageWidened)
-    } else if !links.clone().all(|(claims, _)| claims.depth <= claims.max_depth) {
+    } else if !links.iter().all(|claims| claims.depth <= claims.max_depth) {
         Some(Denial::LineageTooDeep)
     } else {
         None
@@ -55,7 +61,7 @@ pub(crate) fn fault<'c>(links: impl Iterator<Item = (&'c Claims, Digest)> + Clon
 
 fn follows(child: &Claims, parent: &Claims, digest_of_parent: Digest) -> bool {
     match &child.place {
-        Place::Root(_) => false,
+        Place::Root(_) | Place::Recalled => false,
         Place::Link { signer, parent: named } => {
             *named == digest_of_parent && *signer == parent.cnf.thumbprint()
         }

@@ -123,7 +123,7 @@ impl Delegation {
         let holders = parent.unverified().map_err(|_| MintError::Malformed("the parent"))?;
         let (holder, digest) =
             holders.last().zip(parent.digests().last()).ok_or(MintError::Malformed("the parent"))?;
-        if holder.cnf() != signer.public_key() {
+        if holder.cnf().key() != Some(signer.public_key()) {
             return Err(MintError::NotTheHolder);
         }
         let depth = holder.depth().saturating_add(1);

@@ -1,7 +1,7 @@
 //! A warrant as it was presented: of good form, and nothing in it believed.
 
 use crate::{
-    chain::{Chain, Link},
+    chain::Chain,
     claims::{self, Claims, Reading, Starter},
     denial::Denial,
     digest::Digest,
@@ -130,10 +130,7 @@ impl<'a> Presented<'a> {
             }
             key = &link.cnf;
         }
-        let links = self.links.iter().enumerate().map(|(position, link)| {
-            Ok(Link::new(link.claims(position)?, Digest::of(link.token.signing_input)))
-        });
-        Ok(Chain::new(links.collect::<Result<_, Denial>>()?, names.kid.clone(), *root_key))
+        Ok(Chain::verified(self.unverified()?, self.digests().collect(), names.kid.clone(), *root_key))
     }
 }
 
@@ -153,19 +150,24 @@ fn sized(text: &[u8]) -> Result<&[u8], Malformed> {
 fn read_root(text: &[u8]) -> Result<(Form<'_>, RootNames), Malformed> {
     let mut token = Token::parse(text, Kind::Root)?;
     let claims = token.read_payload(|payload| claims::read(payload, true, Reading::Check))?;
+    let cnf = key(&claims)?;
     let names = RootNames {
         kid: token.kid.take().ok_or(Malformed("a root lacks `kid`"))?,
         starter: claims.as_root().and_then(|root| root.ini.clone()),
         iss: claims.iss,
         sub: claims.sub,
     };
-    Ok((Form { token, cnf: claims.cnf }, names))
+    Ok((Form { token, cnf }, names))
+}
+
+fn key(claims: &Claims) -> Result<PublicKey, Malformed> {
+    claims.cnf.key().copied().ok_or(Malformed("`cnf` lacks `jwk`"))
 }
 
 fn read_link(text: &[u8]) -> Result<Form<'_>, Malformed> {
     let token = Token::parse(text, Kind::Link)?;
     let claims = token.read_payload(|payload| claims::read(payload, false, Reading::Check))?;
-    Ok(Form { token, cnf: claims.cnf })
+    Ok(Form { token, cnf: key(&claims)? })
 }
 
 impl std::fmt::Display for Fault {

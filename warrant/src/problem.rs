@@ -19,6 +19,8 @@ pub struct Problem<'a> {
     pub detail: Option<&'a str>,
     /// What to do about it; without it, the denial's own advice.
     pub cure: Option<&'a str>,
+    /// Whether the record only counts it, since too many like it came at once: its decision's id will not be found.
+    pub is_summarised: bool,
 }
 
 /// Where warrants for a mesh are to be had.
@@ -33,7 +35,7 @@ pub struct Realm<'a, I> {
 impl Problem<'_> {
     /// A denial about which there is nothing more to say.
     pub const fn of(denial: Denial) -> Self {
-        Self { denial, decision: None, detail: None, cure: None }
+        Self { denial, decision: None, detail: None, cure: None, is_summarised: false }
     }
 
     /// The problem document.
@@ -48,6 +50,9 @@ impl Problem<'_> {
         body.text("cure", self.cure.unwrap_or(denial.cure()));
         if let Some(decision) = self.decision {
             body.text("decision", decision);
+        }
+        if self.is_summarised {
+            body.text("recorded", "summary");
         }
         body.end()
     }
@@ -72,6 +77,8 @@ mod tests {
     fn the_body_says_code_status_and_cure() {
         let problem = Problem { decision: Some("d1"), ..Problem::of(Denial::Expired) };
         let body = problem.body();
+        assert!(!body.contains("recorded"), "one by one needs no word: {body}");
+        assert!(Problem { is_summarised: true, ..problem }.body().ends_with(r#","recorded":"summary"}"#));
         for member in [r#""status":401"#, r#""code":"expired""#, r#""decision":"d1""#, Denial::Expired.cure()]
         {
             assert!(body.contains(member), "{member} in {body}");

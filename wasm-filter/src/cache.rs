@@ -31,7 +31,8 @@ struct Half {
 struct Seed(u64);
 
 impl Kept {
-    /// Holds nothing yet. `seed` is a number that nobody outside knows.
+    /// Holds nothing yet. `seed` is hard to guess at best (a host has no randomness to give, only its clock): it matters
+    /// little, since only chains that hold are kept.
     pub(crate) fn new(seed: u64) -> Self {
         let half = || Half { chains: HashMap::with_hasher(Seed(seed)), bytes: 0 };
         Self { young: half(), old: half() }

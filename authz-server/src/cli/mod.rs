@@ -2,6 +2,7 @@
 
 mod init;
 mod key;
+mod ledger;
 mod out;
 mod serve;
 mod warrant;
@@ -29,6 +30,9 @@ enum Command {
     /// Make and show keys
     #[command(subcommand)]
     Key(key::Command),
+    /// Audit, prove, search, export, archive and judge again what is on record
+    #[command(subcommand)]
+    Ledger(ledger::Command),
     /// Mint, delegate, inspect and verify warrants, and prove possession of one
     #[command(subcommand)]
     Warrant(warrant::Command),
@@ -43,6 +47,7 @@ pub fn main() -> ExitCode {
         Command::Init(args) => init::run(&args).map(|()| Done::Well),
         Command::Serve(args) => serve::run(&args).map(|()| Done::Well),
         Command::Key(command) => key::run(&command).map(|()| Done::Well),
+        Command::Ledger(command) => ledger::run(&command),
         Command::Warrant(command) => warrant::run(&command),
     };
     done.map_or_else(|failure| failure.tell(), ExitCode::from)

@@ -13,6 +13,9 @@ pub(super) struct Args {
     /// The configuration that `portcullis init` wrote
     #[arg(long)]
     config: PathBuf,
+    /// The ledger was brought back from a backup: begin a new log that names the old one, with everything halted. Once
+    #[arg(long)]
+    restored: bool,
     #[arg(long, value_enum, default_value = "human")]
     log_format: LogFormat,
     /// What to log, for example `info` or `authz_server=debug`
@@ -36,7 +39,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         .on_thread_start(policy::this_thread_is_deep)
         .build()
         .map_err(|e| Failure::new(format!("cannot start: {e}")))?;
-    runtime.block_on(server::run(config)).map_err(Failure::new)
+    runtime.block_on(server::run(config, args.restored)).map_err(Failure::new)
 }
 
 fn log_to_stderr(args: &Args) {

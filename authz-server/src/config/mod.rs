@@ -6,11 +6,12 @@
 mod read;
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::edge::listen::LocalAddress;
-use crate::keys::{DigestKey, PrivateKey};
+use crate::keys::{DigestKey, PrivateKey, Readers};
 use crate::policy::{Fault, TrustKeys};
 
 pub use read::read;
@@ -22,6 +23,8 @@ pub struct Config {
     pub audience: String,
     pub listen: Listen,
     pub bundle: BundleSource,
+    /// Judged beside the bundle in force, and never in force itself.
+    pub candidate: Option<BundlePlace>,
     pub ledger: LedgerHome,
     pub keys: Keys,
     pub limits: Limits,
@@ -38,10 +41,27 @@ pub struct Listen {
 /// Where signed bundles come from, and who may sign them.
 #[derive(Debug)]
 pub struct BundleSource {
-    pub directory: PathBuf,
+    pub place: BundlePlace,
     pub trust: TrustKeys,
     /// With it, where the bundle lists it, this server renews its own note.
     pub note_key: Option<PrivateKey>,
+}
+
+/// Where a signed bundle lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BundlePlace {
+    Directory(PathBuf),
+    /// By HTTP or HTTPS: everything that is read from it is signed.
+    Url(String),
+}
+
+impl fmt::Display for BundlePlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            BundlePlace::Directory(path) => path.display().fmt(f),
+            BundlePlace::Url(url) => f.write_str(url),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -50,6 +70,8 @@ pub struct LedgerHome {
     pub key: PrivateKey,
     /// For what the record must be able to compare, and nobody to guess: queries and bodies.
     pub digest_key: DigestKey,
+    /// Who may read its entries over HTTP.
+    pub readers: Readers,
 }
 
 /// The keys under which this server speaks.
@@ -65,6 +87,8 @@ pub struct Limits {
     pub deadline: Duration,
     /// At once; one more is `overloaded`.
     pub decisions: u32,
+    /// A second, recorded one by one; what is beyond is counted.
+    pub denials: u32,
 }
 
 /// Reads the file at `path`.

@@ -5,9 +5,14 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{BundleSource, Config, Keys, LedgerHome, Limits, Listen};
+use warrant::Algorithm;
+use warrant::mint::Signer;
+
+use ledger::entry::Digest;
+
+use super::{BundlePlace, BundleSource, Config, Keys, LedgerHome, Limits, Listen};
 use crate::edge::listen::LocalAddress;
-use crate::keys::{self, KeyFileError, PrivateKey};
+use crate::keys::{self, KeyFileError, PrivateKey, Readers};
 use crate::policy::TrustKeys;
 use crate::policy::documents::mesh::public_key;
 use crate::policy::fault::{Fault, Faults, Page};
@@ -15,6 +20,7 @@ use crate::policy::text::{self, Key, Members, Node, entries, list, members, natu
 
 const DEADLINE_MS: i64 = 500;
 const DECISIONS: i64 = 1024;
+const DENIALS: i64 = 500;
 
 /// The configuration in `bytes`, or everything that is wrong with it.
 pub fn read(path: &Path, bytes: &[u8]) -> Result<Config, Vec<Fault>> {
@@ -37,12 +43,13 @@ impl Reader<'_> {
     fn config(&self, tree: &Node) -> Option<Config> {
         let top = members(
             tree,
-            &["audience", "listen", "bundle", "ledger", "keys", "limits", "environment"],
+            &["audience", "listen", "bundle", "candidate", "ledger", "keys", "limits", "environment"],
             self.page,
         )?;
         let audience = top.need("audience", self.page).and_then(|node| string(node, self.page));
         let listen = top.need("listen", self.page).and_then(|node| self.listen(node));
         let bundle = top.need("bundle", self.page).and_then(|node| self.bundle(node));
+        let candidate = self.candidate(top.get("candidate"));
         let ledger = top.need("ledger", self.page).and_then(|node| self.ledger(node));
         let keys = top.need("keys", self.page).and_then(|node| self.keys(node));
         let limits = self.limits(top.get("limits"));
@@ -52,6 +59,7 @@ impl Reader<'_> {
             audience,
             listen: listen?,
             bundle: bundle?,
+            candidate: candidate?,
             ledger: ledger?,
             keys: keys?,
             limits: limits?,
@@ -83,14 +91,53 @@ impl Reader<'_> {
     }
 
     fn bundle(&self, node: &Node) -> Option<BundleSource> {
-        let part = members(node, &["directory", "trust", "noteKey"], self.page)?;
-        let directory = self.directory(&part, "directory");
+        let part = members(node, &["directory", "url", "trust", "noteKey"], self.page)?;
+        let place = self.place(node, &part);
         let trust = part.need("trust", self.page).and_then(|node| self.trust(node));
         let note_key = match part.get("noteKey") {
-            Some(node) => Some(self.key(node)?),
+            Some(node) => Some(self.key(node, Algorithm::Ed25519)?),
             None => None,
         };
-        Some(BundleSource { directory: directory?, trust: trust?, note_key })
+        Some(BundleSource { place: place?, trust: trust?, note_key })
+    }
+
+    fn candidate(&self, node: Option<&Node>) -> Option<Option<BundlePlace>> {
+        let Some(node) = node else { return Some(None) };
+        let part = members(node, &["directory", "url"], self.page)?;
+        self.place(node, &part).map(Some)
+    }
+
+    fn place(&self, node: &Node, part: &Members<'_>) -> Option<BundlePlace> {
+        match (part.get("directory"), part.get("url")) {
+            (Some(_), None) => self.directory(part, "directory").map(BundlePlace::Directory),
+            (None, Some(url)) => self.url(url).map(BundlePlace::Url),
+            (Some(_), Some(_)) | (None, None) => {
+                self.page.fault(
+                    node.at,
+                    "a bundle lies in one place",
+                    "write `directory: PATH` or `url: https://…`, one of them",
+                );
+                None
+            }
+        }
+    }
+
+    fn url(&self, node: &Node) -> Option<String> {
+        let text = string(node, self.page)?;
+        let uri = text.parse::<hyper::Uri>().ok();
+        let is_one = uri.is_some_and(|uri| {
+            matches!(uri.scheme_str(), Some("http" | "https"))
+                && uri.host().is_some()
+                && uri.query().is_none()
+        });
+        if !is_one {
+            self.page.fault(
+                node.at,
+                format!("`{text}` is no address of a folder"),
+                "write https://HOST/PATH, without a query",
+            );
+        }
+        is_one.then(|| text.to_owned())
     }
 
     fn trust(&self, node: &Node) -> Option<TrustKeys> {
@@ -101,28 +148,78 @@ impl Reader<'_> {
         let most = i64::try_from(keys.as_ref().map_or(1, Vec::len)).unwrap_or(i64::MAX);
         let threshold =
             part.need("threshold", self.page).and_then(|node| natural(node, 1, most.max(1), self.page));
-        Some(TrustKeys { threshold: u32::try_from(threshold?).ok()?, keys: keys? })
+        match TrustKeys::new(u32::try_from(threshold?).ok()?, keys?) {
+            Ok(trust) => Some(trust),
+            Err(e) => {
+                self.page.fault(
+                    node.at,
+                    e.to_string(),
+                    "list different Ed25519 keys, and a threshold that they can reach",
+                );
+                None
+            }
+        }
     }
 
     fn ledger(&self, node: &Node) -> Option<LedgerHome> {
-        let part = members(node, &["directory", "key", "digestKey"], self.page)?;
+        let part = members(node, &["directory", "key", "digestKey", "readers"], self.page)?;
         let directory = self.directory(&part, "directory");
-        let key = part.need("key", self.page).and_then(|node| self.key(node));
+        let key = part.need("key", self.page).and_then(|node| self.key(node, Algorithm::Ed25519));
         let digest_key =
             part.need("digestKey", self.page).and_then(|node| self.key_file(node, keys::read_digest));
-        Some(LedgerHome { directory: directory?, key: key?, digest_key: digest_key? })
+        let readers = match part.get("readers") {
+            Some(node) => self.readers(node),
+            None => Some(Readers::default()),
+        };
+        Some(LedgerHome { directory: directory?, key: key?, digest_key: digest_key?, readers: readers? })
+    }
+
+    /// Tokens by their digests, or by a file that holds one.
+    fn readers(&self, node: &Node) -> Option<Readers> {
+        let part = members(node, &["tokens", "tokenFile"], self.page)?;
+        let digests = match part.get("tokens") {
+            Some(node) => {
+                let nodes = list(node, self.page)?;
+                let read: Vec<Digest> = nodes.iter().filter_map(|node| self.token_digest(node)).collect();
+                (read.len() == nodes.len()).then_some(read)
+            }
+            None => Some(Vec::new()),
+        };
+        let file = match part.get("tokenFile") {
+            Some(node) => self.secret_file(
+                node,
+                keys::read_token,
+                "`openssl rand -hex 32 >FILE; chmod 600 FILE` makes one",
+            ),
+            None => Some(Readers::default()),
+        };
+        Some(Readers::of_digests(digests?).and(file?))
+    }
+
+    fn token_digest(&self, node: &Node) -> Option<Digest> {
+        let digest = Digest::parse(string(node, self.page)?);
+        if digest.is_none() {
+            self.page.fault(
+                node.at,
+                "not the digest of a token",
+                "write `sha256:` and the 64 hexadecimal digits of `printf %s TOKEN | sha256sum`; never the token",
+            );
+        }
+        digest
     }
 
     fn keys(&self, node: &Node) -> Option<Keys> {
         let part = members(node, &["statement", "receipt"], self.page)?;
-        let statement = part.need("statement", self.page).and_then(|node| self.key(node));
-        let receipt = part.need("receipt", self.page).and_then(|node| self.key(node));
+        let statement = part.need("statement", self.page).and_then(|node| self.key(node, Algorithm::Es256));
+        let receipt = part.need("receipt", self.page).and_then(|node| self.key(node, Algorithm::Es256));
         Some(Keys { statement: statement?, receipt: receipt? })
     }
 
     fn limits(&self, node: Option<&Node>) -> Option<Limits> {
         let part = match node {
-            Some(node) => Some(members(node, &["deadlineMilliseconds", "decisions"], self.page)?),
+            Some(node) => {
+                Some(members(node, &["deadlineMilliseconds", "decisions", "denialsPerSecond"], self.page)?)
+            }
             None => None,
         };
         let number = |name: &str, default: i64, most: i64| match part.and_then(|part| part.get(name)) {
@@ -131,14 +228,28 @@ impl Reader<'_> {
         };
         let deadline = number("deadlineMilliseconds", DEADLINE_MS, 60_000);
         let decisions = number("decisions", DECISIONS, 1_000_000);
+        let denials = number("denialsPerSecond", DENIALS, 1_000_000);
         let deadline = Duration::from_millis(u64::try_from(deadline?).ok()?);
-        Some(Limits { deadline, decisions: u32::try_from(decisions?).ok()? })
+        let (decisions, denials) = (u32::try_from(decisions?).ok()?, u32::try_from(denials?).ok()?);
+        Some(Limits { deadline, decisions, denials })
     }
 
     fn environment(&self, node: Option<&Node>) -> Option<BTreeMap<String, String>> {
         let Some(node) = node else { return Some(BTreeMap::new()) };
-        let value = |(key, node): &(Key, Node)| Some((key.text.clone(), string(node, self.page)?.to_owned()));
-        entries(node, self.page)?.iter().map(value).collect()
+        let value = |(key, node): &(Key, Node)| {
+            let value = string(node, self.page)?;
+            let both = [key.text.as_str(), value].iter().all(|text| is_dimension(text));
+            if !both {
+                self.page.fault(
+                    node.at,
+                    format!("the dimension {:?} with the value {value:?} can be named by no warrant", key.text),
+                    "write names and values of 1 to 256 printable ASCII characters, without quotes and backslashes",
+                );
+            }
+            both.then(|| (key.text.clone(), value.to_owned()))
+        };
+        // All are looked at before one is missed.
+        entries(node, self.page)?.iter().map(value).collect::<Vec<_>>().into_iter().collect()
     }
 
     fn directory(&self, part: &Members<'_>, name: &str) -> Option<PathBuf> {
@@ -158,18 +269,44 @@ impl Reader<'_> {
         }
     }
 
-    fn key(&self, node: &Node) -> Option<PrivateKey> {
-        self.key_file(node, keys::read)
+    fn key(&self, node: &Node, algorithm: Algorithm) -> Option<PrivateKey> {
+        let key = self.key_file(node, keys::read)?;
+        let found = key.public_key().alg();
+        if found == algorithm {
+            return Some(key);
+        }
+        let (found, wanted) = (found.name(), algorithm.name());
+        self.page.fault(
+            node.at,
+            format!("this is a key for {found}, and {wanted} is signed with it"),
+            format!("`portcullis key new --alg {wanted} --out FILE` makes one"),
+        );
+        None
     }
 
     fn key_file<K>(&self, node: &Node, read: impl Fn(&Path) -> Result<K, KeyFileError>) -> Option<K> {
+        self.secret_file(node, read, "`portcullis key new --out FILE` makes one")
+    }
+
+    fn secret_file<K>(
+        &self,
+        node: &Node,
+        read: impl Fn(&Path) -> Result<K, KeyFileError>,
+        instead: &str,
+    ) -> Option<K> {
         let path = self.home.join(string(node, self.page)?);
         match read(&path) {
             Ok(key) => Some(key),
             Err(e) => {
-                self.page.fault(node.at, e.to_string(), "`portcullis key new --out FILE` makes one");
+                self.page.fault(node.at, e.to_string(), instead);
                 None
             }
         }
     }
+}
+
+/// What a warrant can say of an environment.
+fn is_dimension(text: &str) -> bool {
+    let plain = |byte: u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
+    (1..=256).contains(&text.len()) && text.bytes().all(plain)
 }

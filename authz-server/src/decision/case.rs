@@ -2,16 +2,40 @@
 //!
 //! What needs a clock, a key or the network has been done when a case exists, and stands here as its result.
 
+use std::fmt::Debug;
+use std::ops::Deref;
 use std::sync::Arc;
 
-use warrant::{Chain, Denial, Method, ProofId, RawPath, Seconds};
+use warrant::{Chain, Denial, Method, ProofId, RawPath, Recalled, Seconds};
 
 use super::facts::Facts;
 use crate::policy::arguments::{Given, Unread};
 
+/// How a chain came to be believed. A verdict carries it, so that what was judged out of the record can never be acted
+/// upon as if somebody had presented a warrant.
+pub trait Evidence {
+    type Chain: Deref<Target = Chain> + Debug;
+}
+
+/// Its signatures were verified, now or since this server started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ByToken {}
+
+/// The record says that they were.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ByRecord {}
+
+impl Evidence for ByToken {
+    type Chain = Arc<Chain>;
+}
+
+impl Evidence for ByRecord {
+    type Chain = Recalled;
+}
+
 /// One request before the judge.
 #[derive(Debug)]
-pub struct Case<'a> {
+pub struct Case<'a, E: Evidence = ByToken> {
     /// The one time that every check of this request uses.
     pub now: Seconds,
     /// The ledger's size when the facts below were read: what was recorded later, this judge has not seen.
@@ -23,11 +47,11 @@ pub struct Case<'a> {
     /// The request line as it was sent, for the record; `None` for a check without one.
     pub line: Option<Line<'a>>,
     /// The request, where it could be read without ambiguity.
-    pub http: Result<HttpCase<'a>, Denial>,
+    pub http: Result<HttpCase<'a, E>, Denial>,
     pub facts: Facts,
 }
 
-impl<'a> Case<'a> {
+impl<'a, E: Evidence> Case<'a, E> {
     /// The body, where the route reads one.
     pub fn body(&self) -> Option<&'a [u8]> {
         self.http.as_ref().ok().and_then(|http| http.body)
@@ -52,13 +76,13 @@ impl<'a> Line<'a> {
 
 /// The request line understood, and the artifacts on it.
 #[derive(Debug)]
-pub struct HttpCase<'a> {
+pub struct HttpCase<'a, E: Evidence = ByToken> {
     /// As it was sent.
     pub authority: &'a [u8],
     pub method: Method,
     pub path: RawPath<'a>,
     /// The lineage, when its signatures hold; else why it is not one.
-    pub chain: Result<Arc<Chain>, Denial>,
+    pub chain: Result<E::Chain, Denial>,
     pub proof: ProofFound,
     /// The body, where the route reads one.
     pub body: Option<&'a [u8]>,

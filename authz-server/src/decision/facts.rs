@@ -29,6 +29,11 @@ pub struct Identity(pub String);
 /// One current attestation about a workload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attestation {
+    /// Who stated it, about whom.
+    pub iss: String,
+    pub subject: String,
+    /// Until when it is current.
+    pub exp: u64,
     /// Whether it speaks for the workload.
     pub positive: bool,
     pub measurement: String,

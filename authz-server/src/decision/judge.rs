@@ -1,9 +1,11 @@
 //! The judge: one case against one bundle, in the order of precedence of the closed list. The first that holds is
 //! the answer.
 
+use std::marker::PhantomData;
+
 use warrant::{Admitted, Chain, Denial, Expect, Revocable, Target};
 
-use super::case::{Case, HttpCase, ProofFound};
+use super::case::{Case, Evidence, HttpCase, ProofFound};
 use super::facts::Identity;
 use super::require::{attested, in_environment};
 use super::verdict::{Denied, Judgement, Pass, Passing, Permit};
@@ -12,7 +14,7 @@ use crate::policy::{
     Asked, Attribution, Bundle, Holder, Lineage, Passage, Principal, Route, Starter, decide,
 };
 
-pub fn judge(case: &Case<'_>, bundle: &Bundle) -> Judgement {
+pub fn judge<E: Evidence>(case: &Case<'_, E>, bundle: &Bundle) -> Judgement<E> {
     match hear(case, bundle) {
         Ok(judgement) => judgement,
         Err(denied) => Judgement::Deny(denied),
@@ -20,37 +22,36 @@ pub fn judge(case: &Case<'_>, bundle: &Bundle) -> Judgement {
 }
 
 /// First what denies everywhere, then whether anything is governed here, then the warrant.
-fn hear(case: &Case<'_>, bundle: &Bundle) -> Result<Judgement, Denied> {
+fn hear<E: Evidence>(case: &Case<'_, E>, bundle: &Bundle) -> Result<Judgement<E>, Denied> {
     case.governance?;
     let http = case.http.as_ref().map_err(|denial| Denied::because(*denial))?;
     let host = bundle.serves(&case.proxy, http.authority)?;
     let target = Target { host, method: http.method.clone(), path: http.path };
     match bundle.passage(&target, case.now) {
-        Some(Passage::Ungoverned(opening)) => {
-            Ok(Judgement::Pass(Pass { route: opening.name().to_owned(), passing: Passing::Ungoverned }))
-        }
+        Some(Passage::Ungoverned(opening)) => Ok(Judgement::Pass(pass(opening.name(), Passing::Ungoverned))),
         Some(Passage::Observed(route)) => {
             let verdict = governed(case, http, &target, bundle).map(|permit| permit.policies);
             // What was not the client's doing denies even where a route is only watched.
             match verdict {
                 Err(denied) if denied.denial == Denial::Internal => Err(denied),
-                verdict => Ok(Judgement::Pass(Pass {
-                    route: route.name().to_owned(),
-                    passing: Passing::Observed(verdict),
-                })),
+                verdict => Ok(Judgement::Pass(pass(route.name(), Passing::Observed(verdict)))),
             }
         }
         None => governed(case, http, &target, bundle).map(Judgement::Permit),
     }
 }
 
-fn governed(
-    case: &Case<'_>,
-    http: &HttpCase<'_>,
+fn pass<E: Evidence>(route: &str, passing: Passing) -> Pass<E> {
+    Pass { evidence: PhantomData, route: route.to_owned(), passing }
+}
+
+fn governed<E: Evidence>(
+    case: &Case<'_, E>,
+    http: &HttpCase<'_, E>,
     target: &Target<'_>,
     bundle: &Bundle,
-) -> Result<Permit, Denied> {
-    let chain = http.chain.as_ref().map_err(|denial| Denied::because(*denial))?;
+) -> Result<Permit<E>, Denied> {
+    let chain: &Chain = http.chain.as_ref().map_err(|denial| Denied::because(*denial))?;
     let expect = Expect { now: case.now, terms: bundle.terms(), revoked: &nothing_is_revoked, target };
     let admitted = chain.check(&expect)?;
     let route = bundle.route(target).ok_or(Denial::NoRoutePolicy)?;
@@ -65,9 +66,9 @@ fn nothing_is_revoked(_: &Revocable) -> bool {
 }
 
 /// A case that has found its route.
-struct Docket<'a> {
-    case: &'a Case<'a>,
-    http: &'a HttpCase<'a>,
+struct Docket<'a, E: Evidence> {
+    case: &'a Case<'a, E>,
+    http: &'a HttpCase<'a, E>,
     target: &'a Target<'a>,
     chain: &'a Chain,
     admitted: Admitted<'a>,
@@ -75,8 +76,8 @@ struct Docket<'a> {
     route: &'a Route,
 }
 
-impl Docket<'_> {
-    fn judge(&self) -> Result<Permit, Denied> {
+impl<E: Evidence> Docket<'_, E> {
+    fn judge(&self) -> Result<Permit<E>, Denied> {
         let (require, facts) = (self.route.require(), &self.case.facts);
         require.narrows(self.chain)?;
         require.was_issued(facts.issued)?;
@@ -100,6 +101,7 @@ impl Docket<'_> {
         };
         let policies = self.policy(&asked)?;
         Ok(Permit {
+            evidence: PhantomData,
             route: self.route.name().to_owned(),
             policies,
             burns: self.chain.burns(),

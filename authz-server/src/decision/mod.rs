@@ -9,7 +9,7 @@ mod require;
 mod tests;
 mod verdict;
 
-pub use case::{Case, HttpCase, Line, ProofFound};
+pub use case::{ByRecord, ByToken, Case, Evidence, HttpCase, Line, ProofFound};
 pub use facts::{Attestation, Facts, Identity};
 pub use judge::judge;
 pub use verdict::{Denied, Judgement, Pass, Passing, Permit};

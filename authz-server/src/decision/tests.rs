@@ -2,17 +2,21 @@
 
 use std::sync::Arc;
 
+use ledger::Entry;
+use ledger::entry::{Json, Nonce, Stamps};
 use warrant::mint::{Delegation, Detail, Grant, Root, Signer};
 use warrant::{
     AwsLcVerifier, Denial, Issuer, Method, Presented, ProofId, RawPath, Seconds, SubjectPattern, Trust,
 };
 
 use super::{
-    Attestation, Case, Denied, Facts, HttpCase, Identity, Judgement, Passing, Permit, ProofFound, judge,
+    Attestation, Case, Denied, Facts, HttpCase, Identity, Judgement, Line, Passing, Permit, ProofFound, judge,
 };
+use crate::keys::DigestKey;
 use crate::policy::arguments::{self, Body, Sent};
 use crate::policy::tests::fixture::{self, NOW, PAY_FILE, TestKey, bundle, edited, files, target};
 use crate::policy::{Attested, Bundle};
+use crate::record::{self, Again};
 
 const PAYER: &str = "spiffe://shop/ns/shop/sa/payer";
 const PROXY: &str = "spiffe://shop/ns/shop/sa/payments";
@@ -132,18 +136,30 @@ impl Given {
             (_, false) => ProofFound::NotWanted,
         };
         let http = HttpCase { authority: HOST, method, path, chain, proof, body: None, given: read };
-        judge(
-            &Case {
-                now: Seconds::new(NOW),
-                as_of: 7,
-                governance: self.governance,
-                proxy: self.proxy.to_owned(),
-                line: None,
-                http: Ok(http),
-                facts: self.facts.clone(),
-            },
-            &self.bundle,
-        )
+        let case = Case {
+            now: Seconds::new(NOW),
+            as_of: 7,
+            governance: self.governance,
+            proxy: self.proxy.to_owned(),
+            line: Some(Line { method: "POST", authority: HOST, path_and_query: self.path }),
+            http: Ok(http),
+            facts: self.facts.clone(),
+        };
+        let judgement = judge(&case, &self.bundle);
+        self.is_the_same_out_of_the_record(&case, &judgement);
+        judgement
+    }
+
+    /// Whatever is judged in these tests is recorded too, read back from its bytes, and judged again.
+    fn is_the_same_out_of_the_record(&self, case: &Case<'_>, judgement: &Judgement) {
+        let mut entry = record::of_case("d", case, &self.bundle, &DigestKey::generate().unwrap());
+        entry.verdict = record::verdict(judgement);
+        let stamps = Stamps { nonce: Nonce([0; 16]), time: 0 };
+        let bytes = Entry::from(entry).to_bytes(stamps).unwrap();
+        let (_, Entry::Decision(read)) = Entry::read(&bytes).unwrap() else { panic!("no decision") };
+        let withheld = read.args.values().any(|value| matches!(value, Json::Object(_)));
+        let expected = if withheld { Again::Withheld } else { Again::Same };
+        assert_eq!(record::again(&read, &self.bundle), expected, "{}", String::from_utf8_lossy(&bytes));
     }
 
     fn permit(&self) -> Permit {
@@ -166,7 +182,8 @@ impl Given {
 }
 
 fn attested(positive: bool, age: u64) -> Attestation {
-    Attestation { positive, measurement: MEASURED.to_owned(), age }
+    let (iss, subject) = ("https://attestor.shop".to_owned(), PAYER.to_owned());
+    Attestation { iss, subject, exp: NOW + 60, positive, measurement: MEASURED.to_owned(), age }
 }
 
 #[test]

@@ -3,19 +3,24 @@
 //! A `Permit` and a `Pass` can be built only in this room, by the judge. Neither is an allow: nothing has been burned
 //! and nothing recorded (`gateway::record`).
 
+use std::marker::PhantomData;
+
 use warrant::{Burn, Denial, ProofId, Seconds};
+
+use super::case::{ByToken, Evidence};
 
 /// What the judge says.
 #[derive(Debug)]
-pub enum Judgement {
-    Permit(Permit),
-    Pass(Pass),
+pub enum Judgement<E: Evidence = ByToken> {
+    Permit(Permit<E>),
+    Pass(Pass<E>),
     Deny(Denied),
 }
 
 /// The judge's yes, and what must be spent before it may be acted upon.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Permit {
+pub struct Permit<E: Evidence = ByToken> {
+    pub(super) evidence: PhantomData<E>,
     pub(super) route: String,
     pub(super) policies: Vec<String>,
     pub(super) burns: Vec<Burn>,
@@ -26,7 +31,8 @@ pub struct Permit {
 
 /// Forwarded without a warrant, for a reason that the platform team signed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pass {
+pub struct Pass<E: Evidence = ByToken> {
+    pub(super) evidence: PhantomData<E>,
     pub(super) route: String,
     pub(super) passing: Passing,
 }
@@ -52,7 +58,7 @@ pub struct Denied {
     pub policies: Vec<String>,
 }
 
-impl Permit {
+impl<E: Evidence> Permit<E> {
     pub fn route(&self) -> &str {
         &self.route
     }
@@ -72,12 +78,17 @@ impl Permit {
         self.proof.as_ref()
     }
 
+    /// Whether what was spent for the one pays for the other.
+    pub fn costs_as_much_as(&self, other: &Permit<E>) -> bool {
+        self.burns == other.burns && self.proof == other.proof
+    }
+
     pub fn minted(&self) -> Seconds {
         self.minted
     }
 }
 
-impl Pass {
+impl<E: Evidence> Pass<E> {
     pub fn route(&self) -> &str {
         &self.route
     }

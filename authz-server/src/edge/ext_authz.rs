@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use envoy_types::pb::envoy::config::core::v3::address::Address;
 use envoy_types::pb::envoy::service::auth::v3::attribute_context::{HttpRequest, Peer};
 use envoy_types::pb::envoy::service::auth::v3::authorization_server::Authorization;
 use envoy_types::pb::envoy::service::auth::v3::{CheckRequest, CheckResponse};
@@ -42,13 +43,23 @@ fn asked(proxy: Option<ProxyIdentity>, check: CheckRequest) -> Asked {
     let attributes = check.attributes.unwrap_or_default();
     Asked {
         proxy: proxy.map(|ProxyIdentity(id)| id),
+        peer: attributes.source.as_ref().and_then(peer),
         identity: attributes.source.and_then(identity),
         http: attributes.request.and_then(|request| request.http).map(http),
     }
 }
 
-/// The caller's SPIFFE ID, only where the certificate that Envoy validated came with it: `principal` alone is filled
-/// from untrusted certificates too, and `service` from a client's header.
+/// Where the client's connection comes from.
+fn peer(source: &Peer) -> Option<String> {
+    match source.address.as_ref()?.address.as_ref()? {
+        Address::SocketAddress(socket) => Some(socket.address.clone()),
+        Address::Pipe(_) | Address::EnvoyInternalAddress(_) => None,
+    }
+}
+
+/// The caller's SPIFFE ID, only where its certificate came with it, and never from `service`, which is a client's header.
+/// That the certificate was validated is for the listener to see to: its validation context must not accept untrusted
+/// ones (SECURITY.md says what Envoy is trusted for).
 fn identity(source: Peer) -> Option<Identity> {
     let validated = !source.certificate.is_empty() && source.principal.starts_with("spiffe://");
     validated.then_some(Identity(source.principal))

@@ -1,4 +1,6 @@
-//! The HTTP side: is the process alive, is it ready (and if not, what is missing), and its figures.
+//! The HTTP side: is the process alive, is it ready (and if not, what is missing), its figures, and the log.
+
+pub mod log;
 
 use std::sync::Arc;
 
@@ -15,14 +17,17 @@ use crate::readiness::Readiness;
 pub struct Shown {
     pub readiness: Arc<Readiness>,
     pub metrics: Arc<Metrics>,
+    pub log: log::Log,
 }
 
 pub fn router(shown: Shown) -> Router {
+    let log = log::router(shown.log.clone());
     Router::new()
         .route("/livez", get(|| async { "alive\n" }))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
         .with_state(shown)
+        .merge(log)
 }
 
 /// 200 when every part is ready, else 503; either way each part and, where it is not ready, why.

@@ -1,10 +1,15 @@
-//! Folding the ledger into what must be known at start: what was spent, and which bundle was last in force.
+//! Folding the ledger into what must be known at start: what was spent, which bundle was last in force, how the mesh
+//! stands. It begins at the newest snapshot of these facts, where there is one.
 
-use ledger::entry::{Activation, Burn, Burned, Entry};
-use ledger::{Ledger, ReadError};
+use ledger::entry::{Activation, Burn, Burned, Entry, Posture, Scope, Stance};
+use ledger::{Ledger, ReadError, Record};
 use warrant::Seconds;
 
 use super::replay::{Spent, Uses};
+use super::snapshot;
+
+/// So many entries are folded faster than anybody waits; after more, a snapshot is kept for the next start.
+const MANY: u64 = 100_000;
 
 /// What the record says, as far as this server asks it.
 #[derive(Debug, Default)]
@@ -12,26 +17,43 @@ pub struct Folded {
     pub uses: Uses,
     /// The newest activation, which no older bundle may undo.
     pub activation: Option<Activation>,
-    /// When a start last had to cut off what a crash had left half-written: an acknowledged use may have been in it.
+    /// How much is allowed in the mesh at all, where that was ever said.
+    pub stance: Option<Stance>,
+    /// When a start last had to cut off what a crash had left half-written, or this log began in place of one that was
+    /// brought back from a backup: of what was spent before, nothing is known for sure.
     pub forgot: Option<Seconds>,
 }
 
-/// `now` is only for passing over what is long past.
-pub fn fold(ledger: &Ledger, now: Seconds) -> Result<Folded, ReadError> {
-    let mut folded = Folded::default();
-    for record in ledger.read(0)? {
-        let record = record?;
+/// Everything that is durable now; returns the size up to which it was folded.
+pub fn fold(ledger: &Ledger, now: Seconds) -> Result<(Folded, u64), ReadError> {
+    let kept = ledger.snapshot()?.and_then(|kept| Some((snapshot::from_bytes(&kept.facts)?, kept.head.size)));
+    let (mut folded, from) = kept.unwrap_or_default();
+    let records = ledger.read(from)?;
+    let size = records.size();
+    for record in records {
+        folded.add(record?, now);
+    }
+    if size.saturating_sub(from) > MANY {
+        ledger.save_snapshot(size, snapshot::to_bytes(&folded, now))?;
+    }
+    Ok((folded, size))
+}
+
+impl Folded {
+    fn add(&mut self, record: Record, now: Seconds) {
+        let time = Seconds::new(record.stamps.time / 1000);
         match record.entry {
             Entry::Decision(decision) => {
                 for burned in &decision.burned {
-                    folded.uses.recall(&spent(burned), now, &decision.id);
+                    self.uses.recall(&spent(burned), now, &decision.id);
                 }
             }
-            Entry::Activation(activation) => folded.activation = Some(activation),
-            Entry::Start(start) if start.torn.is_some() => {
-                folded.forgot = Some(Seconds::new(record.stamps.time / 1000));
-            }
+            Entry::Activation(activation) => self.activation = Some(activation),
+            Entry::Posture(Posture { scope: Scope::Mesh, stance, .. }) => self.stance = Some(stance),
+            Entry::Init(init) if init.restored.is_some() => self.forgot = Some(time),
+            Entry::Start(start) if start.torn.is_some() => self.forgot = Some(time),
             Entry::Init(_)
+            | Entry::Posture(_)
             | Entry::Start(_)
             | Entry::Stop(_)
             | Entry::Denials(_)
@@ -40,14 +62,12 @@ pub fn fold(ledger: &Ledger, now: Seconds) -> Result<Folded, ReadError> {
             | Entry::Reinstate(_)
             | Entry::Attestation(_)
             | Entry::Condition(_)
-            | Entry::Posture(_)
             | Entry::Outcome(_)
             | Entry::Ungoverned(_)
             | Entry::Gap(_)
             | Entry::Archived(_) => {}
         }
     }
-    Ok(folded)
 }
 
 fn spent(burned: &Burned) -> Spent {

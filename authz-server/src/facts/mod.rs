@@ -3,6 +3,7 @@
 
 mod fold;
 mod replay;
+pub mod snapshot;
 
 pub use fold::{Folded, fold};
 pub use replay::{Burned, Spent, Unspent, Uses};

@@ -66,7 +66,37 @@ struct Count {
     last: String,
 }
 
+/// One spent thing with how often it was, as a snapshot keeps it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    pub spent: Spent,
+    pub used: u32,
+    /// The decision that took it last.
+    pub last: String,
+}
+
 impl Uses {
+    /// Everything that must still be remembered at this time, in no particular order.
+    pub fn alive(&self, now: Seconds) -> Vec<Kept> {
+        let index = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let alive = index.by_expiry.iter().filter(|(until, _)| !is_over(**until, now));
+        let each = alive.flat_map(|(until, names)| names.iter().map(move |name| (*until, name)));
+        let kept = |(until, name): (Seconds, &Name)| {
+            let count = index.counts.get(name)?;
+            Some(Kept { spent: name.spent(until), used: count.used, last: count.last.clone() })
+        };
+        each.filter_map(kept).collect()
+    }
+
+    /// Remembers what a snapshot kept.
+    pub fn restore(&self, kept: Kept) {
+        let mut index = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        index.take(&kept.spent, &kept.last);
+        if let Some(count) = index.counts.get_mut(&kept.spent.name()) {
+            count.used = kept.used;
+        }
+    }
+
     /// Takes one use of every link and the proof, all or none.
     pub fn spend(
         &self,
@@ -157,6 +187,17 @@ impl Index {
 /// Strictly past: at the very second of its end a proof still holds.
 fn is_over(until: Seconds, now: Seconds) -> bool {
     until.plus(STILL_ASKED_FOR_SECONDS) < now
+}
+
+impl Name {
+    fn spent(&self, until: Seconds) -> Spent {
+        match self {
+            Name::Link { iss, path } => Spent::Link { iss: iss.clone(), path: path.clone(), until },
+            Name::Proof { thumbprint, jti } => {
+                Spent::Proof { thumbprint: thumbprint.clone(), jti: jti.clone(), until }
+            }
+        }
+    }
 }
 
 impl Spent {

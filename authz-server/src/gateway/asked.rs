@@ -8,6 +8,8 @@ pub struct Asked {
     /// The proxy, by the identity of its connection to us; `None` where the connection has none.
     pub proxy: Option<String>,
     pub identity: Option<Identity>,
+    /// The address from which the proxy was asked, as it saw it. Names the source of a flood, and decides nothing.
+    pub peer: Option<String>,
     /// `None`: a check without HTTP attributes, as a TCP filter sends.
     pub http: Option<AskedHttp>,
 }
@@ -30,6 +32,27 @@ pub struct AskedBody {
     pub bytes: Vec<u8>,
     /// The proxy cut it off.
     pub is_partial: bool,
+}
+
+impl Asked {
+    /// Whom a denial is counted for, where there are too many to record each.
+    pub fn source(&self) -> &str {
+        let identity = self.identity.as_ref().map(|Identity(id)| id.as_str());
+        identity.or(self.peer.as_deref()).or(self.proxy.as_deref()).unwrap_or("unknown")
+    }
+
+    /// The W3C trace context that came along, if it is of good form.
+    pub fn traceparent(&self) -> Option<&str> {
+        let mut values = self.http.as_ref()?.values("traceparent");
+        let text = std::str::from_utf8(values.next()?).ok()?;
+        let hex = |part: &str, length| {
+            part.len() == length && part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+        };
+        let mut parts = text.split('-');
+        let whole =
+            [2, 32, 16, 2].into_iter().all(|length| parts.next().is_some_and(|part| hex(part, length)));
+        (whole && parts.next().is_none() && values.next().is_none()).then_some(text)
+    }
 }
 
 impl AskedHttp {

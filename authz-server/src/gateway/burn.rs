@@ -43,6 +43,12 @@ impl Burner {
         })
     }
 
+    /// Whether what was spent for an earlier permit of the same request pays for this one.
+    pub fn covers(&self, earlier: &Permit, permit: &Permit, bundle: &Bundle) -> bool {
+        let spends = !permit.burns().is_empty() || permit.proof().is_some();
+        permit.costs_as_much_as(earlier) && (!spends || self.can_count(permit, bundle))
+    }
+
     fn can_count(&self, permit: &Permit, bundle: &Bundle) -> bool {
         bundle.burner() == self.origin && self.forgot.is_none_or(|start| is_younger(permit, start, bundle))
     }

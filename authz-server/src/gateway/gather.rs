@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use ledger::entry::Stance;
 use warrant::{AwsLcVerifier, Chain, Denial, Method, Proof, ProofOf, RawPath, Seconds, Target, our_header};
 
 use super::asked::{Asked, AskedHttp};
@@ -11,7 +12,7 @@ use super::verified::Verified;
 use crate::clock::Clock;
 use crate::decision::{Case, Facts, HttpCase, ProofFound};
 use crate::policy::arguments::{self, Body, Given, Sent, Unread};
-use crate::policy::{Bundle, Holder, Route};
+use crate::policy::{Bundle, Holder, Posture, Route};
 use crate::policy_in_force::PolicyInForce;
 
 /// A wall clock further behind the record than this is broken, and no window can be trusted to it.
@@ -26,18 +27,39 @@ pub struct Gatherer {
     pub verified: Verified,
     /// Where this server runs.
     pub environment: BTreeMap<String, String>,
+    /// How the mesh stood when this server started; nobody can change it while it runs.
+    pub stance: Stance,
 }
 
 impl Gatherer {
-    pub fn gather<'a>(&self, asked: &'a Asked) -> (Arc<Bundle>, Case<'a>) {
-        // First of all: a fact recorded while the others are read must not seem to have been seen.
+    pub async fn gather<'a>(&self, asked: &'a Asked) -> (Arc<Bundle>, Case<'a>) {
+        // Before all other facts: one recorded while they are read must not seem to have been seen.
+        let settled = self.policy.settled().await;
         let as_of = self.ledger.size();
         let (now, clock_sane) = self.time();
         let (bundle, in_force) = self.policy.at(now);
-        let governance = in_force.and(clock_sane);
+        drop(settled);
+        let halted = if self.stance == Stance::Halted { Err(Denial::Halted) } else { Ok(()) };
+        let case = self.under(&bundle, asked, now, as_of, halted.and(in_force).and(clock_sane));
+        (bundle, case)
+    }
+
+    /// The case that this request is under this bundle, in force or not.
+    pub(super) fn under<'a>(
+        &self,
+        bundle: &Bundle,
+        asked: &'a Asked,
+        now: Seconds,
+        as_of: u64,
+        governance: Result<(), Denial>,
+    ) -> Case<'a> {
+        let posture = match self.stance {
+            Stance::Restricted => Posture::Restricted,
+            Stance::Halted | Stance::Normal => Posture::Normal,
+        };
         let proxy = asked.proxy.clone().unwrap_or_default();
         let http = match &asked.http {
-            Some(http) => self.http_case(http, &proxy, &bundle, now),
+            Some(http) => self.http_case(http, &proxy, bundle, now),
             None => Err(Denial::RequestAmbiguous),
         };
         let line = asked.http.as_ref().map(AskedHttp::line);
@@ -45,10 +67,10 @@ impl Gatherer {
         let facts = Facts {
             identity: asked.identity.clone(),
             environment: self.environment.clone(),
+            posture,
             ..Facts::default()
         };
-        let case = Case { now, as_of, governance, proxy, line, http, facts };
-        (bundle, case)
+        Case { now, as_of, governance, proxy, line, http, facts }
     }
 
     /// Now is the later of the wall clock and the last record, unless they are too far apart to believe either.
@@ -121,6 +143,7 @@ fn proof_found(route: &Route, chain: Result<&Chain, &Denial>, proof: &[u8], of: 
     let (Ok(chain), Holder::Proof | Holder::Both) = (chain, route.require().holder) else {
         return ProofFound::NotWanted;
     };
-    let checked = Proof::parse(proof).and_then(|proof| proof.check(chain.leaf().cnf(), &AwsLcVerifier, of));
+    let Some(key) = chain.leaf().cnf().key() else { return ProofFound::Failed(Denial::Internal) };
+    let checked = Proof::parse(proof).and_then(|proof| proof.check(key, &AwsLcVerifier, of));
     checked.map_or_else(ProofFound::Failed, ProofFound::Holds)
 }

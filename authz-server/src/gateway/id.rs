@@ -10,9 +10,8 @@ pub struct DecisionId(String);
 impl DecisionId {
     pub fn random() -> DecisionId {
         let mut bytes = [0; 16];
-        // Without randomness two decisions could share a name, and a replay would look like an outcome seen twice.
-        // The library's generator is seeded at start and does not fail later; were it to, all-zero ids would collide
-        // in the ledger, where the second is an alarm, and nothing would be allowed that should not be.
+        // The library's generator is seeded at start and does not fail later. Were it to, decisions would share a name:
+        // evidence would be harder to tell apart, and nothing be allowed that should not be.
         let _ = aws_lc_rs::rand::fill(&mut bytes);
         DecisionId(URL_SAFE_NO_PAD.encode(bytes))
     }

@@ -5,30 +5,38 @@
 //! one), and a `ledger::Receipt` (only the ledger's writer does, after the sync) for the entry that says so. A denial
 //! needs none of them.
 
-mod chain;
-mod entry;
+mod floods;
 
 use std::sync::Arc;
 
-use ledger::entry::{Answer as Outcome, Decision, Entry};
+use floods::Floods;
+use ledger::entry::{Answer as Outcome, Burned as Spent, Decision, Entry};
 use ledger::{Ledger, Receipt, Refused};
 use tokio::sync::oneshot;
 use tracing::warn;
 use warrant::problem::{Problem, Realm};
 use warrant::{Denial, Seconds};
 
-use super::{Answer, DecisionId, Refusal};
+use super::{Answer, Asked, DecisionId, Paid, Refusal};
+use crate::clock::Clock;
 use crate::decision::{Case, Denied, Pass, Permit};
 use crate::facts::Burned;
 use crate::keys::DigestKey;
 use crate::policy::Bundle;
+use crate::record;
 
 /// The way into the ledger.
 #[derive(Clone, Debug)]
 pub struct Recorder {
     ledger: Ledger,
     digests: Arc<DigestKey>,
+    floods: Arc<Floods>,
 }
+
+/// A fact that the judge had not read came before the allow in the record, so there is none. What was spent comes back
+/// for a second judging.
+#[derive(Debug)]
+pub(super) struct Overtaken(pub(super) Option<Paid>);
 
 /// A request that may be forwarded: judged, paid for, and durably on record.
 #[derive(Debug)]
@@ -52,86 +60,154 @@ pub struct Stamp {
 /// One decision on its way into the ledger.
 #[derive(Debug)]
 pub struct Recording {
-    ledger: Ledger,
+    recorder: Recorder,
     decision: DecisionId,
     entry: Decision,
     stamp: Option<Stamp>,
     bundle: Arc<Bundle>,
+    source: String,
 }
 
 impl Recorder {
-    pub fn new(ledger: Ledger, digests: DigestKey) -> Recorder {
-        Recorder { ledger, digests: Arc::new(digests) }
+    /// `denials`: so many a second are recorded one by one, beside each source's own share.
+    pub fn new(ledger: Ledger, digests: DigestKey, denials: u32, clock: Clock) -> Recorder {
+        Recorder { ledger, digests: Arc::new(digests), floods: Arc::new(Floods::new(denials, clock)) }
     }
 
     /// Writes down the judge's whole input.
-    pub fn about(&self, decision: &DecisionId, case: &Case<'_>, bundle: &Arc<Bundle>) -> Recording {
+    pub fn about(
+        &self,
+        decision: &DecisionId,
+        case: &Case<'_>,
+        bundle: &Arc<Bundle>,
+        asked: &Asked,
+    ) -> Recording {
+        let mut entry = record::of_case(decision.as_str(), case, bundle, &self.digests);
+        entry.traceparent = asked.traceparent().map(str::to_owned);
         Recording {
-            ledger: self.ledger.clone(),
+            recorder: self.clone(),
             decision: decision.clone(),
-            entry: entry::of_case(decision, case, bundle, &self.digests),
-            stamp: entry::stamp(case),
+            entry,
+            stamp: stamp(case),
             bundle: Arc::clone(bundle),
+            source: asked.source().to_owned(),
         }
+    }
+
+    /// A denial before anything was gathered, or after its deadline: there is nothing of it to record but that it was.
+    pub fn turn_away(&self, decision: DecisionId, denial: Denial, source: &str) -> Answer {
+        self.floods.count(denial, source, decision.as_str());
+        Answer::denied(decision, denial, true)
+    }
+
+    /// Records what was only counted, where it is time to; with `all`, now.
+    pub fn record_floods(&self, all: bool) {
+        for denials in self.floods.due(all) {
+            self.submit("a summary of denials", denials.into());
+        }
+    }
+
+    /// Nobody waits for it: nothing will happen that it would have to come before.
+    fn submit(&self, what: &str, entry: Entry) {
+        let what = what.to_owned();
+        let done = move |recorded: Result<Receipt, Refused>| {
+            if let Err(refused) = recorded {
+                warn!(%refused, "{what} was not recorded");
+            }
+        };
+        self.ledger.submit(entry, Box::new(done));
     }
 }
 
 impl Recording {
-    /// The judge denied. The record is not waited for: nothing will happen that it would have to come before.
+    /// The judge denied.
     pub fn deny(mut self, denied: Denied) -> Answer {
-        self.entry.verdict = entry::denied(&denied);
+        self.entry.verdict = record::denied(&denied);
         self.submit_denial(denied)
     }
 
     /// The judge permitted it, and what it costs could not be paid.
     pub fn refuse(mut self, permit: &Permit, denied: Denied) -> Answer {
-        self.entry.verdict = entry::permitted(permit);
+        self.entry.verdict = record::permitted(permit);
         self.submit_denial(denied)
     }
 
+    /// What an earlier judging of this request has spent stays spent, whatever comes of this one.
+    pub(super) fn paid(mut self, paid: Option<&Paid>) -> Recording {
+        self.entry.burned = paid.map(Paid::spent).unwrap_or_default();
+        self
+    }
+
     /// Permitted and paid for.
-    pub async fn allow(mut self, permit: Permit, burned: Burned) -> Answer {
-        self.entry.verdict = entry::permitted(&permit);
-        self.entry.burned = entry::burned(&burned, permit.burns());
-        self.forward(Outcome::Allowed, permit.route()).await
+    pub(super) async fn allow(mut self, permit: Permit, burned: Burned) -> Result<Answer, Overtaken> {
+        self.entry.verdict = record::permitted(&permit);
+        let (route, paid) = (permit.route().to_owned(), Paid { permit, burned });
+        self.entry.burned = paid.spent();
+        self.forward(Outcome::Allowed, &route, Some(paid)).await
     }
 
     /// Not governed, or only watched.
-    pub async fn pass(mut self, pass: Pass) -> Answer {
-        let (verdict, outcome) = entry::passed(&pass);
+    pub(super) async fn pass(mut self, pass: Pass, paid: Option<Paid>) -> Result<Answer, Overtaken> {
+        let (verdict, outcome) = record::passed(&pass);
         self.entry.verdict = verdict;
-        self.forward(outcome, pass.route()).await
+        self.forward(outcome, pass.route(), paid).await
     }
 
     /// Waits until the entry is durable, and only then is there an allow.
-    async fn forward(mut self, outcome: Outcome, route: &str) -> Answer {
+    async fn forward(
+        mut self,
+        outcome: Outcome,
+        route: &str,
+        paid: Option<Paid>,
+    ) -> Result<Answer, Overtaken> {
         let Some(stamp) = self.stamp.take() else {
-            return self.submit_denial(Denied::on_route(Denial::Internal, route));
+            return Ok(self.submit_denial(Denied::on_route(Denial::Internal, route)));
         };
         self.entry.outcome = outcome;
-        match append(&self.ledger, self.entry.into()).await {
-            Ok(receipt) => Answer::Allow(Box::new(Allow { decision: self.decision, stamp, receipt })),
+        match append(&self.recorder.ledger, self.entry.into()).await {
+            Ok(receipt) => Ok(Answer::Allow(Box::new(Allow { decision: self.decision, stamp, receipt }))),
+            Err(Refused::Stale) => Err(Overtaken(paid)),
             Err(refused) => {
                 warn!(decision = self.decision.as_str(), %refused, "not recorded, so not forwarded");
-                Answer::denied(self.decision, Denied::on_route(denial_for(&refused), route))
+                Ok(Answer::denied(self.decision, Denied::on_route(denial_for(&refused), route), true))
             }
         }
     }
 
     fn submit_denial(mut self, denied: Denied) -> Answer {
         self.entry.outcome = Outcome::Denied(denied.denial.code().to_owned());
-        let decision = self.decision.as_str().to_owned();
-        let done = move |recorded: Result<Receipt, Refused>| {
-            if let Err(refused) = recorded {
-                warn!(decision, %refused, "a denial was not recorded");
-            }
-        };
-        self.ledger.submit(Entry::from(self.entry), Box::new(done));
+        // What was spent must be found again at the next start: only an entry of its own says it.
+        let must_stand_alone = !self.entry.burned.is_empty();
+        let entry = Entry::from(self.entry);
+        let is_summarised =
+            !must_stand_alone && self.recorder.floods.swallows(denied.denial, &self.source, &entry);
+        if !is_summarised {
+            self.recorder.submit(&format!("the denial {}", self.decision.as_str()), entry);
+        }
         let issuers = self.bundle.trust().issuers().iter().map(|issuer| issuer.iss.as_str());
         let challenge =
             Problem::of(denied.denial).challenge(Realm { audience: self.bundle.audience(), issuers });
-        Answer::Deny(Refusal { decision: self.decision, denied, challenge })
+        Answer::Deny(Refusal { decision: self.decision, denied, challenge, is_summarised })
     }
+}
+
+impl Paid {
+    fn spent(&self) -> Vec<Spent> {
+        record::burned(&self.burned, self.permit.burns())
+    }
+}
+
+/// Which request line an allow will be stamped for; a case without one cannot be allowed.
+fn stamp(case: &Case<'_>) -> Option<Stamp> {
+    let chain = case.http.as_ref().ok()?.chain.as_ref().ok();
+    let line = case.line.as_ref()?;
+    Some(Stamp {
+        method: line.method.to_owned(),
+        authority: String::from_utf8(line.authority.to_vec()).ok()?,
+        path: String::from_utf8(line.path_and_query.to_vec()).ok()?,
+        digests: chain.iter().flat_map(|chain| chain.digests()).map(|digest| digest.to_string()).collect(),
+        expires: chain.map(|chain| chain.expires()),
+    })
 }
 
 async fn append(ledger: &Ledger, entry: Entry) -> Result<Receipt, Refused> {

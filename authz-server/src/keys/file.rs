@@ -5,7 +5,7 @@ use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use super::{DigestKey, PrivateKey};
+use super::{DigestKey, PrivateKey, Readers};
 
 /// Why a key file is of no use: one line with the file, the fault and the cure.
 #[derive(Debug)]
@@ -28,6 +28,17 @@ pub fn read(path: &Path) -> Result<PrivateKey, KeyFileError> {
 /// The same for the key of digests.
 pub fn read_digest(path: &Path) -> Result<DigestKey, KeyFileError> {
     read_secret(path, DigestKey::from_jwk)
+}
+
+/// The same for a bearer token.
+pub fn read_token(path: &Path) -> Result<Readers, KeyFileError> {
+    read_secret(path, Readers::from_token_file)
+}
+
+/// Makes a new bearer token for `read-log`.
+pub fn write_new_token(path: &Path) -> Result<(), KeyFileError> {
+    let fault = |what: String| KeyFileError { path: path.to_owned(), what };
+    write_secret(path, &super::readers::new_token().map_err(fault)?)
 }
 
 /// Writes a new key file, 0600 from its first byte on; an existing file is never overwritten.

@@ -60,13 +60,22 @@ fn gather(dir: &Path, prefix: &str, files: &mut Files, faults: &Faults) {
 
 /// Reads a signed bundle; which version's files are meant, the manifest says.
 pub fn parcel(dir: &Path) -> Result<Parcel, Refusal> {
-    let manifest = file(dir, MANIFEST)?;
-    let version = Parcel::version_of(&manifest)?;
+    let manifest = manifest(dir)?;
+    Ok(Parcel { trust: trust(dir)?, files: content(dir, &manifest)?, manifest })
+}
+
+/// The chain of trust.
+pub fn trust(dir: &Path) -> Result<Vec<Vec<u8>>, Refusal> {
     let mut trust = Vec::new();
     while dir.join(Parcel::trust_path(trust.len())).exists() {
         trust.push(file(dir, &Parcel::trust_path(trust.len()))?);
     }
-    let folder = Parcel::folder(version);
+    Ok(trust)
+}
+
+/// The files of the version that this manifest names.
+pub fn content(dir: &Path, manifest: &[u8]) -> Result<Files, Refusal> {
+    let folder = Parcel::folder(Parcel::version_of(manifest)?);
     let faults = Faults::new();
     let mut files = Files::new();
     gather(&dir.join(&folder), "", &mut files, &faults);
@@ -74,8 +83,13 @@ pub fn parcel(dir: &Path) -> Result<Parcel, Refusal> {
         Some(fault) => {
             Err(Refusal::Unreadable { file: format!("{folder}/{}", fault.file.display()), why: fault.what })
         }
-        None => Ok(Parcel { manifest, trust, files }),
+        None => Ok(files),
     }
+}
+
+/// The manifest's bytes.
+pub fn manifest(dir: &Path) -> Result<Vec<u8>, Refusal> {
+    file(dir, MANIFEST)
 }
 
 /// The note's bytes.

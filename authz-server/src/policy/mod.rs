@@ -29,7 +29,7 @@ use std::path::Path;
 pub use built::Built;
 pub use bundle::{
     Activated, Bundle, Digest, Expected, InForceUntil, MANIFEST, NOTE, Note, NoteError, Parcel, Passage,
-    Refusal, SignError, Signed, Signing, TrustError, TrustKeys, open, sign,
+    Past, Refusal, SignError, Signed, Signing, TrustError, TrustKeys, open, sign, vouch,
 };
 pub use documents::arguments::{Action, Argument, ArgumentType, Pointer, Source};
 pub use documents::mesh::{Attestor, Notes};

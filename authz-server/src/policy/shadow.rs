@@ -50,6 +50,11 @@ impl Differences {
         self.differing
     }
 
+    /// How many kinds are kept apart.
+    pub fn kinds(&self) -> usize {
+        self.kinds.len()
+    }
+
     /// Each kind and how often it was seen, sorted.
     pub fn list(&self) -> impl Iterator<Item = (&Difference, u64)> {
         self.kinds.iter().map(|(difference, count)| (difference, *count))

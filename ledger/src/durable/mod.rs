@@ -45,6 +45,13 @@ pub fn create_dir_all(path: &Path, mode: u32) -> io::Result<()> {
     Disk::real().create_dir_all(path, mode)
 }
 
+/// Gives a file or directory another name in the same directory, and makes that durable.
+pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    Disk::real().rename(from, to)?;
+    Disk::real()
+        .sync_dir(to.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")))
+}
+
 /// Makes the names inside a directory durable.
 pub fn sync_dir(path: &Path) -> io::Result<()> {
     Disk::real().sync_dir(path)

@@ -77,7 +77,8 @@ kind! { "denials/1"
     pub struct Denials {
         /// How many.
         count: u64,
-        /// SHA-256 over the canonical entries it stands for, each followed by a line feed.
+        /// SHA-256 over what it stands for, each followed by a line feed: the canonical entry, or the decision's id of what
+        /// was denied before anything was gathered.
         digest: Digest,
         /// When the first was, in milliseconds.
         first: u64,

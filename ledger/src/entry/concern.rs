@@ -99,7 +99,7 @@ mod tests {
             burned: vec![],
             bundle: None,
             chain: vec![link("r", Some("t"), "https://a", "root"), link("c", None, "urn:x", "child")],
-            checks: Checks { body: None, parse: None, proof: None, query: None, signatures: None },
+            checks: Checks::default(),
             clock: 5,
             conditions: vec![Condition { iat: None, name: "window".to_owned(), value: None }],
             environment: [].into(),
@@ -109,6 +109,7 @@ mod tests {
             posture: "normal".to_owned(),
             proxy: "local".to_owned(),
             request: Request {
+                action: None,
                 body: None,
                 host: "h".into(),
                 method: "GET".into(),
@@ -160,7 +161,8 @@ mod tests {
             .into()
         };
         let activation =
-            Activation { bundle: Digest::of(b""), expires: 9, previous: None, version: 1 }.into();
+            Activation { bundle: Digest::of(b""), expires: 9, previous: None, retired: vec![], version: 1 }
+                .into();
         let concern = [
             activation,
             posture(Scope::Mesh, ""),

@@ -65,6 +65,8 @@ impl Decision {
 object! {
     /// What was asked for. Query and body only as digests under the ledger's digest key.
     pub struct Request {
+        /// What the route derived as the action; `null` where no route matched, or nothing could be derived.
+        action: Option<String>,
         /// HMAC-SHA-256 of the body; `null` where it was not read.
         body: Option<Digest>,
         /// The authority as it was sent.
@@ -81,16 +83,44 @@ object! {
 object! {
     /// The result of each check before the judge: `ok`, a denial's code, or `null` where it was not made.
     pub struct Checks {
+        /// The arguments in path and headers, and the action, are what the route expects.
+        arguments: Option<String>,
+        /// Each link names the one before it, by its digest and its holder's key.
+        binding: Option<String>,
         /// The body was read and is what the route expects.
         body: Option<String>,
-        /// The warrant and the proof were parsed.
+        /// A bundle is in force, the clock is sane, nothing is halted.
+        governance: Option<String>,
+        /// The root is in the issuance record.
+        issued: Option<String>,
+        /// The warrant was parsed.
         parse: Option<String>,
-        /// The proof of possession holds.
+        /// The proof of possession was parsed and holds.
         proof: Option<String>,
         /// The query was read and is what the route expects.
         query: Option<String>,
-        /// All signatures hold.
+        /// The request line and our headers are not ambiguous.
+        request: Option<String>,
+        /// The root's key is trusted, and all signatures hold.
         signatures: Option<String>,
+    }
+}
+
+/// None was made.
+impl Default for Checks {
+    fn default() -> Self {
+        Self {
+            arguments: None,
+            binding: None,
+            body: None,
+            governance: None,
+            issued: None,
+            parse: None,
+            proof: None,
+            query: None,
+            request: None,
+            signatures: None,
+        }
     }
 }
 
@@ -157,6 +187,17 @@ object! {
         iss: String,
         /// The subject.
         sub: String,
+    }
+}
+
+impl Link {
+    /// Whether something of it is kept only as a digest.
+    #[must_use]
+    pub fn is_withheld(&self) -> bool {
+        match self.authorization_details {
+            Details::Whole(_) => false,
+            Details::Digest(_) => true,
+        }
     }
 }
 

@@ -104,10 +104,12 @@ kind! { "activation/1"
     pub struct Activation {
         /// Its manifest's digest.
         bundle: Digest,
-        /// Until when its note makes it current, in seconds.
+        /// Until when it is valid, whatever a note says, in seconds.
         expires: u64,
         /// The one before it.
         previous: Option<Digest>,
+        /// The trusts that this bundle and those before it have replaced, sorted: none may sign a later one.
+        retired: Vec<Digest>,
         /// Its version, which only rises.
         version: u64,
     }

@@ -128,6 +128,15 @@ impl Text {
         std::str::from_utf8(bytes)
             .map_or_else(|_| Self::Bytes(bytes.to_vec()), |text| Self::Utf8(text.to_owned()))
     }
+
+    /// The bytes that were said.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Utf8(text) => text.as_bytes(),
+            Self::Bytes(bytes) => bytes,
+        }
+    }
 }
 
 impl From<&str> for Text {

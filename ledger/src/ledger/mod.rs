@@ -31,8 +31,10 @@ use crate::entry::{ENTRY_BYTES_AT_MOST, Entry, Nonce, Predecessor};
 use crate::fault::{InitError, OpenError, ReadError, Refused};
 use crate::layout::Layout;
 use crate::merkle::Hash;
+use crate::note::SignedCheckpoint;
 use crate::promise::{Head, Promise};
 use crate::publish::{Backlog, Publisher};
+use crate::tree::Directory;
 use queue::{Concern, Job};
 use writer::Writer;
 
@@ -109,6 +111,8 @@ pub struct Health {
     pub refusing: Option<Refused>,
     /// Entries waiting in the queue.
     pub waiting: usize,
+    /// Bytes of the entries that this opening has recorded.
+    pub written: u64,
 }
 
 impl Ledger {
@@ -164,6 +168,17 @@ impl Ledger {
         &self.inner.origin
     }
 
+    /// What is published, as readers see it.
+    #[must_use]
+    pub fn log(&self) -> Directory {
+        Directory::new(&self.inner.layout.log())
+    }
+
+    /// The checkpoint that is published now.
+    pub fn checkpoint(&self) -> Result<SignedCheckpoint, ReadError> {
+        read::published(&self.inner.layout, &self.log(), &self.inner.options.witnesses)
+    }
+
     /// What the opening found.
     #[must_use]
     pub fn recovery(&self) -> &Recovery {
@@ -199,6 +214,7 @@ impl Ledger {
             published,
             refusing: writer.refusing().or(stuck),
             waiting: writer.waiting(),
+            written: writer.written(),
         }
     }
 

@@ -1,5 +1,6 @@
 //! The one writer: takes what is queued, writes one frame, syncs once, answers.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -36,6 +37,7 @@ struct Shared {
     queue: Queue,
     durable: Mutex<Durable>,
     refusing: Mutex<Option<Refused>>,
+    written: AtomicU64,
 }
 
 fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -55,6 +57,7 @@ impl Writer {
             queue: Queue::new(queue),
             durable: Mutex::new(pen.durable()),
             refusing: Mutex::new(None),
+            written: AtomicU64::new(0),
         });
         let theirs = Arc::clone(&shared);
         let thread =
@@ -72,6 +75,10 @@ impl Writer {
 
     pub(crate) fn refusing(&self) -> Option<Refused> {
         held(&self.shared.refusing).clone()
+    }
+
+    pub(crate) fn written(&self) -> u64 {
+        self.shared.written.load(Ordering::Relaxed)
     }
 
     pub(crate) fn waiting(&self) -> usize {
@@ -200,6 +207,8 @@ impl Pen {
         }
         let durable = self.durable();
         *held(&shared.durable) = durable;
+        let bytes = u64::try_from(page.entries.len()).unwrap_or(u64::MAX);
+        shared.written.fetch_add(bytes, Ordering::Relaxed);
         if held(&shared.refusing).take().is_some() {
             tracing::info!("the ledger records again");
         }

@@ -20,7 +20,7 @@ pub(crate) fn denial(id: &str) -> Entry {
         burned: vec![],
         bundle: None,
         chain: vec![],
-        checks: Checks { body: None, parse: Some("ok".into()), proof: None, query: None, signatures: None },
+        checks: Checks { parse: Some("ok".into()), ..Checks::default() },
         clock: 1_700_000_000,
         conditions: vec![],
         environment: [("region".to_owned(), "eu-1".to_owned())].into(),
@@ -30,6 +30,7 @@ pub(crate) fn denial(id: &str) -> Entry {
         posture: "normal".to_owned(),
         proxy: "local".to_owned(),
         request: Request {
+            action: None,
             body: None,
             host: "localhost".into(),
             method: "GET".into(),
@@ -43,5 +44,6 @@ pub(crate) fn denial(id: &str) -> Entry {
 }
 
 pub(crate) fn fact() -> Entry {
-    Activation { bundle: Digest::of(b"bundle"), expires: 1, previous: None, version: 1 }.into()
+    Activation { bundle: Digest::of(b"bundle"), expires: 1, previous: None, retired: vec![], version: 1 }
+        .into()
 }

@@ -1,5 +1,7 @@
-//! The compose file, run without a container engine: the same services in the same order with the same arguments and
-//! environment, on the native programs. Paths inside containers become paths in a temporary directory, ports free ones.
+//! The compose file, run without a container engine: the same services in the same order on the native programs. `init`
+//! and the server get the same arguments and environment; Envoy runs by the configuration that its image holds, started
+//! by the harness, and the harness's upstream stands for the sample. Paths inside containers become paths in a temporary
+//! directory, ports free ones. Health checks are read and not run.
 
 use portcullis_tests::agent::{Agent, hello};
 use portcullis_tests::child::Running;

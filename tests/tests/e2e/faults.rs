@@ -111,10 +111,8 @@ async fn suffer(world: &mut World, fault: Fault, status: u16) -> u64 {
         Fault::DiskFull => {
             world.court.disk_full();
             let denied = all_turned_away(world, status).await;
-            // What is durable is unknown to it after such an error, so it ends; and starts again from what is there.
-            let ended = world.court.program.end().await;
-            assert!(!ended.success(), "ended as if all were well: {}", world.court.program.log());
-            world.court = Court::start_for_full_disks(&world.home).await;
+            // Room again: it goes on by itself.
+            world.court.disk_has_room();
             denied
         }
         Fault::Instead(fake) => {

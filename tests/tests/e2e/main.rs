@@ -12,6 +12,10 @@
 
 mod compose;
 mod faults;
+mod ledger_audit;
+mod ledger_faults;
+mod ledger_http;
+mod ledger_kill;
 mod readme;
 mod rooms_alone;
 mod server_gone;

@@ -1,7 +1,8 @@
 //! What the README tells its readers to type, typed: its shell blocks are run as they stand.
 //!
-//! Two things are other than at home. Health is served on a port that is free, and the words after `curl` are taken by
-//! the harness's own client, which counts executions and needs no curl.
+//! Three things are other than at home. Health is served on a port that is free; Envoy and what it guards are the
+//! harness's, by the shipped configuration; and the words after `curl` are taken by the harness's own client, which
+//! counts executions and needs no curl.
 
 use portcullis_tests::client::Ask;
 use portcullis_tests::court::Home;

@@ -50,6 +50,32 @@ async fn a_missing_key_is_named() {
 }
 
 #[tokio::test]
+async fn a_key_of_another_kind_a_key_twice_and_a_nameless_dimension_are_told_at_once() {
+    let (_directory, home) = house();
+    configure(&home, |configuration| {
+        configuration["ledger"]["key"] = "keys/statement.jwk".into();
+        configuration["keys"]["statement"] = "keys/ledger.jwk".into();
+        let key = configuration["bundle"]["trust"]["keys"][0].clone();
+        configuration["bundle"]["trust"]["keys"] = serde_json::json!([key, key]);
+        configuration["environment"] = serde_json::json!({"": "eu-1"});
+    });
+
+    let refusal = home.serve_in_vain().await;
+
+    assert_eq!(refusal.status, 2, "{}", refusal.said);
+    for named in ["key for ES256", "key for Ed25519", "twice", "the dimension \"\""] {
+        assert!(refusal.said.contains(named), "{named} is not among the faults:\n{}", refusal.said);
+    }
+}
+
+#[tokio::test]
+async fn a_note_key_that_the_mesh_does_not_list_is_told_before_its_notes_are_needed() {
+    let (_directory, home) = house();
+    configure(&home, |configuration| configuration["bundle"]["noteKey"] = "keys/ledger.jwk".into());
+    says_once(&home, "bundle.noteKey").await;
+}
+
+#[tokio::test]
 async fn a_folder_that_cannot_be_read_is_named() {
     let (_directory, home) = house();
     // Removed and not merely forbidden: to root nothing is forbidden.

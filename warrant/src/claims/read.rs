@@ -4,7 +4,7 @@
 //! to keep what it says, after all of them held. So what nobody signed never costs more memory than it has itself.
 
 use super::{
-    Attribution, Claims, Detail, Environment, Place, Root, Starter, Times,
+    Attribution, Claims, Detail, Environment, Holder, Place, Root, Starter, Times,
     lists::{filled, set, text},
 };
 use crate::{
@@ -146,7 +146,7 @@ impl Draft {
                 nbf: Seconds::new(nbf),
                 exp: Seconds::new(exp),
             },
-            cnf: required(self.cnf, "no `cnf`")?,
+            cnf: Holder::Key(required(self.cnf, "no `cnf`")?),
             depth: required(self.depth, "no `depth`")?,
             max_depth: required(self.max_depth, "no `max_depth`")?,
             use_max: self.use_max,
@@ -202,7 +202,7 @@ fn read_att(reader: &mut Reader<'_>, reading: Reading) -> Read<Vec<Box<str>>> {
     required(measurements, "`att` lacks `measurement`")
 }
 
-fn read_details(reader: &mut Reader<'_>, reading: Reading) -> Read<Vec<Detail>> {
+pub(crate) fn read_details(reader: &mut Reader<'_>, reading: Reading) -> Read<Vec<Detail>> {
     let mut kept = Vec::new();
     let count = reader.array(|r| {
         let detail = Detail::read(r, reading)?;

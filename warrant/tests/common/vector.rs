@@ -132,7 +132,11 @@ impl Vector {
                 warrant_header: header,
                 body: self.request.body.as_ref().map(String::as_bytes),
             };
-            Proof::parse(proof.ok_or(Denial::ProofMissing)?)?.check(chain.leaf().cnf(), verifier, &of)?;
+            Proof::parse(proof.ok_or(Denial::ProofMissing)?)?.check(
+                chain.leaf().cnf().key().unwrap(),
+                verifier,
+                &of,
+            )?;
         }
         if let Some(environment) = &self.environment {
             chain.is_in_environment(|dimension| environment.get(dimension).map(String::as_str))?;

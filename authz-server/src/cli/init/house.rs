@@ -75,6 +75,7 @@ fn key_ring(dir: &Path) -> Result<KeyRing, Failure> {
     make("agent.jwk", Algorithm::Es256, None)?;
     let digests = DigestKey::generate().map_err(Failure::new)?;
     keys::write_digest(&dir.join("keys/digest.jwk"), &digests).map_err(Failure::new)?;
+    keys::write_new_token(&dir.join("keys/read-log.token")).map_err(Failure::new)?;
     Ok(ring)
 }
 

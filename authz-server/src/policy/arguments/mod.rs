@@ -10,5 +10,5 @@ mod read;
 mod typed;
 mod values;
 
-pub use read::{Body, Given, Sent, Unread, read};
+pub use read::{Body, Given, Part, Sent, Unread, read};
 pub use values::{Arguments, Value};

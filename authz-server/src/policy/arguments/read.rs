@@ -37,9 +37,20 @@ pub struct Given {
     pub withheld: BTreeSet<String>,
 }
 
+/// A part of a request that can be at fault by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The path or a header.
+    Line,
+    Query,
+    Body,
+}
+
 /// Why a request could not be read, or says more than it may.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unread {
+    /// Of the request, the part that is at fault.
+    pub part: Part,
     /// `arguments-invalid`, or `outside-warrant` for a query parameter that no argument declares.
     pub denial: Denial,
     /// Which argument, and why. Never its value.
@@ -52,7 +63,7 @@ pub fn read(route: &Route, target: &Target<'_>, sent: &Sent<'_>) -> Result<Given
     let segments: Vec<_> = target.path.segments().map(RawPath::undone).collect();
     let endpoint = route
         .endpoint(target.host.as_str(), target.method.as_str(), &segments)
-        .ok_or_else(|| Unread::of("", "the route does not match the request"))?;
+        .ok_or_else(|| Unread::of(Part::Line, "", "the route does not match the request"))?;
     let request =
         Request { endpoint, segments, sent, parameters: parameters(route, sent)?, json: json(route, sent)? };
     let mut args = Arguments::default();
@@ -83,7 +94,7 @@ fn parameters(route: &Route, sent: &Sent<'_>) -> Result<Option<query::Parameters
         return Ok(None);
     }
     let read = query::parameters(sent.query.unwrap_or_default(), &declared);
-    read.map(Some).map_err(|why| Unread::of("", &format!("the query: {why}")))
+    read.map(Some).map_err(|why| Unread::of(Part::Query, "", &format!("the query: {why}")))
 }
 
 fn json(route: &Route, sent: &Sent<'_>) -> Result<Option<Json>, Unread> {
@@ -91,26 +102,26 @@ fn json(route: &Route, sent: &Sent<'_>) -> Result<Option<Json>, Unread> {
         return Ok(None);
     }
     body::is_announced(&sent.header("content-type"), &sent.header("content-encoding"))
-        .map_err(|why| Unread::of("", &why))?;
+        .map_err(|why| Unread::of(Part::Body, "", &why))?;
     match sent.body {
-        Body::Whole(bytes) => body::parse(bytes).map(Some).map_err(|why| Unread::of("", &why)),
-        Body::Partial => Err(Unread::of("", "the check carries only a part of the body")),
+        Body::Whole(bytes) => body::parse(bytes).map(Some).map_err(|why| Unread::of(Part::Body, "", &why)),
+        Body::Partial => Err(Unread::of(Part::Body, "", "the check carries only a part of the body")),
         Body::Absent => Err(Unread {
             cure: Some(
                 "give this route `check_settings.with_request_body`, as `portcullis policy envoy` prints it"
                     .to_owned(),
             ),
-            ..Unread::of("", "the check carries no body, and this route reads one")
+            ..Unread::of(Part::Body, "", "the check carries no body, and this route reads one")
         }),
     }
 }
 
 impl Request<'_> {
     fn argument(&self, argument: &Argument) -> Result<Option<Value>, Unread> {
-        let found =
-            self.value(&argument.from, argument.kind).map_err(|why| Unread::of(&argument.name, &why))?;
+        let unread = |why: &str| Unread::of(Part::of(&argument.from), &argument.name, why);
+        let found = self.value(&argument.from, argument.kind).map_err(|why| unread(&why))?;
         if found.is_none() && !argument.is_optional {
-            return Err(Unread::of(&argument.name, "it is missing"));
+            return Err(unread("it is missing"));
         }
         Ok(found)
     }
@@ -145,9 +156,10 @@ impl Request<'_> {
             return Ok(action.clone());
         }
         let Some(derived) = route.action() else { return Ok(target.method.as_str().to_owned()) };
-        match self.value(&derived.from, ArgumentType::String).map_err(|why| Unread::of("action", &why))? {
+        let unread = |why: &str| Unread::of(Part::of(&derived.from), "action", why);
+        match self.value(&derived.from, ArgumentType::String).map_err(|why| unread(&why))? {
             Some(Value::Text(name)) if derived.one_of.contains(&name) => Ok(name),
-            _ => Err(Unread::of("action", "it is none of those that the route knows")),
+            _ => Err(unread("it is none of those that the route knows")),
         }
     }
 }
@@ -163,15 +175,25 @@ fn declares_every_parameter(route: &Route, request: &Request<'_>) -> Result<(), 
     };
     if is_beyond {
         let detail = "a query parameter that the route does not declare".to_owned();
-        return Err(Unread { denial: Denial::OutsideWarrant, detail, cure: None });
+        return Err(Unread { part: Part::Query, denial: Denial::OutsideWarrant, detail, cure: None });
     }
     Ok(())
 }
 
+impl Part {
+    fn of(from: &Source) -> Self {
+        match from {
+            Source::Path(_) | Source::Header(_) => Self::Line,
+            Source::Query(_) => Self::Query,
+            Source::Body(_) => Self::Body,
+        }
+    }
+}
+
 impl Unread {
-    fn of(name: &str, why: &str) -> Self {
+    fn of(part: Part, name: &str, why: &str) -> Self {
         let detail = if name.is_empty() { why.to_owned() } else { format!("argument `{name}`: {why}") };
-        Self { denial: Denial::ArgumentsInvalid, detail, cure: None }
+        Self { part, denial: Denial::ArgumentsInvalid, detail, cure: None }
     }
 }
 

@@ -6,6 +6,7 @@ mod manifest;
 mod note;
 mod opening;
 mod parcel;
+mod past;
 mod refusal;
 mod signing;
 mod trust;
@@ -20,8 +21,9 @@ pub(crate) use manifest::{ENGINE, resigned as resigned_manifest};
 #[cfg(test)]
 pub(crate) use note::resigned as resigned_note;
 pub use note::{InForceUntil, Note, NoteError};
-pub use opening::{Activated, Expected, open};
+pub use opening::{Activated, Expected, open, vouch};
 pub use parcel::{MANIFEST, NOTE, Parcel};
+pub use past::Past;
 pub use refusal::Refusal;
 #[cfg(test)]
 pub(crate) use signing::sign_packed;

@@ -35,6 +35,37 @@ pub struct Expected<'a> {
 
 /// The bundle in a parcel, or the first reason not to take it.
 pub fn open(parcel: &Parcel, expected: &Expected<'_>, verifier: &dyn Verifier) -> Result<Bundle, Refusal> {
+    let Vouched { manifest, digest, retired } = vouched(parcel, expected, verifier)?;
+    files_are_those(parcel, &manifest)?;
+    let faults = Faults::new();
+    let policy = sources::read(&parcel.files, Form::Json, &faults)
+        .and_then(|documents| assembly::assemble(documents, &faults));
+    match policy {
+        Some(policy) if policy.mesh.terms.audience == manifest.audience => {
+            Ok(Bundle::new(policy, manifest, digest, retired, parcel.files.clone()))
+        }
+        Some(policy) => Err(Refusal::OtherAudience {
+            found: policy.mesh.terms.audience.clone(),
+            wanted: manifest.audience,
+        }),
+        None => Err(Refusal::Unsound { faults: faults.into_sorted() }),
+    }
+}
+
+/// Whether the manifest may be taken, before anything of its files has been looked at: so that nobody but a signer can
+/// have a server fetch them.
+pub fn vouch(parcel: &Parcel, expected: &Expected<'_>, verifier: &dyn Verifier) -> Result<(), Refusal> {
+    vouched(parcel, expected, verifier).map(|_| ())
+}
+
+/// A manifest that is signed, for this server, in its window, and not below what was active.
+struct Vouched {
+    manifest: Manifest,
+    digest: Digest,
+    retired: BTreeSet<Digest>,
+}
+
+fn vouched(parcel: &Parcel, expected: &Expected<'_>, verifier: &dyn Verifier) -> Result<Vouched, Refusal> {
     let (trust, retired) = walk(parcel, expected, verifier)?;
     if retired.contains(&trust.digest()) {
         return Err(Refusal::TrustRolledBack);
@@ -54,20 +85,7 @@ pub fn open(parcel: &Parcel, expected: &Expected<'_>, verifier: &dyn Verifier) -
     in_its_window(&manifest, expected.now)?;
     let digest = Digest::of(&payload);
     not_below(&manifest, &digest, expected.floor)?;
-    files_are_those(parcel, &manifest)?;
-    let faults = Faults::new();
-    let policy = sources::read(&parcel.files, Form::Json, &faults)
-        .and_then(|documents| assembly::assemble(documents, &faults));
-    match policy {
-        Some(policy) if policy.mesh.terms.audience == manifest.audience => {
-            Ok(Bundle::new(policy, manifest, digest, retired, parcel.files.clone()))
-        }
-        Some(policy) => Err(Refusal::OtherAudience {
-            found: policy.mesh.terms.audience.clone(),
-            wanted: manifest.audience,
-        }),
-        None => Err(Refusal::Unsound { faults: faults.into_sorted() }),
-    }
+    Ok(Vouched { manifest, digest, retired })
 }
 
 /// Follows the trust from the configured one to the one that must have signed the manifest; gives it with all that it has replaced.
@@ -144,7 +162,7 @@ fn not_below(manifest: &Manifest, digest: &Digest, floor: Option<&Activated>) ->
     Ok(())
 }
 
-fn files_are_those(parcel: &Parcel, manifest: &Manifest) -> Result<(), Refusal> {
+pub(super) fn files_are_those(parcel: &Parcel, manifest: &Manifest) -> Result<(), Refusal> {
     let there: BTreeSet<_> = parcel.files.keys().collect();
     if let Some(file) = there.into_iter().find(|file| !manifest.files.contains_key(*file)) {
         return Err(Refusal::FileAdded { file: file.clone() });

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use super::digest::Digest;
 use super::manifest::Manifest;
 use super::refusal::Refusal;
 use crate::policy::sources::Files;
@@ -29,9 +30,9 @@ impl Parcel {
         Manifest::open(MANIFEST, manifest).map(|(manifest, _, _)| manifest.version)
     }
 
-    /// The names of the files that a manifest lists, for a reader that cannot list a folder.
-    pub fn files_of(manifest: &[u8]) -> Result<Vec<String>, Refusal> {
-        Manifest::open(MANIFEST, manifest).map(|(manifest, _, _)| manifest.files.into_keys().collect())
+    /// The files that a manifest lists, for a reader that cannot list a folder, and need not fetch what it has.
+    pub fn files_of(manifest: &[u8]) -> Result<BTreeMap<String, Digest>, Refusal> {
+        Manifest::open(MANIFEST, manifest).map(|(manifest, _, _)| manifest.files)
     }
 
     /// The path of a step of the trust chain, counted from zero.

@@ -89,6 +89,14 @@ pub enum Refusal {
     },
 }
 
+impl Refusal {
+    /// Whether the same manifest will be refused for ever: what it names does not hold. Anything else may be a copy that
+    /// is half done, a server that is away, a clock.
+    pub const fn is_final(&self) -> bool {
+        matches!(self, Self::Unsound { .. })
+    }
+}
+
 impl fmt::Display for Refusal {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -58,7 +58,7 @@ fn decision(id: &str, as_of: u64, outcome: Answer) -> Entry {
         burned: vec![],
         bundle: None,
         chain: vec![],
-        checks: Checks { body: None, parse: Some("ok".into()), proof: None, query: None, signatures: None },
+        checks: Checks { parse: Some("ok".into()), ..Checks::default() },
         clock: 1_700_000_000,
         conditions: vec![],
         environment: [("region".to_owned(), "eu-1".to_owned())].into(),
@@ -68,6 +68,7 @@ fn decision(id: &str, as_of: u64, outcome: Answer) -> Entry {
         posture: "normal".to_owned(),
         proxy: "local".to_owned(),
         request: Request {
+            action: None,
             body: None,
             host: "h".into(),
             method: "GET".into(),
@@ -80,7 +81,7 @@ fn decision(id: &str, as_of: u64, outcome: Answer) -> Entry {
 }
 
 fn activation() -> Entry {
-    Activation { bundle: Digest::of(b""), expires: 1, previous: None, version: 1 }.into()
+    Activation { bundle: Digest::of(b""), expires: 1, previous: None, retired: vec![], version: 1 }.into()
 }
 
 #[test]

@@ -1,15 +1,14 @@
-//! A decision as the ledger keeps it: parsed facts, never a token, a body or a query.
+//! Into the record: parsed facts, never a token, a body or a query.
 
 use std::collections::BTreeMap;
 
-use ledger::entry::{self, Answer, Checks, Decision, Json, Policy, Request, Text, Verdict};
-use warrant::{Burn, Denial};
+use ledger::entry::{self, Answer, Condition, Decision, Json, Measured, Policy, Request, Text, Verdict};
+use warrant::{Burn, Denial, Seconds};
 
-use super::Stamp;
 use super::chain::links;
-use crate::decision::{Case, Denied, Pass, Passing, Permit, ProofFound};
+use super::checks::checks;
+use crate::decision::{Case, Denied, Evidence, Facts, Judgement, Pass, Passing, Permit};
 use crate::facts::{Burned, Spent};
-use crate::gateway::DecisionId;
 use crate::keys::DigestKey;
 use crate::policy::Bundle;
 use crate::policy::arguments::Value;
@@ -18,22 +17,22 @@ use crate::policy::arguments::Value;
 const PERMIT: &str = "permit";
 
 /// The judge's input. Verdict and outcome are filled in by whoever learns them; until then they deny.
-pub(super) fn of_case(decision: &DecisionId, case: &Case<'_>, bundle: &Bundle, key: &DigestKey) -> Decision {
+pub fn of_case(decision: &str, case: &Case<'_>, bundle: &Bundle, key: &DigestKey) -> Decision {
     let chain = case.http.as_ref().ok().and_then(|http| http.chain.as_ref().ok());
     let undecided = Denial::Internal.code();
     Decision {
         args: args(case, key),
         as_of: case.as_of,
-        attestation: Vec::new(),
+        attestation: attestation(&case.facts, case.now),
         burned: Vec::new(),
         bundle: entry::Digest::parse(bundle.digest().as_str())
             .map(|digest| Policy { digest, version: bundle.version() }),
         chain: chain.map(|chain| links(chain)).unwrap_or_default(),
         checks: checks(case),
         clock: case.now.get(),
-        conditions: Vec::new(),
+        conditions: conditions(&case.facts, case.now),
         environment: case.facts.environment.clone(),
-        id: decision.as_str().to_owned(),
+        id: decision.to_owned(),
         identity: case.facts.identity.as_ref().map(|identity| identity.0.clone()),
         outcome: Answer::Denied(undecided.to_owned()),
         posture: case.facts.posture.name().to_owned(),
@@ -44,18 +43,27 @@ pub(super) fn of_case(decision: &DecisionId, case: &Case<'_>, bundle: &Bundle, k
     }
 }
 
-pub(super) fn denied(denied: &Denied) -> Verdict {
+/// What the judge said, as it is compared.
+pub fn verdict<E: Evidence>(judgement: &Judgement<E>) -> Verdict {
+    match judgement {
+        Judgement::Permit(permit) => permitted(permit),
+        Judgement::Pass(pass) => passed(pass).0,
+        Judgement::Deny(no) => denied(no),
+    }
+}
+
+pub fn denied(denied: &Denied) -> Verdict {
     let policies = denied.policies.clone();
     Verdict { code: denied.denial.code().to_owned(), policies, route: denied.route.clone() }
 }
 
-pub(super) fn permitted(permit: &Permit) -> Verdict {
+pub fn permitted<E: Evidence>(permit: &Permit<E>) -> Verdict {
     let policies = permit.policies().to_vec();
     Verdict { code: PERMIT.to_owned(), policies, route: Some(permit.route().to_owned()) }
 }
 
 /// What the judge would have said, and that it was forwarded all the same.
-pub(super) fn passed(pass: &Pass) -> (Verdict, Answer) {
+pub fn passed<E: Evidence>(pass: &Pass<E>) -> (Verdict, Answer) {
     let route = Some(pass.route().to_owned());
     match pass.passing() {
         Passing::Ungoverned => {
@@ -71,7 +79,7 @@ pub(super) fn passed(pass: &Pass) -> (Verdict, Answer) {
     }
 }
 
-pub(super) fn burned(burned: &Burned, links: &[Burn]) -> Vec<entry::Burned> {
+pub fn burned(burned: &Burned, links: &[Burn]) -> Vec<entry::Burned> {
     burned.spent().iter().map(|spent| one_burned(spent, links)).collect()
 }
 
@@ -94,26 +102,16 @@ fn one_burned(spent: &Spent, links: &[Burn]) -> entry::Burned {
     }
 }
 
-/// Which request line an allow will be stamped for; a case without one cannot be allowed.
-pub(super) fn stamp(case: &Case<'_>) -> Option<Stamp> {
-    let chain = case.http.as_ref().ok()?.chain.as_ref().ok();
-    let line = case.line.as_ref()?;
-    Some(Stamp {
-        method: line.method.to_owned(),
-        authority: String::from_utf8(line.authority.to_vec()).ok()?,
-        path: String::from_utf8(line.path_and_query.to_vec()).ok()?,
-        digests: chain.iter().flat_map(|chain| chain.digests()).map(|digest| digest.to_string()).collect(),
-        expires: chain.map(|chain| chain.expires()),
-    })
-}
-
 fn request(case: &Case<'_>, key: &DigestKey) -> Request {
     let Some(line) = &case.line else {
         let nothing = || Text::from("");
-        return Request { body: None, host: nothing(), method: nothing(), path: nothing(), query: None };
+        let (host, method, path) = (nothing(), nothing(), nothing());
+        return Request { action: None, body: None, host, method, path, query: None };
     };
     let (path, query) = line.path();
+    let given = case.http.as_ref().ok().and_then(|http| http.given.as_ref()?.as_ref().ok());
     Request {
+        action: given.map(|given| given.action.clone()),
         body: case.body().map(|body| entry::Digest::from_bytes(key.digest(body))),
         host: Text::from_bytes(line.authority),
         method: Text::from(line.method),
@@ -122,31 +120,30 @@ fn request(case: &Case<'_>, key: &DigestKey) -> Request {
     }
 }
 
-/// What was found out before the judge was asked, so that the judge can be asked again without any token.
-fn checks(case: &Case<'_>) -> Checks {
-    let said = |result: Result<(), Denial>| Some(result.map_or_else(Denial::code, |()| "ok").to_owned());
-    let (parse, signatures, proof) = match &case.http {
-        Err(denial) => (said(Err(*denial)), None, None),
-        Ok(http) => {
-            let (parse, signatures) = match http.chain.as_ref().err() {
-                None => (said(Ok(())), said(Ok(()))),
-                Some(Denial::IssuerUntrusted | Denial::SignatureInvalid) => {
-                    (said(Ok(())), said(http.chain.as_ref().map(|_| ()).map_err(|denial| *denial)))
-                }
-                Some(denial) => (said(Err(*denial)), None),
-            };
-            let proof = match &http.proof {
-                ProofFound::NotWanted => None,
-                ProofFound::Failed(denial) => said(Err(*denial)),
-                ProofFound::Holds(_) => said(Ok(())),
-            };
-            (parse, signatures, proof)
-        }
-    };
-    let read = case.http.as_ref().ok().and_then(|http| http.given.as_ref());
-    let arguments = read.and_then(|read| said(read.as_ref().map(|_| ()).map_err(|unread| unread.denial)));
-    let body = case.body().and(arguments.clone());
-    Checks { body, parse, proof, query: arguments, signatures }
+/// Ages are relative to the decision's clock, so that judging again finds them as they were.
+fn conditions(facts: &Facts, now: Seconds) -> Vec<Condition> {
+    let known = facts.conditions.iter();
+    known
+        .map(|(name, state)| Condition {
+            iat: Some(now.get().saturating_sub(state.age)),
+            name: name.clone(),
+            value: Some(state.value.clone()),
+        })
+        .collect()
+}
+
+fn attestation(facts: &Facts, now: Seconds) -> Vec<Measured> {
+    let current = facts.attestations.iter();
+    current
+        .map(|one| Measured {
+            exp: one.exp,
+            iat: now.get().saturating_sub(one.age),
+            iss: one.iss.clone(),
+            measurement: entry::Digest::parse(&one.measurement).into_iter().collect(),
+            positive: one.positive,
+            subject: one.subject.clone(),
+        })
+        .collect()
 }
 
 /// Arguments by value, so that the decision can be judged again; what its route withholds, as a keyed digest.

@@ -1,15 +1,45 @@
-//! A verified lineage as the record keeps it: every claim, and never a signature.
+//! A verified lineage as the record keeps it, every claim and never a signature; and back out of it.
 
 use std::collections::BTreeMap;
 
 use ledger::entry::{Details, Digest, Json, Link, Person};
-use warrant::{Chain, Claims, Constraint, Detail, Root, Value};
+use warrant::{Chain, Claims, Constraint, Detail, LinkOnRecord, Recalled, Root, Trust, Value};
 
 /// Details above this are kept as their digest: they alone could make an entry too large to record.
 const DETAILS_BYTES: usize = 4096;
 
 pub(super) fn links(chain: &Chain) -> Vec<Link> {
     chain.links().map(|claims| link(claims, chain.kid())).collect()
+}
+
+/// The lineage in these links, where they keep all of it.
+pub(super) fn recalled(links: &[Link], is_bound: bool, trust: &Trust) -> Option<Recalled> {
+    let kid = links.first()?.kid.as_deref()?;
+    Recalled::of(links.iter().map(on_record).collect::<Option<_>>()?, is_bound, kid, trust)
+}
+
+fn on_record(link: &Link) -> Option<LinkOnRecord> {
+    let Details::Whole(details) = &link.authorization_details else { return None };
+    let attr = |name: &str| link.attr.as_ref()?.get(name).cloned();
+    Some(LinkOnRecord {
+        iss: link.iss.clone(),
+        sub: link.sub.clone(),
+        aud: link.aud.clone(),
+        jti: link.jti.clone(),
+        times: [link.iat, link.nbf, link.exp],
+        cnf: link.cnf.clone(),
+        depth: link.depth,
+        max_depth: link.max_depth,
+        use_max: link.r#use.map(u32::try_from).transpose().ok()?,
+        env: link.env.iter().map(|(name, values)| (name.clone(), values.clone())).collect(),
+        att: link.att.clone(),
+        details: ledger::canonical::to_vec(details).ok()?,
+        root: link
+            .txn
+            .clone()
+            .map(|txn| (txn, link.ini.as_ref().map(|who| (who.iss.clone(), who.sub.clone())))),
+        attr: link.attr.is_some().then(|| ["run", "agent", "purpose"].map(attr)),
+    })
 }
 
 fn link(claims: &Claims, kid: &str) -> Link {

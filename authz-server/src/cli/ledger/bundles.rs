@@ -1,0 +1,43 @@
+//! The bundles that were in force when decisions were taken, by their digests.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::cli::out::Failure;
+use crate::policy::{MANIFEST, Past, disk};
+
+/// Every bundle in these folders: each is a signed bundle's own, or holds such folders.
+pub(super) fn by_digest(folders: &[PathBuf]) -> Result<BTreeMap<String, Past>, Failure> {
+    let mut all = BTreeMap::new();
+    for folder in folders {
+        let found = places(folder)?;
+        if found.is_empty() {
+            return Err(Failure::new(format!(
+                "{}: neither a signed bundle nor a folder of them",
+                folder.display()
+            )));
+        }
+        for place in found {
+            let past = open(&place)?;
+            all.insert(past.digest().as_str().to_owned(), past);
+        }
+    }
+    Ok(all)
+}
+
+pub(super) fn open(place: &Path) -> Result<Past, Failure> {
+    let opened = disk::parcel(place).and_then(|parcel| Past::open(&parcel));
+    opened.map_err(|refusal| Failure::new(format!("bundle {}: {refusal}", place.display())))
+}
+
+fn places(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let is_bundle = |path: &Path| path.join(MANIFEST).is_file();
+    if is_bundle(folder) {
+        return Ok(vec![folder.to_owned()]);
+    }
+    let unreadable = |e| Failure::new(format!("{}: cannot be read: {e}", folder.display()));
+    let entries = std::fs::read_dir(folder).map_err(unreadable)?;
+    let all: Vec<PathBuf> =
+        entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>().map_err(unreadable)?;
+    Ok(all.into_iter().filter(|path| is_bundle(path)).collect())
+}

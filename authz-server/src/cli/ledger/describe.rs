@@ -1,0 +1,90 @@
+//! Entries for people: one line, or a few.
+
+use std::fmt::Write as _;
+
+use ledger::Entry;
+use ledger::entry::{Decision, Link, Stamps};
+
+use super::instant::rfc3339;
+
+/// One line.
+pub(super) fn line(index: u64, stamps: Stamps, entry: &Entry) -> String {
+    format!("#{index} {} {}", rfc3339(stamps.time), what(entry))
+}
+
+/// A decision with its grounds; everything else is said in one line.
+pub(super) fn lines(index: u64, stamps: Stamps, entry: &Entry) -> String {
+    let mut text = line(index, stamps, entry);
+    if let Entry::Decision(decision) = entry {
+        grounds(&mut text, decision);
+    }
+    text
+}
+
+fn grounds(text: &mut String, decision: &Decision) {
+    let verdict = &decision.verdict;
+    let policies = if verdict.policies.is_empty() { "none" } else { &verdict.policies.join(", ") };
+    let route = verdict.route.as_deref().unwrap_or("none");
+    // Writing to a String cannot fail.
+    let _ = write!(text, "\n    verdict {}, route {route}, policies {policies}", verdict.code);
+    for (depth, link) in decision.chain.iter().enumerate() {
+        let _ = write!(text, "\n    {}{}", "  ".repeat(depth), holder(link));
+    }
+    if let Some(bundle) = &decision.bundle {
+        let _ = write!(text, "\n    bundle {} version {}", bundle.digest, bundle.version);
+    }
+    for burned in &decision.burned {
+        let _ = write!(text, "\n    spent: {} {} of {}", burned.what.word(), burned.name, burned.max);
+    }
+}
+
+fn holder(link: &Link) -> String {
+    let txn = link.txn.as_ref().map(|txn| format!(", lineage {txn}")).unwrap_or_default();
+    format!("held by {} as {}, issued by {}{txn}", link.sub, link.jti, link.iss)
+}
+
+fn what(entry: &Entry) -> String {
+    let kind = entry.kind();
+    match entry {
+        Entry::Decision(d) => {
+            let request = &d.request;
+            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).escape_debug().to_string();
+            let (method, host) = (text(request.method.as_bytes()), text(request.host.as_bytes()));
+            format!("{} {method} {host} {} ({})", d.outcome, text(request.path.as_bytes()), d.id)
+        }
+        Entry::Denials(d) => format!("{} more times {}, from {}", d.count, d.reason, d.source),
+        Entry::Init(init) => format!("{kind} {}", init.origin),
+        Entry::Start(start) => format!("{kind} version {}{}", start.version, cut(start.cut)),
+        Entry::Stop(_) => kind.to_owned(),
+        Entry::Issued(issued) => format!("{kind} {} to {}", issued.jti, issued.sub),
+        Entry::Revocation(r) => format!("{kind} {} {}: {}", r.what.word(), r.value, r.reason),
+        Entry::Reinstate(r) => format!("{kind} {} {}: {}", r.what.word(), r.value, r.reason),
+        Entry::Attestation(a) => format!("{kind} {} of {}", a.iss, a.subject),
+        Entry::Condition(c) => format!("{kind} {}={} by {}", c.name, c.value, c.iss),
+        Entry::Posture(p) => {
+            format!(
+                "{kind} {} for {} {} by {}: {}",
+                p.stance.word(),
+                p.scope.word(),
+                p.subject,
+                p.by,
+                p.reason
+            )
+        }
+        Entry::Activation(a) => format!("{kind} bundle {} version {}", a.bundle, a.version),
+        Entry::Outcome(o) => format!("{kind} {} in {} ms ({})", status(o.status), o.duration, o.id),
+        Entry::Ungoverned(u) => {
+            format!("{kind} ALARM: {} reached {}", u.id.as_deref().unwrap_or("no decision"), u.upstream)
+        }
+        Entry::Gap(gap) => format!("{kind} {} entries could not be recorded: {}", gap.count, gap.reason),
+        Entry::Archived(archived) => format!("{kind} entries below {}", archived.below),
+    }
+}
+
+fn cut(was_cut: bool) -> &'static str {
+    if was_cut { ", the one before did not stop as it should" } else { "" }
+}
+
+fn status(status: Option<u64>) -> String {
+    status.map_or_else(|| "no status".to_owned(), |status| status.to_string())
+}

@@ -1,0 +1,131 @@
+//! Which entries are meant.
+
+use clap::Args as ClapArgs;
+use ledger::Entry;
+use ledger::entry::{Decision, Revoked, Stamps};
+use memchr::memmem;
+
+use super::instant;
+use super::scan::Raw;
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct Filter {
+    /// A decision and its outcome, by the decision's id
+    #[arg(long)]
+    id: Option<String>,
+    /// A warrant and all delegated from it: its `jti`, or the path of them joined by `/`
+    #[arg(long)]
+    warrant: Option<String>,
+    /// A lineage, by its `txn`
+    #[arg(long)]
+    lineage: Option<String>,
+    /// A route
+    #[arg(long)]
+    route: Option<String>,
+    /// A denial's code, or allowed, ungoverned, observed
+    #[arg(long)]
+    code: Option<String>,
+    /// A kind of entry, such as decision/1
+    #[arg(long)]
+    kind: Option<String>,
+    /// From this instant on: 2026-11-21T06:00:00Z, seconds since 1970, or 15m (ago)
+    #[arg(long, value_parser = instant::parse)]
+    pub(super) since: Option<u64>,
+    /// Up to and with this instant
+    #[arg(long, value_parser = instant::parse)]
+    until: Option<u64>,
+}
+
+impl Filter {
+    /// The entry of one decision.
+    pub(super) fn of_decision(id: &str) -> Filter {
+        let (id, kind) = (Some(id.to_owned()), Some("decision/1".to_owned()));
+        let (warrant, lineage, route, code, since, until) = (None, None, None, None, None, None);
+        Filter { id, warrant, lineage, route, code, kind, since, until }
+    }
+
+    /// The entry, if it is meant. Whatever names something is looked for in its bytes before they are read.
+    pub(super) fn find(&self, raw: Raw<'_>) -> Result<Option<(Stamps, Entry)>, String> {
+        let names = [&self.id, &self.lineage, &self.route, &self.code, &self.kind].into_iter().flatten();
+        let parts = self.warrant.iter().flat_map(|path| path.split('/'));
+        let mut needles = names.map(String::as_str).chain(parts);
+        // A name that needs escapes in JSON is in the bytes under another spelling.
+        let is_absent = |needle: &str| {
+            needle.bytes().all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\')
+                && memmem::find(raw.bytes, needle.as_bytes()).is_none()
+        };
+        if needles.any(is_absent) {
+            return Ok(None);
+        }
+        let (stamps, entry) = raw.read()?;
+        Ok(self.means(stamps, &entry).then_some((stamps, entry)))
+    }
+
+    /// Whether entries of this time, and all behind it, are too late.
+    pub(super) fn is_over(&self, time: u64) -> bool {
+        self.until.is_some_and(|until| time > until)
+    }
+
+    fn means(&self, stamps: Stamps, entry: &Entry) -> bool {
+        self.since.is_none_or(|since| stamps.time >= since)
+            && !self.is_over(stamps.time)
+            && self.kind.as_deref().is_none_or(|kind| entry.kind() == kind)
+            && self.id.as_deref().is_none_or(|id| id_of(entry) == Some(id))
+            && self.warrant.as_deref().is_none_or(|path| is_of_warrant(entry, path))
+            && self.lineage.as_deref().is_none_or(|txn| lineage_of(entry) == Some(txn))
+            && self.route.as_deref().is_none_or(|route| route_of(entry) == Some(route))
+            && self.code.as_deref().is_none_or(|code| is_of_code(entry, code))
+    }
+}
+
+fn decision(entry: &Entry) -> Option<&Decision> {
+    if let Entry::Decision(decision) = entry { Some(decision) } else { None }
+}
+
+fn id_of(entry: &Entry) -> Option<&str> {
+    if let Entry::Outcome(outcome) = entry {
+        return Some(&outcome.id);
+    }
+    if let Entry::Ungoverned(ungoverned) = entry {
+        return ungoverned.id.as_deref();
+    }
+    decision(entry).map(|decision| decision.id.as_str())
+}
+
+fn is_of_warrant(entry: &Entry, path: &str) -> bool {
+    if let Entry::Issued(issued) = entry {
+        return issued.jti == path;
+    }
+    if let Entry::Revocation(revocation) = entry {
+        return revocation.what == Revoked::Path && revocation.value == path;
+    }
+    let Some(decision) = decision(entry) else { return false };
+    let mut links = decision.chain.iter();
+    !decision.chain.is_empty() && path.split('/').all(|jti| links.next().is_some_and(|link| link.jti == jti))
+}
+
+fn lineage_of(entry: &Entry) -> Option<&str> {
+    if let Entry::Issued(issued) = entry {
+        return Some(&issued.txn);
+    }
+    if let Entry::Revocation(revocation) = entry {
+        return (revocation.what == Revoked::Lineage).then_some(revocation.value.as_str());
+    }
+    decision(entry)?.chain.first()?.txn.as_deref()
+}
+
+fn route_of(entry: &Entry) -> Option<&str> {
+    if let Entry::Posture(posture) = entry {
+        return Some(&posture.subject);
+    }
+    decision(entry)?.verdict.route.as_deref()
+}
+
+/// By what was answered, or by what the judge said.
+fn is_of_code(entry: &Entry, code: &str) -> bool {
+    if let Entry::Denials(denials) = entry {
+        return denials.reason == code;
+    }
+    decision(entry)
+        .is_some_and(|decision| decision.outcome.to_string() == code || decision.verdict.code == code)
+}

@@ -1,0 +1,71 @@
+//! A published log behind an HTTP(S) prefix.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use ledger::ReadError;
+use ledger::resource::Resource;
+use ledger::tree::Source;
+use tokio::runtime::Runtime;
+
+use crate::cli::out::Failure;
+use crate::fetch::{Fetcher, Limits};
+
+/// 256 entries of the largest size, with their lengths, are a little less.
+const LIMITS: Limits = Limits { bytes: 17 * 1024 * 1024, time: Duration::from_secs(30) };
+
+pub(super) struct Remote {
+    prefix: String,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    fetcher: Fetcher,
+    runtime: Runtime,
+}
+
+impl Remote {
+    /// The prefix is what `checkpoint` is below, such as `https://host/log`.
+    pub(super) fn new(prefix: &str, token_file: Option<&Path>) -> Result<Remote, Failure> {
+        let headers = token_file.map(bearer).transpose()?.into_iter().collect();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .map_err(|e| Failure::new(format!("cannot start: {e}")))?;
+        let fetcher = Fetcher::new().map_err(Failure::new)?;
+        Ok(Remote { prefix: prefix.trim_end_matches('/').to_owned(), headers, fetcher, runtime })
+    }
+
+    fn url(&self, resource: Resource) -> String {
+        format!("{}/{}", self.prefix, resource.path())
+    }
+}
+
+fn bearer(file: &Path) -> Result<(HeaderName, HeaderValue), Failure> {
+    let unusable = |what: &str| Failure::new(format!("token file {}: {what}", file.display()));
+    let token = std::fs::read_to_string(file).map_err(|e| unusable(&format!("cannot be read: {e}")))?;
+    let mut value = HeaderValue::try_from(format!("Bearer {}", token.trim_end()))
+        .map_err(|_| unusable("no token: one line of visible characters"))?;
+    value.set_sensitive(true);
+    Ok((AUTHORIZATION, value))
+}
+
+impl Source for Remote {
+    fn get(&self, resource: Resource) -> Result<Option<Vec<u8>>, ReadError> {
+        let failed = |what: String| ReadError::Io(self.name(resource), io::Error::other(what));
+        let fetched = self
+            .runtime
+            .block_on(self.fetcher.get(&self.url(resource), &self.headers, LIMITS))
+            .map_err(|e| failed(e.to_string()))?;
+        match fetched.status {
+            200 => Ok(Some(fetched.body)),
+            404 => Ok(None),
+            401 | 403 => Err(failed("entries need the permission read-log: --token-file FILE".to_owned())),
+            status => Err(failed(format!("the server answered {status}"))),
+        }
+    }
+
+    fn name(&self, resource: Resource) -> PathBuf {
+        self.url(resource).into()
+    }
+}

@@ -1,0 +1,123 @@
+//! The log over HTTP, read-only, as C2SP tlog-tiles lays it out; and proofs from it.
+//!
+//! Checkpoint and hashes are for everybody: they are how strangers check us. Entries, and proofs that hold one, are for
+//! those with the permission `read-log`. Knows what may be served to whom, and nothing of what is in it.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use ledger::consistency::Consistency;
+use ledger::proof::Proof;
+use ledger::resource::{Caching, Resource};
+use ledger::tree::Source;
+use ledger::{Ledger, ReadError};
+use tracing::warn;
+
+use crate::keys::Readers;
+
+/// What is served, and to whom.
+#[derive(Clone, Debug)]
+pub struct Log {
+    pub ledger: Ledger,
+    pub readers: Arc<Readers>,
+}
+
+const TEXT: &str = "text/plain; charset=utf-8";
+
+pub fn router(log: Log) -> Router {
+    Router::new()
+        .route("/log/proof/{index}", get(proof))
+        .route("/log/consistency/{old}", get(consistency))
+        .route("/log/{*path}", get(file))
+        .with_state(log)
+}
+
+/// A published file under its one name; any other spelling is no file.
+async fn file(State(log): State<Log>, Path(path): Path<String>, headers: HeaderMap) -> Response {
+    let Some(resource) = Resource::parse(&path) else { return missing() };
+    if !resource.is_public() && !log.admits(&headers) {
+        return unauthorized();
+    }
+    let (kind, caching) = (resource.content_type(), resource.caching());
+    log.answer(kind, caching, move |ledger| ledger.log().get(resource)).await
+}
+
+/// The inclusion proof of one entry in the published log, with the entry.
+async fn proof(State(log): State<Log>, Path(index): Path<String>, headers: HeaderMap) -> Response {
+    if !log.admits(&headers) {
+        return unauthorized();
+    }
+    let Some(index) = number(&index) else { return missing() };
+    let make = move |ledger: &Ledger| {
+        let checkpoint = ledger.checkpoint()?;
+        if index >= checkpoint.checkpoint().size {
+            return Ok(None);
+        }
+        Proof::make(&ledger.log(), checkpoint, index).map(|proof| Some(proof.to_string().into_bytes()))
+    };
+    log.answer(TEXT, Caching::None, make).await
+}
+
+/// The proof that the published log continues the one of an older size. Hashes only, so for everybody.
+async fn consistency(State(log): State<Log>, Path(old): Path<String>) -> Response {
+    let Some(old) = number(&old) else { return missing() };
+    let make = move |ledger: &Ledger| {
+        let checkpoint = ledger.checkpoint()?;
+        if old == 0 || old > checkpoint.checkpoint().size {
+            return Ok(None);
+        }
+        Consistency::make(&ledger.log(), checkpoint, old).map(|proof| Some(proof.to_string().into_bytes()))
+    };
+    log.answer(TEXT, Caching::None, make).await
+}
+
+/// A number in its one spelling.
+fn number(text: &str) -> Option<u64> {
+    text.parse().ok().filter(|number: &u64| number.to_string() == text)
+}
+
+impl Log {
+    fn admits(&self, headers: &HeaderMap) -> bool {
+        let mut shown = headers.get_all(header::AUTHORIZATION).iter();
+        let token = shown.next().map(HeaderValue::as_bytes).and_then(|value| value.strip_prefix(b"Bearer "));
+        shown.next().is_none() && token.is_some_and(|token| self.readers.admit(token))
+    }
+
+    /// Reads off the threads that decide.
+    async fn answer(
+        self,
+        kind: &'static str,
+        caching: Caching,
+        read: impl FnOnce(&Ledger) -> Result<Option<Vec<u8>>, ReadError> + Send + 'static,
+    ) -> Response {
+        let found = tokio::task::spawn_blocking(move || read(&self.ledger)).await;
+        match found {
+            Ok(Ok(Some(bytes))) => {
+                let headers = [(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, caching.header())];
+                (headers, bytes).into_response()
+            }
+            Ok(Ok(None)) => missing(),
+            Ok(Err(error)) => {
+                warn!(%error, "the log could not be read");
+                (StatusCode::INTERNAL_SERVER_ERROR, "the log could not be read\n").into_response()
+            }
+            Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "stopping\n").into_response(),
+        }
+    }
+}
+
+/// What is not there now may be there in a second.
+fn missing() -> Response {
+    (StatusCode::NOT_FOUND, [(header::CACHE_CONTROL, "no-cache")], "no such file\n").into_response()
+}
+
+fn unauthorized() -> Response {
+    let headers =
+        [(header::WWW_AUTHENTICATE, r#"Bearer realm="read-log""#), (header::CACHE_CONTROL, "no-store")];
+    let say = "entries are for those with the permission read-log: send its token\n";
+    (StatusCode::UNAUTHORIZED, headers, say).into_response()
+}

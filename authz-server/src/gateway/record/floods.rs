@@ -1,0 +1,46 @@
+//! Denials that come in floods: which are recorded one by one, and which are only counted until their summary is due.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use ledger::Entry;
+use ledger::entry::{Denials, Nonce, Stamps};
+use ledger::flood::{Denied, Flood, Rate};
+use warrant::Denial;
+
+use crate::clock::Clock;
+
+#[derive(Debug)]
+pub(super) struct Floods {
+    flood: Mutex<Flood>,
+    clock: Clock,
+}
+
+impl Floods {
+    pub(super) fn new(a_second: u32, clock: Clock) -> Floods {
+        Floods { flood: Mutex::new(Flood::new(Rate { all: a_second, ..Rate::default() })), clock }
+    }
+
+    /// Whether this denial is one too many to be recorded by itself. Then it is counted.
+    pub(super) fn swallows(&self, denial: Denial, source: &str, entry: &Entry) -> bool {
+        let now = self.clock.milliseconds();
+        // Its nonce would have been random: a summary stands for the rest.
+        let stamps = Stamps { nonce: Nonce([0; 16]), time: now };
+        let bytes = || entry.to_bytes(stamps).unwrap_or_default();
+        self.flood().admit(now, source, denial.code(), bytes) == Denied::Summarised
+    }
+
+    /// Counts a denial of which there is no entry.
+    pub(super) fn count(&self, denial: Denial, source: &str, decision: &str) {
+        self.flood().count(self.clock.milliseconds(), source, denial.code(), decision.as_bytes());
+    }
+
+    /// The summaries that are due.
+    pub(super) fn due(&self, all: bool) -> Vec<Denials> {
+        self.flood().due(self.clock.milliseconds(), all)
+    }
+
+    fn flood(&self) -> MutexGuard<'_, Flood> {
+        // A count half-way through a change is still a count.
+        self.flood.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

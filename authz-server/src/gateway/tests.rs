@@ -1,0 +1,161 @@
+//! What happens when a fact comes before an allow that had not read it. The clock is read after the ledger's size, so a
+//! clock that appends a fact is a fact that comes between judging and recording.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use ledger::entry::{Answer as Outcome, Posture, Scope, Stance};
+use ledger::{Entry, Ledger, Options, SigningKey};
+use warrant::mint::{Detail, Grant, Root};
+
+use super::*;
+use crate::clock::Clock;
+use crate::decision::Identity;
+use crate::facts::Uses;
+use crate::keys::DigestKey;
+use crate::metrics::{BundleFigures, LedgerFigures};
+use crate::policy::InForceUntil;
+use crate::policy::tests::fixture::{NOW, TestKey, bundle, files};
+use crate::policy_in_force::PolicyInForce;
+
+const PAYER: &str = "spiffe://shop/ns/shop/sa/payer";
+
+struct World {
+    gateway: Gateway,
+    ledger: Ledger,
+    /// So many more times a fact comes in between.
+    facts: Arc<AtomicU32>,
+    _directory: tempfile::TempDir,
+}
+
+fn world() -> World {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("ledger");
+    let options = || Options::new(SigningKey::from_seed(&[9; 32]).unwrap(), Arc::new(|| NOW * 1000), "test");
+    Ledger::init(&path, "shop", &options()).unwrap();
+    let ledger = Ledger::open(&path, options()).unwrap();
+    let facts: Arc<AtomicU32> = Arc::default();
+    let clock = Clock::from_fn({
+        let (ledger, facts) = (ledger.clone(), Arc::clone(&facts));
+        move || {
+            let due = |left: u32| left.checked_sub(1);
+            if facts.fetch_update(Ordering::Relaxed, Ordering::Relaxed, due).is_ok() {
+                ledger.append(posture()).unwrap();
+            }
+            NOW * 1000
+        }
+    });
+    let bundle = bundle(&files());
+    let origin = bundle.burner().to_owned();
+    let policy = Arc::new(PolicyInForce::new(bundle, Some(InForceUntil(Seconds::new(NOW + 60)))));
+    let bundles = BundleFigures { policy: Arc::clone(&policy), news: Arc::default(), candidate: None };
+    let gateway = Gateway {
+        gatherer: Gatherer {
+            clock,
+            policy,
+            ledger: ledger.clone(),
+            verified: Verified::new(),
+            environment: [].into(),
+            stance: Stance::Normal,
+        },
+        burner: Burner { uses: Uses::default(), origin, forgot: None },
+        recorder: Recorder::new(
+            ledger.clone(),
+            DigestKey::generate().unwrap(),
+            500,
+            Clock::from_fn(|| NOW * 1000),
+        ),
+        admission: Admission::of(8),
+        metrics: Arc::new(Metrics::new(LedgerFigures::new(ledger.clone()), bundles)),
+        shadow: None,
+        deadline: Duration::from_secs(5),
+    };
+    World { gateway, ledger, facts, _directory: directory }
+}
+
+fn posture() -> Entry {
+    let (by, reason, subject) = ("op".to_owned(), "a drill".to_owned(), String::new());
+    Posture { by, reason, scope: Scope::Mesh, stance: Stance::Normal, subject }.into()
+}
+
+/// One payment with a warrant for one use.
+fn payment(jti: &str) -> Asked {
+    let detail = Detail {
+        hosts: vec!["payments.shop".to_owned()],
+        methods: vec!["POST".to_owned()],
+        paths: vec!["/v1/**".to_owned()],
+        ..Detail::default()
+    };
+    let grant = Grant {
+        sub: PAYER.to_owned(),
+        cnf: *warrant::mint::Signer::public_key(&TestKey::new(2)),
+        aud: vec!["shop".to_owned()],
+        jti: jti.to_owned(),
+        iat: Seconds::new(NOW),
+        nbf: Seconds::new(NOW),
+        exp: Seconds::new(NOW + 60),
+        max_depth: 0,
+        use_max: Some(1),
+        env: vec![],
+        att: None,
+        details: vec![detail],
+    };
+    let (iss, txn) = ("https://authority.shop".to_owned(), "t".to_owned());
+    let root = Root { iss, txn, ini: None, pol: None, dec: None, attr: None, grant };
+    let token = root.sign(&TestKey::new(1), "a1").unwrap();
+    Asked {
+        proxy: Some("spiffe://shop/ns/shop/sa/payments".to_owned()),
+        identity: Some(Identity(PAYER.to_owned())),
+        peer: None,
+        http: Some(AskedHttp {
+            method: "POST".to_owned(),
+            authority: b"payments.shop:8080".to_vec(),
+            path: b"/v1/payments/a-7".to_vec(),
+            headers: vec![("warrant".to_owned(), token.into_bytes())],
+            body: None,
+        }),
+    }
+}
+
+impl World {
+    async fn code(&self, jti: &str, facts_between: u32) -> &'static str {
+        self.facts.store(facts_between, Ordering::Relaxed);
+        match self.gateway.decide(payment(jti)).await {
+            Answer::Allow(_) => "allowed",
+            Answer::Deny(refusal) => refusal.denied.denial.code(),
+        }
+    }
+
+    /// Outcome, and how much was spent, of each decision on record.
+    fn on_record(&self) -> Vec<(String, usize)> {
+        // Denials are not waited for; whatever was handed over before this is durable with it.
+        self.ledger.append(posture()).unwrap();
+        let decided = |entry| {
+            let Entry::Decision(decision) = entry else { return None };
+            Some((decision.outcome.to_string(), decision.burned.len()))
+        };
+        self.ledger.read(0).unwrap().filter_map(|record| decided(record.unwrap().entry)).collect()
+    }
+}
+
+#[tokio::test]
+async fn a_fact_in_between_has_it_judged_once_more_on_the_use_that_is_spent() {
+    let world = world();
+    assert_eq!(world.code("one", 0).await, "allowed");
+    assert_eq!(world.code("two", 1).await, "allowed", "judged again, and the same use pays for it");
+    assert_eq!(world.code("two", 0).await, "replayed", "it was spent once, and once only");
+    assert_eq!(
+        world.on_record(),
+        [("allowed", 1), ("allowed", 1), ("replayed", 0)].map(|(code, spent)| (code.to_owned(), spent))
+    );
+}
+
+#[tokio::test]
+async fn a_second_fact_in_between_denies_and_the_use_stays_spent_over_a_start_too() {
+    let world = world();
+    assert_eq!(world.code("one", 2).await, "governance-stale");
+    assert_eq!(world.code("one", 0).await, "replayed");
+    let stale = Outcome::Denied("governance-stale".to_owned()).to_string();
+    assert_eq!(world.on_record(), [(stale, 1), ("replayed".to_owned(), 0)], "the record says what was spent");
+    let (folded, _) = crate::facts::fold(&world.ledger, Seconds::new(NOW)).unwrap();
+    assert_eq!(folded.uses.len(), 1);
+}

@@ -1,0 +1,15 @@
+//! The decision on record: into the form that the ledger keeps, and back out of it to be judged again.
+//!
+//! Pure. What goes in is the judge's whole input as parsed facts, so that what comes out is judged without any token.
+//! Knows cases, bundles and entries; no ledger that is open, no clock, no gateway.
+
+mod chain;
+mod checks;
+mod entry;
+mod recall;
+mod replay;
+#[cfg(test)]
+mod tests;
+
+pub use entry::{burned, denied, of_case, passed, permitted, verdict};
+pub use replay::{Again, again};

@@ -1,0 +1,105 @@
+//! Self-contained proofs that a log only grew: what C2SP tlog-witness calls the body of `add-checkpoint`.
+//!
+//! The size from before, the hashes, and the newer checkpoint. Whoever checks brings the older checkpoint along.
+
+use std::fmt;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::fault::ReadError;
+use crate::merkle::{Hash, consistency_holds};
+use crate::note::{Checkpoint, NoteFault, SignedCheckpoint, VerifyingKey};
+use crate::tree::{Source, Tree};
+
+/// As many as the specification allows.
+const HASHES_AT_MOST: usize = 63;
+
+/// That the tree of a checkpoint continues one of an older size.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Consistency {
+    old: u64,
+    hashes: Vec<Hash>,
+    checkpoint: SignedCheckpoint,
+}
+
+/// Why a file does not prove that a log only grew.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ConsistencyFault {
+    /// Not in the form of the specification.
+    Form(&'static str),
+    /// Its checkpoint does not hold.
+    Checkpoint(NoteFault),
+    /// It begins at another size than the older checkpoint names.
+    Size,
+    /// The log was rewritten, or the proof is another's.
+    Rewritten,
+}
+
+impl fmt::Display for ConsistencyFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Form(what) => write!(f, "not a consistency proof: {what}"),
+            Self::Checkpoint(fault) => write!(f, "its checkpoint does not hold: {fault}"),
+            Self::Size => f.write_str("it begins at another size than the older checkpoint names"),
+            Self::Rewritten => f.write_str("the newer checkpoint's log does not continue the older one's"),
+        }
+    }
+}
+
+impl std::error::Error for ConsistencyFault {}
+
+impl Consistency {
+    /// Makes the proof from an older size to a published checkpoint.
+    pub fn make(source: &dyn Source, checkpoint: SignedCheckpoint, old: u64) -> Result<Self, ReadError> {
+        let hashes = Tree::new(source, checkpoint.checkpoint().size).consistency(old)?;
+        Ok(Self { old, hashes, checkpoint })
+    }
+
+    /// Reads a proof and takes it only if the log of its checkpoint continues the older one.
+    pub fn verify(file: &[u8], log: &VerifyingKey, older: &Checkpoint) -> Result<Self, ConsistencyFault> {
+        let text = std::str::from_utf8(file).map_err(|_| ConsistencyFault::Form("it is not UTF-8"))?;
+        let (head, note) = text.split_once("\n\n").ok_or(ConsistencyFault::Form("it has no checkpoint"))?;
+        let mut lines = head.split('\n');
+        let old = lines.next().and_then(|line| line.strip_prefix("old "));
+        let old: Option<u64> = old.and_then(|size| size.parse().ok().filter(|n: &u64| n.to_string() == size));
+        let old = old.ok_or(ConsistencyFault::Form("its first line is not `old` and a size"))?;
+        let hash = |line: &str| STANDARD.decode(line).ok()?.try_into().ok();
+        let hashes: Option<Vec<Hash>> = lines.map(hash).collect();
+        let hashes = hashes.filter(|hashes| hashes.len() <= HASHES_AT_MOST);
+        let hashes = hashes.ok_or(ConsistencyFault::Form("a line is no hash in canonical base64"))?;
+        let checkpoint =
+            SignedCheckpoint::parse(note.as_bytes(), log, &[]).map_err(ConsistencyFault::Checkpoint)?;
+        let newer = checkpoint.checkpoint();
+        if old != older.size || newer.origin != older.origin {
+            return Err(ConsistencyFault::Size);
+        }
+        if !consistency_holds(old, &older.root, newer.size, &newer.root, &hashes) {
+            return Err(ConsistencyFault::Rewritten);
+        }
+        Ok(Self { old, hashes, checkpoint })
+    }
+
+    /// The size that it begins at.
+    #[must_use]
+    pub fn old(&self) -> u64 {
+        self.old
+    }
+
+    /// The newer checkpoint.
+    #[must_use]
+    pub fn checkpoint(&self) -> &SignedCheckpoint {
+        &self.checkpoint
+    }
+}
+
+/// The file's text.
+impl fmt::Display for Consistency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "old {}", self.old)?;
+        for hash in &self.hashes {
+            writeln!(f, "{}", STANDARD.encode(hash))?;
+        }
+        write!(f, "\n{}", self.checkpoint.note())
+    }
+}

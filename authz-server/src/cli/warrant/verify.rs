@@ -135,7 +135,9 @@ impl Asked<'_> {
                 warrant_header: self.header.as_bytes(),
                 body: self.body.as_deref(),
             };
-            Proof::parse(proof.as_bytes())?.check(chain.leaf().cnf(), &AwsLcVerifier, &of)?;
+            // A chain that was presented has its keys; only one that was recalled from a record names them.
+            let key = chain.leaf().cnf().key().ok_or(Denial::Internal)?;
+            Proof::parse(proof.as_bytes())?.check(key, &AwsLcVerifier, &of)?;
         }
         let value = |dimension: &str| {
             args.env.iter().find(|(name, _)| name == dimension).map(|(_, value)| value.as_str())

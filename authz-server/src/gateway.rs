@@ -74,8 +74,9 @@ struct Paid {
 }
 
 impl Gateway {
-    /// Decides within the deadline. An answer that comes later is a denial, whatever it would have been; what it had
-    /// burned stays burned.
+    /// Decides within the deadline, give or take a stage that does not wait and so is not interrupted. Whoever is still
+    /// waiting then is denied, whatever the answer would have been; what it had burned stays burned, and where an allow was
+    /// on its way into the record, the record says that nothing came of it. Above this rules the proxy's own timeout.
     pub async fn decide(&self, asked: Asked) -> Answer {
         let asked = Arc::new(asked);
         let started = tokio::time::Instant::now();

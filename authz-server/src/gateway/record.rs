@@ -10,7 +10,7 @@ mod floods;
 use std::sync::Arc;
 
 use floods::Floods;
-use ledger::entry::{Answer as Outcome, Burned as Spent, Decision, Entry};
+use ledger::entry::{Answer as Outcome, Burned as Spent, Decision, Entry, Outcome as Ended};
 use ledger::{Ledger, Receipt, Refused};
 use tokio::sync::oneshot;
 use tracing::warn;
@@ -164,7 +164,10 @@ impl Recording {
             return Ok(self.submit_denial(Denied::on_route(Denial::Internal, route)));
         };
         self.entry.outcome = outcome;
-        match append(&self.recorder.ledger, self.entry.into()).await {
+        let abandoned = Abandoned::unless_disarmed(&self.recorder, &self.entry);
+        let recorded = append(&self.recorder.ledger, self.entry.into()).await;
+        abandoned.disarm();
+        match recorded {
             Ok(receipt) => Ok(Answer::Allow(Box::new(Allow { decision: self.decision, stamp, receipt }))),
             Err(Refused::Stale) => Err(Overtaken(paid)),
             Err(refused) => {
@@ -210,9 +213,44 @@ fn stamp(case: &Case<'_>) -> Option<Stamp> {
     })
 }
 
+/// An entry that says `allowed` is on its way, and whoever waits for it may give up at the deadline. The client is then
+/// told so, and the record too: this is dropped with the waiting, and appends what became of the request.
+struct Abandoned {
+    recorder: Recorder,
+    outcome: Option<Ended>,
+}
+
+impl Abandoned {
+    fn unless_disarmed(recorder: &Recorder, entry: &Decision) -> Abandoned {
+        let outcome = Ended {
+            bytes_in: 0,
+            bytes_out: 0,
+            duration: 0,
+            id: entry.id.clone(),
+            proxy: entry.proxy.clone(),
+            repeat: false,
+            status: Some(u64::from(Denial::DeadlineExceeded.status())),
+            termination: Denial::DeadlineExceeded.code().to_owned(),
+        };
+        Abandoned { recorder: recorder.clone(), outcome: Some(outcome) }
+    }
+
+    fn disarm(mut self) {
+        self.outcome = None;
+    }
+}
+
+impl Drop for Abandoned {
+    fn drop(&mut self) {
+        if let Some(outcome) = self.outcome.take() {
+            self.recorder.submit("that an allow came too late", outcome.into());
+        }
+    }
+}
+
 async fn append(ledger: &Ledger, entry: Entry) -> Result<Receipt, Refused> {
     let (tell, told) = oneshot::channel();
-    // A receiver that is gone has missed its deadline; its entry stays, as an allow that nobody acted upon.
+    // A receiver that is gone has missed its deadline: see `Abandoned`.
     ledger.submit(entry, Box::new(move |recorded| drop(tell.send(recorded))));
     told.await.unwrap_or(Err(Refused::Closed))
 }

@@ -159,3 +159,33 @@ async fn a_second_fact_in_between_denies_and_the_use_stays_spent_over_a_start_to
     let (folded, _) = crate::facts::fold(&world.ledger, Seconds::new(NOW)).unwrap();
     assert_eq!(folded.uses.len(), 1);
 }
+
+#[tokio::test]
+async fn an_allow_that_nobody_waits_for_any_more_is_said_to_have_come_to_nothing() {
+    let world = world();
+    let asked = Arc::new(payment("late"));
+    let decision = DecisionId::random();
+    let mut run = Box::pin(world.gateway.run(&decision, &asked));
+    // Once: it is judged, paid for, and on its way into the record, which takes a sync.
+    assert!(polled_once(run.as_mut()).await.is_none(), "nothing is allowed without waiting");
+    drop(run);
+
+    world.ledger.append(posture()).unwrap();
+    let entries: Vec<Entry> = world.ledger.read(0).unwrap().map(|record| record.unwrap().entry).collect();
+    let decided =
+        entries.iter().position(|entry| matches!(entry, Entry::Decision(one) if one.id == decision.as_str()));
+    let ended = entries.iter().position(
+        |entry| matches!(entry, Entry::Outcome(one) if one.id == decision.as_str() && one.termination == "deadline-exceeded"),
+    );
+    assert!(decided.is_some() && decided < ended, "{decided:?} {ended:?}");
+    assert_eq!(world.code("late", 0).await, "replayed", "what it had burned stays burned");
+}
+
+/// What a future says to one poll.
+async fn polled_once<F: Future + Unpin>(mut future: F) -> Option<F::Output> {
+    std::future::poll_fn(|context| match std::pin::Pin::new(&mut future).poll(context) {
+        std::task::Poll::Ready(output) => std::task::Poll::Ready(Some(output)),
+        std::task::Poll::Pending => std::task::Poll::Ready(None),
+    })
+    .await
+}

@@ -1,7 +1,7 @@
-//! Private keys of our own: made, kept in 0600 files as JWKs, and used to sign.
+//! Private keys of our own: made, kept in 0600 files as JWKs, and used to sign; and the public keys that others give us.
 //!
-//! What a public key is, and when a signature holds, is the law's (`warrant`); here is only the half that must stay
-//! secret. Nothing in this room prints a private part: `Debug` shows the public key alone.
+//! What a public key is, and when a signature holds, is the law's (`warrant`). Nothing in this room prints a private
+//! part: `Debug` shows the public key alone.
 
 mod digest;
 mod file;

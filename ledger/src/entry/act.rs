@@ -35,7 +35,7 @@ kind! { "issued/1"
 }
 
 kind! { "outcome/1"
-    /// What became of a forwarded request, as the proxy's access log tells it.
+    /// What became of a forwarded request, as the proxy's access log tells it; or of an allow that came too late to be one.
     pub struct Outcome {
         /// Bytes received from the client.
         bytes_in: u64,

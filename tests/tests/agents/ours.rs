@@ -1,9 +1,9 @@
 //! What the binary mints, a stock library reads, link by link.
 
 use portcullis_tests::command::portcullis;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::house::{AUTHORITY, House, ISSUER, PATH, with_a_character_changed};
+use crate::house::{AUTHORITY, House, ISSUER, PATH, detail, payments, with_a_character_changed};
 use crate::peer::Peer;
 
 /// A root and two children by the command line, for keys of both algorithms.
@@ -109,4 +109,33 @@ fn what_was_altered_is_refused_in_python() {
     let read = of.peer.reads(&reparented, &of.house.public("authority.jwk"));
     assert_eq!(read["refused"], "link 2: parent");
     assert_eq!(of.house.verdict(&reparented, None), "lineage-broken");
+}
+
+#[test]
+fn of_a_root_with_several_details_a_delegation_keeps_those_that_have_what_is_named() {
+    let (peer, house) = (Peer::new(), House::new("ES256"));
+    house.new_key("a.jwk", &[]);
+    let mut claims = payments(&house.public("a.jwk"));
+    let mut refunds = detail("/v1/refunds/*");
+    refunds["hosts"] = json!(["refunds"]);
+    claims["authorization_details"] = json!([detail("/v1/payments/*"), refunds]);
+    let root = peer.root(&house.private("authority.jwk"), "a1", &claims);
+    let a = house.file("a.jwk");
+    let delegate = |more: &[&str]| {
+        let words =
+            ["warrant", "delegate", "--warrant", &root, "--key", &a, "--sub", "agent:helper", "--cnf", &a];
+        portcullis(&[&words[..], more].concat())
+    };
+
+    let child = delegate(&["--path", "/v1/payments/a-7"]).well();
+    assert_eq!(house.verdict(&child, None), "ok");
+    let links = peer.reads(&child, &house.public("authority.jwk"));
+    assert_eq!(links[1]["authorization_details"], json!([detail("/v1/payments/a-7")]));
+
+    // Each is the parent's, and in no one detail together.
+    let across = delegate(&["--path", "/v1/payments/a-7", "--host", "refunds"]);
+    assert_eq!((across.status, across.out.as_str()), (2, ""), "{across:?}");
+    assert!(across.err.contains("nothing is left"), "{across:?}");
+    let wider = delegate(&["--path", "/v1/**"]);
+    assert!(wider.status == 2 && wider.err.contains("`paths` would be wider"), "{wider:?}");
 }

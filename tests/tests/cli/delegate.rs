@@ -75,10 +75,8 @@ fn whoever_asks_for_more_is_told_on_which_dimension() {
 }
 
 #[test]
-fn of_several_details_those_stay_that_have_what_is_named() {
+fn of_several_hosts_and_paths_those_stay_that_are_named() {
     let desk = Desk::new();
-    desk.payments();
-    // A detail a path: the command line gives one detail, so the second comes from a delegation of two paths.
     desk.mint(
         "--host pay.shop --host shop --method POST --path /v1/payments/* --path /v1/refunds/* --max-depth 1",
     );

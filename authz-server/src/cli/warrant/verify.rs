@@ -135,6 +135,7 @@ impl Asked<'_> {
                 warrant_header: self.header.as_bytes(),
                 body: self.body.as_deref(),
             };
+            // A chain that was presented has its keys; only one that was recalled from a record names them.
             let key = chain.leaf().cnf().key().ok_or(Denial::Internal)?;
             Proof::parse(proof.as_bytes())?.check(key, &AwsLcVerifier, &of)?;
         }

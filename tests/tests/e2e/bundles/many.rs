@@ -28,7 +28,7 @@ fn many(sound: Bundle) -> Bundle {
     all
 }
 
-/// Figures with a bound that even a busy machine keeps. It takes both processors for a while: run it alone, with
+/// Figures with their bounds, for a build with `--release` on a machine that does nothing else: run it alone, with
 /// `--ignored --nocapture`.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "measures"]

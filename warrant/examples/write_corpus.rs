@@ -1,0 +1,38 @@
+//! Puts the golden vectors before the fuzz targets, as what they begin with: `cargo run -p warrant --example write_corpus`.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::wildcard_enum_match_arm,
+    reason = "it is run by hand, and stops where it cannot go on"
+)]
+
+#[path = "../tests/common/mod.rs"]
+mod common;
+
+#[expect(clippy::disallowed_methods, reason = "the files are for the fuzzer, and can be made again")]
+fn main() {
+    let fuzz = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus");
+    let mut written = 0_usize;
+    let mut put = |target: &str, name: String, bytes: &[u8]| {
+        let folder = fuzz.join(target);
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join(name), bytes).unwrap();
+        written += 1;
+    };
+    for vector in common::cases::all() {
+        let name = |position: usize| format!("vector-{}-{position}", vector.number);
+        for (position, text) in vector.warrant.iter().enumerate() {
+            put("warrant", name(position), text.as_bytes());
+        }
+        for (position, text) in vector.warrant_proof.iter().enumerate() {
+            put("proof", name(position), text.as_bytes());
+        }
+        put("path", name(0), vector.request.path.as_bytes());
+        put("names", name(0), vector.request.host.as_bytes());
+    }
+    println!("{written} files under {}", fuzz.display());
+}

@@ -81,6 +81,32 @@ fn a_root_of_a_house_holds_under_its_bundle() {
     };
     assert_eq!(verify("/hello/you").well(), "ok");
     assert_eq!(verify("/other").status, 1);
+
+    let refused = |sub: &str, lifetime: &str| {
+        let scope = ["--host", "localhost", "--method", "GET", "--path", "/hello/**"];
+        let whose = ["--home", &home, "--sub", sub, "--cnf", &agent, "--lifetime", lifetime];
+        let said = portcullis(&[&["warrant", "mint"], &whose[..], &scope[..]].concat());
+        assert_eq!((said.status, said.out.as_str()), (2, ""), "{said:?}");
+        said.err
+    };
+    assert!(refused("spiffe://elsewhere/a", "60s").contains("may not vouch for spiffe://elsewhere/a"));
+    assert!(refused("agent:demo", "999h").contains("nothing lives above 3600 s"));
+}
+
+#[test]
+fn only_the_holder_can_prove_and_anybody_else_is_told_before_asking() {
+    let desk = Desk::new();
+    desk.payments();
+    let prove = |key: &str, warrant: &str| {
+        format!(
+            "warrant prove --key {key} --warrant {warrant} --method POST --host pay.shop --path /v1/payments/a"
+        )
+    };
+    assert!(
+        desk.complains(&prove("$b.jwk", "@$root")).contains("not the key that the warrant's last link names")
+    );
+    assert!(desk.complains(&prove("$a.jwk", "no.warrant")).contains("malformed"));
+    assert_eq!(desk.says(&prove("$a.jwk", "@$root")).status, 0);
 }
 
 #[test]

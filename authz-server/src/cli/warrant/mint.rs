@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
-use warrant::Issuer;
 use warrant::mint::{Grant, Root, Signer};
+use warrant::{Issuer, Terms};
 
-use super::grant::{DEFAULT_LIFETIME, Terms, fresh_name};
+use super::grant::{DEFAULT_LIFETIME, Terms as Whose, fresh_name};
 use super::scope::Scope;
 use crate::cli::init::house;
 use crate::cli::out::{Failure, line};
@@ -28,7 +28,7 @@ pub(in crate::cli) struct Args {
     #[arg(long)]
     kid: Option<String>,
     #[command(flatten)]
-    terms: Terms,
+    whose: Whose,
     /// The mesh that it is for; may be given several times [default: the house's own]
     #[arg(long)]
     aud: Vec<String>,
@@ -58,19 +58,19 @@ pub(in crate::cli) fn run(args: &Args) -> Result<(), Failure> {
         }
     }
     let authority = authority(args)?;
-    let begins = args.terms.begins();
+    let begins = args.whose.begins();
     let grant = Grant {
-        sub: args.terms.sub.clone(),
-        cnf: keys::read_one_public(&args.terms.cnf).map_err(Failure::new)?,
+        sub: args.whose.sub.clone(),
+        cnf: keys::read_one_public(&args.whose.cnf).map_err(Failure::new)?,
         aud: authority.aud,
         jti: fresh_name()?,
         iat: begins,
         nbf: begins,
-        exp: begins.plus(args.terms.lifetime.unwrap_or(DEFAULT_LIFETIME)),
+        exp: begins.plus(args.whose.lifetime.unwrap_or(DEFAULT_LIFETIME)),
         max_depth: args.max_depth,
-        use_max: args.terms.uses,
-        env: args.terms.environment(),
-        att: args.terms.measurements(),
+        use_max: args.whose.uses,
+        env: args.whose.environment(),
+        att: args.whose.measurements(),
         details: vec![args.scope.detail()],
     };
     let root =
@@ -83,7 +83,9 @@ fn authority(args: &Args) -> Result<Authority, Failure> {
         (Some(home), ..) => {
             let key = keys::read(&home.join("keys/authority.jwk")).map_err(Failure::new)?;
             let bundle = house::bundle(home)?;
-            let (iss, kid) = issuer(&bundle, &key)?;
+            let (issuer, kid) = issuer(&bundle, &key)?;
+            would_hold(args, issuer, bundle.terms())?;
+            let iss = issuer.iss.clone();
             let aud = if args.aud.is_empty() { vec![bundle.audience().to_owned()] } else { args.aud.clone() };
             Ok(Authority { key, iss, kid, aud })
         }
@@ -98,12 +100,28 @@ fn authority(args: &Args) -> Result<Authority, Failure> {
 }
 
 /// Under which name the mesh knows this key. One that it does not know could sign nothing that is believed.
-fn issuer(bundle: &Bundle, authority: &PrivateKey) -> Result<(String, String), Failure> {
-    let of_key = |issuer: &Issuer| {
+fn issuer<'a>(bundle: &'a Bundle, authority: &PrivateKey) -> Result<(&'a Issuer, String), Failure> {
+    let of_key = |issuer: &'a Issuer| {
         let (kid, _) = issuer.keys.iter().find(|(_, key)| key == authority.public_key())?;
-        Some((issuer.iss.clone(), kid.clone()))
+        Some((issuer, kid.clone()))
     };
     let unknown =
         "keys/authority.jwk is no key of an issuer in the house's bundle: sign a bundle that names it";
     bundle.trust().issuers().iter().find_map(of_key).ok_or_else(|| Failure::new(unknown))
+}
+
+/// What the house would deny whatever it is used for is not worth signing.
+fn would_hold(args: &Args, issuer: &Issuer, terms: &Terms) -> Result<(), Failure> {
+    let (sub, lifetime) = (&args.whose.sub, args.whose.lifetime.unwrap_or(DEFAULT_LIFETIME));
+    if !issuer.subjects.iter().any(|pattern| pattern.matches(sub)) {
+        let what = format!("--sub: {} may not vouch for {sub} in this house", issuer.iss);
+        return Err(Failure::new(format!("{what}: its `subjects` in policy/mesh.yaml say for whom it may")));
+    }
+    if lifetime > terms.max_lifetime {
+        let most = terms.max_lifetime;
+        return Err(Failure::new(format!(
+            "--lifetime: {lifetime} s, and nothing lives above {most} s in this house"
+        )));
+    }
+    Ok(())
 }

@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
-use warrant::Seconds;
-use warrant::mint::Proof;
+use warrant::mint::{Proof, Signer};
+use warrant::{Presented, Seconds};
 
 use super::grant::fresh_name;
 use super::{bytes_or_file, value_or_file};
 use crate::cli::out::{Failure, line};
 use crate::clock::Clock;
-use crate::keys;
+use crate::keys::{self, PrivateKey};
 
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct Args {
@@ -39,6 +39,7 @@ pub(in crate::cli) struct Args {
 pub(in crate::cli) fn run(args: &Args) -> Result<(), Failure> {
     let key = keys::read(&args.key).map_err(Failure::new)?;
     let warrant = value_or_file(&args.warrant)?;
+    is_held_by(&warrant, &key)?;
     let body = args.body.as_deref().map(bytes_or_file).transpose()?;
     let proof = Proof {
         jti: fresh_name()?,
@@ -50,4 +51,17 @@ pub(in crate::cli) fn run(args: &Args) -> Result<(), Failure> {
         body: body.as_deref(),
     };
     line(proof.sign(&key).map_err(Failure::new)?)
+}
+
+/// A proof by any other key is `proof-invalid`, and costs a round trip to find out.
+fn is_held_by(warrant: &str, key: &PrivateKey) -> Result<(), Failure> {
+    let links = Presented::parse(warrant.as_bytes()).and_then(|presented| presented.unverified());
+    let malformed = "--warrant: it is malformed; `portcullis warrant inspect` says where";
+    let links = links.map_err(|_| Failure::new(malformed))?;
+    if links.last().and_then(|leaf| leaf.cnf().key()) == Some(key.public_key()) {
+        return Ok(());
+    }
+    Err(Failure::new(
+        "--key: it is not the key that the warrant's last link names (`cnf`): only its holder can prove",
+    ))
 }

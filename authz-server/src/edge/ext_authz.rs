@@ -66,7 +66,7 @@ fn identity(source: Peer) -> Option<Identity> {
 }
 
 fn http(request: HttpRequest) -> AskedHttp {
-    let body = body(&request);
+    let (body, are_raw) = (body(&request), request.header_map.is_some());
     let headers = match request.header_map {
         // Byte for byte, one entry a header line.
         Some(map) => map.headers.into_iter().map(|h| (h.key, raw_or_text(h.raw_value, h.value))).collect(),
@@ -78,6 +78,7 @@ fn http(request: HttpRequest) -> AskedHttp {
         authority: request.host.into_bytes(),
         path: request.path.into_bytes(),
         headers,
+        are_raw,
         body,
     }
 }

@@ -23,6 +23,8 @@ pub struct AskedHttp {
     pub path: Vec<u8>,
     /// By lower-case name: one entry a header line where the proxy sends them raw, else one a name.
     pub headers: Vec<(String, Vec<u8>)>,
+    /// The proxy sends every header line, its own `:method`, `:authority` and `:path` among them.
+    pub are_raw: bool,
     /// What of the body came along; `None` where none did.
     pub body: Option<AskedBody>,
 }

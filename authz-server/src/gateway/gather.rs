@@ -115,11 +115,15 @@ impl Gatherer {
     }
 }
 
-/// Where the raw headers are there, they and the request line must say the same; else somebody between changed one.
+/// Where the raw headers are there, they say the request line once more, and the same; else somebody between changed one.
 fn same_line(http: &AskedHttp) -> Result<(), Denial> {
-    let equal = |name: &'static str, line: &[u8]| http.values(name).all(|value| value == line);
-    let same = equal(":path", &http.path) && equal(":authority", &http.authority);
-    if same { Ok(()) } else { Err(Denial::RequestAmbiguous) }
+    let line: [(&'static str, &[u8]); 3] =
+        [(":method", http.method.as_bytes()), (":authority", &http.authority), (":path", &http.path)];
+    let same = |(name, value): &(&'static str, &[u8])| {
+        let mut said = http.values(name);
+        (said.next(), said.next()) == (Some(*value), None)
+    };
+    if !http.are_raw || line.iter().all(same) { Ok(()) } else { Err(Denial::RequestAmbiguous) }
 }
 
 fn read_arguments(

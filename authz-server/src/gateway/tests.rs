@@ -111,6 +111,7 @@ fn payment(jti: &str) -> Asked {
             authority: b"payments.shop:8080".to_vec(),
             path: b"/v1/payments/a-7".to_vec(),
             headers: vec![("warrant".to_owned(), token.into_bytes())],
+            are_raw: false,
             body: None,
         }),
     }
@@ -188,4 +189,32 @@ async fn polled_once<F: Future + Unpin>(mut future: F) -> Option<F::Output> {
         std::task::Poll::Pending => std::task::Poll::Ready(None),
     })
     .await
+}
+
+#[tokio::test]
+async fn a_request_line_that_the_raw_headers_do_not_repeat_is_ambiguous() {
+    let world = world();
+    let line = [(":method", "POST"), (":authority", "payments.shop:8080"), (":path", "/v1/payments/a-7")];
+    let said = async |jti: &str, headers: &[(&str, &str)]| {
+        let mut asked = payment(jti);
+        let http = asked.http.as_mut().unwrap();
+        http.are_raw = true;
+        http.headers
+            .extend(headers.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())));
+        match world.gateway.decide(asked).await {
+            Answer::Allow(_) => "allowed",
+            Answer::Deny(refusal) => refusal.denied.denial.code(),
+        }
+    };
+    assert_eq!(said("whole", &line).await, "allowed");
+    for missing in 0..line.len() {
+        let mut short = line.to_vec();
+        let (name, _) = short.remove(missing);
+        assert_eq!(said("short", &short).await, "request-ambiguous", "without {name}");
+        let twice = [&line[..], &line[missing..=missing]].concat();
+        assert_eq!(said("twice", &twice).await, "request-ambiguous", "{name} twice");
+        let mut other = line;
+        other[missing].1 = "OTHER";
+        assert_eq!(said("other", &other).await, "request-ambiguous", "another {name}");
+    }
 }

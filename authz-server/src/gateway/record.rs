@@ -10,7 +10,9 @@ mod floods;
 use std::sync::Arc;
 
 use floods::Floods;
-use ledger::entry::{Answer as Outcome, Burned as Spent, Decision, Entry, Outcome as Ended};
+use ledger::entry::{
+    Answer as Outcome, Burned as Spent, Decision, ENTRY_BYTES_AT_MOST, Entry, Nonce, Outcome as Ended, Stamps,
+};
 use ledger::{Ledger, Receipt, Refused};
 use tokio::sync::oneshot;
 use tracing::warn;
@@ -66,7 +68,16 @@ pub struct Recording {
     stamp: Option<Stamp>,
     bundle: Arc<Bundle>,
     source: String,
+    /// How long the request is that the entry keeps parts of.
+    asked_bytes: usize,
 }
+
+/// What an entry holds beside parts of its request, at most: names of members, environment, policies, what is spent.
+const BESIDE_THE_REQUEST: usize = 32 * 1024;
+/// What of an entry is known only once it is spent, at most: a path, an issuer and numbers for each of eight links, and a proof.
+const SPENT_AT_MOST: usize = 9 * 1024;
+/// The longest that one byte becomes in JSON: `\u0001`.
+const ESCAPED: usize = 6;
 
 impl Recorder {
     /// `denials`: so many a second are recorded one by one, beside each source's own share.
@@ -91,6 +102,7 @@ impl Recorder {
             stamp: stamp(case),
             bundle: Arc::clone(bundle),
             source: asked.source().to_owned(),
+            asked_bytes: asked.bytes(),
         }
     }
 
@@ -120,6 +132,31 @@ impl Recorder {
 }
 
 impl Recording {
+    /// Whether an entry can hold it. Asked before anything is spent: without a record there is no allow, and what was
+    /// spent stays so.
+    pub(super) fn fits(&self, permit: &Permit) -> Result<(), Denied> {
+        let too_long = || Denied {
+            detail: Some("its arguments are longer than a record may be".to_owned()),
+            ..Denied::on_route(Denial::ArgumentsInvalid, permit.route())
+        };
+        if self.surely_fits() {
+            return Ok(());
+        }
+        let verdict = record::permitted(permit);
+        let entry = Entry::from(Decision { verdict, ..self.entry.clone() });
+        if length(&entry).saturating_add(SPENT_AT_MOST) > ENTRY_BYTES_AT_MOST {
+            Err(too_long())
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Most requests are far too short to ask more closely.
+    fn surely_fits(&self) -> bool {
+        let request = self.asked_bytes.saturating_mul(ESCAPED);
+        request.saturating_add(BESIDE_THE_REQUEST) <= ENTRY_BYTES_AT_MOST
+    }
+
     /// The judge denied.
     pub fn deny(mut self, denied: Denied) -> Answer {
         self.entry.verdict = record::denied(&denied);
@@ -181,9 +218,15 @@ impl Recording {
         self.entry.outcome = Outcome::Denied(denied.denial.code().to_owned());
         // What was spent must be found again at the next start: only an entry of its own says it.
         let must_stand_alone = !self.entry.burned.is_empty();
+        let surely_fits = self.surely_fits();
         let entry = Entry::from(self.entry);
-        let is_summarised =
-            !must_stand_alone && self.recorder.floods.swallows(denied.denial, &self.source, &entry);
+        let floods = &self.recorder.floods;
+        let is_summarised = if surely_fits || length(&entry) <= ENTRY_BYTES_AT_MOST {
+            !must_stand_alone && floods.swallows(denied.denial, &self.source, &entry)
+        } else {
+            floods.count(denied.denial, &self.source, self.decision.as_str());
+            true
+        };
         if !is_summarised {
             self.recorder.submit(&format!("the denial {}", self.decision.as_str()), entry);
         }
@@ -246,6 +289,13 @@ impl Drop for Abandoned {
             self.recorder.submit("that an allow came too late", outcome.into());
         }
     }
+}
+
+/// How many bytes it is on record.
+fn length(entry: &Entry) -> usize {
+    let stamps = Stamps { nonce: Nonce([0; 16]), time: ledger::canonical::INTEGER_MAX };
+    // What has no canonical form is refused by the ledger for that.
+    entry.to_bytes(stamps).map_or(0, |bytes| bytes.len())
 }
 
 async fn append(ledger: &Ledger, entry: Entry) -> Result<Receipt, Refused> {

@@ -11,7 +11,8 @@ use std::sync::Arc;
 
 use floods::Floods;
 use ledger::entry::{
-    Answer as Outcome, Burned as Spent, Decision, ENTRY_BYTES_AT_MOST, Entry, Nonce, Outcome as Ended, Stamps,
+    Answer as Outcome, Burned as Spent, Decision, Digest, ENTRY_BYTES_AT_MOST, Entry, Nonce,
+    Outcome as Ended, Stamps,
 };
 use ledger::{Ledger, Receipt, Refused};
 use tokio::sync::oneshot;
@@ -23,7 +24,7 @@ use super::{Answer, Asked, DecisionId, Paid, Refusal};
 use crate::clock::Clock;
 use crate::decision::{Case, Denied, Pass, Permit};
 use crate::facts::Burned;
-use crate::keys::DigestKey;
+use crate::keys::{DigestKey, Tickets};
 use crate::policy::Bundle;
 use crate::record;
 
@@ -32,6 +33,7 @@ use crate::record;
 pub struct Recorder {
     ledger: Ledger,
     digests: Arc<DigestKey>,
+    tickets: Arc<Tickets>,
     floods: Arc<Floods>,
 }
 
@@ -46,6 +48,7 @@ pub struct Allow {
     decision: DecisionId,
     stamp: Stamp,
     receipt: Receipt,
+    ticket: String,
 }
 
 /// Which request line a decision is about, and until when: what the seal behind us will compare.
@@ -82,7 +85,13 @@ const ESCAPED: usize = 6;
 impl Recorder {
     /// `denials`: so many a second are recorded one by one, beside each source's own share.
     pub fn new(ledger: Ledger, digests: DigestKey, denials: u32, clock: Clock) -> Recorder {
-        Recorder { ledger, digests: Arc::new(digests), floods: Arc::new(Floods::new(denials, clock)) }
+        let tickets = Arc::new(Tickets::of(&digests, ledger.origin()));
+        Recorder {
+            ledger,
+            digests: Arc::new(digests),
+            tickets,
+            floods: Arc::new(Floods::new(denials, clock)),
+        }
     }
 
     /// Writes down the judge's whole input.
@@ -108,26 +117,45 @@ impl Recorder {
 
     /// A denial before anything was gathered, or after its deadline: there is nothing of it to record but that it was.
     pub fn turn_away(&self, decision: DecisionId, denial: Denial, source: &str) -> Answer {
-        self.floods.count(denial, source, decision.as_str());
+        self.floods.count(denial.code(), source, decision.as_str());
         Answer::denied(decision, denial, true)
+    }
+
+    /// Counts what was denied before it came to us, of which somebody else tells; `name` is theirs for the request.
+    pub fn count_elsewhere(&self, reason: &str, source: &str, name: &str) {
+        self.floods.count(reason, source, name);
     }
 
     /// Records what was only counted, where it is time to; with `all`, now.
     pub fn record_floods(&self, all: bool) {
         for denials in self.floods.due(all) {
-            self.submit("a summary of denials", denials.into());
+            self.submit_unawaited("a summary of denials", denials.into());
         }
     }
 
+    /// Records what is no decision; `done` is told from another thread, and must not block.
+    pub fn submit(&self, entry: Entry, done: impl FnOnce(Result<Receipt, Refused>) + Send + 'static) {
+        self.ledger.submit(entry, Box::new(done));
+    }
+
+    /// Whether we once let a decision of this id through, whose entry has this index.
+    pub fn knows(&self, decision: &str, index: u64, ticket: &str) -> bool {
+        self.tickets.holds(decision, index, ticket)
+    }
+
+    /// What is recorded in place of something that must not be: see `DigestKey`.
+    pub fn digest(&self, bytes: &[u8]) -> Digest {
+        Digest::from_bytes(self.digests.digest(bytes))
+    }
+
     /// Nobody waits for it: nothing will happen that it would have to come before.
-    fn submit(&self, what: &str, entry: Entry) {
+    fn submit_unawaited(&self, what: &str, entry: Entry) {
         let what = what.to_owned();
-        let done = move |recorded: Result<Receipt, Refused>| {
+        self.submit(entry, move |recorded| {
             if let Err(refused) = recorded {
                 warn!(%refused, "{what} was not recorded");
             }
-        };
-        self.ledger.submit(entry, Box::new(done));
+        });
     }
 }
 
@@ -205,7 +233,10 @@ impl Recording {
         let recorded = append(&self.recorder.ledger, self.entry.into()).await;
         abandoned.disarm();
         match recorded {
-            Ok(receipt) => Ok(Answer::Allow(Box::new(Allow { decision: self.decision, stamp, receipt }))),
+            Ok(receipt) => {
+                let ticket = self.recorder.tickets.issue(self.decision.as_str(), receipt.index());
+                Ok(Answer::Allow(Box::new(Allow { decision: self.decision, stamp, receipt, ticket })))
+            }
             Err(Refused::Stale) => Err(Overtaken(paid)),
             Err(refused) => {
                 warn!(decision = self.decision.as_str(), %refused, "not recorded, so not forwarded");
@@ -224,11 +255,11 @@ impl Recording {
         let is_summarised = if surely_fits || length(&entry) <= ENTRY_BYTES_AT_MOST {
             !must_stand_alone && floods.swallows(denied.denial, &self.source, &entry)
         } else {
-            floods.count(denied.denial, &self.source, self.decision.as_str());
+            floods.count(denied.denial.code(), &self.source, self.decision.as_str());
             true
         };
         if !is_summarised {
-            self.recorder.submit(&format!("the denial {}", self.decision.as_str()), entry);
+            self.recorder.submit_unawaited(&format!("the denial {}", self.decision.as_str()), entry);
         }
         let issuers = self.bundle.trust().issuers().iter().map(|issuer| issuer.iss.as_str());
         let challenge =
@@ -266,11 +297,14 @@ struct Abandoned {
 impl Abandoned {
     fn unless_disarmed(recorder: &Recorder, entry: &Decision) -> Abandoned {
         let outcome = Ended {
+            attempts: 0,
             bytes_in: 0,
             bytes_out: 0,
             duration: 0,
             id: entry.id.clone(),
+            index: None,
             proxy: entry.proxy.clone(),
+            reached: false,
             repeat: false,
             status: Some(u64::from(Denial::DeadlineExceeded.status())),
             termination: Denial::DeadlineExceeded.code().to_owned(),
@@ -286,7 +320,7 @@ impl Abandoned {
 impl Drop for Abandoned {
     fn drop(&mut self) {
         if let Some(outcome) = self.outcome.take() {
-            self.recorder.submit("that an allow came too late", outcome.into());
+            self.recorder.submit_unawaited("that an allow came too late", outcome.into());
         }
     }
 }
@@ -328,5 +362,10 @@ impl Allow {
 
     pub fn receipt(&self) -> &Receipt {
         &self.receipt
+    }
+
+    /// By which we shall know its outcome for one of ours.
+    pub fn ticket(&self) -> &str {
+        &self.ticket
     }
 }

@@ -1,4 +1,4 @@
-//! Getting one file by HTTP or HTTPS: bounded in bytes and in time, and nowhere else than where it was asked for.
+//! Asking once by HTTP or HTTPS: bounded in bytes and in time, and nowhere else than where it was asked for.
 //!
 //! What is fetched is signed, so nothing here needs to be believed; the bounds keep a hostile or broken server from
 //! filling memory or hanging whoever waits. Redirects are not followed: a header that is a secret would go along. Knows
@@ -7,10 +7,10 @@
 use std::fmt;
 use std::time::Duration;
 
-use http_body_util::{BodyExt, Empty, LengthLimitError, Limited};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Bytes;
 use hyper::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
-use hyper::{Request, Uri};
+use hyper::{Method, Request, Uri};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -40,7 +40,7 @@ pub struct FetchError {
 
 /// A client with its connections. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Fetcher(Client<HttpsConnector<HttpConnector>, Empty<Bytes>>);
+pub struct Fetcher(Client<HttpsConnector<HttpConnector>, Full<Bytes>>);
 
 impl Fetcher {
     /// Trusts the certificate authorities of the system (`SSL_CERT_FILE` and `SSL_CERT_DIR` name others).
@@ -63,16 +63,33 @@ impl Fetcher {
         headers: &[(HeaderName, HeaderValue)],
         limits: Limits,
     ) -> Result<Fetched, FetchError> {
+        self.ask(Method::GET, url, headers, Full::default(), limits).await
+    }
+
+    /// POST, with this body and no header of ours.
+    pub async fn post(&self, url: &str, body: String, limits: Limits) -> Result<Fetched, FetchError> {
+        self.ask(Method::POST, url, &[], Full::from(body), limits).await
+    }
+
+    async fn ask(
+        &self,
+        method: Method,
+        url: &str,
+        headers: &[(HeaderName, HeaderValue)],
+        body: Full<Bytes>,
+        limits: Limits,
+    ) -> Result<Fetched, FetchError> {
         let failed = |what: String| FetchError { url: url.to_owned(), what };
         let uri: Uri = url.parse().map_err(|e| failed(format!("is no address: {e}")))?;
         keeps_secrets(&uri, headers).map_err(failed)?;
-        let mut request = Request::get(uri).body(Empty::new()).map_err(|e| failed(e.to_string()))?;
+        let request = Request::builder().method(method).uri(uri).body(body);
+        let mut request = request.map_err(|e| failed(e.to_string()))?;
         request.headers_mut().extend(headers.iter().cloned());
         let answer = tokio::time::timeout(limits.time, self.answer(request, limits.bytes)).await;
         answer.unwrap_or_else(|_| Err(format!("no whole answer within {:?}", limits.time))).map_err(failed)
     }
 
-    async fn answer(&self, request: Request<Empty<Bytes>>, most: usize) -> Result<Fetched, String> {
+    async fn answer(&self, request: Request<Full<Bytes>>, most: usize) -> Result<Fetched, String> {
         let (head, body) = self.0.request(request).await.map_err(|e| chain(&e))?.into_parts();
         let body = Limited::new(body, most).collect().await.map_err(|e| {
             if e.is::<LengthLimitError>() {
@@ -98,7 +115,7 @@ fn keeps_secrets(uri: &Uri, headers: &[(HeaderName, HeaderValue)]) -> Result<(),
     }
 }
 
-fn is_loopback(host: &str) -> bool {
+pub(crate) fn is_loopback(host: &str) -> bool {
     let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
     address.is_ok_and(|address| address.is_loopback())
 }

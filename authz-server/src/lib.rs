@@ -21,3 +21,4 @@ pub mod policy_in_force;
 pub mod readiness;
 pub mod record;
 pub mod server;
+pub mod witness_news;

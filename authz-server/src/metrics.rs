@@ -3,6 +3,7 @@
 mod bundles;
 mod ledger;
 mod pace;
+mod witnesses;
 
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use prometheus_client::registry::Registry;
 pub use bundles::BundleFigures;
 pub use ledger::{LedgerFigures, Room};
 pub use pace::Pace;
+pub use witnesses::WitnessFigures;
 
 use crate::gateway::Answer;
 
@@ -73,6 +75,13 @@ impl Metrics {
         registry.register_collector(Box::new(ledger));
         registry.register_collector(Box::new(bundles));
         Metrics { registry, decisions, seconds, heard }
+    }
+
+    /// With the figures of these witnesses beside its own.
+    #[must_use]
+    pub fn with_witnesses(mut self, witnesses: WitnessFigures) -> Metrics {
+        self.registry.register_collector(Box::new(witnesses));
+        self
     }
 
     pub fn decided(&self, answer: &Answer, took: Duration) {

@@ -7,7 +7,7 @@ type Ask = Box<dyn Fn() -> Result<Option<String>, String> + Send + Sync>;
 /// The parts that must all be ready before this server can allow anything.
 #[derive(Default)]
 pub struct Readiness {
-    parts: Vec<(&'static str, Ask)>,
+    parts: Vec<(String, Ask)>,
 }
 
 #[derive(Debug, Serialize)]
@@ -18,7 +18,7 @@ pub struct Detail {
 
 #[derive(Debug, Serialize)]
 pub struct Part {
-    pub name: &'static str,
+    pub name: String,
     pub ready: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why_not: Option<String>,
@@ -30,7 +30,7 @@ pub struct Part {
 impl Readiness {
     pub fn with(
         self,
-        name: &'static str,
+        name: impl Into<String>,
         ask: impl Fn() -> Result<(), String> + Send + Sync + 'static,
     ) -> Readiness {
         self.push(name, Box::new(move || ask().map(|()| None)))
@@ -39,14 +39,14 @@ impl Readiness {
     /// A part that has something to say even where it is ready.
     pub fn with_remark(
         self,
-        name: &'static str,
+        name: impl Into<String>,
         ask: impl Fn() -> Result<String, String> + Send + Sync + 'static,
     ) -> Readiness {
         self.push(name, Box::new(move || ask().map(Some)))
     }
 
-    fn push(mut self, name: &'static str, ask: Ask) -> Readiness {
-        self.parts.push((name, ask));
+    fn push(mut self, name: impl Into<String>, ask: Ask) -> Readiness {
+        self.parts.push((name.into(), ask));
         self
     }
 
@@ -56,7 +56,7 @@ impl Readiness {
             .iter()
             .map(|(name, ask)| {
                 let (remark, why_not) = ask().map_or_else(|why| (None, Some(why)), |remark| (remark, None));
-                Part { name, ready: why_not.is_none(), why_not, remark }
+                Part { name: name.clone(), ready: why_not.is_none(), why_not, remark }
             })
             .collect();
         Detail { ready: parts.iter().all(|part| part.ready), parts }

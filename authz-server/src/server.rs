@@ -15,6 +15,7 @@ use tonic::service::interceptor::InterceptedService;
 use tracing::info;
 
 use bundles::Shadowing;
+use witnesses::Witnesses;
 
 use crate::bundle_news::BundleNews;
 use crate::candidate::Candidate;
@@ -39,6 +40,7 @@ mod health;
 mod open;
 mod restored;
 mod stop;
+mod witnesses;
 
 pub use open::ledger_options;
 
@@ -57,17 +59,20 @@ pub async fn run(config: Config, is_restored: bool) -> Result<(), String> {
         restored::begin_anew(&config, &clock)?;
     }
     let trust = config.bundle.trust.clone();
-    let opened =
-        block_in_place(|| open::open(&config.ledger, config.bundle, config.audience.clone(), &clock))?;
+    let mut witnesses = Witnesses::of(&config.ledger.witnesses)?;
+    let counted = witnesses.consult(&config.ledger.directory).await?;
+    let opened = block_in_place(|| {
+        open::open(&config.ledger, counted, config.bundle, config.audience.clone(), &clock)
+    })?;
     let (ledger, keeper) = (opened.ledger, opened.keeper);
     let (policy, news) = (keeper.policy(), keeper.news());
     let candidate = config.candidate.is_some().then(Arc::<Candidate>::default);
     let figures = LedgerFigures::new(ledger.clone());
     let bundle_figures =
         BundleFigures { policy: Arc::clone(&policy), news: Arc::clone(&news), candidate: candidate.clone() };
-    let metrics = Arc::new(Metrics::new(figures.clone(), bundle_figures));
+    let metrics = Arc::new(Metrics::new(figures.clone(), bundle_figures).with_witnesses(witnesses.figures()));
     let admission = Admission::of(config.limits.decisions);
-    let readiness = Arc::new(readiness(&ledger, &policy, news, &clock, &admission));
+    let readiness = Arc::new(witnesses.told_by(readiness(&ledger, &policy, news, &clock, &admission)));
     let recorder =
         Recorder::new(ledger.clone(), config.ledger.digest_key, config.limits.denials, clock.clone());
     let gatherer = || Gatherer {
@@ -117,6 +122,7 @@ pub async fn run(config: Config, is_restored: bool) -> Result<(), String> {
         tokio::spawn(beside::disk(figures, clock)),
         tokio::spawn(health::tell(health_reporter, Arc::clone(&readiness))),
     ];
+    let mut asking = witnesses.keep_asking(&ledger, &stopping);
     let log = Log { ledger: ledger.clone(), readers: Arc::new(config.ledger.readers) };
     let pages = http::router(Shown { readiness, metrics, log }).merge(candidate::router(candidate));
     let told = stop::told(stopping.clone());
@@ -138,6 +144,8 @@ pub async fn run(config: Config, is_restored: bool) -> Result<(), String> {
     let _ = stop.send(true);
     beside.iter().for_each(|task| task.abort());
     let ended = stop::within(LEAVE_WITHIN, listeners).await;
+    // Cut short but for a write that has begun: a checkpoint must not be replaced once the ledger is another's.
+    while asking.join_next().await.is_some() {}
     recorder.record_floods(true);
     // Whatever became of connections: what is on record is complete, and says that it was ended in order.
     ledger.close();

@@ -148,11 +148,28 @@ impl Court {
     /// # Panics
     /// When it does not answer.
     pub async fn bundle(&self) -> String {
+        let (Ok(said) | Err(said)) = self.part("bundle").await;
+        said
+    }
+
+    /// What `/readyz` remarks of a part of it, or why that part is not ready.
+    ///
+    /// # Errors
+    /// When the part is not ready.
+    ///
+    /// # Panics
+    /// When the server does not answer, or has no such part.
+    pub async fn part(&self, name: &str) -> Result<String, String> {
         let answer = get(self.http, "/readyz").await.expect("a running server answers");
         let detail: Value = serde_json::from_slice(&answer.body).expect("the detail is JSON");
         let parts = detail["parts"].as_array().expect("parts");
-        let part = parts.iter().find(|part| part["name"] == "bundle").expect("the bundle is a part");
-        part["remark"].as_str().or(part["why_not"].as_str()).expect("it says something").to_owned()
+        let part = parts.iter().find(|part| part["name"] == name).expect("it is a part");
+        assert!(part["ready"] == true || (answer.status, &detail["ready"]) == (503, &Value::Bool(false)));
+        match (part["remark"].as_str(), part["why_not"].as_str()) {
+            (Some(remark), None) => Ok(remark.to_owned()),
+            (None, Some(why_not)) => Err(why_not.to_owned()),
+            _ => panic!("a remark, or why not: {part}"),
+        }
     }
 
     /// Waits until that says `text`.

@@ -27,4 +27,5 @@ pub mod record;
 pub mod shipped;
 pub mod site;
 pub mod upstream;
+pub mod witness;
 pub mod world;

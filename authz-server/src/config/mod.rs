@@ -4,6 +4,7 @@
 //! `portcullis init`. Relative paths are relative to the file.
 
 mod read;
+mod witnesses;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,6 +16,7 @@ use crate::keys::{DigestKey, PrivateKey, Readers};
 use crate::policy::{Fault, TrustKeys};
 
 pub use read::read;
+pub use witnesses::Witness;
 
 /// Everything that `portcullis serve` needs to be told, valid by construction; the keys are read and usable.
 #[derive(Debug)]
@@ -72,6 +74,8 @@ pub struct LedgerHome {
     pub digest_key: DigestKey,
     /// Who may read its entries over HTTP.
     pub readers: Readers,
+    /// Who cosigns its checkpoints, and remembers them elsewhere.
+    pub witnesses: Vec<Witness>,
 }
 
 /// The keys under which this server speaks.

@@ -10,7 +10,7 @@ use warrant::mint::Signer;
 
 use ledger::entry::Digest;
 
-use super::{BundlePlace, BundleSource, Config, Keys, LedgerHome, Limits, Listen};
+use super::{BundlePlace, BundleSource, Config, Keys, LedgerHome, Limits, Listen, witnesses};
 use crate::edge::listen::LocalAddress;
 use crate::keys::{self, KeyFileError, PrivateKey, Readers};
 use crate::policy::TrustKeys;
@@ -162,7 +162,7 @@ impl Reader<'_> {
     }
 
     fn ledger(&self, node: &Node) -> Option<LedgerHome> {
-        let part = members(node, &["directory", "key", "digestKey", "readers"], self.page)?;
+        let part = members(node, &["directory", "key", "digestKey", "readers", "witnesses"], self.page)?;
         let directory = self.directory(&part, "directory");
         let key = part.need("key", self.page).and_then(|node| self.key(node, Algorithm::Ed25519));
         let digest_key =
@@ -171,7 +171,17 @@ impl Reader<'_> {
             Some(node) => self.readers(node),
             None => Some(Readers::default()),
         };
-        Some(LedgerHome { directory: directory?, key: key?, digest_key: digest_key?, readers: readers? })
+        let witnesses = match part.get("witnesses") {
+            Some(node) => witnesses::read(node, self.page),
+            None => Some(Vec::new()),
+        };
+        Some(LedgerHome {
+            directory: directory?,
+            key: key?,
+            digest_key: digest_key?,
+            readers: readers?,
+            witnesses: witnesses?,
+        })
     }
 
     /// Tokens by their digests, or by a file that holds one.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::http::StatusCode;
-use axum::routing::get;
+use axum::routing::{get, post};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
@@ -36,6 +36,15 @@ async fn an_answer_is_whole_with_status_and_headers() {
     assert_eq!((hello.status, hello.body.as_slice()), (200, &b"Some(\"Bearer secret\")"[..]));
     let gone = fetcher.get(&format!("{at}/gone"), &[], LIMITS).await.unwrap();
     assert_eq!((gone.status, gone.headers.get("etag").unwrap().as_bytes()), (410, &b"\"1\""[..]));
+}
+
+#[tokio::test]
+async fn what_is_posted_arrives_whole() {
+    let back = |body: String| async move { (StatusCode::CREATED, format!("got {body}")) };
+    let at = serve(Router::new().route("/add", post(back))).await;
+    let fetcher = Fetcher::new().unwrap();
+    let answer = fetcher.post(&format!("{at}/add"), "old 0\n".to_owned(), LIMITS).await.unwrap();
+    assert_eq!((answer.status, answer.body.as_slice()), (201, &b"got old 0\n"[..]));
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use ledger::entry::Stance;
 use ledger::{Ledger, Options};
 
 use super::bundles::Keeper;
+use super::witnesses::Counted;
 use crate::clock::Clock;
 use crate::config::{BundleSource, LedgerHome};
 use crate::facts::{self, Ended};
@@ -23,11 +24,14 @@ pub(super) struct Opened {
 /// The error is one line: what is wrong, where, and what to do.
 pub(super) fn open(
     home: &LedgerHome,
+    counted: Vec<Counted>,
     bundle: BundleSource,
     audience: String,
     clock: &Clock,
 ) -> Result<Opened, String> {
-    let options = ledger_options(&home.key, clock)?;
+    let witnesses = home.witnesses.iter().map(|witness| witness.key.clone()).collect();
+    let options = ledger_options(&home.key, clock)?.witnesses(witnesses);
+    let options = counted.iter().fold(options, |options, Counted { by, size }| options.counted_by(by, *size));
     let ledger = Ledger::open(&home.directory, options).map_err(|e| e.to_string())?;
     let (folded, _) = facts::fold(&ledger, clock.now()).map_err(|e| e.to_string())?;
     let before = folded.activation.as_ref();

@@ -4,26 +4,34 @@ use std::path::Path;
 
 use crate::fault::OpenError;
 use crate::merkle::Hash;
-use crate::promise::Head;
+
+/// What somebody outside holds of the log.
+#[derive(Clone, Debug)]
+pub(crate) struct Claim {
+    pub(crate) whom: String,
+    pub(crate) size: u64,
+    /// Not everybody who knows the size can say the root.
+    pub(crate) root: Option<Hash>,
+}
 
 #[derive(Debug, Default)]
 pub(crate) struct Claims {
-    open: Vec<(String, Head)>,
+    open: Vec<Claim>,
 }
 
 impl Claims {
-    pub(crate) fn add(&mut self, whom: &str, head: Head) {
-        self.open.push((whom.to_owned(), head));
+    pub(crate) fn add(&mut self, claim: Claim) {
+        self.open.push(claim);
     }
 
     /// The log had this root at this size: whoever holds that size must hold that root.
     pub(crate) fn meet(&mut self, path: &Path, size: u64, root: &Hash) -> Result<(), OpenError> {
-        let (met, open) = std::mem::take(&mut self.open).into_iter().partition(|(_, head)| head.size == size);
+        let (met, open) = std::mem::take(&mut self.open).into_iter().partition(|claim| claim.size == size);
         self.open = open;
-        let met: Vec<(String, Head)> = met;
-        match met.iter().find(|(_, head)| head.root != *root) {
+        let met: Vec<Claim> = met;
+        match met.iter().find(|claim| claim.root.is_some_and(|claimed| claimed != *root)) {
             None => Ok(()),
-            Some((whom, _)) => {
+            Some(Claim { whom, .. }) => {
                 let what = format!("{whom} names another root at size {size} than the recorded entries have");
                 Err(OpenError::corrupt(path, what))
             }
@@ -37,13 +45,13 @@ impl Claims {
         found: u64,
         root_at: impl Fn(u64) -> Result<Hash, OpenError>,
     ) -> Result<(), OpenError> {
-        if let Some((by, head)) =
-            self.open.iter().filter(|(_, head)| head.size > found).max_by_key(|(_, head)| head.size)
+        if let Some(largest) =
+            self.open.iter().filter(|claim| claim.size > found).max_by_key(|claim| claim.size)
         {
-            return Err(OpenError::Forgotten { found, promised: head.size, by: by.clone() });
+            return Err(OpenError::Forgotten { found, promised: largest.size, by: largest.whom.clone() });
         }
-        for (_, head) in self.open.clone() {
-            self.meet(path, head.size, &root_at(head.size)?)?;
+        for claim in self.open.clone() {
+            self.meet(path, claim.size, &root_at(claim.size)?)?;
         }
         Ok(())
     }

@@ -244,6 +244,14 @@ impl Ledger {
         Records::open(path, from)
     }
 
+    /// What is published of a ledger that nobody need have open: the tiles, and the checkpoint over them.
+    pub fn published(path: &Path) -> Result<(Directory, SignedCheckpoint), ReadError> {
+        let layout = Layout::new(path);
+        let log = Directory::new(&layout.log());
+        let checkpoint = read::published(&layout, &log, &[])?;
+        Ok((log, checkpoint))
+    }
+
     /// Records what is waiting, then the stop, and ends. Later entries are refused.
     pub fn close(&self) {
         self.inner.close();

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use super::claims::Claims;
+use super::claims::{Claim, Claims};
 use super::options::Options;
 use super::page::Facts;
 use super::teller::Teller;
@@ -110,15 +110,14 @@ fn survey(
     key: &VerifyingKey,
     published: &Published,
     promised: Head,
-    held: &[(String, Head)],
+    held: &[Claim],
     mut each: impl FnMut(&Batch),
 ) -> Result<(End, Vec<u8>), OpenError> {
     let mut claims = Claims::default();
-    claims.add("the checkpoint", published.head);
-    claims.add("`handed-out`", promised);
-    for (whom, head) in held {
-        claims.add(whom, *head);
+    for (whom, head) in [("the checkpoint", published.head), ("`handed-out`", promised)] {
+        claims.add(Claim { whom: whom.to_owned(), size: head.size, root: Some(head.root) });
     }
+    held.iter().cloned().for_each(|claim| claims.add(claim));
     let tree = published.tree();
     let bundled = published.head.size & !0xff;
     let below = |first: u64| {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::claims::Claim;
 use crate::durable::Disk;
 use crate::note::{SigningKey, VerifyingKey};
 use crate::promise::Head;
@@ -22,7 +23,7 @@ pub struct Options {
     pub(crate) disk: Disk,
     pub(crate) interval: Duration,
     pub(crate) witnesses: Vec<VerifyingKey>,
-    pub(crate) held: Vec<(String, Head)>,
+    pub(crate) held: Vec<Claim>,
 }
 
 impl Options {
@@ -73,7 +74,14 @@ impl Options {
     /// What somebody outside, such as a witness, holds of this log: opening refuses to be behind it, or to differ.
     #[must_use]
     pub fn held_by(mut self, whom: &str, head: Head) -> Self {
-        self.held.push((whom.to_owned(), head));
+        self.held.push(Claim { whom: whom.to_owned(), size: head.size, root: Some(head.root) });
+        self
+    }
+
+    /// What somebody outside knows the size of, and no more: opening refuses to be behind it.
+    #[must_use]
+    pub fn counted_by(mut self, whom: &str, size: u64) -> Self {
+        self.held.push(Claim { whom: whom.to_owned(), size, root: None });
         self
     }
 

@@ -73,7 +73,8 @@ def proof(text, vkey):
         return node(path[-1], climb(at - split, size - split, path[:-1]))
     assert 0 <= at < size and climb(at, size, path) == root, "inclusion"
 
-vkey, log = pathlib.Path(sys.argv[1]).read_text(), pathlib.Path(sys.argv[2])
-audit(log, *checkpoint((log / "checkpoint").read_text(), vkey))
-for file in sys.argv[3:]:
-    proof(pathlib.Path(file).read_text(), vkey)
+if __name__ == "__main__":
+    vkey, log = pathlib.Path(sys.argv[1]).read_text(), pathlib.Path(sys.argv[2])
+    audit(log, *checkpoint((log / "checkpoint").read_text(), vkey))
+    for file in sys.argv[3:]:
+        proof(pathlib.Path(file).read_text(), vkey)

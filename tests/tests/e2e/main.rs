@@ -26,3 +26,4 @@ mod shipped;
 mod sizes;
 mod starting;
 mod warrants;
+mod witnesses;

@@ -150,5 +150,9 @@ fn a_start_is_held_to_what_a_witness_holds() {
     let other = Head { size: whole.size, root: [0; 32] };
     let error = Ledger::open(&path, small().held_by("witness w", other)).unwrap_err();
     assert!(matches!(error, OpenError::Corrupt(..)), "{error}");
-    Ledger::open(&path, small().held_by("witness w", whole)).unwrap().close();
+    let error = Ledger::open(&path, small().counted_by("witness w", beyond.size)).unwrap_err();
+    assert!(error.to_string().contains("witness w names"), "{error}");
+    assert_eq!(Ledger::inspect(&path).unwrap().durable, whole, "a refused start records nothing");
+    let counted = small().counted_by("witness w", whole.size).counted_by("witness v", whole.size - 1);
+    Ledger::open(&path, counted.held_by("witness u", whole)).unwrap().close();
 }

@@ -1,0 +1,88 @@
+//! What a witness answers to `add-checkpoint`, as C2SP `tlog-witness` has it. Pure: bytes in, meaning out; whether lines
+//! hold is for those who have the keys. The question's own form is [`ledger::consistency::Consistency`].
+
+use hyper::header::CONTENT_TYPE;
+
+use crate::fetch::Fetched;
+
+/// The type of an answer that tells a size.
+const SIZE: &str = "text/x.tlog.size";
+
+/// One answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// Signature lines.
+    Lines(String),
+    /// It was asked from another size than it holds, which is this one.
+    Holds(u64),
+    /// The checkpoint's log does not continue the one that it holds.
+    Inconsistent,
+    /// Anything else, in words that follow "it".
+    Other(String),
+}
+
+impl Answer {
+    pub(super) fn read(fetched: &Fetched) -> Answer {
+        let body = std::str::from_utf8(&fetched.body).ok();
+        match (fetched.status, body) {
+            (200, Some(lines)) => Answer::Lines(lines.to_owned()),
+            (409, Some(size)) if is_size(fetched) => match decimal_line(size) {
+                Some(size) => Answer::Holds(size),
+                None => Answer::Other("answers 409 with something that is no size".to_owned()),
+            },
+            (422, _) => Answer::Inconsistent,
+            // Which of the two an unknown log gets differs from witness to witness.
+            (status @ (403 | 404), _) => Answer::Other(format!(
+                "answers {status}: it does not know this log, or not by this key; give it the line of log.vkey"
+            )),
+            (status, _) => Answer::Other(format!("answers {status}")),
+        }
+    }
+}
+
+fn is_size(fetched: &Fetched) -> bool {
+    let kind = fetched.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case(SIZE))
+}
+
+fn decimal_line(text: &str) -> Option<u64> {
+    let digits = text.strip_suffix('\n')?;
+    digits.parse().ok().filter(|size: &u64| size.to_string() == digits)
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::header::{HeaderMap, HeaderValue};
+
+    use super::*;
+
+    fn answer(status: u16, kind: &str, body: &[u8]) -> Answer {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_str(kind).unwrap());
+        Answer::read(&Fetched { status, headers, body: body.to_vec() })
+    }
+
+    #[test]
+    fn every_answer_of_the_protocol_has_its_meaning() {
+        assert_eq!(answer(200, "text/plain", b"line\n"), Answer::Lines("line\n".to_owned()));
+        assert_eq!(answer(409, SIZE, b"0\n"), Answer::Holds(0));
+        assert_eq!(answer(409, "Text/X.tlog.size; charset=utf-8", b"42\n"), Answer::Holds(42));
+        assert_eq!(answer(422, "text/plain", b""), Answer::Inconsistent);
+        for status in [403, 404] {
+            let Answer::Other(why) = answer(status, "text/plain", b"") else { panic!("{status}") };
+            assert!(why.contains("log.vkey"), "{why}");
+        }
+        assert_eq!(answer(503, "text/plain", b"later"), Answer::Other("answers 503".to_owned()));
+        assert_eq!(answer(200, "text/plain", &[0xff]), Answer::Other("answers 200".to_owned()));
+    }
+
+    #[test]
+    fn a_size_is_taken_in_its_one_form_only() {
+        for size in
+            ["", "\n", "42", "042\n", "+42\n", "-1\n", "42\n\n", " 42\n", "18446744073709551616\n", "4 2\n"]
+        {
+            assert!(matches!(answer(409, SIZE, size.as_bytes()), Answer::Other(_)), "{size:?}");
+        }
+        assert_eq!(answer(409, "text/plain", b"42\n"), Answer::Other("answers 409".to_owned()));
+    }
+}

@@ -68,8 +68,13 @@ impl Record {
     /// When the ledger cannot be read.
     #[must_use]
     pub fn entries(&self) -> Vec<Value> {
+        self.entries_with(&[])
+    }
+
+    fn entries_with(&self, further: &[String]) -> Vec<Value> {
         let folder = self.folder();
-        let output = self.ask("export", folder.to_str().expect("paths of tests are text"), &[]);
+        let further: Vec<&str> = further.iter().map(String::as_str).collect();
+        let output = self.ask("export", folder.to_str().expect("paths of tests are text"), &further);
         assert!(output.status.success(), "export: {}", String::from_utf8_lossy(&output.stderr));
         let lines = String::from_utf8(output.stdout).expect("entries are text");
         lines.lines().map(|line| serde_json::from_str(line).expect(line)).collect()
@@ -78,14 +83,19 @@ impl Record {
     /// Every published decision.
     #[must_use]
     pub fn decisions(&self) -> Vec<Value> {
-        self.of_kind("decision/1")
+        self.decisions_with(&[])
+    }
+
+    /// The same by a reader with these further arguments.
+    #[must_use]
+    pub fn decisions_with(&self, further: &[String]) -> Vec<Value> {
+        of_kind(self.entries_with(further), "decision/1")
     }
 
     /// Every published entry of a kind.
     #[must_use]
     pub fn of_kind(&self, kind: &str) -> Vec<Value> {
-        let entries = self.entries().into_iter().map(|mut line| line["entry"].take());
-        entries.filter(|entry| entry["kind"] == kind).collect()
+        of_kind(self.entries(), kind)
     }
 
     /// The ids of all that were let through.
@@ -105,6 +115,11 @@ impl Record {
         })
         .await
     }
+}
+
+fn of_kind(lines: Vec<Value>, kind: &str) -> Vec<Value> {
+    let entries = lines.into_iter().map(|mut line| line["entry"].take());
+    entries.filter(|entry| entry["kind"] == kind).collect()
 }
 
 /// The reader in another language that shares no code with us.

@@ -123,10 +123,13 @@ impl Gateway {
         match judgement {
             Judgement::Deny(denied) => Ok(recording.deny(denied)),
             Judgement::Pass(pass) => recording.pass(pass, paid).await,
-            Judgement::Permit(permit) => match self.pay(paid, &permit, &bundle, case.now, decision) {
-                Ok(burned) => recording.allow(permit, burned).await,
-                Err(denied) => Ok(recording.refuse(&permit, denied)),
-            },
+            Judgement::Permit(permit) => {
+                let pay = || self.pay(paid, &permit, &bundle, case.now, decision);
+                match recording.fits(&permit).and_then(|()| pay()) {
+                    Ok(burned) => recording.allow(permit, burned).await,
+                    Err(denied) => Ok(recording.refuse(&permit, denied)),
+                }
+            }
         }
     }
 

@@ -6,8 +6,8 @@ mod pace;
 
 use std::time::Duration;
 
-use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
@@ -27,6 +27,29 @@ pub struct Metrics {
     registry: Registry,
     decisions: Family<Outcome, Counter>,
     seconds: Histogram,
+    heard: Family<FromAccessLog, Counter>,
+}
+
+/// What a line of a proxy's access log came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub enum Heard {
+    /// The outcome of a forward of ours.
+    Ended,
+    /// A second outcome of one decision: an alarm.
+    Repeated,
+    /// One decision was sent upstream more than once: an alarm.
+    Retried,
+    /// Something ran without a forward of ours: an alarm.
+    Ungoverned,
+    /// It was refused before it came to us.
+    Refused,
+    /// It could not be recorded.
+    Lost,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct FromAccessLog {
+    outcome: Heard,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -45,9 +68,11 @@ impl Metrics {
         let mut registry = Registry::with_prefix("portcullis");
         registry.register("decisions", "Decisions answered, by outcome and denial code", decisions.clone());
         registry.register("decision_seconds", "From the question to its answer", seconds.clone());
+        let heard = Family::<FromAccessLog, Counter>::default();
+        registry.register("outcomes", "Lines of proxies' access logs, by what they came to", heard.clone());
         registry.register_collector(Box::new(ledger));
         registry.register_collector(Box::new(bundles));
-        Metrics { registry, decisions, seconds }
+        Metrics { registry, decisions, seconds, heard }
     }
 
     pub fn decided(&self, answer: &Answer, took: Duration) {
@@ -57,6 +82,10 @@ impl Metrics {
         };
         self.decisions.get_or_create(&outcome).inc();
         self.seconds.observe(took.as_secs_f64());
+    }
+
+    pub fn heard(&self, outcome: Heard) {
+        self.heard.get_or_create(&FromAccessLog { outcome }).inc();
     }
 
     pub fn exposition(&self) -> String {

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use envoy_types::pb::envoy::service::accesslog::v3::access_log_service_server::AccessLogServiceServer;
 use envoy_types::pb::envoy::service::auth::v3::authorization_server::AuthorizationServer;
 use tokio::sync::watch;
 use tokio::task::{JoinSet, block_in_place};
@@ -19,6 +20,7 @@ use crate::bundle_news::BundleNews;
 use crate::candidate::Candidate;
 use crate::clock::Clock;
 use crate::config::{BundlePlace, Config};
+use crate::edge::access_log::AccessLog;
 use crate::edge::candidate;
 use crate::edge::ext_authz::ExtAuthz;
 use crate::edge::http::log::Log;
@@ -26,6 +28,7 @@ use crate::edge::http::{self, Shown};
 use crate::edge::listen::NamePeer;
 use crate::gateway::{Admission, Gateway, Gatherer, Recorder, Shadow, Verified};
 use crate::metrics::{BundleFigures, LedgerFigures, Metrics};
+use crate::outcomes::Outcomes;
 use crate::policy::TrustKeys;
 use crate::policy_in_force::PolicyInForce;
 use crate::readiness::Readiness;
@@ -95,14 +98,19 @@ pub async fn run(config: Config, is_restored: bool) -> Result<(), String> {
     let shown = config.listen.http.bind().await?;
     let (health_reporter, health) = tonic_health::server::health_reporter();
     let checks = InterceptedService::new(AuthorizationServer::new(ExtAuthz::new(gateway)), NamePeer);
+    let (stop, stopping) = watch::channel(false);
+    let outcomes =
+        Outcomes { ended: opened.ended, recorder: recorder.clone(), metrics: Arc::clone(&metrics) };
+    let access_log = AccessLog::new(Arc::new(outcomes), stopping.clone());
+    let access_log = InterceptedService::new(AccessLogServiceServer::new(access_log), NamePeer);
     let router = tonic::transport::Server::builder()
         .http2_keepalive_interval(Some(PEER_ANSWERS_EVERY))
         .http2_keepalive_timeout(Some(PEER_ANSWERS_WITHIN))
         .add_service(health)
-        .add_service(checks);
+        .add_service(checks)
+        .add_service(access_log);
     info!(ext_authz = %ext_authz.address(), http = %shown.address(), "listening");
 
-    let (stop, stopping) = watch::channel(false);
     let _looking = bundles::keep(keeper)?;
     let beside = [
         tokio::spawn(beside::floods(recorder.clone())),

@@ -2,7 +2,7 @@
 
 use portcullis_tests::agent::{Agent, hello};
 use portcullis_tests::child::Running;
-use portcullis_tests::client::Ask;
+use portcullis_tests::client::{Ask, get};
 use portcullis_tests::condition::until;
 use portcullis_tests::court::{Court, Home};
 use portcullis_tests::envoy::Envoy;
@@ -118,6 +118,19 @@ impl Contender {
             .zip(server)
             .map(|(after, before)| after - before);
         self.row.add(requests, envoy, server, wall);
+    }
+
+    /// Whether each of its requests was really asked about, as Envoy itself counts: a server that nobody asks is cheap.
+    ///
+    /// # Panics
+    /// When it was not.
+    pub async fn was_asked(&self, requests: usize) {
+        let path = "/stats?filter=ext_authz.ok$";
+        let stats = get(self.envoy.admin(), path).await.expect("Envoy's administration answers").text();
+        let counted =
+            stats.rsplit(' ').next().and_then(|count| count.trim().parse::<usize>().ok()).unwrap_or(0);
+        let expected = if self.server.is_some() { requests } else { 0 };
+        assert_eq!(counted, expected, "{}: requests that ext_authz let through; {stats}", self.row.name);
     }
 }
 

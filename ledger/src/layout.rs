@@ -11,6 +11,7 @@ pub const TILE_WIDTH: u64 = 256;
 /// log.vkey      the verification key, for readers; never taken from here by a verifier
 /// lock          held by the one writer
 /// handed-out    the largest size that anybody outside was told of
+/// torn          from before a torn tail is cut until the start that cut it is recorded
 /// wal/          segments: <number>.wal
 /// log/          what is published: checkpoint, tile/
 /// snapshot/     facts alive at a size, to start from
@@ -49,6 +50,12 @@ impl Layout {
     #[must_use]
     pub fn handed_out(&self) -> PathBuf {
         self.root.join("handed-out")
+    }
+
+    /// What a start found torn and has not recorded yet.
+    #[must_use]
+    pub fn torn(&self) -> PathBuf {
+        self.root.join("torn")
     }
 
     /// The segments' directory.

@@ -5,6 +5,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::time::Instant;
 
 use crate::client::Answer;
 use crate::court::{Court, Home};
@@ -66,6 +67,7 @@ impl Again {
             eprintln!("not judged again: {reason}");
             return;
         }
+        let from = Instant::now();
         end(court);
         let decisions = self.record.decisions_with(&self.archive());
         let text = |value: &Value| value.as_str().expect("a decision's members are text").to_owned();
@@ -88,11 +90,12 @@ impl Again {
         );
         assert_eq!(count("same") + count("withheld"), count("decisions"), "{counts}");
         println!(
-            "judged again by another process: {} decisions, {} the same, {} withheld, by {} bundles",
+            "judged again by another process: {} decisions, {} the same, {} withheld, by {} bundles, in {:?}",
             count("decisions"),
             count("same"),
             count("withheld"),
-            digests.len()
+            digests.len(),
+            from.elapsed()
         );
     }
 

@@ -3,8 +3,6 @@
 //! Envoy forwards a request on an empty response, and on one with a denied body but no status (tried on 1.40). So every
 //! response made here has an explicit status, and there is no other place that makes one.
 
-use std::collections::HashMap;
-
 use envoy_types::pb::envoy::config::core::v3::header_value_option::HeaderAppendAction;
 use envoy_types::pb::envoy::config::core::v3::{HeaderValue, HeaderValueOption};
 use envoy_types::pb::envoy::service::auth::v3::check_response::HttpResponse;
@@ -58,23 +56,67 @@ fn denied(refusal: &Refusal) -> DeniedHttpResponse {
     }
 }
 
-/// The stamp of this decision, for the seal behind us: it lets a request pass only with the stamp of its own line.
+/// Under which name Envoy keeps what an answer of ours leaves with the request.
+pub const FILTER: &str = "envoy.filters.http.ext_authz";
+
+/// What an allow leaves with the request, where no client reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Member {
+    /// The decision's id.
+    Decision,
+    /// Its entry's index, and the ticket for it: they come back with the access log.
+    Index,
+    Ticket,
+    /// The request line that it is for, until when, and the lineage: for the seal behind us, which lets a request pass only
+    /// with the stamp of its own line.
+    Method,
+    Authority,
+    Path,
+    Digests,
+    Exp,
+}
+
+impl Member {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Member::Decision => "decision",
+            Member::Index => "index",
+            Member::Ticket => "ticket",
+            Member::Method => "method",
+            Member::Authority => "authority",
+            Member::Path => "path",
+            Member::Digests => "digests",
+            Member::Exp => "exp",
+        }
+    }
+}
+
 fn stamp(allow: &Allow) -> Struct {
-    let text = |text: &str| Value { kind: Some(Kind::StringValue(text.to_owned())) };
     let stamp = allow.stamp();
-    let digests = stamp.digests.iter().map(|digest| text(digest)).collect();
-    let fields: HashMap<String, Value> = [
-        ("decision", text(allow.decision().as_str())),
-        ("method", text(&stamp.method)),
-        ("authority", text(&stamp.authority)),
-        ("path", text(&stamp.path)),
-        ("digests", Value { kind: Some(Kind::ListValue(ListValue { values: digests })) }),
-        ("exp", text(&stamp.expires.map_or_else(String::new, |end| end.get().to_string()))),
-    ]
-    .into_iter()
-    .map(|(name, value)| (name.to_owned(), value))
-    .collect();
-    Struct { fields }
+    let index = allow.receipt().index().to_string();
+    let expires = stamp.expires.map_or_else(String::new, |end| end.get().to_string());
+    let mut stamped = stamp_of(&[
+        (Member::Decision, allow.decision().as_str()),
+        (Member::Index, &index),
+        (Member::Ticket, allow.ticket()),
+        (Member::Method, &stamp.method),
+        (Member::Authority, &stamp.authority),
+        (Member::Path, &stamp.path),
+        (Member::Exp, &expires),
+    ]);
+    let values = stamp.digests.iter().map(|digest| text(digest)).collect();
+    let digests = Value { kind: Some(Kind::ListValue(ListValue { values })) };
+    stamped.fields.insert(Member::Digests.name().to_owned(), digests);
+    stamped
+}
+
+pub(super) fn stamp_of(members: &[(Member, &str)]) -> Struct {
+    let fields = members.iter().map(|(member, value)| (member.name().to_owned(), text(value)));
+    Struct { fields: fields.collect() }
+}
+
+fn text(text: &str) -> Value {
+    Value { kind: Some(Kind::StringValue(text.to_owned())) }
 }
 
 fn set(name: &str, value: &str) -> HeaderValueOption {

@@ -1,5 +1,6 @@
 //! The edge: what the world speaks to. It translates and nothing else; no policy detail is known here.
 
+pub mod access_log;
 pub mod answer;
 pub mod candidate;
 pub mod ext_authz;

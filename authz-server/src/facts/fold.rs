@@ -5,6 +5,7 @@ use ledger::entry::{Activation, Burn, Burned, Entry, Posture, Scope, Stance};
 use ledger::{Ledger, ReadError, Record};
 use warrant::Seconds;
 
+use super::ended::Ended;
 use super::replay::{Spent, Uses};
 use super::snapshot;
 
@@ -22,6 +23,8 @@ pub struct Folded {
     /// When a start last had to cut off what a crash had left half-written, or this log began in place of one that was
     /// brought back from a backup: of what was spent before, nothing is known for sure.
     pub forgot: Option<Seconds>,
+    /// Which decisions have had their outcome.
+    pub ended: Ended,
 }
 
 /// Everything that is durable now; returns the size up to which it was folded.
@@ -48,6 +51,9 @@ impl Folded {
                     self.uses.recall(&spent(burned), now, &decision.id);
                 }
             }
+            Entry::Outcome(outcome) => {
+                outcome.index.map(|index| self.ended.note(index));
+            }
             Entry::Activation(activation) => self.activation = Some(activation),
             Entry::Posture(Posture { scope: Scope::Mesh, stance, .. }) => self.stance = Some(stance),
             Entry::Init(init) if init.restored.is_some() => self.forgot = Some(time),
@@ -62,7 +68,6 @@ impl Folded {
             | Entry::Reinstate(_)
             | Entry::Attestation(_)
             | Entry::Condition(_)
-            | Entry::Outcome(_)
             | Entry::Ungoverned(_)
             | Entry::Gap(_)
             | Entry::Archived(_) => {}

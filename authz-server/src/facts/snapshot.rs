@@ -7,6 +7,7 @@ use ledger::entry::{Activation, Digest, Stance};
 use serde::{Deserialize, Serialize};
 use warrant::Seconds;
 
+use super::ended::{Bits, Ended};
 use super::fold::Folded;
 use super::replay::{Kept, Spent, Uses};
 
@@ -20,6 +21,15 @@ struct Facts {
     stance: Option<Stance>,
     forgot: Option<u64>,
     uses: Vec<Use>,
+    ended: EndedFrom,
+}
+
+/// Which decisions from this index on have had their outcome: 64 a number.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EndedFrom {
+    first: u64,
+    words: Vec<u64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -57,6 +67,7 @@ pub fn to_bytes(folded: &Folded, now: Seconds) -> Vec<u8> {
         stance: folded.stance,
         forgot: folded.forgot.map(Seconds::get),
         uses: folded.uses.alive(now).into_iter().map(one_use).collect(),
+        ended: ended(folded.ended.bits()),
     };
     // Strings, numbers and lists always serialise.
     serde_json::to_vec(&facts).unwrap_or_default()
@@ -74,7 +85,13 @@ pub fn from_bytes(bytes: &[u8]) -> Option<Folded> {
         retired: activation.retired,
         version: activation.version,
     });
-    Some(Folded { uses, activation, stance: facts.stance, forgot: facts.forgot.map(Seconds::new) })
+    let EndedFrom { first, words } = facts.ended;
+    let ended = Ended::from_bits(Bits { first, words: words.into() });
+    Some(Folded { uses, activation, stance: facts.stance, forgot: facts.forgot.map(Seconds::new), ended })
+}
+
+fn ended(bits: Bits) -> EndedFrom {
+    EndedFrom { first: bits.first, words: bits.words.into() }
 }
 
 fn one_use(kept: Kept) -> Use {
@@ -123,12 +140,15 @@ mod tests {
             activation: Some(activation.clone()),
             stance: Some(Stance::Halted),
             forgot: Some(Seconds::new(5)),
+            ended: Ended::default(),
         };
+        folded.ended.note(77);
         let back = from_bytes(&to_bytes(&folded, Seconds::new(90))).unwrap();
         assert_eq!(
             (back.activation, back.stance, back.forgot),
             (Some(activation), Some(Stance::Halted), Some(Seconds::new(5)))
         );
+        assert!(back.ended.note(77) && !back.ended.note(78));
         assert_eq!(back.uses.len(), 2);
         let later = Seconds::new(90);
         let again = |path, max| back.uses.spend(&[burn(path, max, 100)], None, later, "d9");

@@ -10,7 +10,10 @@ mod floods;
 use std::sync::Arc;
 
 use floods::Floods;
-use ledger::entry::{Answer as Outcome, Burned as Spent, Decision, Entry, Outcome as Ended};
+use ledger::entry::{
+    Answer as Outcome, Burned as Spent, Decision, Digest, ENTRY_BYTES_AT_MOST, Entry, Nonce,
+    Outcome as Ended, Stamps,
+};
 use ledger::{Ledger, Receipt, Refused};
 use tokio::sync::oneshot;
 use tracing::warn;
@@ -21,7 +24,7 @@ use super::{Answer, Asked, DecisionId, Paid, Refusal};
 use crate::clock::Clock;
 use crate::decision::{Case, Denied, Pass, Permit};
 use crate::facts::Burned;
-use crate::keys::DigestKey;
+use crate::keys::{DigestKey, Tickets};
 use crate::policy::Bundle;
 use crate::record;
 
@@ -30,6 +33,7 @@ use crate::record;
 pub struct Recorder {
     ledger: Ledger,
     digests: Arc<DigestKey>,
+    tickets: Arc<Tickets>,
     floods: Arc<Floods>,
 }
 
@@ -44,6 +48,7 @@ pub struct Allow {
     decision: DecisionId,
     stamp: Stamp,
     receipt: Receipt,
+    ticket: String,
 }
 
 /// Which request line a decision is about, and until when: what the seal behind us will compare.
@@ -66,12 +71,27 @@ pub struct Recording {
     stamp: Option<Stamp>,
     bundle: Arc<Bundle>,
     source: String,
+    /// How long the request is that the entry keeps parts of.
+    asked_bytes: usize,
 }
+
+/// What an entry holds beside parts of its request, at most: names of members, environment, policies, what is spent.
+const BESIDE_THE_REQUEST: usize = 32 * 1024;
+/// What of an entry is known only once it is spent, at most: a path, an issuer and numbers for each of eight links, and a proof.
+const SPENT_AT_MOST: usize = 9 * 1024;
+/// The longest that one byte becomes in JSON: `\u0001`.
+const ESCAPED: usize = 6;
 
 impl Recorder {
     /// `denials`: so many a second are recorded one by one, beside each source's own share.
     pub fn new(ledger: Ledger, digests: DigestKey, denials: u32, clock: Clock) -> Recorder {
-        Recorder { ledger, digests: Arc::new(digests), floods: Arc::new(Floods::new(denials, clock)) }
+        let tickets = Arc::new(Tickets::of(&digests, ledger.origin()));
+        Recorder {
+            ledger,
+            digests: Arc::new(digests),
+            tickets,
+            floods: Arc::new(Floods::new(denials, clock)),
+        }
     }
 
     /// Writes down the judge's whole input.
@@ -91,35 +111,80 @@ impl Recorder {
             stamp: stamp(case),
             bundle: Arc::clone(bundle),
             source: asked.source().to_owned(),
+            asked_bytes: asked.bytes(),
         }
     }
 
     /// A denial before anything was gathered, or after its deadline: there is nothing of it to record but that it was.
     pub fn turn_away(&self, decision: DecisionId, denial: Denial, source: &str) -> Answer {
-        self.floods.count(denial, source, decision.as_str());
+        self.floods.count(denial.code(), source, decision.as_str());
         Answer::denied(decision, denial, true)
+    }
+
+    /// Counts what was denied before it came to us, of which somebody else tells; `name` is theirs for the request.
+    pub fn count_elsewhere(&self, reason: &str, source: &str, name: &str) {
+        self.floods.count(reason, source, name);
     }
 
     /// Records what was only counted, where it is time to; with `all`, now.
     pub fn record_floods(&self, all: bool) {
         for denials in self.floods.due(all) {
-            self.submit("a summary of denials", denials.into());
+            self.submit_unawaited("a summary of denials", denials.into());
         }
     }
 
+    /// Records what is no decision; `done` is told from another thread, and must not block.
+    pub fn submit(&self, entry: Entry, done: impl FnOnce(Result<Receipt, Refused>) + Send + 'static) {
+        self.ledger.submit(entry, Box::new(done));
+    }
+
+    /// Whether we once let a decision of this id through, whose entry has this index.
+    pub fn knows(&self, decision: &str, index: u64, ticket: &str) -> bool {
+        self.tickets.holds(decision, index, ticket)
+    }
+
+    /// What is recorded in place of something that must not be: see `DigestKey`.
+    pub fn digest(&self, bytes: &[u8]) -> Digest {
+        Digest::from_bytes(self.digests.digest(bytes))
+    }
+
     /// Nobody waits for it: nothing will happen that it would have to come before.
-    fn submit(&self, what: &str, entry: Entry) {
+    fn submit_unawaited(&self, what: &str, entry: Entry) {
         let what = what.to_owned();
-        let done = move |recorded: Result<Receipt, Refused>| {
+        self.submit(entry, move |recorded| {
             if let Err(refused) = recorded {
                 warn!(%refused, "{what} was not recorded");
             }
-        };
-        self.ledger.submit(entry, Box::new(done));
+        });
     }
 }
 
 impl Recording {
+    /// Whether an entry can hold it. Asked before anything is spent: without a record there is no allow, and what was
+    /// spent stays so.
+    pub(super) fn fits(&self, permit: &Permit) -> Result<(), Denied> {
+        let too_long = || Denied {
+            detail: Some("its arguments are longer than a record may be".to_owned()),
+            ..Denied::on_route(Denial::ArgumentsInvalid, permit.route())
+        };
+        if self.surely_fits() {
+            return Ok(());
+        }
+        let verdict = record::permitted(permit);
+        let entry = Entry::from(Decision { verdict, ..self.entry.clone() });
+        if length(&entry).saturating_add(SPENT_AT_MOST) > ENTRY_BYTES_AT_MOST {
+            Err(too_long())
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Most requests are far too short to ask more closely.
+    fn surely_fits(&self) -> bool {
+        let request = self.asked_bytes.saturating_mul(ESCAPED);
+        request.saturating_add(BESIDE_THE_REQUEST) <= ENTRY_BYTES_AT_MOST
+    }
+
     /// The judge denied.
     pub fn deny(mut self, denied: Denied) -> Answer {
         self.entry.verdict = record::denied(&denied);
@@ -168,7 +233,10 @@ impl Recording {
         let recorded = append(&self.recorder.ledger, self.entry.into()).await;
         abandoned.disarm();
         match recorded {
-            Ok(receipt) => Ok(Answer::Allow(Box::new(Allow { decision: self.decision, stamp, receipt }))),
+            Ok(receipt) => {
+                let ticket = self.recorder.tickets.issue(self.decision.as_str(), receipt.index());
+                Ok(Answer::Allow(Box::new(Allow { decision: self.decision, stamp, receipt, ticket })))
+            }
             Err(Refused::Stale) => Err(Overtaken(paid)),
             Err(refused) => {
                 warn!(decision = self.decision.as_str(), %refused, "not recorded, so not forwarded");
@@ -181,11 +249,17 @@ impl Recording {
         self.entry.outcome = Outcome::Denied(denied.denial.code().to_owned());
         // What was spent must be found again at the next start: only an entry of its own says it.
         let must_stand_alone = !self.entry.burned.is_empty();
+        let surely_fits = self.surely_fits();
         let entry = Entry::from(self.entry);
-        let is_summarised =
-            !must_stand_alone && self.recorder.floods.swallows(denied.denial, &self.source, &entry);
+        let floods = &self.recorder.floods;
+        let is_summarised = if surely_fits || length(&entry) <= ENTRY_BYTES_AT_MOST {
+            !must_stand_alone && floods.swallows(denied.denial, &self.source, &entry)
+        } else {
+            floods.count(denied.denial.code(), &self.source, self.decision.as_str());
+            true
+        };
         if !is_summarised {
-            self.recorder.submit(&format!("the denial {}", self.decision.as_str()), entry);
+            self.recorder.submit_unawaited(&format!("the denial {}", self.decision.as_str()), entry);
         }
         let issuers = self.bundle.trust().issuers().iter().map(|issuer| issuer.iss.as_str());
         let challenge =
@@ -223,11 +297,14 @@ struct Abandoned {
 impl Abandoned {
     fn unless_disarmed(recorder: &Recorder, entry: &Decision) -> Abandoned {
         let outcome = Ended {
+            attempts: 0,
             bytes_in: 0,
             bytes_out: 0,
             duration: 0,
             id: entry.id.clone(),
+            index: None,
             proxy: entry.proxy.clone(),
+            reached: false,
             repeat: false,
             status: Some(u64::from(Denial::DeadlineExceeded.status())),
             termination: Denial::DeadlineExceeded.code().to_owned(),
@@ -243,9 +320,16 @@ impl Abandoned {
 impl Drop for Abandoned {
     fn drop(&mut self) {
         if let Some(outcome) = self.outcome.take() {
-            self.recorder.submit("that an allow came too late", outcome.into());
+            self.recorder.submit_unawaited("that an allow came too late", outcome.into());
         }
     }
+}
+
+/// How many bytes it is on record.
+fn length(entry: &Entry) -> usize {
+    let stamps = Stamps { nonce: Nonce([0; 16]), time: ledger::canonical::INTEGER_MAX };
+    // What has no canonical form is refused by the ledger for that.
+    entry.to_bytes(stamps).map_or(0, |bytes| bytes.len())
 }
 
 async fn append(ledger: &Ledger, entry: Entry) -> Result<Receipt, Refused> {
@@ -278,5 +362,10 @@ impl Allow {
 
     pub fn receipt(&self) -> &Receipt {
         &self.receipt
+    }
+
+    /// By which we shall know its outcome for one of ours.
+    pub fn ticket(&self) -> &str {
+        &self.ticket
     }
 }

@@ -182,6 +182,33 @@ async fn an_allow_that_nobody_waits_for_any_more_is_said_to_have_come_to_nothing
     assert_eq!(world.code("late", 0).await, "replayed", "what it had burned stays burned");
 }
 
+#[tokio::test]
+async fn what_no_entry_can_hold_is_denied_before_anything_is_spent_and_counted() {
+    let world = world();
+    let asked = |length: usize| {
+        let mut asked = payment("long");
+        asked.http.as_mut().unwrap().path = [b"/v1/payments/".to_vec(), vec![b'a'; length]].concat();
+        asked
+    };
+    // Not with what would be spent; and not at all.
+    for (length, is_summarised) in [(60_000, false), (70_000, true)] {
+        let Answer::Deny(refusal) = world.gateway.decide(asked(length)).await else { panic!("allowed") };
+        assert_eq!(
+            (refusal.denied.denial.code(), refusal.is_summarised),
+            ("arguments-invalid", is_summarised)
+        );
+    }
+    world.gateway.recorder.record_floods(true);
+    assert!(matches!(world.gateway.decide(asked(40_000)).await, Answer::Allow(_)), "nothing was spent");
+    let recorded = [("arguments-invalid", 0), ("allowed", 1)].map(|(code, spent)| (code.to_owned(), spent));
+    assert_eq!(world.on_record(), recorded);
+    let counted = world.ledger.read(0).unwrap().find_map(|record| {
+        let Entry::Denials(denials) = record.unwrap().entry else { return None };
+        Some((denials.reason, denials.count))
+    });
+    assert_eq!(counted, Some(("arguments-invalid".to_owned(), 1)));
+}
+
 /// What a future says to one poll.
 async fn polled_once<F: Future + Unpin>(mut future: F) -> Option<F::Output> {
     std::future::poll_fn(|context| match std::pin::Pin::new(&mut future).poll(context) {

@@ -48,6 +48,13 @@ impl DigestKey {
         hmac::sign(&self.key, bytes).as_ref().try_into().unwrap_or_default()
     }
 
+    /// A key for another purpose, as HKDF extracts one: the purpose is the key, and our secret the message. The other way
+    /// round would be an HMAC under this key, and whoever sends a body has such a digest made of what they like.
+    pub fn derived(&self, purpose: &[u8]) -> hmac::Key {
+        let extracted = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, purpose), &self.secret);
+        hmac::Key::new(hmac::HMAC_SHA256, extracted.as_ref())
+    }
+
     fn from_secret(secret: [u8; 32]) -> DigestKey {
         DigestKey { key: hmac::Key::new(hmac::HMAC_SHA256, &secret), secret }
     }

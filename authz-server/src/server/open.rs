@@ -6,7 +6,7 @@ use ledger::{Ledger, Options};
 use super::bundles::Keeper;
 use crate::clock::Clock;
 use crate::config::{BundleSource, LedgerHome};
-use crate::facts;
+use crate::facts::{self, Ended};
 use crate::gateway::Burner;
 use crate::keys::PrivateKey;
 
@@ -17,6 +17,7 @@ pub(super) struct Opened {
     pub(super) burner: Burner,
     pub(super) keeper: Keeper,
     pub(super) stance: Stance,
+    pub(super) ended: Ended,
 }
 
 /// The error is one line: what is wrong, where, and what to do.
@@ -32,7 +33,8 @@ pub(super) fn open(
     let before = folded.activation.as_ref();
     let keeper = Keeper::open(bundle, audience, ledger.clone(), before, clock.clone())?;
     let burner = Burner { uses: folded.uses, origin: ledger.origin().to_owned(), forgot: folded.forgot };
-    Ok(Opened { ledger, burner, keeper, stance: folded.stance.unwrap_or(Stance::Normal) })
+    let stance = folded.stance.unwrap_or(Stance::Normal);
+    Ok(Opened { ledger, burner, keeper, stance, ended: folded.ended })
 }
 
 /// How this server opens a ledger, and how `init` makes one.

@@ -22,13 +22,17 @@ async fn main() {
         Contender::portcullis_without_gate().await,
         Contender::portcullis().await,
     ];
+    let warm_up = a_round.div_ceil(4);
     for contender in &contenders {
-        contender.warm_up(a_round.div_ceil(4)).await;
+        contender.warm_up(warm_up).await;
     }
     for _ in 0..ROUNDS {
         for contender in &mut contenders {
             contender.round(a_round).await;
         }
+    }
+    for contender in &contenders {
+        contender.was_asked(ROUNDS.saturating_mul(a_round).saturating_add(warm_up)).await;
     }
     let rows: Vec<_> = contenders.into_iter().map(|contender| contender.row.clone()).collect();
     table::print(&rows, ALWAYS_ALLOW);

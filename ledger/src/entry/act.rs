@@ -37,6 +37,8 @@ kind! { "issued/1"
 kind! { "outcome/1"
     /// What became of a forwarded request, as the proxy's access log tells it; or of an allow that came too late to be one.
     pub struct Outcome {
+        /// How often the proxy sent it upstream; more than once is an alarm.
+        attempts: u64,
         /// Bytes received from the client.
         bytes_in: u64,
         /// Bytes sent to the client.
@@ -45,8 +47,12 @@ kind! { "outcome/1"
         duration: u64,
         /// The decision's id.
         id: String,
+        /// The index of the decision's entry; `null` where nobody waited for it.
+        index: Option<u64>,
         /// The proxy that tells.
         proxy: String,
+        /// Whether a byte of it was sent to an upstream.
+        reached: bool,
         /// Whether this decision already had an outcome: an alarm.
         repeat: bool,
         /// The HTTP status; `null` where none was sent.
@@ -84,9 +90,9 @@ kind! { "denials/1"
         first: u64,
         /// When the last was, in milliseconds.
         last: u64,
-        /// The denial's code.
+        /// The denial's code; the proxy's own word for it where the proxy refused by itself.
         reason: String,
-        /// Where they came from.
+        /// Where they came from; behind `access-log:` what the proxy's access log alone tells of.
         source: String,
     }
 }

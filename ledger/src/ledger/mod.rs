@@ -10,6 +10,7 @@ mod page;
 mod queue;
 mod read;
 mod teller;
+mod torn;
 mod writer;
 
 use std::fmt;

@@ -8,6 +8,7 @@ use super::claims::Claims;
 use super::options::Options;
 use super::page::Facts;
 use super::teller::Teller;
+use super::torn;
 use super::writer::{Pen, Writer};
 use super::{Inner, Ledger, Recovery};
 use crate::durable::TEMPORARY;
@@ -159,14 +160,15 @@ fn resume(
         .map_err(|why| OpenError::corrupt(&segment_path, format!("its last entry: {why}")))?;
     let segment =
         Segment::open(&options.disk, &layout, end.segment, end.at).map_err(OpenError::at(&segment_path))?;
+    let torn = torn::noted(&options.disk, &layout, end.torn)?;
     if end.torn > 0 {
         tracing::warn!(path = %segment_path.display(), at = end.at, bytes = end.torn, "an unfinished frame was cut off");
         segment.cut(end.torn).map_err(OpenError::at(&segment_path))?;
     }
     remove_unfinished(&layout, options)?;
     let size = end.edge.size();
-    let cut = end.torn > 0 || !matches!(entry, Entry::Stop(_) | Entry::Init(_));
-    let start = Start { cut, torn: (end.torn > 0).then_some(end.torn), version: options.version.clone() };
+    let cut = torn > 0 || !matches!(entry, Entry::Stop(_) | Entry::Init(_));
+    let start = Start { cut, torn: (torn > 0).then_some(torn), version: options.version.clone() };
     let spares = Spares::start(options.disk.clone(), layout.clone(), options.segment_bytes, end.spare)
         .map_err(OpenError::at(path))?;
     let ended = end.segments.iter().filter(|(number, _)| *number != end.segment).copied();
@@ -195,9 +197,9 @@ fn resume(
     let publisher =
         Publisher::start(press, Arc::clone(&backlog), options.interval).map_err(OpenError::at(path))?;
     let writer = Writer::start(pen, options.queue).map_err(OpenError::at(path))?;
-    let recovery = Recovery { size, cut, torn: end.torn, start: size };
+    let recovery = Recovery { size, cut, torn, start: size };
     let inner = Inner {
-        layout,
+        layout: layout.clone(),
         origin: key.name().to_owned(),
         options: options.clone(),
         recovery,
@@ -209,10 +211,11 @@ fn resume(
         lock: Mutex::new(Some(lock)),
     };
     let ledger = Ledger { inner: Arc::new(inner) };
-    match ledger.append(start.into()) {
-        Ok(_) => Ok(ledger),
-        Err(refused) => Err(OpenError::Io(path.to_owned(), std::io::Error::other(refused))),
+    if let Err(refused) = ledger.append(start.into()) {
+        return Err(OpenError::Io(path.to_owned(), std::io::Error::other(refused)));
     }
+    torn::recorded(&options.disk, &layout)?;
+    Ok(ledger)
 }
 
 /// Tiles and bundles as they were when the last full bundle was published.

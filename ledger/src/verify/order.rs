@@ -53,6 +53,9 @@ impl<'a> Order<'a> {
                 self.revoked
                     .retain(|(what, _, value), _| *what != reinstate.what || *value != reinstate.value);
             }
+            Entry::Outcome(outcome) if outcome.index.is_some_and(|index| index >= record.index) => {
+                report.fault(place, "it is the outcome of a decision that comes after it");
+            }
             Entry::Start(_)
             | Entry::Stop(_)
             | Entry::Denials(_)

@@ -2,6 +2,7 @@
 //! server that serves. Only the port of the HTTP side is another, since a free one was taken.
 
 use portcullis_tests::agent::hello;
+use portcullis_tests::condition::until;
 use portcullis_tests::programs::{portcullis, repository};
 use portcullis_tests::record::Record;
 use portcullis_tests::world::World;
@@ -15,7 +16,8 @@ async fn every_command_of_the_auditors_guide_does_what_it_says() {
     for n in 0..3 {
         world.allows(&world.agent.asks(&hello(), "GET", &format!("/hello/{n}"))).await;
     }
-    Record::of(&world.home, world.directory()).has_decisions(3).await;
+    let record = Record::of(&world.home, world.directory());
+    until("outcomes to be published", async || (record.of_kind("outcome/1").len() == 3).then_some(())).await;
     symlink(world.home.file(""), world.directory().join("house")).unwrap();
 
     let guide = fs::read_to_string(repository().join("docs/ledger.md")).unwrap();
@@ -31,6 +33,10 @@ async fn every_command_of_the_auditors_guide_does_what_it_says() {
         assert!(said.status.success(), "{block}\n{}", String::from_utf8_lossy(&said.stderr));
     }
     assert!(blocks.len() >= 5 && commands >= 11, "{commands} commands in {} blocks", blocks.len());
-    let exported = fs::read_to_string(world.directory().join("decisions.jsonl")).unwrap();
-    assert_eq!(exported.lines().count(), 3);
+    for file in ["decisions.jsonl", "outcomes.jsonl"] {
+        let exported = fs::read_to_string(world.directory().join(file)).unwrap();
+        assert_eq!(exported.lines().count(), 3, "{file}");
+    }
+    let longest = record.of_kind("outcome/1").iter().map(|outcome| outcome.to_string().len()).max();
+    println!("an outcome takes {} bytes", longest.unwrap());
 }

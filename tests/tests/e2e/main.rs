@@ -19,6 +19,7 @@ mod ledger_faults;
 mod ledger_guide;
 mod ledger_http;
 mod ledger_kill;
+mod outcomes;
 mod readme;
 mod rooms_alone;
 mod server_gone;

@@ -29,9 +29,9 @@ impl Floods {
         self.flood().admit(now, source, denial.code(), bytes) == Denied::Summarised
     }
 
-    /// Counts a denial of which there is no entry.
-    pub(super) fn count(&self, denial: Denial, source: &str, decision: &str) {
-        self.flood().count(self.clock.milliseconds(), source, denial.code(), decision.as_bytes());
+    /// Counts a denial of which there is no entry: what it was is told by its name only.
+    pub(super) fn count(&self, reason: &str, source: &str, name: &str) {
+        self.flood().count(self.clock.milliseconds(), source, reason, name.as_bytes());
     }
 
     /// The summaries that are due.

@@ -70,6 +70,42 @@ fn a_ledger_that_forgets_a_sync_is_caught() {
     }
 }
 
+/// A start that cuts a torn tail may crash as well: the one after it still records that something was cut.
+#[test]
+fn that_a_tail_was_cut_survives_crashes_of_the_start_that_cut_it() {
+    let run = Run::record();
+    let mut tail = None;
+    run.crash(&run.steps, &mut Dice(SEED), |image| {
+        let torn = image.check().unwrap().torn;
+        if torn > 0 {
+            let start = Model::of(image.path);
+            let recorder = Arc::new(Recorder::default());
+            let options = small().disk(Disk::watched(recorder.clone()));
+            Ledger::open(image.path, options).unwrap().close();
+            let steps = recorder.steps.lock().unwrap().clone();
+            tail = Some((torn, start, steps));
+        }
+        tail.is_none()
+    });
+    let (torn, start, steps) = tail.expect("some crash of the run tears its tail");
+    let broken = Run { start, steps, ..run };
+    let (mut images, mut cut_already) = (0, 0);
+    broken.crash(&broken.steps, &mut Dice(SEED), |image| {
+        cut_already += usize::from(Ledger::inspect(image.path).unwrap().torn == 0);
+        let ledger = Ledger::open(image.path, small()).unwrap();
+        let starts = ledger.read(0).unwrap().filter_map(|record| {
+            let Entry::Start(start) = record.unwrap().entry else { return None };
+            start.torn
+        });
+        assert!(starts.count() > 0, "step {} forgot {torn} bytes, seed {SEED}", image.done);
+        ledger.close();
+        images += 1;
+        true
+    });
+    println!("{images} crashes of a start that cut {torn} bytes, {cut_already} of them after the cut");
+    assert!(images > 50 && cut_already > 20);
+}
+
 /// A recorded run.
 struct Run {
     dir: tempfile::TempDir,

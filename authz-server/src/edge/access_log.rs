@@ -1,0 +1,184 @@
+//! Envoy's access log service (`envoy.service.accesslog.v3`): what became of requests, line by line, as a proxy tells it.
+//!
+//! A line is translated; what it means is for `outcomes` to say. What a client can choose (its request) and what Envoy and
+//! our own answer put there (addresses, metadata, times) stay apart.
+
+use std::pin::pin;
+use std::sync::Arc;
+
+use envoy_types::pb::envoy::config::core::v3::Address;
+use envoy_types::pb::envoy::config::core::v3::address::Address as Kind;
+use envoy_types::pb::envoy::config::core::v3::socket_address::PortSpecifier;
+use envoy_types::pb::envoy::data::accesslog::v3::{AccessLogCommon, HttpAccessLogEntry};
+use envoy_types::pb::envoy::service::accesslog::v3::access_log_service_server::AccessLogService;
+use envoy_types::pb::envoy::service::accesslog::v3::stream_access_logs_message::LogEntries;
+use envoy_types::pb::envoy::service::accesslog::v3::{StreamAccessLogsMessage, StreamAccessLogsResponse};
+use envoy_types::pb::google::protobuf;
+use envoy_types::pb::google::protobuf::value::Kind as Value;
+use tokio::sync::watch;
+use tonic::{Request, Response, Status, Streaming};
+use warrant::problem::DENIAL_HEADER;
+
+use super::answer::{FILTER, Member};
+use super::listen::ProxyIdentity;
+use crate::outcomes::{Outcomes, Report, Stamped};
+
+/// The service to which Envoy streams its access log.
+#[derive(Clone, Debug)]
+pub struct AccessLog {
+    outcomes: Arc<Outcomes>,
+    /// A stream never ends by itself; told to stop, we hang up.
+    stopping: watch::Receiver<bool>,
+}
+
+impl AccessLog {
+    pub fn new(outcomes: Arc<Outcomes>, stopping: watch::Receiver<bool>) -> AccessLog {
+        AccessLog { outcomes, stopping }
+    }
+
+    async fn hear(&self, proxy: &str, message: StreamAccessLogsMessage) {
+        let Some(LogEntries::HttpLogs(lines)) = message.log_entries else { return };
+        let pending: Vec<_> =
+            lines.log_entry.into_iter().map(|line| self.outcomes.hear(report(proxy, line))).collect();
+        for one in pending {
+            one.written().await;
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl AccessLogService for AccessLog {
+    /// Reads on only when what was read is on record: the queue to the disk is for decisions first.
+    async fn stream_access_logs(
+        &self,
+        request: Request<Streaming<StreamAccessLogsMessage>>,
+    ) -> Result<Response<StreamAccessLogsResponse>, Status> {
+        let proxy = request.extensions().get::<ProxyIdentity>().map(|ProxyIdentity(id)| id.clone());
+        let proxy = proxy.ok_or_else(|| Status::permission_denied("this connection belongs to no proxy"))?;
+        let mut lines = request.into_inner();
+        let mut stopping = self.stopping.clone();
+        let mut stopped = pin!(async {
+            // An error: whoever would tell us is gone, and we go too.
+            let _ = stopping.wait_for(|stop| *stop).await;
+        });
+        loop {
+            let message = tokio::select! {
+                () = &mut stopped => None,
+                message = lines.message() => message?,
+            };
+            let Some(message) = message else { return Ok(Response::new(StreamAccessLogsResponse {})) };
+            self.hear(&proxy, message).await;
+        }
+    }
+}
+
+fn report(proxy: &str, line: HttpAccessLogEntry) -> Report {
+    let common = line.common_properties.unwrap_or_default();
+    let request = line.request.unwrap_or_default();
+    let mut response = line.response.unwrap_or_default();
+    let method = request.request_method().as_str_name().to_owned();
+    let sent = |name: &str| request.request_headers.get(name).cloned();
+    Report {
+        proxy: proxy.to_owned(),
+        stamped: stamped(&common),
+        // The address alone is there for a connection that never came about.
+        reached: common.time_to_first_upstream_tx_byte.is_some(),
+        upstream: common.upstream_remote_address.as_ref().and_then(text).unwrap_or_default(),
+        attempts: common.upstream_request_attempt_count.into(),
+        status: response.response_code.map(|code| code.value.into()).filter(|code| *code != 0),
+        duration: common.duration.or(common.time_to_last_downstream_tx_byte).map_or(0, milliseconds),
+        bytes_in: request.request_body_bytes,
+        bytes_out: response.response_body_bytes,
+        details: response.response_code_details,
+        connection: common.connection_termination_details,
+        denial: response.response_headers.remove(DENIAL_HEADER),
+        peer: common.downstream_direct_remote_address.as_ref().and_then(host),
+        method: sent(":method").unwrap_or(method),
+        host: request.authority,
+        path: request.path,
+        request_id: request.request_id,
+    }
+}
+
+/// What our answer put beside the request, where no client reaches.
+fn stamped(common: &AccessLogCommon) -> Option<Stamped> {
+    let stamp = common.metadata.as_ref()?.filter_metadata.get(FILTER)?;
+    let member = |member: Member| match &stamp.fields.get(member.name())?.kind {
+        Some(Value::StringValue(text)) => Some(text.clone()),
+        Some(_) | None => None,
+    };
+    let index = member(Member::Index)?.parse().ok()?;
+    Some(Stamped { decision: member(Member::Decision)?, index, ticket: member(Member::Ticket)? })
+}
+
+fn milliseconds(duration: protobuf::Duration) -> u64 {
+    let seconds = u64::try_from(duration.seconds).unwrap_or(0);
+    let rest = u64::try_from(duration.nanos).unwrap_or(0) / 1_000_000;
+    seconds.saturating_mul(1000).saturating_add(rest)
+}
+
+fn host(address: &Address) -> Option<String> {
+    match address.address.as_ref()? {
+        Kind::SocketAddress(socket) => Some(socket.address.clone()),
+        Kind::Pipe(_) | Kind::EnvoyInternalAddress(_) => None,
+    }
+}
+
+fn text(address: &Address) -> Option<String> {
+    match address.address.as_ref()? {
+        Kind::SocketAddress(socket) => {
+            let port = match &socket.port_specifier {
+                Some(PortSpecifier::PortValue(port)) => port.to_string(),
+                Some(PortSpecifier::NamedPort(name)) => name.clone(),
+                None => String::new(),
+            };
+            Some(format!("{}:{port}", socket.address))
+        }
+        Kind::Pipe(pipe) => Some(pipe.path.clone()),
+        Kind::EnvoyInternalAddress(_) => Some("a listener inside the proxy".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::edge::answer::stamp_of;
+    use envoy_types::pb::envoy::config::core::v3::Metadata;
+
+    #[test]
+    fn what_the_answer_stamped_is_read_back_and_nothing_else() {
+        let with = |filter: &str, fields: &[(Member, &str)]| AccessLogCommon {
+            metadata: Some(Metadata {
+                filter_metadata: [(filter.to_owned(), stamp_of(fields))].into(),
+                ..Metadata::default()
+            }),
+            ..AccessLogCommon::default()
+        };
+        let all = [(Member::Decision, "d"), (Member::Index, "7"), (Member::Ticket, "t")];
+        let found = stamped(&with(FILTER, &all)).unwrap();
+        assert_eq!((found.decision.as_str(), found.index, found.ticket.as_str()), ("d", 7, "t"));
+        assert!(stamped(&with("another.filter", &all)).is_none());
+        for missing in 0..all.len() {
+            let mut fields = all.to_vec();
+            fields.remove(missing);
+            assert!(stamped(&with(FILTER, &fields)).is_none());
+        }
+        assert!(stamped(&with(FILTER, &[all[0], (Member::Index, "-7"), all[2]])).is_none());
+    }
+
+    #[test]
+    fn an_address_without_a_byte_sent_is_no_execution() {
+        let line = |sent: bool| HttpAccessLogEntry {
+            common_properties: Some(AccessLogCommon {
+                time_to_first_upstream_tx_byte: sent.then(protobuf::Duration::default),
+                upstream_remote_address: Some(Address {
+                    address: Some(Kind::SocketAddress(Default::default())),
+                }),
+                ..AccessLogCommon::default()
+            }),
+            ..HttpAccessLogEntry::default()
+        };
+        assert!(report("local", line(true)).reached);
+        assert!(!report("local", line(false)).reached);
+    }
+}

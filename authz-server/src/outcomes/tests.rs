@@ -1,0 +1,192 @@
+//! What each kind of line comes to.
+
+use std::sync::Arc;
+
+use ledger::{Ledger, Options, SigningKey};
+
+use super::*;
+use crate::clock::Clock;
+use crate::keys::{DigestKey, Tickets};
+use crate::metrics::{BundleFigures, LedgerFigures};
+use crate::policy::tests::fixture::{NOW, bundle, files};
+use crate::policy_in_force::PolicyInForce;
+
+struct World {
+    outcomes: Outcomes,
+    tickets: Tickets,
+    ledger: Ledger,
+    _directory: tempfile::TempDir,
+}
+
+impl World {
+    fn new() -> World {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("ledger");
+        let options =
+            || Options::new(SigningKey::from_seed(&[9; 32]).unwrap(), Arc::new(|| NOW * 1000), "test");
+        Ledger::init(&path, "shop", &options()).unwrap();
+        let ledger = Ledger::open(&path, options()).unwrap();
+        let digests = DigestKey::generate().unwrap();
+        let tickets = Tickets::of(&digests, ledger.origin());
+        let recorder = Recorder::new(ledger.clone(), digests, 500, Clock::from_fn(|| NOW * 1000));
+        let policy = Arc::new(PolicyInForce::new(bundle(&files()), None));
+        let bundles = BundleFigures { policy, news: Arc::default(), candidate: None };
+        let metrics = Arc::new(Metrics::new(LedgerFigures::new(ledger.clone()), bundles));
+        let outcomes = Outcomes { ended: Ended::default(), recorder, metrics };
+        World { outcomes, tickets, ledger, _directory: directory }
+    }
+
+    /// A line about a forward of ours that ran as it should.
+    fn line(&self, decision: &str, index: u64) -> Report {
+        let ticket = self.tickets.issue(decision, index);
+        Report {
+            proxy: "local".to_owned(),
+            stamped: Some(Stamped { decision: decision.to_owned(), index, ticket }),
+            reached: true,
+            upstream: "10.0.0.7:80".to_owned(),
+            attempts: 1,
+            status: Some(200),
+            duration: 12,
+            bytes_in: 3,
+            bytes_out: 5,
+            details: "via_upstream".to_owned(),
+            peer: Some("10.0.0.1".to_owned()),
+            method: "GET".to_owned(),
+            host: "shop".to_owned(),
+            path: "/a?secret=1".to_owned(),
+            ..Report::default()
+        }
+    }
+
+    /// What was recorded of these, beside the beginning of the log.
+    async fn recorded(&self, lines: Vec<Report>) -> Vec<Entry> {
+        for line in lines {
+            self.outcomes.hear(line).written().await;
+        }
+        self.outcomes.recorder.record_floods(true);
+        // Behind what is on its way.
+        let stop = ledger::entry::Stop { refused: 0 };
+        self.ledger.append(stop.into()).unwrap();
+        let entries = self.ledger.read(2).unwrap().map(|record| record.unwrap().entry);
+        entries.filter(|entry| !matches!(entry, Entry::Stop(_))).collect()
+    }
+
+    fn counts(&self, outcome: &str, times: u64) {
+        let line = format!("portcullis_outcomes_total{{outcome=\"{outcome}\"}} {times}");
+        let text = self.outcomes.metrics.exposition();
+        assert!(text.contains(&line), "{line} in {text}");
+    }
+}
+
+#[tokio::test]
+async fn a_forward_of_ours_has_its_outcome_and_a_second_one_is_an_alarm() {
+    let world = World::new();
+    let recorded = world.recorded(vec![world.line("d", 7), world.line("d", 7)]).await;
+    let outcome = |repeat| {
+        Entry::Outcome(Outcome {
+            attempts: 1,
+            bytes_in: 3,
+            bytes_out: 5,
+            duration: 12,
+            id: "d".to_owned(),
+            index: Some(7),
+            proxy: "local".to_owned(),
+            reached: true,
+            repeat,
+            status: Some(200),
+            termination: String::new(),
+        })
+    };
+    assert_eq!(recorded, [outcome(false), outcome(true)]);
+    world.counts("Ended", 1);
+    world.counts("Repeated", 1);
+}
+
+#[tokio::test]
+async fn one_decision_that_was_sent_upstream_again_is_an_alarm() {
+    let world = World::new();
+    let again = Report { attempts: 3, ..world.line("d", 7) };
+    let recorded = world.recorded(vec![again]).await;
+    assert!(matches!(&recorded[..], [Entry::Outcome(one)] if one.attempts == 3 && !one.repeat));
+    world.counts("Retried", 1);
+}
+
+#[tokio::test]
+async fn what_ran_without_a_decision_of_ours_is_an_alarm_and_keeps_no_secret() {
+    let world = World::new();
+    let forged = |change: fn(&mut Stamped)| {
+        let mut line = world.line("d", 7);
+        change(line.stamped.as_mut().unwrap());
+        line
+    };
+    let lines = vec![
+        Report { stamped: None, ..world.line("d", 7) },
+        forged(|stamped| stamped.index = 8),
+        forged(|stamped| stamped.decision = "e".to_owned()),
+        forged(|stamped| stamped.ticket = "AAAA".to_owned()),
+    ];
+    let count = lines.len();
+    let recorded = world.recorded(lines).await;
+    assert_eq!(recorded.len(), count);
+    for entry in &recorded {
+        let Entry::Ungoverned(one) = entry else { panic!("{entry:?}") };
+        assert_eq!((one.upstream.as_str(), one.request.path.as_bytes()), ("10.0.0.7:80", &b"/a"[..]));
+        assert!(one.request.query.is_some() && !format!("{one:?}").contains("secret"));
+    }
+    world.counts("Ungoverned", 4);
+}
+
+#[tokio::test]
+async fn what_was_refused_elsewhere_is_counted_by_reason_and_what_we_denied_is_not() {
+    let world = World::new();
+    let refused = |details: &str, denial: Option<&str>| Report {
+        stamped: None,
+        reached: false,
+        details: details.to_owned(),
+        denial: denial.map(str::to_owned),
+        ..world.line("d", 7)
+    };
+    let recorded = world
+        .recorded(vec![
+            refused("", Some("warrant-missing")),
+            refused("", Some("warrant-missing")),
+            refused("ext_authz_denied", Some("policy-denied")),
+            refused("ext_authz_error", None),
+            refused("http1.codec_error{and what a client wrote}", Some("no code of ours")),
+            refused("{nothing}", None),
+        ])
+        .await;
+    let counted: Vec<_> = recorded
+        .iter()
+        .map(|entry| {
+            let Entry::Denials(one) = entry else { panic!("{entry:?}") };
+            (one.source.as_str(), one.reason.as_str(), one.count)
+        })
+        .collect();
+    let from = "access-log:10.0.0.1";
+    assert_eq!(
+        counted,
+        [
+            (from, "ext_authz_error", 1),
+            (from, "http1.codec_error", 1),
+            (from, "refused", 1),
+            (from, "warrant-missing", 2),
+        ]
+    );
+    world.counts("Refused", 5);
+}
+
+#[tokio::test]
+async fn a_forward_that_met_no_upstream_says_so() {
+    let world = World::new();
+    let line = Report {
+        reached: false,
+        attempts: 1,
+        status: Some(503),
+        details: "upstream_reset_before_response_started{connection_failure}".to_owned(),
+        ..world.line("d", 7)
+    };
+    let recorded = world.recorded(vec![line]).await;
+    let [Entry::Outcome(one)] = &recorded[..] else { panic!("{recorded:?}") };
+    assert!(!one.reached && one.termination.starts_with("upstream_reset"), "{one:?}");
+}

@@ -71,7 +71,12 @@ impl Record {
         self.entries_with(&[])
     }
 
-    fn entries_with(&self, further: &[String]) -> Vec<Value> {
+    /// The same, for a reader with these further arguments.
+    ///
+    /// # Panics
+    /// When the ledger cannot be read.
+    #[must_use]
+    pub fn entries_with(&self, further: &[String]) -> Vec<Value> {
         let folder = self.folder();
         let further: Vec<&str> = further.iter().map(String::as_str).collect();
         let output = self.ask("export", folder.to_str().expect("paths of tests are text"), &further);
@@ -83,19 +88,14 @@ impl Record {
     /// Every published decision.
     #[must_use]
     pub fn decisions(&self) -> Vec<Value> {
-        self.decisions_with(&[])
-    }
-
-    /// The same by a reader with these further arguments.
-    #[must_use]
-    pub fn decisions_with(&self, further: &[String]) -> Vec<Value> {
-        of_kind(self.entries_with(further), "decision/1")
+        self.of_kind("decision/1")
     }
 
     /// Every published entry of a kind.
     #[must_use]
     pub fn of_kind(&self, kind: &str) -> Vec<Value> {
-        of_kind(self.entries(), kind)
+        let entries = self.entries().into_iter().map(|mut line| line["entry"].take());
+        entries.filter(|entry| entry["kind"] == kind).collect()
     }
 
     /// The ids of all that were let through.
@@ -115,11 +115,6 @@ impl Record {
         })
         .await
     }
-}
-
-fn of_kind(lines: Vec<Value>, kind: &str) -> Vec<Value> {
-    let entries = lines.into_iter().map(|mut line| line["entry"].take());
-    entries.filter(|entry| entry["kind"] == kind).collect()
 }
 
 /// The reader in another language that shares no code with us.

@@ -3,6 +3,7 @@
 use ledger::entry::Decision;
 use warrant::{Denial, Seconds};
 
+use super::entry::PERMIT;
 use super::recall::{Bytes, Unknown};
 use super::replay::{Again, again};
 use crate::policy::{Bundle, Explained, explain_case, explain_verdict};
@@ -23,7 +24,9 @@ pub fn explain(decision: &Decision, bundle: &Bundle) -> Account {
         Ok(case) => explain_case(&case, bundle),
         Err(Unknown::Withheld | Unknown::Unfit(_)) => {
             let verdict = &decision.verdict;
-            let denial = Denial::from_code(&verdict.code);
+            // A code that is none of ours must not be told as an allow.
+            let denial = (verdict.code != PERMIT)
+                .then(|| Denial::from_code(&verdict.code).unwrap_or(Denial::Internal));
             let now = Seconds::new(decision.clock);
             explain_verdict(bundle, verdict.route.as_deref(), denial, &verdict.policies, now)
         }

@@ -132,5 +132,6 @@ fn where_arguments_are_withheld_the_recorded_policies_are_told() {
     assert_eq!(refused.cure.as_deref(), Some("ask for less"));
     let permitted = told("permit", &["pay/caller:group:payments-agents"]);
     assert_eq!(permitted.result, "allow");
+    assert_eq!(told("some-day", &[]).result, "internal", "a code that is not ours permits nothing");
     assert_eq!(permitted.why, "permitted by pay/caller:group:payments-agents");
 }

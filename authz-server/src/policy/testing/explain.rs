@@ -92,13 +92,13 @@ pub(crate) fn explain_case<E: Evidence>(case: &Case<'_, E>, policy: &Policy) -> 
     };
     let (route, opening) = matched.as_ref().map(place).unwrap_or_default();
     let judged = judged(case, policy, route.map(Route::name));
-    match (route, opening, judged.denial) {
-        (Some(route), _, _) => told(judged, route, case.now),
-        (None, Some(opening), None | Some(Denial::NoRoutePolicy)) => without_a_warrant(opening, case.now),
-        (None, None, Some(Denial::NoRoutePolicy)) if target.is_some() => target
-            .map(|(http, host)| nothing_matches(policy, http.method.as_str(), host.as_str(), http.path))
-            .unwrap_or_else(|| Explained::denied(Denial::NoRoutePolicy, Denial::NoRoutePolicy.meaning())),
-        (None, _, denial) => {
+    match (route, opening, target, judged.denial) {
+        (Some(route), ..) => told(judged, route, case.now),
+        (None, Some(opening), _, None | Some(Denial::NoRoutePolicy)) => without_a_warrant(opening, case.now),
+        (None, None, Some((http, host)), Some(Denial::NoRoutePolicy)) => {
+            nothing_matches(policy, http.method.as_str(), host.as_str(), http.path)
+        }
+        (None, _, _, denial) => {
             let denial = denial.unwrap_or(Denial::Internal);
             Explained::denied(denial, judged.detail.unwrap_or_else(|| denial.meaning().to_owned()))
         }

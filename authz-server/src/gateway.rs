@@ -105,7 +105,10 @@ impl Gateway {
         };
         let (bundle, case) = self.gatherer.gather(asked).await;
         let recording = self.recorder.about(decision, &case, &bundle, asked).paid(paid.as_ref());
-        recording.deny(Denial::GovernanceStale.into())
+        match judge(&case, &bundle) {
+            Judgement::Deny(denied) => recording.deny(denied),
+            permitting => recording.refuse(&permitting, Denial::GovernanceStale.into()),
+        }
     }
 
     async fn judge_and_record(
@@ -127,7 +130,7 @@ impl Gateway {
                 let pay = || self.pay(paid, &permit, &bundle, case.now, decision);
                 match recording.fits(&permit).and_then(|()| pay()) {
                     Ok(burned) => recording.allow(permit, burned).await,
-                    Err(denied) => Ok(recording.refuse(&permit, denied)),
+                    Err(denied) => Ok(recording.refuse(&Judgement::Permit(permit), denied)),
                 }
             }
         }

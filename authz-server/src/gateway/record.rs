@@ -22,7 +22,7 @@ use warrant::{Denial, Seconds};
 
 use super::{Answer, Asked, DecisionId, Paid, Refusal};
 use crate::clock::Clock;
-use crate::decision::{Case, Denied, Pass, Permit};
+use crate::decision::{Case, Denied, Judgement, Pass, Permit};
 use crate::facts::Burned;
 use crate::keys::{DigestKey, Tickets};
 use crate::policy::Bundle;
@@ -191,9 +191,9 @@ impl Recording {
         self.submit_denial(denied)
     }
 
-    /// The judge permitted it, and what it costs could not be paid.
-    pub fn refuse(mut self, permit: &Permit, denied: Denied) -> Answer {
-        self.entry.verdict = record::permitted(permit);
+    /// The judge let it pass, and something else than the judge does not: what it costs could not be paid, say.
+    pub fn refuse(mut self, judgement: &Judgement, denied: Denied) -> Answer {
+        self.entry.verdict = record::verdict(judgement);
         self.submit_denial(denied)
     }
 

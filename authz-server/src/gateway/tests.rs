@@ -126,12 +126,15 @@ impl World {
         }
     }
 
-    /// Outcome, and how much was spent, of each decision on record.
+    /// Outcome, and how much was spent, of each decision on record; each is judged again, to the same bytes.
     fn on_record(&self) -> Vec<(String, usize)> {
         // Denials are not waited for; whatever was handed over before this is durable with it.
         self.ledger.append(posture()).unwrap();
+        let bundle = bundle(&files());
         let decided = |entry| {
             let Entry::Decision(decision) = entry else { return None };
+            let again = crate::policy::on_a_deep_stack(|| crate::record::again(&decision, &bundle)).unwrap();
+            assert_eq!(again, crate::record::Again::Same, "judged again: {decision:?}");
             Some((decision.outcome.to_string(), decision.burned.len()))
         };
         self.ledger.read(0).unwrap().filter_map(|record| decided(record.unwrap().entry)).collect()

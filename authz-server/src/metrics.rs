@@ -7,8 +7,8 @@ mod witnesses;
 
 use std::time::Duration;
 
+use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
-use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
@@ -27,13 +27,20 @@ const SECONDS: [f64; 10] = [0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
-    decisions: Family<Outcome, Counter>,
+    decisions: Family<Answered, Counter>,
     seconds: Histogram,
     heard: Family<FromAccessLog, Counter>,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Answered {
+    outcome: &'static str,
+    /// A denial's code; empty for what was allowed.
+    code: &'static str,
+}
+
 /// What a line of a proxy's access log came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Heard {
     /// The outcome of a forward of ours.
     Ended,
@@ -41,31 +48,41 @@ pub enum Heard {
     Repeated,
     /// One decision was sent upstream more than once: an alarm.
     Retried,
-    /// Something ran without a forward of ours: an alarm.
+    /// Something was let through without a forward of ours: an alarm.
     Ungoverned,
     /// It was refused before it came to us.
     Refused,
-    /// It could not be recorded.
+    /// The proxy answered it by itself.
+    Answered,
+    /// It could not be recorded: counted beside what it was.
     Lost,
+}
+
+impl Heard {
+    fn label(self) -> FromAccessLog {
+        let outcome = match self {
+            Heard::Ended => "ended",
+            Heard::Repeated => "repeated",
+            Heard::Retried => "retried",
+            Heard::Ungoverned => "ungoverned",
+            Heard::Refused => "refused",
+            Heard::Answered => "answered",
+            Heard::Lost => "lost",
+        };
+        FromAccessLog { outcome }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct FromAccessLog {
-    outcome: Heard,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Outcome {
     outcome: &'static str,
-    /// A denial's code; empty for what was allowed.
-    code: &'static str,
 }
 
 impl Metrics {
     pub const CONTENT_TYPE: &'static str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
     pub fn new(ledger: LedgerFigures, bundles: BundleFigures) -> Metrics {
-        let decisions = Family::<Outcome, Counter>::default();
+        let decisions = Family::<Answered, Counter>::default();
         let seconds = Histogram::new(SECONDS);
         let mut registry = Registry::with_prefix("portcullis");
         registry.register("decisions", "Decisions answered, by outcome and denial code", decisions.clone());
@@ -86,15 +103,15 @@ impl Metrics {
 
     pub fn decided(&self, answer: &Answer, took: Duration) {
         let outcome = match answer {
-            Answer::Allow(_) => Outcome { outcome: "allowed", code: "" },
-            Answer::Deny(refusal) => Outcome { outcome: "denied", code: refusal.denied.denial.code() },
+            Answer::Allow(_) => Answered { outcome: "allowed", code: "" },
+            Answer::Deny(refusal) => Answered { outcome: "denied", code: refusal.denied.denial.code() },
         };
         self.decisions.get_or_create(&outcome).inc();
         self.seconds.observe(took.as_secs_f64());
     }
 
     pub fn heard(&self, outcome: Heard) {
-        self.heard.get_or_create(&FromAccessLog { outcome }).inc();
+        self.heard.get_or_create(&outcome.label()).inc();
     }
 
     pub fn exposition(&self) -> String {

@@ -1,15 +1,16 @@
 //! Outcomes: what the proxies' access logs say became of requests, held against what was decided.
 //!
 //! Best effort by nature: a proxy that crashes takes its unsent lines along, and nothing is allowed or denied by what is
-//! found here. What is found is recorded: each forward's outcome; as alarms what ran without a forward, or twice; by the
-//! count what was refused before it came to us.
+//! found here. What is found is recorded: each forward's outcome; as alarms what went on without a forward, or twice; by
+//! the count what was refused before it came to us.
 
 mod report;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ledger::entry::{Entry, Outcome, Request, Text, Ungoverned};
-use tokio::sync::oneshot;
+use tokio::sync::{Mutex, oneshot};
 use tracing::{error, warn};
 use warrant::Denial;
 
@@ -21,63 +22,98 @@ use crate::metrics::{Heard, Metrics};
 
 /// Envoy's own words for a denial that came from us, and so is on record already.
 const DENIED_BY_US: &str = "ext_authz_denied";
-/// The longest word of a proxy that is kept.
-const WORD_AT_MOST: usize = 64;
+/// So many lines are on their way to the disk at a time, of all proxies together: the queue there is for decisions.
+const AT_A_TIME: usize = 64;
+/// What a client can make as long as it likes is kept so far.
+const TEXT_AT_MOST: usize = 1024;
 
 #[derive(Debug)]
 pub struct Outcomes {
-    pub ended: Ended,
-    pub recorder: Recorder,
-    pub metrics: Arc<Metrics>,
+    ended: Arc<Ended>,
+    recorder: Recorder,
+    metrics: Arc<Metrics>,
+    turn: Mutex<()>,
+    tellers: AtomicUsize,
 }
 
-/// What is still on its way into the record.
+/// Somebody tells us of outcomes, until this is dropped.
 #[derive(Debug)]
 #[must_use]
-pub struct Pending(Option<oneshot::Receiver<()>>);
+pub struct Teller<'a>(&'a AtomicUsize);
 
-impl Pending {
-    /// Whoever reads reports waits here before the next ones: decisions come first, and a proxy can wait.
-    pub async fn written(self) {
-        if let Some(written) = self.0 {
-            // A sender that is gone has said why in the log.
-            let _ = written.await;
-        }
-    }
-}
+/// An entry on its way into the record.
+type Written = oneshot::Receiver<()>;
 
 impl Outcomes {
-    /// Takes one line of a proxy's access log.
-    pub fn hear(&self, report: Report) -> Pending {
-        match &report.stamped {
-            Some(stamped) if self.is_ours(stamped) => {
-                let (id, index) = (stamped.decision.clone(), stamped.index);
-                self.ended(id, index, report)
-            }
-            Some(_) | None if report.reached => self.ungoverned(report),
-            Some(_) | None => self.refused(&report),
+    pub fn new(ended: Ended, recorder: Recorder, metrics: Arc<Metrics>) -> Outcomes {
+        Outcomes {
+            ended: Arc::new(ended),
+            recorder,
+            metrics,
+            turn: Mutex::default(),
+            tellers: AtomicUsize::new(0),
         }
     }
 
-    fn is_ours(&self, stamped: &Stamped) -> bool {
-        self.recorder.knows(&stamped.decision, stamped.index, &stamped.ticket)
+    pub fn teller(&self) -> Teller<'_> {
+        self.tellers.fetch_add(1, Ordering::Relaxed);
+        Teller(&self.tellers)
     }
 
-    fn ended(&self, id: String, index: u64, report: Report) -> Pending {
+    /// Whether anybody tells us of outcomes.
+    pub fn are_told(&self) -> bool {
+        self.tellers.load(Ordering::Relaxed) > 0
+    }
+
+    /// Takes lines of a proxy's access log; done once what they say is on record. Whoever reads them reads no further
+    /// until then: a proxy can wait.
+    pub async fn hear(&self, lines: impl IntoIterator<Item = Report>) {
+        let mut lines = lines.into_iter().peekable();
+        while lines.peek().is_some() {
+            let _turn = self.turn.lock().await;
+            let written: Vec<_> = lines.by_ref().take(AT_A_TIME).filter_map(|line| self.one(line)).collect();
+            for one in written {
+                // A sender that is gone has said why in the log.
+                let _ = one.await;
+            }
+        }
+    }
+
+    /// A stream of lines broke off, and what was under way in it is gone.
+    pub fn broke_off(&self, proxy: &str, why: &str) {
+        warn!(proxy, why, "a proxy's access log broke off");
+        self.metrics.heard(Heard::Lost);
+    }
+
+    fn one(&self, report: Report) -> Option<Written> {
+        match &report.stamped {
+            Some(stamped) if self.is_ours(stamped, &report.proxy) => {
+                let (id, index) = (stamped.decision.clone(), stamped.index);
+                Some(self.ended(id, index, report))
+            }
+            // One that found no upstream was let through all the same.
+            Some(_) | None if report.reached || report.attempts > 0 => Some(self.ungoverned(report)),
+            Some(_) | None => {
+                self.not_forwarded(&report);
+                None
+            }
+        }
+    }
+
+    fn is_ours(&self, stamped: &Stamped, proxy: &str) -> bool {
+        self.recorder.knows(&stamped.decision, stamped.index, proxy, &stamped.ticket)
+    }
+
+    fn ended(&self, id: String, index: u64, report: Report) -> Written {
         let repeat = self.ended.note(index);
-        let heard = match (repeat, report.attempts) {
+        let (proxy, attempts) = (&report.proxy, report.attempts);
+        let heard = match (repeat, attempts) {
             (true, _) => {
-                error!(decision = id, proxy = report.proxy, "ALARM: one decision has a second outcome");
+                error!(decision = id, proxy, "ALARM: one decision has a second outcome");
                 Heard::Repeated
             }
             (false, 2..) => {
-                let attempts = report.attempts;
-                error!(
-                    decision = id,
-                    proxy = report.proxy,
-                    attempts,
-                    "ALARM: one decision was sent upstream again"
-                );
+                error!(decision = id, proxy, attempts, "ALARM: one decision was sent upstream again");
                 Heard::Retried
             }
             (false, _) => Heard::Ended,
@@ -91,73 +127,79 @@ impl Outcomes {
             id,
             index: Some(index),
             proxy: report.proxy,
-            reached: report.reached,
+            // Of attempts before the last nothing is told.
+            reached: report.reached || report.attempts > 1,
             repeat,
             status: report.status,
             termination,
         };
-        self.record(heard, outcome.into())
+        let ended = Arc::clone(&self.ended);
+        self.record(heard, outcome.into(), move || {
+            if !repeat {
+                ended.forget(index);
+            }
+        })
     }
 
-    fn ungoverned(&self, report: Report) -> Pending {
-        let id = report.stamped.map(|stamped| stamped.decision);
-        error!(
-            decision = id,
-            proxy = report.proxy,
-            upstream = report.upstream,
-            "ALARM: executed without a decision"
-        );
-        let (path, query) =
-            report.path.split_once('?').map_or((&*report.path, None), |(path, query)| (path, Some(query)));
+    fn ungoverned(&self, report: Report) -> Written {
+        let id = report.stamped.map(|stamped| cut(&stamped.decision).to_owned());
+        let upstream = cut(&report.upstream).to_owned();
+        error!(decision = id, proxy = report.proxy, upstream, "ALARM: let through without a decision");
+        let whole = report.path.as_str();
+        let (path, query) = whole.split_once('?').map_or((whole, None), |(path, query)| (path, Some(query)));
         let request = Request {
             action: None,
             body: None,
-            host: Text::from(&*report.host),
-            method: Text::from(&*report.method),
-            path: Text::from(path),
+            host: Text::from(cut(&report.host)),
+            method: Text::from(cut(&report.method)),
+            path: Text::from(cut(path)),
             query: query.map(|query| self.recorder.digest(query.as_bytes())),
         };
-        let (proxy, status, upstream) = (report.proxy, report.status, report.upstream);
-        self.record(Heard::Ungoverned, Ungoverned { id, proxy, request, status, upstream }.into())
+        let entry = Ungoverned { id, proxy: report.proxy, request, status: report.status, upstream };
+        self.record(Heard::Ungoverned, entry.into(), || ())
     }
 
-    /// Nothing ran. Whoever refused it, other than we ourselves, is counted with their reason.
-    fn refused(&self, report: &Report) -> Pending {
-        if report.details != DENIED_BY_US {
-            self.metrics.heard(Heard::Refused);
-            let denial = report.denial.as_deref().and_then(Denial::from_code);
-            let reason = denial.map_or_else(|| word(&report.details), |denial| denial.code());
-            let source = format!("access-log:{}", report.peer.as_deref().unwrap_or(&report.proxy));
-            self.recorder.count_elsewhere(reason, &source, &report.request_id);
+    /// Nothing ran. Whoever refused it, other than we ourselves, is counted with their reason; what is no refusal (a
+    /// redirect by the proxy itself, say) is not.
+    fn not_forwarded(&self, report: &Report) {
+        if report.details == DENIED_BY_US {
+            return;
         }
-        Pending(None)
+        let denial = report.denial.as_deref().and_then(Denial::from_code);
+        if denial.is_none() && report.status.is_some_and(|status| status < 400) {
+            return self.metrics.heard(Heard::Answered);
+        }
+        self.metrics.heard(Heard::Refused);
+        let reason = denial.map_or(report.word(), |denial| denial.code());
+        let source = format!("access-log:{}", report.peer.as_deref().unwrap_or(&report.proxy));
+        self.recorder.count_elsewhere(reason, &source, &report.request_id);
     }
 
-    fn record(&self, heard: Heard, entry: Entry) -> Pending {
+    /// It is counted whether it can be recorded or not: an alarm must not be silent because the disk is full.
+    fn record(&self, heard: Heard, entry: Entry, undo: impl FnOnce() + Send + 'static) -> Written {
+        self.metrics.heard(heard);
         let (tell, told) = oneshot::channel();
         let metrics = Arc::clone(&self.metrics);
         self.recorder.submit(entry, move |recorded| {
-            match recorded {
-                Ok(_) => metrics.heard(heard),
-                Err(refused) => {
-                    warn!(%refused, "an outcome was not recorded");
-                    metrics.heard(Heard::Lost);
-                }
+            if let Err(refused) = recorded {
+                warn!(%refused, "an outcome was not recorded");
+                metrics.heard(Heard::Lost);
+                undo();
             }
             let _ = tell.send(());
         });
-        Pending(Some(told))
+        told
     }
 }
 
-/// The word at the beginning of a proxy's explanation: what stands in braces behind it may be anything.
-fn word(details: &str) -> &str {
-    let is_of_a_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-    let end = details.find(|c| !is_of_a_word(c)).unwrap_or(details.len()).min(WORD_AT_MOST);
-    match details.get(..end) {
-        Some("") | None => "refused",
-        Some(word) => word,
+impl Drop for Teller<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
+}
+
+fn cut(text: &str) -> &str {
+    text.get(..text.floor_char_boundary(TEXT_AT_MOST)).unwrap_or(text)
 }
 
 #[cfg(test)]

@@ -47,6 +47,9 @@ pub use open::ledger_options;
 /// A proxy that answers no ping is gone, whatever its connection says.
 const PEER_ANSWERS_EVERY: Duration = Duration::from_secs(15);
 const PEER_ANSWERS_WITHIN: Duration = Duration::from_secs(5);
+/// A proxy keeps lines of its access log back for a moment (`buffer_flush_interval`, in what we ship 250 ms): those about
+/// the last decisions are waited for.
+const LAST_LINES: Duration = Duration::from_millis(400);
 /// Every decision has been answered by then; what is left are peers that do not go.
 const LEAVE_WITHIN: Duration = Duration::from_secs(3);
 
@@ -104,9 +107,8 @@ pub async fn run(config: Config, is_restored: bool) -> Result<(), String> {
     let (health_reporter, health) = tonic_health::server::health_reporter();
     let checks = InterceptedService::new(AuthorizationServer::new(ExtAuthz::new(gateway)), NamePeer);
     let (stop, stopping) = watch::channel(false);
-    let outcomes =
-        Outcomes { ended: opened.ended, recorder: recorder.clone(), metrics: Arc::clone(&metrics) };
-    let access_log = AccessLog::new(Arc::new(outcomes), stopping.clone());
+    let outcomes = Arc::new(Outcomes::new(opened.ended, recorder.clone(), Arc::clone(&metrics)));
+    let access_log = AccessLog::new(Arc::clone(&outcomes), stopping.clone());
     let access_log = InterceptedService::new(AccessLogServiceServer::new(access_log), NamePeer);
     let router = tonic::transport::Server::builder()
         .http2_keepalive_interval(Some(PEER_ANSWERS_EVERY))
@@ -140,6 +142,9 @@ pub async fn run(config: Config, is_restored: bool) -> Result<(), String> {
     info!("stopping: finishing what has begun, denying what is new");
     admission.close();
     admission.emptied().await;
+    if outcomes.are_told() {
+        tokio::time::sleep(LAST_LINES).await;
+    }
     // Both listeners hear it; neither being left to hear it would mean both have ended already.
     let _ = stop.send(true);
     beside.iter().for_each(|task| task.abort());

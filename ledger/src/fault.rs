@@ -30,6 +30,12 @@ pub enum Refused {
 }
 
 impl Refused {
+    /// Whether it is for want of room on the disk: then the ledger itself counts what it refuses, as a gap.
+    #[must_use]
+    pub fn is_of_the_disk(&self) -> bool {
+        matches!(self, Self::DiskFull | Self::ReadOnly | Self::OverQuota)
+    }
+
     /// The word under which a gap entry and metrics count it.
     #[must_use]
     pub fn word(&self) -> &'static str {

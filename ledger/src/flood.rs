@@ -17,15 +17,18 @@ pub struct Rate {
     pub all: u32,
     /// For each source, a second, even where the others have used up the rest.
     pub share: u32,
-    /// How many sources are told apart; further ones share one summary.
+    /// How many sources are told apart within a second; further ones share one share.
     pub sources: usize,
+    /// How many summaries are open at a time; further sources share one for each reason, and were there ever so many
+    /// reasons, those too. A flood from everywhere must not become a flood of summaries.
+    pub summaries: usize,
     /// How often summaries are recorded, in milliseconds.
     pub every: u64,
 }
 
 impl Default for Rate {
     fn default() -> Self {
-        Self { all: 500, share: 5, sources: 1024, every: 1000 }
+        Self { all: 500, share: 5, sources: 1024, summaries: 128, every: 1000 }
     }
 }
 
@@ -91,9 +94,7 @@ impl Flood {
 
     /// Counts one denial of which nothing else will be recorded.
     pub fn count(&mut self, now: u64, source: &str, reason: &str, what: &[u8]) {
-        let open_sources = self.open.len() < self.rate.sources.saturating_mul(4);
-        let key = (source.to_owned(), reason.to_owned());
-        let key = if open_sources || self.open.contains_key(&key) { key } else { (OTHERS.to_owned(), key.1) };
+        let key = self.summary_of(source, reason);
         let summary = self.open.entry(key).or_insert(Summary {
             count: 0,
             first: now,
@@ -105,6 +106,19 @@ impl Flood {
         summary.entries.update(what);
         summary.entries.update(b"\n");
         self.since.get_or_insert(now);
+    }
+
+    fn summary_of(&self, source: &str, reason: &str) -> (String, String) {
+        let (others, most) = (OTHERS.to_owned(), self.rate.summaries);
+        let own = (source.to_owned(), reason.to_owned());
+        if self.open.len() < most || self.open.contains_key(&own) {
+            return own;
+        }
+        let shared = (others.clone(), own.1);
+        if self.open.len() < most.saturating_mul(2) || self.open.contains_key(&shared) {
+            return shared;
+        }
+        (others.clone(), others)
     }
 
     /// The summaries that are due, sorted; with `all`, those too that are not.
@@ -136,7 +150,7 @@ mod tests {
 
     #[test]
     fn one_source_that_floods_leaves_the_others_their_share_and_nothing_is_lost() {
-        let rate = Rate { all: 10, share: 2, sources: 3, every: 1000 };
+        let rate = Rate { all: 10, share: 2, sources: 3, summaries: 100, every: 1000 };
         let mut flood = Flood::new(rate);
         let mut recorded = 0_u64;
         for n in 0..1000_u32 {
@@ -173,5 +187,19 @@ mod tests {
         assert_eq!(due[2].digest, Digest::from_bytes(sha.finalize().into()));
         assert_eq!(flood.due(9_000, true), vec![]);
         assert_eq!(flood.admit(6_000, "loud", "expired", Vec::new), Denied::Record, "another second");
+    }
+
+    #[test]
+    fn a_flood_from_everywhere_is_no_flood_of_summaries_and_nothing_is_lost() {
+        let mut flood = Flood::new(Rate { summaries: 10, ..Rate::default() });
+        for n in 0..1000 {
+            flood.count(5_000, &format!("source-{n}"), "expired", b"x");
+            flood.count(5_000, &format!("source-{n}"), &format!("reason-{n}"), b"x");
+        }
+        let due = flood.due(9_000, true);
+        assert!(due.len() <= 21, "{}", due.len());
+        assert_eq!(due.iter().map(|one| one.count).sum::<u64>(), 2000);
+        assert!(due.iter().any(|one| (one.source.as_str(), one.reason.as_str()) == ("others", "others")));
+        assert!(due.iter().any(|one| (one.source.as_str(), one.reason.as_str()) == ("others", "expired")));
     }
 }

@@ -7,10 +7,12 @@
     clippy::indexing_slicing,
     clippy::panic,
     clippy::print_stderr,
+    clippy::print_stdout,
     clippy::unwrap_used,
     reason = "a harness reports by panicking, and its logs are for people"
 )]
 
+pub mod again;
 pub mod agent;
 pub mod child;
 pub mod client;

@@ -13,6 +13,7 @@ use warrant::mint::Signer;
 
 use crate::court::Home;
 use crate::keys::Key;
+use crate::record;
 
 /// A bundle's content, before it is signed.
 #[derive(Clone, Debug)]
@@ -106,7 +107,7 @@ impl Pressed {
         self
     }
 
-    /// Puts it there, the manifest last.
+    /// Puts it there, the manifest last, and keeps a copy by which its decisions can be judged again.
     ///
     /// # Panics
     /// When a file cannot be written.
@@ -120,6 +121,7 @@ impl Pressed {
             write(&place.join(format!("trust/{}.json", step + 1)), envelope.to_string().as_bytes());
         }
         write(&place.join("manifest.json"), self.envelope.to_string().as_bytes());
+        keep(place);
     }
 
     /// A note about it, from now for so many seconds.
@@ -138,6 +140,33 @@ impl Pressed {
     #[must_use]
     pub fn digest(&self) -> String {
         digest(&STANDARD.decode(self.envelope["payload"].as_str().expect("a text")).expect("base64"))
+    }
+}
+
+/// Where the bundles that were ever published at this place are kept, each in a folder named by its digest.
+///
+/// # Panics
+/// When the place is the root of everything.
+#[must_use]
+pub fn kept(place: &Path) -> PathBuf {
+    place.parent().expect("a bundle lies in a folder").join("past")
+}
+
+/// Keeps a copy of the bundle at this place, unless one of that name is kept already: under a digest the first is the
+/// sound one, and whatever claims it later is a forgery. What has no manifest or no files can have decided nothing.
+///
+/// # Panics
+/// When files cannot be copied.
+pub fn keep(place: &Path) {
+    let envelope = read(&place.join("manifest.json"));
+    let said: Value = serde_json::from_slice(&envelope).unwrap_or_default();
+    let Some(payload) = said["payload"].as_str().and_then(|text| STANDARD.decode(text).ok()) else { return };
+    let manifest: Value = serde_json::from_slice(&payload).unwrap_or_default();
+    let version = manifest["version"].to_string();
+    let (files, copy) = (place.join(&version), kept(place).join(digest(&payload)));
+    if files.is_dir() && !copy.exists() {
+        record::copy(&files, &copy.join(&version));
+        write(&copy.join("manifest.json"), &envelope);
     }
 }
 

@@ -68,8 +68,18 @@ impl Record {
     /// When the ledger cannot be read.
     #[must_use]
     pub fn entries(&self) -> Vec<Value> {
+        self.entries_with(&[])
+    }
+
+    /// The same, for a reader with these further arguments.
+    ///
+    /// # Panics
+    /// When the ledger cannot be read.
+    #[must_use]
+    pub fn entries_with(&self, further: &[String]) -> Vec<Value> {
         let folder = self.folder();
-        let output = self.ask("export", folder.to_str().expect("paths of tests are text"), &[]);
+        let further: Vec<&str> = further.iter().map(String::as_str).collect();
+        let output = self.ask("export", folder.to_str().expect("paths of tests are text"), &further);
         assert!(output.status.success(), "export: {}", String::from_utf8_lossy(&output.stderr));
         let lines = String::from_utf8(output.stdout).expect("entries are text");
         lines.lines().map(|line| serde_json::from_str(line).expect(line)).collect()

@@ -1,14 +1,16 @@
 //! All of it together, and the sentences that tests are written in.
 //!
 //! Whatever a world was made for, it ends with questions of its own: was anything asked at all, was anything executed
-//! without a decision or twice under one, and has something that was denied been executed since?
+//! without a decision or twice under one, has something that was denied been executed since, and does the record of it
+//! all come out the same where it is judged again?
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tempfile::TempDir;
 
+use crate::again::Again;
 use crate::agent::Agent;
 use crate::client::{Answer, Ask};
 use crate::court::{Court, Home};
@@ -31,6 +33,8 @@ pub struct World {
     /// Which asks were denied, and how often each had been executed by then.
     denied: Mutex<BTreeMap<String, usize>>,
     undecided: bool,
+    /// Judges it all again when the world ends well.
+    pub again: Again,
     directory: TempDir,
 }
 
@@ -70,6 +74,7 @@ impl Setup {
     /// # Panics
     /// When any part does not start.
     pub async fn around(self, directory: TempDir, home: Home) -> World {
+        let again = Again::of(&home);
         let court = Court::start(&home).await;
         let upstream = Upstream::start().await;
         let configuration = Configuration::shipped("envoy.yaml")
@@ -80,7 +85,8 @@ impl Setup {
         let envoy = Envoy::start(&(self.change)(configuration), directory.path()).await;
         let agent = Agent::at(&home);
         let (asked, denied) = (AtomicU64::new(0), Mutex::default());
-        World { envoy, court, upstream, home, agent, asked, denied, undecided: self.undecided, directory }
+        let undecided = self.undecided;
+        World { envoy, court, upstream, home, agent, asked, denied, undecided, again, directory }
     }
 }
 
@@ -107,7 +113,10 @@ impl World {
     /// When there is no answer: a client of a guarded service always gets one.
     pub async fn send(&self, ask: &Ask) -> Answer {
         self.asked.fetch_add(1, Ordering::Relaxed);
-        ask.send(self.envoy.address()).await.unwrap_or_else(|why| panic!("no answer to {ask:?}: {why}"))
+        let sent = ask.send(self.envoy.address()).await;
+        let answer = sent.unwrap_or_else(|why| panic!("no answer to {ask:?}: {why}"));
+        self.again.hears(&answer);
+        answer
     }
 
     /// Lets a client of another make ask Envoy, for as long as it blocks.
@@ -197,5 +206,8 @@ impl Drop for World {
         let twice = self.upstream.executed_twice();
         assert!(twice.is_empty(), "more than one execution under one decision: {twice:?}");
         assert!(self.asked.load(Ordering::Relaxed) > 0, "nothing was asked: this test shows nothing");
+        let executed: BTreeSet<String> =
+            self.upstream.hits().iter().filter_map(Hit::decision).map(str::to_owned).collect();
+        self.again.judge(&mut self.court, executed);
     }
 }

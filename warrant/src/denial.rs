@@ -228,7 +228,7 @@ denials! {
         "Retry; operators: see the latency of disk and policy.";
     Ungoverned = "ungoverned" 403 [Seal] "No decision stands behind this request",
         "The request reached the seal without the stamp of a decision.",
-        "Operators: ext_authz was skipped for it; run `portcullis doctor` on the proxy's configuration.";
+        "Operators: ext_authz was skipped for it; compare the proxy's listeners, filter chains and routes with what envoy/envoy.yaml says of each setting.";
     Altered = "altered" 403 [Seal] "The request is not the one that was decided",
         "The stamp is for another method, authority or path.",
         "Operators: a filter after ext_authz changes requests; move it before.";

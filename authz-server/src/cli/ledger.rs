@@ -2,13 +2,14 @@
 //! and reads the ledger of a running server as well as a copy. Exit status 0 it is so, 1 it is not, 2 unreadable.
 
 mod archive;
-mod bundles;
+pub(super) mod bundles;
+pub(super) mod decision;
 mod describe;
 mod export;
 mod filter;
 mod follow;
-mod instant;
-mod opened;
+pub(super) mod instant;
+pub(super) mod opened;
 mod progress;
 mod prove;
 mod reassert;

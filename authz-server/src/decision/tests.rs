@@ -1,9 +1,12 @@
 //! The judge, rule by rule and in order. Each case starts from one that is permitted and changes what its name says.
+//!
+//! Whatever is judged here is judged again elsewhere too: `again`.
+
+mod again;
+mod rows;
 
 use std::sync::Arc;
 
-use ledger::Entry;
-use ledger::entry::{Json, Nonce, Stamps};
 use warrant::mint::{Delegation, Detail, Grant, Root, Signer};
 use warrant::{
     AwsLcVerifier, Denial, Issuer, Method, Presented, ProofId, RawPath, Seconds, SubjectPattern, Trust,
@@ -12,11 +15,9 @@ use warrant::{
 use super::{
     Attestation, Case, Denied, Facts, HttpCase, Identity, Judgement, Line, Passing, Permit, ProofFound, judge,
 };
-use crate::keys::DigestKey;
 use crate::policy::arguments::{self, Body, Sent};
 use crate::policy::tests::fixture::{self, NOW, PAY_FILE, TestKey, bundle, edited, files, target};
 use crate::policy::{Attested, Bundle};
-use crate::record::{self, Again};
 
 const PAYER: &str = "spiffe://shop/ns/shop/sa/payer";
 const PROXY: &str = "spiffe://shop/ns/shop/sa/payments";
@@ -30,8 +31,11 @@ struct Given {
     governance: Result<(), Denial>,
     proxy: &'static str,
     path: &'static [u8],
+    /// Whether the request can be read without ambiguity.
+    request: Result<(), Denial>,
     chain: Result<String, Denial>,
-    proof: bool,
+    /// `None` where none is looked for.
+    proof: Option<Result<(), Denial>>,
     facts: Facts,
 }
 
@@ -92,8 +96,9 @@ fn given() -> Given {
         governance: Ok(()),
         proxy: PROXY,
         path: PATH,
+        request: Ok(()),
         chain: Ok(root(grant(PAYER))),
-        proof: false,
+        proof: None,
         facts: Facts { identity: Some(Identity(PAYER.to_owned())), ..Facts::default() },
     }
 }
@@ -127,13 +132,14 @@ impl Given {
             .route(&target)
             .map(|route| arguments::read(route, &target, &Sent { query, headers: &[], body: Body::Absent }));
         let proof = match (&chain, self.proof) {
-            (Ok(chain), true) => ProofFound::Holds(ProofId {
+            (Ok(chain), Some(Ok(()))) => ProofFound::Holds(ProofId {
                 thumbprint: chain.leaf().cnf().thumbprint(),
                 jti: "p".to_owned(),
                 forget_after: Seconds::new(NOW + 30),
             }),
-            (_, true) => ProofFound::Failed(Denial::ProofMissing),
-            (_, false) => ProofFound::NotWanted,
+            (Err(_), Some(Ok(()))) => ProofFound::Failed(Denial::ProofMissing),
+            (_, Some(Err(denial))) => ProofFound::Failed(denial),
+            (_, None) => ProofFound::NotWanted,
         };
         let http = HttpCase { authority: HOST, method, path, chain, proof, body: None, given: read };
         let case = Case {
@@ -142,24 +148,12 @@ impl Given {
             governance: self.governance,
             proxy: self.proxy.to_owned(),
             line: Some(Line { method: "POST", authority: HOST, path_and_query: self.path }),
-            http: Ok(http),
+            http: self.request.map(|()| http),
             facts: self.facts.clone(),
         };
         let judgement = judge(&case, &self.bundle);
-        self.is_the_same_out_of_the_record(&case, &judgement);
+        again::elsewhere(&case, &self.bundle, &judgement);
         judgement
-    }
-
-    /// Whatever is judged in these tests is recorded too, read back from its bytes, and judged again.
-    fn is_the_same_out_of_the_record(&self, case: &Case<'_>, judgement: &Judgement) {
-        let mut entry = record::of_case("d", case, &self.bundle, &DigestKey::generate().unwrap());
-        entry.verdict = record::verdict(judgement);
-        let stamps = Stamps { nonce: Nonce([0; 16]), time: 0 };
-        let bytes = Entry::from(entry).to_bytes(stamps).unwrap();
-        let (_, Entry::Decision(read)) = Entry::read(&bytes).unwrap() else { panic!("no decision") };
-        let withheld = read.args.values().any(|value| matches!(value, Json::Object(_)));
-        let expected = if withheld { Again::Withheld } else { Again::Same };
-        assert_eq!(record::again(&read, &self.bundle), expected, "{}", String::from_utf8_lossy(&bytes));
     }
 
     fn permit(&self) -> Permit {
@@ -323,7 +317,7 @@ fn a_query_that_the_route_does_not_declare_is_outside() {
 fn a_proof_names_a_root_s_holder_and_of_a_delegated_warrant_only_its_key() {
     let by_proof = |chain| Given {
         chain,
-        proof: true,
+        proof: Some(Ok(())),
         bundle: bundle(&edited(PAY_FILE, "holder: mtls", "holder: proof")),
         facts: Facts::default(),
         ..given()
@@ -332,7 +326,7 @@ fn a_proof_names_a_root_s_holder_and_of_a_delegated_warrant_only_its_key() {
     assert_eq!(permit.proof().map(|id| id.jti.as_str()), Some("p"));
     // Its parent calls it the payer; a key is in no group, whatever it is called.
     assert_eq!(by_proof(delegated(|_| {})).denial(), Denial::PolicyDenied);
-    assert_eq!(Given { proof: false, ..by_proof(changed(|_| {})) }.denial(), Denial::Internal);
+    assert_eq!(Given { proof: None, ..by_proof(changed(|_| {})) }.denial(), Denial::Internal);
 }
 
 #[test]
@@ -343,8 +337,8 @@ fn both_means_both() {
         bundle: bundle(&edited(PAY_FILE, "holder: mtls", "holder: both")),
         ..given()
     };
-    both(true, given().facts).permit();
-    assert_eq!(both(true, Facts::default()).denial(), Denial::IdentityMissing);
+    both(Some(Ok(())), given().facts).permit();
+    assert_eq!(both(Some(Ok(())), Facts::default()).denial(), Denial::IdentityMissing);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use envoy_types::pb::envoy::config::core::v3::Address;
 use envoy_types::pb::envoy::config::core::v3::address::Address as Kind;
 use envoy_types::pb::envoy::config::core::v3::socket_address::PortSpecifier;
-use envoy_types::pb::envoy::data::accesslog::v3::{AccessLogCommon, HttpAccessLogEntry};
+use envoy_types::pb::envoy::data::accesslog::v3::{AccessLogCommon, AccessLogType, HttpAccessLogEntry};
 use envoy_types::pb::envoy::service::accesslog::v3::access_log_service_server::AccessLogService;
 use envoy_types::pb::envoy::service::accesslog::v3::stream_access_logs_message::LogEntries;
 use envoy_types::pb::envoy::service::accesslog::v3::{StreamAccessLogsMessage, StreamAccessLogsResponse};
@@ -38,23 +38,20 @@ impl AccessLog {
 
     async fn hear(&self, proxy: &str, message: StreamAccessLogsMessage) {
         let Some(LogEntries::HttpLogs(lines)) = message.log_entries else { return };
-        let pending: Vec<_> =
-            lines.log_entry.into_iter().map(|line| self.outcomes.hear(report(proxy, line))).collect();
-        for one in pending {
-            one.written().await;
-        }
+        self.outcomes.hear(lines.log_entry.into_iter().filter_map(|line| report(proxy, line))).await;
     }
 }
 
 #[tonic::async_trait]
 impl AccessLogService for AccessLog {
-    /// Reads on only when what was read is on record: the queue to the disk is for decisions first.
+    /// Reads on only when what was read is on record.
     async fn stream_access_logs(
         &self,
         request: Request<Streaming<StreamAccessLogsMessage>>,
     ) -> Result<Response<StreamAccessLogsResponse>, Status> {
         let proxy = request.extensions().get::<ProxyIdentity>().map(|ProxyIdentity(id)| id.clone());
         let proxy = proxy.ok_or_else(|| Status::permission_denied("this connection belongs to no proxy"))?;
+        let _teller = self.outcomes.teller();
         let mut lines = request.into_inner();
         let mut stopping = self.stopping.clone();
         let mut stopped = pin!(async {
@@ -63,22 +60,33 @@ impl AccessLogService for AccessLog {
         });
         loop {
             let message = tokio::select! {
-                () = &mut stopped => None,
-                message = lines.message() => message?,
+                biased; // what has come is read before we go
+                message = lines.message() => message,
+                () = &mut stopped => Ok(None),
             };
-            let Some(message) = message else { return Ok(Response::new(StreamAccessLogsResponse {})) };
-            self.hear(&proxy, message).await;
+            match message {
+                Ok(Some(message)) => self.hear(&proxy, message).await,
+                Ok(None) => return Ok(Response::new(StreamAccessLogsResponse {})),
+                Err(status) => {
+                    self.outcomes.broke_off(&proxy, status.message());
+                    return Err(status);
+                }
+            }
         }
     }
 }
 
-fn report(proxy: &str, line: HttpAccessLogEntry) -> Report {
+/// `None` for a line that is not about a request's end: there will be another.
+fn report(proxy: &str, line: HttpAccessLogEntry) -> Option<Report> {
     let common = line.common_properties.unwrap_or_default();
+    if !is_the_end(&common) {
+        return None;
+    }
     let request = line.request.unwrap_or_default();
     let mut response = line.response.unwrap_or_default();
     let method = request.request_method().as_str_name().to_owned();
     let sent = |name: &str| request.request_headers.get(name).cloned();
-    Report {
+    Some(Report {
         proxy: proxy.to_owned(),
         stamped: stamped(&common),
         // The address alone is there for a connection that never came about.
@@ -97,7 +105,13 @@ fn report(proxy: &str, line: HttpAccessLogEntry) -> Report {
         host: request.authority,
         path: request.path,
         request_id: request.request_id,
-    }
+    })
+}
+
+/// A proxy may be told to log requests when they begin, and every so often while they run.
+fn is_the_end(common: &AccessLogCommon) -> bool {
+    let ends = [AccessLogType::NotSet, AccessLogType::DownstreamEnd].map(i32::from);
+    ends.contains(&common.access_log_type)
 }
 
 /// What our answer put beside the request, where no client reaches.
@@ -178,7 +192,24 @@ mod tests {
             }),
             ..HttpAccessLogEntry::default()
         };
-        assert!(report("local", line(true)).reached);
-        assert!(!report("local", line(false)).reached);
+        assert!(report("local", line(true)).unwrap().reached);
+        assert!(!report("local", line(false)).unwrap().reached);
+    }
+
+    #[test]
+    fn only_the_end_of_a_request_is_its_end() {
+        let line = |kind: AccessLogType| HttpAccessLogEntry {
+            common_properties: Some(AccessLogCommon {
+                access_log_type: kind.into(),
+                ..AccessLogCommon::default()
+            }),
+            ..HttpAccessLogEntry::default()
+        };
+        for end in [AccessLogType::NotSet, AccessLogType::DownstreamEnd] {
+            assert!(report("local", line(end)).is_some());
+        }
+        for other in [AccessLogType::DownstreamStart, AccessLogType::DownstreamPeriodic] {
+            assert!(report("local", line(other)).is_none(), "{other:?}");
+        }
     }
 }

@@ -1,10 +1,10 @@
-//! Which decisions have an outcome already: one bit for each entry of the ledger, for as many of the last ones as any
-//! request that still runs can belong to.
+//! Which decisions have an outcome already: one bit for each of the last entries of the ledger.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
-/// Two megabytes of bits. At a thousand requests a second, with an outcome each, they reach back more than two hours.
+/// Two megabytes of bits. At a thousand requests a second, with an outcome each, they reach back more than two hours;
+/// with more on record, less far.
 const REACH: u64 = 1 << 24;
 const WORD: u64 = 64;
 
@@ -32,6 +32,11 @@ impl Ended {
     pub fn note(&self, index: u64) -> bool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).note(index)
     }
+
+    /// What was noted did not come into the record: the next outcome is the first.
+    pub fn forget(&self, index: u64) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).forget(index);
+    }
 }
 
 impl Bits {
@@ -54,6 +59,13 @@ impl Bits {
         let had = *word & bit != 0;
         *word |= bit;
         had
+    }
+
+    fn forget(&mut self, index: u64) {
+        let place = index.checked_sub(self.first).and_then(|offset| usize::try_from(offset / WORD).ok());
+        if let Some(word) = place.and_then(|place| self.words.get_mut(place)) {
+            *word &= !(1 << (index % WORD));
+        }
     }
 
     fn forget_below(&mut self, index: u64) {
@@ -124,5 +136,8 @@ mod tests {
         let again = Ended::from_bits(ended.bits());
         assert!([70, 7, 700].iter().all(|index| again.note(*index)));
         assert!(!again.note(71));
+        again.forget(70);
+        again.forget(1 << 40);
+        assert!(!again.note(70) && again.note(71) && again.note(7));
     }
 }

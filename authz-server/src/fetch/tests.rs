@@ -103,7 +103,7 @@ async fn a_token_does_not_leave_the_machine_in_the_clear() {
 
 #[tokio::test]
 async fn tls_is_spoken_with_those_whose_certificate_is_trusted_and_with_nobody_else() {
-    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
     let provider = || Arc::new(tokio_rustls::rustls::crypto::aws_lc_rs::default_provider());
     let key = made.signing_key.serialize_der().try_into().unwrap();
     let server = ServerConfig::builder_with_provider(provider())
@@ -113,7 +113,7 @@ async fn tls_is_spoken_with_those_whose_certificate_is_trusted_and_with_nobody_e
         .with_single_cert(vec![made.cert.der().clone()], key)
         .unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("https://localhost:{}/", listener.local_addr().unwrap().port());
+    let url = format!("https://{}/", listener.local_addr().unwrap());
     let acceptor = TlsAcceptor::from(Arc::new(server));
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {

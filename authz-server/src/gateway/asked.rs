@@ -43,11 +43,6 @@ impl Asked {
         identity.or(self.peer.as_deref()).or(self.proxy.as_deref()).unwrap_or("unknown")
     }
 
-    /// How long everything is together that may be kept of it.
-    pub fn bytes(&self) -> usize {
-        self.http.as_ref().map_or(0, AskedHttp::bytes)
-    }
-
     /// The W3C trace context that came along, if it is of good form.
     pub fn traceparent(&self) -> Option<&str> {
         let mut values = self.http.as_ref()?.values("traceparent");
@@ -63,13 +58,6 @@ impl Asked {
 }
 
 impl AskedHttp {
-    fn bytes(&self) -> usize {
-        let headers = self.headers.iter().map(|(name, value)| name.len().saturating_add(value.len()));
-        let body = self.body.as_ref().map_or(0, |body| body.bytes.len());
-        let line = [self.method.len(), self.authority.len(), self.path.len(), body];
-        headers.chain(line).fold(0, usize::saturating_add)
-    }
-
     pub fn line(&self) -> Line<'_> {
         Line { method: &self.method, authority: &self.authority, path_and_query: &self.path }
     }

@@ -11,8 +11,7 @@ use std::sync::Arc;
 
 use floods::Floods;
 use ledger::entry::{
-    Answer as Outcome, Burned as Spent, Decision, Digest, ENTRY_BYTES_AT_MOST, Entry, Nonce,
-    Outcome as Ended, Stamps,
+    self, Answer as Outcome, Burned as Spent, Decision, Digest, ENTRY_BYTES_AT_MOST, Entry, Nonce, Stamps,
 };
 use ledger::{Ledger, Receipt, Refused};
 use tokio::sync::oneshot;
@@ -22,7 +21,7 @@ use warrant::{Denial, Seconds};
 
 use super::{Answer, Asked, DecisionId, Paid, Refusal};
 use crate::clock::Clock;
-use crate::decision::{Case, Denied, Pass, Permit};
+use crate::decision::{Case, Denied, Judgement, Pass, Permit};
 use crate::facts::Burned;
 use crate::keys::{DigestKey, Tickets};
 use crate::policy::Bundle;
@@ -71,17 +70,10 @@ pub struct Recording {
     stamp: Option<Stamp>,
     bundle: Arc<Bundle>,
     source: String,
-    /// How long the request is that the entry keeps parts of.
-    asked_bytes: usize,
 }
 
-/// What an entry holds beside parts of its request, at most: names of members, environment, policies, what is spent.
-const BESIDE_THE_REQUEST: usize = 32 * 1024;
 /// What of an entry is known only once it is spent, at most: a path, an issuer and numbers for each of eight links, and a proof.
 const SPENT_AT_MOST: usize = 9 * 1024;
-/// The longest that one byte becomes in JSON: `\u0001`.
-const ESCAPED: usize = 6;
-
 impl Recorder {
     /// `denials`: so many a second are recorded one by one, beside each source's own share.
     pub fn new(ledger: Ledger, digests: DigestKey, denials: u32, clock: Clock) -> Recorder {
@@ -111,7 +103,6 @@ impl Recorder {
             stamp: stamp(case),
             bundle: Arc::clone(bundle),
             source: asked.source().to_owned(),
-            asked_bytes: asked.bytes(),
         }
     }
 
@@ -129,7 +120,12 @@ impl Recorder {
     /// Records what was only counted, where it is time to; with `all`, now.
     pub fn record_floods(&self, all: bool) {
         for denials in self.floods.due(all) {
-            self.submit_unawaited("a summary of denials", denials.into());
+            let (floods, kept) = (Arc::clone(&self.floods), denials.clone());
+            self.submit(denials.into(), move |recorded| match recorded {
+                Ok(_) => {}
+                Err(Refused::QueueFull) => floods.give_back(kept),
+                Err(refused) => warn!(%refused, "a summary of denials was not recorded"),
+            });
         }
     }
 
@@ -138,9 +134,9 @@ impl Recorder {
         self.ledger.submit(entry, Box::new(done));
     }
 
-    /// Whether we once let a decision of this id through, whose entry has this index.
-    pub fn knows(&self, decision: &str, index: u64, ticket: &str) -> bool {
-        self.tickets.holds(decision, index, ticket)
+    /// Whether we once let a decision of this id through, whose entry has this index, for this proxy.
+    pub fn knows(&self, decision: &str, index: u64, proxy: &str, ticket: &str) -> bool {
+        self.tickets.holds(decision, index, proxy, ticket)
     }
 
     /// What is recorded in place of something that must not be: see `DigestKey`.
@@ -160,29 +156,16 @@ impl Recorder {
 }
 
 impl Recording {
-    /// Whether an entry can hold it. Asked before anything is spent: without a record there is no allow, and what was
-    /// spent stays so.
-    pub(super) fn fits(&self, permit: &Permit) -> Result<(), Denied> {
-        let too_long = || Denied {
-            detail: Some("its arguments are longer than a record may be".to_owned()),
-            ..Denied::on_route(Denial::ArgumentsInvalid, permit.route())
-        };
-        if self.surely_fits() {
+    /// Whether an entry can hold what the judge let pass. Asked before anything is spent: without a record there is no
+    /// allow, and what was spent stays so.
+    pub(super) fn fits(&mut self, verdict: entry::Verdict) -> Result<(), Denied> {
+        self.entry.verdict = verdict;
+        if fits(&self.entry, SPENT_AT_MOST) {
             return Ok(());
         }
-        let verdict = record::permitted(permit);
-        let entry = Entry::from(Decision { verdict, ..self.entry.clone() });
-        if length(&entry).saturating_add(SPENT_AT_MOST) > ENTRY_BYTES_AT_MOST {
-            Err(too_long())
-        } else {
-            Ok(())
-        }
-    }
-
-    /// Most requests are far too short to ask more closely.
-    fn surely_fits(&self) -> bool {
-        let request = self.asked_bytes.saturating_mul(ESCAPED);
-        request.saturating_add(BESIDE_THE_REQUEST) <= ENTRY_BYTES_AT_MOST
+        let detail = Some("what is asked for is longer than a record may be".to_owned());
+        let route = self.entry.verdict.route.clone();
+        Err(Denied { detail, route, ..Denied::from(Denial::ArgumentsInvalid) })
     }
 
     /// The judge denied.
@@ -191,9 +174,9 @@ impl Recording {
         self.submit_denial(denied)
     }
 
-    /// The judge permitted it, and what it costs could not be paid.
-    pub fn refuse(mut self, permit: &Permit, denied: Denied) -> Answer {
-        self.entry.verdict = record::permitted(permit);
+    /// The judge let it pass, and something else than the judge does not: what it costs could not be paid, say.
+    pub fn refuse(mut self, judgement: &Judgement, denied: Denied) -> Answer {
+        self.entry.verdict = record::verdict(judgement);
         self.submit_denial(denied)
     }
 
@@ -214,8 +197,10 @@ impl Recording {
     /// Not governed, or only watched.
     pub(super) async fn pass(mut self, pass: Pass, paid: Option<Paid>) -> Result<Answer, Overtaken> {
         let (verdict, outcome) = record::passed(&pass);
-        self.entry.verdict = verdict;
-        self.forward(outcome, pass.route(), paid).await
+        match self.fits(verdict) {
+            Ok(()) => self.forward(outcome, pass.route(), paid).await,
+            Err(denied) => Ok(self.submit_denial(denied)),
+        }
     }
 
     /// Waits until the entry is durable, and only then is there an allow.
@@ -229,18 +214,24 @@ impl Recording {
             return Ok(self.submit_denial(Denied::on_route(Denial::Internal, route)));
         };
         self.entry.outcome = outcome;
+        let proxy = self.entry.proxy.clone();
         let abandoned = Abandoned::unless_disarmed(&self.recorder, &self.entry);
         let recorded = append(&self.recorder.ledger, self.entry.into()).await;
         abandoned.disarm();
         match recorded {
             Ok(receipt) => {
-                let ticket = self.recorder.tickets.issue(self.decision.as_str(), receipt.index());
+                let ticket = self.recorder.tickets.issue(self.decision.as_str(), receipt.index(), &proxy);
                 Ok(Answer::Allow(Box::new(Allow { decision: self.decision, stamp, receipt, ticket })))
             }
             Err(Refused::Stale) => Err(Overtaken(paid)),
             Err(refused) => {
                 warn!(decision = self.decision.as_str(), %refused, "not recorded, so not forwarded");
-                Ok(Answer::denied(self.decision, Denied::on_route(denial_for(&refused), route), true))
+                let denial = denial_for(&refused);
+                // What a full disk refuses is in the gap that is recorded once there is room.
+                if !refused.is_of_the_disk() {
+                    self.recorder.floods.count(denial.code(), &self.source, self.decision.as_str());
+                }
+                Ok(Answer::denied(self.decision, Denied::on_route(denial, route), true))
             }
         }
     }
@@ -249,14 +240,19 @@ impl Recording {
         self.entry.outcome = Outcome::Denied(denied.denial.code().to_owned());
         // What was spent must be found again at the next start: only an entry of its own says it.
         let must_stand_alone = !self.entry.burned.is_empty();
-        let surely_fits = self.surely_fits();
+        let is_too_long = !fits(&self.entry, 0);
+        if is_too_long && must_stand_alone {
+            shorten(&mut self.entry);
+        }
         let entry = Entry::from(self.entry);
         let floods = &self.recorder.floods;
-        let is_summarised = if surely_fits || length(&entry) <= ENTRY_BYTES_AT_MOST {
-            !must_stand_alone && floods.swallows(denied.denial, &self.source, &entry)
-        } else {
-            floods.count(denied.denial.code(), &self.source, self.decision.as_str());
-            true
+        let is_summarised = match (must_stand_alone, is_too_long) {
+            (true, _) => false,
+            (false, false) => floods.swallows(denied.denial, &self.source, &entry),
+            (false, true) => {
+                floods.count(denied.denial.code(), &self.source, self.decision.as_str());
+                true
+            }
         };
         if !is_summarised {
             self.recorder.submit_unawaited(&format!("the denial {}", self.decision.as_str()), entry);
@@ -291,12 +287,12 @@ fn stamp(case: &Case<'_>) -> Option<Stamp> {
 /// told so, and the record too: this is dropped with the waiting, and appends what became of the request.
 struct Abandoned {
     recorder: Recorder,
-    outcome: Option<Ended>,
+    outcome: Option<entry::Outcome>,
 }
 
 impl Abandoned {
     fn unless_disarmed(recorder: &Recorder, entry: &Decision) -> Abandoned {
-        let outcome = Ended {
+        let outcome = entry::Outcome {
             attempts: 0,
             bytes_in: 0,
             bytes_out: 0,
@@ -325,11 +321,18 @@ impl Drop for Abandoned {
     }
 }
 
-/// How many bytes it is on record.
-fn length(entry: &Entry) -> usize {
+/// Whether there is an entry of it, with so many bytes more.
+pub(super) fn fits(decision: &Decision, more: usize) -> bool {
     let stamps = Stamps { nonce: Nonce([0; 16]), time: ledger::canonical::INTEGER_MAX };
-    // What has no canonical form is refused by the ledger for that.
-    entry.to_bytes(stamps).map_or(0, |bytes| bytes.len())
+    let bytes = Entry::from(decision.clone()).to_bytes(stamps);
+    bytes.is_ok_and(|bytes| bytes.len().saturating_add(more) <= ENTRY_BYTES_AT_MOST)
+}
+
+/// Leaves what must not be lost: what was decided, and what was spent.
+pub(super) fn shorten(decision: &mut Decision) {
+    decision.args.clear();
+    decision.chain.clear();
+    decision.request.path = entry::Text::from("");
 }
 
 async fn append(ledger: &Ledger, entry: Entry) -> Result<Receipt, Refused> {

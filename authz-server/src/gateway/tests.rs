@@ -126,12 +126,15 @@ impl World {
         }
     }
 
-    /// Outcome, and how much was spent, of each decision on record.
+    /// Outcome, and how much was spent, of each decision on record; each is judged again, to the same bytes.
     fn on_record(&self) -> Vec<(String, usize)> {
         // Denials are not waited for; whatever was handed over before this is durable with it.
         self.ledger.append(posture()).unwrap();
+        let bundle = bundle(&files());
         let decided = |entry| {
             let Entry::Decision(decision) = entry else { return None };
+            let again = crate::policy::on_a_deep_stack(|| crate::record::again(&decision, &bundle)).unwrap();
+            assert_eq!(again, crate::record::Again::Same, "judged again: {decision:?}");
             Some((decision.outcome.to_string(), decision.burned.len()))
         };
         self.ledger.read(0).unwrap().filter_map(|record| decided(record.unwrap().entry)).collect()
@@ -207,6 +210,25 @@ async fn what_no_entry_can_hold_is_denied_before_anything_is_spent_and_counted()
         Some((denials.reason, denials.count))
     });
     assert_eq!(counted, Some(("arguments-invalid".to_owned(), 1)));
+}
+
+#[tokio::test]
+async fn what_was_spent_finds_its_place_in_the_record_however_long_the_rest_is() {
+    let world = world();
+    assert_eq!(world.code("one", 0).await, "allowed");
+    world.on_record();
+    let decided = world.ledger.read(0).unwrap().find_map(|record| {
+        let Entry::Decision(decision) = record.unwrap().entry else { return None };
+        Some(decision)
+    });
+    let mut long = decided.unwrap();
+    assert!(record::fits(&long, 0));
+    long.request.path = ledger::entry::Text::from("\u{1}".repeat(30_000).as_str());
+    assert!(!record::fits(&long, 0));
+    let before = (long.id.clone(), long.verdict.clone(), long.burned.clone());
+    record::shorten(&mut long);
+    assert!(record::fits(&long, 60_000));
+    assert_eq!((long.id, long.verdict, long.burned), before);
 }
 
 /// What a future says to one poll.

@@ -7,11 +7,11 @@ pub struct Report {
     pub proxy: String,
     /// What our answer to this request gave it, where there was one that let it through.
     pub stamped: Option<Stamped>,
-    /// Whether a byte of it was sent upstream.
+    /// Whether a byte of it was sent upstream, by the last attempt.
     pub reached: bool,
     /// Where to.
     pub upstream: String,
-    /// How often.
+    /// How often it was tried.
     pub attempts: u64,
     pub status: Option<u64>,
     /// In milliseconds.
@@ -44,14 +44,26 @@ pub struct Stamped {
 
 /// The details of an answer that came from the upstream.
 const ORDINARY: &str = "via_upstream";
-/// The longest end that is kept.
-const AT_MOST: usize = 256;
+/// The longest word of a proxy that is kept.
+const WORD_AT_MOST: usize = 64;
 
 impl Report {
     /// How it ended; empty where in the ordinary way.
     pub(super) fn termination(&self) -> String {
-        let details = if self.details == ORDINARY { "" } else { &self.details };
-        let parts = [details, &self.connection].into_iter().filter(|part| !part.is_empty());
-        parts.collect::<Vec<_>>().join("; ").chars().take(AT_MOST).collect()
+        let details = if self.details == ORDINARY { "" } else { word(&self.details) };
+        let parts = [details, word(&self.connection)].into_iter().filter(|part| !part.is_empty());
+        parts.collect::<Vec<_>>().join("; ")
     }
+
+    /// Why it was answered as it was, in one word.
+    pub(super) fn word(&self) -> &str {
+        Some(word(&self.details)).filter(|word| !word.is_empty()).unwrap_or("refused")
+    }
+}
+
+/// The word at the beginning of a proxy's explanation: what stands in braces behind it may be anything.
+fn word(details: &str) -> &str {
+    let is_of_a_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    let end = details.find(|c| !is_of_a_word(c)).unwrap_or(details.len()).min(WORD_AT_MOST);
+    details.get(..end).unwrap_or_default()
 }

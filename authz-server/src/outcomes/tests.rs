@@ -32,13 +32,13 @@ impl World {
         let policy = Arc::new(PolicyInForce::new(bundle(&files()), None));
         let bundles = BundleFigures { policy, news: Arc::default(), candidate: None };
         let metrics = Arc::new(Metrics::new(LedgerFigures::new(ledger.clone()), bundles));
-        let outcomes = Outcomes { ended: Ended::default(), recorder, metrics };
+        let outcomes = Outcomes::new(Ended::default(), recorder, metrics);
         World { outcomes, tickets, ledger, _directory: directory }
     }
 
     /// A line about a forward of ours that ran as it should.
     fn line(&self, decision: &str, index: u64) -> Report {
-        let ticket = self.tickets.issue(decision, index);
+        let ticket = self.tickets.issue(decision, index, "local");
         Report {
             proxy: "local".to_owned(),
             stamped: Some(Stamped { decision: decision.to_owned(), index, ticket }),
@@ -60,9 +60,7 @@ impl World {
 
     /// What was recorded of these, beside the beginning of the log.
     async fn recorded(&self, lines: Vec<Report>) -> Vec<Entry> {
-        for line in lines {
-            self.outcomes.hear(line).written().await;
-        }
+        self.outcomes.hear(lines).await;
         self.outcomes.recorder.record_floods(true);
         // Behind what is on its way.
         let stop = ledger::entry::Stop { refused: 0 };
@@ -98,8 +96,8 @@ async fn a_forward_of_ours_has_its_outcome_and_a_second_one_is_an_alarm() {
         })
     };
     assert_eq!(recorded, [outcome(false), outcome(true)]);
-    world.counts("Ended", 1);
-    world.counts("Repeated", 1);
+    world.counts("ended", 1);
+    world.counts("repeated", 1);
 }
 
 #[tokio::test]
@@ -108,7 +106,7 @@ async fn one_decision_that_was_sent_upstream_again_is_an_alarm() {
     let again = Report { attempts: 3, ..world.line("d", 7) };
     let recorded = world.recorded(vec![again]).await;
     assert!(matches!(&recorded[..], [Entry::Outcome(one)] if one.attempts == 3 && !one.repeat));
-    world.counts("Retried", 1);
+    world.counts("retried", 1);
 }
 
 #[tokio::test]
@@ -121,6 +119,7 @@ async fn what_ran_without_a_decision_of_ours_is_an_alarm_and_keeps_no_secret() {
     };
     let lines = vec![
         Report { stamped: None, ..world.line("d", 7) },
+        Report { proxy: "another".to_owned(), ..world.line("d", 7) },
         forged(|stamped| stamped.index = 8),
         forged(|stamped| stamped.decision = "e".to_owned()),
         forged(|stamped| stamped.ticket = "AAAA".to_owned()),
@@ -133,7 +132,7 @@ async fn what_ran_without_a_decision_of_ours_is_an_alarm_and_keeps_no_secret() {
         assert_eq!((one.upstream.as_str(), one.request.path.as_bytes()), ("10.0.0.7:80", &b"/a"[..]));
         assert!(one.request.query.is_some() && !format!("{one:?}").contains("secret"));
     }
-    world.counts("Ungoverned", 4);
+    world.counts("ungoverned", 5);
 }
 
 #[tokio::test]
@@ -142,6 +141,8 @@ async fn what_was_refused_elsewhere_is_counted_by_reason_and_what_we_denied_is_n
     let refused = |details: &str, denial: Option<&str>| Report {
         stamped: None,
         reached: false,
+        attempts: 0,
+        status: Some(403),
         details: details.to_owned(),
         denial: denial.map(str::to_owned),
         ..world.line("d", 7)
@@ -173,7 +174,52 @@ async fn what_was_refused_elsewhere_is_counted_by_reason_and_what_we_denied_is_n
             (from, "warrant-missing", 2),
         ]
     );
-    world.counts("Refused", 5);
+    world.counts("refused", 5);
+}
+
+#[tokio::test]
+async fn whatever_a_client_sends_there_is_room_for_the_alarm() {
+    let world = World::new();
+    let long = "\u{1}é".repeat(40_000);
+    let line = Report {
+        stamped: Some(Stamped { decision: long.clone(), index: 1, ticket: String::new() }),
+        method: long.clone(),
+        host: long.clone(),
+        path: format!("/{long}?{long}"),
+        upstream: long.clone(),
+        ..world.line("d", 7)
+    };
+    let recorded = world.recorded(vec![line]).await;
+    assert!(matches!(&recorded[..], [Entry::Ungoverned(_)]), "{recorded:?}");
+}
+
+#[tokio::test]
+async fn what_went_on_without_a_decision_is_an_alarm_though_no_upstream_was_found() {
+    let world = World::new();
+    let line = Report { stamped: None, reached: false, attempts: 2, status: Some(503), ..world.line("d", 7) };
+    let recorded = world.recorded(vec![line]).await;
+    assert!(matches!(&recorded[..], [Entry::Ungoverned(_)]), "{recorded:?}");
+    let again = Report { reached: false, attempts: 2, ..world.line("d", 7) };
+    let recorded = world.recorded(vec![again]).await;
+    assert!(matches!(&recorded[..], [_, Entry::Outcome(one)] if one.reached), "its first attempt may have");
+}
+
+#[tokio::test]
+async fn what_the_proxy_answers_by_itself_is_no_denial() {
+    let world = World::new();
+    let line = Report { stamped: None, reached: false, attempts: 0, status: Some(301), ..world.line("d", 7) };
+    assert_eq!(world.recorded(vec![line]).await, []);
+    world.counts("answered", 1);
+}
+
+#[tokio::test]
+async fn an_outcome_that_cannot_be_recorded_is_counted_and_the_next_is_the_first() {
+    let world = World::new();
+    world.ledger.close();
+    world.outcomes.hear([world.line("d", 7), Report { stamped: None, ..world.line("d", 7) }]).await;
+    world.counts("lost", 2);
+    world.counts("ungoverned", 1);
+    assert!(!world.outcomes.ended.note(7));
 }
 
 #[tokio::test]

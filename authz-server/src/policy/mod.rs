@@ -50,6 +50,7 @@ pub use route::{Opening, Require, Route};
 pub use shadow::{Difference, Differences};
 pub use sources::Files;
 pub use testing::{Coverage, Explained, Judged, Outcome, Question};
+pub(crate) use testing::{explain_case, explain_verdict};
 pub use view::{Recorded, View};
 pub use warning::{WARNINGS, Warning};
 

@@ -14,7 +14,7 @@ use crate::policy::Bundle;
 use crate::policy::arguments::Value;
 
 /// A permitting verdict's code.
-const PERMIT: &str = "permit";
+pub(super) const PERMIT: &str = "permit";
 
 /// The judge's input. Verdict and outcome are filled in by whoever learns them; until then they deny.
 pub fn of_case(decision: &str, case: &Case<'_>, bundle: &Bundle, key: &DigestKey) -> Decision {

@@ -6,10 +6,12 @@
 mod chain;
 mod checks;
 mod entry;
+mod explain;
 mod recall;
 mod replay;
 #[cfg(test)]
 mod tests;
 
 pub use entry::{burned, denied, of_case, passed, permitted, verdict};
+pub use explain::{Account, explain};
 pub use replay::{Again, again};

@@ -3,8 +3,8 @@
 
 use ledger::entry::{Answer, Checks, Decision, Json, Request, Verdict};
 
-use super::{Again, again};
-use crate::policy::tests::fixture::{NOW, bundle, files};
+use super::{Again, again, explain};
+use crate::policy::tests::fixture::{NOW, bundle, files, with_policy};
 
 /// A request without a warrant on a governed route.
 fn decision() -> Decision {
@@ -90,4 +90,48 @@ fn what_does_not_fit_together_is_not_judged() {
         d.args.insert("amount".to_owned(), Json::Object([("hmac".to_owned(), Json::Null)].into()));
     };
     assert_eq!(unfit(withheld), Again::Withheld);
+}
+
+#[test]
+fn an_account_says_what_the_judge_says_and_that_the_record_says_otherwise() {
+    let honest = explain(&decision(), &bundle(&files()));
+    assert_eq!((honest.again, honest.explained.result), (Again::Same, "warrant-missing"));
+    assert_eq!(honest.explained.route.as_deref(), Some("pay"), "which the judge did not come to name");
+
+    let mut forged = decision();
+    forged.verdict.code = "permit".to_owned();
+    let account = explain(&forged, &bundle(&files()));
+    assert_eq!(account.explained.result, "warrant-missing");
+    assert!(matches!(account.again, Again::Differs(found) if found.code == "warrant-missing"));
+
+    let mut elsewhere = decision();
+    elsewhere.request.path = "/nowhere".into();
+    elsewhere.proxy = "spiffe://shop/ns/other".to_owned();
+    assert_eq!(explain(&elsewhere, &bundle(&files())).explained.result, "target-mismatch");
+}
+
+#[test]
+fn where_arguments_are_withheld_the_recorded_policies_are_told() {
+    let limit = "@id(\"limit\") @reason(\"too much\") @cure(\"ask for less\")\nforbid (principal, action, resource) when { context.args.amount > 100 };";
+    let bundle = bundle(&with_policy("amount: {from: query:amount, type: natural, record: digest}", limit));
+    let mut one = decision();
+    one.checks.parse = Some("ok".to_owned());
+    one.request.action = Some("POST".to_owned());
+    one.args.insert("amount".to_owned(), Json::Object([("hmac".to_owned(), Json::Null)].into()));
+    one.checks.signatures = Some("issuer-untrusted".to_owned());
+    let told = |code: &str, policies: &[&str]| {
+        let mut one = one.clone();
+        let policies = policies.iter().map(|id| (*id).to_owned()).collect();
+        one.verdict = Verdict { code: code.to_owned(), policies, route: Some("pay".to_owned()) };
+        let account = explain(&one, &bundle);
+        assert_eq!(account.again, Again::Withheld);
+        account.explained
+    };
+    let refused = told("policy-denied", &["pay/limit"]);
+    assert_eq!((refused.result, refused.why.as_str()), ("policy-denied", "too much"));
+    assert_eq!(refused.cure.as_deref(), Some("ask for less"));
+    let permitted = told("permit", &["pay/caller:group:payments-agents"]);
+    assert_eq!(permitted.result, "allow");
+    assert_eq!(told("some-day", &[]).result, "internal", "a code that is not ours permits nothing");
+    assert_eq!(permitted.why, "permitted by pay/caller:group:payments-agents");
 }

@@ -37,7 +37,7 @@ kind! { "issued/1"
 kind! { "outcome/1"
     /// What became of a forwarded request, as the proxy's access log tells it; or of an allow that came too late to be one.
     pub struct Outcome {
-        /// How often the proxy sent it upstream; more than once is an alarm.
+        /// How often the proxy tried to send it upstream. More than once: it may have run more than once, an alarm.
         attempts: u64,
         /// Bytes received from the client.
         bytes_in: u64,
@@ -51,7 +51,7 @@ kind! { "outcome/1"
         index: Option<u64>,
         /// The proxy that tells.
         proxy: String,
-        /// Whether a byte of it was sent to an upstream.
+        /// Whether a byte of it was sent to an upstream, or may have been by an attempt before the last.
         reached: bool,
         /// Whether this decision already had an outcome: an alarm.
         repeat: bool,
@@ -63,17 +63,17 @@ kind! { "outcome/1"
 }
 
 kind! { "ungoverned/1"
-    /// A request reached an upstream without an earlier forward of that decision: an alarm.
+    /// A request reached an upstream, or was on its way to one, without an earlier forward of that decision: an alarm.
     pub struct Ungoverned {
         /// The decision's id that it claimed.
         id: Option<String>,
         /// The proxy that tells.
         proxy: String,
-        /// What was asked.
+        /// What was asked, no part of it longer than 1,024 bytes.
         request: Request,
         /// The HTTP status; `null` where none was sent.
         status: Option<u64>,
-        /// The upstream that it reached.
+        /// The upstream that it reached; empty where it got to none.
         upstream: String,
     }
 }
@@ -83,8 +83,8 @@ kind! { "denials/1"
     pub struct Denials {
         /// How many.
         count: u64,
-        /// SHA-256 over what it stands for, each followed by a line feed: the canonical entry, or the decision's id of what
-        /// was denied before anything was gathered.
+        /// SHA-256 over what it stands for, each followed by a line feed: the canonical entry, the decision's id of what
+        /// was denied before anything was gathered, or the proxy's own name for what only its access log tells of.
         digest: Digest,
         /// When the first was, in milliseconds.
         first: u64,

@@ -76,6 +76,7 @@ mod tests {
         if std::env::var("UPDATE").is_ok() {
             crate::durable::replace(&path, table().as_bytes()).unwrap();
         }
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), table(), "run `UPDATE=1 cargo test -p ledger`");
+        let is_that = std::fs::read_to_string(&path).unwrap() == table();
+        assert!(is_that, "ENTRIES.md is of other types: run `UPDATE=1 cargo test -p ledger`");
     }
 }

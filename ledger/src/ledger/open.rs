@@ -54,7 +54,7 @@ pub struct Inspection {
     pub published: Head,
     /// The largest head that anybody outside was told of.
     pub promised: Head,
-    /// How many bytes of an unfinished frame are behind the last whole one.
+    /// How many bytes of an unfinished frame are behind the last whole one, or were and are cut, and not yet on record.
     pub torn: u64,
 }
 
@@ -74,7 +74,8 @@ fn look(path: &Path) -> Result<Inspection, OpenError> {
     let published = Published::read(&layout, &key, &[])?;
     let (end, _) = survey(&layout, &key, &published, promised, &[], |_| ())?;
     let durable = Head { size: end.edge.size(), root: end.edge.root() };
-    Ok(Inspection { durable, published: published.head, promised, torn: end.torn })
+    let torn = torn::known(&layout, end.torn)?;
+    Ok(Inspection { durable, published: published.head, promised, torn })
 }
 
 /// The published log as it is found.

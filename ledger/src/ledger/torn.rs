@@ -14,16 +14,23 @@ use crate::layout::Layout;
 /// How many bytes are to be recorded as torn: those found now, which are noted first, or those that a start before this
 /// one cut and did not come to record.
 pub(super) fn noted(disk: &Disk, layout: &Layout, found: u64) -> Result<u64, OpenError> {
+    let torn = known(layout, found)?;
     let path = layout.torn();
-    let before = match fs::read_to_string(&path) {
-        Ok(text) => text.trim_end().parse().map_err(|_| OpenError::corrupt(&path, "it holds no number"))?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
-        Err(error) => return Err(OpenError::Io(path, error)),
-    };
     if found > 0 {
         disk.replace(&path, format!("{found}\n").as_bytes()).map_err(OpenError::at(&path))?;
     }
-    Ok(if found > 0 { found } else { before })
+    Ok(torn)
+}
+
+/// The same, without noting anything.
+pub(super) fn known(layout: &Layout, found: u64) -> Result<u64, OpenError> {
+    let path = layout.torn();
+    match fs::read_to_string(&path) {
+        _ if found > 0 => Ok(found),
+        Ok(text) => text.trim_end().parse().map_err(|_| OpenError::corrupt(&path, "it holds no number")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+        Err(error) => Err(OpenError::Io(path, error)),
+    }
 }
 
 /// The start that says so is durable.

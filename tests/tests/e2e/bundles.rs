@@ -14,20 +14,20 @@ use portcullis_tests::press::{Bundle, Pressed, put_note};
 use std::path::PathBuf;
 
 /// The keys of a house that sign, and where its bundle lies.
-struct Signers {
+pub(crate) struct Signers {
     place: PathBuf,
     bundle: Key,
     note: Key,
 }
 
 impl Signers {
-    fn of(home: &Home) -> Signers {
+    pub(crate) fn of(home: &Home) -> Signers {
         let key = |name: &str| Key::read(&home.file(&format!("keys/{name}.jwk")));
         Signers { place: home.file("bundle"), bundle: key("bundle"), note: key("note") }
     }
 
     /// Puts a bundle there, signed as this house trusts, with a note for an hour.
-    fn publish(&self, bundle: &Bundle) -> Pressed {
+    pub(crate) fn publish(&self, bundle: &Bundle) -> Pressed {
         let pressed = bundle.signed(&[&self.bundle]);
         put_note(&pressed.note(3600, &self.note), &self.place);
         pressed.put(&self.place);

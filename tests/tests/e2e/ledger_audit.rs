@@ -11,6 +11,7 @@ use portcullis_tests::record::{Record, copy, files};
 use portcullis_tests::world::{HOST, World};
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 /// Requests of every sort that reach the court; how many of them.
@@ -184,6 +185,7 @@ async fn archived_entries_and_the_log_laid_over_each_other_hold_and_the_server_g
     let (config, archive) = (world.home.file("portcullis.yaml"), world.directory().join("archive"));
     let (config, archive) = (config.to_str().unwrap(), archive.to_str().unwrap());
     let moved = portcullis(&["ledger", "archive", "--config", config, "--below", "256", "--into", archive]);
+    world.again.archived_into(Path::new(archive));
     assert!(moved.status.success(), "{}", String::from_utf8_lossy(&moved.stderr));
     let folder = record.folder();
     assert_eq!(record.audit(&folder, &["--archive", archive]).0, 0, "laid over each other");
@@ -202,6 +204,6 @@ async fn archived_entries_and_the_log_laid_over_each_other_hold_and_the_server_g
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test's own file needs no durability")]
-fn overwrite(file: &std::path::Path, bytes: &[u8]) {
+fn overwrite(file: &Path, bytes: &[u8]) {
     fs::write(file, bytes).unwrap();
 }

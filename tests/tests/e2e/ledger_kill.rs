@@ -100,6 +100,7 @@ async fn a_ledger_that_is_behind_what_was_handed_out_is_not_served_and_a_restore
     let (status, found) = record.audit(&record.folder(), &[]);
     assert_eq!(status, 1, "{found}");
 
+    world.again.is_excused("the ledger at the end is another one, with an origin of its own");
     // The whole backup: consistent in itself, and still behind what others hold. So it does not go on under its name.
     fs::remove_dir_all(record.folder()).unwrap();
     copy(&backup, &record.folder());

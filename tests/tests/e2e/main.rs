@@ -12,6 +12,7 @@
 
 mod bundles;
 mod compose;
+mod explained;
 mod faults;
 mod ledger_audit;
 mod ledger_faults;

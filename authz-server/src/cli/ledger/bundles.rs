@@ -7,7 +7,7 @@ use crate::cli::out::Failure;
 use crate::policy::{MANIFEST, Past, disk};
 
 /// Every bundle in these folders: each is a signed bundle's own, or holds such folders.
-pub(super) fn by_digest(folders: &[PathBuf]) -> Result<BTreeMap<String, Past>, Failure> {
+pub(in crate::cli) fn by_digest(folders: &[PathBuf]) -> Result<BTreeMap<String, Past>, Failure> {
     let mut all = BTreeMap::new();
     for folder in folders {
         let found = places(folder)?;

@@ -26,7 +26,7 @@ pub(super) fn parse(text: &str) -> Result<u64, String> {
     Ok(Clock::of_the_machine().milliseconds().saturating_sub(ago))
 }
 
-pub(super) fn rfc3339(milliseconds: u64) -> String {
+pub(in crate::cli) fn rfc3339(milliseconds: u64) -> String {
     let instant = i64::try_from(milliseconds).ok().and_then(DateTime::from_timestamp_millis);
     instant.map_or_else(
         || format!("{milliseconds} ms"),

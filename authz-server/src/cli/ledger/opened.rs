@@ -13,7 +13,7 @@ use super::remote::Remote;
 use crate::cli::out::Failure;
 
 #[derive(Debug, ClapArgs)]
-pub(super) struct Where {
+pub(in crate::cli) struct Where {
     /// A ledger's folder, a published log's, or its http(s):// prefix
     pub(super) place: String,
     /// The archive to which older entries were moved
@@ -34,7 +34,7 @@ pub(super) struct Trusted {
 
 /// The same where nothing is proved by it: a folder's own key does.
 #[derive(Debug, ClapArgs)]
-pub(super) struct Named {
+pub(in crate::cli) struct Named {
     /// The file with the log's verification key [default: log.vkey in the ledger's folder]
     #[arg(long)]
     vkey: Option<PathBuf>,
@@ -54,6 +54,10 @@ impl Trusted {
 }
 
 impl Named {
+    pub(in crate::cli) fn new(vkey: Option<PathBuf>) -> Named {
+        Named { vkey }
+    }
+
     pub(super) fn key(&self, opened: &Opened) -> Result<VerifyingKey, Failure> {
         match (&self.vkey, &opened.home) {
             (Some(file), _) => read_key(file),
@@ -74,6 +78,10 @@ pub(super) fn read_key(file: &Path) -> Result<VerifyingKey, Failure> {
 }
 
 impl Where {
+    pub(in crate::cli) fn new(place: String, archive: Option<PathBuf>, token_file: Option<PathBuf>) -> Where {
+        Where { place, archive, token_file }
+    }
+
     pub(super) fn is_remote(&self) -> bool {
         self.place.starts_with("http://") || self.place.starts_with("https://")
     }

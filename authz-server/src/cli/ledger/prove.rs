@@ -79,7 +79,8 @@ pub(in crate::cli) fn run(args: &Args) -> Result<Done, Failure> {
     Ok(Done::Well)
 }
 
-fn find(opened: &Opened, size: u64, id: &str) -> Result<u64, Failure> {
+/// Which entry is the decision of that id.
+pub(super) fn find(opened: &Opened, size: u64, id: &str) -> Result<u64, Failure> {
     let tree = Tree::new(opened.source.as_ref(), size);
     let wanted = filter::Filter::of_decision(id);
     let mut found = None;

@@ -1,10 +1,11 @@
-//! `portcullis policy explain`: what a request would meet, and why.
+//! `portcullis policy explain`: what a request would meet, or what a recorded decision met, and why.
 
 use clap::Args as ClapArgs;
 use clap::ValueEnum;
 use warrant::Seconds;
 
 use super::documents::Looking;
+use super::recorded::{self, Recorded};
 use crate::cli::out::{Done, Failure, line};
 use crate::cli::values::{duration, pair};
 use crate::clock::Clock;
@@ -13,10 +14,22 @@ use crate::policy::{Explained, Posture, Question};
 
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct Args {
+    #[command(flatten)]
+    asked: Asked,
+    #[command(flatten)]
+    recorded: Recorded,
+    #[command(flatten)]
+    looking: Looking,
+}
+
+#[derive(Debug, ClapArgs)]
+struct Asked {
     /// The request's method
-    method: String,
+    #[arg(required_unless_present = "decision")]
+    method: Option<String>,
     /// Its raw path, with its query
-    path: String,
+    #[arg(required_unless_present = "decision")]
+    path: Option<String>,
     /// Its host, canonical or an alias; may be left out where there is one only
     #[arg(long)]
     host: Option<String>,
@@ -30,8 +43,8 @@ pub(in crate::cli) struct Args {
     #[arg(long)]
     body: Option<String>,
     /// The holder of the warrant, who presents it: a SPIFFE ID, or a name such as agent:demo
-    #[arg(long)]
-    holder: String,
+    #[arg(long, required_unless_present = "decision")]
+    holder: Option<String>,
     /// Whom the root names, where that is another
     #[arg(long)]
     root: Option<String>,
@@ -58,8 +71,6 @@ pub(in crate::cli) struct Args {
     /// As of this time, in seconds since 1970 [default: now]
     #[arg(long)]
     at: Option<u64>,
-    #[command(flatten)]
-    looking: Looking,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -83,13 +94,17 @@ fn uses(text: &str) -> Result<Uses, String> {
 }
 
 pub(in crate::cli) fn run(args: &Args) -> Result<Done, Failure> {
+    let documents = &args.looking.documents;
+    if let Some(id) = &args.recorded.decision {
+        return recorded::run(&args.recorded, id, &documents.home, documents.json);
+    }
     let looked = match args.looking.look()? {
         Ok(looked) => looked,
         Err(done) => return Ok(done),
     };
-    let now = args.at.map_or_else(|| Clock::of_the_machine().now(), Seconds::new);
-    let explained = looked.view().explain(&question(args), now).map_err(Failure::new)?;
-    if args.looking.documents.json {
+    let now = args.asked.at.map_or_else(|| Clock::of_the_machine().now(), Seconds::new);
+    let explained = looked.view().explain(&question(&args.asked), now).map_err(Failure::new)?;
+    if documents.json {
         line(serde_json::to_string(&explained).map_err(Failure::new)?)?;
     } else {
         tell(&explained)?;
@@ -97,16 +112,16 @@ pub(in crate::cli) fn run(args: &Args) -> Result<Done, Failure> {
     Ok(if explained.passes() { Done::Well } else { Done::Denied })
 }
 
-fn question(args: &Args) -> Question {
+fn question(args: &Asked) -> Question {
     let map = |pairs: &[(String, String)]| pairs.iter().cloned().collect();
     Question {
-        method: args.method.clone(),
+        method: args.method.clone().unwrap_or_default(),
         host: args.host.clone(),
-        path: args.path.clone(),
+        path: args.path.clone().unwrap_or_default(),
         headers: args.headers.clone(),
         body: args.body.clone(),
         args: args.args.clone(),
-        caller: args.holder.clone(),
+        caller: args.holder.clone().unwrap_or_default(),
         root: args.root.clone(),
         depth: args.depth,
         lifetime: args.lifetime,
@@ -122,8 +137,17 @@ fn question(args: &Args) -> Question {
 }
 
 fn tell(explained: &Explained) -> Result<(), Failure> {
-    let status = explained.status.map(|status| format!(" ({status})")).unwrap_or_default();
-    line(format!("{}{status}", explained.result))?;
+    headline(explained.result, explained.status)?;
+    grounds(explained)
+}
+
+/// What came out.
+pub(super) fn headline(result: &str, status: Option<u16>) -> Result<(), Failure> {
+    line(format!("{result}{}", status.map(|status| format!(" ({status})")).unwrap_or_default()))
+}
+
+/// By what, why, and what to do about it.
+pub(super) fn grounds(explained: &Explained) -> Result<(), Failure> {
     if let (Some(route), Some(team)) = (&explained.route, &explained.team) {
         line(format!("  route:    {route} of {team}"))?;
     }

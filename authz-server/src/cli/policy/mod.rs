@@ -9,6 +9,7 @@ mod documents;
 mod envoy;
 mod explain;
 mod note;
+mod recorded;
 mod report;
 mod schema;
 mod shelf;
@@ -35,8 +36,8 @@ pub(super) enum Command {
     Note(note::Args),
     /// Show the routes, or one route's document
     Show(show::Args),
-    /// Say what a request would meet: which route, which policies, which code, why, and the cure; exit status 1 when it is denied
-    Explain(explain::Args),
+    /// Say what a request would meet, or a recorded decision met: route, policies, code, why, and the cure; exit status 1 when denied
+    Explain(Box<explain::Args>),
     /// Print the schema that a route's policies are validated against, or that of the documents
     Schema(schema::Args),
     /// Print what each route needs in Envoy's configuration

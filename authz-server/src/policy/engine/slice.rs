@@ -15,6 +15,11 @@ pub(crate) struct Slice {
 }
 
 impl Slice {
+    /// Why the author of a policy refuses.
+    pub(crate) fn reason(&self, policy: &str) -> Option<&str> {
+        self.advice.get(policy)?.reason.as_deref()
+    }
+
     /// What the author of a policy tells whoever is refused by it.
     pub(crate) fn cure(&self, policy: &str) -> Option<&str> {
         self.advice.get(policy)?.cure.as_deref()

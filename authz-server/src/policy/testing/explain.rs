@@ -2,11 +2,12 @@
 
 use warrant::{Denial, RawPath, Seconds};
 
-use super::judge::judge;
+use super::judge::{Judged, judge, judged};
 use super::question::Question;
+use crate::decision::{Case, Evidence};
 use crate::policy::assembly::{Match, Policy};
 use crate::policy::documents::words::rfc3339;
-use crate::policy::route::Route;
+use crate::policy::route::{Opening, Route};
 
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Explained {
@@ -63,32 +64,67 @@ pub(crate) fn explain(policy: &Policy, question: &Question, now: Seconds) -> Res
     };
     let segments: Vec<_> = path.segments().map(RawPath::undone).collect();
     match policy.matcher.find(&host, &question.method, &segments) {
-        None => Ok(nothing_matches(policy, question, &host, &segments)),
-        Some(Match::Opening(position)) => policy
-            .openings
-            .get(position)
-            .map(|opening| match opening.until().filter(|_| !opening.is_open(now)) {
-                Some(until) => {
-                    let why = format!("it was ungoverned until {} ({})", rfc3339(until), opening.reason());
-                    Explained::denied(Denial::NoRoutePolicy, why).by(opening.name(), opening.team())
-                }
-                None => Explained {
-                    result: "ungoverned",
-                    status: None,
-                    cure: None,
-                    ..Explained::denied(
-                        Denial::NoRoutePolicy,
-                        format!("it needs no warrant: {}", opening.reason()),
-                    )
-                }
-                .by(opening.name(), opening.team()),
-            })
-            .ok_or_else(|| "the match leads nowhere".to_owned()),
+        None => Ok(nothing_matches(policy, &question.method, &host, path)),
+        Some(Match::Opening(position)) => {
+            let opening = policy.openings.get(position).ok_or(NOWHERE)?;
+            Ok(without_a_warrant(opening, now))
+        }
         Some(Match::Route(position)) => {
-            let route = policy.routes.get(position).ok_or("the match leads nowhere")?;
-            governed(policy, route, question, &host, now)
+            let route = policy.routes.get(position).ok_or(NOWHERE)?;
+            Ok(told(judge(policy, route, &question.situation(route, &host)?, now)?, route, now))
         }
     }
+}
+
+const NOWHERE: &str = "the match leads nowhere";
+
+/// Explains a case that was gathered elsewhere, such as one out of the record.
+pub(crate) fn explain_case<E: Evidence>(case: &Case<'_, E>, policy: &Policy) -> Explained {
+    let http = case.http.as_ref().ok();
+    let target = http.and_then(|http| Some((http, policy.serves(&case.proxy, http.authority).ok()?)));
+    let matched = target.as_ref().and_then(|(http, host)| {
+        let segments: Vec<_> = http.path.segments().map(RawPath::undone).collect();
+        policy.matcher.find(host.as_str(), http.method.as_str(), &segments)
+    });
+    let place = |of: &Match| match of {
+        Match::Route(position) => (policy.routes.get(*position), None),
+        Match::Opening(position) => (None, policy.openings.get(*position)),
+    };
+    let (route, opening) = matched.as_ref().map(place).unwrap_or_default();
+    let judged = judged(case, policy, route.map(Route::name));
+    match (route, opening, target, judged.denial) {
+        (Some(route), ..) => told(judged, route, case.now),
+        (None, Some(opening), _, None | Some(Denial::NoRoutePolicy)) => without_a_warrant(opening, case.now),
+        (None, None, Some((http, host)), Some(Denial::NoRoutePolicy)) => {
+            nothing_matches(policy, http.method.as_str(), host.as_str(), http.path)
+        }
+        (None, _, _, denial) => {
+            let denial = denial.unwrap_or(Denial::Internal);
+            Explained::denied(denial, judged.detail.unwrap_or_else(|| denial.meaning().to_owned()))
+        }
+    }
+}
+
+/// Explains a verdict that cannot be asked for again: by what its policies say of themselves.
+pub(crate) fn explain_verdict(
+    policy: &Policy,
+    route: Option<&str>,
+    denial: Option<Denial>,
+    policies: &[String],
+    now: Seconds,
+) -> Explained {
+    let Some(route) = route.and_then(|name| policy.route_named(name)) else {
+        let denial = denial.unwrap_or(Denial::Internal);
+        return Explained::denied(denial, denial.meaning());
+    };
+    let reason = policies.first().and_then(|first| route.slice().reason(first)).map(str::to_owned);
+    let judged = Judged {
+        route: Some(route.name().to_owned()),
+        denial,
+        policies: policies.to_vec(),
+        detail: reason.filter(|_| denial == Some(Denial::PolicyDenied)),
+    };
+    told(judged, route, now)
 }
 
 /// The canonical host; `None` where nobody serves it.
@@ -104,7 +140,25 @@ fn host(policy: &Policy, question: &Question) -> Result<Option<String>, String> 
     }
 }
 
-fn nothing_matches(policy: &Policy, question: &Question, host: &str, segments: &[String]) -> Explained {
+/// A match that is declared ungoverned, or was.
+fn without_a_warrant(opening: &Opening, now: Seconds) -> Explained {
+    let told = match opening.until().filter(|_| !opening.is_open(now)) {
+        Some(until) => {
+            let why = format!("it was ungoverned until {} ({})", rfc3339(until), opening.reason());
+            Explained::denied(Denial::NoRoutePolicy, why)
+        }
+        None => Explained {
+            result: "ungoverned",
+            status: None,
+            cure: None,
+            ..Explained::denied(Denial::NoRoutePolicy, format!("it needs no warrant: {}", opening.reason()))
+        },
+    };
+    told.by(opening.name(), opening.team())
+}
+
+fn nothing_matches(policy: &Policy, method: &str, host: &str, path: RawPath<'_>) -> Explained {
+    let segments: Vec<_> = path.segments().map(RawPath::undone).collect();
     let mut others: Vec<String> = policy
         .routes
         .iter()
@@ -112,27 +166,21 @@ fn nothing_matches(policy: &Policy, question: &Question, host: &str, segments: &
             let methods =
                 route.matches().map(|(method, _, _)| method).collect::<std::collections::BTreeSet<_>>();
             methods.into_iter().filter_map(|method| {
-                route.endpoint(host, method, segments).map(|_| format!("{method} ({})", route.name()))
+                route.endpoint(host, method, &segments).map(|_| format!("{method} ({})", route.name()))
             })
         })
         .collect();
     others.sort();
     others.dedup();
-    let mut why = format!("no route matches {} {host}{}", question.method, question.split().0);
+    let mut why = format!("no route matches {method} {host}{}", path.as_str());
     if !others.is_empty() {
         why.push_str(&format!("; this path is governed for {}", others.join(", ")));
     }
     Explained::denied(Denial::NoRoutePolicy, why)
 }
 
-fn governed(
-    policy: &Policy,
-    route: &Route,
-    question: &Question,
-    host: &str,
-    now: Seconds,
-) -> Result<Explained, String> {
-    let judged = judge(policy, route, &question.situation(route, host)?, now)?;
+/// What the judge said on a route, with what its policies advise.
+fn told(judged: Judged, route: &Route, now: Seconds) -> Explained {
     let observed_until = route.observed_until().filter(|_| route.is_observed(now));
     let explained = match judged.denial {
         None => Explained {
@@ -149,7 +197,7 @@ fn governed(
             Explained { cure, ..said }
         }
     };
-    Ok(Explained { policies: judged.policies, observed_until, ..explained }.by(route.name(), route.team()))
+    Explained { policies: judged.policies, observed_until, ..explained }.by(route.name(), route.team())
 }
 
 /// A policy without `@cure`, for whoever can change it: the code's own cure leads here.

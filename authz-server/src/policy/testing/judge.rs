@@ -76,7 +76,8 @@ pub(super) fn judge(
     Ok(judged(&case, policy, found.map(Route::name)))
 }
 
-fn judged(case: &Case<'_, ByTest>, policy: &Policy, found: Option<&str>) -> Judged {
+/// What the judge says of a case, and where nothing permits, what came nearest; `found` is the route that matches.
+pub(super) fn judged<E: Evidence>(case: &Case<'_, E>, policy: &Policy, found: Option<&str>) -> Judged {
     let permitted = |route: &str, policies: &[String]| Judged {
         route: Some(route.to_owned()),
         denial: None,

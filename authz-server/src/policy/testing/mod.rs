@@ -10,7 +10,7 @@ mod run;
 pub use coverage::Coverage;
 pub(crate) use coverage::coverage;
 pub use explain::Explained;
-pub(crate) use explain::explain;
+pub(crate) use explain::{explain, explain_case, explain_verdict};
 pub use judge::Judged;
 pub use question::Question;
 pub use run::Outcome;

@@ -1,21 +1,12 @@
 //! The edge to the file system.
 
-use std::fs;
 use std::path::Path;
 
 use warrant::{AwsLcVerifier, Seconds};
 
-use super::fixture::{NOW, edited, expected, files, note_key, told, trust};
+use super::fixture::{NOW, edited, expected, files, lay_out, note_key, told, trust};
 use crate::policy::sources::Files;
 use crate::policy::{Note, Refusal, Signing, build, disk, load, sign};
-
-fn lay_out(files: &Files, dir: &Path) {
-    for (name, bytes) in files {
-        let path = dir.join(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        ledger::durable::replace(&path, bytes).unwrap();
-    }
-}
 
 fn publish(files: &Files, version: u64, out: &Path) {
     try_publish(files, version, out).unwrap();

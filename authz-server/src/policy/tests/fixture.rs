@@ -5,6 +5,7 @@ use warrant::mint::{SignError, Signer};
 use warrant::{Algorithm, AwsLcVerifier, Host, Method, PublicKey, RawPath, Seconds, Target};
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use crate::policy::arguments::{Arguments, Value};
 use crate::policy::sources::Files;
@@ -132,6 +133,15 @@ pub(crate) fn edited(name: &str, from: &str, to: &str) -> Files {
     let mut files = files();
     edit(&mut files, name, from, to);
     files
+}
+
+/// Writes files into a folder.
+pub(crate) fn lay_out(files: &Files, dir: &Path) {
+    for (name, bytes) in files {
+        let path = dir.join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        ledger::durable::replace(&path, bytes).unwrap();
+    }
 }
 
 /// Replaces a text that must be there.

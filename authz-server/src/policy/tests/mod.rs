@@ -11,6 +11,7 @@ pub(crate) mod fixture;
 mod hostile;
 mod limits;
 mod notes;
+pub(crate) mod permuted;
 mod policies;
 mod readers;
 mod requirements;

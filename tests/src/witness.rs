@@ -93,9 +93,18 @@ impl Witness {
         fs::remove_file(&self.state).expect("it remembered something");
     }
 
-    /// What it was asked, and how it answered: `old 0 size 1 -> 200`.
+    /// What it was asked, and how it answered, so far: `old 0 size 1 -> 200`.
     #[must_use]
     pub fn answers(&self) -> Vec<String> {
         self.program.log().lines().filter(|line| line.starts_with("old ")).map(str::to_owned).collect()
+    }
+
+    /// Waits until there are so many answers after the first `before` of them.
+    pub async fn answers_since(&self, before: usize, count: usize) -> Vec<String> {
+        until(&format!("{count} answers of the witness"), async || {
+            let since = self.answers().get(before..).map(<[String]>::to_vec);
+            since.filter(|since| since.len() >= count)
+        })
+        .await
     }
 }

@@ -66,8 +66,8 @@ impl Witnesses {
     /// Shows what was published last to all of them, before the ledger is opened: nothing has been recorded or cut yet. The
     /// error is one line, when one of them holds another history.
     ///
-    /// Whoever does not answer is passed over. Else a third party could stop the mesh by being down; and who could make
-    /// it so is no worse off by cutting it off a moment after the start.
+    /// Whoever does not answer is passed over with a warning: else a third party could stop the mesh by being down. What it
+    /// would have said ends readiness as soon as it answers.
     pub(super) async fn consult(&mut self, ledger: &Path) -> Result<Vec<Counted>, String> {
         if self.0.is_empty() {
             return Ok(Vec::new());
@@ -83,7 +83,7 @@ impl Witnesses {
             asked.spawn(async move { (place, shower.show(&log, &checkpoint, 0, AT_START).await) });
         }
         let mut counted = Vec::new();
-        while let Some(Ok((place, shown))) = asked.join_next().await {
+        for (place, shown) in asked.join_all().await {
             let Some(known) = self.0.get_mut(place) else { continue };
             let name = known.news.name();
             match shown {

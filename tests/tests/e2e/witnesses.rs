@@ -54,12 +54,12 @@ async fn what_is_published_is_cosigned_from_the_first_contact_on() {
     until("outcomes to be published", async || (record.of_kind("outcome/1").len() == 5).then_some(())).await;
     let grown = cosigned_beyond(&world.court, first + 9).await;
     assert_eq!(witness.holds(), grown);
-    assert_eq!(world.court.part(PART).await.unwrap(), format!("cosigned {grown} entries"));
+    let remark = format!("cosigned {grown} entries");
+    until("the server to say so", async || (world.court.part(PART).await.unwrap() == remark).then_some(()))
+        .await;
     let figures = get(world.court.http(), "/metrics").await.unwrap().text();
-    assert!(
-        figures.contains(&format!("portcullis_witness_cosigned{{witness=\"{NAME}\"}} {grown}\n")),
-        "{figures}"
-    );
+    let figure = format!("portcullis_witness_cosigned{{witness=\"{NAME}\"}} {grown}\n");
+    assert!(figures.contains(&figure), "{figures}");
 
     let by_witness = ["--witness", witness.key_file().to_str().unwrap()];
     let (status, found) = record.audit(&record.folder(), &by_witness);
@@ -72,9 +72,9 @@ async fn what_is_published_is_cosigned_from_the_first_contact_on() {
     );
     is_spoiled(&record, &by_witness);
 
-    assert!(witness.answers()[0].ends_with(" -> 200"), "{:?}", witness.answers());
-    assert!(witness.answers()[0].starts_with("old 0 "), "{:?}", witness.answers());
-    assert!(witness.answers().iter().all(|answer| answer.ends_with(" -> 200")), "{:?}", witness.answers());
+    let first = witness.answers_since(0, 2).await;
+    assert!(first[0].starts_with("old 0 "), "{first:?}");
+    assert!(first.iter().all(|answer| answer.ends_with(" -> 200")), "no conflict, no refusal: {first:?}");
     let before = witness.answers().len();
     world.court.program.stop().await;
     world.court = Court::start(&world.home).await;
@@ -108,19 +108,19 @@ async fn a_witness_that_is_down_is_a_remark_and_one_that_holds_more_ends_readine
     let court = Court::start(&home).await;
     let remark = court.part(PART).await.unwrap();
     assert!(remark.contains("no whole answer within 3s"), "{remark}");
-    assert_eq!(said(&court, "could not be compared"), 1, "{}", court.program.log());
+    says_once(&court, "could not be compared").await;
 
     witness.believes_in(1_000_000);
     witness.program.signal(Signal::CONT);
     let why = until("the server not to be ready", async || court.part(PART).await.err()).await;
     assert!(why.starts_with("holds 1000000 entries of this log, more than there are"), "{why}");
-    assert_eq!(said(&court, "this ledger is contradicted"), 1, "{}", court.program.log());
+    says_once(&court, "this ledger is contradicted").await;
     assert_eq!(get(court.http(), "/readyz").await.unwrap().status, 503);
 
     witness.forgets();
     cosigned_beyond(&court, 0).await;
     until("the server to be ready", async || court.part(PART).await.ok()).await;
-    assert_eq!(said(&court, "the witness cosigns"), 1, "{}", court.program.log());
+    says_once(&court, "the witness cosigns").await;
     let by_witness = ["--witness", witness.key_file().to_str().unwrap()];
     assert_eq!(record.audit(&record.folder(), &by_witness).1["witnesses"], serde_json::json!([NAME]));
 }
@@ -162,8 +162,9 @@ async fn a_rolled_back_ledger_is_not_served_and_a_clone_that_ran_ahead_is_found_
         refused.contains(&format!("witness {NAME} refuses that this log continues the {held}")),
         "{refused}"
     );
-    let last = witness.answers().split_off(before).pop().unwrap();
-    assert!(last.starts_with(&format!("old {held} ")) && last.ends_with(" -> 422"), "{last}");
+    let since = witness.answers_since(before, 2).await;
+    assert!(since[0].ends_with(" -> 409"), "{since:?}");
+    assert!(since[1].starts_with(&format!("old {held} ")) && since[1].ends_with(" -> 422"), "{since:?}");
 
     // The witness is down while it starts: found out as soon as it is there.
     witness.program.freeze().await;
@@ -171,7 +172,7 @@ async fn a_rolled_back_ledger_is_not_served_and_a_clone_that_ran_ahead_is_found_
     witness.program.signal(Signal::CONT);
     let why = until("the server not to be ready", async || court.part(PART).await.err()).await;
     assert!(why.contains("the log was rewritten"), "{why}");
-    assert_eq!(said(&court, "this ledger is contradicted"), 1, "{}", court.program.log());
+    says_once(&court, "this ledger is contradicted").await;
     assert_eq!(witness.holds(), held, "it cosigned nothing of the clone's");
 }
 
@@ -189,7 +190,9 @@ fn bring_back(backup: &Path, ledger: &Path) {
     copy(backup, ledger);
 }
 
-/// How many lines of its log say so.
-fn said(court: &Court, what: &str) -> usize {
-    court.program.log().lines().filter(|line| line.contains(what)).count()
+/// One line of its log says so, and no second.
+async fn says_once(court: &Court, what: &str) {
+    let said = || court.program.log().lines().filter(|line| line.contains(what)).count();
+    until(&format!("the log to say `{what}`"), async || (said() > 0).then_some(())).await;
+    assert_eq!(said(), 1, "{what}:\n{}", court.program.log());
 }

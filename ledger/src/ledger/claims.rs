@@ -50,9 +50,28 @@ impl Claims {
         {
             return Err(OpenError::Forgotten { found, promised: largest.size, by: largest.whom.clone() });
         }
-        for claim in self.open.clone() {
+        // Whoever knows the size alone has been answered; and its size need not be one that was ever published.
+        for claim in self.open.clone().into_iter().filter(|claim| claim.root.is_some()) {
             self.meet(path, claim.size, &root_at(claim.size)?)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_size_alone_is_held_against_the_size_and_nothing_else() {
+        let settled = |size, root| {
+            let mut claims = Claims::default();
+            claims.add(Claim { whom: "w".to_owned(), size, root });
+            claims.settle(Path::new("wal"), 5, |_| Err(OpenError::corrupt(Path::new("wal"), "no such tile")))
+        };
+        settled(4, None).unwrap();
+        settled(5, None).unwrap();
+        assert!(matches!(settled(6, None), Err(OpenError::Forgotten { found: 5, promised: 6, .. })));
+        assert!(matches!(settled(4, Some([0; 32])), Err(OpenError::Corrupt(..))), "its root is looked for");
     }
 }

@@ -1,8 +1,8 @@
 //! Asking once by HTTP or HTTPS: bounded in bytes and in time, and nowhere else than where it was asked for.
 //!
 //! What is fetched is signed, or weighed by whoever asked: nothing here needs to be believed. The bounds keep a hostile or
-//! broken server from filling memory or hanging whoever waits. Redirects are not followed: a header that is a secret would go along. Knows
-//! nothing of what the bytes mean.
+//! broken server from filling memory or hanging whoever waits. Redirects are not followed: a header that is a secret would
+//! go along. Knows nothing of what the bytes mean.
 
 use std::fmt;
 use std::time::Duration;

@@ -33,7 +33,6 @@ use crate::decision::{Denied, Judgement, Permit, judge};
 use crate::facts::Burned;
 use crate::metrics::Metrics;
 use crate::policy::Bundle;
-use crate::record::permitted;
 
 /// Everything that a decision passes through.
 #[derive(Debug)]
@@ -105,13 +104,12 @@ impl Gateway {
             Err(Overtaken(paid)) => paid,
         };
         let (bundle, case) = self.gatherer.gather(asked).await;
-        let recording = self.recorder.about(decision, &case, &bundle, asked).paid(paid.as_ref());
-        match judge(&case, &bundle) {
-            Judgement::Deny(denied) => recording.deny(denied),
-            permitting @ (Judgement::Permit(_) | Judgement::Pass(_)) => {
-                recording.refuse(&permitting, Denial::GovernanceStale.into())
-            }
-        }
+        let judgement = judge(&case, &bundle);
+        let recording = self.recorder.about(decision, &case, &judgement, &bundle, asked).paid(paid.as_ref());
+        recording.deny(match judgement {
+            Judgement::Deny(denied) => denied,
+            Judgement::Permit(_) | Judgement::Pass(_) => Denial::GovernanceStale.into(),
+        })
     }
 
     async fn judge_and_record(
@@ -125,15 +123,15 @@ impl Gateway {
         if let Some(shadow) = &self.shadow {
             shadow.offer(asked, &case, &judgement);
         }
-        let mut recording = self.recorder.about(decision, &case, &bundle, asked).paid(paid.as_ref());
+        let recording = self.recorder.about(decision, &case, &judgement, &bundle, asked).paid(paid.as_ref());
         match judgement {
             Judgement::Deny(denied) => Ok(recording.deny(denied)),
             Judgement::Pass(pass) => recording.pass(pass, paid).await,
             Judgement::Permit(permit) => {
                 let pay = || self.pay(paid, &permit, &bundle, case.now, decision);
-                match recording.fits(permitted(&permit)).and_then(|()| pay()) {
+                match recording.fits().and_then(|()| pay()) {
                     Ok(burned) => recording.allow(permit, burned).await,
-                    Err(denied) => Ok(recording.refuse(&Judgement::Permit(permit), denied)),
+                    Err(denied) => Ok(recording.deny(denied)),
                 }
             }
         }

@@ -6,9 +6,6 @@
 use std::pin::pin;
 use std::sync::Arc;
 
-use envoy_types::pb::envoy::config::core::v3::Address;
-use envoy_types::pb::envoy::config::core::v3::address::Address as Kind;
-use envoy_types::pb::envoy::config::core::v3::socket_address::PortSpecifier;
 use envoy_types::pb::envoy::data::accesslog::v3::{AccessLogCommon, AccessLogType, HttpAccessLogEntry};
 use envoy_types::pb::envoy::service::accesslog::v3::access_log_service_server::AccessLogService;
 use envoy_types::pb::envoy::service::accesslog::v3::stream_access_logs_message::LogEntries;
@@ -19,6 +16,7 @@ use tokio::sync::watch;
 use tonic::{Request, Response, Status, Streaming};
 use warrant::problem::DENIAL_HEADER;
 
+use super::address;
 use super::answer::{FILTER, Member};
 use super::listen::ProxyIdentity;
 use crate::outcomes::{Outcomes, Report, Stamped};
@@ -91,7 +89,7 @@ fn report(proxy: &str, line: HttpAccessLogEntry) -> Option<Report> {
         stamped: stamped(&common),
         // The address alone is there for a connection that never came about.
         reached: common.time_to_first_upstream_tx_byte.is_some(),
-        upstream: common.upstream_remote_address.as_ref().and_then(text).unwrap_or_default(),
+        upstream: common.upstream_remote_address.as_ref().and_then(address::text).unwrap_or_default(),
         attempts: common.upstream_request_attempt_count.into(),
         status: response.response_code.map(|code| code.value.into()).filter(|code| *code != 0),
         duration: common.duration.or(common.time_to_last_downstream_tx_byte).map_or(0, milliseconds),
@@ -100,7 +98,7 @@ fn report(proxy: &str, line: HttpAccessLogEntry) -> Option<Report> {
         details: response.response_code_details,
         connection: common.connection_termination_details,
         denial: response.response_headers.remove(DENIAL_HEADER),
-        peer: common.downstream_direct_remote_address.as_ref().and_then(host),
+        peer: common.downstream_direct_remote_address.as_ref().and_then(address::host),
         method: sent(":method").unwrap_or(method),
         host: request.authority,
         path: request.path,
@@ -131,33 +129,12 @@ fn milliseconds(duration: protobuf::Duration) -> u64 {
     seconds.saturating_mul(1000).saturating_add(rest)
 }
 
-fn host(address: &Address) -> Option<String> {
-    match address.address.as_ref()? {
-        Kind::SocketAddress(socket) => Some(socket.address.clone()),
-        Kind::Pipe(_) | Kind::EnvoyInternalAddress(_) => None,
-    }
-}
-
-fn text(address: &Address) -> Option<String> {
-    match address.address.as_ref()? {
-        Kind::SocketAddress(socket) => {
-            let port = match &socket.port_specifier {
-                Some(PortSpecifier::PortValue(port)) => port.to_string(),
-                Some(PortSpecifier::NamedPort(name)) => name.clone(),
-                None => String::new(),
-            };
-            Some(format!("{}:{port}", socket.address))
-        }
-        Kind::Pipe(pipe) => Some(pipe.path.clone()),
-        Kind::EnvoyInternalAddress(_) => Some("a listener inside the proxy".to_owned()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::edge::answer::stamp_of;
-    use envoy_types::pb::envoy::config::core::v3::Metadata;
+    use envoy_types::pb::envoy::config::core::v3::address::Address as Kind;
+    use envoy_types::pb::envoy::config::core::v3::{Address, Metadata};
 
     #[test]
     fn what_the_answer_stamped_is_read_back_and_nothing_else() {

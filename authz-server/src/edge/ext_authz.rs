@@ -5,14 +5,13 @@
 
 use std::sync::Arc;
 
-use envoy_types::pb::envoy::config::core::v3::address::Address;
 use envoy_types::pb::envoy::service::auth::v3::attribute_context::{HttpRequest, Peer};
 use envoy_types::pb::envoy::service::auth::v3::authorization_server::Authorization;
 use envoy_types::pb::envoy::service::auth::v3::{CheckRequest, CheckResponse};
 use tonic::{Request, Response, Status};
 
-use super::answer;
 use super::listen::ProxyIdentity;
+use super::{address, answer};
 use crate::decision::Identity;
 use crate::gateway::{Asked, AskedBody, AskedHttp, Gateway};
 
@@ -43,17 +42,9 @@ fn asked(proxy: Option<ProxyIdentity>, check: CheckRequest) -> Asked {
     let attributes = check.attributes.unwrap_or_default();
     Asked {
         proxy: proxy.map(|ProxyIdentity(id)| id),
-        peer: attributes.source.as_ref().and_then(peer),
+        peer: attributes.source.as_ref().and_then(|source| address::host(source.address.as_ref()?)),
         identity: attributes.source.and_then(identity),
         http: attributes.request.and_then(|request| request.http).map(http),
-    }
-}
-
-/// Where the client's connection comes from.
-fn peer(source: &Peer) -> Option<String> {
-    match source.address.as_ref()?.address.as_ref()? {
-        Address::SocketAddress(socket) => Some(socket.address.clone()),
-        Address::Pipe(_) | Address::EnvoyInternalAddress(_) => None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! The edge: what the world speaks to. It translates and nothing else; no policy detail is known here.
 
 pub mod access_log;
+mod address;
 pub mod answer;
 pub mod candidate;
 pub mod ext_authz;

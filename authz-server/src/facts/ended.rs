@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
+use serde::{Deserialize, Serialize};
+
 /// Two megabytes of bits. At a thousand requests a second, with an outcome each, they reach back more than two hours;
 /// with more on record, less far.
 const REACH: u64 = 1 << 24;
@@ -12,7 +14,9 @@ const WORD: u64 = 64;
 #[derive(Debug, Default)]
 pub struct Ended(Mutex<Bits>);
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// As a snapshot keeps them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Bits {
     /// The index that the first bit stands for, a multiple of 64.
     pub(super) first: u64,

@@ -52,7 +52,9 @@ impl Folded {
                 }
             }
             Entry::Outcome(outcome) => {
-                outcome.index.map(|index| self.ended.note(index));
+                if let Some(index) = outcome.index {
+                    self.ended.note(index);
+                }
             }
             Entry::Activation(activation) => self.activation = Some(activation),
             Entry::Posture(Posture { scope: Scope::Mesh, stance, .. }) => self.stance = Some(stance),

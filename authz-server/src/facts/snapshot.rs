@@ -21,15 +21,7 @@ struct Facts {
     stance: Option<Stance>,
     forgot: Option<u64>,
     uses: Vec<Use>,
-    ended: EndedFrom,
-}
-
-/// Which decisions from this index on have had their outcome: 64 a number.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct EndedFrom {
-    first: u64,
-    words: Vec<u64>,
+    ended: Bits,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -67,7 +59,7 @@ pub fn to_bytes(folded: &Folded, now: Seconds) -> Vec<u8> {
         stance: folded.stance,
         forgot: folded.forgot.map(Seconds::get),
         uses: folded.uses.alive(now).into_iter().map(one_use).collect(),
-        ended: ended(folded.ended.bits()),
+        ended: folded.ended.bits(),
     };
     // Strings, numbers and lists always serialise.
     serde_json::to_vec(&facts).unwrap_or_default()
@@ -85,13 +77,8 @@ pub fn from_bytes(bytes: &[u8]) -> Option<Folded> {
         retired: activation.retired,
         version: activation.version,
     });
-    let EndedFrom { first, words } = facts.ended;
-    let ended = Ended::from_bits(Bits { first, words: words.into() });
+    let ended = Ended::from_bits(facts.ended);
     Some(Folded { uses, activation, stance: facts.stance, forgot: facts.forgot.map(Seconds::new), ended })
-}
-
-fn ended(bits: Bits) -> EndedFrom {
-    EndedFrom { first: bits.first, words: bits.words.into() }
 }
 
 fn one_use(kept: Kept) -> Use {

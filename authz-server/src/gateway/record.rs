@@ -10,9 +10,7 @@ mod floods;
 use std::sync::Arc;
 
 use floods::Floods;
-use ledger::entry::{
-    self, Answer as Outcome, Burned as Spent, Decision, Digest, ENTRY_BYTES_AT_MOST, Entry, Nonce, Stamps,
-};
+use ledger::entry::{self, Answer as Outcome, Burned as Spent, Decision, Digest, ENTRY_BYTES_AT_MOST, Entry};
 use ledger::{Ledger, Receipt, Refused};
 use tokio::sync::oneshot;
 use tracing::warn;
@@ -74,6 +72,7 @@ pub struct Recording {
 
 /// What of an entry is known only once it is spent, at most: a path, an issuer and numbers for each of eight links, and a proof.
 const SPENT_AT_MOST: usize = 9 * 1024;
+
 impl Recorder {
     /// `denials`: so many a second are recorded one by one, beside each source's own share.
     pub fn new(ledger: Ledger, digests: DigestKey, denials: u32, clock: Clock) -> Recorder {
@@ -86,15 +85,16 @@ impl Recorder {
         }
     }
 
-    /// Writes down the judge's whole input.
+    /// Writes down the judge's whole input, and what the judge made of it: whatever else comes of the request, that stays.
     pub fn about(
         &self,
         decision: &DecisionId,
         case: &Case<'_>,
+        judgement: &Judgement,
         bundle: &Arc<Bundle>,
         asked: &Asked,
     ) -> Recording {
-        let mut entry = record::of_case(decision.as_str(), case, bundle, &self.digests);
+        let mut entry = record::of_case(decision.as_str(), case, judgement, bundle, &self.digests);
         entry.traceparent = asked.traceparent().map(str::to_owned);
         Recording {
             recorder: self.clone(),
@@ -158,26 +158,13 @@ impl Recorder {
 impl Recording {
     /// Whether an entry can hold what the judge let pass. Asked before anything is spent: without a record there is no
     /// allow, and what was spent stays so.
-    pub(super) fn fits(&mut self, verdict: entry::Verdict) -> Result<(), Denied> {
-        self.entry.verdict = verdict;
+    pub(super) fn fits(&self) -> Result<(), Denied> {
         if fits(&self.entry, SPENT_AT_MOST) {
             return Ok(());
         }
         let detail = Some("what is asked for is longer than a record may be".to_owned());
         let route = self.entry.verdict.route.clone();
         Err(Denied { detail, route, ..Denied::from(Denial::ArgumentsInvalid) })
-    }
-
-    /// The judge denied.
-    pub fn deny(mut self, denied: Denied) -> Answer {
-        self.entry.verdict = record::denied(&denied);
-        self.submit_denial(denied)
-    }
-
-    /// The judge let it pass, and something else than the judge does not: what it costs could not be paid, say.
-    pub fn refuse(mut self, judgement: &Judgement, denied: Denied) -> Answer {
-        self.entry.verdict = record::verdict(judgement);
-        self.submit_denial(denied)
     }
 
     /// What an earlier judging of this request has spent stays spent, whatever comes of this one.
@@ -188,18 +175,16 @@ impl Recording {
 
     /// Permitted and paid for.
     pub(super) async fn allow(mut self, permit: Permit, burned: Burned) -> Result<Answer, Overtaken> {
-        self.entry.verdict = record::permitted(&permit);
         let (route, paid) = (permit.route().to_owned(), Paid { permit, burned });
         self.entry.burned = paid.spent();
         self.forward(Outcome::Allowed, &route, Some(paid)).await
     }
 
     /// Not governed, or only watched.
-    pub(super) async fn pass(mut self, pass: Pass, paid: Option<Paid>) -> Result<Answer, Overtaken> {
-        let (verdict, outcome) = record::passed(&pass);
-        match self.fits(verdict) {
-            Ok(()) => self.forward(outcome, pass.route(), paid).await,
-            Err(denied) => Ok(self.submit_denial(denied)),
+    pub(super) async fn pass(self, pass: Pass, paid: Option<Paid>) -> Result<Answer, Overtaken> {
+        match self.fits() {
+            Ok(()) => self.forward(record::outcome_of(&pass), pass.route(), paid).await,
+            Err(denied) => Ok(self.deny(denied)),
         }
     }
 
@@ -211,13 +196,15 @@ impl Recording {
         paid: Option<Paid>,
     ) -> Result<Answer, Overtaken> {
         let Some(stamp) = self.stamp.take() else {
-            return Ok(self.submit_denial(Denied::on_route(Denial::Internal, route)));
+            return Ok(self.deny(Denied::on_route(Denial::Internal, route)));
         };
         self.entry.outcome = outcome;
         let proxy = self.entry.proxy.clone();
-        let abandoned = Abandoned::unless_disarmed(&self.recorder, &self.entry);
+        let mut abandoned =
+            Abandoned { recorder: &self.recorder, decision: &self.decision, proxy: &proxy, is_armed: true };
         let recorded = append(&self.recorder.ledger, self.entry.into()).await;
-        abandoned.disarm();
+        abandoned.is_armed = false;
+        drop(abandoned);
         match recorded {
             Ok(receipt) => {
                 let ticket = self.recorder.tickets.issue(self.decision.as_str(), receipt.index(), &proxy);
@@ -236,7 +223,9 @@ impl Recording {
         }
     }
 
-    fn submit_denial(mut self, denied: Denied) -> Answer {
+    /// The judge denied, or let it pass and something else does not: what it costs could not be paid, say. Nobody waits for
+    /// the record of it.
+    pub fn deny(mut self, denied: Denied) -> Answer {
         self.entry.outcome = Outcome::Denied(denied.denial.code().to_owned());
         // What was spent must be found again at the next start: only an entry of its own says it.
         let must_stand_alone = !self.entry.burned.is_empty();
@@ -285,47 +274,38 @@ fn stamp(case: &Case<'_>) -> Option<Stamp> {
 
 /// An entry that says `allowed` is on its way, and whoever waits for it may give up at the deadline. The client is then
 /// told so, and the record too: this is dropped with the waiting, and appends what became of the request.
-struct Abandoned {
-    recorder: Recorder,
-    outcome: Option<entry::Outcome>,
+struct Abandoned<'a> {
+    recorder: &'a Recorder,
+    decision: &'a DecisionId,
+    proxy: &'a str,
+    is_armed: bool,
 }
 
-impl Abandoned {
-    fn unless_disarmed(recorder: &Recorder, entry: &Decision) -> Abandoned {
+impl Drop for Abandoned<'_> {
+    fn drop(&mut self) {
+        if !self.is_armed {
+            return;
+        }
         let outcome = entry::Outcome {
             attempts: 0,
             bytes_in: 0,
             bytes_out: 0,
             duration: 0,
-            id: entry.id.clone(),
+            id: self.decision.as_str().to_owned(),
             index: None,
-            proxy: entry.proxy.clone(),
+            proxy: self.proxy.to_owned(),
             reached: false,
             repeat: false,
             status: Some(u64::from(Denial::DeadlineExceeded.status())),
             termination: Denial::DeadlineExceeded.code().to_owned(),
         };
-        Abandoned { recorder: recorder.clone(), outcome: Some(outcome) }
-    }
-
-    fn disarm(mut self) {
-        self.outcome = None;
-    }
-}
-
-impl Drop for Abandoned {
-    fn drop(&mut self) {
-        if let Some(outcome) = self.outcome.take() {
-            self.recorder.submit_unawaited("that an allow came too late", outcome.into());
-        }
+        self.recorder.submit_unawaited("that an allow came too late", outcome.into());
     }
 }
 
 /// Whether there is an entry of it, with so many bytes more.
 pub(super) fn fits(decision: &Decision, more: usize) -> bool {
-    let stamps = Stamps { nonce: Nonce([0; 16]), time: ledger::canonical::INTEGER_MAX };
-    let bytes = Entry::from(decision.clone()).to_bytes(stamps);
-    bytes.is_ok_and(|bytes| bytes.len().saturating_add(more) <= ENTRY_BYTES_AT_MOST)
+    decision.len_at_most().is_some_and(|length| length.saturating_add(more) <= ENTRY_BYTES_AT_MOST)
 }
 
 /// Leaves what must not be lost: what was decided, and what was spent.

@@ -16,6 +16,13 @@ pub enum Passage<'a> {
     Observed(&'a Route),
 }
 
+/// What a request meets.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Matched<'a> {
+    Route(&'a Route),
+    Opening(&'a Opening),
+}
+
 impl Policy {
     /// Whose warrants are believed.
     pub fn trust(&self) -> &Trust {
@@ -77,27 +84,31 @@ impl Policy {
     /// The route that governs a request, the most specific that matches; none is `no-route-policy`.
     pub fn route(&self, target: &Target<'_>) -> Option<&Route> {
         match self.found(target)? {
-            Match::Route(position) => self.routes.get(position),
+            Matched::Route(route) => Some(route),
             // One that is over governs nothing, and nothing broader takes it over.
-            Match::Opening(_) => None,
+            Matched::Opening(_) => None,
         }
     }
 
     /// Whether a request is let through without a warrant, or only watched; asked before any artifact is looked at.
     pub fn passage(&self, target: &Target<'_>, now: Seconds) -> Option<Passage<'_>> {
         match self.found(target)? {
-            Match::Route(position) => {
-                self.routes.get(position).filter(|route| route.is_observed(now)).map(Passage::Observed)
-            }
-            Match::Opening(position) => {
-                self.openings.get(position).filter(|opening| opening.is_open(now)).map(Passage::Ungoverned)
-            }
+            Matched::Route(route) => route.is_observed(now).then_some(Passage::Observed(route)),
+            Matched::Opening(opening) => opening.is_open(now).then_some(Passage::Ungoverned(opening)),
         }
     }
 
-    fn found(&self, target: &Target<'_>) -> Option<Match> {
-        let segments: Vec<_> = target.path.segments().map(RawPath::undone).collect();
-        self.matcher.find(target.host.as_str(), target.method.as_str(), &segments)
+    fn found(&self, target: &Target<'_>) -> Option<Matched<'_>> {
+        self.matched(target.host.as_str(), target.method.as_str(), target.path)
+    }
+
+    /// What matches best, in force or not.
+    pub(super) fn matched(&self, host: &str, method: &str, path: RawPath<'_>) -> Option<Matched<'_>> {
+        let segments: Vec<_> = path.segments().map(RawPath::undone).collect();
+        match self.matcher.find(host, method, &segments)? {
+            Match::Route(position) => self.routes.get(position).map(Matched::Route),
+            Match::Opening(position) => self.openings.get(position).map(Matched::Opening),
+        }
     }
 
     /// Every match that needs no warrant.

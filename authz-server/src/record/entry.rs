@@ -7,7 +7,7 @@ use warrant::{Burn, Denial, Seconds};
 
 use super::chain::links;
 use super::checks::checks;
-use crate::decision::{Case, Denied, Evidence, Facts, Judgement, Pass, Passing, Permit};
+use crate::decision::{Case, Evidence, Facts, Judgement, Pass, Passing};
 use crate::facts::{Burned, Spent};
 use crate::keys::DigestKey;
 use crate::policy::Bundle;
@@ -16,10 +16,15 @@ use crate::policy::arguments::Value;
 /// A permitting verdict's code.
 pub(super) const PERMIT: &str = "permit";
 
-/// The judge's input. Verdict and outcome are filled in by whoever learns them; until then they deny.
-pub fn of_case(decision: &str, case: &Case<'_>, bundle: &Bundle, key: &DigestKey) -> Decision {
+/// The judge's input, and what the judge made of it. The outcome is filled in by whoever learns it; until then it denies.
+pub fn of_case(
+    decision: &str,
+    case: &Case<'_>,
+    judgement: &Judgement,
+    bundle: &Bundle,
+    key: &DigestKey,
+) -> Decision {
     let chain = case.http.as_ref().ok().and_then(|http| http.chain.as_ref().ok());
-    let undecided = Denial::Internal.code();
     Decision {
         args: args(case, key),
         as_of: case.as_of,
@@ -34,48 +39,39 @@ pub fn of_case(decision: &str, case: &Case<'_>, bundle: &Bundle, key: &DigestKey
         environment: case.facts.environment.clone(),
         id: decision.to_owned(),
         identity: case.facts.identity.as_ref().map(|identity| identity.0.clone()),
-        outcome: Answer::Denied(undecided.to_owned()),
+        outcome: Answer::Denied(Denial::Internal.code().to_owned()),
         posture: case.facts.posture.name().to_owned(),
         proxy: case.proxy.clone(),
         request: request(case, key),
         traceparent: None,
-        verdict: Verdict { code: undecided.to_owned(), policies: Vec::new(), route: None },
+        verdict: verdict(judgement),
     }
 }
 
 /// What the judge said, as it is compared.
 pub fn verdict<E: Evidence>(judgement: &Judgement<E>) -> Verdict {
-    match judgement {
-        Judgement::Permit(permit) => permitted(permit),
-        Judgement::Pass(pass) => passed(pass).0,
-        Judgement::Deny(no) => denied(no),
-    }
+    let (code, policies, route) = match judgement {
+        Judgement::Permit(permit) => (PERMIT, permit.policies(), Some(permit.route())),
+        Judgement::Deny(denied) => {
+            (denied.denial.code(), denied.policies.as_slice(), denied.route.as_deref())
+        }
+        Judgement::Pass(pass) => {
+            let (code, policies): (_, &[String]) = match pass.passing() {
+                Passing::Ungoverned => (PERMIT, &[]),
+                Passing::Observed(Ok(policies)) => (PERMIT, policies),
+                Passing::Observed(Err(denied)) => (denied.denial.code(), &denied.policies),
+            };
+            (code, policies, Some(pass.route()))
+        }
+    };
+    Verdict { code: code.to_owned(), policies: policies.to_vec(), route: route.map(str::to_owned) }
 }
 
-pub fn denied(denied: &Denied) -> Verdict {
-    let policies = denied.policies.clone();
-    Verdict { code: denied.denial.code().to_owned(), policies, route: denied.route.clone() }
-}
-
-pub fn permitted<E: Evidence>(permit: &Permit<E>) -> Verdict {
-    let policies = permit.policies().to_vec();
-    Verdict { code: PERMIT.to_owned(), policies, route: Some(permit.route().to_owned()) }
-}
-
-/// What the judge would have said, and that it was forwarded all the same.
-pub fn passed<E: Evidence>(pass: &Pass<E>) -> (Verdict, Answer) {
-    let route = Some(pass.route().to_owned());
+/// As what it is forwarded, whatever the judge would have said.
+pub fn outcome_of<E: Evidence>(pass: &Pass<E>) -> Answer {
     match pass.passing() {
-        Passing::Ungoverned => {
-            (Verdict { code: PERMIT.to_owned(), policies: Vec::new(), route }, Answer::Ungoverned)
-        }
-        Passing::Observed(Ok(policies)) => {
-            (Verdict { code: PERMIT.to_owned(), policies: policies.clone(), route }, Answer::Observed)
-        }
-        Passing::Observed(Err(denied)) => {
-            let (code, policies) = (denied.denial.code().to_owned(), denied.policies.clone());
-            (Verdict { code, policies, route }, Answer::Observed)
-        }
+        Passing::Ungoverned => Answer::Ungoverned,
+        Passing::Observed(_) => Answer::Observed,
     }
 }
 

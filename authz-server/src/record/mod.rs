@@ -12,6 +12,6 @@ mod replay;
 #[cfg(test)]
 mod tests;
 
-pub use entry::{burned, denied, of_case, passed, permitted, verdict};
+pub use entry::{burned, of_case, outcome_of, verdict};
 pub use explain::{Account, explain};
 pub use replay::{Again, again};

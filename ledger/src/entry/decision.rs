@@ -6,8 +6,9 @@ use std::fmt;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::form::Draft;
 use super::shape::{Shape, kind, object, words};
-use super::value::{Digest, Json, Text};
+use super::value::{Digest, Json, Nonce, Text};
 
 kind! { "decision/1"
     /// One request was decided. It holds the judge's whole input, so that it can be judged again without any token.
@@ -52,6 +53,13 @@ kind! { "decision/1"
 }
 
 impl Decision {
+    /// The most bytes that it takes on record, as the ledger counts them when it is handed over; `None` where it has no
+    /// canonical form.
+    #[must_use]
+    pub fn len_at_most(&self) -> Option<usize> {
+        Draft::new(self, Nonce([0; 16])).ok().map(|draft| draft.len_at_most())
+    }
+
     /// Whether the request was let through.
     #[must_use]
     pub fn forwards(&self) -> bool {

@@ -2,10 +2,9 @@
 
 use ledger::Entry;
 use ledger::entry::{Decision, Stamps};
-use ledger::proof::Proof;
 
 use super::opened::{Named, Where};
-use super::prove::find;
+use super::prove::{find, held};
 use crate::cli::out::Failure;
 
 #[derive(Debug)]
@@ -20,9 +19,7 @@ pub(in crate::cli) fn proved(at: &Where, named: &Named, id: &str) -> Result<Reco
     let key = named.key(&opened)?;
     let checkpoint = opened.checkpoint(&key)?;
     let index = find(&opened, checkpoint.checkpoint().size, id)?;
-    let made = Proof::make(opened.source.as_ref(), checkpoint, index).map_err(Failure::new)?;
-    // Made from hashes that anybody could have put there: only what holds is looked at.
-    let proof = Proof::verify(made.to_string().as_bytes(), &key, &[]).map_err(Failure::new)?;
+    let (_, proof) = held(&opened, checkpoint, &key, index)?;
     match proof.entry().map_err(Failure::new)? {
         (stamps, Entry::Decision(decision)) => Ok(Recorded { index, stamps, decision }),
         (_, other) => Err(Failure::new(format!("entry {index} is a {}, no decision", other.kind()))),

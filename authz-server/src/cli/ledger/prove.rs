@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args as ClapArgs};
+use ledger::VerifyingKey;
 use ledger::consistency::Consistency;
 use ledger::note::SignedCheckpoint;
 use ledger::proof::Proof;
@@ -50,7 +51,7 @@ pub(in crate::cli) fn run(args: &Args) -> Result<Done, Failure> {
                 .map_err(|fault| Failure::new(format!("{}: {fault}", older.display())))?;
             let old = older.checkpoint().size;
             let made = Consistency::make(opened.source.as_ref(), checkpoint, old).map_err(Failure::new)?;
-            // Made from hashes that anybody could have put there: what does not hold is not handed out.
+            // As in `held`.
             let text = made.to_string();
             Consistency::verify(text.as_bytes(), &key, older.checkpoint()).map_err(Failure::new)?;
             (text, json!({"old": old, "size": size}))
@@ -61,9 +62,7 @@ pub(in crate::cli) fn run(args: &Args) -> Result<Done, Failure> {
                 (None, Some(id)) => find(&opened, size, id)?,
                 (None, None) => return Err(Failure::new("say what to prove: --index, --id or --since")),
             };
-            let made = Proof::make(opened.source.as_ref(), checkpoint, index).map_err(Failure::new)?;
-            let text = made.to_string();
-            Proof::verify(text.as_bytes(), &key, &[]).map_err(Failure::new)?;
+            let (text, _) = held(&opened, checkpoint, &key, index)?;
             (text, json!({"index": index, "size": size}))
         }
     };
@@ -77,6 +76,19 @@ pub(in crate::cli) fn run(args: &Args) -> Result<Done, Failure> {
         }
     }
     Ok(Done::Well)
+}
+
+/// The proof of an entry, as a file and read back from it. Made from hashes that anybody could have put there: what does not
+/// hold is not handed out.
+pub(super) fn held(
+    opened: &Opened,
+    checkpoint: SignedCheckpoint,
+    key: &VerifyingKey,
+    index: u64,
+) -> Result<(String, Proof), Failure> {
+    let text = Proof::make(opened.source.as_ref(), checkpoint, index).map_err(Failure::new)?.to_string();
+    let proof = Proof::verify(text.as_bytes(), key, &[]).map_err(Failure::new)?;
+    Ok((text, proof))
 }
 
 /// Which entry is the decision of that id.

@@ -4,7 +4,7 @@
 use clap::Args as ClapArgs;
 use serde_json::{Map, json};
 
-use super::documents::Documents;
+use super::documents::Building;
 use super::report::counted;
 use crate::cli::out::{Done, Failure, line};
 use crate::policy::{Built, Digest, Recorded};
@@ -12,14 +12,11 @@ use crate::policy::{Built, Digest, Recorded};
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct Args {
     #[command(flatten)]
-    documents: Documents,
-    /// Take every warning for a fault
-    #[arg(long)]
-    strict: bool,
+    building: Building,
 }
 
 pub(in crate::cli) fn run(args: &Args) -> Result<Done, Failure> {
-    let report = args.documents.examine(args.strict)?;
+    let report = args.building.examine()?;
     let mut more = Map::new();
     if let (Done::Well, Some(tested)) = (report.done(), &report.tested) {
         let built = tested.documents();
@@ -32,11 +29,11 @@ pub(in crate::cli) fn run(args: &Args) -> Result<Done, Failure> {
         more.insert("audience".to_owned(), json!(built.audience()));
         more.insert("files".to_owned(), json!(files));
         more.insert("recorded".to_owned(), json!(recorded));
-        if !args.documents.json {
+        if !args.building.documents.json {
             tell(built, &recorded)?;
         }
     }
-    report.tell(args.documents.json, more)
+    report.tell(args.building.documents.json, more)
 }
 
 fn tell(built: &Built, recorded: &[Recorded]) -> Result<(), Failure> {

@@ -3,21 +3,18 @@
 use clap::Args as ClapArgs;
 use serde_json::{Map, Value};
 
-use super::documents::Documents;
+use super::documents::Building;
 use super::report::counted;
 use crate::cli::out::{Done, Failure, line};
 
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct Args {
     #[command(flatten)]
-    documents: Documents,
-    /// Take every warning for a fault
-    #[arg(long)]
-    strict: bool,
+    building: Building,
 }
 
 pub(in crate::cli) fn run(args: &Args) -> Result<Done, Failure> {
-    let report = args.documents.examine(args.strict)?;
+    let report = args.building.examine()?;
     let (mut more, mut said) = (Map::new(), String::new());
     if let Some(tested) = &report.tested {
         let routes = tested.documents().routes().len();
@@ -29,8 +26,8 @@ pub(in crate::cli) fn run(args: &Args) -> Result<Done, Failure> {
             counted(report.warnings.len(), "warning")
         );
     }
-    let done = report.tell(args.documents.json, more)?;
-    if done == Done::Well && !args.documents.json {
+    let done = report.tell(args.building.documents.json, more)?;
+    if done == Done::Well && !args.building.documents.json {
         line(format!("sound: {said}"))?;
     }
     Ok(done)

@@ -8,7 +8,7 @@ use super::report::Report;
 use crate::cli::init::house;
 use crate::cli::out::{Done, Failure};
 use crate::clock::Clock;
-use crate::policy::{self, Bundle, Fault, Tested, View};
+use crate::policy::{self, Fault, View};
 
 #[derive(Debug, ClapArgs)]
 pub(super) struct Documents {
@@ -64,7 +64,23 @@ fn from_here(dir: &Path, file: &Path) -> PathBuf {
     path.strip_prefix(".").map_or_else(|_| path.clone(), Path::to_path_buf)
 }
 
-/// What is looked at, by whoever only asks.
+/// The same for whoever builds of them.
+#[derive(Debug, ClapArgs)]
+pub(super) struct Building {
+    #[command(flatten)]
+    pub(super) documents: Documents,
+    /// Take every warning for a fault
+    #[arg(long)]
+    strict: bool,
+}
+
+impl Building {
+    pub(super) fn examine(&self) -> Result<Report, Failure> {
+        self.documents.examine(self.strict)
+    }
+}
+
+/// What is looked at, by whoever only asks: documents that are sound, whether their tests pass or not, or what was signed.
 #[derive(Debug, ClapArgs)]
 pub(super) struct Looking {
     #[command(flatten)]
@@ -74,34 +90,16 @@ pub(super) struct Looking {
     signed: bool,
 }
 
-/// Documents that are sound, whether their tests pass or not.
-#[derive(Debug)]
-pub(super) enum Looked {
-    Documents(Tested),
-    Signed(Bundle),
-}
-
 impl Looking {
-    /// Faults are told, and end the command.
-    pub(super) fn look(&self) -> Result<Result<Looked, Done>, Failure> {
+    /// Asks what is meant. Faults are told, and end the command.
+    pub(super) fn ask(&self, ask: impl FnOnce(View<'_>) -> Result<Done, Failure>) -> Result<Done, Failure> {
         if self.signed {
-            return house::bundle(&self.documents.home).map(|bundle| Ok(Looked::Signed(bundle)));
+            return ask(house::bundle(&self.documents.home)?.view());
         }
         let report = self.documents.examine(false)?;
-        if report.faults.is_empty()
-            && let Some(tested) = report.tested
-        {
-            return Ok(Ok(Looked::Documents(tested)));
-        }
-        report.tell(self.documents.json, serde_json::Map::new()).map(Err)
-    }
-}
-
-impl Looked {
-    pub(super) fn view(&self) -> View<'_> {
-        match self {
-            Self::Documents(tested) => tested.documents().view(),
-            Self::Signed(bundle) => bundle.view(),
+        match &report.tested {
+            Some(tested) if report.faults.is_empty() => ask(tested.documents().view()),
+            Some(_) | None => report.tell(self.documents.json, serde_json::Map::new()),
         }
     }
 }

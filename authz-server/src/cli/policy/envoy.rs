@@ -17,21 +17,19 @@ pub(in crate::cli) struct Args {
 }
 
 pub(in crate::cli) fn run(args: &Args) -> Result<Done, Failure> {
-    let looked = match args.looking.look()? {
-        Ok(looked) => looked,
-        Err(done) => return Ok(done),
-    };
-    let all: serde_json::Map<_, _> =
-        looked.view().routes().iter().map(|route| (route.name().to_owned(), settings(route))).collect();
-    if args.looking.documents.json {
-        line(Value::Object(all))?;
-    } else {
-        line(
-            "# By route: the value of `typed_per_filter_config` in Envoy's route that matches it; {} needs none.",
-        )?;
-        yaml::lines(&Value::Object(all)).iter().try_for_each(line)?;
-    }
-    Ok(Done::Well)
+    args.looking.ask(|view| {
+        let all: serde_json::Map<_, _> =
+            view.routes().iter().map(|route| (route.name().to_owned(), settings(route))).collect();
+        if args.looking.documents.json {
+            line(Value::Object(all))?;
+        } else {
+            line(
+                "# By route: the value of `typed_per_filter_config` in Envoy's route that matches it; {} needs none.",
+            )?;
+            yaml::lines(&Value::Object(all)).iter().try_for_each(line)?;
+        }
+        Ok(Done::Well)
+    })
 }
 
 fn settings(route: &Route) -> Value {

@@ -98,18 +98,16 @@ pub(in crate::cli) fn run(args: &Args) -> Result<Done, Failure> {
     if let Some(id) = &args.recorded.decision {
         return recorded::run(&args.recorded, id, &documents.home, documents.json);
     }
-    let looked = match args.looking.look()? {
-        Ok(looked) => looked,
-        Err(done) => return Ok(done),
-    };
     let now = args.asked.at.map_or_else(|| Clock::of_the_machine().now(), Seconds::new);
-    let explained = looked.view().explain(&question(&args.asked), now).map_err(Failure::new)?;
-    if documents.json {
-        line(serde_json::to_string(&explained).map_err(Failure::new)?)?;
-    } else {
-        tell(&explained)?;
-    }
-    Ok(if explained.passes() { Done::Well } else { Done::Denied })
+    args.looking.ask(|view| {
+        let explained = view.explain(&question(&args.asked), now).map_err(Failure::new)?;
+        if documents.json {
+            line(serde_json::to_string(&explained).map_err(Failure::new)?)?;
+        } else {
+            tell(&explained)?;
+        }
+        Ok(if explained.passes() { Done::Well } else { Done::Denied })
+    })
 }
 
 fn question(args: &Asked) -> Question {

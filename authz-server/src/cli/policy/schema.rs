@@ -22,12 +22,10 @@ pub(in crate::cli) fn run(args: &Args) -> Result<Done, Failure> {
     let Some(name) = &args.route else {
         return line(pretty(&policy::documents_schema(), args)?).map(|()| Done::Well);
     };
-    let looked = match args.looking.look()? {
-        Ok(looked) => looked,
-        Err(done) => return Ok(done),
-    };
-    let schema = looked.view().schema(name).ok_or_else(|| unknown(looked.view(), name))?;
-    line(pretty(&schema, args)?).map(|()| Done::Well)
+    args.looking.ask(|view| {
+        let schema = view.schema(name).ok_or_else(|| unknown(view, name))?;
+        line(pretty(&schema, args)?).map(|()| Done::Well)
+    })
 }
 
 /// A schema is JSON for everybody; a person gets it on several lines.

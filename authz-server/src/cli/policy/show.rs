@@ -21,20 +21,17 @@ pub(in crate::cli) struct Args {
 }
 
 pub(in crate::cli) fn run(args: &Args) -> Result<Done, Failure> {
-    let looked = match args.looking.look()? {
-        Ok(looked) => looked,
-        Err(done) => return Ok(done),
-    };
     let is_json = args.looking.documents.json;
-    match &args.route {
-        None => all(looked.view(), is_json)?,
-        Some(name) => {
-            let document = document(looked.view(), name, args.expanded);
-            let document = document.ok_or_else(|| unknown(looked.view(), name))?;
-            if is_json { line(document)? } else { yaml::lines(&document).iter().try_for_each(line)? }
+    args.looking.ask(|view| {
+        match &args.route {
+            None => all(view, is_json)?,
+            Some(name) => {
+                let document = document(view, name, args.expanded).ok_or_else(|| unknown(view, name))?;
+                if is_json { line(document)? } else { yaml::lines(&document).iter().try_for_each(line)? }
+            }
         }
-    }
-    Ok(Done::Well)
+        Ok(Done::Well)
+    })
 }
 
 fn document(view: View<'_>, name: &str, is_expanded: bool) -> Option<Value> {

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use warrant::mint::Signer;
 use warrant::{AwsLcVerifier, PublicKey};
 
-use super::documents::Documents;
+use super::documents::Building;
 use super::shelf::{Place, Shelf, keys, trust_in};
 use crate::cli::out::{Done, Failure, line};
 use crate::cli::values::duration;
@@ -22,12 +22,9 @@ use crate::policy::{self, Built, Bundle, Note, Parcel, Signed, Signing, TrustKey
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct Args {
     #[command(flatten)]
-    documents: Documents,
+    building: Building,
     #[command(flatten)]
     place: Place,
-    /// Take every warning for a fault
-    #[arg(long)]
-    strict: bool,
     /// A key that signs, Ed25519; may be given several times [default: HOME/keys/bundle.jwk]
     #[arg(long = "key")]
     keys: Vec<PathBuf>,
@@ -43,18 +40,18 @@ pub(in crate::cli) struct Args {
 }
 
 pub(in crate::cli) fn run(args: &Args) -> Result<Done, Failure> {
-    let mut report = args.documents.examine(args.strict)?;
+    let mut report = args.building.examine()?;
     let mut more = Map::new();
     if report.done() == Done::Well
         && let Some(Ok(built)) = report.tested.take().map(policy::Tested::passed)
     {
         let laid = lay(args, &built)?;
-        if !args.documents.json {
+        if !args.building.documents.json {
             tell(&laid)?;
         }
         more = laid.to_json();
     }
-    report.tell(args.documents.json, more)
+    report.tell(args.building.documents.json, more)
 }
 
 /// What lies on the shelf now.
@@ -93,7 +90,7 @@ fn tell(laid: &Laid) -> Result<(), Failure> {
 
 fn lay(args: &Args, built: &Built) -> Result<Laid, Failure> {
     let clock = Clock::of_the_machine();
-    let shelf = args.place.shelf(&args.documents.home)?;
+    let shelf = args.place.shelf(&args.building.documents.home)?;
     let _alone = alone_in(&shelf.directory)?;
     let signed = sign(args, built, &shelf, &clock)?;
     let bundle = policy::open(&signed.parcel, &shelf.expected(built.audience(), &clock), &AwsLcVerifier)
@@ -134,7 +131,7 @@ fn sign(args: &Args, built: &Built, shelf: &Shelf, clock: &Clock) -> Result<Sign
     let trust = policy::trust_in_force(&before, &shelf.expected(built.audience(), clock), &AwsLcVerifier)
         .map_err(refused)?;
     let next = args.next_trust.as_deref().map(trust_in).transpose()?.unwrap_or_else(|| trust.clone());
-    let keys = keys(&args.keys, &args.documents.home.join("keys/bundle.jwk"))?;
+    let keys = keys(&args.keys, &args.building.documents.home.join("keys/bundle.jwk"))?;
     are_trusted(&keys, &trust, &next)?;
     let signers: Vec<&dyn Signer> = keys.iter().map(|key| -> &dyn Signer { key }).collect();
     let now = clock.now();

@@ -24,10 +24,7 @@ const ORDERS: [(What, u64); 4] =
 
 pub(super) fn elsewhere(case: &Case<'_>, bundle: &Bundle, judgement: &Judgement) {
     let key = DigestKey::generate().unwrap();
-    let recorded = |by: &Bundle, judgement: &Judgement| Decision {
-        verdict: record::verdict(judgement),
-        ..record::of_case("d", case, by, &key)
-    };
+    let recorded = |by: &Bundle, judgement: &Judgement| record::of_case("d", case, judgement, by, &key);
     let entry = recorded(bundle, judgement);
     let bytes = bytes_of(&entry);
     let (_, Entry::Decision(read)) = Entry::read(&bytes).unwrap() else { panic!("no decision") };

@@ -5,8 +5,9 @@ use warrant::{Denial, RawPath, Seconds};
 use super::judge::{Judged, judge, judged};
 use super::question::Question;
 use crate::decision::{Case, Evidence};
-use crate::policy::assembly::{Match, Policy};
+use crate::policy::assembly::Policy;
 use crate::policy::documents::words::rfc3339;
+use crate::policy::questions::Matched;
 use crate::policy::route::{Opening, Route};
 
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -62,43 +63,36 @@ pub(crate) fn explain(policy: &Policy, question: &Question, now: Seconds) -> Res
         Ok((path, _)) => path,
         Err(denial) => return Ok(Explained::denied(denial, denial.meaning())),
     };
-    let segments: Vec<_> = path.segments().map(RawPath::undone).collect();
-    match policy.matcher.find(&host, &question.method, &segments) {
-        None => Ok(nothing_matches(policy, &question.method, &host, path)),
-        Some(Match::Opening(position)) => {
-            let opening = policy.openings.get(position).ok_or(NOWHERE)?;
-            Ok(without_a_warrant(opening, now))
+    Ok(match policy.matched(&host, &question.method, path) {
+        None => nothing_matches(policy, &question.method, &host, path),
+        Some(Matched::Opening(opening)) => without_a_warrant(opening, now),
+        Some(Matched::Route(route)) => {
+            told(judge(policy, route, &question.situation(route, &host)?, now)?, route, now)
         }
-        Some(Match::Route(position)) => {
-            let route = policy.routes.get(position).ok_or(NOWHERE)?;
-            Ok(told(judge(policy, route, &question.situation(route, &host)?, now)?, route, now))
-        }
-    }
+    })
 }
-
-const NOWHERE: &str = "the match leads nowhere";
 
 /// Explains a case that was gathered elsewhere, such as one out of the record.
 pub(crate) fn explain_case<E: Evidence>(case: &Case<'_, E>, policy: &Policy) -> Explained {
     let http = case.http.as_ref().ok();
     let target = http.and_then(|http| Some((http, policy.serves(&case.proxy, http.authority).ok()?)));
-    let matched = target.as_ref().and_then(|(http, host)| {
-        let segments: Vec<_> = http.path.segments().map(RawPath::undone).collect();
-        policy.matcher.find(host.as_str(), http.method.as_str(), &segments)
-    });
-    let place = |of: &Match| match of {
-        Match::Route(position) => (policy.routes.get(*position), None),
-        Match::Opening(position) => (None, policy.openings.get(*position)),
+    let matched = target
+        .as_ref()
+        .and_then(|(http, host)| policy.matched(host.as_str(), http.method.as_str(), http.path));
+    let route = match matched {
+        Some(Matched::Route(route)) => Some(route),
+        Some(Matched::Opening(_)) | None => None,
     };
-    let (route, opening) = matched.as_ref().map(place).unwrap_or_default();
     let judged = judged(case, policy, route.map(Route::name));
-    match (route, opening, target, judged.denial) {
-        (Some(route), ..) => told(judged, route, case.now),
-        (None, Some(opening), _, None | Some(Denial::NoRoutePolicy)) => without_a_warrant(opening, case.now),
-        (None, None, Some((http, host)), Some(Denial::NoRoutePolicy)) => {
+    match (matched, target, judged.denial) {
+        (Some(Matched::Route(route)), ..) => told(judged, route, case.now),
+        (Some(Matched::Opening(opening)), _, None | Some(Denial::NoRoutePolicy)) => {
+            without_a_warrant(opening, case.now)
+        }
+        (None, Some((http, host)), Some(Denial::NoRoutePolicy)) => {
             nothing_matches(policy, http.method.as_str(), host.as_str(), http.path)
         }
-        (None, _, _, denial) => {
+        (_, _, denial) => {
             let denial = denial.unwrap_or(Denial::Internal);
             Explained::denied(denial, judged.detail.unwrap_or_else(|| denial.meaning().to_owned()))
         }

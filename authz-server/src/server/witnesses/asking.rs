@@ -28,14 +28,12 @@ pub(super) struct Asking {
     news: Arc<WitnessNews>,
     /// The size that we believe it holds.
     holds: u64,
-    /// The size that it cosigned last.
-    cosigned: u64,
     pause: Duration,
 }
 
 impl Asking {
     pub(super) fn new(shower: Shower, ledger: Ledger, news: Arc<WitnessNews>, holds: u64) -> Asking {
-        Asking { shower, ledger, news, holds, cosigned: 0, pause: PAUSE.0 }
+        Asking { shower, ledger, news, holds, pause: PAUSE.0 }
     }
 
     /// A question that is under way when the server stops is dropped; what it brought back is still written.
@@ -47,7 +45,7 @@ impl Asking {
                 _ = ticks.tick() => {}
                 () = stop::told(stopping.clone()) => return,
             }
-            if self.ledger.health().published == self.cosigned || Instant::now() < next {
+            if self.ledger.health().published == self.news.size() || Instant::now() < next {
                 continue;
             }
             let asked = tokio::select! {
@@ -80,7 +78,6 @@ impl Asking {
                 if let Err(why) = self.keep(lines).await {
                     return self.remark(&format!("has cosigned, and its line cannot be kept: {why}"));
                 }
-                self.cosigned = size;
                 if self.news.cosigned(size) {
                     info!(witness = self.news.name(), size, "the witness cosigns what is published");
                 }

@@ -1,25 +1,31 @@
 //! The court: the ext_authz server, its authority and its command line, in one binary.
 //!
-//! `gateway` is the one path of a decision; `decision` judges, purely; `policy` is what teams write; `record` is a decision as
-//! the ledger keeps it, and back; `facts` is what is known beside the request; `outcomes` is what the proxies say became of it;
-//! `fetch` gets files by HTTP(S); `edge` translates to and from the world; `cli` is one file a command.
+//! The modules stand in this order, and an import goes down the list, never up: `cli`, `server`, `edge`, `gateway`,
+//! `outcomes`, `telemetry`, `recorder`, `record`, `facts`, `bundles`, `witnesses`, `config`, `keys`. `clock`, `fetch` and
+//! `complaint` serve all of them. A test reads the imports and holds them to it.
 
-pub mod bundle_news;
-pub mod candidate;
+pub mod bundles;
 pub mod cli;
 pub mod clock;
+pub mod complaint;
 pub mod config;
-pub mod decision;
 pub mod edge;
 pub mod facts;
 pub mod fetch;
 pub mod gateway;
 pub mod keys;
-pub mod metrics;
 pub mod outcomes;
-pub mod policy;
-pub mod policy_in_force;
-pub mod readiness;
 pub mod record;
+pub mod recorder;
 pub mod server;
-pub mod witness_news;
+pub mod telemetry;
+pub mod witnesses;
+
+// The fixtures of the crate `policy`, for unit tests here.
+#[cfg(test)]
+#[path = "../../policy/src/tests/permuted.rs"]
+mod permuted;
+#[cfg(test)]
+#[path = "../../policy/src/tests/fixture.rs"]
+#[expect(dead_code, reason = "the tests here use a part of it")]
+mod policy_fixture;

@@ -1,10 +1,10 @@
 //! A chain whose signatures hold: what it says may be believed, and is asked about one request.
 
 use crate::{
+    Digest,
     arguments::Arguments,
     claims::{Claims, Root},
     denial::Denial,
-    digest::Digest,
     key::PublicKey,
     lineage,
     precedence::{ORDER, Question},

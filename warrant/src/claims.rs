@@ -11,7 +11,7 @@ pub(crate) use detail::{is_narrower, is_subset};
 pub(crate) use read::read_details;
 pub(crate) use read::{Reading, read};
 
-use crate::{digest::Digest, key::PublicKey, key::Thumbprint, time::Seconds};
+use crate::{Digest, key::PublicKey, key::Thumbprint, time::Seconds};
 
 /// The claims of one link.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,8 +2,7 @@
 //! sees it. May not know how signatures are verified.
 
 use crate::{
-    base64url,
-    digest::Digest,
+    Digest, base64url,
     json::{Malformed, Reader, Text, once, required},
 };
 
@@ -194,18 +193,18 @@ impl Thumbprint {
 
     /// Reads a thumbprint as it is displayed.
     pub fn parse(text: &str) -> Option<Self> {
-        Digest::parse(text).map(Self)
+        Digest::parse_base64url(text).map(Self)
     }
 
     /// The thumbprint URI (RFC 9278), as a link's `iss` holds it.
     pub fn uri(&self) -> String {
-        format!("{}{}", Self::URI, self.0)
+        format!("{}{self}", Self::URI)
     }
 }
 
 impl std::fmt::Display for Thumbprint {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.fmt(f)
+        f.write_str(&self.0.to_base64url())
     }
 }
 

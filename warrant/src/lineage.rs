@@ -1,9 +1,9 @@
 //! When a link is within its parent: proved from the two alone, never evaluated against a request.
 
 use crate::{
+    Digest,
     claims::{Claims, Place, is_narrower, is_subset},
     denial::Denial,
-    digest::Digest,
 };
 
 /// One dimension on which a link must be within its parent.

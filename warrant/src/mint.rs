@@ -10,9 +10,8 @@ pub use claims::{Detail, Grant};
 pub use pure::PureSigner;
 
 use crate::{
-    base64url,
+    Digest, base64url,
     claims::{Attribution, Claims, Reading, Starter, read},
-    digest::Digest,
     json::{Malformed, writer::Object},
     key::PublicKey,
     limits::{MAX_CHAIN_BYTES, MAX_LINK_BYTES, MAX_LINKS},
@@ -152,9 +151,9 @@ impl Proof<'_> {
         payload.number("iat", self.iat.get());
         payload.text("htm", self.method);
         payload.text("htu", &format!("{}{}", self.authority, self.path_and_query));
-        payload.text("wch", &Digest::of(self.warrant_header.as_bytes()).to_string());
+        payload.text("wch", &Digest::of(self.warrant_header.as_bytes()).to_base64url());
         if let Some(body) = self.body {
-            payload.text("cd", &Digest::of(body).to_string());
+            payload.text("cd", &Digest::of(body).to_base64url());
         }
         let token = token(signer, "warrant-proof+jwt", None, &payload.end())?;
         proof::Proof::parse(token.as_bytes())

@@ -1,10 +1,10 @@
 //! A warrant as it was presented: of good form, and nothing in it believed.
 
 use crate::{
+    Digest,
     chain::Chain,
     claims::{self, Claims, Reading, Starter},
     denial::Denial,
-    digest::Digest,
     json::Malformed,
     key::PublicKey,
     limits::{MAX_CHAIN_BYTES, MAX_LINK_BYTES, MAX_LINKS},

@@ -1,8 +1,8 @@
 //! Proof of possession: one token by the leaf's key, about one request, of now.
 
 use crate::{
+    Digest,
     denial::Denial,
-    digest::Digest,
     json::{Malformed, Reader, once, required},
     key::{PublicKey, Thumbprint},
     limits::{MAX_PROOF_BYTES, PROOF_WINDOW_SECONDS},
@@ -147,7 +147,7 @@ fn read_claims(payload: &[u8]) -> Result<Claims, Malformed> {
 fn digest(reader: &mut Reader<'_>) -> Result<Digest, Malformed> {
     reader
         .string()?
-        .with(Digest::parse)
+        .with(Digest::parse_base64url)
         .flatten()
         .ok_or(Malformed("a digest that is not 43 characters of base64url"))
 }

@@ -6,7 +6,7 @@ use clap::{Args as ClapArgs, ValueEnum};
 use tracing_subscriber::EnvFilter;
 
 use super::out::Failure;
-use crate::{config, policy, server};
+use crate::{config, server};
 
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {

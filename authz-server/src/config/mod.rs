@@ -3,6 +3,7 @@
 //! There is no key here that skips a verification, and none may be added: local development gets real keys from
 //! `portcullis init`. Relative paths are relative to the file.
 
+mod address;
 mod read;
 mod witnesses;
 
@@ -11,10 +12,10 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::edge::listen::LocalAddress;
 use crate::keys::{DigestKey, PrivateKey, Readers};
-use crate::policy::{Fault, TrustKeys};
+use policy::{Fault, TrustKeys};
 
+pub use address::LocalAddress;
 pub use read::read;
 pub use witnesses::Witness;
 

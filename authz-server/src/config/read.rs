@@ -8,15 +8,14 @@ use std::time::Duration;
 use warrant::Algorithm;
 use warrant::mint::Signer;
 
-use ledger::entry::Digest;
+use warrant::Digest;
 
-use super::{BundlePlace, BundleSource, Config, Keys, LedgerHome, Limits, Listen, witnesses};
-use crate::edge::listen::LocalAddress;
+use super::{BundlePlace, BundleSource, Config, Keys, LedgerHome, Limits, Listen, LocalAddress, witnesses};
 use crate::keys::{self, KeyFileError, PrivateKey, Readers};
-use crate::policy::TrustKeys;
-use crate::policy::documents::mesh::public_key;
-use crate::policy::fault::{Fault, Faults, Page};
-use crate::policy::text::{self, Key, Members, Node, entries, list, members, natural, string};
+use policy::TrustKeys;
+use policy::fault::{Fault, Faults, Page};
+use policy::public_key;
+use policy::strict::{self, Key, Members, Node, entries, list, members, natural, string};
 
 const DEADLINE_MS: i64 = 500;
 const DECISIONS: i64 = 1024;
@@ -26,7 +25,7 @@ const DENIALS: i64 = 500;
 pub fn read(path: &Path, bytes: &[u8]) -> Result<Config, Vec<Fault>> {
     let faults = Faults::new();
     let reader = Reader { page: faults.page(path), home: path.parent().unwrap_or(Path::new(".")) };
-    let config = text::yaml(bytes, reader.page).and_then(|tree| reader.config(&tree));
+    let config = strict::yaml(bytes, reader.page).and_then(|tree| reader.config(&tree));
     match config {
         Some(config) if faults.is_empty() => Ok(config),
         Some(_) | None => Err(faults.into_sorted()),

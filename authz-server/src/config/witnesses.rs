@@ -7,8 +7,8 @@ use hyper::Uri;
 use ledger::VerifyingKey;
 
 use crate::fetch::is_loopback;
-use crate::policy::fault::Page;
-use crate::policy::text::{Node, list, members, string};
+use policy::fault::Page;
+use policy::strict::{Node, list, members, string};
 
 /// Somebody who remembers our checkpoints elsewhere, and answers for them with a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,13 +84,13 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::policy::fault::{Fault, Faults};
-    use crate::policy::text;
+    use policy::fault::{Fault, Faults};
+    use policy::strict;
 
     fn read_text(yaml: &str) -> Result<Vec<Witness>, Vec<Fault>> {
         let faults = Faults::new();
         let page = faults.page(Path::new("portcullis.yaml"));
-        let read = text::yaml(yaml.as_bytes(), page).and_then(|tree| read(&tree, page));
+        let read = strict::yaml(yaml.as_bytes(), page).and_then(|tree| read(&tree, page));
         read.filter(|_| faults.is_empty()).ok_or_else(|| faults.into_sorted())
     }
 

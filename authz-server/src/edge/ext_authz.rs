@@ -12,8 +12,8 @@ use tonic::{Request, Response, Status};
 
 use super::listen::ProxyIdentity;
 use super::{address, answer};
-use crate::decision::Identity;
 use crate::gateway::{Asked, AskedBody, AskedHttp, Gateway};
+use policy::decision::Identity;
 
 /// The service that Envoy calls once a request.
 #[derive(Clone, Debug)]

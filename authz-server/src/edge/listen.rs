@@ -1,8 +1,6 @@
-//! Where to listen: a Unix socket, or loopback. Cleartext goes nowhere else, so the type of an address allows no other.
+//! Listening on a Unix socket or on loopback, and who the peer of a connection is.
 
-use std::fmt;
 use std::io;
-use std::net::SocketAddr;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
@@ -11,47 +9,23 @@ use rustix::process::umask;
 use tokio::net::{TcpListener, UnixListener, UnixStream};
 use tonic::service::Interceptor;
 
+use crate::config::LocalAddress;
+
 /// Who a connection's peer is, among the bundle's proxies. Whoever reaches a local socket is `local`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProxyIdentity(pub String);
-
-/// Where proxies ask.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LocalAddress {
-    Unix(PathBuf),
-    Loopback(SocketAddr),
-}
 
 /// A bound listener, and the address that it really has (port 0 has become a port).
 #[derive(Debug)]
 pub enum Bound {
     Unix(UnixListener, PathBuf),
-    Loopback(TcpListener, SocketAddr),
+    Loopback(TcpListener, std::net::SocketAddr),
 }
 
-impl LocalAddress {
-    /// `unix:/path` or an address and port of the loopback.
-    pub fn parse(text: &str) -> Result<LocalAddress, String> {
-        if let Some(path) = text.strip_prefix("unix:") {
-            return if path.is_empty() {
-                Err("a Unix socket needs a path: unix:/path".into())
-            } else {
-                Ok(LocalAddress::Unix(path.into()))
-            };
-        }
-        let address: SocketAddr = text
-            .parse()
-            .map_err(|_| format!("{text:?} is neither unix:/path nor an address such as 127.0.0.1:9191"))?;
-        if address.ip().is_loopback() {
-            Ok(LocalAddress::Loopback(address))
-        } else {
-            Err(format!("{address} is not loopback: cleartext is for a Unix socket or loopback only"))
-        }
-    }
-
-    pub async fn bind(&self) -> Result<Bound, String> {
-        let failed = |e: io::Error| format!("cannot listen on {self}: {e}");
-        match self {
+impl Bound {
+    pub async fn at(at: &LocalAddress) -> Result<Bound, String> {
+        let failed = |e: io::Error| format!("cannot listen on {at}: {e}");
+        match at {
             LocalAddress::Loopback(address) => {
                 let listener = TcpListener::bind(address).await.map_err(failed)?;
                 let bound = listener.local_addr().map_err(failed)?;
@@ -105,40 +79,21 @@ impl Interceptor for NamePeer {
     }
 }
 
-impl fmt::Display for LocalAddress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            LocalAddress::Unix(path) => write!(f, "unix:{}", path.display()),
-            LocalAddress::Loopback(address) => write!(f, "{address}"),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
 
-    #[test]
-    fn cleartext_is_local() {
-        assert!(LocalAddress::parse("unix:/run/p.sock").is_ok());
-        assert!(LocalAddress::parse("127.0.0.1:0").is_ok());
-        assert!(LocalAddress::parse("[::1]:9191").is_ok());
-        for open in ["0.0.0.0:9191", "10.0.0.1:9191", "[::]:9191", "localhost:9191", "unix:", ""] {
-            assert!(LocalAddress::parse(open).is_err(), "{open}");
-        }
-    }
-
     #[tokio::test]
     async fn a_dead_socket_makes_way_and_a_live_one_does_not() {
         let dir = tempfile::tempdir().unwrap();
         let address = LocalAddress::Unix(dir.path().join("s.sock"));
-        let alive = address.bind().await.unwrap();
-        assert!(address.bind().await.unwrap_err().contains("cannot listen on unix:"));
+        let alive = Bound::at(&address).await.unwrap();
+        assert!(Bound::at(&address).await.unwrap_err().contains("cannot listen on unix:"));
         let found = std::fs::metadata(dir.path().join("s.sock")).unwrap().permissions();
         assert_eq!(found.mode() & 0o777, 0o660, "for owner and group");
         drop(alive); // leaves the file behind, as a killed server does
-        assert!(address.bind().await.is_ok());
+        assert!(Bound::at(&address).await.is_ok());
     }
 
     #[tokio::test]
@@ -146,7 +101,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("precious");
         ledger::durable::write_new(&path, b"data", 0o600).unwrap();
-        assert!(LocalAddress::Unix(path.clone()).bind().await.is_err());
+        assert!(Bound::at(&LocalAddress::Unix(path.clone())).await.is_err());
         assert_eq!(std::fs::read(&path).unwrap(), b"data");
     }
 }

@@ -3,7 +3,6 @@
 pub mod access_log;
 mod address;
 pub mod answer;
-pub mod candidate;
 pub mod ext_authz;
 pub mod http;
 pub mod listen;

@@ -6,8 +6,8 @@ use ledger::{Ledger, ReadError, Record};
 use warrant::Seconds;
 
 use super::ended::Ended;
-use super::replay::{Spent, Uses};
 use super::snapshot;
+use super::spent::{Spent, Uses};
 
 /// So many entries are folded faster than anybody waits; after more, a snapshot is kept for the next start.
 const MANY: u64 = 100_000;

@@ -3,9 +3,9 @@
 
 mod ended;
 mod fold;
-mod replay;
 pub mod snapshot;
+mod spent;
 
 pub use ended::Ended;
 pub use fold::{Folded, fold};
-pub use replay::{Burned, Spent, Unspent, Uses};
+pub use spent::{Burned, Spent, Unspent, Uses};

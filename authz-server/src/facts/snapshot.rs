@@ -9,7 +9,7 @@ use warrant::Seconds;
 
 use super::ended::{Bits, Ended};
 use super::fold::Folded;
-use super::replay::{Kept, Spent, Uses};
+use super::spent::{Kept, Spent, Uses};
 
 const VERSION: u32 = 1;
 

@@ -1,6 +1,6 @@
 //! What the edge hands in: one question, as it was asked, nothing believed.
 
-use crate::decision::{Identity, Line};
+use policy::decision::{Identity, Line};
 
 /// One request that a proxy asks about.
 #[derive(Debug)]

@@ -1,11 +1,13 @@
 //! Burn: one use of every link that carries a limit, and the proof; all or none. What is burned is never given back.
 
+use ledger::entry;
 use warrant::limits::PROOF_WINDOW_SECONDS;
 use warrant::{Denial, Seconds};
 
-use crate::decision::{Denied, Permit};
 use crate::facts::{Burned, Unspent, Uses};
-use crate::policy::Bundle;
+use crate::record;
+use policy::Bundle;
+use policy::decision::{Denied, Permit};
 
 /// The one place where uses are counted, and whether it is this one.
 #[derive(Debug)]
@@ -18,14 +20,31 @@ pub struct Burner {
     pub forgot: Option<Seconds>,
 }
 
+/// What was spent for a permit. It is never given back, and pays for a second judging of the same request.
+#[derive(Debug)]
+pub(super) struct Paid {
+    pub(super) permit: Permit,
+    pub(super) burned: Burned,
+}
+
 impl Burner {
-    pub fn burn(
+    /// Burns what a permit costs. What an earlier judging of the same request spent pays for this one, or for nothing.
+    pub(super) fn pay(
         &self,
+        earlier: Option<Paid>,
         permit: &Permit,
         bundle: &Bundle,
         now: Seconds,
         decision: &str,
     ) -> Result<Burned, Denied> {
+        match earlier {
+            None => self.burn(permit, bundle, now, decision),
+            Some(earlier) if self.covers(&earlier.permit, permit, bundle) => Ok(earlier.burned),
+            Some(_) => Err(Denied::on_route(Denial::GovernanceStale, permit.route())),
+        }
+    }
+
+    fn burn(&self, permit: &Permit, bundle: &Bundle, now: Seconds, decision: &str) -> Result<Burned, Denied> {
         let (burns, proof) = (permit.burns(), permit.proof());
         let replayed = |first: String| Denied {
             detail: Some(format!("used by decision {first}")),
@@ -44,13 +63,19 @@ impl Burner {
     }
 
     /// Whether what was spent for an earlier permit of the same request pays for this one.
-    pub fn covers(&self, earlier: &Permit, permit: &Permit, bundle: &Bundle) -> bool {
+    fn covers(&self, earlier: &Permit, permit: &Permit, bundle: &Bundle) -> bool {
         let spends = !permit.burns().is_empty() || permit.proof().is_some();
         permit.costs_as_much_as(earlier) && (!spends || self.can_count(permit, bundle))
     }
 
     fn can_count(&self, permit: &Permit, bundle: &Bundle) -> bool {
         bundle.burner() == self.origin && self.forgot.is_none_or(|start| is_younger(permit, start, bundle))
+    }
+}
+
+impl Paid {
+    pub(super) fn spent(&self) -> Vec<entry::Burned> {
+        record::burned(&self.burned, self.permit.burns())
     }
 }
 

@@ -9,11 +9,11 @@ use warrant::{AwsLcVerifier, Chain, Denial, Method, Proof, ProofOf, RawPath, Sec
 
 use super::asked::{Asked, AskedHttp};
 use super::verified::Verified;
+use crate::bundles::PolicyInForce;
 use crate::clock::Clock;
-use crate::decision::{Case, Facts, HttpCase, ProofFound};
-use crate::policy::arguments::{self, Body, Given, Sent, Unread};
-use crate::policy::{Bundle, Holder, Posture, Route};
-use crate::policy_in_force::PolicyInForce;
+use policy::arguments::{Body, Given, Sent, Unread};
+use policy::decision::{Case, Facts, HttpCase, ProofFound};
+use policy::{Bundle, Found, Holder, Located, Posture, Route};
 
 /// A wall clock further behind the record than this is broken, and no window can be trusted to it.
 const CLOCK_MAY_LAG_MS: u64 = 5_000;
@@ -31,46 +31,56 @@ pub struct Gatherer {
     pub stance: Stance,
 }
 
+/// What is known apart from the request, read once for one judging.
+#[derive(Debug)]
+pub(super) struct Known {
+    pub(super) bundle: Arc<Bundle>,
+    pub(super) now: Seconds,
+    /// The ledger's size, read before all other facts.
+    pub(super) as_of: u64,
+    /// Whether governance itself stands.
+    pub(super) governance: Result<(), Denial>,
+}
+
 impl Gatherer {
-    pub async fn gather<'a>(&self, asked: &'a Asked) -> (Arc<Bundle>, Case<'a>) {
-        // Before all other facts: one recorded while they are read must not seem to have been seen.
+    pub(super) async fn known(&self) -> Known {
+        // Before all other facts: one that is recorded while they are read must not seem to have been seen.
         let settled = self.policy.settled().await;
         let as_of = self.ledger.size();
         let (now, clock_sane) = self.time();
         let (bundle, in_force) = self.policy.at(now);
         drop(settled);
         let halted = if self.stance == Stance::Halted { Err(Denial::Halted) } else { Ok(()) };
-        let case = self.under(&bundle, asked, now, as_of, halted.and(in_force).and(clock_sane));
-        (bundle, case)
+        Known { bundle, now, as_of, governance: halted.and(in_force).and(clock_sane) }
     }
 
-    /// The case that this request is under this bundle, in force or not.
-    pub(super) fn under<'a>(
-        &self,
-        bundle: &Bundle,
-        asked: &'a Asked,
-        now: Seconds,
-        as_of: u64,
-        governance: Result<(), Denial>,
-    ) -> Case<'a> {
+    /// The case of a request under the bundle that is known, in force or not.
+    pub(super) fn case<'a>(&self, known: &'a Known, asked: &'a Asked) -> Case<'a> {
         let posture = match self.stance {
             Stance::Restricted => Posture::Restricted,
             Stance::Halted | Stance::Normal => Posture::Normal,
         };
         let proxy = asked.proxy.clone().unwrap_or_default();
         let http = match &asked.http {
-            Some(http) => self.http_case(http, &proxy, bundle, now),
+            Some(http) => self.http_case(http, &proxy, &known.bundle, known.now),
             None => Err(Denial::RequestAmbiguous),
         };
-        let line = asked.http.as_ref().map(AskedHttp::line);
-        // Nobody can record a condition, an attestation, a posture or an issuance yet; whatever asks for one denies.
+        // A condition, an attestation, a posture or an issuance cannot be recorded yet; what asks for one denies.
         let facts = Facts {
             identity: asked.identity.clone(),
             environment: self.environment.clone(),
             posture,
             ..Facts::default()
         };
-        Case { now, as_of, governance, proxy, line, http, facts }
+        Case {
+            now: known.now,
+            as_of: known.as_of,
+            governance: known.governance,
+            proxy,
+            line: asked.http.as_ref().map(AskedHttp::line),
+            http,
+            facts,
+        }
     }
 
     /// Now is the later of the wall clock and the last record, unless they are too far apart to believe either.
@@ -85,7 +95,7 @@ impl Gatherer {
         &self,
         http: &'a AskedHttp,
         proxy: &str,
-        bundle: &Bundle,
+        bundle: &'a Bundle,
         now: Seconds,
     ) -> Result<HttpCase<'a>, Denial> {
         same_line(http)?;
@@ -94,24 +104,22 @@ impl Gatherer {
         let presented = our_header(http.values("warrant"))?.unwrap_or_default();
         let proof = our_header(http.values("warrant-proof"))?.unwrap_or_default();
         let chain = self.verified.chain(presented, bundle.trust());
+        let located = bundle.locate(proxy, &http.authority, &method, path);
         let (mut found, mut given, mut body) = (ProofFound::NotWanted, None, None);
-        if let Ok(host) = bundle.serves(proxy, &http.authority) {
-            let target = Target { host, method: method.clone(), path };
-            if let Some(route) = bundle.route(&target) {
-                body = route.reads_body().then(|| http.body.as_ref().map_or(&[][..], |body| &body.bytes));
-                given = Some(read_arguments(route, &target, query, http));
-                let of = ProofOf {
-                    now,
-                    method: &http.method,
-                    authority: &http.authority,
-                    path_and_query: &http.path,
-                    warrant_header: presented,
-                    body,
-                };
-                found = proof_found(route, chain.as_deref(), proof, &of);
-            }
+        if let Ok(Located { target, found: Found::Route(route) }) = &located {
+            body = route.reads_body().then(|| http.body.as_ref().map_or(&[][..], |body| &body.bytes));
+            given = Some(read_arguments(route, target, query, http));
+            let of = ProofOf {
+                now,
+                method: &http.method,
+                authority: &http.authority,
+                path_and_query: &http.path,
+                warrant_header: presented,
+                body,
+            };
+            found = proof_found(route, chain.as_deref(), proof, &of);
         }
-        Ok(HttpCase { authority: &http.authority, method, path, chain, proof: found, body, given })
+        Ok(HttpCase { authority: &http.authority, located, chain, proof: found, body, given })
     }
 }
 
@@ -139,7 +147,7 @@ fn read_arguments(
         Some(body) if body.is_partial => Body::Partial,
         Some(body) => Body::Whole(&body.bytes),
     };
-    arguments::read(route, target, &Sent { query, headers: &headers, body })
+    route.read(target, &Sent { query, headers: &headers, body })
 }
 
 /// Nothing of a proof is read where the route wants none; and without a chain there is no key to prove possession of.

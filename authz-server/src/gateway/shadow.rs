@@ -2,13 +2,17 @@
 //! nobody, burns nothing and records nothing.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::time::Instant;
 
+use tracing::info;
 use warrant::{Denial, Seconds};
 
+use super::gather::Known;
 use super::{Asked, Gatherer};
-use crate::candidate::Candidate;
-use crate::decision::{Case, Judgement, Passing, judge};
+use crate::bundles::candidate::{Candidate, Watcher};
+use crate::bundles::start_policy_thread;
+use policy::decision::{Case, Judgement, Passing, judge};
 
 /// A body may be a megabyte, and waits here with its request.
 const WAITING_AT_MOST: usize = 64;
@@ -16,13 +20,13 @@ const WAITING_AT_MOST: usize = 64;
 /// The way to the candidate's thread.
 #[derive(Clone, Debug)]
 pub struct Shadow {
-    queue: SyncSender<Second>,
+    queue: SyncSender<JudgedOnce>,
     candidate: Arc<Candidate>,
 }
 
 /// A request that was judged once, and may be judged a second time.
 #[derive(Debug)]
-pub struct Second {
+struct JudgedOnce {
     asked: Arc<Asked>,
     now: Seconds,
     as_of: u64,
@@ -33,10 +37,16 @@ pub struct Second {
 type Verdict = (Option<String>, Option<Denial>);
 
 impl Shadow {
-    /// With the other end, for whoever judges.
-    pub fn new(candidate: Arc<Candidate>) -> (Shadow, Receiver<Second>) {
+    /// Starts the candidate's thread. It looks for the candidate, and judges by it what was judged already, for as long as
+    /// there can be requests. The gatherer is the candidate's own: nothing that it keeps is seen by a decision.
+    pub fn start(
+        candidate: Arc<Candidate>,
+        mut watcher: Watcher,
+        gatherer: Gatherer,
+    ) -> Result<Shadow, String> {
         let (queue, waiting) = sync_channel(WAITING_AT_MOST);
-        (Shadow { queue, candidate }, waiting)
+        start_policy_thread("candidate", move || judge_all(&mut watcher, &gatherer, &waiting))?;
+        Ok(Shadow { queue, candidate })
     }
 
     /// Never waits: what there is no time for is passed over, and counted.
@@ -46,20 +56,39 @@ impl Shadow {
             return;
         }
         let (asked, verdict) = (Arc::clone(asked), verdict(judgement));
-        let second = Second { asked, now: case.now, as_of: case.as_of, verdict };
-        if self.queue.try_send(second).is_err() {
+        let once = JudgedOnce { asked, now: case.now, as_of: case.as_of, verdict };
+        if self.queue.try_send(once).is_err() {
             self.candidate.pass_over();
         }
     }
 }
 
-impl Second {
-    /// Judges it by the candidate, and notes whether that makes a difference; a difference of a new kind is returned.
-    /// The gatherer is the candidate's own: nothing that it keeps is seen by a decision.
-    pub fn judge(&self, gatherer: &Gatherer, candidate: &Candidate) -> Option<String> {
+fn judge_all(watcher: &mut Watcher, gatherer: &Gatherer, waiting: &Receiver<JudgedOnce>) {
+    let mut next = Instant::now();
+    loop {
+        if Instant::now() >= next {
+            watcher.look();
+            next = Instant::now().checked_add(watcher.interval()).unwrap_or(next);
+        }
+        match waiting.recv_timeout(next.saturating_duration_since(Instant::now())) {
+            Ok(once) => {
+                if let Some(difference) = once.judge_again(gatherer, watcher.candidate()) {
+                    info!("{difference}");
+                }
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+    }
+}
+
+impl JudgedOnce {
+    /// Judges it by the candidate, and notes whether that makes a difference. Returns a difference of a new kind.
+    fn judge_again(&self, gatherer: &Gatherer, candidate: &Candidate) -> Option<String> {
         let bundle = candidate.bundle()?;
-        let case = gatherer.under(&bundle, &self.asked, self.now, self.as_of, Ok(()));
-        let (_, found) = verdict(&judge(&case, &bundle));
+        let known = Known { bundle, now: self.now, as_of: self.as_of, governance: Ok(()) };
+        let case = gatherer.case(&known, &self.asked);
+        let (_, found) = verdict(&judge(&case, &known.bundle));
         let (route, active) = (self.verdict.0.as_deref(), self.verdict.1);
         let code = |denial: Option<Denial>| denial.map_or("allow", Denial::code);
         candidate.note(route, active, found).then(|| {

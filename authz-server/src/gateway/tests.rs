@@ -5,17 +5,18 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use ledger::entry::{Answer as Outcome, Posture, Scope, Stance};
 use ledger::{Entry, Ledger, Options, SigningKey};
+use warrant::Seconds;
 use warrant::mint::{Detail, Grant, Root};
 
 use super::*;
+use crate::bundles::PolicyInForce;
 use crate::clock::Clock;
-use crate::decision::Identity;
 use crate::facts::Uses;
 use crate::keys::DigestKey;
-use crate::metrics::{BundleFigures, LedgerFigures};
-use crate::policy::InForceUntil;
-use crate::policy::tests::fixture::{NOW, TestKey, bundle, files};
-use crate::policy_in_force::PolicyInForce;
+use crate::policy_fixture::{NOW, TestKey, bundle, files};
+use crate::telemetry::{BundleFigures, LedgerFigures};
+use policy::InForceUntil;
+use policy::decision::Identity;
 
 const PAYER: &str = "spiffe://shop/ns/shop/sa/payer";
 
@@ -133,7 +134,7 @@ impl World {
         let bundle = bundle(&files());
         let decided = |entry| {
             let Entry::Decision(decision) = entry else { return None };
-            let again = crate::policy::on_a_deep_stack(|| crate::record::again(&decision, &bundle)).unwrap();
+            let again = policy::on_a_deep_stack(|| crate::record::again(&decision, &bundle)).unwrap();
             assert_eq!(again, crate::record::Again::Same, "judged again: {decision:?}");
             Some((decision.outcome.to_string(), decision.burned.len()))
         };
@@ -222,12 +223,12 @@ async fn what_was_spent_finds_its_place_in_the_record_however_long_the_rest_is()
         Some(decision)
     });
     let mut long = decided.unwrap();
-    assert!(record::fits(&long, 0));
+    assert!(recording::fits(&long, 0));
     long.request.path = ledger::entry::Text::from("\u{1}".repeat(30_000).as_str());
-    assert!(!record::fits(&long, 0));
+    assert!(!recording::fits(&long, 0));
     let before = (long.id.clone(), long.verdict.clone(), long.burned.clone());
-    record::shorten(&mut long);
-    assert!(record::fits(&long, 60_000));
+    recording::shorten(&mut long);
+    assert!(recording::fits(&long, 60_000));
     assert_eq!((long.id, long.verdict, long.burned), before);
 }
 

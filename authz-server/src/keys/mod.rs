@@ -8,11 +8,9 @@ mod file;
 mod private;
 mod public;
 mod readers;
-mod ticket;
 
 pub use digest::DigestKey;
 pub use file::{KeyFileError, read, read_digest, read_token, write_digest, write_new, write_new_token};
 pub use private::PrivateKey;
 pub use public::{Named, read_one_public, read_public};
 pub use readers::Readers;
-pub use ticket::Tickets;

@@ -3,7 +3,7 @@
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ledger::entry::Digest;
+use warrant::Digest;
 
 /// A token that could be guessed is none: 32 characters of base64url are 192 bits.
 const SHORTEST: usize = 32;
@@ -36,7 +36,7 @@ impl Readers {
     /// Whether this token is one of them. Every digest is compared whole, so that time tells nothing.
     pub fn admit(&self, token: &[u8]) -> bool {
         let shown = Digest::of(token);
-        let is_it = |own: &Digest| verify_slices_are_equal(own.as_bytes(), shown.as_bytes()).is_ok();
+        let is_it = |own: &Digest| verify_slices_are_equal(own.bytes(), shown.bytes()).is_ok();
         self.0.iter().fold(false, |found, own| is_it(own) | found)
     }
 }

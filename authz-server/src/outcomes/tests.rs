@@ -5,11 +5,12 @@ use std::sync::Arc;
 use ledger::{Ledger, Options, SigningKey};
 
 use super::*;
+use crate::bundles::PolicyInForce;
 use crate::clock::Clock;
-use crate::keys::{DigestKey, Tickets};
-use crate::metrics::{BundleFigures, LedgerFigures};
-use crate::policy::tests::fixture::{NOW, bundle, files};
-use crate::policy_in_force::PolicyInForce;
+use crate::keys::DigestKey;
+use crate::policy_fixture::{NOW, bundle, files};
+use crate::recorder::Tickets;
+use crate::telemetry::{BundleFigures, LedgerFigures};
 
 struct World {
     outcomes: Outcomes,

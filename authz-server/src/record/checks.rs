@@ -3,8 +3,8 @@
 use ledger::entry::Checks;
 use warrant::Denial;
 
-use crate::decision::{Case, HttpCase, ProofFound};
-use crate::policy::arguments::{Part, Unread};
+use policy::arguments::{Part, Unread};
+use policy::decision::{Case, HttpCase, ProofFound};
 
 const OK: &str = "ok";
 

@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 
 use ledger::entry::{self, Answer, Condition, Decision, Json, Measured, Policy, Request, Text, Verdict};
-use warrant::{Burn, Denial, Seconds};
+use warrant::{Burn, Denial, Digest, Seconds};
 
 use super::chain::links;
 use super::checks::checks;
-use crate::decision::{Case, Evidence, Facts, Judgement, Pass, Passing};
 use crate::facts::{Burned, Spent};
 use crate::keys::DigestKey;
-use crate::policy::Bundle;
-use crate::policy::arguments::Value;
+use policy::Bundle;
+use policy::arguments::Value;
+use policy::decision::{Case, Evidence, Facts, Judgement, Pass, Passing};
 
 /// A permitting verdict's code.
 pub(super) const PERMIT: &str = "permit";
@@ -30,8 +30,7 @@ pub fn of_case(
         as_of: case.as_of,
         attestation: attestation(&case.facts, case.now),
         burned: Vec::new(),
-        bundle: entry::Digest::parse(bundle.digest().as_str())
-            .map(|digest| Policy { digest, version: bundle.version() }),
+        bundle: Some(Policy { digest: bundle.digest(), version: bundle.version() }),
         chain: chain.map(|chain| links(chain)).unwrap_or_default(),
         checks: checks(case),
         clock: case.now.get(),
@@ -108,11 +107,11 @@ fn request(case: &Case<'_>, key: &DigestKey) -> Request {
     let given = case.http.as_ref().ok().and_then(|http| http.given.as_ref()?.as_ref().ok());
     Request {
         action: given.map(|given| given.action.clone()),
-        body: case.body().map(|body| entry::Digest::from_bytes(key.digest(body))),
+        body: case.body().map(|body| Digest::from_bytes(key.digest(body))),
         host: Text::from_bytes(line.authority),
         method: Text::from(line.method),
         path: Text::from_bytes(path),
-        query: query.map(|query| entry::Digest::from_bytes(key.digest(query))),
+        query: query.map(|query| Digest::from_bytes(key.digest(query))),
     }
 }
 
@@ -135,7 +134,7 @@ fn attestation(facts: &Facts, now: Seconds) -> Vec<Measured> {
             exp: one.exp,
             iat: now.get().saturating_sub(one.age),
             iss: one.iss.clone(),
-            measurement: entry::Digest::parse(&one.measurement).into_iter().collect(),
+            measurement: Digest::parse(&one.measurement).into_iter().collect(),
             positive: one.positive,
             subject: one.subject.clone(),
         })
@@ -154,7 +153,7 @@ fn args(case: &Case<'_>, key: &DigestKey) -> BTreeMap<String, Json> {
         }
         // Of the canonical form, so that the text `7` and the number 7 are told apart. Every value has one.
         let bytes = ledger::canonical::to_vec(&value).unwrap_or_default();
-        let digest = entry::Digest::from_bytes(key.digest(&bytes)).to_string();
+        let digest = Digest::from_bytes(key.digest(&bytes)).to_string();
         Json::Object([("hmac".to_owned(), Json::String(digest))].into())
     };
     given.args.iter().map(|(name, value)| (name.to_owned(), kept(name, value))).collect()

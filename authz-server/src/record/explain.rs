@@ -4,9 +4,10 @@ use ledger::entry::Decision;
 use warrant::{Denial, Seconds};
 
 use super::entry::PERMIT;
+use super::judged_again::{Again, again};
 use super::recall::{Bytes, Unknown};
-use super::replay::{Again, again};
-use crate::policy::{Bundle, Explained, explain_case, explain_verdict};
+use policy::Bundle;
+use policy::authoring::{Explained, explain_case, explain_verdict};
 
 /// What there is to say of a decision.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,11 +7,11 @@ mod chain;
 mod checks;
 mod entry;
 mod explain;
+mod judged_again;
 mod recall;
-mod replay;
 #[cfg(test)]
 mod tests;
 
 pub use entry::{burned, of_case, outcome_of, verdict};
 pub use explain::{Account, explain};
-pub use replay::{Again, again};
+pub use judged_again::{Again, again};

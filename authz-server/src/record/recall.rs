@@ -7,9 +7,9 @@ use warrant::{Denial, Method, ProofId, RawPath, Recalled, Seconds, Thumbprint};
 
 use super::chain::recalled;
 use super::checks::result;
-use crate::decision::{Attestation, ByRecord, Case, Facts, HttpCase, Identity, Line, ProofFound};
-use crate::policy::arguments::{Given, Part, Unread, Value};
-use crate::policy::{Attested, Bundle, Posture};
+use policy::arguments::{Given, Part, Unread, Value};
+use policy::decision::{Attestation, Attested, ByRecord, Case, Facts, HttpCase, Identity, Line, ProofFound};
+use policy::{Bundle, Posture};
 
 /// Why there is no case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +38,11 @@ impl Bytes {
     }
 
     /// The case, for a bundle that is the recorded one.
-    pub(super) fn case(&self, decision: &Decision, bundle: &Bundle) -> Result<Case<'_, ByRecord>, Unknown> {
+    pub(super) fn case<'a>(
+        &'a self,
+        decision: &Decision,
+        bundle: &'a Bundle,
+    ) -> Result<Case<'a, ByRecord>, Unknown> {
         let checks = &decision.checks;
         let governance = made(checks.governance.as_ref(), "the check `governance`")?;
         let http = match made(checks.request.as_ref(), "the check `request`")? {
@@ -57,13 +61,18 @@ impl Bytes {
         })
     }
 
-    fn http(&self, decision: &Decision, bundle: &Bundle) -> Result<HttpCase<'_, ByRecord>, Unknown> {
+    fn http<'a>(
+        &'a self,
+        decision: &Decision,
+        bundle: &'a Bundle,
+    ) -> Result<HttpCase<'a, ByRecord>, Unknown> {
         let method = Method::parse(&self.method).ok_or(Unknown::Unfit("the method"))?;
         let (path, _) = RawPath::parse(&self.path).map_err(|_| Unknown::Unfit("the path"))?;
+        let located = bundle.locate(&decision.proxy, &self.authority, &method, path);
         let chain = chain(decision, bundle)?;
         let proof = proof(decision, chain.as_ref().ok())?;
         let given = given(decision)?;
-        Ok(HttpCase { authority: &self.authority, method, path, chain, proof, body: None, given })
+        Ok(HttpCase { authority: &self.authority, located, chain, proof, body: None, given })
     }
 }
 

@@ -8,7 +8,7 @@ use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
 use crate::edge::ext_authz::ExtAuthz;
-use crate::readiness::Readiness;
+use crate::telemetry::Readiness;
 
 const EVERY: Duration = Duration::from_millis(250);
 

@@ -2,7 +2,7 @@
 
 use super::decision::Request;
 use super::shape::kind;
-use super::value::Digest;
+use content_digest::Digest;
 
 kind! { "issued/1"
     /// A root warrant was issued.

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use content_digest::Digest;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::form::Draft;
 use super::shape::{Shape, kind, object, words};
-use super::value::{Digest, Json, Nonce, Text};
+use super::value::{Json, Nonce, Text};
 
 kind! { "decision/1"
     /// One request was decided. It holds the judge's whole input, so that it can be judged again without any token.

@@ -1,7 +1,9 @@
 //! Entries that change what may be decided from then on.
 
+use content_digest::Digest;
+
 use super::shape::kind;
-use super::value::{Digest, Revoked, Scope, Stance};
+use super::value::{Revoked, Scope, Stance};
 
 kind! { "revocation/1"
     /// From this index on, nothing that it names is allowed.

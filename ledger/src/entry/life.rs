@@ -1,7 +1,7 @@
 //! Entries about the log itself: its beginning, its servers, what it had to leave out, what went to the archive.
 
 use super::shape::{kind, object};
-use super::value::Digest;
+use content_digest::Digest;
 
 kind! { "init/1"
     /// Entry 0: which log this is.

@@ -17,6 +17,7 @@ use serde::Deserialize;
 
 pub use act::{Denials, Issued, Outcome, Ungoverned};
 pub use concern::concerns;
+pub use content_digest::Digest;
 pub use decision::{
     Answer, Burn, Burned, Checks, Condition, Decision, Details, Link, Measured, Person, Policy, Request,
     Verdict,
@@ -25,7 +26,7 @@ pub use fact::{Activation, Attestation, Posture, Reinstate, Revocation, State};
 pub use form::{ENTRY_BYTES_AT_MOST, Stamps};
 pub use life::{Archived, Gap, Init, Predecessor, Start, Stop};
 pub use list::table;
-pub use value::{Digest, Json, Nonce, Revoked, Scope, Stance, Text, from_hex, to_hex};
+pub use value::{Json, Nonce, Revoked, Scope, Stance, Text, from_hex, to_hex};
 
 use crate::canonical::NotCanonical;
 use form::{Draft, Kind};

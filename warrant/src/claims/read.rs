@@ -8,7 +8,7 @@ use super::{
     lists::{filled, set, text},
 };
 use crate::{
-    digest::{Digest, is_named_sha256},
+    Digest,
     json::{Key, Malformed, Reader, all_distinct, once, required},
     key::{PublicKey, Thumbprint},
     limits::MAX_USES,
@@ -94,12 +94,12 @@ impl Draft {
             "att" => once(&mut self.att, read_att(r, reading)?),
             "authorization_details" => once(&mut self.details, read_details(r, reading)?),
             "parent" if !is_root => {
-                let digest = r.string()?.with(Digest::parse).flatten();
+                let digest = r.string()?.with(Digest::parse_base64url).flatten();
                 once(&mut self.parent, digest.ok_or(Malformed("`parent` is not a digest"))?)
             }
             "txn" if is_root => once(&mut self.txn, reading.text(text(r, is_jti, "`txn`")?)),
             "ini" if is_root => once(&mut self.ini, read_ini(r)?),
-            "pol" if is_root => once(&mut self.pol, reading.text(text(r, is_named_sha256, "`pol`")?)),
+            "pol" if is_root => once(&mut self.pol, reading.text(text(r, is_a_digest, "`pol`")?)),
             "dec" if is_root => once(&mut self.dec, reading.text(text(r, is_plain, "`dec`")?)),
             "attr" if is_root => once(&mut self.attr, read_attr(r, reading)?),
             _ => Err(Malformed("a claim that does not belong here")),
@@ -196,7 +196,7 @@ fn read_env(reader: &mut Reader<'_>, reading: Reading) -> Read<Environment> {
 fn read_att(reader: &mut Reader<'_>, reading: Reading) -> Read<Vec<Box<str>>> {
     let mut measurements = None;
     reader.object(|r, name| match name {
-        "measurement" => once(&mut measurements, set(r, reading, is_named_sha256, "a measurement")?),
+        "measurement" => once(&mut measurements, set(r, reading, is_a_digest, "a measurement")?),
         _ => Err(Malformed("`att` has an unknown member")),
     })?;
     required(measurements, "`att` lacks `measurement`")
@@ -236,4 +236,9 @@ fn read_attr(reader: &mut Reader<'_>, reading: Reading) -> Read<Attribution> {
     })?;
     filled(count)?;
     Ok(attr)
+}
+
+/// Whether `text` is `sha256:` and 64 lower-case hexadecimal digits, as measurements and bundles are named.
+fn is_a_digest(text: &str) -> bool {
+    Digest::parse(text).is_some()
 }

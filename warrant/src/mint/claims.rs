@@ -2,8 +2,8 @@
 
 use super::Root;
 use crate::{
+    Digest,
     arguments::{Constraint, Value},
-    digest::Digest,
     json::writer::{Object, array, quoted},
     key::{PublicKey, Thumbprint},
     time::Seconds,
@@ -84,7 +84,7 @@ pub(super) fn of_root(root: &Root) -> String {
 pub(super) fn of_link(own: &Grant, signer: Thumbprint, parent: Digest, depth: u64) -> String {
     let mut claims = Object::new();
     claims.text("iss", &signer.uri());
-    claims.text("parent", &parent.to_string());
+    claims.text("parent", &parent.to_base64url());
     grant(&mut claims, own, depth);
     claims.end()
 }

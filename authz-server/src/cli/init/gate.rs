@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use warrant::{Issuer, PublicKey};
 
 use crate::cli::out::Failure;
-use crate::policy::Bundle;
+use policy::Bundle;
 
 /// Writes the extension configuration that says what this bundle says.
 pub(super) fn write(bundle: &Bundle, module: &Path, file: &Path) -> Result<(), Failure> {

@@ -8,11 +8,12 @@ use warrant::mint::Signer;
 use warrant::{Algorithm, AwsLcVerifier};
 
 use super::{Args, sample};
+use crate::bundles::directory;
 use crate::cli::out::Failure;
 use crate::clock::Clock;
 use crate::keys::{self, DigestKey, PrivateKey};
-use crate::policy::{self, Bundle, Expected, Note, Signing, TrustKeys, disk};
 use crate::{config, server};
+use policy::{Bundle, Expected, Note, Signing, TrustKeys};
 
 /// The name of the authority's first key.
 const KID: &str = "a1";
@@ -101,7 +102,7 @@ fn names(args: &Args, ring: &KeyRing, origin: &str) -> Names {
 fn sign_bundle(args: &Args, ring: &KeyRing, clock: &Clock) -> Result<Bundle, Failure> {
     let now = clock.now();
     let place = args.dir.join("bundle");
-    let built = policy::build(&args.dir.join("policy")).map_err(|faults| Failure::all(&faults))?;
+    let built = directory::build(&args.dir.join("policy")).map_err(|faults| Failure::all(&faults))?;
     let trust = TrustKeys::new(1, vec![*ring.bundle.public_key()]).map_err(Failure::new)?;
     let signing = Signing {
         version: 1,
@@ -112,17 +113,17 @@ fn sign_bundle(args: &Args, ring: &KeyRing, clock: &Clock) -> Result<Bundle, Fai
         chain: &[],
         signers: &[&ring.bundle],
     };
-    let signed = policy::sign(&built, &signing).map_err(Failure::new)?;
-    disk::publish(&signed, &place).map_err(|e| failed("write the bundle to", &place, e))?;
+    let signed = built.sign(&signing).map_err(Failure::new)?;
+    directory::publish(&signed, &place).map_err(|e| failed("write the bundle to", &place, e))?;
     let bundle = load(&args.dir, &trust, &args.audience, clock)?;
     let note = Note::sign(&bundle, now, bundle.note_max_age(), &ring.note).map_err(Failure::new)?;
-    disk::publish_note(&note, &place).map_err(|e| failed("write the note to", &place, e))?;
+    directory::publish_note(&note, &place).map_err(|e| failed("write the note to", &place, e))?;
     Ok(bundle)
 }
 
 fn load(dir: &Path, trust: &TrustKeys, audience: &str, clock: &Clock) -> Result<Bundle, Failure> {
     let expected = Expected { trust, audience, floor: None, now: clock.now() };
-    policy::load(&dir.join("bundle"), &expected, &AwsLcVerifier).map_err(Failure::new)
+    directory::load(&dir.join("bundle"), &expected, &AwsLcVerifier).map_err(Failure::new)
 }
 
 fn write(path: &Path, text: &str) -> Result<(), Failure> {

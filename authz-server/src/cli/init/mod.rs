@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use clap::Args as ClapArgs;
 
 use super::out::{Failure, line};
-use crate::edge::listen::LocalAddress;
+use crate::config::LocalAddress;
 
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {

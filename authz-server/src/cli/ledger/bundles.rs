@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use crate::bundles::directory;
 use crate::cli::out::Failure;
-use crate::policy::{MANIFEST, Past, disk};
+use policy::{MANIFEST, Past};
 
 /// Every bundle in these folders: each is a signed bundle's own, or holds such folders.
 pub(in crate::cli) fn by_digest(folders: &[PathBuf]) -> Result<BTreeMap<String, Past>, Failure> {
@@ -19,14 +20,14 @@ pub(in crate::cli) fn by_digest(folders: &[PathBuf]) -> Result<BTreeMap<String, 
         }
         for place in found {
             let past = open(&place)?;
-            all.insert(past.digest().as_str().to_owned(), past);
+            all.insert(past.digest().to_string(), past);
         }
     }
     Ok(all)
 }
 
 pub(super) fn open(place: &Path) -> Result<Past, Failure> {
-    let opened = disk::parcel(place).and_then(|parcel| Past::open(&parcel));
+    let opened = directory::parcel(place).and_then(|parcel| Past::open(&parcel));
     opened.map_err(|refusal| Failure::new(format!("bundle {}: {refusal}", place.display())))
 }
 

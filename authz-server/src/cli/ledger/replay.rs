@@ -17,8 +17,8 @@ use super::opened::{Opened, Trusted, Where};
 use super::scan::{self, Raw, Then};
 use super::{bundles, describe, progress};
 use crate::cli::out::{Done, Failure, line};
-use crate::policy::Past;
 use crate::record::{Again, again};
+use policy::Past;
 
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct Args {

@@ -12,7 +12,6 @@ use ledger::entry::Stamps;
 use ledger::tree::Tree;
 
 use crate::cli::out::Failure;
-use crate::policy;
 
 /// Bundles that each thread takes before results are handed on.
 const SHARE: u64 = 4;

@@ -7,7 +7,8 @@ use serde_json::{Map, json};
 use super::documents::Building;
 use super::report::counted;
 use crate::cli::out::{Done, Failure, line};
-use crate::policy::{Built, Digest, Recorded};
+use policy::Digest;
+use policy::authoring::{Built, Recorded};
 
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct Args {
@@ -24,7 +25,7 @@ pub(in crate::cli) fn run(args: &Args) -> Result<Done, Failure> {
         let files: Map<_, _> = built
             .packed()
             .iter()
-            .map(|(name, bytes)| (name.clone(), json!(Digest::of(bytes).as_str())))
+            .map(|(name, bytes)| (name.clone(), json!(Digest::of(bytes).to_string())))
             .collect();
         more.insert("audience".to_owned(), json!(built.audience()));
         more.insert("files".to_owned(), json!(files));

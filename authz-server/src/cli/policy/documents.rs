@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 use clap::Args as ClapArgs;
 
 use super::report::Report;
+use crate::bundles::directory;
 use crate::cli::init::house;
 use crate::cli::out::{Done, Failure};
 use crate::clock::Clock;
-use crate::policy::{self, Fault, View};
+use policy::Fault;
+use policy::authoring::View;
 
 #[derive(Debug, ClapArgs)]
 pub(super) struct Documents {
@@ -34,7 +36,7 @@ impl Documents {
             )));
         }
         let now = Clock::of_the_machine().now();
-        let mut report = match policy::examine(&dir) {
+        let mut report = match directory::examine(&dir) {
             Err(faults) => Report { faults, ..Report::default() },
             Ok(tested) => Report {
                 failures: tested.failures().to_vec(),
@@ -94,7 +96,7 @@ impl Looking {
     /// Asks what is meant. Faults are told, and end the command.
     pub(super) fn ask(&self, ask: impl FnOnce(View<'_>) -> Result<Done, Failure>) -> Result<Done, Failure> {
         if self.signed {
-            return ask(house::bundle(&self.documents.home)?.view());
+            return ask(View::of(&house::bundle(&self.documents.home)?));
         }
         let report = self.documents.examine(false)?;
         match &report.tested {

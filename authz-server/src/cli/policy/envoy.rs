@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::documents::Looking;
 use super::yaml;
 use crate::cli::out::{Done, Failure, line};
-use crate::policy::{LARGEST_BODY, Route};
+use policy::{LARGEST_BODY, Route};
 
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct Args {

@@ -9,8 +9,9 @@ use super::recorded::{self, Recorded};
 use crate::cli::out::{Done, Failure, line};
 use crate::cli::values::{duration, pair};
 use crate::clock::Clock;
-use crate::policy::documents::words::rfc3339;
-use crate::policy::{Explained, Posture, Question};
+use policy::Posture;
+use policy::authoring::{Explained, Question};
+use policy::rfc3339;
 
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct Args {

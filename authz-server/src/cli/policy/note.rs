@@ -7,11 +7,12 @@ use serde_json::json;
 use warrant::AwsLcVerifier;
 
 use super::shelf::{Place, keys};
+use crate::bundles::directory;
 use crate::cli::out::{Done, Failure, line};
 use crate::cli::values::duration;
 use crate::clock::Clock;
-use crate::policy::documents::words::rfc3339;
-use crate::policy::{Note, disk};
+use policy::Note;
+use policy::rfc3339;
 
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct Args {
@@ -44,11 +45,11 @@ pub(in crate::cli) fn run(args: &Args) -> Result<Done, Failure> {
         let note = Note::sign(&bundle, clock.now(), lifetime, key).map_err(Failure::new)?;
         let holds = Note::open(&note).and_then(|note| note.verify(&bundle, clock.now(), &AwsLcVerifier));
         let until = holds.map_err(Failure::new)?.0.get();
-        disk::publish_note(&note, &shelf.directory)
+        directory::publish_note(&note, &shelf.directory)
             .map_err(|e| Failure::new(format!("cannot write to {}: {e}", shelf.directory.display())))?;
         if args.json {
             line(
-                json!({"version": bundle.version(), "digest": bundle.digest().as_str(), "in_force_until": until}),
+                json!({"version": bundle.version(), "digest": bundle.digest().to_string(), "in_force_until": until}),
             )?;
         } else {
             line(format!("version {} is in force until {}", bundle.version(), rfc3339(until)))?;

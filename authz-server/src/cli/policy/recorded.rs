@@ -16,7 +16,6 @@ use crate::cli::ledger::opened::{Named, Where};
 use crate::cli::ledger::{bundles, instant};
 use crate::cli::out::{Done, Failure, line};
 use crate::config::{self, BundlePlace};
-use crate::policy;
 use crate::record::{Account, Again, explain};
 
 #[derive(Debug, ClapArgs)]

@@ -5,7 +5,8 @@
 use serde_json::{Map, Value, json};
 
 use crate::cli::out::{Done, Failure, line, remark};
-use crate::policy::{Fault, Tested, Warning};
+use policy::authoring::Tested;
+use policy::{Fault, Warning};
 
 #[derive(Debug, Default)]
 pub(super) struct Report {

@@ -4,7 +4,6 @@ use clap::Args as ClapArgs;
 
 use super::documents::{Looking, unknown};
 use crate::cli::out::{Done, Failure, line};
-use crate::policy;
 
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct Args {
@@ -20,7 +19,7 @@ pub(in crate::cli) struct Args {
 
 pub(in crate::cli) fn run(args: &Args) -> Result<Done, Failure> {
     let Some(name) = &args.route else {
-        return line(pretty(&policy::documents_schema(), args)?).map(|()| Done::Well);
+        return line(pretty(&policy::authoring::documents_schema(), args)?).map(|()| Done::Well);
     };
     args.looking.ask(|view| {
         let schema = view.schema(name).ok_or_else(|| unknown(view, name))?;

@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use clap::Args as ClapArgs;
 use warrant::AwsLcVerifier;
 
+use crate::bundles::directory;
 use crate::cli::init::house;
 use crate::cli::out::Failure;
 use crate::clock::Clock;
 use crate::config::{self, BundlePlace};
 use crate::keys::{self, PrivateKey};
-use crate::policy::{self, Bundle, Expected, TrustKeys};
+use policy::{Bundle, Expected, TrustKeys};
 
 #[derive(Debug, ClapArgs)]
 pub(super) struct Place {
@@ -65,7 +66,7 @@ impl Shelf {
 
     /// The bundle that is signed already.
     pub(super) fn bundle(&self, audience: &str, clock: &Clock) -> Result<Bundle, Failure> {
-        policy::load(&self.directory, &self.expected(audience, clock), &AwsLcVerifier)
+        directory::load(&self.directory, &self.expected(audience, clock), &AwsLcVerifier)
             .map_err(|refusal| Failure::new(format!("bundle {}: {refusal}", self.directory.display())))
     }
 }

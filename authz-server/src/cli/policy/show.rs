@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 use super::documents::{Looking, unknown};
 use super::yaml;
 use crate::cli::out::{Done, Failure, line};
-use crate::policy::documents::words::rfc3339;
-use crate::policy::{Opening, Route, View};
+use policy::authoring::View;
+use policy::rfc3339;
+use policy::{Opening, Route};
 
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct Args {

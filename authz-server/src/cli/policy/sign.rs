@@ -13,11 +13,13 @@ use warrant::{AwsLcVerifier, PublicKey};
 
 use super::documents::Building;
 use super::shelf::{Place, Shelf, keys, trust_in};
+use crate::bundles::directory;
 use crate::cli::out::{Done, Failure, line};
 use crate::cli::values::duration;
 use crate::clock::Clock;
 use crate::keys::PrivateKey;
-use crate::policy::{self, Built, Bundle, Note, Parcel, Signed, Signing, TrustKeys, disk};
+use policy::authoring::Built;
+use policy::{Bundle, Note, Parcel, Signed, Signing, TrustKeys};
 
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct Args {
@@ -43,7 +45,7 @@ pub(in crate::cli) fn run(args: &Args) -> Result<Done, Failure> {
     let mut report = args.building.examine()?;
     let mut more = Map::new();
     if report.done() == Done::Well
-        && let Some(Ok(built)) = report.tested.take().map(policy::Tested::passed)
+        && let Some(Ok(built)) = report.tested.take().map(policy::authoring::Tested::passed)
     {
         let laid = lay(args, &built)?;
         if !args.building.documents.json {
@@ -65,7 +67,7 @@ struct Laid {
 impl Laid {
     fn to_json(&self) -> Map<String, Value> {
         let Value::Object(members) = json!({
-            "version": self.bundle.version(), "digest": self.bundle.digest().as_str(),
+            "version": self.bundle.version(), "digest": self.bundle.digest().to_string(),
             "expires": self.bundle.expires().get(), "in_force_until": self.in_force_until,
             "directory": self.directory,
         }) else {
@@ -102,11 +104,11 @@ fn lay(args: &Args, built: &Built) -> Result<Laid, Failure> {
     let note = note.map_err(Failure::new)?;
     let failed =
         |e: std::io::Error| Failure::new(format!("cannot write to {}: {e}", shelf.directory.display()));
-    disk::publish(&signed, &shelf.directory).map_err(failed)?;
+    directory::publish(&signed, &shelf.directory).map_err(failed)?;
     // A crash here leaves the new bundle without a note: the server that has the note key signs one, or the next `policy note`.
     let in_force_until = match &note {
         Some(note) => {
-            disk::publish_note(note, &shelf.directory).map_err(failed)?;
+            directory::publish_note(note, &shelf.directory).map_err(failed)?;
             Some(clock.now().plus(bundle.note_max_age()).get().min(bundle.expires().get()))
         }
         None => None,
@@ -127,7 +129,7 @@ fn sign(args: &Args, built: &Built, shelf: &Shelf, clock: &Clock) -> Result<Sign
     let refused = |refusal: policy::Refusal| {
         Failure::new(format!("the bundle that is there, {}: {refusal}", shelf.directory.display()))
     };
-    let before = disk::signed_so_far(&shelf.directory).map_err(refused)?;
+    let before = directory::signed_so_far(&shelf.directory).map_err(refused)?;
     let trust = policy::trust_in_force(&before, &shelf.expected(built.audience(), clock), &AwsLcVerifier)
         .map_err(refused)?;
     let next = args.next_trust.as_deref().map(trust_in).transpose()?.unwrap_or_else(|| trust.clone());
@@ -144,7 +146,7 @@ fn sign(args: &Args, built: &Built, shelf: &Shelf, clock: &Clock) -> Result<Sign
         chain: &before.trust,
         signers: &signers,
     };
-    policy::sign(built, &terms).map_err(Failure::new)
+    built.sign(&terms).map_err(Failure::new)
 }
 
 /// Above what is there, and above what a signer that was interrupted has left behind.
@@ -154,7 +156,7 @@ fn following(before: &Parcel, directory: &Path) -> Result<u64, Failure> {
         true => 0,
         false => Parcel::version_of(&before.manifest).map_err(|e| failed(&e))?,
     };
-    let left = disk::versions(directory).map_err(|e| failed(&e))?.into_iter().max().unwrap_or(0);
+    let left = directory::versions(directory).map_err(|e| failed(&e))?.into_iter().max().unwrap_or(0);
     named.max(left).checked_add(1).ok_or_else(|| failed(&"there is no version after the last"))
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Map, json};
 use super::documents::Documents;
 use super::report::counted;
 use crate::cli::out::{Done, Failure, line};
-use crate::policy::{Built, Coverage, Outcome};
+use policy::authoring::{Built, Coverage, Outcome};
 
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct Args {

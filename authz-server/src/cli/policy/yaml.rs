@@ -109,16 +109,16 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::policy::fault::Faults;
-    use crate::policy::text;
+    use policy::fault::Faults;
+    use policy::strict;
 
     fn read_back(value: &Value) -> Value {
         let written = lines(value).join("\n");
         let faults = Faults::new();
-        let node = text::yaml(written.as_bytes(), faults.page(std::path::Path::new("written")));
+        let node = strict::yaml(written.as_bytes(), faults.page(std::path::Path::new("written")));
         let told = faults.into_sorted();
         assert!(told.is_empty(), "{written}\n{told:?}");
-        serde_json::from_str(&text::canonical::of(&node.unwrap())).unwrap()
+        serde_json::from_str(&strict::canonical_json(&node.unwrap())).unwrap()
     }
 
     #[test]

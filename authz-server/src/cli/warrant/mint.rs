@@ -11,7 +11,7 @@ use super::scope::Scope;
 use crate::cli::init::house;
 use crate::cli::out::{Failure, line};
 use crate::keys::{self, PrivateKey};
-use crate::policy::Bundle;
+use policy::Bundle;
 
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct Args {

@@ -1,0 +1,171 @@
+//! What makes an `Allow`: no allow without a receipt.
+//!
+//! `Allow` has private fields and one constructor, at the end of `Recording::forward`. What leads there cannot be
+//! forged: a `Permit` or a `Pass` (only the judge makes one), for a permit what was `Burned` (only `Uses::spend` makes
+//! one), and a `ledger::Receipt` (only the ledger's writer makes one, after the sync) for the entry that says so. A denial
+//! needs none of them.
+
+use ledger::entry::{self, Answer as Outcome};
+use ledger::{Receipt, Refused};
+use policy::decision::{Case, Denied, Pass, Permit};
+use tracing::warn;
+use warrant::{Denial, Seconds};
+
+use super::Answer;
+use super::burn::Paid;
+use super::recording::Recording;
+use crate::facts::Burned;
+use crate::record;
+use crate::recorder::{DecisionId, Recorder};
+
+/// A request that may be forwarded: judged, paid for, and durably on record.
+#[derive(Debug)]
+pub struct Allow {
+    decision: DecisionId,
+    stamp: Stamp,
+    receipt: Receipt,
+    ticket: String,
+}
+
+/// Which request line a decision is about, and until when: what the seal behind us will compare.
+#[derive(Clone, Debug)]
+pub struct Stamp {
+    pub method: String,
+    pub authority: String,
+    pub path: String,
+    /// Of every link's signing input, the root's first; none where no warrant was asked for.
+    pub digests: Vec<String>,
+    pub expires: Option<Seconds>,
+}
+
+/// A fact that the judge had not read came before the allow in the record, so there is none. What was spent comes back
+/// for a second judging.
+#[derive(Debug)]
+pub(super) struct Overtaken(pub(super) Option<Paid>);
+
+impl Recording {
+    /// Permitted and paid for.
+    pub(super) async fn allow(mut self, permit: Permit, burned: Burned) -> Result<Answer, Overtaken> {
+        let (route, paid) = (permit.route().to_owned(), Paid { permit, burned });
+        self.entry.burned = paid.spent();
+        self.forward(Outcome::Allowed, &route, Some(paid)).await
+    }
+
+    /// Not governed, or only watched.
+    pub(super) async fn pass(self, pass: Pass, paid: Option<Paid>) -> Result<Answer, Overtaken> {
+        match self.fits() {
+            Ok(()) => self.forward(record::outcome_of(&pass), pass.route(), paid).await,
+            Err(denied) => Ok(self.deny(denied)),
+        }
+    }
+
+    /// Waits until the entry is durable, and only then is there an allow.
+    async fn forward(
+        mut self,
+        outcome: Outcome,
+        route: &str,
+        paid: Option<Paid>,
+    ) -> Result<Answer, Overtaken> {
+        let Some(stamp) = self.stamp.take() else {
+            return Ok(self.deny(Denied::on_route(Denial::Internal, route)));
+        };
+        self.entry.outcome = outcome;
+        let proxy = self.entry.proxy.clone();
+        let mut abandoned =
+            Abandoned { recorder: &self.recorder, decision: &self.decision, proxy: &proxy, is_armed: true };
+        let recorded = self.recorder.append(self.entry.into()).await;
+        abandoned.is_armed = false;
+        drop(abandoned);
+        match recorded {
+            Ok(receipt) => {
+                let ticket = self.recorder.issue_ticket(&self.decision, receipt.index(), &proxy);
+                Ok(Answer::Allow(Box::new(Allow { decision: self.decision, stamp, receipt, ticket })))
+            }
+            Err(Refused::Stale) => Err(Overtaken(paid)),
+            Err(refused) => {
+                warn!(decision = self.decision.as_str(), %refused, "not recorded, so not forwarded");
+                let denial = denial_for(&refused);
+                // What a full disk refuses is in the gap that is recorded once there is room.
+                if !refused.is_of_the_disk() {
+                    self.recorder.count_denial(denial.code(), &self.source, self.decision.as_str());
+                }
+                Ok(Answer::denied(self.decision, Denied::on_route(denial, route), true))
+            }
+        }
+    }
+}
+
+/// Which request line an allow will be stamped for; a case without one cannot be allowed.
+pub(super) fn stamp(case: &Case<'_>) -> Option<Stamp> {
+    let chain = case.http.as_ref().ok()?.chain.as_ref().ok();
+    let line = case.line.as_ref()?;
+    Some(Stamp {
+        method: line.method.to_owned(),
+        authority: String::from_utf8(line.authority.to_vec()).ok()?,
+        path: String::from_utf8(line.path_and_query.to_vec()).ok()?,
+        digests: chain.iter().flat_map(|chain| chain.digests()).map(|digest| digest.to_base64url()).collect(),
+        expires: chain.map(|chain| chain.expires()),
+    })
+}
+
+impl Allow {
+    pub fn decision(&self) -> &DecisionId {
+        &self.decision
+    }
+
+    pub fn stamp(&self) -> &Stamp {
+        &self.stamp
+    }
+
+    pub fn receipt(&self) -> &Receipt {
+        &self.receipt
+    }
+
+    /// By which we shall know its outcome for one of ours.
+    pub fn ticket(&self) -> &str {
+        &self.ticket
+    }
+}
+
+/// An entry that says `allowed` is on its way, and whoever waits for it may give up at the deadline. The client is then
+/// told so, and the record too: this is dropped with the waiting, and appends what became of the request.
+struct Abandoned<'a> {
+    recorder: &'a Recorder,
+    decision: &'a DecisionId,
+    proxy: &'a str,
+    is_armed: bool,
+}
+
+impl Drop for Abandoned<'_> {
+    fn drop(&mut self) {
+        if !self.is_armed {
+            return;
+        }
+        let outcome = entry::Outcome {
+            attempts: 0,
+            bytes_in: 0,
+            bytes_out: 0,
+            duration: 0,
+            id: self.decision.as_str().to_owned(),
+            index: None,
+            proxy: self.proxy.to_owned(),
+            reached: false,
+            repeat: false,
+            status: Some(u64::from(Denial::DeadlineExceeded.status())),
+            termination: Denial::DeadlineExceeded.code().to_owned(),
+        };
+        self.recorder.submit_unawaited("that an allow came too late", outcome.into());
+    }
+}
+
+fn denial_for(refused: &Refused) -> Denial {
+    match refused {
+        Refused::TooLarge(_) => Denial::ArgumentsInvalid,
+        Refused::Stale => Denial::GovernanceStale,
+        Refused::ClockAhead => Denial::GovernanceInconsistent,
+        Refused::NotCanonical(_) => Denial::Internal,
+        Refused::QueueFull | Refused::DiskFull | Refused::ReadOnly | Refused::OverQuota | Refused::Closed => {
+            Denial::LedgerUnavailable
+        }
+    }
+}

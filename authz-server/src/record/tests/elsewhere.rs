@@ -1,0 +1,69 @@
+//! Judged again elsewhere: out of the record, on threads of another size, and by the same bundle in another order. Nothing of
+//! that may change a byte of the verdict, nor of the record but the bundle's name.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::thread;
+
+use ledger::Entry;
+use ledger::entry::{Decision, Json, Nonce, Stamps};
+
+use crate::keys::DigestKey;
+use crate::permuted::{What, permuted};
+use crate::policy_fixture::bundle;
+use crate::record::{self, Again};
+use policy::Bundle;
+use policy::decision::{Case, judge};
+use warrant::Digest;
+
+/// Much less than a test's own thread has, and much more.
+const STACKS: [usize; 2] = [256 * 1024, 64 * 1024 * 1024];
+
+/// One order in which the bundle says the same, and others in which it is another and must decide alike.
+const ORDERS: [(What, u64); 4] =
+    [(What::Keys, 1), (What::Everything, 2), (What::Everything, 3), (What::Everything, 4)];
+
+/// `case`: the same request under whichever bundle it is given.
+pub(super) fn elsewhere<'a>(bundle: &'a Bundle, case: impl Fn(&'a Bundle) -> Case<'a> + Sync) {
+    let key = DigestKey::generate().unwrap();
+    let recorded = |by: &'a Bundle| {
+        let case = case(by);
+        record::of_case("d", &case, &judge(&case, by), by, &key)
+    };
+    let entry = recorded(bundle);
+    let bytes = bytes_of(&entry);
+    let (_, Entry::Decision(read)) = Entry::read(&bytes).unwrap() else { panic!("no decision") };
+    let withheld = read.args.values().any(|value| matches!(value, Json::Object(_)));
+    let expected = (bytes.clone(), if withheld { Again::Withheld } else { Again::Same });
+    let told = String::from_utf8_lossy(&bytes);
+
+    for stack in STACKS {
+        let found = on_a_stack_of(stack, || (bytes_of(&recorded(bundle)), record::again(&read, bundle)));
+        assert_eq!(found, expected, "on {stack} bytes: {told}");
+    }
+    for (order, other) in ORDERS.iter().zip(orders(bundle)) {
+        let is_same_bundle = other.digest() == bundle.digest();
+        assert!(is_same_bundle || order.0 == What::Everything, "keys alone make another bundle: {order:?}");
+        let taken = Decision { bundle: entry.bundle.clone(), ..recorded(other) };
+        assert_eq!((bytes_of(&taken), record::again(&read, other)), expected, "{order:?}: {told}");
+    }
+}
+
+fn bytes_of(decision: &Decision) -> Vec<u8> {
+    Entry::from(decision.clone()).to_bytes(Stamps { nonce: Nonce([0; 16]), time: 0 }).unwrap()
+}
+
+fn on_a_stack_of<T: Send>(bytes: usize, work: impl FnOnce() -> T + Send) -> T {
+    thread::scope(|scope| {
+        thread::Builder::new().stack_size(bytes).spawn_scoped(scope, work).unwrap().join().unwrap()
+    })
+}
+
+/// The bundle in each of the orders; made once for each bundle, since every case of these tests asks.
+fn orders(of: &Bundle) -> &'static [Bundle] {
+    static MADE: Mutex<BTreeMap<Digest, &'static [Bundle]>> = Mutex::new(BTreeMap::new());
+    MADE.lock().unwrap().entry(of.digest()).or_insert_with(|| {
+        let made = ORDERS.iter().map(|(what, seed)| bundle(&permuted(of.files(), *what, *seed)));
+        Vec::leak(made.collect())
+    })
+}

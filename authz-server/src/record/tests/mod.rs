@@ -1,0 +1,140 @@
+//! What judging again must not let pass. That every judged case comes back the same is seen where cases are judged
+//! (`decision::tests`): each of them is recorded, read back and judged again there.
+
+mod elsewhere;
+mod judge;
+
+use ledger::entry::{Answer, Checks, Decision, Json, Request, Verdict};
+
+use super::{Again, again, explain};
+use crate::policy_fixture::{NOW, bundle, files, with_policy};
+
+/// A request without a warrant on a governed route.
+fn decision() -> Decision {
+    let ok = || Some("ok".to_owned());
+    Decision {
+        args: [].into(),
+        as_of: 0,
+        attestation: vec![],
+        bundle: None,
+        burned: vec![],
+        chain: vec![],
+        checks: Checks {
+            governance: ok(),
+            request: ok(),
+            parse: Some("warrant-missing".to_owned()),
+            ..Checks::default()
+        },
+        clock: NOW,
+        conditions: vec![],
+        environment: [].into(),
+        id: "d".to_owned(),
+        identity: None,
+        outcome: Answer::Denied("warrant-missing".to_owned()),
+        posture: "normal".to_owned(),
+        proxy: "spiffe://shop/ns/shop/sa/payments".to_owned(),
+        request: Request {
+            action: None,
+            body: None,
+            host: "payments.shop:8080".into(),
+            method: "POST".into(),
+            path: "/v1/payments/a-7".into(),
+            query: None,
+        },
+        traceparent: None,
+        verdict: Verdict { code: "warrant-missing".to_owned(), policies: vec![], route: None },
+    }
+}
+
+#[test]
+fn an_honest_record_is_the_same_again() {
+    assert_eq!(again(&decision(), &bundle(&files())), Again::Same);
+}
+
+#[test]
+fn a_verdict_that_the_judge_did_not_give_is_named() {
+    let mut forged = decision();
+    forged.verdict.code = "permit".to_owned();
+    let Again::Differs(found) = again(&forged, &bundle(&files())) else { panic!("taken for the judge's") };
+    assert_eq!(found.code, "warrant-missing");
+}
+
+#[test]
+fn stale_governance_and_an_ambiguous_request_are_part_of_the_input() {
+    for (check, code) in [(0, "governance-stale"), (1, "request-ambiguous")] {
+        let mut one = decision();
+        let place = if check == 0 { &mut one.checks.governance } else { &mut one.checks.request };
+        *place = Some(code.to_owned());
+        let Again::Differs(found) = again(&one, &bundle(&files())) else { panic!("{code}") };
+        assert_eq!(found.code, code);
+    }
+}
+
+#[test]
+fn what_does_not_fit_together_is_not_judged() {
+    let bundle = bundle(&files());
+    let unfit = |change: fn(&mut Decision)| {
+        let mut one = decision();
+        change(&mut one);
+        again(&one, &bundle)
+    };
+    assert_eq!(unfit(|d| d.checks.governance = None), Again::Unfit("the check `governance`"));
+    assert_eq!(unfit(|d| d.checks.parse = Some("fine".to_owned())), Again::Unfit("the check `parse`"));
+    assert_eq!(unfit(|d| d.posture = "calm".to_owned()), Again::Unfit("the posture"));
+    assert_eq!(unfit(|d| d.request.path = "/a//b".into()), Again::Unfit("the path"));
+    let nothing_signed = |d: &mut Decision| {
+        d.checks.parse = Some("ok".to_owned());
+        d.checks.signatures = Some("ok".to_owned());
+        d.checks.binding = Some("ok".to_owned());
+    };
+    assert_eq!(unfit(nothing_signed), Again::Unfit("the chain"));
+    let withheld = |d: &mut Decision| {
+        d.request.action = Some("POST".to_owned());
+        d.args.insert("amount".to_owned(), Json::Object([("hmac".to_owned(), Json::Null)].into()));
+    };
+    assert_eq!(unfit(withheld), Again::Withheld);
+}
+
+#[test]
+fn an_account_says_what_the_judge_says_and_that_the_record_says_otherwise() {
+    let honest = explain(&decision(), &bundle(&files()));
+    assert_eq!((honest.again, honest.explained.result), (Again::Same, "warrant-missing"));
+    assert_eq!(honest.explained.route.as_deref(), Some("pay"), "which the judge did not come to name");
+
+    let mut forged = decision();
+    forged.verdict.code = "permit".to_owned();
+    let account = explain(&forged, &bundle(&files()));
+    assert_eq!(account.explained.result, "warrant-missing");
+    assert!(matches!(account.again, Again::Differs(found) if found.code == "warrant-missing"));
+
+    let mut elsewhere = decision();
+    elsewhere.request.path = "/nowhere".into();
+    elsewhere.proxy = "spiffe://shop/ns/other".to_owned();
+    assert_eq!(explain(&elsewhere, &bundle(&files())).explained.result, "target-mismatch");
+}
+
+#[test]
+fn where_arguments_are_withheld_the_recorded_policies_are_told() {
+    let limit = "@id(\"limit\") @reason(\"too much\") @cure(\"ask for less\")\nforbid (principal, action, resource) when { context.args.amount > 100 };";
+    let bundle = bundle(&with_policy("amount: {from: query:amount, type: natural, record: digest}", limit));
+    let mut one = decision();
+    one.checks.parse = Some("ok".to_owned());
+    one.request.action = Some("POST".to_owned());
+    one.args.insert("amount".to_owned(), Json::Object([("hmac".to_owned(), Json::Null)].into()));
+    one.checks.signatures = Some("issuer-untrusted".to_owned());
+    let told = |code: &str, policies: &[&str]| {
+        let mut one = one.clone();
+        let policies = policies.iter().map(|id| (*id).to_owned()).collect();
+        one.verdict = Verdict { code: code.to_owned(), policies, route: Some("pay".to_owned()) };
+        let account = explain(&one, &bundle);
+        assert_eq!(account.again, Again::Withheld);
+        account.explained
+    };
+    let refused = told("policy-denied", &["pay/limit"]);
+    assert_eq!((refused.result, refused.why.as_str()), ("policy-denied", "too much"));
+    assert_eq!(refused.cure.as_deref(), Some("ask for less"));
+    let permitted = told("permit", &["pay/caller:group:payments-agents"]);
+    assert_eq!(permitted.result, "allow");
+    assert_eq!(told("some-day", &[]).result, "internal", "a code that is not ours permits nothing");
+    assert_eq!(permitted.why, "permitted by pay/caller:group:payments-agents");
+}

@@ -1,0 +1,41 @@
+//! Background tasks, off the path of decisions: recording summaries of floods, and watching the free space on disk.
+
+use std::time::Duration;
+
+use tracing::{info, warn};
+
+use crate::clock::Clock;
+use crate::recorder::Recorder;
+use crate::telemetry::LedgerFigures;
+
+const FLOODS_EVERY: Duration = Duration::from_millis(250);
+const DISK_EVERY: Duration = Duration::from_secs(5);
+
+/// Records what was only counted, for as long as the server runs.
+pub(super) async fn floods(recorder: Recorder) {
+    let mut ticks = tokio::time::interval(FLOODS_EVERY);
+    loop {
+        ticks.tick().await;
+        recorder.record_floods(false);
+    }
+}
+
+/// Warns once when the disk gets full, and says so when there is room again.
+pub(super) async fn disk(figures: LedgerFigures, clock: Clock) {
+    let mut ticks = tokio::time::interval(DISK_EVERY);
+    let mut was_scarce = false;
+    loop {
+        ticks.tick().await;
+        let Some(space) = figures.look(clock.milliseconds()) else { continue };
+        match (was_scarce, space.is_scarce) {
+            (false, true) => warn!(
+                free_bytes = space.free,
+                days_left = space.days,
+                "the ledger's disk is 80 % full: free some space, or archive old entries (portcullis ledger archive)"
+            ),
+            (true, false) => info!(free_bytes = space.free, "the ledger's disk has free space again"),
+            (true, true) | (false, false) => {}
+        }
+        was_scarce = space.is_scarce;
+    }
+}

@@ -1,0 +1,89 @@
+//! The server's own figures, in the Prometheus text form.
+
+mod bundles;
+mod ledger;
+mod pace;
+mod witnesses;
+
+use std::time::Duration;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+pub use bundles::BundleFigures;
+pub use ledger::{FreeSpace, LedgerFigures};
+pub use pace::Pace;
+pub use witnesses::WitnessFigures;
+
+/// Upper bounds in seconds: one signature check is some 50 µs, one sync some 150 µs, a proxy gives up at 200 ms.
+const SECONDS: [f64; 10] = [0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.1, 0.2];
+
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    decisions: Family<Answered, Counter>,
+    seconds: Histogram,
+    log_lines: Family<FromAccessLog, Counter>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Answered {
+    outcome: &'static str,
+    /// A denial's code; empty for what was allowed.
+    code: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct FromAccessLog {
+    outcome: &'static str,
+}
+
+impl Metrics {
+    pub const CONTENT_TYPE: &'static str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+    pub fn new(ledger: LedgerFigures, bundles: BundleFigures) -> Metrics {
+        let decisions = Family::<Answered, Counter>::default();
+        let seconds = Histogram::new(SECONDS);
+        let mut registry = Registry::with_prefix("portcullis");
+        registry.register("decisions", "Decisions answered, by outcome and denial code", decisions.clone());
+        registry.register("decision_seconds", "From the question to its answer", seconds.clone());
+        let log_lines = Family::<FromAccessLog, Counter>::default();
+        registry.register(
+            "outcomes",
+            "Lines of proxies' access logs, by what they came to",
+            log_lines.clone(),
+        );
+        registry.register_collector(Box::new(ledger));
+        registry.register_collector(Box::new(bundles));
+        Metrics { registry, decisions, seconds, log_lines }
+    }
+
+    /// With the figures of these witnesses beside its own.
+    #[must_use]
+    pub fn with_witnesses(mut self, witnesses: WitnessFigures) -> Metrics {
+        self.registry.register_collector(Box::new(witnesses));
+        self
+    }
+
+    /// One decision was answered; `code` is the denial's, or empty where it was allowed.
+    pub fn count_decision(&self, outcome: &'static str, code: &'static str, took: Duration) {
+        self.decisions.get_or_create(&Answered { outcome, code }).inc();
+        self.seconds.observe(took.as_secs_f64());
+    }
+
+    /// One line of a proxy's access log was understood as this.
+    pub fn count_log_line(&self, outcome: &'static str) {
+        self.log_lines.get_or_create(&FromAccessLog { outcome }).inc();
+    }
+
+    pub fn exposition(&self) -> String {
+        let mut text = String::new();
+        // Writing into a String cannot fail.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+}

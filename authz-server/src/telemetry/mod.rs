@@ -1,0 +1,7 @@
+//! What operators see of a running server: metrics, and whether it is ready.
+
+mod metrics;
+mod readiness;
+
+pub use metrics::{BundleFigures, FreeSpace, LedgerFigures, Metrics, Pace, WitnessFigures};
+pub use readiness::Readiness;

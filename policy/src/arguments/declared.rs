@@ -1,0 +1,96 @@
+//! What a route declares of the requests that it governs: which it matches, and what it reads of them.
+
+use std::collections::BTreeSet;
+
+use crate::documents::arguments::{Action, Argument, Source};
+use crate::documents::route::RouteDoc;
+use crate::matching::Pattern;
+
+/// The declarations of one route.
+#[derive(Clone, Debug)]
+pub(crate) struct Declared {
+    pub(crate) endpoints: Vec<Endpoint>,
+    pub(crate) args: Vec<Argument>,
+    /// What the action is derived from, where that is not the method.
+    pub(crate) action: Option<Action>,
+    /// Whether query parameters that no argument names are allowed.
+    pub(crate) any_query: bool,
+}
+
+/// One thing that a route matches.
+#[derive(Clone, Debug)]
+pub(crate) struct Endpoint {
+    pub(crate) host: String,
+    pub(crate) method: String,
+    pub(crate) pattern: Pattern,
+    /// What gRPC calls it.
+    pub(crate) action: Option<String>,
+}
+
+impl Declared {
+    pub(crate) fn by(document: &RouteDoc) -> Self {
+        Self {
+            endpoints: endpoints(document),
+            args: document.args.clone(),
+            action: document.action.clone(),
+            any_query: document.any_query,
+        }
+    }
+
+    /// Whether the check must carry the body.
+    pub(crate) fn reads_body(&self) -> bool {
+        reads_body(&self.args, self.action.as_ref())
+    }
+
+    pub(crate) fn query_names(&self) -> Vec<&str> {
+        self.args.iter().filter_map(|argument| argument.from.query_name()).collect()
+    }
+
+    /// The names that the action of a request can have.
+    pub(crate) fn actions(&self) -> BTreeSet<&str> {
+        match &self.action {
+            Some(action) => action.one_of.iter().map(String::as_str).collect(),
+            None => self.endpoints.iter().map(Endpoint::action).collect(),
+        }
+    }
+
+    /// The most specific endpoint that matches.
+    pub(crate) fn endpoint(&self, host: &str, method: &str, segments: &[String]) -> Option<&Endpoint> {
+        let matches = |endpoint: &&Endpoint| {
+            endpoint.host == host && endpoint.method == method && endpoint.pattern.matches(segments)
+        };
+        self.endpoints.iter().filter(matches).max_by_key(|endpoint| endpoint.pattern.weight())
+    }
+}
+
+impl Endpoint {
+    /// What gRPC calls it, or its method.
+    pub(crate) fn action(&self) -> &str {
+        self.action.as_deref().unwrap_or(&self.method)
+    }
+}
+
+pub(crate) fn reads_body(args: &[Argument], action: Option<&Action>) -> bool {
+    let from_body = |from: &Source| matches!(from, Source::Body(_));
+    args.iter().any(|argument| from_body(&argument.from))
+        || action.is_some_and(|action| from_body(&action.from))
+}
+
+/// Everything that a document matches, item by item.
+pub(crate) fn endpoints(document: &RouteDoc) -> Vec<Endpoint> {
+    let mut all = Vec::new();
+    for item in &document.matches {
+        for host in &item.hosts {
+            for (method, path) in item.endpoints() {
+                let action = item.is_grpc.then(|| path.value.text().trim_start_matches('/').to_owned());
+                all.push(Endpoint {
+                    host: host.value.clone(),
+                    method: method.to_owned(),
+                    pattern: path.value.clone(),
+                    action,
+                });
+            }
+        }
+    }
+    all
+}

@@ -1,0 +1,60 @@
+//! Reading the proxies' document into [`Hosts`]: a name or alias means one canonical host in the whole bundle.
+
+use std::path::Path;
+
+use crate::documents::files::Documents;
+use crate::fault::{Faults, Placed};
+use crate::routes::Hosts;
+
+pub(super) fn read(documents: &Documents, faults: &Faults) -> Hosts {
+    let file = documents.top("proxies");
+    let page = faults.page(Path::new(&file));
+    let mut hosts = Hosts::default();
+    for proxy in &documents.proxies.0 {
+        if !hosts.add_proxy(&proxy.id.value) {
+            page.fault(
+                proxy.id.at,
+                format!("the proxy `{}` stands here twice", proxy.id.value),
+                "write all its hosts in one place",
+            );
+        }
+        for (canonical, aliases) in &proxy.hosts {
+            hosts.serve(&proxy.id.value, &canonical.value);
+            for name in std::iter::once(canonical).chain(aliases) {
+                let known = hosts.name(&name.value, &canonical.value);
+                if known != canonical.value {
+                    let what =
+                        format!("`{}` means `{}` here and `{known}` elsewhere", name.value, canonical.value);
+                    page.fault(name.at, what, "let a name mean one host in the whole bundle");
+                }
+            }
+        }
+    }
+    hosts
+}
+
+/// Routes and grounds name canonical hosts: an alias would be one more name to guard.
+pub(super) fn are_canonical(documents: &Documents, hosts: &Hosts, faults: &Faults) {
+    for route in &documents.routes {
+        for host in route.matches.iter().flat_map(|item| &item.hosts) {
+            is_canonical(host, hosts, &route.file, faults);
+        }
+    }
+    let file = documents.top("teams");
+    for allowance in documents.teams.0.iter().flat_map(|team| &team.allowances) {
+        is_canonical(&allowance.host, hosts, Path::new(&file), faults);
+    }
+    for ground in documents.teams.0.iter().flat_map(|team| &team.ground) {
+        is_canonical(&ground.host, hosts, Path::new(&file), faults);
+    }
+}
+
+fn is_canonical(host: &Placed<String>, hosts: &Hosts, file: &Path, faults: &Faults) {
+    if let Some(canonical) = hosts.canonical(&host.value).filter(|canonical| **canonical != host.value) {
+        faults.page(file).fault(
+            host.at,
+            format!("`{}` is an alias", host.value),
+            format!("write the canonical name: `{canonical}`"),
+        );
+    }
+}

@@ -1,0 +1,110 @@
+//! Who may sign bundles: keys, and how many of them it takes.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use warrant::{Algorithm, PublicKey, Verifier};
+
+use super::dsse::Envelope;
+use super::refusal::Refusal;
+use crate::documents::mesh::{all, public_key};
+use crate::fault::Faults;
+use crate::strict::{Node, canonical, json, list, members, natural};
+use warrant::Digest;
+
+/// At least `threshold` of `keys` must have signed; each key counts once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrustKeys {
+    pub threshold: u32,
+    pub keys: Vec<PublicKey>,
+}
+
+impl TrustKeys {
+    /// Keys that can be told apart, all Ed25519, and a threshold that they can reach.
+    pub fn new(threshold: u32, keys: Vec<PublicKey>) -> Result<Self, TrustError> {
+        let distinct: BTreeSet<_> = keys.iter().collect();
+        if distinct.len() != keys.len() {
+            return Err(TrustError("a key stands there twice"));
+        }
+        if keys.iter().any(|key| key.alg() != Algorithm::Ed25519) {
+            return Err(TrustError("a key that is not Ed25519"));
+        }
+        if threshold == 0 || usize::try_from(threshold).is_ok_and(|threshold| threshold > keys.len()) {
+            return Err(TrustError("a threshold that is zero, or more than there are keys"));
+        }
+        let mut keys = keys;
+        keys.sort();
+        Ok(Self { threshold, keys })
+    }
+
+    /// Reads the configuration's or the manifest's `{threshold, keys}`.
+    pub fn from_json(bytes: &[u8]) -> Result<Self, String> {
+        Self::read(&json::parse(bytes)?)
+    }
+
+    pub(crate) fn read(node: &Node) -> Result<Self, String> {
+        let faults = Faults::new();
+        let page = faults.page(std::path::Path::new("trust"));
+        let parts = members(node, &["threshold", "keys"], page).and_then(|spec| {
+            let threshold = natural(spec.need("threshold", page)?, 1, 64, page)?;
+            let keys = all(list(spec.need("keys", page)?, page)?, |node| public_key(node, page))?;
+            Some((u32::try_from(threshold).ok()?, keys))
+        });
+        let first = faults.into_sorted().into_iter().next();
+        match (parts, first) {
+            (Some((threshold, keys)), None) => Self::new(threshold, keys).map_err(|error| error.to_string()),
+            (_, Some(fault)) => Err(fault.to_string()),
+            (None, None) => Err("no trust".to_owned()),
+        }
+    }
+
+    /// Canonical: equal trusts are equal bytes.
+    pub fn to_json(&self) -> String {
+        let keys: Vec<_> = self.keys.iter().map(PublicKey::to_jwk_json).collect();
+        let text = format!("{{\"keys\":[{}],\"threshold\":{}}}", keys.join(","), self.threshold);
+        json::parse(text.as_bytes()).map_or(text, |node| canonical::of(&node))
+    }
+
+    pub fn digest(&self) -> Digest {
+        Digest::of(self.to_json().as_bytes())
+    }
+
+    /// Whether enough of the keys have signed.
+    pub(crate) fn have_signed(
+        &self,
+        envelope: &Envelope,
+        payload: &[u8],
+        verifier: &dyn Verifier,
+    ) -> Result<(), TooFew> {
+        let good = envelope.good_keys(&self.keys, payload, verifier).len();
+        if u32::try_from(good).is_ok_and(|good| good >= self.threshold) {
+            return Ok(());
+        }
+        Err(TooFew { good, wanted: self.threshold, strangers: envelope.strangers(&self.keys) })
+    }
+}
+
+/// Fewer keys have signed than a trust asks for.
+pub(crate) struct TooFew {
+    pub(crate) good: usize,
+    pub(crate) wanted: u32,
+    pub(crate) strangers: Vec<String>,
+}
+
+impl From<TooFew> for Refusal {
+    fn from(few: TooFew) -> Self {
+        Self::TooFewSignatures { good: few.good, wanted: few.wanted, strangers: few.strangers }
+    }
+}
+
+/// Why a set of keys can be no trust.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TrustError(&'static str);
+
+impl fmt::Display for TrustError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.0)
+    }
+}
+
+impl std::error::Error for TrustError {}

@@ -1,0 +1,136 @@
+//! What is asked, as Cedar takes it: built from values, never by pasting text. Only `now` is text to Cedar, and that text is ours.
+
+use cedar_policy::{Context, Entities, Entity, EntityUid, Request, RestrictedExpression};
+
+use super::ask::{Asked, Lineage, Principal};
+use super::names::Type;
+use super::slice::Slice;
+use crate::arguments::Value;
+use crate::documents::groups::Groups;
+use crate::documents::words::rfc3339;
+
+/// A request and its entities, or what of it does not fit the route's schema.
+pub(super) fn request(
+    slice: &Slice,
+    route: &str,
+    groups: &Groups,
+    asked: &Asked<'_>,
+) -> Option<(Request, Entities)> {
+    if !slice.fit.admits(asked) {
+        return None;
+    }
+    let principal = principal(asked)?;
+    let context = Context::from_pairs(context(asked)?).ok()?;
+    let (action, resource) = (Type::Action.entity(asked.action)?, Type::Route.entity(route)?);
+    let request = Request::new(principal.clone(), action, resource, context, None).ok()?;
+    let root = Type::Agent.entity(asked.warrant.root)?;
+    // The root's groups are its own, whoever asks; where root and principal are one name they are one entity.
+    let mut entities = vec![with_groups(root.clone(), asked.warrant.root, groups)?];
+    if principal != root {
+        entities.push(match asked.principal {
+            Principal::Agent(name) => with_groups(principal, name, groups)?,
+            Principal::Key(_) => Entity::with_uid(principal),
+        });
+    }
+    Some((request, Entities::from_entities(entities, None).ok()?))
+}
+
+pub(super) fn principal(asked: &Asked<'_>) -> Option<EntityUid> {
+    match asked.principal {
+        Principal::Agent(name) => Type::Agent.entity(name),
+        Principal::Key(thumbprint) => Type::Key.entity(thumbprint),
+    }
+}
+
+fn with_groups(entity: EntityUid, name: &str, groups: &Groups) -> Option<Entity> {
+    let parents: Option<_> = groups.of(name).map(|group| Type::Group.entity(group)).collect();
+    Some(Entity::new_no_attrs(entity, parents?))
+}
+
+type Pair = (String, RestrictedExpression);
+
+pub(super) fn context(asked: &Asked<'_>) -> Option<Vec<Pair>> {
+    let args = asked.args.iter().map(|(name, value)| (name.to_owned(), argument(value)));
+    Some(vec![
+        pair("args", RestrictedExpression::new_record(args).ok()?),
+        pair("posture", RestrictedExpression::new_entity_uid(Type::Posture.entity(asked.posture.name())?)),
+        pair("now", RestrictedExpression::new_datetime(rfc3339(asked.now.get()))),
+        pair("environment", texts(asked.environment.iter())?),
+        pair("conditions", texts(asked.conditions.iter())?),
+        pair("method", text(asked.method)),
+        pair("host", text(asked.host)),
+        pair("path", text(asked.path)),
+        pair("warrant", warrant(&asked.warrant)?),
+    ])
+}
+
+fn warrant(lineage: &Lineage<'_>) -> Option<RestrictedExpression> {
+    let attr = [("run", lineage.attr.run), ("agent", lineage.attr.agent), ("purpose", lineage.attr.purpose)];
+    let attr = attr.into_iter().filter_map(|(name, value)| Some(pair(name, text(value?))));
+    let mut members = vec![
+        pair("depth", RestrictedExpression::new_long(i64::from(lineage.depth))),
+        pair("issuer", text(lineage.issuer)),
+        pair("root", RestrictedExpression::new_entity_uid(Type::Agent.entity(lineage.root)?)),
+        pair("attr", RestrictedExpression::new_record(attr).ok()?),
+    ];
+    if let Some(starter) = &lineage.started_by {
+        let starter = [pair("iss", text(starter.iss)), pair("sub", text(starter.sub))];
+        members.push(pair("started_by", RestrictedExpression::new_record(starter).ok()?));
+    }
+    RestrictedExpression::new_record(members).ok()
+}
+
+fn pair(name: &str, value: RestrictedExpression) -> Pair {
+    (name.to_owned(), value)
+}
+
+fn text(value: &str) -> RestrictedExpression {
+    RestrictedExpression::new_string(value.to_owned())
+}
+
+fn texts<'a>(members: impl Iterator<Item = (&'a String, &'a String)>) -> Option<RestrictedExpression> {
+    RestrictedExpression::new_record(members.map(|(key, value)| (key.clone(), text(value)))).ok()
+}
+
+fn argument(value: &Value) -> RestrictedExpression {
+    match value {
+        Value::Long(number) => RestrictedExpression::new_long(*number),
+        Value::Text(value) => text(value),
+        Value::Bool(value) => RestrictedExpression::new_bool(*value),
+        Value::Texts(values) => RestrictedExpression::new_set(values.iter().map(|value| text(value))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+    use crate::tests::fixture::{Ask, bundle, files};
+
+    /// Figures, not a verdict. Run it alone, with `--ignored --nocapture`, built for release.
+    #[test]
+    #[ignore = "measures"]
+    fn figures() {
+        let bundle = bundle(&files());
+        let (slice, groups) = (bundle.route_named("pay").unwrap().slice(), &bundle.groups);
+        let ask = Ask::by(Principal::Agent("spiffe://shop/ns/shop/sa/payer".to_owned()));
+        let each = |what: &str, work: &dyn Fn()| {
+            let run = || {
+                let begin = Instant::now();
+                (0..1000).for_each(|_| work());
+                begin.elapsed().as_nanos() / 1000
+            };
+            println!("{what}: {} ns", (0..10).map(|_| run()).min().unwrap());
+        };
+        ask.with(|asked| {
+            each("rfc3339", &|| drop(rfc3339(asked.now.get())));
+            each("pairs", &|| drop(context(asked)));
+            each("context", &|| drop(Context::from_pairs(context(asked).unwrap())));
+            each("request and entities", &|| drop(request(slice, "pay", groups, asked)));
+            let (request, entities) = request(slice, "pay", groups, asked).unwrap();
+            let authorizer = cedar_policy::Authorizer::new();
+            each("answer", &|| drop(authorizer.is_authorized(&request, &slice.policies, &entities)));
+        });
+    }
+}

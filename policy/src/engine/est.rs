@@ -1,0 +1,100 @@
+//! Reading and changing a policy as Cedar's JSON: what the language itself does not tell.
+
+use cedar_policy::Policy;
+use serde_json::{Value, json};
+
+use crate::strict::canonical;
+use warrant::Digest;
+
+/// A policy as JSON; what could not be written so is nothing that can be judged.
+pub(super) fn of(policy: &Policy) -> Result<Value, String> {
+    policy.to_json().map_err(|error| error.to_string())
+}
+
+/// The first 8 hexadecimal digits of the SHA-256 of its canonical form: its name, where it gives itself none.
+pub(super) fn short_digest(est: &Value) -> String {
+    let digest = Digest::of(canonical::of_json(est).as_bytes());
+    digest.to_string().chars().skip("sha256:".len()).take(8).collect()
+}
+
+/// Which resources a policy is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Resource {
+    Open,
+    /// This route alone.
+    Own,
+    Other,
+}
+
+pub(super) fn resource(est: &Value, route: &str) -> Resource {
+    let scope = member(est, "resource");
+    if *scope == json!({"op": "All"}) {
+        Resource::Open
+    } else if *scope == is_route(route) {
+        Resource::Own
+    } else {
+        Resource::Other
+    }
+}
+
+/// The same policy, about this route alone.
+pub(super) fn about(est: Value, route: &str) -> Value {
+    let mut est = est;
+    if let Value::Object(members) = &mut est {
+        members.insert("resource".to_owned(), is_route(route));
+    }
+    est
+}
+
+fn is_route(route: &str) -> Value {
+    json!({"op": "==", "entity": {"type": "Route", "id": route}})
+}
+
+/// Whether its scope says anything of who asks.
+pub(super) fn is_open_to_all(est: &Value) -> bool {
+    *member(member(est, "principal"), "op") == "All"
+}
+
+/// Whether it has a condition that is more than the literal that always holds.
+pub(super) fn is_conditional(est: &Value) -> bool {
+    let says_nothing = |condition: &Value| {
+        let always = *member(condition, "kind") == "when";
+        *member(condition, "body") == json!({"Value": always})
+    };
+    member(est, "conditions")
+        .as_array()
+        .is_some_and(|conditions| conditions.iter().any(|condition| !says_nothing(condition)))
+}
+
+/// Whether it says anything of the principal, in its scope or in a condition.
+pub(super) fn names_the_principal(est: &Value) -> bool {
+    !is_open_to_all(est) || contains(member(est, "conditions"), &json!({"Var": "principal"}))
+}
+
+/// Whether a condition reads `context.warrant.root`.
+pub(super) fn names_the_root(est: &Value) -> bool {
+    let context = json!({"Var": "context"});
+    let read = |left: Value, attr: &str| json!({".": {"left": left, "attr": attr}});
+    contains(member(est, "conditions"), &read(read(context, "warrant"), "root"))
+}
+
+/// Whether anything in a policy names the reserved member of an enumeration.
+pub(super) fn names_the_reserved(est: &Value) -> bool {
+    ["Group", "Route", "Posture"]
+        .into_iter()
+        .any(|kind| contains(est, &json!({"type": kind, "id": super::names::RESERVED})))
+}
+
+/// A member of an object; of anything else, nothing.
+fn member<'a>(of: &'a Value, name: &str) -> &'a Value {
+    of.get(name).unwrap_or(&Value::Null)
+}
+
+fn contains(within: &Value, wanted: &Value) -> bool {
+    within == wanted
+        || match within {
+            Value::Array(items) => items.iter().any(|item| contains(item, wanted)),
+            Value::Object(members) => members.values().any(|member| contains(member, wanted)),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+        }
+}

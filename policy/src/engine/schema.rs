@@ -1,0 +1,146 @@
+//! One schema a route: what a policy may say of it, so that a misspelt name is a fault at build and not a silence at run time.
+
+use std::collections::BTreeSet;
+
+use cedar_policy::Schema;
+use serde_json::{Map, Value, json};
+
+use super::names::{RESERVED, Type};
+use crate::documents::Posture;
+use crate::documents::arguments::{Argument, ArgumentType};
+use crate::documents::require::Holder;
+use crate::documents::require::Require;
+
+/// What a schema is made from.
+#[derive(Clone, Debug)]
+pub(crate) struct Shape<'a> {
+    /// The routes that a policy may name.
+    pub(crate) routes: Vec<&'a str>,
+    pub(crate) groups: Vec<&'a str>,
+    pub(crate) actions: BTreeSet<&'a str>,
+    /// Whether a delegated key may be the principal.
+    pub(crate) has_keys: bool,
+    /// What only a route's own policies see; mesh-wide ones see none of it.
+    pub(crate) own: Option<Own<'a>>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Own<'a> {
+    pub(crate) args: &'a [Argument],
+    pub(crate) environment: Vec<&'a str>,
+    pub(crate) conditions: Vec<&'a str>,
+}
+
+impl<'a> Shape<'a> {
+    /// The shape of one route.
+    pub(crate) fn of_route(
+        name: &'a str,
+        groups: Vec<&'a str>,
+        actions: BTreeSet<&'a str>,
+        args: &'a [Argument],
+        require: &'a Require,
+    ) -> Self {
+        let own = Own {
+            args,
+            environment: require.environment.iter().map(|(key, _)| key.as_str()).collect(),
+            conditions: require.conditions.iter().map(|condition| condition.name.as_str()).collect(),
+        };
+        Self {
+            routes: vec![name],
+            groups,
+            actions,
+            has_keys: require.holder == Holder::Proof,
+            own: Some(own),
+        }
+    }
+
+    pub(super) fn schema(&self) -> Result<Schema, String> {
+        Schema::from_json_value(self.to_json()).map_err(|error| error.to_string())
+    }
+
+    /// As Cedar's JSON: made of values, so that no name in it can be more than a name.
+    pub(crate) fn to_json(&self) -> Value {
+        let holders = json!({"memberOfTypes": ["Group"]});
+        let entities = json!({
+            "Agent": holders, "Key": holders,
+            "Group": {"enum": with_reserved(self.groups.iter().copied())},
+            "Route": {"enum": with_reserved(self.routes.iter().copied())},
+            "Posture": {"enum": with_reserved(Posture::ALL.into_iter().map(Posture::name))},
+        });
+        let principals = if self.has_keys { json!(["Agent", "Key"]) } else { json!(["Agent"]) };
+        let applies =
+            json!({"principalTypes": principals, "resourceTypes": ["Route"], "context": self.context()});
+        let actions: Map<_, _> =
+            self.actions.iter().map(|action| ((*action).to_owned(), json!({"appliesTo": applies}))).collect();
+        json!({"": {"entityTypes": entities, "actions": actions}})
+    }
+
+    fn context(&self) -> Value {
+        let mut members = Map::new();
+        members.insert("posture".to_owned(), entity(Type::Posture));
+        members.insert("now".to_owned(), json!({"type": "Extension", "name": "datetime"}));
+        members.insert("warrant".to_owned(), warrant());
+        for name in ["method", "host", "path"] {
+            members.insert(name.to_owned(), string());
+        }
+        if let Some(own) = &self.own {
+            members.insert(
+                "args".to_owned(),
+                record(own.args.iter().map(|argument| (argument.name.as_str(), argument_type(argument)))),
+            );
+            members
+                .insert("environment".to_owned(), record(own.environment.iter().map(|key| (*key, string()))));
+            members
+                .insert("conditions".to_owned(), record(own.conditions.iter().map(|key| (*key, string()))));
+        }
+        json!({"type": "Record", "attributes": members})
+    }
+}
+
+fn with_reserved<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    std::iter::once(RESERVED).chain(names).collect()
+}
+
+fn entity(kind: Type) -> Value {
+    json!({"type": "Entity", "name": kind.name()})
+}
+
+fn string() -> Value {
+    json!({"type": "String"})
+}
+
+fn record<'a>(members: impl Iterator<Item = (&'a str, Value)>) -> Value {
+    let members: Map<_, _> = members.map(|(name, kind)| (name.to_owned(), kind)).collect();
+    json!({"type": "Record", "attributes": members})
+}
+
+fn optional(mut kind: Value) -> Value {
+    if let Value::Object(members) = &mut kind {
+        members.insert("required".to_owned(), Value::Bool(false));
+    }
+    kind
+}
+
+fn argument_type(argument: &Argument) -> Value {
+    let kind = match argument.kind {
+        ArgumentType::Long | ArgumentType::Natural => json!({"type": "Long"}),
+        ArgumentType::String => string(),
+        ArgumentType::Bool => json!({"type": "Boolean"}),
+        ArgumentType::Strings => json!({"type": "Set", "element": string()}),
+    };
+    if argument.is_optional { optional(kind) } else { kind }
+}
+
+fn warrant() -> Value {
+    let attr = ["run", "agent", "purpose"].map(|name| (name, optional(string())));
+    record(
+        [
+            ("depth", json!({"type": "Long"})),
+            ("issuer", string()),
+            ("root", entity(Type::Agent)),
+            ("started_by", optional(record([("iss", string()), ("sub", string())].into_iter()))),
+            ("attr", record(attr.into_iter())),
+        ]
+        .into_iter(),
+    )
+}

@@ -1,0 +1,208 @@
+//! A route's path pattern: a warrant's, with `{name}` for a named `*`.
+
+use warrant::{PathPattern, RawPath};
+
+/// One segment of a pattern.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Step {
+    /// This segment, escapes undone.
+    Literal(String),
+    /// Exactly one segment that is not empty.
+    Any,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Pattern {
+    text: String,
+    steps: Vec<Step>,
+    is_open: bool,
+    names: Vec<(String, usize)>,
+}
+
+impl Pattern {
+    /// Reads a pattern; what the law would not take in a warrant is none here either.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let mut names = Vec::new();
+        let mut unnamed = Vec::new();
+        for (position, segment) in text.split('/').skip(1).enumerate() {
+            match segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
+                Some(name) => {
+                    name_segment(&mut names, name, position)?;
+                    unnamed.push("*");
+                }
+                None => unnamed.push(segment),
+            }
+        }
+        if !text.starts_with('/') {
+            return Err("it does not begin with `/`".to_owned());
+        }
+        if PathPattern::parse(&format!("/{}", unnamed.join("/"))).is_none() {
+            return Err("no path that is governable can match it".to_owned());
+        }
+        let is_open = unnamed.last() == Some(&"**");
+        if is_open {
+            unnamed.pop();
+        }
+        let steps = unnamed
+            .iter()
+            .map(|segment| if *segment == "*" { Step::Any } else { Step::Literal(RawPath::undone(segment)) })
+            .collect();
+        Ok(Self { text: text.to_owned(), steps, is_open, names })
+    }
+
+    /// Reads a ground: whole literal segments, without a trailing slash; `/` is the whole host.
+    pub(crate) fn ground(text: &str) -> Option<Self> {
+        let whole = || Self { text: text.to_owned(), steps: Vec::new(), is_open: false, names: Vec::new() };
+        match text {
+            "/" => Some(whole()),
+            _ => Self::parse(text).ok().filter(|ground| {
+                !text.ends_with('/') && !ground.is_open && !ground.steps.contains(&Step::Any)
+            }),
+        }
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
+    pub(crate) fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    /// Whether it ends in `**`.
+    pub(crate) fn is_open(&self) -> bool {
+        self.is_open
+    }
+
+    /// Whether it matches one path alone.
+    pub(crate) fn is_exact(&self) -> bool {
+        !self.is_open && !self.steps.contains(&Step::Any)
+    }
+
+    /// Which segment has this name, counted from zero.
+    pub(crate) fn position(&self, name: &str) -> Option<usize> {
+        self.names.iter().find(|(known, _)| known == name).map(|(_, position)| *position)
+    }
+
+    pub(crate) fn matches(&self, segments: &[impl AsRef<str>]) -> bool {
+        let long_enough = if self.is_open {
+            segments.len() >= self.steps.len()
+        } else {
+            segments.len() == self.steps.len()
+        };
+        long_enough && self.steps.iter().zip(segments).all(|(step, segment)| step.covers(segment.as_ref()))
+    }
+
+    /// Greater for the more specific of two patterns that match the same path: a literal beats `*`, `*` beats the end, the end beats `**`.
+    pub(crate) fn weight(&self) -> Vec<u8> {
+        let steps = self.steps.iter().map(|step| if *step == Step::Any { 2 } else { 3 });
+        steps.chain([u8::from(!self.is_open)]).collect()
+    }
+
+    /// Whether everything it matches begins with these literal segments.
+    pub(crate) fn is_below(&self, prefix: &Self) -> bool {
+        self.steps.len() >= prefix.steps.len()
+            && self.steps.iter().zip(&prefix.steps).all(|(step, literal)| step == literal)
+    }
+
+    /// Whether anything it matches begins with these literal segments.
+    pub(crate) fn reaches(&self, prefix: &Self) -> bool {
+        let fits = |(step, literal): (&Step, &Step)| step == literal || *step == Step::Any;
+        (self.steps.len() >= prefix.steps.len() || self.is_open)
+            && self.steps.iter().zip(&prefix.steps).all(fits)
+    }
+}
+
+impl Step {
+    fn covers(&self, segment: &str) -> bool {
+        match self {
+            Self::Literal(literal) => literal == segment,
+            Self::Any => !segment.is_empty(),
+        }
+    }
+}
+
+fn name_segment(names: &mut Vec<(String, usize)>, name: &str, position: usize) -> Result<(), String> {
+    if !is_name(name) {
+        return Err(format!("`{{{name}}}` is no name: use a-z, 0-9 and `_`, a letter first"));
+    }
+    if names.iter().any(|(known, _)| known == name) {
+        return Err(format!("`{{{name}}}` stands in it twice"));
+    }
+    names.push((name.to_owned(), position));
+    Ok(())
+}
+
+/// `[a-z][a-z0-9_]{0,31}`: the form of an argument name, also in a warrant.
+pub(crate) fn is_name(text: &str) -> bool {
+    let inside = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    text.len() <= 32
+        && text.starts_with(|letter: char| letter.is_ascii_lowercase())
+        && text.bytes().all(inside)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pattern(text: &str) -> Pattern {
+        Pattern::parse(text).unwrap()
+    }
+
+    #[test]
+    fn names_are_wildcards_that_can_be_asked_for() {
+        let named = pattern("/v1/{account}/x/{id}/**");
+        assert_eq!(
+            (named.position("account"), named.position("id"), named.position("x")),
+            (Some(1), Some(3), None)
+        );
+        assert_eq!(named.steps(), pattern("/v1/*/x/*/**").steps());
+        assert!(named.is_open());
+    }
+
+    #[test]
+    fn what_is_no_pattern() {
+        for text in [
+            "", "v1", "/a*", "/**/a", "/{a}/{a}", "/{A}", "/{}", "/a//b", "/a/../b", "/%2f", "/a;b", "/a?b",
+            "/{a}b",
+        ] {
+            assert!(Pattern::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_escaped_star_is_a_literal() {
+        assert_eq!(pattern("/%2A").steps(), [Step::Literal("*".to_owned())]);
+        assert_eq!(pattern("/a%3Ab").steps(), pattern("/a:b").steps());
+    }
+
+    #[test]
+    fn below_and_reaching() {
+        let ground = pattern("/v1/payments");
+        for (text, is_below, reaches) in [
+            ("/v1/payments", true, true),
+            ("/v1/payments/**", true, true),
+            ("/v1/payments/{id}", true, true),
+            ("/v1/paymentsx", false, false),
+            ("/v1/pay", false, false),
+            ("/v1", false, false),
+            ("/v1/**", false, true),
+            ("/**", false, true),
+            ("/v1/*/x", false, true),
+            ("/v2/*/x", false, false),
+            ("/*", false, false),
+        ] {
+            assert_eq!(
+                (pattern(text).is_below(&ground), pattern(text).reaches(&ground)),
+                (is_below, reaches),
+                "{text}"
+            );
+        }
+        let whole = Pattern::ground("/").unwrap();
+        assert!(pattern("/a").is_below(&whole) && pattern("/**").is_below(&whole));
+        assert!(Pattern::ground("/a/b").is_some());
+        for text in ["/a/", "/a/*", "/a/**", "/a/{b}", "a", ""] {
+            assert!(Pattern::ground(text).is_none(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! Which proxy serves which hosts, and by which names each host is known.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+#[derive(Debug, Default)]
+pub(crate) struct Hosts {
+    /// Canonical host by any of its names.
+    canonical: BTreeMap<String, String>,
+    /// What each proxy serves, canonical.
+    served: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Hosts {
+    /// The canonical host of an authority, already lowered, that this proxy serves.
+    pub(crate) fn serves(&self, proxy: &str, authority: &str) -> Option<&str> {
+        let canonical = self.canonical.get(authority)?;
+        self.served.get(proxy)?.get(canonical).map(String::as_str)
+    }
+
+    pub(crate) fn knows_proxy(&self, proxy: &str) -> bool {
+        self.served.contains_key(proxy)
+    }
+
+    /// Some proxy that serves this canonical host, always the same; `None` where no request can reach it.
+    pub(crate) fn proxy_of(&self, canonical: &str) -> Option<&str> {
+        self.served.iter().find(|(_, hosts)| hosts.contains(canonical)).map(|(proxy, _)| proxy.as_str())
+    }
+
+    /// The canonical host that goes by this name.
+    pub(crate) fn canonical(&self, name: &str) -> Option<&str> {
+        self.canonical.get(name).map(String::as_str)
+    }
+
+    /// Every canonical host with its aliases.
+    pub(crate) fn aliases(&self) -> BTreeMap<&str, Vec<&str>> {
+        let mut all: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for (name, canonical) in &self.canonical {
+            let aliases = all.entry(canonical).or_default();
+            if name != canonical {
+                aliases.push(name);
+            }
+        }
+        all
+    }
+
+    /// Adds a proxy that serves nothing yet; false if it is there already.
+    pub(crate) fn add_proxy(&mut self, proxy: &str) -> bool {
+        let is_new = !self.served.contains_key(proxy);
+        self.served.entry(proxy.to_owned()).or_default();
+        is_new
+    }
+
+    /// Adds a canonical host to what a proxy serves.
+    pub(crate) fn serve(&mut self, proxy: &str, canonical: &str) {
+        self.served.entry(proxy.to_owned()).or_default().insert(canonical.to_owned());
+    }
+
+    /// Gives a canonical host a name, unless the name is taken; returns the host that goes by it then.
+    pub(crate) fn name(&mut self, name: &str, canonical: &str) -> &str {
+        self.canonical.entry(name.to_owned()).or_insert_with(|| canonical.to_owned())
+    }
+}

@@ -1,0 +1,154 @@
+//! A route in force: everything filled in, every rule held.
+
+use warrant::Target;
+
+use crate::arguments::{self, Declared, Given, Sent, Unread};
+use crate::documents::arguments::{Action, Argument};
+use crate::documents::require::Require;
+use crate::documents::route::RouteDoc;
+use crate::documents::ungoverned::Ungoverned;
+use crate::engine::Slice;
+
+#[derive(Debug)]
+pub struct Route {
+    name: String,
+    team: String,
+    declared: Declared,
+    require: Require,
+    receipt: bool,
+    /// Until when it is only watched, in seconds since 1970.
+    observed_until: Option<u64>,
+    slice: Slice,
+}
+
+/// A match that needs no warrant, for a reason, for a while.
+#[derive(Debug)]
+pub struct Opening {
+    name: String,
+    team: String,
+    reason: String,
+    until: Option<u64>,
+}
+
+impl Route {
+    pub(crate) fn new(document: &RouteDoc, require: Require, slice: Slice) -> Self {
+        Self {
+            name: document.name.value.clone(),
+            team: document.team.clone(),
+            declared: Declared::by(document),
+            require,
+            receipt: document.receipt,
+            observed_until: document
+                .ungoverned
+                .as_ref()
+                .and_then(|ungoverned| ungoverned.until.as_ref())
+                .map(|until| until.value),
+            slice,
+        }
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub fn team(&self) -> &str {
+        &self.team
+    }
+
+    pub fn require(&self) -> &Require {
+        &self.require
+    }
+
+    /// Whether an allowed request carries a receipt.
+    pub fn evidence_receipt(&self) -> bool {
+        self.receipt
+    }
+
+    pub fn args(&self) -> &[Argument] {
+        &self.declared.args
+    }
+
+    /// Whether query parameters that are no arguments pass.
+    pub fn takes_any_query(&self) -> bool {
+        self.declared.any_query
+    }
+
+    /// Whether the check must carry the body.
+    pub fn reads_body(&self) -> bool {
+        self.declared.reads_body()
+    }
+
+    /// What it matches: method, canonical host and pattern of each.
+    pub fn matches(&self) -> impl Iterator<Item = (&str, &str, &str)> {
+        self.declared
+            .endpoints
+            .iter()
+            .map(|endpoint| (endpoint.method.as_str(), endpoint.host.as_str(), endpoint.pattern.text()))
+    }
+
+    /// Until when it is only watched, in seconds since 1970.
+    pub fn observed_until(&self) -> Option<u64> {
+        self.observed_until
+    }
+
+    /// Until when it is judged and forwarded whatever comes out.
+    pub fn is_observed(&self, now: warrant::Seconds) -> bool {
+        self.observed_until.is_some_and(|until| now.get() < until)
+    }
+
+    /// The names of its policies, mesh-wide ones included, sorted.
+    pub fn policies(&self) -> Vec<String> {
+        self.slice.ids()
+    }
+
+    /// What its action is derived from, where that is not the method.
+    pub fn action(&self) -> Option<&Action> {
+        self.declared.action.as_ref()
+    }
+
+    /// Reads what this route derives from a request that it matches.
+    pub fn read(&self, target: &Target<'_>, sent: &Sent<'_>) -> Result<Given, Unread> {
+        arguments::read(&self.declared, target, sent)
+    }
+
+    pub(crate) fn declared(&self) -> &Declared {
+        &self.declared
+    }
+
+    pub(crate) fn slice(&self) -> &Slice {
+        &self.slice
+    }
+}
+
+impl Opening {
+    pub(crate) fn new(document: &RouteDoc, ungoverned: &Ungoverned) -> Self {
+        Self {
+            name: document.name.value.clone(),
+            team: document.team.clone(),
+            reason: ungoverned.reason.clone(),
+            until: ungoverned.until.as_ref().map(|until| until.value),
+        }
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub fn team(&self) -> &str {
+        &self.team
+    }
+
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+
+    /// Seconds since 1970, exclusive.
+    pub fn until(&self) -> Option<u64> {
+        self.until
+    }
+
+    /// Whether it is still open; one that is over lets nothing through.
+    pub fn is_open(&self, now: warrant::Seconds) -> bool {
+        self.until.is_none_or(|until| now.get() < until)
+    }
+}

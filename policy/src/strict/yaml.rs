@@ -1,0 +1,246 @@
+//! YAML, in the strict profile of our documents, into a tree.
+//!
+//! This reads the parser's events itself: a serde reader stops at the first fault, cannot tell `no` from `"no"`, decodes tags and
+//! follows aliases. Here each of those is a fault with a place, and the reading goes on.
+
+use std::collections::HashSet;
+
+use granit_parser::{Event, Marker, Parser, ScalarStyle, Span};
+
+use super::node::{DEEPEST, Key, Node, Style, Value};
+use super::plain;
+use crate::fault::{Page, Place};
+
+/// The longest document.
+const LONGEST: usize = 256 * 1024;
+
+/// Reads one document; `None` when there is no tree to go on with. Every fault is noted on the page.
+pub fn read(bytes: &[u8], page: Page<'_>) -> Option<Node> {
+    let top = Place { line: 1, column: 1 };
+    if bytes.len() > LONGEST {
+        page.fault(
+            Place::NONE,
+            format!("the document has {} bytes", bytes.len()),
+            "keep a document within 256 KiB: split it",
+        );
+        return None;
+    }
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        page.fault(Place::NONE, "the document is no UTF-8", "save it as UTF-8");
+        return None;
+    };
+    if text.starts_with('\u{feff}') {
+        page.fault(
+            top,
+            "the document begins with a byte order mark",
+            "save it as UTF-8 without a byte order mark",
+        );
+        return None;
+    }
+    if let Some((at, letter)) = strange_letter(text) {
+        let what = format!(
+            "the character U+{:04X}, which changes how a text looks and not what it says",
+            u32::from(letter)
+        );
+        page.fault(at, what, "take it out");
+        return None;
+    }
+    let mut tree = Tree { text, page, open: Vec::new(), root: None, documents: 0, failed: false };
+    let options = granit_parser::options! { disallow_directives: true, emit_unresolved_aliases: true, emit_comments: false };
+    for event in Parser::new_from_str_with_options(text, options) {
+        match event {
+            Ok((event, span)) => tree.take(event, &span)?,
+            Err(error) => {
+                page.fault(
+                    place(error.marker()),
+                    format!("this is no YAML that is read here: {}", error.info()),
+                    "see the YAML profile of policy documents",
+                );
+                return None;
+            }
+        }
+    }
+    if tree.documents == 0 {
+        page.fault(top, "the document is empty", "begin it with `apiVersion` and `kind`");
+    }
+    tree.root.filter(|_| !tree.failed)
+}
+
+/// The first letter that hides something, comments included.
+fn strange_letter(text: &str) -> Option<(Place, char)> {
+    for (line, letters) in (1_u32..).zip(text.lines()) {
+        if let Some((column, letter)) =
+            (1_u32..).zip(letters.chars()).find(|(_, letter)| super::is_strange(*letter))
+        {
+            return Some((Place { line, column }, letter));
+        }
+    }
+    None
+}
+
+struct Tree<'a> {
+    text: &'a str,
+    page: Page<'a>,
+    open: Vec<Frame>,
+    root: Option<Node>,
+    documents: u32,
+    /// Something was left out of the tree: what is left would provoke faults that are none.
+    failed: bool,
+}
+
+/// A list or map that is not closed yet.
+struct Frame {
+    at: Place,
+    inside: Inside,
+}
+
+enum Inside {
+    List(Vec<Node>),
+    Map { members: Vec<(Key, Node)>, names: HashSet<String>, key: Option<Key> },
+}
+
+impl Tree<'_> {
+    /// Takes one event. `None` ends the reading: more faults of this document would be guesses.
+    fn take(&mut self, event: Event<'_>, span: &Span) -> Option<()> {
+        let at = place(&span.start);
+        match event {
+            Event::DocumentStart(..) => return self.begin(at),
+            Event::Alias(_) | Event::UnresolvedAlias(_) => {
+                self.refuse(at, "an alias", "write the value out");
+                self.put(Node { at, value: Value::Null });
+            }
+            Event::Scalar(text, style, anchor, tag) => {
+                self.refuse_properties(at, anchor, tag.is_some());
+                if let Some(node) = self.scalar(&text, style, span) {
+                    self.put(node);
+                }
+            }
+            Event::SequenceStart(_, anchor, tag) => {
+                self.refuse_properties(at, anchor, tag.is_some());
+                return self.enter(Frame { at, inside: Inside::List(Vec::new()) });
+            }
+            Event::MappingStart(_, anchor, tag) => {
+                self.refuse_properties(at, anchor, tag.is_some());
+                return self.enter(Frame {
+                    at,
+                    inside: Inside::Map { members: Vec::new(), names: HashSet::new(), key: None },
+                });
+            }
+            Event::SequenceEnd | Event::MappingEnd => self.leave(),
+            Event::StreamStart | Event::StreamEnd | Event::DocumentEnd | Event::Anchor(..) => {}
+            _ => self.refuse(at, "something that is no part of a document", "take it out"),
+        }
+        Some(())
+    }
+
+    fn begin(&mut self, at: Place) -> Option<()> {
+        self.documents = self.documents.saturating_add(1);
+        if self.documents > 1 {
+            self.refuse(at, "a second document in one file", "give it a file of its own");
+            return None;
+        }
+        Some(())
+    }
+
+    fn refuse(&mut self, at: Place, what: &str, instead: &str) {
+        self.failed = true;
+        self.page.fault(at, what, instead);
+    }
+
+    fn refuse_properties(&mut self, at: Place, anchor: usize, tagged: bool) {
+        if anchor != 0 {
+            self.refuse(at, "an anchor", "write the value out wherever it is wanted");
+        }
+        if tagged {
+            self.refuse(at, "a tag", "write the value plainly: its type follows from its key");
+        }
+    }
+
+    fn enter(&mut self, frame: Frame) -> Option<()> {
+        if self.open.len() >= DEEPEST {
+            self.refuse(frame.at, "the document is more than 32 deep", "no document needs that: flatten it");
+            return None;
+        }
+        if self.is_key_wanted() {
+            self.refuse(frame.at, "a list or map as a key", "a key is a text");
+            return None;
+        }
+        self.open.push(frame);
+        Some(())
+    }
+
+    fn leave(&mut self) {
+        if let Some(Frame { at, inside }) = self.open.pop() {
+            let value = match inside {
+                Inside::List(items) => Value::List(items),
+                Inside::Map { members, .. } => Value::Map(members),
+            };
+            self.put(Node { at, value });
+        }
+    }
+
+    fn is_key_wanted(&self) -> bool {
+        matches!(self.open.last(), Some(Frame { inside: Inside::Map { key: None, .. }, .. }))
+    }
+
+    fn scalar(&mut self, text: &str, style: ScalarStyle, span: &Span) -> Option<Node> {
+        let at = place(&span.start);
+        let value = match style {
+            ScalarStyle::Plain => plain::read(text),
+            ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted | ScalarStyle::Folded => {
+                Value::Text(text.to_owned(), Style::Flowing)
+            }
+            ScalarStyle::Literal => Value::Text(text.to_owned(), self.literal(text, at)),
+        };
+        if !self.is_key_wanted() {
+            return Some(Node { at, value });
+        }
+        self.key(at, text, &value);
+        None
+    }
+
+    fn key(&mut self, at: Place, text: &str, value: &Value) {
+        if text == "<<" && matches!(value, Value::Doubtful(_)) {
+            self.refuse(at, "a merge key", "write the members out");
+        } else if !matches!(value, Value::Text(..)) {
+            self.refuse(
+                at,
+                &format!("the key `{text}` is not a text to every YAML reader"),
+                &format!("quote it: \"{text}\""),
+            );
+        }
+        let Some(Frame { inside: Inside::Map { names, key, .. }, .. }) = self.open.last_mut() else { return };
+        let is_new = names.insert(text.to_owned());
+        *key = Some(Key { at, text: text.to_owned() });
+        if !is_new {
+            self.refuse(at, &format!("the key `{text}` stands here twice"), "keep one of them");
+        }
+    }
+
+    fn put(&mut self, node: Node) {
+        match self.open.last_mut() {
+            None => self.root = Some(node),
+            Some(Frame { inside: Inside::List(items), .. }) => items.push(node),
+            Some(Frame { inside: Inside::Map { members, key, .. }, .. }) => {
+                if let Some(key) = key.take() {
+                    members.push((key, node));
+                }
+            }
+        }
+    }
+
+    /// Where a literal block's text begins. The parser points at its first character; blank lines before it are the block's too.
+    fn literal(&self, text: &str, at: Place) -> Style {
+        let blank = text.lines().take_while(|line| line.trim().is_empty()).count();
+        let own = text.lines().nth(blank).unwrap_or_default();
+        let line = usize::try_from(at.line).ok().and_then(|line| self.text.lines().nth(line.checked_sub(1)?));
+        let first = at.line.saturating_sub(u32::try_from(blank).unwrap_or(u32::MAX));
+        let indent = line.and_then(|line| line.chars().count().checked_sub(own.chars().count()));
+        Style::Literal { first, indent: indent.and_then(|indent| u32::try_from(indent).ok()).unwrap_or(0) }
+    }
+}
+
+fn place(marker: &Marker) -> Place {
+    let number = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
+    Place { line: number(marker.line()), column: number(marker.col()).saturating_add(1) }
+}

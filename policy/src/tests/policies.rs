@@ -1,0 +1,222 @@
+//! Rules of policy texts: each with a document that breaks just it, and a neighbour that does not.
+
+use super::fixture::{PAY_FILE, assert_fault, assert_sound, edit, edited, with_policy};
+use crate::Files;
+
+const AMOUNT: &str = "amount: {from: body:/amount, type: natural}";
+
+fn pay(text: &str) -> Files {
+    with_policy(AMOUNT, text)
+}
+
+/// Policies begin at line 11, column 5 of the file.
+fn provokes(text: &str, place: &str, what: &str) {
+    assert_fault(&pay(text), &format!("{PAY_FILE}:{place}"), what);
+}
+
+#[test]
+fn faults_of_cedar_have_their_place_in_the_file() {
+    provokes(
+        "permit (principal, action, resource)\n  when { context.args.amount > };",
+        "12:",
+        "unexpected token",
+    );
+    provokes("permit (principal, action, resource)\n  when { context.args.amont > 1 };", "12:14:", "amont");
+    provokes(
+        "permit (principal, action, resource)\n  when { context.args.amount == \"1\" };",
+        "12:",
+        "String",
+    );
+    provokes("permit (principal, action == Action::\"GET\", resource);", "11:34:", "GET");
+    provokes("permit (principal in Group::\"payment-agents\", action, resource);", "11:", "payment-agents");
+    provokes("permit (principal is User, action, resource);", "11:", "User");
+    provokes(
+        "permit (principal, action, resource) when { context.environment.region == \"eu\" };",
+        "11:",
+        "region",
+    );
+    assert_sound(&pay(
+        "permit (principal in Group::\"payments-agents\", action == Action::\"POST\", resource)\n  when { context.args.amount > 1 };",
+    ));
+}
+
+#[test]
+fn places_hold_under_an_indentation_indicator() {
+    let mut files = pay("  permit (principal, action, resource) when { context.args.amont > 1 };");
+    edit(&mut files, PAY_FILE, "policy: |", "policy: |2-  # indented by two");
+    assert_fault(&files, &format!("{PAY_FILE}:11:51:"), "amont");
+}
+
+#[test]
+fn an_optional_argument_is_asked_for_first() {
+    let optional = "note: {from: body:/note, type: string, optional: true}";
+    assert_fault(
+        &with_policy(optional, "forbid (principal, action, resource) when { context.args.note == \"x\" };"),
+        PAY_FILE,
+        "note",
+    );
+    assert_sound(&with_policy(
+        optional,
+        "forbid (principal, action, resource) when { context.args has note && context.args.note == \"x\" };",
+    ));
+}
+
+#[test]
+fn in_yaml_a_policy_is_a_literal_block() {
+    let files = edited(
+        PAY_FILE,
+        "callers:",
+        "policy: \"permit (principal, action, resource) when { context.host == \\\"a\\\" };\"\n  callers:",
+    );
+    assert_fault(&files, &format!("{PAY_FILE}:8:11"), "no literal block");
+    let folded = edited(
+        PAY_FILE,
+        "callers:",
+        "policy: >\n    permit (principal, action, resource) when { context.host == \"a\" };\n  callers:",
+    );
+    assert_fault(&folded, &format!("{PAY_FILE}:9:"), "no literal block");
+}
+
+#[test]
+fn no_templates_and_no_slots() {
+    provokes("forbid (principal == ?principal, action, resource);", "11:26:", "a template's slot");
+    provokes("forbid (principal, action, resource == ?resource);", "11:44:", "a template's slot");
+}
+
+#[test]
+fn annotations_are_ours() {
+    provokes(
+        "@resaon(\"x\")\npermit (principal, action, resource) when { context.args.amount > 1 };",
+        "11:5:",
+        "unknown annotation `@resaon`",
+    );
+    provokes(
+        "@id(\"Limit\")\npermit (principal, action, resource) when { context.args.amount > 1 };",
+        "11:5:",
+        "no name for a policy",
+    );
+    assert_sound(&pay(
+        "@id(\"limit\") @reason(\"x\") @cure(\"y\")\npermit (principal, action, resource) when { context.args.amount > 1 };",
+    ));
+}
+
+#[test]
+fn names_are_told_apart() {
+    let two = |one: &str, other: &str| {
+        format!(
+            "@id(\"{one}\") permit (principal, action, resource) when {{ context.args.amount > 1 }};\n@id(\"{other}\") permit (principal, action, resource) when {{ context.args.amount > 2 }};"
+        )
+    };
+    provokes(&two("a", "a"), "12:5:", "a second policy called `pay/a`");
+    assert_sound(&pay(&two("a", "b")));
+    let same = "permit (principal, action, resource) when { context.args.amount > 1 };";
+    provokes(&format!("{same}\n{same}"), "12:5:", "a second policy called `pay/");
+}
+
+#[test]
+fn a_resource_is_open_or_the_route_itself() {
+    let about = |resource: &str| {
+        format!("permit (principal, action, {resource}) when {{ context.args.amount > 1 }};")
+    };
+    assert_sound(&pay(&about("resource")));
+    assert_sound(&pay(&about("resource == Route::\"pay\"")));
+    for resource in ["resource is Route", "resource in Route::\"pay\"", "resource is Route in Route::\"pay\""]
+    {
+        provokes(&about(resource), "11:5:", "neither open nor this route");
+    }
+}
+
+#[test]
+fn nobody_names_the_reserved_member() {
+    provokes(
+        "forbid (principal, action, resource) when { context.warrant.root in Group::\"-\" };",
+        "11:5:",
+        "the member `-`",
+    );
+}
+
+#[test]
+fn a_policy_text_holds_a_policy() {
+    provokes("// nothing yet", "11:5", "a policy text without a policy");
+}
+
+#[test]
+fn mesh_wide_policies_only_forbid() {
+    let mesh = |text: &str| edited("mesh.cedar", "// nothing", &format!("{text}\n// nothing"));
+    assert_fault(
+        &mesh("permit (principal, action, resource) when { context.host == \"a\" };"),
+        "mesh.cedar:1:1:",
+        "a mesh-wide policy that permits",
+    );
+    assert_sound(&mesh("forbid (principal, action, resource) when { context.host == \"a\" };"));
+    assert_fault(
+        &mesh("forbid (principal, action, resource)\n when { context.args.amount > 1 };"),
+        "mesh.cedar:2:",
+        "args",
+    );
+    assert_fault(&mesh("forbid (principal, action == Action::\"PUT\", resource);"), "mesh.cedar:1:", "PUT");
+    assert_sound(&mesh(
+        "forbid (principal, action == Action::\"POST\", resource) when { context.host == \"a\" };",
+    ));
+    assert_sound(&mesh(
+        "forbid (principal, action, resource == Route::\"pay\") when { context.host == \"a\" };",
+    ));
+}
+
+#[test]
+fn a_forbid_cannot_be_stepped_out_of_by_delegation() {
+    let hello = |text: &str| {
+        let file = "routes/platform/hello.yaml";
+        edited(file, "callers:", &format!("policy: |\n    {text}\n  callers:"))
+    };
+    let what = "a forbid that names `principal` and not `context.warrant.root`";
+    for text in [
+        "forbid (principal == Agent::\"agent:x\", action, resource);",
+        "forbid (principal in Group::\"payments-agents\", action, resource);",
+        "forbid (principal is Agent, action, resource) when { context.host == \"a\" };",
+        "forbid (principal, action, resource) unless { principal in Group::\"payments-agents\" };",
+    ] {
+        assert_fault(&hello(text), "routes/platform/hello.yaml:9:5:", what);
+        // Where no key can ask there is nothing to step out to.
+        assert_sound(&pay(text));
+        assert_fault(
+            &edited("mesh.cedar", "// nothing", &format!("{text}\n// nothing")),
+            "mesh.cedar:1:1:",
+            what,
+        );
+    }
+    for text in [
+        "forbid (principal, action, resource) when { context.warrant.root == Agent::\"agent:x\" };",
+        "forbid (principal, action, resource) when { principal == Agent::\"agent:x\" || context.warrant.root == Agent::\"agent:x\" };",
+        "permit (principal == Agent::\"agent:x\", action, resource);",
+    ] {
+        assert_sound(&hello(text));
+    }
+}
+
+#[test]
+fn the_warrant_alone_never_decides() {
+    let file = "routes/platform/hello.yaml";
+    let what = "leaves the warrant alone to decide";
+    let any_holder = edited(file, "agent:demo", "any-holder");
+    assert_fault(&any_holder, &format!("{file}:8:13:"), what);
+    for require in ["{holder: mtls, use: any", "{holder: proof, use: limited"] {
+        let mut files = any_holder.clone();
+        edit(&mut files, file, "{holder: proof, use: any", require);
+        assert_sound(&files);
+    }
+    let written = |text: &str| edited(file, "callers: [\"agent:demo\"]", &format!("policy: |\n    {text}"));
+    for text in [
+        "permit (principal, action, resource);",
+        "permit (principal, action, resource) when { true };",
+        "permit (principal, action == Action::\"GET\", resource) unless { false };",
+    ] {
+        assert_fault(&written(text), &format!("{file}:9:5:"), what);
+    }
+    for text in [
+        "permit (principal is Agent, action, resource);",
+        "permit (principal, action, resource) when { context.host == \"localhost\" };",
+    ] {
+        assert_sound(&written(text));
+    }
+}

@@ -1,0 +1,186 @@
+//! Defaults, floors and what a requirement needs to make sense.
+
+use super::fixture::{PAY_FILE, assert_fault, assert_sound, bundle, edit, edited, faults, told};
+use crate::Files;
+use crate::{Holder, Uses};
+
+fn team(members: &str) -> Files {
+    edited("teams.yaml", "    ground:", &format!("    {members}\n    ground:"))
+}
+
+fn requiring(members: &str, require: &str) -> Files {
+    let mut files = team(members);
+    edit(&mut files, PAY_FILE, "{holder: mtls, use: once, maxLifetime: 60s}", require);
+    files
+}
+
+#[test]
+fn what_a_route_does_not_say_its_team_says() {
+    let defaults =
+        "defaults: {holder: both, use: limited, maxLifetime: 2m, maxDepth: 1, environment: {region: [eu]}}";
+    let require = |files: &Files| bundle(files).route_named("pay").unwrap().require().clone();
+    let none = require(&requiring(defaults, "{maxDepth: 3}"));
+    assert_eq!(
+        (none.holder, none.uses, none.max_lifetime, none.max_depth),
+        (Holder::Both, Uses::Limited, 120, Some(3))
+    );
+    // A key that the route names replaces the default whole.
+    let own = require(&requiring(defaults, "{environment: {cluster: [a]}}"));
+    assert_eq!(own.environment, [("cluster".to_owned(), vec!["a".to_owned()])]);
+    let mut without = requiring(defaults, "X");
+    edit(&mut without, PAY_FILE, "  require: X\n", "");
+    assert_eq!(require(&without).uses, Uses::Limited);
+}
+
+#[test]
+fn floors_are_tested_on_what_is_in_force() {
+    for (floors, good, bad) in [
+        ("holder: mtls", &["holder: mtls", "holder: both"][..], &["holder: proof"][..]),
+        ("holder: proof", &["holder: proof", "holder: both"], &["holder: mtls"]),
+        ("holder: both", &["holder: both"], &["holder: mtls", "holder: proof"]),
+        ("use: limited", &["use: limited", "use: once"], &["use: any"]),
+        ("use: once", &["use: once"], &["use: limited", "use: any"]),
+        ("maxLifetime: 5m", &["maxLifetime: 5m", "maxLifetime: 1s"], &["maxLifetime: 301s"]),
+        ("maxDepth: 1", &["maxDepth: 1", "maxDepth: 0"], &["maxDepth: 2", ""]),
+        ("issued: true", &["issued: true"], &["issued: false", ""]),
+        ("attestation: {maxAge: 5m}", &["attestation: {maxAge: 5m}"], &["attestation: {maxAge: 6m}", ""]),
+        (
+            "environment: {region: [eu, us]}",
+            &["environment: {region: [eu], cluster: [a]}"],
+            &["environment: {region: [eu, ap]}", "environment: {cluster: [a]}", ""],
+        ),
+        (
+            "conditions: [{name: w, equals: open, maxAge: 5m}]",
+            &["conditions: [{name: w, equals: open, maxAge: 1m}]"],
+            &[
+                "conditions: [{name: w, equals: open, maxAge: 6m}]",
+                "conditions: [{name: w, equals: shut, maxAge: 1m}]",
+                "",
+            ],
+        ),
+    ] {
+        let base = [("holder", "holder: mtls"), ("use", "use: any"), ("maxLifetime", "maxLifetime: 1s")];
+        let with = |require: &str| {
+            let mut all: Vec<_> =
+                base.iter().filter(|(key, _)| !require.starts_with(key)).map(|(_, text)| *text).collect();
+            all.extend((!require.is_empty()).then_some(require));
+            requiring(&format!("floors: {{{floors}}}"), &format!("{{{}}}", all.join(", ")))
+        };
+        good.iter().for_each(|require| assert_sound(&with(require)));
+        bad.iter().for_each(|require| {
+            assert_fault(&with(require), &format!("{PAY_FILE}:"), "is below the floor of team `payments`")
+        });
+    }
+}
+
+#[test]
+fn an_attestation_needs_a_certificate() {
+    let with = |holder: &str| {
+        edited(PAY_FILE, "holder: mtls", &format!("holder: {holder}, attestation: {{maxAge: 5m}}"))
+    };
+    assert_sound(&with("mtls"));
+    assert_sound(&with("both"));
+    assert_fault(
+        &with("proof"),
+        &format!("{PAY_FILE}:7:"),
+        "an attestation where the holder shows no certificate",
+    );
+}
+
+#[test]
+fn arguments_fit_their_matches() {
+    let with = |args: &str| edited(PAY_FILE, "  callers", &format!("  args: {{{args}}}\n  callers"));
+    assert_sound(&with("account: {from: path:account, type: string}"));
+    assert_fault(
+        &with("account: {from: path:acount, type: string}"),
+        &format!("{PAY_FILE}:8:26:"),
+        "has no segment `{acount}`",
+    );
+    for (args, what) in [
+        ("Amount: {from: body:/a, type: long}", "no name for an argument"),
+        ("if: {from: body:/a, type: long}", "no name for an argument"),
+        ("a: {from: body:/a, type: float}", "`float` is not known here"),
+        ("a: {from: body, type: long}", "names no place in a request"),
+        ("a: {from: body:a, type: long}", "begins with `/`"),
+        ("a: {from: body:/-, type: long}", "the member after the last"),
+        ("a: {from: \"body:/~2\", type: long}", "`~`"),
+        ("a: {from: query:tags, type: strings}", "`strings` that are not in the body"),
+        ("a: {from: header:authorization, type: string}", "holds a secret"),
+        ("a: {from: header:cookie, type: string}", "holds a secret"),
+        ("a: {from: header:x-forwarded-for, type: string}", "written by proxies"),
+        ("a: {from: header:x-envoy-peer, type: string}", "written by proxies"),
+        ("a: {from: header:warrant-proof, type: string}", "written by proxies"),
+        ("a: {from: \"header::path\", type: string}", "without `:`"),
+        ("a: {from: header:X-Team, type: string}", "lower case"),
+        ("a: {from: body:/a, type: long, record: never}", "`never` is not known here"),
+        ("a: {from: body:/a, type: long, optional: maybe}", "`true` or `false`"),
+    ] {
+        assert_fault(&with(args), &format!("{PAY_FILE}:8:"), what);
+    }
+    assert_sound(&with(
+        "a: {from: header:x-team, type: string}, b: {from: body:/x~1y/0, type: natural, record: digest}",
+    ));
+}
+
+#[test]
+fn a_segment_has_one_name() {
+    let with = |paths: &str| edited(PAY_FILE, "[\"/v1/payments/{account}\"]", paths);
+    let what = "is the same pattern as";
+    for other in ["/v1/payments/{b}/{a}", "/v1/payments/*/{a}"] {
+        let files = with(&format!("[\"/v1/payments/{{a}}/{{b}}\", \"{other}\"]"));
+        assert_fault(&files, &format!("{PAY_FILE}:6:"), what);
+    }
+    assert_sound(&with("[\"/v1/payments/{a}/{b}\", \"/v1/payments/{b}/{a}/**\"]"));
+}
+
+#[test]
+fn a_body_is_read_of_methods_that_have_one() {
+    for method in ["GET", "HEAD", "DELETE", "OPTIONS", "TRACE", "CONNECT"] {
+        let mut files = edited(PAY_FILE, "  callers", "  args: {a: {from: body:/a, type: long}}\n  callers");
+        edit(&mut files, PAY_FILE, "[POST]", &format!("[POST, {method}]"));
+        assert_fault(&files, &format!("{PAY_FILE}:6:"), "on a route that reads the body");
+        edit(&mut files, PAY_FILE, &format!("[POST, {method}]"), "[POST, PUT, PATCH]");
+        assert_sound(&files);
+    }
+}
+
+#[test]
+fn actions_are_a_closed_set_from_the_path_or_the_body() {
+    let with = |action: &str| edited(PAY_FILE, "  callers", &format!("  action: {action}\n  callers"));
+    assert_sound(&with("{from: path:account, one_of: [search, read]}"));
+    assert_sound(&with("{from: body:/method, one_of: [search, read]}"));
+    assert_fault(
+        &with("{from: header:x-tool, one_of: [search]}"),
+        &format!("{PAY_FILE}:8:"),
+        "an action from a query or a header",
+    );
+    assert_fault(&with("{from: path:account, one_of: []}"), &format!("{PAY_FILE}:8:"), "an empty list");
+    assert_fault(
+        &with("{from: path:tool, one_of: [search]}"),
+        &format!("{PAY_FILE}:8:"),
+        "has no segment `{tool}`",
+    );
+    assert_fault(&with("{from: path:account}"), &format!("{PAY_FILE}:8:"), "`one_of` is missing");
+}
+
+#[test]
+fn grpc_is_short_for_a_path_and_an_action() {
+    let item = "{hosts: [localhost], grpc: pay.v1.Payments, methods: [Create, Refund]}";
+    let files = |item: &str| {
+        edited("routes/platform/hello.yaml", "{hosts: [localhost], methods: [GET], paths: [/hello/**]}", item)
+    };
+    let route = |path: &str| {
+        bundle(&files(item))
+            .find(&super::fixture::target("localhost", "POST", path))
+            .route()
+            .map(|route| route.name().to_owned())
+    };
+    assert_eq!(route("/pay.v1.Payments/Create").as_deref(), Some("hello"));
+    assert_eq!(route("/pay.v1.Payments/Delete"), None);
+    for (from, to) in
+        [("pay.v1.Payments", "pay..Payments"), ("Create", "\"1Create\""), ("methods", "paths: [/a], methods")]
+    {
+        let faults = faults(&files(&item.replace(from, to)));
+        assert_eq!(faults.len(), 1, "{}", told(&faults));
+    }
+}

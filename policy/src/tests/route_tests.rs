@@ -1,0 +1,216 @@
+//! Tests of routes: that they run, fail for what is wrong, and pass for nothing else.
+
+use super::fixture::{
+    PAY_FILE, assert_fault, assert_sound, edit, faults, files, simple_parcel, told, with_policy,
+};
+use crate::Files;
+
+const FILE: &str = "routes/payments/pay.test.yaml";
+
+const LIMIT: &str = "@id(\"limit\") @reason(\"above the limit\")\nforbid (principal, action, resource) when { context.args.amount > 10000 };";
+
+const TESTS: &str = "apiVersion: portcullis.dev/v1alpha1
+kind: RouteTests
+metadata: {name: pay}
+given: {request: {method: POST, path: /v1/payments/a-7, body: {amount: 10, currency: EUR}}, caller: spiffe://shop/ns/shop/sa/payer, warrant: {use: {max: 1}}}
+cases:
+  - {name: pays, expect: allow}
+  - {name: too much, request: {body: {amount: 20000, currency: EUR}}, expect: policy-denied, because: pay/limit}
+  - {name: a stranger, caller: spiffe://shop/ns/x/sa/y, expect: policy-denied}
+";
+
+fn with_tests(tests: &str) -> Files {
+    let mut files = with_policy("amount: {from: body:/amount, type: natural}", LIMIT);
+    files.insert(FILE.to_owned(), tests.as_bytes().to_vec());
+    files
+}
+
+/// The tests with one more case.
+fn case(case: &str) -> Files {
+    with_tests(&format!("{TESTS}  - {{name: more, {case}}}\n"))
+}
+
+fn fails(files: &Files, what: &str) {
+    assert_fault(files, &format!("{FILE}:9:"), what);
+}
+
+#[test]
+fn the_example_of_the_documentation_passes() {
+    assert_sound(&with_tests(TESTS));
+}
+
+#[test]
+fn a_failing_test_refuses_the_build_and_says_what_came_instead() {
+    fails(
+        &case("expect: policy-denied"),
+        "the case `more` fails: it is `allow` by pay/caller:group:payments-agents, and `policy-denied` is expected",
+    );
+    fails(
+        &case("request: {body: {amount: 20000}}, expect: allow"),
+        "it is `policy-denied` by pay/limit (above the limit), and `allow` is expected",
+    );
+    fails(
+        &case("caller: \"agent:x\", expect: policy-denied, because: pay/limit"),
+        "it is `policy-denied` by no policy, and not because of `pay/limit`",
+    );
+}
+
+#[test]
+fn every_row_that_a_policy_decides_can_be_expected() {
+    for good in [
+        "request: {path: /v1/other}, expect: no-route-policy",
+        "warrant: {use: {max: 2}}, expect: use-too-wide",
+        "warrant: {use: unlimited}, expect: use-too-wide",
+        "warrant: {lifetime: 61s}, expect: lifetime-too-long",
+        "warrant: {lifetime: 2h}, expect: lifetime-too-long",
+        "warrant: {depth: 2}, expect: allow",
+        "request: {body: {amount: ten}}, expect: arguments-invalid",
+        "request: {body: {amount: -5}}, expect: arguments-invalid",
+        "request: {body: {amount: null}}, expect: arguments-invalid",
+        "request: {body: []}, expect: arguments-invalid",
+        "request: {query: a=1}, expect: outside-warrant",
+        "request: {headers: {content-type: text/plain}}, expect: arguments-invalid",
+        "warrant: {authorization_details: [{type: execution, hosts: [payments.shop], methods: [GET], paths: [/**]}]}, expect: outside-warrant",
+        "warrant: {authorization_details: [{type: execution, hosts: [payments.shop], methods: [POST], paths: [/**], args: {amount: {range: [1, 9]}}}]}, expect: outside-warrant",
+        "warrant: {authorization_details: [{type: execution, hosts: [payments.shop], methods: [POST], paths: [/**], args: {amount: {range: [1, 10]}}}]}, expect: allow",
+        "warrant: {started_by: {iss: \"https://idp.shop\", sub: ann}, attr: {purpose: refund}}, expect: allow",
+        "posture: restricted, now: \"2026-06-01T00:00:00Z\", expect: allow",
+    ] {
+        let files = case(good);
+        assert!(faults(&files).is_empty(), "{good}\n{}", told(&faults(&files)));
+    }
+}
+
+#[test]
+fn requirements_hold_unless_the_case_says_otherwise() {
+    let mut files = case("environment: {region: us}, expect: environment-mismatch");
+    edit(
+        &mut files,
+        PAY_FILE,
+        "use: once",
+        "use: once, maxDepth: 1, issued: true, environment: {region: [eu, us-2]}, conditions: [{name: window, equals: open, maxAge: 5m}]",
+    );
+    assert_sound(&files);
+    for (say, code) in [
+        ("conditions: {window: shut}", "condition-unmet"),
+        ("warrant: {issued: false}", "not-issued"),
+        ("warrant: {depth: 2}", "lineage-too-deep"),
+        ("environment: {region: us-2}", "allow"),
+    ] {
+        edit(
+            &mut files,
+            FILE,
+            "  - {name: more",
+            &format!("  - {{name: {code}, {say}, expect: {code}}}\n  - {{name: more"),
+        );
+        assert_sound(&files);
+    }
+}
+
+#[test]
+fn a_delegated_key_is_nobody_by_name() {
+    let hello = "routes/platform/hello.yaml";
+    let tests = "apiVersion: portcullis.dev/v1alpha1\nkind: RouteTests\nmetadata: {name: hello}\ncases:\n  - {name: root, caller: \"agent:demo\", expect: allow}\n  - {name: link, caller: \"agent:demo\", warrant: {depth: 1}, expect: policy-denied}\n";
+    let mut files = files();
+    files.insert("routes/platform/hello.test.yaml".to_owned(), tests.as_bytes().to_vec());
+    assert_sound(&files);
+    edit(&mut files, hello, "holder: proof", "holder: mtls");
+    assert_fault(&files, "routes/platform/hello.test.yaml:6:", "it is `allow`");
+}
+
+#[test]
+fn what_a_case_may_say() {
+    fails(&case("expect: denied"), "neither `allow` nor a code");
+    fails(&case("expect: allow, expects: allow"), "unknown key `expects`");
+    fails(&case("expect: allow, warrant: {uses: {max: 1}}"), "unknown key `uses`");
+    fails(
+        &case("request: {body: {amount: 1.5}}, expect: arguments-invalid"),
+        "is not a text to every YAML reader",
+    );
+    fails(&case("request: {path: \"/v1/payments/a?b=1\"}, expect: allow"), "the path holds a query");
+    fails(&case("request: {path: /v1//x}, expect: allow"), "no path that can be governed");
+    assert_fault(
+        &with_tests(&format!("{TESTS}  - {{name: pays, expect: allow}}\n")),
+        &format!("{FILE}:9:"),
+        "a second case called `pays`",
+    );
+    assert_fault(
+        &with_tests(&TESTS.replace("name: pay}", "name: pays}")),
+        &format!("{FILE}:3:"),
+        "stand in a file called",
+    );
+}
+
+#[test]
+fn tests_have_their_route_beside_them() {
+    let mut files = files();
+    files.insert(
+        "routes/payments/other.test.yaml".to_owned(),
+        TESTS.replace("name: pay}", "name: other}").into_bytes(),
+    );
+    assert_fault(&files, "routes/payments/other.test.yaml:", "tests without their route");
+}
+
+#[test]
+fn tests_are_packed_and_signed_with_the_rest() {
+    let parcel = simple_parcel(&case("request: {body: {amount: -5}}, expect: arguments-invalid"), 1);
+    let packed = String::from_utf8(parcel.files["routes/payments/pay.test.json"].clone()).unwrap();
+    assert!(packed.contains("\"amount\":-5"), "{packed}");
+    assert!(super::fixture::opened(&parcel).is_ok());
+}
+
+#[test]
+fn a_failure_names_the_nearest_permit() {
+    let stranger = case("caller: \"agent:x\", expect: allow");
+    fails(
+        &stranger,
+        "it is `policy-denied` (the nearest permit is pay/caller:group:payments-agents, of which this does not hold: principal in Group::\"payments-agents\"), and `allow` is expected",
+    );
+}
+
+#[test]
+fn coverage_counts_policies_and_requirements() {
+    let built = super::fixture::built(&case("warrant: {use: {max: 2}}, expect: use-too-wide"));
+    let coverage = built.coverage();
+    let pay = coverage.iter().find(|coverage| coverage.route == "pay").unwrap();
+    assert_eq!(
+        pay.policies,
+        [("pay/caller:group:payments-agents".to_owned(), 1), ("pay/limit".to_owned(), 1)]
+    );
+    assert_eq!(pay.requirements, [("use", 1), ("maxLifetime", 0), ("args", 0)]);
+    assert_eq!(built.outcomes().len(), 4);
+}
+
+const SERVED: &str = "  - {id: \"spiffe://shop/ns/shop/sa/payments\", hosts: {payments.shop: [payments, \"payments.shop:8080\"]}}\n";
+
+/// The judge that tests ask is the one that requests meet: what stands before the route's own rules is asked too.
+#[test]
+fn a_test_meets_the_whole_judge() {
+    let mut nobody_serves = with_tests(TESTS);
+    edit(&mut nobody_serves, "proxies.yaml", SERVED, "");
+    let told = told(&faults(&nobody_serves));
+    assert!(
+        told.contains("the case `pays` fails: it is `target-mismatch`, and `allow` is expected"),
+        "{told}"
+    );
+
+    let mut ungoverned = case("request: {path: /v1/payments/a-7/health}, expect: allow");
+    let open = "apiVersion: portcullis.dev/v1alpha1
+kind: GovernedRoute
+metadata: {name: open}
+spec:
+  match:
+    - {hosts: [payments.shop], methods: [POST], paths: [/v1/payments/a-7/health]}
+  ungoverned: {reason: a probe}
+";
+    ungoverned.insert("routes/payments/open.yaml".to_owned(), open.as_bytes().to_vec());
+    edit(&mut ungoverned, "teams.yaml", "payments:\n", "payments:\n    platform: true\n");
+    assert_sound(&ungoverned);
+}
+
+#[test]
+fn what_a_route_requires_of_the_workload_holds_in_a_test_that_does_not_say() {
+    let mut files = with_tests(TESTS);
+    edit(&mut files, PAY_FILE, "holder: mtls,", "holder: both, attestation: {maxAge: 10m},");
+    assert_sound(&files);
+}

@@ -1,0 +1,92 @@
+//! Grounds: who may write where.
+
+use super::fixture::{assert_fault, assert_sound, edit, edited, files};
+use crate::Files;
+
+const PAY: &str = "routes/payments/pay.yaml";
+const PATH: &str = "/v1/payments/{account}";
+
+#[test]
+fn a_route_stays_on_its_ground() {
+    for path in ["/v1/payments", "/v1/payments/", "/v1/payments/**", "/v1/payments/a/{b}"] {
+        assert_sound(&edited(PAY, PATH, path));
+    }
+    for path in ["/v1/paymentsx", "/v1/pay", "/v1", "/v1/**", "/**", "/v1/*/a", "/{v}/payments"] {
+        assert_fault(
+            &edited(PAY, PATH, path),
+            &format!("{PAY}:6:"),
+            "is not on the ground of team `payments`",
+        );
+    }
+    assert_fault(&edited(PAY, "payments.shop", "localhost"), &format!("{PAY}:6:"), "is not on the ground");
+}
+
+#[test]
+fn the_platform_team_writes_anywhere() {
+    assert_sound(&edited("routes/platform/hello.yaml", "[localhost]", "[payments.shop]"));
+    assert_sound(&edited(
+        "routes/platform/hello.yaml",
+        "{hosts: [localhost], methods: [GET], paths: [/hello/**]}",
+        "{hosts: [payments.shop], methods: [GET], paths: [/v1/payments/x]}",
+    ));
+}
+
+fn nested() -> Files {
+    edited(
+        "teams.yaml",
+        "  payments:",
+        "  refunds: {ground: [{host: payments.shop, prefix: /v1/payments/refunds}]}\n  payments:",
+    )
+}
+
+#[test]
+fn an_inner_ground_is_its_owners_alone() {
+    let with = |path: &str| {
+        let mut files = nested();
+        edit(&mut files, PAY, PATH, path);
+        files
+    };
+    assert_sound(&with("/v1/payments/accounts/{account}"));
+    for path in ["/v1/payments/{account}", "/v1/payments/**", "/v1/payments/*/x", "/v1/payments/refunds/x"] {
+        assert_fault(
+            &with(path),
+            &format!("{PAY}:6:"),
+            "could match inside /v1/payments/refunds, the ground of team `refunds`",
+        );
+    }
+}
+
+#[test]
+fn the_owner_of_the_inner_ground_may_write_there() {
+    let mut files = nested();
+    edit(&mut files, PAY, PATH, "/v1/payments/accounts");
+    let route = String::from_utf8(files[PAY].clone())
+        .unwrap()
+        .replace("name: pay", "name: refund")
+        .replace("/v1/payments/accounts", "/v1/payments/refunds/**");
+    files.insert("routes/refunds/refund.yaml".to_owned(), route.into_bytes());
+    assert_sound(&files);
+}
+
+#[test]
+fn a_ground_has_one_owner() {
+    let files = edited(
+        "teams.yaml",
+        "  payments:",
+        "  refunds: {ground: [{host: payments.shop, prefix: /v1/payments}]}\n  payments:",
+    );
+    let faults = super::fixture::faults(&files);
+    assert!(
+        faults.iter().any(|fault| fault.what.contains("is also the ground of team `refunds`")),
+        "{}",
+        super::fixture::told(&faults)
+    );
+}
+
+#[test]
+fn a_folder_names_a_team() {
+    let mut files = files();
+    let route = files.remove(PAY).unwrap();
+    files.insert("routes/refunds/pay.yaml".to_owned(), route);
+    assert_fault(&files, "routes/refunds/pay.yaml:3:", "names no team");
+}

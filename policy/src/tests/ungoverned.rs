@@ -1,0 +1,127 @@
+//! What needs no warrant, and for how long.
+
+use warrant::Seconds;
+
+use super::fixture::{NOW, PAY_FILE, assert_fault, assert_sound, bundle, edit, edited, files, target};
+use crate::Files;
+use crate::{Bundle, Passage};
+
+const HELLO: &str = "routes/platform/hello.yaml";
+const REST: &str = "  require: {holder: proof, use: any, maxLifetime: 5m}\n  callers: [\"agent:demo\"]\n";
+/// A day after the clock of the tests.
+const UNTIL: &str = "2026-11-22T03:09:39Z";
+
+fn ungoverned(members: &str) -> Files {
+    edited(HELLO, REST, &format!("  ungoverned: {{{members}}}\n"))
+}
+
+fn passage(bundle: &Bundle, path: &str, now: u64) -> Option<String> {
+    bundle.find(&target("localhost", "GET", path)).passage(Seconds::new(now)).map(|passage| match passage {
+        Passage::Ungoverned(opening) => format!("ungoverned: {}", opening.reason()),
+        Passage::Observed(route) => format!("observed: {}", route.name()),
+    })
+}
+
+#[test]
+fn an_ungoverned_match_passes_until_its_day_and_then_governs_nothing() {
+    let bundle = bundle(&ungoverned(&format!("reason: assets, until: \"{UNTIL}\"")));
+    assert_eq!(passage(&bundle, "/hello", NOW).as_deref(), Some("ungoverned: assets"));
+    assert_eq!(passage(&bundle, "/hello", NOW + 86_399).as_deref(), Some("ungoverned: assets"));
+    assert_eq!(passage(&bundle, "/hello", NOW + 86_400), None);
+    assert_eq!(passage(&bundle, "/other", NOW), None);
+    assert!(bundle.find(&target("localhost", "GET", "/hello")).route().is_none());
+}
+
+#[test]
+fn nothing_broader_takes_over_what_is_over() {
+    let mut files = ungoverned(&format!("reason: assets, until: \"{UNTIL}\""));
+    let broad = String::from_utf8(super::fixture::files()[HELLO].clone())
+        .unwrap()
+        .replace("name: hello", "name: all")
+        .replace("/hello/**", "/**");
+    files.insert("routes/platform/all.yaml".to_owned(), broad.into_bytes());
+    let bundle = bundle(&files);
+    assert_eq!(bundle.find(&target("localhost", "GET", "/x")).route().map(|route| route.name()), Some("all"));
+    assert!(bundle.find(&target("localhost", "GET", "/hello")).route().is_none());
+    assert_eq!(passage(&bundle, "/hello", NOW + 86_400), None);
+}
+
+#[test]
+fn an_observed_route_is_governed_afterwards() {
+    let files = edited(
+        HELLO,
+        "  require",
+        &format!("  ungoverned: {{reason: adoption, until: \"{UNTIL}\", observe: true}}\n  require"),
+    );
+    let bundle = bundle(&files);
+    assert_eq!(passage(&bundle, "/hello", NOW).as_deref(), Some("observed: hello"));
+    assert_eq!(passage(&bundle, "/hello", NOW + 86_400), None);
+    assert_eq!(
+        bundle.find(&target("localhost", "GET", "/hello")).route().map(|route| route.name()),
+        Some("hello")
+    );
+}
+
+#[test]
+fn a_reason_a_day_and_nothing_that_nobody_enforces() {
+    assert_sound(&ungoverned("reason: assets"));
+    assert_fault(&ungoverned("reason: \" \""), &format!("{HELLO}:7:"), "no reason");
+    assert_fault(&ungoverned(&format!("until: \"{UNTIL}\"")), &format!("{HELLO}:7:"), "`reason` is missing");
+    assert_fault(
+        &ungoverned(&format!("reason: a, until: {UNTIL}")),
+        &format!("{HELLO}:7:"),
+        "is not a text to every YAML reader",
+    );
+    assert_fault(&ungoverned("reason: a, until: \"2026-11-22\""), &format!("{HELLO}:7:"), "no point in time");
+    assert_fault(
+        &ungoverned("reason: a, observe: true"),
+        &format!("{HELLO}:7:"),
+        "`observe` without `until`",
+    );
+    let beside = edited(
+        HELLO,
+        "  require: {holder: proof, use: any, maxLifetime: 5m}\n",
+        "  ungoverned: {reason: a}\n",
+    );
+    assert_fault(&beside, &format!("{HELLO}:7:"), "`callers` beside `ungoverned`");
+}
+
+#[test]
+fn a_team_leaves_ungoverned_what_it_is_allowed_to() {
+    let with = |allowance: &str, matched: &str| {
+        let mut files = files();
+        edit(&mut files, "teams.yaml", "    ground:", &format!("    ungoverned: [{allowance}]\n    ground:"));
+        let text = format!(
+            "apiVersion: portcullis.dev/v1alpha1\nkind: GovernedRoute\nmetadata: {{name: health}}\nspec:\n  match: [{matched}]\n  ungoverned: {{reason: probes}}\n"
+        );
+        files.insert("routes/payments/health.yaml".to_owned(), text.into_bytes());
+        files
+    };
+    let allowance = "{host: payments.shop, methods: [GET, HEAD], path: /healthz}";
+    assert_sound(&with(allowance, "{hosts: [payments.shop], methods: [GET], paths: [/healthz]}"));
+    for matched in [
+        "{hosts: [payments.shop], methods: [POST], paths: [/healthz]}",
+        "{hosts: [payments.shop], methods: [GET], paths: [/healthz/]}",
+        "{hosts: [payments.shop], methods: [GET], paths: [/v1/payments/x]}",
+    ] {
+        assert_fault(
+            &with(allowance, matched),
+            "routes/payments/health.yaml:6:",
+            "team `payments` may not leave this ungoverned",
+        );
+    }
+    assert_fault(
+        &with(
+            "{host: payments.shop, methods: [GET], path: /**}",
+            "{hosts: [payments.shop], methods: [GET], paths: [/v1/payments/x]}",
+        ),
+        "teams.yaml:",
+        "no exact path",
+    );
+    let observing = edited(
+        PAY_FILE,
+        "  require",
+        &format!("  ungoverned: {{reason: adoption, until: \"{UNTIL}\", observe: true}}\n  require"),
+    );
+    assert_fault(&observing, &format!("{PAY_FILE}:7:"), "may not leave this ungoverned");
+}

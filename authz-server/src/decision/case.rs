@@ -6,7 +6,7 @@ use std::fmt::Debug;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use warrant::{Chain, Denial, Method, ProofId, RawPath, Recalled, Seconds};
+use warrant::{Chain, ChainFromRecord, Denial, Method, ProofId, RawPath, Seconds};
 
 use super::facts::Facts;
 use crate::policy::arguments::{Given, Unread};
@@ -30,7 +30,7 @@ impl Evidence for ByToken {
 }
 
 impl Evidence for ByRecord {
-    type Chain = Recalled;
+    type Chain = ChainFromRecord;
 }
 
 /// One request before the judge.

@@ -104,7 +104,7 @@ impl Policy {
 
     /// What matches best, in force or not.
     pub(super) fn matched(&self, host: &str, method: &str, path: RawPath<'_>) -> Option<Matched<'_>> {
-        let segments: Vec<_> = path.segments().map(RawPath::undone).collect();
+        let segments: Vec<_> = path.segments().map(RawPath::unescaped).collect();
         match self.matcher.find(host, method, &segments)? {
             Match::Route(position) => self.routes.get(position).map(Matched::Route),
             Match::Opening(position) => self.openings.get(position).map(Matched::Opening),

@@ -2,7 +2,7 @@
 #![no_main]
 
 #[path = "../../warrant/tests/common/decoders.rs"]
-#[allow(dead_code, reason = "each target is one of the decoders")]
+#[allow(dead_code, reason = "each target uses one of the decoders")]
 mod decoders;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| decoders::signature(bytes));

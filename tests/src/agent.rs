@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 use warrant::Seconds;
-use warrant::mint::{Detail, Proof, Root, Signer};
+use warrant::mint::{GrantDetail, NewProof, Root, Signer};
 
 use crate::client::Ask;
 use crate::court::Home;
@@ -93,11 +93,11 @@ impl Agent {
                 use_max: grant.uses,
                 env: Vec::new(),
                 att: None,
-                details: vec![Detail {
+                details: vec![GrantDetail {
                     hosts: vec![grant.host.clone()],
                     methods: vec![grant.method.clone()],
                     paths: vec![grant.path.clone()],
-                    ..Detail::default()
+                    ..GrantDetail::default()
                 }],
             },
         };
@@ -110,7 +110,7 @@ impl Agent {
     /// When the request is of no form that could be proved.
     #[must_use]
     pub fn proof(&self, warrant: &str, ask: &Ask) -> String {
-        let proof = Proof {
+        let proof = NewProof {
             jti: name(),
             iat: Seconds::new(now()),
             method: &ask.method,

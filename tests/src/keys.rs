@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use warrant::PublicKey;
-use warrant::mint::{PureSigner, SignError, Signer};
+use warrant::mint::{PureSigner, Signer, SignerError};
 
 pub use warrant::Algorithm;
 
@@ -50,7 +50,7 @@ impl Signer for Key {
         self.0.public_key()
     }
 
-    fn sign(&self, signing_input: &[u8]) -> Result<[u8; 64], SignError> {
+    fn sign(&self, signing_input: &[u8]) -> Result<[u8; 64], SignerError> {
         self.0.sign(signing_input)
     }
 }

@@ -1,4 +1,4 @@
-//! Puts the golden vectors before the fuzz targets, as what they begin with: `cargo run -p warrant --example write_corpus`.
+//! Writes the golden vectors as the first corpus of the fuzz targets: `cargo run -p warrant --example write_corpus`.
 
 #![allow(
     clippy::unwrap_used,
@@ -7,13 +7,13 @@
     clippy::panic,
     clippy::print_stdout,
     clippy::wildcard_enum_match_arm,
-    reason = "it is run by hand, and stops where it cannot go on"
+    reason = "a developer runs it, and it may stop at any fault"
 )]
 
 #[path = "../tests/common/mod.rs"]
 mod common;
 
-#[expect(clippy::disallowed_methods, reason = "the files are for the fuzzer, and can be made again")]
+#[expect(clippy::disallowed_methods, reason = "the files are for the fuzzer and can be written again")]
 fn main() {
     let fuzz = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus");
     let mut written = 0_usize;

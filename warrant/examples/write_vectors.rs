@@ -1,4 +1,4 @@
-//! Writes `warrant/vectors/` anew: `cargo run -p warrant --example write_vectors`.
+//! Writes all files of `warrant/vectors/` again: `cargo run -p warrant --example write_vectors`.
 
 #![allow(
     clippy::unwrap_used,
@@ -7,7 +7,7 @@
     clippy::panic,
     clippy::print_stdout,
     clippy::wildcard_enum_match_arm,
-    reason = "it is run by hand, and stops where it cannot go on"
+    reason = "a developer runs it, and it may stop at any fault"
 )]
 
 #[path = "../tests/common/mod.rs"]
@@ -15,7 +15,7 @@ mod common;
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "the files are sources, written by a developer and kept by git"
+    reason = "the files are sources: a developer writes them and git keeps them"
 )]
 fn main() {
     let folder = common::vectors_folder();

@@ -1,28 +1,28 @@
-//! Arguments: what a request says, and how a warrant bounds it.
+//! Arguments: the values that a request has, and the constraints that a warrant puts on them.
 
-use crate::{limits::MAX_INTEGER, rules};
+use crate::{formats, limits::MAX_INTEGER};
 
-/// The value of an argument. Equality includes its type.
+/// The value of an argument. Values of different types are never equal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
-    /// Text of at most 256 bytes, without control characters; compared byte by byte.
+    /// A text of at most 256 bytes without control characters. Compared byte by byte.
     String(Box<str>),
     /// `true` or `false`.
     Boolean(bool),
-    /// A whole number within 2^53-1.
+    /// A whole number from -(2^53-1) to 2^53-1.
     Integer(i64),
 }
 
-/// What a route read from the request under one name.
+/// What a route read from a request under one name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Argument {
     /// One value.
     One(Value),
-    /// A list of strings, which only `any` admits.
+    /// A list of strings. Only the constraint `any` allows it.
     List,
 }
 
-/// Every argument that the route declares and the request has.
+/// All arguments that the route declares and the request has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Arguments(Vec<(Box<str>, Argument)>);
 
@@ -32,16 +32,16 @@ impl Arguments {
         Self(Vec::new())
     }
 
-    /// Adds an argument; `false`, and nothing happens, when the name is none, is there already, or the value is one
-    /// that no route can read.
+    /// Adds an argument. Returns `false` and adds nothing when the name has a bad form or is already taken, or when no
+    /// route can read the value.
     #[must_use]
     pub fn insert(&mut self, name: &str, argument: Argument) -> bool {
         let readable = match &argument {
-            Argument::One(Value::String(text)) => rules::is_argument_text(text),
+            Argument::One(Value::String(text)) => formats::is_argument_text(text),
             Argument::One(Value::Integer(n)) => (-MAX_INTEGER..=MAX_INTEGER).contains(n),
             Argument::One(Value::Boolean(_)) | Argument::List => true,
         };
-        let good = readable && rules::is_argument_name(name) && self.get(name).is_none();
+        let good = readable && formats::is_argument_name(name) && self.get(name).is_none();
         if good {
             self.0.push((name.into(), argument));
         }
@@ -54,21 +54,21 @@ impl Arguments {
     }
 }
 
-/// How a detail bounds one argument.
+/// The constraint of a detail on one argument.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Constraint {
-    /// This value.
+    /// Exactly this value.
     Exact(Value),
     /// One of these values.
     OneOf(Vec<Value>),
-    /// A whole number from the first to the second, both included; the first is not above the second.
+    /// A whole number from the first to the second, both included. The first is not above the second.
     Range(i64, i64),
-    /// Present, of whatever type the route declares.
+    /// Any value. The argument must be present.
     Any,
 }
 
 impl Constraint {
-    /// Whether what the request has under the name is admitted; an absent argument never is.
+    /// Whether this argument is allowed. An absent argument never is.
     pub fn admits(&self, argument: Option<&Argument>) -> bool {
         match (self, argument) {
             (_, None) => false,
@@ -80,7 +80,7 @@ impl Constraint {
         }
     }
 
-    /// Whether everything that this admits is, provably, admitted by `parent`.
+    /// Whether `parent` provably allows everything that this constraint allows.
     pub fn is_within(&self, parent: &Self) -> bool {
         match (parent, self) {
             (Self::Any, _) => true,
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn equality_includes_the_type() {
+    fn values_of_different_types_are_not_equal() {
         let (one, one_text) = (Argument::One(Value::Integer(1)), Argument::One(text("1")));
         assert!(Constraint::Exact(Value::Integer(1)).admits(Some(&one)));
         assert!(!Constraint::Exact(Value::Integer(1)).admits(Some(&one_text)));
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_is_within_any_alone_and_absence_within_nothing() {
+    fn only_any_allows_a_list_and_nothing_allows_an_absent_argument() {
         let all = [
             Constraint::Any,
             Constraint::Range(0, 1),
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn containment_is_the_table() {
+    fn one_constraint_is_within_another_exactly_as_this_table_says() {
         use Constraint::{Any, Exact, OneOf, Range};
         let int = Value::Integer;
         let cases = [
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn arguments_are_what_a_route_can_read() {
+    fn only_arguments_that_a_route_can_read_are_added() {
         let mut arguments = Arguments::new();
         assert!(arguments.insert("a", Argument::List));
         assert!(!arguments.insert("a", Argument::List), "twice");

@@ -1,21 +1,21 @@
-//! base64url as a warrant writes it: no padding, trailing bits zero, so that one value has one text.
+//! base64url without padding and with trailing bits of zero, so that each value has exactly one text.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
-/// Decodes `text` into the front of `room`. `None` when it is not canonical or does not fit.
-pub(crate) fn decode_into<'r>(text: &[u8], room: &'r mut [u8]) -> Option<&'r [u8]> {
-    let length = URL_SAFE_NO_PAD.decode_slice(text, room).ok()?;
-    room.get(..length)
+/// Decodes `text` into the start of `buffer`. `None` when it is not canonical or does not fit.
+pub(crate) fn decode_into<'b>(text: &[u8], buffer: &'b mut [u8]) -> Option<&'b [u8]> {
+    let length = URL_SAFE_NO_PAD.decode_slice(text, buffer).ok()?;
+    buffer.get(..length)
 }
 
-/// Decodes `text` when it stands for exactly `N` bytes.
+/// Decodes `text` if it has exactly `N` bytes.
 pub(crate) fn decode_exactly<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
     let mut bytes = [0; N];
     let length = URL_SAFE_NO_PAD.decode_slice(text, &mut bytes).ok()?;
     (length == N).then_some(bytes)
 }
 
-/// The one text of `bytes`.
+/// Encodes `bytes` as their one text.
 pub(crate) fn encode(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
@@ -34,7 +34,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_refused() {
+    fn a_text_that_does_not_fit_is_refused() {
         assert_eq!(decode_into(b"AAAA", &mut [0; 2]), None);
         assert_eq!(decode_into(b"AAAA", &mut [9; 4]), Some(&[0, 0, 0][..]));
     }

@@ -1,24 +1,25 @@
-//! A chain whose signatures hold: what it says may be believed, and is asked about one request.
+//! A chain whose signatures hold. Its claims may be believed, and are checked for one request.
 
 use crate::{
     Digest,
     arguments::Arguments,
-    claims::{Claims, Root},
+    claims::{Claims, RootClaims},
     denial::Denial,
     key::PublicKey,
     lineage,
-    precedence::{ORDER, Question},
+    precedence::{Check, ORDER},
     request::Target,
     revocation::{Revocable, RevocationKind, Revocations},
     time::Seconds,
     trust::{Terms, Trust},
 };
 
-/// Root to leaf, every signature good. It can be kept and asked again; its root's key is asked for anew each time.
+/// The links from root to leaf, every signature verified. A chain can be cached and checked again; call
+/// [`Chain::check_trust`] each time.
 #[derive(Clone, Debug)]
 pub struct Chain {
     links: Vec<Claims>,
-    /// Of every link's signing input; none in a chain out of a record.
+    /// The digest of every link's signing input. Empty in a chain from a record.
     digests: Vec<Digest>,
     is_bound: bool,
     kid: Box<str>,
@@ -27,27 +28,27 @@ pub struct Chain {
     revocables: Vec<Revocable>,
 }
 
-/// What a chain is asked about.
+/// The circumstances in which a chain must hold.
 #[derive(Clone, Copy)]
-pub struct Expect<'e> {
+pub struct ChainExpectations<'e> {
     /// The one clock value of the decision.
     pub now: Seconds,
     /// The mesh's terms.
     pub terms: &'e Terms,
-    /// Whoever knows what was revoked.
+    /// What was revoked.
     pub revoked: &'e dyn Revocations,
-    /// What the request is for.
+    /// The target of the request.
     pub target: &'e Target<'e>,
 }
 
-/// A chain that holds for a target. Only what the route reads from the request is still to be asked.
+/// A chain that holds for a target. Only the action and the arguments are still to be checked.
 #[derive(Clone, Copy, Debug)]
 pub struct Admitted<'a> {
     chain: &'a Chain,
     target: &'a Target<'a>,
 }
 
-/// One use of one link, to be counted with those of all others or not at all.
+/// One use of one link. The uses of all links in a chain are counted together, or none is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Burn {
     /// The root's issuer.
@@ -56,12 +57,12 @@ pub struct Burn {
     pub path: String,
     /// How often it may be used.
     pub max: u32,
-    /// Until when the count must be kept.
+    /// The time until which the count must be kept.
     pub exp: Seconds,
 }
 
 impl Chain {
-    /// Of links whose signatures were verified.
+    /// A chain of links whose signatures were verified.
     pub(crate) fn verified(
         links: Vec<Claims>,
         digests: Vec<Digest>,
@@ -72,9 +73,14 @@ impl Chain {
         Self::new(links, digests, is_bound, kid, root_key)
     }
 
-    /// Of links whose signatures were verified once, as a record says.
+    /// A chain of links whose signatures were verified once, according to a record.
     #[cfg(feature = "replay")]
-    pub(crate) fn recalled(links: Vec<Claims>, is_bound: bool, kid: Box<str>, root_key: PublicKey) -> Self {
+    pub(crate) fn from_record(
+        links: Vec<Claims>,
+        is_bound: bool,
+        kid: Box<str>,
+        root_key: PublicKey,
+    ) -> Self {
         Self::new(links, Vec::new(), is_bound, kid, root_key)
     }
 
@@ -85,7 +91,7 @@ impl Chain {
         kid: Box<str>,
         root_key: PublicKey,
     ) -> Self {
-        let lineage_fault = lineage::fault(&links, is_bound);
+        let lineage_fault = lineage::first_fault(&links, is_bound);
         let revocables = revocables(&links, &root_key);
         Self { links, digests, is_bound, kid, root_key, lineage_fault, revocables }
     }
@@ -98,80 +104,77 @@ impl Chain {
     /// The root's claims.
     #[expect(
         clippy::indexing_slicing,
-        reason = "a chain is only made by `Presented::signed_under`, which parsed a root, or of one that was"
+        reason = "a chain is only made by `PresentedWarrant::verify`, which parsed a root, or from a record of such a chain"
     )]
     pub fn root(&self) -> &Claims {
         &self.links[0]
     }
 
-    /// The leaf's claims, which are the root's where nothing was delegated.
+    /// The leaf's claims. Without a delegation, the leaf is the root.
     pub fn leaf(&self) -> &Claims {
         self.links.last().unwrap_or_else(|| self.root())
     }
 
-    /// What only the root says.
-    #[expect(
-        clippy::unreachable,
-        reason = "the first link was read as a root, which is what makes its claims a root's"
-    )]
-    pub fn origin(&self) -> &Root {
+    /// The claims that only the root has.
+    #[expect(clippy::unreachable, reason = "the first link was read as a root")]
+    pub fn root_claims(&self) -> &RootClaims {
         match self.root().as_root() {
             Some(root) => root,
             None => unreachable!(),
         }
     }
 
-    /// How many delegations there are.
+    /// The number of delegations.
     pub fn depth(&self) -> usize {
         self.links.len().saturating_sub(1)
     }
 
-    /// The name of the key that signed the root.
+    /// The `kid` of the key that signed the root.
     pub fn kid(&self) -> &str {
         &self.kid
     }
 
-    /// The digest of every link's signing input, the root's first; none of a chain out of a record.
+    /// The digest of every link's signing input, the root's first. Empty for a chain from a record.
     pub fn digests(&self) -> impl ExactSizeIterator<Item = Digest> + '_ {
         self.digests.iter().copied()
     }
 
-    /// The joined `jti`s from the root to the leaf.
+    /// The `jti`s from the root to the leaf, joined by `/`.
     pub fn path(&self) -> String {
         paths(&self.links).pop().unwrap_or_default()
     }
 
-    /// The first moment at which the chain no longer holds.
+    /// The first second at which the chain is no longer valid.
     pub fn expires(&self) -> Seconds {
         self.links().map(Claims::exp).min().unwrap_or_default()
     }
 
-    /// Whether the trusted key of the root is still the one that it was verified with, and may still vouch for it. To
-    /// be asked on every use of a chain that was kept, so that taking a key away works at once.
+    /// Checks that the key that verified the root is still trusted, and still for this holder and starter. Call it on
+    /// every use of a cached chain, so that removing a key takes effect at once.
     ///
     /// # Errors
     /// [`Denial::IssuerUntrusted`].
-    pub fn is_still_trusted(&self, trust: &Trust) -> Result<(), Denial> {
-        let starter = self.origin().ini().map(|starter| &*starter.iss);
+    pub fn check_trust(&self, trust: &Trust) -> Result<(), Denial> {
+        let starter = self.root_claims().ini().map(|starter| &*starter.iss);
         let key = trust.key_for(self.root().iss(), &self.kid, self.root().sub(), starter)?;
         if *key == self.root_key { Ok(()) } else { Err(Denial::IssuerUntrusted) }
     }
 
-    /// Asks for time, audience, lineage, revocation and scope, in the order of precedence.
+    /// Checks time, audience, lineage, revocation and scope, in the order of precedence.
     ///
     /// # Errors
     /// The first of them that fails.
-    pub fn check<'a>(&'a self, expect: &Expect<'a>) -> Result<Admitted<'a>, Denial> {
-        for (denial, question) in ORDER {
-            match question {
-                Question::Claims(holds) if !holds(self, expect) => return Err(*denial),
-                Question::Claims(_) | Question::Form | Question::Signatures => {}
+    pub fn check<'a>(&'a self, expect: &ChainExpectations<'a>) -> Result<Admitted<'a>, Denial> {
+        for (denial, check) in ORDER {
+            match check {
+                Check::Claims(holds) if !holds(self, expect) => return Err(*denial),
+                Check::Claims(_) | Check::Form | Check::Signatures => {}
             }
         }
         Ok(Admitted { chain: self, target: expect.target })
     }
 
-    /// The uses that one execution burns: one of every link that carries a limit.
+    /// The uses that one execution burns: one use of every link that has a limit.
     pub fn burns(&self) -> Vec<Burn> {
         let limited = self.links.iter().zip(paths(&self.links)).filter_map(|(link, path)| {
             let max = link.use_max?;
@@ -180,13 +183,14 @@ impl Chain {
         limited.collect()
     }
 
-    /// Whether every link may be used where this server is, given the one value that it has for a dimension.
+    /// Checks that every link may be used where this server is. `value_of` gives the server's one value for a
+    /// dimension.
     ///
     /// # Errors
     /// [`Denial::EnvironmentMismatch`].
-    pub fn is_in_environment<'v>(&self, value_of: impl Fn(&str) -> Option<&'v str>) -> Result<(), Denial> {
-        let holds = self.links().all(|link| link.env.holds(&value_of));
-        if holds { Ok(()) } else { Err(Denial::EnvironmentMismatch) }
+    pub fn check_environment<'v>(&self, value_of: impl Fn(&str) -> Option<&'v str>) -> Result<(), Denial> {
+        let is_inside = self.links().all(|link| link.env.contains(&value_of));
+        if is_inside { Ok(()) } else { Err(Denial::EnvironmentMismatch) }
     }
 
     /// Whether any link is bound to an attestation.
@@ -194,7 +198,7 @@ impl Chain {
         self.links().any(|link| link.att.is_some())
     }
 
-    /// Whether every link that is bound to an attestation is bound to this measurement too.
+    /// Whether every link that is bound to an attestation allows this measurement.
     pub fn admits_measurement(&self, measurement: &str) -> bool {
         self.links().filter_map(Claims::att).all(|set| set.iter().any(|allowed| &**allowed == measurement))
     }
@@ -204,7 +208,7 @@ impl Chain {
         &self.revocables
     }
 
-    /// Whether each link names the one before it, by its digest and its holder's key.
+    /// Whether each link names the link before it, by that link's digest and its holder's key.
     pub const fn is_bound(&self) -> bool {
         self.is_bound
     }
@@ -215,12 +219,12 @@ impl Chain {
 }
 
 impl Admitted<'_> {
-    /// Asks for the action and the arguments that the route read. In every link a detail that admits the target must
-    /// admit them too: what passed for the one goes on to the other, and details are never mixed.
+    /// Checks the action and the arguments that the route read. In every link, one detail must allow both the target
+    /// and this call: details are never mixed.
     ///
     /// # Errors
     /// [`Denial::OutsideWarrant`].
-    pub fn arguments(&self, action: &str, arguments: &Arguments) -> Result<(), Denial> {
+    pub fn check_call(&self, action: &str, arguments: &Arguments) -> Result<(), Denial> {
         let admitted = self.chain.links().all(|link| {
             let mut details = link.details.iter();
             details.any(|detail| detail.admits_target(self.target) && detail.admits_call(action, arguments))
@@ -229,9 +233,9 @@ impl Admitted<'_> {
     }
 }
 
-impl std::fmt::Debug for Expect<'_> {
+impl std::fmt::Debug for ChainExpectations<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Expect")
+        f.debug_struct("ChainExpectations")
             .field("now", &self.now)
             .field("terms", &self.terms)
             .field("target", &self.target)
@@ -239,7 +243,7 @@ impl std::fmt::Debug for Expect<'_> {
     }
 }
 
-/// For each link the `jti`s that lead to it.
+/// For each link, the `jti`s from the root to it.
 fn paths(links: &[Claims]) -> Vec<String> {
     let mut path = String::new();
     let joined = links.iter().map(|link| {

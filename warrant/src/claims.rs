@@ -1,15 +1,14 @@
-//! What a link says. Values of these types were read from a link of good form; whether they are true, only a
-//! [`crate::Chain`] can say.
+//! The claims of a link. They were read from a link of good form; only a [`crate::Chain`] says whether they are true.
 
 mod detail;
-mod lists;
 mod read;
+mod strings;
 
 pub use detail::Detail;
 pub(crate) use detail::{is_narrower, is_subset};
 #[cfg(feature = "replay")]
 pub(crate) use read::read_details;
-pub(crate) use read::{Reading, read};
+pub(crate) use read::{ReadMode, read};
 
 use crate::{Digest, key::PublicKey, key::Thumbprint, time::Seconds};
 
@@ -21,73 +20,73 @@ pub struct Claims {
     pub(crate) aud: Vec<Box<str>>,
     pub(crate) jti: Box<str>,
     pub(crate) times: Times,
-    pub(crate) cnf: Holder,
+    pub(crate) cnf: HolderKey,
     pub(crate) depth: u64,
     pub(crate) max_depth: u64,
     pub(crate) use_max: Option<u32>,
     pub(crate) env: Environment,
     pub(crate) att: Option<Vec<Box<str>>>,
     pub(crate) details: Vec<Detail>,
-    pub(crate) place: Place,
+    pub(crate) kind: LinkKind,
 }
 
-/// The holder's key.
+/// The key of a link's holder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Holder {
-    /// The key, as the link has it.
-    Key(PublicKey),
-    /// Only its name: in a chain out of a record, under which nothing can be verified.
-    Named(Thumbprint),
+pub enum HolderKey {
+    /// The key that the link contains.
+    Known(PublicKey),
+    /// Only the thumbprint, in a chain from a record. It can verify nothing.
+    ThumbprintOnly(Thumbprint),
 }
 
-/// When a link holds.
+/// When a link is valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Times {
     /// When it was minted.
     pub iat: Seconds,
-    /// From when it holds.
+    /// The first second at which it is valid.
     pub nbf: Seconds,
-    /// From when it no longer holds; after `nbf`.
+    /// The first second at which it is no longer valid. Later than `nbf`.
     pub exp: Seconds,
 }
 
-/// What only a root says, or only a link.
+/// Whether a link is a root or a delegation, with the claims that only that kind has.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// The first of a chain, by an authority.
-    Root(Box<Root>),
-    /// A delegation: the key that must have signed it, and the digest of its parent's signing input.
-    Link {
-        /// The thumbprint that its `iss` names.
+pub enum LinkKind {
+    /// The first link of a chain, signed by an authority.
+    Root(Box<RootClaims>),
+    /// A delegation.
+    Delegation {
+        /// The thumbprint of the key that must have signed it: its `iss`.
         signer: Thumbprint,
         /// The digest of its parent's signing input.
         parent: Digest,
     },
-    /// A delegation out of a record, which says of the two only whether they held.
-    Recalled,
+    /// A delegation from a record. The record only says whether its signer and parent were right.
+    FromRecord,
 }
 
-impl Holder {
-    /// The key's name.
+impl HolderKey {
+    /// The key's thumbprint.
     pub fn thumbprint(&self) -> Thumbprint {
         match self {
-            Self::Key(key) => key.thumbprint(),
-            Self::Named(name) => *name,
+            Self::Known(key) => key.thumbprint(),
+            Self::ThumbprintOnly(thumbprint) => *thumbprint,
         }
     }
 
-    /// The key; `None` out of a record.
+    /// The key. `None` in a chain from a record.
     pub const fn key(&self) -> Option<&PublicKey> {
         match self {
-            Self::Key(key) => Some(key),
-            Self::Named(_) => None,
+            Self::Known(key) => Some(key),
+            Self::ThumbprintOnly(_) => None,
         }
     }
 }
 
-/// What only a root says.
+/// The claims that only a root has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Root {
+pub struct RootClaims {
     pub(crate) txn: Box<str>,
     pub(crate) ini: Option<Starter>,
     pub(crate) pol: Option<Box<str>>,
@@ -95,43 +94,43 @@ pub struct Root {
     pub(crate) attr: Option<Attribution>,
 }
 
-/// On whose behalf this runs.
+/// The person or workload on whose behalf this runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Starter {
-    /// Who knows the person or workload.
+    /// The issuer that knows the person or workload.
     pub iss: Box<str>,
     /// The person or workload.
     pub sub: Box<str>,
 }
 
-/// Short texts for those who read records.
+/// Short texts for people who read the records.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Attribution {
     /// The run that this execution belongs to.
     pub run: Option<Box<str>>,
-    /// The agent, as people call it.
+    /// The agent's name for people.
     pub agent: Option<Box<str>>,
-    /// What it is for.
+    /// The purpose.
     pub purpose: Option<Box<str>>,
 }
 
-/// The environments that a link may be used in: for each dimension that it names, a set.
+/// Where a link may be used: for each dimension that it names, a set of values.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Environment(pub(crate) Vec<(Box<str>, Vec<Box<str>>)>);
 
 impl Environment {
-    /// Each dimension with its set.
+    /// Each dimension with its values.
     pub fn dimensions(&self) -> impl Iterator<Item = (&str, &[Box<str>])> {
         self.0.iter().map(|(dimension, values)| (&**dimension, values.as_slice()))
     }
 
-    /// The set of one dimension.
+    /// The values of one dimension.
     pub fn get(&self, dimension: &str) -> Option<&[Box<str>]> {
         self.0.iter().find(|(own, _)| &**own == dimension).map(|(_, values)| values.as_slice())
     }
 
-    /// Whether a server is inside, given the one value that it has for a dimension.
-    pub fn holds<'v>(&self, value_of: impl Fn(&str) -> Option<&'v str>) -> bool {
+    /// Whether a server is inside. `value_of` gives the server's one value for a dimension.
+    pub fn contains<'v>(&self, value_of: impl Fn(&str) -> Option<&'v str>) -> bool {
         self.dimensions().all(|(dimension, values)| {
             value_of(dimension).is_some_and(|value| values.iter().any(|allowed| &**allowed == value))
         })
@@ -139,57 +138,57 @@ impl Environment {
 }
 
 impl Claims {
-    /// A root's: the authority's URL. A link's: the thumbprint URI of its parent's key.
+    /// On a root, the authority's URL. On a delegation, the thumbprint URI of its parent's key.
     pub fn iss(&self) -> &str {
         &self.iss
     }
 
-    /// The holder; on a link only what its parent says.
+    /// The holder. On a delegation, only the delegating holder vouches for it.
     pub fn sub(&self) -> &str {
         &self.sub
     }
 
-    /// The meshes that it is for.
+    /// The meshes for which it is valid.
     pub fn aud(&self) -> &[Box<str>] {
         &self.aud
     }
 
-    /// Its name; revocation and use are counted by the path of these.
+    /// Its name. Revocations and uses go by the path of these names.
     pub fn jti(&self) -> &str {
         &self.jti
     }
 
-    /// When it holds.
+    /// When it is valid.
     pub const fn times(&self) -> Times {
         self.times
     }
 
-    /// From when it no longer holds.
+    /// The first second at which it is no longer valid.
     pub const fn exp(&self) -> Seconds {
         self.times.exp
     }
 
-    /// How long it holds.
+    /// How many seconds it is valid.
     pub const fn lifetime(&self) -> u64 {
         self.times.exp.get().saturating_sub(self.times.nbf.get())
     }
 
-    /// The holder's key, which signs the next link and the proof.
-    pub const fn cnf(&self) -> &Holder {
+    /// The holder's key. It signs the next link and the proof.
+    pub const fn cnf(&self) -> &HolderKey {
         &self.cnf
     }
 
-    /// Its position as it says.
+    /// Its position in the chain, as the link claims it.
     pub const fn depth(&self) -> u64 {
         self.depth
     }
 
-    /// The deepest position that a delegation of it may have.
+    /// The deepest position that a delegation below it may have.
     pub const fn max_depth(&self) -> u64 {
         self.max_depth
     }
 
-    /// How often it may be used; `None` is as often as its time allows.
+    /// How often it may be used. `None` means no limit.
     pub const fn use_max(&self) -> Option<u32> {
         self.use_max
     }
@@ -199,42 +198,42 @@ impl Claims {
         &self.env
     }
 
-    /// The measurements that it is bound to; `None` is no attestation at all.
+    /// The measurements that it is bound to. `None` means that it needs no attestation.
     pub fn att(&self) -> Option<&[Box<str>]> {
         self.att.as_deref()
     }
 
-    /// What may be done: the union of these.
+    /// What it allows: the union of these details.
     pub fn details(&self) -> &[Detail] {
         &self.details
     }
 
-    /// What only a root says, or only a link.
-    pub const fn place(&self) -> &Place {
-        &self.place
+    /// Whether it is a root or a delegation.
+    pub const fn kind(&self) -> &LinkKind {
+        &self.kind
     }
 
-    /// What only a root says.
-    pub fn as_root(&self) -> Option<&Root> {
-        match &self.place {
-            Place::Root(root) => Some(root),
-            Place::Link { .. } | Place::Recalled => None,
+    /// The claims that only a root has. `None` on a delegation.
+    pub fn as_root(&self) -> Option<&RootClaims> {
+        match &self.kind {
+            LinkKind::Root(root) => Some(root),
+            LinkKind::Delegation { .. } | LinkKind::FromRecord => None,
         }
     }
 }
 
-impl Root {
+impl RootClaims {
     /// The lineage's name.
     pub fn txn(&self) -> &str {
         &self.txn
     }
 
-    /// On whose behalf it runs.
+    /// The person or workload on whose behalf it runs.
     pub const fn ini(&self) -> Option<&Starter> {
         self.ini.as_ref()
     }
 
-    /// The digest of the bundle under which it was issued.
+    /// The digest of the bundle that was in force when it was issued.
     pub fn pol(&self) -> Option<&str> {
         self.pol.as_deref()
     }
@@ -244,7 +243,7 @@ impl Root {
         self.dec.as_deref()
     }
 
-    /// Texts for those who read records.
+    /// Texts for people who read the records.
     pub const fn attr(&self) -> Option<&Attribution> {
         self.attr.as_ref()
     }

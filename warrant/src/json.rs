@@ -1,30 +1,33 @@
 //! JSON as a warrant allows it, read in place: no recursion, no escapes in names, integers only.
 //!
-//! There is no tree of values. Whoever reads an object names the members it knows, and the first one that it
-//! does not know ends the reading: closed sets are the grammar. May not know what any member means.
+//! There is no tree of values. The reader of an object names the members that it knows, and the first member that it
+//! does not know is an error: every object is a closed set. May not know what any member means.
 
 mod distinct;
 mod reader;
-mod text;
+mod string;
 pub(crate) mod writer;
 
-pub(crate) use distinct::{Key, all_distinct};
-pub(crate) use reader::Reader;
-pub(crate) use text::Text;
+pub(crate) use distinct::{Scalar, check_distinct};
+pub(crate) use reader::JsonReader;
+pub(crate) use string::JsonString;
 
-/// Not of the required form; says what is wrong, never where it came from.
+/// The text is not of the required form. Says what is wrong, never where the text came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Malformed(pub(crate) &'static str);
 
-/// Puts `value` where nothing was yet; a second member of one name is a fault.
-pub(crate) fn once<T>(slot: &mut Option<T>, value: T) -> Result<(), Malformed> {
+/// A value, or what is wrong with the text that it was read from.
+pub(crate) type Parsed<T> = Result<T, Malformed>;
+
+/// Fills `slot`, which must be empty: a second member of the same name is a fault.
+pub(crate) fn set_once<T>(slot: &mut Option<T>, value: T) -> Parsed<()> {
     match slot.replace(value) {
         None => Ok(()),
         Some(_) => Err(Malformed("a member occurs twice")),
     }
 }
 
-/// The value of a member that must be there.
-pub(crate) fn required<T>(slot: Option<T>, missing: &'static str) -> Result<T, Malformed> {
+/// The value of a member that must be present.
+pub(crate) fn required<T>(slot: Option<T>, missing: &'static str) -> Parsed<T> {
     slot.ok_or(Malformed(missing))
 }

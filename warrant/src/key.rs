@@ -1,22 +1,22 @@
-//! Public keys. A key that a delegator chose is hostile input, so its form is checked here, before any library
-//! sees it. May not know how signatures are verified.
+//! Public keys. A delegator chooses the next holder's key, so a key is hostile input: its form is checked here, before
+//! any library sees it. May not know how signatures are verified.
 
 use crate::{
     Digest, base64url,
-    json::{Malformed, Reader, Text, once, required},
+    json::{JsonReader, JsonString, Malformed, required, set_once},
 };
 
-/// The two ways of signing. A key has one, for good; no token chooses it.
+/// The two signature algorithms. The algorithm belongs to the key, and no token can choose it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Algorithm {
     /// ECDSA on P-256 with SHA-256.
     Es256,
-    /// Ed25519; `EdDSA` is another name of the same.
+    /// Ed25519. `EdDSA` is accepted as another name for it.
     Ed25519,
 }
 
 impl Algorithm {
-    /// The name that we write.
+    /// The name that this crate writes.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Es256 => "ES256",
@@ -24,7 +24,7 @@ impl Algorithm {
         }
     }
 
-    pub(crate) fn named(text: Text<'_>) -> Option<Self> {
+    pub(crate) fn named(text: JsonString<'_>) -> Option<Self> {
         if text.is("ES256") {
             Some(Self::Es256)
         } else if text.is("Ed25519") || text.is("EdDSA") {
@@ -35,7 +35,7 @@ impl Algorithm {
     }
 }
 
-/// A public key of good form. Whether its coordinates are a point, only a [`crate::Verifier`] can say.
+/// A public key of good form. Only a [`crate::Verifier`] can say whether its coordinates are a point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PublicKey(Coordinates);
 
@@ -46,7 +46,7 @@ enum Coordinates {
     Ed25519([u8; 32]),
 }
 
-/// RFC 7638: what a key is called, however its JWK is written.
+/// A key's thumbprint (RFC 7638). It is the same for every spelling of the JWK.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Thumbprint(Digest);
 
@@ -58,10 +58,10 @@ impl PublicKey {
     /// Reads a public JWK with exactly the members `kty`, `crv`, `x`, `alg` and, for P-256, `y`.
     ///
     /// # Errors
-    /// When it has others (a private part among them), lacks one, or they do not agree.
+    /// When it has another member (such as a private part), lacks a member, or its members do not agree.
     pub fn from_jwk(json: &[u8]) -> Result<Self, KeyError> {
         let read = || {
-            let mut reader = Reader::new(json)?;
+            let mut reader = JsonReader::new(json)?;
             let key = Self::read(&mut reader)?;
             reader.end().map(|()| key)
         };
@@ -71,9 +71,9 @@ impl PublicKey {
     /// A key from its coordinates: x and y of P-256, or the 32 bytes of Ed25519.
     ///
     /// # Errors
-    /// When there are not exactly as many bytes, or an Ed25519 key is not canonical or of small order.
+    /// When the number of bytes is wrong, or an Ed25519 key is not canonical or is of small order.
     pub fn from_raw(algorithm: Algorithm, raw: &[u8]) -> Result<Self, KeyError> {
-        let length = |_| KeyError("a key of the wrong length");
+        let length = |_| KeyError("a key has the wrong length");
         let coordinates = match algorithm {
             Algorithm::Es256 => Coordinates::P256(raw.try_into().map_err(length)?),
             Algorithm::Ed25519 => Coordinates::Ed25519(raw.try_into().map_err(length)?),
@@ -97,7 +97,7 @@ impl PublicKey {
         }
     }
 
-    /// The key's name by its own content.
+    /// The key's thumbprint.
     pub fn thumbprint(&self) -> Thumbprint {
         let canonical = match &self.0 {
             Coordinates::P256(_) => {
@@ -111,7 +111,7 @@ impl PublicKey {
         Thumbprint(Digest::of(canonical.as_bytes()))
     }
 
-    /// The JWK as a warrant's `cnf` holds it.
+    /// The JWK, as a warrant's `cnf` contains it.
     pub fn to_jwk_json(&self) -> String {
         match &self.0 {
             Coordinates::P256(_) => {
@@ -124,9 +124,9 @@ impl PublicKey {
         }
     }
 
-    /// SubjectPublicKeyInfo in DER, as hosts with an X.509 view of keys take it.
+    /// SubjectPublicKeyInfo in DER, for hosts that expect keys in X.509 form.
     pub fn spki_der(&self) -> Vec<u8> {
-        // Both are a fixed frame around the coordinates: every length in them is constant.
+        // Both are a fixed prefix before the coordinates, because every length in them is constant.
         const P256: &[u8] = &[
             0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a,
             0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00, 0x04,
@@ -138,20 +138,21 @@ impl PublicKey {
         }
     }
 
-    pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
+    pub(crate) fn read(reader: &mut JsonReader<'_>) -> Result<Self, Malformed> {
         let (mut kty, mut crv, mut x, mut y, mut alg) = (None, None, None, None, None);
         reader.object(|r, name| match name {
-            "kty" => once(&mut kty, r.string()?),
-            "crv" => once(&mut crv, r.string()?),
-            "x" => once(&mut x, r.string()?),
-            "y" => once(&mut y, r.string()?),
-            "alg" => once(&mut alg, r.string()?),
-            _ => Err(Malformed("a key has a member that no public key has")),
+            "kty" => set_once(&mut kty, r.string()?),
+            "crv" => set_once(&mut crv, r.string()?),
+            "x" => set_once(&mut x, r.string()?),
+            "y" => set_once(&mut y, r.string()?),
+            "alg" => set_once(&mut alg, r.string()?),
+            _ => Err(Malformed("a key has a member that a public key does not have")),
         })?;
         let kty = required(kty, "a key lacks `kty`")?;
         let crv = required(crv, "a key lacks `crv`")?;
         let x = coordinate(required(x, "a key lacks `x`")?)?;
-        let alg = Algorithm::named(required(alg, "a key lacks `alg`")?).ok_or(Malformed("a key's `alg`"))?;
+        let alg = Algorithm::named(required(alg, "a key lacks `alg`")?)
+            .ok_or(Malformed("a key has an `alg` other than ES256, Ed25519 and EdDSA"))?;
         match alg {
             Algorithm::Es256 if kty.is("EC") && crv.is("P-256") => {
                 let y = coordinate(required(y, "a P-256 key lacks `y`")?)?;
@@ -171,7 +172,7 @@ impl PublicKey {
     fn of(coordinates: Coordinates) -> Result<Self, Malformed> {
         match coordinates {
             Coordinates::Ed25519(y) if !is_canonical_and_of_large_order(&y) => {
-                Err(Malformed("an Ed25519 key that is not canonical, or of small order"))
+                Err(Malformed("an Ed25519 key is not canonical, or is of small order"))
             }
             Coordinates::P256(_) | Coordinates::Ed25519(_) => Ok(Self(coordinates)),
         }
@@ -191,12 +192,12 @@ impl Thumbprint {
         text.strip_prefix(Self::URI).and_then(Self::parse)
     }
 
-    /// Reads a thumbprint as it is displayed.
+    /// Reads a thumbprint in its displayed form: 43 characters of base64url.
     pub fn parse(text: &str) -> Option<Self> {
         Digest::parse_base64url(text).map(Self)
     }
 
-    /// The thumbprint URI (RFC 9278), as a link's `iss` holds it.
+    /// The thumbprint URI (RFC 9278): the `iss` of a delegation.
     pub fn uri(&self) -> String {
         format!("{}{self}", Self::URI)
     }
@@ -223,14 +224,14 @@ impl std::fmt::Display for KeyError {
 
 impl std::error::Error for KeyError {}
 
-fn coordinate(text: Text<'_>) -> Result<[u8; 32], Malformed> {
+fn coordinate(text: JsonString<'_>) -> Result<[u8; 32], Malformed> {
     text.with(|t| base64url::decode_exactly(t.as_bytes()))
         .flatten()
-        .ok_or(Malformed("a coordinate that is not 32 bytes in canonical base64url"))
+        .ok_or(Malformed("a key has a coordinate that is not 32 bytes in canonical base64url"))
 }
 
-/// Whether 32 bytes encode an Edwards y-coordinate in the one canonical way and, if that is a point, one that is
-/// not of small order. Libraries differ on both, so it is settled before any of them is asked.
+/// Whether 32 bytes are the canonical encoding of an Edwards y-coordinate and, if that is a point, the point is not of
+/// small order. Libraries differ on both, so this is checked before any library is called.
 pub(crate) fn is_canonical_and_of_large_order(encoded: &[u8; 32]) -> bool {
     /// 2^255 - 19, little-endian.
     const P: [u8; 32] = field_edge(0xed);
@@ -254,7 +255,7 @@ pub(crate) fn is_canonical_and_of_large_order(encoded: &[u8; 32]) -> bool {
     ];
     let mut y = *encoded;
     if let Some(last) = y.last_mut() {
-        *last &= 0x7f; // the sign of x, which says nothing about order
+        *last &= 0x7f; // remove the sign of x, which does not change the order
     }
     y.iter().rev().lt(P.iter().rev()) && !SMALL.contains(&y)
 }
@@ -270,7 +271,7 @@ const fn field_edge(lowest: u8) -> [u8; 32] {
 mod tests {
     use super::*;
 
-    // RFC 8037, appendix A.3, and RFC 7517's P-256 example (its thumbprint computed apart, by coreutils).
+    // RFC 8037, appendix A.3, and RFC 7517's P-256 example. The latter's thumbprint was computed with coreutils.
     const ED: &str = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
 
     fn ed_jwk(alg: &str) -> String {
@@ -300,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn members_agree_and_are_exactly_these() {
+    fn a_key_with_other_or_disagreeing_members_is_refused() {
         let edits = [
             ("\"kty\":\"EC\"", "\"kty\":\"OKP\""),
             ("\"crv\":\"P-256\"", "\"crv\":\"P-384\""),
@@ -329,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn no_small_order_and_no_second_encoding() {
+    fn points_of_small_order_and_second_encodings_are_refused() {
         let mut edge = field_edge(0xed);
         for y in 0xed..=0xff_u8 {
             edge[0] = y;

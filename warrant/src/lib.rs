@@ -1,23 +1,27 @@
-//! The law: what a warrant is, and when a chain of them holds.
+//! What a warrant is, and when a chain of warrants holds.
 //!
-//! A warrant is a permission to execute, signed by an authority and narrowed by each holder who delegates it. Everything
+//! A warrant is a permission to execute. An authority signs it, and each holder who delegates it narrows it. Everything
 //! here is a pure function of bytes, keys, a time and a request: no clock, no I/O, no randomness, no panic. It builds
-//! natively and for wasm32, and gate and server call the same functions.
+//! natively and for wasm32, so the gate and the server call the same functions.
 //!
-//! The way through, each step a type of its own, so that none can be left out:
+//! A warrant goes through four steps. Each has its own type, so that no step can be left out:
 //!
-//! 1. [`Presented::parse`]: all of form, of every link. Nothing is believed.
-//! 2. [`Presented::signed_under`]: keys are points, the root's key is trusted, every signature holds: a [`Chain`].
-//! 3. [`Chain::check`]: time, audience, lineage, revocation, scope: [`Admitted`].
-//! 4. [`Admitted::arguments`]: what the route read from the request.
+//! 1. [`PresentedWarrant::parse`] checks the form of every link. Nothing is verified yet.
+//! 2. [`PresentedWarrant::verify`] checks that keys are points, that the root's key is trusted and that every signature
+//!    holds. It gives a [`Chain`].
+//! 3. [`Chain::check`] checks time, audience, lineage, revocation and scope. It gives an [`Admitted`].
+//! 4. [`Admitted::check_call`] checks the action and the arguments that the route read from the request.
 //!
-//! Each denial is one of the closed list [`Denial`], and its variants stand in the order of precedence.
+//! Each reason to deny is a variant of [`Denial`], in the order of precedence.
 
 mod arguments;
 mod base64url;
 mod chain;
 mod claims;
 mod denial;
+pub mod formats;
+#[cfg(feature = "replay")]
+mod from_record;
 mod json;
 mod key;
 pub mod limits;
@@ -26,14 +30,11 @@ mod lineage;
 pub mod mint;
 mod paths;
 mod precedence;
-mod presented;
+mod presented_warrant;
 pub mod problem;
 mod proof;
-#[cfg(feature = "replay")]
-mod recalled;
 mod request;
 mod revocation;
-pub mod rules;
 mod signature;
 mod subject;
 mod time;
@@ -42,23 +43,23 @@ mod trust;
 pub mod verifier;
 
 pub use arguments::{Argument, Arguments, Constraint, Value};
-pub use chain::{Admitted, Burn, Chain, Expect};
-pub use claims::{Attribution, Claims, Detail, Environment, Holder, Place, Root, Starter, Times};
+pub use chain::{Admitted, Burn, Chain, ChainExpectations};
+pub use claims::{Attribution, Claims, Detail, Environment, HolderKey, LinkKind, RootClaims, Starter, Times};
 pub use content_digest::Digest;
-pub use denial::{Denial, Room};
+pub use denial::{Component, Denial};
+#[cfg(feature = "replay")]
+pub use from_record::{ChainFromRecord, LinkFromRecord};
 pub use key::{Algorithm, KeyError, PublicKey, Thumbprint};
 pub use lineage::{DIMENSIONS, Dimension};
 pub use paths::{PathPattern, RawPath};
-pub use presented::{Fault, Presented};
-pub use proof::{Proof, ProofId, ProofOf};
-#[cfg(feature = "replay")]
-pub use recalled::{LinkOnRecord, Recalled};
-pub use request::{Host, Method, Target, our_header};
+pub use presented_warrant::{LinkFault, PresentedWarrant};
+pub use proof::{PresentedProof, ProofExpectations, ProofId};
+pub use request::{Host, Method, Target, single_header};
 pub use revocation::{Mark, Revocable, RevocationKind, Revocations};
 pub use signature::Signature;
 pub use subject::SubjectPattern;
 pub use time::Seconds;
-pub use trust::{Issuer, Terms, Trust, TrustError};
+pub use trust::{Issuer, Terms, Trust, TrustFaults};
 #[cfg(feature = "aws-lc")]
 pub use verifier::AwsLcVerifier;
 #[cfg(feature = "pure")]

@@ -1,37 +1,37 @@
-//! Every size, count and length that bounds a warrant, in one place, each with its reason.
+//! Every limit on sizes, counts and lengths in a warrant, each with its reason.
 //!
-//! Objects in a warrant are closed sets that are at most four deep, so the bound of six on nesting holds by
-//! construction: the reader of each object names what may stand in it, and there is no generic descent.
+//! Objects in a warrant are closed sets and at most four deep. So the limit of six on nesting needs no check: the
+//! reader of each object names its members, and nothing reads nested values generically.
 
-/// A chain is root and delegations; eight holders in a row is already more than a person can review.
+/// Links in a chain, the root included. Eight holders in a row are already more than a person can review.
 pub const MAX_LINKS: usize = 8;
-/// One link, as it is written. Bounds what one parse can cost.
+/// One link, encoded. Limits the cost of parsing it.
 pub const MAX_LINK_BYTES: usize = 2 * 1024;
 /// The whole `Warrant` header: well below the 60 KiB at which Envoy refuses a request's headers.
 pub const MAX_CHAIN_BYTES: usize = 12 * 1024;
 /// The whole `Warrant-Proof` header.
 pub const MAX_PROOF_BYTES: usize = 2 * 1024;
-/// A segment of a token once decoded: three quarters of the longest text that can hold it.
+/// A decoded segment of a token: three quarters of its longest text.
 pub(crate) const MAX_SEGMENT_BYTES: usize = MAX_LINK_BYTES / 4 * 3;
-/// Elements that a segment can hold at all: the shortest is one digit and a comma.
+/// The most elements that a segment can have: the shortest element is one digit and a comma.
 pub(crate) const MAX_ELEMENTS: usize = MAX_SEGMENT_BYTES / 2;
 
-/// Strings and names of members: long enough for any SPIFFE ID in use, short enough for every log line.
+/// Strings and names of members. Long enough for any SPIFFE ID in use, and short enough for a log line.
 pub const MAX_STRING_BYTES: usize = 256;
-/// `jti` and `txn`; a path joins eight of them.
+/// `jti` and `txn`. A path joins up to eight of them.
 pub const MAX_JTI_BYTES: usize = 64;
-/// `kid` of a root's header.
+/// The `kid` in a root's header.
 pub const MAX_KID_BYTES: usize = 64;
 /// The name of an argument: one lower-case letter and 31 more characters.
 pub const MAX_ARGUMENT_NAME_BYTES: usize = 32;
-/// A host with its port: the longest name that DNS can carry.
+/// A host with its port. 253 is the longest name in DNS.
 pub const MAX_HOST_BYTES: usize = 253;
 
-/// Integers stay where every JSON library in use keeps them exact.
+/// Integers. All JSON libraries in use are exact up to here.
 pub const MAX_INTEGER: i64 = 9_007_199_254_740_991;
-/// `use.max`: counters are kept in 32 bits everywhere.
+/// `use.max`. All counters have 32 bits.
 pub const MAX_USES: i64 = 2_147_483_647;
-/// Leeway is for clocks that drift, not for warrants that ran out.
+/// The leeway. It is for clocks that drift, not for warrants that have expired.
 pub const MAX_LEEWAY_SECONDS: u64 = 30;
-/// A proof is of now: this far to either side.
+/// How far a proof's `iat` may be from the current time, in either direction.
 pub const PROOF_WINDOW_SECONDS: u64 = 30;

@@ -1,6 +1,6 @@
-//! Paths: what an unambiguous raw path is, what a pattern is, and when one lies within another.
+//! Paths: which raw paths are unambiguous, what a path pattern is, and when one pattern is within another.
 //!
-//! Everything compares segments with their escapes undone, so that `%3A` and `:` can never be two things.
+//! Segments are always compared with their escapes undone, so that `%3A` and `:` are always the same.
 //! May not know where a path came from.
 
 mod escape;

@@ -1,74 +1,65 @@
-//! The order in which a chain is asked: one table. The first question that fails is the answer, and each is asked of
-//! all links before the next is asked of any.
+//! The order in which a chain is checked, as one table. The first check that fails is the answer. Each check covers all
+//! links before the next check starts.
 
 use crate::{
-    chain::{Chain, Expect},
+    chain::{Chain, ChainExpectations},
     claims::Claims,
     denial::Denial,
 };
 
-/// When a question can be answered.
+/// The step that makes a check.
 #[derive(Clone, Copy)]
-pub(crate) enum Question {
-    /// From the header alone: `Presented::parse`.
+pub(crate) enum Check {
+    /// `PresentedWarrant::parse`, from the header alone.
     Form,
-    /// From trust and keys: `Presented::signed_under`.
+    /// `PresentedWarrant::verify`, from trust and keys.
     Signatures,
-    /// From claims that are believed: `Chain::check`. Whether nothing is wrong.
-    Claims(fn(&Chain, &Expect<'_>) -> bool),
+    /// `Chain::check`, from verified claims. The function returns whether the chain passes.
+    Claims(fn(&Chain, &ChainExpectations<'_>) -> bool),
 }
 
-/// Everything that this crate asks of a chain, in order.
-pub(crate) const ORDER: &[(Denial, Question)] = &[
-    (Denial::RequestAmbiguous, Question::Form),
-    (Denial::WarrantMissing, Question::Form),
-    (Denial::WarrantMalformed, Question::Form),
-    (Denial::IssuerUntrusted, Question::Signatures),
-    (Denial::SignatureInvalid, Question::Signatures),
-    (Denial::Expired, Question::Claims(is_unexpired)),
-    (Denial::NotYetValid, Question::Claims(has_begun)),
-    (Denial::LifetimeTooLong, Question::Claims(is_short_lived)),
-    (Denial::AudienceMismatch, Question::Claims(is_for_this_mesh)),
-    (
-        Denial::LineageBroken,
-        Question::Claims(|chain, _| chain.lineage_fault() != Some(Denial::LineageBroken)),
-    ),
-    (
-        Denial::LineageWidened,
-        Question::Claims(|chain, _| chain.lineage_fault() != Some(Denial::LineageWidened)),
-    ),
-    (
-        Denial::LineageTooDeep,
-        Question::Claims(|chain, _| chain.lineage_fault() != Some(Denial::LineageTooDeep)),
-    ),
-    (Denial::Revoked, Question::Claims(is_unrevoked)),
-    (Denial::OutsideWarrant, Question::Claims(admits_target)),
+/// Everything that this crate checks in a chain, in order.
+pub(crate) const ORDER: &[(Denial, Check)] = &[
+    (Denial::RequestAmbiguous, Check::Form),
+    (Denial::WarrantMissing, Check::Form),
+    (Denial::WarrantMalformed, Check::Form),
+    (Denial::IssuerUntrusted, Check::Signatures),
+    (Denial::SignatureInvalid, Check::Signatures),
+    (Denial::Expired, Check::Claims(is_unexpired)),
+    (Denial::NotYetValid, Check::Claims(has_begun)),
+    (Denial::LifetimeTooLong, Check::Claims(is_short_lived)),
+    (Denial::AudienceMismatch, Check::Claims(is_for_this_mesh)),
+    (Denial::LineageBroken, Check::Claims(|chain, _| chain.lineage_fault() != Some(Denial::LineageBroken))),
+    (Denial::LineageWidened, Check::Claims(|chain, _| chain.lineage_fault() != Some(Denial::LineageWidened))),
+    (Denial::LineageTooDeep, Check::Claims(|chain, _| chain.lineage_fault() != Some(Denial::LineageTooDeep))),
+    (Denial::Revoked, Check::Claims(is_unrevoked)),
+    (Denial::OutsideWarrant, Check::Claims(admits_target)),
 ];
 
-fn is_unexpired(chain: &Chain, expect: &Expect<'_>) -> bool {
+fn is_unexpired(chain: &Chain, expect: &ChainExpectations<'_>) -> bool {
     chain.links().all(|link| expect.now < link.times.exp)
 }
 
-fn has_begun(chain: &Chain, expect: &Expect<'_>) -> bool {
+fn has_begun(chain: &Chain, expect: &ChainExpectations<'_>) -> bool {
     let latest = expect.now.plus(expect.terms.leeway);
     chain.links().all(|link| link.times.nbf <= latest && link.times.iat <= latest)
 }
 
-fn is_short_lived(chain: &Chain, expect: &Expect<'_>) -> bool {
+fn is_short_lived(chain: &Chain, expect: &ChainExpectations<'_>) -> bool {
     chain.links().all(|link| link.lifetime() <= expect.terms.max_lifetime)
 }
 
-fn is_for_this_mesh(chain: &Chain, expect: &Expect<'_>) -> bool {
+fn is_for_this_mesh(chain: &Chain, expect: &ChainExpectations<'_>) -> bool {
     let names_it = |link: &Claims| link.aud.iter().any(|mesh| **mesh == *expect.terms.audience);
     chain.links().all(names_it) && chain.leaf().aud.len() == 1
 }
 
-fn is_unrevoked(chain: &Chain, expect: &Expect<'_>) -> bool {
+fn is_unrevoked(chain: &Chain, expect: &ChainExpectations<'_>) -> bool {
     !chain.revocables().iter().any(|one| expect.revoked.is_revoked(one))
 }
 
-/// One detail of each link admits the target; the union over links would let a child reach around its parent.
-fn admits_target(chain: &Chain, expect: &Expect<'_>) -> bool {
+/// In each link, one detail allows the target. A union over links would let a child go beyond its parent.
+fn admits_target(chain: &Chain, expect: &ChainExpectations<'_>) -> bool {
     chain.links().all(|link| link.details.iter().any(|detail| detail.admits_target(expect.target)))
 }
 

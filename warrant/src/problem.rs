@@ -1,29 +1,30 @@
-//! What a denied client reads: RFC 9457 problem JSON, and on a 401 where a warrant is to be had. Written here once, so
-//! that gate and court answer alike. Never a secret, and never which of several keys failed.
+//! The answer that a denied client gets: its headers and its RFC 9457 problem JSON. The gate and the server both use
+//! it, so that they give the same answer. It contains no secret, and never says which of several keys failed.
 
-use crate::{denial::Denial, json::writer::Object};
+use crate::{denial::Denial, json::writer::ObjectWriter};
 
 /// The media type of [`Problem::body`].
 pub const CONTENT_TYPE: &str = "application/problem+json";
-/// The header that names the denial for those who see no body: access logs, and `HEAD`.
+/// The header that names the denial for readers without a body: access logs and `HEAD` requests.
 pub const DENIAL_HEADER: &str = "warrant-denial";
 
-/// One denial, as it is told.
+/// One denial, with what the client is told about it.
 #[derive(Clone, Copy, Debug)]
 pub struct Problem<'a> {
-    /// Which.
+    /// The denial.
     pub denial: Denial,
-    /// The decision's id, where one was taken and recorded.
+    /// The decision's id, if there is a recorded decision.
     pub decision: Option<&'a str>,
-    /// What this case adds; without it, what the denial means.
+    /// More about this case. Without it, the document has the denial's meaning.
     pub detail: Option<&'a str>,
-    /// What to do about it; without it, the denial's own advice.
+    /// What to do about it. Without it, the document has the denial's own cure.
     pub cure: Option<&'a str>,
-    /// Whether the record only counts it, since too many like it came at once: its decision's id will not be found.
+    /// Whether the record only counts this denial, because too many like it came at once. Then the record does not have
+    /// the decision's id.
     pub is_summarised: bool,
 }
 
-/// Where warrants for a mesh are to be had.
+/// A mesh and the issuers of its warrants.
 #[derive(Clone, Copy, Debug)]
 pub struct Realm<'a, I> {
     /// The mesh.
@@ -33,7 +34,7 @@ pub struct Realm<'a, I> {
 }
 
 impl Problem<'_> {
-    /// A denial about which there is nothing more to say.
+    /// A denial without more information.
     pub const fn of(denial: Denial) -> Self {
         Self { denial, decision: None, detail: None, cure: None, is_summarised: false }
     }
@@ -41,7 +42,7 @@ impl Problem<'_> {
     /// The problem document.
     pub fn body(&self) -> String {
         let denial = self.denial;
-        let mut body = Object::new();
+        let mut body = ObjectWriter::new();
         body.text("type", &format!("urn:portcullis:denial:{}", denial.code()));
         body.text("title", denial.title());
         body.number("status", u64::from(denial.status()));
@@ -57,16 +58,25 @@ impl Problem<'_> {
         body.end()
     }
 
-    /// The value of `WWW-Authenticate`, on a 401 and on nothing else.
+    /// The value of `WWW-Authenticate`: where to get a warrant. Only for a 401.
     pub fn challenge<'i>(&self, realm: Realm<'_, impl Iterator<Item = &'i str>>) -> Option<String> {
         if self.denial.status() != 401 {
             return None;
         }
-        // Audience and issuers are plain strings (`rules::is_plain`), so quoting them is all there is to do.
+        // Audience and issuers are plain strings (`formats::is_plain`), so they need no escapes inside quotes.
         let issuers = realm.issuers.collect::<Vec<_>>().join(" ");
         let (realm, code) = (realm.audience, self.denial.code());
         Some(format!(r#"Warrant realm="{realm}", error="{code}", issuers="{issuers}""#))
     }
+}
+
+/// The headers of the answer to a denied request, in the order in which they are sent. `challenge` is the value of
+/// [`Problem::challenge`].
+pub fn headers(denial: Denial, challenge: Option<&str>) -> Vec<(&'static str, &str)> {
+    let mut headers =
+        vec![("content-type", CONTENT_TYPE), ("cache-control", "no-store"), (DENIAL_HEADER, denial.code())];
+    headers.extend(challenge.map(|challenge| ("www-authenticate", challenge)));
+    headers
 }
 
 #[cfg(test)]
@@ -77,7 +87,7 @@ mod tests {
     fn the_body_says_code_status_and_cure() {
         let problem = Problem { decision: Some("d1"), ..Problem::of(Denial::Expired) };
         let body = problem.body();
-        assert!(!body.contains("recorded"), "one by one needs no word: {body}");
+        assert!(!body.contains("recorded"), "a denial that is recorded alone needs no member for it: {body}");
         assert!(Problem { is_summarised: true, ..problem }.body().ends_with(r#","recorded":"summary"}"#));
         for member in [r#""status":401"#, r#""code":"expired""#, r#""decision":"d1""#, Denial::Expired.cure()]
         {
@@ -86,21 +96,33 @@ mod tests {
     }
 
     #[test]
-    fn a_policys_words_stand_in_place_of_ours_and_are_quoted() {
+    fn a_policys_own_cure_replaces_ours_and_is_escaped() {
         let problem = Problem { cure: Some("say \"please\"\n"), ..Problem::of(Denial::PolicyDenied) };
         assert!(problem.body().contains(r#""cure":"say \"please\"\u000a""#), "{}", problem.body());
     }
 
     #[test]
-    fn a_401_and_nothing_else_says_where_a_warrant_is_to_be_had() {
+    fn the_headers_are_in_a_fixed_order_and_the_challenge_is_last() {
+        let always = [
+            ("content-type", "application/problem+json"),
+            ("cache-control", "no-store"),
+            ("warrant-denial", "expired"),
+        ];
+        assert_eq!(headers(Denial::Expired, None), always);
+        let last = [("www-authenticate", "Warrant")];
+        assert_eq!(headers(Denial::Expired, Some("Warrant")), [&always[..], &last].concat());
+    }
+
+    #[test]
+    fn only_a_401_says_where_to_get_a_warrant() {
         for denial in Denial::ALL {
             let issuers = ["https://a.example", "https://b.example"].into_iter();
-            let told = Problem::of(*denial).challenge(Realm { audience: "demo", issuers });
+            let challenge = Problem::of(*denial).challenge(Realm { audience: "demo", issuers });
             let code = denial.code();
             let expected = format!(
                 r#"Warrant realm="demo", error="{code}", issuers="https://a.example https://b.example""#
             );
-            assert_eq!(told, (denial.status() == 401).then_some(expected));
+            assert_eq!(challenge, (denial.status() == 401).then_some(expected));
         }
     }
 }

@@ -1,27 +1,27 @@
-//! Proof of possession: one token by the leaf's key, about one request, of now.
+//! Proof of possession: a token that the leaf's key signs for one request, valid only around now.
 
 use crate::{
     Digest,
     denial::Denial,
-    json::{Malformed, Reader, once, required},
+    formats::is_jti,
+    json::{JsonReader, Malformed, Parsed, required, set_once},
     key::{PublicKey, Thumbprint},
     limits::{MAX_PROOF_BYTES, PROOF_WINDOW_SECONDS},
-    request::our_header,
-    rules::is_jti,
+    request::single_header,
     time::Seconds,
-    token::{Kind, Token},
+    token::{Token, TokenKind},
     verifier::{Verifier, is_signed_by},
 };
 
-/// A proof of good form, by whoever signed it.
+/// A proof as a client presents it: its form is good, and its signature is not verified yet.
 #[derive(Clone, Debug)]
-pub struct Proof<'a> {
+pub struct PresentedProof<'a> {
     token: Token<'a>,
-    claims: Claims,
+    claims: ProofClaims,
 }
 
 #[derive(Clone, Debug)]
-struct Claims {
+struct ProofClaims {
     jti: Box<str>,
     iat: u64,
     method: Box<str>,
@@ -30,9 +30,9 @@ struct Claims {
     body: Option<Digest>,
 }
 
-/// What a proof must be of.
+/// The request and the time that a proof must match.
 #[derive(Clone, Copy, Debug)]
-pub struct ProofOf<'a> {
+pub struct ProofExpectations<'a> {
     /// The one clock value of the decision.
     pub now: Seconds,
     /// The request's method.
@@ -43,29 +43,29 @@ pub struct ProofOf<'a> {
     pub path_and_query: &'a [u8],
     /// The value of the `Warrant` header.
     pub warrant_header: &'a [u8],
-    /// The body, where the route reads arguments from it; then the proof must cover it.
+    /// The body, if the route reads arguments from it. Then the proof must cover it.
     pub body: Option<&'a [u8]>,
 }
 
-/// What must be burned so that the proof is good once.
+/// What must be burned so that the proof is accepted only once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProofId {
     /// The leaf's key.
     pub thumbprint: Thumbprint,
     /// The proof's name.
     pub jti: String,
-    /// The last moment at which it must still be remembered.
+    /// The last second at which the proof could be presented again.
     pub forget_after: Seconds,
 }
 
-impl<'a> Proof<'a> {
+impl<'a> PresentedProof<'a> {
     /// Reads the value of the `Warrant-Proof` header.
     ///
     /// # Errors
-    /// [`Denial::RequestAmbiguous`] for a comma or a byte outside ASCII, [`Denial::ProofMissing`] for nothing,
+    /// [`Denial::RequestAmbiguous`] for a comma or a byte outside ASCII, [`Denial::ProofMissing`] for an empty value,
     /// [`Denial::ProofInvalid`] for any fault of form.
     pub fn parse(header: &'a [u8]) -> Result<Self, Denial> {
-        our_header(std::iter::once(header))?;
+        single_header(std::iter::once(header))?;
         if header.is_empty() {
             return Err(Denial::ProofMissing);
         }
@@ -75,7 +75,7 @@ impl<'a> Proof<'a> {
         Self::read(header).map_err(|_| Denial::ProofInvalid)
     }
 
-    /// Whether the proof is by that key, of that request, and of now.
+    /// Checks that `leaf` signed the proof, and that it matches the expected request and time.
     ///
     /// # Errors
     /// [`Denial::ProofInvalid`].
@@ -83,10 +83,10 @@ impl<'a> Proof<'a> {
         &self,
         leaf: &PublicKey,
         verifier: &dyn Verifier,
-        of: &ProofOf<'_>,
+        expect: &ProofExpectations<'_>,
     ) -> Result<ProofId, Denial> {
         let token = &self.token;
-        let holds = self.is_of(of)
+        let holds = self.matches(expect)
             && token.alg == leaf.alg()
             && is_signed_by(verifier, leaf, token.signing_input, &token.signature);
         if !holds {
@@ -99,42 +99,42 @@ impl<'a> Proof<'a> {
         })
     }
 
-    fn is_of(&self, of: &ProofOf<'_>) -> bool {
+    fn matches(&self, expect: &ProofExpectations<'_>) -> bool {
         let own = &self.claims;
-        own.iat.abs_diff(of.now.get()) <= PROOF_WINDOW_SECONDS
-            && *own.method == *of.method
-            && own.target.bytes().eq(of.authority.iter().chain(of.path_and_query).copied())
-            && own.warrant == Digest::of(of.warrant_header)
-            && of.body.is_none_or(|body| own.body == Some(Digest::of(body)))
+        own.iat.abs_diff(expect.now.get()) <= PROOF_WINDOW_SECONDS
+            && *own.method == *expect.method
+            && own.target.bytes().eq(expect.authority.iter().chain(expect.path_and_query).copied())
+            && own.warrant == Digest::of(expect.warrant_header)
+            && expect.body.is_none_or(|body| own.body == Some(Digest::of(body)))
     }
 
-    fn read(header: &'a [u8]) -> Result<Self, Malformed> {
-        let token = Token::parse(header, Kind::Proof)?;
+    fn read(header: &'a [u8]) -> Parsed<Self> {
+        let token = Token::parse(header, TokenKind::Proof)?;
         let claims = token.read_payload(read_claims)?;
         Ok(Self { token, claims })
     }
 }
 
-fn read_claims(payload: &[u8]) -> Result<Claims, Malformed> {
+fn read_claims(payload: &[u8]) -> Parsed<ProofClaims> {
     let (mut jti, mut iat, mut method, mut target, mut warrant, mut body) =
         (None, None, None, None, None, None);
-    let mut reader = Reader::new(payload)?;
+    let mut reader = JsonReader::new(payload)?;
     reader.object(|r, name| match name {
-        "jti" => once(&mut jti, r.string()?),
-        "iat" => once(&mut iat, r.natural()?),
-        "htm" => once(&mut method, r.string()?.to_box()),
-        // A query can be longer than any string of a warrant: the size of the proof bounds it.
-        "htu" => once(&mut target, r.string()?.to_box()),
-        "wch" => once(&mut warrant, digest(r)?),
-        "cd" => once(&mut body, digest(r)?),
+        "jti" => set_once(&mut jti, r.string()?),
+        "iat" => set_once(&mut iat, r.natural()?),
+        "htm" => set_once(&mut method, r.string()?.to_box()),
+        // A query can be longer than any string in a warrant. The size limit of the proof bounds it.
+        "htu" => set_once(&mut target, r.string()?.to_box()),
+        "wch" => set_once(&mut warrant, digest(r)?),
+        "cd" => set_once(&mut body, digest(r)?),
         _ => Err(Malformed("a proof has an unknown claim")),
     })?;
     reader.end()?;
     let jti = required(jti, "a proof lacks `jti`")?;
     if jti.with(is_jti) != Some(true) {
-        return Err(Malformed("`jti`"));
+        return Err(Malformed("`jti` is not 1 to 64 letters, digits, `_` and `-`"));
     }
-    Ok(Claims {
+    Ok(ProofClaims {
         jti: jti.to_box(),
         iat: required(iat, "a proof lacks `iat`")?,
         method: required(method, "a proof lacks `htm`")?,
@@ -144,7 +144,7 @@ fn read_claims(payload: &[u8]) -> Result<Claims, Malformed> {
     })
 }
 
-fn digest(reader: &mut Reader<'_>) -> Result<Digest, Malformed> {
+fn digest(reader: &mut JsonReader<'_>) -> Parsed<Digest> {
     reader
         .string()?
         .with(Digest::parse_base64url)

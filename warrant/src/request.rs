@@ -1,28 +1,28 @@
-//! The request, as far as a warrant speaks of it: our own headers, and the target.
+//! The parts of a request that a warrant is about: the headers `Warrant` and `Warrant-Proof`, and the target.
 
-use crate::{denial::Denial, limits::MAX_STRING_BYTES, paths::RawPath, rules};
+use crate::{denial::Denial, formats, limits::MAX_STRING_BYTES, paths::RawPath};
 
-/// The one value of a header of ours, given every value that the request has under its name.
+/// The one value of a header, given all values that the request has for it.
 ///
-/// `None` when there is none; an empty value is a value, and missing is what the caller calls it.
+/// `None` when the request does not have the header. An empty value is returned like any other.
 ///
 /// # Errors
-/// [`Denial::RequestAmbiguous`] for a second header, a comma (which may be two headers, joined by a proxy) or a byte
+/// [`Denial::RequestAmbiguous`] for a second value, a comma (it may be two headers that a proxy joined) or a byte
 /// outside ASCII.
-pub fn our_header<'a>(mut values: impl Iterator<Item = &'a [u8]>) -> Result<Option<&'a [u8]>, Denial> {
+pub fn single_header<'a>(mut values: impl Iterator<Item = &'a [u8]>) -> Result<Option<&'a [u8]>, Denial> {
     let Some(value) = values.next() else { return Ok(None) };
     let ambiguous = values.next().is_some() || !value.is_ascii() || value.contains(&b',');
     if ambiguous { Err(Denial::RequestAmbiguous) } else { Ok(Some(value)) }
 }
 
-/// A canonical host, exact, with its port where it has one.
+/// A canonical host name, with its port if it has one.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Host(Box<str>);
 
 impl Host {
-    /// Takes a canonical name. `None` when `text` is none.
+    /// Reads a canonical host name. `None` when `text` has another form.
     pub fn parse(text: &str) -> Option<Self> {
-        rules::is_host(text).then(|| Self(text.into()))
+        formats::is_host(text).then(|| Self(text.into()))
     }
 
     /// The name.
@@ -31,13 +31,13 @@ impl Host {
     }
 }
 
-/// The method of a request. A warrant can name only those of upper-case letters; a request may have another, which no
-/// warrant covers.
+/// The method of a request. A warrant can only name methods of upper-case letters. A request may have another method,
+/// which no warrant covers.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Method(Box<str>);
 
 impl Method {
-    /// Takes a token as HTTP defines it. `None` when `text` is none.
+    /// Reads a token as HTTP defines it. `None` when `text` has another form.
     pub fn parse(text: &str) -> Option<Self> {
         let is_token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
         let good = (1..=MAX_STRING_BYTES).contains(&text.len()) && text.bytes().all(is_token);
@@ -50,14 +50,14 @@ impl Method {
     }
 }
 
-/// What the request is for, in the names that warrants and routes use.
+/// What a request is for, in the names that warrants and routes use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target<'a> {
-    /// The canonical host, after the proxy's aliases were looked up.
+    /// The canonical host: the result of looking up the proxy's aliases.
     pub host: Host,
     /// The method.
     pub method: Method,
-    /// The path, as it came.
+    /// The path exactly as received.
     pub path: RawPath<'a>,
 }
 
@@ -66,8 +66,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_header_of_ours_stands_once_in_ascii_without_comma() {
-        let header = |values: &[&'static str]| our_header(values.iter().map(|v| v.as_bytes()));
+    fn a_header_has_one_value_in_ascii_without_a_comma() {
+        let header = |values: &[&'static str]| single_header(values.iter().map(|v| v.as_bytes()));
         assert_eq!(header(&[]), Ok(None));
         assert_eq!(header(&[""]), Ok(Some(&b""[..])));
         assert_eq!(header(&["a b"]), Ok(Some(&b"a b"[..])));

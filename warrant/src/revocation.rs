@@ -1,22 +1,22 @@
-//! What can be revoked, and how a revocation is told apart from any other. May not know where revocations are kept.
+//! What can be revoked, and how a revocation is identified. May not know where revocations are stored.
 
 use sha2::{Digest as _, Sha256};
 
 /// The kinds of revocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RevocationKind {
-    /// A warrant by its joined `jti`s, and every warrant that continues them.
+    /// A warrant by its joined `jti`s, and every warrant delegated from it.
     Path,
     /// A key by its thumbprint: the `cnf` of any link, or the authority key of a root.
     Key,
     /// A lineage by its name.
     Txn,
-    /// A holder by its name. A proof-bound child may call itself otherwise: revoke its key.
+    /// A holder by its name. A proof-bound child can choose another name, so revoke its key instead.
     Sub,
 }
 
 impl RevocationKind {
-    /// Every kind there is.
+    /// Every kind.
     pub const ALL: &[Self] = &[Self::Path, Self::Key, Self::Txn, Self::Sub];
 
     /// The word for it.
@@ -34,18 +34,18 @@ impl RevocationKind {
         Self::ALL.iter().copied().find(|kind| kind.word() == word)
     }
 
-    /// Whether values of this kind mean something only together with a root's `iss`.
+    /// Whether values of this kind have a meaning only together with a root's `iss`.
     pub const fn is_by_issuer(self) -> bool {
         matches!(self, Self::Path | Self::Txn)
     }
 }
 
-/// The first 16 bytes of SHA-256(kind ‖ 0 ‖ iss ‖ 0 ‖ value): what proxies are told instead of names.
+/// The first 16 bytes of SHA-256(kind ‖ 0 ‖ iss ‖ 0 ‖ value). Proxies get marks instead of names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Mark([u8; 16]);
 
 impl Mark {
-    /// The mark of a value; `iss` counts for paths and lineages alone.
+    /// The mark of a value. `iss` counts only for paths and lineages.
     pub fn of(kind: RevocationKind, iss: &str, value: &str) -> Self {
         let iss = if kind.is_by_issuer() { iss } else { "" };
         let mut hash = Sha256::new();
@@ -60,7 +60,7 @@ impl Mark {
         Self(mark)
     }
 
-    /// A mark as it was told.
+    /// A mark from its bytes.
     pub const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }
@@ -81,7 +81,7 @@ pub struct Revocable {
 }
 
 impl Revocable {
-    /// A value of a kind, by an issuer where the kind has one.
+    /// A value of this kind. `iss` counts only for paths and lineages.
     pub fn new(kind: RevocationKind, iss: &str, value: &str) -> Self {
         let iss = if kind.is_by_issuer() { iss } else { "" };
         Self { kind, iss: iss.into(), value: value.into(), mark: Mark::of(kind, iss, value) }
@@ -92,12 +92,12 @@ impl Revocable {
         self.kind
     }
 
-    /// The root's issuer; empty for keys and holders.
+    /// The root's issuer. Empty for keys and holders.
     pub fn iss(&self) -> &str {
         &self.iss
     }
 
-    /// The joined `jti`s, the thumbprint, the lineage or the holder.
+    /// The joined `jti`s, the thumbprint, the lineage's name or the holder's name.
     pub fn value(&self) -> &str {
         &self.value
     }
@@ -108,7 +108,7 @@ impl Revocable {
     }
 }
 
-/// Whoever knows what was revoked.
+/// Knows what was revoked.
 pub trait Revocations {
     /// Whether this was revoked.
     fn is_revoked(&self, one: &Revocable) -> bool;
@@ -125,7 +125,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn marks_are_as_they_are_told_to_proxies() {
+    fn marks_have_the_bytes_that_proxies_get() {
         // printf 'path\0https://a\0x/y' | sha256sum
         let mark = Mark::of(RevocationKind::Path, "https://a", "x/y");
         assert_eq!(mark.bytes()[..], crate::Digest::of(b"path\0https://a\0x/y").bytes()[..16]);

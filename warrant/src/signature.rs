@@ -1,26 +1,27 @@
-//! The 64 bytes of a signature, and the ranges that every verifier must agree on before it is asked.
+//! The 64 bytes of a signature, and the checks of their ranges. All verifiers must agree on these ranges, so they are
+//! checked before any verifier is called.
 
 use crate::key::{Algorithm, is_canonical_and_of_large_order};
 
-/// A signature as JWS writes it: r and s, or R and S.
+/// A signature in the form of JWS: r and s, or R and S.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Signature([u8; 64]);
 
 impl Signature {
-    /// Takes the bytes as they are.
+    /// Takes the bytes, unchecked.
     pub const fn new(bytes: [u8; 64]) -> Self {
         Self(bytes)
     }
 
-    /// The bytes as they are.
+    /// The bytes.
     pub const fn bytes(&self) -> &[u8; 64] {
         &self.0
     }
 
-    /// Whether its two halves are values that a signature of this algorithm can have at all.
+    /// Whether its two halves are in the range of this algorithm.
     ///
-    /// ES256: `r` and `s` in 1..n-1, high `s` included. Ed25519: `R` canonical and not of small order, `S` below
-    /// the group's order.
+    /// ES256: `r` and `s` are from 1 to n-1, and a high `s` is accepted. Ed25519: `R` is canonical and not of small
+    /// order, and `S` is below the group's order.
     pub fn is_in_range(&self, algorithm: Algorithm) -> bool {
         let (first, second) = self.halves();
         match algorithm {
@@ -36,7 +37,7 @@ impl Signature {
         }
     }
 
-    /// An ECDSA signature in DER, as hosts with an X.509 view of signatures take it.
+    /// An ECDSA signature in DER, for hosts that expect signatures in X.509 form.
     pub fn to_der(&self) -> Vec<u8> {
         let (r, s) = self.halves();
         let mut content = Vec::with_capacity(70);
@@ -57,7 +58,7 @@ impl Signature {
 fn der_integer(out: &mut Vec<u8>, big_endian: &[u8]) {
     let zeros = big_endian.iter().take_while(|b| **b == 0).count();
     let digits = big_endian.get(zeros..).unwrap_or_default();
-    // A set high bit would read as a negative number, and zero still needs one byte.
+    // With its high bit set, the number would be read as negative. Zero still needs one byte.
     let pad = digits.first().is_none_or(|b| *b >= 0x80);
     let length = digits.len().saturating_add(usize::from(pad));
     out.push(0x02);
@@ -125,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn ed25519_s_is_below_the_order_and_r_a_large_canonical_point() {
+    fn ed25519_s_is_below_the_order_and_r_is_canonical_and_not_of_small_order() {
         let r = [9; 32];
         let most = reversed(below(ED25519_ORDER));
         for (r, s, good) in [

@@ -1,6 +1,6 @@
-//! Patterns of names: which subjects an issuer may vouch for, which identities a group holds.
+//! Patterns of names: the subjects an issuer may vouch for, or the identities in a group.
 
-use crate::rules;
+use crate::formats;
 
 /// An exact name, or all names below a prefix.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -14,7 +14,7 @@ pub enum SubjectPattern {
 }
 
 impl SubjectPattern {
-    /// Reads a pattern. `None` when it has another form; a `*` stands nowhere but at the end.
+    /// Reads a pattern. `None` when it has another form. A `*` is allowed only at the end.
     pub fn parse(text: &str) -> Option<Self> {
         let pattern = match (text.strip_suffix("/**"), text.strip_suffix(":*")) {
             (Some(prefix), _) => Self::Below(prefix.into()),
@@ -22,10 +22,10 @@ impl SubjectPattern {
             (None, None) => Self::Exact(text.into()),
         };
         let prefix = pattern.prefix();
-        (rules::is_plain(text) && !prefix.is_empty() && !prefix.contains('*')).then_some(pattern)
+        (formats::is_plain(text) && !prefix.is_empty() && !prefix.contains('*')).then_some(pattern)
     }
 
-    /// Whether `name` is one of the names that this pattern stands for.
+    /// Whether `name` matches this pattern.
     pub fn matches(&self, name: &str) -> bool {
         match self {
             Self::Exact(exact) => &**exact == name,
@@ -35,13 +35,13 @@ impl SubjectPattern {
         }
     }
 
-    /// Whether some name is matched by both.
+    /// Whether some name matches both patterns.
     pub fn overlaps(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Exact(name), pattern) | (pattern, Self::Exact(name)) => pattern.matches(name),
             (Self::Named(one), Self::Named(two)) => one == two,
             (Self::Below(one), Self::Below(two)) => one == two || other.matches(one) || self.matches(two),
-            // What a `:*` adds is never a segment of its own, so one name of it speaks for all.
+            // A `:*` never adds a segment, so one of its names is enough to decide for all of them.
             (below @ Self::Below(_), Self::Named(prefix)) | (Self::Named(prefix), below @ Self::Below(_)) => {
                 below.matches(&format!("{prefix}:x"))
             }
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn a_star_stands_at_the_end_alone() {
+    fn a_star_is_allowed_only_at_the_end() {
         for good in ["a", "spiffe://shop/**", "agent:*"] {
             assert_eq!(pattern(good).to_string(), good);
         }
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn names_below_have_whole_segments() {
+    fn a_name_matches_by_whole_segments() {
         for (text, yes, no) in [
             (
                 "spiffe://shop/**",
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn overlaps_are_found_both_ways() {
+    fn an_overlap_is_found_in_both_directions() {
         for (one, two, overlap) in [
             ("a", "a", true),
             ("a", "b", false),

@@ -1,39 +1,36 @@
-//! One compact JWS: its three segments, its closed header, its 64 bytes of signature. Warrants and proofs alike.
+//! One compact JWS, of a warrant or a proof: three segments, a closed header and a signature of 64 bytes.
 
 use crate::{
-    base64url,
-    json::{Malformed, Reader, once, required},
+    base64url, formats,
+    json::{JsonReader, Malformed, Parsed, required, set_once},
     key::Algorithm,
     limits::MAX_SEGMENT_BYTES,
-    rules,
     signature::Signature,
 };
 
-type Read<T> = Result<T, Malformed>;
-
-/// The three kinds of token of ours, told apart by their headers alone.
+/// The kinds of token. Each has its own form of header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum TokenKind {
     Root,
     Link,
     Proof,
 }
 
-/// A token of good form but for its payload, which nobody has read yet.
+/// A token of good form. Only its payload is not read yet.
 #[derive(Clone, Debug)]
 pub(crate) struct Token<'a> {
-    /// The first two segments with the dot between: what was signed.
+    /// The bytes that were signed: the first two segments with the dot between them.
     pub(crate) signing_input: &'a [u8],
     pub(crate) payload: &'a [u8],
     pub(crate) alg: Algorithm,
-    /// On a root; borrowed, since a header is written without escapes.
+    /// Only on a root.
     pub(crate) kid: Option<Box<str>>,
     pub(crate) signature: Signature,
 }
 
 impl<'a> Token<'a> {
-    pub(crate) fn parse(text: &'a [u8], kind: Kind) -> Read<Self> {
-        const SHAPE: Malformed = Malformed("not three segments");
+    pub(crate) fn parse(text: &'a [u8], kind: TokenKind) -> Parsed<Self> {
+        const SHAPE: Malformed = Malformed("a token that does not have three segments");
         let mut segments = split(b'.', text);
         let header = segments.next().ok_or(SHAPE)?;
         let payload = segments.next().ok_or(SHAPE)?;
@@ -55,12 +52,12 @@ impl<'a> Token<'a> {
     }
 
     /// Decodes the payload for `read`.
-    pub(crate) fn read_payload<T>(&self, read: impl FnOnce(&[u8]) -> Read<T>) -> Read<T> {
+    pub(crate) fn read_payload<T>(&self, read: impl FnOnce(&[u8]) -> Parsed<T>) -> Parsed<T> {
         with_decoded(self.payload, read)
     }
 }
 
-/// What stands between `separator`s. The search is a vector instruction's, since hostile headers are long.
+/// The parts between `separator`s. `memchr` searches with vector instructions, because hostile headers can be long.
 pub(crate) fn split(separator: u8, text: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = Some(text);
     std::iter::from_fn(move || {
@@ -71,38 +68,38 @@ pub(crate) fn split(separator: u8, text: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-fn with_decoded<T>(segment: &[u8], read: impl FnOnce(&[u8]) -> Read<T>) -> Read<T> {
-    let mut room = [0; MAX_SEGMENT_BYTES];
-    let decoded = base64url::decode_into(segment, &mut room)
+fn with_decoded<T>(segment: &[u8], read: impl FnOnce(&[u8]) -> Parsed<T>) -> Parsed<T> {
+    let mut buffer = [0; MAX_SEGMENT_BYTES];
+    let decoded = base64url::decode_into(segment, &mut buffer)
         .ok_or(Malformed("a segment that is not canonical base64url"))?;
     read(decoded)
 }
 
-fn read_header(header: &[u8], kind: Kind) -> Read<(Algorithm, Option<Box<str>>)> {
-    let typ_of_kind = if kind == Kind::Proof { "warrant-proof+jwt" } else { "warrant+jwt" };
+fn read_header(header: &[u8], kind: TokenKind) -> Parsed<(Algorithm, Option<Box<str>>)> {
+    let typ_of_kind = if kind == TokenKind::Proof { "warrant-proof+jwt" } else { "warrant+jwt" };
     let (mut alg, mut typ, mut kid) = (None, None, None);
-    let mut reader = Reader::new(header)?;
+    let mut reader = JsonReader::new(header)?;
     reader.object(|r, name| {
         let slot = match name {
             "alg" => &mut alg,
             "typ" => &mut typ,
-            "kid" if kind == Kind::Root => &mut kid,
-            _ => return Err(Malformed("a header has a member that does not belong there")),
+            "kid" if kind == TokenKind::Root => &mut kid,
+            _ => return Err(Malformed("a header has an unknown member")),
         };
         let value = r.string()?;
-        value.unescaped().ok_or(Malformed("a header is written with escapes"))?;
-        once(slot, value)
+        value.without_escapes().ok_or(Malformed("a header has escapes"))?;
+        set_once(slot, value)
     })?;
     reader.end()?;
     if !required(typ, "a header lacks `typ`")?.is(typ_of_kind) {
-        return Err(Malformed("a `typ` of another kind"));
+        return Err(Malformed("a header has the `typ` of another kind of token"));
     }
     let alg = Algorithm::named(required(alg, "a header lacks `alg`")?)
-        .ok_or(Malformed("an `alg` that is none of ours"))?;
+        .ok_or(Malformed("a header has an `alg` other than ES256, Ed25519 and EdDSA"))?;
     let kid = match kid {
-        Some(kid) if kid.with(rules::is_kid) == Some(true) => Some(kid.to_box()),
-        Some(_) => return Err(Malformed("`kid`")),
-        None if kind == Kind::Root => return Err(Malformed("a root lacks `kid`")),
+        Some(kid) if kid.with(formats::is_kid) == Some(true) => Some(kid.to_box()),
+        Some(_) => return Err(Malformed("`kid` is not 1 to 64 letters, digits, `.`, `_` and `-`")),
+        None if kind == TokenKind::Root => return Err(Malformed("a root lacks `kid`")),
         None => None,
     };
     Ok((alg, kid))

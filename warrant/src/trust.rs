@@ -1,57 +1,57 @@
-//! What the bundle says of issuers, and the mesh's own terms. May not know where either was read.
+//! The trusted issuers, and the mesh's own terms. May not know where they were configured.
 
-use crate::{denial::Denial, key::PublicKey, limits::MAX_LEEWAY_SECONDS, rules, subject::SubjectPattern};
+use crate::{denial::Denial, formats, key::PublicKey, limits::MAX_LEEWAY_SECONDS, subject::SubjectPattern};
 
-/// One authority: its keys, and for whom it may vouch.
+/// One authority: its keys, and the holders it may vouch for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Issuer {
-    /// Its URL, as roots name it.
+    /// Its URL: the `iss` of roots.
     pub iss: String,
     /// Its keys by `kid`.
     pub keys: Vec<(String, PublicKey)>,
-    /// The holders that it may vouch for.
+    /// The holders it may vouch for.
     pub subjects: Vec<SubjectPattern>,
-    /// The issuers, other than itself, whose people and workloads it may name in `ini`.
+    /// The other issuers whose people and workloads it may name in `ini`.
     pub starters: Vec<String>,
 }
 
-/// Every issuer that is trusted, and for what.
+/// Every trusted issuer, and for what it is trusted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Trust(Vec<Issuer>);
 
-/// Every fault that was found, each with what to write instead.
+/// Every fault in issuers or terms, each with what to write instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TrustError(Vec<String>);
+pub struct TrustFaults(Vec<String>);
 
 /// The mesh's own terms for time and audience.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Terms {
-    /// This mesh, as the leaf's `aud` must name it.
+    /// The name of this mesh. The leaf's `aud` must be this name.
     pub audience: String,
-    /// The cap of `exp - nbf` on every link.
+    /// The most that `exp - nbf` may be, on every link.
     pub max_lifetime: u64,
-    /// How far `nbf` and `iat` may lie in the future.
+    /// How far `nbf` and `iat` may be in the future.
     pub leeway: u64,
 }
 
 impl Trust {
-    /// Takes the issuers as a whole.
+    /// Takes all issuers together.
     ///
     /// # Errors
-    /// All faults at once: names of the wrong form or given twice, and patterns of two issuers that overlap, since the
-    /// weaker of the two could be anybody.
-    pub fn new(issuers: Vec<Issuer>) -> Result<Self, TrustError> {
+    /// All faults at once: names that have a wrong form or occur twice, and subject patterns of two issuers that
+    /// overlap. With an overlap, the weaker issuer could vouch for a holder of the stronger one.
+    pub fn new(issuers: Vec<Issuer>) -> Result<Self, TrustFaults> {
         let mut faults = Vec::new();
         let mut rest = issuers.as_slice();
         while let [issuer, others @ ..] = rest {
-            issuer.faults(&mut faults);
+            issuer.collect_faults(&mut faults);
             for other in others {
-                issuer.faults_beside(other, &mut faults);
+                issuer.collect_conflicts(other, &mut faults);
             }
             rest = others;
         }
-        if faults.is_empty() { Ok(Self(issuers)) } else { Err(TrustError(faults)) }
+        if faults.is_empty() { Ok(Self(issuers)) } else { Err(TrustFaults(faults)) }
     }
 
     /// The issuers.
@@ -59,7 +59,7 @@ impl Trust {
         &self.0
     }
 
-    /// The key with which that issuer signed a root for `sub`, begun by someone of `starter`.
+    /// The key that must have signed a root for `sub`, started by somebody known to the issuer `starter`.
     pub(crate) fn key_for(
         &self,
         iss: &str,
@@ -81,38 +81,40 @@ impl Trust {
 }
 
 impl Issuer {
-    fn faults(&self, faults: &mut Vec<String>) {
+    fn collect_faults(&self, faults: &mut Vec<String>) {
         let iss = &self.iss;
-        if !rules::is_plain(iss) {
+        if !formats::is_plain(iss) {
             faults.push(format!(
-                "issuer {iss:?}: write 1-256 printable ASCII characters without quote and backslash"
+                "issuer {iss:?}: write 1 to 256 printable ASCII characters, without `\"` and `\\`"
             ));
         }
-        for starter in self.starters.iter().filter(|starter| !rules::is_plain(starter)) {
+        for starter in self.starters.iter().filter(|starter| !formats::is_plain(starter)) {
             faults.push(format!("issuer {iss:?}: starter {starter:?} is not the name of an issuer"));
         }
         let mut rest = self.keys.as_slice();
         while let [(kid, _), others @ ..] = rest {
-            if !rules::is_kid(kid) {
+            if !formats::is_kid(kid) {
                 faults.push(format!(
-                    "issuer {iss:?}: kid {kid:?}: write 1-64 of letters, digits, `.`, `_`, `-`"
+                    "issuer {iss:?}: kid {kid:?}: write 1 to 64 letters, digits, `.`, `_` or `-`"
                 ));
             }
             if others.iter().any(|(other, _)| other == kid) {
-                faults.push(format!("issuer {iss:?}: two keys are called {kid:?}; give each its own kid"));
+                faults.push(format!(
+                    "issuer {iss:?}: two keys have the kid {kid:?}; give each key its own kid"
+                ));
             }
             rest = others;
         }
     }
 
-    fn faults_beside(&self, other: &Self, faults: &mut Vec<String>) {
+    fn collect_conflicts(&self, other: &Self, faults: &mut Vec<String>) {
         if self.iss == other.iss {
-            faults.push(format!("issuer {:?} is there twice; put its keys into one entry", self.iss));
+            faults.push(format!("issuer {:?} occurs twice; put its keys into one entry", self.iss));
         }
         for own in &self.subjects {
             for theirs in other.subjects.iter().filter(|theirs| own.overlaps(theirs)) {
                 faults.push(format!(
-                    "subjects {own} of {:?} and {theirs} of {:?} overlap; a holder has one authority",
+                    "subjects {own} of {:?} and {theirs} of {:?} overlap; each holder must have one issuer",
                     self.iss, other.iss
                 ));
             }
@@ -124,34 +126,39 @@ impl Terms {
     /// Takes the terms.
     ///
     /// # Errors
-    /// When the audience is no string that `aud` could hold, nothing could live, or the leeway is above 30 seconds.
-    pub fn new(audience: impl Into<String>, max_lifetime: u64, leeway: u64) -> Result<Self, TrustError> {
+    /// When `aud` could not contain the audience, the lifetime is 0, or the leeway is above 30 seconds.
+    pub fn new(audience: impl Into<String>, max_lifetime: u64, leeway: u64) -> Result<Self, TrustFaults> {
         let terms = Self { audience: audience.into(), max_lifetime, leeway };
         let faults: Vec<_> = [
-            (!rules::is_plain(&terms.audience))
-                .then(|| format!("audience {:?}: write 1-256 printable ASCII characters", terms.audience)),
-            (max_lifetime == 0).then(|| "a lifetime of 0 s: nothing could be valid".to_owned()),
+            (!formats::is_plain(&terms.audience)).then(|| {
+                format!(
+                    "audience {:?}: write 1 to 256 printable ASCII characters, without `\"` and `\\`",
+                    terms.audience
+                )
+            }),
+            (max_lifetime == 0)
+                .then(|| "a lifetime of 0 s: no warrant could be valid; write at least 1".to_owned()),
             (leeway > MAX_LEEWAY_SECONDS)
-                .then(|| format!("a leeway of {leeway} s: at most {MAX_LEEWAY_SECONDS} s")),
+                .then(|| format!("a leeway of {leeway} s is too long: write at most {MAX_LEEWAY_SECONDS}")),
         ]
         .into_iter()
         .flatten()
         .collect();
-        if faults.is_empty() { Ok(terms) } else { Err(TrustError(faults)) }
+        if faults.is_empty() { Ok(terms) } else { Err(TrustFaults(faults)) }
     }
 }
 
-impl TrustError {
-    /// One sentence a fault.
+impl TrustFaults {
+    /// One sentence for each fault.
     pub fn faults(&self) -> &[String] {
         &self.0
     }
 }
 
-impl std::fmt::Display for TrustError {
+impl std::fmt::Display for TrustFaults {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.0.join("; "))
     }
 }
 
-impl std::error::Error for TrustError {}
+impl std::error::Error for TrustFaults {}

@@ -1,5 +1,5 @@
-//! Who does the arithmetic: a library here, or the host. What all of them must agree on is settled before they are
-//! asked, so that a chain never holds in one room and fails in another.
+//! The trait of everything that verifies signatures: a library, or the proxy. This crate checks the ranges on which
+//! they must all agree before it calls them, so that a chain never holds in one component and fails in another.
 
 #[cfg(feature = "aws-lc")]
 mod aws_lc;
@@ -13,17 +13,17 @@ pub use pure::PureVerifier;
 
 use crate::{key::PublicKey, signature::Signature};
 
-/// Arithmetic on the two curves. An implementation answers for keys and signatures whose ranges this crate has
-/// checked, and has no opinion of its own on anything else.
+/// Arithmetic on the two curves. This crate has already checked the ranges of the keys and signatures that it passes.
+/// An implementation must not add rules of its own.
 pub trait Verifier {
     /// Whether the key's coordinates are a point of its curve.
     fn is_point(&self, key: &PublicKey) -> bool;
 
-    /// Whether `signature` over `message` is by `key`; Ed25519 by the equation without cofactor.
+    /// Whether `key` made `signature` over `message`. For Ed25519, use the equation without cofactor.
     fn verify(&self, key: &PublicKey, message: &[u8], signature: &Signature) -> bool;
 }
 
-/// The one predicate for a signature, whoever does the arithmetic.
+/// Whether `key` made `signature` over `message`. The only function that decides it, whichever verifier is used.
 pub fn is_signed_by(verifier: &dyn Verifier, key: &PublicKey, message: &[u8], signature: &Signature) -> bool {
     signature.is_in_range(key.alg()) && verifier.verify(key, message, signature)
 }

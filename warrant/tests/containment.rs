@@ -1,5 +1,5 @@
-//! Containment is sound: whatever a child admits its parent admits, for every small case there is and for many thrown
-//! ones; it is reflexive and transitive; and dropping a key is never within.
+//! Containment is sound: a parent allows everything that a child within it allows. It is also reflexive and transitive,
+//! and a child that drops a key is never within. Tests all small cases, and many random ones.
 
 #![allow(
     clippy::unwrap_used,
@@ -20,9 +20,11 @@ use proptest::{
     test_runner::{RngSeed, TestRunner},
 };
 use serde_json::{Value as Json, json};
-use warrant::{Argument, Arguments, Claims, Constraint, Detail, PathPattern, Presented, RawPath, Value};
+use warrant::{
+    Argument, Arguments, Claims, Constraint, Detail, PathPattern, PresentedWarrant, RawPath, Value,
+};
 
-/// Every sequence of these, up to that many.
+/// Every sequence of these elements, up to the length `most`.
 fn sequences(of: &[&str], most: usize) -> Vec<Vec<String>> {
     let mut all = vec![vec![]];
     let mut last = all.clone();
@@ -144,7 +146,7 @@ fn detail() -> impl Strategy<Value = Json> {
         })
 }
 
-/// A detail as the crate reads it.
+/// The detail, as the crate reads it.
 fn read(detail: &Json) -> Detail {
     claims(|l| {
         l.set("authorization_details", json!([detail]));
@@ -153,13 +155,13 @@ fn read(detail: &Json) -> Detail {
         .clone()
 }
 
-fn claims(edit: impl Fn(&mut forge::Link)) -> Claims {
-    // Nobody asks who signed it, and signing is what would take the time.
+fn claims(edit: impl Fn(&mut forge::ForgedLink)) -> Claims {
+    // No signature is verified here, and signing would take most of the time.
     let text = forge::root_with(|l| {
         edit(l);
         l.signature([1; 64]);
     });
-    Presented::parse(text.as_bytes()).unwrap().unverified().unwrap().remove(0)
+    PresentedWarrant::parse(text.as_bytes()).unwrap().unverified_claims().unwrap().remove(0)
 }
 
 #[test]
@@ -183,7 +185,7 @@ fn a_detail_within_another_admits_no_more_requests() {
         }
         Ok(())
     });
-    println!("seed {SEED}: {} of 4000 thrown details within another", within.get());
+    println!("seed {SEED}: {} of 4000 random details within another", within.get());
     assert_eq!(proved, Ok(()));
     assert!(within.get() > 100, "{}", within.get());
 }
@@ -200,7 +202,7 @@ fn admits_no_more(child: &Detail, parent: &Detail) -> Result<(), TestCaseError> 
         for (a, b) in (-1..5).flat_map(|a| (-1..5).map(move |b| (a, b))) {
             let mut arguments = Arguments::new();
             for (name, n) in [("a", a), ("b", b)] {
-                // -1 stands for an argument that the request has not.
+                // -1 means that the request does not have this argument.
                 prop_assert!(n < 0 || arguments.insert(name, Argument::One(Value::Integer(n))));
             }
             prop_assert!(!child.admits_call(action, &arguments) || parent.admits_call(action, &arguments));
@@ -211,15 +213,15 @@ fn admits_no_more(child: &Detail, parent: &Detail) -> Result<(), TestCaseError> 
 
 #[test]
 fn dropping_any_key_is_refused() {
-    let full = |l: &mut forge::Link| {
+    let full = |l: &mut forge::ForgedLink| {
         l.set("use", json!({"max": 1})).set("env", json!({"region": ["eu"], "cluster": ["prod"]}));
         l.set("att", json!({"measurement": [format!("sha256:{}", "a".repeat(64))]}));
         l.detail("actions", json!(["pay"])).detail("args", json!({"a": {"any": true}, "b": {"exact": 1}}));
     };
     let parent = claims(full);
-    assert!(parent.is_within(&parent).is_ok());
-    type Change<'c> = &'c dyn Fn(&mut forge::Link);
-    let without: [(&str, Change<'_>); 7] = [
+    assert!(parent.check_within(&parent).is_ok());
+    type ClaimEdit<'c> = &'c dyn Fn(&mut forge::ForgedLink);
+    let without: [(&str, ClaimEdit<'_>); 7] = [
         ("use", &|l| {
             l.drop("use");
         }),
@@ -247,7 +249,7 @@ fn dropping_any_key_is_refused() {
             full(l);
             drop(l);
         });
-        assert_eq!(child.is_within(&parent).err().map(|widened| widened.name), Some(dimension));
-        assert!(parent.is_within(&child).is_ok(), "adding it back narrows");
+        assert_eq!(child.check_within(&parent).err().map(|widened| widened.name), Some(dimension));
+        assert!(parent.check_within(&child).is_ok(), "a child that adds it back is narrower");
     }
 }

@@ -1,5 +1,5 @@
-//! A short run of every decoder through the entry points of the fuzz targets, the same on every machine: golden vectors and
-//! garbage, cut, spliced and changed by dice of one seed.
+//! A short run of every decoder, through the entry points of the fuzz targets. Its input is golden vectors and garbage,
+//! randomly cut, spliced and changed from one seed, so that it is the same on every machine.
 
 #![allow(
     clippy::unwrap_used,
@@ -23,8 +23,8 @@ const SEED: [u8; 32] = *b"the short run of every decoder  ";
 const ROUNDS: usize = 4_000;
 
 #[test]
-fn nothing_panics() {
-    let mut dice = TestRng::from_seed(RngAlgorithm::ChaCha, &SEED);
+fn no_decoder_panics() {
+    let mut random = TestRng::from_seed(RngAlgorithm::ChaCha, &SEED);
     let corpus = corpus();
     let mut ran = 0_usize;
     for bytes in &corpus {
@@ -34,7 +34,7 @@ fn nothing_panics() {
         }
     }
     for _ in 0..ROUNDS {
-        let bytes = changed(&mut dice, &corpus);
+        let bytes = changed(&mut random, &corpus);
         for (_, decoder) in decoders::DECODERS {
             decoder(&bytes);
             ran += 1;
@@ -83,19 +83,19 @@ impl KeyText for warrant::mint::PureSigner {
     }
 }
 
-fn changed(dice: &mut TestRng, corpus: &[Vec<u8>]) -> Vec<u8> {
-    let below = |dice: &mut TestRng, end: usize| (dice.next_u64() % (end.max(1) as u64)) as usize;
-    let mut bytes = corpus[below(dice, corpus.len())].clone();
-    for _ in 0..=below(dice, 4) {
-        let at = below(dice, bytes.len());
-        match below(dice, 5) {
+fn changed(random: &mut TestRng, corpus: &[Vec<u8>]) -> Vec<u8> {
+    let below = |random: &mut TestRng, end: usize| (random.next_u64() % (end.max(1) as u64)) as usize;
+    let mut bytes = corpus[below(random, corpus.len())].clone();
+    for _ in 0..=below(random, 4) {
+        let at = below(random, bytes.len());
+        match below(random, 5) {
             0 => bytes.truncate(at),
-            1 => bytes.insert(at, below(dice, 256) as u8),
-            2 => drop(bytes.splice(at.., corpus[below(dice, corpus.len())].iter().copied().skip(at))),
-            3 => drop(bytes.splice(at..at, b"~.{}\"\\%*"[below(dice, 8)..].iter().copied())),
+            1 => bytes.insert(at, below(random, 256) as u8),
+            2 => drop(bytes.splice(at.., corpus[below(random, corpus.len())].iter().copied().skip(at))),
+            3 => drop(bytes.splice(at..at, b"~.{}\"\\%*"[below(random, 8)..].iter().copied())),
             _ => {
                 if let Some(byte) = bytes.get_mut(at) {
-                    *byte ^= 1 << below(dice, 8);
+                    *byte ^= 1 << below(random, 8);
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! The way through, from a header to an admitted request, as gate and court go it.
+//! The steps from a header to an admitted request, as the gate and the server take them.
 
 #![allow(
     clippy::unwrap_used,
@@ -11,8 +11,9 @@ mod common;
 
 use common::{NOW, chain, delegate, grant, holder, judged, judged_for, root, target, terms, trust, verified};
 use warrant::{
-    Algorithm, Argument, Arguments, AwsLcVerifier, Constraint, Denial, Expect, Presented, Proof, ProofOf,
-    PureVerifier, Revocable, RevocationKind, Seconds, Trust, Value, Verifier,
+    Algorithm, Argument, Arguments, AwsLcVerifier, ChainExpectations, Constraint, Denial, PresentedProof,
+    PresentedWarrant, ProofExpectations, PureVerifier, Revocable, RevocationKind, Seconds, Trust, Value,
+    Verifier,
     mint::{self, Delegation, MintError, PureSigner, Signer},
 };
 
@@ -25,11 +26,11 @@ fn chains_of_one_to_eight_links_hold() {
     for links in 1..=8 {
         let chain = judged(&chain(links)).unwrap();
         assert_eq!(chain.links().len(), usize::from(links));
-        assert_eq!(chain.origin().txn(), "t1");
+        assert_eq!(chain.root_claims().txn(), "t1");
         assert_eq!(chain.leaf().sub(), format!("spiffe://shop/ns/shop/sa/h{}", links - 1));
     }
     let nine = format!("{}~{}", chain(8), chain(2).split('~').nth(1).unwrap());
-    assert_eq!(Presented::parse(nine.as_bytes()).err(), Some(Denial::WarrantMalformed));
+    assert_eq!(PresentedWarrant::parse(nine.as_bytes()).err(), Some(Denial::WarrantMalformed));
 }
 
 #[test]
@@ -38,19 +39,20 @@ fn both_libraries_and_both_algorithms_agree() {
     let mut to_ed = grant(0);
     to_ed.cnf = *ed.public_key();
     let parent = root(to_ed);
-    let text =
-        Delegation { grant: grant(1) }.sign(&Presented::parse(parent.as_bytes()).unwrap(), &ed).unwrap();
+    let text = Delegation { grant: grant(1) }
+        .sign(&PresentedWarrant::parse(parent.as_bytes()).unwrap(), &ed)
+        .unwrap();
     let verifiers: [&dyn Verifier; 2] = [&PureVerifier, &AwsLcVerifier];
     for verifier in verifiers {
-        let presented = Presented::parse(text.as_bytes()).unwrap();
-        assert_eq!(presented.signed_under(&trust(), verifier).unwrap().links().len(), 2);
-        let nobody = presented.signed_under(&Trust::default(), verifier);
+        let presented = PresentedWarrant::parse(text.as_bytes()).unwrap();
+        assert_eq!(presented.verify(&trust(), verifier).unwrap().links().len(), 2);
+        let nobody = presented.verify(&Trust::default(), verifier);
         assert_eq!(nobody.err(), Some(Denial::IssuerUntrusted));
     }
 }
 
 #[test]
-fn a_request_outside_is_outside_and_details_are_never_mixed() {
+fn a_request_outside_the_warrant_is_denied_and_details_are_never_mixed() {
     let mut narrow = grant(0);
     narrow.details[0].args = vec![("amount".into(), Constraint::Range(1, 10))];
     let mut other = common::detail();
@@ -64,11 +66,12 @@ fn a_request_outside_is_outside_and_details_are_never_mixed() {
 
     let chain = verified(&text).unwrap();
     let (terms, v1, v2) = (terms(), target("POST", "/v1/payments/x"), target("POST", "/v2/x"));
-    let expect = |target| Expect { now: Seconds::new(NOW), terms: &terms, revoked: &nothing, target };
+    let expect =
+        |target| ChainExpectations { now: Seconds::new(NOW), terms: &terms, revoked: &nothing, target };
     let mut eleven = Arguments::new();
     assert!(eleven.insert("amount", Argument::One(Value::Integer(11))));
-    assert_eq!(chain.check(&expect(&v1)).unwrap().arguments("pay", &eleven), Err(Denial::OutsideWarrant));
-    assert_eq!(chain.check(&expect(&v2)).unwrap().arguments("pay", &eleven), Ok(()));
+    assert_eq!(chain.check(&expect(&v1)).unwrap().check_call("pay", &eleven), Err(Denial::OutsideWarrant));
+    assert_eq!(chain.check(&expect(&v2)).unwrap().check_call("pay", &eleven), Ok(()));
 }
 
 #[test]
@@ -83,11 +86,11 @@ fn every_prefix_key_lineage_and_holder_can_be_revoked() {
         assert_eq!(denied.err(), Some(Denial::Revoked), "{revoked:?}");
     }
     let other = Revocable::new(RevocationKind::Path, common::AUTHORITY, "j0/j1/j");
-    assert!(all.iter().all(|one| one.mark() != other.mark()), "a path is revoked by whole names");
+    assert!(all.iter().all(|one| one.mark() != other.mark()), "a path is revoked only by whole names");
 }
 
 #[test]
-fn one_execution_burns_every_limit_on_the_way() {
+fn one_execution_burns_a_use_of_every_link_with_a_limit() {
     let mut once = grant(0);
     once.use_max = Some(1);
     let parent = root(once);
@@ -107,9 +110,9 @@ fn one_execution_burns_every_limit_on_the_way() {
 }
 
 #[test]
-fn nothing_is_minted_that_would_be_refused() {
+fn a_link_that_would_be_refused_is_not_minted() {
     let parent = chain(1);
-    let parent = Presented::parse(parent.as_bytes()).unwrap();
+    let parent = PresentedWarrant::parse(parent.as_bytes()).unwrap();
     let mut wider = grant(1);
     wider.exp = Seconds::new(NOW + 51);
     assert_eq!(Delegation { grant: wider }.sign(&parent, &holder(0)), Err(MintError::Widened("time")));
@@ -117,14 +120,14 @@ fn nothing_is_minted_that_would_be_refused() {
     let mut sealed = grant(0);
     sealed.max_depth = 0;
     let sealed = root(sealed);
-    let sealed = Presented::parse(sealed.as_bytes()).unwrap();
+    let sealed = PresentedWarrant::parse(sealed.as_bytes()).unwrap();
     assert_eq!(Delegation { grant: grant(1) }.sign(&sealed, &holder(0)), Err(MintError::Sealed));
 }
 
 #[test]
-fn a_proof_is_of_one_request_and_of_now() {
+fn a_proof_is_valid_for_one_request_and_only_around_now() {
     let header = chain(1);
-    let proof = mint::Proof {
+    let proof = mint::NewProof {
         jti: "p1".into(),
         iat: Seconds::new(NOW),
         method: "POST",
@@ -134,7 +137,7 @@ fn a_proof_is_of_one_request_and_of_now() {
         body: Some(b"{}"),
     };
     let text = proof.sign(&holder(0)).unwrap();
-    let of = ProofOf {
+    let of = ProofExpectations {
         now: Seconds::new(NOW + 30),
         method: "POST",
         authority: b"payments:8080",
@@ -143,27 +146,33 @@ fn a_proof_is_of_one_request_and_of_now() {
         body: Some(b"{}"),
     };
     let key = *holder(0).public_key();
-    let check = |of: ProofOf<'_>| Proof::parse(text.as_bytes()).unwrap().check(&key, &AwsLcVerifier, &of);
+    let check = |of: ProofExpectations<'_>| {
+        PresentedProof::parse(text.as_bytes()).unwrap().check(&key, &AwsLcVerifier, &of)
+    };
     let id = check(of).unwrap();
     assert_eq!(
         (id.jti.as_str(), id.forget_after, id.thumbprint),
         ("p1", Seconds::new(NOW + 30), key.thumbprint())
     );
-    assert!(check(ProofOf { body: None, ..of }).is_ok(), "a body that is not at hand is not compared");
+    assert!(
+        check(ProofExpectations { body: None, ..of }).is_ok(),
+        "a body that was not read is not compared"
+    );
     for other in [
-        ProofOf { now: Seconds::new(NOW + 31), ..of },
-        ProofOf { now: Seconds::new(NOW - 31), ..of },
-        ProofOf { method: "GET", ..of },
-        ProofOf { authority: b"payments", ..of },
-        ProofOf { path_and_query: b"/v1/payments/x", ..of },
-        ProofOf { warrant_header: b"x", ..of },
-        ProofOf { body: Some(b"[]"), ..of },
+        ProofExpectations { now: Seconds::new(NOW + 31), ..of },
+        ProofExpectations { now: Seconds::new(NOW - 31), ..of },
+        ProofExpectations { method: "GET", ..of },
+        ProofExpectations { authority: b"payments", ..of },
+        ProofExpectations { path_and_query: b"/v1/payments/x", ..of },
+        ProofExpectations { warrant_header: b"x", ..of },
+        ProofExpectations { body: Some(b"[]"), ..of },
     ] {
         assert_eq!(check(other), Err(Denial::ProofInvalid), "{other:?}");
     }
-    let stranger = Proof::parse(text.as_bytes()).unwrap().check(holder(1).public_key(), &AwsLcVerifier, &of);
+    let stranger =
+        PresentedProof::parse(text.as_bytes()).unwrap().check(holder(1).public_key(), &AwsLcVerifier, &of);
     assert_eq!(stranger, Err(Denial::ProofInvalid));
-    assert_eq!(Proof::parse(b"").err(), Some(Denial::ProofMissing));
-    assert_eq!(Proof::parse(b"a,b").err(), Some(Denial::RequestAmbiguous));
-    assert_eq!(Proof::parse(b"a.b.c").err(), Some(Denial::ProofInvalid));
+    assert_eq!(PresentedProof::parse(b"").err(), Some(Denial::ProofMissing));
+    assert_eq!(PresentedProof::parse(b"a,b").err(), Some(Denial::RequestAmbiguous));
+    assert_eq!(PresentedProof::parse(b"a.b.c").err(), Some(Denial::ProofInvalid));
 }

@@ -1,4 +1,4 @@
-//! Chains that were tampered with, and headers that never were one: none verifies, none panics, none costs memory.
+//! Chains that were changed after signing, and headers that are not a chain: none of them verifies.
 
 #![allow(
     clippy::unwrap_used,
@@ -12,10 +12,10 @@
 mod common;
 
 use common::{chain, delegate, forge, grant, judged, root, signer};
-use warrant::{Algorithm, AwsLcVerifier, Constraint, Presented, Value, mint::Signer as _};
+use warrant::{Algorithm, AwsLcVerifier, Constraint, PresentedWarrant, Value, mint::Signer as _};
 
-/// Five that stand for many: a bare root, a long chain, a rich one, one of Ed25519 keys, one whose text is white space
-/// and escapes where they are free.
+/// Five examples: a root alone, a long chain, a chain with every optional claim, a chain with an Ed25519 key, and a
+/// root with white space and escapes where they are allowed.
 fn representative() -> Vec<(&'static str, String)> {
     let mut rich = grant(0);
     rich.use_max = Some(1);
@@ -30,10 +30,10 @@ fn representative() -> Vec<(&'static str, String)> {
     child.jti = "j1".into();
     child.cnf = grant(1).cnf;
     let ed = || signer(Algorithm::Ed25519, 7);
-    let to_ed = |l: &mut forge::Link| {
+    let to_ed = |l: &mut forge::ForgedLink| {
         l.set("cnf", serde_json::json!({"jwk": forge::jwk(&ed())}));
     };
-    let by_ed = |l: &mut forge::Link| {
+    let by_ed = |l: &mut forge::ForgedLink| {
         l.head("alg", serde_json::json!("EdDSA")).signed_by(ed());
         l.set("iss", serde_json::json!(ed().public_key().thumbprint().uri()));
     };
@@ -49,14 +49,14 @@ fn representative() -> Vec<(&'static str, String)> {
     ]
 }
 
-/// With AWS-LC, which is fast; that the verifiers agree is what the vectors and the oracle show.
+/// Verifies with AWS-LC, which is fast. The vectors and the test `oracle` show that the verifiers agree.
 fn verifies(header: &[u8]) -> bool {
     let trust = common::trust();
-    Presented::parse(header).is_ok_and(|presented| presented.signed_under(&trust, &AwsLcVerifier).is_ok())
+    PresentedWarrant::parse(header).is_ok_and(|presented| presented.verify(&trust, &AwsLcVerifier).is_ok())
 }
 
 #[test]
-fn no_flipped_bit_goes_unnoticed() {
+fn no_chain_with_a_flipped_bit_verifies() {
     let mut tried = 0_usize;
     for (name, text) in representative() {
         assert!(judged(&text).is_ok(), "{name} is good as it is");
@@ -74,9 +74,10 @@ fn no_flipped_bit_goes_unnoticed() {
     assert!(tried > 30_000);
 }
 
-/// Cut at a `~` a chain is the parent's own warrant, which holds, and is no forgery: its holder signed nothing away.
+/// A chain that is cut at a `~` is the parent's own warrant. It holds and is not a forgery: only the parent's holder
+/// can use it.
 #[test]
-fn no_truncation_verifies_but_a_parents_own_warrant() {
+fn no_truncated_chain_verifies_except_a_parents_own_warrant() {
     let (mut tried, mut parents) = (0_usize, 0_usize);
     for (name, text) in representative() {
         for length in 0..text.len() {
@@ -99,7 +100,7 @@ fn no_truncation_verifies_but_a_parents_own_warrant() {
 #[test]
 fn garbage_of_every_shape_is_refused() {
     for (shape, garbage) in common::garbage::shapes().into_iter().chain(common::garbage::dense()) {
-        assert!(Presented::parse(&garbage).is_err(), "{shape}");
-        assert!(warrant::Proof::parse(&garbage).is_err(), "{shape}");
+        assert!(PresentedWarrant::parse(&garbage).is_err(), "{shape}");
+        assert!(warrant::PresentedProof::parse(&garbage).is_err(), "{shape}");
     }
 }

@@ -1,8 +1,11 @@
-//! 100,000 generated chains against a model that was written apart from the crate, from the same pages: recursive where
-//! the crate walks, sets where it has lists, and one long `if` where it has a table.
+//! Compares the crate's answers for 100,000 generated chains with those of a model.
 //!
-//! Signatures are made by a stand-in that says yes or no as the generated chain wants, since curves would take all of the
-//! time and the real verifiers have tests of their own. Everything else is the real way through, from bytes to answer.
+//! The model was written separately, from the same specification. It is recursive where the crate loops, uses sets
+//! where the crate has lists, and is one long series of conditions where the crate has a table.
+//!
+//! A stand-in for the verifier accepts or refuses signatures as the generated chain demands: real curves would take
+//! most of the time, and the real verifiers have their own tests. Everything else is the real code, from bytes to
+//! answer.
 
 #![allow(
     clippy::unwrap_used,
@@ -23,16 +26,16 @@ mod reference;
 
 use std::collections::BTreeMap;
 
-use generate::{Case, Dice, V};
+use generate::{ModelCase, ModelValue, SplitMix64};
 use warrant::{
-    Argument, Arguments, Denial, Expect, Host, Issuer, Method, Presented, PublicKey, RawPath, Revocable,
-    Seconds, Signature, SubjectPattern, Target, Terms, Trust, Value, Verifier,
+    Argument, Arguments, ChainExpectations, Denial, Host, Issuer, Method, PresentedWarrant, PublicKey,
+    RawPath, Revocable, Seconds, Signature, SubjectPattern, Target, Terms, Trust, Value, Verifier,
 };
 
 const CHAINS: u64 = 100_000;
 const SEED: u64 = 0x5eed_0003;
 
-/// Says what the first byte of key or signature says.
+/// A verifier that only looks at the first byte of a key or signature.
 struct StandIn;
 
 impl Verifier for StandIn {
@@ -46,11 +49,11 @@ impl Verifier for StandIn {
 }
 
 #[test]
-fn crate_and_model_never_disagree() {
+fn the_crate_and_the_model_always_agree() {
     println!("seed {SEED:#x}");
     let mut answers = BTreeMap::<String, u64>::new();
     for number in 0..CHAINS {
-        let case = Case::thrown(&mut Dice::new(SEED.wrapping_add(number)));
+        let case = ModelCase::generated(&mut SplitMix64::new(SEED.wrapping_add(number)));
         let (found, expected) = (judged(&case), reference::judged(&case));
         assert_eq!(found, expected, "chain {number} of seed {SEED:#x}: {case:#?}");
         let answer = found.map_or_else(|denial| denial.code(), |()| "allow");
@@ -62,7 +65,7 @@ fn crate_and_model_never_disagree() {
     assert_eq!(answers.len(), 13, "every code that a chain can get after its header was read: {answers:?}");
 }
 
-fn judged(case: &Case) -> Result<(), Denial> {
+fn judged(case: &ModelCase) -> Result<(), Denial> {
     let text = case.text();
     let issuer = Issuer {
         iss: common::AUTHORITY.into(),
@@ -71,7 +74,7 @@ fn judged(case: &Case) -> Result<(), Denial> {
         starters: vec![],
     };
     let trust = Trust::new(vec![issuer]).unwrap();
-    let chain = Presented::parse(text.as_bytes())?.signed_under(&trust, &StandIn)?;
+    let chain = PresentedWarrant::parse(text.as_bytes())?.verify(&trust, &StandIn)?;
     let target = Target {
         host: Host::parse(case.request.host).unwrap(),
         method: Method::parse(case.request.method).unwrap(),
@@ -81,7 +84,7 @@ fn judged(case: &Case) -> Result<(), Denial> {
     let revoked = |one: &Revocable| {
         case.revoked.iter().any(|(kind, value)| one.kind().word() == *kind && one.value() == value)
     };
-    let admitted = chain.check(&Expect {
+    let admitted = chain.check(&ChainExpectations {
         now: Seconds::new(case.now),
         terms: &terms,
         revoked: &revoked,
@@ -91,16 +94,16 @@ fn judged(case: &Case) -> Result<(), Denial> {
     for (name, value) in &case.request.args {
         assert!(arguments.insert(name, Argument::One(value_of(value))));
     }
-    admitted.arguments(case.request.action, &arguments)?;
+    admitted.check_call(case.request.action, &arguments)?;
     let burned: Vec<_> = chain.burns().into_iter().map(|burn| (burn.path, burn.max)).collect();
     assert_eq!(burned, reference::burns(case));
     Ok(())
 }
 
-fn value_of(value: &V) -> Value {
+fn value_of(value: &ModelValue) -> Value {
     match value {
-        V::Text(text) => Value::String((*text).into()),
-        V::Flag(flag) => Value::Boolean(*flag),
-        V::Number(number) => Value::Integer(*number),
+        ModelValue::Text(text) => Value::String((*text).into()),
+        ModelValue::Flag(flag) => Value::Boolean(*flag),
+        ModelValue::Number(number) => Value::Integer(*number),
     }
 }

@@ -1,5 +1,4 @@
-//! `jsonwebtoken` as a second opinion on signatures: it verifies what we mint, we verify what it signs, and where the two
-//! differ the difference is one that we chose.
+//! Compares signatures with the crate `jsonwebtoken`: it verifies what we mint, and we verify what it signs.
 
 #![allow(
     clippy::unwrap_used,
@@ -41,7 +40,7 @@ fn ours(key: &PublicKey, message: &[u8], signature: &[u8; 64]) -> bool {
     answers[0]
 }
 
-/// Every bit of a signature, of both algorithms; and the message and key of another.
+/// Flips every bit of a signature, for both algorithms, and also tries another message and another key.
 #[test]
 fn three_libraries_agree_on_signatures_good_and_bad() {
     let (mut good, mut bad) = (0_usize, 0_usize);
@@ -74,7 +73,7 @@ fn three_libraries_agree_on_signatures_good_and_bad() {
 }
 
 #[test]
-fn what_jsonwebtoken_signs_holds_here() {
+fn a_warrant_that_jsonwebtoken_signed_holds_here() {
     let text = chain(1);
     let (input, _) = text.rsplit_once('.').unwrap();
     let scalar = [1_u8; 32];
@@ -85,7 +84,7 @@ fn what_jsonwebtoken_signs_holds_here() {
     assert!(common::judged(&format!("{input}x.{signature}")).is_err());
 }
 
-/// PKCS#8 with the public key inside, every length constant.
+/// PKCS#8 with the public key inside. Every length is constant.
 fn pkcs8_of_p256(scalar: &[u8; 32], public: &PublicKey) -> Vec<u8> {
     const ALGORITHM: &[u8] = &[
         0x30, 0x81, 0x87, 2, 1, 0, 0x30, 0x13, 6, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1, 6, 8, 0x2a, 0x86,

@@ -1,4 +1,4 @@
-//! The golden vectors: they are what the generator writes, and every verifier gives the one answer that they expect.
+//! The golden vectors: the files are the same as the generator writes, and every verifier gives the expected answer.
 
 #![allow(
     clippy::unwrap_used,
@@ -27,19 +27,19 @@ fn files() -> BTreeMap<String, String> {
 }
 
 #[test]
-fn the_files_are_what_the_generator_writes() {
+fn the_files_are_the_same_as_the_generator_writes() {
     let files = files();
     let generated: BTreeMap<_, _> =
         common::cases::all().iter().map(|v| (common::file_name(v), common::file_text(v))).collect();
-    let anew = "run `cargo run -p warrant --example write_vectors` and look at what changed";
-    assert_eq!(files.keys().collect::<Vec<_>>(), generated.keys().collect::<Vec<_>>(), "{anew}");
+    let cure = "run `cargo run -p warrant --example write_vectors` and look at what changed";
+    assert_eq!(files.keys().collect::<Vec<_>>(), generated.keys().collect::<Vec<_>>(), "{cure}");
     for (name, text) in &generated {
-        assert!(files[name] == *text, "{name} differs: {anew}");
+        assert!(files[name] == *text, "{name} differs: {cure}");
     }
 }
 
 #[test]
-fn every_native_verifier_gives_the_one_answer() {
+fn every_native_verifier_gives_the_expected_answer() {
     let verifiers: [(&str, &dyn Verifier); 2] = [("aws-lc", &AwsLcVerifier), ("pure", &PureVerifier)];
     let mut wrong = Vec::new();
     let mut answers = BTreeMap::<String, usize>::new();
@@ -48,7 +48,7 @@ fn every_native_verifier_gives_the_one_answer() {
         for (name, verifier) in verifiers {
             let answer = vector.judge(verifier);
             if answer != vector.expect {
-                wrong.push(format!("{file} ({name}): {answer}, and not {}", vector.expect));
+                wrong.push(format!("{file} ({name}): the answer is {answer}, expected {}", vector.expect));
             }
         }
         *answers.entry(vector.expect).or_default() += 1;

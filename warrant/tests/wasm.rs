@@ -1,5 +1,5 @@
-//! The wasm build of the law gives every golden vector the answer that it expects. The module is built here, for
-//! `wasm32-unknown-unknown`, and runs in wasmi.
+//! The crate built for `wasm32-unknown-unknown` gives every golden vector the expected answer. This test builds the
+//! module and runs it in wasmi.
 
 #![allow(
     clippy::unwrap_used,
@@ -17,7 +17,7 @@ use wasmi::{Engine, Linker, Memory, Module, Store, TypedFunc};
 struct Guest {
     store: Store<()>,
     memory: Memory,
-    room: TypedFunc<u32, u32>,
+    buffer: TypedFunc<u32, u32>,
     judge: TypedFunc<(), u32>,
 }
 
@@ -51,14 +51,14 @@ impl Guest {
             Linker::new(&engine).instantiate_and_start(&mut store, &module).expect("it imports nothing");
         Self {
             memory: instance.get_memory(&store, "memory").unwrap(),
-            room: instance.get_typed_func(&store, "room").unwrap(),
+            buffer: instance.get_typed_func(&store, "buffer").unwrap(),
             judge: instance.get_typed_func(&store, "judge").unwrap(),
             store,
         }
     }
 
     fn judge(&mut self, vector: &[u8]) -> String {
-        let at = self.room.call(&mut self.store, u32::try_from(vector.len()).unwrap()).unwrap() as usize;
+        let at = self.buffer.call(&mut self.store, u32::try_from(vector.len()).unwrap()).unwrap() as usize;
         self.memory.write(&mut self.store, at, vector).unwrap();
         let length = self.judge.call(&mut self.store, ()).expect("no vector makes the module panic");
         let mut answer = vec![0; length as usize];
@@ -67,7 +67,7 @@ impl Guest {
     }
 }
 
-/// Builds the module in the way that `./dev` knows for this machine: not every toolchain brings the target along.
+/// Builds the module with `./dev`, because not every toolchain has the target installed.
 fn build() -> Vec<u8> {
     let repository = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let built = Command::new("sh")
@@ -78,7 +78,7 @@ fn build() -> Vec<u8> {
         .expect("a shell runs");
     assert!(
         built.success(),
-        "the law does not build for wasm32-unknown-unknown: `./dev build` gets what is missing"
+        "`warrant` does not build for wasm32-unknown-unknown: `./dev build` installs what is missing"
     );
     let target = repository.join("target/wasm/wasm32-unknown-unknown/guest");
     std::fs::read(target.join("warrant_guest.wasm")).unwrap()

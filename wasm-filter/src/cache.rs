@@ -1,5 +1,7 @@
-//! Chains whose signatures held, so that a warrant which is used again costs a lookup. Bounded; forgets the half that
-//! was not used of late. May not know time or trust: what is kept here is asked again on every use.
+//! A cache of chains whose signatures hold, so that a warrant that is used again only costs a lookup.
+//!
+//! Its size is bounded: it forgets the half that was not used recently. May not know time or trust: a cached chain is
+//! checked again on every use.
 
 use std::{
     collections::HashMap,
@@ -9,13 +11,13 @@ use std::{
 
 use warrant::Chain;
 
-/// Header bytes that each half may hold. A chain weighs a few times its header, so a VM keeps 10 MB at the very most,
-/// and a thousand ordinary chains at the least.
+/// Header bytes in each half. A chain takes a few times the memory of its header, so a VM caches at most 10 MB, and at
+/// least a thousand ordinary chains.
 const HALF_BYTES: usize = 1024 * 1024;
 
-/// Chains by the whole header that they came in, compared byte by byte; the hash only finds them.
+/// Chains by their whole header. Headers are compared byte by byte; the hash only finds candidates.
 #[derive(Debug)]
-pub(crate) struct Kept {
+pub(crate) struct ChainCache {
     young: Half,
     old: Half,
 }
@@ -26,30 +28,30 @@ struct Half {
     bytes: usize,
 }
 
-/// Differs from VM to VM, so that nobody can choose headers that fall into one bucket.
+/// A seed for the hash that differs between VMs, so that nobody can choose headers that collide.
 #[derive(Clone, Copy, Debug)]
 struct Seed(u64);
 
-impl Kept {
-    /// Holds nothing yet. `seed` is hard to guess at best (a host has no randomness to give, only its clock): it matters
-    /// little, since only chains that hold are kept.
+impl ChainCache {
+    /// An empty cache. `seed` should be hard to guess. It comes from the clock, because the proxy offers no randomness.
+    /// That is good enough, because only chains that hold are cached.
     pub(crate) fn new(seed: u64) -> Self {
         let half = || Half { chains: HashMap::with_hasher(Seed(seed)), bytes: 0 };
         Self { young: half(), old: half() }
     }
 
-    /// The chain that came in this header before. Using it makes it young again.
+    /// The chain that came in this header before. This moves it to the young half.
     pub(crate) fn find(&mut self, header: &[u8]) -> Option<Rc<Chain>> {
         if let Some(chain) = self.young.chains.get(header) {
             return Some(Rc::clone(chain));
         }
         let chain = self.old.chains.remove(header)?;
-        self.keep(header, Rc::clone(&chain));
+        self.insert(header, Rc::clone(&chain));
         Some(chain)
     }
 
-    /// Keeps a chain whose signatures hold.
-    pub(crate) fn keep(&mut self, header: &[u8], chain: Rc<Chain>) {
+    /// Adds a chain whose signatures hold.
+    pub(crate) fn insert(&mut self, header: &[u8], chain: Rc<Chain>) {
         if self.young.bytes.saturating_add(header.len()) > HALF_BYTES {
             std::mem::swap(&mut self.old, &mut self.young);
             self.young.chains.clear();
@@ -85,33 +87,33 @@ mod tests {
     }
 
     #[test]
-    fn it_finds_what_it_keeps_and_nothing_else() {
+    fn it_finds_the_chains_it_holds_and_nothing_else() {
         let chain = Rc::new(testing::chain());
-        let mut kept = Kept::new(7);
-        kept.keep(b"one", Rc::clone(&chain));
-        assert!(kept.find(b"one").is_some_and(|found| Rc::ptr_eq(&found, &chain)));
+        let mut cache = ChainCache::new(7);
+        cache.insert(b"one", Rc::clone(&chain));
+        assert!(cache.find(b"one").is_some_and(|found| Rc::ptr_eq(&found, &chain)));
         for other in [&b"on"[..], b"one ", b"two", b""] {
-            assert!(kept.find(other).is_none());
+            assert!(cache.find(other).is_none());
         }
     }
 
     #[test]
-    fn it_is_bounded_and_forgets_what_was_not_used() {
+    fn it_is_bounded_and_forgets_chains_that_are_not_used() {
         let chain = Rc::new(testing::chain());
-        let mut kept = Kept::new(7);
+        let mut cache = ChainCache::new(7);
         let many = 5 * HALF_BYTES / SIZE;
         for n in 0..many {
-            kept.keep(&header(n), Rc::clone(&chain));
-            assert!(kept.find(&header(0)).is_some(), "what is used stays, also after {n} others");
-            for half in [&kept.young, &kept.old] {
+            cache.insert(&header(n), Rc::clone(&chain));
+            assert!(cache.find(&header(0)).is_some(), "a chain that is used stays, even after {n} others");
+            for half in [&cache.young, &cache.old] {
                 assert!(half.bytes <= HALF_BYTES);
                 assert!(half.chains.len() <= HALF_BYTES / SIZE);
             }
         }
-        assert!(kept.find(&header(1)).is_none());
-        assert!(kept.find(&header(many - 1)).is_some());
+        assert!(cache.find(&header(1)).is_none());
+        assert!(cache.find(&header(many - 1)).is_some());
         assert!(
-            kept.young.chains.len() + kept.old.chains.len() >= HALF_BYTES / SIZE,
+            cache.young.chains.len() + cache.old.chains.len() >= HALF_BYTES / SIZE,
             "it forgets half, not all"
         );
     }

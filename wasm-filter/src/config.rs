@@ -1,31 +1,33 @@
-//! The plugin's configuration: typed, and every fault of it said at once. What is not understood is refused, because
-//! a gate that does not do what its configuration says is an open one. May not know how it got here.
+//! The configuration of the plugin: typed, with all its faults reported at once.
+//!
+//! Unknown members are refused, because a gate that ignores part of its configuration could be open. May not know where
+//! the configuration comes from.
 
 mod reader;
 
-use reader::{Faults, Object, member};
+use reader::{ConfigFaults, ConfigObject, member};
 use serde_json::Value;
 use warrant::{Host, Issuer, PublicKey, PureVerifier, SubjectPattern, Terms, Trust, Verifier};
 
-pub use reader::Fault;
+pub use reader::ConfigFault;
 
-use crate::hosts::{BadName, Hosts};
+use crate::served_hosts::{BadName, ServedHosts};
 
-/// What a gate in position `gate` works with.
+/// The configuration of a filter in the position `gate`.
 #[derive(Clone, Debug)]
-pub struct Config {
-    pub(crate) hosts: Hosts,
+pub struct GateConfig {
+    pub(crate) hosts: ServedHosts,
     pub(crate) terms: Terms,
     pub(crate) trust: Trust,
 }
 
-impl Config {
-    /// Reads the JSON that stands in the plugin's configuration.
+impl GateConfig {
+    /// Reads the JSON of the plugin's configuration.
     ///
     /// # Errors
-    /// All its faults, each with its place and what to write instead.
-    pub fn parse(json: &[u8]) -> Result<Self, Vec<Fault>> {
-        let mut faults = Faults::default();
+    /// All faults, each with its place and what to write instead.
+    pub fn parse(json: &[u8]) -> Result<Self, Vec<ConfigFault>> {
+        let mut faults = ConfigFaults::default();
         let config = serde_json::from_slice(json)
             .map_err(|error| faults.add("", format!("not JSON: {error}")))
             .ok()
@@ -36,7 +38,7 @@ impl Config {
         }
     }
 
-    /// The names of the issuers, for those who come without a warrant.
+    /// The names of the issuers, for clients that come without a warrant.
     pub(crate) fn issuers(&self) -> impl Iterator<Item = &str> {
         self.trust.issuers().iter().map(|issuer| issuer.iss.as_str())
     }
@@ -44,23 +46,23 @@ impl Config {
 
 const MEMBERS: &[&str] = &["position", "audience", "max_lifetime", "leeway", "hosts", "issuers"];
 
-fn read(value: &Value, faults: &mut Faults) -> Option<Config> {
-    let object = Object::read(value, "", faults)?;
+fn read(value: &Value, faults: &mut ConfigFaults) -> Option<GateConfig> {
+    let object = ConfigObject::read(value, "", faults)?;
     match object.string("position", faults) {
         Some("gate") | None => object.allow_only(MEMBERS, faults),
-        // Whoever asks for the seal must not get a filter that does not do its work.
+        // A configuration for the seal must not start a filter that does not do the seal's work.
         Some("seal") => {
-            faults.add("position", "this module does not hold the position `seal` yet; it has `gate`")
+            faults.add("position", "this module does not have the position `seal` yet; write \"gate\"")
         }
-        Some(other) => faults.add("position", format!("{other:?} is no position: write \"gate\"")),
+        Some(other) => faults.add("position", format!("{other:?} is not a position: write \"gate\"")),
     }
     let terms = terms(&object, faults);
     let hosts = hosts(&object, faults);
     let trust = trust(&object, faults);
-    Some(Config { hosts: hosts?, terms: terms?, trust: trust? })
+    Some(GateConfig { hosts: hosts?, terms: terms?, trust: trust? })
 }
 
-fn terms(object: &Object<'_>, faults: &mut Faults) -> Option<Terms> {
+fn terms(object: &ConfigObject<'_>, faults: &mut ConfigFaults) -> Option<Terms> {
     let audience = object.string("audience", faults);
     let max_lifetime = object.natural("max_lifetime", faults);
     let leeway = object.natural("leeway", faults);
@@ -69,43 +71,43 @@ fn terms(object: &Object<'_>, faults: &mut Faults) -> Option<Terms> {
         .ok()
 }
 
-fn hosts(object: &Object<'_>, faults: &mut Faults) -> Option<Hosts> {
+fn hosts(object: &ConfigObject<'_>, faults: &mut ConfigFaults) -> Option<ServedHosts> {
     let named = object.object("hosts", faults)?;
-    let mut hosts = Hosts::default();
+    let mut hosts = ServedHosts::default();
     for (name, _) in named.members() {
         let at = member("hosts", name);
         let Some(host) = Host::parse(name) else {
-            faults.add(&at, "not a canonical host: write lower-case labels and, where it has one, a port");
+            faults.add(&at, "not a canonical host: write lower-case labels and, if it has one, a port");
             continue;
         };
         let aliases = named.strings(name, faults);
         for name in std::iter::once(name).chain(aliases) {
             match hosts.insert(name, &host) {
                 Ok(()) => {}
-                Err(BadName::NoAuthority) => {
+                Err(BadName::NotAnAuthority) => {
                     faults.add(
                         &at,
                         format!(
-                            "alias {name:?}: write it as a request's lowered authority, of a-z 0-9 . : -"
+                            "alias {name:?}: write the authority of a request in lower case, with a-z 0-9 . : -"
                         ),
                     );
                 }
                 Err(BadName::Taken) => {
-                    faults.add(&at, format!("alias {name:?} stands for another host already"))
+                    faults.add(&at, format!("alias {name:?} already stands for another host"))
                 }
             }
         }
     }
     if hosts.is_empty() {
-        faults.add("hosts", "no host: every request would be `target-mismatch`");
+        faults.add("hosts", "there is no host: every request would be denied as `target-mismatch`");
     }
     Some(hosts)
 }
 
-fn trust(object: &Object<'_>, faults: &mut Faults) -> Option<Trust> {
+fn trust(object: &ConfigObject<'_>, faults: &mut ConfigFaults) -> Option<Trust> {
     let issuers = object.objects("issuers", faults)?;
     if issuers.is_empty() {
-        faults.add("issuers", "no issuer: every warrant would be `issuer-untrusted`");
+        faults.add("issuers", "there is no issuer: every warrant would be denied as `issuer-untrusted`");
     }
     let issuers = issuers.iter().filter_map(|one| issuer(one, faults)).collect();
     Trust::new(issuers)
@@ -113,7 +115,7 @@ fn trust(object: &Object<'_>, faults: &mut Faults) -> Option<Trust> {
         .ok()
 }
 
-fn issuer(object: &Object<'_>, faults: &mut Faults) -> Option<Issuer> {
+fn issuer(object: &ConfigObject<'_>, faults: &mut ConfigFaults) -> Option<Issuer> {
     object.allow_only(&["iss", "keys", "subjects", "starters"], faults);
     let iss = object.string("iss", faults);
     let keys = object.objects("keys", faults).unwrap_or_default();
@@ -133,8 +135,8 @@ fn issuer(object: &Object<'_>, faults: &mut Faults) -> Option<Issuer> {
     Some(Issuer { iss: iss?.to_owned(), keys, subjects, starters })
 }
 
-/// A JWK with the `kid` by which roots name it.
-fn key(object: &Object<'_>, faults: &mut Faults) -> Option<(String, PublicKey)> {
+/// Reads a JWK that also has the `kid` by which roots name it.
+fn key(object: &ConfigObject<'_>, faults: &mut ConfigFaults) -> Option<(String, PublicKey)> {
     let kid = object.string("kid", faults);
     let jwk: serde_json::Map<_, _> =
         object.members().filter(|(name, _)| *name != "kid").map(|(n, v)| (n.to_owned(), v.clone())).collect();
@@ -142,7 +144,7 @@ fn key(object: &Object<'_>, faults: &mut Faults) -> Option<(String, PublicKey)> 
         .map_err(|error| faults.add(object.path(), format!("not a public JWK: {error}")))
         .ok()?;
     if !PureVerifier.is_point(&key) {
-        faults.add(object.path(), "not a public JWK: its coordinates are no point of the curve");
+        faults.add(object.path(), "not a public JWK: its coordinates are not a point of the curve");
     }
     Some((kid?.to_owned(), key))
 }
@@ -155,7 +157,7 @@ mod tests {
     use crate::testing::config_json as good;
 
     fn faults_of(config: &Value) -> Vec<String> {
-        Config::parse(config.to_string().as_bytes())
+        GateConfig::parse(config.to_string().as_bytes())
             .err()
             .unwrap_or_default()
             .iter()
@@ -173,8 +175,8 @@ mod tests {
     }
 
     #[test]
-    fn a_good_one_is_read_whole() {
-        let config = Config::parse(good().to_string().as_bytes()).unwrap();
+    fn a_good_configuration_is_read_completely() {
+        let config = GateConfig::parse(good().to_string().as_bytes()).unwrap();
         let localhost = Host::parse("localhost").unwrap();
         for name in ["localhost", "LOCALHOST:10000", "127.0.0.1"] {
             assert_eq!(config.hosts.canonical(name.as_bytes()), Some(&localhost));
@@ -188,15 +190,15 @@ mod tests {
     }
 
     #[test]
-    fn the_seal_is_refused_by_name() {
+    fn the_position_seal_is_refused_by_name() {
         let fault = fault_after(|config| config["position"] = json!("seal"));
         assert!(fault.starts_with("position: ") && fault.contains("`seal`"), "{fault}");
     }
 
     #[test]
     fn each_fault_is_named_with_its_place() {
-        type Change = fn(&mut Value);
-        let cases: [(&str, Change); 14] = [
+        type ConfigEdit = fn(&mut Value);
+        let cases: [(&str, ConfigEdit); 14] = [
             ("position: ", |c| c["position"] = json!("door")),
             ("audience: ", |c| c["audience"] = json!(7)),
             ("max_lifetime: ", |c| c["max_lifetime"] = json!("1h")),
@@ -221,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn all_faults_are_said_at_once() {
+    fn all_faults_are_reported_at_once() {
         let mut config = good();
         config["leeway"] = json!(31);
         config["hosts"]["B"] = json!([]);
@@ -231,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_named() {
+    fn a_missing_member_is_named() {
         let faults = faults_of(&json!({}));
         for member in MEMBERS {
             assert!(
@@ -242,9 +244,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_object_is_refused() {
+    fn a_configuration_that_is_not_an_object_is_refused() {
         for text in ["", "[]", "7", "{", "\u{feff}{}"] {
-            assert_eq!(Config::parse(text.as_bytes()).unwrap_err().len(), 1, "{text:?}");
+            assert_eq!(GateConfig::parse(text.as_bytes()).unwrap_err().len(), 1, "{text:?}");
         }
     }
 }

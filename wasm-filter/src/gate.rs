@@ -1,72 +1,79 @@
-//! The position `gate`: one request, its faults asked for in the order of precedence, the first one found the
-//! answer. May not know the host that it runs in, nor any clock but the moment it is handed.
+//! The position `gate`: checks one request in the order of precedence, and answers with the first denial that holds.
+//! May not know the proxy that it runs in. May not read a clock: the time is passed in.
 
 use std::{cell::RefCell, rc::Rc};
 
-use warrant::{Chain, Denial, Expect, Presented, RawPath, Revocable, Seconds, Target, Verifier};
-
-use crate::{
-    cache::Kept,
-    config::Config,
-    parts::{Header, Parts},
-    refusal::Refusal,
+use warrant::{
+    Chain, ChainExpectations, Denial, PresentedWarrant, RawPath, Revocable, Seconds, Target, Verifier,
 };
 
-/// A gate as it was configured, and the chains it has seen.
+use crate::{
+    cache::ChainCache,
+    config::GateConfig,
+    denial_response::DenialResponse,
+    request_head::{Header, RequestHead},
+};
+
+/// A configured gate with its cache of chains.
 #[derive(Debug)]
 pub struct Gate<V> {
-    config: Config,
+    config: GateConfig,
     verifier: V,
-    kept: RefCell<Kept>,
+    cache: RefCell<ChainCache>,
 }
 
 impl<V: Verifier> Gate<V> {
-    /// A gate that verifies by `verifier`. `seed` is a number that nobody outside knows.
-    pub fn new(config: Config, verifier: V, seed: u64) -> Self {
-        Self { config, verifier, kept: RefCell::new(Kept::new(seed)) }
+    /// A gate that verifies signatures with `verifier`. `seed` should be hard to guess from outside.
+    pub fn new(config: GateConfig, verifier: V, seed: u64) -> Self {
+        Self { config, verifier, cache: RefCell::new(ChainCache::new(seed)) }
     }
 
-    /// Whether nothing is known against a request with these headers. That is no permission: the server judges it next.
+    /// Checks a request with these headers. A request that passes is not allowed yet: the server judges it next.
     ///
     /// # Errors
     /// The first denial that holds.
     pub fn admit(&self, headers: &[Header], now: Seconds) -> Result<(), Denial> {
-        self.ask(Parts::read(headers)?, now)
+        self.check(RequestHead::read(headers)?, now)
     }
 
-    fn ask(&self, Parts { method, authority, path, warrant }: Parts<'_>, now: Seconds) -> Result<(), Denial> {
-        let Config { hosts, terms, .. } = &self.config;
+    fn check(
+        &self,
+        RequestHead { method, authority, path, warrant }: RequestHead<'_>,
+        now: Seconds,
+    ) -> Result<(), Denial> {
+        let GateConfig { hosts, terms, .. } = &self.config;
         let (path, _query) = RawPath::parse(path)?;
         let host = hosts.canonical(authority).ok_or(Denial::TargetMismatch)?.clone();
-        let chain = self.signed(warrant.ok_or(Denial::WarrantMissing)?)?;
+        let chain = self.verified_chain(warrant.ok_or(Denial::WarrantMissing)?)?;
         let target = Target { host, method, path };
-        chain.check(&Expect { now, terms, revoked: &nothing_is_known_as_revoked, target: &target })?;
+        chain.check(&ChainExpectations { now, terms, revoked: &nothing_is_revoked, target: &target })?;
         Ok(())
     }
 
-    /// What the client is told of a denial.
-    pub fn refusal(&self, denial: Denial) -> Refusal {
-        Refusal::new(denial, &self.config.terms.audience, self.config.issuers())
+    /// The answer to the client for a denial.
+    pub fn denial_response(&self, denial: Denial) -> DenialResponse {
+        DenialResponse::new(denial, &self.config.terms.audience, self.config.issuers())
     }
 
-    /// The chain in this header, its signatures verified now or earlier, its root's key trusted now.
-    fn signed(&self, header: &[u8]) -> Result<Rc<Chain>, Denial> {
+    /// The chain in this header. Its signatures are verified now or were verified earlier. Its root's key is trusted
+    /// now.
+    fn verified_chain(&self, header: &[u8]) -> Result<Rc<Chain>, Denial> {
         let trust = &self.config.trust;
-        let seen = self.kept.try_borrow_mut().ok().and_then(|mut kept| kept.find(header));
-        if let Some(chain) = seen {
-            chain.is_still_trusted(trust)?;
+        let cached = self.cache.try_borrow_mut().ok().and_then(|mut cache| cache.find(header));
+        if let Some(chain) = cached {
+            chain.check_trust(trust)?;
             return Ok(chain);
         }
-        let chain = Rc::new(Presented::parse(header)?.signed_under(trust, &self.verifier)?);
-        if let Ok(mut kept) = self.kept.try_borrow_mut() {
-            kept.keep(header, Rc::clone(&chain));
+        let chain = Rc::new(PresentedWarrant::parse(header)?.verify(trust, &self.verifier)?);
+        if let Ok(mut cache) = self.cache.try_borrow_mut() {
+            cache.insert(header, Rc::clone(&chain));
         }
         Ok(chain)
     }
 }
 
-/// The governance statement will tell the gate what was revoked; until it does, only the server knows.
-const fn nothing_is_known_as_revoked(_: &Revocable) -> bool {
+/// The gate knows no revocations yet: the governance statement will bring them. Until then, only the server knows them.
+const fn nothing_is_revoked(_: &Revocable) -> bool {
     false
 }
 
@@ -101,8 +108,8 @@ mod tests {
         Method::parse(text).unwrap()
     }
 
-    fn request(warrant: &str) -> Parts<'_> {
-        Parts {
+    fn request(warrant: &str) -> RequestHead<'_> {
+        RequestHead {
             method: method("GET"),
             authority: b"LocalHost:10000",
             path: b"/hello/you?x=1",
@@ -110,12 +117,12 @@ mod tests {
         }
     }
 
-    fn answer(parts: Parts<'_>) -> Result<(), Denial> {
-        gate().ask(parts, NOW)
+    fn answer(head: RequestHead<'_>) -> Result<(), Denial> {
+        gate().check(head, NOW)
     }
 
     #[test]
-    fn headers_are_read_before_anything_is_asked() {
+    fn headers_are_read_before_anything_is_checked() {
         let header = |name: &str, value: &str| (name.to_owned(), value.as_bytes().to_vec());
         let warrant = testing::warrant();
         let mut headers = vec![
@@ -138,7 +145,7 @@ mod tests {
 
     #[test]
     fn without_a_warrant_nothing_passes() {
-        assert_eq!(answer(Parts { warrant: None, ..request("") }), Err(Denial::WarrantMissing));
+        assert_eq!(answer(RequestHead { warrant: None, ..request("") }), Err(Denial::WarrantMissing));
         assert_eq!(answer(request("x")), Err(Denial::WarrantMalformed));
     }
 
@@ -146,16 +153,16 @@ mod tests {
     fn a_path_that_can_be_read_in_two_ways_is_refused_before_its_host() {
         let good = testing::warrant();
         for path in [&b"/hello/../pay"[..], b"/hello//you", b"/hello/%2e", b"/hello/a;b", b"*", b""] {
-            let parts = Parts { path, authority: b"evil.example", ..request(&good) };
-            assert_eq!(answer(parts), Err(Denial::RequestAmbiguous), "{}", path.escape_ascii());
+            let head = RequestHead { path, authority: b"evil.example", ..request(&good) };
+            assert_eq!(answer(head), Err(Denial::RequestAmbiguous), "{}", path.escape_ascii());
         }
     }
 
     #[test]
-    fn a_host_that_is_not_served_is_told_so_before_any_warrant_is_looked_at() {
+    fn a_host_that_is_not_served_is_denied_before_any_warrant_is_looked_at() {
         for authority in [&b"localhost:9"[..], b"", b"localhost ", b"evil.example", b"\xff"] {
             assert_eq!(
-                answer(Parts { authority, warrant: None, ..request("") }),
+                answer(RequestHead { authority, warrant: None, ..request("") }),
                 Err(Denial::TargetMismatch)
             );
         }
@@ -190,9 +197,9 @@ mod tests {
     }
 
     #[test]
-    fn time_audience_and_scope_are_asked_in_this_order() {
+    fn time_audience_and_scope_are_checked_in_this_order() {
         let good = testing::warrant();
-        let at = |seconds| gate().ask(request(&good), Seconds::new(seconds));
+        let at = |seconds| gate().check(request(&good), Seconds::new(seconds));
         assert_eq!(at(NOW.get() + 300), Err(Denial::Expired));
         assert_eq!(at(NOW.get() - 6), Err(Denial::NotYetValid));
         assert_eq!(at(NOW.get() - 5), Ok(()));
@@ -201,7 +208,7 @@ mod tests {
         elsewhere.aud = vec!["other".to_owned()];
         elsewhere.details[0].methods = vec!["POST".to_owned()];
         let elsewhere = signed_by_authority(&elsewhere);
-        assert_eq!(gate().ask(request(&elsewhere), Seconds::new(NOW.get() + 300)), Err(Denial::Expired));
+        assert_eq!(gate().check(request(&elsewhere), Seconds::new(NOW.get() + 300)), Err(Denial::Expired));
         assert_eq!(answer(request(&elsewhere)), Err(Denial::AudienceMismatch));
 
         let mut long = grant();
@@ -209,47 +216,47 @@ mod tests {
         assert_eq!(answer(request(&signed_by_authority(&long))), Err(Denial::LifetimeTooLong));
 
         for outside in [
-            Parts { method: method("POST"), ..request(&good) },
-            Parts { method: method("get"), ..request(&good) },
-            Parts { path: b"/bye", ..request(&good) },
-            Parts { authority: b"other", ..request(&good) },
+            RequestHead { method: method("POST"), ..request(&good) },
+            RequestHead { method: method("get"), ..request(&good) },
+            RequestHead { path: b"/bye", ..request(&good) },
+            RequestHead { authority: b"other", ..request(&good) },
         ] {
-            let asked = format!("{outside:?}");
-            assert_eq!(answer(outside), Err(Denial::OutsideWarrant), "{asked}");
+            let request = format!("{outside:?}");
+            assert_eq!(answer(outside), Err(Denial::OutsideWarrant), "{request}");
         }
     }
 
     #[test]
-    fn a_delegation_passes_and_its_splices_do_not() {
+    fn a_delegation_passes_and_a_spliced_one_does_not() {
         let chain = testing::delegated();
         assert_eq!(answer(request(&chain)), Ok(()));
         let (root, link) = chain.split_once('~').unwrap();
         assert_eq!(answer(request(link)), Err(Denial::WarrantMalformed));
-        // The holder delegated to itself, so its key signed every link here: only the lineage tells.
+        // The holder delegated to itself, so its key signed every link here. Only the lineage shows the fault.
         assert_eq!(answer(request(&format!("{root}~{link}~{link}"))), Err(Denial::LineageBroken));
     }
 
     #[test]
-    fn a_warrant_seen_before_is_not_verified_again_but_asked_again() {
+    fn a_cached_warrant_is_checked_again_but_not_verified_again() {
         let (gate, good) = (gate(), testing::delegated());
         for _ in 0..3 {
-            assert_eq!(gate.ask(request(&good), NOW), Ok(()));
+            assert_eq!(gate.check(request(&good), NOW), Ok(()));
         }
         assert_eq!(gate.verifier.0.get(), 2, "one root and one link, once each");
-        assert_eq!(gate.ask(request(&good), NOW.plus(300)), Err(Denial::Expired));
+        assert_eq!(gate.check(request(&good), NOW.plus(300)), Err(Denial::Expired));
         assert_eq!(
-            gate.ask(Parts { method: method("POST"), ..request(&good) }, NOW),
+            gate.check(RequestHead { method: method("POST"), ..request(&good) }, NOW),
             Err(Denial::OutsideWarrant)
         );
         assert_eq!(gate.verifier.0.get(), 2);
     }
 
     #[test]
-    fn what_did_not_hold_is_not_remembered() {
+    fn a_warrant_that_does_not_hold_is_not_cached() {
         let gate = gate();
         let bad = root(&grant()).sign(&stranger(), "a1").unwrap();
         for verified in 1..=3 {
-            assert_eq!(gate.ask(request(&bad), NOW), Err(Denial::SignatureInvalid));
+            assert_eq!(gate.check(request(&bad), NOW), Err(Denial::SignatureInvalid));
             assert_eq!(gate.verifier.0.get(), verified);
         }
     }

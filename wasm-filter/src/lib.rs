@@ -1,26 +1,26 @@
-//! The gate: refuses inside the proxy what can be known to be bad without asking anyone.
+//! The gate: a filter that denies bad requests inside the proxy, without asking the server.
 //!
-//! It lets pass what it has no fault to find with, and that is no permission: the server judges everything again.
-//! What a warrant is and when it holds is said by the crate `warrant`; how a host is called, only by `host`.
+//! A request that passes the gate is not allowed yet: the server judges every request again. The crate `warrant` says
+//! what a warrant is and when it holds. Only the module `envoy` calls the proxy.
 
 mod cache;
 mod config;
-mod filter;
+mod contexts;
+mod denial_response;
+mod envoy;
 mod gate;
-mod host;
-mod hosts;
-mod parts;
-mod refusal;
+mod request_head;
+mod served_hosts;
 #[cfg(test)]
 mod testing;
-mod verify;
+mod verifier;
 
-pub use config::{Config, Fault};
+pub use config::{ConfigFault, GateConfig};
+pub use denial_response::DenialResponse;
 pub use gate::Gate;
-pub use parts::{Header, Parts};
-pub use refusal::Refusal;
-pub use verify::{Answer, HostCurves, HostVerifier};
+pub use request_head::{Header, RequestHead};
+pub use verifier::{HostAnswer, HostCurves, HostVerifier};
 
 proxy_wasm::main! {{
-    proxy_wasm::set_root_context(|_| Box::new(filter::Root::default()));
+    proxy_wasm::set_root_context(|_| Box::new(contexts::GateRootContext::default()));
 }}

@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 use warrant::{
-    Algorithm, Chain, Presented, PureVerifier, Seconds,
-    mint::{Delegation, Detail, Grant, PureSigner, Root, Signer},
+    Algorithm, Chain, PresentedWarrant, PureVerifier, Seconds,
+    mint::{Delegation, Grant, GrantDetail, PureSigner, Root, Signer},
 };
 
-use crate::config::Config;
+use crate::config::GateConfig;
 
 pub(crate) const NOW: Seconds = Seconds::new(1_800_000_000);
 
@@ -18,7 +18,7 @@ pub(crate) fn holder() -> PureSigner {
     PureSigner::from_secret(Algorithm::Ed25519, &[2; 32]).unwrap()
 }
 
-/// Somebody whom no configuration names.
+/// A key that no configuration names.
 pub(crate) fn stranger() -> PureSigner {
     PureSigner::from_secret(Algorithm::Es256, &[3; 32]).unwrap()
 }
@@ -34,11 +34,11 @@ pub(crate) fn config_json() -> Value {
     })
 }
 
-pub(crate) fn config() -> Config {
-    Config::parse(config_json().to_string().as_bytes()).unwrap()
+pub(crate) fn config() -> GateConfig {
+    GateConfig::parse(config_json().to_string().as_bytes()).unwrap()
 }
 
-/// What the good warrant grants.
+/// The grant of the good warrant.
 pub(crate) fn grant() -> Grant {
     let texts = |text: &str| vec![text.to_owned()];
     Grant {
@@ -53,7 +53,7 @@ pub(crate) fn grant() -> Grant {
         use_max: None,
         env: Vec::new(),
         att: None,
-        details: vec![Detail {
+        details: vec![GrantDetail {
             hosts: texts("localhost"),
             methods: texts("GET"),
             paths: texts("/hello/**"),
@@ -83,14 +83,14 @@ pub(crate) fn warrant() -> String {
     signed_by_authority(&grant())
 }
 
-/// The same, narrowed by its holder for itself.
+/// The good warrant, delegated by its holder to itself.
 pub(crate) fn delegated() -> String {
     let parent = warrant();
-    let parent = Presented::parse(parent.as_bytes()).unwrap();
+    let parent = PresentedWarrant::parse(parent.as_bytes()).unwrap();
     Delegation { grant: Grant { jti: "j2".to_owned(), ..grant() } }.sign(&parent, &holder()).unwrap()
 }
 
 pub(crate) fn chain() -> Chain {
     let warrant = warrant();
-    Presented::parse(warrant.as_bytes()).unwrap().signed_under(&config().trust, &PureVerifier).unwrap()
+    PresentedWarrant::parse(warrant.as_bytes()).unwrap().verify(&config().trust, &PureVerifier).unwrap()
 }

@@ -12,7 +12,7 @@ use envoy_types::pb::google::protobuf::value::Kind;
 use envoy_types::pb::google::protobuf::{ListValue, Struct, Value};
 use envoy_types::pb::google::rpc::Status;
 use tonic::Code;
-use warrant::problem::{CONTENT_TYPE, DENIAL_HEADER};
+use warrant::problem::{self, DENIAL_HEADER};
 
 use crate::gateway::{Allow, Answer, Refusal};
 
@@ -43,15 +43,10 @@ fn ok(allow: &Allow) -> OkHttpResponse {
 
 fn denied(refusal: &Refusal) -> DeniedHttpResponse {
     let denial = refusal.denied.denial;
-    let mut headers = vec![
-        set("content-type", CONTENT_TYPE),
-        set("cache-control", "no-store"),
-        set(DENIAL_HEADER, denial.code()),
-    ];
-    headers.extend(refusal.challenge.as_deref().map(|value| set("www-authenticate", value)));
+    let headers = problem::headers(denial, refusal.challenge.as_deref());
     DeniedHttpResponse {
         status: Some(HttpStatus { code: i32::from(denial.status()) }),
-        headers,
+        headers: headers.into_iter().map(|(name, value)| set(name, value)).collect(),
         body: refusal.problem().body(),
     }
 }

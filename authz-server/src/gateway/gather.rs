@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ledger::entry::Stance;
-use warrant::{AwsLcVerifier, Chain, Denial, Method, Proof, ProofOf, RawPath, Seconds, Target, our_header};
+use warrant::{
+    AwsLcVerifier, Chain, Denial, Method, PresentedProof, ProofExpectations, RawPath, Seconds, Target,
+    single_header,
+};
 
 use super::asked::{Asked, AskedHttp};
 use super::verified::Verified;
@@ -101,15 +104,15 @@ impl Gatherer {
         same_line(http)?;
         let method = Method::parse(&http.method).ok_or(Denial::RequestAmbiguous)?;
         let (path, query) = RawPath::parse(&http.path)?;
-        let presented = our_header(http.values("warrant"))?.unwrap_or_default();
-        let proof = our_header(http.values("warrant-proof"))?.unwrap_or_default();
+        let presented = single_header(http.values("warrant"))?.unwrap_or_default();
+        let proof = single_header(http.values("warrant-proof"))?.unwrap_or_default();
         let chain = self.verified.chain(presented, bundle.trust());
         let located = bundle.locate(proxy, &http.authority, &method, path);
         let (mut found, mut given, mut body) = (ProofFound::NotWanted, None, None);
         if let Ok(Located { target, found: Found::Route(route) }) = &located {
             body = route.reads_body().then(|| http.body.as_ref().map_or(&[][..], |body| &body.bytes));
             given = Some(read_arguments(route, target, query, http));
-            let of = ProofOf {
+            let of = ProofExpectations {
                 now,
                 method: &http.method,
                 authority: &http.authority,
@@ -151,11 +154,16 @@ fn read_arguments(
 }
 
 /// Nothing of a proof is read where the route wants none; and without a chain there is no key to prove possession of.
-fn proof_found(route: &Route, chain: Result<&Chain, &Denial>, proof: &[u8], of: &ProofOf<'_>) -> ProofFound {
+fn proof_found(
+    route: &Route,
+    chain: Result<&Chain, &Denial>,
+    proof: &[u8],
+    of: &ProofExpectations<'_>,
+) -> ProofFound {
     let (Ok(chain), Holder::Proof | Holder::Both) = (chain, route.require().holder) else {
         return ProofFound::NotWanted;
     };
     let Some(key) = chain.leaf().cnf().key() else { return ProofFound::Failed(Denial::Internal) };
-    let checked = Proof::parse(proof).and_then(|proof| proof.check(key, &AwsLcVerifier, of));
+    let checked = PresentedProof::parse(proof).and_then(|proof| proof.check(key, &AwsLcVerifier, of));
     checked.map_or_else(ProofFound::Failed, ProofFound::Holds)
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use ledger::entry::{Answer as Outcome, Posture, Scope, Stance};
 use ledger::{Entry, Ledger, Options, SigningKey};
 use warrant::Seconds;
-use warrant::mint::{Detail, Grant, Root};
+use warrant::mint::{Grant, GrantDetail, Root};
 
 use super::*;
 use crate::bundles::PolicyInForce;
@@ -80,11 +80,11 @@ fn posture() -> Entry {
 
 /// One payment with a warrant for one use.
 fn payment(jti: &str) -> Asked {
-    let detail = Detail {
+    let detail = GrantDetail {
         hosts: vec!["payments.shop".to_owned()],
         methods: vec!["POST".to_owned()],
         paths: vec!["/v1/**".to_owned()],
-        ..Detail::default()
+        ..GrantDetail::default()
     };
     let grant = Grant {
         sub: PAYER.to_owned(),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use moka::sync::Cache;
-use warrant::{AwsLcVerifier, Chain, Denial, Presented, Trust};
+use warrant::{AwsLcVerifier, Chain, Denial, PresentedWarrant, Trust};
 
 /// About what the headers and their claims take in memory, all in all.
 const BYTES_AT_MOST: u64 = 64 * 1024 * 1024;
@@ -31,10 +31,10 @@ impl Verified {
     /// is kept: garbage could otherwise drive it out.
     pub fn chain(&self, header: &[u8], trust: &Trust) -> Result<Arc<Chain>, Denial> {
         if let Some(chain) = self.0.get(header) {
-            chain.is_still_trusted(trust)?;
+            chain.check_trust(trust)?;
             return Ok(chain);
         }
-        let chain = Arc::new(Presented::parse(header)?.signed_under(trust, &AwsLcVerifier)?);
+        let chain = Arc::new(PresentedWarrant::parse(header)?.verify(trust, &AwsLcVerifier)?);
         self.0.insert(header.into(), Arc::clone(&chain));
         Ok(chain)
     }
@@ -50,7 +50,7 @@ impl Default for Verified {
 mod tests {
     use super::*;
     use crate::keys::PrivateKey;
-    use warrant::mint::{Detail, Grant, Root, Signer};
+    use warrant::mint::{Grant, GrantDetail, Root, Signer};
     use warrant::{Algorithm, Issuer, Seconds, SubjectPattern};
 
     fn trust(authority: &PrivateKey) -> Trust {
@@ -60,7 +60,7 @@ mod tests {
     }
 
     fn root(authority: &PrivateKey) -> String {
-        let detail = Detail {
+        let detail = GrantDetail {
             hosts: vec!["h".into()],
             methods: vec!["GET".into()],
             paths: vec!["/**".into()],

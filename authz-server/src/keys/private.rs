@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::EncodingKey;
 use serde::{Deserialize, Serialize};
-use warrant::mint::{SignError, Signer};
+use warrant::mint::{Signer, SignerError};
 use warrant::{Algorithm, PublicKey};
 
 /// A key that signs. It has exactly one algorithm, and a name (`kid`) where others must find it by one.
@@ -149,8 +149,8 @@ impl Signer for PrivateKey {
     }
 
     /// `jsonwebtoken` signs our own signing input: it does not know the name `Ed25519`, so its header is never used.
-    fn sign(&self, signing_input: &[u8]) -> Result<[u8; 64], SignError> {
-        let refused = |e: &dyn std::fmt::Display| SignError(e.to_string());
+    fn sign(&self, signing_input: &[u8]) -> Result<[u8; 64], SignerError> {
+        let refused = |e: &dyn std::fmt::Display| SignerError(e.to_string());
         let algorithm = match self.public.alg() {
             Algorithm::Es256 => jsonwebtoken::Algorithm::ES256,
             Algorithm::Ed25519 => jsonwebtoken::Algorithm::EdDSA,
@@ -158,7 +158,7 @@ impl Signer for PrivateKey {
         let encoded =
             jsonwebtoken::crypto::sign(signing_input, &self.signing, algorithm).map_err(|e| refused(&e))?;
         let raw = URL_SAFE_NO_PAD.decode(encoded).map_err(|e| refused(&e))?;
-        raw.try_into().map_err(|_| SignError("a signature of another length".to_owned()))
+        raw.try_into().map_err(|_| SignerError("a signature of another length".to_owned()))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ledger::entry::{Details, Digest, Json, Link, Person};
-use warrant::{Chain, Claims, Constraint, Detail, LinkOnRecord, Recalled, Root, Trust, Value};
+use warrant::{Chain, ChainFromRecord, Claims, Constraint, Detail, LinkFromRecord, RootClaims, Trust, Value};
 
 /// Details above this are kept as their digest: they alone could make an entry too large to record.
 const DETAILS_BYTES: usize = 4096;
@@ -13,15 +13,15 @@ pub(super) fn links(chain: &Chain) -> Vec<Link> {
 }
 
 /// The lineage in these links, where they keep all of it.
-pub(super) fn recalled(links: &[Link], is_bound: bool, trust: &Trust) -> Option<Recalled> {
+pub(super) fn recalled(links: &[Link], is_bound: bool, trust: &Trust) -> Option<ChainFromRecord> {
     let kid = links.first()?.kid.as_deref()?;
-    Recalled::of(links.iter().map(on_record).collect::<Option<_>>()?, is_bound, kid, trust)
+    ChainFromRecord::of(links.iter().map(on_record).collect::<Option<_>>()?, is_bound, kid, trust)
 }
 
-fn on_record(link: &Link) -> Option<LinkOnRecord> {
+fn on_record(link: &Link) -> Option<LinkFromRecord> {
     let Details::Whole(details) = &link.authorization_details else { return None };
     let attr = |name: &str| link.attr.as_ref()?.get(name).cloned();
-    Some(LinkOnRecord {
+    Some(LinkFromRecord {
         iss: link.iss.clone(),
         sub: link.sub.clone(),
         aud: link.aud.clone(),
@@ -52,26 +52,26 @@ fn link(claims: &Claims, kid: &str) -> Link {
         authorization_details: details(claims.details()),
         cnf: claims.cnf().thumbprint().to_string(),
         depth: claims.depth(),
-        dec: root.and_then(Root::dec).map(text),
+        dec: root.and_then(RootClaims::dec).map(text),
         env: claims.env().dimensions().map(|(name, values)| (name.to_owned(), strings(values))).collect(),
         exp: claims.exp().get(),
         iat: claims.times().iat.get(),
         ini: root
-            .and_then(Root::ini)
+            .and_then(RootClaims::ini)
             .map(|who| Person { iss: who.iss.to_string(), sub: who.sub.to_string() }),
         iss: claims.iss().to_owned(),
         jti: claims.jti().to_owned(),
         kid: root.map(|_| kid.to_owned()),
         max_depth: claims.max_depth(),
         nbf: claims.times().nbf.get(),
-        pol: root.and_then(Root::pol).map(text),
+        pol: root.and_then(RootClaims::pol).map(text),
         sub: claims.sub().to_owned(),
         txn: root.map(|root| root.txn().to_owned()),
         r#use: claims.use_max().map(u64::from),
     }
 }
 
-fn attributes(root: &Root) -> Option<BTreeMap<String, String>> {
+fn attributes(root: &RootClaims) -> Option<BTreeMap<String, String>> {
     let attr = root.attr()?;
     let named = [("run", &attr.run), ("agent", &attr.agent), ("purpose", &attr.purpose)];
     Some(

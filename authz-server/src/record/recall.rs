@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ledger::entry::{Decision, Json, Text};
-use warrant::{Denial, Method, ProofId, RawPath, Recalled, Seconds, Thumbprint};
+use warrant::{ChainFromRecord, Denial, Method, ProofId, RawPath, Seconds, Thumbprint};
 
 use super::chain::recalled;
 use super::checks::result;
@@ -89,7 +89,7 @@ fn checked(check: Option<&String>, name: &'static str) -> Result<Option<Result<(
     result(check).map_err(|()| Unknown::Unfit(name))
 }
 
-fn chain(decision: &Decision, bundle: &Bundle) -> Result<Result<Recalled, Denial>, Unknown> {
+fn chain(decision: &Decision, bundle: &Bundle) -> Result<Result<ChainFromRecord, Denial>, Unknown> {
     let checks = &decision.checks;
     for (check, name) in
         [(&checks.parse, "the check `parse`"), (&checks.signatures, "the check `signatures`")]
@@ -106,7 +106,7 @@ fn chain(decision: &Decision, bundle: &Bundle) -> Result<Result<Recalled, Denial
 }
 
 /// That a proof held is all that the judge asks of it, and whose key it was: the leaf's.
-fn proof(decision: &Decision, chain: Option<&Recalled>) -> Result<ProofFound, Unknown> {
+fn proof(decision: &Decision, chain: Option<&ChainFromRecord>) -> Result<ProofFound, Unknown> {
     Ok(match checked(decision.checks.proof.as_ref(), "the check `proof`")? {
         None => ProofFound::NotWanted,
         Some(Err(denial)) => ProofFound::Failed(denial),

@@ -60,7 +60,7 @@ pub struct Unread {
 
 /// Reads what this route derives from a request that it matches.
 pub(crate) fn read(declared: &Declared, target: &Target<'_>, sent: &Sent<'_>) -> Result<Given, Unread> {
-    let segments: Vec<_> = target.path.segments().map(RawPath::undone).collect();
+    let segments: Vec<_> = target.path.segments().map(RawPath::unescaped).collect();
     let endpoint = declared
         .endpoint(target.host.as_str(), target.method.as_str(), &segments)
         .ok_or_else(|| Unread::of(Part::Line, "", "the route does not match the request"))?;

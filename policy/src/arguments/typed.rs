@@ -42,12 +42,12 @@ pub(super) fn from_json(json: &Json, kind: ArgumentType) -> Option<Value> {
 
 fn one_of_several(item: &Json) -> Option<String> {
     let Json::Text(text) = item else { return None };
-    warrant::rules::is_argument_text(text).then(|| text.clone())
+    warrant::formats::is_argument_text(text).then(|| text.clone())
 }
 
 /// What a warrant could name: at most 256 bytes, no control characters.
 fn string(text: &str) -> Option<Value> {
-    warrant::rules::is_argument_text(text).then(|| Value::Text(text.to_owned()))
+    warrant::formats::is_argument_text(text).then(|| Value::Text(text.to_owned()))
 }
 
 /// `-?(0|[1-9][0-9]*)`, not `-0`.

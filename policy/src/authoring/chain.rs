@@ -1,10 +1,10 @@
 //! The warrant of a test: a real one, signed by an authority that exists in the tests alone, so that the law itself judges it.
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
-use warrant::mint::{Delegation, Detail, Grant, MintError, Root, SignError, Signer};
+use warrant::mint::{Delegation, Grant, GrantDetail, MintError, Root, Signer, SignerError};
 use warrant::{
-    Algorithm, Attribution, AwsLcVerifier, Chain, Denial, Issuer, Presented, PublicKey, Seconds, Starter,
-    SubjectPattern, Trust,
+    Algorithm, Attribution, AwsLcVerifier, Chain, Denial, Issuer, PresentedWarrant, PublicKey, Seconds,
+    Starter, SubjectPattern, Trust,
 };
 
 use crate::documents::situation::Warrant;
@@ -28,12 +28,12 @@ impl Signer for TestKey {
         &self.public
     }
 
-    fn sign(&self, input: &[u8]) -> Result<[u8; 64], SignError> {
+    fn sign(&self, input: &[u8]) -> Result<[u8; 64], SignerError> {
         self.pair
             .sign(input)
             .as_ref()
             .try_into()
-            .map_err(|_| SignError("a signature of another length".to_owned()))
+            .map_err(|_| SignerError("a signature of another length".to_owned()))
     }
 }
 
@@ -45,7 +45,7 @@ pub(super) struct Made<'a> {
     pub(super) caller: &'a str,
     pub(super) lifetime: u64,
     pub(super) uses: Option<u32>,
-    pub(super) details: Vec<Detail>,
+    pub(super) details: Vec<GrantDetail>,
     pub(super) now: Seconds,
 }
 
@@ -59,8 +59,8 @@ impl Made<'_> {
         let believed = |denial: Denial| {
             format!("the warrant that the test describes is not believed: {}", denial.code())
         };
-        let presented = Presented::parse(token.as_bytes()).map_err(believed)?;
-        presented.signed_under(&self.trust(&key)?, &AwsLcVerifier).map_err(believed)
+        let presented = PresentedWarrant::parse(token.as_bytes()).map_err(believed)?;
+        presented.verify(&self.trust(&key)?, &AwsLcVerifier).map_err(believed)
     }
 
     fn root_sub(&self) -> &str {
@@ -85,7 +85,8 @@ impl Made<'_> {
         };
         let mut token = root.sign(key, "test")?;
         for depth in 1..=self.said.depth {
-            let parent = Presented::parse(token.as_bytes()).map_err(|_| MintError::Malformed("a parent"))?;
+            let parent =
+                PresentedWarrant::parse(token.as_bytes()).map_err(|_| MintError::Malformed("a parent"))?;
             let grant = self.grant(self.caller, key, &format!("link-{depth}"));
             token = Delegation { grant }.sign(&parent, key)?;
         }

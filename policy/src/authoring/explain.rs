@@ -146,7 +146,7 @@ fn without_a_warrant(opening: &Opening, now: Seconds) -> Explained {
 }
 
 fn nothing_matches(policy: &Policy, method: &str, host: &str, path: RawPath<'_>) -> Explained {
-    let segments: Vec<_> = path.segments().map(RawPath::undone).collect();
+    let segments: Vec<_> = path.segments().map(RawPath::unescaped).collect();
     let mut others: Vec<String> = policy
         .routes
         .iter()

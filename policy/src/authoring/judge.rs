@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use warrant::mint::Detail;
+use warrant::mint::GrantDetail;
 use warrant::{Chain, Denial, Host, Method, ProofId, RawPath, Seconds, Target};
 
 use super::chain::Made;
@@ -147,7 +147,7 @@ fn chain(
 ) -> Result<Chain, String> {
     let said = &situation.warrant;
     let terms = &policy.mesh.terms;
-    let everything = Detail {
+    let everything = GrantDetail {
         hosts: vec![target.host.as_str().to_owned()],
         methods: vec![target.method.as_str().to_owned()],
         paths: vec!["/**".to_owned()],

@@ -6,7 +6,7 @@ use std::fmt::Debug;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use warrant::{Chain, Denial, ProofId, Recalled, Seconds};
+use warrant::{Chain, ChainFromRecord, Denial, ProofId, Seconds};
 
 use super::facts::Facts;
 use crate::arguments::{Given, Unread};
@@ -31,7 +31,7 @@ impl Evidence for ByToken {
 }
 
 impl Evidence for ByRecord {
-    type Chain = Recalled;
+    type Chain = ChainFromRecord;
 }
 
 /// One request before the judge.

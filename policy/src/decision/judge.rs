@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
 
-use warrant::{Admitted, Chain, Denial, Expect, Revocable, Target};
+use warrant::{Admitted, Chain, ChainExpectations, Denial, Revocable, Target};
 
 use super::case::{Case, Evidence, HttpCase, ProofFound};
 use super::facts::Identity;
@@ -82,7 +82,8 @@ fn docket<'a, E: Evidence>(
 ) -> Result<Docket<'a, E>, Denied> {
     let target = &located.target;
     let chain: &Chain = http.chain.as_ref().map_err(|denial| Denied::because(*denial))?;
-    let expect = Expect { now: case.now, terms: policy.terms(), revoked: &nothing_is_revoked, target };
+    let expect =
+        ChainExpectations { now: case.now, terms: policy.terms(), revoked: &nothing_is_revoked, target };
     let admitted = chain.check(&expect)?;
     let route = located.found.route().ok_or(Denial::NoRoutePolicy)?;
     Ok(Docket { case, http, target, chain, admitted, policy, route })
@@ -170,7 +171,7 @@ impl<E: Evidence> Docket<'_, E> {
             None => return Err(Denial::Internal.into()),
         };
         let arguments = given.args.for_the_law().ok_or(Denial::Internal)?;
-        self.admitted.arguments(&given.action, &arguments)?;
+        self.admitted.check_call(&given.action, &arguments)?;
         Ok(given)
     }
 
@@ -196,7 +197,7 @@ impl<E: Evidence> Docket<'_, E> {
     }
 
     fn lineage(&self) -> Lineage<'_> {
-        let origin = self.chain.origin();
+        let origin = self.chain.root_claims();
         let attr = origin.attr().map_or_else(Attribution::default, |attr| Attribution {
             run: attr.run.as_deref(),
             agent: attr.agent.as_deref(),

@@ -62,7 +62,7 @@ pub(super) fn in_environment(
     chain: &Chain,
     facts: &Facts,
 ) -> Result<BTreeMap<String, String>, Denial> {
-    chain.is_in_environment(|dimension| facts.environment.get(dimension).map(String::as_str))?;
+    chain.check_environment(|dimension| facts.environment.get(dimension).map(String::as_str))?;
     require.environment_in(&facts.environment)
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use warrant::mint::Detail;
+use warrant::mint::GrantDetail;
 use warrant::{Constraint, Value as Argument};
 
 use super::Posture;
@@ -42,7 +42,7 @@ pub(crate) struct Warrant {
     pub(crate) root: Option<String>,
     pub(crate) started_by: Option<(String, String)>,
     pub(crate) attr: BTreeMap<String, String>,
-    pub(crate) details: Option<Vec<Detail>>,
+    pub(crate) details: Option<Vec<GrantDetail>>,
 }
 
 pub(super) fn read(node: &Node, page: Page<'_>) -> Option<Situation> {
@@ -154,7 +154,7 @@ fn starter(node: &Node, page: Page<'_>) -> Option<(String, String)> {
     Some((string(iss, page)?.to_owned(), string(sub, page)?.to_owned()))
 }
 
-fn detail(node: &Node, page: Page<'_>) -> Option<Detail> {
+fn detail(node: &Node, page: Page<'_>) -> Option<GrantDetail> {
     let spec = members(node, &["type", "hosts", "methods", "paths", "actions", "args"], page)?;
     words::one_of(spec.need("type", page)?, &[("execution", ())], page)?;
     let some = |name| spec.need(name, page).and_then(|node| plain_texts(node, page));
@@ -166,7 +166,7 @@ fn detail(node: &Node, page: Page<'_>) -> Option<Detail> {
             .map(|(key, node)| Some((key.text.clone(), constraint(node, page)?)))
             .collect()
     });
-    Some(Detail { hosts: hosts?, methods: methods?, paths: paths?, actions: actions?, args: args? })
+    Some(GrantDetail { hosts: hosts?, methods: methods?, paths: paths?, actions: actions?, args: args? })
 }
 
 fn constraint(node: &Node, page: Page<'_>) -> Option<Constraint> {

@@ -45,7 +45,11 @@ impl Pattern {
         }
         let steps = unnamed
             .iter()
-            .map(|segment| if *segment == "*" { Step::Any } else { Step::Literal(RawPath::undone(segment)) })
+            .map(
+                |segment| {
+                    if *segment == "*" { Step::Any } else { Step::Literal(RawPath::unescaped(segment)) }
+                },
+            )
             .collect();
         Ok(Self { text: text.to_owned(), steps, is_open, names })
     }

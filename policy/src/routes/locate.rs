@@ -57,7 +57,7 @@ impl Policy {
 
     /// What matches a target best, in force or not.
     pub fn find(&self, target: &Target<'_>) -> Found<'_> {
-        let segments: Vec<_> = target.path.segments().map(RawPath::undone).collect();
+        let segments: Vec<_> = target.path.segments().map(RawPath::unescaped).collect();
         let found = match self.matcher.find(target.host.as_str(), target.method.as_str(), &segments) {
             Some(MatchIndex::Route(position)) => self.routes.get(position).map(Found::Route),
             Some(MatchIndex::Opening(position)) => self.openings.get(position).map(Found::Opening),

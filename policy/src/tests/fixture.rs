@@ -2,7 +2,7 @@
 //! `policy` as they do.
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
-use warrant::mint::{SignError, Signer};
+use warrant::mint::{Signer, SignerError};
 use warrant::{Algorithm, AwsLcVerifier, Host, Method, PublicKey, RawPath, Seconds, Target};
 
 use std::collections::BTreeMap;
@@ -40,7 +40,7 @@ impl Signer for TestKey {
         &self.public
     }
 
-    fn sign(&self, input: &[u8]) -> Result<[u8; 64], SignError> {
+    fn sign(&self, input: &[u8]) -> Result<[u8; 64], SignerError> {
         Ok(self.pair.sign(input).as_ref().try_into().unwrap())
     }
 }

@@ -1,21 +1,18 @@
-//! One entry of `authorization_details`: a set of requests that may be made.
+//! One entry of `authorization_details`: a set of requests that the warrant allows.
 
 use super::{
-    lists::{filled, set, text},
-    read::Reading,
+    read::ReadMode,
+    strings::{check_not_empty, set, text},
 };
 use crate::{
     arguments::{Arguments, Constraint, Value},
-    json::{Key, Malformed, Reader, all_distinct, once, required},
+    formats,
+    json::{JsonReader, Malformed, Parsed, Scalar, check_distinct, required, set_once},
     paths::PathPattern,
     request::Target,
-    rules,
 };
 
-type Read<T> = Result<T, Malformed>;
-
-/// A set of requests: on these hosts, by these methods, under these paths, and where it says so only these actions and
-/// arguments.
+/// A set of requests: these hosts, these methods and these paths. It may also restrict actions and arguments.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Detail {
     hosts: Vec<Box<str>>,
@@ -26,45 +23,45 @@ pub struct Detail {
 }
 
 impl Detail {
-    /// Canonical hosts.
+    /// The canonical hosts.
     pub fn hosts(&self) -> &[Box<str>] {
         &self.hosts
     }
 
-    /// Methods.
+    /// The methods.
     pub fn methods(&self) -> &[Box<str>] {
         &self.methods
     }
 
-    /// Patterns of paths.
+    /// The path patterns.
     pub fn paths(&self) -> &[PathPattern] {
         &self.paths
     }
 
-    /// The actions that the route may derive; `None` is any.
+    /// The actions that the route may derive. `None` allows any action.
     pub fn actions(&self) -> Option<&[Box<str>]> {
         self.actions.as_deref()
     }
 
-    /// Each argument that is bounded.
+    /// Each argument that has a constraint.
     pub fn args(&self) -> impl Iterator<Item = (&str, &Constraint)> {
         self.args.iter().map(|(name, constraint)| (&**name, constraint))
     }
 
-    /// Whether host, method and path are admitted.
+    /// Whether the host, method and path are allowed.
     pub fn admits_target(&self, target: &Target<'_>) -> bool {
         has(&self.hosts, target.host.as_str())
             && has(&self.methods, target.method.as_str())
             && self.paths.iter().any(|pattern| pattern.matches(&target.path))
     }
 
-    /// Whether the action and the arguments that the route read are admitted.
+    /// Whether the action and the arguments that the route read are allowed.
     pub fn admits_call(&self, action: &str, arguments: &Arguments) -> bool {
         self.actions.as_ref().is_none_or(|actions| has(actions, action))
             && self.args.iter().all(|(name, constraint)| constraint.admits(arguments.get(name)))
     }
 
-    /// Whether everything that this admits is, provably, admitted by `parent`.
+    /// Whether `parent` provably allows everything that this detail allows.
     pub fn is_within(&self, parent: &Self) -> bool {
         is_subset(&self.hosts, &parent.hosts)
             && is_subset(&self.methods, &parent.methods)
@@ -75,16 +72,22 @@ impl Detail {
             })
     }
 
-    pub(super) fn read(reader: &mut Reader<'_>, reading: Reading) -> Read<Self> {
+    pub(super) fn read(reader: &mut JsonReader<'_>, mode: ReadMode) -> Parsed<Self> {
         let mut kind = None;
         let (mut hosts, mut methods, mut paths, mut actions, mut args) = (None, None, None, None, None);
         reader.object(|r, name| match name {
-            "type" => once(&mut kind, r.string()?),
-            "hosts" => once(&mut hosts, set(r, reading, rules::is_host, "a host that is not canonical")?),
-            "methods" => once(&mut methods, set(r, reading, rules::is_method, "a method")?),
-            "paths" => once(&mut paths, read_paths(r, reading)?),
-            "actions" => once(&mut actions, set(r, reading, rules::is_plain, "an action")?),
-            "args" => once(&mut args, read_args(r, reading)?),
+            "type" => set_once(&mut kind, r.string()?),
+            "hosts" => set_once(&mut hosts, set(r, mode, formats::is_host, "a host that is not canonical")?),
+            "methods" => set_once(
+                &mut methods,
+                set(r, mode, formats::is_method, "a method that is not upper-case letters")?,
+            ),
+            "paths" => set_once(&mut paths, read_paths(r, mode)?),
+            "actions" => set_once(
+                &mut actions,
+                set(r, mode, formats::is_plain, "an action that is not a plain string")?,
+            ),
+            "args" => set_once(&mut args, read_args(r, mode)?),
             _ => Err(Malformed("a detail has an unknown member")),
         })?;
         if !required(kind, "a detail lacks `type`")?.is("execution") {
@@ -100,12 +103,12 @@ impl Detail {
     }
 }
 
-/// Whether the child's set is inside the parent's, where absent means everything.
+/// Whether the child's set is inside the parent's. An absent set means everything.
 pub(crate) fn is_narrower(child: Option<&[Box<str>]>, parent: Option<&[Box<str>]>) -> bool {
     parent.is_none_or(|parent| child.is_some_and(|child| is_subset(child, parent)))
 }
 
-/// Whether every element of `child` is one of `parent`.
+/// Whether every element of `child` is in `parent`.
 pub(crate) fn is_subset(child: &[Box<str>], parent: &[Box<str>]) -> bool {
     child.iter().all(|element| has(parent, element))
 }
@@ -114,91 +117,91 @@ fn has(set: &[Box<str>], wanted: &str) -> bool {
     set.iter().any(|element| &**element == wanted)
 }
 
-fn read_paths(reader: &mut Reader<'_>, reading: Reading) -> Read<Vec<PathPattern>> {
+fn read_paths(reader: &mut JsonReader<'_>, mode: ReadMode) -> Parsed<Vec<PathPattern>> {
     let start = *reader;
     let mut kept = Vec::new();
-    let mut unkept = Ok(());
+    let mut fault = Ok(());
     let count = reader.array(|r| {
-        let pattern = text(r, PathPattern::is_pattern, "a pattern of paths that no path can match")?;
-        reading.keep(&mut kept, || pattern.with(PathPattern::parse).flatten());
+        let pattern = text(r, PathPattern::is_pattern, "a path pattern that no path can match")?;
+        mode.keep(&mut kept, || pattern.with(PathPattern::parse).flatten());
         Ok(())
     })?;
-    filled(count)?;
-    all_distinct(start, count, Key::string)?;
+    check_not_empty(count)?;
+    check_distinct(start, count, Scalar::string)?;
     let patterns = kept.into_iter().map_while(|pattern| {
         if pattern.is_none() {
-            unkept = Err(Malformed("a pattern of paths"));
+            fault = Err(Malformed("a path pattern that no path can match"));
         }
         pattern
     });
     let patterns = patterns.collect();
-    unkept.map(|()| patterns)
+    fault.map(|()| patterns)
 }
 
-fn read_args(reader: &mut Reader<'_>, reading: Reading) -> Read<Vec<(Box<str>, Constraint)>> {
+fn read_args(reader: &mut JsonReader<'_>, mode: ReadMode) -> Parsed<Vec<(Box<str>, Constraint)>> {
     let start = *reader;
     let mut kept = Vec::new();
     let count = reader.object(|r, name| {
-        if !rules::is_argument_name(name) {
-            return Err(Malformed("the name of an argument"));
+        if !formats::is_argument_name(name) {
+            return Err(Malformed("a name that no argument can have"));
         }
-        let constraint = read_constraint(r, reading)?;
-        reading.keep(&mut kept, || (name.into(), constraint));
+        let constraint = read_constraint(r, mode)?;
+        mode.keep(&mut kept, || (name.into(), constraint));
         Ok(())
     })?;
-    filled(count)?;
-    all_distinct(start, count, Key::name)?;
+    check_not_empty(count)?;
+    check_distinct(start, count, Scalar::name)?;
     Ok(kept)
 }
 
-fn read_constraint(reader: &mut Reader<'_>, reading: Reading) -> Read<Constraint> {
+fn read_constraint(reader: &mut JsonReader<'_>, mode: ReadMode) -> Parsed<Constraint> {
     let mut constraint = None;
     reader.object(|r, name| {
         let read = match name {
-            "exact" => Constraint::Exact(read_value(r, reading)?),
-            "one_of" => Constraint::OneOf(read_values(r, reading)?),
+            "exact" => Constraint::Exact(read_value(r, mode)?),
+            "one_of" => Constraint::OneOf(read_values(r, mode)?),
             "range" => read_range(r)?,
             "any" if r.boolean()? => Constraint::Any,
-            "any" => return Err(Malformed("`any` is not true")),
+            "any" => return Err(Malformed("`any` is not `true`")),
             _ => return Err(Malformed("a constraint has an unknown member")),
         };
-        once(&mut constraint, read)
+        set_once(&mut constraint, read)
     })?;
-    required(constraint, "an empty constraint")
+    required(constraint, "a constraint is empty")
 }
 
-fn read_values(reader: &mut Reader<'_>, reading: Reading) -> Read<Vec<Value>> {
+fn read_values(reader: &mut JsonReader<'_>, mode: ReadMode) -> Parsed<Vec<Value>> {
     let start = *reader;
     let mut kept = Vec::new();
     let count = reader.array(|r| {
-        let value = read_value(r, reading)?;
-        reading.keep(&mut kept, || value);
+        let value = read_value(r, mode)?;
+        mode.keep(&mut kept, || value);
         Ok(())
     })?;
-    filled(count)?;
-    all_distinct(start, count, Key::scalar)?;
+    check_not_empty(count)?;
+    check_distinct(start, count, Scalar::any)?;
     Ok(kept)
 }
 
-fn read_value(reader: &mut Reader<'_>, reading: Reading) -> Read<Value> {
+fn read_value(reader: &mut JsonReader<'_>, mode: ReadMode) -> Parsed<Value> {
     match reader.peek() {
         Some(b'"') => {
-            let read = text(reader, rules::is_argument_text, "the text of an argument")?;
-            Ok(Value::String(if reading == Reading::Keep { read.to_box() } else { Box::default() }))
+            let read = text(reader, formats::is_argument_text, "a text that no argument can have")?;
+            Ok(Value::String(if mode == ReadMode::Keep { read.to_box() } else { Box::default() }))
         }
         Some(b't' | b'f') => reader.boolean().map(Value::Boolean),
         _ => reader.integer().map(Value::Integer),
     }
 }
 
-fn read_range(reader: &mut Reader<'_>) -> Read<Constraint> {
+fn read_range(reader: &mut JsonReader<'_>) -> Parsed<Constraint> {
     let (mut low, mut high) = (None, None);
     reader.array(|r| {
         let bound = r.integer()?;
-        if low.is_none() { once(&mut low, bound) } else { once(&mut high, bound) }
+        if low.is_none() { set_once(&mut low, bound) } else { set_once(&mut high, bound) }
     })?;
     match (low, high) {
         (Some(low), Some(high)) if low <= high => Ok(Constraint::Range(low, high)),
-        _ => Err(Malformed("a range that is not two numbers in order")),
+        _ => Err(Malformed("a range that is not two numbers, the lower first")),
     }
 }

@@ -1,55 +1,54 @@
-//! From the payload of a link to its claims: a closed set, by position.
+//! Reads the payload of a link into its claims. A root and a delegation each have a closed set of claims.
 //!
-//! Every link is read twice by the same code: once for its form alone, before any signature was looked at, and once
-//! to keep what it says, after all of them held. So what nobody signed never costs more memory than it has itself.
+//! The same code reads every link twice: first only to check its form, before any signature is verified, and again to
+//! keep its claims, after all signatures hold. So an unsigned payload never costs more memory than its own size.
 
 use super::{
-    Attribution, Claims, Detail, Environment, Holder, Place, Root, Starter, Times,
-    lists::{filled, set, text},
+    Attribution, Claims, Detail, Environment, HolderKey, LinkKind, RootClaims, Starter, Times,
+    strings::{check_not_empty, set, text},
 };
 use crate::{
     Digest,
-    json::{Key, Malformed, Reader, all_distinct, once, required},
+    formats::{is_attribution, is_jti, is_plain},
+    json::{JsonReader, Malformed, Parsed, Scalar, check_distinct, required, set_once},
     key::{PublicKey, Thumbprint},
     limits::MAX_USES,
-    rules::{is_attribution, is_jti, is_plain},
     time::Seconds,
 };
 
-type Read<T> = Result<T, Malformed>;
-
-/// Whether lists and texts are kept, or only checked.
+/// Whether the reader keeps lists and texts, or only checks them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reading {
-    /// Only the form is of interest; of the claims only `cnf` and, on a root, `iss`, `sub` and `ini` are filled.
+pub(crate) enum ReadMode {
+    /// Check the form. Only `cnf` is filled and, on a root, `iss`, `sub` and `ini`.
     Check,
-    /// Everything is filled.
+    /// Fill all claims.
     Keep,
 }
 
-impl Reading {
+impl ReadMode {
     pub(super) fn keep<T>(self, kept: &mut Vec<T>, value: impl FnOnce() -> T) {
         if self == Self::Keep {
             kept.push(value());
         }
     }
 
-    fn text(self, text: crate::json::Text<'_>) -> Box<str> {
+    fn text(self, text: crate::json::JsonString<'_>) -> Box<str> {
         if self == Self::Keep { text.to_box() } else { Box::default() }
     }
 }
 
-/// Reads a payload as the claims of a root, or of a link.
-pub(crate) fn read(payload: &[u8], is_root: bool, reading: Reading) -> Read<Claims> {
-    let mut reader = Reader::new(payload)?;
-    let mut draft = Draft::default();
-    reader.object(|r, name| draft.member(r, name, is_root, reading))?;
+/// Reads a payload as the claims of a root, or of a delegation.
+pub(crate) fn read(payload: &[u8], is_root: bool, mode: ReadMode) -> Parsed<Claims> {
+    let mut reader = JsonReader::new(payload)?;
+    let mut builder = ClaimsBuilder::default();
+    reader.object(|r, name| builder.member(r, name, is_root, mode))?;
     reader.end()?;
-    draft.complete(is_root)
+    builder.complete(is_root)
 }
 
+/// The claims that were read so far.
 #[derive(Default)]
-struct Draft {
+struct ClaimsBuilder {
     iss: Option<Box<str>>,
     signer: Option<Thumbprint>,
     parent: Option<Digest>,
@@ -73,104 +72,120 @@ struct Draft {
     attr: Option<Attribution>,
 }
 
-impl Draft {
-    fn member(&mut self, r: &mut Reader<'_>, name: &str, is_root: bool, reading: Reading) -> Read<()> {
+impl ClaimsBuilder {
+    fn member(&mut self, r: &mut JsonReader<'_>, name: &str, is_root: bool, mode: ReadMode) -> Parsed<()> {
         match name {
-            "iss" => self.issuer(r, is_root, reading),
+            "iss" => self.issuer(r, is_root, mode),
             "sub" => {
-                let sub = text(r, is_plain, "`sub`")?;
-                once(&mut self.sub, if is_root { sub.to_box() } else { reading.text(sub) })
+                let sub = text(r, is_plain, "`sub` is not a plain string")?;
+                set_once(&mut self.sub, if is_root { sub.to_box() } else { mode.text(sub) })
             }
-            "aud" => once(&mut self.aud, set(r, reading, is_plain, "a member of `aud`")?),
-            "jti" => once(&mut self.jti, reading.text(text(r, is_jti, "`jti`")?)),
-            "iat" => once(&mut self.iat, r.natural()?),
-            "nbf" => once(&mut self.nbf, r.natural()?),
-            "exp" => once(&mut self.exp, r.natural()?),
-            "cnf" => once(&mut self.cnf, read_cnf(r)?),
-            "depth" => once(&mut self.depth, r.natural()?),
-            "max_depth" => once(&mut self.max_depth, r.natural()?),
-            "use" => once(&mut self.use_max, read_use(r)?),
-            "env" => once(&mut self.env, read_env(r, reading)?),
-            "att" => once(&mut self.att, read_att(r, reading)?),
-            "authorization_details" => once(&mut self.details, read_details(r, reading)?),
+            "aud" => set_once(
+                &mut self.aud,
+                set(r, mode, is_plain, "a member of `aud` that is not a plain string")?,
+            ),
+            "jti" => set_once(
+                &mut self.jti,
+                mode.text(text(r, is_jti, "`jti` is not 1 to 64 letters, digits, `_` and `-`")?),
+            ),
+            "iat" => set_once(&mut self.iat, r.natural()?),
+            "nbf" => set_once(&mut self.nbf, r.natural()?),
+            "exp" => set_once(&mut self.exp, r.natural()?),
+            "cnf" => set_once(&mut self.cnf, read_cnf(r)?),
+            "depth" => set_once(&mut self.depth, r.natural()?),
+            "max_depth" => set_once(&mut self.max_depth, r.natural()?),
+            "use" => set_once(&mut self.use_max, read_use(r)?),
+            "env" => set_once(&mut self.env, read_env(r, mode)?),
+            "att" => set_once(&mut self.att, read_att(r, mode)?),
+            "authorization_details" => set_once(&mut self.details, read_details(r, mode)?),
             "parent" if !is_root => {
                 let digest = r.string()?.with(Digest::parse_base64url).flatten();
-                once(&mut self.parent, digest.ok_or(Malformed("`parent` is not a digest"))?)
+                set_once(&mut self.parent, digest.ok_or(Malformed("`parent` is not a digest"))?)
             }
-            "txn" if is_root => once(&mut self.txn, reading.text(text(r, is_jti, "`txn`")?)),
-            "ini" if is_root => once(&mut self.ini, read_ini(r)?),
-            "pol" if is_root => once(&mut self.pol, reading.text(text(r, is_a_digest, "`pol`")?)),
-            "dec" if is_root => once(&mut self.dec, reading.text(text(r, is_plain, "`dec`")?)),
-            "attr" if is_root => once(&mut self.attr, read_attr(r, reading)?),
-            _ => Err(Malformed("a claim that does not belong here")),
+            "txn" if is_root => set_once(
+                &mut self.txn,
+                mode.text(text(r, is_jti, "`txn` is not 1 to 64 letters, digits, `_` and `-`")?),
+            ),
+            "ini" if is_root => set_once(&mut self.ini, read_ini(r)?),
+            "pol" if is_root => {
+                set_once(&mut self.pol, mode.text(text(r, is_a_digest, "`pol` is not a `sha256:` digest")?))
+            }
+            "dec" if is_root => {
+                set_once(&mut self.dec, mode.text(text(r, is_plain, "`dec` is not a plain string")?))
+            }
+            "attr" if is_root => set_once(&mut self.attr, read_attr(r, mode)?),
+            _ => Err(Malformed("a claim that this kind of link does not have")),
         }
     }
 
-    fn issuer(&mut self, r: &mut Reader<'_>, is_root: bool, reading: Reading) -> Read<()> {
-        let iss = text(r, is_plain, "`iss`")?;
+    fn issuer(&mut self, r: &mut JsonReader<'_>, is_root: bool, mode: ReadMode) -> Parsed<()> {
+        let iss = text(r, is_plain, "`iss` is not a plain string")?;
         if is_root {
-            return once(&mut self.iss, iss.to_box());
+            return set_once(&mut self.iss, iss.to_box());
         }
         let signer = iss.with(Thumbprint::from_uri).flatten();
-        once(&mut self.signer, signer.ok_or(Malformed("a link's `iss` is not a thumbprint URI"))?)?;
-        once(&mut self.iss, reading.text(iss))
+        set_once(&mut self.signer, signer.ok_or(Malformed("a link's `iss` is not a thumbprint URI"))?)?;
+        set_once(&mut self.iss, mode.text(iss))
     }
 
-    fn complete(self, is_root: bool) -> Read<Claims> {
-        let (nbf, exp) = (required(self.nbf, "no `nbf`")?, required(self.exp, "no `exp`")?);
+    fn complete(self, is_root: bool) -> Parsed<Claims> {
+        let (nbf, exp) = (
+            required(self.nbf, "the claim `nbf` is missing")?,
+            required(self.exp, "the claim `exp` is missing")?,
+        );
         if nbf >= exp {
             return Err(Malformed("`exp` is not after `nbf`"));
         }
-        let place = if is_root {
-            let root = Root {
-                txn: required(self.txn, "no `txn`")?,
+        let kind = if is_root {
+            let root = RootClaims {
+                txn: required(self.txn, "the claim `txn` is missing")?,
                 ini: self.ini,
                 pol: self.pol,
                 dec: self.dec,
                 attr: self.attr,
             };
-            Place::Root(Box::new(root))
+            LinkKind::Root(Box::new(root))
         } else {
-            Place::Link {
-                signer: required(self.signer, "no `iss`")?,
-                parent: required(self.parent, "no `parent`")?,
+            LinkKind::Delegation {
+                signer: required(self.signer, "the claim `iss` is missing")?,
+                parent: required(self.parent, "the claim `parent` is missing")?,
             }
         };
         Ok(Claims {
-            iss: required(self.iss, "no `iss`")?,
-            sub: required(self.sub, "no `sub`")?,
-            aud: required(self.aud, "no `aud`")?,
-            jti: required(self.jti, "no `jti`")?,
+            iss: required(self.iss, "the claim `iss` is missing")?,
+            sub: required(self.sub, "the claim `sub` is missing")?,
+            aud: required(self.aud, "the claim `aud` is missing")?,
+            jti: required(self.jti, "the claim `jti` is missing")?,
             times: Times {
-                iat: Seconds::new(required(self.iat, "no `iat`")?),
+                iat: Seconds::new(required(self.iat, "the claim `iat` is missing")?),
                 nbf: Seconds::new(nbf),
                 exp: Seconds::new(exp),
             },
-            cnf: Holder::Key(required(self.cnf, "no `cnf`")?),
-            depth: required(self.depth, "no `depth`")?,
-            max_depth: required(self.max_depth, "no `max_depth`")?,
+            cnf: HolderKey::Known(required(self.cnf, "the claim `cnf` is missing")?),
+            depth: required(self.depth, "the claim `depth` is missing")?,
+            max_depth: required(self.max_depth, "the claim `max_depth` is missing")?,
             use_max: self.use_max,
-            env: required(self.env, "no `env`")?,
+            env: required(self.env, "the claim `env` is missing")?,
             att: self.att,
-            details: required(self.details, "no `authorization_details`")?,
-            place,
+            details: required(self.details, "the claim `authorization_details` is missing")?,
+            kind,
         })
     }
 }
 
-fn read_cnf(reader: &mut Reader<'_>) -> Read<PublicKey> {
+fn read_cnf(reader: &mut JsonReader<'_>) -> Parsed<PublicKey> {
     let mut key = None;
     reader.object(|r, name| match name {
-        "jwk" => once(&mut key, PublicKey::read(r)?),
+        "jwk" => set_once(&mut key, PublicKey::read(r)?),
         _ => Err(Malformed("`cnf` has an unknown member")),
     })?;
     required(key, "`cnf` lacks `jwk`")
 }
 
-fn read_use(reader: &mut Reader<'_>) -> Read<u32> {
+fn read_use(reader: &mut JsonReader<'_>) -> Parsed<u32> {
     let mut max = None;
     reader.object(|r, name| match name {
-        "max" => once(&mut max, r.integer()?),
+        "max" => set_once(&mut max, r.integer()?),
         _ => Err(Malformed("`use` has an unknown member")),
     })?;
     let max = required(max, "`use` lacks `max`")?;
@@ -178,52 +193,55 @@ fn read_use(reader: &mut Reader<'_>) -> Read<u32> {
     required(max, "`use.max` is not between 1 and 2^31-1")
 }
 
-fn read_env(reader: &mut Reader<'_>, reading: Reading) -> Read<Environment> {
+fn read_env(reader: &mut JsonReader<'_>, mode: ReadMode) -> Parsed<Environment> {
     let start = *reader;
     let mut kept = Vec::new();
     let count = reader.object(|r, dimension| {
         if !is_plain(dimension) {
-            return Err(Malformed("a dimension of `env`"));
+            return Err(Malformed("a dimension of `env` that is not a plain string"));
         }
-        let values = set(r, reading, is_plain, "a value of `env`")?;
-        reading.keep(&mut kept, || (dimension.into(), values));
+        let values = set(r, mode, is_plain, "a value of `env` that is not a plain string")?;
+        mode.keep(&mut kept, || (dimension.into(), values));
         Ok(())
     })?;
-    all_distinct(start, count, Key::name)?;
+    check_distinct(start, count, Scalar::name)?;
     Ok(Environment(kept))
 }
 
-fn read_att(reader: &mut Reader<'_>, reading: Reading) -> Read<Vec<Box<str>>> {
+fn read_att(reader: &mut JsonReader<'_>, mode: ReadMode) -> Parsed<Vec<Box<str>>> {
     let mut measurements = None;
     reader.object(|r, name| match name {
-        "measurement" => once(&mut measurements, set(r, reading, is_a_digest, "a measurement")?),
+        "measurement" => set_once(
+            &mut measurements,
+            set(r, mode, is_a_digest, "a measurement that is not a `sha256:` digest")?,
+        ),
         _ => Err(Malformed("`att` has an unknown member")),
     })?;
     required(measurements, "`att` lacks `measurement`")
 }
 
-pub(crate) fn read_details(reader: &mut Reader<'_>, reading: Reading) -> Read<Vec<Detail>> {
+pub(crate) fn read_details(reader: &mut JsonReader<'_>, mode: ReadMode) -> Parsed<Vec<Detail>> {
     let mut kept = Vec::new();
     let count = reader.array(|r| {
-        let detail = Detail::read(r, reading)?;
-        reading.keep(&mut kept, || detail);
+        let detail = Detail::read(r, mode)?;
+        mode.keep(&mut kept, || detail);
         Ok(())
     })?;
-    filled(count)?;
+    check_not_empty(count)?;
     Ok(kept)
 }
 
-fn read_ini(reader: &mut Reader<'_>) -> Read<Starter> {
+fn read_ini(reader: &mut JsonReader<'_>) -> Parsed<Starter> {
     let (mut iss, mut sub) = (None, None);
     reader.object(|r, name| match name {
-        "iss" => once(&mut iss, text(r, is_plain, "`ini.iss`")?.to_box()),
-        "sub" => once(&mut sub, text(r, is_plain, "`ini.sub`")?.to_box()),
+        "iss" => set_once(&mut iss, text(r, is_plain, "`ini.iss` is not a plain string")?.to_box()),
+        "sub" => set_once(&mut sub, text(r, is_plain, "`ini.sub` is not a plain string")?.to_box()),
         _ => Err(Malformed("`ini` has an unknown member")),
     })?;
     Ok(Starter { iss: required(iss, "`ini` lacks `iss`")?, sub: required(sub, "`ini` lacks `sub`")? })
 }
 
-fn read_attr(reader: &mut Reader<'_>, reading: Reading) -> Read<Attribution> {
+fn read_attr(reader: &mut JsonReader<'_>, mode: ReadMode) -> Parsed<Attribution> {
     let mut attr = Attribution::default();
     let count = reader.object(|r, name| {
         let slot = match name {
@@ -232,9 +250,16 @@ fn read_attr(reader: &mut Reader<'_>, reading: Reading) -> Read<Attribution> {
             "purpose" => &mut attr.purpose,
             _ => return Err(Malformed("`attr` has an unknown member")),
         };
-        once(slot, reading.text(text(r, is_attribution, "a value of `attr`")?))
+        set_once(
+            slot,
+            mode.text(text(
+                r,
+                is_attribution,
+                "a value of `attr` that is empty, too long or has control characters",
+            )?),
+        )
     })?;
-    filled(count)?;
+    check_not_empty(count)?;
     Ok(attr)
 }
 

@@ -1,155 +1,157 @@
-//! Whether the elements of an array, or the names of an object, are all different.
+//! Checks that the elements of an array, or the names in an object, are all different.
 //!
-//! A hostile link can hold hundreds of them, so comparing each with each would cost more than its signature. Few are
-//! compared in pairs; many go through a table of hashes; and since there is no randomness here, and so collisions can be
-//! made on purpose, a table that gets crowded gives way to sorting. All of it on the stack.
+//! A hostile link can hold hundreds of them, and comparing each with each would cost more than checking its signature.
+//! So a few are compared in pairs, and many go through a hash table. There is no randomness here, so an attacker can
+//! choose elements that collide: when the table has too many collisions, the elements are sorted instead. Everything
+//! is on the stack.
 
 use std::cmp::Ordering;
 
-use super::{Malformed, Reader, Text};
+use super::{JsonReader, JsonString, Malformed, Parsed};
 use crate::limits::MAX_ELEMENTS;
 
-/// Up to here pairs are cheaper than sorting.
+/// Up to this many elements, comparing pairs is cheaper than sorting.
 const FEW: usize = 8;
-/// More than there can be elements, and a power of two.
+/// A power of two, and more than the elements that a segment can hold.
 const SLOTS: usize = 1024;
 const _: () = assert!(SLOTS > MAX_ELEMENTS && SLOTS.is_power_of_two());
 
-/// What must be different.
+/// One element of an array, or one name in an object.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Key<'a> {
-    Text(Text<'a>),
+pub(crate) enum Scalar<'a> {
+    Text(JsonString<'a>),
     Integer(i64),
     Boolean(bool),
 }
 
-/// Reads the `count` keys of the container that `start` stands before, once more, with `read`.
-pub(crate) fn all_distinct<'a>(
-    start: Reader<'a>,
+/// Reads the `count` elements of the array or object at `start` a second time, each with `read`.
+pub(crate) fn check_distinct<'a>(
+    start: JsonReader<'a>,
     count: usize,
-    read: impl Fn(&mut Reader<'a>) -> Result<Key<'a>, Malformed>,
-) -> Result<(), Malformed> {
+    read: impl Fn(&mut JsonReader<'a>) -> Parsed<Scalar<'a>>,
+) -> Parsed<()> {
     const TWICE: Malformed = Malformed("an element or a name occurs twice");
     if count < 2 {
         return Ok(());
     }
-    let mut room_for_few = [Key::Boolean(false); FEW];
-    if let Some(few) = room_for_few.get_mut(..count) {
+    let mut buffer = [Scalar::Boolean(false); FEW];
+    if let Some(few) = buffer.get_mut(..count) {
         fill(start, few, read)?;
-        let mut seen = &*few;
-        while let [first, rest @ ..] = seen {
+        let mut left = &*few;
+        while let [first, rest @ ..] = left {
             if rest.iter().any(|other| first.compare(*other).is_eq()) {
                 return Err(TWICE);
             }
-            seen = rest;
+            left = rest;
         }
         return Ok(());
     }
-    if many_distinct(start, count, read)? { Ok(()) } else { Err(TWICE) }
+    if are_distinct_by_hashing(start, count, read)? { Ok(()) } else { Err(TWICE) }
 }
 
-/// Apart from the rest, so that only links that need it pay for its room on the stack.
+/// A function of its own, so that only links that need the table pay for its stack space.
 #[cold]
 #[inline(never)]
-fn many_distinct<'a>(
-    start: Reader<'a>,
+fn are_distinct_by_hashing<'a>(
+    start: JsonReader<'a>,
     count: usize,
-    read: impl Fn(&mut Reader<'a>) -> Result<Key<'a>, Malformed>,
-) -> Result<bool, Malformed> {
-    // Each slot names the place of a key in the text; 0 is the end of the text, where no key stands.
+    read: impl Fn(&mut JsonReader<'a>) -> Parsed<Scalar<'a>>,
+) -> Parsed<bool> {
+    // Each slot holds the position of an element in the text. 0 means empty: it is the end of the text, where no
+    // element starts.
     let mut slots = [0_u16; SLOTS];
-    let mut patience = count.saturating_mul(4);
+    let mut collisions_left = count.saturating_mul(4);
     let mut reader = start;
     reader.enter();
     for _ in 0..count {
-        let place = reader.place();
-        let key = read(&mut reader)?;
-        reader.more();
-        let mut slot = usize::try_from(key.hash()).unwrap_or_default() % SLOTS;
-        while let Some(other) = slots.get(slot).copied().filter(|place| *place != 0) {
-            if key.compare(read(&mut start.at(usize::from(other)))?).is_eq() {
+        let position = reader.position();
+        let element = read(&mut reader)?;
+        reader.skip_comma();
+        let mut slot = usize::try_from(element.hash()).unwrap_or_default() % SLOTS;
+        while let Some(other) = slots.get(slot).copied().filter(|position| *position != 0) {
+            if element.compare(read(&mut start.at(usize::from(other)))?).is_eq() {
                 return Ok(false);
             }
-            patience = match patience.checked_sub(1) {
+            collisions_left = match collisions_left.checked_sub(1) {
                 Some(left) => left,
-                None => return sorted_distinct(start, count, read),
+                None => return are_distinct_by_sorting(start, count, read),
             };
             slot = slot.wrapping_add(1) % SLOTS;
         }
-        let place = u16::try_from(place).map_err(|_| Malformed("a text that is too long"))?;
-        *slots.get_mut(slot).ok_or(Malformed("too many elements"))? = place;
+        let position = u16::try_from(position).map_err(|_| Malformed("a text that is too long"))?;
+        *slots.get_mut(slot).ok_or(Malformed("too many elements"))? = position;
     }
     Ok(true)
 }
 
 #[cold]
 #[inline(never)]
-fn sorted_distinct<'a>(
-    start: Reader<'a>,
+fn are_distinct_by_sorting<'a>(
+    start: JsonReader<'a>,
     count: usize,
-    read: impl Fn(&mut Reader<'a>) -> Result<Key<'a>, Malformed>,
-) -> Result<bool, Malformed> {
-    let mut room = [Key::Boolean(false); MAX_ELEMENTS];
-    let many = room.get_mut(..count).ok_or(Malformed("too many elements"))?;
+    read: impl Fn(&mut JsonReader<'a>) -> Parsed<Scalar<'a>>,
+) -> Parsed<bool> {
+    let mut buffer = [Scalar::Boolean(false); MAX_ELEMENTS];
+    let many = buffer.get_mut(..count).ok_or(Malformed("too many elements"))?;
     fill(start, many, read)?;
     many.sort_unstable_by(|one, two| one.compare(*two));
     Ok(many.iter().zip(many.iter().skip(1)).all(|(one, two)| one.compare(*two).is_ne()))
 }
 
 fn fill<'a>(
-    mut reader: Reader<'a>,
-    keys: &mut [Key<'a>],
-    read: impl Fn(&mut Reader<'a>) -> Result<Key<'a>, Malformed>,
-) -> Result<(), Malformed> {
+    mut reader: JsonReader<'a>,
+    elements: &mut [Scalar<'a>],
+    read: impl Fn(&mut JsonReader<'a>) -> Parsed<Scalar<'a>>,
+) -> Parsed<()> {
     reader.enter();
-    for key in keys {
-        *key = read(&mut reader)?;
-        reader.more();
+    for element in elements {
+        *element = read(&mut reader)?;
+        reader.skip_comma();
     }
     Ok(())
 }
 
-impl<'a> Key<'a> {
-    /// Reads an array's element: a string.
-    pub(crate) fn string(reader: &mut Reader<'a>) -> Result<Self, Malformed> {
-        reader.string().map(Key::Text)
+impl<'a> Scalar<'a> {
+    /// Reads an element of an array of strings.
+    pub(crate) fn string(reader: &mut JsonReader<'a>) -> Parsed<Self> {
+        reader.string().map(Scalar::Text)
     }
 
-    /// Reads an array's element: a string, an integer or a boolean.
-    pub(crate) fn scalar(reader: &mut Reader<'a>) -> Result<Self, Malformed> {
+    /// Reads an element of an array of strings, integers and booleans.
+    pub(crate) fn any(reader: &mut JsonReader<'a>) -> Parsed<Self> {
         match reader.peek() {
-            Some(b'"') => reader.string().map(Key::Text),
-            Some(b't' | b'f') => reader.boolean().map(Key::Boolean),
-            _ => reader.integer().map(Key::Integer),
+            Some(b'"') => reader.string().map(Scalar::Text),
+            Some(b't' | b'f') => reader.boolean().map(Scalar::Boolean),
+            _ => reader.integer().map(Scalar::Integer),
         }
     }
 
-    /// Reads a member's name and steps over its value.
-    pub(crate) fn name(reader: &mut Reader<'a>) -> Result<Self, Malformed> {
-        let name = Text::plain(reader.name()?);
+    /// Reads a member's name and skips its value.
+    pub(crate) fn name(reader: &mut JsonReader<'a>) -> Parsed<Self> {
+        let name = JsonString::plain(reader.name()?);
         reader.skip_value()?;
-        Ok(Key::Text(name))
+        Ok(Scalar::Text(name))
     }
 
     fn hash(self) -> u32 {
         match self {
-            Key::Text(text) => text.hash(),
-            Key::Integer(number) => {
-                // The low half of a product mixes only upwards; the high half is what every digit reaches.
+            Scalar::Text(text) => text.hash(),
+            Scalar::Integer(number) => {
+                // In a product, a digit changes only itself and higher digits. Every digit reaches the high half.
                 let mixed = number.cast_unsigned().wrapping_mul(0x9e37_79b9_7f4a_7c15);
                 u32::try_from(mixed >> 32).unwrap_or_default()
             }
-            Key::Boolean(flag) => u32::from(flag),
+            Scalar::Boolean(flag) => u32::from(flag),
         }
     }
 
     fn compare(self, other: Self) -> Ordering {
         match (self, other) {
-            (Key::Text(one), Key::Text(two)) => one.compare(two),
-            (Key::Integer(one), Key::Integer(two)) => one.cmp(&two),
-            (Key::Boolean(one), Key::Boolean(two)) => one.cmp(&two),
-            (Key::Text(_), _) | (Key::Integer(_), Key::Boolean(_)) => Ordering::Less,
-            (Key::Integer(_) | Key::Boolean(_), _) => Ordering::Greater,
+            (Scalar::Text(one), Scalar::Text(two)) => one.compare(two),
+            (Scalar::Integer(one), Scalar::Integer(two)) => one.cmp(&two),
+            (Scalar::Boolean(one), Scalar::Boolean(two)) => one.cmp(&two),
+            (Scalar::Text(_), _) | (Scalar::Integer(_), Scalar::Boolean(_)) => Ordering::Less,
+            (Scalar::Integer(_) | Scalar::Boolean(_), _) => Ordering::Greater,
         }
     }
 }
@@ -159,14 +161,14 @@ mod tests {
     use super::*;
 
     fn distinct(text: &str, count: usize) -> bool {
-        all_distinct(Reader::new(text.as_bytes()).unwrap(), count, Key::scalar).is_ok()
+        check_distinct(JsonReader::new(text.as_bytes()).unwrap(), count, Scalar::any).is_ok()
     }
 
     #[test]
-    fn few_and_many_alike() {
+    fn a_repeated_element_is_found_among_few_and_among_many() {
         assert!(distinct(r#"["a","b","1",1,true,false]"#, 6));
         assert!(!distinct(r#"["a","b","a"]"#, 3));
-        assert!(!distinct(r#"["a","\u0061"]"#, 2), "the same text, written otherwise");
+        assert!(!distinct(r#"["a","\u0061"]"#, 2), "the same text in another spelling");
         assert!(!distinct("[true,true]", 2));
         for count in [8, 9, 300] {
             let all: Vec<_> = (0..count).map(|n| n.to_string()).collect();
@@ -178,8 +180,8 @@ mod tests {
     }
 
     #[test]
-    fn a_table_that_is_filled_on_purpose_gives_way_to_sorting() {
-        let of_one_slot = |n: &u32| Text::plain(&n.to_string()).hash() % 1024 == 7;
+    fn elements_that_collide_on_purpose_are_sorted() {
+        let of_one_slot = |n: &u32| JsonString::plain(&n.to_string()).hash() % 1024 == 7;
         let mut all: Vec<_> = (0..).filter(of_one_slot).take(100).map(|n| format!("\"{n}\"")).collect();
         assert!(distinct(&format!("[{}]", all.join(",")), 100));
         all[99] = all[0].clone();
@@ -187,9 +189,9 @@ mod tests {
     }
 
     #[test]
-    fn names_of_objects_too() {
-        let start = |text: &'static str| Reader::new(text.as_bytes()).unwrap();
-        assert!(all_distinct(start(r#"{"a":{"x":[1]},"b":2}"#), 2, Key::name).is_ok());
-        assert!(all_distinct(start(r#"{"a":{"b":1},"a":2}"#), 2, Key::name).is_err());
+    fn a_repeated_name_in_an_object_is_found() {
+        let start = |text: &'static str| JsonReader::new(text.as_bytes()).unwrap();
+        assert!(check_distinct(start(r#"{"a":{"x":[1]},"b":2}"#), 2, Scalar::name).is_ok());
+        assert!(check_distinct(start(r#"{"a":{"b":1},"a":2}"#), 2, Scalar::name).is_err());
     }
 }

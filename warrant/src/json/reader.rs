@@ -1,33 +1,35 @@
-//! The cursor over a JSON text: objects, arrays, strings, integers and booleans, as the caller asks for them.
+//! A cursor over a JSON text. The caller asks for an object, an array, a string, an integer or a boolean.
 
-use super::{Malformed, Text};
+use super::{JsonString, Malformed, Parsed};
 use crate::limits::MAX_INTEGER;
 
-type Read<T> = Result<T, Malformed>;
-
-/// A place in a JSON text. Copying it remembers the place.
+/// A position in a JSON text. A copy remembers the position.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Reader<'a> {
+pub(crate) struct JsonReader<'a> {
     rest: &'a str,
 }
 
-impl<'a> Reader<'a> {
-    /// Starts at the front of `bytes`, which must be UTF-8; a byte order mark is no JSON and fails as such.
-    pub(crate) fn new(bytes: &'a [u8]) -> Read<Self> {
+impl<'a> JsonReader<'a> {
+    /// Starts at the first of `bytes`, which must be UTF-8. A byte order mark is not JSON and is refused like any other
+    /// wrong byte.
+    pub(crate) fn new(bytes: &'a [u8]) -> Parsed<Self> {
         let rest = std::str::from_utf8(bytes).map_err(|_| Malformed("not UTF-8"))?;
         Ok(Self { rest })
     }
 
-    /// Nothing but white space may be left.
-    pub(crate) fn end(mut self) -> Read<()> {
+    /// Checks that only white space is left.
+    pub(crate) fn end(mut self) -> Parsed<()> {
         match self.peek() {
             None => Ok(()),
-            Some(_) => Err(Malformed("bytes after the end of the object")),
+            Some(_) => Err(Malformed("there are bytes after the end of the object")),
         }
     }
 
-    /// Reads an object, handing each member's name to `member`, which reads the value. Returns how many there were.
-    pub(crate) fn object(&mut self, mut member: impl FnMut(&mut Self, &'a str) -> Read<()>) -> Read<usize> {
+    /// Reads an object. `member` gets each member's name and reads its value. Returns the number of members.
+    pub(crate) fn object(
+        &mut self,
+        mut member: impl FnMut(&mut Self, &'a str) -> Parsed<()>,
+    ) -> Parsed<usize> {
         self.expect(b'{', "not an object")?;
         if self.take(b'}') {
             return Ok(0);
@@ -44,8 +46,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads an array, letting `element` read each. Returns how many there were.
-    pub(crate) fn array(&mut self, mut element: impl FnMut(&mut Self) -> Read<()>) -> Read<usize> {
+    /// Reads an array. `element` reads each element. Returns the number of elements.
+    pub(crate) fn array(&mut self, mut element: impl FnMut(&mut Self) -> Parsed<()>) -> Parsed<usize> {
         self.expect(b'[', "not an array")?;
         if self.take(b']') {
             return Ok(0);
@@ -61,15 +63,16 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A member's name and the colon after it.
-    pub(super) fn name(&mut self) -> Read<&'a str> {
-        let name = self.string()?.unescaped().ok_or(Malformed("a member's name is written with escapes"))?;
+    /// Reads a member's name and the colon after it.
+    pub(super) fn name(&mut self) -> Parsed<&'a str> {
+        let name =
+            self.string()?.without_escapes().ok_or(Malformed("a member's name is written with escapes"))?;
         self.expect(b':', "a member has no value")?;
         Ok(name)
     }
 
-    /// A string.
-    pub(crate) fn string(&mut self) -> Read<Text<'a>> {
+    /// Reads a string.
+    pub(crate) fn string(&mut self) -> Parsed<JsonString<'a>> {
         const BAD: Malformed = Malformed("not a string");
         self.expect(b'"', "not a string")?;
         let stop = self.rest.bytes().position(|b| b == b'"' || b == b'\\' || b < 0x20).ok_or(BAD)?;
@@ -77,14 +80,14 @@ impl<'a> Reader<'a> {
         match rest.strip_prefix('"') {
             Some(rest) => {
                 self.rest = rest;
-                Ok(Text::plain(raw))
+                Ok(JsonString::plain(raw))
             }
             None => self.string_with_escapes(),
         }
     }
 
     #[cold]
-    fn string_with_escapes(&mut self) -> Read<Text<'a>> {
+    fn string_with_escapes(&mut self) -> Parsed<JsonString<'a>> {
         let mut skip_one = false;
         let end = self.rest.bytes().position(|b| {
             let quoted = std::mem::replace(&mut skip_one, false);
@@ -93,18 +96,18 @@ impl<'a> Reader<'a> {
         });
         let (raw, rest) =
             end.and_then(|end| self.rest.split_at_checked(end)).ok_or(Malformed("a string does not end"))?;
-        self.rest = rest.strip_prefix('"').ok_or(Malformed("a control character in a string"))?;
-        Text::escaped(raw).ok_or(Malformed("a bad escape in a string"))
+        self.rest = rest.strip_prefix('"').ok_or(Malformed("a string has a control character"))?;
+        JsonString::escaped(raw).ok_or(Malformed("a string has a bad escape"))
     }
 
-    /// An integer, in the one form that is allowed.
-    pub(crate) fn integer(&mut self) -> Read<i64> {
-        const BAD: Malformed = Malformed("not an integer within 2^53-1, written plainly");
+    /// Reads an integer in the one form that is allowed.
+    pub(crate) fn integer(&mut self) -> Parsed<i64> {
+        const BAD: Malformed = Malformed("not an integer of at most 2^53-1 in plain digits");
         let negative = self.take(b'-');
         let digits = self.rest.bytes().take_while(u8::is_ascii_digit).count();
         let (number, rest) = self.rest.split_at_checked(digits).ok_or(BAD)?;
         let leading_zero = number.len() > 1 && number.starts_with('0');
-        // A fraction, an exponent or a letter would otherwise be taken for the next token.
+        // Otherwise a fraction, an exponent or a letter would be read as the next token.
         let goes_on = rest.starts_with(|c: char| c.is_alphanumeric() || matches!(c, '.' | '+' | '-'));
         let magnitude = number.parse::<i64>().map_err(|_| BAD)?;
         if leading_zero || goes_on || magnitude > MAX_INTEGER || (negative && magnitude == 0) {
@@ -114,13 +117,13 @@ impl<'a> Reader<'a> {
         Ok(if negative { magnitude.saturating_neg() } else { magnitude })
     }
 
-    /// An integer that is not negative.
-    pub(crate) fn natural(&mut self) -> Read<u64> {
+    /// Reads an integer that is not negative.
+    pub(crate) fn natural(&mut self) -> Parsed<u64> {
         u64::try_from(self.integer()?).map_err(|_| Malformed("a negative number"))
     }
 
-    /// `true` or `false`.
-    pub(crate) fn boolean(&mut self) -> Read<bool> {
+    /// Reads `true` or `false`.
+    pub(crate) fn boolean(&mut self) -> Parsed<bool> {
         self.peek();
         for (word, value) in [("true", true), ("false", false)] {
             if let Some(rest) = self.rest.strip_prefix(word) {
@@ -131,7 +134,7 @@ impl<'a> Reader<'a> {
         Err(Malformed("not a boolean"))
     }
 
-    /// The first byte of what comes next, white space aside.
+    /// The next byte that is not white space. It is not consumed.
     pub(crate) fn peek(&mut self) -> Option<u8> {
         loop {
             match self.rest.as_bytes().first() {
@@ -141,29 +144,29 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// How much is left: the name of this place in its text.
-    pub(super) fn place(&self) -> usize {
+    /// This position, as the number of bytes that are left.
+    pub(super) fn position(&self) -> usize {
         self.rest.len()
     }
 
-    /// Another place of the same text, before the end of which `place` bytes are left.
-    pub(super) fn at(&self, place: usize) -> Self {
-        let skipped = self.rest.len().saturating_sub(place);
+    /// A reader of the same text at `position`.
+    pub(super) fn at(&self, position: usize) -> Self {
+        let skipped = self.rest.len().saturating_sub(position);
         Self { rest: self.rest.get(skipped..).unwrap_or_default() }
     }
 
-    /// Whether another element follows; steps over the comma.
-    pub(super) fn more(&mut self) -> bool {
+    /// Skips a comma. Returns whether there was one, so whether another element follows.
+    pub(super) fn skip_comma(&mut self) -> bool {
         self.take(b',')
     }
 
-    /// Steps over the bracket that opens an array or an object.
+    /// Skips the bracket that opens an array or an object.
     pub(super) fn enter(&mut self) -> bool {
         self.take(b'[') || self.take(b'{')
     }
 
-    /// Steps over a value that was read before and is known to be good, counting brackets instead of descending.
-    pub(super) fn skip_value(&mut self) -> Read<()> {
+    /// Skips a value that was read before and is known to be good. It counts brackets and does not recurse.
+    pub(super) fn skip_value(&mut self) -> Parsed<()> {
         let mut depth = 0_usize;
         loop {
             match self.peek().ok_or(Malformed("a value is missing"))? {
@@ -202,7 +205,7 @@ impl<'a> Reader<'a> {
         there
     }
 
-    fn expect(&mut self, wanted: u8, otherwise: &'static str) -> Read<()> {
+    fn expect(&mut self, wanted: u8, otherwise: &'static str) -> Parsed<()> {
         if self.take(wanted) { Ok(()) } else { Err(Malformed(otherwise)) }
     }
 }
@@ -211,8 +214,8 @@ impl<'a> Reader<'a> {
 mod tests {
     use super::*;
 
-    fn reader(text: &str) -> Reader<'_> {
-        Reader::new(text.as_bytes()).unwrap()
+    fn reader(text: &str) -> JsonReader<'_> {
+        JsonReader::new(text.as_bytes()).unwrap()
     }
 
     #[test]
@@ -258,7 +261,7 @@ mod tests {
     #[test]
     fn objects_need_names_colons_and_ends() {
         let read = |text: &str| {
-            let mut r = Reader::new(text.as_bytes())?;
+            let mut r = JsonReader::new(text.as_bytes())?;
             let n = r.object(|r, _| r.integer().map(drop))?;
             r.end().map(|()| n)
         };
@@ -283,8 +286,8 @@ mod tests {
         ] {
             assert!(read(bad).is_err(), "{bad}");
         }
-        assert!(Reader::new(b"{\"a\xff\":1}").is_err());
-        assert!(Reader::new(b"\xed\xa0\x80").is_err(), "a surrogate in UTF-8");
+        assert!(JsonReader::new(b"{\"a\xff\":1}").is_err());
+        assert!(JsonReader::new(b"\xed\xa0\x80").is_err(), "a surrogate in UTF-8");
     }
 
     #[test]
@@ -298,10 +301,10 @@ mod tests {
     }
 
     #[test]
-    fn values_are_stepped_over() {
+    fn values_are_skipped() {
         let mut r = reader(r#"{"a":["b}",{"c":[1,true]}],"d":{}} , 7"#);
         r.skip_value().unwrap();
-        assert!(r.more());
+        assert!(r.skip_comma());
         assert_eq!(r.integer(), Ok(7));
     }
 }

@@ -1,11 +1,11 @@
-//! Writing JSON objects, member by member, in the order that they are given.
+//! Writes JSON objects, member by member, in the order given.
 
 use std::fmt::Write as _;
 
-/// An object being written.
-pub(crate) struct Object(String);
+/// An object that is being written.
+pub(crate) struct ObjectWriter(String);
 
-impl Object {
+impl ObjectWriter {
     pub(crate) fn new() -> Self {
         Self(String::from("{"))
     }
@@ -23,7 +23,7 @@ impl Object {
         self.raw(name, &array(values.iter().map(|value| quoted(value.as_ref()))));
     }
 
-    /// A member whose value is JSON already.
+    /// Adds a member whose value is already JSON.
     pub(crate) fn raw(&mut self, name: &str, json: &str) {
         if self.0.len() > 1 {
             self.0.push(',');
@@ -39,7 +39,7 @@ impl Object {
     }
 }
 
-/// An array of what is JSON already.
+/// An array of values that are already JSON.
 #[cfg(feature = "mint")]
 pub(crate) fn array(values: impl Iterator<Item = String>) -> String {
     format!("[{}]", values.collect::<Vec<_>>().join(","))
@@ -51,7 +51,7 @@ pub(crate) fn quoted(text: &str) -> String {
         match c {
             '"' | '\\' => out.extend(['\\', c]),
             c if c.is_control() => {
-                // A `String` takes whatever is written.
+                // Writing to a `String` cannot fail.
                 let _ = write!(out, "\\u{:04x}", u32::from(c));
             }
             c => out.push(c),

@@ -1,32 +1,32 @@
-//! From a description to the payload of a link.
+//! Writes the payload of a link from its description.
 
 use super::Root;
 use crate::{
     Digest,
     arguments::{Constraint, Value},
-    json::writer::{Object, array, quoted},
+    json::writer::{ObjectWriter, array, quoted},
     key::{PublicKey, Thumbprint},
     time::Seconds,
 };
 
-/// What a link grants, and to whom.
+/// What a link grants, and to which holder.
 #[derive(Clone, Debug)]
 pub struct Grant {
     /// The holder.
     pub sub: String,
     /// The holder's key.
     pub cnf: PublicKey,
-    /// The meshes.
+    /// The meshes for which it is valid.
     pub aud: Vec<String>,
     /// The link's name.
     pub jti: String,
     /// When it is minted.
     pub iat: Seconds,
-    /// From when it holds.
+    /// The first second at which it is valid.
     pub nbf: Seconds,
-    /// From when it no longer holds.
+    /// The first second at which it is no longer valid.
     pub exp: Seconds,
-    /// The deepest position that a delegation may have.
+    /// The deepest position that a delegation below it may have.
     pub max_depth: u64,
     /// How often it may be used.
     pub use_max: Option<u32>,
@@ -34,31 +34,31 @@ pub struct Grant {
     pub env: Vec<(String, Vec<String>)>,
     /// The measurements that it is bound to.
     pub att: Option<Vec<String>>,
-    /// What may be done.
-    pub details: Vec<Detail>,
+    /// What it allows.
+    pub details: Vec<GrantDetail>,
 }
 
-/// One `execution` detail.
+/// One `execution` detail to be granted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Detail {
-    /// Canonical hosts.
+pub struct GrantDetail {
+    /// The canonical hosts.
     pub hosts: Vec<String>,
-    /// Methods.
+    /// The methods.
     pub methods: Vec<String>,
-    /// Patterns of paths.
+    /// The path patterns.
     pub paths: Vec<String>,
-    /// Actions, where they are bounded.
+    /// The actions. `None` allows any action.
     pub actions: Option<Vec<String>>,
-    /// Arguments that are bounded.
+    /// The arguments that have a constraint.
     pub args: Vec<(String, Constraint)>,
 }
 
 pub(super) fn of_root(root: &Root) -> String {
-    let mut claims = Object::new();
+    let mut claims = ObjectWriter::new();
     claims.text("iss", &root.iss);
     claims.text("txn", &root.txn);
     if let Some(starter) = &root.ini {
-        let mut ini = Object::new();
+        let mut ini = ObjectWriter::new();
         ini.text("iss", &starter.iss);
         ini.text("sub", &starter.sub);
         claims.raw("ini", &ini.end());
@@ -69,7 +69,7 @@ pub(super) fn of_root(root: &Root) -> String {
         }
     }
     if let Some(attr) = &root.attr {
-        let mut texts = Object::new();
+        let mut texts = ObjectWriter::new();
         for (name, value) in [("run", &attr.run), ("agent", &attr.agent), ("purpose", &attr.purpose)] {
             if let Some(value) = value {
                 texts.text(name, value);
@@ -82,14 +82,14 @@ pub(super) fn of_root(root: &Root) -> String {
 }
 
 pub(super) fn of_link(own: &Grant, signer: Thumbprint, parent: Digest, depth: u64) -> String {
-    let mut claims = Object::new();
+    let mut claims = ObjectWriter::new();
     claims.text("iss", &signer.uri());
     claims.text("parent", &parent.to_base64url());
     grant(&mut claims, own, depth);
     claims.end()
 }
 
-fn grant(claims: &mut Object, grant: &Grant, depth: u64) {
+fn grant(claims: &mut ObjectWriter, grant: &Grant, depth: u64) {
     claims.text("sub", &grant.sub);
     claims.texts("aud", &grant.aud);
     claims.text("jti", &grant.jti);
@@ -102,21 +102,21 @@ fn grant(claims: &mut Object, grant: &Grant, depth: u64) {
     if let Some(max) = grant.use_max {
         claims.raw("use", &format!(r#"{{"max":{max}}}"#));
     }
-    let mut env = Object::new();
+    let mut env = ObjectWriter::new();
     for (dimension, values) in &grant.env {
         env.texts(dimension, values);
     }
     claims.raw("env", &env.end());
     if let Some(measurements) = &grant.att {
-        let mut att = Object::new();
+        let mut att = ObjectWriter::new();
         att.texts("measurement", measurements);
         claims.raw("att", &att.end());
     }
     claims.raw("authorization_details", &array(grant.details.iter().map(detail)));
 }
 
-fn detail(detail: &Detail) -> String {
-    let mut out = Object::new();
+fn detail(detail: &GrantDetail) -> String {
+    let mut out = ObjectWriter::new();
     out.text("type", "execution");
     out.texts("hosts", &detail.hosts);
     out.texts("methods", &detail.methods);
@@ -125,7 +125,7 @@ fn detail(detail: &Detail) -> String {
         out.texts("actions", actions);
     }
     if !detail.args.is_empty() {
-        let mut args = Object::new();
+        let mut args = ObjectWriter::new();
         for (name, bound) in &detail.args {
             args.raw(name, &constraint(bound));
         }

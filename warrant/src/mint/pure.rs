@@ -1,11 +1,11 @@
-//! A signer in pure Rust, for tools and tests: the key is in this process's memory.
+//! A signer in pure Rust, for tools and tests. The key is in the memory of this process.
 
 use p256::ecdsa::signature::Signer as _;
 
-use super::{SignError, Signer};
+use super::{Signer, SignerError};
 use crate::key::{Algorithm, KeyError, PublicKey};
 
-/// A private key, signing deterministically.
+/// A private key. Its signatures are deterministic.
 pub struct PureSigner {
     secret: Secret,
     public: PublicKey,
@@ -17,15 +17,15 @@ enum Secret {
 }
 
 impl PureSigner {
-    /// The key of 32 secret bytes. Where they come from is the caller's affair; here is no randomness.
+    /// The key of 32 secret bytes. The caller must get them from a source of randomness; this crate has none.
     ///
     /// # Errors
-    /// When they are no key of the curve.
+    /// When they are not a key of the curve.
     pub fn from_secret(algorithm: Algorithm, secret: &[u8; 32]) -> Result<Self, KeyError> {
         match algorithm {
             Algorithm::Es256 => {
                 let secret = p256::ecdsa::SigningKey::from_slice(secret)
-                    .map_err(|_| KeyError::new("not a scalar of P-256"))?;
+                    .map_err(|_| KeyError::new("not a private key of P-256: the number is 0 or too large"))?;
                 let point = secret.verifying_key().to_sec1_point(false);
                 let public = PublicKey::from_raw(algorithm, point.as_bytes().get(1..).unwrap_or_default())?;
                 Ok(Self { secret: Secret::P256(Box::new(secret)), public })
@@ -44,16 +44,16 @@ impl Signer for PureSigner {
         &self.public
     }
 
-    fn sign(&self, signing_input: &[u8]) -> Result<[u8; 64], SignError> {
+    fn sign(&self, signing_input: &[u8]) -> Result<[u8; 64], SignerError> {
         match &self.secret {
             Secret::P256(key) => {
                 let signature: p256::ecdsa::Signature =
-                    key.try_sign(signing_input).map_err(|error| SignError(error.to_string()))?;
+                    key.try_sign(signing_input).map_err(|error| SignerError(error.to_string()))?;
                 Ok(signature.to_bytes().into())
             }
             Secret::Ed25519(key) => {
                 let signature: ed25519_dalek::Signature =
-                    key.try_sign(signing_input).map_err(|error| SignError(error.to_string()))?;
+                    key.try_sign(signing_input).map_err(|error| SignerError(error.to_string()))?;
                 Ok(signature.to_bytes())
             }
         }

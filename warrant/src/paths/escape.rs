@@ -1,8 +1,8 @@
-//! One segment of a path: its alphabet, its escapes, and its text with the escapes undone.
+//! One segment of a path: which characters and escapes it may have, and its text with the escapes undone.
 
-/// Whether `segment` reads the same everywhere: `pchar` without `;`, escapes only of what must be escaped, UTF-8 in
-/// its shortest form without C1 controls when undone, and neither `.` nor `..`. An empty segment is good here; only
-/// its place says whether it may stand.
+/// Whether every reader reads `segment` in the same way. It consists of `pchar` without `;`. It escapes only what must
+/// be escaped. With its escapes undone it is UTF-8 in the shortest form, without C1 controls. It is neither `.` nor
+/// `..`. An empty segment is accepted here: whether it is allowed depends on its position.
 pub(super) fn is_unambiguous(segment: &str) -> bool {
     let mut rest = segment.as_bytes();
     while let [first, after @ ..] = rest {
@@ -18,14 +18,14 @@ pub(super) fn is_unambiguous(segment: &str) -> bool {
     segment != "." && segment != ".."
 }
 
-/// The bytes that `segment` stands for. Only of a segment that is unambiguous.
-pub(super) fn undone(segment: &str) -> impl Iterator<Item = u8> + '_ {
+/// The bytes of `segment` with its escapes undone. The segment must be unambiguous.
+pub(super) fn unescaped(segment: &str) -> impl Iterator<Item = u8> + '_ {
     let mut rest = segment.as_bytes();
     std::iter::from_fn(move || match rest {
         [] => None,
         [b'%', high, low, after @ ..] => {
             rest = after;
-            // An escape that is none cannot stand here; NUL is what no literal can hold.
+            // An unambiguous segment has no invalid escape. NUL is safe: no literal can contain it.
             Some(byte(*high, *low).unwrap_or(0))
         }
         [plain, after @ ..] => {
@@ -36,11 +36,11 @@ pub(super) fn undone(segment: &str) -> impl Iterator<Item = u8> + '_ {
 }
 
 /// Whether two unambiguous segments are the same text.
-pub(super) fn same(one: &str, two: &str) -> bool {
-    if one.contains('%') || two.contains('%') { undone(one).eq(undone(two)) } else { one == two }
+pub(super) fn is_same_text(one: &str, two: &str) -> bool {
+    if one.contains('%') || two.contains('%') { unescaped(one).eq(unescaped(two)) } else { one == two }
 }
 
-/// RFC 3986 `pchar`, written as itself, without `;`: some upstreams cut path parameters off there.
+/// Unescaped RFC 3986 `pchar` without `;`: some upstreams cut off path parameters at `;`.
 fn is_unescaped(byte: u8) -> bool {
     is_unreserved(byte)
         || matches!(byte, b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b'=' | b':' | b'@')
@@ -50,8 +50,8 @@ fn is_unreserved(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
 }
 
-/// Steps over one escaped character, behind its first `%`. Outside of escapes everything is ASCII, so the bytes of one
-/// character are escapes in a row.
+/// Reads one escaped character; its first `%` is already read. Everything outside of escapes is ASCII, so all bytes of
+/// the character are escaped, one after the other.
 fn escaped_char(rest: &mut &[u8]) -> Option<char> {
     let first = escaped_byte(rest)?;
     let width = match first {
@@ -73,7 +73,7 @@ fn escaped_char(rest: &mut &[u8]) -> Option<char> {
     (!c.is_control()).then_some(c)
 }
 
-/// ASCII that an escape may stand for: what two readers would both keep as it is.
+/// The ASCII characters that may be escaped: every reader keeps them as they are.
 fn may_be_escaped(byte: u8) -> bool {
     !is_unreserved(byte)
         && !byte.is_ascii_control()
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn undone_is_shortest_utf8_without_c1() {
+    fn an_unescaped_segment_is_shortest_utf8_without_c1() {
         for good in ["%C3%A9", "%e2%82%ac", "%F0%9F%98%80", "a%C2%A0b", "", "...", "%EF%BF%BD"] {
             assert!(is_unambiguous(good), "{good}");
         }
@@ -143,8 +143,10 @@ mod tests {
     }
 
     #[test]
-    fn segments_are_the_same_with_escapes_undone() {
-        assert!(same("a%3Ab", "a:b") && same("%3a", "%3A") && same("%C3%A9", "%c3%a9"));
-        assert!(!same("a", "A") && !same("a%3A", "a"));
+    fn segments_are_compared_with_escapes_undone() {
+        assert!(
+            is_same_text("a%3Ab", "a:b") && is_same_text("%3a", "%3A") && is_same_text("%C3%A9", "%c3%a9")
+        );
+        assert!(!is_same_text("a", "A") && !is_same_text("a%3A", "a"));
     }
 }

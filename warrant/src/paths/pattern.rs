@@ -1,19 +1,19 @@
-//! Patterns of paths: literals, `*` for exactly one non-empty segment, a final `**` for zero or more.
+//! Path patterns: literals, `*` for exactly one non-empty segment, and a final `**` for zero or more segments.
 
 use super::{RawPath, escape};
-use crate::rules;
+use crate::formats;
 
-/// A pattern that at least one unambiguous path matches.
+/// A path pattern. At least one unambiguous path matches it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PathPattern(Box<str>);
 
 /// One step of a pattern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step<'a> {
+enum PatternStep<'a> {
     Literal(&'a str),
     /// `*`
     One,
-    /// `**`, always the last.
+    /// `**`, always at the end.
     Rest,
 }
 
@@ -23,7 +23,7 @@ impl PathPattern {
         Self::is_pattern(text).then(|| Self(text.into()))
     }
 
-    /// Whether [`Self::parse`] would take `text`; without allocating.
+    /// Whether [`Self::parse`] would accept `text`. Does not allocate.
     pub(crate) fn is_pattern(text: &str) -> bool {
         let Some(inner) = text.strip_prefix('/') else { return false };
         let mut segments = inner.split('/').peekable();
@@ -38,7 +38,7 @@ impl PathPattern {
                 return false;
             }
         }
-        rules::is_plain(text)
+        formats::is_plain(text)
     }
 
     /// The pattern as it was written.
@@ -46,15 +46,15 @@ impl PathPattern {
         &self.0
     }
 
-    /// Whether `path` is one of the paths that this pattern stands for.
+    /// Whether `path` matches this pattern.
     pub fn matches(&self, path: &RawPath<'_>) -> bool {
         let mut segments = path.segments();
         for step in self.steps() {
             let matched = match step {
-                Step::Rest => return true,
-                Step::One => segments.next().is_some_and(|segment| !segment.is_empty()),
-                Step::Literal(literal) => {
-                    segments.next().is_some_and(|segment| escape::same(literal, segment))
+                PatternStep::Rest => return true,
+                PatternStep::One => segments.next().is_some_and(|segment| !segment.is_empty()),
+                PatternStep::Literal(literal) => {
+                    segments.next().is_some_and(|segment| escape::is_same_text(literal, segment))
                 }
             };
             if !matched {
@@ -64,16 +64,18 @@ impl PathPattern {
         segments.next().is_none()
     }
 
-    /// Whether every path of this pattern is, provably, one of `parent`'s.
+    /// Whether every path that matches this pattern provably matches `parent`.
     pub fn is_within(&self, parent: &Self) -> bool {
         let mut own = self.steps();
         for step in parent.steps() {
             let covered = match (step, own.next()) {
-                (Step::Rest, _) => return true,
-                (Step::One, Some(Step::One)) => true,
-                (Step::One, Some(Step::Literal(literal))) => !literal.is_empty(),
-                (Step::Literal(one), Some(Step::Literal(two))) => escape::same(one, two),
-                (Step::One | Step::Literal(_), _) => false,
+                (PatternStep::Rest, _) => return true,
+                (PatternStep::One, Some(PatternStep::One)) => true,
+                (PatternStep::One, Some(PatternStep::Literal(literal))) => !literal.is_empty(),
+                (PatternStep::Literal(one), Some(PatternStep::Literal(two))) => {
+                    escape::is_same_text(one, two)
+                }
+                (PatternStep::One | PatternStep::Literal(_), _) => false,
             };
             if !covered {
                 return false;
@@ -82,11 +84,11 @@ impl PathPattern {
         own.next().is_none()
     }
 
-    fn steps(&self) -> impl Iterator<Item = Step<'_>> {
+    fn steps(&self) -> impl Iterator<Item = PatternStep<'_>> {
         self.0.split('/').skip(1).map(|segment| match segment {
-            "*" => Step::One,
-            "**" => Step::Rest,
-            literal => Step::Literal(literal),
+            "*" => PatternStep::One,
+            "**" => PatternStep::Rest,
+            literal => PatternStep::Literal(literal),
         })
     }
 }
@@ -110,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn patterns_that_nothing_can_match_are_none() {
+    fn patterns_that_no_path_can_match_are_refused() {
         for good in ["/", "/**", "/*", "/a/*/b/**", "/a/", "/%2A", "/a%3Ab"] {
             pattern(good);
         }
@@ -142,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn star_is_one_segment_and_two_stars_are_any_number() {
+    fn one_star_matches_one_segment_and_two_stars_match_any_number() {
         for (text, yes, no) in [
             ("/v1/**", &["/v1", "/v1/", "/v1/a", "/v1/a/b/"][..], &["/", "/v", "/v1a", "/v2/a"][..]),
             ("/v1/*", &["/v1/a", "/v1/*"], &["/v1", "/v1/", "/v1/a/", "/v1/a/b"]),
@@ -162,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn within_is_walked_step_by_step() {
+    fn one_pattern_is_within_another_exactly_as_this_table_says() {
         for (child, parent, within) in [
             ("/v1/a", "/v1/**", true),
             ("/v1", "/v1/**", true),

@@ -1,15 +1,15 @@
-//! The path of a request, as it came.
+//! The path of a request, exactly as received.
 
 use super::escape;
 use crate::denial::Denial;
 
-/// A raw path that every reader reads alike.
+/// A raw path that every reader reads in the same way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RawPath<'a>(&'a str);
 
 impl<'a> RawPath<'a> {
-    /// Splits what the request line names at its first `?` and takes the path, if it is unambiguous. The query is
-    /// anything, and nobody here reads it.
+    /// Splits `path_and_query` at the first `?`. Takes the path if it is unambiguous. The query can be anything, and is
+    /// not read here.
     ///
     /// # Errors
     /// [`Denial::RequestAmbiguous`].
@@ -20,19 +20,19 @@ impl<'a> RawPath<'a> {
         if is_unambiguous(path) { Ok((Self(path), parts.next())) } else { Err(Denial::RequestAmbiguous) }
     }
 
-    /// The path as it came.
+    /// The path exactly as received.
     pub const fn as_str(&self) -> &'a str {
         self.0
     }
 
-    /// The segments between slashes, as they came; after a trailing slash an empty one.
+    /// The segments between slashes, exactly as received. After a trailing slash, the last segment is empty.
     pub fn segments(&self) -> impl Iterator<Item = &'a str> + Clone + use<'a> {
         self.0.split('/').skip(1)
     }
 
-    /// A segment of an unambiguous path with its escapes undone.
-    pub fn undone(segment: &str) -> String {
-        String::from_utf8(escape::undone(segment).collect()).unwrap_or_default()
+    /// A segment of an unambiguous path, with its escapes undone.
+    pub fn unescaped(segment: &str) -> String {
+        String::from_utf8(escape::unescaped(segment).collect()).unwrap_or_default()
     }
 }
 
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn the_query_is_opaque() {
+    fn the_query_can_be_anything() {
         for (text, query) in
             [("/a", None), ("/a?", Some("")), ("/a?b?c#\u{e9}/../;", Some("b?c#\u{e9}/../;"))]
         {
@@ -101,11 +101,11 @@ mod tests {
     }
 
     #[test]
-    fn segments_are_what_stands_between_slashes() {
+    fn segments_are_the_texts_between_slashes() {
         let segments =
             |text: &'static str| RawPath::parse(text.as_bytes()).unwrap().0.segments().collect::<Vec<_>>();
         assert_eq!(segments("/"), [""]);
         assert_eq!(segments("/a/b/"), ["a", "b", ""]);
-        assert_eq!(RawPath::undone("a%3Ab%C3%A9"), "a:bé");
+        assert_eq!(RawPath::unescaped("a%3Ab%C3%A9"), "a:bé");
     }
 }

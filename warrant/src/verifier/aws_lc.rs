@@ -1,4 +1,4 @@
-//! aws-lc-rs: the server's.
+//! Verifies with aws-lc-rs. The server uses it.
 
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, ED25519, ParsedPublicKey};
 
@@ -16,7 +16,7 @@ impl Verifier for AwsLcVerifier {
     fn is_point(&self, key: &PublicKey) -> bool {
         match key.alg() {
             Algorithm::Es256 => parsed(key).is_some(),
-            // AWS-LC takes any 32 bytes for an Ed25519 key and only fails to verify with it.
+            // AWS-LC accepts any 32 bytes as an Ed25519 key, and only fails when it verifies.
             Algorithm::Ed25519 => is_ed25519_point(key),
         }
     }

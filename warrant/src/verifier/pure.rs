@@ -1,4 +1,4 @@
-//! Pure Rust: p256 and ed25519-dalek.
+//! Verifies in pure Rust, with p256 and ed25519-dalek. The gate uses it.
 
 use p256::ecdsa::signature::Verifier as _;
 
@@ -8,7 +8,7 @@ use crate::{
     signature::Signature,
 };
 
-/// Verifies wherever Rust compiles; P-256 is several times slower than a library with assembly.
+/// Verifies on every target of Rust. P-256 is several times slower than in a library with assembly.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PureVerifier;
 

@@ -1,5 +1,5 @@
-//! The golden vectors, made anew from what stands here. Each breaks one rule and nothing else; the good neighbours of
-//! what is refused stand beside it.
+//! The descriptions from which the golden vectors are generated. Each bad vector breaks exactly one rule. Next to it
+//! are good vectors that just keep the rule.
 
 mod claims;
 mod details;
@@ -14,7 +14,7 @@ use serde_json::json;
 use super::{
     AUTHORITY, NOW, authority,
     forge::jwk,
-    vector::{Call, MeshTerms, Request, Revoked, TrustedIssuer, TrustedKey, Vector},
+    vector::{MeshTerms, TrustedIssuer, TrustedKey, Vector, VectorCall, VectorRequest, VectorRevocation},
 };
 
 /// Every vector, numbered.
@@ -36,12 +36,12 @@ pub(crate) struct List {
 }
 
 impl List {
-    /// The rule that what follows is about.
+    /// Sets the rule for the vectors that follow.
     fn rule(&mut self, rule: &'static str) {
         self.rule = rule;
     }
 
-    /// A warrant, presented for a request that the good one covers.
+    /// Adds a vector: this warrant, for a request that the good warrant covers.
     fn add(&mut self, name: &str, warrant: String, expect: &str) -> &mut Vector {
         let vector = Vector {
             number: self.vectors.len() + 1,
@@ -58,7 +58,7 @@ impl List {
             warrant: vec![warrant],
             warrant_proof: vec![],
             proof: false,
-            request: Request {
+            request: VectorRequest {
                 host: "payments.shop".into(),
                 method: "POST".into(),
                 path: "/v1/payments/a-7".into(),
@@ -85,13 +85,13 @@ impl Vector {
 
     fn call(&mut self, action: &str, args: serde_json::Value) -> &mut Self {
         let args = args.as_object().unwrap().clone();
-        self.call = Some(Call { action: action.into(), args });
+        self.call = Some(VectorCall { action: action.into(), args });
         self
     }
 
     fn revoke(&mut self, kind: &str, value: &str) -> &mut Self {
         let iss = if matches!(kind, "path" | "txn") { AUTHORITY } else { "" };
-        self.revoked.push(Revoked { kind: kind.into(), iss: iss.into(), value: value.into() });
+        self.revoked.push(VectorRevocation { kind: kind.into(), iss: iss.into(), value: value.into() });
         self
     }
 }

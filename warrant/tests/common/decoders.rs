@@ -1,15 +1,16 @@
-//! One entry point a decoder: bytes that anybody may have written go in, and nothing may panic. Shared by the fuzz targets
-//! and by the short run that is in every test.
+//! One entry point for each decoder. It takes any bytes and must not panic. The fuzz targets and the test `decoders`
+//! share these entry points.
 
 use warrant::{
-    Algorithm, Denial, Digest, Host, Method, PathPattern, Presented, Proof, PublicKey, PureVerifier, RawPath,
-    Signature, SubjectPattern, Thumbprint, Trust, our_header, verifier::is_signed_by,
+    Algorithm, Denial, Digest, Host, Method, PathPattern, PresentedProof, PresentedWarrant, PublicKey,
+    PureVerifier, RawPath, Signature, SubjectPattern, Thumbprint, Trust, single_header,
+    verifier::is_signed_by,
 };
 
-/// Anything may go in; what must hold of what comes out is asserted inside.
+/// Decodes any bytes, and asserts what must be true of the result.
 pub type Decoder = fn(&[u8]);
 
-/// Each decoder by the name of its fuzz target.
+/// Each decoder, with the name of its fuzz target.
 pub const DECODERS: &[(&str, Decoder)] = &[
     ("warrant", warrant),
     ("proof", proof),
@@ -22,14 +23,18 @@ pub const DECODERS: &[(&str, Decoder)] = &[
 
 /// The header `Warrant`.
 pub fn warrant(bytes: &[u8]) {
-    match Presented::parse(bytes) {
+    match PresentedWarrant::parse(bytes) {
         Ok(presented) => {
-            assert!(Presented::fault(bytes).is_none(), "one reading");
+            assert!(PresentedWarrant::first_fault(bytes).is_none(), "both readings agree");
             assert!((1..=8).contains(&presented.len()));
             assert_eq!(presented.header().as_bytes(), bytes);
-            assert_eq!(presented.unverified().unwrap().len(), presented.len(), "what has form can be kept");
-            let trusted_by_nobody = presented.signed_under(&Trust::default(), &PureVerifier).err();
-            assert!(matches!(trusted_by_nobody, Some(Denial::WarrantMalformed | Denial::IssuerUntrusted)));
+            assert_eq!(
+                presented.unverified_claims().unwrap().len(),
+                presented.len(),
+                "what was parsed can be read again"
+            );
+            let without_trust = presented.verify(&Trust::default(), &PureVerifier).err();
+            assert!(matches!(without_trust, Some(Denial::WarrantMalformed | Denial::IssuerUntrusted)));
         }
         Err(denial) => {
             assert!(matches!(
@@ -42,7 +47,7 @@ pub fn warrant(bytes: &[u8]) {
 
 /// The header `Warrant-Proof`.
 pub fn proof(bytes: &[u8]) {
-    if let Err(denial) = Proof::parse(bytes) {
+    if let Err(denial) = PresentedProof::parse(bytes) {
         assert!(matches!(denial, Denial::RequestAmbiguous | Denial::ProofMissing | Denial::ProofInvalid));
     }
 }
@@ -55,16 +60,16 @@ pub fn jwk(bytes: &[u8]) {
     }
 }
 
-/// A raw path with its query, and the headers of ours.
+/// A raw path with its query, and values of a header.
 pub fn path(bytes: &[u8]) {
     if let Ok((path, query)) = RawPath::parse(bytes) {
         assert_eq!(path.as_str().len() + query.map_or(0, |q| q.len() + 1), bytes.len());
         assert!(PathPattern::parse("/**").unwrap().matches(&path));
         for segment in path.segments() {
-            assert!(!RawPath::undone(segment).contains(['/', '\0']));
+            assert!(!RawPath::unescaped(segment).contains(['/', '\0']));
         }
     }
-    let _ = our_header(bytes.split(|b| *b == b'\n'));
+    let _ = single_header(bytes.split(|b| *b == b'\n'));
 }
 
 /// Two patterns of paths.
@@ -76,7 +81,7 @@ pub fn pattern(bytes: &[u8]) {
         let all = PathPattern::parse("/**").unwrap();
         assert!(one.is_within(&all));
         if let Some(two) = patterns.next().filter(|two| one.is_within(two)) {
-            // A pattern without stars is a path, too.
+            // A pattern without stars is also a path.
             if let Ok((path, None)) = RawPath::parse(one.as_str().as_bytes()) {
                 assert!(!one.matches(&path) || two.matches(&path));
             }
@@ -100,7 +105,7 @@ pub fn signature(bytes: &[u8]) {
     }
 }
 
-/// What is written as a string.
+/// Everything that is parsed from a string.
 pub fn names(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let _ = (Host::parse(text), Method::parse(text), Denial::from_code(text));

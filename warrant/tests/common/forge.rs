@@ -1,5 +1,5 @@
-//! Forging: tokens put together member by member, so that each rule can be broken alone. Whatever is written here is
-//! signed, since a broken signature would hide every later fault.
+//! Forges tokens member by member, so that a test can break each rule alone. All tokens are signed, because a broken
+//! signature would hide every later fault.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
@@ -10,20 +10,20 @@ use warrant::{
 
 use super::{AUTHORITY, NOW, authority, holder};
 
-/// A link before it is signed: a good one, until something in it is changed.
-pub(crate) struct Link {
+/// A link before it is signed. It is good until a test changes it.
+pub(crate) struct ForgedLink {
     pub(crate) header: Value,
     pub(crate) claims: Value,
-    /// Who signs it.
+    /// The signer.
     pub(crate) signer: PureSigner,
-    /// Replacements in the JSON text of the payload, for what no JSON value can express.
+    /// Replacements in the payload's JSON text, for texts that no JSON value can express.
     payload_edits: Vec<(String, String)>,
     header_edits: Vec<(String, String)>,
     signature: Option<[u8; 64]>,
 }
 
-impl Link {
-    /// A good link at that position, behind `parent`, which is the text of the link before it.
+impl ForgedLink {
+    /// A good link at `position`. `parent` is the text of the link before it.
     fn good(position: u8, parent: Option<&str>) -> Self {
         let mut claims = json!({
             "sub": format!("spiffe://shop/ns/shop/sa/h{position}"),
@@ -71,7 +71,7 @@ impl Link {
         self
     }
 
-    /// A member of the first detail.
+    /// Sets a member of the first detail.
     pub(crate) fn detail(&mut self, member: &str, value: Value) -> &mut Self {
         self.claims["authorization_details"][0][member] = value;
         self
@@ -82,13 +82,13 @@ impl Link {
         self
     }
 
-    /// A change of the payload's text.
+    /// Changes the payload's text.
     pub(crate) fn edit(&mut self, from: &str, to: &str) -> &mut Self {
         self.payload_edits.push((from.into(), to.into()));
         self
     }
 
-    /// A change of the header's text.
+    /// Changes the header's text.
     pub(crate) fn edit_header(&mut self, from: &str, to: &str) -> &mut Self {
         self.header_edits.push((from.into(), to.into()));
         self
@@ -114,11 +114,11 @@ impl Link {
     }
 }
 
-/// A chain of as many links as there are edits, each signed after it was changed and named by the next as it is then.
-pub(crate) fn forged(edits: &[&dyn Fn(&mut Link)]) -> String {
+/// A chain with one link for each edit. Each link is edited, then signed, and the next link names the result.
+pub(crate) fn forged(edits: &[&dyn Fn(&mut ForgedLink)]) -> String {
     let mut links: Vec<String> = Vec::new();
     for (edit, position) in edits.iter().zip(0..) {
-        let mut link = Link::good(position, links.last().map(String::as_str));
+        let mut link = ForgedLink::good(position, links.last().map(String::as_str));
         edit(&mut link);
         links.push(link.text());
     }
@@ -126,17 +126,17 @@ pub(crate) fn forged(edits: &[&dyn Fn(&mut Link)]) -> String {
 }
 
 /// A root alone.
-pub(crate) fn root_with(edit: impl Fn(&mut Link)) -> String {
+pub(crate) fn root_with(edit: impl Fn(&mut ForgedLink)) -> String {
     forged(&[&edit])
 }
 
 /// A root and one delegation.
-pub(crate) fn pair(parent: impl Fn(&mut Link), child: impl Fn(&mut Link)) -> String {
+pub(crate) fn pair(parent: impl Fn(&mut ForgedLink), child: impl Fn(&mut ForgedLink)) -> String {
     forged(&[&parent, &child])
 }
 
-/// What stays as it is.
-pub(crate) fn same(_: &mut Link) {}
+/// Changes nothing.
+pub(crate) fn same(_: &mut ForgedLink) {}
 
 pub(crate) fn jwk(signer: &PureSigner) -> Value {
     serde_json::from_str(&signer.public_key().to_jwk_json()).unwrap()
@@ -167,18 +167,18 @@ pub(crate) fn link_header() -> String {
     text(&json!({"alg": "ES256", "typ": "warrant+jwt"}))
 }
 
-/// A payload of good form whose `aud`, `env` and `authorization_details` are given as the text of members.
+/// A payload of good form. `members` is the text of its `aud`, `env` and `authorization_details`.
 pub(crate) fn payload_with(members: &str, is_root: bool) -> String {
     let parent = (!is_root).then_some("a.b.c");
-    let mut link = Link::good(u8::from(!is_root), parent);
+    let mut link = ForgedLink::good(u8::from(!is_root), parent);
     for claim in ["aud", "env", "authorization_details"] {
         link.drop(claim);
     }
     format!("{},{members}}}", text(&link.claims).strip_suffix('}').unwrap())
 }
 
-/// JSON with its members sorted by name: whether a map of `serde_json` keeps their order depends on which other crates
-/// are built beside this one.
+/// JSON with its members sorted by name. Otherwise their order would depend on which other crates are built in the same
+/// workspace: one of them may turn on a feature of `serde_json`.
 pub(crate) fn text(value: &Value) -> String {
     let mut sorted = value.clone();
     sorted.sort_all_objects();

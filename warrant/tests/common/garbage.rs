@@ -1,10 +1,10 @@
-//! Eight KiB that are no warrant: noise of every shape, and chains that are good but for their last byte.
+//! Inputs of 8 KiB that are not a warrant: noise of several shapes, and chains that are wrong only in their last byte.
 
 use std::fmt::Write as _;
 
 use super::forge::{base64url, link_header, payload_with, root_header};
 
-/// Each shape by name, 8 KiB of it.
+/// Noise of several shapes, each with its name.
 pub(crate) fn shapes() -> Vec<(&'static str, Vec<u8>)> {
     let filled = |byte: &str| byte.repeat(SIZE).into_bytes();
     vec![
@@ -15,14 +15,14 @@ pub(crate) fn shapes() -> Vec<(&'static str, Vec<u8>)> {
         ("brackets", in_segments(&"[".repeat(LINK))),
         ("objects, deep", in_segments(&"{\"a\":".repeat(LINK / 5))),
         ("white space", in_segments(&" ".repeat(LINK))),
-        ("bytes thrown by dice", noise(|n| n)),
-        ("letters thrown by dice", noise(|n| LETTERS[usize::from(n) % LETTERS.len()])),
+        ("random bytes", noise(|n| n)),
+        ("random letters", noise(|n| LETTERS[usize::from(n) % LETTERS.len()])),
     ]
 }
 
 const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~";
 
-/// A linear congruence is dice enough, and the same on every machine.
+/// A linear congruential generator is random enough, and the same on every machine.
 fn noise(of: impl Fn(u8) -> u8) -> Vec<u8> {
     let mut state = 1_u32;
     let next = |_| {
@@ -32,7 +32,7 @@ fn noise(of: impl Fn(u8) -> u8) -> Vec<u8> {
     (0..SIZE).map(next).collect()
 }
 
-/// Chains that are good but for their last byte, full of what takes the longest to read.
+/// Chains that are wrong only in their last byte, full of the values that take longest to read.
 pub(crate) fn dense() -> Vec<(&'static str, Vec<u8>)> {
     let mut shapes = vec![];
     for (shape, dense) in [
@@ -50,7 +50,7 @@ pub(crate) fn dense() -> Vec<(&'static str, Vec<u8>)> {
 const SIZE: usize = 8 * 1024;
 const LINK: usize = 1500;
 
-/// Four links that only differ from good ones at the last byte of the last payload.
+/// Four links that are wrong only in the last byte of the last payload.
 fn dense_chain(members: &str) -> Vec<u8> {
     let link = |header: &str, payload: &str| {
         format!("{}.{}.{}", base64url(header.as_bytes()), base64url(payload.as_bytes()), "A".repeat(86))
@@ -87,15 +87,15 @@ fn elements(most: usize, element: impl Fn(usize) -> String) -> String {
 }
 
 fn dense_strings() -> String {
-    format!(r#""aud":[{}],"env":{{}},{}"#, elements(ROOM, |n| format!("\"{n:x}\"")), details(""))
+    format!(r#""aud":[{}],"env":{{}},{}"#, elements(FREE_BYTES, |n| format!("\"{n:x}\"")), details(""))
 }
 
 fn dense_escapes() -> String {
-    format!(r#""aud":[{}],"env":{{}},{}"#, elements(ROOM, |n| format!("\"\\u0061{n:x}\"")), details(""))
+    format!(r#""aud":[{}],"env":{{}},{}"#, elements(FREE_BYTES, |n| format!("\"\\u0061{n:x}\"")), details(""))
 }
 
 fn dense_numbers() -> String {
-    let numbers = elements(ROOM - 50, |n| n.to_string());
+    let numbers = elements(FREE_BYTES - 50, |n| n.to_string());
     format!(
         r#""aud":["shop"],"env":{{}},{}"#,
         details(&format!(r#","args":{{"a":{{"one_of":[{numbers}]}}}}"#))
@@ -103,17 +103,17 @@ fn dense_numbers() -> String {
 }
 
 fn dense_names() -> String {
-    let names = elements(ROOM, |n| format!("\"{n:x}\":[\"a\"]"));
+    let names = elements(FREE_BYTES, |n| format!("\"{n:x}\":[\"a\"]"));
     format!(r#""aud":["shop"],"env":{{{names}}},{}"#, details(""))
 }
 
 fn dense_details() -> String {
     let detail = || r#"{"type":"execution","hosts":["a"],"methods":["A"],"paths":["/"]}"#.to_owned();
-    format!(r#""aud":["shop"],"env":{{}},"authorization_details":[{}]"#, elements(ROOM, |_| detail()))
+    format!(r#""aud":["shop"],"env":{{}},"authorization_details":[{}]"#, elements(FREE_BYTES, |_| detail()))
 }
 
-/// What fits into a link's payload beside the other claims.
-const ROOM: usize = 880;
+/// The bytes that are left in a link's payload beside the other claims.
+const FREE_BYTES: usize = 880;
 
 fn details(more: &str) -> String {
     format!(

@@ -1,4 +1,4 @@
-//! A small mesh for the tests: one authority, a row of holders, and a warrant that is good until something is changed.
+//! A small mesh for the tests: one authority, numbered holders, and a warrant that is good until a test changes it.
 
 #![allow(dead_code, reason = "each test crate uses its own part")]
 #![allow(
@@ -17,9 +17,9 @@ pub(crate) mod garbage;
 pub(crate) mod vector;
 
 use warrant::{
-    Algorithm, Chain, Denial, Expect, Host, Issuer, Method, Presented, PureVerifier, RawPath, Revocable,
-    Seconds, SubjectPattern, Target, Terms, Trust,
-    mint::{Delegation, Detail, Grant, PureSigner, Root, Signer as _},
+    Algorithm, Chain, ChainExpectations, Denial, Host, Issuer, Method, PresentedWarrant, PureVerifier,
+    RawPath, Revocable, Seconds, SubjectPattern, Target, Terms, Trust,
+    mint::{Delegation, Grant, GrantDetail, PureSigner, Root, Signer as _},
 };
 
 pub(crate) const NOW: u64 = 1_800_000_000;
@@ -52,12 +52,12 @@ pub(crate) fn terms() -> Terms {
     Terms::new("shop", 3600, 5).unwrap()
 }
 
-pub(crate) fn detail() -> Detail {
-    Detail {
+pub(crate) fn detail() -> GrantDetail {
+    GrantDetail {
         hosts: vec!["payments.shop".into()],
         methods: vec!["POST".into()],
         paths: vec!["/v1/payments/**".into()],
-        ..Detail::default()
+        ..GrantDetail::default()
     }
 }
 
@@ -90,7 +90,9 @@ pub(crate) fn chain(links: u8) -> String {
 }
 
 pub(crate) fn delegate(parent: &str, position: u8, grant: Grant) -> String {
-    Delegation { grant }.sign(&Presented::parse(parent.as_bytes()).unwrap(), &holder(position - 1)).unwrap()
+    Delegation { grant }
+        .sign(&PresentedWarrant::parse(parent.as_bytes()).unwrap(), &holder(position - 1))
+        .unwrap()
 }
 
 pub(crate) fn target<'a>(method: &str, path: &'a str) -> Target<'a> {
@@ -102,10 +104,10 @@ pub(crate) fn target<'a>(method: &str, path: &'a str) -> Target<'a> {
 }
 
 pub(crate) fn verified(warrant: &str) -> Result<Chain, Denial> {
-    Presented::parse(warrant.as_bytes())?.signed_under(&trust(), &PureVerifier)
+    PresentedWarrant::parse(warrant.as_bytes())?.verify(&trust(), &PureVerifier)
 }
 
-/// The whole way, for a request that the good warrant covers.
+/// Judges a warrant for a request that the good warrant covers.
 pub(crate) fn judged(warrant: &str) -> Result<Chain, Denial> {
     judged_for(warrant, &target("POST", "/v1/payments/a-7"), &|_: &Revocable| false)
 }
@@ -116,7 +118,7 @@ pub(crate) fn judged_for(
     revoked: &dyn warrant::Revocations,
 ) -> Result<Chain, Denial> {
     let chain = verified(warrant)?;
-    chain.check(&Expect { now: Seconds::new(NOW), terms: &terms(), revoked, target })?;
+    chain.check(&ChainExpectations { now: Seconds::new(NOW), terms: &terms(), revoked, target })?;
     Ok(chain)
 }
 
@@ -131,7 +133,7 @@ pub(crate) fn file_name(vector: &vector::Vector) -> String {
     format!("{:03}-{}.json", vector.number, words.join("-"))
 }
 
-/// With what is free JSON in it sorted by name, as `forge::text` sorts and for its reason.
+/// The text of a vector's file. Its free JSON is sorted by name, for the reason that `forge::text` gives.
 pub(crate) fn file_text(vector: &vector::Vector) -> String {
     let mut sorted = vector.clone();
     sorted.trust.iter_mut().flat_map(|issuer| &mut issuer.keys).for_each(|key| key.jwk.sort_all_objects());

@@ -1,11 +1,12 @@
-//! A golden vector as it stands in its file, and the one way in which it is judged. Shared by the native tests and by
-//! the module that runs in a Wasm runtime.
+//! A golden vector as stored in its file, and the code that judges it. The native tests share it with the module that
+//! runs in a Wasm runtime.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use warrant::{
-    Argument, Arguments, Denial, Expect, Host, Issuer, Method, Presented, Proof, ProofOf, PublicKey, RawPath,
-    Revocable, RevocationKind, Seconds, SubjectPattern, Target, Terms, Trust, Value, Verifier, our_header,
+    Argument, Arguments, ChainExpectations, Denial, Host, Issuer, Method, PresentedProof, PresentedWarrant,
+    ProofExpectations, PublicKey, RawPath, Revocable, RevocationKind, Seconds, SubjectPattern, Target, Terms,
+    Trust, Value, Verifier, single_header,
 };
 
 /// One file of `warrant/vectors/`.
@@ -14,29 +15,29 @@ use warrant::{
 pub(crate) struct Vector {
     pub(crate) number: usize,
     pub(crate) name: String,
-    /// The rule that it keeps to the letter, or breaks alone.
+    /// The rule that the vector is about. It just keeps this rule, or it breaks only this rule.
     pub(crate) rule: String,
     pub(crate) trust: Vec<TrustedIssuer>,
     pub(crate) terms: MeshTerms,
     pub(crate) now: u64,
     /// Every value of the header `Warrant`.
     pub(crate) warrant: Vec<String>,
-    /// Every value of the header `Warrant-Proof`; read only where `proof` is `true`.
+    /// Every value of the header `Warrant-Proof`. Only read if `proof` is `true`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) warrant_proof: Vec<String>,
     #[serde(default, skip_serializing_if = "is_false")]
     pub(crate) proof: bool,
-    pub(crate) request: Request,
-    /// What the route read from the request.
+    pub(crate) request: VectorRequest,
+    /// The action and arguments that the route read from the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) call: Option<Call>,
+    pub(crate) call: Option<VectorCall>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) revoked: Vec<Revoked>,
+    pub(crate) revoked: Vec<VectorRevocation>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) environment: Option<std::collections::BTreeMap<String, String>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) measurement: Option<String>,
-    /// The `path`s of which one use each is burned.
+    /// The `path`s that each burn one use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) burns: Option<Vec<String>>,
     pub(crate) expect: String,
@@ -64,10 +65,10 @@ pub(crate) struct MeshTerms {
 }
 
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-pub(crate) struct Request {
+pub(crate) struct VectorRequest {
     pub(crate) host: String,
     pub(crate) method: String,
-    /// With the query, where there is one.
+    /// The path with its query, if there is one.
     pub(crate) path: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) authority: Option<String>,
@@ -76,13 +77,13 @@ pub(crate) struct Request {
 }
 
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-pub(crate) struct Call {
+pub(crate) struct VectorCall {
     pub(crate) action: String,
     pub(crate) args: serde_json::Map<String, Json>,
 }
 
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-pub(crate) struct Revoked {
+pub(crate) struct VectorRevocation {
     pub(crate) kind: String,
     pub(crate) iss: String,
     pub(crate) value: String,
@@ -100,8 +101,8 @@ impl Vector {
     }
 
     fn judged(&self, verifier: &dyn Verifier) -> Result<(), Denial> {
-        let header = our_header(self.warrant.iter().map(String::as_bytes))?;
-        let proof = our_header(self.warrant_proof.iter().map(String::as_bytes))?;
+        let header = single_header(self.warrant.iter().map(String::as_bytes))?;
+        let proof = single_header(self.warrant_proof.iter().map(String::as_bytes))?;
         let (path, _) = RawPath::parse(self.request.path.as_bytes())?;
         let target = Target {
             host: Host::parse(&self.request.host).ok_or(Denial::TargetMismatch)?,
@@ -109,7 +110,7 @@ impl Vector {
             path,
         };
         let header = header.ok_or(Denial::WarrantMissing)?;
-        let chain = Presented::parse(header)?.signed_under(&self.trust(), verifier)?;
+        let chain = PresentedWarrant::parse(header)?.verify(&self.trust(), verifier)?;
         let terms = Terms::new(&self.terms.audience, self.terms.max_lifetime, self.terms.leeway).unwrap();
         let revoked = |one: &Revocable| {
             self.revoked.iter().any(|revoked| {
@@ -117,14 +118,18 @@ impl Vector {
                 Revocable::new(kind, &revoked.iss, &revoked.value).mark() == one.mark()
             })
         };
-        let expect =
-            Expect { now: Seconds::new(self.now), terms: &terms, revoked: &revoked, target: &target };
+        let expect = ChainExpectations {
+            now: Seconds::new(self.now),
+            terms: &terms,
+            revoked: &revoked,
+            target: &target,
+        };
         let admitted = chain.check(&expect)?;
         if let Some(call) = &self.call {
-            admitted.arguments(&call.action, &call.arguments())?;
+            admitted.check_call(&call.action, &call.arguments())?;
         }
         if self.proof {
-            let of = ProofOf {
+            let of = ProofExpectations {
                 now: Seconds::new(self.now),
                 method: &self.request.method,
                 authority: self.request.authority.as_ref().unwrap_or(&self.request.host).as_bytes(),
@@ -132,14 +137,14 @@ impl Vector {
                 warrant_header: header,
                 body: self.request.body.as_ref().map(String::as_bytes),
             };
-            Proof::parse(proof.ok_or(Denial::ProofMissing)?)?.check(
+            PresentedProof::parse(proof.ok_or(Denial::ProofMissing)?)?.check(
                 chain.leaf().cnf().key().unwrap(),
                 verifier,
                 &of,
             )?;
         }
         if let Some(environment) = &self.environment {
-            chain.is_in_environment(|dimension| environment.get(dimension).map(String::as_str))?;
+            chain.check_environment(|dimension| environment.get(dimension).map(String::as_str))?;
         }
         if chain.is_bound_to_attestation() {
             let measurement = self.measurement.as_ref().ok_or(Denial::AttestationMissing)?;
@@ -170,7 +175,7 @@ impl Vector {
     }
 }
 
-impl Call {
+impl VectorCall {
     fn arguments(&self) -> Arguments {
         let mut arguments = Arguments::new();
         for (name, json) in &self.args {

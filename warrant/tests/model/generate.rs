@@ -1,5 +1,5 @@
-//! Chains thrown by dice: a child is its parent with a few things changed, for better or worse, so that most chains are
-//! nearly right and every rule gets its turn.
+//! Generates random chains. A child is its parent with a few changes, good or bad. So most chains are nearly right, and
+//! every rule is broken now and then.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,10 +15,10 @@ pub(crate) const NO_POINT: u8 = 0xee;
 
 type Set = BTreeSet<&'static str>;
 
-/// SplitMix64: repeatable from its seed.
-pub(crate) struct Dice(u64);
+/// The SplitMix64 random number generator. The same seed gives the same numbers.
+pub(crate) struct SplitMix64(u64);
 
-impl Dice {
+impl SplitMix64 {
     pub(crate) fn new(seed: u64) -> Self {
         Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15))
     }
@@ -31,48 +31,49 @@ impl Dice {
         (z ^ (z >> 31)) % end
     }
 
-    fn percent(&mut self, chance: u64) -> bool {
-        self.below(100) < chance
+    /// `true` in `percent` of a hundred calls.
+    fn chance(&mut self, percent: u64) -> bool {
+        self.below(100) < percent
     }
 
     fn one<T: Copy>(&mut self, of: &[T]) -> T {
         of[self.below(of.len() as u64) as usize]
     }
 
-    /// One or more of these.
+    /// A random subset with at least one member.
     fn some(&mut self, of: &[&'static str]) -> Set {
-        let mut set: Set = of.iter().copied().filter(|_| self.percent(60)).collect();
+        let mut set: Set = of.iter().copied().filter(|_| self.chance(60)).collect();
         set.insert(self.one(of));
         set
     }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum V {
+pub(crate) enum ModelValue {
     Text(&'static str),
     Flag(bool),
     Number(i64),
 }
 
 #[derive(Clone, Debug)]
-pub(crate) enum Bound {
-    Exact(V),
-    OneOf(BTreeSet<V>),
+pub(crate) enum ModelConstraint {
+    Exact(ModelValue),
+    OneOf(BTreeSet<ModelValue>),
     Range(i64, i64),
     Any,
 }
 
 #[derive(Clone, Debug)]
-pub(crate) struct Detail {
+pub(crate) struct ModelDetail {
     pub(crate) hosts: Set,
     pub(crate) methods: Set,
     pub(crate) paths: Set,
     pub(crate) actions: Option<Set>,
-    pub(crate) args: BTreeMap<&'static str, Bound>,
+    pub(crate) args: BTreeMap<&'static str, ModelConstraint>,
 }
 
 #[derive(Clone, Debug)]
-pub(crate) struct Link {
+pub(crate) struct ModelLink {
     pub(crate) aud: Set,
     pub(crate) sub: &'static str,
     pub(crate) jti: &'static str,
@@ -85,29 +86,29 @@ pub(crate) struct Link {
     pub(crate) use_max: Option<u32>,
     pub(crate) env: BTreeMap<&'static str, Set>,
     pub(crate) att: Option<Set>,
-    pub(crate) details: Vec<Detail>,
+    pub(crate) details: Vec<ModelDetail>,
     pub(crate) is_signed: bool,
     pub(crate) names_parent: bool,
     pub(crate) names_signer: bool,
 }
 
 #[derive(Clone, Debug)]
-pub(crate) struct Request {
+pub(crate) struct ModelRequest {
     pub(crate) host: &'static str,
     pub(crate) method: &'static str,
     pub(crate) path: &'static str,
     pub(crate) action: &'static str,
-    pub(crate) args: BTreeMap<&'static str, V>,
+    pub(crate) args: BTreeMap<&'static str, ModelValue>,
 }
 
 #[derive(Clone, Debug)]
-pub(crate) struct Case {
+pub(crate) struct ModelCase {
     pub(crate) kid: &'static str,
-    pub(crate) links: Vec<Link>,
-    pub(crate) request: Request,
+    pub(crate) links: Vec<ModelLink>,
+    pub(crate) request: ModelRequest,
     pub(crate) now: u64,
     pub(crate) revoked: Vec<(&'static str, String)>,
-    /// A claim that one link lacks.
+    /// A link's position, and the claim that this link lacks.
     pub(crate) lacking: Option<(usize, &'static str)>,
 }
 
@@ -120,17 +121,17 @@ const NAMES: &[&str] = &["amount", "kind"];
 const REGIONS: &[&str] = &["eu", "us"];
 const DIGESTS: &[&str] = &["a", "b"];
 
-impl Case {
-    pub(crate) fn thrown(dice: &mut Dice) -> Self {
-        let mut links = vec![Link::root(dice)];
-        for position in 1..=dice.below(4) {
-            let child = links.last().unwrap().child(dice, position);
+impl ModelCase {
+    pub(crate) fn generated(random: &mut SplitMix64) -> Self {
+        let mut links = vec![ModelLink::root(random)];
+        for position in 1..=random.below(4) {
+            let child = links.last().unwrap().child(random, position);
             links.push(child);
         }
-        let request = Request {
-            host: if dice.percent(85) { "a.shop" } else { "b.shop" },
-            method: if dice.percent(85) { "POST" } else { "GET" },
-            path: dice.one(&[
+        let request = ModelRequest {
+            host: if random.chance(85) { "a.shop" } else { "b.shop" },
+            method: if random.chance(85) { "POST" } else { "GET" },
+            path: random.one(&[
                 "/v1/x",
                 "/v1/x",
                 "/v1/x",
@@ -144,22 +145,22 @@ impl Case {
                 "/v1/x%3az",
                 "/v2",
             ]),
-            action: dice.one(ACTIONS),
+            action: random.one(ACTIONS),
             args: NAMES
                 .iter()
-                .filter(|_| dice.percent(90))
+                .filter(|_| random.chance(90))
                 .copied()
                 .collect::<Vec<_>>()
                 .into_iter()
-                .map(|name| (name, value(dice)))
+                .map(|name| (name, value(random)))
                 .collect(),
         };
-        let revoked = if dice.percent(4) { vec![revocation(dice, &links)] } else { vec![] };
-        let lacking = dice.percent(2).then(|| {
-            (dice.below(links.len() as u64) as usize, dice.one(&["sub", "env", "exp", "cnf", "jti"]))
+        let revoked = if random.chance(4) { vec![revocation(random, &links)] } else { vec![] };
+        let lacking = random.chance(2).then(|| {
+            (random.below(links.len() as u64) as usize, random.one(&["sub", "env", "exp", "cnf", "jti"]))
         });
-        let kid = if dice.percent(2) { "a2" } else { "a1" };
-        let now = if dice.percent(95) { NOW } else { NOW - 60 + dice.below(300) };
+        let kid = if random.chance(2) { "a2" } else { "a1" };
+        let now = if random.chance(95) { NOW } else { NOW - 60 + random.below(300) };
         Self { kid, links, request, now, revoked, lacking }
     }
 
@@ -195,61 +196,61 @@ impl Case {
     }
 }
 
-impl Link {
-    fn root(dice: &mut Dice) -> Self {
-        let count = 1 + dice.below(2);
+impl ModelLink {
+    fn root(random: &mut SplitMix64) -> Self {
+        let count = 1 + random.below(2);
         Self {
-            aud: if dice.percent(92) { Set::from(["shop"]) } else { dice.some(&["shop", "bank"]) },
-            sub: if dice.percent(97) { "agent:a" } else { "person:a" },
+            aud: if random.chance(92) { Set::from(["shop"]) } else { random.some(&["shop", "bank"]) },
+            sub: if random.chance(97) { "agent:a" } else { "person:a" },
             jti: "j0",
             iat: NOW - 10,
-            nbf: NOW - 20 + dice.below(10),
-            exp: if dice.percent(97) { NOW + 100 + dice.below(100) } else { NOW + 700 },
+            nbf: NOW - 20 + random.below(10),
+            exp: if random.chance(97) { NOW + 100 + random.below(100) } else { NOW + 700 },
             key: 10,
-            depth: u64::from(dice.percent(1)),
-            max_depth: dice.one(&[0, 2, 3, 3, 7, 7]),
-            use_max: dice.one(&[None, Some(1), Some(5)]),
-            env: if dice.percent(30) {
-                BTreeMap::from([("region", dice.some(REGIONS))])
+            depth: u64::from(random.chance(1)),
+            max_depth: random.one(&[0, 2, 3, 3, 7, 7]),
+            use_max: random.one(&[None, Some(1), Some(5)]),
+            env: if random.chance(30) {
+                BTreeMap::from([("region", random.some(REGIONS))])
             } else {
                 BTreeMap::new()
             },
-            att: dice.percent(20).then(|| dice.some(DIGESTS)),
-            details: (0..count).map(|_| Detail::thrown(dice)).collect(),
-            is_signed: dice.percent(99),
+            att: random.chance(20).then(|| random.some(DIGESTS)),
+            details: (0..count).map(|_| ModelDetail::generated(random)).collect(),
+            is_signed: random.chance(99),
             names_parent: true,
             names_signer: true,
         }
     }
 
-    /// The same for the next holder, with now and then one thing changed.
-    fn child(&self, dice: &mut Dice, position: u64) -> Self {
+    /// A copy for the next holder, with up to three changes.
+    fn child(&self, random: &mut SplitMix64, position: u64) -> Self {
         let mut child = self.clone();
         child.jti = ["j0", "j1", "j2", "j3"][position as usize];
-        child.key = if dice.percent(99) { 10 + position as u8 } else { NO_POINT };
-        child.depth = if dice.percent(98) { position } else { dice.below(4) };
-        child.is_signed = dice.percent(99);
-        child.names_parent = dice.percent(98);
-        child.names_signer = dice.percent(98);
-        for _ in 0..dice.below(4) {
-            match dice.below(13) {
+        child.key = if random.chance(99) { 10 + position as u8 } else { NO_POINT };
+        child.depth = if random.chance(98) { position } else { random.below(4) };
+        child.is_signed = random.chance(99);
+        child.names_parent = random.chance(98);
+        child.names_signer = random.chance(98);
+        for _ in 0..random.below(4) {
+            match random.below(13) {
                 0 => {
                     child.aud =
-                        if dice.percent(60) { Set::from(["shop"]) } else { dice.some(&["shop", "bank"]) }
+                        if random.chance(60) { Set::from(["shop"]) } else { random.some(&["shop", "bank"]) }
                 }
-                1 => child.iat = NOW - 12 + dice.below(20),
-                2 => child.nbf = NOW - 25 + dice.below(32),
-                3 => child.exp = NOW + 50 + dice.below(120),
-                4 => child.max_depth = dice.below(9),
-                5 => child.use_max = dice.one(&[None, Some(1), Some(5), Some(9)]),
-                6 => child.env = BTreeMap::from([("region", dice.some(REGIONS))]),
+                1 => child.iat = NOW - 12 + random.below(20),
+                2 => child.nbf = NOW - 25 + random.below(32),
+                3 => child.exp = NOW + 50 + random.below(120),
+                4 => child.max_depth = random.below(9),
+                5 => child.use_max = random.one(&[None, Some(1), Some(5), Some(9)]),
+                6 => child.env = BTreeMap::from([("region", random.some(REGIONS))]),
                 7 => child.env = BTreeMap::new(),
-                8 => child.att = dice.percent(70).then(|| dice.some(DIGESTS)),
+                8 => child.att = random.chance(70).then(|| random.some(DIGESTS)),
                 9 => child.details.truncate(1),
-                10 => child.details.push(Detail::thrown(dice)),
+                10 => child.details.push(ModelDetail::generated(random)),
                 _ => {
-                    let at = dice.below(child.details.len() as u64) as usize;
-                    child.details[at].change(dice);
+                    let at = random.below(child.details.len() as u64) as usize;
+                    child.details[at].change(random);
                 }
             }
         }
@@ -261,7 +262,7 @@ impl Link {
             "sub": self.sub, "aud": self.aud, "jti": self.jti, "iat": self.iat, "nbf": self.nbf, "exp": self.exp,
             "cnf": {"jwk": serde_json::from_str::<Value>(&key(self.key).to_jwk_json()).unwrap()},
             "depth": self.depth, "max_depth": self.max_depth, "env": self.env,
-            "authorization_details": self.details.iter().map(Detail::json).collect::<Vec<_>>(),
+            "authorization_details": self.details.iter().map(ModelDetail::json).collect::<Vec<_>>(),
         });
         if let Some(max) = self.use_max {
             claims["use"] = json!({"max": max});
@@ -274,29 +275,29 @@ impl Link {
     }
 }
 
-impl Detail {
-    fn thrown(dice: &mut Dice) -> Self {
+impl ModelDetail {
+    fn generated(random: &mut SplitMix64) -> Self {
         let mut detail = Self {
-            hosts: dice.some(HOSTS),
-            methods: dice.some(METHODS),
-            paths: Set::from([dice.one(&["/**", "/v1/**", "/v1/*", "/v1/x", "/v1/*/y"])]),
-            actions: dice.percent(20).then(|| dice.some(ACTIONS)),
+            hosts: random.some(HOSTS),
+            methods: random.some(METHODS),
+            paths: Set::from([random.one(&["/**", "/v1/**", "/v1/*", "/v1/x", "/v1/*/y"])]),
+            actions: random.chance(20).then(|| random.some(ACTIONS)),
             args: BTreeMap::new(),
         };
-        if dice.percent(40) {
-            detail.args.insert(dice.one(NAMES), bound(dice));
+        if random.chance(40) {
+            detail.args.insert(random.one(NAMES), constraint(random));
         }
         detail
     }
 
-    fn change(&mut self, dice: &mut Dice) {
-        match dice.below(7) {
-            0 => self.hosts = dice.some(HOSTS),
-            1 => self.methods = dice.some(METHODS),
-            2 | 3 => self.paths = dice.some(PATHS),
-            4 => self.actions = dice.percent(70).then(|| dice.some(ACTIONS)),
-            5 => drop(self.args.insert(dice.one(NAMES), bound(dice))),
-            _ => drop(self.args.remove(dice.one(NAMES))),
+    fn change(&mut self, random: &mut SplitMix64) {
+        match random.below(7) {
+            0 => self.hosts = random.some(HOSTS),
+            1 => self.methods = random.some(METHODS),
+            2 | 3 => self.paths = random.some(PATHS),
+            4 => self.actions = random.chance(70).then(|| random.some(ACTIONS)),
+            5 => drop(self.args.insert(random.one(NAMES), constraint(random))),
+            _ => drop(self.args.remove(random.one(NAMES))),
         }
     }
 
@@ -315,18 +316,18 @@ impl Detail {
     }
 }
 
-impl Bound {
+impl ModelConstraint {
     fn json(&self) -> Value {
         match self {
             Self::Exact(value) => json!({"exact": value.json()}),
-            Self::OneOf(values) => json!({"one_of": values.iter().map(V::json).collect::<Vec<_>>()}),
+            Self::OneOf(values) => json!({"one_of": values.iter().map(ModelValue::json).collect::<Vec<_>>()}),
             Self::Range(low, high) => json!({"range": [low, high]}),
             Self::Any => json!({"any": true}),
         }
     }
 }
 
-impl V {
+impl ModelValue {
     fn json(&self) -> Value {
         match self {
             Self::Text(text) => json!(text),
@@ -336,39 +337,48 @@ impl V {
     }
 }
 
-fn value(dice: &mut Dice) -> V {
-    dice.one(
-        &[V::Number(1), V::Number(2), V::Number(3), V::Number(-4), V::Text("1"), V::Text(""), V::Flag(true)]
+fn value(random: &mut SplitMix64) -> ModelValue {
+    random
+        .one(
+            &[
+                ModelValue::Number(1),
+                ModelValue::Number(2),
+                ModelValue::Number(3),
+                ModelValue::Number(-4),
+                ModelValue::Text("1"),
+                ModelValue::Text(""),
+                ModelValue::Flag(true),
+            ]
             .each_ref(),
-    )
-    .clone()
+        )
+        .clone()
 }
 
-fn bound(dice: &mut Dice) -> Bound {
-    match dice.below(5) {
-        0 => Bound::Exact(value(dice)),
-        1 => Bound::OneOf((0..=dice.below(4)).map(|_| value(dice)).collect()),
+fn constraint(random: &mut SplitMix64) -> ModelConstraint {
+    match random.below(5) {
+        0 => ModelConstraint::Exact(value(random)),
+        1 => ModelConstraint::OneOf((0..=random.below(4)).map(|_| value(random)).collect()),
         2 => {
-            let (one, two) = (dice.below(6) as i64, dice.below(6) as i64);
-            Bound::Range(one.min(two) - 3, one.max(two))
+            let (one, two) = (random.below(6) as i64, random.below(6) as i64);
+            ModelConstraint::Range(one.min(two) - 3, one.max(two))
         }
-        _ => Bound::Any,
+        _ => ModelConstraint::Any,
     }
 }
 
-fn revocation(dice: &mut Dice, links: &[Link]) -> (&'static str, String) {
-    let at = dice.below(links.len() as u64) as usize;
+fn revocation(random: &mut SplitMix64, links: &[ModelLink]) -> (&'static str, String) {
+    let at = random.below(links.len() as u64) as usize;
     let path = || links[..=at].iter().map(|link| link.jti).collect::<Vec<_>>().join("/");
-    match dice.below(5) {
+    match random.below(5) {
         0 => ("path", path()),
         1 => ("path", links[at].jti.to_owned()),
-        2 => ("key", key(dice.one(&[1, 10, 11, 12])).thumbprint().to_string()),
-        3 => ("txn", dice.one(&["t1", "t2"]).to_owned()),
-        _ => ("sub", dice.one(&["agent:a", "agent:b"]).to_owned()),
+        2 => ("key", key(random.one(&[1, 10, 11, 12])).thumbprint().to_string()),
+        3 => ("txn", random.one(&["t1", "t2"]).to_owned()),
+        _ => ("sub", random.one(&["agent:a", "agent:b"]).to_owned()),
     }
 }
 
-/// A key of good form; only the stand-in takes it for a point.
+/// A key of good form. Only the stand-in verifier accepts it as a point.
 pub(crate) fn key(number: u8) -> PublicKey {
     PublicKey::from_raw(Algorithm::Es256, &[number; 64]).unwrap()
 }

@@ -1,16 +1,16 @@
-//! What the pages say, over the generated description and not over the token. Shares nothing with the crate but the names
-//! of the codes.
+//! The model: the rules of the specification, applied to the generated description instead of the token. It shares only
+//! the names of the denials with the crate.
 
 use warrant::Denial;
 
 use crate::{
     common::NOW,
-    generate::{Bound, CAP, Case, Detail, LEEWAY, Link, NO_POINT, V, key},
+    generate::{CAP, LEEWAY, ModelCase, ModelConstraint, ModelDetail, ModelLink, ModelValue, NO_POINT, key},
 };
 
-pub(crate) fn judged(case: &Case) -> Result<(), Denial> {
+pub(crate) fn judged(case: &ModelCase) -> Result<(), Denial> {
     let links = &case.links;
-    let pairs: Vec<(&Link, &Link)> = links.windows(2).map(|pair| (&pair[0], &pair[1])).collect();
+    let pairs: Vec<(&ModelLink, &ModelLink)> = links.windows(2).map(|pair| (&pair[0], &pair[1])).collect();
     let now = case.now;
     let deny = |bad: bool, denial: Denial| if bad { Err(denial) } else { Ok(()) };
 
@@ -31,11 +31,11 @@ pub(crate) fn judged(case: &Case) -> Result<(), Denial> {
     deny(pairs.iter().any(|(parent, child)| !narrower(child, parent)), Denial::LineageWidened)?;
     deny(links.iter().any(|l| l.depth > l.max_depth), Denial::LineageTooDeep)?;
     deny(case.revoked.iter().any(|(kind, value)| is_revoked(case, kind, value)), Denial::Revoked)?;
-    let outside = |l: &Link| !l.details.iter().any(|d| covers(d, case));
+    let outside = |l: &ModelLink| !l.details.iter().any(|d| covers(d, case));
     deny(links.iter().any(outside), Denial::OutsideWarrant)
 }
 
-pub(crate) fn burns(case: &Case) -> Vec<(String, u32)> {
+pub(crate) fn burns(case: &ModelCase) -> Vec<(String, u32)> {
     let mut names = Vec::new();
     let mut burned = Vec::new();
     for link in &case.links {
@@ -47,7 +47,7 @@ pub(crate) fn burns(case: &Case) -> Vec<(String, u32)> {
     burned
 }
 
-fn is_revoked(case: &Case, kind: &str, value: &str) -> bool {
+fn is_revoked(case: &ModelCase, kind: &str, value: &str) -> bool {
     match kind {
         "path" => {
             let names: Vec<_> = case.links.iter().map(|link| link.jti).collect();
@@ -65,7 +65,7 @@ fn is_revoked(case: &Case, kind: &str, value: &str) -> bool {
     }
 }
 
-fn narrower(child: &Link, parent: &Link) -> bool {
+fn narrower(child: &ModelLink, parent: &ModelLink) -> bool {
     let uses = match (parent.use_max, child.use_max) {
         (None, _) => true,
         (Some(_), None) => false,
@@ -88,7 +88,7 @@ fn narrower(child: &Link, parent: &Link) -> bool {
         && child.aud.is_subset(&parent.aud)
 }
 
-fn detail_within(child: &Detail, parent: &Detail) -> bool {
+fn detail_within(child: &ModelDetail, parent: &ModelDetail) -> bool {
     let actions = match (&parent.actions, &child.actions) {
         (None, _) => true,
         (Some(_), None) => false,
@@ -102,10 +102,10 @@ fn detail_within(child: &Detail, parent: &Detail) -> bool {
         && parent
             .args
             .iter()
-            .all(|(name, wide)| child.args.get(name).is_some_and(|own| bound_within(own, wide)))
+            .all(|(name, wide)| child.args.get(name).is_some_and(|own| constraint_within(own, wide)))
 }
 
-/// The only escape that is thrown is of a colon.
+/// Only a colon is ever escaped in generated paths.
 fn split(path: &str) -> Vec<String> {
     path[1..].split('/').map(|segment| segment.replace("%3A", ":").replace("%3a", ":")).collect()
 }
@@ -123,31 +123,32 @@ fn steps_within(child: &[String], parent: &[String]) -> bool {
     }
 }
 
-fn bound_within(child: &Bound, parent: &Bound) -> bool {
-    let between = |value: &V, low: i64, high: i64| matches!(value, V::Number(n) if low <= *n && *n <= high);
+fn constraint_within(child: &ModelConstraint, parent: &ModelConstraint) -> bool {
+    let between = |value: &ModelValue, low: i64, high: i64| matches!(value, ModelValue::Number(n) if low <= *n && *n <= high);
     match parent {
-        Bound::Any => true,
-        Bound::Range(low, high) => match child {
-            Bound::Range(from, to) => low <= from && to <= high,
-            Bound::Exact(value) => between(value, *low, *high),
-            Bound::OneOf(values) => values.iter().all(|value| between(value, *low, *high)),
-            Bound::Any => false,
+        ModelConstraint::Any => true,
+        ModelConstraint::Range(low, high) => match child {
+            ModelConstraint::Range(from, to) => low <= from && to <= high,
+            ModelConstraint::Exact(value) => between(value, *low, *high),
+            ModelConstraint::OneOf(values) => values.iter().all(|value| between(value, *low, *high)),
+            ModelConstraint::Any => false,
         },
-        Bound::OneOf(members) => match child {
-            Bound::Exact(value) => members.contains(value),
-            Bound::OneOf(values) => values.is_subset(members),
-            Bound::Range(..) | Bound::Any => false,
+        ModelConstraint::OneOf(members) => match child {
+            ModelConstraint::Exact(value) => members.contains(value),
+            ModelConstraint::OneOf(values) => values.is_subset(members),
+            ModelConstraint::Range(..) | ModelConstraint::Any => false,
         },
-        Bound::Exact(value) => matches!(child, Bound::Exact(own) if own == value),
+        ModelConstraint::Exact(value) => matches!(child, ModelConstraint::Exact(own) if own == value),
     }
 }
 
-fn covers(detail: &Detail, case: &Case) -> bool {
+fn covers(detail: &ModelDetail, case: &ModelCase) -> bool {
     let request = &case.request;
     let path = split(request.path);
     let matched = |pattern: &str| path_matches(&path, &split(pattern));
-    let bounded =
-        |(name, bound): (&&str, &Bound)| request.args.get(name).is_some_and(|value| admits(bound, value));
+    let bounded = |(name, bound): (&&str, &ModelConstraint)| {
+        request.args.get(name).is_some_and(|value| admits(bound, value))
+    };
     detail.hosts.contains(request.host)
         && detail.methods.contains(request.method)
         && detail.paths.iter().any(|pattern| matched(pattern))
@@ -166,11 +167,13 @@ fn path_matches(path: &[String], pattern: &[String]) -> bool {
     }
 }
 
-fn admits(bound: &Bound, value: &V) -> bool {
+fn admits(bound: &ModelConstraint, value: &ModelValue) -> bool {
     match bound {
-        Bound::Any => true,
-        Bound::Exact(own) => own == value,
-        Bound::OneOf(members) => members.contains(value),
-        Bound::Range(low, high) => matches!(value, V::Number(n) if (low..=high).contains(&n)),
+        ModelConstraint::Any => true,
+        ModelConstraint::Exact(own) => own == value,
+        ModelConstraint::OneOf(members) => members.contains(value),
+        ModelConstraint::Range(low, high) => {
+            matches!(value, ModelValue::Number(n) if (low..=high).contains(&n))
+        }
     }
 }

@@ -1,15 +1,15 @@
-//! Walks a JSON value and collects faults instead of stopping at the first. May not know what any member means.
+//! Reads a JSON value and collects all faults instead of stopping at the first. May not know what any member means.
 
 use serde_json::{Map, Value};
 
 /// One fault of a configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
+pub struct ConfigFault {
     at: String,
     what: String,
 }
 
-impl std::fmt::Display for Fault {
+impl std::fmt::Display for ConfigFault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         if self.at.is_empty() { f.write_str(&self.what) } else { write!(f, "{}: {}", self.at, self.what) }
     }
@@ -17,27 +17,27 @@ impl std::fmt::Display for Fault {
 
 /// Every fault found so far.
 #[derive(Debug, Default)]
-pub(super) struct Faults(Vec<Fault>);
+pub(super) struct ConfigFaults(Vec<ConfigFault>);
 
-impl Faults {
+impl ConfigFaults {
     pub(super) fn add(&mut self, at: &str, what: impl Into<String>) {
-        self.0.push(Fault { at: at.to_owned(), what: what.into() });
+        self.0.push(ConfigFault { at: at.to_owned(), what: what.into() });
     }
 
-    pub(super) fn into_inner(self) -> Vec<Fault> {
+    pub(super) fn into_inner(self) -> Vec<ConfigFault> {
         self.0
     }
 }
 
-/// An object, and where it stands.
+/// An object and its path in the configuration.
 #[derive(Debug)]
-pub(super) struct Object<'a> {
+pub(super) struct ConfigObject<'a> {
     path: String,
     map: &'a Map<String, Value>,
 }
 
-impl<'a> Object<'a> {
-    pub(super) fn read(value: &'a Value, path: &str, faults: &mut Faults) -> Option<Self> {
+impl<'a> ConfigObject<'a> {
+    pub(super) fn read(value: &'a Value, path: &str, faults: &mut ConfigFaults) -> Option<Self> {
         let map = expect(value.as_object(), path, "write an object", faults)?;
         Some(Self { path: path.to_owned(), map })
     }
@@ -54,17 +54,17 @@ impl<'a> Object<'a> {
         self.map.iter().map(|(name, value)| (name.as_str(), value))
     }
 
-    pub(super) fn allow_only(&self, names: &[&str], faults: &mut Faults) {
+    pub(super) fn allow_only(&self, names: &[&str], faults: &mut ConfigFaults) {
         for (name, _) in self.members().filter(|(name, _)| !names.contains(name)) {
-            faults.add(&self.at(name), format!("there is no such member; there are {}", names.join(", ")));
+            faults.add(&self.at(name), format!("unknown member; the known ones are {}", names.join(", ")));
         }
     }
 
-    pub(super) fn string(&self, name: &str, faults: &mut Faults) -> Option<&'a str> {
+    pub(super) fn string(&self, name: &str, faults: &mut ConfigFaults) -> Option<&'a str> {
         expect(self.required(name, faults)?.as_str(), &self.at(name), "write a string", faults)
     }
 
-    pub(super) fn natural(&self, name: &str, faults: &mut Faults) -> Option<u64> {
+    pub(super) fn natural(&self, name: &str, faults: &mut ConfigFaults) -> Option<u64> {
         expect(
             self.required(name, faults)?.as_u64(),
             &self.at(name),
@@ -73,27 +73,27 @@ impl<'a> Object<'a> {
         )
     }
 
-    pub(super) fn object(&self, name: &str, faults: &mut Faults) -> Option<Self> {
+    pub(super) fn object(&self, name: &str, faults: &mut ConfigFaults) -> Option<Self> {
         Self::read(self.required(name, faults)?, &self.at(name), faults)
     }
 
-    pub(super) fn strings(&self, name: &str, faults: &mut Faults) -> Vec<&'a str> {
+    pub(super) fn strings(&self, name: &str, faults: &mut ConfigFaults) -> Vec<&'a str> {
         let all = self.array(name, faults).unwrap_or_default();
         all.iter().filter_map(|(at, value)| expect(value.as_str(), at, "write a string", faults)).collect()
     }
 
-    pub(super) fn objects(&self, name: &str, faults: &mut Faults) -> Option<Vec<Self>> {
+    pub(super) fn objects(&self, name: &str, faults: &mut ConfigFaults) -> Option<Vec<Self>> {
         let all = self.array(name, faults)?;
         Some(all.iter().filter_map(|(at, value)| Self::read(value, at, faults)).collect())
     }
 
-    fn array(&self, name: &str, faults: &mut Faults) -> Option<Vec<(String, &'a Value)>> {
+    fn array(&self, name: &str, faults: &mut ConfigFaults) -> Option<Vec<(String, &'a Value)>> {
         let at = self.at(name);
         let array = expect(self.required(name, faults)?.as_array(), &at, "write an array", faults)?;
         Some(array.iter().enumerate().map(|(index, value)| (format!("{at}[{index}]"), value)).collect())
     }
 
-    fn required(&self, name: &str, faults: &mut Faults) -> Option<&'a Value> {
+    fn required(&self, name: &str, faults: &mut ConfigFaults) -> Option<&'a Value> {
         expect(self.map.get(name), &self.at(name), "is missing", faults)
     }
 }
@@ -103,7 +103,7 @@ pub(super) fn member(path: &str, name: &str) -> String {
     if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
 }
 
-fn expect<T>(found: Option<T>, at: &str, otherwise: &str, faults: &mut Faults) -> Option<T> {
+fn expect<T>(found: Option<T>, at: &str, otherwise: &str, faults: &mut ConfigFaults) -> Option<T> {
     if found.is_none() {
         faults.add(at, otherwise);
     }

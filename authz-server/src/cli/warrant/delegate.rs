@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
 use warrant::mint::{Delegation, Grant};
-use warrant::{Claims, Presented, Seconds};
+use warrant::{Claims, PresentedWarrant, Seconds};
 
 use super::grant::{DEFAULT_LIFETIME, Terms, fresh_name};
 use super::narrow::{narrowed, strings};
@@ -37,12 +37,12 @@ pub(in crate::cli) fn run(args: &Args) -> Result<(), Failure> {
     let key = keys::read(&args.key).map_err(Failure::new)?;
     let child = keys::read_one_public(&args.terms.cnf).map_err(Failure::new)?;
     let header = value_or_file(&args.warrant)?;
-    let malformed = || match Presented::fault(header.as_bytes()) {
+    let malformed = || match PresentedWarrant::first_fault(header.as_bytes()) {
         Some(fault) => Failure::new(format!("the parent is malformed: link {}: {}", fault.link, fault.what)),
         None => Failure::new("the parent is malformed"),
     };
-    let parent = Presented::parse(header.as_bytes()).map_err(|_| malformed())?;
-    let holders = parent.unverified().map_err(|_| malformed())?;
+    let parent = PresentedWarrant::parse(header.as_bytes()).map_err(|_| malformed())?;
+    let holders = parent.unverified_claims().map_err(|_| malformed())?;
     let holder = holders.last().ok_or_else(malformed)?;
     let (begins, ends) = window(holder, &args.terms)?;
     let mut env: Vec<(String, Vec<String>)> = holder

@@ -1,7 +1,7 @@
 //! A link in words, and in JSON: what `inspect` shows.
 
 use serde_json::{Value as Json, json};
-use warrant::{Claims, Constraint, Detail, Digest, Place, Seconds, Value};
+use warrant::{Claims, Constraint, Detail, Digest, LinkKind, Seconds, Value};
 
 /// What may be done, a line a detail.
 pub(super) fn may(claims: &Claims) -> impl Iterator<Item = String> + '_ {
@@ -141,7 +141,7 @@ fn attested(claims: &Claims) -> String {
 /// What can be seen to be wrong between a parent and its child without any key.
 pub(super) fn wrong(child: &Claims, parent: &Claims, digest_of_parent: Digest, depth: usize) -> Vec<String> {
     let mut said = Vec::new();
-    if let Place::Link { signer, parent: named } = child.place() {
+    if let LinkKind::Delegation { signer, parent: named } = child.kind() {
         if *signer != parent.cnf().thumbprint() {
             said.push("lineage-broken: its `iss` is not the key of the link above".to_owned());
         }
@@ -152,7 +152,7 @@ pub(super) fn wrong(child: &Claims, parent: &Claims, digest_of_parent: Digest, d
     if u64::try_from(depth) != Ok(child.depth()) {
         said.push(format!("lineage-broken: its `depth` is {}, and its place is {depth}", child.depth()));
     }
-    if let Err(dimension) = child.is_within(parent) {
+    if let Err(dimension) = child.check_within(parent) {
         said.push(format!("lineage-widened: `{}` is wider than that of the link above", dimension.name));
     }
     if child.depth() > child.max_depth() {

@@ -3,7 +3,7 @@
 
 use clap::Args as ClapArgs;
 use serde_json::{Value as Json, json};
-use warrant::{Claims, Digest, Presented, Seconds};
+use warrant::{Claims, Digest, PresentedWarrant, Seconds};
 
 use super::{describe, value_or_file};
 use crate::cli::out::{Done, Failure, line};
@@ -46,17 +46,17 @@ pub(in crate::cli) fn run(args: &Args) -> Result<Done, Failure> {
 
 /// The first fault of form, with the link that it is in.
 fn fault(header: &str) -> Option<(usize, &'static str)> {
-    if let Some(fault) = Presented::fault(header.as_bytes()) {
+    if let Some(fault) = PresentedWarrant::first_fault(header.as_bytes()) {
         return Some((fault.link, fault.what));
     }
-    Presented::parse(header.as_bytes()).err().map(|denial| (0, denial.meaning()))
+    PresentedWarrant::parse(header.as_bytes()).err().map(|denial| (0, denial.meaning()))
 }
 
 /// The links above the first fault. Those below it could be anything.
 fn readable(header: &str, before: usize) -> Vec<Link> {
     let above = header.split('~').take(before).collect::<Vec<_>>().join("~");
-    let Ok(presented) = Presented::parse(above.as_bytes()) else { return Vec::new() };
-    let claims = presented.unverified().unwrap_or_default();
+    let Ok(presented) = PresentedWarrant::parse(above.as_bytes()) else { return Vec::new() };
+    let claims = presented.unverified_claims().unwrap_or_default();
     let mut links: Vec<Link> = Vec::new();
     for (claims, digest) in claims.into_iter().zip(presented.digests()) {
         let (narrowed, wrong) = match links.last() {

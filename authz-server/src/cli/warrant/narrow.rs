@@ -1,6 +1,6 @@
 //! From what the parent may do and what was asked for, to what the child may do: never more, never silently less.
 
-use warrant::mint::Detail;
+use warrant::mint::GrantDetail;
 use warrant::{Claims, Constraint, PathPattern};
 
 use super::describe;
@@ -8,7 +8,7 @@ use super::scope::Scope;
 use crate::cli::out::Failure;
 
 /// Each of the parent's details, with what was named in place of what it had; those that cannot be so are left out.
-pub(super) fn narrowed(parent: &Claims, asked: &Scope) -> Result<Vec<Detail>, Failure> {
+pub(super) fn narrowed(parent: &Claims, asked: &Scope) -> Result<Vec<GrantDetail>, Failure> {
     let parents = parent.details();
     let somewhere = |holds: &dyn Fn(&warrant::Detail) -> bool| parents.iter().any(holds);
     for host in &asked.hosts {
@@ -43,7 +43,7 @@ pub(super) fn narrowed(parent: &Claims, asked: &Scope) -> Result<Vec<Detail>, Fa
             had,
         )?;
     }
-    let mut details: Vec<Detail> = Vec::new();
+    let mut details: Vec<GrantDetail> = Vec::new();
     for detail in parents.iter().filter_map(|detail| inside(detail, asked)) {
         if !details.contains(&detail) {
             details.push(detail);
@@ -65,7 +65,7 @@ fn within(dimension: &str, asked: &str, holds: bool, had: impl Fn() -> String) -
 }
 
 /// One of the parent's details, narrowed to what was named and it has.
-fn inside(detail: &warrant::Detail, asked: &Scope) -> Option<Detail> {
+fn inside(detail: &warrant::Detail, asked: &Scope) -> Option<GrantDetail> {
     let paths: Vec<String> = if asked.paths.is_empty() {
         detail.paths().iter().map(|path| path.as_str().to_owned()).collect()
     } else {
@@ -86,7 +86,7 @@ fn inside(detail: &warrant::Detail, asked: &Scope) -> Option<Detail> {
         args.retain(|(own, _)| own != name);
         args.push((name.clone(), bound.clone()));
     }
-    let narrowed = Detail {
+    let narrowed = GrantDetail {
         hosts: common(&asked.hosts, detail.hosts()),
         methods: common(&asked.methods, detail.methods()),
         paths,
@@ -101,8 +101,8 @@ fn inside(detail: &warrant::Detail, asked: &Scope) -> Option<Detail> {
 }
 
 /// Whether everything that was named is somewhere in what is left.
-fn kept_all(details: &[Detail], asked: &Scope) -> bool {
-    let kept = |named: &[String], of: &dyn Fn(&Detail) -> Vec<String>| {
+fn kept_all(details: &[GrantDetail], asked: &Scope) -> bool {
+    let kept = |named: &[String], of: &dyn Fn(&GrantDetail) -> Vec<String>| {
         named.iter().all(|one| details.iter().any(|detail| of(detail).contains(one)))
     };
     !details.is_empty()

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
-use warrant::mint::{Proof, Signer};
-use warrant::{Presented, Seconds};
+use warrant::mint::{NewProof, Signer};
+use warrant::{PresentedWarrant, Seconds};
 
 use super::grant::fresh_name;
 use super::{bytes_or_file, value_or_file};
@@ -41,7 +41,7 @@ pub(in crate::cli) fn run(args: &Args) -> Result<(), Failure> {
     let warrant = value_or_file(&args.warrant)?;
     is_held_by(&warrant, &key)?;
     let body = args.body.as_deref().map(bytes_or_file).transpose()?;
-    let proof = Proof {
+    let proof = NewProof {
         jti: fresh_name()?,
         iat: args.at.map_or_else(|| Clock::of_the_machine().now(), Seconds::new),
         method: &args.method,
@@ -55,7 +55,8 @@ pub(in crate::cli) fn run(args: &Args) -> Result<(), Failure> {
 
 /// A proof by any other key is `proof-invalid`, and costs a round trip to find out.
 fn is_held_by(warrant: &str, key: &PrivateKey) -> Result<(), Failure> {
-    let links = Presented::parse(warrant.as_bytes()).and_then(|presented| presented.unverified());
+    let links =
+        PresentedWarrant::parse(warrant.as_bytes()).and_then(|presented| presented.unverified_claims());
     let malformed = "--warrant: it is malformed; `portcullis warrant inspect` says where";
     let links = links.map_err(|_| Failure::new(malformed))?;
     if links.last().and_then(|leaf| leaf.cnf().key()) == Some(key.public_key()) {

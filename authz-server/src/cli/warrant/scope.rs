@@ -1,7 +1,7 @@
 //! What may be done, as `mint` and `delegate` take it from the command line.
 
 use clap::Args as ClapArgs;
-use warrant::mint::Detail;
+use warrant::mint::GrantDetail;
 use warrant::{Constraint, Value};
 
 use crate::cli::values::pair;
@@ -27,8 +27,8 @@ pub(super) struct Scope {
 
 impl Scope {
     /// As one detail.
-    pub(super) fn detail(&self) -> Detail {
-        Detail {
+    pub(super) fn detail(&self) -> GrantDetail {
+        GrantDetail {
             hosts: self.hosts.clone(),
             methods: self.methods.clone(),
             paths: self.paths.clone(),

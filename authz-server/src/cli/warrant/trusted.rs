@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
-use warrant::{Issuer, Presented, SubjectPattern, Terms, Trust};
+use warrant::{Issuer, PresentedWarrant, SubjectPattern, Terms, Trust};
 
 use crate::cli::init::house;
 use crate::cli::out::Failure;
@@ -60,7 +60,9 @@ impl Trusted {
             let named = keys::read_public(file).map_err(Failure::new)?;
             keys.extend(named.into_iter().map(|named| (named.kid, named.key)));
         }
-        let root = Presented::parse(header.as_bytes()).ok().and_then(|presented| presented.unverified().ok());
+        let root = PresentedWarrant::parse(header.as_bytes())
+            .ok()
+            .and_then(|presented| presented.unverified_claims().ok());
         let root = root.as_ref().and_then(|links| links.first());
         // Anybody is whoever this root names; nothing else of it is believed.
         let anybody = || root.and_then(|root| SubjectPattern::parse(root.sub())).into_iter().collect();

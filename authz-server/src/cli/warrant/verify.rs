@@ -4,8 +4,8 @@
 use clap::Args as ClapArgs;
 use serde_json::json;
 use warrant::{
-    Argument, Arguments, AwsLcVerifier, Denial, Expect, Host, Method, Presented, Proof, ProofOf, RawPath,
-    Revocable, Seconds, Target, Terms, Trust,
+    Argument, Arguments, AwsLcVerifier, ChainExpectations, Denial, Host, Method, PresentedProof,
+    PresentedWarrant, ProofExpectations, RawPath, Revocable, Seconds, Target, Terms, Trust,
 };
 
 use super::scope::value;
@@ -78,7 +78,8 @@ pub(in crate::cli) fn run(args: &Args) -> Result<Done, Failure> {
 
 /// What is wrong with its form, for whoever made it.
 fn fault(header: &str, denial: Denial) -> Option<String> {
-    let fault = Presented::fault(header.as_bytes()).filter(|_| denial == Denial::WarrantMalformed)?;
+    let fault =
+        PresentedWarrant::first_fault(header.as_bytes()).filter(|_| denial == Denial::WarrantMalformed)?;
     Some(format!("link {}: {}", fault.link, fault.what))
 }
 
@@ -121,13 +122,14 @@ fn verdict(args: &Args, header: &str) -> Result<Result<(), Denial>, Failure> {
 impl Asked<'_> {
     /// In the order in which a server asks.
     fn holds(&self, args: &Args) -> Result<(), Denial> {
-        let chain = Presented::parse(self.header.as_bytes())?.signed_under(&self.trust, &AwsLcVerifier)?;
+        let chain = PresentedWarrant::parse(self.header.as_bytes())?.verify(&self.trust, &AwsLcVerifier)?;
         let revoked = |_: &Revocable| false;
-        let expect = Expect { now: self.now, terms: &self.terms, revoked: &revoked, target: &self.target };
+        let expect =
+            ChainExpectations { now: self.now, terms: &self.terms, revoked: &revoked, target: &self.target };
         let admitted = chain.check(&expect)?;
-        admitted.arguments(args.action.as_deref().unwrap_or(&args.method), &self.arguments)?;
+        admitted.check_call(args.action.as_deref().unwrap_or(&args.method), &self.arguments)?;
         if let Some(proof) = &self.proof {
-            let of = ProofOf {
+            let of = ProofExpectations {
                 now: self.now,
                 method: &args.method,
                 authority: args.authority.as_deref().unwrap_or(&args.host).as_bytes(),
@@ -137,12 +139,12 @@ impl Asked<'_> {
             };
             // A chain that was presented has its keys; only one that was recalled from a record names them.
             let key = chain.leaf().cnf().key().ok_or(Denial::Internal)?;
-            Proof::parse(proof.as_bytes())?.check(key, &AwsLcVerifier, &of)?;
+            PresentedProof::parse(proof.as_bytes())?.check(key, &AwsLcVerifier, &of)?;
         }
         let value = |dimension: &str| {
             args.env.iter().find(|(name, _)| name == dimension).map(|(_, value)| value.as_str())
         };
-        chain.is_in_environment(value)
+        chain.check_environment(value)
     }
 }
 

@@ -6,9 +6,9 @@ mod rows;
 
 use std::sync::Arc;
 
-use warrant::mint::{Delegation, Detail, Grant, Root, Signer};
+use warrant::mint::{Delegation, Grant, GrantDetail, Root, Signer};
 use warrant::{
-    AwsLcVerifier, Denial, Issuer, Method, Presented, ProofId, RawPath, Seconds, SubjectPattern, Trust,
+    AwsLcVerifier, Denial, Issuer, Method, PresentedWarrant, ProofId, RawPath, Seconds, SubjectPattern, Trust,
 };
 
 use policy::Bundle;
@@ -54,7 +54,7 @@ fn grant(sub: &str) -> Grant {
         use_max: Some(1),
         env: vec![],
         att: None,
-        details: vec![Detail {
+        details: vec![GrantDetail {
             hosts: vec!["payments.shop".to_owned()],
             methods: vec!["POST".to_owned()],
             paths: vec!["/v1/**".to_owned()],
@@ -88,7 +88,7 @@ fn delegated(change: impl FnOnce(&mut Grant)) -> Result<String, Denial> {
     let mut grant = grant(PAYER);
     grant.jti = "leaf".to_owned();
     change(&mut grant);
-    let parent = Presented::parse(parent.as_bytes()).unwrap();
+    let parent = PresentedWarrant::parse(parent.as_bytes()).unwrap();
     Ok(Delegation { grant }.sign(&parent, &TestKey::new(2)).unwrap())
 }
 
@@ -120,7 +120,7 @@ fn chain(token: &str) -> Arc<warrant::Chain> {
     let keys = vec![("a1".to_owned(), *TestKey::new(1).public_key())];
     let issuer = Issuer { iss: "https://authority.shop".to_owned(), keys, subjects, starters: vec![] };
     let trust = Trust::new(vec![issuer]).unwrap();
-    Arc::new(Presented::parse(token.as_bytes()).unwrap().signed_under(&trust, &AwsLcVerifier).unwrap())
+    Arc::new(PresentedWarrant::parse(token.as_bytes()).unwrap().verify(&trust, &AwsLcVerifier).unwrap())
 }
 
 impl Given {

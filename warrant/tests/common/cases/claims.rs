@@ -1,4 +1,4 @@
-//! Claims: the closed set, by position, and the form of each.
+//! Vectors about claims: the closed sets of a root and of a link, and the form of each claim.
 
 use serde_json::{Value, json};
 
@@ -295,7 +295,7 @@ fn forms(list: &mut List) {
             MALFORMED,
         );
     }
-    let eu = |l: &mut Link| {
+    let eu = |l: &mut ForgedLink| {
         l.set("env", json!({"region": ["eu-1", "eu-2"], "cluster": ["prod"]}));
     };
     let server = |values: &[(&str, &str)]| {
@@ -323,7 +323,7 @@ fn forms(list: &mut List) {
             MALFORMED,
         );
     }
-    let bound = |l: &mut Link| {
+    let bound = |l: &mut ForgedLink| {
         l.set("att", json!({"measurement": [measurement('a'), measurement('b')]}));
     };
     list.add("att: the measured build", root_with(bound), "ok").measurement =
@@ -386,7 +386,7 @@ fn forms(list: &mut List) {
 fn times(list: &mut List) {
     list.rule("nbf < exp; nbf - leeway <= now < exp; iat - leeway <= now; exp - nbf is capped");
     let at = |iat: u64, nbf: u64, exp: u64| {
-        move |l: &mut Link| {
+        move |l: &mut ForgedLink| {
             l.set("iat", json!(iat)).set("nbf", json!(nbf)).set("exp", json!(exp));
         }
     };

@@ -1,4 +1,4 @@
-//! Details: their form, what they admit, and that they are never mixed.
+//! Vectors about details: their form, what they allow, and that details are never mixed.
 
 use serde_json::{Value, json};
 
@@ -217,7 +217,7 @@ fn calls(list: &mut List) {
     }
     list.add("an argument that is not constrained", root_with(same), "ok").call("x", json!({"b": 1}));
     list.rule("one detail of each link admits the whole request; details are never mixed");
-    let two = |l: &mut Link| {
+    let two = |l: &mut ForgedLink| {
         let mut small = l.claims["authorization_details"][0].clone();
         small["args"] = json!({"amount": {"range": [1, 10]}});
         let mut other = small.clone();

@@ -1,4 +1,4 @@
-//! Keys: hostile ones in `cnf`, and who may sign a root.
+//! Vectors about keys: hostile keys in `cnf`, and which key may sign a root.
 
 use serde_json::{Value, json};
 use warrant::Algorithm;

@@ -1,4 +1,4 @@
-//! Lineage: links that follow one another, within one another; use, depth, revocation.
+//! Vectors about lineage: links that follow their parents and are within them, uses, depth and revocation.
 
 use serde_json::{Value, json};
 use warrant::mint::Signer as _;
@@ -33,7 +33,7 @@ fn splices(list: &mut List) {
         l.set("jti", json!("other"));
     });
     list.add("a link under another root of the same holder", format!("{other}~{}", links[1]), BROKEN);
-    let own = |l: &mut Link| {
+    let own = |l: &mut ForgedLink| {
         l.set("cnf", json!({"jwk": jwk(&holder(0))}));
     };
     let again = forged(&[&same, &own, &|l| {
@@ -86,7 +86,7 @@ fn splices(list: &mut List) {
     );
 }
 
-/// A member of the first detail on both, and what becomes of it.
+/// Adds a vector with this member in the first detail of the parent and of the child.
 fn member(
     list: &mut List,
     name: &str,
@@ -96,7 +96,7 @@ fn member(
     expect: &str,
 ) {
     let put = |value: Option<Value>| {
-        move |l: &mut Link| {
+        move |l: &mut ForgedLink| {
             if let Some(value) = &value {
                 l.detail(member, value.clone());
             }
@@ -215,7 +215,7 @@ fn dimensions(list: &mut List) {
         WIDENED,
     );
     list.rule("every child detail is within one parent detail, never within several together");
-    let split = |l: &mut Link| {
+    let split = |l: &mut ForgedLink| {
         let mut one = l.claims["authorization_details"][0].clone();
         one["methods"] = json!(["GET"]);
         let other = l.claims["authorization_details"][0].clone();
@@ -232,7 +232,7 @@ fn dimensions(list: &mut List) {
     list.add("a second detail that no parent has", pair(same, split), WIDENED);
 
     let claim = |name: &'static str, value: Option<Value>| {
-        move |l: &mut Link| {
+        move |l: &mut ForgedLink| {
             if let Some(value) = &value {
                 l.set(name, value.clone());
             }
@@ -307,7 +307,7 @@ fn dimensions(list: &mut List) {
 fn depth(list: &mut List) {
     list.rule("max_depth never rises; depth at most max_depth; depth == max_depth seals");
     let depths = |n: u64| {
-        move |l: &mut Link| {
+        move |l: &mut ForgedLink| {
             l.set("max_depth", json!(n));
         }
     };
@@ -336,7 +336,7 @@ fn depth(list: &mut List) {
 fn use_and_revocation(list: &mut List) {
     list.rule("one execution burns one use of every link that carries a limit");
     let max = |n: u32| {
-        move |l: &mut Link| {
+        move |l: &mut ForgedLink| {
             l.set("use", json!({"max": n}));
         }
     };

@@ -1,4 +1,4 @@
-//! Proofs of possession.
+//! Vectors about proofs of possession.
 
 use serde_json::{Value, json};
 use warrant::{Algorithm, Digest, mint::PureSigner};
@@ -9,10 +9,10 @@ use crate::common::{NOW, authority, chain, holder, signer};
 const INVALID: &str = "proof-invalid";
 const HEADER: &str = r#"{"alg":"ES256","typ":"warrant-proof+jwt"}"#;
 
-/// A change of the payload's text, for what no JSON value can express.
+/// A change of the payload's text, for texts that no JSON value can express.
 type TextEdit = Option<(&'static str, &'static str)>;
 
-/// Adds a warrant of two links with a proof, whose payload and header may be edited and which that key signs.
+/// Adds a vector: a warrant of two links with a proof. `edit` changes the proof's payload, and `by` signs it.
 fn with(
     list: &mut List,
     name: &str,

@@ -1,4 +1,4 @@
-//! Requests: which raw paths are unambiguous.
+//! Vectors about requests: which raw paths are unambiguous.
 
 use super::List;
 use crate::common::chain;

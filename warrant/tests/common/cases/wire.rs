@@ -1,4 +1,4 @@
-//! On the wire: shape, encoding, headers, JSON, signatures.
+//! Vectors about the encoding: shape, base64url, headers, JSON and signatures.
 
 use serde_json::json;
 use warrant::{Algorithm, mint::Signer as _};
@@ -29,7 +29,7 @@ fn shape(list: &mut List) {
     let spare = (2048 - good.len()) / 4 * 3;
     list.add("a link just below 2 KiB", padded(spare - 3), "ok");
     list.add("a link over 2 KiB", padded(spare + 6), MALFORMED);
-    let wide = |l: &mut Link| {
+    let wide = |l: &mut ForgedLink| {
         l.edit("{", &format!("{{{}", " ".repeat(spare - 200)));
     };
     list.add("a chain over 12 KiB", forged(&[&wide, &wide, &wide, &wide, &wide, &wide, &wide]), MALFORMED);
@@ -72,7 +72,7 @@ fn shape(list: &mut List) {
     list.add("a line break inside", good.replacen('.', "\n.", 1), MALFORMED);
 }
 
-/// A header's text whose length leaves bits over: a space more or two.
+/// A header with up to two extra spaces, so that its last base64url letter has unused bits.
 fn padded_header(header: &str) -> String {
     let json = root_header();
     (0..3)
@@ -87,7 +87,7 @@ fn next_letter(letter: char) -> char {
     ALPHABET.chars().nth(at + 1).unwrap()
 }
 
-/// The same token, its signature written with `+` and `/`; some signature of the row has one of them.
+/// A good token in the alphabet with `+` and `/`. It tries tokens until one has such a letter.
 fn swapped_alphabet(_: &str) -> String {
     let tokens = (0..).map(|n| {
         root_with(move |l| {
@@ -459,10 +459,10 @@ fn signatures(list: &mut List) {
 
     list.rule("Ed25519: S < L, R canonical and not of small order, the cofactorless equation");
     let ed = || signer(Algorithm::Ed25519, 7);
-    let to_ed = |l: &mut Link| {
+    let to_ed = |l: &mut ForgedLink| {
         l.set("cnf", json!({"jwk": jwk(&ed())}));
     };
-    let by_ed = move |l: &mut Link| {
+    let by_ed = move |l: &mut ForgedLink| {
         l.head("alg", json!("Ed25519")).signed_by(signer(Algorithm::Ed25519, 7));
         l.set("iss", json!(signer(Algorithm::Ed25519, 7).public_key().thumbprint().uri()));
     };
@@ -529,7 +529,7 @@ fn split_signature(token: &str) -> (String, [u8; 64]) {
     (input.into(), bytes.try_into().unwrap())
 }
 
-/// n - s: the same signature to the curve, other bytes.
+/// Replaces s by n - s: to the curve the same signature, in other bytes.
 fn high_s(token: &str) -> String {
     let (input, mut signature) = split_signature(token);
     let order: [u8; 32] = hex("ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551");
@@ -542,6 +542,7 @@ fn high_s(token: &str) -> String {
     format!("{input}.{}", base64url(&signature))
 }
 
+/// Adds the group's order to S: to the curve the same signature, in other bytes.
 fn plus_order(token: &str) -> String {
     let (input, mut signature) = split_signature(token);
     let order: [u8; 32] = hex("edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010");

@@ -1,26 +1,26 @@
-//! What the gate reads of a request: picked out of all its headers, each there once or the request is ambiguous.
+//! The headers of a request that the gate reads. Each must occur once, or the request is ambiguous.
 
-use warrant::{Denial, Method, our_header};
+use warrant::{Denial, Method, single_header};
 
-/// A header as the host hands it over.
+/// A header as the proxy passes it: name and value.
 pub type Header = (String, Vec<u8>);
 
-/// A request, as far as the gate looks at it.
+/// The parts of a request that the gate looks at.
 #[derive(Clone, Debug)]
-pub struct Parts<'a> {
+pub struct RequestHead<'a> {
     /// `:method`
     pub method: Method,
-    /// `:authority`, as it came
+    /// `:authority`, exactly as received.
     pub authority: &'a [u8],
-    /// `:path`, as it came, with its query
+    /// `:path` with its query, exactly as received.
     pub path: &'a [u8],
-    /// The value of `Warrant`; none, and an empty one, are the same here.
+    /// The value of `Warrant`. An empty value counts as none.
     pub warrant: Option<&'a [u8]>,
 }
 
-impl<'a> Parts<'a> {
-    /// Takes all headers of a request. A host asked for one header by name may answer with the first of several,
-    /// as Envoy does: only who sees all of them knows that there is one.
+impl<'a> RequestHead<'a> {
+    /// Reads all headers of a request. Asked for one header by name, a proxy may return the first of several, as Envoy
+    /// does. Only a look at all headers shows that there is exactly one.
     ///
     /// # Errors
     /// [`Denial::RequestAmbiguous`].
@@ -33,8 +33,8 @@ impl<'a> Parts<'a> {
             values.next().filter(|_| values.next().is_none()).ok_or(Denial::RequestAmbiguous)
         };
         let method = std::str::from_utf8(only(":method")?).ok().and_then(Method::parse);
-        let warrant = our_header(values("warrant"))?.filter(|value| !value.is_empty());
-        our_header(values("warrant-proof"))?; // wanted or not, it must not be ambiguous
+        let warrant = single_header(values("warrant"))?.filter(|value| !value.is_empty());
+        single_header(values("warrant-proof"))?; // it must not be ambiguous, even if no route needs it
         Ok(Self {
             method: method.ok_or(Denial::RequestAmbiguous)?,
             authority: only(":authority")?,
@@ -54,24 +54,21 @@ mod tests {
     }
 
     #[test]
-    fn each_part_is_picked_out() {
+    fn each_header_is_found_among_the_others() {
         let headers = headers(&[("warrant", b"w~x"), ("warrant-proof", b"p"), ("warranty", b"no")]);
-        let parts = Parts::read(&headers).unwrap();
-        assert_eq!(parts.method.as_str(), "GET");
-        assert_eq!(
-            (parts.authority, parts.path, parts.warrant),
-            (&b"a"[..], &b"/x,y?z"[..], Some(&b"w~x"[..]))
-        );
+        let head = RequestHead::read(&headers).unwrap();
+        assert_eq!(head.method.as_str(), "GET");
+        assert_eq!((head.authority, head.path, head.warrant), (&b"a"[..], &b"/x,y?z"[..], Some(&b"w~x"[..])));
     }
 
     #[test]
-    fn none_and_an_empty_warrant_are_the_same() {
-        assert_eq!(Parts::read(&headers(&[])).unwrap().warrant, None);
-        assert_eq!(Parts::read(&headers(&[("warrant", b"")])).unwrap().warrant, None);
+    fn an_empty_warrant_counts_as_none() {
+        assert_eq!(RequestHead::read(&headers(&[])).unwrap().warrant, None);
+        assert_eq!(RequestHead::read(&headers(&[("warrant", b"")])).unwrap().warrant, None);
     }
 
     #[test]
-    fn what_is_there_twice_is_ambiguous() {
+    fn a_header_that_occurs_twice_is_ambiguous() {
         let twice: [&[(&str, &[u8])]; 9] = [
             &[("warrant", b"w"), ("warrant", b"w")],
             &[("warrant", b"w"), ("warrant", b"")],
@@ -84,22 +81,22 @@ mod tests {
             &[(":method", b"GET")],
         ];
         for more in twice {
-            assert_eq!(Parts::read(&headers(more)).err(), Some(Denial::RequestAmbiguous), "{more:?}");
+            assert_eq!(RequestHead::read(&headers(more)).err(), Some(Denial::RequestAmbiguous), "{more:?}");
         }
     }
 
     #[test]
-    fn a_request_without_its_own_line_is_ambiguous() {
+    fn a_request_without_method_authority_or_path_is_ambiguous() {
         for missing in [":method", ":authority", ":path"] {
             let mut headers = headers(&[]);
             headers.retain(|(name, _)| name != missing);
-            assert_eq!(Parts::read(&headers).err(), Some(Denial::RequestAmbiguous), "{missing}");
+            assert_eq!(RequestHead::read(&headers).err(), Some(Denial::RequestAmbiguous), "{missing}");
         }
         for method in [&b""[..], b"\xff", b"GET "] {
             let mut headers = headers(&[]);
             headers[0].1 = method.to_vec();
             assert_eq!(
-                Parts::read(&headers).err(),
+                RequestHead::read(&headers).err(),
                 Some(Denial::RequestAmbiguous),
                 "{}",
                 method.escape_ascii()

@@ -1,17 +1,17 @@
-//! What strings in a warrant may look like: one named rule each, over text whose escapes are undone.
+//! The formats of strings in a warrant, one predicate each. Escapes are already undone.
 
 use crate::limits::{
     MAX_ARGUMENT_NAME_BYTES, MAX_HOST_BYTES, MAX_JTI_BYTES, MAX_KID_BYTES, MAX_STRING_BYTES,
 };
 
-/// A string of the envelope: 1-256 bytes of printable ASCII without `"` and `\`, so that no log, document or policy
-/// that quotes it can be broken out of.
+/// A plain string: 1 to 256 bytes of printable ASCII without `"` and `\`. It cannot break out of quotes in a log, a
+/// document or a policy.
 pub fn is_plain(text: &str) -> bool {
     has_length(text, MAX_STRING_BYTES)
         && text.bytes().all(|b| matches!(b, 0x20..=0x7e) && b != b'"' && b != b'\\')
 }
 
-/// A `jti` or `txn`. Paths join them with `/`, which none can hold.
+/// A `jti` or `txn`. It cannot contain `/`, which joins them to paths.
 pub fn is_jti(text: &str) -> bool {
     has_length(text, MAX_JTI_BYTES)
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
@@ -23,29 +23,29 @@ pub fn is_kid(text: &str) -> bool {
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
 }
 
-/// A value of `attr`: text in any language, without control characters.
+/// A value of `attr`: text in any language without control characters.
 pub fn is_attribution(text: &str) -> bool {
     !text.is_empty() && is_argument_text(text)
 }
 
-/// A string as the value of an argument; it may be empty.
+/// A string that is the value of an argument. It may be empty.
 pub fn is_argument_text(text: &str) -> bool {
     text.len() <= MAX_STRING_BYTES && !text.chars().any(char::is_control)
 }
 
-/// The name of an argument, as routes write it.
+/// The name of an argument.
 pub fn is_argument_name(text: &str) -> bool {
     has_length(text, MAX_ARGUMENT_NAME_BYTES)
         && text.starts_with(|c: char| c.is_ascii_lowercase())
         && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
 }
 
-/// A method as a warrant names it.
+/// A method that a warrant can name: upper-case letters.
 pub fn is_method(text: &str) -> bool {
     has_length(text, MAX_STRING_BYTES) && text.bytes().all(|b| b.is_ascii_uppercase())
 }
 
-/// A canonical host: `label(.label)*(:port)?`, lower case, exact.
+/// A canonical host: `label(.label)*(:port)?` in lower case.
 pub fn is_host(text: &str) -> bool {
     let (name, port) = text.split_once(':').map_or((text, None), |(name, port)| (name, Some(port)));
     has_length(text, MAX_HOST_BYTES) && name.split('.').all(is_label) && port.is_none_or(is_port)
@@ -60,7 +60,7 @@ fn is_label(text: &str) -> bool {
 }
 
 fn is_port(text: &str) -> bool {
-    // Digits first: `parse` alone would also take a sign.
+    // Check for digits first: `parse` alone would also accept a sign.
     text.bytes().all(|b| b.is_ascii_digit()) && !text.starts_with('0') && text.parse::<u16>().is_ok()
 }
 
@@ -72,18 +72,18 @@ fn has_length(text: &str, most: usize) -> bool {
 mod tests {
     use super::*;
 
-    fn of(rule: fn(&str) -> bool, good: &[&str], bad: &[&str]) {
+    fn check(has_format: fn(&str) -> bool, good: &[&str], bad: &[&str]) {
         for text in good {
-            assert!(rule(text), "{text:?} is good");
+            assert!(has_format(text), "{text:?} is good");
         }
         for text in bad {
-            assert!(!rule(text), "{text:?} is bad");
+            assert!(!has_format(text), "{text:?} is bad");
         }
     }
 
     #[test]
     fn plain_strings() {
-        of(
+        check(
             is_plain,
             &["a", " ~!#", &"x".repeat(256)],
             &["", "\"", "\\", "\u{7f}", "\n", "é", &"x".repeat(257)],
@@ -92,9 +92,9 @@ mod tests {
 
     #[test]
     fn identifiers() {
-        of(is_jti, &["a", "A_-9", &"j".repeat(64)], &["", "a/b", "a.b", "a b", "é", &"j".repeat(65)]);
-        of(is_kid, &["a1", "A._-9", &"k".repeat(64)], &["", "a/b", "../k", "a b", &"k".repeat(65)]);
-        of(
+        check(is_jti, &["a", "A_-9", &"j".repeat(64)], &["", "a/b", "a.b", "a b", "é", &"j".repeat(65)]);
+        check(is_kid, &["a1", "A._-9", &"k".repeat(64)], &["", "a/b", "../k", "a b", &"k".repeat(65)]);
+        check(
             is_argument_name,
             &["a", "a_9", &"a".repeat(32)],
             &["", "A", "9a", "_a", "a-b", "é", &"a".repeat(33)],
@@ -102,24 +102,24 @@ mod tests {
     }
 
     #[test]
-    fn texts_of_people() {
-        of(
+    fn texts_for_people() {
+        check(
             is_attribution,
             &["é\"\\ 名", &"x".repeat(256)],
             &["", "\u{1f}", "\u{7f}", "\u{9f}", "\u{80}", &"é".repeat(129)],
         );
-        of(is_argument_text, &["", "\u{a0}"], &["\0", "\u{85}", &"x".repeat(257)]);
+        check(is_argument_text, &["", "\u{a0}"], &["\0", "\u{85}", &"x".repeat(257)]);
     }
 
     #[test]
     fn methods_are_upper_case() {
-        of(is_method, &["GET", "M"], &["", "get", "M-SEARCH", "GET ", "G3T", "ＧＥＴ"]);
+        check(is_method, &["GET", "M"], &["", "get", "M-SEARCH", "GET ", "G3T", "ＧＥＴ"]);
     }
 
     #[test]
     fn hosts_are_canonical() {
         let longest = format!("{}a", "a.".repeat(126));
-        of(
+        check(
             is_host,
             &["a", "a-1.b", "1.2.3.4", "a:1", "a.b:65535", "xn--bcher-kva.example", &longest],
             &[

@@ -1,21 +1,21 @@
-//! A string of a JSON text, still as it is written there.
+//! A string in a JSON text, still with its escapes.
 
 use crate::limits::MAX_STRING_BYTES;
 
-/// What stands between two quotes: valid UTF-8, and its escapes, if any, are known to be good.
+/// The text between two quotes. It is valid UTF-8, and all its escapes are good.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Text<'a> {
+pub(crate) struct JsonString<'a> {
     raw: &'a str,
     escaped: bool,
 }
 
-impl<'a> Text<'a> {
-    /// Takes what stands between the quotes, where there is no escape.
+impl<'a> JsonString<'a> {
+    /// Takes the text between the quotes, which has no escape.
     pub(super) const fn plain(raw: &'a str) -> Self {
         Self { raw, escaped: false }
     }
 
-    /// Takes what stands between the quotes. `None` when an escape is none, or half of a pair.
+    /// Takes the text between the quotes. `None` when an escape is invalid, or is one half of a surrogate pair.
     pub(super) fn escaped(raw: &'a str) -> Option<Self> {
         let mut undo = Unescape { rest: raw };
         while !undo.rest.is_empty() {
@@ -24,28 +24,28 @@ impl<'a> Text<'a> {
         Some(Self { raw, escaped: true })
     }
 
-    /// The characters that are meant.
+    /// The characters, with escapes undone.
     pub(crate) fn chars(self) -> impl Iterator<Item = char> + Clone + use<'a> {
         Unescape { rest: self.raw }
     }
 
-    /// Whether exactly `other` is meant.
+    /// Whether the string equals `other`, with escapes undone.
     pub(crate) fn is(self, other: &str) -> bool {
         if self.escaped { self.chars().eq(other.chars()) } else { self.raw == other }
     }
 
-    /// The text where no escape was used to write it.
-    pub(crate) fn unescaped(self) -> Option<&'a str> {
+    /// The text, if it has no escapes.
+    pub(crate) fn without_escapes(self) -> Option<&'a str> {
         (!self.escaped).then_some(self.raw)
     }
 
-    /// Hands `look` the meant text, without allocating. `None` when it is longer than any string may be.
+    /// Calls `look` with the unescaped text, without allocating. `None` when it is longer than any string may be.
     pub(crate) fn with<T>(self, look: impl FnOnce(&str) -> T) -> Option<T> {
-        if let Some(plain) = self.unescaped() {
+        if let Some(plain) = self.without_escapes() {
             return (plain.len() <= MAX_STRING_BYTES).then(|| look(plain));
         }
-        let mut room = [0_u8; MAX_STRING_BYTES];
-        let mut free = room.as_mut_slice();
+        let mut buffer = [0_u8; MAX_STRING_BYTES];
+        let mut free = buffer.as_mut_slice();
         let mut used = 0_usize;
         for c in self.chars() {
             let width = c.len_utf8();
@@ -54,39 +54,39 @@ impl<'a> Text<'a> {
             free = rest;
             used = used.checked_add(width)?;
         }
-        room.get(..used).and_then(|bytes| std::str::from_utf8(bytes).ok()).map(look)
+        buffer.get(..used).and_then(|bytes| std::str::from_utf8(bytes).ok()).map(look)
     }
 
-    /// The meant text, owned.
+    /// The unescaped text, owned.
     pub(crate) fn to_box(self) -> Box<str> {
-        match self.unescaped() {
+        match self.without_escapes() {
             Some(plain) => plain.into(),
             None => self.chars().collect::<String>().into(),
         }
     }
 
-    /// A number that is the same for texts that mean the same; nothing more is promised of it.
+    /// A hash of the unescaped text. It is good enough for a table, and not for security.
     pub(super) fn hash(self) -> u32 {
         let step = |hash: u32, byte: u8| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
-        match self.unescaped() {
+        match self.without_escapes() {
             Some(plain) => plain.bytes().fold(0x811c_9dc5, step),
             None => self.chars().fold(0x811c_9dc5, |hash, c| {
-                let mut room = [0; 4];
-                c.encode_utf8(&mut room).bytes().fold(hash, step)
+                let mut buffer = [0; 4];
+                c.encode_utf8(&mut buffer).bytes().fold(hash, step)
             }),
         }
     }
 
-    /// Order by what is meant, so that `a` and `\u0061` are equal.
+    /// Compares the unescaped texts, so that `a` and `\u0061` are equal.
     pub(super) fn compare(self, other: Self) -> std::cmp::Ordering {
-        match (self.unescaped(), other.unescaped()) {
+        match (self.without_escapes(), other.without_escapes()) {
             (Some(one), Some(two)) => one.cmp(two),
             _ => self.chars().cmp(other.chars()),
         }
     }
 }
 
-/// Reads characters and undoes escapes on the way.
+/// Reads characters and undoes escapes.
 #[derive(Clone)]
 struct Unescape<'a> {
     rest: &'a str,
@@ -131,7 +131,7 @@ impl Unescape<'_> {
     fn unit(&mut self) -> Option<u16> {
         let (digits, rest) = self.rest.split_at_checked(4)?;
         self.rest = rest;
-        // `from_str_radix` alone would also take a sign.
+        // `from_str_radix` alone would also accept a sign.
         digits.bytes().all(|b| b.is_ascii_hexdigit()).then(|| u16::from_str_radix(digits, 16).ok())?
     }
 }
@@ -140,7 +140,7 @@ impl Iterator for Unescape<'_> {
     type Item = char;
 
     fn next(&mut self) -> Option<char> {
-        // `Text::new` has walked every escape already, so a step fails at the end and nowhere else.
+        // `JsonString::escaped` has checked every escape, so a step fails only at the end.
         self.step()
     }
 }
@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     fn escapes_are_undone() {
-        let text = Text::escaped(r#"a\u0062\/\"\\\n\uD83D\ude00é"#).unwrap();
+        let text = JsonString::escaped(r#"a\u0062\/\"\\\n\uD83D\ude00é"#).unwrap();
         assert_eq!(&*text.to_box(), "ab/\"\\\n😀é");
         assert_eq!(text.with(str::len), Some(12));
         assert!(text.is("ab/\"\\\n😀é") && !text.is("ab"));
@@ -162,23 +162,23 @@ mod tests {
         for bad in
             ["\\", "\\x", "\\u", "\\u12", "\\u+123", "\\ud800", "\\udc00", "\\ud800\\u0041", "\\ud800\\ud800"]
         {
-            assert!(Text::escaped(bad).is_none(), "{bad}");
+            assert!(JsonString::escaped(bad).is_none(), "{bad}");
         }
     }
 
     #[test]
-    fn order_is_of_what_is_meant() {
-        let (one, two) = (Text::escaped("a").unwrap(), Text::escaped("\\u0061").unwrap());
+    fn strings_are_compared_without_their_escapes() {
+        let (one, two) = (JsonString::escaped("a").unwrap(), JsonString::escaped("\\u0061").unwrap());
         assert!(one.compare(two).is_eq());
-        assert!(one.compare(Text::escaped("b").unwrap()).is_lt());
+        assert!(one.compare(JsonString::escaped("b").unwrap()).is_lt());
     }
 
     #[test]
-    fn longer_than_any_string_is_not_looked_at() {
+    fn a_text_longer_than_any_string_is_not_looked_at() {
         let long = "x".repeat(257);
-        assert_eq!(Text::escaped(&long).unwrap().with(str::len), None);
+        assert_eq!(JsonString::escaped(&long).unwrap().with(str::len), None);
         let escaped = format!("\\u0061{}", "x".repeat(256));
-        assert_eq!(Text::escaped(&escaped).unwrap().with(str::len), None);
-        assert_eq!(Text::escaped(escaped.split_at(261).0).unwrap().with(str::len), Some(256));
+        assert_eq!(JsonString::escaped(&escaped).unwrap().with(str::len), None);
+        assert_eq!(JsonString::escaped(escaped.split_at(261).0).unwrap().with(str::len), Some(256));
     }
 }

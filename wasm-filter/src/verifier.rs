@@ -1,29 +1,29 @@
-//! Who does the arithmetic of signatures inside the proxy: its own library for ES256, pure Rust for the rest.
+//! Verifies signatures inside the proxy: ES256 with the proxy's own library, everything else in pure Rust.
 //!
-//! Envoy's BoringSSL answers in a fraction of the time that the same arithmetic takes in Wasm. May not know how the
-//! host is called, nor what a signature is for.
+//! Envoy's BoringSSL needs a fraction of the time that the same arithmetic takes in Wasm. May not know how the proxy is
+//! called, or what a signature is for.
 
 use prost::Message;
 use warrant::{Algorithm, PublicKey, PureVerifier, Signature, Verifier};
 
-/// A host with arithmetic of its own.
+/// A host that can verify signatures itself.
 pub trait HostCurves {
-    /// Asks Envoy's foreign function `verify_signature`.
-    fn verify_signature(&self, question: &VerifySignature) -> Answer;
+    /// Calls Envoy's foreign function `verify_signature`.
+    fn verify_signature(&self, call: &VerifySignature) -> HostAnswer;
 }
 
-/// What the host makes of a signature.
+/// The host's answer about a signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// It holds.
+pub enum HostAnswer {
+    /// The signature holds.
     Good,
-    /// It does not, or the host's answer cannot be understood.
+    /// It does not hold, or the host's answer cannot be read.
     Bad,
-    /// This host has no such function.
+    /// The host does not have this function.
     NotOffered,
 }
 
-/// The question as Envoy's foreign function reads it.
+/// The argument of Envoy's foreign function.
 #[derive(Clone, PartialEq, Eq, Message)]
 pub struct VerifySignature {
     /// The name of the hash.
@@ -58,14 +58,14 @@ impl VerifySignature {
         }
     }
 
-    /// The bytes that go to the host.
+    /// The bytes for the host.
     pub(crate) fn encoded(&self) -> Vec<u8> {
         self.encode_to_vec()
     }
 }
 
-impl Answer {
-    /// Reads the host's answer. The call itself succeeds for a bad signature too: only this field tells.
+impl HostAnswer {
+    /// Reads the host's answer. The call succeeds for a bad signature too, so only the field `result` counts.
     pub(crate) fn read(answer: &[u8]) -> Self {
         match VerifySignatureResult::decode(answer) {
             Ok(VerifySignatureResult { result: true, .. }) => Self::Good,
@@ -74,7 +74,7 @@ impl Answer {
     }
 }
 
-/// Verifies ES256 by the host where it can, and everything else in pure Rust.
+/// Verifies ES256 by the host if it can, and everything else in pure Rust.
 #[derive(Clone, Copy, Debug)]
 pub struct HostVerifier<H>(pub H);
 
@@ -86,12 +86,12 @@ impl<H: HostCurves> Verifier for HostVerifier<H> {
     fn verify(&self, key: &PublicKey, message: &[u8], signature: &Signature) -> bool {
         let by_host = match key.alg() {
             Algorithm::Es256 => self.0.verify_signature(&VerifySignature::es256(key, message, signature)),
-            Algorithm::Ed25519 => Answer::NotOffered, // Envoy's function knows RSA and ECDSA
+            Algorithm::Ed25519 => HostAnswer::NotOffered, // Envoy's function only has RSA and ECDSA
         };
         match by_host {
-            Answer::Good => true,
-            Answer::Bad => false,
-            Answer::NotOffered => PureVerifier.verify(key, message, signature),
+            HostAnswer::Good => true,
+            HostAnswer::Bad => false,
+            HostAnswer::NotOffered => PureVerifier.verify(key, message, signature),
         }
     }
 }
@@ -104,19 +104,19 @@ mod tests {
 
     use super::*;
 
-    /// Answers as it was told, and keeps what it was asked.
-    struct Host {
-        answer: Answer,
-        asked: RefCell<Vec<VerifySignature>>,
+    /// Gives a fixed answer, and keeps the calls.
+    struct FakeHost {
+        answer: HostAnswer,
+        calls: RefCell<Vec<VerifySignature>>,
     }
 
-    fn verifier(answer: Answer) -> HostVerifier<Host> {
-        HostVerifier(Host { answer, asked: RefCell::default() })
+    fn verifier(answer: HostAnswer) -> HostVerifier<FakeHost> {
+        HostVerifier(FakeHost { answer, calls: RefCell::default() })
     }
 
-    impl HostCurves for Host {
-        fn verify_signature(&self, question: &VerifySignature) -> Answer {
-            self.asked.borrow_mut().push(question.clone());
+    impl HostCurves for FakeHost {
+        fn verify_signature(&self, call: &VerifySignature) -> HostAnswer {
+            self.calls.borrow_mut().push(call.clone());
             self.answer
         }
     }
@@ -127,47 +127,46 @@ mod tests {
     }
 
     #[test]
-    fn the_host_is_asked_in_its_own_notation_and_its_word_holds() {
+    fn the_host_gets_es256_in_its_own_encoding_and_its_answer_counts() {
         let (key, signature) = signed(Algorithm::Es256, b"text");
-        for (answer, holds) in [(Answer::Good, true), (Answer::Bad, false)] {
+        for (answer, holds) in [(HostAnswer::Good, true), (HostAnswer::Bad, false)] {
             let verifier = verifier(answer);
             assert_eq!(verifier.verify(&key, b"text", &signature), holds);
-            let question =
-                VerifySignature::decode(verifier.0.asked.borrow()[0].encoded().as_slice()).unwrap();
-            assert_eq!(question.hash_function, "sha256");
-            assert_eq!(question.text, b"text");
-            assert_eq!(question.public_key, key.spki_der());
-            assert_eq!(question.signature, signature.to_der());
+            let call = VerifySignature::decode(verifier.0.calls.borrow()[0].encoded().as_slice()).unwrap();
+            assert_eq!(call.hash_function, "sha256");
+            assert_eq!(call.text, b"text");
+            assert_eq!(call.public_key, key.spki_der());
+            assert_eq!(call.signature, signature.to_der());
         }
     }
 
     #[test]
-    fn where_the_host_has_no_curves_ours_answer() {
+    fn es256_is_verified_in_rust_where_the_host_does_not_offer_it() {
         let (key, signature) = signed(Algorithm::Es256, b"text");
-        let verifier = verifier(Answer::NotOffered);
+        let verifier = verifier(HostAnswer::NotOffered);
         assert!(verifier.verify(&key, b"text", &signature));
         assert!(!verifier.verify(&key, b"texu", &signature));
-        assert_eq!(verifier.0.asked.borrow().len(), 2);
+        assert_eq!(verifier.0.calls.borrow().len(), 2);
     }
 
     #[test]
-    fn ed25519_is_never_the_hosts_business() {
+    fn ed25519_is_never_sent_to_the_host() {
         let (key, signature) = signed(Algorithm::Ed25519, b"text");
-        let verifier = verifier(Answer::Good);
+        let verifier = verifier(HostAnswer::Good);
         assert!(verifier.verify(&key, b"text", &signature));
         assert!(!verifier.verify(&key, b"texu", &signature));
-        assert!(verifier.0.asked.borrow().is_empty());
+        assert!(verifier.0.calls.borrow().is_empty());
     }
 
     #[test]
-    fn only_a_true_result_is_good() {
+    fn only_a_result_of_true_is_good() {
         let answer =
             |result, error: &str| VerifySignatureResult { result, error: error.to_owned() }.encode_to_vec();
-        assert_eq!(Answer::read(&answer(true, "")), Answer::Good);
-        assert_eq!(Answer::read(&answer(false, "")), Answer::Bad);
-        assert_eq!(Answer::read(&answer(false, "Failed to verify")), Answer::Bad);
+        assert_eq!(HostAnswer::read(&answer(true, "")), HostAnswer::Good);
+        assert_eq!(HostAnswer::read(&answer(false, "")), HostAnswer::Bad);
+        assert_eq!(HostAnswer::read(&answer(false, "Failed to verify")), HostAnswer::Bad);
         for garbage in [&b""[..], b"\x08", b"\xff\xff", b"OK"] {
-            assert_eq!(Answer::read(garbage), Answer::Bad, "{}", garbage.escape_ascii());
+            assert_eq!(HostAnswer::read(garbage), HostAnswer::Bad, "{}", garbage.escape_ascii());
         }
     }
 }

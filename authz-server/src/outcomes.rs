@@ -9,7 +9,7 @@ mod report;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use ledger::entry::{Entry, Outcome, Request, Text, Ungoverned};
+use ledger::entry::{Entry, OutcomeReport, RecordedRequest, RequestText, UngovernedRequest};
 use tokio::sync::{Mutex, oneshot};
 use tracing::{error, warn};
 use warrant::Denial;
@@ -119,7 +119,7 @@ impl Outcomes {
             (false, _) => Heard::Ended,
         };
         let termination = report.termination();
-        let outcome = Outcome {
+        let outcome = OutcomeReport {
             attempts: report.attempts,
             bytes_in: report.bytes_in,
             bytes_out: report.bytes_out,
@@ -147,15 +147,15 @@ impl Outcomes {
         error!(decision = id, proxy = report.proxy, upstream, "ALARM: let through without a decision");
         let whole = report.path.as_str();
         let (path, query) = whole.split_once('?').map_or((whole, None), |(path, query)| (path, Some(query)));
-        let request = Request {
+        let request = RecordedRequest {
             action: None,
             body: None,
-            host: Text::from(cut(&report.host)),
-            method: Text::from(cut(&report.method)),
-            path: Text::from(cut(path)),
+            host: RequestText::from(cut(&report.host)),
+            method: RequestText::from(cut(&report.method)),
+            path: RequestText::from(cut(path)),
             query: query.map(|query| self.recorder.digest(query.as_bytes())),
         };
-        let entry = Ungoverned { id, proxy: report.proxy, request, status: report.status, upstream };
+        let entry = UngovernedRequest { id, proxy: report.proxy, request, status: report.status, upstream };
         self.record(Heard::Ungoverned, entry.into(), || ())
     }
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use ledger::entry::Stance;
+use ledger::entry;
 use warrant::{AwsLcVerifier, Chain, Denial, Method, Proof, ProofOf, RawPath, Seconds, Target, our_header};
 
 use super::asked::{Asked, AskedHttp};
@@ -28,7 +28,7 @@ pub struct Gatherer {
     /// Where this server runs.
     pub environment: BTreeMap<String, String>,
     /// How the mesh stood when this server started; nobody can change it while it runs.
-    pub stance: Stance,
+    pub stance: entry::Posture,
 }
 
 impl Gatherer {
@@ -39,7 +39,7 @@ impl Gatherer {
         let (now, clock_sane) = self.time();
         let (bundle, in_force) = self.policy.at(now);
         drop(settled);
-        let halted = if self.stance == Stance::Halted { Err(Denial::Halted) } else { Ok(()) };
+        let halted = if self.stance == entry::Posture::Halted { Err(Denial::Halted) } else { Ok(()) };
         let case = self.under(&bundle, asked, now, as_of, halted.and(in_force).and(clock_sane));
         (bundle, case)
     }
@@ -54,8 +54,8 @@ impl Gatherer {
         governance: Result<(), Denial>,
     ) -> Case<'a> {
         let posture = match self.stance {
-            Stance::Restricted => Posture::Restricted,
-            Stance::Halted | Stance::Normal => Posture::Normal,
+            entry::Posture::Restricted => Posture::Restricted,
+            entry::Posture::Halted | entry::Posture::Normal => Posture::Normal,
         };
         let proxy = asked.proxy.clone().unwrap_or_default();
         let http = match &asked.http {

@@ -10,8 +10,8 @@ mod floods;
 use std::sync::Arc;
 
 use floods::Floods;
-use ledger::entry::{self, Answer as Outcome, Burned as Spent, Decision, Digest, ENTRY_BYTES_AT_MOST, Entry};
-use ledger::{Ledger, Receipt, Refused};
+use ledger::entry::{self, Decision, DecisionOutcome, Digest, ENTRY_BYTES_AT_MOST, Entry, RecordedBurn};
+use ledger::{Ledger, Receipt, RecordError};
 use tokio::sync::oneshot;
 use tracing::warn;
 use warrant::problem::{Problem, Realm};
@@ -123,14 +123,14 @@ impl Recorder {
             let (floods, kept) = (Arc::clone(&self.floods), denials.clone());
             self.submit(denials.into(), move |recorded| match recorded {
                 Ok(_) => {}
-                Err(Refused::QueueFull) => floods.give_back(kept),
+                Err(RecordError::QueueFull) => floods.give_back(kept),
                 Err(refused) => warn!(%refused, "a summary of denials was not recorded"),
             });
         }
     }
 
     /// Records what is no decision; `done` is told from another thread, and must not block.
-    pub fn submit(&self, entry: Entry, done: impl FnOnce(Result<Receipt, Refused>) + Send + 'static) {
+    pub fn submit(&self, entry: Entry, done: impl FnOnce(Result<Receipt, RecordError>) + Send + 'static) {
         self.ledger.submit(entry, Box::new(done));
     }
 
@@ -177,7 +177,7 @@ impl Recording {
     pub(super) async fn allow(mut self, permit: Permit, burned: Burned) -> Result<Answer, Overtaken> {
         let (route, paid) = (permit.route().to_owned(), Paid { permit, burned });
         self.entry.burned = paid.spent();
-        self.forward(Outcome::Allowed, &route, Some(paid)).await
+        self.forward(DecisionOutcome::Allowed, &route, Some(paid)).await
     }
 
     /// Not governed, or only watched.
@@ -191,7 +191,7 @@ impl Recording {
     /// Waits until the entry is durable, and only then is there an allow.
     async fn forward(
         mut self,
-        outcome: Outcome,
+        outcome: DecisionOutcome,
         route: &str,
         paid: Option<Paid>,
     ) -> Result<Answer, Overtaken> {
@@ -210,12 +210,12 @@ impl Recording {
                 let ticket = self.recorder.tickets.issue(self.decision.as_str(), receipt.index(), &proxy);
                 Ok(Answer::Allow(Box::new(Allow { decision: self.decision, stamp, receipt, ticket })))
             }
-            Err(Refused::Stale) => Err(Overtaken(paid)),
+            Err(RecordError::Stale) => Err(Overtaken(paid)),
             Err(refused) => {
                 warn!(decision = self.decision.as_str(), %refused, "not recorded, so not forwarded");
                 let denial = denial_for(&refused);
                 // What a full disk refuses is in the gap that is recorded once there is room.
-                if !refused.is_of_the_disk() {
+                if !refused.is_from_disk() {
                     self.recorder.floods.count(denial.code(), &self.source, self.decision.as_str());
                 }
                 Ok(Answer::denied(self.decision, Denied::on_route(denial, route), true))
@@ -226,7 +226,7 @@ impl Recording {
     /// The judge denied, or let it pass and something else does not: what it costs could not be paid, say. Nobody waits for
     /// the record of it.
     pub fn deny(mut self, denied: Denied) -> Answer {
-        self.entry.outcome = Outcome::Denied(denied.denial.code().to_owned());
+        self.entry.outcome = DecisionOutcome::Denied(denied.denial.code().to_owned());
         // What was spent must be found again at the next start: only an entry of its own says it.
         let must_stand_alone = !self.entry.burned.is_empty();
         let is_too_long = !fits(&self.entry, 0);
@@ -254,7 +254,7 @@ impl Recording {
 }
 
 impl Paid {
-    fn spent(&self) -> Vec<Spent> {
+    fn spent(&self) -> Vec<RecordedBurn> {
         record::burned(&self.burned, self.permit.burns())
     }
 }
@@ -286,7 +286,7 @@ impl Drop for Abandoned<'_> {
         if !self.is_armed {
             return;
         }
-        let outcome = entry::Outcome {
+        let outcome = entry::OutcomeReport {
             attempts: 0,
             bytes_in: 0,
             bytes_out: 0,
@@ -312,25 +312,27 @@ pub(super) fn fits(decision: &Decision, more: usize) -> bool {
 pub(super) fn shorten(decision: &mut Decision) {
     decision.args.clear();
     decision.chain.clear();
-    decision.request.path = entry::Text::from("");
+    decision.request.path = entry::RequestText::from("");
 }
 
-async fn append(ledger: &Ledger, entry: Entry) -> Result<Receipt, Refused> {
+async fn append(ledger: &Ledger, entry: Entry) -> Result<Receipt, RecordError> {
     let (tell, told) = oneshot::channel();
     // A receiver that is gone has missed its deadline: see `Abandoned`.
     ledger.submit(entry, Box::new(move |recorded| drop(tell.send(recorded))));
-    told.await.unwrap_or(Err(Refused::Closed))
+    told.await.unwrap_or(Err(RecordError::Closed))
 }
 
-fn denial_for(refused: &Refused) -> Denial {
+fn denial_for(refused: &RecordError) -> Denial {
     match refused {
-        Refused::TooLarge(_) => Denial::ArgumentsInvalid,
-        Refused::Stale => Denial::GovernanceStale,
-        Refused::ClockAhead => Denial::GovernanceInconsistent,
-        Refused::NotCanonical(_) => Denial::Internal,
-        Refused::QueueFull | Refused::DiskFull | Refused::ReadOnly | Refused::OverQuota | Refused::Closed => {
-            Denial::LedgerUnavailable
-        }
+        RecordError::TooLarge(_) => Denial::ArgumentsInvalid,
+        RecordError::Stale => Denial::GovernanceStale,
+        RecordError::ClockAhead => Denial::GovernanceInconsistent,
+        RecordError::NotCanonical(_) => Denial::Internal,
+        RecordError::QueueFull
+        | RecordError::DiskFull
+        | RecordError::ReadOnly
+        | RecordError::OverQuota
+        | RecordError::Closed => Denial::LedgerUnavailable,
     }
 }
 

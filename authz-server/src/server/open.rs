@@ -1,6 +1,6 @@
 //! Opening: the ledger, what is folded from it, and the bundle that it allows.
 
-use ledger::entry::Stance;
+use ledger::entry::Posture;
 use ledger::{Ledger, Options};
 
 use super::bundles::Keeper;
@@ -17,7 +17,7 @@ pub(super) struct Opened {
     pub(super) ledger: Ledger,
     pub(super) burner: Burner,
     pub(super) keeper: Keeper,
-    pub(super) stance: Stance,
+    pub(super) stance: Posture,
     pub(super) ended: Ended,
 }
 
@@ -31,13 +31,13 @@ pub(super) fn open(
 ) -> Result<Opened, String> {
     let witnesses = home.witnesses.iter().map(|witness| witness.key.clone()).collect();
     let options = ledger_options(&home.key, clock)?.witnesses(witnesses);
-    let options = counted.iter().fold(options, |options, Counted { by, size }| options.counted_by(by, *size));
+    let options = counted.iter().fold(options, |options, Counted { by, size }| options.must_reach(by, *size));
     let ledger = Ledger::open(&home.directory, options).map_err(|e| e.to_string())?;
     let (folded, _) = facts::fold(&ledger, clock.now()).map_err(|e| e.to_string())?;
     let before = folded.activation.as_ref();
     let keeper = Keeper::open(bundle, audience, ledger.clone(), before, clock.clone())?;
     let burner = Burner { uses: folded.uses, origin: ledger.origin().to_owned(), forgot: folded.forgot };
-    let stance = folded.stance.unwrap_or(Stance::Normal);
+    let stance = folded.stance.unwrap_or(Posture::Normal);
     Ok(Opened { ledger, burner, keeper, stance, ended: folded.ended })
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use ledger::Entry;
-use ledger::entry::{Decision, Json, Nonce, Stamps};
+use ledger::entry::{Decision, IntegerJson, Nonce, Stamps};
 
 use crate::decision::{Case, Judgement, judge};
 use crate::keys::DigestKey;
@@ -28,7 +28,7 @@ pub(super) fn elsewhere(case: &Case<'_>, bundle: &Bundle, judgement: &Judgement)
     let entry = recorded(bundle, judgement);
     let bytes = bytes_of(&entry);
     let (_, Entry::Decision(read)) = Entry::read(&bytes).unwrap() else { panic!("no decision") };
-    let withheld = read.args.values().any(|value| matches!(value, Json::Object(_)));
+    let withheld = read.args.values().any(|value| matches!(value, IntegerJson::Object(_)));
     let expected = (bytes.clone(), if withheld { Again::Withheld } else { Again::Same });
     let told = String::from_utf8_lossy(&bytes);
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ledger::entry::{Activation, Digest};
-use ledger::{Ledger, Refused};
+use ledger::{Ledger, RecordError};
 use tracing::{error, info, warn};
 use warrant::mint::Signer;
 use warrant::{AwsLcVerifier, Seconds};
@@ -306,7 +306,7 @@ fn record(ledger: &Ledger, bundle: &Bundle, before: Option<Digest>) -> Result<()
     if before == Some(activation.bundle) {
         return Ok(());
     }
-    ledger.append(activation.into()).map(|_| ()).map_err(|e: Refused| e.to_string())
+    ledger.append(activation.into()).map(|_| ()).map_err(|e: RecordError| e.to_string())
 }
 
 fn activation(bundle: &Bundle, previous: Option<Digest>) -> Result<Activation, &'static str> {

@@ -32,8 +32,8 @@ impl Clock {
     }
 }
 
-impl From<Clock> for ledger::Clock {
-    fn from(clock: Clock) -> ledger::Clock {
+impl From<Clock> for ledger::ClockFn {
+    fn from(clock: Clock) -> ledger::ClockFn {
         clock.0
     }
 }

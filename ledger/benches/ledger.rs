@@ -1,15 +1,15 @@
-//! The figures that the ledger is held to, each beside what the same disk does raw in the same run.
+//! Measures the ledger against fixed targets, together with what the same disk does without a ledger in the same run.
 //!
-//! `cargo bench -p ledger` prints them; `-- quick` takes a tenth of the entries. The directory is a temporary one: set
-//! `TMPDIR` to a place on the disk that matters (a `tmpfs` has no sync to wait for).
-#![expect(clippy::print_stdout, reason = "a benchmark's figures are what it is for")]
+//! `cargo bench -p ledger` prints the figures; `-- quick` uses a tenth of the entries. The ledgers are in a temporary
+//! directory: set `TMPDIR` to a directory on the disk to measure (on a `tmpfs` a sync takes no time).
+#![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 #![expect(
     clippy::unwrap_used,
     clippy::arithmetic_side_effects,
     clippy::as_conversions,
     clippy::indexing_slicing,
     clippy::disallowed_methods,
-    reason = "a benchmark may fail, and has a clock of its own"
+    reason = "a benchmark may fail, and it has its own clock"
 )]
 
 use std::fs::OpenOptions;
@@ -20,10 +20,10 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use ledger::durable::{Disk, Op, Watch};
-use ledger::entry::{Answer, Checks, Decision, Request, Verdict};
+use ledger::entry::{Checks, Decision, DecisionOutcome, RecordedRequest, RecordedVerdict};
 use ledger::tree::Directory;
 use ledger::verify::Auditor;
-use ledger::{Entry, Ledger, Options, Refused, SigningKey};
+use ledger::{Entry, Ledger, Options, RecordError, SigningKey};
 
 fn main() {
     let quick = std::env::args().any(|argument| argument == "quick");
@@ -36,7 +36,7 @@ fn main() {
     println!("largest resident memory of the whole run: {} MB", resident_mb());
 }
 
-/// How large the frames were.
+/// The sizes of the frames.
 #[derive(Debug, Default)]
 struct Frames(Mutex<Vec<usize>>);
 
@@ -58,7 +58,7 @@ fn options() -> Options {
 
 fn entry(n: usize) -> Entry {
     Decision {
-        args: [("amount".to_owned(), ledger::entry::Json::Integer(7))].into(),
+        args: [("amount".to_owned(), ledger::entry::IntegerJson::Integer(7))].into(),
         as_of: 0,
         attestation: vec![],
         burned: vec![],
@@ -70,10 +70,10 @@ fn entry(n: usize) -> Entry {
         environment: [("region".to_owned(), "eu-1".to_owned())].into(),
         id: format!("{n:022}"),
         identity: None,
-        outcome: Answer::Denied("expired".to_owned()),
+        outcome: DecisionOutcome::Denied("expired".to_owned()),
         posture: "normal".to_owned(),
         proxy: "local".to_owned(),
-        request: Request {
+        request: RecordedRequest {
             action: None,
             body: None,
             host: "localhost".into(),
@@ -82,14 +82,17 @@ fn entry(n: usize) -> Entry {
             query: None,
         },
         traceparent: None,
-        verdict: Verdict { code: "expired".to_owned(), policies: vec![], route: Some("hello".to_owned()) },
+        verdict: RecordedVerdict {
+            code: "expired".to_owned(),
+            policies: vec![],
+            route: Some("hello".to_owned()),
+        },
     }
     .into()
 }
 
-/// 64 writers, each waiting for its entry before it sends the next. Turn about with two others, so that all see the same
-/// disk: the same frames written and synced by one thread that does nothing else, and 64 writers of a group commit that
-/// does nothing else.
+/// 64 writers, each of which waits for its entry before it sends the next. They take turns with two comparisons, so that
+/// all see the same disk: one thread that only writes and syncs the same frames, and 64 writers of a plain group commit.
 fn many_writers(dir: &Path, entries: usize) {
     const TURNS: usize = 8;
     let path = dir.join("many");
@@ -124,13 +127,13 @@ fn many_writers(dir: &Path, entries: usize) {
         rate(ours) / rate(plain)
     );
     println!(
-        "  a bare group commit of 64 writers: {:.0} entries/s: {:.2} of it (to hold: 0.8)",
+        "  a plain group commit of 64 writers: {:.0} entries/s: {:.2} of it (target: 0.8)",
         rate(group),
         rate(ours) / rate(group)
     );
 }
 
-/// Calls from 64 threads, and how long each call took.
+/// Calls the function from 64 threads, and returns how long each call took.
 fn sixty_four(calls: usize, call: &(dyn Fn(usize) + Sync)) -> Vec<Duration> {
     std::thread::scope(|scope| {
         let writers: Vec<_> = (0..64)
@@ -149,16 +152,17 @@ fn sixty_four(calls: usize, call: &(dyn Fn(usize) + Sync)) -> Vec<Duration> {
     })
 }
 
-/// A group commit without entries, hashes or checks: bytes are copied, written, synced and acknowledged.
+/// A group commit without entries, hashes or checks: it copies, writes, syncs and acknowledges bytes.
 fn raw_group(dir: &Path, calls: usize, bytes: usize) -> Duration {
-    type Waiting = (Vec<u8>, mpsc::SyncSender<()>);
-    let (sender, receiver) = mpsc::channel::<Waiting>();
+    type PendingWrite = (Vec<u8>, mpsc::SyncSender<()>);
+    let (sender, receiver) = mpsc::channel::<PendingWrite>();
     let path = dir.join("raw-group");
     let file = zeros(&path);
     let writer = std::thread::spawn(move || {
         let mut at = 0;
         while let Ok(first) = receiver.recv() {
-            let batch: Vec<Waiting> = std::iter::once(first).chain(receiver.try_iter().take(1023)).collect();
+            let batch: Vec<PendingWrite> =
+                std::iter::once(first).chain(receiver.try_iter().take(1023)).collect();
             let frame: Vec<u8> = batch.iter().flat_map(|(bytes, _)| bytes.iter().copied()).collect();
             at = if at + frame.len() > ZEROS { 0 } else { at };
             file.write_all_at(&frame, at as u64).unwrap();
@@ -194,7 +198,7 @@ fn zeros(path: &Path) -> std::fs::File {
     file
 }
 
-/// Writes these sizes one behind the other into a file of zeros, each with its sync.
+/// Writes blocks of these sizes one after the other into a file of zeros, with a sync after each.
 fn raw(dir: &Path, sizes: &[usize]) -> Vec<Duration> {
     let path = dir.join("raw");
     let file = zeros(&path);
@@ -234,7 +238,7 @@ fn one_writer(dir: &Path, entries: usize) {
     raws.sort_unstable();
     let (ours, raw) = (ours[ours.len() / 2], raws[raws.len() / 2]);
     println!(
-        "one writer: median {ours:?}, median write+fdatasync {raw:?}: {:.2} (to hold: 1.3)",
+        "one writer: median {ours:?}, median write+fdatasync {raw:?}: {:.2} (target: 1.3)",
         ours.as_secs_f64() / raw.as_secs_f64()
     );
     ledger.close();
@@ -256,7 +260,7 @@ fn raw_small(dir: &Path) -> Vec<Duration> {
         .collect()
 }
 
-/// Hands over without waiting for each, as many as the queue takes.
+/// Submits entries without waiting for each one, as many as fit in the queue.
 fn fill(ledger: &Ledger, entries: usize) -> Duration {
     let began = Instant::now();
     let (sender, receiver) = mpsc::channel();
@@ -266,7 +270,7 @@ fn fill(ledger: &Ledger, entries: usize) -> Duration {
         ledger.submit(entry(n), Box::new(move |result| drop(sender.send(result))));
         out += 1;
         while out >= 2048 {
-            let result: Result<_, Refused> = receiver.recv().unwrap();
+            let result: Result<_, RecordError> = receiver.recv().unwrap();
             result.unwrap();
             out -= 1;
         }
@@ -277,7 +281,7 @@ fn fill(ledger: &Ledger, entries: usize) -> Duration {
     began.elapsed()
 }
 
-/// Cost an entry while the log grows; then start, fold and verify at the full size.
+/// Measures the cost of an entry while the log grows; then a start, a fold and an audit at the full size.
 fn growth(dir: &Path, entries: usize) {
     let path = dir.join("growth");
     Ledger::init(&path, "bench", &options()).unwrap();
@@ -297,7 +301,7 @@ fn growth(dir: &Path, entries: usize) {
     let snapshot = ledger.snapshot().unwrap().unwrap();
     let folded = ledger.read(snapshot.head.size).unwrap().map(Result::unwrap).count();
     println!(
-        "start from a snapshot at {size} entries: {:?}, {folded} entries folded (to hold: 3 s)",
+        "start from a snapshot at {size} entries: {:?}, {folded} entries folded (target: 3 s)",
         began.elapsed()
     );
     let began = Instant::now();
@@ -325,7 +329,7 @@ fn growth(dir: &Path, entries: usize) {
     assert!(report.holds(), "{:?}", report.faults);
     let took = began.elapsed().as_secs_f64();
     println!(
-        "verify: {:.0} entries/s, {:.0} MB/s, entries of {} bytes (to hold: 400 MB/s or 300,000 of 512 bytes)",
+        "verify: {:.0} entries/s, {:.0} MB/s, entries of {} bytes (target: 400 MB/s or 300,000 of 512 bytes)",
         report.size as f64 / took,
         report.bytes as f64 / took / 1e6,
         report.bytes / report.size

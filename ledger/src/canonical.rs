@@ -1,9 +1,9 @@
-//! RFC 8785 with integers only: one value, one sequence of bytes.
+//! Canonical JSON, RFC 8785 with integers only: each value has exactly one sequence of bytes.
 //!
-//! The bytes come from `serde_json`, whose string escapes are those of the RFC. The order of members is given by the
-//! types: every struct that is written here declares its members sorted (a test holds it to that), and maps are
-//! `BTreeMap`s. What could still differ is refused: numbers outside ±(2^53-1) or with a fraction, and names of members
-//! with characters that sort differently as UTF-8 and as the RFC's UTF-16.
+//! The bytes come from `serde_json`, whose string escapes are those of the RFC. The types give the order of members:
+//! every struct that is written here declares its members sorted (a test checks this), and maps are `BTreeMap`s. The
+//! rest that could differ is an error: numbers outside ±(2^53-1) or with a fraction, and member names with characters
+//! that sort differently as UTF-8 and as the RFC's UTF-16.
 
 use std::fmt;
 use std::io;
@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::ser::{CompactFormatter, Formatter, Serializer};
 
-/// The largest integer that every JSON reader keeps exactly: 2^53 - 1.
+/// The largest integer that every JSON reader reads exactly: 2^53 - 1.
 pub const INTEGER_MAX: u64 = 9_007_199_254_740_991;
 
 /// Why a value has no canonical bytes, or bytes are not canonical.
@@ -46,19 +46,19 @@ pub(crate) fn write<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) -> Resu
     value.serialize(&mut serializer).map_err(|error| NotCanonical(error.to_string()))
 }
 
-/// Reads a value, and takes it only if these are exactly its canonical bytes: so no duplicate member, no white space, no
-/// second spelling of a number or a string can pass, whatever the parser made of it.
+/// Reads a value. It is an error if the bytes are not exactly its canonical bytes: duplicate members, white space and
+/// other spellings of a number or a string do not pass, even if the parser accepts them.
 pub fn from_slice<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> Result<T, NotCanonical> {
     let value = serde_json::from_slice(bytes).map_err(|error| NotCanonical(error.to_string()))?;
-    same(&to_vec(&value)?, bytes)?;
+    check_same(&to_vec(&value)?, bytes)?;
     Ok(value)
 }
 
-pub(crate) fn same(written: &[u8], read: &[u8]) -> Result<(), NotCanonical> {
+pub(crate) fn check_same(written: &[u8], read: &[u8]) -> Result<(), NotCanonical> {
     if written == read { Ok(()) } else { Err(NotCanonical::new("not in canonical form (RFC 8785)")) }
 }
 
-/// Writes without white space, and stops at what would not be canonical.
+/// Writes without white space. What would not be canonical is an error.
 struct Integers {
     in_name: bool,
 }
@@ -83,11 +83,11 @@ impl Formatter for Integers {
     }
 
     fn write_f64<W: ?Sized + io::Write>(&mut self, _: &mut W, _: f64) -> io::Result<()> {
-        Err(refuse("a number is no integer"))
+        Err(refuse("a number is not an integer"))
     }
 
     fn write_f32<W: ?Sized + io::Write>(&mut self, _: &mut W, _: f32) -> io::Result<()> {
-        Err(refuse("a number is no integer"))
+        Err(refuse("a number is not an integer"))
     }
 
     fn begin_object_key<W: ?Sized + io::Write>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
@@ -105,9 +105,9 @@ impl Formatter for Integers {
         out: &mut W,
         fragment: &str,
     ) -> io::Result<()> {
-        // From U+E000 on, UTF-8 and UTF-16 no longer sort alike.
+        // From U+E000 on, UTF-8 and UTF-16 sort differently.
         if self.in_name && fragment.bytes().any(|byte| byte >= 0xEE) {
-            return Err(refuse("the name of a member holds a character beyond U+D7FF"));
+            return Err(refuse("a member name has a character above U+D7FF"));
         }
         out.write_all(fragment.as_bytes())
     }
@@ -121,7 +121,7 @@ mod tests {
     type Numbers = BTreeMap<String, i64>;
 
     #[test]
-    fn only_the_one_form_is_read() {
+    fn only_canonical_bytes_are_read() {
         let good = br#"{"a":-1,"b":9007199254740991}"#;
         let value: Numbers = from_slice(good).unwrap();
         assert_eq!(to_vec(&value).unwrap(), good);
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_canonical_is_not_written() {
+    fn a_value_without_a_canonical_form_is_not_written() {
         assert!(to_vec(&1.5).is_err());
         assert!(to_vec(&(INTEGER_MAX + 1)).is_err());
         assert!(to_vec(&BTreeMap::from([("\u{E000}", 1)])).is_err());

@@ -1,6 +1,6 @@
-//! Self-contained proofs that a log only grew: what C2SP tlog-witness calls the body of `add-checkpoint`.
+//! Self-contained proofs that a log only grew, in the format of the `add-checkpoint` body of C2SP tlog-witness.
 //!
-//! The size from before, the hashes, and the newer checkpoint. Whoever checks brings the older checkpoint along.
+//! A proof holds the old size, the hashes and the newer checkpoint. Who checks it must have the older checkpoint.
 
 use std::fmt;
 
@@ -10,12 +10,12 @@ use base64::engine::general_purpose::STANDARD;
 use crate::fault::ReadError;
 use crate::merkle::{Hash, consistency_holds};
 use crate::note::{Checkpoint, NoteFault, SignedCheckpoint, VerifyingKey};
-use crate::tree::{Source, Tree};
+use crate::tree::{LogSource, MerkleTree};
 
-/// As many as the specification allows.
+/// The most hashes that the specification allows.
 const HASHES_AT_MOST: usize = 63;
 
-/// That the tree of a checkpoint continues one of an older size.
+/// A proof that the tree of a checkpoint continues the tree of an older size.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Consistency {
     old: u64,
@@ -26,13 +26,13 @@ pub struct Consistency {
 /// Why a file does not prove that a log only grew.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ConsistencyFault {
-    /// Not in the form of the specification.
+    /// The file does not have the format of the specification.
     Form(&'static str),
-    /// Its checkpoint does not hold.
+    /// Its checkpoint is not valid.
     Checkpoint(NoteFault),
-    /// It begins at another size than the older checkpoint names.
+    /// It does not begin at the size of the older checkpoint.
     Size,
-    /// The log was rewritten, or the proof is another's.
+    /// The log was rewritten, or the proof belongs to another log.
     Rewritten,
 }
 
@@ -40,9 +40,11 @@ impl fmt::Display for ConsistencyFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Form(what) => write!(f, "not a consistency proof: {what}"),
-            Self::Checkpoint(fault) => write!(f, "its checkpoint does not hold: {fault}"),
-            Self::Size => f.write_str("it begins at another size than the older checkpoint names"),
-            Self::Rewritten => f.write_str("the newer checkpoint's log does not continue the older one's"),
+            Self::Checkpoint(fault) => write!(f, "its checkpoint is not valid: {fault}"),
+            Self::Size => f.write_str("it does not begin at the size of the older checkpoint"),
+            Self::Rewritten => f.write_str(
+                "the log of the newer checkpoint does not continue the log of the older checkpoint",
+            ),
         }
     }
 }
@@ -51,12 +53,12 @@ impl std::error::Error for ConsistencyFault {}
 
 impl Consistency {
     /// Makes the proof from an older size to a published checkpoint.
-    pub fn make(source: &dyn Source, checkpoint: SignedCheckpoint, old: u64) -> Result<Self, ReadError> {
-        let hashes = Tree::new(source, checkpoint.checkpoint().size).consistency(old)?;
+    pub fn make(source: &dyn LogSource, checkpoint: SignedCheckpoint, old: u64) -> Result<Self, ReadError> {
+        let hashes = MerkleTree::new(source, checkpoint.checkpoint().size).consistency(old)?;
         Ok(Self { old, hashes, checkpoint })
     }
 
-    /// Reads a proof and takes it only if the log of its checkpoint continues the older one.
+    /// Reads a proof. It is an error if the log of its checkpoint does not continue the older checkpoint.
     pub fn verify(file: &[u8], log: &VerifyingKey, older: &Checkpoint) -> Result<Self, ConsistencyFault> {
         let text = std::str::from_utf8(file).map_err(|_| ConsistencyFault::Form("it is not UTF-8"))?;
         let (head, note) = text.split_once("\n\n").ok_or(ConsistencyFault::Form("it has no checkpoint"))?;
@@ -67,7 +69,7 @@ impl Consistency {
         let hash = |line: &str| STANDARD.decode(line).ok()?.try_into().ok();
         let hashes: Option<Vec<Hash>> = lines.map(hash).collect();
         let hashes = hashes.filter(|hashes| hashes.len() <= HASHES_AT_MOST);
-        let hashes = hashes.ok_or(ConsistencyFault::Form("a line is no hash in canonical base64"))?;
+        let hashes = hashes.ok_or(ConsistencyFault::Form("a line is not a hash in canonical base64"))?;
         let checkpoint =
             SignedCheckpoint::parse(note.as_bytes(), log, &[]).map_err(ConsistencyFault::Checkpoint)?;
         let newer = checkpoint.checkpoint();
@@ -80,7 +82,7 @@ impl Consistency {
         Ok(Self { old, hashes, checkpoint })
     }
 
-    /// The size that it begins at.
+    /// The size at which the proof begins.
     #[must_use]
     pub fn old(&self) -> u64 {
         self.old
@@ -93,7 +95,7 @@ impl Consistency {
     }
 }
 
-/// The file's text.
+/// The text of the proof file.
 impl fmt::Display for Consistency {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "old {}", self.old)?;

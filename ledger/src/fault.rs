@@ -1,4 +1,4 @@
-//! Everything that can go wrong, each as one line that says what, where, and what to do.
+//! The errors of this crate: each message is one line that says what went wrong, where, and what to do.
 
 use std::fmt;
 use std::io;
@@ -6,37 +6,37 @@ use std::path::{Path, PathBuf};
 
 use crate::canonical::NotCanonical;
 
-/// Why an entry was not recorded. Whoever wanted to act on it must not.
+/// Why an entry was not recorded. The caller must not act on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Refused {
-    /// Too many entries are waiting already.
+pub enum RecordError {
+    /// Too many entries are already waiting.
     QueueFull,
-    /// The disk is full; recording goes on by itself once there is room.
+    /// The disk is full. Recording resumes by itself once there is free space.
     DiskFull,
-    /// The file system is mounted read-only; recording goes on by itself once it is not.
+    /// The file system is read-only. Recording resumes by itself once it is writable.
     ReadOnly,
-    /// The quota is used up; recording goes on by itself once there is room.
+    /// The quota is used up. Recording resumes by itself once there is free space.
     OverQuota,
-    /// An allow whose judge had not read a fact that is now before it: judge again.
+    /// A forwarded decision whose judge had not read a fact that is now recorded before it. It must be judged again.
     Stale,
-    /// The decision's clock is ahead of the ledger's by more than five seconds.
+    /// The decision's clock is more than five seconds ahead of the ledger's clock.
     ClockAhead,
-    /// More bytes than an entry may have.
+    /// The entry has more bytes than are allowed.
     TooLarge(usize),
-    /// Something in it has no canonical form.
+    /// Something in the entry has no canonical form.
     NotCanonical(NotCanonical),
-    /// The ledger is closed, or closing.
+    /// The ledger is closed or is being closed.
     Closed,
 }
 
-impl Refused {
-    /// Whether it is for want of room on the disk: then the ledger itself counts what it refuses, as a gap.
+impl RecordError {
+    /// Whether the disk is the cause. In this case the ledger itself counts the refused entries, in a gap entry.
     #[must_use]
-    pub fn is_of_the_disk(&self) -> bool {
+    pub fn is_from_disk(&self) -> bool {
         matches!(self, Self::DiskFull | Self::ReadOnly | Self::OverQuota)
     }
 
-    /// The word under which a gap entry and metrics count it.
+    /// The word for it in gap entries and metrics.
     #[must_use]
     pub fn word(&self) -> &'static str {
         match self {
@@ -52,12 +52,12 @@ impl Refused {
         }
     }
 
-    /// The refusals that end when somebody makes room; any other error of a write is not understood, and ends the process.
-    pub(crate) fn of_write(error: &io::Error) -> Option<Self> {
+    /// The write errors that end once there is free space again. Any other write error ends the process.
+    pub(crate) fn from_write_error(error: &io::Error) -> Option<Self> {
         use rustix::io::Errno;
         match Errno::from_io_error(error)? {
             Errno::NOSPC => Some(Self::DiskFull),
-            // FBIG: the limit on the size of files that the system set this process.
+            // FBIG: the file would exceed the file-size limit of this process.
             Errno::DQUOT | Errno::FBIG => Some(Self::OverQuota),
             Errno::ROFS => Some(Self::ReadOnly),
             _ => None,
@@ -65,43 +65,43 @@ impl Refused {
     }
 }
 
-impl fmt::Display for Refused {
+impl fmt::Display for RecordError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::QueueFull => f.write_str("not recorded: too many entries are waiting"),
-            Self::DiskFull => {
-                f.write_str("not recorded: the ledger's disk is full; make room, it goes on by itself")
+            Self::QueueFull => f.write_str("too many entries are waiting to be recorded"),
+            Self::DiskFull => f.write_str(
+                "the disk of the ledger is full; free some space, recording then resumes by itself",
+            ),
+            Self::ReadOnly => f.write_str("the file system of the ledger is read-only; remount it writable"),
+            Self::OverQuota => f.write_str("the disk quota is used up; raise it or free some space"),
+            Self::Stale => f.write_str(
+                "the judge had not read a fact that is recorded before this decision; judge again",
+            ),
+            Self::ClockAhead => {
+                f.write_str("the clock of the decision is more than 5 s ahead of the ledger's clock")
             }
-            Self::ReadOnly => {
-                f.write_str("not recorded: the ledger's file system is read-only; remount it writable")
-            }
-            Self::OverQuota => f.write_str("not recorded: the quota is used up; raise it or make room"),
-            Self::Stale => {
-                f.write_str("not recorded: a fact that the judge had not read is before it; judge again")
-            }
-            Self::ClockAhead => f.write_str("not recorded: its clock is more than 5 s ahead of the ledger's"),
-            Self::TooLarge(bytes) => write!(f, "not recorded: {bytes} bytes, of at most 65,535"),
-            Self::NotCanonical(why) => write!(f, "not recorded: {why}"),
-            Self::Closed => f.write_str("not recorded: the ledger is closed"),
+            Self::TooLarge(bytes) => write!(f, "the entry has {bytes} bytes, at most 65,535 are allowed"),
+            Self::NotCanonical(why) => write!(f, "the entry has no canonical form: {why}"),
+            Self::Closed => f.write_str("the ledger is closed"),
         }
     }
 }
 
-impl std::error::Error for Refused {}
+impl std::error::Error for RecordError {}
 
-/// Why no log was made.
+/// Why a log was not created.
 #[derive(Debug)]
 pub enum InitError {
     /// The name cannot be part of an origin.
     Name(String),
-    /// Something is there already.
+    /// The path is already in use.
     Taken(PathBuf),
-    /// The file system refused.
+    /// The file system returned an error.
     Io(PathBuf, io::Error),
 }
 
 impl InitError {
-    /// Turns an error of the operating system into one that names the file.
+    /// Adds the file's path to an error of the operating system.
     pub(crate) fn at(path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |error| Self::Io(path, error)
@@ -112,13 +112,10 @@ impl fmt::Display for InitError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Name(name) => {
-                write!(
-                    f,
-                    "`{name}` cannot name a log: use letters, digits, `.`, `-` and `/`, at most 64 of them"
-                )
+                write!(f, "`{name}` is not a valid log name: use 1 to 64 letters, digits, `.`, `-` and `/`")
             }
             Self::Taken(path) => {
-                write!(f, "{}: something is there already; choose an empty directory", path.display())
+                write!(f, "{}: this path is already in use; choose an empty directory", path.display())
             }
             Self::Io(path, error) => write!(f, "{}: {error}", path.display()),
         }
@@ -127,26 +124,26 @@ impl fmt::Display for InitError {
 
 impl std::error::Error for InitError {}
 
-/// Why a log is not opened. Nothing is served from a ledger in such a state.
+/// Why a log was not opened. A server does not start on such a ledger.
 #[derive(Debug)]
 pub enum OpenError {
-    /// The file system refused.
+    /// The file system returned an error.
     Io(PathBuf, io::Error),
-    /// Not a ledger, or one whose making was cut short.
+    /// There is no ledger here, or its creation did not finish.
     NoLedger(PathBuf),
-    /// Another process writes to it.
+    /// Another process writes to this ledger.
     Locked(PathBuf),
-    /// The signing key is not this log's.
+    /// The signing key does not belong to this log.
     WrongKey(PathBuf),
-    /// What is on disk contradicts itself: where, and how.
+    /// The files contradict each other: where, and how.
     Corrupt(PathBuf, String),
-    /// Less is on disk than was promised never to be forgotten.
-    Forgotten {
+    /// The disk holds fewer entries than somebody outside has already seen.
+    EntriesMissing {
         /// How many entries were found.
         found: u64,
-        /// How many were promised.
-        promised: u64,
-        /// To whom: `handed-out`, the checkpoint, or a witness.
+        /// How many entries `by` names.
+        named: u64,
+        /// Who names them: `handed-out`, the checkpoint, or a witness.
         by: String,
     },
 }
@@ -156,7 +153,7 @@ impl OpenError {
         Self::Corrupt(path.to_owned(), what.into())
     }
 
-    /// Turns an error of the operating system into one that names the file.
+    /// Adds the file's path to an error of the operating system.
     pub(crate) fn at(path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |error| Self::Io(path, error)
@@ -168,7 +165,7 @@ impl fmt::Display for OpenError {
         match self {
             Self::Io(path, error) => write!(f, "{}: {error}", path.display()),
             Self::NoLedger(path) => {
-                write!(f, "{}: no ledger here; make one with `portcullis init`", path.display())
+                write!(f, "{}: there is no ledger here; create one with `portcullis init`", path.display())
             }
             Self::Locked(path) => {
                 write!(f, "{}: another process writes to this ledger; stop it first", path.display())
@@ -176,7 +173,7 @@ impl fmt::Display for OpenError {
             Self::WrongKey(path) => {
                 write!(
                     f,
-                    "{}: the signing key is not this log's; configure the key that `init` made",
+                    "{}: the signing key does not belong to this log; configure the key that `init` created",
                     path.display()
                 )
             }
@@ -185,9 +182,9 @@ impl fmt::Display for OpenError {
                 "{}: {what}; restore the ledger from a backup and start with `serve --restored`",
                 path.display()
             ),
-            Self::Forgotten { found, promised, by } => write!(
+            Self::EntriesMissing { found, named, by } => write!(
                 f,
-                "the ledger holds {found} entries, but {by} names {promised}: acknowledged entries are missing; \
+                "the ledger holds {found} entries, but {by} names {named}: acknowledged entries are missing; \
                  restore the ledger from a backup and start with `serve --restored`"
             ),
         }
@@ -199,9 +196,9 @@ impl std::error::Error for OpenError {}
 /// Why recorded entries cannot be read.
 #[derive(Debug)]
 pub enum ReadError {
-    /// The file system refused.
+    /// The file system returned an error.
     Io(PathBuf, io::Error),
-    /// An entry, a tile or a note is not what it must be.
+    /// An entry, a tile or a note is damaged.
     Corrupt(PathBuf, String),
 }
 
@@ -210,7 +207,7 @@ impl fmt::Display for ReadError {
         match self {
             Self::Io(path, error) => write!(f, "{}: {error}", path.display()),
             Self::Corrupt(path, what) => {
-                write!(f, "{}: {what}; `portcullis ledger verify` says more", path.display())
+                write!(f, "{}: {what}; run `portcullis ledger verify` to see all faults", path.display())
             }
         }
     }

@@ -1,8 +1,7 @@
-//! Floods of denials: one by one up to a rate, beyond it by the count.
+//! Floods of denials: up to a rate each denial is an entry of its own, beyond it denials are counted in summaries.
 //!
-//! Anybody can force denials. Each source has a share of the rate of its own, so that one that floods does not push the
-//! others out of the record; what goes beyond a share is counted, and no denial is ever neither recorded nor counted.
-//! Pure: whoever asks says what time it is.
+//! Anybody can cause denials. Each source has its own share of the rate, so a source that floods does not push the others
+//! out of the log. Every denial is either recorded or counted. This module has no clock: the caller passes the time in.
 
 use std::collections::HashMap;
 
@@ -13,14 +12,15 @@ use crate::entry::{Denials, Digest};
 /// How fast denials are recorded one by one.
 #[derive(Clone, Copy, Debug)]
 pub struct Rate {
-    /// All together, a second.
+    /// Entries a second, all sources together.
     pub all: u32,
-    /// For each source, a second, even where the others have used up the rest.
+    /// Entries a second for each source, even when the other sources have used up `all`.
     pub share: u32,
-    /// How many sources are told apart within a second; further ones share one share.
+    /// How many sources have their own share within a second. All further sources have one share together.
     pub sources: usize,
-    /// How many summaries are open at a time; further sources share one for each reason, and were there ever so many
-    /// reasons, those too. A flood from everywhere must not become a flood of summaries.
+    /// How many summaries may be open at a time. Further sources have one summary for each reason together; if there are
+    /// too many reasons as well, these have one summary together. A flood from many sources must not become a flood of
+    /// summaries.
     pub summaries: usize,
     /// How often summaries are recorded, in milliseconds.
     pub every: u64,
@@ -32,16 +32,16 @@ impl Default for Rate {
     }
 }
 
-/// What is to be done with one denial.
+/// How one denial gets into the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Denied {
-    /// Record it as an entry of its own.
-    Record,
-    /// It is in the next summary; its answer says `recorded: "summary"`.
-    Summarised,
+pub enum RecordAs {
+    /// The caller records it as an entry of its own.
+    OwnEntry,
+    /// It is counted in the next summary. The answer to the client says `recorded: "summary"`.
+    Summary,
 }
 
-/// What was denied lately.
+/// The denials of the current second, and the open summaries.
 #[derive(Debug)]
 pub struct Flood {
     rate: Rate,
@@ -60,18 +60,24 @@ struct Summary {
     entries: Sha256,
 }
 
-/// The source under which all are counted that came after as many as are told apart.
+/// The name that stands for all sources, or all reasons, beyond the limits.
 const OTHERS: &str = "others";
 
 impl Flood {
-    /// Nothing denied yet.
+    /// With no denials yet.
     #[must_use]
     pub fn new(rate: Rate) -> Self {
         Self { rate, second: 0, recorded: 0, shares: HashMap::new(), open: HashMap::new(), since: None }
     }
 
-    /// Decides for one denial; `entry` makes what would be recorded, in canonical form, where it is only summarised.
-    pub fn admit(&mut self, now: u64, source: &str, reason: &str, entry: impl FnOnce() -> Vec<u8>) -> Denied {
+    /// Decides how one denial is recorded. If it is only counted, `entry` makes the canonical bytes for the digest.
+    pub fn admit(
+        &mut self,
+        now: u64,
+        source: &str,
+        reason: &str,
+        entry: impl FnOnce() -> Vec<u8>,
+    ) -> RecordAs {
         if now / 1000 != self.second {
             self.second = now / 1000;
             self.recorded = 0;
@@ -80,21 +86,21 @@ impl Flood {
         let known = self.shares.len() < self.rate.sources || self.shares.contains_key(source);
         let source = if known { source } else { OTHERS };
         let used = self.shares.entry(source.to_owned()).or_default();
-        // The rate is for what goes beyond the shares, so that no other source's flood can use a share up.
+        // A source uses its share first and the common rate only beyond it, so a flood cannot use up another's share.
         if *used < self.rate.share || self.recorded < self.rate.all {
             if *used >= self.rate.share {
                 self.recorded = self.recorded.saturating_add(1);
             }
             *used = used.saturating_add(1);
-            return Denied::Record;
+            return RecordAs::OwnEntry;
         }
         self.count(now, source, reason, &entry());
-        Denied::Summarised
+        RecordAs::Summary
     }
 
-    /// Counts one denial of which nothing else will be recorded.
+    /// Counts one denial that is not recorded in any other way.
     pub fn count(&mut self, now: u64, source: &str, reason: &str, what: &[u8]) {
-        let key = self.summary_of(source, reason);
+        let key = self.summary_key(source, reason);
         let summary = self.open.entry(key).or_insert(Summary {
             count: 0,
             first: now,
@@ -108,7 +114,7 @@ impl Flood {
         self.since.get_or_insert(now);
     }
 
-    fn summary_of(&self, source: &str, reason: &str) -> (String, String) {
+    fn summary_key(&self, source: &str, reason: &str) -> (String, String) {
         let (others, most) = (OTHERS.to_owned(), self.rate.summaries);
         let own = (source.to_owned(), reason.to_owned());
         if self.open.len() < most || self.open.contains_key(&own) {
@@ -121,7 +127,7 @@ impl Flood {
         (others.clone(), others)
     }
 
-    /// The summaries that are due, sorted; with `all`, those too that are not.
+    /// The summaries that are due, sorted. With `all`, also those that are not due yet.
     pub fn due(&mut self, now: u64, all: bool) -> Vec<Denials> {
         if !all && self.since.is_none_or(|since| now.saturating_sub(since) < self.rate.every) {
             return Vec::new();
@@ -149,28 +155,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_source_that_floods_leaves_the_others_their_share_and_nothing_is_lost() {
+    fn a_source_that_floods_leaves_the_others_their_share_and_every_denial_is_counted() {
         let rate = Rate { all: 10, share: 2, sources: 3, summaries: 100, every: 1000 };
         let mut flood = Flood::new(rate);
         let mut recorded = 0_u64;
         for n in 0..1000_u32 {
             recorded += u64::from(
-                flood.admit(5_000, "loud", "expired", || n.to_be_bytes().to_vec()) == Denied::Record,
+                flood.admit(5_000, "loud", "expired", || n.to_be_bytes().to_vec()) == RecordAs::OwnEntry,
             );
         }
         assert_eq!(recorded, 12, "its share and the whole rate");
         for source in ["a", "b"] {
-            assert_eq!(flood.admit(5_100, source, "revoked", || b"x".to_vec()), Denied::Record);
-            assert_eq!(flood.admit(5_100, source, "revoked", || b"x".to_vec()), Denied::Record);
-            assert_eq!(flood.admit(5_100, source, "revoked", || b"x".to_vec()), Denied::Summarised);
+            assert_eq!(flood.admit(5_100, source, "revoked", || b"x".to_vec()), RecordAs::OwnEntry);
+            assert_eq!(flood.admit(5_100, source, "revoked", || b"x".to_vec()), RecordAs::OwnEntry);
+            assert_eq!(flood.admit(5_100, source, "revoked", || b"x".to_vec()), RecordAs::Summary);
         }
         assert_eq!(
             flood.admit(5_200, "fourth", "revoked", || b"x".to_vec()),
-            Denied::Record,
-            "it shares a share with all further ones"
+            RecordAs::OwnEntry,
+            "it has one share together with all further sources"
         );
-        assert_eq!(flood.admit(5_200, "fifth", "revoked", || b"x".to_vec()), Denied::Record);
-        assert_eq!(flood.admit(5_200, "sixth", "revoked", || b"x".to_vec()), Denied::Summarised);
+        assert_eq!(flood.admit(5_200, "fifth", "revoked", || b"x".to_vec()), RecordAs::OwnEntry);
+        assert_eq!(flood.admit(5_200, "sixth", "revoked", || b"x".to_vec()), RecordAs::Summary);
         assert_eq!(flood.due(5_900, false), vec![]);
         let due = flood.due(6_000, false);
         let counts: Vec<_> = due.iter().map(|d| (d.source.as_str(), d.reason.as_str(), d.count)).collect();
@@ -186,11 +192,11 @@ mod tests {
         }
         assert_eq!(due[2].digest, Digest::from_bytes(sha.finalize().into()));
         assert_eq!(flood.due(9_000, true), vec![]);
-        assert_eq!(flood.admit(6_000, "loud", "expired", Vec::new), Denied::Record, "another second");
+        assert_eq!(flood.admit(6_000, "loud", "expired", Vec::new), RecordAs::OwnEntry, "a new second");
     }
 
     #[test]
-    fn a_flood_from_everywhere_is_no_flood_of_summaries_and_nothing_is_lost() {
+    fn a_flood_from_many_sources_makes_few_summaries_and_every_denial_is_counted() {
         let mut flood = Flood::new(Rate { summaries: 10, ..Rate::default() });
         for n in 0..1000 {
             flood.count(5_000, &format!("source-{n}"), "expired", b"x");

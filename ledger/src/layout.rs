@@ -1,20 +1,20 @@
-//! Where things are: the directory of a ledger, and the names inside a log as C2SP tlog-tiles writes them.
+//! The paths inside a ledger's directory. [`crate::published_file`] has the names inside the published log.
 
 use std::path::{Path, PathBuf};
 
-/// The leaves of one tile, and the entries of one bundle.
+/// The number of hashes in a full tile, and of entries in a full bundle.
 pub const TILE_WIDTH: u64 = 256;
 
 /// A ledger's directory.
 ///
 /// ```text
-/// log.vkey      the verification key, for readers; never taken from here by a verifier
-/// lock          held by the one writer
-/// handed-out    the largest size that anybody outside was told of
-/// torn          from before a torn tail is cut until the start that cut it is recorded
-/// wal/          segments: <number>.wal
-/// log/          what is published: checkpoint, tile/
-/// snapshot/     facts alive at a size, to start from
+/// log.vkey      the verification key, for readers; a verifier must not take the key from here
+/// lock          held by the process that writes
+/// handed-out    the largest size that anybody outside was told
+/// torn          how many bytes a start cut off; exists until that start is recorded
+/// wal/          the segments of the write-ahead log: <number>.wal
+/// log/          the published log: checkpoint, tile/
+/// snapshot/     the facts that were in force at a size, so that a start can begin from them
 /// ```
 #[derive(Clone, Debug)]
 pub struct Layout {
@@ -22,7 +22,7 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// The ledger in this directory.
+    /// The paths of the ledger in this directory.
     #[must_use]
     pub fn new(root: &Path) -> Self {
         Self { root: root.to_owned() }
@@ -34,49 +34,49 @@ impl Layout {
         &self.root
     }
 
-    /// The verification key's line.
+    /// The file with the verification key.
     #[must_use]
     pub fn vkey(&self) -> PathBuf {
         self.root.join("log.vkey")
     }
 
-    /// The writer's lock.
+    /// The lock file of the writer.
     #[must_use]
     pub fn lock(&self) -> PathBuf {
         self.root.join("lock")
     }
 
-    /// The promise.
+    /// The file that holds the largest size that anybody outside was told.
     #[must_use]
     pub fn handed_out(&self) -> PathBuf {
         self.root.join("handed-out")
     }
 
-    /// What a start found torn and has not recorded yet.
+    /// The note of a torn tail that was cut off and is not recorded yet.
     #[must_use]
     pub fn torn(&self) -> PathBuf {
         self.root.join("torn")
     }
 
-    /// The segments' directory.
+    /// The directory of the write-ahead log.
     #[must_use]
     pub fn wal(&self) -> PathBuf {
         self.root.join("wal")
     }
 
-    /// One segment.
+    /// One segment of the write-ahead log.
     #[must_use]
     pub fn segment(&self, number: u64) -> PathBuf {
         self.wal().join(format!("{number:016}.wal"))
     }
 
-    /// The published log.
+    /// The directory of the published log.
     #[must_use]
     pub fn log(&self) -> PathBuf {
         self.root.join("log")
     }
 
-    /// The snapshots of facts.
+    /// The directory of the snapshots.
     #[must_use]
     pub fn snapshots(&self) -> PathBuf {
         self.root.join("snapshot")

@@ -1,8 +1,8 @@
-//! The memory: an append-only, Merkle-hashed, signed record that is durable before anything is acted on.
+//! The ledger: an append-only, Merkle-hashed, signed log whose entries are durable before anybody acts on them.
 //!
-//! A caller hands an [`Entry`] to a [`Ledger`] and gets a [`Receipt`] back only once the entry is on disk. This crate
-//! knows the file system (through [`durable`] alone), hashing and signed notes. It knows nothing of warrants, policies,
-//! Envoy or HTTP, and it asks no clock: time is handed in.
+//! A caller gives an [`Entry`] to a [`Ledger`] and gets a [`Receipt`] back only once the entry is on disk. This crate
+//! knows the file system (through [`durable`] only), hashing and signed notes. It knows nothing of warrants, policies,
+//! Envoy or HTTP, and it has no clock: the caller passes the time in.
 
 pub mod canonical;
 pub mod consistency;
@@ -13,24 +13,23 @@ pub mod layout;
 pub mod merkle;
 pub mod note;
 pub mod proof;
-pub mod resource;
+pub mod published_file;
 pub mod tree;
 pub mod verify;
 
 mod fault;
+mod handed_out;
 mod ledger;
-mod promise;
 mod publish;
 mod snapshot;
 mod wal;
 
 pub use crate::entry::Entry;
-pub use crate::fault::{InitError, OpenError, ReadError, Refused};
+pub use crate::fault::{InitError, OpenError, ReadError, RecordError};
 pub use crate::ledger::{
-    ArchiveError, Clock, Done, Health, Inspection, Ledger, Options, Origin, Receipt, Record, Records,
-    Recovery, Usage,
+    ArchiveError, Callback, ClockFn, Health, Inspection, Ledger, Options, Origin, Receipt, RecordedEntries,
+    RecordedEntry, Recovery, Usage,
 };
-pub use crate::merkle::Hash;
+pub use crate::merkle::{Hash, TreeHead};
 pub use crate::note::{SigningKey, VerifyingKey};
-pub use crate::promise::Head;
 pub use crate::snapshot::Snapshot;

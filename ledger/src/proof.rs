@@ -1,4 +1,4 @@
-//! Self-contained proofs that an entry is in the log: C2SP `tlog-proof@v1`, with the entry itself as `extra`.
+//! Self-contained proofs that an entry is in the log, in the format C2SP `tlog-proof@v1` with the entry as `extra`.
 
 use std::fmt;
 
@@ -9,32 +9,32 @@ use crate::entry::{Entry, Stamps};
 use crate::fault::ReadError;
 use crate::merkle::{Hash, inclusion_root, leaf_hash};
 use crate::note::{NoteFault, SignedCheckpoint, VerifyingKey};
-use crate::tree::{Source, Tree};
+use crate::tree::{LogSource, MerkleTree};
 
 const TITLE: &str = "c2sp.org/tlog-proof@v1";
 
-/// A tree has at most 2^64 leaves, and a proof one hash a level.
+/// A tree has at most 2^64 leaves, and a proof has one hash for each level.
 const HASHES_AT_MOST: usize = 64;
 
-/// An entry with its way up to a checkpoint. Whoever holds one from [`Proof::verify`] knows that it holds.
+/// An entry with its inclusion proof and the checkpoint. A value from [`EntryProof::verify`] is valid.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Proof {
+pub struct EntryProof {
     index: u64,
     entry: Vec<u8>,
     hashes: Vec<Hash>,
     checkpoint: SignedCheckpoint,
 }
 
-/// Why a file proves nothing.
+/// Why a proof file is not valid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProofFault {
-    /// Not in the form of the specification.
+    /// The file does not have the format of the specification.
     Form(&'static str),
-    /// Its checkpoint does not hold.
+    /// Its checkpoint is not valid.
     Checkpoint(NoteFault),
-    /// The entry's way up ends in another root than the checkpoint's.
+    /// The hashes lead to a root that is not the checkpoint's root.
     Root,
-    /// The entry that it carries is none.
+    /// The `extra` line is not a valid entry.
     Entry(String),
 }
 
@@ -42,32 +42,32 @@ impl fmt::Display for ProofFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Form(what) => write!(f, "not a {TITLE}: {what}"),
-            Self::Checkpoint(fault) => write!(f, "its checkpoint does not hold: {fault}"),
+            Self::Checkpoint(fault) => write!(f, "its checkpoint is not valid: {fault}"),
             Self::Root => f.write_str("the entry is not in the log that the checkpoint names"),
-            Self::Entry(why) => write!(f, "what it carries is no entry: {why}"),
+            Self::Entry(why) => write!(f, "its entry is not valid: {why}"),
         }
     }
 }
 
 impl std::error::Error for ProofFault {}
 
-impl Proof {
+impl EntryProof {
     /// Makes the proof of one entry against a published checkpoint.
-    pub fn make(source: &dyn Source, checkpoint: SignedCheckpoint, index: u64) -> Result<Self, ReadError> {
-        let tree = Tree::new(source, checkpoint.checkpoint().size);
+    pub fn make(source: &dyn LogSource, checkpoint: SignedCheckpoint, index: u64) -> Result<Self, ReadError> {
+        let tree = MerkleTree::new(source, checkpoint.checkpoint().size);
         let hashes = tree.inclusion(index)?;
         let place = usize::try_from(index & 0xff).unwrap_or(usize::MAX);
         let entry = tree.bundle(index >> 8)?.iter().nth(place).unwrap_or_default().to_vec();
         Ok(Self { index, entry, hashes, checkpoint })
     }
 
-    /// Reads a proof file and takes it only if everything in it holds under these keys.
+    /// Reads a proof file. It is an error if anything in it is not valid under these keys.
     pub fn verify(file: &[u8], log: &VerifyingKey, witnesses: &[VerifyingKey]) -> Result<Self, ProofFault> {
         let text = std::str::from_utf8(file).map_err(|_| ProofFault::Form("it is not UTF-8"))?;
         let (head, note) = text.split_once("\n\n").ok_or(ProofFault::Form("it has no checkpoint"))?;
         let mut lines = head.split('\n');
         if lines.next() != Some(TITLE) {
-            return Err(ProofFault::Form("its first line is another"));
+            return Err(ProofFault::Form("its first line is not this title"));
         }
         let entry = lines.next().and_then(|line| line.strip_prefix("extra ")).and_then(decode);
         let entry =
@@ -76,7 +76,8 @@ impl Proof {
         let index = index.ok_or(ProofFault::Form("it has no `index` line with a decimal number"))?;
         let hashes: Option<Vec<Hash>> = lines.map(|line| decode(line)?.try_into().ok()).collect();
         let hashes = hashes.filter(|hashes| hashes.len() <= HASHES_AT_MOST);
-        let hashes = hashes.ok_or(ProofFault::Form("a line of the proof is no hash in canonical base64"))?;
+        let hashes =
+            hashes.ok_or(ProofFault::Form("a line of the proof is not a hash in canonical base64"))?;
         let checkpoint =
             SignedCheckpoint::parse(note.as_bytes(), log, witnesses).map_err(ProofFault::Checkpoint)?;
         let head = checkpoint.checkpoint();
@@ -104,15 +105,15 @@ impl Proof {
         Entry::read(&self.entry).map_err(|why| ProofFault::Entry(why.to_string()))
     }
 
-    /// The checkpoint that it leads to.
+    /// The checkpoint of the tree that holds the entry.
     #[must_use]
     pub fn checkpoint(&self) -> &SignedCheckpoint {
         &self.checkpoint
     }
 }
 
-/// The file's text.
-impl fmt::Display for Proof {
+/// The text of the proof file.
+impl fmt::Display for EntryProof {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{TITLE}\nextra {}\nindex {}\n", STANDARD.encode(&self.entry), self.index)?;
         for hash in &self.hashes {

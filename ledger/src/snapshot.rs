@@ -1,7 +1,7 @@
-//! Snapshots: facts alive at a size, in whatever form their keeper gave them, from which a start folds on.
+//! Snapshots: the facts in force at a size, so that a start need not read all entries below it again.
 //!
-//! A snapshot is an index: it can be thrown away as long as the entries below it are there. So it names its log, its size
-//! and the root at that size, and one that does not fit is not used.
+//! The caller chooses the format of the facts. A snapshot is an index: it can be deleted as long as the entries below its
+//! size exist. It names its log, its size and the root at that size; one that does not match the log is not used.
 
 use std::path::{Path, PathBuf};
 
@@ -11,21 +11,21 @@ use base64::engine::general_purpose::STANDARD;
 use crate::durable::Disk;
 use crate::entry::Digest;
 use crate::layout::Layout;
-use crate::promise::Head;
+use crate::merkle::TreeHead;
 
 const TITLE: &str = "portcullis snapshot v1";
 
-/// Facts alive at a size.
+/// The facts in force at a size.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
-    /// The size up to which entries are folded into it, and the root there.
-    pub head: Head,
-    /// The facts.
+    /// The size up to which entries are included, and the root at that size.
+    pub head: TreeHead,
+    /// The facts, in the caller's format.
     pub facts: Vec<u8>,
 }
 
 impl Snapshot {
-    /// The digest by which `archived/1` names it.
+    /// The digest that `archived/1` entries contain.
     #[must_use]
     pub fn digest(&self) -> Digest {
         Digest::of(&self.facts)
@@ -46,7 +46,7 @@ impl Snapshot {
         let (_, _, size, root, _) = (text()?, text()?, text()?, text()?, text()?);
         let root = STANDARD.decode(root).ok()?.try_into().ok()?;
         let facts = lines.next()?.to_vec();
-        let snapshot = Self { head: Head { size: size.parse().ok()?, root }, facts };
+        let snapshot = Self { head: TreeHead { size: size.parse().ok()?, root }, facts };
         bytes.starts_with(snapshot.header(origin).as_bytes()).then_some(snapshot)
     }
 }
@@ -55,7 +55,7 @@ fn path(layout: &Layout, size: u64) -> PathBuf {
     layout.snapshots().join(format!("{size:016}.snapshot"))
 }
 
-/// Keeps a snapshot, and removes those that are older than the one before it.
+/// Saves a snapshot and removes all but the newest two.
 pub(crate) fn save(disk: &Disk, layout: &Layout, origin: &str, snapshot: &Snapshot) -> std::io::Result<()> {
     let bytes = [snapshot.header(origin).as_bytes(), &snapshot.facts].concat();
     disk.replace(&path(layout, snapshot.head.size), &bytes)?;
@@ -69,18 +69,18 @@ pub(crate) fn save(disk: &Disk, layout: &Layout, origin: &str, snapshot: &Snapsh
     Ok(())
 }
 
-/// The newest snapshot that reads and whose root is the log's own at that size.
+/// The newest snapshot that can be read and whose root is the root of this log at that size.
 pub(crate) fn newest(
     layout: &Layout,
     origin: &str,
-    holds: impl Fn(Head) -> bool,
+    holds: impl Fn(TreeHead) -> bool,
 ) -> std::io::Result<Option<Snapshot>> {
     for (_, path) in newest_first(layout)? {
         let found = Snapshot::parse(&std::fs::read(&path)?, origin).filter(|snapshot| holds(snapshot.head));
         if found.is_some() {
             return Ok(found);
         }
-        tracing::warn!(path = %path.display(), "a snapshot is damaged, or of another log: it is not used");
+        tracing::warn!(path = %path.display(), "this snapshot is damaged or belongs to another log; it is not used");
     }
     Ok(None)
 }

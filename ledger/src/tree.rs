@@ -1,4 +1,4 @@
-//! The tree of a published log, read from its tiles: nodes, edges, proofs, entries.
+//! The Merkle tree of a published log, read from its tiles: nodes, right edges, proofs and entries.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,19 +7,19 @@ use std::path::{Path, PathBuf};
 
 use crate::fault::ReadError;
 use crate::merkle::{Edge, Hash, leaf_hash, node_hash, subtree_root};
-use crate::resource::Resource;
+use crate::published_file::PublishedFile;
 use crate::wal::frame::Entries;
 
-/// Where published files come from: a directory here, an HTTP prefix in whoever knows HTTP.
-pub trait Source: Sync {
-    /// The bytes of a file, or `None` if it is not there.
-    fn get(&self, resource: Resource) -> Result<Option<Vec<u8>>, ReadError>;
+/// A source of published files: here a directory, in other crates an HTTP prefix.
+pub trait LogSource: Sync {
+    /// The bytes of a file, or `None` if it does not exist.
+    fn get(&self, file: PublishedFile) -> Result<Option<Vec<u8>>, ReadError>;
 
-    /// What a message calls this file.
-    fn name(&self, resource: Resource) -> PathBuf;
+    /// The name of this file in messages.
+    fn name(&self, file: PublishedFile) -> PathBuf;
 
-    /// Shows every partial file that is there, where that can be told.
-    fn partials(&self, _: &mut dyn FnMut(Resource, &[u8])) -> Result<(), ReadError> {
+    /// Calls the function with every partial file, if the source can list them.
+    fn partials(&self, _: &mut dyn FnMut(PublishedFile, &[u8])) -> Result<(), ReadError> {
         Ok(())
     }
 }
@@ -32,13 +32,13 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// The log whose `checkpoint` stands in this directory.
+    /// The log whose `checkpoint` file is in this directory.
     #[must_use]
     pub fn new(path: &Path) -> Self {
         Self { path: path.to_owned(), archive: None }
     }
 
-    /// The same with an archive laid over it: bundles that were moved there are read from there.
+    /// The same log with an archive: bundles that were moved to the archive are read from there.
     #[must_use]
     pub fn with_archive(mut self, archive: &Path) -> Self {
         self.archive = Some(archive.to_owned());
@@ -46,31 +46,31 @@ impl Directory {
     }
 }
 
-impl Source for Directory {
-    fn get(&self, resource: Resource) -> Result<Option<Vec<u8>>, ReadError> {
-        let path = self.name(resource);
+impl LogSource for Directory {
+    fn get(&self, file: PublishedFile) -> Result<Option<Vec<u8>>, ReadError> {
+        let path = self.name(file);
         match read(&path)? {
-            None => self.archive.as_ref().map_or(Ok(None), |archive| read(&archive.join(resource.path()))),
+            None => self.archive.as_ref().map_or(Ok(None), |archive| read(&archive.join(file.path()))),
             found => Ok(found),
         }
     }
 
-    fn name(&self, resource: Resource) -> PathBuf {
-        self.path.join(resource.path())
+    fn name(&self, file: PublishedFile) -> PathBuf {
+        self.path.join(file.path())
     }
 
-    fn partials(&self, see: &mut dyn FnMut(Resource, &[u8])) -> Result<(), ReadError> {
+    fn partials(&self, see: &mut dyn FnMut(PublishedFile, &[u8])) -> Result<(), ReadError> {
         self.walk(&self.path.join("tile"), see)
     }
 }
 
 impl Directory {
-    /// Levels, groups of a thousand and partial tiles are directories; nothing else is entered, and full files are many.
-    fn walk(&self, directory: &Path, see: &mut dyn FnMut(Resource, &[u8])) -> Result<(), ReadError> {
+    /// Visits the partial files in this directory and below. Full files are not read: there are many of them.
+    fn walk(&self, directory: &Path, see: &mut dyn FnMut(PublishedFile, &[u8])) -> Result<(), ReadError> {
         let at = |error| ReadError::Io(directory.to_owned(), error);
         let entries = match fs::read_dir(directory) {
             Ok(entries) => entries,
-            // Partial tiles go, directory and all, once their full ones are there.
+            // Partial tiles and their directory are removed once the full tile exists.
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(at(error)),
         };
@@ -81,10 +81,11 @@ impl Directory {
                 self.walk(&path, see)?;
                 continue;
             }
-            let name = path.strip_prefix(&self.path).ok().and_then(Path::to_str).and_then(Resource::parse);
-            let partial = name.filter(|resource| resource.full() != *resource);
-            if let (Some(resource), Some(bytes)) = (partial, read(&path)?) {
-                see(resource, &bytes);
+            let name =
+                path.strip_prefix(&self.path).ok().and_then(Path::to_str).and_then(PublishedFile::parse);
+            let partial = name.filter(|file| file.full() != *file);
+            if let (Some(file), Some(bytes)) = (partial, read(&path)?) {
+                see(file, &bytes);
             }
         }
         Ok(())
@@ -94,7 +95,7 @@ impl Directory {
 fn read(path: &Path) -> Result<Option<Vec<u8>>, ReadError> {
     match fs::read(path) {
         Ok(bytes) => Ok(Some(bytes)),
-        // ENOTDIR: a partial tile's directory is asked for where a file is.
+        // ENOTDIR: the path of a partial tile goes through a name that is a file.
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
             Ok(None)
         }
@@ -102,31 +103,31 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>, ReadError> {
     }
 }
 
-/// The tree of one size.
-pub struct Tree<'a> {
-    source: &'a dyn Source,
+/// The Merkle tree of one size.
+pub struct MerkleTree<'a> {
+    source: &'a dyn LogSource,
     size: u64,
-    /// Tiles that were read already: a proof touches a handful, several times each.
+    /// Tiles that were already read: a proof needs a few of them, several times each.
     tiles: std::sync::Mutex<BTreeMap<(u8, u64), Vec<Hash>>>,
 }
 
-impl std::fmt::Debug for Tree<'_> {
+impl std::fmt::Debug for MerkleTree<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Tree").field("size", &self.size).finish_non_exhaustive()
     }
 }
 
-/// How many tiles a tree remembers.
+/// How many tiles are cached.
 const TILES_AT_MOST: usize = 64;
 
-impl<'a> Tree<'a> {
-    /// The tree that a checkpoint of this size names.
+impl<'a> MerkleTree<'a> {
+    /// The tree of the checkpoint with this size.
     #[must_use]
-    pub fn new(source: &'a dyn Source, size: u64) -> Self {
+    pub fn new(source: &'a dyn LogSource, size: u64) -> Self {
         Self { source, size, tiles: std::sync::Mutex::default() }
     }
 
-    /// How many leaves.
+    /// The number of leaves.
     #[must_use]
     pub fn size(&self) -> u64 {
         self.size
@@ -143,13 +144,13 @@ impl<'a> Tree<'a> {
         if let Some(tile) = tiles.get(&(level, index)) {
             return Ok(tile.clone());
         }
-        let Some(resource) = Resource::hashes(level, index, self.size) else { return Ok(Vec::new()) };
-        let bytes = self.fetch(resource)?;
+        let Some(file) = PublishedFile::hashes(level, index, self.size) else { return Ok(Vec::new()) };
+        let bytes = self.fetch(file)?;
         let (hashes, rest) = bytes.as_chunks::<32>();
-        let Resource::Hashes { width, .. } = resource else { return Ok(Vec::new()) };
+        let PublishedFile::Hashes { width, .. } = file else { return Ok(Vec::new()) };
         let hashes = hashes.get(..usize::from(width)).filter(|_| rest.is_empty()).map(<[Hash]>::to_vec);
         let hashes =
-            hashes.ok_or_else(|| self.corrupt(resource, "the tile does not have the length of its width"))?;
+            hashes.ok_or_else(|| self.corrupt(file, "the length of the tile does not match its width"))?;
         if tiles.len() >= TILES_AT_MOST {
             tiles.pop_first();
         }
@@ -158,36 +159,37 @@ impl<'a> Tree<'a> {
     }
 
     /// The entries of one bundle, each checked against its leaf hash.
-    pub fn bundle(&self, index: u64) -> Result<Bundle, ReadError> {
-        let Some(resource) = Resource::entries(index, self.size) else { return Ok(Bundle::default()) };
+    pub fn bundle(&self, index: u64) -> Result<EntryBundle, ReadError> {
+        let Some(file) = PublishedFile::entries(index, self.size) else {
+            return Ok(EntryBundle::default());
+        };
         let leaves = self.tile(0, index)?;
-        let bundle = Bundle { bytes: self.fetch(resource)?, count: leaves.len() };
+        let bundle = EntryBundle { bytes: self.fetch(file)?, count: leaves.len() };
         if bundle.iter().count() != leaves.len() {
-            return Err(self.corrupt(resource, "the bundle has too few entries"));
+            return Err(self.corrupt(file, "the bundle has too few entries"));
         }
         for (place, (leaf, entry)) in leaves.iter().zip(bundle.iter()).enumerate() {
             if leaf_hash(entry) != *leaf {
-                return Err(self.corrupt(
-                    resource,
-                    &format!("entry {place} of the bundle is not the one that was hashed"),
-                ));
+                return Err(
+                    self.corrupt(file, &format!("entry {place} of the bundle does not match its leaf hash"))
+                );
             }
         }
         Ok(bundle)
     }
 
-    /// A partial file, or the full one that may stand in its place.
-    fn fetch(&self, resource: Resource) -> Result<Vec<u8>, ReadError> {
-        if let Some(bytes) = self.source.get(resource)? {
+    /// A partial file, or the full file that replaced it.
+    fn fetch(&self, file: PublishedFile) -> Result<Vec<u8>, ReadError> {
+        if let Some(bytes) = self.source.get(file)? {
             return Ok(bytes);
         }
-        let full = resource.full();
-        let found = if full == resource { None } else { self.source.get(full)? };
-        found.ok_or_else(|| self.corrupt(resource, "the file is missing"))
+        let full = file.full();
+        let found = if full == file { None } else { self.source.get(full)? };
+        found.ok_or_else(|| self.corrupt(file, "the file is missing"))
     }
 
-    fn corrupt(&self, resource: Resource, what: &str) -> ReadError {
-        ReadError::Corrupt(self.source.name(resource), what.to_owned())
+    fn corrupt(&self, file: PublishedFile, what: &str) -> ReadError {
+        ReadError::Corrupt(self.source.name(file), what.to_owned())
     }
 
     /// The right edge of the tree as it was at a smaller size.
@@ -214,7 +216,10 @@ impl<'a> Tree<'a> {
     }
 
     fn too_large(&self, size: u64) -> ReadError {
-        self.corrupt(Resource::Checkpoint, &format!("size {size} is beyond the published {}", self.size))
+        self.corrupt(
+            PublishedFile::Checkpoint,
+            &format!("size {size} is larger than the published size {}", self.size),
+        )
     }
 
     /// The inclusion proof of one entry in the tree of this size.
@@ -258,7 +263,7 @@ impl<'a> Tree<'a> {
                 from = middle;
             }
         }
-        // The old tree's own root is left out: whoever asks has it.
+        // The root of the old tree is left out: who verifies the proof has it.
         if from != 0 {
             proof.push(self.range(from, to)?);
         }
@@ -266,7 +271,7 @@ impl<'a> Tree<'a> {
         Ok(proof)
     }
 
-    /// The root over the leaves from `from`, which is a place where RFC 6962 splits, up to `to`.
+    /// The root over the leaves from `from` to `to`. `from` must be a place where RFC 6962 splits the tree.
     fn range(&self, from: u64, to: u64) -> Result<Hash, ReadError> {
         let length = to.saturating_sub(from);
         if length.is_power_of_two() {
@@ -276,7 +281,7 @@ impl<'a> Tree<'a> {
         Ok(node_hash(&self.range(from, middle)?, &self.range(middle, to)?))
     }
 
-    /// The root of the whole subtree of 2^height leaves that begins here.
+    /// The root of the complete subtree of 2^height leaves that begins at `from`.
     fn node(&self, height: u32, from: u64) -> Result<Hash, ReadError> {
         let level = height / 8;
         let nodes = from.checked_shr(level.saturating_mul(8)).unwrap_or(0);
@@ -293,16 +298,16 @@ fn split(length: u64) -> u64 {
     length.div_ceil(2).checked_next_power_of_two().unwrap_or(length)
 }
 
-/// Up to 256 entries.
+/// A C2SP entry bundle: up to 256 entries.
 #[derive(Clone, Debug, Default)]
-pub struct Bundle {
+pub struct EntryBundle {
     bytes: Vec<u8>,
-    /// A full bundle may stand in for a partial one.
+    /// How many entries count: the file may be a full bundle that replaced a partial one.
     count: usize,
 }
 
-impl Bundle {
-    /// The bytes of a bundle of its first entries; `None` if it has fewer.
+impl EntryBundle {
+    /// The bytes of the bundle with only the first `width` entries; `None` if it has fewer.
     pub(crate) fn prefix(&self, width: usize) -> Option<Vec<u8>> {
         let lengths: Vec<usize> =
             self.iter().take(width).map(|entry| entry.len().saturating_add(2)).collect();
@@ -321,47 +326,43 @@ impl Bundle {
 mod tests {
     use super::*;
     use crate::merkle::{consistency_holds, inclusion_root};
-    use crate::publish::Growth;
+    use crate::publish::TileBuilder;
 
-    struct Memory(BTreeMap<Resource, Vec<u8>>);
+    struct Memory(BTreeMap<PublishedFile, Vec<u8>>);
 
-    impl Source for Memory {
-        fn get(&self, resource: Resource) -> Result<Option<Vec<u8>>, ReadError> {
-            Ok(self.0.get(&resource).cloned())
+    impl LogSource for Memory {
+        fn get(&self, file: PublishedFile) -> Result<Option<Vec<u8>>, ReadError> {
+            Ok(self.0.get(&file).cloned())
         }
 
-        fn name(&self, resource: Resource) -> PathBuf {
-            resource.path().into()
+        fn name(&self, file: PublishedFile) -> PathBuf {
+            file.path().into()
         }
     }
 
-    /// Every tile that a log of this size has published, partial ones for each of these sizes.
+    /// The tiles that a log has published when it has grown to the last size, with partial tiles for each of the sizes.
     fn grown(sizes: &[u64]) -> (Memory, Vec<Edge>) {
-        let (mut growth, mut edge, mut files, mut edges) =
-            (Growth::default(), Edge::default(), BTreeMap::new(), vec![edge_of_nothing()]);
+        let (mut builder, mut edge, mut files, mut edges) =
+            (TileBuilder::default(), Edge::default(), BTreeMap::new(), vec![Edge::default()]);
         for index in 0..*sizes.last().unwrap() {
             let entry = index.to_string().into_bytes();
             edge.append(leaf_hash(&entry));
             edges.push(edge.clone());
-            growth.add(&entry, leaf_hash(&entry), &mut |resource, bytes| drop(files.insert(resource, bytes)));
+            builder.add(&entry, leaf_hash(&entry), &mut |file, bytes| drop(files.insert(file, bytes)));
             if sizes.contains(&(index + 1)) {
-                growth.partials(&mut |resource, bytes| drop(files.insert(resource, bytes)));
+                builder.partials(&mut |file, bytes| drop(files.insert(file, bytes)));
             }
         }
         (Memory(files), edges)
     }
 
-    fn edge_of_nothing() -> Edge {
-        Edge::default()
-    }
-
     #[test]
-    fn tiles_give_the_edge_of_every_size_and_proofs_between_all() {
+    fn tiles_give_the_edge_of_every_size_and_all_proofs() {
         let sizes = [1, 2, 3, 200, 255, 256, 257, 511, 512, 700, 1030];
         let (memory, edges) = grown(&sizes);
         let mut proofs = 0;
         for size in sizes {
-            let tree = Tree::new(&memory, size);
+            let tree = MerkleTree::new(&memory, size);
             let root = tree.root().unwrap();
             for old in 0..=size {
                 let edge = &edges[usize::try_from(old).unwrap()];

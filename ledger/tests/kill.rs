@@ -1,13 +1,13 @@
-//! A process that writes under load is killed at random moments, again and again: what it acknowledged is there.
+//! A process that writes under load is killed many times at random moments: no acknowledged entry is lost.
 //!
-//! The process is this test binary itself, called with the name of the ignored test that writes until it is killed.
+//! The process is this test binary, started with the name of the ignored test that writes until it is killed.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
     clippy::arithmetic_side_effects,
     clippy::disallowed_methods,
     clippy::wildcard_enum_match_arm,
-    reason = "a test binary: it may fail, it prints what it did, and it has a clock of its own"
+    reason = "a test binary: it may fail, it prints what it did, and it has its own clock"
 )]
 
 mod common;
@@ -20,7 +20,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use common::{denial, fact, options};
 use ledger::durable::{Disk, Op, Watch};
-use ledger::tree::{Directory, Tree};
+use ledger::tree::{Directory, MerkleTree};
 use ledger::verify::Auditor;
 use ledger::{Entry, Ledger, VerifyingKey};
 
@@ -38,7 +38,7 @@ fn child(test: &str, path: &Path) -> Child {
         .unwrap()
 }
 
-/// The size and root that the published checkpoint names, which anybody may have fetched.
+/// The size and root in the published checkpoint, which anybody may have read.
 fn checkpoint(path: &Path) -> (u64, Vec<u8>) {
     let note = std::fs::read_to_string(path.join("log/checkpoint")).unwrap();
     let mut lines = note.lines().skip(1);
@@ -50,24 +50,24 @@ fn root_line(path: &Path, size: u64) -> Vec<u8> {
     use base64::Engine;
     let source = Directory::new(&path.join("log"));
     let now = checkpoint(path).0;
-    let root = Tree::new(&source, now).edge(size).unwrap().root();
+    let root = MerkleTree::new(&source, now).edge(size).unwrap().root();
     base64::engine::general_purpose::STANDARD.encode(root).into_bytes()
 }
 
 #[test]
-fn whatever_is_killed_at_any_moment_what_was_acknowledged_is_there() {
+fn no_acknowledged_entry_is_lost_when_the_writer_is_killed_at_any_moment() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("ledger");
     let origin = Ledger::init(&path, "demo", &options()).unwrap();
     let fresh = || u64::from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().subsec_nanos());
     let seed = std::env::var("SEED").map_or_else(|_| fresh(), |seed| seed.parse().unwrap());
     println!("seed {seed}: set SEED to it to run this again");
-    let mut dice = seed;
+    let mut random = seed;
     let mut acknowledged: Vec<(u64, String)> = Vec::new();
     let mut torn = 0;
     for kill in 0..KILLS {
-        dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let lines = usize::try_from((dice >> 33) % 120).unwrap();
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let lines = usize::try_from((random >> 33) % 120).unwrap();
         let mut writer = child("writes_until_it_is_killed", &path);
         let mut output = BufReader::new(writer.stdout.take().unwrap());
         let mut line = String::new();
@@ -80,7 +80,7 @@ fn whatever_is_killed_at_any_moment_what_was_acknowledged_is_there() {
         let handed_out = checkpoint(&path);
         writer.kill().unwrap();
         assert_eq!(writer.wait().unwrap().signal(), Some(9));
-        // What it managed to say before it died counts too, but for a line that was cut.
+        // The lines that it wrote before it was killed count too, except for a line that was cut.
         let mut rest = String::new();
         output.read_to_string(&mut rest).unwrap();
         acknowledged.extend(rest.split_inclusive('\n').filter(|line| line.ends_with('\n')).filter_map(parse));
@@ -149,7 +149,7 @@ fn writes_until_it_is_killed() {
     });
 }
 
-/// Lets the first syncs of segments happen, and fails the next.
+/// Lets the first syncs of segments pass and fails the later ones.
 #[derive(Debug)]
 struct FailsToSync(std::sync::atomic::AtomicU32);
 
@@ -166,17 +166,17 @@ impl Watch for FailsToSync {
 }
 
 #[test]
-fn an_error_of_a_sync_ends_the_process_and_is_recorded_as_a_cut() {
+fn a_failed_sync_ends_the_process_and_the_next_start_records_the_cut() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("ledger");
     Ledger::init(&path, "demo", &options()).unwrap();
     let mut writer = child("cannot_sync", &path);
-    let mut said = String::new();
-    writer.stdout.take().unwrap().read_to_string(&mut said).unwrap();
-    // Even ENOSPC, which would be a refusal from a write, is not survived from a sync.
-    assert_eq!(writer.wait().unwrap().signal(), Some(6), "{said}");
-    let acknowledged: Vec<_> = said.lines().filter_map(parse).collect();
-    assert_eq!(acknowledged.len(), 9, "the start and nine entries were synced: {said}");
+    let mut output = String::new();
+    writer.stdout.take().unwrap().read_to_string(&mut output).unwrap();
+    // Even ENOSPC ends the process when it comes from a sync. From a write it would only refuse entries.
+    assert_eq!(writer.wait().unwrap().signal(), Some(6), "{output}");
+    let acknowledged: Vec<_> = output.lines().filter_map(parse).collect();
+    assert_eq!(acknowledged.len(), 9, "the start and nine entries were synced: {output}");
     let ledger = Ledger::open(&path, options()).unwrap();
     assert!(ledger.recovery().cut);
     assert!(ledger.recovery().size > acknowledged.iter().map(|(index, _)| *index).max().unwrap());

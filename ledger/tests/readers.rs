@@ -1,14 +1,14 @@
-//! Readers that share no code with us accept what is published as it stands, and refuse every tampered file.
+//! Readers that share no code with this crate accept the published log, and refuse every tampered file.
 //!
-//! One is Python from the specifications' texts, the other Go's own `sumdb` packages. Where one of the two languages is
-//! not on the machine, that half says so and is left out.
+//! One is written in Python from the texts of the specifications, the other uses Go's `sumdb` packages. If one of the two
+//! languages is not on the machine, its test says so and does nothing.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
     clippy::arithmetic_side_effects,
     clippy::indexing_slicing,
     clippy::disallowed_methods,
-    reason = "a test binary: it may fail, it prints what it did, and it has a clock of its own"
+    reason = "a test binary: it may fail, it prints what it did, and it has its own clock"
 )]
 
 mod common;
@@ -18,19 +18,19 @@ use std::process::{Command, Stdio};
 
 use common::{denial, fact, options};
 use ledger::note::SignedCheckpoint;
-use ledger::proof::Proof;
-use ledger::resource::Resource;
-use ledger::tree::{Directory, Source};
+use ledger::proof::EntryProof;
+use ledger::published_file::PublishedFile;
+use ledger::tree::{Directory, LogSource};
 use ledger::verify::Auditor;
 use ledger::{Ledger, VerifyingKey};
 
-/// A published log with proofs, and a copy of it to spoil.
-struct Published {
+/// A published log with proofs, whose files the test tampers with.
+struct TestLog {
     dir: tempfile::TempDir,
     key: VerifyingKey,
 }
 
-impl Published {
+impl TestLog {
     fn new(entries: usize) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("ledger");
@@ -43,9 +43,9 @@ impl Published {
         let published = Self { dir, key };
         for index in [0, 255, 256, u64::try_from(entries).unwrap()] {
             let source = Directory::new(&published.log());
-            let note = source.get(Resource::Checkpoint).unwrap().unwrap();
+            let note = source.get(PublishedFile::Checkpoint).unwrap().unwrap();
             let checkpoint = SignedCheckpoint::parse(&note, &published.key, &[]).unwrap();
-            let proof = Proof::make(&source, checkpoint, index).unwrap();
+            let proof = EntryProof::make(&source, checkpoint, index).unwrap();
             let path = published.dir.path().join(format!("{index}.tlog-proof"));
             std::fs::write(path, proof.to_string()).unwrap();
         }
@@ -62,16 +62,18 @@ impl Published {
         names.filter(|path| path.extension().is_some_and(|end| end == "tlog-proof")).collect()
     }
 
-    /// What the present checkpoint refers to, and the proofs.
+    /// The files that the current checkpoint needs, and the proofs.
     fn files(&self) -> Vec<PathBuf> {
         let note = std::fs::read(self.log().join("checkpoint")).unwrap();
         let size = SignedCheckpoint::parse(&note, &self.key, &[]).unwrap().checkpoint().size;
-        let mut resources = vec![Resource::Checkpoint, Resource::hashes(1, 0, size).unwrap()];
+        let mut files = vec![PublishedFile::Checkpoint, PublishedFile::hashes(1, 0, size).unwrap()];
         for index in 0..size.div_ceil(256) {
-            resources
-                .extend([Resource::entries(index, size).unwrap(), Resource::hashes(0, index, size).unwrap()]);
+            files.extend([
+                PublishedFile::entries(index, size).unwrap(),
+                PublishedFile::hashes(0, index, size).unwrap(),
+            ]);
         }
-        let files = resources.into_iter().map(|resource| self.log().join(resource.path()));
+        let files = files.into_iter().map(|file| self.log().join(file.path()));
         files.chain(self.proofs()).collect()
     }
 
@@ -88,18 +90,19 @@ impl Published {
             .success()
     }
 
-    /// Ours, for comparison.
+    /// This crate's own verifier, for comparison.
     fn accepted_by_us(&self) -> bool {
         let auditor =
             Auditor { log: &self.key, witnesses: &[], previous: None, threads: 1, progress: &|_, _| () };
         let audited = auditor.audit(&Directory::new(&self.log())).is_ok_and(|report| report.holds());
-        let proved = |path: &PathBuf| Proof::verify(&std::fs::read(path).unwrap(), &self.key, &[]).is_ok();
+        let proved =
+            |path: &PathBuf| EntryProof::verify(&std::fs::read(path).unwrap(), &self.key, &[]).is_ok();
         audited && self.proofs().iter().all(proved)
     }
 
-    /// The log as it is holds; with one byte of any file changed, cut or added, it does not.
+    /// The log is accepted; after one byte of any file is changed, removed or added, it is not.
     fn try_on(&self, accepts: impl Fn() -> bool) -> usize {
-        assert!(accepts(), "the log as it stands is refused");
+        assert!(accepts(), "the untouched log is refused");
         let mut tried = 0;
         for file in self.files() {
             let whole = std::fs::read(&file).unwrap();
@@ -108,12 +111,12 @@ impl Published {
             changed[middle] ^= 1;
             for tampered in [changed, whole[..whole.len() - 1].to_vec(), [whole.as_slice(), b"x"].concat()] {
                 std::fs::write(&file, tampered).unwrap();
-                assert!(!accepts(), "{} was tampered with and is accepted", file.display());
+                assert!(!accepts(), "{} was tampered with, but is accepted", file.display());
                 tried += 1;
             }
             std::fs::write(&file, whole).unwrap();
         }
-        assert!(accepts(), "the log as it stood is refused");
+        assert!(accepts(), "the restored log is refused");
         tried
     }
 }
@@ -128,30 +131,30 @@ fn is_there(program: &str, argument: &str) -> bool {
 }
 
 #[test]
-fn ours() {
-    let published = Published::new(600);
+fn our_own_verifier_refuses_every_tampered_file() {
+    let published = TestLog::new(600);
     println!("our own verifier refused {} tampered files", published.try_on(|| published.accepted_by_us()));
 }
 
 #[test]
-fn python_from_the_specifications() {
+fn a_python_reader_from_the_specifications_refuses_every_tampered_file() {
     if !is_there("python3", "--version") {
-        println!("left out: there is no python3 on this machine");
+        println!("skipped: there is no python3 on this machine");
         return;
     }
-    let published = Published::new(600);
+    let published = TestLog::new(600);
     let script = readers().join("reader.py");
     let reader = ["python3", "-B", script.to_str().unwrap()];
     println!("Python refused {} tampered files", published.try_on(|| published.accepted_by(&reader)));
 }
 
 #[test]
-fn gos_checksum_database() {
+fn the_reader_of_gos_checksum_database_refuses_every_tampered_file() {
     if !is_there("go", "version") {
-        println!("left out: there is no go on this machine");
+        println!("skipped: there is no go on this machine");
         return;
     }
-    let published = Published::new(600);
+    let published = TestLog::new(600);
     let reader = published.dir.path().join("reader");
     let built = Command::new("go")
         .args(["build", "-o", reader.to_str().unwrap(), "."])
@@ -159,9 +162,12 @@ fn gos_checksum_database() {
         .output()
         .unwrap();
     if !built.status.success() {
-        let said = String::from_utf8_lossy(&built.stderr);
-        assert!(said.contains("dial tcp") || said.contains("lookup"), "the reader does not build: {said}");
-        println!("left out: golang.org/x/mod cannot be fetched: {said}");
+        let errors = String::from_utf8_lossy(&built.stderr);
+        assert!(
+            errors.contains("dial tcp") || errors.contains("lookup"),
+            "the reader does not build: {errors}"
+        );
+        println!("skipped: golang.org/x/mod cannot be fetched: {errors}");
         return;
     }
     let reader = [reader.to_str().unwrap()];

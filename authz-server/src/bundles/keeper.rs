@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ledger::entry::{Activation, Digest};
-use ledger::{Ledger, Refused};
+use ledger::{Ledger, RecordError};
 use tracing::{error, info, warn};
 use warrant::mint::Signer;
 use warrant::{AwsLcVerifier, Seconds};
@@ -51,7 +51,7 @@ enum Newcomer {
         bundle: Box<Bundle>,
     },
     /// `again`: when to look at the same manifest again; what it says itself will never hold.
-    Refused {
+    RecordError {
         manifest: Vec<u8>,
         why: String,
         again: Option<Instant>,
@@ -140,14 +140,14 @@ impl Keeper {
     fn consider(&mut self, manifest: Vec<u8>) -> Result<(), String> {
         let bundle = match std::mem::replace(&mut self.newcomer, Newcomer::None) {
             Newcomer::Waiting { manifest: known, bundle } if known == manifest => bundle,
-            Newcomer::Refused { manifest: known, why, again, pause } if known == manifest => {
+            Newcomer::RecordError { manifest: known, why, again, pause } if known == manifest => {
                 if again.is_none_or(|again| Instant::now() < again) {
-                    self.newcomer = Newcomer::Refused { manifest, why: why.clone(), again, pause };
+                    self.newcomer = Newcomer::RecordError { manifest, why: why.clone(), again, pause };
                     return Err(why);
                 }
                 self.welcome(&manifest, pause.saturating_mul(2).min(PAUSE.1))?
             }
-            Newcomer::None | Newcomer::Waiting { .. } | Newcomer::Refused { .. } => {
+            Newcomer::None | Newcomer::Waiting { .. } | Newcomer::RecordError { .. } => {
                 self.welcome(&manifest, PAUSE.0)?
             }
         };
@@ -182,7 +182,7 @@ impl Keeper {
             let why = format!("the bundle that is offered is refused: {refusal}");
             let again = if refusal.is_final() { None } else { Instant::now().checked_add(pause) };
             self.newcomer =
-                Newcomer::Refused { manifest: manifest.to_owned(), why: why.clone(), again, pause };
+                Newcomer::RecordError { manifest: manifest.to_owned(), why: why.clone(), again, pause };
             why
         })
     }
@@ -302,7 +302,7 @@ fn record(ledger: &Ledger, bundle: &Bundle, before: Option<Digest>) -> Result<()
     if before == Some(activation.bundle) {
         return Ok(());
     }
-    ledger.append(activation.into()).map(|_| ()).map_err(|e: Refused| e.to_string())
+    ledger.append(activation.into()).map(|_| ()).map_err(|e: RecordError| e.to_string())
 }
 
 fn activation(bundle: &Bundle, previous: Option<Digest>) -> Activation {

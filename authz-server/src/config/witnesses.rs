@@ -129,7 +129,7 @@ mod tests {
             (1, "`http://w.example/` is no address at which a witness can be asked"),
             (2, "`https://w.example/?a` is no address at which a witness can be asked"),
             (2, "the key of a log, and no log cosigns"),
-            (3, "the id does not belong to this name and key"),
+            (3, "the id does not match the name and the key"),
             (4, "`key` is missing"),
             (5, "`url` is missing"),
             (5, "unknown key `name`"),

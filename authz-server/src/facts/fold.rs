@@ -1,8 +1,8 @@
 //! Folding the ledger into what must be known at start: what was spent, which bundle was last in force, how the mesh
 //! stands. It begins at the newest snapshot of these facts, where there is one.
 
-use ledger::entry::{Activation, Burn, Burned, Entry, Posture, Scope, Stance};
-use ledger::{Ledger, ReadError, Record};
+use ledger::entry::{Activation, BurnKind, Entry, FactScope, Posture, PostureChange, RecordedBurn};
+use ledger::{Ledger, ReadError, RecordedEntry};
 use warrant::Seconds;
 
 use super::ended::Ended;
@@ -19,7 +19,7 @@ pub struct Folded {
     /// The newest activation, which no older bundle may undo.
     pub activation: Option<Activation>,
     /// How much is allowed in the mesh at all, where that was ever said.
-    pub stance: Option<Stance>,
+    pub stance: Option<Posture>,
     /// When a start last had to cut off what a crash had left half-written, or this log began in place of one that was
     /// brought back from a backup: of what was spent before, nothing is known for sure.
     pub forgot: Option<Seconds>,
@@ -43,7 +43,7 @@ pub fn fold(ledger: &Ledger, now: Seconds) -> Result<(Folded, u64), ReadError> {
 }
 
 impl Folded {
-    fn add(&mut self, record: Record, now: Seconds) {
+    fn add(&mut self, record: RecordedEntry, now: Seconds) {
         let time = Seconds::new(record.stamps.time / 1000);
         match record.entry {
             Entry::Decision(decision) => {
@@ -57,7 +57,9 @@ impl Folded {
                 }
             }
             Entry::Activation(activation) => self.activation = Some(activation),
-            Entry::Posture(Posture { scope: Scope::Mesh, stance, .. }) => self.stance = Some(stance),
+            Entry::Posture(PostureChange { scope: FactScope::Mesh, stance, .. }) => {
+                self.stance = Some(stance)
+            }
             Entry::Init(init) if init.restored.is_some() => self.forgot = Some(time),
             Entry::Start(start) if start.torn.is_some() => self.forgot = Some(time),
             Entry::Init(_)
@@ -77,10 +79,10 @@ impl Folded {
     }
 }
 
-fn spent(burned: &Burned) -> Spent {
+fn spent(burned: &RecordedBurn) -> Spent {
     let (owner, name, until) = (burned.owner.clone(), burned.name.clone(), Seconds::new(burned.until));
     match burned.what {
-        Burn::Use => Spent::Link { iss: owner, path: name, until },
-        Burn::Proof => Spent::Proof { thumbprint: owner, jti: name, until },
+        BurnKind::Use => Spent::Link { iss: owner, path: name, until },
+        BurnKind::Proof => Spent::Proof { thumbprint: owner, jti: name, until },
     }
 }

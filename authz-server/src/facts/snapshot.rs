@@ -3,7 +3,7 @@
 //! An index like any other while the entries below it are there; after they were archived it stands for them, and its
 //! digest is on record.
 
-use ledger::entry::{Activation, Digest, Stance};
+use ledger::entry::{Activation, Digest, Posture};
 use serde::{Deserialize, Serialize};
 use warrant::Seconds;
 
@@ -18,7 +18,7 @@ const VERSION: u32 = 1;
 struct Facts {
     version: u32,
     activation: Option<Activated>,
-    stance: Option<Stance>,
+    stance: Option<Posture>,
     forgot: Option<u64>,
     uses: Vec<Use>,
     ended: Bits,
@@ -125,7 +125,7 @@ mod tests {
         let folded = Folded {
             uses,
             activation: Some(activation.clone()),
-            stance: Some(Stance::Halted),
+            stance: Some(Posture::Halted),
             forgot: Some(Seconds::new(5)),
             ended: Ended::default(),
         };
@@ -133,7 +133,7 @@ mod tests {
         let back = from_bytes(&to_bytes(&folded, Seconds::new(90))).unwrap();
         assert_eq!(
             (back.activation, back.stance, back.forgot),
-            (Some(activation), Some(Stance::Halted), Some(Seconds::new(5)))
+            (Some(activation), Some(Posture::Halted), Some(Seconds::new(5)))
         );
         assert!(back.ended.note(77) && !back.ended.note(78));
         assert_eq!(back.uses.len(), 2);

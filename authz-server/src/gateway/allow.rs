@@ -5,8 +5,8 @@
 //! one), and a `ledger::Receipt` (only the ledger's writer makes one, after the sync) for the entry that says so. A denial
 //! needs none of them.
 
-use ledger::entry::{self, Answer as Outcome};
-use ledger::{Receipt, Refused};
+use ledger::entry::{self, DecisionOutcome};
+use ledger::{Receipt, RecordError};
 use policy::decision::{Case, Denied, Pass, Permit};
 use tracing::warn;
 use warrant::{Denial, Seconds};
@@ -48,7 +48,7 @@ impl Recording {
     pub(super) async fn allow(mut self, permit: Permit, burned: Burned) -> Result<Answer, Overtaken> {
         let (route, paid) = (permit.route().to_owned(), Paid { permit, burned });
         self.entry.burned = paid.spent();
-        self.forward(Outcome::Allowed, &route, Some(paid)).await
+        self.forward(DecisionOutcome::Allowed, &route, Some(paid)).await
     }
 
     /// Not governed, or only watched.
@@ -62,7 +62,7 @@ impl Recording {
     /// Waits until the entry is durable, and only then is there an allow.
     async fn forward(
         mut self,
-        outcome: Outcome,
+        outcome: DecisionOutcome,
         route: &str,
         paid: Option<Paid>,
     ) -> Result<Answer, Overtaken> {
@@ -81,12 +81,12 @@ impl Recording {
                 let ticket = self.recorder.issue_ticket(&self.decision, receipt.index(), &proxy);
                 Ok(Answer::Allow(Box::new(Allow { decision: self.decision, stamp, receipt, ticket })))
             }
-            Err(Refused::Stale) => Err(Overtaken(paid)),
+            Err(RecordError::Stale) => Err(Overtaken(paid)),
             Err(refused) => {
                 warn!(decision = self.decision.as_str(), %refused, "not recorded, so not forwarded");
                 let denial = denial_for(&refused);
                 // What a full disk refuses is in the gap that is recorded once there is room.
-                if !refused.is_of_the_disk() {
+                if !refused.is_from_disk() {
                     self.recorder.count_denial(denial.code(), &self.source, self.decision.as_str());
                 }
                 Ok(Answer::denied(self.decision, Denied::on_route(denial, route), true))
@@ -141,7 +141,7 @@ impl Drop for Abandoned<'_> {
         if !self.is_armed {
             return;
         }
-        let outcome = entry::Outcome {
+        let outcome = entry::OutcomeReport {
             attempts: 0,
             bytes_in: 0,
             bytes_out: 0,
@@ -158,14 +158,16 @@ impl Drop for Abandoned<'_> {
     }
 }
 
-fn denial_for(refused: &Refused) -> Denial {
+fn denial_for(refused: &RecordError) -> Denial {
     match refused {
-        Refused::TooLarge(_) => Denial::ArgumentsInvalid,
-        Refused::Stale => Denial::GovernanceStale,
-        Refused::ClockAhead => Denial::GovernanceInconsistent,
-        Refused::NotCanonical(_) => Denial::Internal,
-        Refused::QueueFull | Refused::DiskFull | Refused::ReadOnly | Refused::OverQuota | Refused::Closed => {
-            Denial::LedgerUnavailable
-        }
+        RecordError::TooLarge(_) => Denial::ArgumentsInvalid,
+        RecordError::Stale => Denial::GovernanceStale,
+        RecordError::ClockAhead => Denial::GovernanceInconsistent,
+        RecordError::NotCanonical(_) => Denial::Internal,
+        RecordError::QueueFull
+        | RecordError::DiskFull
+        | RecordError::ReadOnly
+        | RecordError::OverQuota
+        | RecordError::Closed => Denial::LedgerUnavailable,
     }
 }

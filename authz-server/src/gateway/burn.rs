@@ -74,7 +74,7 @@ impl Burner {
 }
 
 impl Paid {
-    pub(super) fn spent(&self) -> Vec<entry::Burned> {
+    pub(super) fn spent(&self) -> Vec<entry::RecordedBurn> {
         record::burned(&self.burned, self.permit.burns())
     }
 }

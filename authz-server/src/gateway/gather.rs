@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use ledger::entry::Stance;
+use ledger::entry;
 use warrant::{
     AwsLcVerifier, Chain, Denial, Method, PresentedProof, ProofExpectations, RawPath, Seconds, Target,
     single_header,
@@ -31,7 +31,7 @@ pub struct Gatherer {
     /// Where this server runs.
     pub environment: BTreeMap<String, String>,
     /// How the mesh stood when this server started; nobody can change it while it runs.
-    pub stance: Stance,
+    pub stance: entry::Posture,
 }
 
 /// What is known apart from the request, read once for one judging.
@@ -53,15 +53,15 @@ impl Gatherer {
         let (now, clock_sane) = self.time();
         let (bundle, in_force) = self.policy.at(now);
         drop(settled);
-        let halted = if self.stance == Stance::Halted { Err(Denial::Halted) } else { Ok(()) };
+        let halted = if self.stance == entry::Posture::Halted { Err(Denial::Halted) } else { Ok(()) };
         Known { bundle, now, as_of, governance: halted.and(in_force).and(clock_sane) }
     }
 
     /// The case of a request under the bundle that is known, in force or not.
     pub(super) fn case<'a>(&self, known: &'a Known, asked: &'a Asked) -> Case<'a> {
         let posture = match self.stance {
-            Stance::Restricted => Posture::Restricted,
-            Stance::Halted | Stance::Normal => Posture::Normal,
+            entry::Posture::Restricted => Posture::Restricted,
+            entry::Posture::Halted | entry::Posture::Normal => Posture::Normal,
         };
         let proxy = asked.proxy.clone().unwrap_or_default();
         let http = match &asked.http {

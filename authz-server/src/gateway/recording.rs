@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use ledger::entry::{self, Answer as Outcome, Decision, ENTRY_BYTES_AT_MOST};
+use ledger::entry::{self, Decision, DecisionOutcome, ENTRY_BYTES_AT_MOST};
 use policy::Bundle;
 use policy::decision::{Case, Denied, Judgement};
 use warrant::Denial;
@@ -71,7 +71,7 @@ impl Recording {
     /// Denies: the judge did, or something else stands against what the judge let pass, such as a use that could not be
     /// paid. Nobody waits for the record of it.
     pub(super) fn deny(mut self, denied: Denied) -> Answer {
-        self.entry.outcome = Outcome::Denied(denied.denial.code().to_owned());
+        self.entry.outcome = DecisionOutcome::Denied(denied.denial.code().to_owned());
         let (code, decision) = (denied.denial.code(), self.decision.as_str());
         // What was spent must be found again at the next start, and only an entry of its own says it.
         let must_stand_alone = !self.entry.burned.is_empty();
@@ -104,5 +104,5 @@ pub(super) fn fits(decision: &Decision, more: usize) -> bool {
 pub(super) fn shorten(decision: &mut Decision) {
     decision.args.clear();
     decision.chain.clear();
-    decision.request.path = entry::Text::from("");
+    decision.request.path = entry::RequestText::from("");
 }

@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use ledger::entry::{Answer as Outcome, Posture, Scope, Stance};
+use ledger::entry::{DecisionOutcome, FactScope, Posture, PostureChange};
 use ledger::{Entry, Ledger, Options, SigningKey};
 use warrant::Seconds;
 use warrant::mint::{Grant, GrantDetail, Root};
@@ -56,7 +56,7 @@ fn world() -> World {
             ledger: ledger.clone(),
             verified: Verified::new(),
             environment: [].into(),
-            stance: Stance::Normal,
+            stance: Posture::Normal,
         },
         burner: Burner { uses: Uses::default(), origin, forgot: None },
         recorder: Recorder::new(
@@ -75,7 +75,7 @@ fn world() -> World {
 
 fn posture() -> Entry {
     let (by, reason, subject) = ("op".to_owned(), "a drill".to_owned(), String::new());
-    Posture { by, reason, scope: Scope::Mesh, stance: Stance::Normal, subject }.into()
+    PostureChange { by, reason, scope: FactScope::Mesh, stance: Posture::Normal, subject }.into()
 }
 
 /// One payment with a warrant for one use.
@@ -159,7 +159,7 @@ async fn a_second_fact_in_between_denies_and_the_use_stays_spent_over_a_start_to
     let world = world();
     assert_eq!(world.code("one", 2).await, "governance-stale");
     assert_eq!(world.code("one", 0).await, "replayed");
-    let stale = Outcome::Denied("governance-stale".to_owned()).to_string();
+    let stale = DecisionOutcome::Denied("governance-stale".to_owned()).to_string();
     assert_eq!(world.on_record(), [(stale, 1), ("replayed".to_owned(), 0)], "the record says what was spent");
     let (folded, _) = crate::facts::fold(&world.ledger, Seconds::new(NOW)).unwrap();
     assert_eq!(folded.uses.len(), 1);
@@ -224,7 +224,7 @@ async fn what_was_spent_finds_its_place_in_the_record_however_long_the_rest_is()
     });
     let mut long = decided.unwrap();
     assert!(recording::fits(&long, 0));
-    long.request.path = ledger::entry::Text::from("\u{1}".repeat(30_000).as_str());
+    long.request.path = ledger::entry::RequestText::from("\u{1}".repeat(30_000).as_str());
     assert!(!recording::fits(&long, 0));
     let before = (long.id.clone(), long.verdict.clone(), long.burned.clone());
     recording::shorten(&mut long);

@@ -9,7 +9,7 @@ mod report;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use ledger::entry::{Entry, Outcome, Request, Text, Ungoverned};
+use ledger::entry::{Entry, OutcomeReport, RecordedRequest, RequestText, UngovernedRequest};
 use tokio::sync::{Mutex, oneshot};
 use tracing::{error, warn};
 use warrant::Denial;
@@ -48,7 +48,7 @@ enum LogLine {
     /// A request was let through without an allow of this server: an alarm.
     Ungoverned,
     /// The request was refused before it came to this server.
-    Refused,
+    RecordError,
     /// The proxy answered the request itself.
     Answered,
     /// The line could not be recorded: counted in addition to what it was.
@@ -63,7 +63,7 @@ impl LogLine {
             LogLine::Repeated => "repeated",
             LogLine::Retried => "retried",
             LogLine::Ungoverned => "ungoverned",
-            LogLine::Refused => "refused",
+            LogLine::RecordError => "refused",
             LogLine::Answered => "answered",
             LogLine::Lost => "lost",
         }
@@ -153,7 +153,7 @@ impl Outcomes {
             (false, _) => LogLine::Ended,
         };
         let termination = report.termination();
-        let outcome = Outcome {
+        let outcome = OutcomeReport {
             attempts: report.attempts,
             bytes_in: report.bytes_in,
             bytes_out: report.bytes_out,
@@ -181,15 +181,15 @@ impl Outcomes {
         error!(decision = id, proxy = report.proxy, upstream, "ALARM: let through without a decision");
         let whole = report.path.as_str();
         let (path, query) = whole.split_once('?').map_or((whole, None), |(path, query)| (path, Some(query)));
-        let request = Request {
+        let request = RecordedRequest {
             action: None,
             body: None,
-            host: Text::from(cut(&report.host)),
-            method: Text::from(cut(&report.method)),
-            path: Text::from(cut(path)),
+            host: RequestText::from(cut(&report.host)),
+            method: RequestText::from(cut(&report.method)),
+            path: RequestText::from(cut(path)),
             query: query.map(|query| self.recorder.digest(query.as_bytes())),
         };
-        let entry = Ungoverned { id, proxy: report.proxy, request, status: report.status, upstream };
+        let entry = UngovernedRequest { id, proxy: report.proxy, request, status: report.status, upstream };
         self.record(LogLine::Ungoverned, entry.into(), || ())
     }
 
@@ -203,7 +203,7 @@ impl Outcomes {
         if denial.is_none() && report.status.is_some_and(|status| status < 400) {
             return self.metrics.count_log_line(LogLine::Answered.label());
         }
-        self.metrics.count_log_line(LogLine::Refused.label());
+        self.metrics.count_log_line(LogLine::RecordError.label());
         let reason = denial.map_or(report.word(), |denial| denial.code());
         let source = format!("access-log:{}", report.peer.as_deref().unwrap_or(&report.proxy));
         self.recorder.count_denial(reason, &source, &report.request_id);

@@ -82,7 +82,7 @@ async fn a_forward_of_ours_has_its_outcome_and_a_second_one_is_an_alarm() {
     let world = World::new();
     let recorded = world.recorded(vec![world.line("d", 7), world.line("d", 7)]).await;
     let outcome = |repeat| {
-        Entry::Outcome(Outcome {
+        Entry::Outcome(OutcomeReport {
             attempts: 1,
             bytes_in: 3,
             bytes_out: 5,

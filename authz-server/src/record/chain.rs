@@ -2,23 +2,23 @@
 
 use std::collections::BTreeMap;
 
-use ledger::entry::{Details, Digest, Json, Link, Person};
+use ledger::entry::{Details, Digest, IntegerJson, Person, RecordedLink};
 use warrant::{Chain, ChainFromRecord, Claims, Constraint, Detail, LinkFromRecord, RootClaims, Trust, Value};
 
 /// Details above this are kept as their digest: they alone could make an entry too large to record.
 const DETAILS_BYTES: usize = 4096;
 
-pub(super) fn links(chain: &Chain) -> Vec<Link> {
+pub(super) fn links(chain: &Chain) -> Vec<RecordedLink> {
     chain.links().map(|claims| link(claims, chain.kid())).collect()
 }
 
 /// The lineage in these links, where they keep all of it.
-pub(super) fn recalled(links: &[Link], is_bound: bool, trust: &Trust) -> Option<ChainFromRecord> {
+pub(super) fn recalled(links: &[RecordedLink], is_bound: bool, trust: &Trust) -> Option<ChainFromRecord> {
     let kid = links.first()?.kid.as_deref()?;
     ChainFromRecord::of(links.iter().map(on_record).collect::<Option<_>>()?, is_bound, kid, trust)
 }
 
-fn on_record(link: &Link) -> Option<LinkFromRecord> {
+fn on_record(link: &RecordedLink) -> Option<LinkFromRecord> {
     let Details::Whole(details) = &link.authorization_details else { return None };
     let attr = |name: &str| link.attr.as_ref()?.get(name).cloned();
     Some(LinkFromRecord {
@@ -42,10 +42,10 @@ fn on_record(link: &Link) -> Option<LinkFromRecord> {
     })
 }
 
-fn link(claims: &Claims, kid: &str) -> Link {
+fn link(claims: &Claims, kid: &str) -> RecordedLink {
     let root = claims.as_root();
     let text = |text: &str| text.to_owned();
-    Link {
+    RecordedLink {
         att: claims.att().map(strings),
         attr: root.and_then(attributes),
         aud: strings(claims.aud()),
@@ -83,7 +83,7 @@ fn attributes(root: &RootClaims) -> Option<BTreeMap<String, String>> {
 }
 
 fn details(details: &[Detail]) -> Details {
-    let whole: Vec<Json> = details.iter().map(detail).collect();
+    let whole: Vec<IntegerJson> = details.iter().map(detail).collect();
     let canonical = ledger::canonical::to_vec(&whole).unwrap_or_default();
     if canonical.len() > DETAILS_BYTES {
         Details::Digest(Digest::of(&canonical))
@@ -92,50 +92,51 @@ fn details(details: &[Detail]) -> Details {
     }
 }
 
-fn detail(detail: &Detail) -> Json {
-    let paths = detail.paths().iter().map(|path| Json::String(path.as_str().to_owned())).collect();
+fn detail(detail: &Detail) -> IntegerJson {
+    let paths = detail.paths().iter().map(|path| IntegerJson::String(path.as_str().to_owned())).collect();
     let mut members = vec![
-        ("type", Json::String("execution".to_owned())),
+        ("type", IntegerJson::String("execution".to_owned())),
         ("hosts", list(detail.hosts())),
         ("methods", list(detail.methods())),
-        ("paths", Json::Array(paths)),
+        ("paths", IntegerJson::Array(paths)),
     ];
     members.extend(detail.actions().map(|actions| ("actions", list(actions))));
     let args: BTreeMap<_, _> =
         detail.args().map(|(name, bound)| (name.to_owned(), constraint(bound))).collect();
     if !args.is_empty() {
-        members.push(("args", Json::Object(args)));
+        members.push(("args", IntegerJson::Object(args)));
     }
     object(members)
 }
 
-fn constraint(constraint: &Constraint) -> Json {
+fn constraint(constraint: &Constraint) -> IntegerJson {
     match constraint {
         Constraint::Exact(one) => object(vec![("exact", value(one))]),
         Constraint::OneOf(values) => {
-            object(vec![("one_of", Json::Array(values.iter().map(value).collect()))])
+            object(vec![("one_of", IntegerJson::Array(values.iter().map(value).collect()))])
         }
-        Constraint::Range(low, high) => {
-            object(vec![("range", Json::Array(vec![Json::Integer(*low), Json::Integer(*high)]))])
-        }
-        Constraint::Any => object(vec![("any", Json::Bool(true))]),
+        Constraint::Range(low, high) => object(vec![(
+            "range",
+            IntegerJson::Array(vec![IntegerJson::Integer(*low), IntegerJson::Integer(*high)]),
+        )]),
+        Constraint::Any => object(vec![("any", IntegerJson::Bool(true))]),
     }
 }
 
-fn value(value: &Value) -> Json {
+fn value(value: &Value) -> IntegerJson {
     match value {
-        Value::String(text) => Json::String(text.to_string()),
-        Value::Boolean(flag) => Json::Bool(*flag),
-        Value::Integer(number) => Json::Integer(*number),
+        Value::String(text) => IntegerJson::String(text.to_string()),
+        Value::Boolean(flag) => IntegerJson::Bool(*flag),
+        Value::Integer(number) => IntegerJson::Integer(*number),
     }
 }
 
-fn object(members: Vec<(&str, Json)>) -> Json {
-    Json::Object(members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+fn object(members: Vec<(&str, IntegerJson)>) -> IntegerJson {
+    IntegerJson::Object(members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
 }
 
-fn list(values: &[Box<str>]) -> Json {
-    Json::Array(values.iter().map(|value| Json::String(value.to_string())).collect())
+fn list(values: &[Box<str>]) -> IntegerJson {
+    IntegerJson::Array(values.iter().map(|value| IntegerJson::String(value.to_string())).collect())
 }
 
 fn strings(values: &[Box<str>]) -> Vec<String> {

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use ledger::entry::{self, Answer, Condition, Decision, Json, Measured, Policy, Request, Text, Verdict};
+use ledger::entry::{
+    self, Decision, DecisionOutcome, IntegerJson, RecordedAttestation, RecordedBundle, RecordedCondition,
+    RecordedRequest, RecordedVerdict, RequestText,
+};
 use warrant::{Burn, Denial, Digest, Seconds};
 
 use super::chain::links;
@@ -30,7 +33,7 @@ pub fn of_case(
         as_of: case.as_of,
         attestation: attestation(&case.facts, case.now),
         burned: Vec::new(),
-        bundle: Some(Policy { digest: bundle.digest(), version: bundle.version() }),
+        bundle: Some(RecordedBundle { digest: bundle.digest(), version: bundle.version() }),
         chain: chain.map(|chain| links(chain)).unwrap_or_default(),
         checks: checks(case),
         clock: case.now.get(),
@@ -38,7 +41,7 @@ pub fn of_case(
         environment: case.facts.environment.clone(),
         id: decision.to_owned(),
         identity: case.facts.identity.as_ref().map(|identity| identity.0.clone()),
-        outcome: Answer::Denied(Denial::Internal.code().to_owned()),
+        outcome: DecisionOutcome::Denied(Denial::Internal.code().to_owned()),
         posture: case.facts.posture.name().to_owned(),
         proxy: case.proxy.clone(),
         request: request(case, key),
@@ -48,7 +51,7 @@ pub fn of_case(
 }
 
 /// What the judge said, as it is compared.
-pub fn verdict<E: Evidence>(judgement: &Judgement<E>) -> Verdict {
+pub fn verdict<E: Evidence>(judgement: &Judgement<E>) -> RecordedVerdict {
     let (code, policies, route) = match judgement {
         Judgement::Permit(permit) => (PERMIT, permit.policies(), Some(permit.route())),
         Judgement::Deny(denied) => {
@@ -63,63 +66,63 @@ pub fn verdict<E: Evidence>(judgement: &Judgement<E>) -> Verdict {
             (code, policies, Some(pass.route()))
         }
     };
-    Verdict { code: code.to_owned(), policies: policies.to_vec(), route: route.map(str::to_owned) }
+    RecordedVerdict { code: code.to_owned(), policies: policies.to_vec(), route: route.map(str::to_owned) }
 }
 
 /// As what it is forwarded, whatever the judge would have said.
-pub fn outcome_of<E: Evidence>(pass: &Pass<E>) -> Answer {
+pub fn outcome_of<E: Evidence>(pass: &Pass<E>) -> DecisionOutcome {
     match pass.passing() {
-        Passing::Ungoverned => Answer::Ungoverned,
-        Passing::Observed(_) => Answer::Observed,
+        Passing::Ungoverned => DecisionOutcome::Ungoverned,
+        Passing::Observed(_) => DecisionOutcome::Observed,
     }
 }
 
-pub fn burned(burned: &Burned, links: &[Burn]) -> Vec<entry::Burned> {
+pub fn burned(burned: &Burned, links: &[Burn]) -> Vec<entry::RecordedBurn> {
     burned.spent().iter().map(|spent| one_burned(spent, links)).collect()
 }
 
-fn one_burned(spent: &Spent, links: &[Burn]) -> entry::Burned {
+fn one_burned(spent: &Spent, links: &[Burn]) -> entry::RecordedBurn {
     match spent {
-        Spent::Link { iss, path, until } => entry::Burned {
+        Spent::Link { iss, path, until } => entry::RecordedBurn {
             max: links.iter().find(|link| link.path == *path).map_or(1, |link| u64::from(link.max)),
             name: path.clone(),
             owner: iss.clone(),
             until: until.get(),
-            what: entry::Burn::Use,
+            what: entry::BurnKind::Use,
         },
-        Spent::Proof { thumbprint, jti, until } => entry::Burned {
+        Spent::Proof { thumbprint, jti, until } => entry::RecordedBurn {
             max: 1,
             name: jti.clone(),
             owner: thumbprint.clone(),
             until: until.get(),
-            what: entry::Burn::Proof,
+            what: entry::BurnKind::Proof,
         },
     }
 }
 
-fn request(case: &Case<'_>, key: &DigestKey) -> Request {
+fn request(case: &Case<'_>, key: &DigestKey) -> RecordedRequest {
     let Some(line) = &case.line else {
-        let nothing = || Text::from("");
+        let nothing = || RequestText::from("");
         let (host, method, path) = (nothing(), nothing(), nothing());
-        return Request { action: None, body: None, host, method, path, query: None };
+        return RecordedRequest { action: None, body: None, host, method, path, query: None };
     };
     let (path, query) = line.path();
     let given = case.http.as_ref().ok().and_then(|http| http.given.as_ref()?.as_ref().ok());
-    Request {
+    RecordedRequest {
         action: given.map(|given| given.action.clone()),
         body: case.body().map(|body| Digest::from_bytes(key.digest(body))),
-        host: Text::from_bytes(line.authority),
-        method: Text::from(line.method),
-        path: Text::from_bytes(path),
+        host: RequestText::from_bytes(line.authority),
+        method: RequestText::from(line.method),
+        path: RequestText::from_bytes(path),
         query: query.map(|query| Digest::from_bytes(key.digest(query))),
     }
 }
 
 /// Ages are relative to the decision's clock, so that judging again finds them as they were.
-fn conditions(facts: &Facts, now: Seconds) -> Vec<Condition> {
+fn conditions(facts: &Facts, now: Seconds) -> Vec<RecordedCondition> {
     let known = facts.conditions.iter();
     known
-        .map(|(name, state)| Condition {
+        .map(|(name, state)| RecordedCondition {
             iat: Some(now.get().saturating_sub(state.age)),
             name: name.clone(),
             value: Some(state.value.clone()),
@@ -127,10 +130,10 @@ fn conditions(facts: &Facts, now: Seconds) -> Vec<Condition> {
         .collect()
 }
 
-fn attestation(facts: &Facts, now: Seconds) -> Vec<Measured> {
+fn attestation(facts: &Facts, now: Seconds) -> Vec<RecordedAttestation> {
     let current = facts.attestations.iter();
     current
-        .map(|one| Measured {
+        .map(|one| RecordedAttestation {
             exp: one.exp,
             iat: now.get().saturating_sub(one.age),
             iss: one.iss.clone(),
@@ -142,7 +145,7 @@ fn attestation(facts: &Facts, now: Seconds) -> Vec<Measured> {
 }
 
 /// Arguments by value, so that the decision can be judged again; what its route withholds, as a keyed digest.
-fn args(case: &Case<'_>, key: &DigestKey) -> BTreeMap<String, Json> {
+fn args(case: &Case<'_>, key: &DigestKey) -> BTreeMap<String, IntegerJson> {
     let Some(Ok(given)) = case.http.as_ref().ok().and_then(|http| http.given.as_ref()) else {
         return BTreeMap::new();
     };
@@ -154,16 +157,16 @@ fn args(case: &Case<'_>, key: &DigestKey) -> BTreeMap<String, Json> {
         // Of the canonical form, so that the text `7` and the number 7 are told apart. Every value has one.
         let bytes = ledger::canonical::to_vec(&value).unwrap_or_default();
         let digest = Digest::from_bytes(key.digest(&bytes)).to_string();
-        Json::Object([("hmac".to_owned(), Json::String(digest))].into())
+        IntegerJson::Object([("hmac".to_owned(), IntegerJson::String(digest))].into())
     };
     given.args.iter().map(|(name, value)| (name.to_owned(), kept(name, value))).collect()
 }
 
-fn json(value: &Value) -> Json {
+fn json(value: &Value) -> IntegerJson {
     match value {
-        Value::Long(number) => Json::Integer(*number),
-        Value::Text(text) => Json::String(text.clone()),
-        Value::Bool(flag) => Json::Bool(*flag),
-        Value::Texts(texts) => Json::Array(texts.iter().cloned().map(Json::String).collect()),
+        Value::Long(number) => IntegerJson::Integer(*number),
+        Value::Text(text) => IntegerJson::String(text.clone()),
+        Value::Bool(flag) => IntegerJson::Bool(*flag),
+        Value::Texts(texts) => IntegerJson::Array(texts.iter().cloned().map(IntegerJson::String).collect()),
     }
 }

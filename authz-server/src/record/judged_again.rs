@@ -1,7 +1,7 @@
 //! Judging again: the same judge, on what was recorded, under a bundle. What comes out is a verdict to compare, and
 //! nothing that could be acted upon: the permit inside is one `ByRecord`, and ends here.
 
-use ledger::entry::{Decision, Verdict};
+use ledger::entry::{Decision, RecordedVerdict};
 
 use super::entry::verdict;
 use super::recall::{Bytes, Unknown};
@@ -14,7 +14,7 @@ pub enum Again {
     /// The same verdict, byte for byte.
     Same,
     /// Another one.
-    Differs(Verdict),
+    Differs(RecordedVerdict),
     /// Something that the judge read was withheld from the record.
     Withheld,
     /// What is recorded does not fit together: not a decision of ours, or of another version.
@@ -31,7 +31,7 @@ pub fn again(decision: &Decision, bundle: &Bundle) -> Again {
         Err(Unknown::Unfit(what)) => return Again::Unfit(what),
     };
     let found = verdict(&judge(&case, bundle));
-    let canonical = |verdict: &Verdict| ledger::canonical::to_vec(verdict).ok();
+    let canonical = |verdict: &RecordedVerdict| ledger::canonical::to_vec(verdict).ok();
     match (canonical(&found), canonical(&decision.verdict)) {
         (Some(now), Some(then)) if now == then => Again::Same,
         _ => Again::Differs(found),

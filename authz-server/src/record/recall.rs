@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ledger::entry::{Decision, Json, Text};
+use ledger::entry::{Decision, IntegerJson, RequestText};
 use warrant::{ChainFromRecord, Denial, Method, ProofId, RawPath, Seconds, Thumbprint};
 
 use super::chain::recalled;
@@ -76,7 +76,7 @@ impl Bytes {
     }
 }
 
-fn bytes(text: &Text) -> Vec<u8> {
+fn bytes(text: &RequestText) -> Vec<u8> {
     text.as_bytes().to_vec()
 }
 
@@ -136,22 +136,24 @@ fn given(decision: &Decision) -> Result<Option<Result<Given, Unread>>, Unknown> 
     Ok(Some(Ok(Given { action, args, withheld: Default::default() })))
 }
 
-fn value(json: &Json) -> Result<Value, Unknown> {
+fn value(json: &IntegerJson) -> Result<Value, Unknown> {
     match json {
-        Json::Integer(number) => Ok(Value::Long(*number)),
-        Json::String(text) => Ok(Value::Text(text.clone())),
-        Json::Bool(flag) => Ok(Value::Bool(*flag)),
-        Json::Array(items) => {
-            let text = |item: &Json| match item {
-                Json::String(text) => Ok(text.clone()),
-                Json::Null | Json::Bool(_) | Json::Integer(_) | Json::Array(_) | Json::Object(_) => {
-                    Err(Unknown::Unfit("an argument"))
-                }
+        IntegerJson::Integer(number) => Ok(Value::Long(*number)),
+        IntegerJson::String(text) => Ok(Value::Text(text.clone())),
+        IntegerJson::Bool(flag) => Ok(Value::Bool(*flag)),
+        IntegerJson::Array(items) => {
+            let text = |item: &IntegerJson| match item {
+                IntegerJson::String(text) => Ok(text.clone()),
+                IntegerJson::Null
+                | IntegerJson::Bool(_)
+                | IntegerJson::Integer(_)
+                | IntegerJson::Array(_)
+                | IntegerJson::Object(_) => Err(Unknown::Unfit("an argument")),
             };
             items.iter().map(text).collect::<Result<_, _>>().map(Value::Texts)
         }
-        Json::Object(_) => Err(Unknown::Withheld),
-        Json::Null => Err(Unknown::Unfit("an argument")),
+        IntegerJson::Object(_) => Err(Unknown::Withheld),
+        IntegerJson::Null => Err(Unknown::Unfit("an argument")),
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use ledger::Entry;
 use ledger::entry::{Denials, Nonce, Stamps};
-use ledger::flood::{Denied, Flood, Rate};
+use ledger::flood::{Flood, Rate, RecordAs};
 use warrant::Denial;
 
 use crate::clock::Clock;
@@ -29,7 +29,7 @@ impl Floods {
         // Its nonce would have been random: a summary stands for the rest.
         let stamps = Stamps { nonce: Nonce([0; 16]), time: now };
         let bytes = || entry.to_bytes(stamps).unwrap_or_default();
-        self.flood().admit(now, source, denial.code(), bytes) == Denied::Summarised
+        self.flood().admit(now, source, denial.code(), bytes) == RecordAs::Summary
     }
 
     /// Counts a denial of which there is no entry: what it was is told by its name only.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ledger::entry::Entry;
-use ledger::{Ledger, Receipt, Refused};
+use ledger::{Ledger, Receipt, RecordError};
 use tokio::sync::oneshot;
 use tracing::warn;
 use warrant::{Denial, Digest};
@@ -55,14 +55,14 @@ impl Recorder {
             let (floods, kept) = (Arc::clone(&self.floods), denials.clone());
             self.submit(denials.into(), move |recorded| match recorded {
                 Ok(_) => {}
-                Err(Refused::QueueFull) => floods.give_back(kept),
+                Err(RecordError::QueueFull) => floods.give_back(kept),
                 Err(refused) => warn!(%refused, "a summary of denials was not recorded"),
             });
         }
     }
 
     /// Records what is no decision; `done` is told from another thread, and must not block.
-    pub fn submit(&self, entry: Entry, done: impl FnOnce(Result<Receipt, Refused>) + Send + 'static) {
+    pub fn submit(&self, entry: Entry, done: impl FnOnce(Result<Receipt, RecordError>) + Send + 'static) {
         self.ledger.submit(entry, Box::new(done));
     }
 
@@ -77,11 +77,11 @@ impl Recorder {
     }
 
     /// Waits until an entry is durable.
-    pub async fn append(&self, entry: Entry) -> Result<Receipt, Refused> {
+    pub async fn append(&self, entry: Entry) -> Result<Receipt, RecordError> {
         let (tell, told) = oneshot::channel();
         // A receiver that is gone has missed its deadline; the gateway then records what became of the request.
         self.submit(entry, move |recorded| drop(tell.send(recorded)));
-        told.await.unwrap_or(Err(Refused::Closed))
+        told.await.unwrap_or(Err(RecordError::Closed))
     }
 
     /// The key by which values are recorded as digests.

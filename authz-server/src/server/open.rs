@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use ledger::entry::Stance;
+use ledger::entry::Posture;
 use ledger::{Ledger, Options};
 use tokio::task::block_in_place;
 
@@ -108,7 +108,7 @@ struct Recorded {
     ledger: Ledger,
     burner: Burner,
     keeper: Keeper,
-    stance: Stance,
+    stance: Posture,
     ended: Ended,
 }
 
@@ -125,7 +125,7 @@ impl Recorded {
         let before = folded.activation.as_ref();
         let keeper = Keeper::open(bundle, audience, ledger.clone(), before, clock.clone())?;
         let burner = Burner { uses: folded.uses, origin: ledger.origin().to_owned(), forgot: folded.forgot };
-        let stance = folded.stance.unwrap_or(Stance::Normal);
+        let stance = folded.stance.unwrap_or(Posture::Normal);
         Ok(Recorded { ledger, burner, keeper, stance, ended: folded.ended })
     }
 }
@@ -138,7 +138,7 @@ fn open_ledger(
 ) -> Result<Ledger, String> {
     let witnesses = home.witnesses.iter().map(|witness| witness.key.clone()).collect();
     let options = ledger_options(&home.key, clock)?.witnesses(witnesses);
-    let options = counted.iter().fold(options, |options, Counted { by, size }| options.counted_by(by, *size));
+    let options = counted.iter().fold(options, |options, Counted { by, size }| options.must_reach(by, *size));
     Ledger::open(directory, options).map_err(|e| e.to_string())
 }
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use ledger::entry::{Posture, Predecessor, Scope, Stance};
+use ledger::entry::{FactScope, Posture, PostureChange, Predecessor};
 use ledger::{Entry, Ledger, Options, durable};
 use tracing::warn;
 
@@ -65,11 +65,11 @@ fn origin(directory: &Path) -> Result<String, String> {
 
 fn halt(directory: &Path, options: Options) -> Result<(), String> {
     let ledger = Ledger::open(directory, options).map_err(|e| e.to_string())?;
-    let posture = Posture {
+    let posture = PostureChange {
         by: "serve --restored".to_owned(),
         reason: "the ledger was brought back from a backup".to_owned(),
-        scope: Scope::Mesh,
-        stance: Stance::Halted,
+        scope: FactScope::Mesh,
+        stance: Posture::Halted,
         subject: String::new(),
     };
     let halted = ledger.append(posture.into());

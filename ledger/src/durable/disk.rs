@@ -1,6 +1,6 @@
-//! The seam under [`super`]: every change to the file system is one named [`Op`], announced to a watcher before it happens.
+//! The file system with a watcher for tests: every change is an [`Op`], which the watcher sees before it happens.
 //!
-//! Production has no watcher. Tests record the operations (to rebuild what a crash would have left) or make one fail.
+//! In production there is no watcher. Tests record the operations, to build what a crash would leave, or make one fail.
 
 use std::fmt;
 use std::fs::{File, OpenOptions};
@@ -14,29 +14,29 @@ use rustix::fs::{FallocateFlags, RenameFlags};
 /// One change to the file system.
 #[derive(Debug)]
 pub enum Op<'a> {
-    /// A directory is made.
+    /// A directory is created.
     CreateDir(&'a Path),
-    /// An empty file is made; the name was free.
+    /// An empty file is created under a new name.
     CreateFile(&'a Path),
-    /// Room for this many bytes is asked for.
+    /// Space for this many bytes is reserved.
     Allocate(&'a Path, u64),
     /// Bytes are written at an offset.
     Write(&'a Path, u64, &'a [u8]),
-    /// A file's bytes are made durable.
+    /// The bytes of a file are made durable.
     Sync(&'a Path),
-    /// A name is moved, over whatever had it.
+    /// A file or directory is renamed. A file that has the new name is replaced.
     Rename(&'a Path, &'a Path),
-    /// A directory's names are made durable.
+    /// The names in a directory are made durable.
     SyncDir(&'a Path),
-    /// A file's name is removed.
+    /// A file is removed.
     Remove(&'a Path),
-    /// An empty directory's name is removed.
+    /// An empty directory is removed.
     RemoveDir(&'a Path),
 }
 
-/// Sees every [`Op`] before it happens and may make it fail.
+/// Sees every [`Op`] before it happens, and may make it fail.
 pub trait Watch: Send + Sync + fmt::Debug {
-    /// An error here is what the operation returns, without having been tried.
+    /// If this returns an error, the operation is not tried and returns that error.
     fn before(&self, op: &Op<'_>) -> io::Result<()>;
 }
 
@@ -46,7 +46,7 @@ pub struct Disk {
     watch: Option<Arc<dyn Watch>>,
 }
 
-/// A file open for writing at chosen offsets.
+/// A file that is open for writing at any offset.
 #[derive(Debug)]
 pub struct DiskFile {
     file: File,
@@ -55,13 +55,13 @@ pub struct DiskFile {
 }
 
 impl Disk {
-    /// The file system as it is.
+    /// The file system without a watcher.
     #[must_use]
     pub fn real() -> Self {
         Self { watch: None }
     }
 
-    /// The file system with a watcher in front of it.
+    /// The file system with a watcher.
     #[must_use]
     pub fn watched(watch: Arc<dyn Watch>) -> Self {
         Self { watch: Some(watch) }
@@ -84,15 +84,16 @@ impl Disk {
         self.sync_dir(parent(path))
     }
 
-    /// Writes and syncs `path` under its temporary name, which it returns: a rename and a directory sync remain.
+    /// Writes and syncs the file under its temporary name, and returns that name. The caller renames it and syncs the
+    /// directory.
     pub(crate) fn write_temporary(&self, path: &Path, bytes: &[u8], mode: u32) -> io::Result<PathBuf> {
         let Unsynced { file, .. } = self.write_unsynced(path, bytes, mode)?;
         file.sync()?;
         Ok(temporary_name(path))
     }
 
-    /// Writes `path` under its temporary name and leaves syncing it to [`Unsynced::keep`], so that many files can be
-    /// on their way to the disk at once.
+    /// Writes the file under its temporary name. [`Unsynced::sync_and_rename`] does the rest, so that many files can be
+    /// synced at the same time.
     pub(crate) fn write_unsynced(&self, path: &Path, bytes: &[u8], mode: u32) -> io::Result<Unsynced> {
         let temporary = temporary_name(path);
         self.discard(&temporary);
@@ -101,7 +102,7 @@ impl Disk {
         Ok(Unsynced { file, path: path.to_owned() })
     }
 
-    /// Best effort: a temporary file that stays is removed by the next start, and no reader looks at it.
+    /// Best effort: the next start removes a temporary file that is left, and no reader uses it.
     fn discard(&self, temporary: &Path) {
         if temporary.exists() {
             let _ = self.remove(temporary);
@@ -150,12 +151,12 @@ impl Disk {
         std::fs::rename(from, to)
     }
 
-    /// Renames without ever taking a name that another holds.
+    /// Renames; it is an error if the new name is already in use.
     pub(crate) fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.announce(&Op::Rename(from, to))?;
         let here = rustix::fs::CWD;
         match rustix::fs::renameat_with(here, from, here, to, RenameFlags::NOREPLACE) {
-            // A file system without this flag: a hard link is refused just as surely where the name is taken.
+            // The file system does not know this flag. A hard link also fails if the name is in use.
             Err(rustix::io::Errno::INVAL) => {
                 std::fs::hard_link(from, to).and_then(|()| std::fs::remove_file(from))
             }
@@ -180,17 +181,17 @@ impl DiskFile {
         self.file.write_all_at(bytes, offset)
     }
 
-    /// Reserves room now, so that a full disk is met here and not in the middle of a frame.
+    /// Reserves space now, so that a full disk fails here and not in the middle of a frame.
     pub(crate) fn allocate(&self, bytes: u64) -> io::Result<()> {
         self.disk.announce(&Op::Allocate(&self.path, bytes))?;
         match rustix::fs::fallocate(&self.file, FallocateFlags::empty(), 0, bytes) {
-            // Some file systems cannot reserve; writing the zeros that follow does the same more slowly.
+            // Some file systems cannot reserve space. The zeros that are written next reserve it more slowly.
             Err(rustix::io::Errno::OPNOTSUPP) => Ok(()),
             done => Ok(done?),
         }
     }
 
-    /// Makes bytes, and whatever metadata is needed to find them again, durable.
+    /// Makes the bytes durable, and the metadata that is needed to read them.
     pub(crate) fn sync(&self) -> io::Result<()> {
         self.disk.announce(&Op::Sync(&self.path)).and_then(|()| self.file.sync_data()).map_err(not_synced)
     }
@@ -200,7 +201,7 @@ impl DiskFile {
     }
 }
 
-/// A written file that has its temporary name still.
+/// A file that is written and still has its temporary name.
 #[derive(Debug)]
 pub(crate) struct Unsynced {
     file: DiskFile,
@@ -208,20 +209,20 @@ pub(crate) struct Unsynced {
 }
 
 impl Unsynced {
-    /// Syncs the file and gives it its name, which is durable once its directory is.
-    pub(crate) fn keep(&self) -> io::Result<&Path> {
+    /// Syncs the file and renames it to its final name. The name is durable after the sync of the directory.
+    pub(crate) fn sync_and_rename(&self) -> io::Result<&Path> {
         self.file.sync()?;
         self.file.disk.rename(&self.file.path, &self.path)?;
         Ok(&self.path)
     }
 }
 
-/// An error of a sync looks like no other: whatever number the kernel gave, it is never one that passes by itself.
+/// Removes the error number of a failed sync, so that it is never taken for an error that passes by itself.
 fn not_synced(error: io::Error) -> io::Error {
     io::Error::other(format!("sync failed: {error}"))
 }
 
-/// The ending that no reader looks at and that a start removes.
+/// The ending of temporary files. No reader uses them, and a start removes them.
 pub(crate) const TEMPORARY: &str = ".tmp";
 
 fn temporary_name(path: &Path) -> PathBuf {

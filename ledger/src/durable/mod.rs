@@ -1,21 +1,21 @@
-//! The one module that changes files. Everything it returns from is on disk, or has failed and says so.
+//! The only module that changes files. When a function returns, the change is on disk or the function reports an error.
 //!
-//! # The syscalls, and what a crash between them leaves
+//! # The system calls, and what a crash between them leaves
 //!
 //! `write_new(path)`: `open(tmp, O_CREAT|O_EXCL)`, `write`, `fsync(tmp)`, `renameat2(tmp, path,
 //! RENAME_NOREPLACE)`, `fsync(dir)`.
 //!
-//! - before the rename: only `path.tmp` exists, which no reader looks at and the next start removes;
-//! - after the rename, before the directory's sync: the file is there whole, or not at all;
-//! - after it: the file is there whole.
+//! - before the rename: only `path.tmp` exists. No reader uses it, and the next start removes it;
+//! - after the rename, before the sync of the directory: the whole file exists, or nothing;
+//! - after the sync of the directory: the whole file exists.
 //!
-//! `replace(path)`: the same with a plain rename. A reader sees the old bytes or the new ones, never a mixture, and
-//! after the directory's sync only the new ones.
+//! `replace(path)`: the same with a plain rename. A reader sees the old bytes or the new bytes, never a mixture. After
+//! the sync of the directory it sees only the new ones.
 //!
-//! `create_dir(path)`: `mkdir`, `fsync(parent)`. A name is durable only once the directory that holds it is.
+//! `create_dir(path)`: `mkdir`, `fsync(parent)`. A name is durable only after the sync of the directory that contains it.
 //!
-//! An error of `fsync` is never retried: the kernel may have dropped the pages it could not write, and a second `fsync`
-//! would report success for bytes that are gone. The free functions hand the error out; [`crate::Ledger`] ends the process.
+//! A failed `fsync` is never retried: the kernel may have dropped the pages that it could not write, and a second `fsync`
+//! would report success for bytes that are lost. The free functions return the error; [`crate::Ledger`] ends the process.
 
 mod disk;
 
@@ -25,12 +25,12 @@ use std::path::Path;
 pub use disk::{Disk, DiskFile, Op, Watch};
 pub(crate) use disk::{TEMPORARY, Unsynced};
 
-/// Writes a new file with these permission bits; fails if the name is taken.
+/// Writes a new file with these permission bits. It is an error if the name is already in use.
 pub fn write_new(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     Disk::real().write_new(path, bytes, mode)
 }
 
-/// Puts new bytes under an old name (or a new one), whole or not at all; permission bits are kept, 0644 for a new file.
+/// Replaces the bytes of a file, or creates it: completely or not at all. Permission bits stay; a new file gets 0644.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     Disk::real().replace(path, bytes)
 }
@@ -40,19 +40,19 @@ pub fn create_dir(path: &Path, mode: u32) -> io::Result<()> {
     Disk::real().create_dir(path, mode)
 }
 
-/// Creates a directory and whichever of its parents are missing, with these permission bits.
+/// Creates a directory and its missing parents, with these permission bits.
 pub fn create_dir_all(path: &Path, mode: u32) -> io::Result<()> {
     Disk::real().create_dir_all(path, mode)
 }
 
-/// Gives a file or directory another name in the same directory, and makes that durable.
+/// Renames a file or directory within its directory, and makes the new name durable.
 pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
     Disk::real().rename(from, to)?;
     Disk::real()
         .sync_dir(to.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")))
 }
 
-/// Makes the names inside a directory durable.
+/// Makes the names in a directory durable.
 pub fn sync_dir(path: &Path) -> io::Result<()> {
     Disk::real().sync_dir(path)
 }
@@ -72,10 +72,10 @@ mod tests {
         let path = dir.path().join("key");
         write_new(&path, b"secret", 0o600).unwrap();
         assert_eq!((mode(&path), std::fs::read(&path).unwrap()), (0o600, b"secret".to_vec()));
-        let taken = write_new(&path, b"other", 0o600).unwrap_err();
-        assert_eq!(taken.kind(), io::ErrorKind::AlreadyExists);
+        let again = write_new(&path, b"other", 0o600).unwrap_err();
+        assert_eq!(again.kind(), io::ErrorKind::AlreadyExists);
         assert_eq!(std::fs::read(&path).unwrap(), b"secret");
-        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "no temporary file is left behind");
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "no temporary file is left");
     }
 
     #[test]

@@ -1,17 +1,17 @@
-//! Whether a fact could change what a judge said of a request: the writer asks this of every fact that the judge had
-//! not read yet. In doubt it could.
+//! Decides whether a fact could change a decision. The writer checks this for every fact that the judge had not read.
+//! If it is unclear, the answer is yes.
 
-use super::{Decision, Entry, Revoked, Scope};
+use super::{Decision, Entry, FactScope, RevocationTarget};
 
-/// Whether this fact might make another verdict of that decision.
+/// Whether this fact could change the verdict of this decision.
 #[must_use]
 pub fn concerns(fact: &Entry, decision: &Decision) -> bool {
     match fact {
         Entry::Activation(_) => true,
         Entry::Posture(posture) => match posture.scope {
-            Scope::Mesh | Scope::Environment => true,
-            Scope::Route => decision.verdict.route.as_ref().is_none_or(|route| *route == posture.subject),
-            Scope::Issuer => issuer(decision).is_none_or(|iss| iss == posture.subject),
+            FactScope::Mesh | FactScope::Environment => true,
+            FactScope::Route => decision.verdict.route.as_ref().is_none_or(|route| *route == posture.subject),
+            FactScope::Issuer => issuer(decision).is_none_or(|iss| iss == posture.subject),
         },
         Entry::Condition(state) => decision.conditions.iter().any(|read| read.name == state.name),
         Entry::Attestation(attestation) => {
@@ -37,22 +37,22 @@ fn issuer(decision: &Decision) -> Option<&str> {
     decision.chain.first().map(|root| root.iss.as_str())
 }
 
-/// Whether a revocation of this value reaches a link of that decision's warrant.
+/// Whether a revocation of this value names a link of the decision's warrant.
 #[must_use]
-pub(crate) fn names(what: Revoked, iss: &str, value: &str, decision: &Decision) -> bool {
+pub(crate) fn names(what: RevocationTarget, iss: &str, value: &str, decision: &Decision) -> bool {
     match what {
-        Revoked::Path => issuer(decision) == Some(iss) && is_prefix(value, decision),
-        // The authority's own key may be meant, which the record names by `kid` alone.
-        Revoked::Key => !decision.chain.is_empty(),
-        Revoked::Lineage => {
+        RevocationTarget::Path => issuer(decision) == Some(iss) && is_prefix(value, decision),
+        // It may be the authority's key, and the entry has only its `kid`.
+        RevocationTarget::Key => !decision.chain.is_empty(),
+        RevocationTarget::Lineage => {
             issuer(decision) == Some(iss)
                 && decision.chain.iter().any(|link| link.txn.as_deref() == Some(value))
         }
-        Revoked::Subject => decision.chain.iter().any(|link| link.sub == value),
+        RevocationTarget::Subject => decision.chain.iter().any(|link| link.sub == value),
     }
 }
 
-/// Whether a path of `jti`s is that of one of the warrant's links.
+/// Whether this path of `jti`s is the path of a link of the warrant.
 fn is_prefix(path: &str, decision: &Decision) -> bool {
     let mut links = decision.chain.iter();
     path.split('/').all(|jti| links.next().is_some_and(|link| link.jti == jti))
@@ -61,13 +61,14 @@ fn is_prefix(path: &str, decision: &Decision) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::{
-        Activation, Answer, Attestation, Checks, Condition, Details, Digest, Link, Posture, Request,
-        Revocation, Stance, State, Verdict,
+        Activation, AttestationStatement, Checks, ConditionStatement, DecisionOutcome, Details, Digest,
+        Posture, PostureChange, RecordedCondition, RecordedLink, RecordedRequest, RecordedVerdict,
+        Revocation,
     };
     use super::*;
 
-    fn link(jti: &str, txn: Option<&str>, iss: &str, sub: &str) -> Link {
-        Link {
+    fn link(jti: &str, txn: Option<&str>, iss: &str, sub: &str) -> RecordedLink {
+        RecordedLink {
             att: None,
             attr: None,
             aud: vec!["demo".to_owned()],
@@ -101,14 +102,14 @@ mod tests {
             chain: vec![link("r", Some("t"), "https://a", "root"), link("c", None, "urn:x", "child")],
             checks: Checks::default(),
             clock: 5,
-            conditions: vec![Condition { iat: None, name: "window".to_owned(), value: None }],
+            conditions: vec![RecordedCondition { iat: None, name: "window".to_owned(), value: None }],
             environment: [].into(),
             id: "d".to_owned(),
             identity: Some("spiffe://s/me".to_owned()),
-            outcome: Answer::Allowed,
+            outcome: DecisionOutcome::Allowed,
             posture: "normal".to_owned(),
             proxy: "local".to_owned(),
-            request: Request {
+            request: RecordedRequest {
                 action: None,
                 body: None,
                 host: "h".into(),
@@ -117,24 +118,28 @@ mod tests {
                 query: None,
             },
             traceparent: None,
-            verdict: Verdict { code: "permit".to_owned(), policies: vec![], route: Some("pay".to_owned()) },
+            verdict: RecordedVerdict {
+                code: "permit".to_owned(),
+                policies: vec![],
+                route: Some("pay".to_owned()),
+            },
         }
     }
 
-    fn revoked(what: Revoked, iss: &str, value: &str) -> Entry {
+    fn revoked(what: RevocationTarget, iss: &str, value: &str) -> Entry {
         let (by, reason) = (String::new(), String::new());
         Revocation { by, iss: iss.to_owned(), reason, until: None, value: value.to_owned(), what }.into()
     }
 
-    fn posture(scope: Scope, subject: &str) -> Entry {
+    fn posture(scope: FactScope, subject: &str) -> Entry {
         let (by, reason) = (String::new(), String::new());
-        Posture { by, reason, scope, stance: Stance::Halted, subject: subject.to_owned() }.into()
+        PostureChange { by, reason, scope, stance: Posture::Halted, subject: subject.to_owned() }.into()
     }
 
     #[test]
-    fn a_fact_concerns_what_it_names_and_nothing_else() {
+    fn a_fact_concerns_only_the_decisions_that_it_names() {
         let about = |subject: &str| -> Entry {
-            Attestation {
+            AttestationStatement {
                 debug: None,
                 exp: 9,
                 iat: 1,
@@ -148,12 +153,12 @@ mod tests {
             .into()
         };
         let condition = |name: &str| -> Entry {
-            State {
+            ConditionStatement {
                 exp: 9,
                 iat: 1,
                 iss: String::new(),
                 name: name.to_owned(),
-                scope: Scope::Mesh,
+                scope: FactScope::Mesh,
                 statement: Digest::of(b""),
                 subject: String::new(),
                 value: String::new(),
@@ -165,29 +170,29 @@ mod tests {
                 .into();
         let concern = [
             activation,
-            posture(Scope::Mesh, ""),
-            posture(Scope::Environment, "region=eu-1"),
-            posture(Scope::Route, "pay"),
-            posture(Scope::Issuer, "https://a"),
+            posture(FactScope::Mesh, ""),
+            posture(FactScope::Environment, "region=eu-1"),
+            posture(FactScope::Route, "pay"),
+            posture(FactScope::Issuer, "https://a"),
             about("spiffe://s/me"),
             condition("window"),
-            revoked(Revoked::Path, "https://a", "r"),
-            revoked(Revoked::Path, "https://a", "r/c"),
-            revoked(Revoked::Lineage, "https://a", "t"),
-            revoked(Revoked::Subject, "", "child"),
-            revoked(Revoked::Key, "", "any: the authority's own may be meant"),
+            revoked(RevocationTarget::Path, "https://a", "r"),
+            revoked(RevocationTarget::Path, "https://a", "r/c"),
+            revoked(RevocationTarget::Lineage, "https://a", "t"),
+            revoked(RevocationTarget::Subject, "", "child"),
+            revoked(RevocationTarget::Key, "", "any key: it may be the authority's"),
         ];
         let foreign = [
-            posture(Scope::Route, "hello"),
-            posture(Scope::Issuer, "https://b"),
+            posture(FactScope::Route, "hello"),
+            posture(FactScope::Issuer, "https://b"),
             about("spiffe://s/other"),
             condition("incident"),
-            revoked(Revoked::Path, "https://b", "r"),
-            revoked(Revoked::Path, "https://a", "c"),
-            revoked(Revoked::Path, "https://a", "r/c/more"),
-            revoked(Revoked::Path, "https://a", "r/cc"),
-            revoked(Revoked::Lineage, "https://a", "u"),
-            revoked(Revoked::Subject, "", "nobody"),
+            revoked(RevocationTarget::Path, "https://b", "r"),
+            revoked(RevocationTarget::Path, "https://a", "c"),
+            revoked(RevocationTarget::Path, "https://a", "r/c/more"),
+            revoked(RevocationTarget::Path, "https://a", "r/cc"),
+            revoked(RevocationTarget::Lineage, "https://a", "u"),
+            revoked(RevocationTarget::Subject, "", "nobody"),
             Entry::Decision(decision()),
         ];
         for fact in concern {

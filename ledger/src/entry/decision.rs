@@ -1,4 +1,4 @@
-//! The decision: everything the judge was given, as parsed facts, and what came of it.
+//! The entry kind `decision/1`: the judge's whole input, as parsed facts, and the result.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,115 +7,114 @@ use content_digest::Digest;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::form::Draft;
-use super::shape::{Shape, kind, object, words};
-use super::value::{Json, Nonce, Text};
+use super::define::{JsonShape, kind, object, words};
+use super::encoding::EntryDraft;
+use super::value::{IntegerJson, Nonce, RequestText};
 
 kind! { "decision/1"
-    /// One request was decided. It holds the judge's whole input, so that it can be judged again without any token.
+    /// One request was decided. The entry has the judge's whole input, so it can be judged again without any token.
     pub struct Decision {
-        /// The arguments that the route reads, by name; a digest, as `{"hmac":…}`, where the route asks to withhold one.
-        args: BTreeMap<String, Json>,
-        /// The ledger's size up to which the judge had read the facts.
+        /// The arguments that the route reads, by name; a digest, as `{"hmac":…}`, if the route withholds the argument.
+        args: BTreeMap<String, IntegerJson>,
+        /// The size of the ledger up to which the judge had read the facts.
         as_of: u64,
-        /// The current attestations that the judge read.
-        attestation: Vec<Measured>,
-        /// The active policy bundle; `null` where none was.
-        bundle: Option<Policy>,
-        /// What was taken: a use from every link with a limit, and the proof.
-        burned: Vec<Burned>,
-        /// The warrant, from its root to its leaf; empty where none could be read.
-        chain: Vec<Link>,
-        /// What was checked before the judge was asked.
+        /// The valid attestations that the judge read.
+        attestation: Vec<RecordedAttestation>,
+        /// The active policy bundle; `null` if there was none.
+        bundle: Option<RecordedBundle>,
+        /// What was burned: one use of every link with a limit, and the proof.
+        burned: Vec<RecordedBurn>,
+        /// The warrant, from its root to its leaf; empty if none could be read.
+        chain: Vec<RecordedLink>,
+        /// The checks before the judge, and their results.
         checks: Checks,
         /// The time that the judge used, in seconds.
         clock: u64,
         /// The conditions that the judge read.
-        conditions: Vec<Condition>,
+        conditions: Vec<RecordedCondition>,
         /// Where the server runs, by dimension.
         environment: BTreeMap<String, String>,
         /// The decision's id.
         id: String,
-        /// Who asked, by client certificate: a SPIFFE ID.
+        /// The client's SPIFFE ID, from its certificate.
         identity: Option<String>,
-        /// What was answered.
-        outcome: Answer,
-        /// The posture in force there: a word of `posture/1`.
+        /// The answer to the proxy.
+        outcome: DecisionOutcome,
+        /// The posture in force: a word of `posture/1`.
         posture: String,
-        /// Which proxy asked.
+        /// The proxy that asked.
         proxy: String,
-        /// What was asked for.
-        request: Request,
+        /// The request.
+        request: RecordedRequest,
         /// The request's W3C trace context.
         traceparent: Option<String>,
-        /// What the judge said.
-        verdict: Verdict,
+        /// The judge's verdict.
+        verdict: RecordedVerdict,
     }
 }
 
 impl Decision {
-    /// The most bytes that it takes on record, as the ledger counts them when it is handed over; `None` where it has no
-    /// canonical form.
+    /// The most bytes that this entry can have, as the ledger counts them; `None` if it has no canonical form.
     #[must_use]
     pub fn len_at_most(&self) -> Option<usize> {
-        Draft::new(self, Nonce([0; 16])).ok().map(|draft| draft.len_at_most())
+        EntryDraft::new(self, Nonce([0; 16])).ok().map(|draft| draft.len_at_most())
     }
 
-    /// Whether the request was let through.
+    /// Whether the request was forwarded.
     #[must_use]
     pub fn forwards(&self) -> bool {
         match self.outcome {
-            Answer::Allowed | Answer::Ungoverned | Answer::Observed => true,
-            Answer::Denied(_) => false,
+            DecisionOutcome::Allowed | DecisionOutcome::Ungoverned | DecisionOutcome::Observed => true,
+            DecisionOutcome::Denied(_) => false,
         }
     }
 }
 
-object! {
-    /// What was asked for. Query and body only as digests under the ledger's digest key.
-    pub struct Request {
-        /// What the route derived as the action; `null` where no route matched, or nothing could be derived.
+object! { "Request"
+    /// The request. The query and the body are recorded only as digests under the ledger's digest key.
+    pub struct RecordedRequest {
+        /// The action that the route derived; `null` if no route matched or nothing could be derived.
         action: Option<String>,
-        /// HMAC-SHA-256 of the body; `null` where it was not read.
+        /// HMAC-SHA-256 of the body; `null` if it was not read.
         body: Option<Digest>,
-        /// The authority as it was sent.
-        host: Text,
+        /// The authority, as it was sent.
+        host: RequestText,
         /// The method.
-        method: Text,
-        /// The raw path without its query.
-        path: Text,
-        /// HMAC-SHA-256 of the query; `null` where there was none.
+        method: RequestText,
+        /// The raw path without the query.
+        path: RequestText,
+        /// HMAC-SHA-256 of the query; `null` if there was none.
         query: Option<Digest>,
     }
 }
 
-object! {
-    /// The result of each check before the judge: `ok`, a denial's code, or `null` where it was not made.
+object! { "Checks"
+    /// The result of each check before the judge: `ok`, a denial's code, or `null` if the check was not made.
     pub struct Checks {
         /// The arguments in path and headers, and the action, are what the route expects.
         arguments: Option<String>,
-        /// Each link names the one before it, by its digest and its holder's key.
+        /// Each link names the link before it, by its digest and by its holder's key.
         binding: Option<String>,
         /// The body was read and is what the route expects.
         body: Option<String>,
         /// A bundle is in force, the clock is sane, nothing is halted.
         governance: Option<String>,
-        /// The root is in the issuance record.
+        /// The root is in the record of issued warrants.
         issued: Option<String>,
         /// The warrant was parsed.
         parse: Option<String>,
-        /// The proof of possession was parsed and holds.
+        /// The proof of possession was parsed and is valid.
         proof: Option<String>,
         /// The query was read and is what the route expects.
         query: Option<String>,
-        /// The request line and our headers are not ambiguous.
+        /// The request line and Portcullis's headers are not ambiguous.
         request: Option<String>,
-        /// The root's key is trusted, and all signatures hold.
+        /// The root's key is trusted, and all signatures are valid.
         signatures: Option<String>,
     }
 }
 
-/// None was made.
+/// No check was made.
 impl Default for Checks {
     fn default() -> Self {
         Self {
@@ -133,9 +132,9 @@ impl Default for Checks {
     }
 }
 
-object! {
+object! { "Policy"
     /// A policy bundle.
-    pub struct Policy {
+    pub struct RecordedBundle {
         /// Its manifest's digest.
         digest: Digest,
         /// Its version.
@@ -143,54 +142,54 @@ object! {
     }
 }
 
-object! {
+object! { "Link"
     /// One verified link of a warrant.
-    pub struct Link {
-        /// The attestation it is bound to: the measurements.
+    pub struct RecordedLink {
+        /// The measurements of the attestation to which it is bound.
         att: Option<Vec<String>>,
-        /// Attribution; roots only.
+        /// The attribution; roots only.
         attr: Option<BTreeMap<String, String>>,
-        /// The meshes it is for.
+        /// The meshes for which it is valid.
         aud: Vec<String>,
-        /// What may be done, or the digest of its canonical form where it is large.
+        /// What may be done, or the digest of its canonical form if it is large.
         authorization_details: Details,
         /// The thumbprint of the holder's key.
         cnf: String,
-        /// The id of the decision to issue it; roots only.
+        /// The id of the decision that issued it; roots only.
         dec: Option<String>,
         /// Its place in the chain.
         depth: u64,
-        /// The environments it is for, by dimension.
+        /// The environments for which it is valid, by dimension.
         env: BTreeMap<String, Vec<String>>,
-        /// When it ends, in seconds.
+        /// When it expires, in seconds.
         exp: u64,
-        /// When it was made, in seconds.
+        /// When it was issued, in seconds.
         iat: u64,
-        /// On whose behalf it runs; roots only.
+        /// The person on whose behalf it runs; roots only.
         ini: Option<Person>,
-        /// Who signed it: the authority's URL, or the thumbprint URI of the parent's key.
+        /// The signer: the authority's URL, or the thumbprint URI of the parent's key.
         iss: String,
-        /// Its name.
+        /// Its id.
         jti: String,
         /// The authority's key; roots only.
         kid: Option<String>,
-        /// How deep the chain may get.
+        /// The greatest depth that the chain may have.
         max_depth: u64,
-        /// When it begins, in seconds.
+        /// From when it is valid, in seconds.
         nbf: u64,
         /// The digest of the bundle under which it was issued; roots only.
         pol: Option<String>,
         /// The holder.
         sub: String,
-        /// The lineage's name; roots only.
+        /// The lineage's id; roots only.
         txn: Option<String>,
-        /// How often it may be used; `null`: without limit.
+        /// How often it may be used; `null` for no limit.
         r#use: Option<u64>,
     }
 }
 
-object! {
-    /// Somebody, as an issuer names them.
+object! { "Person"
+    /// A person, as an issuer names them.
     pub struct Person {
         /// The issuer.
         iss: String,
@@ -199,8 +198,8 @@ object! {
     }
 }
 
-impl Link {
-    /// Whether something of it is kept only as a digest.
+impl RecordedLink {
+    /// Whether a part of it is recorded only as a digest.
     #[must_use]
     pub fn is_withheld(&self) -> bool {
         match self.authorization_details {
@@ -210,12 +209,12 @@ impl Link {
     }
 }
 
-/// A link's details, whole or by digest.
+/// The details of a link, whole or as a digest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Details {
     /// As they are in the warrant.
-    Whole(Vec<Json>),
-    /// Only the digest of their canonical form: replay calls such a decision withheld.
+    Whole(Vec<IntegerJson>),
+    /// Only the digest of their canonical form. Replay calls such a decision withheld.
     Digest(Digest),
 }
 
@@ -230,57 +229,57 @@ impl Serialize for Details {
 
 impl<'de> Deserialize<'de> for Details {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        match Json::deserialize(from)? {
-            Json::Array(details) => Ok(Self::Whole(details)),
-            Json::String(text) => Digest::parse(&text)
+        match IntegerJson::deserialize(from)? {
+            IntegerJson::Array(details) => Ok(Self::Whole(details)),
+            IntegerJson::String(text) => Digest::parse(&text)
                 .map(Self::Digest)
-                .ok_or_else(|| D::Error::custom("details: not a digest")),
-            Json::Null | Json::Bool(_) | Json::Integer(_) | Json::Object(_) => {
+                .ok_or_else(|| D::Error::custom("details: the string is not a digest")),
+            IntegerJson::Null | IntegerJson::Bool(_) | IntegerJson::Integer(_) | IntegerJson::Object(_) => {
                 Err(D::Error::custom("details: neither an array nor a digest"))
             }
         }
     }
 }
 
-impl Shape for Details {
+impl JsonShape for Details {
     fn shape() -> String {
         "array of JSON with integers only, or digest".to_owned()
     }
 }
 
-object! {
+object! { "Measured"
     /// An attestation that the judge read.
-    pub struct Measured {
-        /// Until when it is current, in seconds.
+    pub struct RecordedAttestation {
+        /// Until when it is valid, in seconds.
         exp: u64,
-        /// When it was stated, in seconds.
+        /// When the statement was made, in seconds.
         iat: u64,
         /// The attestor.
         iss: String,
-        /// What was measured.
+        /// The measurements.
         measurement: Vec<Digest>,
-        /// Whether it speaks for the workload.
+        /// Whether the statement is positive.
         positive: bool,
-        /// About whom: the workload's SPIFFE ID.
+        /// The workload: its SPIFFE ID.
         subject: String,
     }
 }
 
-object! {
+object! { "Condition"
     /// A condition that the judge read.
-    pub struct Condition {
-        /// When it was stated, in seconds; `null` where nothing is known of it.
+    pub struct RecordedCondition {
+        /// When it was stated, in seconds; `null` if no statement is known.
         iat: Option<u64>,
-        /// Which condition.
+        /// The name of the condition.
         name: String,
-        /// Its value; `null` where nothing is known of it.
+        /// Its value; `null` if no statement is known.
         value: Option<String>,
     }
 }
 
 words! {
     /// What is burned.
-    pub enum Burn {
+    pub enum BurnKind {
         /// One use of a warrant.
         Use = "use",
         /// A proof of possession.
@@ -288,25 +287,25 @@ words! {
     }
 }
 
-object! {
-    /// One thing that was taken and cannot be taken again.
-    pub struct Burned {
-        /// How often it may be taken in all.
+object! { "Burned"
+    /// One use of a warrant, or one proof, that was burned. It cannot be used again.
+    pub struct RecordedBurn {
+        /// How often it may be burned in total.
         max: u64,
-        /// A warrant's path of `jti`s joined with `/`, or a proof's `jti`.
+        /// A warrant's path of `jti`s, joined with `/`, or a proof's `jti`.
         name: String,
-        /// The root's issuer, or the thumbprint of the key that made the proof.
+        /// The issuer of the root, or the thumbprint of the key that made the proof.
         owner: String,
         /// Until when it must be remembered, in seconds.
         until: u64,
-        /// What it is.
-        what: Burn,
+        /// What was burned.
+        what: BurnKind,
     }
 }
 
-object! {
-    /// What the judge said.
-    pub struct Verdict {
+object! { "Verdict"
+    /// The judge's verdict.
+    pub struct RecordedVerdict {
         /// `permit`, or the code of the first denial that holds.
         code: String,
         /// The ids of the policies that decided, sorted.
@@ -316,20 +315,20 @@ object! {
     }
 }
 
-/// What was answered.
+/// The answer to a request, as `decision/1` records it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// Forwarded: every stage agreed.
+pub enum DecisionOutcome {
+    /// Forwarded: every check and the judge permitted it.
     Allowed,
-    /// Forwarded: the match is declared ungoverned.
+    /// Forwarded: the matching route is declared ungoverned.
     Ungoverned,
-    /// Forwarded: the route is only observed; the verdict says what it would have got.
+    /// Forwarded: the route is only observed. The verdict says what would have been decided.
     Observed,
-    /// Not forwarded, for this denial's code.
+    /// Not forwarded, with this denial code.
     Denied(String),
 }
 
-impl Answer {
+impl DecisionOutcome {
     fn word(&self) -> &str {
         match self {
             Self::Allowed => "allowed",
@@ -340,18 +339,18 @@ impl Answer {
     }
 }
 
-impl fmt::Display for Answer {
+impl fmt::Display for DecisionOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.word())
     }
 }
 
-impl Serialize for Answer {
+impl Serialize for DecisionOutcome {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        // A denial that would read back as a forward must never be written.
+        // A denial must never be written in a way that is read as a forward.
         match self {
             Self::Denied(code) if FORWARDS.contains(&code.as_str()) => {
-                Err(serde::ser::Error::custom(format!("`{code}` is not the code of a denied decision")))
+                Err(serde::ser::Error::custom(format!("`{code}` is not a denial code")))
             }
             Self::Allowed | Self::Ungoverned | Self::Observed | Self::Denied(_) => {
                 to.serialize_str(self.word())
@@ -362,7 +361,7 @@ impl Serialize for Answer {
 
 const FORWARDS: [&str; 3] = ["allowed", "ungoverned", "observed"];
 
-impl<'de> Deserialize<'de> for Answer {
+impl<'de> Deserialize<'de> for DecisionOutcome {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let word = String::deserialize(from)?;
         Ok(match word.as_str() {
@@ -374,7 +373,7 @@ impl<'de> Deserialize<'de> for Answer {
     }
 }
 
-impl Shape for Answer {
+impl JsonShape for DecisionOutcome {
     fn shape() -> String {
         "`allowed` or `observed` or `ungoverned` or a denial's code".to_owned()
     }

@@ -1,62 +1,62 @@
-//! Entries that change what may be decided from then on.
+//! Entry kinds that are facts: they can change all later decisions.
 
+use super::define::kind;
 use content_digest::Digest;
 
-use super::shape::kind;
-use super::value::{Revoked, Scope, Stance};
+use super::value::{FactScope, Posture, RevocationTarget};
 
 kind! { "revocation/1"
-    /// From this index on, nothing that it names is allowed.
+    /// From this index on, nothing that this entry names is allowed.
     pub struct Revocation {
         /// Who asked for it.
         by: String,
-        /// The issuer whose warrants are meant; empty for keys and holders.
+        /// The issuer whose warrants are revoked; empty for keys and holders.
         iss: String,
-        /// Why, in the words of who asked.
+        /// The reason, in the words of the person who asked.
         reason: String,
-        /// When it may be forgotten, in seconds, since nothing it names can still be valid; `null`: until reinstated.
+        /// When it may be forgotten, in seconds, because everything that it names has expired; `null`: until reinstated.
         until: Option<u64>,
         /// The path, thumbprint, lineage or holder.
         value: String,
         /// What the value is.
-        what: Revoked,
+        what: RevocationTarget,
     }
 }
 
 kind! { "reinstate/1"
-    /// A revocation of a key or a holder ends.
+    /// A revocation of a key or a holder ended.
     pub struct Reinstate {
         /// Who asked for it.
         by: String,
         /// As in the revocation.
         iss: String,
-        /// Why, in the words of who asked.
+        /// The reason, in the words of the person who asked.
         reason: String,
         /// As in the revocation.
         value: String,
         /// As in the revocation.
-        what: Revoked,
+        what: RevocationTarget,
     }
 }
 
 kind! { "attestation/1"
-    /// An attestor stated something about a workload.
-    pub struct Attestation {
-        /// Whether the workload runs in a debug mode; `null`: not said.
+    /// An attestor made a statement about a workload.
+    pub struct AttestationStatement {
+        /// Whether the workload runs in a debug mode; `null` if the statement does not say.
         debug: Option<bool>,
-        /// Until when it is current, in seconds.
+        /// Until when it is valid, in seconds.
         exp: u64,
-        /// When it was stated, in seconds.
+        /// When the statement was made, in seconds.
         iat: u64,
         /// The attestor.
         iss: String,
-        /// The thumbprint of the workload's key, where the statement names one.
+        /// The thumbprint of the workload's key; `null` if the statement names none.
         key: Option<String>,
-        /// What was measured.
+        /// The measurements.
         measurement: Vec<Digest>,
-        /// Whether the statement speaks for the workload; a current negative one denies.
+        /// Whether the statement is positive. A valid negative statement denies.
         positive: bool,
-        /// The statement's own digest.
+        /// The digest of the statement.
         statement: Digest,
         /// The workload: its SPIFFE ID.
         subject: String,
@@ -65,18 +65,18 @@ kind! { "attestation/1"
 
 kind! { "condition/1"
     /// An attestor stated a condition of an environment or of the mesh.
-    pub struct State {
-        /// Until when it is current, in seconds.
+    pub struct ConditionStatement {
+        /// Until when it is valid, in seconds.
         exp: u64,
-        /// When it was stated, in seconds.
+        /// When the statement was made, in seconds.
         iat: u64,
         /// The attestor.
         iss: String,
-        /// Which condition.
+        /// The name of the condition.
         name: String,
         /// `mesh` or `environment`.
-        scope: Scope,
-        /// The statement's own digest.
+        scope: FactScope,
+        /// The digest of the statement.
         statement: Digest,
         /// The environment, as `dimension=value`; empty for the mesh.
         subject: String,
@@ -86,16 +86,16 @@ kind! { "condition/1"
 }
 
 kind! { "posture/1"
-    /// How much is allowed at all was changed.
-    pub struct Posture {
+    /// The posture was changed: how much is allowed.
+    pub struct PostureChange {
         /// Who asked for it.
         by: String,
-        /// Why, in the words of who asked.
+        /// The reason, in the words of the person who asked.
         reason: String,
-        /// Where it holds.
-        scope: Scope,
-        /// How much is allowed there.
-        stance: Stance,
+        /// Where it applies.
+        scope: FactScope,
+        /// The new posture.
+        stance: Posture,
         /// The route, environment or issuer; empty for the mesh.
         subject: String,
     }
@@ -106,13 +106,13 @@ kind! { "activation/1"
     pub struct Activation {
         /// Its manifest's digest.
         bundle: Digest,
-        /// Until when it is valid, whatever a note says, in seconds.
+        /// When it expires, in seconds. No note can extend this.
         expires: u64,
-        /// The one before it.
+        /// The bundle before it.
         previous: Option<Digest>,
-        /// The trusts that this bundle and those before it have replaced, sorted: none may sign a later one.
+        /// The trusts that this bundle and earlier bundles replaced, sorted. None of them may sign a later bundle.
         retired: Vec<Digest>,
-        /// Its version, which only rises.
+        /// Its version, which never goes down.
         version: u64,
     }
 }

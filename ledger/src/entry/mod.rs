@@ -1,42 +1,42 @@
-//! The closed set of entries: what they hold, and their one canonical form.
+//! The closed set of entry kinds: their members, and their canonical form.
 //!
-//! An entry of an unknown kind, or with a member too many or too few, is not read: a record that some readers understand
-//! and others skip is no record.
+//! An entry of an unknown kind, or with an unknown or missing member, is an error: all readers must understand every
+//! entry of the log.
 
-mod act;
+mod activity;
 pub(crate) mod concern;
 mod decision;
+pub(crate) mod define;
+pub(crate) mod encoding;
+mod entries_page;
 mod fact;
-pub(crate) mod form;
-mod life;
-mod list;
-pub(crate) mod shape;
+mod lifecycle;
 mod value;
 
 use serde::Deserialize;
 
-pub use act::{Denials, Issued, Outcome, Ungoverned};
+pub use activity::{Denials, Issued, OutcomeReport, UngovernedRequest};
 pub use concern::concerns;
 pub use content_digest::Digest;
 pub use decision::{
-    Answer, Burn, Burned, Checks, Condition, Decision, Details, Link, Measured, Person, Policy, Request,
-    Verdict,
+    BurnKind, Checks, Decision, DecisionOutcome, Details, Person, RecordedAttestation, RecordedBundle,
+    RecordedBurn, RecordedCondition, RecordedLink, RecordedRequest, RecordedVerdict,
 };
-pub use fact::{Activation, Attestation, Posture, Reinstate, Revocation, State};
-pub use form::{ENTRY_BYTES_AT_MOST, Stamps};
-pub use life::{Archived, Gap, Init, Predecessor, Start, Stop};
-pub use list::table;
-pub use value::{Json, Nonce, Revoked, Scope, Stance, Text, from_hex, to_hex};
+pub use encoding::{ENTRY_BYTES_AT_MOST, Stamps};
+pub use entries_page::table;
+pub use fact::{Activation, AttestationStatement, ConditionStatement, PostureChange, Reinstate, Revocation};
+pub use lifecycle::{Archived, Gap, Init, Predecessor, Start, Stop};
+pub use value::{FactScope, IntegerJson, Nonce, Posture, RequestText, RevocationTarget, from_hex, to_hex};
 
 use crate::canonical::NotCanonical;
-use form::{Draft, Kind};
-use shape::Object;
+use define::DocumentedObject;
+use encoding::{EntryDraft, EntryKind};
 
 macro_rules! entries {
     ($( $(#[doc = $doc:literal])+ $name:ident($type:ident), )+) => {
         /// One entry of the ledger, without its stamps.
         #[derive(Clone, Debug, PartialEq, Eq)]
-        #[expect(clippy::large_enum_variant, reason = "nearly every entry is of the largest kind, a decision")]
+        #[expect(clippy::large_enum_variant, reason = "nearly every entry is a decision, the largest kind")]
         pub enum Entry { $( $(#[doc = $doc])+ $name($type), )+ }
 
         impl Entry {
@@ -46,13 +46,13 @@ macro_rules! entries {
                 match self { $( Self::$name(_) => $type::KIND, )+ }
             }
 
-            pub(crate) fn draft(&self, nonce: Nonce) -> Result<Draft, NotCanonical> {
-                match self { $( Self::$name(entry) => Draft::new(entry, nonce), )+ }
+            pub(crate) fn draft(&self, nonce: Nonce) -> Result<EntryDraft, NotCanonical> {
+                match self { $( Self::$name(entry) => EntryDraft::new(entry, nonce), )+ }
             }
 
             /// Reads an entry from exactly its canonical bytes.
             pub fn read(bytes: &[u8]) -> Result<(Stamps, Self), NotCanonical> {
-                // A wrong guess reads as nothing, and is asked again of the parser: it saves a pass over the entry.
+                // The guess saves one pass over the entry. After a wrong guess the parser finds the kind.
                 if let Some(found) = guess(bytes).and_then(|kind| Self::read_as(kind, bytes)).and_then(Result::ok) {
                     return Ok(found);
                 }
@@ -63,12 +63,12 @@ macro_rules! entries {
 
             fn read_as(kind: &[u8], bytes: &[u8]) -> Option<Result<(Stamps, Self), NotCanonical>> {
                 $( if kind == $type::KIND.as_bytes() {
-                    return Some(form::read::<$type>(bytes).map(|(stamps, entry)| (stamps, Self::$name(entry))));
+                    return Some(encoding::read::<$type>(bytes).map(|(stamps, entry)| (stamps, Self::$name(entry))));
                 } )+
                 None
             }
 
-            pub(crate) fn describe() -> (Vec<Object>, Vec<Object>) {
+            pub(crate) fn describe() -> (Vec<DocumentedObject>, Vec<DocumentedObject>) {
                 let mut objects = Vec::new();
                 let kinds = vec![$( $type::describe(&mut objects) ),+];
                 (kinds, objects)
@@ -82,15 +82,15 @@ macro_rules! entries {
 }
 
 entries! {
-    /// The log begins.
+    /// The first entry of the log.
     Init(Init),
-    /// A server begins to write.
+    /// A server began to write.
     Start(Start),
-    /// A server ended as it should.
+    /// A server stopped normally.
     Stop(Stop),
     /// One request was decided.
     Decision(Decision),
-    /// Many requests were denied.
+    /// A summary of denials.
     Denials(Denials),
     /// A root warrant was issued.
     Issued(Issued),
@@ -99,20 +99,20 @@ entries! {
     /// A revocation ended.
     Reinstate(Reinstate),
     /// A workload was attested.
-    Attestation(Attestation),
+    Attestation(AttestationStatement),
     /// A condition of an environment was stated.
-    Condition(State),
-    /// How much is allowed at all was changed.
-    Posture(Posture),
+    Condition(ConditionStatement),
+    /// The posture was changed.
+    Posture(PostureChange),
     /// A policy bundle became the active one.
     Activation(Activation),
-    /// What became of a forwarded request.
-    Outcome(Outcome),
+    /// How a forwarded request ended.
+    Outcome(OutcomeReport),
     /// A request reached an upstream without a decision.
-    Ungoverned(Ungoverned),
-    /// What was refused while nothing could be recorded.
+    Ungoverned(UngovernedRequest),
+    /// Entries were refused while nothing could be recorded.
     Gap(Gap),
-    /// Old bundles went to the archive.
+    /// Old bundles were moved to the archive.
     Archived(Archived),
 }
 
@@ -124,7 +124,7 @@ impl Entry {
         Ok(bytes)
     }
 
-    /// Whether this changes what may be decided: it is acknowledged only once it is promised never to be forgotten.
+    /// Whether this entry can change later decisions. Such an entry is acknowledged only once `handed-out` includes it.
     #[must_use]
     pub fn is_fact(&self) -> bool {
         match self {
@@ -148,7 +148,7 @@ impl Entry {
     }
 }
 
-/// What follows the first `"kind":"`, which in nearly every entry is its own.
+/// The text after the first `"kind":"`, which in nearly every entry is the kind of the entry.
 fn guess(bytes: &[u8]) -> Option<&[u8]> {
     const MEMBER: &[u8] = b"\"kind\":\"";
     let at = memchr::memmem::find(bytes, MEMBER)?.checked_add(MEMBER.len())?;

@@ -1,4 +1,4 @@
-//! The small values that entries are made of.
+//! The small value types in entries: nonces, digests, texts, JSON values, and closed sets of words.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,9 +9,9 @@ use content_digest::Digest;
 use serde::de::{Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::shape::{Shape, words};
+use super::define::{JsonShape, words};
 
-/// Sixteen random bytes that keep an entry from being guessed from its public leaf hash.
+/// Sixteen random bytes in each entry, so that nobody can guess the entry from its public leaf hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Nonce(pub [u8; 16]);
 
@@ -29,7 +29,7 @@ impl<'de> Deserialize<'de> for Nonce {
     }
 }
 
-impl Shape for Digest {
+impl JsonShape for Digest {
     fn shape() -> String {
         "digest".to_owned()
     }
@@ -54,24 +54,24 @@ pub fn from_hex(text: &str) -> Option<Vec<u8>> {
     if rest.is_empty() { bytes } else { None }
 }
 
-/// What a request said, which need not be text.
+/// A part of a request, which need not be UTF-8.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Text {
-    /// UTF-8, as it was.
+pub enum RequestText {
+    /// UTF-8, unchanged.
     Utf8(String),
-    /// Anything else, as `{"hex":"…"}`.
+    /// Other bytes, written as `{"hex":"…"}`.
     Bytes(Vec<u8>),
 }
 
-impl Text {
-    /// Keeps text as text and other bytes as bytes.
+impl RequestText {
+    /// From bytes, which may be UTF-8 or not.
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Self {
         std::str::from_utf8(bytes)
             .map_or_else(|_| Self::Bytes(bytes.to_vec()), |text| Self::Utf8(text.to_owned()))
     }
 
-    /// The bytes that were said.
+    /// The bytes, as they were in the request.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         match self {
@@ -81,13 +81,13 @@ impl Text {
     }
 }
 
-impl From<&str> for Text {
+impl From<&str> for RequestText {
     fn from(text: &str) -> Self {
         Self::Utf8(text.to_owned())
     }
 }
 
-impl Serialize for Text {
+impl Serialize for RequestText {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Utf8(text) => to.serialize_str(text),
@@ -96,7 +96,7 @@ impl Serialize for Text {
     }
 }
 
-impl<'de> Deserialize<'de> for Text {
+impl<'de> Deserialize<'de> for RequestText {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
         #[serde(untagged)]
@@ -109,11 +109,11 @@ impl<'de> Deserialize<'de> for Text {
             Either::Hex(Hex { hex }) => hex,
         };
         let bytes = from_hex(&hex).filter(|bytes| std::str::from_utf8(bytes).is_err());
-        bytes.map(Self::Bytes).ok_or_else(|| D::Error::custom("`hex` is for bytes that are not UTF-8"))
+        bytes.map(Self::Bytes).ok_or_else(|| D::Error::custom("`hex` is only for bytes that are not UTF-8"))
     }
 }
 
-impl Shape for Text {
+impl JsonShape for RequestText {
     fn shape() -> String {
         "string, or `{\"hex\":…}` where the bytes were no UTF-8".to_owned()
     }
@@ -125,9 +125,9 @@ struct Hex {
     hex: String,
 }
 
-/// Any JSON without fractions: what a closed type would only repeat, such as a warrant's details.
+/// A JSON value without fractions, for parts that have their own types elsewhere, such as a warrant's details.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Json {
+pub enum IntegerJson {
     /// `null`
     Null,
     /// `true` or `false`
@@ -137,12 +137,12 @@ pub enum Json {
     /// A string.
     String(String),
     /// An array.
-    Array(Vec<Json>),
+    Array(Vec<IntegerJson>),
     /// An object.
-    Object(BTreeMap<String, Json>),
+    Object(BTreeMap<String, IntegerJson>),
 }
 
-impl Serialize for Json {
+impl Serialize for IntegerJson {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Null => to.serialize_unit(),
@@ -155,53 +155,53 @@ impl Serialize for Json {
     }
 }
 
-impl<'de> Deserialize<'de> for Json {
+impl<'de> Deserialize<'de> for IntegerJson {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         struct Any;
         impl<'de> Visitor<'de> for Any {
-            type Value = Json;
+            type Value = IntegerJson;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("JSON without fractions")
             }
-            fn visit_unit<E: Error>(self) -> Result<Json, E> {
-                Ok(Json::Null)
+            fn visit_unit<E: Error>(self) -> Result<IntegerJson, E> {
+                Ok(IntegerJson::Null)
             }
-            fn visit_bool<E: Error>(self, value: bool) -> Result<Json, E> {
-                Ok(Json::Bool(value))
+            fn visit_bool<E: Error>(self, value: bool) -> Result<IntegerJson, E> {
+                Ok(IntegerJson::Bool(value))
             }
-            fn visit_i64<E: Error>(self, value: i64) -> Result<Json, E> {
-                Ok(Json::Integer(value))
+            fn visit_i64<E: Error>(self, value: i64) -> Result<IntegerJson, E> {
+                Ok(IntegerJson::Integer(value))
             }
-            fn visit_u64<E: Error>(self, value: u64) -> Result<Json, E> {
+            fn visit_u64<E: Error>(self, value: u64) -> Result<IntegerJson, E> {
                 i64::try_from(value)
-                    .map(Json::Integer)
+                    .map(IntegerJson::Integer)
                     .map_err(|_| E::custom("an integer is outside ±(2^53-1)"))
             }
-            fn visit_str<E: Error>(self, value: &str) -> Result<Json, E> {
-                Ok(Json::String(value.to_owned()))
+            fn visit_str<E: Error>(self, value: &str) -> Result<IntegerJson, E> {
+                Ok(IntegerJson::String(value.to_owned()))
             }
-            fn visit_seq<A: SeqAccess<'de>>(self, mut from: A) -> Result<Json, A::Error> {
+            fn visit_seq<A: SeqAccess<'de>>(self, mut from: A) -> Result<IntegerJson, A::Error> {
                 let mut values = Vec::new();
                 while let Some(value) = from.next_element()? {
                     values.push(value);
                 }
-                Ok(Json::Array(values))
+                Ok(IntegerJson::Array(values))
             }
-            fn visit_map<A: MapAccess<'de>>(self, mut from: A) -> Result<Json, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, mut from: A) -> Result<IntegerJson, A::Error> {
                 let mut members = BTreeMap::new();
-                while let Some((name, value)) = from.next_entry::<String, Json>()? {
+                while let Some((name, value)) = from.next_entry::<String, IntegerJson>()? {
                     if members.insert(name, value).is_some() {
                         return Err(A::Error::custom("a member occurs twice"));
                     }
                 }
-                Ok(Json::Object(members))
+                Ok(IntegerJson::Object(members))
             }
         }
         from.deserialize_any(Any)
     }
 }
 
-impl Shape for Json {
+impl JsonShape for IntegerJson {
     fn shape() -> String {
         "JSON with integers only".to_owned()
     }
@@ -209,8 +209,8 @@ impl Shape for Json {
 
 words! {
     /// What a revocation names.
-    pub enum Revoked {
-        /// A warrant and all that were delegated from it, by the path of `jti`s joined with `/`.
+    pub enum RevocationTarget {
+        /// A warrant and all warrants delegated from it, by the path of `jti`s, joined with `/`.
         Path = "path",
         /// A key, by its thumbprint.
         Key = "key",
@@ -222,8 +222,8 @@ words! {
 }
 
 words! {
-    /// Where a posture holds.
-    pub enum Scope {
+    /// Where a posture or a condition applies.
+    pub enum FactScope {
         /// Everywhere.
         Mesh = "mesh",
         /// On one route.
@@ -236,11 +236,11 @@ words! {
 }
 
 words! {
-    /// How much is allowed at all.
-    pub enum Stance {
-        /// What policy says.
+    /// The posture: how much is allowed.
+    pub enum Posture {
+        /// What the policy allows.
         Normal = "normal",
-        /// What policy says of restricted times.
+        /// What the policy allows in the restricted posture.
         Restricted = "restricted",
         /// Nothing.
         Halted = "halted",

@@ -1,4 +1,4 @@
-//! The making of a log: everything in a directory beside the final one, which one rename brings to life.
+//! Creates a log: everything is written in a temporary directory, which is renamed to its final name at the end.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -7,11 +7,11 @@ use super::options::Options;
 use crate::durable::Disk;
 use crate::entry::{Entry, Init, Nonce, Predecessor, Stamps, to_hex};
 use crate::fault::InitError;
+use crate::handed_out::{self, HandedOut};
 use crate::layout::Layout;
-use crate::merkle::{Edge, leaf_hash};
+use crate::merkle::{Edge, TreeHead, leaf_hash};
 use crate::note::VerifyingKey;
-use crate::promise::{self, Head, Promise};
-use crate::publish::{Growth, Press};
+use crate::publish::{Checkpointer, TileBuilder};
 use crate::wal::frame;
 use crate::wal::recover::Batch;
 use crate::wal::segment::Segment;
@@ -30,22 +30,22 @@ impl Origin {
         &self.name
     }
 
-    /// The key, whose one-line form `log.vkey` holds.
+    /// The verification key; the file `log.vkey` has its one-line format.
     #[must_use]
     pub fn key(&self) -> &VerifyingKey {
         &self.key
     }
 }
 
-/// Makes a log. A crash anywhere before the last rename leaves a directory with the ending `.init`, and no log.
+/// Creates a log. A crash before the last rename leaves a directory with the ending `.init`, and no log.
 pub(crate) fn init(
     path: &Path,
     name: &str,
     options: &Options,
     restored: Option<Predecessor>,
 ) -> Result<Origin, InitError> {
-    let fine = |byte: u8| byte.is_ascii_alphanumeric() || b".-/".contains(&byte);
-    if name.is_empty() || name.len() > 64 || !name.bytes().all(fine) {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".-/".contains(&byte);
+    if name.is_empty() || name.len() > 64 || !name.bytes().all(is_allowed) {
         return Err(InitError::Name(name.to_owned()));
     }
     if std::fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_some()) || path.is_file() {
@@ -75,7 +75,7 @@ pub(crate) fn init(
     let (batch, edge) =
         first_frame(&layout, options, id, &entry.into()).map_err(InitError::at(&layout.segment(1)))?;
     first_checkpoint(&layout, options, &origin, &batch, &edge)?;
-    become_log(disk, &building, path).map_err(InitError::at(path))?;
+    rename_to_final(disk, &building, path).map_err(InitError::at(path))?;
     Ok(Origin { name: origin, key })
 }
 
@@ -85,24 +85,31 @@ fn first_frame(
     log: [u8; 16],
     entry: &Entry,
 ) -> std::io::Result<(Batch, Edge)> {
-    Segment::make(&options.disk, layout, 1, options.segment_bytes)?;
+    Segment::create(&options.disk, layout, 1, options.segment_bytes)?;
     let nonce = Nonce::random().map_err(std::io::Error::other)?;
     let bytes = entry.to_bytes(Stamps { nonce, time: (options.clock)() }).map_err(std::io::Error::other)?;
     let mut edge = Edge::default();
     let old_root = edge.root();
     edge.append(leaf_hash(&bytes));
-    let head =
-        frame::Head { count: 1, log, segment: 1, first: 0, new_size: 1, old_root, new_root: edge.root() };
+    let header = frame::FrameHeader {
+        count: 1,
+        log,
+        segment: 1,
+        first: 0,
+        new_size: 1,
+        old_root,
+        new_root: edge.root(),
+    };
     let (mut entries, mut frame) = (Vec::new(), Vec::new());
     frame::push_entry(&mut entries, |out| out.extend_from_slice(&bytes));
-    frame::encode(&head, &entries, &mut frame);
+    frame::encode(&header, &entries, &mut frame);
     let mut segment = Segment::open(&options.disk, layout, 1, 0)?;
     segment.write(&frame)?;
     segment.sync()?;
     Ok((Batch { first: 0, entries, leaves: vec![leaf_hash(&bytes)] }, edge))
 }
 
-/// A log that can be opened has a promise and a checkpoint, so that a missing one is always a loss.
+/// Every log has `handed-out` and a checkpoint from its first moment, so that a missing file is always a loss.
 fn first_checkpoint(
     layout: &Layout,
     options: &Options,
@@ -111,19 +118,27 @@ fn first_checkpoint(
     edge: &Edge,
 ) -> Result<(), InitError> {
     let path = layout.handed_out();
-    let promised = promise::first(origin, Head { size: edge.size(), root: edge.root() });
-    options.disk.write_new(&path, &promised, 0o600).map_err(InitError::at(&path))?;
-    let opened = Promise::open(&options.disk, &path, origin);
-    let promise = opened.map_err(|error| InitError::Io(path.clone(), std::io::Error::other(error)))?;
-    let mut press =
-        Press::new(layout, options, origin, Arc::new(promise), Growth::default(), Edge::default());
-    press.add(batch);
-    let published = press.publish();
-    published.map(drop).map_err(|refused| InitError::Io(layout.log(), std::io::Error::other(refused)))
+    let bytes = handed_out::new_file(origin, TreeHead { size: edge.size(), root: edge.root() });
+    options.disk.write_new(&path, &bytes, 0o600).map_err(InitError::at(&path))?;
+    let opened = HandedOut::open(&options.disk, &path, origin);
+    let handed_out = opened.map_err(|error| InitError::Io(path.clone(), std::io::Error::other(error)))?;
+    let mut checkpointer = Checkpointer::new(
+        layout,
+        options,
+        origin,
+        Arc::new(handed_out),
+        TileBuilder::default(),
+        Edge::default(),
+    );
+    checkpointer.add(batch);
+    checkpointer
+        .publish()
+        .map(drop)
+        .map_err(|refused| InitError::Io(layout.log(), std::io::Error::other(refused)))
 }
 
-/// An empty directory under the final name gives way to the rename.
-fn become_log(disk: &Disk, building: &Path, path: &Path) -> std::io::Result<()> {
+/// Renames the directory to its final name. An empty directory there is replaced.
+fn rename_to_final(disk: &Disk, building: &Path, path: &Path) -> std::io::Result<()> {
     disk.rename(building, path)?;
     disk.sync_dir(path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")))
 }

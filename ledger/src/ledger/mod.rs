@@ -1,16 +1,16 @@
-//! The ledger itself: made once, opened by one process at a time, written by one thread.
+//! The ledger: created once, opened by one process at a time, written by one thread.
 
-mod answers;
-mod claims;
+mod group_commit;
 mod init;
-mod keep;
+mod maintenance;
+mod notifier;
 mod open;
 mod options;
-mod page;
+mod outside_claims;
 mod queue;
 mod read;
-mod teller;
-mod torn;
+mod torn_tail;
+mod waiting_callers;
 mod writer;
 
 use std::fmt;
@@ -19,27 +19,27 @@ use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
-pub(crate) use answers::Answers;
+pub(crate) use waiting_callers::WaitingCallers;
 
 pub use init::Origin;
-pub use keep::{ArchiveError, Usage};
+pub use maintenance::{ArchiveError, Usage};
 pub use open::Inspection;
-pub use options::{Clock, Options};
-pub use queue::Done;
-pub use read::{Record, Records};
+pub use options::{ClockFn, Options};
+pub use queue::Callback;
+pub use read::{RecordedEntries, RecordedEntry};
 
 use crate::entry::{ENTRY_BYTES_AT_MOST, Entry, Nonce, Predecessor};
-use crate::fault::{InitError, OpenError, ReadError, Refused};
+use crate::fault::{InitError, OpenError, ReadError, RecordError};
+use crate::handed_out::HandedOut;
 use crate::layout::Layout;
-use crate::merkle::Hash;
+use crate::merkle::{Hash, TreeHead};
 use crate::note::SignedCheckpoint;
-use crate::promise::{Head, Promise};
 use crate::publish::{Backlog, Publisher};
 use crate::tree::Directory;
-use queue::{Concern, Job};
+use queue::{Job, JobKind};
 use writer::Writer;
 
-/// Proof that an entry is on disk. Only the writer makes one, after the sync that made the entry durable.
+/// Proof that an entry is on disk. Only the writer creates it, after the sync that made the entry durable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Receipt {
     index: u64,
@@ -54,7 +54,7 @@ impl Receipt {
         self.index
     }
 
-    /// The ledger's size once the entry was durable.
+    /// The size of the ledger when the entry had become durable.
     #[must_use]
     pub fn size(&self) -> u64 {
         self.size
@@ -67,7 +67,7 @@ impl Receipt {
     }
 }
 
-/// A ledger open for writing. Cheap to clone; [`Ledger::close`] ends it for all clones.
+/// A ledger that is open for writing. Cheap to clone; [`Ledger::close`] closes it for all clones.
 #[derive(Clone)]
 pub struct Ledger {
     inner: Arc<Inner>,
@@ -81,49 +81,49 @@ struct Inner {
     writer: Writer,
     publisher: Publisher,
     backlog: Arc<Backlog>,
-    promise: Arc<Promise>,
-    /// Held by whoever changes the published checkpoint.
+    handed_out: Arc<HandedOut>,
+    /// Locked while the published checkpoint is changed.
     checkpoint: Arc<Mutex<()>>,
-    /// Held as long as this writes.
+    /// The writer's lock on the ledger's directory.
     lock: Mutex<Option<File>>,
 }
 
-/// What an opening found.
+/// What was found when the ledger was opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recovery {
-    /// How many entries were there.
+    /// The number of entries.
     pub size: u64,
-    /// Whether the server before did not stop as it should.
+    /// Whether the previous server ended without `stop/1`.
     pub cut: bool,
-    /// How many bytes of an unfinished frame were cut off.
+    /// The number of bytes of an unfinished frame that were cut off.
     pub torn: u64,
-    /// The index of this start's own entry.
+    /// The index of the entry `start/1` of this start.
     pub start: u64,
 }
 
-/// How the ledger is.
+/// The current state of the ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Health {
-    /// How many entries are durable.
+    /// The number of durable entries.
     pub size: u64,
-    /// How many of them the last checkpoint covers.
+    /// The size of the last checkpoint.
     pub published: u64,
-    /// Why nothing is being recorded, or nothing published, just now.
-    pub refusing: Option<Refused>,
-    /// Entries waiting in the queue.
+    /// Why nothing can be recorded or published at the moment.
+    pub refusing: Option<RecordError>,
+    /// The number of entries that wait in the queue.
     pub waiting: usize,
-    /// Bytes of the entries that this opening has recorded.
+    /// The bytes of the entries that were recorded since the ledger was opened.
     pub written: u64,
 }
 
 impl Ledger {
-    /// Makes a new log in an empty or missing directory. Its first entry names it.
+    /// Creates a new log in an empty or missing directory. Its first entry has the log's name.
     pub fn init(path: &Path, name: &str, options: &Options) -> Result<Origin, InitError> {
         init::init(path, name, options, None)
     }
 
-    /// Makes a new log that continues one which was brought back from a backup: what the old one acknowledged after the
-    /// backup is not known, so the old name must not go on.
+    /// Creates a new log that continues a log restored from a backup. It is not known what the old log acknowledged after
+    /// the backup, so it must not continue under its old name.
     pub fn init_restored(
         path: &Path,
         name: &str,
@@ -133,34 +133,34 @@ impl Ledger {
         init::init(path, name, options, Some(restored))
     }
 
-    /// Recovers a log and goes on writing it.
+    /// Recovers a log and opens it for writing.
     pub fn open(path: &Path, options: Options) -> Result<Self, OpenError> {
         open::open(path, &options)
     }
 
-    /// Makes the checks of a start on a ledger that is copied, or that another process writes; changes nothing.
+    /// Makes the checks of a start on a copied ledger, or one that another process writes. Changes nothing.
     pub fn inspect(path: &Path) -> Result<Inspection, OpenError> {
         open::inspect(path)
     }
 
-    /// Hands an entry over. `done` is called once, from another thread, when the entry is durable or refused; it must
+    /// Queues an entry. `done` is called once, when the entry is durable or refused, usually from another thread. It must
     /// not block.
-    pub fn submit(&self, entry: Entry, done: Done) {
-        let drafted = Nonce::random().and_then(|nonce| entry.draft(nonce).map_err(Refused::NotCanonical));
+    pub fn submit(&self, entry: Entry, done: Callback) {
+        let drafted = Nonce::random().and_then(|nonce| entry.draft(nonce).map_err(RecordError::NotCanonical));
         match drafted {
             Err(refused) => done(Err(refused)),
             Ok(draft) if draft.len_at_most() > ENTRY_BYTES_AT_MOST => {
-                done(Err(Refused::TooLarge(draft.len_at_most())));
+                done(Err(RecordError::TooLarge(draft.len_at_most())));
             }
-            Ok(draft) => self.inner.writer.hand_over(Job { draft, concern: Concern::of(entry), done }),
+            Ok(draft) => self.inner.writer.submit(Job { draft, kind: JobKind::of(entry), done }),
         }
     }
 
-    /// Hands an entry over and waits.
-    pub fn append(&self, entry: Entry) -> Result<Receipt, Refused> {
+    /// Queues an entry and waits until it is durable or refused.
+    pub fn append(&self, entry: Entry) -> Result<Receipt, RecordError> {
         let (done, answer) = mpsc::sync_channel(1);
         self.submit(entry, Box::new(move |result| drop(done.send(result))));
-        answer.recv().unwrap_or(Err(Refused::Closed))
+        answer.recv().unwrap_or(Err(RecordError::Closed))
     }
 
     /// The log's name.
@@ -169,7 +169,7 @@ impl Ledger {
         &self.inner.origin
     }
 
-    /// What is published, as readers see it.
+    /// The published log.
     #[must_use]
     pub fn log(&self) -> Directory {
         Directory::new(&self.inner.layout.log())
@@ -177,22 +177,22 @@ impl Ledger {
 
     /// The checkpoint that is published now.
     pub fn checkpoint(&self) -> Result<SignedCheckpoint, ReadError> {
-        read::published(&self.inner.layout, &self.log(), &self.inner.options.witnesses)
+        read::published_checkpoint(&self.inner.layout, &self.log(), &self.inner.options.witnesses)
     }
 
-    /// What the opening found.
+    /// What was found when the ledger was opened.
     #[must_use]
     pub fn recovery(&self) -> &Recovery {
         &self.inner.recovery
     }
 
-    /// How many entries are durable.
+    /// The number of durable entries.
     #[must_use]
     pub fn size(&self) -> u64 {
         self.inner.writer.durable().size
     }
 
-    /// The root over the durable entries, and how many they are.
+    /// The number of durable entries, and the root over them.
     #[must_use]
     pub fn root(&self) -> (u64, Hash) {
         let durable = self.inner.writer.durable();
@@ -205,7 +205,7 @@ impl Ledger {
         self.inner.writer.durable().time
     }
 
-    /// How the ledger is.
+    /// The current state of the ledger.
     #[must_use]
     pub fn health(&self) -> Health {
         let (published, stuck) = self.inner.backlog.status();
@@ -219,40 +219,40 @@ impl Ledger {
         }
     }
 
-    /// A size and root that may be told to somebody outside: from now on no start accepts less.
-    pub fn promise(&self) -> Result<Head, Refused> {
+    /// A size and root that may be told to somebody outside. From now on a start requires at least this size.
+    pub fn hand_out(&self) -> Result<TreeHead, RecordError> {
         let durable = self.inner.writer.durable();
-        let head = Head { size: durable.size, root: durable.root };
-        self.inner.promise.cover(head)?;
+        let head = TreeHead { size: durable.size, root: durable.root };
+        self.inner.handed_out.raise_to(head)?;
         Ok(head)
     }
 
-    /// Publishes a checkpoint of at least what is durable now, and says of which size.
-    pub fn publish(&self) -> Result<u64, Refused> {
+    /// Publishes a checkpoint of at least all entries that are durable now. Returns its size.
+    pub fn publish(&self) -> Result<u64, RecordError> {
         self.inner.backlog.publish(self.size())
     }
 
     /// The entries that are durable now, from an index on.
-    pub fn read(&self, from: u64) -> Result<Records, ReadError> {
+    pub fn read(&self, from: u64) -> Result<RecordedEntries, ReadError> {
         let path = self.inner.layout.root();
         self.publish().map_err(|refused| ReadError::Io(path.to_owned(), io::Error::other(refused)))?;
-        Records::open(path, from)
+        RecordedEntries::open(path, from)
     }
 
-    /// The published entries of a ledger that nobody need have open, from an index on.
-    pub fn entries(path: &Path, from: u64) -> Result<Records, ReadError> {
-        Records::open(path, from)
+    /// The published entries of a ledger from an index on. The ledger need not be open.
+    pub fn entries(path: &Path, from: u64) -> Result<RecordedEntries, ReadError> {
+        RecordedEntries::open(path, from)
     }
 
-    /// What is published of a ledger that nobody need have open: the tiles, and the checkpoint over them.
+    /// The published log of a ledger and its checkpoint. The ledger need not be open.
     pub fn published(path: &Path) -> Result<(Directory, SignedCheckpoint), ReadError> {
         let layout = Layout::new(path);
         let log = Directory::new(&layout.log());
-        let checkpoint = read::published(&layout, &log, &[])?;
+        let checkpoint = read::published_checkpoint(&layout, &log, &[])?;
         Ok((log, checkpoint))
     }
 
-    /// Records what is waiting, then the stop, and ends. Later entries are refused.
+    /// Records the entries that wait, then the entry `stop/1`, and closes the ledger. Later entries are refused.
     pub fn close(&self) {
         self.inner.close();
     }
@@ -282,30 +282,32 @@ impl fmt::Debug for Ledger {
 }
 
 impl Nonce {
-    fn random() -> Result<Self, Refused> {
+    fn random() -> Result<Self, RecordError> {
         let mut bytes = [0; 16];
         let mut filled = 0;
         while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
             match rustix::rand::getrandom(rest, rustix::rand::GetRandomFlags::empty()) {
                 Ok(n) => filled = filled.saturating_add(n),
                 Err(rustix::io::Errno::INTR) => {}
-                // Without randomness an entry's hash could be guessed: it is not recorded.
-                Err(_) => return Err(Refused::Closed),
+                // Without random bytes an entry could be guessed from its hash, so it is not recorded.
+                Err(_) => return Err(RecordError::Closed),
             }
         }
         Ok(Self(bytes))
     }
 }
 
-/// For what cannot be survived: the disk's state is unknown, or a thread that others wait for is gone.
-pub(crate) fn end_the_process(what: &str, path: &Path, error: &dyn fmt::Display) -> ! {
-    tracing::error!(path = %path.display(), %error, "{what}: the process ends, since what is durable is unknown");
+/// Ends the process: the state of the disk is unknown.
+pub(crate) fn abort_process(what: &str, path: &Path, error: &dyn fmt::Display) -> ! {
+    tracing::error!(path = %path.display(), %error, "{what}: the process ends, because it is unknown what is durable");
     std::process::abort()
 }
 
-/// Refusals that pass by themselves are answers; after any other error nobody knows what the disk holds.
-pub(crate) fn understood(error: &io::Error, path: &Path) -> Refused {
-    Refused::of_write(error).unwrap_or_else(|| end_the_process("the ledger cannot be written", path, error))
+/// Returns an error that passes by itself. After any other write error the state of the disk is unknown, so the process
+/// ends.
+pub(crate) fn temporary_or_abort(error: &io::Error, path: &Path) -> RecordError {
+    RecordError::from_write_error(error)
+        .unwrap_or_else(|| abort_process("the ledger cannot be written", path, error))
 }
 
 #[cfg(test)]

@@ -1,30 +1,30 @@
-//! Starting: recover what is there, refuse what contradicts itself, record the start.
+//! Opens a ledger: recovers the entries, refuses files that contradict each other, and records the start.
 
 use std::fs::File;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use super::claims::{Claim, Claims};
+use super::group_commit::RecentFacts;
+use super::notifier::Notifier;
 use super::options::Options;
-use super::page::Facts;
-use super::teller::Teller;
-use super::torn;
-use super::writer::{Pen, Writer};
+use super::outside_claims::{OutsideClaim, OutsideClaims};
+use super::torn_tail;
+use super::writer::{Writer, WriterState};
 use super::{Inner, Ledger, Recovery};
 use crate::durable::TEMPORARY;
 use crate::entry::{Entry, Start, from_hex};
 use crate::fault::{OpenError, ReadError};
+use crate::handed_out::{self, FactAcknowledger, HandedOut};
 use crate::layout::Layout;
-use crate::merkle::Edge;
+use crate::merkle::{Edge, TreeHead};
 use crate::note::{SignedCheckpoint, VerifyingKey};
-use crate::promise::{self, Head, Promise, Promiser};
-use crate::publish::{Backlog, Growth, Press, Publisher};
-use crate::resource::Resource;
-use crate::tree::{Directory, Source, Tree};
+use crate::publish::{Backlog, Checkpointer, Publisher, TileBuilder};
+use crate::published_file::PublishedFile;
+use crate::tree::{Directory, LogSource, MerkleTree};
 use crate::wal::frame::Entries;
 use crate::wal::recover::{self, Batch, End};
 use crate::wal::segment::Segment;
-use crate::wal::spare::Spares;
+use crate::wal::segment_maker::SegmentMaker;
 
 pub(crate) fn open(path: &Path, options: &Options) -> Result<Ledger, OpenError> {
     let layout = Layout::new(path);
@@ -33,113 +33,122 @@ pub(crate) fn open(path: &Path, options: &Options) -> Result<Ledger, OpenError> 
         return Err(OpenError::WrongKey(layout.vkey()));
     }
     let lock = lock(&layout)?;
-    let promise = Promise::open(&options.disk, &layout.handed_out(), key.name())?;
-    let published = Published::read(&layout, &key, &options.witnesses)?;
-    let (growth, edge) = resumed(&published.tree(), published.head.size)?;
-    let mut press = Press::new(&layout, options, key.name(), Arc::new(promise), growth, edge);
-    press.published = published.head.size;
-    press.find_partials();
-    let promised = press.promise.last();
-    let (end, last) = survey(&layout, &key, &published, promised, &options.held, |batch| press.add(batch))?;
-    // Everything is consistent: only now is anything recorded or cut.
-    resume(path, options, &key, lock, end, &last, press)
+    let handed_out = HandedOut::open(&options.disk, &layout.handed_out(), key.name())?;
+    let published = PublishedLog::read(&layout, &key, &options.witnesses)?;
+    let (builder, edge) = resumed_builder(&published.tree(), published.head.size)?;
+    let mut checkpointer =
+        Checkpointer::new(&layout, options, key.name(), Arc::new(handed_out), builder, edge);
+    checkpointer.published = published.head.size;
+    checkpointer.find_partials();
+    let handed_out = checkpointer.handed_out.last();
+    let (end, last) = recover_and_check(&layout, &key, &published, handed_out, &options.claims, |batch| {
+        checkpointer.add(batch)
+    })?;
+    // Everything is consistent. Nothing was recorded or cut before this point.
+    resume(path, options, &key, lock, end, &last, checkpointer)
 }
 
-/// What a look at a ledger finds that changes nothing in it.
+/// What an inspection finds. An inspection changes nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Inspection {
     /// The durable entries, and the root over them.
-    pub durable: Head,
-    /// What the last checkpoint names.
-    pub published: Head,
-    /// The largest head that anybody outside was told of.
-    pub promised: Head,
-    /// How many bytes of an unfinished frame are behind the last whole one, or were and are cut, and not yet on record.
+    pub durable: TreeHead,
+    /// The size and root of the last checkpoint.
+    pub published: TreeHead,
+    /// The largest size that anybody outside was told, and the root at it.
+    pub handed_out: TreeHead,
+    /// How many bytes of an unfinished frame follow the last whole frame, or were cut off and are not recorded yet.
     pub torn: u64,
 }
 
-/// The same checks as a start makes, on a ledger that is copied or that another process writes.
+/// Makes the same checks as a start, on a copied ledger or one that another process writes.
 ///
-/// While it is written, a segment may go between two looks, or a frame be seen half: what is wrong with the ledger itself
-/// is wrong every time.
+/// While a process writes, a segment may disappear during the inspection, or a frame may be seen half. So a failed
+/// inspection is tried again: a real fault is there every time.
 pub(crate) fn inspect(path: &Path) -> Result<Inspection, OpenError> {
-    const LOOKS: usize = 5;
-    (1..LOOKS).find_map(|_| look(path).ok()).map_or_else(|| look(path), Ok)
+    const TRIES: usize = 5;
+    (1..TRIES).find_map(|_| inspect_once(path).ok()).map_or_else(|| inspect_once(path), Ok)
 }
 
-fn look(path: &Path) -> Result<Inspection, OpenError> {
+fn inspect_once(path: &Path) -> Result<Inspection, OpenError> {
     let layout = Layout::new(path);
     let key = verifying_key(&layout)?;
-    let (_, promised) = promise::read(&layout.handed_out(), key.name())?;
-    let published = Published::read(&layout, &key, &[])?;
-    let (end, _) = survey(&layout, &key, &published, promised, &[], |_| ())?;
-    let durable = Head { size: end.edge.size(), root: end.edge.root() };
-    let torn = torn::known(&layout, end.torn)?;
-    Ok(Inspection { durable, published: published.head, promised, torn })
+    let (_, handed_out) = handed_out::read(&layout.handed_out(), key.name())?;
+    let published = PublishedLog::read(&layout, &key, &[])?;
+    let (end, _) = recover_and_check(&layout, &key, &published, handed_out, &[], |_| ())?;
+    let durable = TreeHead { size: end.edge.size(), root: end.edge.root() };
+    let torn = torn_tail::bytes_to_record(&layout, end.torn)?;
+    Ok(Inspection { durable, published: published.head, handed_out, torn })
 }
 
-/// The published log as it is found.
-struct Published {
+/// The published log, as a start finds it.
+struct PublishedLog {
     source: Directory,
-    head: Head,
+    head: TreeHead,
 }
 
-impl Published {
+impl PublishedLog {
     fn read(layout: &Layout, key: &VerifyingKey, witnesses: &[VerifyingKey]) -> Result<Self, OpenError> {
         let source = Directory::new(&layout.log());
-        let path = source.name(Resource::Checkpoint);
-        let note = source.get(Resource::Checkpoint).map_err(unreadable)?;
+        let path = source.name(PublishedFile::Checkpoint);
+        let note = source.get(PublishedFile::Checkpoint).map_err(unreadable)?;
         let note = note.ok_or_else(|| OpenError::corrupt(&path, "the checkpoint is missing"))?;
         let signed = SignedCheckpoint::parse(&note, key, witnesses)
             .map_err(|fault| OpenError::corrupt(&path, fault.to_string()))?;
-        let head = Head { size: signed.checkpoint().size, root: signed.checkpoint().root };
+        let head = TreeHead { size: signed.checkpoint().size, root: signed.checkpoint().root };
         let published = Self { source, head };
         if published.tree().root().map_err(unreadable)? != head.root {
-            return Err(OpenError::corrupt(&path, "the tiles do not make the root that it names"));
+            return Err(OpenError::corrupt(
+                &path,
+                "the tiles do not lead to the root that the checkpoint names",
+            ));
         }
         Ok(published)
     }
 
-    fn tree(&self) -> Tree<'_> {
-        Tree::new(&self.source, self.head.size)
+    fn tree(&self) -> MerkleTree<'_> {
+        MerkleTree::new(&self.source, self.head.size)
     }
 }
 
-/// Walks the write-ahead log and holds it against all that was ever told of it. Returns its end and its last entry.
-fn survey(
+/// Reads the write-ahead log and checks it against everything that somebody outside knows. Returns its end and its last
+/// entry.
+fn recover_and_check(
     layout: &Layout,
     key: &VerifyingKey,
-    published: &Published,
-    promised: Head,
-    held: &[Claim],
+    published: &PublishedLog,
+    handed_out: TreeHead,
+    outside: &[OutsideClaim],
     mut each: impl FnMut(&Batch),
 ) -> Result<(End, Vec<u8>), OpenError> {
-    let mut claims = Claims::default();
-    for (whom, head) in [("the checkpoint", published.head), ("`handed-out`", promised)] {
-        claims.add(Claim { whom: whom.to_owned(), size: head.size, root: Some(head.root) });
+    let mut claims = OutsideClaims::default();
+    for (by, head) in [("the checkpoint", published.head), ("`handed-out`", handed_out)] {
+        claims.add(OutsideClaim { by: by.to_owned(), size: head.size, root: Some(head.root) });
     }
-    held.iter().cloned().for_each(|claim| claims.add(claim));
+    outside.iter().cloned().for_each(|claim| claims.add(claim));
     let tree = published.tree();
     let bundled = published.head.size & !0xff;
-    let below = |first: u64| {
+    let edge_at = |first: u64| {
         if first > bundled {
-            let what = format!("the write-ahead log begins at entry {first}, the bundles end at {bundled}");
+            let what = format!(
+                "the write-ahead log begins at entry {first}, but the published bundles end at {bundled}"
+            );
             return Err(OpenError::corrupt(&layout.wal(), what));
         }
         tree.edge(first).map_err(unreadable)
     };
     let mut last: Vec<u8> = Vec::new();
-    let end = recover::replay(layout, &log_id(layout, key)?, below, |batch, edge| {
+    let end = recover::replay(layout, &log_id(layout, key)?, edge_at, |batch, edge| {
         if let Some(Some(entry)) = Entries(&batch.entries).last() {
             entry.clone_into(&mut last);
         }
         each(&batch);
-        claims.meet(&layout.wal(), edge.size(), &edge.root())
+        claims.check_at(&layout.wal(), edge.size(), &edge.root())
     })?;
     let Some(end) = end else {
-        return Err(OpenError::corrupt(&layout.wal(), "the write-ahead log holds no frame"));
+        return Err(OpenError::corrupt(&layout.wal(), "the write-ahead log has no frame"));
     };
-    claims.settle(&layout.wal(), end.edge.size(), |size| {
+    claims.check_rest(&layout.wal(), end.edge.size(), |size| {
         tree.edge(size).map(|edge| edge.root()).map_err(unreadable)
     })?;
     Ok((end, last))
@@ -152,51 +161,48 @@ fn resume(
     lock: File,
     end: End,
     last: &[u8],
-    press: Press,
+    checkpointer: Checkpointer,
 ) -> Result<Ledger, OpenError> {
-    let layout = press.layout.clone();
+    let layout = checkpointer.layout.clone();
     let segment_path = layout.segment(end.segment);
     let (stamps, entry) = Entry::read(last)
-        .map_err(|why| OpenError::corrupt(&segment_path, format!("its last entry: {why}")))?;
+        .map_err(|why| OpenError::corrupt(&segment_path, format!("its last entry is not valid: {why}")))?;
     let segment =
         Segment::open(&options.disk, &layout, end.segment, end.at).map_err(OpenError::at(&segment_path))?;
-    let torn = torn::noted(&options.disk, &layout, end.torn)?;
-    if end.torn > 0 {
-        tracing::warn!(path = %segment_path.display(), at = end.at, bytes = end.torn, "an unfinished frame was cut off");
-        segment.cut(end.torn).map_err(OpenError::at(&segment_path))?;
-    }
+    let torn = torn_tail::note_and_cut(&options.disk, &layout, &segment, end.torn)?;
     remove_unfinished(&layout, options)?;
     let size = end.edge.size();
     let cut = torn > 0 || !matches!(entry, Entry::Stop(_) | Entry::Init(_));
     let start = Start { cut, torn: (torn > 0).then_some(torn), version: options.version.clone() };
-    let spares = Spares::start(options.disk.clone(), layout.clone(), options.segment_bytes, end.spare)
-        .map_err(OpenError::at(path))?;
+    let segment_maker =
+        SegmentMaker::start(options.disk.clone(), layout.clone(), options.segment_bytes, end.spare)
+            .map_err(OpenError::at(path))?;
     let ended = end.segments.iter().filter(|(number, _)| *number != end.segment).copied();
-    let segments = Arc::clone(&press.segments);
+    let segments = Arc::clone(&checkpointer.segments);
     segments.lock().unwrap_or_else(std::sync::PoisonError::into_inner).extend(ended);
-    let promise = Arc::clone(&press.promise);
-    let checkpoint = Arc::clone(&press.checkpoint);
-    let backlog = Arc::new(Backlog::new(press.published, size));
-    let pen = Pen {
+    let handed_out = Arc::clone(&checkpointer.handed_out);
+    let checkpoint = Arc::clone(&checkpointer.checkpoint);
+    let backlog = Arc::new(Backlog::new(checkpointer.published, size));
+    let state = WriterState {
         layout: layout.clone(),
         options: options.clone(),
         log: log_id(&layout, key)?,
         segment,
-        spares,
+        segment_maker,
         ended: None,
         segments,
         edge: end.edge,
         time: stamps.time,
-        facts: Facts::from(size),
+        facts: RecentFacts::from(size),
         gap: None,
-        promiser: Promiser::start(Arc::clone(&promise)).map_err(OpenError::at(path))?,
-        teller: Teller::start().map_err(OpenError::at(path))?,
+        acknowledger: FactAcknowledger::start(Arc::clone(&handed_out)).map_err(OpenError::at(path))?,
+        notifier: Notifier::start().map_err(OpenError::at(path))?,
         backlog: Arc::clone(&backlog),
         frame: Vec::new(),
     };
-    let publisher =
-        Publisher::start(press, Arc::clone(&backlog), options.interval).map_err(OpenError::at(path))?;
-    let writer = Writer::start(pen, options.queue).map_err(OpenError::at(path))?;
+    let publisher = Publisher::start(checkpointer, Arc::clone(&backlog), options.interval)
+        .map_err(OpenError::at(path))?;
+    let writer = Writer::start(state, options.queue).map_err(OpenError::at(path))?;
     let recovery = Recovery { size, cut, torn, start: size };
     let inner = Inner {
         layout: layout.clone(),
@@ -206,7 +212,7 @@ fn resume(
         writer,
         publisher,
         backlog,
-        promise,
+        handed_out,
         checkpoint,
         lock: Mutex::new(Some(lock)),
     };
@@ -214,12 +220,12 @@ fn resume(
     if let Err(refused) = ledger.append(start.into()) {
         return Err(OpenError::Io(path.to_owned(), std::io::Error::other(refused)));
     }
-    torn::recorded(&options.disk, &layout)?;
+    torn_tail::remove_note(&options.disk, &layout)?;
     Ok(ledger)
 }
 
-/// Tiles and bundles as they were when the last full bundle was published.
-fn resumed(tree: &Tree<'_>, published: u64) -> Result<(Growth, Edge), OpenError> {
+/// The unfinished tiles as they were when the last full bundle was published, and the right edge at that size.
+fn resumed_builder(tree: &MerkleTree<'_>, published: u64) -> Result<(TileBuilder, Edge), OpenError> {
     let bundled = published & !0xff;
     let mut levels = Vec::new();
     for level in 0_u8..8 {
@@ -228,7 +234,7 @@ fn resumed(tree: &Tree<'_>, published: u64) -> Result<(Growth, Edge), OpenError>
         let tile = if width == 0 { Vec::new() } else { tree.tile(level, nodes >> 8).map_err(unreadable)? };
         levels.push(tile.get(..width).unwrap_or_default().to_vec());
     }
-    Ok((Growth::resume(bundled, levels), tree.edge(bundled).map_err(unreadable)?))
+    Ok((TileBuilder::resume(bundled, levels), tree.edge(bundled).map_err(unreadable)?))
 }
 
 fn unreadable(error: ReadError) -> OpenError {
@@ -238,7 +244,7 @@ fn unreadable(error: ReadError) -> OpenError {
     }
 }
 
-/// Files that a crash left under their temporary names hold room and nothing else.
+/// Removes temporary files that a crash left; they only take up space.
 fn remove_unfinished(layout: &Layout, options: &Options) -> Result<(), OpenError> {
     for directory in [layout.wal(), layout.log(), layout.root().to_owned()] {
         for entry in std::fs::read_dir(&directory).map_err(OpenError::at(&directory))? {
@@ -262,15 +268,15 @@ pub(crate) fn verifying_key(layout: &Layout) -> Result<VerifyingKey, OpenError> 
     }
 }
 
-/// The random half of the origin, by which frames know their log.
+/// The random half of the origin, which frames contain.
 pub(crate) fn log_id(layout: &Layout, key: &VerifyingKey) -> Result<[u8; 16], OpenError> {
     let hex = key.name().rsplit_once("/log/").map(|(_, hex)| hex).and_then(from_hex);
     hex.and_then(|bytes| bytes.try_into().ok()).ok_or_else(|| {
-        OpenError::corrupt(&layout.vkey(), "the key's name is no origin: `<name>/log/<32 hex>`")
+        OpenError::corrupt(&layout.vkey(), "the name of the key is not an origin: `<name>/log/<32 hex>`")
     })
 }
 
-/// Two writers would each overwrite what the other made durable.
+/// Takes the writer's lock. Two writers would overwrite each other's durable entries.
 fn lock(layout: &Layout) -> Result<File, OpenError> {
     let path = layout.lock();
     let file = std::fs::OpenOptions::new()

@@ -1,35 +1,35 @@
-//! What a ledger is opened with.
+//! The options with which a ledger is created and opened.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::claims::Claim;
+use super::outside_claims::OutsideClaim;
 use crate::durable::Disk;
+use crate::merkle::TreeHead;
 use crate::note::{SigningKey, VerifyingKey};
-use crate::promise::Head;
 
-/// Milliseconds since 1970. The ledger asks no clock of its own.
-pub type Clock = Arc<dyn Fn() -> u64 + Send + Sync>;
+/// Returns milliseconds since 1970. The ledger has no clock of its own.
+pub type ClockFn = Arc<dyn Fn() -> u64 + Send + Sync>;
 
-/// What a ledger is made and opened with.
+/// The options with which a ledger is created and opened.
 #[derive(Clone)]
 pub struct Options {
     pub(crate) key: Arc<SigningKey>,
-    pub(crate) clock: Clock,
+    pub(crate) clock: ClockFn,
     pub(crate) version: String,
     pub(crate) segment_bytes: u64,
     pub(crate) queue: usize,
     pub(crate) disk: Disk,
     pub(crate) interval: Duration,
     pub(crate) witnesses: Vec<VerifyingKey>,
-    pub(crate) held: Vec<Claim>,
+    pub(crate) claims: Vec<OutsideClaim>,
 }
 
 impl Options {
-    /// The log's private key, the clock that stamps entries, and the software's version for the record.
+    /// With the log's private key, the clock that stamps entries, and the version of the software to record.
     #[must_use]
-    pub fn new(key: SigningKey, clock: Clock, version: &str) -> Self {
+    pub fn new(key: SigningKey, clock: ClockFn, version: &str) -> Self {
         Self {
             key: Arc::new(key),
             clock,
@@ -39,49 +39,50 @@ impl Options {
             disk: Disk::real(),
             interval: Duration::from_secs(1),
             witnesses: Vec::new(),
-            held: Vec::new(),
+            claims: Vec::new(),
         }
     }
 
-    /// How large segments of the write-ahead log are. At least 2 MiB: the largest frame must fit.
+    /// The size of a segment of the write-ahead log. At least 2 MiB: the largest frame must fit.
     #[must_use]
     pub fn segment_bytes(mut self, bytes: u64) -> Self {
         self.segment_bytes = bytes.max(2 * 1024 * 1024);
         self
     }
 
-    /// How many entries may wait. One more is refused at once.
+    /// How many entries may wait in the queue. Further entries are refused at once.
     #[must_use]
     pub fn queue(mut self, entries: usize) -> Self {
         self.queue = entries.max(1);
         self
     }
 
-    /// The least time between two checkpoints while the log grows. A second, and no less but in tests.
+    /// The shortest time between two checkpoints while the log grows. One second; only tests use less.
     #[must_use]
     pub fn interval(mut self, interval: Duration) -> Self {
         self.interval = interval;
         self
     }
 
-    /// The witnesses whose cosignatures are kept beside checkpoints.
+    /// The witnesses whose cosignatures are added to checkpoints.
     #[must_use]
     pub fn witnesses(mut self, keys: Vec<VerifyingKey>) -> Self {
         self.witnesses = keys;
         self
     }
 
-    /// What somebody outside, such as a witness, holds of this log: opening refuses to be behind it, or to differ.
+    /// What somebody outside, such as a witness, knows of this log. Opening fails if the log is shorter, or has another
+    /// root at this size.
     #[must_use]
-    pub fn held_by(mut self, whom: &str, head: Head) -> Self {
-        self.held.push(Claim { whom: whom.to_owned(), size: head.size, root: Some(head.root) });
+    pub fn must_contain(mut self, by: &str, head: TreeHead) -> Self {
+        self.claims.push(OutsideClaim { by: by.to_owned(), size: head.size, root: Some(head.root) });
         self
     }
 
-    /// What somebody outside knows the size of, and no more: opening refuses to be behind it.
+    /// A size that somebody outside knows without its root. Opening fails if the log is shorter.
     #[must_use]
-    pub fn counted_by(mut self, whom: &str, size: u64) -> Self {
-        self.held.push(Claim { whom: whom.to_owned(), size, root: None });
+    pub fn must_reach(mut self, by: &str, size: u64) -> Self {
+        self.claims.push(OutsideClaim { by: by.to_owned(), size, root: None });
         self
     }
 

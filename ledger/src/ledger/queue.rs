@@ -1,65 +1,66 @@
-//! The bounded queue between those who decide and the one who writes.
+//! The bounded queue between the callers and the writer.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::entry::{Decision, Entry, form};
-use crate::fault::Refused;
+use crate::entry::{Decision, Entry, encoding};
+use crate::fault::RecordError;
 use crate::ledger::Receipt;
 use crate::wal::frame::{ENTRIES_AT_MOST, PAYLOAD_AT_MOST};
 
-/// Called once, when an entry is durable or refused.
-pub type Done = Box<dyn FnOnce(Result<Receipt, Refused>) + Send>;
+/// Called once, when the entry is durable or refused.
+pub type Callback = Box<dyn FnOnce(Result<Receipt, RecordError>) + Send>;
 
-/// Room that a batch leaves in its frame for an entry of the ledger's own, a gap.
+/// Bytes that a batch leaves free in its frame for a gap entry of the ledger itself.
 const RESERVED: usize = 4096;
 
-/// An entry on its way.
+/// An entry that waits to be written.
 pub(crate) struct Job {
-    pub(crate) draft: form::Draft,
-    pub(crate) concern: Concern,
-    pub(crate) done: Done,
+    pub(crate) draft: encoding::EntryDraft,
+    pub(crate) kind: JobKind,
+    pub(crate) done: Callback,
 }
 
-/// What the writer must know of an entry beside its bytes. The rest is dropped where it was handed in.
-pub(crate) enum Concern {
-    Nothing,
-    /// May make decisions stale.
+/// What the writer must know about an entry besides its bytes. The rest of the entry is freed by the caller's thread.
+pub(crate) enum JobKind {
+    Other,
+    /// It may make decisions stale.
     Fact(Arc<Entry>),
-    /// May be stale.
+    /// It may be stale.
     Forward(Box<Decision>),
-    /// Has a clock, in seconds.
+    /// It has a clock, in seconds.
     Denied(u64),
 }
 
-impl Concern {
+impl JobKind {
     pub(crate) fn of(entry: Entry) -> Self {
         if entry.is_fact() {
             return Self::Fact(Arc::new(entry));
         }
-        let Entry::Decision(decision) = entry else { return Self::Nothing };
+        let Entry::Decision(decision) = entry else { return Self::Other };
         if decision.forwards() { Self::Forward(Box::new(decision)) } else { Self::Denied(decision.clock) }
     }
 }
 
-/// How often an idle writer looks again before it sleeps: being woken costs a lone caller more than its share of a sync.
-const LOOKS: usize = 40;
+/// How often an idle writer checks the queue before it sleeps. Waking it costs a single caller more than its part of a
+/// sync.
+const CHECKS: usize = 40;
 
 pub(crate) struct Queue {
-    state: Mutex<State>,
+    state: Mutex<QueueState>,
     arrived: Condvar,
     limit: usize,
-    /// How many jobs there are, for a look without the lock.
+    /// The number of jobs, readable without the lock.
     length: AtomicUsize,
 }
 
 #[derive(Default)]
-struct State {
+struct QueueState {
     jobs: VecDeque<Job>,
     closed: bool,
-    turned_away: u64,
+    refused_when_full: u64,
 }
 
 impl Queue {
@@ -67,19 +68,19 @@ impl Queue {
         Self { state: Mutex::default(), arrived: Condvar::new(), limit, length: AtomicUsize::new(0) }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        // No code runs under this lock that could panic half-way through a change.
+    fn state(&self) -> MutexGuard<'_, QueueState> {
+        // No code under this lock can panic in the middle of a change.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a job, or tells its owner at once why not.
+    /// Adds a job, or answers its caller at once with the error.
     pub(crate) fn push(&self, job: Job) {
         let mut state = self.state();
         let refused = if state.closed {
-            Refused::Closed
+            RecordError::Closed
         } else if state.jobs.len() >= self.limit {
-            state.turned_away = state.turned_away.saturating_add(1);
-            Refused::QueueFull
+            state.refused_when_full = state.refused_when_full.saturating_add(1);
+            RecordError::QueueFull
         } else {
             state.jobs.push_back(job);
             self.length.store(state.jobs.len(), Ordering::Release);
@@ -95,10 +96,10 @@ impl Queue {
         (job.done)(Err(refused));
     }
 
-    /// Waits for the next batch: all that is queued, up to what fits one frame. `None` once closed and empty; after
-    /// `patience`, an empty batch.
+    /// Waits for the next batch: all queued jobs that fit in one frame. `None` if the queue is closed and empty. After
+    /// `patience` the batch may be empty.
     pub(crate) fn take(&self, batch: &mut Vec<Job>, patience: Option<Duration>) -> Option<()> {
-        for _ in 0..LOOKS {
+        for _ in 0..CHECKS {
             if self.length.load(Ordering::Acquire) > 0 {
                 break;
             }
@@ -133,7 +134,7 @@ impl Queue {
         Some(())
     }
 
-    /// Nothing more is let in. What is queued is still taken.
+    /// Refuses further jobs. Jobs that are already queued can still be taken.
     pub(crate) fn close(&self) {
         self.state().closed = true;
         self.arrived.notify_all();
@@ -143,7 +144,7 @@ impl Queue {
         self.state().jobs.len()
     }
 
-    pub(crate) fn turned_away(&self) -> u64 {
-        self.state().turned_away
+    pub(crate) fn refused_when_full(&self) -> u64 {
+        self.state().refused_when_full
     }
 }

@@ -1,4 +1,4 @@
-//! Reading entries back, in order, each checked against the log's own hashes.
+//! Reads the published entries in order, each checked against its leaf hash.
 
 use std::path::Path;
 
@@ -7,45 +7,45 @@ use crate::entry::{Entry, Stamps};
 use crate::fault::ReadError;
 use crate::layout::Layout;
 use crate::note::{SignedCheckpoint, VerifyingKey};
-use crate::resource::Resource;
-use crate::tree::{Bundle, Directory, Source, Tree};
+use crate::published_file::PublishedFile;
+use crate::tree::{Directory, EntryBundle, LogSource, MerkleTree};
 
 /// One recorded entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Record {
-    /// Its index.
+pub struct RecordedEntry {
+    /// The index of the entry.
     pub index: u64,
-    /// What the ledger stamped on it.
+    /// The nonce and the time that the ledger added.
     pub stamps: Stamps,
     /// The entry.
     pub entry: Entry,
 }
 
-/// Entries in order, up to the checkpoint that was the last one when this was made. One bundle is in memory at a time.
+/// The entries in order, up to the last checkpoint at the time of opening. One bundle is in memory at a time.
 #[derive(Debug)]
-pub struct Records {
+pub struct RecordedEntries {
     source: Directory,
     size: u64,
     next: u64,
     bundle: Option<(u64, Vec<Vec<u8>>)>,
 }
 
-impl Records {
-    /// The published entries of a ledger's directory, from an index on; a server may be writing it meanwhile.
+impl RecordedEntries {
+    /// The published entries of a ledger's directory, from an index on. A server may write to it meanwhile.
     pub fn open(path: &Path, from: u64) -> Result<Self, ReadError> {
         let layout = Layout::new(path);
         let source = Directory::new(&layout.log());
-        let checkpoint = published(&layout, &source, &[])?;
+        let checkpoint = published_checkpoint(&layout, &source, &[])?;
         Ok(Self { source, size: checkpoint.checkpoint().size, next: from, bundle: None })
     }
 
-    /// The size up to which this reads.
+    /// The size of the log up to which this reads.
     #[must_use]
     pub fn size(&self) -> u64 {
         self.size
     }
 
-    /// The next entry's bytes.
+    /// The index and bytes of the next entry.
     pub fn next_bytes(&mut self) -> Option<Result<(u64, Vec<u8>), ReadError>> {
         let index = self.next;
         if index >= self.size {
@@ -53,9 +53,9 @@ impl Records {
         }
         let number = index >> 8;
         if self.bundle.as_ref().is_none_or(|(held, _)| *held != number) {
-            match Tree::new(&self.source, self.size).bundle(number) {
+            match MerkleTree::new(&self.source, self.size).bundle(number) {
                 Ok(bundle) => {
-                    self.bundle = Some((number, Bundle::iter(&bundle).map(<[u8]>::to_vec).collect()))
+                    self.bundle = Some((number, EntryBundle::iter(&bundle).map(<[u8]>::to_vec).collect()))
                 }
                 Err(error) => {
                     self.next = self.size;
@@ -71,33 +71,33 @@ impl Records {
     }
 }
 
-impl Iterator for Records {
-    type Item = Result<Record, ReadError>;
+impl Iterator for RecordedEntries {
+    type Item = Result<RecordedEntry, ReadError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let (index, bytes) = match self.next_bytes()? {
             Ok(found) => found,
             Err(error) => return Some(Err(error)),
         };
-        let resource = Resource::Entries { index: index >> 8, width: 256 };
+        let file = PublishedFile::Entries { index: index >> 8, width: 256 };
         Some(match Entry::read(&bytes) {
-            Ok((stamps, entry)) => Ok(Record { index, stamps, entry }),
-            Err(why) => Err(ReadError::Corrupt(self.source.name(resource), format!("entry {index}: {why}"))),
+            Ok((stamps, entry)) => Ok(RecordedEntry { index, stamps, entry }),
+            Err(why) => Err(ReadError::Corrupt(self.source.name(file), format!("entry {index}: {why}"))),
         })
     }
 }
 
-/// The checkpoint that is published now, signed by the key beside it.
-pub(crate) fn published(
+/// The checkpoint that is published now, verified with the key in the ledger's directory.
+pub(crate) fn published_checkpoint(
     layout: &Layout,
     source: &Directory,
     witnesses: &[VerifyingKey],
 ) -> Result<SignedCheckpoint, ReadError> {
     let key = verifying_key(layout).map_err(|error| ReadError::Corrupt(layout.vkey(), error.to_string()))?;
-    let path = source.name(Resource::Checkpoint);
+    let path = source.name(PublishedFile::Checkpoint);
     let note = source
-        .get(Resource::Checkpoint)?
-        .ok_or_else(|| ReadError::Corrupt(path.clone(), "missing".to_owned()))?;
+        .get(PublishedFile::Checkpoint)?
+        .ok_or_else(|| ReadError::Corrupt(path.clone(), "the checkpoint is missing".to_owned()))?;
     SignedCheckpoint::parse(&note, &key, witnesses)
         .map_err(|fault| ReadError::Corrupt(path, fault.to_string()))
 }

@@ -1,31 +1,32 @@
-//! The one writer: takes what is queued, writes one frame, syncs once, answers.
+//! The writer thread: takes the queued entries, writes one frame, syncs once, and answers the callers.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::answers::Answers;
+use super::group_commit::{GroupCommit, RecentFacts};
+use super::notifier::Notifier;
 use super::options::Options;
-use super::page::{Facts, Page};
-use super::queue::{Concern, Job, Queue};
-use super::teller::Teller;
-use super::{Receipt, end_the_process, understood};
+use super::queue::{Job, JobKind, Queue};
+use super::waiting_callers::WaitingCallers;
+use super::{Receipt, abort_process, temporary_or_abort};
 use crate::entry::{Entry, Gap, Nonce, Stop};
-use crate::fault::Refused;
+use crate::fault::RecordError;
+use crate::handed_out::FactAcknowledger;
 use crate::layout::Layout;
-use crate::merkle::{Edge, Hash};
-use crate::promise::{Head, Promiser};
+use crate::merkle::{Edge, Hash, TreeHead};
 use crate::publish::{Backlog, Segments};
 use crate::wal::frame;
 use crate::wal::recover::Batch;
 use crate::wal::segment::Segment;
-use crate::wal::spare::Spares;
+use crate::wal::segment_maker::SegmentMaker;
 
-/// How often recording is tried again while it is not possible: nobody may be asking, since readiness is false.
+/// How often the writer tries again while nothing can be recorded. It must try by itself: while the server is not ready,
+/// there may be no requests.
 const RETRY: Duration = Duration::from_millis(200);
 
-/// What is on disk.
+/// The durable part of the log.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Durable {
     pub(crate) size: u64,
@@ -36,45 +37,46 @@ pub(crate) struct Durable {
 struct Shared {
     queue: Queue,
     durable: Mutex<Durable>,
-    refusing: Mutex<Option<Refused>>,
+    refusing: Mutex<Option<RecordError>>,
     written: AtomicU64,
 }
 
-fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Only whole values are stored under these locks.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Only complete values are stored under these locks.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The handle that everybody else has of the writer's thread.
+/// The handle of the writer thread.
 pub(crate) struct Writer {
     shared: Arc<Shared>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Writer {
-    pub(crate) fn start(pen: Pen, queue: usize) -> std::io::Result<Self> {
+    pub(crate) fn start(state: WriterState, queue: usize) -> std::io::Result<Self> {
         let shared = Arc::new(Shared {
             queue: Queue::new(queue),
-            durable: Mutex::new(pen.durable()),
+            durable: Mutex::new(state.durable()),
             refusing: Mutex::new(None),
             written: AtomicU64::new(0),
         });
-        let theirs = Arc::clone(&shared);
-        let thread =
-            std::thread::Builder::new().name("ledger".to_owned()).spawn(move || write_all(pen, &theirs))?;
+        let for_thread = Arc::clone(&shared);
+        let thread = std::thread::Builder::new()
+            .name("ledger".to_owned())
+            .spawn(move || write_all(state, &for_thread))?;
         Ok(Self { shared, thread: Mutex::new(Some(thread)) })
     }
 
-    pub(crate) fn hand_over(&self, job: Job) {
+    pub(crate) fn submit(&self, job: Job) {
         self.shared.queue.push(job);
     }
 
     pub(crate) fn durable(&self) -> Durable {
-        *held(&self.shared.durable)
+        *locked(&self.shared.durable)
     }
 
-    pub(crate) fn refusing(&self) -> Option<Refused> {
-        held(&self.shared.refusing).clone()
+    pub(crate) fn refusing(&self) -> Option<RecordError> {
+        locked(&self.shared.refusing).clone()
     }
 
     pub(crate) fn written(&self) -> u64 {
@@ -87,157 +89,158 @@ impl Writer {
 
     pub(crate) fn close(&self) {
         self.shared.queue.close();
-        let thread = held(&self.thread).take();
+        let thread = locked(&self.thread).take();
         if let Some(Err(_)) = thread.map(JoinHandle::join) {
-            tracing::error!("the ledger's writer ended in disorder");
+            tracing::error!("the writer thread of the ledger panicked");
         }
     }
 }
 
-/// The state of the one who writes.
-pub(crate) struct Pen {
+/// The state of the writer thread.
+pub(crate) struct WriterState {
     pub(crate) layout: Layout,
     pub(crate) options: Options,
     pub(crate) log: [u8; 16],
     pub(crate) segment: Segment,
-    pub(crate) spares: Spares,
-    /// The segment before this one, until this one holds a frame.
+    pub(crate) segment_maker: SegmentMaker,
+    /// The segment before this one and its end, until this one has a frame.
     pub(crate) ended: Option<(u64, u64)>,
     pub(crate) segments: Segments,
     pub(crate) edge: Edge,
     pub(crate) time: u64,
-    pub(crate) facts: Facts,
+    pub(crate) facts: RecentFacts,
     pub(crate) gap: Option<Gap>,
-    pub(crate) promiser: Promiser,
-    pub(crate) teller: Teller,
+    pub(crate) acknowledger: FactAcknowledger,
+    pub(crate) notifier: Notifier,
     pub(crate) backlog: Arc<Backlog>,
     pub(crate) frame: Vec<u8>,
 }
 
-fn write_all(mut pen: Pen, shared: &Shared) {
+fn write_all(mut state: WriterState, shared: &Shared) {
     let mut batch = Vec::new();
-    pen.spares.ask(pen.segment.number().saturating_add(1));
-    while shared.queue.take(&mut batch, pen.gap.is_some().then_some(RETRY)).is_some() {
-        pen.commit(&mut batch, shared);
+    state.segment_maker.request(state.segment.number().saturating_add(1));
+    while shared.queue.take(&mut batch, state.gap.is_some().then_some(RETRY)).is_some() {
+        state.commit(&mut batch, shared);
     }
-    let stop = Entry::Stop(Stop { refused: shared.queue.turned_away() });
-    if let Some(job) = own(stop) {
-        pen.commit(&mut vec![job], shared);
+    let stop = Entry::Stop(Stop { refused: shared.queue.refused_when_full() });
+    if let Some(job) = own_job(stop) {
+        state.commit(&mut vec![job], shared);
     }
 }
 
-/// An entry that the ledger itself makes; nobody waits for its answer.
-fn own(entry: Entry) -> Option<Job> {
+/// A job for an entry of the ledger itself. No caller waits for its answer.
+fn own_job(entry: Entry) -> Option<Job> {
     let draft = entry.draft(Nonce::random().ok()?).ok()?;
-    Some(Job { draft, concern: Concern::Nothing, done: Box::new(drop) })
+    Some(Job { draft, kind: JobKind::Other, done: Box::new(drop) })
 }
 
-impl Pen {
+impl WriterState {
     fn durable(&self) -> Durable {
         Durable { size: self.edge.size(), root: self.edge.root(), time: self.time }
     }
 
-    /// One group commit.
+    /// Makes one group commit.
     fn commit(&mut self, batch: &mut Vec<Job>, shared: &Shared) {
-        if let Some(gap) = self.gap.clone().and_then(|gap| own(Entry::Gap(gap))) {
+        if let Some(gap) = self.gap.clone().and_then(|gap| own_job(Entry::Gap(gap))) {
             batch.insert(0, gap);
         }
-        let mut page = Page::new(self.edge.clone(), self.time);
+        let mut group = GroupCommit::new(self.edge.clone(), self.time);
         let now = (self.options.clock)();
         for job in batch.drain(..) {
-            page.add(job, &self.facts, now);
+            group.add(job, &self.facts, now);
         }
-        if page.waiting.is_empty() {
+        if group.waiters.is_empty() {
             return;
         }
-        match self.write(&page) {
-            Ok(()) => self.turn(page, shared),
-            Err(refused) => self.refuse(page, &refused, now, shared),
+        match self.write(&group) {
+            Ok(()) => self.accept(group, shared),
+            Err(refused) => self.refuse(group, &refused, now, shared),
         }
     }
 
-    fn write(&mut self, page: &Page) -> Result<(), Refused> {
-        self.backlog.room()?;
-        if !self.segment.has_room(page.entries.len().saturating_add(frame::HEAD + frame::TAIL)) {
+    fn write(&mut self, group: &GroupCommit) -> Result<(), RecordError> {
+        self.backlog.wait_for_space()?;
+        if !self.segment.has_space(group.entries.len().saturating_add(frame::HEADER_BYTES + frame::CRC_BYTES))
+        {
             self.rotate()?;
         }
-        let head = frame::Head {
-            count: u32::try_from(page.waiting.len()).unwrap_or(u32::MAX),
+        let header = frame::FrameHeader {
+            count: u32::try_from(group.waiters.len()).unwrap_or(u32::MAX),
             log: self.log,
             segment: self.segment.number(),
             first: self.edge.size(),
-            new_size: page.edge.size(),
+            new_size: group.edge.size(),
             old_root: self.edge.root(),
-            new_root: page.edge.root(),
+            new_root: group.edge.root(),
         };
-        frame::encode(&head, &page.entries, &mut self.frame);
-        // A crash before the sync leaves a torn frame, which the next start cuts: nobody was answered.
-        self.segment.write(&self.frame).map_err(|error| understood(&error, self.segment.path()))?;
+        frame::encode(&header, &group.entries, &mut self.frame);
+        // A crash before the sync leaves a torn frame, which the next start cuts off: no caller has an answer yet.
+        self.segment.write(&self.frame).map_err(|error| temporary_or_abort(&error, self.segment.path()))?;
         if let Err(error) = self.segment.sync() {
-            end_the_process("the ledger cannot be synced", self.segment.path(), &error);
+            abort_process("the write-ahead log cannot be synced", self.segment.path(), &error);
         }
-        // A crash from here on keeps the frame: entries may be on record whose callers never heard of it.
+        // After a crash from here on the frame stays: entries may be recorded although their callers got no answer.
         Ok(())
     }
 
-    fn rotate(&mut self) -> Result<(), Refused> {
+    fn rotate(&mut self) -> Result<(), RecordError> {
         let next = self.segment.number().saturating_add(1);
         let path = self.layout.segment(next);
-        self.spares.take(next).map_err(|error| understood(&error, &path))?;
+        self.segment_maker.wait_for(next).map_err(|error| temporary_or_abort(&error, &path))?;
         let segment = Segment::open(&self.options.disk, &self.layout, next, 0)
-            .map_err(|error| understood(&error, &path))?;
+            .map_err(|error| temporary_or_abort(&error, &path))?;
         self.ended = Some((self.segment.number(), self.edge.size()));
         self.segment = segment;
-        self.spares.ask(next.saturating_add(1));
+        self.segment_maker.request(next.saturating_add(1));
         Ok(())
     }
 
-    /// The frame is durable: from here on it is the state, and everybody is told.
-    fn turn(&mut self, page: Page, shared: &Shared) {
+    /// Makes the durable frame the new state, and answers the callers.
+    fn accept(&mut self, group: GroupCommit, shared: &Shared) {
         let first = self.edge.size();
-        self.edge = page.edge;
-        self.time = page.time;
+        self.edge = group.edge;
+        self.time = group.time;
         self.gap = None;
-        for (index, fact) in page.facts {
+        for (index, fact) in group.facts {
             self.facts.add(index, fact);
         }
-        // Only now, so that the write-ahead log always holds a frame.
+        // Only now may the old segment be removed: the write-ahead log must always have a frame.
         if let Some(ended) = self.ended.take() {
-            held(&self.segments).push_back(ended);
+            locked(&self.segments).push_back(ended);
         }
         let durable = self.durable();
-        *held(&shared.durable) = durable;
-        let bytes = u64::try_from(page.entries.len()).unwrap_or(u64::MAX);
+        *locked(&shared.durable) = durable;
+        let bytes = u64::try_from(group.entries.len()).unwrap_or(u64::MAX);
         shared.written.fetch_add(bytes, Ordering::Relaxed);
-        if held(&shared.refusing).take().is_some() {
-            tracing::info!("the ledger records again");
+        if locked(&shared.refusing).take().is_some() {
+            tracing::info!("the ledger is recording again");
         }
-        self.backlog.put(Batch { first, entries: page.entries, leaves: page.leaves });
-        let (mut facts, mut others) = (Answers::default(), Answers::default());
-        for waiting in page.waiting {
-            let receipt = Receipt { index: waiting.index, size: durable.size, time: waiting.time };
-            if waiting.fact { facts.push(waiting.done, receipt) } else { others.push(waiting.done, receipt) }
+        self.backlog.put(Batch { first, entries: group.entries, leaves: group.leaves });
+        let (mut facts, mut others) = (WaitingCallers::default(), WaitingCallers::default());
+        for waiter in group.waiters {
+            let receipt = Receipt { index: waiter.index, size: durable.size, time: waiter.time };
+            if waiter.fact { facts.push(waiter.done, receipt) } else { others.push(waiter.done, receipt) }
         }
-        self.teller.tell(others);
+        self.notifier.notify(others);
         if !facts.is_empty() {
-            self.promiser.acknowledge(Head { size: durable.size, root: durable.root }, facts);
+            self.acknowledger.acknowledge(TreeHead { size: durable.size, root: durable.root }, facts);
         }
     }
 
-    fn refuse(&mut self, page: Page, refused: &Refused, now: u64, shared: &Shared) {
-        let own = u64::from(self.gap.is_some());
-        let count = u64::try_from(page.waiting.len()).unwrap_or(u64::MAX).saturating_sub(own);
+    fn refuse(&mut self, group: GroupCommit, refused: &RecordError, now: u64, shared: &Shared) {
+        let own_gap = u64::from(self.gap.is_some());
+        let count = u64::try_from(group.waiters.len()).unwrap_or(u64::MAX).saturating_sub(own_gap);
         let reason = refused.word().to_owned();
         let gap = self.gap.get_or_insert(Gap { count: 0, first: now, last: now, reason });
         gap.count = gap.count.saturating_add(count);
         if count > 0 {
             gap.last = now.max(gap.last);
         }
-        if held(&shared.refusing).replace(refused.clone()).as_ref() != Some(refused) {
-            tracing::error!("{refused}");
+        if locked(&shared.refusing).replace(refused.clone()).as_ref() != Some(refused) {
+            tracing::error!("entries are not recorded: {refused}");
         }
-        for waiting in page.waiting {
-            (waiting.done)(Err(refused.clone()));
+        for waiter in group.waiters {
+            (waiter.done)(Err(refused.clone()));
         }
     }
 }

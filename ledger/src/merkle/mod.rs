@@ -1,4 +1,4 @@
-//! RFC 6962 hashing, and the right edge of a tree: all that an appender needs to know of the past.
+//! RFC 6962 hashing, and the right edge of a tree, which is all that an append needs to know.
 
 mod proof;
 
@@ -9,7 +9,16 @@ pub use proof::{consistency_holds, inclusion_root};
 /// A node of the tree.
 pub type Hash = [u8; 32];
 
-/// What a leaf holding these bytes hashes to.
+/// The size of a tree and its root.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TreeHead {
+    /// How many leaves.
+    pub size: u64,
+    /// The root over them.
+    pub root: Hash,
+}
+
+/// The hash of a leaf with these bytes.
 #[must_use]
 pub fn leaf_hash(entry: &[u8]) -> Hash {
     let mut sha = Sha256::new();
@@ -18,7 +27,7 @@ pub fn leaf_hash(entry: &[u8]) -> Hash {
     sha.finalize().into()
 }
 
-/// What a node over these two hashes to.
+/// The hash of the node above these two.
 #[must_use]
 pub fn node_hash(left: &Hash, right: &Hash) -> Hash {
     let mut sha = Sha256::new();
@@ -34,14 +43,14 @@ pub fn empty_root() -> Hash {
     Sha256::digest([]).into()
 }
 
-/// The root over leaves, or over the roots of equal whole subtrees.
+/// The root over leaves, or over the roots of complete subtrees of equal size.
 #[must_use]
 pub fn subtree_root(nodes: &[Hash]) -> Hash {
     match nodes {
         [] => empty_root(),
         [one] => *one,
         many => {
-            // The largest power of two below their number, as RFC 6962 splits.
+            // RFC 6962 splits at the largest power of two below the number of nodes.
             let split = many.len().div_ceil(2).next_power_of_two();
             let (left, right) = many.split_at_checked(split).unwrap_or((many, &[]));
             node_hash(&subtree_root(left), &subtree_root(right))
@@ -49,9 +58,9 @@ pub fn subtree_root(nodes: &[Hash]) -> Hash {
     }
 }
 
-/// The right edge: the roots of the largest whole subtrees, from left to right, one for each set bit of the size.
+/// The right edge: the roots of the largest complete subtrees, from left to right, one for each set bit of the size.
 ///
-/// Appending costs two hashes on average and never more than the tree's height, however large the tree is.
+/// An append costs two hashes on average, and never more than the height of the tree.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Edge {
     size: u64,
@@ -59,7 +68,7 @@ pub struct Edge {
 }
 
 impl Edge {
-    /// The edge of a tree of `size` leaves with these whole subtrees, largest first; `None` if their number is wrong.
+    /// The edge of a tree of `size` leaves with these complete subtrees, largest first; `None` if their number is wrong.
     #[must_use]
     pub fn from_peaks(size: u64, peaks: Vec<Hash>) -> Option<Self> {
         (usize::try_from(size.count_ones()) == Ok(peaks.len())).then_some(Self { size, peaks })
@@ -74,7 +83,7 @@ impl Edge {
     /// Adds one leaf.
     pub fn append(&mut self, leaf: Hash) {
         let mut node = leaf;
-        // Each trailing one bit of the size is a whole subtree that the new leaf completes into a larger one.
+        // Each trailing one bit of the size is a complete subtree that the new leaf joins into a larger one.
         for _ in 0..self.size.trailing_ones() {
             if let Some(left) = self.peaks.pop() {
                 node = node_hash(&left, &node);
@@ -97,7 +106,7 @@ impl Edge {
 mod tests {
     use super::*;
 
-    /// The definition of RFC 6962, section 2.1, as it is written there.
+    /// The definition of RFC 6962, section 2.1, word for word.
     fn by_definition(leaves: &[Hash]) -> Hash {
         match leaves {
             [] => empty_root(),

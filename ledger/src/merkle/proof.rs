@@ -1,8 +1,8 @@
-//! Checking proofs: RFC 9162, sections 2.1.3.2 and 2.1.4.2.
+//! Verifies inclusion and consistency proofs as in RFC 9162, sections 2.1.3.2 and 2.1.4.2.
 
 use super::{Hash, node_hash};
 
-/// The root that an inclusion proof leads to, if it has the right length for this index and size.
+/// The root that an inclusion proof leads to; `None` if its length is wrong for this index and size.
 #[must_use]
 pub fn inclusion_root(leaf: Hash, index: u64, size: u64, proof: &[Hash]) -> Option<Hash> {
     if index >= size {
@@ -16,7 +16,7 @@ pub fn inclusion_root(leaf: Hash, index: u64, size: u64, proof: &[Hash]) -> Opti
         }
         if node & 1 == 1 || node == last {
             root = node_hash(sibling, &root);
-            // A node without a right sibling is carried up unchanged until it is one.
+            // A node without a right sibling moves up unchanged until it is a right sibling.
             while node & 1 == 0 && node != 0 {
                 node >>= 1;
                 last >>= 1;
@@ -30,7 +30,7 @@ pub fn inclusion_root(leaf: Hash, index: u64, size: u64, proof: &[Hash]) -> Opti
     (last == 0).then_some(root)
 }
 
-/// Whether a tree of size `new` with this root continues one of size `old` with that root.
+/// Whether the proof shows that the tree of size `new` continues the tree of size `old`.
 #[must_use]
 pub fn consistency_holds(old: u64, old_root: &Hash, new: u64, new_root: &Hash, proof: &[Hash]) -> bool {
     if old == new {
@@ -39,7 +39,7 @@ pub fn consistency_holds(old: u64, old_root: &Hash, new: u64, new_root: &Hash, p
     if old == 0 || old > new {
         return false;
     }
-    // A tree of a power of two is itself the first node of the proof, which then leaves it out.
+    // If the old size is a power of two, the old root is the first node, and the proof leaves it out.
     let (mut first, mut rest) = (*old_root, proof);
     if !old.is_power_of_two() {
         let Some((head, tail)) = proof.split_first() else { return false };

@@ -1,4 +1,4 @@
-//! The checkpoint: three lines that name a log, a size and a root, signed by the log and cosigned by witnesses.
+//! Checkpoints: three lines with a log's name, size and root. The log signs them, and witnesses cosign them.
 
 use std::fmt;
 
@@ -8,13 +8,13 @@ use base64::engine::general_purpose::STANDARD;
 use super::{SIGNATURE, SigningKey, VerifyingKey};
 use crate::merkle::Hash;
 
-/// More than any honest note has, so that a hostile one cannot make us verify for ever.
+/// More than any honest note has. A hostile note must not cost unlimited time.
 const LINES_AT_MOST: usize = 100;
 
-/// The longest note that is read at all.
+/// The longest note that is read.
 const BYTES_AT_MOST: usize = 64 * 1024;
 
-/// What a log says of itself at one size.
+/// What a checkpoint says: a log's name, size and root.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checkpoint {
     /// The log's name, which is also the name of its key.
@@ -25,16 +25,16 @@ pub struct Checkpoint {
     pub root: Hash,
 }
 
-/// Why bytes are no checkpoint of this log.
+/// Why a note is not a checkpoint of this log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NoteFault {
-    /// Not a signed note, or not a checkpoint of exactly three lines.
+    /// It is not a signed note, or not a checkpoint of exactly three lines.
     Form(&'static str),
-    /// Of another log than the key's.
+    /// It is a checkpoint of another log.
     Origin(String),
-    /// No line of the log's own key.
+    /// It has no signature by the log's own key.
     Unsigned,
-    /// A line that claims to be a known key's does not verify.
+    /// The signature of a known key is not valid.
     Signature(String),
 }
 
@@ -44,7 +44,7 @@ impl fmt::Display for NoteFault {
             Self::Form(what) => write!(f, "not a checkpoint: {what}"),
             Self::Origin(origin) => write!(f, "a checkpoint of another log, `{origin}`"),
             Self::Unsigned => f.write_str("no signature by the log's own key"),
-            Self::Signature(name) => write!(f, "the signature by `{name}` does not hold"),
+            Self::Signature(name) => write!(f, "the signature by `{name}` is not valid"),
         }
     }
 }
@@ -63,7 +63,7 @@ impl Checkpoint {
         let [origin, size, root, ""] = lines.as_slice() else {
             return Err(NoteFault::Form("it does not have exactly three lines"));
         };
-        let number: u64 = size.parse().map_err(|_| NoteFault::Form("the size is no decimal number"))?;
+        let number: u64 = size.parse().map_err(|_| NoteFault::Form("the size is not a decimal number"))?;
         if number.to_string() != *size {
             return Err(NoteFault::Form("the size is not written canonically"));
         }
@@ -75,7 +75,7 @@ impl Checkpoint {
         Ok(Self { origin: (*origin).to_owned(), size: number, root })
     }
 
-    /// Signs; the name of the key is the origin.
+    /// Signs the checkpoint. The name of the key is the origin.
     #[must_use]
     pub fn sign(self, key: &SigningKey) -> SignedCheckpoint {
         let text = self.text();
@@ -85,7 +85,7 @@ impl Checkpoint {
     }
 }
 
-/// A checkpoint whose own signature holds.
+/// A checkpoint with a valid signature of its log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignedCheckpoint {
     checkpoint: Checkpoint,
@@ -93,7 +93,7 @@ pub struct SignedCheckpoint {
     cosigners: Vec<Cosigned>,
 }
 
-/// A witness's line that holds.
+/// A valid signature line of a witness.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cosigned {
     /// The witness's name.
@@ -104,18 +104,18 @@ pub struct Cosigned {
 }
 
 impl SignedCheckpoint {
-    /// Reads a note that `log` must have signed. Lines of these witnesses must hold; lines of others are not looked at.
+    /// Reads a note that `log` must have signed. Signatures of these witnesses must be valid; other lines are ignored.
     pub fn parse(note: &[u8], log: &VerifyingKey, witnesses: &[VerifyingKey]) -> Result<Self, NoteFault> {
         if note.len() > BYTES_AT_MOST {
             return Err(NoteFault::Form("it is longer than 64 KiB"));
         }
         let note = std::str::from_utf8(note).map_err(|_| NoteFault::Form("it is not UTF-8"))?;
         if note.chars().any(|c| c < ' ' && c != '\n') {
-            return Err(NoteFault::Form("it holds control characters"));
+            return Err(NoteFault::Form("it has control characters"));
         }
         let (text, lines) = note.rsplit_once("\n\n").ok_or(NoteFault::Form("it has no signatures"))?;
         let text = format!("{text}\n");
-        let lines = lines.strip_suffix('\n').ok_or(NoteFault::Form("its last line does not end"))?;
+        let lines = lines.strip_suffix('\n').ok_or(NoteFault::Form("its last line has no line end"))?;
         let checkpoint = Checkpoint::parse(&text)?;
         if checkpoint.origin != log.name() {
             return Err(NoteFault::Origin(checkpoint.origin));
@@ -126,9 +126,10 @@ impl SignedCheckpoint {
             return Err(NoteFault::Form("it has more than 100 signatures"));
         }
         for line in lines.split('\n') {
-            let parsed = Line::parse(line).ok_or(NoteFault::Form("a signature line is malformed"))?;
+            let parsed =
+                SignatureLine::parse(line).ok_or(NoteFault::Form("a signature line is malformed"))?;
             if parsed.is_by(log) {
-                // Two lines of one key would leave open which of them counts.
+                // With two lines of one key it would be unclear which one counts.
                 if signed || !log.holds(text.as_bytes(), &parsed.signature) {
                     return Err(NoteFault::Signature(log.name().to_owned()));
                 }
@@ -155,18 +156,18 @@ impl SignedCheckpoint {
         &self.note
     }
 
-    /// The witnesses whose lines hold.
+    /// The valid signatures of witnesses.
     #[must_use]
     pub fn cosigners(&self) -> &[Cosigned] {
         &self.cosigners
     }
 
-    /// The same checkpoint with those lines of `answer` that are a configured witness's and hold; others are dropped.
+    /// Adds the lines of `answer` that are valid signatures of these witnesses. Other lines are dropped.
     #[must_use]
     pub fn with_cosignatures(mut self, answer: &str, witnesses: &[VerifyingKey]) -> Self {
         let text = self.checkpoint.text();
         for line in answer.lines() {
-            let Some(parsed) = Line::parse(line) else { continue };
+            let Some(parsed) = SignatureLine::parse(line) else { continue };
             let Some(witness) = witnesses.iter().find(|known| parsed.is_by(known)) else { continue };
             let already = self.cosigners.iter().any(|held| held.witness == witness.name());
             if let (false, Ok(cosigned)) = (already, parsed.cosigned(witness, &text, line)) {
@@ -179,14 +180,14 @@ impl SignedCheckpoint {
     }
 }
 
-/// One signature line, taken apart.
-struct Line<'a> {
+/// The parts of one signature line.
+struct SignatureLine<'a> {
     name: &'a str,
     id: [u8; 4],
     signature: Vec<u8>,
 }
 
-impl<'a> Line<'a> {
+impl<'a> SignatureLine<'a> {
     fn parse(line: &'a str) -> Option<Self> {
         let (name, signature) = line.strip_prefix(SIGNATURE)?.split_once(' ')?;
         let bytes = STANDARD.decode(signature).ok()?;
@@ -218,12 +219,12 @@ fn signature_line(name: &str, id: [u8; 4], signature: &[u8]) -> String {
     format!("{SIGNATURE}{name} {}\n", STANDARD.encode(bytes))
 }
 
-/// What a witness signs: that it saw this checkpoint at this time.
+/// The text that a witness signs: that it saw this checkpoint at this time.
 fn cosigned_message(time: u64, text: &str) -> String {
     format!("cosignature/v1\ntime {time}\n{text}")
 }
 
-/// The line with which a witness answers for a checkpoint.
+/// The signature line of a witness for a checkpoint.
 #[must_use]
 pub fn cosign(checkpoint: &Checkpoint, time: u64, witness: &VerifyingKey, key: &SigningKey) -> String {
     let signature = key.sign(cosigned_message(time, &checkpoint.text()).as_bytes());
@@ -240,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn a_checkpoint_reads_back_and_no_changed_byte_does() {
+    fn a_checkpoint_is_read_back_and_every_changed_bit_is_an_error() {
         let log = VerifyingKey::of_log("demo/log/00", key(1).public()).unwrap();
         let made = Checkpoint { origin: log.name().to_owned(), size: 42, root: [9; 32] }.sign(&key(1));
         assert_eq!(SignedCheckpoint::parse(made.note().as_bytes(), &log, &[]).unwrap(), made);
@@ -254,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn witnesses_lines_are_kept_and_others_dropped() {
+    fn lines_of_configured_witnesses_are_kept_and_others_are_dropped() {
         let log = VerifyingKey::of_log("demo/log/00", key(1).public()).unwrap();
         let witness = VerifyingKey::of_witness("w.example", key(2).public()).unwrap();
         let stranger = VerifyingKey::of_witness("s.example", key(3).public()).unwrap();
@@ -273,7 +274,7 @@ mod tests {
         assert_eq!(refused, Err(NoteFault::Signature("w.example".to_owned())));
         assert!(
             SignedCheckpoint::parse(with_forged.as_bytes(), &log, &[]).is_ok(),
-            "lines not known are ignored"
+            "lines of unknown keys are ignored"
         );
     }
 }

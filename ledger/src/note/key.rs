@@ -1,4 +1,4 @@
-//! Named Ed25519 keys, and the one-line form in which a verification key is handed around.
+//! Named Ed25519 keys, and the one-line format of a verification key.
 
 use std::fmt;
 use std::str::FromStr;
@@ -17,7 +17,7 @@ pub struct SigningKey {
 }
 
 impl SigningKey {
-    /// The key whose 32-byte seed (RFC 8032's private key, a JWK's `d`) this is; `None` if the library refuses it.
+    /// The key with this 32-byte seed (the private key of RFC 8032, `d` of a JWK); `None` if the library refuses it.
     #[must_use]
     pub fn from_seed(seed: &[u8; 32]) -> Option<Self> {
         let pair = Ed25519KeyPair::from_seed_unchecked(seed).ok()?;
@@ -33,7 +33,7 @@ impl SigningKey {
 
     pub(crate) fn sign(&self, text: &[u8]) -> [u8; 64] {
         let mut signature = [0; 64];
-        // An Ed25519 signature is 64 bytes by definition; anything shorter would fail every verification.
+        // An Ed25519 signature always has 64 bytes. A shorter one would fail every verification.
         for (to, from) in signature.iter_mut().zip(self.pair.sign(text).as_ref()) {
             *to = *from;
         }
@@ -47,7 +47,7 @@ impl fmt::Debug for SigningKey {
     }
 }
 
-/// A key that verifies, under the name by which signature lines refer to it: the log's own or a witness's.
+/// A verification key with the name that signature lines use: the key of a log or of a witness.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifyingKey {
     name: String,
@@ -56,7 +56,7 @@ pub struct VerifyingKey {
 }
 
 impl VerifyingKey {
-    /// A log's key. The name must not be empty nor hold white space or a plus sign.
+    /// A log's key. The name must not be empty, and must not have white space or a plus sign.
     pub fn of_log(name: &str, key: [u8; 32]) -> Result<Self, KeyFault> {
         Self::new(name, TYPE_ED25519, key)
     }
@@ -79,13 +79,13 @@ impl VerifyingKey {
         &self.name
     }
 
-    /// Whether this key cosigns checkpoints, and does not make them.
+    /// Whether this is the key of a witness, which cosigns checkpoints.
     #[must_use]
     pub fn is_witness(&self) -> bool {
         self.kind == TYPE_COSIGNATURE
     }
 
-    /// The four bytes by which a signature line says which key made it.
+    /// The four bytes that name this key in a signature line.
     #[must_use]
     pub fn id(&self) -> [u8; 4] {
         let mut sha = Sha256::new();
@@ -109,16 +109,16 @@ impl fmt::Display for VerifyingKey {
     }
 }
 
-/// Why a line is no verification key.
+/// Why a line is not a verification key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyFault {
     /// Not `name+id+base64`.
     Form,
     /// The name is empty, or has white space or a plus sign.
     Name,
-    /// Neither a log's Ed25519 key nor a witness's.
+    /// Neither the Ed25519 key of a log nor that of a witness.
     Kind,
-    /// The id is not that of this name and key: a slip of the pen, or a swapped key.
+    /// The id does not match the name and the key: a typing mistake, or a replaced key.
     Id,
 }
 
@@ -126,9 +126,9 @@ impl fmt::Display for KeyFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Form => "not a verification key: expected one line `name+id+base64`",
-            Self::Name => "the key's name is empty, or holds white space or a plus sign",
-            Self::Kind => "neither an Ed25519 key of a log (type 1) nor of a witness (type 4)",
-            Self::Id => "the id does not belong to this name and key",
+            Self::Name => "the name of the key is empty, or has white space or a plus sign",
+            Self::Kind => "the key is neither an Ed25519 key of a log (type 1) nor of a witness (type 4)",
+            Self::Id => "the id does not match the name and the key",
         })
     }
 }
@@ -159,7 +159,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_reads_back_from_its_line_and_a_changed_line_does_not() {
+    fn a_key_is_read_back_from_its_line_and_never_from_a_changed_line() {
         let key = SigningKey::from_seed(&[7; 32]).unwrap();
         for made in
             [VerifyingKey::of_log("demo/log/0a", key.public()), VerifyingKey::of_witness("w", key.public())]

@@ -1,4 +1,4 @@
-//! C2SP signed notes: a short text, and lines that sign it by named Ed25519 keys.
+//! C2SP signed notes: a short text, and signature lines of named Ed25519 keys.
 
 mod checkpoint;
 mod key;
@@ -6,7 +6,7 @@ mod key;
 pub use checkpoint::{Checkpoint, Cosigned, NoteFault, SignedCheckpoint, cosign};
 pub use key::{KeyFault, SigningKey, VerifyingKey};
 
-/// What begins every signature line: an em dash and a space.
+/// The beginning of every signature line: an em dash and a space.
 const SIGNATURE: &str = "\u{2014} ";
 
 /// The signature type of a log's own key over the note's text.

@@ -1,32 +1,32 @@
-//! What is durable and not yet published: a queue bounded in bytes between the writer and the publisher.
+//! The entries that are durable and not yet published: a queue, limited in bytes, between the writer and the publisher.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::fault::Refused;
+use crate::fault::RecordError;
 use crate::wal::recover::Batch;
 
-/// How many bytes may wait. Beyond it the writer waits too: otherwise the backlog would grow for as long as entries come
-/// in faster than the disk takes their bundles.
+/// How many bytes may wait. At this limit the writer waits too: otherwise the backlog would grow without end while
+/// entries arrive faster than the disk can store their bundles.
 const BYTES_AT_MOST: usize = 8 * 1024 * 1024;
 
 #[derive(Debug, Default)]
 pub(crate) struct Backlog {
-    state: Mutex<State>,
+    state: Mutex<BacklogState>,
     changed: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct BacklogState {
     batches: VecDeque<Batch>,
     bytes: usize,
-    /// The size behind the last batch that was put in.
+    /// The log's size after the last batch in the queue.
     size: u64,
     published: u64,
-    /// Somebody waits for a checkpoint of at least this size.
+    /// A caller waits for a checkpoint of at least this size.
     wanted: u64,
-    stuck: Option<Refused>,
+    stuck: Option<RecordError>,
     closed: bool,
     /// When the last checkpoint was published.
     last: Option<Instant>,
@@ -39,22 +39,25 @@ pub(crate) struct Work {
 }
 
 impl Backlog {
-    /// Begins where so much is published already, and so much is durable.
+    /// An empty backlog of a log with this published size and this durable size.
     pub(crate) fn new(published: u64, size: u64) -> Self {
-        Self { state: Mutex::new(State { published, size, ..State::default() }), changed: Condvar::new() }
+        Self {
+            state: Mutex::new(BacklogState { published, size, ..BacklogState::default() }),
+            changed: Condvar::new(),
+        }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        // No code runs under this lock that could panic half-way through a change.
+    fn state(&self) -> MutexGuard<'_, BacklogState> {
+        // No code under this lock can panic in the middle of a change.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn wait<'a>(&self, state: MutexGuard<'a, State>, most: Duration) -> MutexGuard<'a, State> {
+    fn wait<'a>(&self, state: MutexGuard<'a, BacklogState>, most: Duration) -> MutexGuard<'a, BacklogState> {
         self.changed.wait_timeout(state, most).unwrap_or_else(PoisonError::into_inner).0
     }
 
-    /// Waits until another batch may be put in, or says why none may.
-    pub(crate) fn room(&self) -> Result<(), Refused> {
+    /// Waits until there is space for another batch. It is an error if the publisher is stuck.
+    pub(crate) fn wait_for_space(&self) -> Result<(), RecordError> {
         let mut state = self.state();
         while state.bytes >= BYTES_AT_MOST {
             if let Some(refused) = &state.stuck {
@@ -69,7 +72,7 @@ impl Backlog {
         let mut state = self.state();
         state.bytes = state.bytes.saturating_add(batch.entries.len());
         state.size = batch.first.saturating_add(u64::try_from(batch.leaves.len()).unwrap_or(0));
-        // The publisher wakes by itself for the next checkpoint: only a large backlog is worth a call.
+        // The publisher wakes by itself for the next checkpoint. Only a large backlog has to wake it.
         let large = state.bytes >= BYTES_AT_MOST / 8;
         state.batches.push_back(batch);
         drop(state);
@@ -96,7 +99,7 @@ impl Backlog {
                 state.bytes = 0;
                 return (!batches.is_empty()).then_some(Work { batches, publish: false });
             }
-            // With nothing to publish there is nothing to hurry for; what comes in meanwhile waits its second at most.
+            // If there is nothing to publish now, an entry that arrives meanwhile waits at most one interval.
             let left = state
                 .last
                 .filter(|_| state.size > state.published)
@@ -114,20 +117,20 @@ impl Backlog {
         self.changed.notify_all();
     }
 
-    /// Nothing can be published just now. Returns after a while; `false` if it is not worth waiting any longer.
-    pub(crate) fn stuck(&self, refused: Refused, retry: Duration) -> bool {
+    /// Reports that nothing can be published now, and waits for `retry`. Returns `false` if the ledger is being closed.
+    pub(crate) fn wait_while_stuck(&self, refused: RecordError, retry: Duration) -> bool {
         let mut state = self.state();
         state.stuck = Some(refused);
         self.changed.notify_all();
-        let until = Instant::now();
-        while !state.closed && until.elapsed() < retry {
-            state = self.wait(state, retry.saturating_sub(until.elapsed()));
+        let began = Instant::now();
+        while !state.closed && began.elapsed() < retry {
+            state = self.wait(state, retry.saturating_sub(began.elapsed()));
         }
         !state.closed
     }
 
     /// Waits for a checkpoint of at least this size.
-    pub(crate) fn publish(&self, size: u64) -> Result<u64, Refused> {
+    pub(crate) fn publish(&self, size: u64) -> Result<u64, RecordError> {
         let mut state = self.state();
         state.wanted = state.wanted.max(size);
         self.changed.notify_all();
@@ -136,15 +139,15 @@ impl Backlog {
                 return Err(refused.clone());
             }
             if state.closed {
-                return Err(Refused::Closed);
+                return Err(RecordError::Closed);
             }
             state = self.wait(state, Duration::from_secs(1));
         }
         Ok(state.published)
     }
 
-    /// How much is published, and why nothing more can be.
-    pub(crate) fn status(&self) -> (u64, Option<Refused>) {
+    /// The published size, and why nothing more can be published.
+    pub(crate) fn status(&self) -> (u64, Option<RecordError>) {
         let state = self.state();
         (state.published, state.stuck.clone())
     }

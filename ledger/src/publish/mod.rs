@@ -1,17 +1,18 @@
-//! Publishing: durable entries become tiles, bundles and checkpoints, on a thread of its own.
+//! Publishing: a separate thread turns durable entries into tiles, bundles and checkpoints.
 //!
-//! # The order of one checkpoint, and what a crash between its steps leaves
+//! # The steps of one checkpoint, and what a crash between them leaves
 //!
-//! 1. tiles and bundles of that size, partial ones as files of their own, are written, synced and renamed: before the
-//!    end of this the old checkpoint stands and the next start writes the same bytes again;
-//! 2. their directories are synced: the new files are there, nobody refers to them yet;
-//! 3. the promise covers the size: the next start demands at least this size, which the write-ahead log holds;
-//! 4. `checkpoint` is replaced by rename: readers see the old one or the new one;
-//! 5. segments whose entries are all in full bundles are removed: after a crash half-way they are removed again.
+//! 1. The tiles and bundles of this size are written, synced and renamed; partial ones are separate files. A crash before
+//!    the end of this step: the old checkpoint is still valid, and the next start writes the same bytes again.
+//! 2. Their directories are synced. A crash after it: the new files exist, and nothing refers to them yet.
+//! 3. `handed-out` is raised to this size. A crash after it: the next start requires at least this size, and the
+//!    write-ahead log has it.
+//! 4. `checkpoint` is replaced by a rename. Readers see the old one or the new one.
+//! 5. Segments whose entries are all in full bundles are removed. After a crash in this step the rest is removed later.
 
 mod backlog;
-mod growth;
-mod press;
+mod checkpointer;
+mod tile_builder;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,18 +20,18 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 pub(crate) use backlog::Backlog;
-pub(crate) use growth::Growth;
-pub(crate) use press::Press;
+pub(crate) use checkpointer::Checkpointer;
+pub(crate) use tile_builder::TileBuilder;
 
-use crate::fault::Refused;
+use crate::fault::RecordError;
 
-/// How long to wait before trying again on a full disk.
+/// How long to wait before the next try on a full disk.
 const RETRY: Duration = Duration::from_millis(200);
 
-/// The segments that are in use, and the size at which each ended.
+/// The segments that are finished and still exist, each with the log's size at its end.
 pub(crate) type Segments = Arc<Mutex<VecDeque<(u64, u64)>>>;
 
-/// The handle on the publishing thread.
+/// The handle of the publishing thread.
 #[derive(Debug)]
 pub(crate) struct Publisher {
     backlog: Arc<Backlog>,
@@ -39,31 +40,31 @@ pub(crate) struct Publisher {
 
 impl Publisher {
     pub(crate) fn start(
-        mut press: Press,
+        mut checkpointer: Checkpointer,
         backlog: Arc<Backlog>,
         interval: Duration,
     ) -> std::io::Result<Self> {
-        let theirs = Arc::clone(&backlog);
+        let shared = Arc::clone(&backlog);
         let thread = std::thread::Builder::new().name("ledger-publish".to_owned()).spawn(move || {
-            while let Some(work) = theirs.take(interval) {
+            while let Some(work) = shared.take(interval) {
                 for batch in &work.batches {
-                    press.add(batch);
+                    checkpointer.add(batch);
                 }
                 if work.publish {
-                    publish(&mut press, &theirs);
+                    publish(&mut checkpointer, &shared);
                 }
             }
-            publish(&mut press, &theirs);
+            publish(&mut checkpointer, &shared);
         })?;
         Ok(Self { backlog, thread: Mutex::new(Some(thread)) })
     }
 
-    /// Publishes the last checkpoint and ends.
+    /// Publishes the last checkpoint and ends the thread.
     pub(crate) fn close(&self) {
         self.backlog.close();
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(Err(_)) = thread.map(JoinHandle::join) {
-            tracing::error!("the publishing thread ended in disorder");
+            tracing::error!("the publishing thread panicked");
         }
     }
 }
@@ -74,18 +75,18 @@ impl Drop for Publisher {
     }
 }
 
-/// One checkpoint; on a disk without room it is tried again until there is some, or the ledger is closed.
-fn publish(press: &mut Press, backlog: &Backlog) {
-    let mut said: Option<Refused> = None;
+/// Publishes one checkpoint. On a full disk it tries again until there is free space or the ledger is closed.
+fn publish(checkpointer: &mut Checkpointer, backlog: &Backlog) {
+    let mut reported: Option<RecordError> = None;
     loop {
-        match press.publish() {
+        match checkpointer.publish() {
             Ok(size) => return backlog.published(size),
             Err(refused) => {
-                if said.as_ref() != Some(&refused) {
+                if reported.as_ref() != Some(&refused) {
                     tracing::error!("no checkpoint can be published: {refused}");
                 }
-                said = Some(refused.clone());
-                if !backlog.stuck(refused, RETRY) {
+                reported = Some(refused.clone());
+                if !backlog.wait_while_stuck(refused, RETRY) {
                     return;
                 }
             }

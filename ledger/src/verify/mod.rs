@@ -1,12 +1,12 @@
-//! Auditing a log from outside: nothing is believed but the verification key that the auditor brought along.
+//! Audits a published log from outside. It trusts only the verification key that the auditor provides.
 //!
-//! Every entry is read, every tile made again from the entries and compared, and what the entries say is held against
-//! what the log promises: times that never run back, and no allow behind a fact that concerned it. Runs on all cores and
-//! in memory that does not grow with the log.
+//! It reads every entry, builds every tile again from the entries and compares it, and checks the content of the entries
+//! in their order: times never go back, and no decision is forwarded after an unread fact that concerns it. It uses all
+//! cores, and its memory does not grow with the log.
 
-mod order;
-mod unit;
-mod upper;
+mod bundles;
+mod entry_order;
+mod upper_tiles;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,22 +15,22 @@ use std::sync::{Mutex, PoisonError};
 use crate::fault::ReadError;
 use crate::merkle::Hash;
 use crate::note::{SignedCheckpoint, VerifyingKey};
-use crate::resource::Resource;
-use crate::tree::{Source, Tree};
-use order::Order;
-use unit::{Unit, read_unit};
-use upper::Upper;
+use crate::published_file::PublishedFile;
+use crate::tree::{LogSource, MerkleTree};
+use bundles::{BundleGroup, read_group};
+use entry_order::OrderCheck;
+use upper_tiles::UpperTiles;
 
-/// How many faults are named one by one.
+/// How many faults a report lists.
 const FAULTS_AT_MOST: usize = 100;
 
-/// Units of work that are read before the order among their entries is checked: bounds memory.
-const UNITS_A_THREAD: usize = 4;
+/// How many groups of bundles each thread reads before their entries are checked in order. This limits the memory.
+const GROUPS_A_THREAD: usize = 4;
 
-/// Something that does not hold.
+/// Something that is wrong with the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// Which file or entry.
+pub struct AuditFault {
+    /// The file or the entry.
     pub place: String,
     /// What is wrong with it.
     pub what: String,
@@ -38,49 +38,49 @@ pub struct Fault {
 
 /// What an audit found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Report {
+pub struct AuditReport {
     /// The log's name.
     pub origin: String,
     /// The size that was audited.
     pub size: u64,
-    /// How many bytes of entries.
+    /// The bytes of all entries.
     pub bytes: u64,
-    /// How many entries of each kind.
+    /// The number of entries of each kind.
     pub kinds: BTreeMap<&'static str, u64>,
-    /// How many allows were held against the revocations before them.
+    /// How many allows were checked against the revocations before them.
     pub allows: u64,
     /// The witnesses that cosigned.
     pub witnesses: Vec<String>,
-    /// What does not hold; at most a hundred are named.
-    pub faults: Vec<Fault>,
+    /// The faults, at most a hundred of them.
+    pub faults: Vec<AuditFault>,
 }
 
-impl Report {
-    /// Whether everything holds.
+impl AuditReport {
+    /// Whether the audit found no fault.
     #[must_use]
     pub fn holds(&self) -> bool {
         self.faults.is_empty() && self.size > 0
     }
 
-    fn fault(&mut self, place: impl Into<String>, what: impl Into<String>) {
+    fn add_fault(&mut self, place: impl Into<String>, what: impl Into<String>) {
         if self.faults.len() < FAULTS_AT_MOST {
-            self.faults.push(Fault { place: place.into(), what: what.into() });
+            self.faults.push(AuditFault { place: place.into(), what: what.into() });
         }
     }
 }
 
-/// How an audit is made.
+/// The settings of an audit.
 #[derive(Clone, Copy)]
 pub struct Auditor<'a> {
-    /// The log's key, from wherever the auditor trusts; never from the log.
+    /// The log's key, from a source that the auditor trusts; never from the log itself.
     pub log: &'a VerifyingKey,
-    /// Witnesses whose lines must hold where they are.
+    /// Witnesses whose signatures, if they are present, must be valid.
     pub witnesses: &'a [VerifyingKey],
-    /// A checkpoint that the auditor has from before: the log must continue it.
+    /// A checkpoint that the auditor kept from an earlier time. The log must continue it.
     pub previous: Option<&'a [u8]>,
-    /// How many threads; 0 for one a core.
+    /// How many threads; 0 for one for each core.
     pub threads: usize,
-    /// Told how many of how many entries are done.
+    /// Called with the number of entries that are done, and of all entries.
     pub progress: &'a (dyn Fn(u64, u64) + Sync),
 }
 
@@ -91,43 +91,43 @@ impl std::fmt::Debug for Auditor<'_> {
 }
 
 impl Auditor<'_> {
-    /// Audits a published log whole. An error means that it could not be read; whether it holds is in the report.
-    pub fn audit(&self, source: &dyn Source) -> Result<Report, ReadError> {
-        let mut report = Report { origin: self.log.name().to_owned(), ..Report::default() };
-        let name = source.name(Resource::Checkpoint).display().to_string();
-        let Some(note) = source.get(Resource::Checkpoint)? else {
+    /// Audits a published log. An error means that the log could not be read; the report lists its faults.
+    pub fn audit(&self, source: &dyn LogSource) -> Result<AuditReport, ReadError> {
+        let mut report = AuditReport { origin: self.log.name().to_owned(), ..AuditReport::default() };
+        let name = source.name(PublishedFile::Checkpoint).display().to_string();
+        let Some(note) = source.get(PublishedFile::Checkpoint)? else {
             return Err(ReadError::Corrupt(
-                source.name(Resource::Checkpoint),
+                source.name(PublishedFile::Checkpoint),
                 "the checkpoint is missing".to_owned(),
             ));
         };
         let signed = match SignedCheckpoint::parse(&note, self.log, self.witnesses) {
             Ok(signed) => signed,
             Err(fault) => {
-                report.fault(name, fault.to_string());
+                report.add_fault(name, fault.to_string());
                 return Ok(report);
             }
         };
         report.size = signed.checkpoint().size;
         report.witnesses = signed.cosigners().iter().map(|cosigned| cosigned.witness.clone()).collect();
         if report.size == 0 {
-            report.fault(name, "a log without entries is never signed");
+            report.add_fault(name, "the checkpoint has the size 0, but a log always has an entry");
             return Ok(report);
         }
-        self.entries(source, &mut report)?;
-        let tree = Tree::new(source, report.size);
+        self.check_entries(source, &mut report)?;
+        let tree = MerkleTree::new(source, report.size);
         match tree.root() {
             Ok(root) if root == signed.checkpoint().root => {}
-            Ok(_) => report.fault(name, "the entries do not make the root that it names"),
-            Err(error) => report.fault(name, error.to_string()),
+            Ok(_) => report.add_fault(name, "the entries do not lead to the root that the checkpoint names"),
+            Err(error) => report.add_fault(name, error.to_string()),
         }
-        self.continues(&tree, &mut report);
-        source.partials(&mut |resource, bytes| stray(&tree, resource, bytes, &mut report))?;
+        self.check_previous(&tree, &mut report);
+        source.partials(&mut |file, bytes| check_partial(&tree, file, bytes, &mut report))?;
         Ok(report)
     }
 
-    /// Whether the log continues the checkpoint that the auditor had before.
-    fn continues(&self, tree: &Tree<'_>, report: &mut Report) {
+    /// Checks that the log continues the checkpoint that the auditor kept.
+    fn check_previous(&self, tree: &MerkleTree<'_>, report: &mut AuditReport) {
         let Some(note) = self.previous else { return };
         let what = match SignedCheckpoint::parse(note, self.log, self.witnesses) {
             Err(fault) => fault.to_string(),
@@ -135,67 +135,67 @@ impl Auditor<'_> {
                 let old = signed.checkpoint();
                 match tree.edge(old.size) {
                     _ if old.size > report.size => {
-                        format!("it names {} entries, the log has {}", old.size, report.size)
+                        format!("it names {} entries, but the log has {}", old.size, report.size)
                     }
                     Ok(edge) if edge.root() == old.root => return,
-                    Ok(_) => format!("the log had another root at size {}: it was rewritten", old.size),
+                    Ok(_) => format!("the log has another root at size {}: it was rewritten", old.size),
                     Err(error) => error.to_string(),
                 }
             }
         };
-        report.fault("the previous checkpoint", what);
+        report.add_fault("the previous checkpoint", what);
     }
 
-    /// Reads everything, a wave of units at a time: in parallel within it, in order from wave to wave.
-    fn entries(&self, source: &dyn Source, report: &mut Report) -> Result<(), ReadError> {
+    /// Reads and checks all entries, several groups of bundles at a time: the groups in parallel, their entries in order.
+    fn check_entries(&self, source: &dyn LogSource, report: &mut AuditReport) -> Result<(), ReadError> {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let threads = if self.threads == 0 { cores } else { self.threads };
-        let wave = threads.saturating_mul(UNITS_A_THREAD);
-        let mut upper = Upper::new(source, report.size);
-        let mut order = Order::new(self.log);
+        let at_once = threads.saturating_mul(GROUPS_A_THREAD);
+        let mut upper = UpperTiles::new(source, report.size);
+        let mut order = OrderCheck::new(self.log);
         let mut first = 0;
-        while first < unit::count(report.size) {
-            let units = self.wave(source, report.size, first, wave, threads)?;
-            for unit in units {
-                report.bytes = report.bytes.saturating_add(unit.bytes);
-                for (kind, count) in unit.kinds {
+        while first < bundles::count(report.size) {
+            let groups = self.read_groups(source, report.size, first, at_once, threads)?;
+            for group in groups {
+                report.bytes = report.bytes.saturating_add(group.bytes);
+                for (kind, count) in group.kinds {
                     let sum = report.kinds.entry(kind).or_default();
                     *sum = sum.saturating_add(count);
                 }
-                for (place, what) in unit.faults {
-                    report.fault(place, what);
+                for (place, what) in group.faults {
+                    report.add_fault(place, what);
                 }
-                for tile in unit.tiles {
+                for tile in group.tiles {
                     upper.add(tile, report)?;
                 }
-                order.follow(unit.records, report);
+                order.check_all(group.records, report);
             }
-            first = first.saturating_add(u64::try_from(wave).unwrap_or(u64::MAX));
-            (self.progress)(unit::end(first, report.size), report.size);
+            first = first.saturating_add(u64::try_from(at_once).unwrap_or(u64::MAX));
+            (self.progress)(bundles::end(first, report.size), report.size);
         }
         upper.finish(report)
     }
 
-    fn wave(
+    fn read_groups(
         &self,
-        source: &dyn Source,
+        source: &dyn LogSource,
         size: u64,
         first: u64,
         count: usize,
         threads: usize,
-    ) -> Result<Vec<Unit>, ReadError> {
+    ) -> Result<Vec<BundleGroup>, ReadError> {
         let next = AtomicUsize::new(0);
-        let done: Mutex<BTreeMap<usize, Result<Unit, ReadError>>> = Mutex::default();
+        let done: Mutex<BTreeMap<usize, Result<BundleGroup, ReadError>>> = Mutex::default();
         let work = || {
             loop {
                 let place = next.fetch_add(1, Ordering::Relaxed);
                 let number = u64::try_from(place).ok().and_then(|place| first.checked_add(place));
-                let Some(number) = number.filter(|number| place < count && *number < unit::count(size))
+                let Some(number) = number.filter(|number| place < count && *number < bundles::count(size))
                 else {
                     return;
                 };
-                let unit = read_unit(source, size, number);
-                done.lock().unwrap_or_else(PoisonError::into_inner).insert(place, unit);
+                let group = read_group(source, size, number);
+                done.lock().unwrap_or_else(PoisonError::into_inner).insert(place, group);
             }
         };
         std::thread::scope(|scope| {
@@ -208,27 +208,27 @@ impl Auditor<'_> {
     }
 }
 
-/// A partial file that the present checkpoint does not need; older ones may, so it must be what it was.
-fn stray(tree: &Tree<'_>, resource: Resource, bytes: &[u8], report: &mut Report) {
-    let now = match resource {
-        Resource::Checkpoint => return,
-        Resource::Hashes { level, index, .. } => Resource::hashes(level, index, tree.size()),
-        Resource::Entries { index, .. } => Resource::entries(index, tree.size()),
+/// Checks a partial file that the current checkpoint does not need. Older checkpoints may need it, so it must be right.
+fn check_partial(tree: &MerkleTree<'_>, file: PublishedFile, bytes: &[u8], report: &mut AuditReport) {
+    let now = match file {
+        PublishedFile::Checkpoint => return,
+        PublishedFile::Hashes { level, index, .. } => PublishedFile::hashes(level, index, tree.size()),
+        PublishedFile::Entries { index, .. } => PublishedFile::entries(index, tree.size()),
     };
-    // What is beyond the checkpoint belongs to a later one, which a log that is being written is about to publish.
-    if now.is_none_or(|now| now < resource) {
+    // A file beyond this checkpoint belongs to the next one, which the writer of the log is about to publish.
+    if now.is_none_or(|now| now < file) {
         return;
     }
-    let held = match resource {
-        Resource::Checkpoint => return,
-        Resource::Hashes { level, index, width } => {
+    let held = match file {
+        PublishedFile::Checkpoint => return,
+        PublishedFile::Hashes { level, index, width } => {
             tree.tile(level, index).map(|tile| tile.get(..usize::from(width)).map(<[Hash]>::concat))
         }
-        Resource::Entries { index, width } => {
+        PublishedFile::Entries { index, width } => {
             tree.bundle(index).map(|bundle| bundle.prefix(usize::from(width)))
         }
     };
     if !matches!(&held, Ok(Some(whole)) if whole == bytes) {
-        report.fault(resource.path(), "a partial file that is not the beginning of its full one");
+        report.add_fault(file.path(), "this partial file is not the beginning of the full file");
     }
 }

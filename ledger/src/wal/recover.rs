@@ -1,16 +1,16 @@
-//! Reading the write-ahead log back: every whole frame in order, then what stands behind the last one.
+//! Reads the write-ahead log at a start: every whole frame in order, then the bytes after the last one.
 
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use super::frame::{self, Broken, Entries, FRAME_AT_MOST, Head, MAGIC};
+use super::frame::{self, Broken, Entries, FRAME_AT_MOST, FrameHeader, MAGIC};
 use crate::fault::OpenError;
 use crate::layout::Layout;
 use crate::merkle::{Edge, Hash, leaf_hash};
 
-/// Entries that stand next to each other, in bundle form, with what they hash to.
+/// Consecutive entries in bundle form, with their leaf hashes.
 #[derive(Clone, Debug)]
 pub(crate) struct Batch {
     pub(crate) first: u64,
@@ -18,23 +18,23 @@ pub(crate) struct Batch {
     pub(crate) leaves: Vec<Hash>,
 }
 
-/// Where the log ends.
+/// Where the write-ahead log ends.
 #[derive(Debug)]
 pub(crate) struct End {
-    /// The segment to go on in.
+    /// The segment in which the next frame is written.
     pub(crate) segment: u64,
-    /// Where in it.
+    /// The offset of the next frame in it.
     pub(crate) at: u64,
-    /// How many bytes behind that are the remains of one unfinished frame.
+    /// How many bytes after that offset are the rest of one unfinished frame.
     pub(crate) torn: u64,
-    /// Segments after it, made and not yet used.
+    /// Later segments that are created and not used yet.
     pub(crate) spare: Vec<u64>,
     pub(crate) edge: Edge,
-    /// Each segment, and the size at which it ends.
+    /// Each segment, with the log's size at its end.
     pub(crate) segments: Vec<(u64, u64)>,
 }
 
-/// The numbers of the segments that are there, in order.
+/// The numbers of the existing segments, in order.
 pub(crate) fn segments(layout: &Layout) -> Result<Vec<u64>, OpenError> {
     let wal = layout.wal();
     let mut numbers: Vec<u64> = Vec::new();
@@ -59,7 +59,7 @@ pub(crate) fn segments(layout: &Layout) -> Result<Vec<u64>, OpenError> {
     Ok(numbers)
 }
 
-/// Walks all frames. `edge_at` gives the tree below the first frame; `each` sees every frame and the tree after it.
+/// Reads all frames. `edge_at` gives the tree before the first frame; `each` gets every frame and the tree after it.
 pub(crate) fn replay(
     layout: &Layout,
     log: &[u8; 16],
@@ -74,30 +74,33 @@ pub(crate) fn replay(
     let mut ends = Vec::new();
     for number in numbers {
         let path = layout.segment(number);
-        let mut reader = Reader::open(&path, *log, number)?;
+        let mut reader = SegmentReader::open(&path, *log, number)?;
         let mut used = false;
         loop {
             match reader.next()? {
-                Next::Frame(end_of_frame, head, entries) => {
+                Next::Frame(end_of_frame, header, entries) => {
                     if let Some((_, _, torn @ 1..)) = end {
                         let what = format!(
-                            "a whole frame follows a broken one, {torn} bytes of the segment before it"
+                            "a whole frame follows {torn} bytes of a broken frame in the segment before"
                         );
                         return Err(OpenError::corrupt(&path, what));
                     }
                     let before = match (edge.take(), edge_at.take()) {
                         (Some(edge), _) => edge,
-                        (None, Some(edge_at)) => edge_at(head.first)?,
+                        (None, Some(edge_at)) => edge_at(header.first)?,
                         (None, None) => Edge::default(),
                     };
-                    let (batch, after) = follow(&path, end_of_frame, &head, entries, before)?;
+                    let (batch, after) = check_frame(&path, end_of_frame, &header, entries, before)?;
                     used = true;
                     each(batch, &after)?;
                     edge = Some(after);
                 }
                 Next::Zeros => break,
                 Next::Torn(_) if end.is_some_and(|(_, _, torn)| torn > 0) => {
-                    return Err(OpenError::corrupt(&path, "bytes that are no frame follow a broken frame"));
+                    return Err(OpenError::corrupt(
+                        &path,
+                        "bytes that are not a frame follow a broken frame",
+                    ));
                 }
                 Next::Torn(bytes) => {
                     end = Some((number, reader.at, bytes));
@@ -121,16 +124,16 @@ pub(crate) fn replay(
     Ok(Some(End { segment, at, torn, spare, edge, segments: ends }))
 }
 
-/// Checks that a frame continues the tree, and that its entries make the root that it names.
-fn follow(
+/// Checks that a frame continues the tree, and that its entries lead to the root in its header.
+fn check_frame(
     path: &Path,
     end: u64,
-    head: &Head,
+    header: &FrameHeader,
     entries: &[u8],
     mut edge: Edge,
 ) -> Result<(Batch, Edge), OpenError> {
     let before = (edge.size(), edge.root());
-    if (head.first, head.old_root) != before {
+    if (header.first, header.old_root) != before {
         let what =
             format!("the frame that ends at byte {end} does not continue the log at size {}", before.0);
         return Err(OpenError::corrupt(path, what));
@@ -139,32 +142,32 @@ fn follow(
     for leaf in &leaves {
         edge.append(*leaf);
     }
-    if (head.new_size, head.new_root) != (edge.size(), edge.root()) {
+    if (header.new_size, header.new_root) != (edge.size(), edge.root()) {
         let what =
-            format!("the entries of the frame that ends at byte {end} do not make the root that it names");
+            format!("the entries of the frame that ends at byte {end} do not lead to the root in its header");
         return Err(OpenError::corrupt(path, what));
     }
-    Ok((Batch { first: head.first, entries: entries.to_vec(), leaves }, edge))
+    Ok((Batch { first: header.first, entries: entries.to_vec(), leaves }, edge))
 }
 
-/// What stands at a place in a segment.
+/// What was found at an offset in a segment.
 enum Next<'a> {
     /// A whole frame, and where it ends.
-    Frame(u64, Head, &'a [u8]),
-    /// Nothing, to the end of the file.
+    Frame(u64, FrameHeader, &'a [u8]),
+    /// Only zeros, up to the end of the file.
     Zeros,
-    /// The remains of one frame, so many bytes, and zeros after them.
+    /// This many bytes of one unfinished frame, and zeros after them.
     Torn(u64),
 }
 
-struct Reader {
+struct SegmentReader {
     window: Window,
     log: [u8; 16],
     number: u64,
     at: u64,
 }
 
-impl Reader {
+impl SegmentReader {
     fn open(path: &Path, log: [u8; 16], number: u64) -> Result<Self, OpenError> {
         Ok(Self { window: Window::open(path)?, log, number, at: 0 })
     }
@@ -175,36 +178,39 @@ impl Reader {
             Ok(length) => {
                 self.at = at.saturating_add(length);
                 let bytes = self.window.bytes(at, length)?;
-                // It was decoded a moment ago; only a second look can lend out its parts.
+                // It was already decoded above. It is decoded again because only this borrow can be returned.
                 match frame::decode(bytes, &log, number) {
-                    Ok((head, entries)) => Ok(Next::Frame(self.at, head, entries)),
+                    Ok((header, entries)) => Ok(Next::Frame(self.at, header, entries)),
                     Err(_) => Ok(Next::Torn(length)),
                 }
             }
-            Err(why) => self.behind(why),
+            Err(why) => self.after_last_frame(why),
         }
     }
 
-    /// Nothing but zeros is the end; the remains of one frame are a torn tail; anything else is corruption.
-    fn behind(&mut self, why: Broken) -> Result<Next<'_>, OpenError> {
+    /// Only zeros: the end. The rest of one unfinished frame: a torn tail. Anything else: corruption.
+    fn after_last_frame(&mut self, why: Broken) -> Result<Next<'_>, OpenError> {
         let Some(last) = self.window.last_byte(self.at)? else { return Ok(Next::Zeros) };
         let bytes = last.saturating_sub(self.at).saturating_add(1);
         if usize::try_from(bytes).is_ok_and(|bytes| bytes <= FRAME_AT_MOST) {
             return match self.window.frame_within(self.at, last, &self.log, self.number)? {
                 None => Ok(Next::Torn(bytes)),
-                Some(whole) => Err(self.corrupt(why, &format!("and a whole frame at byte {whole}"))),
+                Some(whole) => {
+                    Err(self.corrupt(why, &format!("and a whole frame after it, at byte {whole}")))
+                }
             };
         }
-        Err(self.corrupt(why, &format!("and {bytes} bytes, more than one unfinished frame leaves")))
+        Err(self
+            .corrupt(why, &format!("and {bytes} bytes from there on, more than one unfinished frame has")))
     }
 
     fn corrupt(&self, why: Broken, after: &str) -> OpenError {
-        let what = format!("a broken frame at byte {} ({why:?}), {after} behind it", self.at);
+        let what = format!("there is a broken frame at byte {} ({why}), {after}", self.at);
         OpenError::corrupt(&self.window.path, what)
     }
 }
 
-/// A piece of a file in memory, so that a segment is read in few calls and never whole.
+/// A part of a file in memory, so that a segment is read with few system calls and never as a whole.
 struct Window {
     file: File,
     path: std::path::PathBuf,
@@ -220,7 +226,7 @@ impl Window {
         Ok(Self { file, path: path.to_owned(), length, start: 0, held: Vec::new() })
     }
 
-    /// Up to `want` bytes at a place; fewer only at the end of the file.
+    /// Up to `want` bytes at an offset; fewer only at the end of the file.
     fn bytes(&mut self, at: u64, want: u64) -> Result<&[u8], OpenError> {
         let want = want.min(self.length.saturating_sub(at));
         let held = u64::try_from(self.held.len()).unwrap_or(0);
@@ -236,12 +242,12 @@ impl Window {
         self.held.get(from..to).ok_or_else(|| {
             OpenError::Io(
                 self.path.clone(),
-                io::Error::new(io::ErrorKind::UnexpectedEof, "the file got shorter"),
+                io::Error::new(io::ErrorKind::UnexpectedEof, "the file became shorter while it was read"),
             )
         })
     }
 
-    /// The length of the whole frame that stands here.
+    /// The length of the whole frame at this offset.
     fn frame_at(&mut self, at: u64, log: &[u8; 16], number: u64) -> Result<Result<u64, Broken>, OpenError> {
         let length = match frame::length(self.bytes(at, 12)?) {
             Ok(length) => u64::try_from(length).unwrap_or(u64::MAX),
@@ -250,7 +256,7 @@ impl Window {
         Ok(frame::decode(self.bytes(at, length)?, log, number).map(|_| length))
     }
 
-    /// Where the last byte that is not zero stands, from `at` on.
+    /// The offset of the last byte from `at` on that is not zero.
     fn last_byte(&mut self, at: u64) -> Result<Option<u64>, OpenError> {
         let (mut from, mut last) = (at, None);
         while from < self.length {
@@ -263,7 +269,7 @@ impl Window {
         Ok(last)
     }
 
-    /// Where a whole frame begins, behind a broken one.
+    /// The offset of a whole frame after a broken frame.
     fn frame_within(
         &mut self,
         at: u64,

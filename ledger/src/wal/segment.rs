@@ -1,7 +1,7 @@
-//! Segments: files of zeros, made whole before they are used, written once from front to back, never used again.
+//! Segments: files that are filled with zeros first, then written once from start to end, and never reused.
 //!
-//! Made so, an append changes no metadata (`fdatasync` writes the frame's pages and nothing else), a full disk is met
-//! when a segment is made and not in the middle of a frame, and zeros to the end of the file mean that nothing follows.
+//! So an append changes no metadata (`fdatasync` writes only the pages of the frame), a full disk fails when a segment is
+//! created and not in the middle of a frame, and zeros up to the end of the file mean that no frame follows.
 
 use std::io;
 use std::path::Path;
@@ -9,7 +9,7 @@ use std::path::Path;
 use crate::durable::{Disk, DiskFile, TEMPORARY};
 use crate::layout::Layout;
 
-/// Zeros are written in pieces of this size.
+/// Zeros are written in pieces of this many bytes.
 const PIECE: usize = 256 * 1024;
 
 /// The segment that is being written.
@@ -19,16 +19,16 @@ pub(crate) struct Segment {
     file: DiskFile,
     at: u64,
     length: u64,
-    /// Bytes after `at` that a failed write may have left there.
+    /// How many bytes after `at` a failed write may have left.
     spoiled: u64,
 }
 
 impl Segment {
-    /// Makes a segment of zeros.
+    /// Creates a segment that is filled with zeros.
     ///
-    /// A crash before the rename leaves a file with the temporary ending, which the next start removes; after it an
-    /// empty segment, which the next start goes on with.
-    pub(crate) fn make(disk: &Disk, layout: &Layout, number: u64, length: u64) -> io::Result<()> {
+    /// A crash before the rename leaves a temporary file, which the next start removes. A crash after it leaves an empty
+    /// segment, which the next start uses.
+    pub(crate) fn create(disk: &Disk, layout: &Layout, number: u64, length: u64) -> io::Result<()> {
         let path = layout.segment(number);
         let mut temporary = path.clone().into_os_string();
         temporary.push(TEMPORARY);
@@ -38,7 +38,7 @@ impl Segment {
         }
         let made = fill(disk, temporary, length);
         if let Err(error) = made {
-            // A half-made file would keep the room that others may need.
+            // An unfinished file would take up free space.
             let _ = disk.remove(temporary);
             return Err(error);
         }
@@ -46,7 +46,7 @@ impl Segment {
         disk.sync_dir(&layout.wal())
     }
 
-    /// Opens a segment to write from `at` on, where there must be only zeros.
+    /// Opens a segment for writing from the offset `at` on. From there on it must have only zeros.
     pub(crate) fn open(disk: &Disk, layout: &Layout, number: u64, at: u64) -> io::Result<Self> {
         let path = layout.segment(number);
         let length = std::fs::metadata(&path)?.len();
@@ -57,19 +57,24 @@ impl Segment {
         self.number
     }
 
+    /// Where the next frame is written.
+    pub(crate) fn offset(&self) -> u64 {
+        self.at
+    }
+
     pub(crate) fn path(&self) -> &Path {
         self.file.path()
     }
 
-    /// Whether so many bytes still fit.
-    pub(crate) fn has_room(&self, bytes: usize) -> bool {
+    /// Whether there is space for this many more bytes.
+    pub(crate) fn has_space(&self, bytes: usize) -> bool {
         u64::try_from(bytes).is_ok_and(|bytes| self.length.saturating_sub(self.at) >= bytes)
     }
 
-    /// Writes a frame behind the last one. It is not durable before [`Segment::sync`].
+    /// Writes a frame after the last one. It is durable only after [`Segment::sync`].
     ///
-    /// After an error the next call first makes zeros again of what this one may have left: a shorter frame in its
-    /// place would otherwise be followed by a piece of it.
+    /// After an error the next call first overwrites with zeros what this call may have left. Otherwise a part of the
+    /// failed frame could follow a shorter frame.
     pub(crate) fn write(&mut self, frame: &[u8]) -> io::Result<()> {
         if self.spoiled > 0 {
             zero(&self.file, self.at, self.spoiled)?;
@@ -81,15 +86,15 @@ impl Segment {
         Ok(())
     }
 
-    /// Makes everything written durable. After an error the process must end.
+    /// Makes the written bytes durable. After an error the process must end.
     pub(crate) fn sync(&self) -> io::Result<()> {
         self.file.sync()
     }
 
-    /// Makes zeros of a torn tail, durably.
+    /// Overwrites a torn tail with zeros, durably.
     ///
-    /// A crash here leaves a tail that is torn in another place, and is cut again.
-    pub(crate) fn cut(&self, bytes: u64) -> io::Result<()> {
+    /// A crash here leaves a tail that is torn at another offset; the next start cuts it.
+    pub(crate) fn cut_tail(&self, bytes: u64) -> io::Result<()> {
         zero(&self.file, self.at, bytes)?;
         self.file.sync()
     }

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use ledger::entry::{Activation, Answer, Checks, Decision, Digest, Request, Verdict};
+use ledger::entry::{
+    Activation, Checks, Decision, DecisionOutcome, Digest, RecordedRequest, RecordedVerdict,
+};
 use ledger::{Entry, Options, SigningKey};
 
 pub(crate) fn options() -> Options {
@@ -14,7 +16,7 @@ pub(crate) fn options() -> Options {
 
 pub(crate) fn denial(id: &str) -> Entry {
     Decision {
-        args: [("amount".to_owned(), ledger::entry::Json::Integer(7))].into(),
+        args: [("amount".to_owned(), ledger::entry::IntegerJson::Integer(7))].into(),
         as_of: 0,
         attestation: vec![],
         burned: vec![],
@@ -26,10 +28,10 @@ pub(crate) fn denial(id: &str) -> Entry {
         environment: [("region".to_owned(), "eu-1".to_owned())].into(),
         id: id.to_owned(),
         identity: None,
-        outcome: Answer::Denied("expired".to_owned()),
+        outcome: DecisionOutcome::Denied("expired".to_owned()),
         posture: "normal".to_owned(),
         proxy: "local".to_owned(),
-        request: Request {
+        request: RecordedRequest {
             action: None,
             body: None,
             host: "localhost".into(),
@@ -38,7 +40,11 @@ pub(crate) fn denial(id: &str) -> Entry {
             query: None,
         },
         traceparent: None,
-        verdict: Verdict { code: "expired".to_owned(), policies: vec![], route: Some("hello".to_owned()) },
+        verdict: RecordedVerdict {
+            code: "expired".to_owned(),
+            policies: vec![],
+            route: Some("hello".to_owned()),
+        },
     }
     .into()
 }

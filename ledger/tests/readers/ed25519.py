@@ -1,4 +1,4 @@
-"""Ed25519 verification as RFC 8032, section 5.1.7, defines it. Slow, and only for reading what is public."""
+"""Ed25519 verification as RFC 8032, section 5.1.7, defines it. Slow; use it only to check public data."""
 import hashlib
 
 P, L = 2**255 - 19, 2**252 + 27742317777372353535851937790883648493

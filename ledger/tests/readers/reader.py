@@ -1,6 +1,6 @@
-"""Checks a published log against C2SP tlog-tiles, tlog-checkpoint and RFC 6962, as their texts say and nothing more.
+"""Checks a published log, written only from the texts of C2SP tlog-tiles, tlog-checkpoint and RFC 6962.
 
-reader.py VKEY DIRECTORY [PROOF...]     exits 0 if the log, and each proof file, hold. Python's own library suffices.
+reader.py VKEY DIRECTORY [PROOF...]     exits 0 if the log and every proof file are valid. It needs only the standard library.
 """
 import base64, pathlib, struct, sys
 from ed25519 import hashlib, verify

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use ledger::Entry;
-use ledger::entry::{Decision, Link, Stamps};
+use ledger::entry::{Decision, RecordedLink, Stamps};
 
 use super::instant::rfc3339;
 
@@ -38,7 +38,7 @@ fn grounds(text: &mut String, decision: &Decision) {
     }
 }
 
-fn holder(link: &Link) -> String {
+fn holder(link: &RecordedLink) -> String {
     let txn = link.txn.as_ref().map(|txn| format!(", lineage {txn}")).unwrap_or_default();
     format!("held by {} as {}, issued by {}{txn}", link.sub, link.jti, link.iss)
 }

@@ -2,7 +2,7 @@
 
 use clap::Args as ClapArgs;
 use ledger::Entry;
-use ledger::entry::{Decision, Revoked, Stamps};
+use ledger::entry::{Decision, RevocationTarget, Stamps};
 use memchr::memmem;
 
 use super::instant;
@@ -98,7 +98,7 @@ fn is_of_warrant(entry: &Entry, path: &str) -> bool {
         return issued.jti == path;
     }
     if let Entry::Revocation(revocation) = entry {
-        return revocation.what == Revoked::Path && revocation.value == path;
+        return revocation.what == RevocationTarget::Path && revocation.value == path;
     }
     let Some(decision) = decision(entry) else { return false };
     let mut links = decision.chain.iter();
@@ -110,7 +110,7 @@ fn lineage_of(entry: &Entry) -> Option<&str> {
         return Some(&issued.txn);
     }
     if let Entry::Revocation(revocation) = entry {
-        return (revocation.what == Revoked::Lineage).then_some(revocation.value.as_str());
+        return (revocation.what == RevocationTarget::Lineage).then_some(revocation.value.as_str());
     }
     decision(entry)?.chain.first()?.txn.as_deref()
 }

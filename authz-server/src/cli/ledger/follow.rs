@@ -2,7 +2,7 @@
 
 use ledger::Entry;
 use ledger::entry::Stamps;
-use ledger::tree::Tree;
+use ledger::tree::MerkleTree;
 
 use super::filter::Filter;
 use super::opened::{Named, Opened};
@@ -27,7 +27,7 @@ pub(super) fn all(
     mut take: impl FnMut(Hit) -> Result<(), Failure>,
 ) -> Result<u64, Failure> {
     let size = opened.checkpoint(&named.key(opened)?)?.checkpoint().size;
-    let tree = Tree::new(opened.source.as_ref(), size);
+    let tree = MerkleTree::new(opened.source.as_ref(), size);
     let first = filter.since.map_or(Ok(0), |since| scan::first_since(&tree, since))?;
     let bar = progress::bar("searching", size, json);
     let mut count: u64 = 0;

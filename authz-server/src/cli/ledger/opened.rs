@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use clap::Args as ClapArgs;
 use ledger::VerifyingKey;
 use ledger::note::SignedCheckpoint;
-use ledger::resource::Resource;
-use ledger::tree::{Directory, Source};
+use ledger::published_file::PublishedFile;
+use ledger::tree::{Directory, LogSource};
 
 use super::remote::Remote;
 use crate::cli::out::Failure;
@@ -42,7 +42,7 @@ pub(in crate::cli) struct Named {
 
 /// A log to be read.
 pub(super) struct Opened {
-    pub(super) source: Box<dyn Source>,
+    pub(super) source: Box<dyn LogSource>,
     /// The ledger's whole folder, where that was named.
     pub(super) home: Option<PathBuf>,
 }
@@ -113,14 +113,14 @@ impl Where {
 impl Opened {
     /// The checkpoint's bytes as they are published now.
     pub(super) fn note(&self) -> Result<Vec<u8>, Failure> {
-        let name = self.source.name(Resource::Checkpoint);
-        let note = self.source.get(Resource::Checkpoint).map_err(Failure::new)?;
+        let name = self.source.name(PublishedFile::Checkpoint);
+        let note = self.source.get(PublishedFile::Checkpoint).map_err(Failure::new)?;
         note.ok_or_else(|| Failure::new(format!("{}: there is no checkpoint, so no log", name.display())))
     }
 
     /// The checkpoint that is published now, signed by this key.
     pub(super) fn checkpoint(&self, key: &VerifyingKey) -> Result<SignedCheckpoint, Failure> {
-        let name = self.source.name(Resource::Checkpoint);
+        let name = self.source.name(PublishedFile::Checkpoint);
         SignedCheckpoint::parse(&self.note()?, key, &[])
             .map_err(|fault| Failure::new(format!("{}: {fault}", name.display())))
     }

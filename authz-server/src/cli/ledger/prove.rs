@@ -6,8 +6,8 @@ use clap::{ArgGroup, Args as ClapArgs};
 use ledger::VerifyingKey;
 use ledger::consistency::Consistency;
 use ledger::note::SignedCheckpoint;
-use ledger::proof::Proof;
-use ledger::tree::Tree;
+use ledger::proof::EntryProof;
+use ledger::tree::MerkleTree;
 use serde_json::json;
 
 use super::opened::{Opened, Trusted, Where};
@@ -85,15 +85,15 @@ pub(super) fn held(
     checkpoint: SignedCheckpoint,
     key: &VerifyingKey,
     index: u64,
-) -> Result<(String, Proof), Failure> {
-    let text = Proof::make(opened.source.as_ref(), checkpoint, index).map_err(Failure::new)?.to_string();
-    let proof = Proof::verify(text.as_bytes(), key, &[]).map_err(Failure::new)?;
+) -> Result<(String, EntryProof), Failure> {
+    let text = EntryProof::make(opened.source.as_ref(), checkpoint, index).map_err(Failure::new)?.to_string();
+    let proof = EntryProof::verify(text.as_bytes(), key, &[]).map_err(Failure::new)?;
     Ok((text, proof))
 }
 
 /// Which entry is the decision of that id.
 pub(super) fn find(opened: &Opened, size: u64, id: &str) -> Result<u64, Failure> {
-    let tree = Tree::new(opened.source.as_ref(), size);
+    let tree = MerkleTree::new(opened.source.as_ref(), size);
     let wanted = filter::Filter::of_decision(id);
     let mut found = None;
     let work = |raw: scan::Raw<'_>| wanted.find(raw).map(|hit| hit.map(|_| raw.index));

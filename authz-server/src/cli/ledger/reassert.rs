@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
 use ledger::Ledger;
-use ledger::entry::{Posture, Scope, Stance};
+use ledger::entry::{FactScope, Posture, PostureChange};
 use serde_json::json;
 
 use crate::cli::out::{Done, Failure, line};
@@ -33,11 +33,11 @@ pub(in crate::cli) fn run(args: &Args) -> Result<Done, Failure> {
     let options =
         server::ledger_options(&config.ledger.key, &Clock::of_the_machine()).map_err(Failure::new)?;
     let ledger = Ledger::open(&config.ledger.directory, options).map_err(Failure::new)?;
-    let posture = Posture {
+    let posture = PostureChange {
         by: args.by.clone(),
         reason: args.reason.clone(),
-        scope: Scope::Mesh,
-        stance: Stance::Normal,
+        scope: FactScope::Mesh,
+        stance: Posture::Normal,
         subject: String::new(),
     };
     let recorded = ledger.append(posture.into());

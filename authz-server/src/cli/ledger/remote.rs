@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use hyper::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use ledger::ReadError;
-use ledger::resource::Resource;
-use ledger::tree::Source;
+use ledger::published_file::PublishedFile;
+use ledger::tree::LogSource;
 use tokio::runtime::Runtime;
 
 use crate::cli::out::Failure;
@@ -36,7 +36,7 @@ impl Remote {
         Ok(Remote { prefix: prefix.trim_end_matches('/').to_owned(), headers, fetcher, runtime })
     }
 
-    fn url(&self, resource: Resource) -> String {
+    fn url(&self, resource: PublishedFile) -> String {
         format!("{}/{}", self.prefix, resource.path())
     }
 }
@@ -50,8 +50,8 @@ fn bearer(file: &Path) -> Result<(HeaderName, HeaderValue), Failure> {
     Ok((AUTHORIZATION, value))
 }
 
-impl Source for Remote {
-    fn get(&self, resource: Resource) -> Result<Option<Vec<u8>>, ReadError> {
+impl LogSource for Remote {
+    fn get(&self, resource: PublishedFile) -> Result<Option<Vec<u8>>, ReadError> {
         let failed = |what: String| ReadError::Io(self.name(resource), io::Error::other(what));
         let fetched = self
             .runtime
@@ -65,7 +65,7 @@ impl Source for Remote {
         }
     }
 
-    fn name(&self, resource: Resource) -> PathBuf {
+    fn name(&self, resource: PublishedFile) -> PathBuf {
         self.url(resource).into()
     }
 }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use clap::Args as ClapArgs;
 use ledger::Entry;
 use ledger::entry::{Decision, Stamps};
-use ledger::tree::Tree;
+use ledger::tree::MerkleTree;
 use ledger::verify::Auditor;
 use serde_json::json;
 
@@ -97,7 +97,7 @@ fn audited(args: &Args, opened: &Opened) -> Result<Option<u64>, Failure> {
 }
 
 fn all(args: &Args, opened: &Opened, size: u64, by: &By) -> Result<Counts, Failure> {
-    let tree = Tree::new(opened.source.as_ref(), size);
+    let tree = MerkleTree::new(opened.source.as_ref(), size);
     let first = args.filter.since.map_or(Ok(0), |since| scan::first_since(&tree, since))?;
     let mut counts = Counts::default();
     let work = |raw: Raw<'_>| match args.filter.find(raw)? {

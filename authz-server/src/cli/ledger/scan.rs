@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use indicatif::ProgressBar;
 use ledger::Entry;
 use ledger::entry::Stamps;
-use ledger::tree::Tree;
+use ledger::tree::MerkleTree;
 
 use crate::cli::out::Failure;
 
@@ -37,7 +37,7 @@ pub(super) enum Then {
 
 /// Does `work` for each of these entries on all processors, and hands what came of it to `take`, in order.
 pub(super) fn each<T: Send>(
-    tree: &Tree<'_>,
+    tree: &MerkleTree<'_>,
     entries: Range<u64>,
     bar: &ProgressBar,
     work: impl Fn(Raw<'_>) -> T + Sync,
@@ -64,7 +64,7 @@ pub(super) fn each<T: Send>(
 }
 
 fn in_parallel<T: Send>(
-    tree: &Tree<'_>,
+    tree: &MerkleTree<'_>,
     bundles: Range<u64>,
     threads: usize,
     entries: &Range<u64>,
@@ -101,7 +101,7 @@ fn in_parallel<T: Send>(
 }
 
 /// The first entry from which on none is before this time; times never run back, so few bundles are looked at.
-pub(super) fn first_since(tree: &Tree<'_>, since: u64) -> Result<u64, Failure> {
+pub(super) fn first_since(tree: &MerkleTree<'_>, since: u64) -> Result<u64, Failure> {
     let (mut low, mut high) = (0, tree.size().div_ceil(256));
     while low < high {
         let middle = low.midpoint(high);

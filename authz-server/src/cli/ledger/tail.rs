@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args as ClapArgs;
 use indicatif::ProgressBar;
-use ledger::tree::Tree;
+use ledger::tree::MerkleTree;
 
 use super::opened::{Named, Where};
 use super::scan::{self, Raw, Then};
@@ -40,7 +40,7 @@ pub(in crate::cli) fn run(args: &Args) -> Result<Done, Failure> {
     // Nobody ever sends: waiting on it is how time passes here.
     let (_never, pause) = mpsc::channel::<()>();
     loop {
-        let tree = Tree::new(opened.source.as_ref(), size);
+        let tree = MerkleTree::new(opened.source.as_ref(), size);
         let work = |raw: Raw<'_>| {
             raw.read().map(|(stamps, entry)| Hit {
                 index: raw.index,

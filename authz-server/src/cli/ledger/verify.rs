@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::Args as ClapArgs;
 use ledger::consistency::Consistency;
 use ledger::note::SignedCheckpoint;
-use ledger::proof::Proof;
-use ledger::verify::{Auditor, Fault, Report};
+use ledger::proof::EntryProof;
+use ledger::verify::{AuditFault, AuditReport, Auditor};
 use ledger::{Inspection, Ledger, OpenError, ReadError, VerifyingKey};
 use serde_json::{Value as Json, json};
 
@@ -48,7 +48,7 @@ pub(in crate::cli) fn run(args: &Args) -> Result<Done, Failure> {
 
 /// What a log is found to be.
 struct Found {
-    report: Report,
+    report: AuditReport,
     /// What of a whole ledger is beside its published part; or what contradicts itself there.
     inspection: Option<Result<Inspection, String>>,
 }
@@ -62,7 +62,7 @@ fn audit(
     opened: &Opened,
     key: &VerifyingKey,
     witnesses: &[VerifyingKey],
-) -> Result<Report, Failure> {
+) -> Result<AuditReport, Failure> {
     let previous = args.previous.as_deref().map(read).transpose()?;
     // A log without a checkpoint is unreadable, whatever else is there.
     opened.note()?;
@@ -82,8 +82,8 @@ fn audit(
     match audited {
         Ok(report) => Ok(report),
         Err(ReadError::Corrupt(path, what)) => {
-            let fault = Fault { place: path.display().to_string(), what };
-            Ok(Report { origin: key.name().to_owned(), faults: vec![fault], ..Report::default() })
+            let fault = AuditFault { place: path.display().to_string(), what };
+            Ok(AuditReport { origin: key.name().to_owned(), faults: vec![fault], ..AuditReport::default() })
         }
         Err(error @ ReadError::Io(..)) => Err(Failure::new(error)),
     }
@@ -101,7 +101,7 @@ fn inspect(opened: &Opened, key: &VerifyingKey) -> Result<Option<Result<Inspecti
         Err(error @ (OpenError::Io(..) | OpenError::NoLedger(_) | OpenError::Locked(_))) => {
             Err(Failure::new(error))
         }
-        Err(error @ (OpenError::Corrupt(..) | OpenError::Forgotten { .. } | OpenError::WrongKey(_))) => {
+        Err(error @ (OpenError::Corrupt(..) | OpenError::EntriesMissing { .. } | OpenError::WrongKey(_))) => {
             Ok(Some(Err(error.to_string())))
         }
     }
@@ -140,7 +140,7 @@ impl Found {
         let witnesses = if report.witnesses.is_empty() { "nobody" } else { &report.witnesses.join(", ") };
         line(format!("  cosigned by {witnesses}"))?;
         if let Some(Ok(inspection)) = &self.inspection {
-            let (durable, promised) = (inspection.durable.size, inspection.promised.size);
+            let (durable, promised) = (inspection.durable.size, inspection.handed_out.size);
             line(format!("  {durable} entries are durable, {promised} were promised never to be forgotten"))?;
         }
         Ok(())
@@ -152,7 +152,7 @@ impl Found {
             faults.iter().map(|(place, what)| json!({"place": place, "what": what})).collect();
         let inspected = match &self.inspection {
             Some(Ok(found)) => json!({
-                "durable": found.durable.size, "promised": found.promised.size, "torn": found.torn,
+                "durable": found.durable.size, "promised": found.handed_out.size, "torn": found.torn,
             }),
             Some(Err(_)) | None => Json::Null,
         };
@@ -169,7 +169,7 @@ fn proof(args: &Args, bytes: &[u8], key: &VerifyingKey, witnesses: &[VerifyingKe
     if bytes.starts_with(b"old ") {
         return consistency(args, bytes, key);
     }
-    let (holds, said) = match Proof::verify(bytes, key, witnesses) {
+    let (holds, said) = match EntryProof::verify(bytes, key, witnesses) {
         Ok(proof) => {
             let (stamps, entry) = proof.entry().map_err(Failure::new)?;
             let (index, size) = (proof.index(), proof.checkpoint().checkpoint().size);

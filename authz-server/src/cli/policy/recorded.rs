@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args as ClapArgs;
-use ledger::entry::{Answer, Decision, Verdict};
+use ledger::entry::{Decision, DecisionOutcome, RecordedVerdict};
 use serde_json::{Value, json};
 use warrant::Denial;
 
@@ -112,10 +112,10 @@ fn account(decision: &Decision, folders: &[PathBuf]) -> Result<Account, Failure>
 fn outcome(decision: &Decision, account: &Account) -> Result<Outcome, Failure> {
     let forwarded = |result| Outcome { result, status: None, is_forwarded: true };
     Ok(match &decision.outcome {
-        Answer::Allowed => forwarded("allow"),
-        Answer::Ungoverned => forwarded("ungoverned"),
-        Answer::Observed => Outcome { is_forwarded: true, ..judged(account) },
-        Answer::Denied(code) => {
+        DecisionOutcome::Allowed => forwarded("allow"),
+        DecisionOutcome::Ungoverned => forwarded("ungoverned"),
+        DecisionOutcome::Observed => Outcome { is_forwarded: true, ..judged(account) },
+        DecisionOutcome::Denied(code) => {
             let denial = Denial::from_code(code).ok_or_else(|| {
                 Failure::new(format!("decision {} has the unknown code {code}", decision.id))
             })?;
@@ -156,7 +156,7 @@ fn tell(found: &Found, account: &Account, outcome: &Outcome) -> Result<(), Failu
     line(format!("  record:   {}", compared(&decision.verdict, &account.again)))
 }
 
-fn compared(then: &Verdict, again: &Again) -> String {
+fn compared(then: &RecordedVerdict, again: &Again) -> String {
     match again {
         Again::Same => "the same, judged again".to_owned(),
         Again::Withheld => {
@@ -170,7 +170,7 @@ fn compared(then: &Verdict, again: &Again) -> String {
     }
 }
 
-fn said(verdict: &Verdict) -> String {
+fn said(verdict: &RecordedVerdict) -> String {
     let route = verdict.route.as_deref().map(|route| format!(" on {route}")).unwrap_or_default();
     let by = if verdict.policies.is_empty() {
         String::new()
@@ -216,7 +216,7 @@ mod tests {
 
     #[test]
     fn both_sides_of_a_difference_are_named() {
-        let by = |code: &str, policies: &[&str]| Verdict {
+        let by = |code: &str, policies: &[&str]| RecordedVerdict {
             code: code.to_owned(),
             policies: policies.iter().map(|id| (*id).to_owned()).collect(),
             route: Some("pay".to_owned()),

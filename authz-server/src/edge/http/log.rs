@@ -11,9 +11,9 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use ledger::consistency::Consistency;
-use ledger::proof::Proof;
-use ledger::resource::{Caching, Resource};
-use ledger::tree::Source;
+use ledger::proof::EntryProof;
+use ledger::published_file::{Caching, PublishedFile};
+use ledger::tree::LogSource;
 use ledger::{Ledger, ReadError};
 use tracing::warn;
 
@@ -38,7 +38,7 @@ pub fn router(log: Log) -> Router {
 
 /// A published file under its one name; any other spelling is no file.
 async fn file(State(log): State<Log>, Path(path): Path<String>, headers: HeaderMap) -> Response {
-    let Some(resource) = Resource::parse(&path) else { return missing() };
+    let Some(resource) = PublishedFile::parse(&path) else { return missing() };
     if !resource.is_public() && !log.admits(&headers) {
         return unauthorized();
     }
@@ -57,7 +57,7 @@ async fn proof(State(log): State<Log>, Path(index): Path<String>, headers: Heade
         if index >= checkpoint.checkpoint().size {
             return Ok(None);
         }
-        Proof::make(&ledger.log(), checkpoint, index).map(|proof| Some(proof.to_string().into_bytes()))
+        EntryProof::make(&ledger.log(), checkpoint, index).map(|proof| Some(proof.to_string().into_bytes()))
     };
     log.answer(TEXT, Caching::None, make).await
 }

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::thread;
 
 use ledger::Entry;
-use ledger::entry::{Decision, Json, Nonce, Stamps};
+use ledger::entry::{Decision, IntegerJson, Nonce, Stamps};
 
 use crate::keys::DigestKey;
 use crate::permuted::{What, permuted};
@@ -33,7 +33,7 @@ pub(super) fn elsewhere<'a>(bundle: &'a Bundle, case: impl Fn(&'a Bundle) -> Cas
     let entry = recorded(bundle);
     let bytes = bytes_of(&entry);
     let (_, Entry::Decision(read)) = Entry::read(&bytes).unwrap() else { panic!("no decision") };
-    let withheld = read.args.values().any(|value| matches!(value, Json::Object(_)));
+    let withheld = read.args.values().any(|value| matches!(value, IntegerJson::Object(_)));
     let expected = (bytes.clone(), if withheld { Again::Withheld } else { Again::Same });
     let told = String::from_utf8_lossy(&bytes);
 

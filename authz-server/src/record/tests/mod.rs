@@ -4,7 +4,7 @@
 mod elsewhere;
 mod judge;
 
-use ledger::entry::{Answer, Checks, Decision, Json, Request, Verdict};
+use ledger::entry::{Checks, Decision, DecisionOutcome, IntegerJson, RecordedRequest, RecordedVerdict};
 
 use super::{Again, again, explain};
 use crate::policy_fixture::{NOW, bundle, files, with_policy};
@@ -30,10 +30,10 @@ fn decision() -> Decision {
         environment: [].into(),
         id: "d".to_owned(),
         identity: None,
-        outcome: Answer::Denied("warrant-missing".to_owned()),
+        outcome: DecisionOutcome::Denied("warrant-missing".to_owned()),
         posture: "normal".to_owned(),
         proxy: "spiffe://shop/ns/shop/sa/payments".to_owned(),
-        request: Request {
+        request: RecordedRequest {
             action: None,
             body: None,
             host: "payments.shop:8080".into(),
@@ -42,7 +42,7 @@ fn decision() -> Decision {
             query: None,
         },
         traceparent: None,
-        verdict: Verdict { code: "warrant-missing".to_owned(), policies: vec![], route: None },
+        verdict: RecordedVerdict { code: "warrant-missing".to_owned(), policies: vec![], route: None },
     }
 }
 
@@ -90,7 +90,10 @@ fn what_does_not_fit_together_is_not_judged() {
     assert_eq!(unfit(nothing_signed), Again::Unfit("the chain"));
     let withheld = |d: &mut Decision| {
         d.request.action = Some("POST".to_owned());
-        d.args.insert("amount".to_owned(), Json::Object([("hmac".to_owned(), Json::Null)].into()));
+        d.args.insert(
+            "amount".to_owned(),
+            IntegerJson::Object([("hmac".to_owned(), IntegerJson::Null)].into()),
+        );
     };
     assert_eq!(unfit(withheld), Again::Withheld);
 }
@@ -120,12 +123,13 @@ fn where_arguments_are_withheld_the_recorded_policies_are_told() {
     let mut one = decision();
     one.checks.parse = Some("ok".to_owned());
     one.request.action = Some("POST".to_owned());
-    one.args.insert("amount".to_owned(), Json::Object([("hmac".to_owned(), Json::Null)].into()));
+    one.args
+        .insert("amount".to_owned(), IntegerJson::Object([("hmac".to_owned(), IntegerJson::Null)].into()));
     one.checks.signatures = Some("issuer-untrusted".to_owned());
     let told = |code: &str, policies: &[&str]| {
         let mut one = one.clone();
         let policies = policies.iter().map(|id| (*id).to_owned()).collect();
-        one.verdict = Verdict { code: code.to_owned(), policies, route: Some("pay".to_owned()) };
+        one.verdict = RecordedVerdict { code: code.to_owned(), policies, route: Some("pay".to_owned()) };
         let account = explain(&one, &bundle);
         assert_eq!(account.again, Again::Withheld);
         account.explained

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ::ledger::{Ledger, Refused};
+use ::ledger::{Ledger, RecordError};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::counter::ConstCounter;
@@ -77,7 +77,7 @@ impl Collector for LedgerFigures {
         page.gauge("ledger_entries_per_second", "Over the last minute", None, entries)?;
         let growth = pace.bytes_a_second();
         page.gauge("ledger_growth_per_second", "On disk, over the last minute", Some(&Unit::Bytes), growth)?;
-        let refusing = health.refusing.as_ref().map_or("", Refused::word);
+        let refusing = health.refusing.as_ref().map_or("", RecordError::word);
         for (word, name) in REFUSALS {
             let is_it = u64::from(word == refusing);
             page.gauge(name, "1 while nothing can be recorded for this reason", None, is_it)?;

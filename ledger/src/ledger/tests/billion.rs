@@ -1,25 +1,25 @@
-//! A ledger whose right edge is made to be that of a billion entries: it opens, is written, and costs no more.
+//! A ledger with the right edge of a billion entries can be opened and written, and costs no more than a small one.
 
 use std::time::Instant;
 
 use super::*;
 use crate::layout::Layout;
-use crate::merkle::{inclusion_root, leaf_hash};
+use crate::merkle::{TreeHead, inclusion_root, leaf_hash};
 use crate::note::Checkpoint;
-use crate::resource::Resource;
-use crate::tree::{Directory, Tree};
+use crate::published_file::PublishedFile;
+use crate::tree::{Directory, MerkleTree};
 use crate::wal::{frame, segment::Segment};
 
 const BILLION: u64 = 1_000_000_000;
 
-/// Tiles of made-up hashes, a checkpoint over them, and one frame that goes on from there.
+/// Writes tiles of made-up hashes, a checkpoint over them, and one frame that continues from there.
 fn forge(path: &Path, options: &Options) {
     let origin = Ledger::init(path, "demo", options).unwrap();
     let layout = Layout::new(path);
     for level in 0..8 {
         let index = BILLION.checked_shr(u32::from(level) * 8 + 8).unwrap_or(0);
-        let Some(resource) = Resource::hashes(level, index, BILLION) else { continue };
-        let Resource::Hashes { width, .. } = resource else { panic!("hashes") };
+        let Some(resource) = PublishedFile::hashes(level, index, BILLION) else { continue };
+        let PublishedFile::Hashes { width, .. } = resource else { panic!("hashes") };
         let made_up: Vec<_> =
             (0..width).map(|n| leaf_hash(&[level, n.to_be_bytes()[0], n.to_be_bytes()[1]])).collect();
         let file = layout.log().join(resource.path());
@@ -27,17 +27,17 @@ fn forge(path: &Path, options: &Options) {
         crate::durable::replace(&file, &made_up.concat()).unwrap();
     }
     let source = Directory::new(&layout.log());
-    let mut edge = Tree::new(&source, BILLION).edge(BILLION).unwrap();
-    let head = Head { size: BILLION, root: edge.root() };
+    let mut edge = MerkleTree::new(&source, BILLION).edge(BILLION).unwrap();
+    let head = TreeHead { size: BILLION, root: edge.root() };
     let checkpoint = Checkpoint { origin: origin.name().to_owned(), size: head.size, root: head.root };
     let note = checkpoint.sign(&SigningKey::from_seed(&[1; 32]).unwrap());
     crate::durable::replace(&layout.log().join("checkpoint"), note.note().as_bytes()).unwrap();
-    crate::durable::replace(&layout.handed_out(), &crate::promise::first(origin.name(), head)).unwrap();
+    crate::durable::replace(&layout.handed_out(), &crate::handed_out::new_file(origin.name(), head)).unwrap();
 
     let stamps = crate::entry::Stamps { nonce: Nonce([1; 16]), time: 1_600_000_000_000 };
     let entry = activation().to_bytes(stamps).unwrap();
     edge.append(leaf_hash(&entry));
-    let head = frame::Head {
+    let header = frame::FrameHeader {
         count: 1,
         log: super::super::open::log_id(&layout, origin.key()).unwrap(),
         segment: 1,
@@ -48,9 +48,9 @@ fn forge(path: &Path, options: &Options) {
     };
     let (mut entries, mut bytes) = (Vec::new(), Vec::new());
     frame::push_entry(&mut entries, |out| out.extend_from_slice(&entry));
-    frame::encode(&head, &entries, &mut bytes);
+    frame::encode(&header, &entries, &mut bytes);
     std::fs::remove_file(layout.segment(1)).unwrap();
-    Segment::make(&options.disk, &layout, 1, options.segment_bytes).unwrap();
+    Segment::create(&options.disk, &layout, 1, options.segment_bytes).unwrap();
     let mut segment = Segment::open(&options.disk, &layout, 1, 0).unwrap();
     segment.write(&bytes).unwrap();
 }
@@ -62,8 +62,8 @@ fn fill(ledger: &Ledger, entries: usize) -> f64 {
         for n in from..from + 2_000 {
             let sender = sender.clone();
             let done =
-                Box::new(move |result: Result<Receipt, Refused>| sender.send(result.unwrap()).unwrap());
-            ledger.submit(decision(&n.to_string(), 0, Answer::Denied("expired".into())), done);
+                Box::new(move |result: Result<Receipt, RecordError>| sender.send(result.unwrap()).unwrap());
+            ledger.submit(decision(&n.to_string(), 0, DecisionOutcome::Denied("expired".into())), done);
         }
         assert_eq!(receiver.iter().take(2_000).count(), 2_000);
     }
@@ -71,7 +71,7 @@ fn fill(ledger: &Ledger, entries: usize) -> f64 {
 }
 
 #[test]
-fn a_billion_entries_cost_the_next_one_no_more() {
+fn the_next_entry_costs_no_more_after_a_billion_entries() {
     let dir = scratch();
     let (young, old) = (dir.path().join("young"), dir.path().join("old"));
     let options = options(&Arc::new(AtomicU64::new(1_700_000_000_000)));
@@ -87,14 +87,14 @@ fn a_billion_entries_cost_the_next_one_no_more() {
     }
     few.sort_by(f64::total_cmp);
     many.sort_by(f64::total_cmp);
-    println!("an entry costs {:.2} µs in a young log, {:.2} µs in one of a billion", few[2], many[2]);
+    println!("an entry costs {:.2} µs in a new log, {:.2} µs in a log of a billion entries", few[2], many[2]);
     let size = ledger.publish().unwrap();
     assert_eq!(size, BILLION + 2 + 20_000);
     ledger.close();
 
-    // What was written on the old tree is provable in it.
+    // The new entries can be proved in the old tree.
     let source = Directory::new(&old.join("log"));
-    let tree = Tree::new(&source, size + 1);
+    let tree = MerkleTree::new(&source, size + 1);
     let root = tree.root().unwrap();
     for index in [BILLION + 256, BILLION + 19_999] {
         let bundle = tree.bundle(index >> 8).unwrap();

@@ -1,12 +1,12 @@
-//! One byte is changed at every offset of every file of a small ledger; frames are dropped, swapped, doubled, forked.
+//! Changes one byte at every offset of every file of a small ledger, and drops, swaps, doubles and replaces frames.
 
 use super::*;
 use crate::layout::Layout;
 use crate::note::VerifyingKey;
 use crate::tree::Directory;
-use crate::verify::{Auditor, Report};
+use crate::verify::{AuditReport, Auditor};
 
-pub(super) fn audit(path: &Path, key: &VerifyingKey) -> Result<Report, ReadError> {
+pub(super) fn audit(path: &Path, key: &VerifyingKey) -> Result<AuditReport, ReadError> {
     let auditor = Auditor { log: key, witnesses: &[], previous: None, threads: 1, progress: &|_, _| () };
     auditor.audit(&Directory::new(&Layout::new(path).log()))
 }
@@ -21,7 +21,7 @@ fn small_ledger(path: &Path, entries: usize) -> VerifyingKey {
     let origin = Ledger::init(path, "demo", &small()).unwrap();
     let ledger = Ledger::open(path, small()).unwrap();
     for n in 0..entries {
-        ledger.append(decision(&n.to_string(), ledger.size(), Answer::Allowed)).unwrap();
+        ledger.append(decision(&n.to_string(), ledger.size(), DecisionOutcome::Allowed)).unwrap();
         if n == entries / 2 {
             ledger.append(activation()).unwrap();
             ledger.publish().unwrap();
@@ -39,7 +39,7 @@ fn files(path: &Path, found: &mut Vec<std::path::PathBuf>) {
 }
 
 #[test]
-fn a_byte_changed_at_any_offset_is_named_or_lies_in_the_unacknowledged_tail() {
+fn a_changed_byte_at_any_offset_is_found_or_lies_in_the_torn_tail() {
     let dir = scratch();
     let path = dir.path().join("ledger");
     let key = small_ledger(&path, 6);
@@ -55,7 +55,7 @@ fn a_byte_changed_at_any_offset_is_named_or_lies_in_the_unacknowledged_tail() {
             use std::os::unix::fs::FileExt;
             open.write_all_at(&[bytes[at] ^ 1], at as u64).unwrap();
             let start = Ledger::inspect(&path);
-            // A verifier reads what is published and nothing else, with a key of its own.
+            // A verifier reads only the published log, with its own copy of the key.
             let audited = audit(&path, &key).is_ok_and(|report| report.holds());
             match start {
                 Err(_) => by_start += 1,
@@ -63,7 +63,7 @@ fn a_byte_changed_at_any_offset_is_named_or_lies_in_the_unacknowledged_tail() {
                     assert!(found.durable.size + 1 >= whole.durable.size, "more than the last frame was cut");
                     as_torn += 1;
                 }
-                Ok(_) => assert!(!audited, "{} byte {at} was changed and nobody noticed", file.display()),
+                Ok(_) => assert!(!audited, "{}: the change of byte {at} was not found", file.display()),
             }
             by_audit += usize::from(!audited);
             tried += 1;
@@ -73,13 +73,13 @@ fn a_byte_changed_at_any_offset_is_named_or_lies_in_the_unacknowledged_tail() {
     }
     assert_eq!(Ledger::inspect(&path).unwrap(), whole);
     println!(
-        "{tried} bytes changed: {by_start} stop a start, {by_audit} an audit, {as_torn} are cut off as a torn tail"
+        "{tried} bytes changed: {by_start} found by a start, {by_audit} found by an audit, {as_torn} cut off as a torn tail"
     );
     assert!(tried > 10_000 && by_start > 5_000 && by_audit > 3_000);
 }
 
 #[test]
-fn dropped_swapped_doubled_and_forked_frames_stop_a_start() {
+fn a_start_refuses_dropped_swapped_doubled_and_foreign_frames() {
     let dir = scratch();
     let path = dir.path().join("ledger");
     small_ledger(&path, 6);
@@ -99,13 +99,18 @@ fn dropped_swapped_doubled_and_forked_frames_stop_a_start() {
 
     let mut orders: Vec<(&str, Vec<Vec<u8>>)> = Vec::new();
     for n in 1..frames.len() - 1 {
-        let (mut dropped, mut swapped, mut doubled, mut forked) =
+        let (mut dropped, mut swapped, mut doubled, mut replaced) =
             (frames.clone(), frames.clone(), frames.clone(), frames.clone());
         dropped.remove(n);
         swapped.swap(n, n + 1);
         doubled.insert(n, frames[n].clone());
-        forked[n] = foreign.clone();
-        orders.extend([("dropped", dropped), ("swapped", swapped), ("doubled", doubled), ("forked", forked)]);
+        replaced[n] = foreign.clone();
+        orders.extend([
+            ("dropped", dropped),
+            ("swapped", swapped),
+            ("doubled", doubled),
+            ("foreign", replaced),
+        ]);
     }
     for (what, order) in &orders {
         let mut changed = order.concat();
@@ -119,7 +124,7 @@ fn dropped_swapped_doubled_and_forked_frames_stop_a_start() {
 }
 
 #[test]
-fn a_log_cut_below_its_checkpoint_refuses_to_start() {
+fn a_log_that_is_shorter_than_its_checkpoint_does_not_start() {
     let dir = scratch();
     let path = dir.path().join("ledger");
     small_ledger(&path, 6);
@@ -133,26 +138,26 @@ fn a_log_cut_below_its_checkpoint_refuses_to_start() {
     }
     crate::durable::replace(&segment, &bytes).unwrap();
     let error = Ledger::open(&path, small()).unwrap_err();
-    assert!(matches!(error, OpenError::Forgotten { found: 1, .. }), "{error}");
+    assert!(matches!(error, OpenError::EntriesMissing { found: 1, .. }), "{error}");
     let line = error.to_string();
     assert!(line.contains("acknowledged entries are missing") && line.contains("--restored"), "{line}");
 }
 
 #[test]
-fn a_start_is_held_to_what_a_witness_holds() {
+fn a_start_checks_the_log_against_what_a_witness_knows() {
     let dir = scratch();
     let path = dir.path().join("ledger");
     small_ledger(&path, 6);
     let whole = Ledger::inspect(&path).unwrap().durable;
-    let beyond = Head { size: whole.size + 1, root: whole.root };
-    let error = Ledger::open(&path, small().held_by("witness w", beyond)).unwrap_err();
-    assert!(matches!(&error, OpenError::Forgotten { by, .. } if by == "witness w"), "{error}");
-    let other = Head { size: whole.size, root: [0; 32] };
-    let error = Ledger::open(&path, small().held_by("witness w", other)).unwrap_err();
+    let beyond = TreeHead { size: whole.size + 1, root: whole.root };
+    let error = Ledger::open(&path, small().must_contain("witness w", beyond)).unwrap_err();
+    assert!(matches!(&error, OpenError::EntriesMissing { by, .. } if by == "witness w"), "{error}");
+    let other = TreeHead { size: whole.size, root: [0; 32] };
+    let error = Ledger::open(&path, small().must_contain("witness w", other)).unwrap_err();
     assert!(matches!(error, OpenError::Corrupt(..)), "{error}");
-    let error = Ledger::open(&path, small().counted_by("witness w", beyond.size)).unwrap_err();
+    let error = Ledger::open(&path, small().must_reach("witness w", beyond.size)).unwrap_err();
     assert!(error.to_string().contains("witness w names"), "{error}");
     assert_eq!(Ledger::inspect(&path).unwrap().durable, whole, "a refused start records nothing");
-    let counted = small().counted_by("witness w", whole.size).counted_by("witness v", whole.size - 1);
-    Ledger::open(&path, counted.held_by("witness u", whole)).unwrap().close();
+    let counted = small().must_reach("witness w", whole.size).must_reach("witness v", whole.size - 1);
+    Ledger::open(&path, counted.must_contain("witness u", whole)).unwrap().close();
 }

@@ -1,11 +1,11 @@
-//! A disk that is full, read-only or over its quota refuses, says so, and is used again once it can be.
+//! On a disk that is full, read-only or over its quota, entries are refused with the reason. Recording resumes later.
 
 use std::sync::atomic::AtomicBool;
 
 use super::*;
 use crate::durable::{Disk, Op, Watch};
 
-/// Fails everything that takes room, while it is told to.
+/// While `now` is true, every operation that needs free space fails.
 #[derive(Debug)]
 struct Full {
     now: AtomicBool,
@@ -14,28 +14,28 @@ struct Full {
 
 impl Watch for Full {
     fn before(&self, op: &Op<'_>) -> io::Result<()> {
-        let takes_room = match op {
-            // In a segment there is room already, unless the file system is read-only.
+        let needs_space = match op {
+            // A segment has its space already, but it cannot be written on a read-only file system.
             Op::Write(path, ..) => {
                 path.extension().is_none_or(|end| end != "wal") || self.error == rustix::io::Errno::ROFS
             }
             Op::CreateDir(_) | Op::CreateFile(_) | Op::Allocate(..) => true,
             Op::Sync(_) | Op::Rename(..) | Op::SyncDir(_) | Op::Remove(_) | Op::RemoveDir(_) => false,
         };
-        if takes_room && self.now.load(Ordering::SeqCst) { Err(self.error.into()) } else { Ok(()) }
+        if needs_space && self.now.load(Ordering::SeqCst) { Err(self.error.into()) } else { Ok(()) }
     }
 }
 
 fn denial(n: usize) -> Entry {
-    decision(&format!("{n}-{}", "z".repeat(1000)), 0, Answer::Denied("expired".into()))
+    decision(&format!("{n}-{}", "z".repeat(1000)), 0, DecisionOutcome::Denied("expired".into()))
 }
 
 #[test]
-fn without_room_entries_are_refused_and_recording_goes_on_when_there_is_some() {
+fn without_free_space_entries_are_refused_and_recording_resumes_by_itself() {
     for (error, refused) in [
-        (rustix::io::Errno::NOSPC, Refused::DiskFull),
-        (rustix::io::Errno::DQUOT, Refused::OverQuota),
-        (rustix::io::Errno::ROFS, Refused::ReadOnly),
+        (rustix::io::Errno::NOSPC, RecordError::DiskFull),
+        (rustix::io::Errno::DQUOT, RecordError::OverQuota),
+        (rustix::io::Errno::ROFS, RecordError::ReadOnly),
     ] {
         let dir = scratch();
         let path = dir.path().join("ledger");
@@ -62,7 +62,7 @@ fn without_room_entries_are_refused_and_recording_goes_on_when_there_is_some() {
         assert_eq!(ledger.health().refusing, Some(refused.clone()));
         assert_eq!(ledger.publish(), Err(refused.clone()));
         full.now.store(false, Ordering::SeqCst);
-        // Nobody asks meanwhile: the ledger must find out by itself.
+        // There are no requests meanwhile: the ledger must recover by itself.
         let mut waited = 0;
         while ledger.health().refusing.is_some() {
             waited += 1;
@@ -84,17 +84,17 @@ fn without_room_entries_are_refused_and_recording_goes_on_when_there_is_some() {
 }
 
 #[test]
-fn a_fact_is_acknowledged_on_a_full_disk_while_its_segment_has_room() {
+fn a_fact_is_acknowledged_on_a_full_disk_while_its_segment_has_space() {
     let dir = scratch();
     let path = dir.path().join("ledger");
     Ledger::init(&path, "demo", &small()).unwrap();
     let full = Arc::new(Full { now: AtomicBool::new(false), error: rustix::io::Errno::NOSPC });
-    // The promise is two sectors that exist already; only what must grow fails.
+    // `handed-out` has two sectors that already exist; only operations that need more space fail.
     let ledger =
         Ledger::open(&path, small().disk(Disk::watched(Arc::new(OnlyGrowth(full.clone()))))).unwrap();
     full.now.store(true, Ordering::SeqCst);
     let receipt = ledger.append(activation()).unwrap();
-    assert!(Ledger::inspect(&path).unwrap().promised.size > receipt.index());
+    assert!(Ledger::inspect(&path).unwrap().handed_out.size > receipt.index());
     full.now.store(false, Ordering::SeqCst);
 }
 

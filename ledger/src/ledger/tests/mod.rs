@@ -1,23 +1,23 @@
-//! Open, append, close, open again; and in the modules below: crashes, damage, faults.
+//! Tests of a ledger on disk: opening and appending here; crashes, damage and disk faults in the modules below.
 #![expect(
     clippy::arithmetic_side_effects,
     clippy::as_conversions,
     clippy::wildcard_enum_match_arm,
-    reason = "small numbers in tests, and one kind looked for among all"
+    reason = "small numbers in tests, which look for one kind of entry among all"
 )]
 
 mod billion;
 mod crash;
 mod damage;
 mod faults;
-mod keep;
+mod maintenance;
 mod model;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::*;
-use crate::entry::{Activation, Answer, Checks, Decision, Digest, Request, Verdict};
+use crate::entry::{Activation, Checks, Decision, DecisionOutcome, Digest, RecordedRequest, RecordedVerdict};
 use crate::note::SigningKey;
 
 fn options(now: &Arc<AtomicU64>) -> Options {
@@ -26,7 +26,7 @@ fn options(now: &Arc<AtomicU64>) -> Options {
     Options::new(key, Arc::new(move || now.load(Ordering::SeqCst)), "test").segment_bytes(0)
 }
 
-/// A clock that stands still, and segments so small that a short run fills several.
+/// A clock that does not move, and segments so small that a short run fills several.
 fn small() -> Options {
     let mut options = options(&Arc::new(AtomicU64::new(1_700_000_000_000)));
     options.segment_bytes = 8 * 1024;
@@ -34,25 +34,25 @@ fn small() -> Options {
     options
 }
 
-/// Where a test that syncs often keeps its files: in memory, if there is such a place.
+/// A directory for a test that syncs often: in memory, if the machine has `/dev/shm`.
 fn scratch() -> tempfile::TempDir {
     let memory = Path::new("/dev/shm");
     if memory.is_dir() { tempfile::tempdir_in(memory).unwrap() } else { tempfile::tempdir().unwrap() }
 }
 
-/// Numbers that look random and are the same for the same seed.
-struct Dice(u64);
+/// Random numbers that are the same for the same seed.
+struct SeededRandom(u64);
 
-impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
+impl SeededRandom {
+    fn below(&mut self, limit: u64) -> u64 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % sides
+        (self.0 >> 33) % limit
     }
 }
 
-fn decision(id: &str, as_of: u64, outcome: Answer) -> Entry {
+fn decision(id: &str, as_of: u64, outcome: DecisionOutcome) -> Entry {
     Entry::Decision(Decision {
-        args: [("amount".to_owned(), crate::entry::Json::Integer(7))].into(),
+        args: [("amount".to_owned(), crate::entry::IntegerJson::Integer(7))].into(),
         as_of,
         attestation: vec![],
         burned: vec![],
@@ -67,7 +67,7 @@ fn decision(id: &str, as_of: u64, outcome: Answer) -> Entry {
         outcome,
         posture: "normal".to_owned(),
         proxy: "local".to_owned(),
-        request: Request {
+        request: RecordedRequest {
             action: None,
             body: None,
             host: "h".into(),
@@ -76,7 +76,11 @@ fn decision(id: &str, as_of: u64, outcome: Answer) -> Entry {
             query: None,
         },
         traceparent: None,
-        verdict: Verdict { code: "permit".to_owned(), policies: vec![], route: Some("hello".to_owned()) },
+        verdict: RecordedVerdict {
+            code: "permit".to_owned(),
+            policies: vec![],
+            route: Some("hello".to_owned()),
+        },
     })
 }
 
@@ -85,7 +89,7 @@ fn activation() -> Entry {
 }
 
 #[test]
-fn what_was_acknowledged_is_there_after_reopening() {
+fn acknowledged_entries_are_there_after_reopening() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("ledger");
     let now = Arc::new(AtomicU64::new(1_700_000_000_000));
@@ -96,20 +100,20 @@ fn what_was_acknowledged_is_there_after_reopening() {
     let ledger = Ledger::open(&path, options(&now)).unwrap();
     assert!(matches!(Ledger::open(&path, options(&now)), Err(OpenError::Locked(_))));
     assert_eq!(*ledger.recovery(), Recovery { size: 1, cut: false, torn: 0, start: 1 });
-    let receipt = ledger.append(decision("d1", 2, Answer::Allowed)).unwrap();
+    let receipt = ledger.append(decision("d1", 2, DecisionOutcome::Allowed)).unwrap();
     assert_eq!((receipt.index(), receipt.size(), receipt.time()), (2, 3, 1_700_000_000_000));
     now.store(1_600_000_000_000, Ordering::SeqCst);
-    let denied = decision("d2", 0, Answer::Denied("expired".into()));
-    assert_eq!(ledger.append(denied.clone()).unwrap().time(), 1_700_000_000_000, "time never runs back");
+    let denied = decision("d2", 0, DecisionOutcome::Denied("expired".into()));
+    assert_eq!(ledger.append(denied.clone()).unwrap().time(), 1_700_000_000_000, "time never goes back");
     ledger.close();
-    assert_eq!(ledger.append(denied.clone()), Err(Refused::Closed));
+    assert_eq!(ledger.append(denied.clone()), Err(RecordError::Closed));
     let root = ledger.root();
 
     let again = Ledger::open(&path, options(&now)).unwrap();
     assert_eq!(again.recovery().size, root.0);
     assert!(!again.recovery().cut);
     let records: Vec<_> = again.read(2).unwrap().map(Result::unwrap).collect();
-    assert_eq!(records[0].entry, decision("d1", 2, Answer::Allowed));
+    assert_eq!(records[0].entry, decision("d1", 2, DecisionOutcome::Allowed));
     assert_eq!(records[1].entry, denied);
     let kinds: Vec<_> =
         Ledger::entries(&path, 0).unwrap().map(|record| record.unwrap().entry.kind()).collect();
@@ -117,7 +121,7 @@ fn what_was_acknowledged_is_there_after_reopening() {
 }
 
 #[test]
-fn an_allow_that_a_fact_overtook_is_stale() {
+fn an_allow_is_stale_if_a_new_fact_was_recorded_before_it() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("ledger");
     let now = Arc::new(AtomicU64::new(1_700_000_000_000));
@@ -125,29 +129,29 @@ fn an_allow_that_a_fact_overtook_is_stale() {
     let ledger = Ledger::open(&path, options(&now)).unwrap();
     let as_of = ledger.size();
     ledger.append(activation()).unwrap();
-    assert_eq!(ledger.append(decision("d", as_of, Answer::Allowed)), Err(Refused::Stale));
-    assert_eq!(ledger.append(decision("d", as_of, Answer::Observed)), Err(Refused::Stale));
-    assert!(ledger.append(decision("d", as_of, Answer::Denied("expired".into()))).is_ok());
-    assert!(ledger.append(decision("d", ledger.size(), Answer::Allowed)).is_ok());
+    assert_eq!(ledger.append(decision("d", as_of, DecisionOutcome::Allowed)), Err(RecordError::Stale));
+    assert_eq!(ledger.append(decision("d", as_of, DecisionOutcome::Observed)), Err(RecordError::Stale));
+    assert!(ledger.append(decision("d", as_of, DecisionOutcome::Denied("expired".into()))).is_ok());
+    assert!(ledger.append(decision("d", ledger.size(), DecisionOutcome::Allowed)).is_ok());
     now.store(1_699_999_994_000, Ordering::SeqCst);
-    let Entry::Decision(mut ahead) = decision("d", ledger.size(), Answer::Allowed) else {
+    let Entry::Decision(mut ahead) = decision("d", ledger.size(), DecisionOutcome::Allowed) else {
         panic!("a decision")
     };
     ahead.clock = 1_700_000_006;
-    assert_eq!(ledger.append(ahead.into()), Err(Refused::ClockAhead));
+    assert_eq!(ledger.append(ahead.into()), Err(RecordError::ClockAhead));
 }
 
 #[test]
-fn what_does_not_fit_or_cannot_be_written_is_refused_and_nothing_else_is_lost() {
+fn an_entry_that_is_too_large_or_not_canonical_is_refused_and_nothing_is_recorded() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("ledger");
     let now = Arc::new(AtomicU64::new(1_700_000_000_000));
     Ledger::init(&path, "demo", &options(&now)).unwrap();
     let ledger = Ledger::open(&path, options(&now)).unwrap();
-    let large = decision(&"x".repeat(70_000), 9, Answer::Denied("expired".into()));
-    assert!(matches!(ledger.append(large), Err(Refused::TooLarge(_))));
-    let disguised = decision("d", 9, Answer::Denied("allowed".into()));
-    assert!(matches!(ledger.append(disguised), Err(Refused::NotCanonical(_))));
+    let large = decision(&"x".repeat(70_000), 9, DecisionOutcome::Denied("expired".into()));
+    assert!(matches!(ledger.append(large), Err(RecordError::TooLarge(_))));
+    let disguised = decision("d", 9, DecisionOutcome::Denied("allowed".into()));
+    assert!(matches!(ledger.append(disguised), Err(RecordError::NotCanonical(_))));
     assert_eq!(ledger.size(), 2);
 }
 
@@ -164,8 +168,11 @@ fn many_writers_share_frames_across_segments() {
             let (ledger, padding) = (&ledger, &padding);
             scope.spawn(move || {
                 for n in 0..40 {
-                    let entry =
-                        decision(&format!("{writer}-{n}-{padding}"), 0, Answer::Denied("expired".into()));
+                    let entry = decision(
+                        &format!("{writer}-{n}-{padding}"),
+                        0,
+                        DecisionOutcome::Denied("expired".into()),
+                    );
                     ledger.append(entry).unwrap();
                 }
             });

@@ -1,18 +1,19 @@
-//! A model of a disk that may lose power: from recorded operations, what could be found after a crash.
+//! A model of a disk that loses power: it computes from recorded operations what may be found after a crash.
 //!
-//! Bytes are safe once their file was synced, names once their directory was. Before that each write may be there or
-//! not, or only some of its sectors of 512 bytes; of the changes to a directory's names any first few.
+//! Bytes are safe after the sync of their file, and names after the sync of their directory. Before that, a write may be
+//! found, or not, or only some of its sectors of 512 bytes; of the changes of names in a directory, any number from the
+//! first on may be found.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use super::Dice;
+use super::SeededRandom;
 use crate::durable::{Op, Watch};
 
-/// An operation with its own copy of everything.
+/// An [`Op`] that owns its data.
 #[derive(Clone, Debug)]
-pub(super) enum Step {
+pub(super) enum DiskStep {
     CreateDir(PathBuf),
     CreateFile(PathBuf),
     Allocate(PathBuf),
@@ -21,27 +22,27 @@ pub(super) enum Step {
     Rename(PathBuf, PathBuf),
     SyncDir(PathBuf),
     Remove(PathBuf),
-    /// In place of an operation that a broken ledger would forget.
+    /// Replaces an operation that a broken ledger would forget.
     Nothing,
 }
 
-/// Writes down every operation.
+/// Records every operation.
 #[derive(Debug, Default)]
-pub(super) struct Recorder {
-    pub(super) steps: Mutex<Vec<Step>>,
+pub(super) struct StepRecorder {
+    pub(super) steps: Mutex<Vec<DiskStep>>,
 }
 
-impl Watch for Recorder {
+impl Watch for StepRecorder {
     fn before(&self, op: &Op<'_>) -> std::io::Result<()> {
         let step = match op {
-            Op::CreateDir(path) => Step::CreateDir(path.to_path_buf()),
-            Op::CreateFile(path) => Step::CreateFile(path.to_path_buf()),
-            Op::Allocate(path, _) => Step::Allocate(path.to_path_buf()),
-            Op::Write(path, at, bytes) => Step::Write(path.to_path_buf(), *at, bytes.to_vec()),
-            Op::Sync(path) => Step::Sync(path.to_path_buf()),
-            Op::Rename(from, to) => Step::Rename(from.to_path_buf(), to.to_path_buf()),
-            Op::SyncDir(path) => Step::SyncDir(path.to_path_buf()),
-            Op::Remove(path) | Op::RemoveDir(path) => Step::Remove(path.to_path_buf()),
+            Op::CreateDir(path) => DiskStep::CreateDir(path.to_path_buf()),
+            Op::CreateFile(path) => DiskStep::CreateFile(path.to_path_buf()),
+            Op::Allocate(path, _) => DiskStep::Allocate(path.to_path_buf()),
+            Op::Write(path, at, bytes) => DiskStep::Write(path.to_path_buf(), *at, bytes.to_vec()),
+            Op::Sync(path) => DiskStep::Sync(path.to_path_buf()),
+            Op::Rename(from, to) => DiskStep::Rename(from.to_path_buf(), to.to_path_buf()),
+            Op::SyncDir(path) => DiskStep::SyncDir(path.to_path_buf()),
+            Op::Remove(path) | Op::RemoveDir(path) => DiskStep::Remove(path.to_path_buf()),
         };
         self.steps.lock().unwrap().push(step);
         Ok(())
@@ -49,71 +50,71 @@ impl Watch for Recorder {
 }
 
 #[derive(Clone, Debug, Default)]
-struct Inode {
+struct Iitem {
     safe: Vec<u8>,
     pending: Vec<(u64, Vec<u8>)>,
 }
 
 #[derive(Clone, Debug)]
-enum Node {
+enum DirectoryItem {
     File(usize),
     Dir(usize),
 }
 
 #[derive(Clone, Debug)]
-enum Change {
-    Put(String, Node),
+enum NameChange {
+    Put(String, DirectoryItem),
     Remove(String),
     Move(String, String),
 }
 
 #[derive(Clone, Debug, Default)]
-struct Names {
-    safe: BTreeMap<String, Node>,
-    pending: Vec<Change>,
+struct DirectoryNames {
+    safe: BTreeMap<String, DirectoryItem>,
+    pending: Vec<NameChange>,
 }
 
 /// The disk after some steps.
 #[derive(Clone, Debug)]
 pub(super) struct Model {
     root: PathBuf,
-    files: Vec<Inode>,
-    dirs: Vec<Names>,
+    files: Vec<Iitem>,
+    dirs: Vec<DirectoryNames>,
 }
 
-/// How much of what was not synced is found after the crash.
+/// How much of the unsynced data is found after the crash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Luck {
+pub(super) enum Survival {
     None,
     All,
-    Dice,
+    Random,
 }
 
-impl Names {
-    fn after(&self, changes: usize) -> BTreeMap<String, Node> {
+impl DirectoryNames {
+    fn after(&self, changes: usize) -> BTreeMap<String, DirectoryItem> {
         let mut names = self.safe.clone();
         for change in &self.pending[..changes] {
             match change.clone() {
-                Change::Put(name, node) => drop(names.insert(name, node)),
-                Change::Remove(name) => drop(names.remove(&name)),
-                Change::Move(from, to) => {
-                    let node = names.remove(&from).unwrap();
-                    names.insert(to, node);
+                NameChange::Put(name, item) => drop(names.insert(name, item)),
+                NameChange::Remove(name) => drop(names.remove(&name)),
+                NameChange::Move(from, to) => {
+                    let item = names.remove(&from).unwrap();
+                    names.insert(to, item);
                 }
             }
         }
         names
     }
 
-    fn now(&self) -> BTreeMap<String, Node> {
+    fn now(&self) -> BTreeMap<String, DirectoryItem> {
         self.after(self.pending.len())
     }
 }
 
 impl Model {
-    /// Everything in this directory is safe.
+    /// A disk on which everything in this directory is safe.
     pub(super) fn of(root: &Path) -> Self {
-        let mut model = Self { root: root.to_owned(), files: vec![], dirs: vec![Names::default()] };
+        let mut model = Self { root: root.to_owned(), files: vec![], dirs: vec![DirectoryNames::default()] };
         model.load(root, 0);
         model
     }
@@ -122,16 +123,16 @@ impl Model {
         for entry in std::fs::read_dir(path).unwrap() {
             let entry = entry.unwrap();
             let name = entry.file_name().into_string().unwrap();
-            let node = if entry.path().is_dir() {
-                self.dirs.push(Names::default());
+            let item = if entry.path().is_dir() {
+                self.dirs.push(DirectoryNames::default());
                 let inner = self.dirs.len() - 1;
                 self.load(&entry.path(), inner);
-                Node::Dir(inner)
+                DirectoryItem::Dir(inner)
             } else {
-                self.files.push(Inode { safe: std::fs::read(entry.path()).unwrap(), pending: vec![] });
-                Node::File(self.files.len() - 1)
+                self.files.push(Iitem { safe: std::fs::read(entry.path()).unwrap(), pending: vec![] });
+                DirectoryItem::File(self.files.len() - 1)
             };
-            self.dirs[dir].safe.insert(name, node);
+            self.dirs[dir].safe.insert(name, item);
         }
     }
 
@@ -139,77 +140,77 @@ impl Model {
         let mut at = 0;
         for part in path.strip_prefix(&self.root).unwrap() {
             match self.dirs[at].now().get(part.to_str().unwrap()) {
-                Some(Node::Dir(inner)) => at = *inner,
+                Some(DirectoryItem::Dir(inner)) => at = *inner,
                 other => panic!("{}: {other:?}", path.display()),
             }
         }
         at
     }
 
-    fn file(&mut self, path: &Path) -> &mut Inode {
+    fn file(&mut self, path: &Path) -> &mut Iitem {
         let dir = self.dir(path.parent().unwrap());
-        let Some(Node::File(file)) = self.dirs[dir].now().get(&name(path)).cloned() else {
+        let Some(DirectoryItem::File(file)) = self.dirs[dir].now().get(&name(path)).cloned() else {
             panic!("{}", path.display())
         };
         &mut self.files[file]
     }
 
-    fn change(&mut self, path: &Path, change: Change) {
+    fn change(&mut self, path: &Path, change: NameChange) {
         let dir = self.dir(path.parent().unwrap());
         self.dirs[dir].pending.push(change);
     }
 
-    pub(super) fn apply(&mut self, step: &Step) {
+    pub(super) fn apply(&mut self, step: &DiskStep) {
         match step {
-            Step::CreateDir(path) => {
-                self.dirs.push(Names::default());
-                let node = Node::Dir(self.dirs.len() - 1);
-                self.change(path, Change::Put(name(path), node));
+            DiskStep::CreateDir(path) => {
+                self.dirs.push(DirectoryNames::default());
+                let item = DirectoryItem::Dir(self.dirs.len() - 1);
+                self.change(path, NameChange::Put(name(path), item));
             }
-            Step::CreateFile(path) => {
-                self.files.push(Inode::default());
-                let node = Node::File(self.files.len() - 1);
-                self.change(path, Change::Put(name(path), node));
+            DiskStep::CreateFile(path) => {
+                self.files.push(Iitem::default());
+                let item = DirectoryItem::File(self.files.len() - 1);
+                self.change(path, NameChange::Put(name(path), item));
             }
-            // Room that is reserved holds nothing yet: what matters are the zeros that are written into it.
-            Step::Allocate(path) => drop(self.file(path)),
-            Step::Write(path, at, bytes) => self.file(path).pending.push((*at, bytes.clone())),
-            Step::Sync(path) => {
+            // Reserved space has no data yet. The zeros that are written into it matter.
+            DiskStep::Allocate(path) => drop(self.file(path)),
+            DiskStep::Write(path, at, bytes) => self.file(path).pending.push((*at, bytes.clone())),
+            DiskStep::Sync(path) => {
                 let file = self.file(path);
                 for (at, bytes) in std::mem::take(&mut file.pending) {
                     put(&mut file.safe, at, &bytes);
                 }
             }
-            Step::Rename(from, to) => self.change(to, Change::Move(name(from), name(to))),
-            Step::SyncDir(path) => {
+            DiskStep::Rename(from, to) => self.change(to, NameChange::Move(name(from), name(to))),
+            DiskStep::SyncDir(path) => {
                 let dir = self.dir(path);
                 let names = &mut self.dirs[dir];
                 names.safe = names.now();
                 names.pending.clear();
             }
-            Step::Remove(path) => self.change(path, Change::Remove(name(path))),
-            Step::Nothing => {}
+            DiskStep::Remove(path) => self.change(path, NameChange::Remove(name(path))),
+            DiskStep::Nothing => {}
         }
     }
 
-    /// Writes out what is found after a crash now.
-    pub(super) fn crash(&self, into: &Path, luck: Luck, dice: &mut Dice) {
-        self.crash_dir(0, into, luck, dice);
+    /// Writes what is found after a crash at this point.
+    pub(super) fn crash(&self, into: &Path, luck: Survival, random: &mut SeededRandom) {
+        self.crash_dir(0, into, luck, random);
     }
 
-    fn crash_dir(&self, dir: usize, into: &Path, luck: Luck, dice: &mut Dice) {
+    fn crash_dir(&self, dir: usize, into: &Path, luck: Survival, random: &mut SeededRandom) {
         std::fs::create_dir(into).unwrap();
         let names = &self.dirs[dir];
         let changes = match luck {
-            Luck::None => 0,
-            Luck::All => names.pending.len(),
-            Luck::Dice => usize::try_from(dice.roll(names.pending.len() as u64 + 1)).unwrap(),
+            Survival::None => 0,
+            Survival::All => names.pending.len(),
+            Survival::Random => usize::try_from(random.below(names.pending.len() as u64 + 1)).unwrap(),
         };
-        for (name, node) in names.after(changes) {
-            match node {
-                Node::Dir(inner) => self.crash_dir(inner, &into.join(name), luck, dice),
-                Node::File(file) => {
-                    let bytes = self.files[file].crash(luck, dice);
+        for (name, item) in names.after(changes) {
+            match item {
+                DirectoryItem::Dir(inner) => self.crash_dir(inner, &into.join(name), luck, random),
+                DirectoryItem::File(file) => {
+                    let bytes = self.files[file].crash(luck, random);
                     crate::durable::write_new(&into.join(name), &bytes, 0o600).unwrap();
                 }
             }
@@ -217,29 +218,29 @@ impl Model {
     }
 }
 
-impl Inode {
-    fn crash(&self, luck: Luck, dice: &mut Dice) -> Vec<u8> {
+impl Iitem {
+    fn crash(&self, luck: Survival, random: &mut SeededRandom) -> Vec<u8> {
         let mut bytes = self.safe.clone();
         for (at, written) in &self.pending {
             match luck {
-                Luck::None => {}
-                Luck::All => put(&mut bytes, *at, written),
-                Luck::Dice if dice.roll(2) == 0 => {}
-                Luck::Dice => sectors(&mut bytes, *at, written, dice),
+                Survival::None => {}
+                Survival::All => put(&mut bytes, *at, written),
+                Survival::Random if random.below(2) == 0 => {}
+                Survival::Random => sectors(&mut bytes, *at, written, random),
             }
         }
         bytes
     }
 }
 
-/// Some of the sectors that a write touches; the file may or may not have grown to its end.
-fn sectors(bytes: &mut Vec<u8>, at: u64, written: &[u8], dice: &mut Dice) {
-    let some = dice.roll(3) > 0;
+/// Writes some of the sectors of a write. The file may or may not have grown to its new length.
+fn sectors(bytes: &mut Vec<u8>, at: u64, written: &[u8], random: &mut SeededRandom) {
+    let some = random.below(3) > 0;
     let mut from = 0;
     while from < written.len() {
         let place = usize::try_from(at).unwrap() + from;
         let to = written.len().min(from + 512 - place % 512);
-        if !some || dice.roll(2) == 0 {
+        if !some || random.below(2) == 0 {
             put(bytes, place as u64, &written[from..to]);
         }
         from = to;

@@ -1,6 +1,6 @@
-// Checks a published log with golang.org/x/mod/sumdb: the code that Go's own checksum database is read with.
+// Checks a published log with golang.org/x/mod/sumdb, the code that reads Go's checksum database.
 //
-// reader VKEY DIRECTORY [PROOF...]    exits 0 if the log, and each proof file, hold.
+// reader VKEY DIRECTORY [PROOF...]    exits 0 if the log and every proof file are valid.
 package main
 
 import (
@@ -71,7 +71,7 @@ func open(signed []byte, verifier note.Verifier) (tlog.Tree, error) {
 	return tlog.Tree{N: size, Hash: hash}, err
 }
 
-// tiles reads hash tiles where tlog-tiles puts them: without the height that sum.golang.org has in its paths.
+// tiles reads hash tiles at the paths of tlog-tiles, which do not have the height that the paths of sum.golang.org have.
 type tiles struct{ log string }
 
 func (t tiles) Height() int { return 8 }
@@ -90,7 +90,7 @@ func (t tiles) ReadTiles(wanted []tlog.Tile) ([][]byte, error) {
 	return read, nil
 }
 
-// audit checks that every entry is in the tree, through hashes that the tile reader has authenticated.
+// audit checks that every entry is in the tree, with hashes that the tile reader has authenticated.
 func audit(log string, tree tlog.Tree) error {
 	hashes := tlog.TileHashReader(tree, tiles{log})
 	for first := int64(0); first < tree.N; first += 256 {
@@ -112,7 +112,7 @@ func audit(log string, tree tlog.Tree) error {
 				return err
 			}
 			if held[0] != leaf {
-				return fmt.Errorf("entry %d is not the one that was hashed", index)
+				return fmt.Errorf("entry %d does not match its leaf hash", index)
 			}
 			if index%101 == 0 || index == tree.N-1 {
 				path, err := tlog.ProveRecord(tree.N, index, hashes)

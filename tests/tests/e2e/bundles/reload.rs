@@ -2,7 +2,7 @@
 
 use super::Signers;
 use ledger::Ledger;
-use ledger::entry::{Answer, Entry};
+use ledger::entry::{DecisionOutcome, Entry};
 use portcullis_tests::agent::hello;
 use portcullis_tests::condition::until;
 use portcullis_tests::press::Bundle;
@@ -95,7 +95,7 @@ fn recorded(world: &World, asked: u64) -> Option<()> {
                 );
                 let is_permit = decision.verdict.code == "permit";
                 assert_eq!(is_permit, allows(version), "version {version}: {decision:?}");
-                if decision.outcome == Answer::Allowed {
+                if decision.outcome == DecisionOutcome::Allowed {
                     allowed += 1;
                     assert_eq!(
                         Some(version),

@@ -1,15 +1,16 @@
-//! How an entry becomes bytes and comes back: the members of its kind with `kind`, `nonce` and `time` sorted in.
+//! Encodes entries as canonical bytes and reads them back: the members of a kind, with `kind`, `nonce` and `time` sorted
+//! in.
 
 use serde::Serialize;
 
-use super::shape::Object;
+use super::define::DocumentedObject;
 use super::value::Nonce;
 use crate::canonical::{self, NotCanonical};
 
-/// The most bytes an entry may have: the length prefix in an entry bundle is two bytes.
+/// The most bytes of an entry: its length in an entry bundle has two bytes.
 pub const ENTRY_BYTES_AT_MOST: usize = 65_535;
 
-/// The most digits that a time can have: those of 2^53 - 1.
+/// The most digits of a time: 2^53 - 1 has 16.
 const TIME_DIGITS: usize = 16;
 
 /// What the ledger adds to an entry.
@@ -21,42 +22,42 @@ pub struct Stamps {
     pub time: u64,
 }
 
-/// A struct that is a whole entry but for its stamps.
-pub(crate) trait Kind: Sized {
+/// A struct that is an entry without its stamps.
+pub(crate) trait EntryKind: Sized {
     /// `name/1`.
     const KIND: &'static str;
-    fn write(&self, members: &mut Members) -> Result<(), NotCanonical>;
+    fn write(&self, members: &mut MemberWriter) -> Result<(), NotCanonical>;
     fn read(bytes: &[u8]) -> Result<(Stamps, Self), serde_json::Error>;
-    fn describe(objects: &mut Vec<Object>) -> Object;
+    fn describe(objects: &mut Vec<DocumentedObject>) -> DocumentedObject;
 }
 
-/// An entry's canonical bytes but for the digits of its time, which only the writer knows.
+/// The canonical bytes of an entry without the digits of its time, which only the writer knows.
 #[derive(Clone, Debug)]
-pub(crate) struct Draft {
+pub(crate) struct EntryDraft {
     bytes: Vec<u8>,
     time_at: usize,
 }
 
-impl Draft {
-    pub(crate) fn new<K: Kind>(entry: &K, nonce: Nonce) -> Result<Self, NotCanonical> {
-        let mut members = Members::new(K::KIND, nonce);
+impl EntryDraft {
+    pub(crate) fn new<K: EntryKind>(entry: &K, nonce: Nonce) -> Result<Self, NotCanonical> {
+        let mut members = MemberWriter::new(K::KIND, nonce);
         entry.write(&mut members)?;
         members.finish()
     }
 
-    /// The most bytes that it can have once it is stamped.
+    /// The most bytes that the stamped entry can have.
     pub(crate) fn len_at_most(&self) -> usize {
         self.bytes.len().saturating_add(TIME_DIGITS)
     }
 
-    /// Whether these are exactly its bytes at this time.
-    fn is(&self, time: u64, bytes: &[u8]) -> Result<(), NotCanonical> {
+    /// Checks that these are exactly the bytes of the entry at this time.
+    fn check_bytes(&self, time: u64, bytes: &[u8]) -> Result<(), NotCanonical> {
         let (before, after) = self.bytes.split_at_checked(self.time_at).unwrap_or((&self.bytes, &[]));
         let middle = bytes.strip_prefix(before).and_then(|rest| rest.strip_suffix(after));
-        canonical::same(time.to_string().as_bytes(), middle.unwrap_or_default())
+        canonical::check_same(time.to_string().as_bytes(), middle.unwrap_or_default())
     }
 
-    /// Appends the entry as of this time.
+    /// Appends the entry with this time.
     pub(crate) fn stamp(&self, time: u64, out: &mut Vec<u8>) {
         let (before, after) = self.bytes.split_at_checked(self.time_at).unwrap_or((&self.bytes, &[]));
         out.extend_from_slice(before);
@@ -65,28 +66,28 @@ impl Draft {
     }
 }
 
-/// Writes members in order, each of the three stamps where its name belongs.
-pub(crate) struct Members {
+/// Writes the members in order, with the three stamps at their sorted places.
+pub(crate) struct MemberWriter {
     bytes: Vec<u8>,
     kind: &'static str,
     nonce: Nonce,
-    /// The stamps that are yet to be written.
-    stamps: std::slice::Iter<'static, Stamp>,
+    /// The stamps that are not written yet.
+    stamps: std::slice::Iter<'static, StampMember>,
     last: &'static str,
     time_at: usize,
 }
 
 #[derive(Clone, Copy)]
-enum Stamp {
+enum StampMember {
     Kind,
     Nonce,
     Time,
 }
 
-/// In the order of their names.
-static STAMPS: [Stamp; 3] = [Stamp::Kind, Stamp::Nonce, Stamp::Time];
+/// Sorted by their names.
+static STAMPS: [StampMember; 3] = [StampMember::Kind, StampMember::Nonce, StampMember::Time];
 
-impl Stamp {
+impl StampMember {
     fn name(self) -> &'static str {
         match self {
             Self::Kind => "kind",
@@ -96,7 +97,7 @@ impl Stamp {
     }
 }
 
-impl Members {
+impl MemberWriter {
     fn new(kind: &'static str, nonce: Nonce) -> Self {
         let mut bytes = Vec::with_capacity(1024);
         bytes.push(b'{');
@@ -106,7 +107,7 @@ impl Members {
     pub(crate) fn put<T: Serialize>(&mut self, name: &'static str, value: &T) -> Result<(), NotCanonical> {
         self.stamps_before(Some(name));
         if name <= self.last {
-            return Err(NotCanonical::new(format!("member `{name}` is declared out of order")));
+            return Err(NotCanonical::new(format!("member `{name}` is not declared in sorted order")));
         }
         self.name(name);
         canonical::write(&mut self.bytes, value)
@@ -120,14 +121,14 @@ impl Members {
             self.stamps.next();
             self.name(stamp.name());
             match stamp {
-                Stamp::Kind => self.text(self.kind),
-                Stamp::Nonce => self.text(&self.nonce.text()),
-                Stamp::Time => self.time_at = self.bytes.len(),
+                StampMember::Kind => self.text(self.kind),
+                StampMember::Nonce => self.text(&self.nonce.text()),
+                StampMember::Time => self.time_at = self.bytes.len(),
             }
         }
     }
 
-    /// A string that needs no escapes.
+    /// Writes a string that needs no escapes.
     fn text(&mut self, text: &str) {
         self.bytes.push(b'"');
         self.bytes.extend_from_slice(text.as_bytes());
@@ -143,19 +144,19 @@ impl Members {
         self.last = name;
     }
 
-    fn finish(mut self) -> Result<Draft, NotCanonical> {
+    fn finish(mut self) -> Result<EntryDraft, NotCanonical> {
         self.stamps_before(None);
         self.bytes.push(b'}');
-        Ok(Draft { bytes: self.bytes, time_at: self.time_at })
+        Ok(EntryDraft { bytes: self.bytes, time_at: self.time_at })
     }
 }
 
-/// Reads an entry of a kind that is known, and takes only its canonical bytes.
-pub(crate) fn read<K: Kind>(bytes: &[u8]) -> Result<(Stamps, K), NotCanonical> {
+/// Reads an entry of a known kind. It is an error if the bytes are not its canonical bytes.
+pub(crate) fn read<K: EntryKind>(bytes: &[u8]) -> Result<(Stamps, K), NotCanonical> {
     let (stamps, entry) = K::read(bytes).map_err(|error| NotCanonical::new(error.to_string()))?;
     if stamps.time > canonical::INTEGER_MAX {
-        return Err(NotCanonical::new("the time is beyond 2^53-1"));
+        return Err(NotCanonical::new("the time is larger than 2^53-1"));
     }
-    Draft::new(&entry, stamps.nonce)?.is(stamps.time, bytes)?;
+    EntryDraft::new(&entry, stamps.nonce)?.check_bytes(stamps.time, bytes)?;
     Ok((stamps, entry))
 }

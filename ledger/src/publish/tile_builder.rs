@@ -1,21 +1,21 @@
-//! How tiles and bundles grow, as pure bookkeeping: entries go in, files come out.
+//! Builds tiles and bundles in memory: entries go in, the bytes of files come out. It does no I/O.
 
 use crate::merkle::{Hash, subtree_root};
-use crate::resource::{FULL, Resource};
+use crate::published_file::{FULL, PublishedFile};
 
-/// The unfinished tile of every level and the unfinished bundle.
+/// The unfinished tile of each level and the unfinished bundle.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Growth {
+pub(crate) struct TileBuilder {
     size: u64,
     bundle: Vec<u8>,
     levels: Vec<Vec<Hash>>,
 }
 
-/// Takes a file's name and bytes.
-pub(crate) type Emit<'a> = &'a mut dyn FnMut(Resource, Vec<u8>);
+/// Receives the name and the bytes of a file.
+pub(crate) type Emit<'a> = &'a mut dyn FnMut(PublishedFile, Vec<u8>);
 
-impl Growth {
-    /// Goes on at a multiple of 256, where the leaf tile and the bundle are empty.
+impl TileBuilder {
+    /// Continues at a size that is a multiple of 256, where the leaf tile and the bundle are empty.
     pub(crate) fn resume(size: u64, levels: Vec<Vec<Hash>>) -> Self {
         Self { size, bundle: Vec::new(), levels }
     }
@@ -24,7 +24,7 @@ impl Growth {
         self.size
     }
 
-    /// Adds one entry; every tile and bundle that it fills comes out.
+    /// Adds one entry and emits every tile and bundle that it fills.
     pub(crate) fn add(&mut self, entry: &[u8], leaf: Hash, emit: Emit<'_>) {
         let length = u16::try_from(entry.len()).unwrap_or(u16::MAX);
         self.bundle.extend_from_slice(&length.to_be_bytes());
@@ -32,7 +32,7 @@ impl Growth {
         let index = self.size >> 8;
         self.size = self.size.saturating_add(1);
         if self.size & 0xff == 0 {
-            emit(Resource::Entries { index, width: FULL }, std::mem::take(&mut self.bundle));
+            emit(PublishedFile::Entries { index, width: FULL }, std::mem::take(&mut self.bundle));
         }
         let mut node = leaf;
         for level in 0_u8.. {
@@ -45,7 +45,7 @@ impl Growth {
             node = subtree_root(&full);
             let nodes = self.size.checked_shr(u32::from(level).saturating_mul(8)).unwrap_or(0);
             let index = (nodes >> 8).saturating_sub(1);
-            emit(Resource::Hashes { level, index, width: FULL }, full.concat());
+            emit(PublishedFile::Hashes { level, index, width: FULL }, full.concat());
         }
     }
 
@@ -57,18 +57,18 @@ impl Growth {
         self.levels.get_mut(place)
     }
 
-    /// The partial tiles and the partial bundle of the present size.
+    /// Emits the partial tiles and the partial bundle of the current size.
     pub(crate) fn partials(&self, emit: Emit<'_>) {
         for (level, tile) in (0_u8..).zip(&self.levels) {
-            let resource = Resource::hashes(level, self.last_tile(level), self.size);
-            if let (Some(resource), false) = (resource, tile.is_empty()) {
-                emit(resource, tile.concat());
+            let file = PublishedFile::hashes(level, self.last_tile(level), self.size);
+            if let (Some(file), false) = (file, tile.is_empty()) {
+                emit(file, tile.concat());
             }
         }
-        if let (Some(resource), false) =
-            (Resource::entries(self.size >> 8, self.size), self.bundle.is_empty())
+        if let (Some(file), false) =
+            (PublishedFile::entries(self.size >> 8, self.size), self.bundle.is_empty())
         {
-            emit(resource, self.bundle.clone());
+            emit(file, self.bundle.clone());
         }
     }
 

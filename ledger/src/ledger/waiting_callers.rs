@@ -1,16 +1,16 @@
-//! Callers that wait for entries that are durable, and are yet to be told.
+//! Callers whose entries are durable and who still wait for the answer.
 
-use super::{Done, Receipt};
-use crate::fault::Refused;
+use super::{Callback, Receipt};
+use crate::fault::RecordError;
 
 /// In the order of their entries.
 #[derive(Default)]
-pub(crate) struct Answers {
-    waiting: Vec<(Done, Receipt)>,
+pub(crate) struct WaitingCallers {
+    waiting: Vec<(Callback, Receipt)>,
 }
 
-impl Answers {
-    pub(crate) fn push(&mut self, done: Done, receipt: Receipt) {
+impl WaitingCallers {
+    pub(crate) fn push(&mut self, done: Callback, receipt: Receipt) {
         self.waiting.push((done, receipt));
     }
 
@@ -26,14 +26,14 @@ impl Answers {
         self.waiting.extend(more.waiting);
     }
 
-    pub(crate) fn give(self, answer: impl Fn(Receipt) -> Result<Receipt, Refused>) {
+    pub(crate) fn answer(self, answer: impl Fn(Receipt) -> Result<Receipt, RecordError>) {
         for (done, receipt) in self.waiting {
             done(answer(receipt));
         }
     }
 }
 
-impl std::fmt::Debug for Answers {
+impl std::fmt::Debug for WaitingCallers {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Answers({})", self.waiting.len())
     }

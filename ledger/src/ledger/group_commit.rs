@@ -1,32 +1,32 @@
-//! The page that the writer is filling: which entries of a batch are taken, in which order, with which time.
+//! The group commit that the writer prepares: which entries of a batch are accepted, in which order, with which time.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::Done;
-use super::queue::{Concern, Job};
+use super::Callback;
+use super::queue::{Job, JobKind};
 use crate::canonical::INTEGER_MAX;
 use crate::entry::{Decision, Entry, concerns};
-use crate::fault::Refused;
+use crate::fault::RecordError;
 use crate::merkle::{Edge, Hash, leaf_hash};
 use crate::wal::frame::{self, Entries};
 
-/// How far a decision's clock may be ahead of the wall clock seen here, in milliseconds.
+/// How far a decision's clock may be ahead of the ledger's clock, in milliseconds.
 const CLOCK_AHEAD: u64 = 5_000;
 
-/// How many facts are remembered. A judge that is further behind judges again.
+/// How many facts are remembered. A judge that has read less must judge again.
 const FACTS_AT_MOST: usize = 1024;
 
 /// The facts that a judge may not have read yet.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Facts {
-    /// Nothing is remembered of what was below this size.
+pub(crate) struct RecentFacts {
+    /// Facts below this index are not remembered.
     floor: u64,
     recent: VecDeque<(u64, Arc<Entry>)>,
 }
 
-impl Facts {
-    /// A new server's judges have read everything that was there before.
+impl RecentFacts {
+    /// No facts: the judges of a new server have read everything below this size.
     pub(crate) fn from(size: u64) -> Self {
         Self { floor: size, recent: VecDeque::new() }
     }
@@ -34,47 +34,47 @@ impl Facts {
     pub(crate) fn add(&mut self, index: u64, fact: Arc<Entry>) {
         self.recent.push_back((index, fact));
         if self.recent.len() > FACTS_AT_MOST {
-            let forgotten = self.recent.pop_front();
-            self.floor = forgotten.map_or(self.floor, |(index, _)| index.saturating_add(1));
+            let oldest = self.recent.pop_front();
+            self.floor = oldest.map_or(self.floor, |(index, _)| index.saturating_add(1));
         }
     }
 
-    /// Whether a fact that this judge had not read might have made it say something else.
-    fn overtook(&self, decision: &Decision) -> bool {
+    /// Whether a fact that the judge had not read could change this decision.
+    fn makes_stale(&self, decision: &Decision) -> bool {
         let unread = self.recent.iter().rev().take_while(|(index, _)| *index >= decision.as_of);
         decision.as_of < self.floor || unread.into_iter().any(|(_, fact)| concerns(fact, decision))
     }
 }
 
-/// One who waits for an entry on the page.
-pub(crate) struct Waiting {
-    pub(crate) done: Done,
+/// A caller that waits for an entry of the group commit.
+pub(crate) struct Waiter {
+    pub(crate) done: Callback,
     pub(crate) index: u64,
     pub(crate) time: u64,
     pub(crate) fact: bool,
 }
 
 #[derive(Default)]
-pub(crate) struct Page {
+pub(crate) struct GroupCommit {
     pub(crate) entries: Vec<u8>,
     pub(crate) leaves: Vec<Hash>,
     pub(crate) edge: Edge,
     pub(crate) time: u64,
-    /// Facts on this page; they count for what is behind them on it too.
+    /// The facts in this group commit. They can make later decisions in it stale too.
     pub(crate) facts: Vec<(u64, Arc<Entry>)>,
-    pub(crate) waiting: Vec<Waiting>,
-    /// To be freed once everybody was answered.
-    dropped: Vec<Decision>,
+    pub(crate) waiters: Vec<Waiter>,
+    /// Decisions that are freed only after all callers have their answer, because this takes time.
+    to_free: Vec<Decision>,
 }
 
-impl Page {
+impl GroupCommit {
     pub(crate) fn new(edge: Edge, time: u64) -> Self {
         Self { edge, time, ..Self::default() }
     }
 
-    pub(crate) fn add(&mut self, job: Job, known: &Facts, now: u64) {
+    pub(crate) fn add(&mut self, job: Job, known: &RecentFacts, now: u64) {
         let index = self.edge.size();
-        let time = match self.admit(&job.concern, known, now) {
+        let time = match self.admit(&job.kind, known, now) {
             Ok(time) => time,
             Err(refused) => return (job.done)(Err(refused)),
         };
@@ -87,33 +87,33 @@ impl Page {
         }
         self.time = time;
         let mut fact = false;
-        match job.concern {
-            Concern::Fact(entry) => {
+        match job.kind {
+            JobKind::Fact(entry) => {
                 self.facts.push((index, entry));
                 fact = true;
             }
-            Concern::Forward(decision) => self.dropped.push(*decision),
-            Concern::Nothing | Concern::Denied(_) => {}
+            JobKind::Forward(decision) => self.to_free.push(*decision),
+            JobKind::Other | JobKind::Denied(_) => {}
         }
-        self.waiting.push(Waiting { done: job.done, index, time, fact });
+        self.waiters.push(Waiter { done: job.done, index, time, fact });
     }
 
-    /// The time to stamp, or why it cannot be recorded.
-    fn admit(&self, concern: &Concern, known: &Facts, now: u64) -> Result<u64, Refused> {
+    /// The time to stamp on the entry, or why it is not recorded.
+    fn admit(&self, kind: &JobKind, known: &RecentFacts, now: u64) -> Result<u64, RecordError> {
         let time = now.max(self.time).min(INTEGER_MAX);
-        let clock = match concern {
-            Concern::Nothing | Concern::Fact(_) => return Ok(time),
-            Concern::Forward(decision) => decision.clock,
-            Concern::Denied(clock) => *clock,
+        let clock = match kind {
+            JobKind::Other | JobKind::Fact(_) => return Ok(time),
+            JobKind::Forward(decision) => decision.clock,
+            JobKind::Denied(clock) => *clock,
         };
         let clock = clock.saturating_mul(1000);
         if clock > time.saturating_add(CLOCK_AHEAD) {
-            return Err(Refused::ClockAhead);
+            return Err(RecordError::ClockAhead);
         }
-        if let Concern::Forward(decision) = concern {
+        if let JobKind::Forward(decision) = kind {
             let here = self.facts.iter().any(|(_, fact)| concerns(fact, decision));
-            if here || decision.as_of > self.edge.size() || known.overtook(decision) {
-                return Err(Refused::Stale);
+            if here || decision.as_of > self.edge.size() || known.makes_stale(decision) {
+                return Err(RecordError::Stale);
             }
         }
         Ok(time.max(clock))

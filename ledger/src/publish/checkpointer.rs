@@ -1,51 +1,51 @@
-//! The one that writes tiles, bundles and checkpoints, in the order that [`super`] gives.
+//! Writes tiles, bundles and signed checkpoints, in the order that [`super`] describes.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{Growth, Segments};
+use super::{Segments, TileBuilder};
 use crate::durable::{Disk, Unsynced};
-use crate::fault::Refused;
+use crate::fault::RecordError;
+use crate::handed_out::HandedOut;
 use crate::layout::Layout;
-use crate::ledger::{Options, understood};
-use crate::merkle::Edge;
+use crate::ledger::{Options, temporary_or_abort};
+use crate::merkle::{Edge, TreeHead};
 use crate::note::{Checkpoint, SigningKey};
-use crate::promise::{Head, Promise};
-use crate::resource::{FULL, Resource};
+use crate::published_file::{FULL, PublishedFile};
 use crate::wal::frame::Entries;
 use crate::wal::recover::Batch;
 
-pub(crate) struct Press {
+pub(crate) struct Checkpointer {
     pub(crate) layout: Layout,
     disk: Disk,
     origin: String,
     key: Arc<SigningKey>,
-    pub(crate) promise: Arc<Promise>,
+    pub(crate) handed_out: Arc<HandedOut>,
     pub(crate) segments: Segments,
-    pub(crate) growth: Growth,
+    pub(crate) builder: TileBuilder,
     edge: Edge,
     /// Full tiles and bundles that are not written yet.
-    full: VecDeque<(Resource, Vec<u8>)>,
-    /// Files that are written under a temporary name and not yet synced.
+    full: VecDeque<(PublishedFile, Vec<u8>)>,
+    /// Files that are written under a temporary name and not synced yet.
     unsynced: Vec<Unsynced>,
-    /// Directories with names that are not yet durable.
+    /// Directories with names that are not durable yet.
     directories: BTreeSet<PathBuf>,
-    /// Partial files that the present checkpoint needs.
-    partial: Vec<Resource>,
+    /// Partial files that the current checkpoint needs.
+    partial: Vec<PublishedFile>,
     pub(crate) published: u64,
-    /// Held by whoever changes the published checkpoint.
+    /// Locked while the published checkpoint is changed.
     pub(crate) checkpoint: Arc<Mutex<()>>,
 }
 
-impl Press {
+impl Checkpointer {
     pub(crate) fn new(
         layout: &Layout,
         options: &Options,
         origin: &str,
-        promise: Arc<Promise>,
-        growth: Growth,
+        handed_out: Arc<HandedOut>,
+        builder: TileBuilder,
         edge: Edge,
     ) -> Self {
         Self {
@@ -53,9 +53,9 @@ impl Press {
             disk: options.disk.clone(),
             origin: origin.to_owned(),
             key: Arc::clone(&options.key),
-            promise,
+            handed_out,
             segments: Segments::default(),
-            growth,
+            builder,
             edge,
             full: VecDeque::new(),
             unsynced: Vec::new(),
@@ -66,34 +66,33 @@ impl Press {
         }
     }
 
-    /// Partial files on the right edge that an earlier server left, so that they go when their full ones are there.
+    /// Finds the partial files on the right edge that an earlier server left. They are removed when the full files exist.
     pub(crate) fn find_partials(&mut self) {
-        let full = Resource::Entries { index: self.published >> 8, width: FULL };
+        let full = PublishedFile::Entries { index: self.published >> 8, width: FULL };
         let levels = (0_u8..8).map(|level| {
             let nodes = self.published.checked_shr(u32::from(level).saturating_mul(8)).unwrap_or(0);
-            Resource::Hashes { level, index: nodes >> 8, width: FULL }
+            PublishedFile::Hashes { level, index: nodes >> 8, width: FULL }
         });
         for resource in levels.chain([full]) {
             let directory = self.layout.log().join(format!("{}.p", resource.path()));
             let names =
                 std::fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.file_name());
-            self.partial
-                .extend(names.filter_map(|name| {
-                    Resource::parse(&format!("{}.p/{}", resource.path(), name.to_str()?))
-                }));
+            self.partial.extend(names.filter_map(|name| {
+                PublishedFile::parse(&format!("{}.p/{}", resource.path(), name.to_str()?))
+            }));
         }
     }
 
-    /// Takes entries in. Those that are in durable bundles already are left out.
+    /// Adds entries. Those that are already in durable bundles are left out.
     pub(crate) fn add(&mut self, batch: &Batch) {
         let full = &mut self.full;
-        let bundled = self.growth.size();
+        let bundled = self.builder.size();
         let entries = (batch.first..).zip(Entries(&batch.entries).flatten().zip(&batch.leaves));
         for (_, (entry, leaf)) in entries.filter(|(index, _)| *index >= bundled) {
-            self.growth.add(entry, *leaf, &mut |resource, bytes| full.push_back((resource, bytes)));
+            self.builder.add(entry, *leaf, &mut |resource, bytes| full.push_back((resource, bytes)));
             self.edge.append(*leaf);
         }
-        // Writing early keeps memory small and spreads the work; a full disk is met again at the checkpoint.
+        // Writing early keeps memory small and spreads the work. An error of a full disk comes again at the checkpoint.
         let _ = self.write_full();
     }
 
@@ -106,43 +105,43 @@ impl Press {
         Ok(())
     }
 
-    /// One checkpoint of all that was added.
-    pub(crate) fn publish(&mut self) -> Result<u64, Refused> {
-        let size = self.growth.size();
+    /// Publishes one checkpoint of all added entries, and returns its size.
+    pub(crate) fn publish(&mut self) -> Result<u64, RecordError> {
+        let size = self.builder.size();
         if size == self.published {
             return Ok(size);
         }
-        self.files().map_err(|error| understood(&error, &self.layout.log()))?;
-        let head = Head { size, root: self.edge.root() };
-        self.promise.cover(head)?;
+        self.write_files().map_err(|error| temporary_or_abort(&error, &self.layout.log()))?;
+        let head = TreeHead { size, root: self.edge.root() };
+        self.handed_out.raise_to(head)?;
         let checkpoint = Checkpoint { origin: self.origin.clone(), size, root: head.root }.sign(&self.key);
-        let path = self.layout.log().join(Resource::Checkpoint.path());
+        let path = self.layout.log().join(PublishedFile::Checkpoint.path());
         {
-            let _alone = self.checkpoint.lock().unwrap_or_else(PoisonError::into_inner);
+            let _guard = self.checkpoint.lock().unwrap_or_else(PoisonError::into_inner);
             self.disk
                 .replace(&path, checkpoint.note().as_bytes())
-                .map_err(|error| understood(&error, &path))?;
+                .map_err(|error| temporary_or_abort(&error, &path))?;
         }
         self.published = size;
-        self.forget_partials()
-            .and_then(|()| self.forget_segments())
-            .map_err(|error| understood(&error, &path))?;
+        self.remove_partials()
+            .and_then(|()| self.remove_segments())
+            .map_err(|error| temporary_or_abort(&error, &path))?;
         Ok(size)
     }
 
-    fn files(&mut self) -> io::Result<()> {
+    fn write_files(&mut self) -> io::Result<()> {
         self.write_full()?;
         let mut partial = Vec::new();
-        self.growth.partials(&mut |resource, bytes| partial.push((resource, bytes)));
+        self.builder.partials(&mut |resource, bytes| partial.push((resource, bytes)));
         let mut parts = Vec::new();
         for (resource, bytes) in &partial {
             parts.push(write(&self.disk, &self.layout, *resource, bytes)?);
         }
-        // A file that meets a full disk here is taken up again the next time; partial ones are then written anew.
+        // A full file that fails here, on a full disk, is synced again at the next try. Partial files are then rewritten.
         let full = std::mem::take(&mut self.unsynced);
         let mut failed = None;
-        for (kept, file) in keep_all(&full).into_iter().zip(full) {
-            match kept {
+        for (named, file) in sync_and_rename_all(&full).into_iter().zip(full) {
+            match named {
                 Ok(path) => self.directories.extend(path.parent().map(Path::to_owned)),
                 Err(error) => {
                     self.unsynced.push(file);
@@ -151,8 +150,8 @@ impl Press {
             }
         }
         failed.map_or(Ok(()), Err)?;
-        for kept in keep_all(&parts) {
-            self.directories.extend(kept?.parent().map(Path::to_owned));
+        for path in sync_and_rename_all(&parts) {
+            self.directories.extend(path?.parent().map(Path::to_owned));
         }
         while let Some(directory) = self.directories.pop_first() {
             self.disk.sync_dir(&directory)?;
@@ -161,12 +160,13 @@ impl Press {
         Ok(())
     }
 
-    /// Removes partial files whose full ones are durable. They may come back after a crash, and then just stay.
-    fn forget_partials(&mut self) -> io::Result<()> {
+    /// Removes partial files whose full files are durable. After a crash some may exist again; this does no harm.
+    fn remove_partials(&mut self) -> io::Result<()> {
         let size = self.published;
-        let (stay, go): (Vec<_>, Vec<_>) = self.partial.iter().partition(|partial| !is_full(**partial, size));
-        self.partial = stay;
-        for partial in go {
+        let (needed, replaced): (Vec<_>, Vec<_>) =
+            self.partial.iter().partition(|partial| !is_full(**partial, size));
+        self.partial = needed;
+        for partial in replaced {
             let path = self.layout.log().join(partial.path());
             remove_if_there(&self.disk, &path)?;
             if let Some(directory) = path.parent().filter(|directory| is_empty(directory)) {
@@ -176,9 +176,9 @@ impl Press {
         Ok(())
     }
 
-    /// Removes segments whose entries are all in full bundles, one durably after the other: a hole among the segments
-    /// would look like one that was lost.
-    fn forget_segments(&self) -> io::Result<()> {
+    /// Removes segments whose entries are all in full bundles. Each removal is durable before the next one: a gap in the
+    /// numbers of the segments would look like a lost segment.
+    fn remove_segments(&self) -> io::Result<()> {
         let bundled = self.published & !0xff;
         loop {
             let first = {
@@ -198,27 +198,31 @@ impl Press {
     }
 }
 
-/// Syncs and names files, several at a time: the file system makes one commit of what is asked for together, and a busy
-/// log has hundreds of files for each checkpoint.
-fn keep_all(files: &[Unsynced]) -> Vec<io::Result<PathBuf>> {
+/// Syncs files and renames them to their final names, several at a time: the file system combines syncs that arrive
+/// together into one commit, and a busy log has hundreds of files for each checkpoint.
+fn sync_and_rename_all(files: &[Unsynced]) -> Vec<io::Result<PathBuf>> {
     const THREADS: usize = 16;
     const FILES_A_THREAD: usize = 4;
     let share = files.len().div_ceil(THREADS).max(FILES_A_THREAD);
-    let keep =
-        |part: &[Unsynced]| part.iter().map(|file| file.keep().map(Path::to_owned)).collect::<Vec<_>>();
+    let rename = |part: &[Unsynced]| {
+        part.iter().map(|file| file.sync_and_rename().map(Path::to_owned)).collect::<Vec<_>>()
+    };
     std::thread::scope(|scope| {
         let (first, rest) = files.split_at_checked(share).unwrap_or((files, &[]));
-        let others: Vec<_> = rest.chunks(share).map(|part| (part, scope.spawn(move || keep(part)))).collect();
-        let mut kept = keep(first);
+        let others: Vec<_> =
+            rest.chunks(share).map(|part| (part, scope.spawn(move || rename(part)))).collect();
+        let mut renamed = rename(first);
         for (part, other) in others {
-            let gone = |_| part.iter().map(|_| Err(io::Error::other("a thread ended in disorder"))).collect();
-            kept.extend(other.join().unwrap_or_else(gone));
+            let panicked = |_| {
+                part.iter().map(|_| Err(io::Error::other("a thread that syncs files panicked"))).collect()
+            };
+            renamed.extend(other.join().unwrap_or_else(panicked));
         }
-        kept
+        renamed
     })
 }
 
-fn write(disk: &Disk, layout: &Layout, resource: Resource, bytes: &[u8]) -> io::Result<Unsynced> {
+fn write(disk: &Disk, layout: &Layout, resource: PublishedFile, bytes: &[u8]) -> io::Result<Unsynced> {
     let path: PathBuf = layout.log().join(resource.path());
     if let Some(directory) = path.parent() {
         disk.create_dir_all(directory, 0o755)?;
@@ -226,12 +230,12 @@ fn write(disk: &Disk, layout: &Layout, resource: Resource, bytes: &[u8]) -> io::
     disk.write_unsynced(&path, bytes, 0o644)
 }
 
-/// Whether the tile or bundle of a partial file is full at this size.
-fn is_full(partial: Resource, size: u64) -> bool {
+/// Whether the tile or bundle of this partial file is full at this size.
+fn is_full(partial: PublishedFile, size: u64) -> bool {
     let now = match partial {
-        Resource::Checkpoint => None,
-        Resource::Hashes { level, index, .. } => Resource::hashes(level, index, size),
-        Resource::Entries { index, .. } => Resource::entries(index, size),
+        PublishedFile::Checkpoint => None,
+        PublishedFile::Hashes { level, index, .. } => PublishedFile::hashes(level, index, size),
+        PublishedFile::Entries { index, .. } => PublishedFile::entries(index, size),
     };
     now == Some(partial.full())
 }

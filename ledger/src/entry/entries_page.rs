@@ -1,11 +1,11 @@
-//! ENTRIES.md, made from the types.
+//! Generates ENTRIES.md from the types.
 
 use std::fmt::Write as _;
 
 use super::Entry;
-use super::shape::{Member, Object};
+use super::define::{DocumentedMember, DocumentedObject};
 
-/// The page that lists every kind of entry and every object in one.
+/// The text of ENTRIES.md: every kind of entry, and every object inside entries.
 #[must_use]
 pub fn table() -> String {
     let (kinds, objects) = Entry::describe();
@@ -22,27 +22,31 @@ pub fn table() -> String {
 
 const INTRODUCTION: &str = "# Entries
 
-What the ledger holds: a closed set of kinds. This page is generated from the types in `src/entry`; a test compares.
+The ledger has a closed set of entry kinds. This page is generated from the types in `src/entry`, and a test compares it.
 
-An entry is one JSON object in the form of RFC 8785, with integers only, within ±(2^53-1), at most 65,535 bytes, without
-a newline at its end. A member is never absent: where there is nothing to say it is `null`, if it may be. An entry of
-another kind, or with another member, does not verify.
+An entry is one JSON object in the canonical form of RFC 8785. It has at most 65,535 bytes and no newline at its end.
+Numbers are integers within ±(2^53-1). No member is ever absent; a member without a value is `null`, if the table allows
+`null`. An entry of an unknown kind, or with an unknown member, does not verify.
 
 A *digest* is `sha256:` and 64 lower-case hexadecimal digits.
 ";
 
 const STAMPS: [(&str, &str, &str); 3] = [
     ("kind", "string", "The kind, as in the heading."),
-    ("nonce", "string", "16 random bytes in base64url: a leaf hash is public, and must not confirm a guess."),
+    (
+        "nonce",
+        "string",
+        "16 random bytes in base64url, so that nobody can confirm a guess with the public leaf hash.",
+    ),
     ("time", "integer, not negative", "Milliseconds since 1970, never less than in the entry before."),
 ];
 
-fn member(name: &'static str, shape: &str, meaning: &str) -> Member {
-    Member { name, shape: shape.to_owned(), meaning: meaning.to_owned() }
+fn member(name: &'static str, shape: &str, meaning: &str) -> DocumentedMember {
+    DocumentedMember { name, shape: shape.to_owned(), meaning: meaning.to_owned() }
 }
 
-fn section(page: &mut String, object: &Object, stamps: &[Member]) {
-    let mut members: Vec<&Member> = object.members.iter().chain(stamps).collect();
+fn section(page: &mut String, object: &DocumentedObject, stamps: &[DocumentedMember]) {
+    let mut members: Vec<&DocumentedMember> = object.members.iter().chain(stamps).collect();
     members.sort_by_key(|member| member.name);
     // Writing to a String cannot fail.
     let _ = write!(
@@ -68,15 +72,15 @@ mod tests {
         }
     }
 
-    /// `UPDATE=1 cargo test -p ledger` writes the page anew.
+    /// `UPDATE=1 cargo test -p ledger` writes the page again.
     #[test]
     #[expect(clippy::disallowed_methods, reason = "a test may ask how it was called")]
-    fn the_page_is_that_of_the_types() {
+    fn the_page_matches_the_types() {
         let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("ENTRIES.md");
         if std::env::var("UPDATE").is_ok() {
             crate::durable::replace(&path, table().as_bytes()).unwrap();
         }
-        let is_that = std::fs::read_to_string(&path).unwrap() == table();
-        assert!(is_that, "ENTRIES.md is of other types: run `UPDATE=1 cargo test -p ledger`");
+        let matches = std::fs::read_to_string(&path).unwrap() == table();
+        assert!(matches, "ENTRIES.md does not match the types: run `UPDATE=1 cargo test -p ledger`");
     }
 }

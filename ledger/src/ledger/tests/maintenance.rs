@@ -1,15 +1,15 @@
-//! Snapshots, the archive, cosignatures, restored logs, and several full bundles with their segments gone.
+//! Snapshots, the archive, cosignatures, restored logs, removed segments, and reading while a server writes.
 
 use super::damage::{audit, audit_holds};
 use super::*;
 use crate::layout::Layout;
 use crate::note::{VerifyingKey, cosign};
-use crate::resource::Resource;
-use crate::tree::{Directory, Source};
+use crate::published_file::PublishedFile;
+use crate::tree::{Directory, LogSource};
 use crate::verify::Auditor;
 
-/// Checkpoints when asked for, and segments in which any frame fits.
-fn roomy() -> Options {
+/// Checkpoints only on request, and segments in which every frame fits.
+fn large_segments() -> Options {
     small().segment_bytes(0)
 }
 
@@ -25,37 +25,37 @@ fn padded(path: &Path, entries: usize, padding: usize, options: Options) -> Ledg
         let sender = sender.clone();
         let done = Box::new(move |result| sender.send(result).unwrap());
         let id = format!("{n}{}", "p".repeat(padding));
-        ledger.submit(decision(&id, 0, Answer::Denied("expired".into())), done);
+        ledger.submit(decision(&id, 0, DecisionOutcome::Denied("expired".into())), done);
     }
     assert!(receiver.iter().take(entries).all(|result| result.is_ok()));
     ledger
 }
 
 #[test]
-fn segments_go_once_their_bundles_are_durable_and_a_start_needs_none_of_them() {
+fn segments_are_removed_once_their_bundles_are_durable_and_a_start_does_not_need_them() {
     let dir = scratch();
     let path = dir.path().join("ledger");
-    let ledger = padded(&path, 600, 20_000, roomy());
+    let ledger = padded(&path, 600, 20_000, large_segments());
     ledger.publish().unwrap();
     ledger.append(activation()).unwrap();
     ledger.close();
     let layout = Layout::new(&path);
     let first = crate::wal::recover::segments(&layout).unwrap()[0];
-    assert!(first > 3, "segments below {first} are gone");
-    let ledger = Ledger::open(&path, roomy()).unwrap();
+    assert!(first > 3, "no segments were removed below {first}");
+    let ledger = Ledger::open(&path, large_segments()).unwrap();
     assert_eq!(ledger.recovery().size, 604);
     assert_eq!(ledger.read(0).unwrap().map(Result::unwrap).count(), 605);
     ledger.close();
     audit_holds(&path);
-    // One partial set for the last checkpoint, and none where a full file stands.
+    // There are partial files only for the last checkpoint, and none of a bundle that is full.
     assert!(!layout.log().join("tile/entries/000.p").exists());
 }
 
 #[test]
-fn a_start_folds_from_the_newest_snapshot_that_belongs_to_the_log() {
+fn a_start_uses_the_newest_snapshot_that_belongs_to_the_log() {
     let dir = scratch();
     let path = dir.path().join("ledger");
-    let ledger = filled(&path, 300, roomy());
+    let ledger = filled(&path, 300, large_segments());
     assert_eq!(ledger.snapshot().unwrap(), None);
     let size = ledger.publish().unwrap();
     for (at, facts) in [(100, "old"), (200, "older than the last"), (size, "newest")] {
@@ -63,7 +63,7 @@ fn a_start_folds_from_the_newest_snapshot_that_belongs_to_the_log() {
     }
     assert!(ledger.save_snapshot(size + 1, vec![]).is_err());
     ledger.close();
-    let ledger = Ledger::open(&path, roomy()).unwrap();
+    let ledger = Ledger::open(&path, large_segments()).unwrap();
     let found = ledger.snapshot().unwrap().unwrap();
     assert_eq!((found.head.size, found.facts.as_slice()), (size, b"newest".as_slice()));
     let snapshots = Layout::new(&path).snapshots();
@@ -79,11 +79,11 @@ fn a_start_folds_from_the_newest_snapshot_that_belongs_to_the_log() {
 }
 
 #[test]
-fn what_was_archived_verifies_again_under_the_archive() {
+fn an_archived_log_verifies_together_with_its_archive() {
     let dir = scratch();
     let path = dir.path().join("ledger");
     let archive = dir.path().join("archive");
-    let ledger = filled(&path, 700, roomy());
+    let ledger = filled(&path, 700, large_segments());
     let size = ledger.publish().unwrap();
     let snapshot = ledger.save_snapshot(size, b"facts".to_vec()).unwrap();
     for below in [1, 255, 768, 1024] {
@@ -93,7 +93,7 @@ fn what_was_archived_verifies_again_under_the_archive() {
     assert_eq!(
         ledger.archive(512, &archive, &snapshot).unwrap(),
         0,
-        "a second time there is nothing left to move"
+        "the second time there is nothing to move"
     );
     assert!(ledger.read(0).unwrap().next().unwrap().is_err());
     let archived = ledger.read(512).unwrap().map(|record| record.unwrap().entry);
@@ -112,10 +112,10 @@ fn what_was_archived_verifies_again_under_the_archive() {
 }
 
 #[test]
-fn a_rewritten_log_does_not_continue_the_checkpoint_that_an_auditor_holds() {
+fn a_rewritten_log_does_not_continue_the_checkpoint_of_an_auditor() {
     let dir = scratch();
     let path = dir.path().join("ledger");
-    let ledger = filled(&path, 10, roomy());
+    let ledger = filled(&path, 10, large_segments());
     ledger.publish().unwrap();
     let earlier = std::fs::read(path.join("log/checkpoint")).unwrap();
     ledger.append(activation()).unwrap();
@@ -138,17 +138,17 @@ fn a_rewritten_log_does_not_continue_the_checkpoint_that_an_auditor_holds() {
 }
 
 #[test]
-fn cosignatures_of_configured_witnesses_stay_beside_their_checkpoint() {
+fn a_checkpoint_keeps_the_cosignatures_of_configured_witnesses() {
     let dir = scratch();
     let path = dir.path().join("ledger");
     let witness = SigningKey::from_seed(&[5; 32]).unwrap();
     let key = VerifyingKey::of_witness("witness.example/w", witness.public()).unwrap();
-    let ledger = filled(&path, 3, roomy().witnesses(vec![key.clone()]));
+    let ledger = filled(&path, 3, large_segments().witnesses(vec![key.clone()]));
     ledger.publish().unwrap();
     let source = Directory::new(&path.join("log"));
     let published = || {
         let log = std::fs::read_to_string(path.join("log.vkey")).unwrap().parse().unwrap();
-        let note = source.get(Resource::Checkpoint).unwrap().unwrap();
+        let note = source.get(PublishedFile::Checkpoint).unwrap().unwrap();
         crate::note::SignedCheckpoint::parse(&note, &log, std::slice::from_ref(&key)).unwrap()
     };
     let line = cosign(published().checkpoint(), 1_700_000_000, &key, &witness);
@@ -159,21 +159,21 @@ fn cosignatures_of_configured_witnesses_stay_beside_their_checkpoint() {
     assert_eq!(ledger.add_cosignatures(&line).unwrap(), 1);
     assert_eq!(published().cosigners()[0].witness, "witness.example/w");
     ledger.close();
-    assert_eq!(published().cosigners(), [], "a new checkpoint has to be cosigned anew");
+    assert_eq!(published().cosigners(), [], "a new checkpoint has no cosignatures yet");
 }
 
 #[test]
-fn a_restored_log_has_a_new_name_and_says_which_it_continues() {
+fn a_restored_log_has_a_new_name_and_names_the_log_that_it_continues() {
     let dir = scratch();
     let (old, new) = (dir.path().join("old"), dir.path().join("new"));
-    let ledger = filled(&old, 3, roomy());
+    let ledger = filled(&old, 3, large_segments());
     let (size, root) = ledger.root();
     let predecessor = crate::entry::Predecessor {
         origin: ledger.origin().to_owned(),
         root: base64::Engine::encode(&base64::engine::general_purpose::STANDARD, root),
         size,
     };
-    let origin = Ledger::init_restored(&new, "demo", &roomy(), predecessor.clone()).unwrap();
+    let origin = Ledger::init_restored(&new, "demo", &large_segments(), predecessor.clone()).unwrap();
     assert_ne!(origin.name(), ledger.origin());
     let first = Ledger::entries(&new, 0).unwrap().next().unwrap().unwrap();
     let Entry::Init(init) = first.entry else { panic!("{first:?}") };
@@ -181,20 +181,20 @@ fn a_restored_log_has_a_new_name_and_says_which_it_continues() {
     audit_holds(&new);
 }
 
-/// Stops the other thread even where this one fails: a scope waits for both.
-struct Stop<'a>(&'a std::sync::atomic::AtomicBool);
+/// Stops the other thread even if this one panics: the scope waits for both.
+struct StopOnDrop<'a>(&'a std::sync::atomic::AtomicBool);
 
-impl Drop for Stop<'_> {
+impl Drop for StopOnDrop<'_> {
     fn drop(&mut self) {
         self.0.store(true, Ordering::SeqCst);
     }
 }
 
 #[test]
-fn a_ledger_that_is_being_written_can_be_read_copied_and_audited() {
+fn a_ledger_can_be_read_copied_and_audited_while_it_is_written() {
     let dir = scratch();
     let path = dir.path().join("ledger");
-    let ledger = padded(&path, 20, 0, roomy().interval(std::time::Duration::from_millis(1)));
+    let ledger = padded(&path, 20, 0, large_segments().interval(std::time::Duration::from_millis(1)));
     let key: VerifyingKey = std::fs::read_to_string(path.join("log.vkey")).unwrap().parse().unwrap();
     let stop = std::sync::atomic::AtomicBool::new(false);
     let mut last = 0;
@@ -203,14 +203,14 @@ fn a_ledger_that_is_being_written_can_be_read_copied_and_audited() {
             let padding = "p".repeat(3_000);
             for n in 0..2_000 {
                 ledger
-                    .append(decision(&format!("{n}{padding}"), 0, Answer::Denied("expired".into())))
+                    .append(decision(&format!("{n}{padding}"), 0, DecisionOutcome::Denied("expired".into())))
                     .unwrap();
                 if stop.load(Ordering::SeqCst) {
                     return;
                 }
             }
         });
-        let _stopped = Stop(&stop);
+        let _stopped = StopOnDrop(&stop);
         for _ in 0..10 {
             let report = audit(&path, &key).unwrap();
             assert!(report.holds() && report.size >= last, "{:?}", report.faults);

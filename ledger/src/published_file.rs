@@ -1,36 +1,36 @@
-//! The names of what a log publishes, exactly as C2SP tlog-tiles spells them, and how each may be served.
+//! The names of the files of a published log, as C2SP tlog-tiles spells them, and how each may be served.
 
 use crate::layout::TILE_WIDTH;
 
-/// One published file.
+/// One file of a published log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Resource {
+pub enum PublishedFile {
     /// The signed tree head.
     Checkpoint,
-    /// Hashes of one level: 256 of them, or as many as there were for some checkpoint.
+    /// A tile: 256 hashes of one level, or fewer if it is a partial tile that a checkpoint needed.
     Hashes {
         /// 0 for the leaves.
         level: u8,
-        /// Which tile of that level.
+        /// The number of the tile in its level.
         index: u64,
         /// How many hashes, 1 to 256.
         width: u16,
     },
-    /// Entries: 256 of them, or as many as there were for some checkpoint.
+    /// An entry bundle: 256 entries, or fewer if it is a partial bundle that a checkpoint needed.
     Entries {
-        /// Which bundle.
+        /// The number of the bundle.
         index: u64,
         /// How many entries, 1 to 256.
         width: u16,
     },
 }
 
-/// How long an answer may be kept by whoever got it.
+/// How long a client may keep the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Caching {
-    /// Not at all: the next answer is another.
+    /// Not at all: the bytes under this name change.
     None,
-    /// For ever: the bytes under this name never change.
+    /// Without limit: the bytes under this name never change.
     Immutable,
 }
 
@@ -45,23 +45,23 @@ impl Caching {
     }
 }
 
-/// A width that makes a tile full.
+/// The width of a full tile or bundle.
 pub(crate) const FULL: u16 = 256;
 
-impl Resource {
-    /// The tile of this level that holds a tree's node, as wide as it is in a tree of `size` leaves; `None` if it is empty.
+impl PublishedFile {
+    /// A tile with the width that it has in a tree of `size` leaves; `None` if it is empty.
     #[must_use]
     pub fn hashes(level: u8, index: u64, size: u64) -> Option<Self> {
         Some(Self::Hashes { level, index, width: width(level, index, size)? })
     }
 
-    /// The bundle, as wide as it is in a log of `size` entries; `None` if it is empty.
+    /// A bundle with the width that it has in a log of `size` entries; `None` if it is empty.
     #[must_use]
     pub fn entries(index: u64, size: u64) -> Option<Self> {
         Some(Self::Entries { index, width: width(0, index, size)? })
     }
 
-    /// The same tile or bundle once it is full: where a partial one may have been removed, this stands in its place.
+    /// The same tile or bundle once it is full. It replaces the partial one, which may have been removed.
     #[must_use]
     pub fn full(self) -> Self {
         match self {
@@ -71,7 +71,7 @@ impl Resource {
         }
     }
 
-    /// The path below the log's prefix.
+    /// The path relative to the log's directory or URL.
     #[must_use]
     pub fn path(self) -> String {
         match self {
@@ -83,7 +83,7 @@ impl Resource {
         }
     }
 
-    /// Reads a path, and takes it only in its one spelling.
+    /// Reads a path; `None` if it is not exactly as [`Self::path`] writes it.
     #[must_use]
     pub fn parse(path: &str) -> Option<Self> {
         if path == "checkpoint" {
@@ -100,11 +100,11 @@ impl Resource {
             let value: u64 = digits.parse().ok().filter(|_| digits.len() == 3)?;
             index = index.checked_mul(1000)?.checked_add(value)?;
         }
-        let resource = match level {
+        let file = match level {
             "entries" => Self::Entries { index, width },
             level => Self::Hashes { level: level.parse().ok().filter(|level| *level < 64)?, index, width },
         };
-        (resource.path() == path).then_some(resource)
+        (file.path() == path).then_some(file)
     }
 
     /// The value of `Content-Type`.
@@ -116,7 +116,7 @@ impl Resource {
         }
     }
 
-    /// How long an answer may be kept.
+    /// How long a client may keep the file.
     #[must_use]
     pub fn caching(self) -> Caching {
         match self {
@@ -125,7 +125,7 @@ impl Resource {
         }
     }
 
-    /// Whether anybody may have it. Entries are for those with the permission `read-log`.
+    /// Whether everybody may read it. Entries need the permission `read-log`.
     #[must_use]
     pub fn is_public(self) -> bool {
         match self {
@@ -163,12 +163,12 @@ mod tests {
 
     #[test]
     fn paths_are_those_of_the_specification() {
-        let entries = |index, width| Resource::Entries { index, width }.path();
+        let entries = |index, width| PublishedFile::Entries { index, width }.path();
         assert_eq!(entries(1_234_067, 256), "tile/entries/x001/x234/067");
         assert_eq!(entries(0, 17), "tile/entries/000.p/17");
-        assert_eq!(Resource::Hashes { level: 2, index: 1000, width: 1 }.path(), "tile/2/x001/000.p/1");
+        assert_eq!(PublishedFile::Hashes { level: 2, index: 1000, width: 1 }.path(), "tile/2/x001/000.p/1");
         for path in ["checkpoint", "tile/0/000", "tile/63/x999/999.p/255", "tile/entries/x001/x234/067.p/3"] {
-            assert_eq!(Resource::parse(path).unwrap().path(), path);
+            assert_eq!(PublishedFile::parse(path).unwrap().path(), path);
         }
         for path in [
             "tile/64/000",
@@ -190,13 +190,13 @@ mod tests {
             "tile/entries/000.p/+1",
             "tile/0/xx01/000",
         ] {
-            assert_eq!(Resource::parse(path), None, "{path}");
+            assert_eq!(PublishedFile::parse(path), None, "{path}");
         }
     }
 
     #[test]
     fn a_tree_of_70000_has_the_tiles_of_the_specification() {
-        let hashes = |level, index| Resource::hashes(level, index, 70_000).map(Resource::path);
+        let hashes = |level, index| PublishedFile::hashes(level, index, 70_000).map(PublishedFile::path);
         assert_eq!(hashes(0, 272).unwrap(), "tile/0/272");
         assert_eq!(hashes(0, 273).unwrap(), "tile/0/273.p/112");
         assert_eq!(hashes(0, 274), None);
@@ -205,6 +205,6 @@ mod tests {
         assert_eq!(hashes(2, 0).unwrap(), "tile/2/000.p/1");
         assert_eq!(hashes(3, 0), None);
         assert_eq!(hashes(63, 0), None);
-        assert_eq!(Resource::hashes(1, 0, 256).map(Resource::path).unwrap(), "tile/1/000.p/1");
+        assert_eq!(PublishedFile::hashes(1, 0, 256).map(PublishedFile::path).unwrap(), "tile/1/000.p/1");
     }
 }

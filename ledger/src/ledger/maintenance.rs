@@ -1,29 +1,29 @@
-//! Keeping: snapshots, the archive, cosignatures, and how long the disk will last.
+//! Maintenance of an open ledger: snapshots, the archive, cosignatures, and disk usage.
 
 use std::io;
 use std::path::Path;
 
-use super::{Ledger, understood};
+use super::{Ledger, temporary_or_abort};
 use crate::durable::Disk;
 use crate::entry::{Archived, Entry};
-use crate::fault::{ReadError, Refused};
+use crate::fault::{ReadError, RecordError};
 use crate::layout::TILE_WIDTH;
-use crate::promise::Head;
-use crate::resource::{FULL, Resource};
+use crate::merkle::TreeHead;
+use crate::published_file::{FULL, PublishedFile};
 use crate::snapshot::{self, Snapshot};
-use crate::tree::{Directory, Source, Tree};
+use crate::tree::{Directory, LogSource, MerkleTree};
 
-/// Why an archive was not made. Nothing was removed.
+/// Why entries were not archived. No bundle was removed, unless the error is about removing them.
 #[derive(Debug)]
 pub enum ArchiveError {
-    /// The index is no multiple of 256, beyond what is published, or beyond the snapshot.
+    /// The index is not a multiple of 256, or is larger than the published size or the size of the snapshot.
     Below(u64),
-    /// Something cannot be read, here or there.
+    /// A file of the log or of the archive cannot be read.
     Read(ReadError),
-    /// Something cannot be written.
+    /// A file cannot be written or removed.
     Io(std::path::PathBuf, io::Error),
-    /// It could not be recorded.
-    Refused(Refused),
+    /// The entry `archived/1` was not recorded.
+    NotRecorded(RecordError),
 }
 
 impl std::fmt::Display for ArchiveError {
@@ -31,34 +31,34 @@ impl std::fmt::Display for ArchiveError {
         match self {
             Self::Below(below) => write!(
                 f,
-                "entries below {below} cannot be archived: give a multiple of 256, at most the size of the snapshot"
+                "entries below {below} cannot be archived: give a multiple of 256 that is at most the size of the snapshot"
             ),
             Self::Read(error) => error.fmt(f),
             Self::Io(path, error) => write!(f, "{}: {error}", path.display()),
-            Self::Refused(refused) => refused.fmt(f),
+            Self::NotRecorded(error) => write!(f, "the entry `archived/1` was not recorded: {error}"),
         }
     }
 }
 
 impl std::error::Error for ArchiveError {}
 
-/// How full the disk is.
+/// The space on a file system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Usage {
-    /// Bytes of the file system.
+    /// All bytes of the file system.
     pub total: u64,
-    /// Bytes that are free for us.
+    /// The bytes that this process may still use.
     pub free: u64,
 }
 
 impl Usage {
-    /// Whether it is time to warn: 80 % are in use.
+    /// Whether more than 80 % are in use, so that the operator is warned.
     #[must_use]
     pub fn is_high(self) -> bool {
         u128::from(self.free).saturating_mul(5) < u128::from(self.total)
     }
 
-    /// Whole days until nothing is free, at so many bytes a second; `None` for ever.
+    /// Whole days until the disk is full, at this many bytes a second; `None` at 0 bytes a second.
     #[must_use]
     pub fn days_left(self, bytes_a_second: u64) -> Option<u64> {
         self.free.checked_div(bytes_a_second).map(|seconds| seconds / 86_400)
@@ -66,38 +66,39 @@ impl Usage {
 }
 
 impl Ledger {
-    /// How full the ledger's file system is.
+    /// The space on the ledger's file system.
     pub fn usage(&self) -> io::Result<Usage> {
         let found = rustix::fs::statvfs(self.inner.layout.root())?;
         let bytes = |blocks: u64| blocks.saturating_mul(found.f_frsize);
         Ok(Usage { total: bytes(found.f_blocks), free: bytes(found.f_bavail) })
     }
 
-    /// Keeps the facts alive at a size, so that a start need not fold everything below it again. The size is that of a
-    /// published checkpoint or any smaller one.
+    /// Saves the facts in force at a size, so that a start need not read the entries below it again. The size must not be
+    /// larger than the published size.
     pub fn save_snapshot(&self, size: u64, facts: Vec<u8>) -> Result<Snapshot, ReadError> {
         let inner = &self.inner;
         let source = Directory::new(&inner.layout.log());
-        let root = Tree::new(&source, inner.backlog.status().0).edge(size)?.root();
-        let snapshot = Snapshot { head: Head { size, root }, facts };
+        let root = MerkleTree::new(&source, inner.backlog.status().0).edge(size)?.root();
+        let snapshot = Snapshot { head: TreeHead { size, root }, facts };
         let saved = snapshot::save(&inner.options.disk, &inner.layout, &inner.origin, &snapshot);
         saved.map_err(|error| ReadError::Io(inner.layout.snapshots(), error))?;
         Ok(snapshot)
     }
 
-    /// The newest snapshot that belongs to this log as it is.
+    /// The newest snapshot that matches this log.
     pub fn snapshot(&self) -> Result<Option<Snapshot>, ReadError> {
         let inner = &self.inner;
         let source = Directory::new(&inner.layout.log());
-        let tree = Tree::new(&source, inner.backlog.status().0);
-        let holds = |head: Head| tree.edge(head.size).is_ok_and(|edge| edge.root() == head.root);
+        let tree = MerkleTree::new(&source, inner.backlog.status().0);
+        let holds = |head: TreeHead| tree.edge(head.size).is_ok_and(|edge| edge.root() == head.root);
         let found = snapshot::newest(&inner.layout, &inner.origin, holds);
         found.map_err(|error| ReadError::Io(inner.layout.snapshots(), error))
     }
 
-    /// Moves the bundles below an index to an archive: a directory of the same layout.
+    /// Moves the bundles below an index to an archive: a directory with the same layout. Returns how many were moved.
     ///
-    /// A crash while they are copied leaves copies; after the record, bundles in both places. Run again, it goes on.
+    /// A crash during the copying leaves copies; a crash after the entry leaves bundles in both places. A second run
+    /// continues.
     pub fn archive(&self, below: u64, into: &Path, snapshot: &Snapshot) -> Result<u64, ArchiveError> {
         let inner = &self.inner;
         let published = inner.backlog.status().0;
@@ -105,52 +106,53 @@ impl Ledger {
             return Err(ArchiveError::Below(below));
         }
         let source = Directory::new(&inner.layout.log());
-        let tree = Tree::new(&source, published);
+        let tree = MerkleTree::new(&source, published);
         let copies = Directory::new(into);
         let mut moved = Vec::new();
         for index in 0..below / TILE_WIDTH {
-            let resource = Resource::Entries { index, width: FULL };
-            let Some(bytes) = source.get(resource).map_err(ArchiveError::Read)? else { continue };
-            // Reading it through the tree checks every entry against its leaf hash.
+            let file = PublishedFile::Entries { index, width: FULL };
+            let Some(bytes) = source.get(file).map_err(ArchiveError::Read)? else { continue };
+            // Reading the bundle through the tree checks every entry against its leaf hash.
             tree.bundle(index).map_err(ArchiveError::Read)?;
-            copy(&inner.options.disk, into, resource, &bytes)?;
-            if copies.get(resource).map_err(ArchiveError::Read)?.as_ref() != Some(&bytes) {
-                let what = "the copy differs from what was copied".to_owned();
-                return Err(ArchiveError::Read(ReadError::Corrupt(copies.name(resource), what)));
+            copy(&inner.options.disk, into, file, &bytes)?;
+            if copies.get(file).map_err(ArchiveError::Read)?.as_ref() != Some(&bytes) {
+                let what = "the copy differs from the original".to_owned();
+                return Err(ArchiveError::Read(ReadError::Corrupt(copies.name(file), what)));
             }
-            moved.push(resource);
+            moved.push(file);
         }
         let saved = snapshot::save(&inner.options.disk, &inner.layout, &inner.origin, snapshot);
         saved.map_err(|error| ArchiveError::Io(inner.layout.snapshots(), error))?;
         self.append(Entry::Archived(Archived { below, snapshot: snapshot.digest() }))
-            .map_err(ArchiveError::Refused)?;
-        for resource in &moved {
-            let path = source.name(*resource);
+            .map_err(ArchiveError::NotRecorded)?;
+        for file in &moved {
+            let path = source.name(*file);
             inner.options.disk.remove(&path).map_err(|error| ArchiveError::Io(path, error))?;
         }
         Ok(u64::try_from(moved.len()).unwrap_or(u64::MAX))
     }
 
-    /// Adds to the published checkpoint the lines of configured witnesses that hold for it; says how many there are now.
+    /// Adds valid signature lines of configured witnesses to the published checkpoint. Returns how many it has now.
     pub fn add_cosignatures(&self, answer: &str) -> Result<usize, ReadError> {
         let inner = &self.inner;
         let source = Directory::new(&inner.layout.log());
-        let path = source.name(Resource::Checkpoint);
-        let _alone = inner.checkpoint.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let published = super::read::published(&inner.layout, &source, &inner.options.witnesses)?;
+        let path = source.name(PublishedFile::Checkpoint);
+        let _guard = inner.checkpoint.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let published = super::read::published_checkpoint(&inner.layout, &source, &inner.options.witnesses)?;
         let before = published.cosigners().len();
         let cosigned = published.with_cosignatures(answer, &inner.options.witnesses);
         if cosigned.cosigners().len() > before {
             let replaced = inner.options.disk.replace(&path, cosigned.note().as_bytes());
-            replaced
-                .map_err(|error| ReadError::Io(path.clone(), io::Error::other(understood(&error, &path))))?;
+            replaced.map_err(|error| {
+                ReadError::Io(path.clone(), io::Error::other(temporary_or_abort(&error, &path)))
+            })?;
         }
         Ok(cosigned.cosigners().len())
     }
 }
 
-fn copy(disk: &Disk, into: &Path, resource: Resource, bytes: &[u8]) -> Result<(), ArchiveError> {
-    let path = into.join(resource.path());
+fn copy(disk: &Disk, into: &Path, file: PublishedFile, bytes: &[u8]) -> Result<(), ArchiveError> {
+    let path = into.join(file.path());
     let at = |error| ArchiveError::Io(path.clone(), error);
     if let Some(directory) = path.parent() {
         disk.create_dir_all(directory, 0o755).map_err(at)?;

@@ -34,7 +34,7 @@ async fn the_readmes_house_is_built_served_and_used_as_it_says() {
     let words = run(world.directory(), &format!("{CURL}{}", shell_block(&readme, "warrant mint")));
     let ask = asked_by(&words);
     world.allows(&ask).await;
-    // "Run the same `curl` line again, and the answer is `replayed`."
+    // "The same line again is `replayed`."
     world.denies(&ask, 403, "replayed").await;
 }
 

@@ -13,7 +13,7 @@ use crate::peer::python;
 async fn the_guides_helper_runs_one_errand_and_no_second() {
     let world = World::start().await;
     let here = world.directory();
-    std::os::unix::fs::symlink(world.home.file(""), here.join("house")).unwrap();
+    std::os::unix::fs::symlink(world.home.file(""), here.join("home")).unwrap();
     shell(here, "portcullis key new --out agent.jwk\n");
     shell(here, &block("key show"));
     shell(here, &block("warrant mint"));

@@ -18,7 +18,7 @@ async fn every_command_of_the_auditors_guide_does_what_it_says() {
     }
     let record = Record::of(&world.home, world.directory());
     until("outcomes to be published", async || (record.of_kind("outcome/1").len() == 3).then_some(())).await;
-    symlink(world.home.file(""), world.directory().join("house")).unwrap();
+    symlink(world.home.file(""), world.directory().join("home")).unwrap();
 
     let guide = fs::read_to_string(repository().join("docs/ledger.md")).unwrap();
     let blocks: Vec<&str> =

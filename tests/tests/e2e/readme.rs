@@ -22,13 +22,13 @@ async fn the_readmes_house_is_built_served_and_used_as_it_says() {
     let [build, path, init, serve] = lines_of(&shell_block(&readme, "portcullis init"));
     assert_eq!(build, "./dev build", "what is built there is what this test was built with");
     assert_eq!(path, r#"export PATH="$PWD/target/release:$PATH""#, "and its place is told by the harness");
-    assert_eq!(serve, "portcullis serve --config house/portcullis.yaml");
+    assert_eq!(serve, "portcullis serve --config home/portcullis.yaml");
 
     let directory = tempfile::Builder::new().prefix("portcullis-").tempdir().unwrap();
     symlink(repository().join("target"), directory.path().join("target")).unwrap();
     run(directory.path(), &init);
-    serve_health_anywhere(&directory.path().join("house/portcullis.yaml"));
-    let home = Home::at(&directory.path().join("house"));
+    serve_health_anywhere(&directory.path().join("home/portcullis.yaml"));
+    let home = Home::at(&directory.path().join("home"));
     let world = Setup::default().around(directory, home).await;
 
     let words = run(world.directory(), &format!("{CURL}{}", shell_block(&readme, "warrant mint")));

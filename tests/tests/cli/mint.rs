@@ -120,13 +120,13 @@ fn a_warrant_that_the_server_would_refuse_is_not_minted() {
     };
     for (more, expected) in [
         ("--host pay.shop --method POST", "--path is missing"),
-        ("--host Pay.Shop --method POST --path /v1", "host"),
-        ("--host pay.shop --method post --path /v1", "method"),
-        ("--host pay.shop --method POST --path /v1//x", "path"),
-        ("--host pay.shop --method POST --path /v1 --arg Amount=1", "argument"),
-        ("--host pay.shop --method POST --path /v1 --arg a=9..1", "range"),
-        ("--host pay.shop --method POST --path /v1 --use 0", "--use"),
-        ("--host pay.shop --method POST --path /v1 --lifetime soon", "no duration"),
+        ("--host Pay.Shop --method POST --path /v1", "a host that is not canonical"),
+        ("--host pay.shop --method post --path /v1", "malformed: a method"),
+        ("--host pay.shop --method POST --path /v1//x", "a pattern of paths that no path can match"),
+        ("--host pay.shop --method POST --path /v1 --arg Amount=1", "the name of an argument"),
+        ("--host pay.shop --method POST --path /v1 --arg a=9..1", "a range that is not two numbers in order"),
+        ("--host pay.shop --method POST --path /v1 --use 0", "'0' for '--use"),
+        ("--host pay.shop --method POST --path /v1 --lifetime soon", "'soon' for '--lifetime"),
     ] {
         let output = mint(more);
         assert!(output.contains(expected), "{more}: {output}");

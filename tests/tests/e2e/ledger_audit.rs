@@ -9,10 +9,11 @@ use portcullis_tests::keys::{Algorithm, TestKey};
 use portcullis_tests::ledger_auditor::{LedgerAuditor, copy, files};
 use portcullis_tests::process::Process;
 use portcullis_tests::programs;
-use portcullis_tests::server::{Home, Server};
+use portcullis_tests::server::Server;
+use portcullis_tests::signed_bundles::UnsignedBundle;
 use portcullis_tests::world::{HOST, World};
-use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -70,28 +71,39 @@ async fn every_executed_request_is_on_record_and_every_decision_is_judged_the_sa
 }
 
 #[tokio::test]
-async fn a_candidate_bundle_lists_every_decision_that_it_would_change_and_both_verdicts() {
+async fn a_candidate_bundle_lists_every_decision_that_it_would_change_with_both_verdicts() {
     let world = World::start().await;
     let auditor = LedgerAuditor::new(&world.home, world.directory());
     let sent = traffic(&world).await;
     let decisions = auditor.wait_for_decisions(sent).await;
-    // The candidate serves no host of this world, so it has no route for any of the requests.
-    let other = Home::init(&world.directory().join("other"), &["--host".to_owned(), "elsewhere".to_owned()]);
-    let with = other.file("bundle");
-    let replayed = auditor.run("replay", auditor.folder(), &["--with", with.to_str().unwrap(), "--json"]);
+    // The candidate differs in one thing: the agent may no longer call the route `hello`.
+    let candidate = UnsignedBundle::of(&world.home)
+        .version(2)
+        .edit("routes/demo/hello.json", |hello| hello["spec"]["callers"] = json!(["agent:nobody"]));
+    let place = world.directory().join("candidate");
+    candidate.signed(&[&TestKey::read(&world.home.file("keys/bundle.jwk"))]).put(&place);
+
+    let replayed = auditor.run("replay", auditor.folder(), &["--with", place.to_str().unwrap(), "--json"]);
+
     assert_eq!(replayed.status, 1, "{replayed:?}");
     let mut lines: Vec<Value> =
         replayed.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let counts = lines.pop().unwrap();
-    let changed: BTreeMap<&str, (&Value, &Value)> = lines
-        .iter()
-        .map(|line| (line["id"].as_str().unwrap(), (&line["then"]["code"], &line["now"]["code"])))
-        .collect();
-    for decision in &decisions {
-        let (then, now) = changed[decision["id"].as_str().unwrap()];
-        assert_eq!((then, now), (&decision["verdict"]["code"], &"target-mismatch".into()), "{decision}");
+    for line in &lines {
+        let verdicts = (&line["then"]["code"], &line["now"]["code"], &line["now"]["route"]);
+        assert_eq!(verdicts, (&"permit".into(), &"policy-denied".into(), &"hello".into()), "{line}");
     }
-    assert_eq!((changed.len(), &counts["differs"]), (sent, &sent.into()), "{counts}");
+    let is_affected = |decision: &&Value| {
+        decision["verdict"]["code"] == "permit" && decision["verdict"]["route"] == "hello"
+    };
+    let affected: BTreeSet<&str> =
+        decisions.iter().filter(is_affected).map(|decision| decision["id"].as_str().unwrap()).collect();
+    assert_eq!(lines.iter().map(|line| line["id"].as_str().unwrap()).collect::<BTreeSet<_>>(), affected);
+    assert_eq!(
+        (affected.len(), &counts["differs"], &counts["same"]),
+        (5, &5.into(), &(sent - 5).into()),
+        "{counts}"
+    );
     world.end().await;
 }
 

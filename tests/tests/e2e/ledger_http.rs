@@ -95,7 +95,7 @@ async fn a_stranger_fetches_the_log_and_a_reader_in_another_language_accepts_it(
     let token_file = world.home.file("keys/read-log.token");
     let with_token = ["--token-file", token_file.to_str().unwrap()];
     auditor.audit(&url, &with_token).expect_holds();
-    auditor.audit(&url, &[]).expect_unreadable("401");
+    auditor.audit(&url, &[]).expect_unreadable("--token-file");
     world.end().await;
 }
 

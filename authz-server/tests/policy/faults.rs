@@ -91,7 +91,7 @@ fn faults_of_all_files_are_told_at_once() {
     house.edit(REFUND_FILE, "type: natural", "type: naturl");
     let faults = house.json(&["check"], 2)["faults"].clone();
     let expected = [
-        ("policy/mesh.yaml", "5m"),
+        ("policy/mesh.yaml", "300 s"),
         ("policy/routes/demo/pay.yaml", "nobody"),
         ("policy/routes/demo/refund.yaml", "naturl"),
     ];

@@ -128,7 +128,7 @@ async fn entries_are_found_by_id_warrant_lineage_route_code_kind_and_time() {
     assert_eq!(find(&["--kind", "init/1"]), (0, 1));
     assert_eq!(find(&["--since", "1h", "--kind", "decision/1"]), (0, sent));
     assert_eq!(find(&["--until", "1h"]), (1, 0), "nothing is that old");
-    assert_eq!(find(&["--id", "nobody's"]), (1, 0));
+    assert_eq!(find(&["--id", "unknown"]), (1, 0));
     assert_eq!(find(&["--id", "-begins-with-a-hyphen"]), (1, 0), "an id may begin with a hyphen");
     let text = auditor.run("show", auditor.folder(), &["--id", &id]).out;
     assert!(text.contains("replayed POST") && text.contains("held by agent:demo"), "{text}");

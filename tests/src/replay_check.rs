@@ -97,12 +97,12 @@ impl ReplayCheck {
         );
         assert_eq!(count("same") + count("withheld"), count("decisions"), "{counts}");
         println!(
-            "a second process judged all {} decisions with {} bundles in {:?}: {} are the same, {} are withheld",
+            "replay check: a second process judged all {} decisions; {} are the same, {} withhold arguments; bundles: {}; {:?}",
             count("decisions"),
-            digests.len(),
-            from.elapsed(),
             count("same"),
             count("withheld"),
+            digests.len(),
+            from.elapsed(),
         );
     }
 
@@ -118,7 +118,7 @@ impl ReplayCheck {
         words.extend(digests.iter().map(|digest| self.bundles.join(digest).display().to_string()));
         words.push("--json".to_owned());
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        let output = self.auditor.run("replay", &self.auditor.folder(), &words);
+        let output = self.auditor.run("replay", self.auditor.folder(), &words);
         let last = output.out.lines().last().and_then(|line| serde_json::from_str(line).ok());
         last.unwrap_or_else(|| panic!("replay printed no counts: {output:?}"))
     }

@@ -45,7 +45,7 @@ async fn a_full_disk_denies_every_request_and_the_server_continues_by_itself_whe
     .await;
     let count: u64 = gaps.iter().map(|gap| gap["count"].as_u64().unwrap()).sum();
     assert!(count >= 5, "every denied request is counted in a gap: {gaps:?}");
-    auditor.audit(&auditor.folder(), &[]).expect_holds();
+    auditor.audit(auditor.folder(), &[]).expect_holds();
     world.end().await;
 }
 

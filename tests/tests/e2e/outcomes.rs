@@ -56,7 +56,7 @@ async fn each_forwarded_request_has_an_outcome_and_denials_by_gate_and_envoy_are
     );
     assert_eq!(auditor.of_kind("ungoverned/1"), Vec::<Value>::new());
     assert_eq!(auditor.of_kind("outcome/1").len(), 1);
-    auditor.audit(&auditor.folder(), &[]).expect_holds();
+    auditor.audit(auditor.folder(), &[]).expect_holds();
 
     assert!(world.server.process.stop().await.success());
     let log = world.server.process.log();

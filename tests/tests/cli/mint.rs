@@ -122,9 +122,12 @@ fn a_warrant_that_the_server_would_refuse_is_not_minted() {
         ("--host pay.shop --method POST", "--path is missing"),
         ("--host Pay.Shop --method POST --path /v1", "a host that is not canonical"),
         ("--host pay.shop --method post --path /v1", "malformed: a method"),
-        ("--host pay.shop --method POST --path /v1//x", "a pattern of paths that no path can match"),
-        ("--host pay.shop --method POST --path /v1 --arg Amount=1", "the name of an argument"),
-        ("--host pay.shop --method POST --path /v1 --arg a=9..1", "a range that is not two numbers in order"),
+        ("--host pay.shop --method POST --path /v1//x", "a path pattern that no path can match"),
+        ("--host pay.shop --method POST --path /v1 --arg Amount=1", "a name that no argument can have"),
+        (
+            "--host pay.shop --method POST --path /v1 --arg a=9..1",
+            "a range that is not two numbers, the lower first",
+        ),
         ("--host pay.shop --method POST --path /v1 --use 0", "'0' for '--use"),
         ("--host pay.shop --method POST --path /v1 --lifetime soon", "'soon' for '--lifetime"),
     ] {

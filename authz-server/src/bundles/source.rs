@@ -1,4 +1,4 @@
-//! Where a signed bundle is looked for: a directory, or an address.
+//! The source of a signed bundle: a directory or a URL.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -22,8 +22,8 @@ impl Source {
         }
     }
 
-    /// How often to look. A directory is read at no cost, and a change should be live within a second; an address answers
-    /// that nothing has changed.
+    /// How often to look. Reading a directory costs nothing, and a change should be live within a second; at a URL the server
+    /// answers that nothing has changed.
     pub(super) fn interval(&self) -> Duration {
         match self {
             Source::Directory(_) => Duration::from_millis(200),
@@ -53,16 +53,16 @@ impl Source {
         }
     }
 
-    /// The files of a bundle that is vouched for; `at_hand` is what need not be fetched again.
-    pub(super) fn content(&mut self, head: &Parcel, at_hand: &Files) -> Result<Files, Refusal> {
+    /// The files of a bundle whose signatures were verified; files in `known` need not be fetched again.
+    pub(super) fn content(&mut self, head: &Parcel, known: &Files) -> Result<Files, Refusal> {
         match self {
             Source::Directory(path) => directory::content(path, &head.manifest),
-            Source::Web(web) => web.content(&head.manifest, at_hand),
+            Source::Web(web) => web.content(&head.manifest, known),
         }
     }
 
-    /// Leaves our own note where the bundle is, for the next start. An address takes none.
-    pub(super) fn keep_note(&self, note: &[u8]) -> std::io::Result<()> {
+    /// Writes our own note next to the bundle, for the next start. A URL accepts none.
+    pub(super) fn save_note(&self, note: &[u8]) -> std::io::Result<()> {
         match self {
             Source::Directory(path) => directory::publish_note(note, path),
             Source::Web(_) => Ok(()),

@@ -25,12 +25,12 @@ pub struct Config {
     /// This mesh: a bundle for another is refused.
     pub audience: String,
     pub listen: Listen,
-    pub bundle: BundleSource,
+    pub bundle: BundleConfig,
     /// Judged beside the bundle in force, and never in force itself.
     pub candidate: Option<BundlePlace>,
-    pub ledger: LedgerHome,
-    pub keys: Keys,
-    pub limits: Limits,
+    pub ledger: LedgerConfig,
+    pub keys: SigningKeys,
+    pub limits: DecisionLimits,
     /// Where this server runs: one value a dimension. What is not named here is unknown, and denies.
     pub environment: BTreeMap<String, String>,
 }
@@ -43,7 +43,7 @@ pub struct Listen {
 
 /// Where signed bundles come from, and who may sign them.
 #[derive(Debug)]
-pub struct BundleSource {
+pub struct BundleConfig {
     pub place: BundlePlace,
     pub trust: TrustKeys,
     /// With it, where the bundle lists it, this server renews its own note.
@@ -68,7 +68,7 @@ impl fmt::Display for BundlePlace {
 }
 
 #[derive(Debug)]
-pub struct LedgerHome {
+pub struct LedgerConfig {
     pub directory: PathBuf,
     pub key: PrivateKey,
     /// For what the record must be able to compare, and nobody to guess: queries and bodies.
@@ -81,13 +81,13 @@ pub struct LedgerHome {
 
 /// The keys under which this server speaks.
 #[derive(Debug)]
-pub struct Keys {
+pub struct SigningKeys {
     pub statement: PrivateKey,
     pub receipt: PrivateKey,
 }
 
 #[derive(Debug)]
-pub struct Limits {
+pub struct DecisionLimits {
     /// For one decision; shorter than the proxy's own timeout.
     pub deadline: Duration,
     /// At once; one more is `overloaded`.

@@ -10,7 +10,10 @@ use warrant::mint::Signer;
 
 use warrant::Digest;
 
-use super::{BundlePlace, BundleSource, Config, Keys, LedgerHome, Limits, Listen, LocalAddress, witnesses};
+use super::{
+    BundleConfig, BundlePlace, Config, DecisionLimits, LedgerConfig, Listen, LocalAddress, SigningKeys,
+    witnesses,
+};
 use crate::keys::{self, KeyFileError, PrivateKey, Readers};
 use policy::TrustKeys;
 use policy::fault::{Fault, Faults, Page};
@@ -24,7 +27,7 @@ const DENIALS: i64 = 500;
 /// The configuration in `bytes`, or everything that is wrong with it.
 pub fn read(path: &Path, bytes: &[u8]) -> Result<Config, Vec<Fault>> {
     let faults = Faults::new();
-    let reader = Reader { page: faults.page(path), home: path.parent().unwrap_or(Path::new(".")) };
+    let reader = ConfigReader { page: faults.page(path), home: path.parent().unwrap_or(Path::new(".")) };
     let config = strict::yaml(bytes, reader.page).and_then(|tree| reader.config(&tree));
     match config {
         Some(config) if faults.is_empty() => Ok(config),
@@ -32,12 +35,12 @@ pub fn read(path: &Path, bytes: &[u8]) -> Result<Config, Vec<Fault>> {
     }
 }
 
-struct Reader<'a> {
+struct ConfigReader<'a> {
     page: Page<'a>,
     home: &'a Path,
 }
 
-impl Reader<'_> {
+impl ConfigReader<'_> {
     /// Every part is read before any is missed: the first fault must not hide the second.
     fn config(&self, tree: &Node) -> Option<Config> {
         let top = members(
@@ -89,7 +92,7 @@ impl Reader<'_> {
         }
     }
 
-    fn bundle(&self, node: &Node) -> Option<BundleSource> {
+    fn bundle(&self, node: &Node) -> Option<BundleConfig> {
         let part = members(node, &["directory", "url", "trust", "noteKey"], self.page)?;
         let place = self.place(node, &part);
         let trust = part.need("trust", self.page).and_then(|node| self.trust(node));
@@ -97,7 +100,7 @@ impl Reader<'_> {
             Some(node) => Some(self.key(node, Algorithm::Ed25519)?),
             None => None,
         };
-        Some(BundleSource { place: place?, trust: trust?, note_key })
+        Some(BundleConfig { place: place?, trust: trust?, note_key })
     }
 
     fn candidate(&self, node: Option<&Node>) -> Option<Option<BundlePlace>> {
@@ -160,7 +163,7 @@ impl Reader<'_> {
         }
     }
 
-    fn ledger(&self, node: &Node) -> Option<LedgerHome> {
+    fn ledger(&self, node: &Node) -> Option<LedgerConfig> {
         let part = members(node, &["directory", "key", "digestKey", "readers", "witnesses"], self.page)?;
         let directory = self.directory(&part, "directory");
         let key = part.need("key", self.page).and_then(|node| self.key(node, Algorithm::Ed25519));
@@ -174,7 +177,7 @@ impl Reader<'_> {
             Some(node) => witnesses::read(node, self.page),
             None => Some(Vec::new()),
         };
-        Some(LedgerHome {
+        Some(LedgerConfig {
             directory: directory?,
             key: key?,
             digest_key: digest_key?,
@@ -217,14 +220,14 @@ impl Reader<'_> {
         digest
     }
 
-    fn keys(&self, node: &Node) -> Option<Keys> {
+    fn keys(&self, node: &Node) -> Option<SigningKeys> {
         let part = members(node, &["statement", "receipt"], self.page)?;
         let statement = part.need("statement", self.page).and_then(|node| self.key(node, Algorithm::Es256));
         let receipt = part.need("receipt", self.page).and_then(|node| self.key(node, Algorithm::Es256));
-        Some(Keys { statement: statement?, receipt: receipt? })
+        Some(SigningKeys { statement: statement?, receipt: receipt? })
     }
 
-    fn limits(&self, node: Option<&Node>) -> Option<Limits> {
+    fn limits(&self, node: Option<&Node>) -> Option<DecisionLimits> {
         let part = match node {
             Some(node) => {
                 Some(members(node, &["deadlineMilliseconds", "decisions", "denialsPerSecond"], self.page)?)
@@ -240,7 +243,7 @@ impl Reader<'_> {
         let denials = number("denialsPerSecond", DENIALS, 1_000_000);
         let deadline = Duration::from_millis(u64::try_from(deadline?).ok()?);
         let (decisions, denials) = (u32::try_from(decisions?).ok()?, u32::try_from(denials?).ok()?);
-        Some(Limits { deadline, decisions, denials })
+        Some(DecisionLimits { deadline, decisions, denials })
     }
 
     fn environment(&self, node: Option<&Node>) -> Option<BTreeMap<String, String>> {

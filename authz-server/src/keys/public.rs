@@ -10,13 +10,13 @@ use super::file::{KeyFileError, read};
 
 /// A public key, and the name under which it is looked up: its own `kid`, or without one its thumbprint.
 #[derive(Clone, Debug)]
-pub struct Named {
+pub struct NamedKey {
     pub kid: String,
     pub key: PublicKey,
 }
 
 /// Reads a JWK, or all keys of a JWK set.
-pub fn read_public(path: &Path) -> Result<Vec<Named>, KeyFileError> {
+pub fn read_public(path: &Path) -> Result<Vec<NamedKey>, KeyFileError> {
     let fault = |what: String| KeyFileError::new(path, what);
     let text = std::fs::read(path).map_err(|e| fault(format!("cannot be read: {e}")))?;
     let not_json = |e: serde_json::Error| {
@@ -26,7 +26,7 @@ pub fn read_public(path: &Path) -> Result<Vec<Named>, KeyFileError> {
     if jwk.contains_key("d") {
         let own = read(path)?;
         let key = *own.public_key();
-        return Ok(vec![Named { kid: name(own.kid().map(str::to_owned), &key), key }]);
+        return Ok(vec![NamedKey { kid: name(own.kid().map(str::to_owned), &key), key }]);
     }
     let keys = match jwk.remove("keys") {
         None => vec![Json::Object(jwk)],
@@ -45,7 +45,7 @@ pub fn read_one_public(path: &Path) -> Result<PublicKey, KeyFileError> {
 }
 
 /// Other tools write more members than a warrant may, and leave `alg` out; what stays must be a key that the law accepts.
-fn public(jwk: Json) -> Result<Named, String> {
+fn public(jwk: Json) -> Result<NamedKey, String> {
     let Json::Object(mut jwk) = jwk else { return Err("holds something else than a JWK".to_owned()) };
     if jwk.contains_key("d") {
         return Err(
@@ -64,7 +64,7 @@ fn public(jwk: Json) -> Result<Named, String> {
     jwk.entry("alg").or_insert_with(|| alg.into());
     let key = PublicKey::from_jwk(Json::Object(jwk).to_string().as_bytes())
         .map_err(|fault| format!("holds no key that could be in a warrant: {fault}"))?;
-    Ok(Named { kid: name(kid, &key), key })
+    Ok(NamedKey { kid: name(kid, &key), key })
 }
 
 fn name(kid: Option<String>, key: &PublicKey) -> String {

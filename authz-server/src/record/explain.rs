@@ -4,8 +4,8 @@ use ledger::entry::Decision;
 use warrant::{Denial, Seconds};
 
 use super::entry::PERMIT;
-use super::judged_again::{Again, again};
-use super::recall::{Bytes, Unknown};
+use super::judged_again::{JudgedAgain, judge_again};
+use super::recorded_case::{NoCase, RecordedBytes};
 use policy::Bundle;
 use policy::authoring::{Explained, explain_case, explain_verdict};
 
@@ -15,15 +15,15 @@ pub struct Account {
     /// Of the judge's verdict. Where that cannot be asked for again, of the recorded one, by what its policies say.
     pub explained: Explained,
     /// How it compares with the record.
-    pub again: Again,
+    pub again: JudgedAgain,
 }
 
-/// Explains a decision by the bundle that was in force. To be asked on a deep stack, as [`again`].
+/// Explains a decision by the bundle that was in force. To be asked on a deep stack, as [`judge_again`].
 pub fn explain(decision: &Decision, bundle: &Bundle) -> Account {
-    let bytes = Bytes::of(decision);
+    let bytes = RecordedBytes::of(decision);
     let explained = match bytes.case(decision, bundle) {
         Ok(case) => explain_case(&case, bundle),
-        Err(Unknown::Withheld | Unknown::Unfit(_)) => {
+        Err(NoCase::Withheld | NoCase::Unfit(_)) => {
             let verdict = &decision.verdict;
             // A code that is none of ours must not be told as an allow.
             let denial = (verdict.code != PERMIT)
@@ -32,5 +32,5 @@ pub fn explain(decision: &Decision, bundle: &Bundle) -> Account {
             explain_verdict(bundle, verdict.route.as_deref(), denial, &verdict.policies, now)
         }
     };
-    Account { explained, again: again(decision, bundle) }
+    Account { explained, again: judge_again(decision, bundle) }
 }

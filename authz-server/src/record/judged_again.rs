@@ -4,13 +4,13 @@
 use ledger::entry::{Decision, RecordedVerdict};
 
 use super::entry::verdict;
-use super::recall::{Bytes, Unknown};
+use super::recorded_case::{NoCase, RecordedBytes};
 use policy::Bundle;
 use policy::decision::judge;
 
 /// What came of judging a decision again.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Again {
+pub enum JudgedAgain {
     /// The same verdict, byte for byte.
     Same,
     /// Another one.
@@ -23,17 +23,17 @@ pub enum Again {
 
 /// Judges a decision again under this bundle: the recorded one, or a candidate. To be asked on a deep stack
 /// (`policy::on_a_deep_stack`), where the policy's answers are defined.
-pub fn again(decision: &Decision, bundle: &Bundle) -> Again {
-    let bytes = Bytes::of(decision);
+pub fn judge_again(decision: &Decision, bundle: &Bundle) -> JudgedAgain {
+    let bytes = RecordedBytes::of(decision);
     let case = match bytes.case(decision, bundle) {
         Ok(case) => case,
-        Err(Unknown::Withheld) => return Again::Withheld,
-        Err(Unknown::Unfit(what)) => return Again::Unfit(what),
+        Err(NoCase::Withheld) => return JudgedAgain::Withheld,
+        Err(NoCase::Unfit(what)) => return JudgedAgain::Unfit(what),
     };
     let found = verdict(&judge(&case, bundle));
     let canonical = |verdict: &RecordedVerdict| ledger::canonical::to_vec(verdict).ok();
     match (canonical(&found), canonical(&decision.verdict)) {
-        (Some(now), Some(then)) if now == then => Again::Same,
-        _ => Again::Differs(found),
+        (Some(now), Some(then)) if now == then => JudgedAgain::Same,
+        _ => JudgedAgain::Differs(found),
     }
 }

@@ -8,10 +8,10 @@ mod checks;
 mod entry;
 mod explain;
 mod judged_again;
-mod recall;
+mod recorded_case;
 #[cfg(test)]
 mod tests;
 
-pub use entry::{burned, of_case, outcome_of, verdict};
+pub use entry::{of_case, outcome_of, recorded_burns, verdict};
 pub use explain::{Account, explain};
-pub use judged_again::{Again, again};
+pub use judged_again::{JudgedAgain, judge_again};

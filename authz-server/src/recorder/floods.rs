@@ -13,14 +13,14 @@ use crate::clock::Clock;
 pub(super) struct Floods {
     flood: Mutex<Flood>,
     /// Summaries for which there was no place in the queue to the disk.
-    left_over: Mutex<Vec<Denials>>,
+    postponed: Mutex<Vec<Denials>>,
     clock: Clock,
 }
 
 impl Floods {
     pub(super) fn new(a_second: u32, clock: Clock) -> Floods {
         let flood = Mutex::new(Flood::new(Rate { all: a_second, ..Rate::default() }));
-        Floods { flood, left_over: Mutex::default(), clock }
+        Floods { flood, postponed: Mutex::default(), clock }
     }
 
     /// Whether this denial is one too many to be recorded by itself. Then it is counted.
@@ -39,22 +39,22 @@ impl Floods {
 
     /// The summaries that are due.
     pub(super) fn due(&self, all: bool) -> Vec<Denials> {
-        let mut due = std::mem::take(&mut *self.left_over());
+        let mut due = std::mem::take(&mut *self.postponed());
         due.extend(self.flood().due(self.clock.milliseconds(), all));
         due
     }
 
     /// One that could not be recorded now is due the next time. Full queues do not last; should one, so many are kept.
-    pub(super) fn give_back(&self, denials: Denials) {
+    pub(super) fn postpone(&self, denials: Denials) {
         const KEPT: usize = 4096;
-        let mut left_over = self.left_over();
-        if left_over.len() < KEPT {
-            left_over.push(denials);
+        let mut postponed = self.postponed();
+        if postponed.len() < KEPT {
+            postponed.push(denials);
         }
     }
 
-    fn left_over(&self) -> MutexGuard<'_, Vec<Denials>> {
-        self.left_over.lock().unwrap_or_else(PoisonError::into_inner)
+    fn postponed(&self) -> MutexGuard<'_, Vec<Denials>> {
+        self.postponed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn flood(&self) -> MutexGuard<'_, Flood> {

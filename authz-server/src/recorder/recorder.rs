@@ -55,7 +55,7 @@ impl Recorder {
             let (floods, kept) = (Arc::clone(&self.floods), denials.clone());
             self.submit(denials.into(), move |recorded| match recorded {
                 Ok(_) => {}
-                Err(RecordError::QueueFull) => floods.give_back(kept),
+                Err(RecordError::QueueFull) => floods.postpone(kept),
                 Err(refused) => warn!(%refused, "a summary of denials was not recorded"),
             });
         }

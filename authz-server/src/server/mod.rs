@@ -1,4 +1,4 @@
-//! The server as a whole: open, serve, stop.
+//! The server as a whole: it opens, serves and stops.
 //!
 //! Order matters. The ledger is opened first, because every fact is folded from it; then the bundle, because nothing can be
 //! judged without one; then the listeners, so that every client that can connect gets an answer. It stops in the reverse
@@ -23,7 +23,7 @@ use crate::config::Config;
 pub async fn run(config: Config, is_restored: bool) -> Result<(), String> {
     let clock = Clock::of_the_machine();
     if is_restored {
-        restored::begin_anew(&config, &clock)?;
+        restored::begin_new_log(&config, &clock)?;
     }
     let opened = open::open(config, clock).await?;
     let mut serving = serve::serve(opened).await?;

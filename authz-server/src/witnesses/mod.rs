@@ -4,10 +4,10 @@
 //! All of it off the path of requests. A witness that does not answer is remarked and tried again; one that holds another
 //! history than ours ends readiness, and stops a start.
 
-mod asking;
-mod news;
+mod client;
 mod protocol;
-mod showing;
+mod status;
+mod task;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -18,9 +18,9 @@ use tokio::sync::watch;
 use tokio::task::{JoinSet, block_in_place};
 use tracing::warn;
 
-use asking::Asking;
-pub use news::WitnessNews;
-use showing::{Shower, Shown};
+use client::{Submitted, WitnessClient};
+pub use status::WitnessStatus;
+use task::WitnessTask;
 
 use crate::config::Witness;
 use crate::fetch::Fetcher;
@@ -30,19 +30,19 @@ const AT_START: Duration = Duration::from_secs(3);
 
 /// The configured witnesses.
 #[derive(Debug)]
-pub struct Witnesses(Vec<Known>);
+pub struct Witnesses(Vec<ConfiguredWitness>);
 
 #[derive(Debug)]
-struct Known {
-    shower: Shower,
-    news: Arc<WitnessNews>,
+struct ConfiguredWitness {
+    client: WitnessClient,
+    status: Arc<WitnessStatus>,
     /// The size that we believe it holds.
     holds: u64,
 }
 
 /// A size that a witness holds, and that the ledger must not be below.
 #[derive(Debug)]
-pub struct Counted {
+pub struct WitnessedSize {
     pub by: String,
     pub size: u64,
 }
@@ -54,9 +54,9 @@ impl Witnesses {
             return Ok(Witnesses(Vec::new()));
         }
         let fetcher = Fetcher::new().map_err(|e| e.to_string())?;
-        let known = |witness: &Witness| Known {
-            shower: Shower { witness: witness.clone(), fetcher: fetcher.clone() },
-            news: Arc::new(WitnessNews::of(witness.key.name())),
+        let known = |witness: &Witness| ConfiguredWitness {
+            client: WitnessClient { witness: witness.clone(), fetcher: fetcher.clone() },
+            status: Arc::new(WitnessStatus::of(witness.key.name())),
             holds: 0,
         };
         Ok(Witnesses(configured.iter().map(known).collect()))
@@ -67,7 +67,7 @@ impl Witnesses {
     ///
     /// Whoever does not answer is passed over with a warning: else a third party could stop the mesh by being down. What it
     /// would have said ends readiness as soon as it answers.
-    pub async fn consult(&mut self, ledger: &Path) -> Result<Vec<Counted>, String> {
+    pub async fn consult(&mut self, ledger: &Path) -> Result<Vec<WitnessedSize>, String> {
         if self.0.is_empty() {
             return Ok(Vec::new());
         }
@@ -78,22 +78,24 @@ impl Witnesses {
         let size = checkpoint.checkpoint().size;
         let mut asked = JoinSet::new();
         for (place, known) in self.0.iter().enumerate() {
-            let (shower, log, checkpoint) = (known.shower.clone(), log.clone(), checkpoint.clone());
-            asked.spawn(async move { (place, shower.show(&log, &checkpoint, 0, AT_START).await) });
+            let (client, log, checkpoint) = (known.client.clone(), log.clone(), checkpoint.clone());
+            asked.spawn(async move { (place, client.submit(&log, &checkpoint, 0, AT_START).await) });
         }
-        let mut counted = Vec::new();
+        let mut witnessed = Vec::new();
         for (place, shown) in asked.join_all().await {
             let Some(known) = self.0.get_mut(place) else { continue };
-            let name = known.news.name();
+            let name = known.status.name();
             match shown {
-                Shown::Cosigned(_) => known.holds = size,
-                Shown::Ahead(held) => {
+                Submitted::Cosigned(_) => known.holds = size,
+                Submitted::Ahead(held) => {
                     known.holds = held;
-                    counted.push(Counted { by: format!("witness {name}"), size: held });
+                    witnessed.push(WitnessedSize { by: format!("witness {name}"), size: held });
                 }
-                Shown::Forked(held) => return Err(format!("witness {name} {}", showing::forked(held))),
-                Shown::Silent(why) => {
-                    known.news.silent(&why);
+                Submitted::Forked(held) => {
+                    return Err(format!("witness {name} {}", client::fork_message(held)));
+                }
+                Submitted::NotCosigned(why) => {
+                    known.status.note_not_cosigned(&why);
                     warn!(
                         witness = name,
                         "the ledger could not be compared with what this witness holds: it {why}"
@@ -101,21 +103,21 @@ impl Witnesses {
                 }
             }
         }
-        Ok(counted)
+        Ok(witnessed)
     }
 
-    /// Goes on showing them what is published, each by a task of its own, until the server stops.
-    pub fn keep_asking(self, ledger: &Ledger, stopping: &watch::Receiver<bool>) -> JoinSet<()> {
+    /// Goes on client them what is published, each by a task of its own, until the server stops.
+    pub fn start_tasks(self, ledger: &Ledger, stopping: &watch::Receiver<bool>) -> JoinSet<()> {
         let mut tasks = JoinSet::new();
-        for Known { shower, news, holds } in self.0 {
-            let asking = Asking::new(shower, ledger.clone(), news, holds);
+        for ConfiguredWitness { client, status, holds } in self.0 {
+            let asking = WitnessTask::new(client, ledger.clone(), status, holds);
             tasks.spawn(asking.until(stopping.clone()));
         }
         tasks
     }
 
     /// One for each witness.
-    pub fn news(&self) -> impl Iterator<Item = Arc<WitnessNews>> {
-        self.0.iter().map(|known| Arc::clone(&known.news))
+    pub fn status(&self) -> impl Iterator<Item = Arc<WitnessStatus>> {
+        self.0.iter().map(|known| Arc::clone(&known.status))
     }
 }

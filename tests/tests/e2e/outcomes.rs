@@ -72,5 +72,5 @@ async fn what_runs_without_a_decision_is_an_alarm_in_the_record() {
     assert_eq!(request["path"], "/hello/you");
     assert!(request["query"].as_str().unwrap().starts_with("sha256:"), "{alarm}");
     assert!(!alarm.to_string().contains("very-secret"));
-    assert!(world.court.program.log().contains("ALARM: let through without a decision"));
+    assert!(world.court.program.log().contains("ALARM: a request was let through without a decision"));
 }

@@ -1,4 +1,4 @@
-//! A candidate bundle beside the one in force: judged on the same requests, never answering, its differences counted.
+//! A candidate bundle: it judges the same requests as the bundle in force, never answers them, and its differences are counted.
 
 mod differences;
 mod watcher;
@@ -18,7 +18,7 @@ use crate::complaint::Complaint;
 #[derive(Debug, Default)]
 pub struct Candidate {
     state: Mutex<State>,
-    /// Why what is offered as a candidate is not judged by.
+    /// Why the offered candidate is refused.
     pub refused: Complaint,
 }
 
@@ -29,15 +29,15 @@ struct State {
     passed_over: u64,
 }
 
-/// What came of it so far.
+/// The candidate's results so far.
 #[derive(Debug, Serialize)]
 pub struct CandidateStatus {
     pub version: Option<u64>,
     pub digest: Option<String>,
-    /// Why what is offered as a candidate is not judged by.
+    /// Why the offered candidate is refused.
     pub complaint: Option<String>,
     pub judged: u64,
-    /// There were more requests than could be judged twice.
+    /// Requests that were not judged, because there were too many to judge twice.
     pub passed_over: u64,
     pub differing: u64,
     pub differences: Vec<CountedDifference>,
@@ -52,7 +52,7 @@ pub struct CountedDifference {
 }
 
 impl Candidate {
-    /// A new candidate starts with nothing seen. What was one before is given back.
+    /// Sets a new candidate, which starts without results, and returns the one before.
     pub fn replace(&self, bundle: Arc<Bundle>) -> Option<Arc<Bundle>> {
         self.refused.clear();
         let next = State { bundle: Some(bundle), ..State::default() };
@@ -63,7 +63,7 @@ impl Candidate {
         self.state().bundle.clone()
     }
 
-    /// What the two said of one request; whether such a difference was not seen before.
+    /// Notes both results for one request. Returns true if they differ in a new way.
     pub fn note(&self, route: Option<&str>, active: Option<Denial>, candidate: Option<Denial>) -> bool {
         let mut state = self.state();
         let kinds = state.seen.kinds();

@@ -1,4 +1,4 @@
-//! Looks for the candidate bundle, and takes what is signed and sound.
+//! Looks for the candidate bundle, and takes it if it is signed and valid.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,13 +56,13 @@ impl Watcher {
             Err(refusal) => {
                 let why = refusal.to_string();
                 if self.candidate.refused.raise(&why) {
-                    warn!("the candidate is refused: {why}");
+                    warn!("the candidate bundle is refused: {why}");
                 }
             }
         }
     }
 
-    /// A candidate is signed and sound, and may have any version: it never comes into force.
+    /// Takes a candidate if it is signed and valid. It may have any version, because it never comes into force.
     fn take(&mut self, manifest: Vec<u8>) -> Result<(), Refusal> {
         let expected =
             Expected { trust: &self.trust, audience: &self.audience, floor: None, now: self.clock.now() };
@@ -72,7 +72,7 @@ impl Watcher {
             self.last_seen = manifest;
         }
         let bundle = opened?;
-        info!(version = bundle.version(), bundle = %bundle.digest(), "judging by this candidate as well");
+        info!(version = bundle.version(), bundle = %bundle.digest(), "also judging with this candidate bundle");
         drop(self.candidate.replace(Arc::new(bundle)));
         Ok(())
     }

@@ -11,7 +11,7 @@ use ledger::entry::{Decision, IntegerJson, Nonce, Stamps};
 use crate::keys::DigestKey;
 use crate::permuted::{What, permuted};
 use crate::policy_fixture::bundle;
-use crate::record::{self, Again};
+use crate::record::{self, JudgedAgain};
 use policy::Bundle;
 use policy::decision::{Case, judge};
 use warrant::Digest;
@@ -34,18 +34,19 @@ pub(super) fn elsewhere<'a>(bundle: &'a Bundle, case: impl Fn(&'a Bundle) -> Cas
     let bytes = bytes_of(&entry);
     let (_, Entry::Decision(read)) = Entry::read(&bytes).unwrap() else { panic!("no decision") };
     let withheld = read.args.values().any(|value| matches!(value, IntegerJson::Object(_)));
-    let expected = (bytes.clone(), if withheld { Again::Withheld } else { Again::Same });
+    let expected = (bytes.clone(), if withheld { JudgedAgain::Withheld } else { JudgedAgain::Same });
     let told = String::from_utf8_lossy(&bytes);
 
     for stack in STACKS {
-        let found = on_a_stack_of(stack, || (bytes_of(&recorded(bundle)), record::again(&read, bundle)));
+        let found =
+            on_a_stack_of(stack, || (bytes_of(&recorded(bundle)), record::judge_again(&read, bundle)));
         assert_eq!(found, expected, "on {stack} bytes: {told}");
     }
     for (order, other) in ORDERS.iter().zip(orders(bundle)) {
         let is_same_bundle = other.digest() == bundle.digest();
         assert!(is_same_bundle || order.0 == What::Everything, "keys alone make another bundle: {order:?}");
         let taken = Decision { bundle: entry.bundle.clone(), ..recorded(other) };
-        assert_eq!((bytes_of(&taken), record::again(&read, other)), expected, "{order:?}: {told}");
+        assert_eq!((bytes_of(&taken), record::judge_again(&read, other)), expected, "{order:?}: {told}");
     }
 }
 

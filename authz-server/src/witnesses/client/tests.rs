@@ -17,8 +17,8 @@ const SIZE: u64 = 2;
 
 type Script = Vec<(u16, &'static str, String)>;
 
-/// A log of two entries, and a witness with this script; what comes of showing it, and the first lines of what was asked.
-async fn shown(from: u64, script: impl FnOnce(&SignedCheckpoint) -> Script) -> (Shown, Vec<String>) {
+/// A log of two entries, and a witness with this script; what comes of client it, and the first lines of what was asked.
+async fn shown(from: u64, script: impl FnOnce(&SignedCheckpoint) -> Script) -> (Submitted, Vec<String>) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("ledger");
     let options = || {
@@ -44,8 +44,9 @@ async fn shown(from: u64, script: impl FnOnce(&SignedCheckpoint) -> Script) -> (
     let router = Router::new().route("/w/add-checkpoint", post(answer));
     tokio::spawn(async move { axum::serve(listener, router).await });
 
-    let shower = Shower { witness: Witness { url, key: witness_key() }, fetcher: Fetcher::new().unwrap() };
-    let shown = shower.show(&ledger.log(), &checkpoint, from, Duration::from_secs(5)).await;
+    let client =
+        WitnessClient { witness: Witness { url, key: witness_key() }, fetcher: Fetcher::new().unwrap() };
+    let shown = client.submit(&ledger.log(), &checkpoint, from, Duration::from_secs(5)).await;
     ledger.close();
     let told = told.lock().unwrap().clone();
     (shown, told)
@@ -70,14 +71,14 @@ fn holds(size: u64) -> (u16, &'static str, String) {
 #[tokio::test]
 async fn the_first_contact_begins_at_nothing_with_an_empty_proof() {
     let (shown, asked) = shown(0, |checkpoint| vec![lines(checkpoint, 2)]).await;
-    assert!(matches!(shown, Shown::Cosigned(_)), "{shown:?}");
+    assert!(matches!(shown, Submitted::Cosigned(_)), "{shown:?}");
     assert_eq!(asked, ["old 0"]);
 }
 
 #[tokio::test]
 async fn it_is_asked_again_from_the_size_that_it_names_and_with_the_proof_from_there() {
     let (shown, asked) = shown(0, |checkpoint| vec![holds(1), lines(checkpoint, 2)]).await;
-    assert!(matches!(shown, Shown::Cosigned(_)), "{shown:?}");
+    assert!(matches!(shown, Submitted::Cosigned(_)), "{shown:?}");
     let [first, second] = asked.as_slice() else { panic!("{asked:?}") };
     assert_eq!(first, "old 0");
     assert!(second.starts_with("old 1 ") && second.split(' ').count() == 3, "one hash: {second}");
@@ -86,25 +87,25 @@ async fn it_is_asked_again_from_the_size_that_it_names_and_with_the_proof_from_t
 #[tokio::test]
 async fn a_size_beyond_the_checkpoint_is_no_question_any_more() {
     let (shown_it, asked) = shown(0, |_| vec![holds(SIZE + 1)]).await;
-    assert_eq!((shown_it, asked.len()), (Shown::Ahead(SIZE + 1), 1));
+    assert_eq!((shown_it, asked.len()), (Submitted::Ahead(SIZE + 1), 1));
     let (shown_it, asked) = shown(SIZE + 1, |_| vec![]).await;
-    assert_eq!((shown_it, asked.len()), (Shown::Ahead(SIZE + 1), 0));
+    assert_eq!((shown_it, asked.len()), (Submitted::Ahead(SIZE + 1), 0));
 }
 
 #[tokio::test]
 async fn another_history_is_told_from_a_proof_that_is_refused_and_from_another_root_at_the_same_size() {
     let refused = || (422, "text/plain", String::new());
-    assert_eq!(shown(1, |_| vec![refused()]).await.0, Shown::Forked(1));
-    assert_eq!(shown(0, |_| vec![holds(SIZE), holds(SIZE)]).await.0, Shown::Forked(SIZE));
+    assert_eq!(shown(1, |_| vec![refused()]).await.0, Submitted::Forked(1));
+    assert_eq!(shown(0, |_| vec![holds(SIZE), holds(SIZE)]).await.0, Submitted::Forked(SIZE));
     let (shown, _) = shown(0, |_| vec![refused()]).await;
-    assert!(matches!(shown, Shown::Silent(_)), "nothing is before an empty log: {shown:?}");
+    assert!(matches!(shown, Submitted::NotCosigned(_)), "nothing is before an empty log: {shown:?}");
 }
 
 #[tokio::test]
 async fn what_is_no_answer_is_silence_with_a_reason() {
     let silent = async |script: fn(&SignedCheckpoint) -> Script| match shown(0, script).await.0 {
-        Shown::Silent(why) => why,
-        other @ (Shown::Cosigned(_) | Shown::Ahead(_) | Shown::Forked(_)) => panic!("{other:?}"),
+        Submitted::NotCosigned(why) => why,
+        other @ (Submitted::Cosigned(_) | Submitted::Ahead(_) | Submitted::Forked(_)) => panic!("{other:?}"),
     };
     let by_another = silent(|checkpoint| vec![lines(checkpoint, 3)]).await;
     assert!(by_another.contains(&witness_key().to_string()), "{by_another}");

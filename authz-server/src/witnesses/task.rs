@@ -1,4 +1,4 @@
-//! Asking one witness for as long as the server runs: after each new checkpoint, at most once in a while, and more and more
+//! WitnessTask one witness for as long as the server runs: after each new checkpoint, at most once in a while, and more and more
 //! seldom while there is nothing to be had.
 
 use std::sync::Arc;
@@ -10,8 +10,8 @@ use tokio::task::spawn_blocking;
 use tokio::time::{Instant, interval};
 use tracing::{error, info, warn};
 
-use super::WitnessNews;
-use super::showing::{Shower, Shown, forked};
+use super::WitnessStatus;
+use super::client::{Submitted, WitnessClient, fork_message};
 
 /// How soon a new checkpoint is noticed.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -21,18 +21,23 @@ const PAUSE: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs
 const WITHIN: Duration = Duration::from_secs(10);
 
 #[derive(Debug)]
-pub(super) struct Asking {
-    shower: Shower,
+pub(super) struct WitnessTask {
+    client: WitnessClient,
     ledger: Ledger,
-    news: Arc<WitnessNews>,
+    status: Arc<WitnessStatus>,
     /// The size that we believe it holds.
     holds: u64,
     pause: Duration,
 }
 
-impl Asking {
-    pub(super) fn new(shower: Shower, ledger: Ledger, news: Arc<WitnessNews>, holds: u64) -> Asking {
-        Asking { shower, ledger, news, holds, pause: PAUSE.0 }
+impl WitnessTask {
+    pub(super) fn new(
+        client: WitnessClient,
+        ledger: Ledger,
+        status: Arc<WitnessStatus>,
+        holds: u64,
+    ) -> WitnessTask {
+        WitnessTask { client, ledger, status, holds, pause: PAUSE.0 }
     }
 
     /// A question that is under way when the server stops is dropped; what it brought back is still written.
@@ -44,7 +49,7 @@ impl Asking {
                 _ = ticks.tick() => {}
                 () = stopped(stopping.clone()) => return,
             }
-            if self.ledger.health().published == self.news.size() || Instant::now() < next {
+            if self.ledger.health().published == self.status.size() || Instant::now() < next {
                 continue;
             }
             let asked = tokio::select! {
@@ -61,38 +66,38 @@ impl Asking {
     }
 
     /// Shows it what is published now, of which size, and what it made of that.
-    async fn ask(&self) -> Result<(u64, Shown), String> {
+    async fn ask(&self) -> Result<(u64, Submitted), String> {
         let ledger = self.ledger.clone();
         let read = spawn_blocking(move || ledger.checkpoint()).await.map_err(|e| e.to_string())?;
         let checkpoint = read.map_err(|e| format!("cannot be shown the checkpoint: {e}"))?;
-        let shown = self.shower.show(&self.ledger.log(), &checkpoint, self.holds, WITHIN).await;
+        let shown = self.client.submit(&self.ledger.log(), &checkpoint, self.holds, WITHIN).await;
         Ok((checkpoint.checkpoint().size, shown))
     }
 
     /// Whether all is well.
-    async fn take(&mut self, size: u64, shown: Shown) -> bool {
+    async fn take(&mut self, size: u64, shown: Submitted) -> bool {
         match shown {
-            Shown::Cosigned(lines) => {
+            Submitted::Cosigned(lines) => {
                 self.holds = size;
                 if let Err(why) = self.keep(lines).await {
                     return self.remark(&format!("has cosigned, and its line cannot be kept: {why}"));
                 }
-                if self.news.cosigned(size) {
-                    info!(witness = self.news.name(), size, "the witness cosigns what is published");
+                if self.status.note_cosigned(size) {
+                    info!(witness = self.status.name(), size, "the witness cosigns what is published");
                 }
                 true
             }
-            // Shown to it by somebody else, and on its way to be published here, or just now published.
-            Shown::Ahead(held) if held <= self.ledger.size() => {
+            // Submitted to it by somebody else, and on its way to be published here, or just now published.
+            Submitted::Ahead(held) if held <= self.ledger.size() => {
                 self.holds = held;
                 true
             }
-            Shown::Ahead(held) => self.alarm(&format!(
+            Submitted::Ahead(held) => self.alarm(&format!(
                 "holds {held} entries of this log, more than there are: the log was rolled back, or another runs under \
                  its name; restore the ledger from a backup and start with `serve --restored`"
             )),
-            Shown::Forked(held) => self.alarm(&forked(held)),
-            Shown::Silent(why) => self.remark(&why),
+            Submitted::Forked(held) => self.alarm(&fork_message(held)),
+            Submitted::NotCosigned(why) => self.remark(&why),
         }
     }
 
@@ -104,8 +109,8 @@ impl Asking {
     }
 
     fn remark(&self, why: &str) -> bool {
-        if self.news.silent(why) {
-            warn!(witness = self.news.name(), "no cosignature: it {why}");
+        if self.status.note_not_cosigned(why) {
+            warn!(witness = self.status.name(), "no cosignature: it {why}");
         }
         false
     }
@@ -113,8 +118,8 @@ impl Asking {
     /// The next question begins at nothing, so that the witness names its size anew: its keeper may have put it right.
     fn alarm(&mut self, why: &str) -> bool {
         self.holds = 0;
-        if self.news.contradicts(why) {
-            error!(witness = self.news.name(), "this ledger is contradicted: the witness {why}");
+        if self.status.note_contradiction(why) {
+            error!(witness = self.status.name(), "this ledger is contradicted: the witness {why}");
         }
         false
     }

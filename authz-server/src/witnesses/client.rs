@@ -8,7 +8,7 @@ use ledger::consistency::Consistency;
 use ledger::note::SignedCheckpoint;
 use ledger::tree::Directory;
 
-use super::protocol::Answer;
+use super::protocol::WitnessAnswer;
 use crate::config::Witness;
 use crate::fetch::{Fetcher, Limits};
 
@@ -19,14 +19,14 @@ const QUESTIONS_AT_MOST: usize = 3;
 
 /// Whoever asks one witness.
 #[derive(Clone, Debug)]
-pub(super) struct Shower {
+pub(super) struct WitnessClient {
     pub(super) witness: Witness,
     pub(super) fetcher: Fetcher,
 }
 
 /// What the witness made of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Shown {
+pub(super) enum Submitted {
     /// Its answer; a line by its key is in it, and holds.
     Cosigned(String),
     /// It holds so many entries, more than the checkpoint names.
@@ -34,59 +34,61 @@ pub(super) enum Shown {
     /// It does not take the checkpoint for one that continues the so many entries that it holds.
     Forked(u64),
     /// No cosignature, and why, in words that follow "it".
-    Silent(String),
+    NotCosigned(String),
 }
 
-impl Shower {
+impl WitnessClient {
     /// `from`: the size that it is believed to hold; 0 where nothing is known.
-    pub(super) async fn show(
+    pub(super) async fn submit(
         &self,
         log: &Directory,
         checkpoint: &SignedCheckpoint,
         mut from: u64,
         within: Duration,
-    ) -> Shown {
+    ) -> Submitted {
         let size = checkpoint.checkpoint().size;
         let url = format!("{}add-checkpoint", self.witness.url);
         for _ in 0..QUESTIONS_AT_MOST {
             if from > size {
-                return Shown::Ahead(from);
+                return Submitted::Ahead(from);
             }
             let question = match question(log, checkpoint, from).await {
                 Ok(question) => question,
-                Err(why) => return Shown::Silent(why),
+                Err(why) => return Submitted::NotCosigned(why),
             };
             let limits = Limits { bytes: BYTES_AT_MOST, time: within };
             let answer = match self.fetcher.post(&url, question, limits).await {
-                Ok(fetched) => Answer::read(&fetched),
-                Err(e) => return Shown::Silent(format!("cannot be asked: {e}")),
+                Ok(fetched) => WitnessAnswer::read(&fetched),
+                Err(e) => return Submitted::NotCosigned(format!("cannot be asked: {e}")),
             };
             match answer {
-                Answer::Lines(lines) => return self.verified(lines, checkpoint),
+                WitnessAnswer::Lines(lines) => return self.verified(lines, checkpoint),
                 // The same size, and another root: the specification has this conflict too.
-                Answer::Holds(held) if held == from && held == size => return Shown::Forked(held),
-                Answer::Holds(held) if held == from => {
-                    return Shown::Silent(format!("does not take the size {held}, which it names itself"));
+                WitnessAnswer::Holds(held) if held == from && held == size => return Submitted::Forked(held),
+                WitnessAnswer::Holds(held) if held == from => {
+                    return Submitted::NotCosigned(format!(
+                        "does not take the size {held}, which it names itself"
+                    ));
                 }
-                Answer::Holds(held) => from = held,
+                WitnessAnswer::Holds(held) => from = held,
                 // There is nothing before an empty log that a checkpoint could fail to continue.
-                Answer::Inconsistent if from == 0 => {
-                    return Shown::Silent("refuses an empty proof".to_owned());
+                WitnessAnswer::Inconsistent if from == 0 => {
+                    return Submitted::NotCosigned("refuses an empty proof".to_owned());
                 }
-                Answer::Inconsistent => return Shown::Forked(from),
-                Answer::Other(why) => return Shown::Silent(why),
+                WitnessAnswer::Inconsistent => return Submitted::Forked(from),
+                WitnessAnswer::Other(why) => return Submitted::NotCosigned(why),
             }
         }
-        Shown::Silent("names another size each time it is asked".to_owned())
+        Submitted::NotCosigned("names another size each time it is asked".to_owned())
     }
 
-    fn verified(&self, lines: String, checkpoint: &SignedCheckpoint) -> Shown {
+    fn verified(&self, lines: String, checkpoint: &SignedCheckpoint) -> Submitted {
         let key = &self.witness.key;
         let cosigned = checkpoint.clone().with_cosignatures(&lines, std::slice::from_ref(key));
         if cosigned.cosigners().iter().any(|cosigner| cosigner.witness == key.name()) {
-            return Shown::Cosigned(lines);
+            return Submitted::Cosigned(lines);
         }
-        Shown::Silent(format!(
+        Submitted::NotCosigned(format!(
             "answers without a line that holds by {key}: configure the key that it cosigns with"
         ))
     }
@@ -102,7 +104,7 @@ async fn question(log: &Directory, checkpoint: &SignedCheckpoint, from: u64) -> 
 }
 
 /// What a fork is called, in words that follow the witness's name.
-pub(super) fn forked(held: u64) -> String {
+pub(super) fn fork_message(held: u64) -> String {
     format!(
         "refuses that this log continues the {held} entries that it holds: the log was rewritten, or another runs under its \
          name; restore the ledger from a backup and start with `serve --restored`"

@@ -6,7 +6,7 @@ use crate::complaint::Complaint;
 
 /// One witness, as it was when it was last asked.
 #[derive(Debug)]
-pub struct WitnessNews {
+pub struct WitnessStatus {
     name: String,
     was_asked: AtomicBool,
     cosigned: AtomicU64,
@@ -16,10 +16,10 @@ pub struct WitnessNews {
     contradiction: Complaint,
 }
 
-impl WitnessNews {
+impl WitnessStatus {
     #[must_use]
-    pub fn of(name: &str) -> WitnessNews {
-        WitnessNews {
+    pub fn of(name: &str) -> WitnessStatus {
+        WitnessStatus {
             name: name.to_owned(),
             was_asked: AtomicBool::new(false),
             cosigned: AtomicU64::new(0),
@@ -40,7 +40,7 @@ impl WitnessNews {
     }
 
     /// It cosigned a checkpoint of this size. Returns true if it did not cosign before.
-    pub fn cosigned(&self, size: u64) -> bool {
+    pub fn note_cosigned(&self, size: u64) -> bool {
         self.cosigned.store(size, Ordering::Relaxed);
         let is_first = !self.was_asked.swap(true, Ordering::Relaxed);
         let (was_silent, did_contradict) = (self.silence.clear(), self.contradiction.clear());
@@ -49,13 +49,13 @@ impl WitnessNews {
 
     /// There is no cosignature. Returns true if the reason changed. A contradiction does not end because the witness stops
     /// answering.
-    pub fn silent(&self, why: &str) -> bool {
+    pub fn note_not_cosigned(&self, why: &str) -> bool {
         self.was_asked.store(true, Ordering::Relaxed);
         self.contradiction.reason().is_none() && self.silence.raise(why)
     }
 
     /// It holds another history. Returns true if the reason changed.
-    pub fn contradicts(&self, why: &str) -> bool {
+    pub fn note_contradiction(&self, why: &str) -> bool {
         self.was_asked.store(true, Ordering::Relaxed);
         self.silence.clear();
         self.contradiction.raise(why)
@@ -81,22 +81,26 @@ mod tests {
 
     #[test]
     fn only_changes_are_reported_and_a_silent_witness_is_a_remark() {
-        let news = WitnessNews::of("w");
-        assert_eq!(news.readiness().unwrap(), "not asked yet");
-        assert!(news.silent("refused") && !news.silent("refused") && news.silent("late"));
-        assert_eq!(news.readiness().unwrap(), "cosigned 0 entries since the start; now late");
-        assert!(news.cosigned(7) && !news.cosigned(8));
-        assert_eq!((news.readiness().unwrap().as_str(), news.size()), ("cosigned 8 entries", 8));
+        let status = WitnessStatus::of("w");
+        assert_eq!(status.readiness().unwrap(), "not asked yet");
+        assert!(
+            status.note_not_cosigned("refused")
+                && !status.note_not_cosigned("refused")
+                && status.note_not_cosigned("late")
+        );
+        assert_eq!(status.readiness().unwrap(), "cosigned 0 entries since the start; now late");
+        assert!(status.note_cosigned(7) && !status.note_cosigned(8));
+        assert_eq!((status.readiness().unwrap().as_str(), status.size()), ("cosigned 8 entries", 8));
     }
 
     #[test]
     fn a_contradiction_ends_only_when_the_witness_cosigns_again() {
-        let news = WitnessNews::of("w");
-        assert!(news.contradicts("holds more") && !news.contradicts("holds more"));
-        assert!(!news.silent("refused"));
-        assert_eq!(news.readiness().unwrap_err(), "holds more");
-        assert!(news.contradicts("another root"));
-        assert!(news.cosigned(9));
-        assert!(news.readiness().is_ok());
+        let status = WitnessStatus::of("w");
+        assert!(status.note_contradiction("holds more") && !status.note_contradiction("holds more"));
+        assert!(!status.note_not_cosigned("refused"));
+        assert_eq!(status.readiness().unwrap_err(), "holds more");
+        assert!(status.note_contradiction("another root"));
+        assert!(status.note_cosigned(9));
+        assert!(status.readiness().is_ok());
     }
 }

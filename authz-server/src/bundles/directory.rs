@@ -1,5 +1,5 @@
-//! Bundles in the file system: reads the source directory that teams write, and reads and writes signed bundles. It decides
-//! nothing: the crate `policy` knows what the bytes mean.
+//! Bundles in the file system: reads the source directory that teams write, and reads and writes signed bundles. It
+//! decides nothing: the crate `policy` knows what the bytes mean.
 
 use std::fs;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -117,8 +117,8 @@ pub fn content(dir: &Path, manifest: &[u8]) -> Result<Files, Refusal> {
     }
 }
 
-/// What the signer of the next bundle needs of the last one: its manifest and the chain of trust, not its files. Empty if
-/// there is none yet.
+/// What the signer of the next bundle needs of the last one: its manifest and the chain of trust, not its files.
+/// Empty if there is none yet.
 pub fn signed_so_far(dir: &Path) -> Result<Parcel, Refusal> {
     if !dir.join(MANIFEST).exists() {
         return Ok(Parcel::default());
@@ -185,8 +185,8 @@ pub fn versions(dir: &Path) -> io::Result<Vec<u64>> {
     Ok(all)
 }
 
-/// Writes the note of a bundle. Several servers and the signer of the next bundle may do so at once: each writes a file of its
-/// own, and the last one that is renamed stays.
+/// Writes the note of a bundle. Several servers and the signer of the next bundle may do so at once: each writes a
+/// file of its own, and the last one that is renamed stays.
 pub fn publish_note(bytes: &[u8], dir: &Path) -> io::Result<()> {
     let unique = RandomState::new().build_hasher().finish();
     let own = dir.join(format!(".{NOTE}.{unique:016x}"));

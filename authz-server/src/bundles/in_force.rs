@@ -1,7 +1,7 @@
 //! Which bundle is in force, and until when.
 //!
-//! A bundle is in force while a fresh note names it and its own time window holds. Both are replaced together, so that no
-//! decision can see one bundle with another bundle's note.
+//! A bundle is in force while a fresh note names it and its own time window holds. Both are replaced together, so
+//! that no decision can see one bundle with another bundle's note.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -37,8 +37,8 @@ impl PolicyInForce {
         PolicyInForce { current, activation: tokio::sync::RwLock::new(()) }
     }
 
-    /// Waits until no activation is under way. A caller that holds the result reads a ledger size and a bundle that belong
-    /// together: never the old bundle with a size at which the new one is already recorded.
+    /// Waits until no activation is under way. A caller that holds the result reads a ledger size and a bundle that
+    /// belong together: never the old bundle with a size at which the new one is already recorded.
     pub async fn settled(&self) -> Settled<'_> {
         Settled { _no_activation: self.activation.read().await }
     }
@@ -50,8 +50,9 @@ impl PolicyInForce {
         (Arc::clone(&current.bundle), if holds { Ok(()) } else { Err(Denial::GovernanceStale) })
     }
 
-    /// Puts a bundle in force once `record` has made its activation durable, and returns the bundle before it. On an error it
-    /// returns the new bundle and the reason. It waits for the disk, so no thread of the request path may call it.
+    /// Puts a bundle in force once `record` has made its activation durable, and returns the bundle before it. On an
+    /// error it returns the new bundle and the reason. It waits for the disk, so no thread of the request path may
+    /// call it.
     pub fn activate<E>(
         &self,
         bundle: Box<Bundle>,
@@ -59,8 +60,8 @@ impl PolicyInForce {
         record: impl FnOnce() -> Result<(), E>,
     ) -> Result<Arc<Bundle>, (Box<Bundle>, E)> {
         let _exclusive = self.activation.blocking_write();
-        // A crash before the record is durable: the old bundle was the last one in force. A crash after it: the next start
-        // activates the new bundle, and nothing was decided with it before.
+        // A crash before the record is durable: the old bundle was the last one in force. A crash after it: the next
+        // start activates the new bundle, and nothing was decided with it before.
         if let Err(e) = record() {
             return Err((bundle, e));
         }

@@ -1,7 +1,8 @@
-//! Keeps a bundle in force: looks for a newer one, activates it if it is valid, and renews the note of the active one.
+//! Keeps a bundle in force: looks for a newer one, activates it if it is valid, and renews the note of the active
+//! one.
 //!
-//! It runs on a thread of its own. A decision waits for it only in the moment between the record of an activation and its
-//! effect.
+//! It runs on a thread of its own. A decision waits for it only in the moment between the record of an activation and
+//! its effect.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,20 +13,20 @@ use tracing::{error, info, warn};
 use warrant::mint::Signer;
 use warrant::{AwsLcVerifier, Seconds};
 
-use super::source::Source;
+use super::source::BundleSource;
 use super::{BundleStatus, PolicyInForce};
 use crate::clock::Clock;
 use crate::config::BundleConfig;
 use crate::keys::PrivateKey;
 use policy::{Activated, Bundle, Expected, InForceUntil, Note, Parcel, Refusal, TrustKeys};
 
-/// How long to wait before a refused bundle is read again, at first and at most: a half-finished copy is complete soon, and a
-/// thousand files should not be read five times a second.
+/// How long to wait before a refused bundle is read again, at first and at most: a half-finished copy is complete
+/// soon, and a thousand files should not be read five times a second.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(30));
 
 #[derive(Debug)]
 pub struct Keeper {
-    source: Source,
+    source: BundleSource,
     trust: TrustKeys,
     audience: String,
     /// With this key the server signs its own notes.
@@ -37,8 +38,8 @@ pub struct Keeper {
     /// The bytes of the active bundle's manifest.
     active: Vec<u8>,
     offered: Offered,
-    /// Bundles that were replaced, until the last decision with them is over: freeing ten thousand routes takes a while, and
-    /// a decision must not have to do it.
+    /// Bundles that were replaced, until the last decision with them is over: freeing ten thousand routes takes a
+    /// while, and a decision must not have to do it.
     replaced: Vec<Arc<Bundle>>,
 }
 
@@ -70,7 +71,7 @@ impl Keeper {
         clock: Clock,
     ) -> Result<Keeper, String> {
         let place = config.place.to_string();
-        let mut source = Source::open(config.place)?;
+        let mut source = BundleSource::open(config.place)?;
         let floor = before.map(floor);
         let expected =
             Expected { trust: &config.trust, audience: &audience, floor: floor.as_ref(), now: clock.now() };
@@ -216,8 +217,8 @@ impl Keeper {
         }
     }
 
-    /// Keeps the active bundle in force longer, if there is a newer note about it or we may sign one. It returns an error only
-    /// once the bundle is no longer in force: until then a missing note does not matter.
+    /// Keeps the active bundle in force longer, if there is a newer note about it or we may sign one. It returns an
+    /// error only once the bundle is no longer in force: until then a missing note does not matter.
     fn renew_note(&mut self, is_newest: bool) -> Result<(), String> {
         let (bundle, now) = (self.policy.bundle(), self.clock.now());
         let half_way = now.plus(bundle.note_max_age() / 2).min(bundle.expires());
@@ -278,7 +279,7 @@ impl Keeper {
 /// Opens the bundle of this manifest. Its files are fetched only after its signatures were verified, and files that the
 /// active bundle has are not fetched again.
 pub(super) fn opened(
-    source: &mut Source,
+    source: &mut BundleSource,
     manifest: &[u8],
     expected: &Expected<'_>,
     active: Option<&Bundle>,

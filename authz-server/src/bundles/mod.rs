@@ -42,6 +42,6 @@ pub fn start_policy_thread(name: &str, work: impl FnOnce() + Send + 'static) -> 
         policy::this_thread_is_deep();
         work();
     };
-    // Not joined at the end: it may be in the middle of a large bundle, and has nothing to finish.
+    // It is not joined at the end: it may be compiling a large bundle, and it has nothing to finish.
     thread.spawn(run).map(drop).map_err(|e| format!("cannot start the thread {name}: {e}"))
 }

@@ -1,5 +1,5 @@
-//! A signed bundle at a URL, with the same layout as in a directory. What has not changed is not sent again: manifest and
-//! note are requested with their ETag, and only files whose digest changed are fetched.
+//! A signed bundle at a URL, with the same layout as in a directory. What has not changed is not sent again: manifest
+//! and note are requested with their ETag, and only files whose digest changed are fetched.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

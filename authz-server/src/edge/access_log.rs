@@ -1,7 +1,7 @@
 //! Envoy's access log service (`envoy.service.accesslog.v3`): a proxy reports line by line how requests ended.
 //!
-//! A line is only translated here; `outcomes` knows what it means. What a client can choose (its request) and what Envoy and
-//! our own answer put there (addresses, metadata, times) stay apart.
+//! A line is only translated here; `outcomes` knows what it means. What a client can choose (its request) and what
+//! Envoy and our own answer put there (addresses, metadata, times) stay apart.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use tonic::{Request, Response, Status, Streaming};
 use warrant::problem::DENIAL_HEADER;
 
 use super::address;
-use super::answer::{FILTER, StampMember};
+use super::answer::{FILTER, StampField};
 use super::listen::ProxyIdentity;
 use crate::outcomes::{LogLine, LoggedStamp, Outcomes};
 
@@ -118,16 +118,12 @@ fn is_the_end(common: &AccessLogCommon) -> bool {
 /// The stamp that our answer left with the request. No client can change it.
 fn logged_stamp(common: &AccessLogCommon) -> Option<LoggedStamp> {
     let stamp = common.metadata.as_ref()?.filter_metadata.get(FILTER)?;
-    let member = |member: StampMember| match &stamp.fields.get(member.name())?.kind {
+    let member = |member: StampField| match &stamp.fields.get(member.name())?.kind {
         Some(Value::StringValue(text)) => Some(text.clone()),
         Some(_) | None => None,
     };
-    let index = member(StampMember::Index)?.parse().ok()?;
-    Some(LoggedStamp {
-        decision: member(StampMember::Decision)?,
-        index,
-        ticket: member(StampMember::Ticket)?,
-    })
+    let index = member(StampField::Index)?.parse().ok()?;
+    Some(LoggedStamp { decision: member(StampField::Decision)?, index, ticket: member(StampField::Ticket)? })
 }
 
 fn milliseconds(duration: protobuf::Duration) -> u64 {
@@ -145,14 +141,14 @@ mod tests {
 
     #[test]
     fn only_the_stamp_of_our_answer_is_read_back() {
-        let with = |filter: &str, fields: &[(StampMember, &str)]| AccessLogCommon {
+        let with = |filter: &str, fields: &[(StampField, &str)]| AccessLogCommon {
             metadata: Some(Metadata {
                 filter_metadata: [(filter.to_owned(), stamp_of(fields))].into(),
                 ..Metadata::default()
             }),
             ..AccessLogCommon::default()
         };
-        let all = [(StampMember::Decision, "d"), (StampMember::Index, "7"), (StampMember::Ticket, "t")];
+        let all = [(StampField::Decision, "d"), (StampField::Index, "7"), (StampField::Ticket, "t")];
         let found = logged_stamp(&with(FILTER, &all)).unwrap();
         assert_eq!((found.decision.as_str(), found.index, found.ticket.as_str()), ("d", 7, "t"));
         assert!(logged_stamp(&with("another.filter", &all)).is_none());
@@ -161,7 +157,7 @@ mod tests {
             fields.remove(missing);
             assert!(logged_stamp(&with(FILTER, &fields)).is_none());
         }
-        assert!(logged_stamp(&with(FILTER, &[all[0], (StampMember::Index, "-7"), all[2]])).is_none());
+        assert!(logged_stamp(&with(FILTER, &[all[0], (StampField::Index, "-7"), all[2]])).is_none());
     }
 
     #[test]

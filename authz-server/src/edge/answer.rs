@@ -18,8 +18,8 @@ use crate::gateway::{Allow, Answer, DenialAnswer};
 
 /// The header that tells the upstream the decision's id. A client's own header of that name is overwritten.
 pub const DECISION_HEADER: &str = "warrant-decision";
-/// Headers that never reach an upstream: artifacts, because they could be presented again from there, and a header that only
-/// we may set.
+/// Headers that never reach an upstream: artifacts, because they could be presented again from there, and a header
+/// that only we may set.
 const REMOVED_HEADERS: [&str; 4] = ["warrant", "warrant-proof", "warrant-receipt", DENIAL_HEADER];
 
 pub fn check_response(answer: &Answer) -> CheckResponse {
@@ -56,14 +56,14 @@ pub const FILTER: &str = "envoy.filters.http.ext_authz";
 
 /// A member of the stamp: the metadata that an allow leaves with the request. No client can change it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StampMember {
+pub enum StampField {
     /// The decision's id.
     Decision,
     /// Its entry's index, and the ticket for it: they come back with the access log.
     Index,
     Ticket,
-    /// The request line that the stamp is for, until when, and the lineage. The seal runs after us and lets a request pass
-    /// only with the stamp of its own line.
+    /// The request line that the stamp is for, until when, and the lineage. The seal runs after us and lets a request
+    /// pass only with the stamp of its own line.
     Method,
     Authority,
     Path,
@@ -71,17 +71,17 @@ pub enum StampMember {
     Exp,
 }
 
-impl StampMember {
+impl StampField {
     pub const fn name(self) -> &'static str {
         match self {
-            StampMember::Decision => "decision",
-            StampMember::Index => "index",
-            StampMember::Ticket => "ticket",
-            StampMember::Method => "method",
-            StampMember::Authority => "authority",
-            StampMember::Path => "path",
-            StampMember::Digests => "digests",
-            StampMember::Exp => "exp",
+            StampField::Decision => "decision",
+            StampField::Index => "index",
+            StampField::Ticket => "ticket",
+            StampField::Method => "method",
+            StampField::Authority => "authority",
+            StampField::Path => "path",
+            StampField::Digests => "digests",
+            StampField::Exp => "exp",
         }
     }
 }
@@ -91,21 +91,21 @@ fn stamp(allow: &Allow) -> Struct {
     let index = allow.receipt().index().to_string();
     let expires = stamp.expires.map_or_else(String::new, |end| end.get().to_string());
     let mut stamped = stamp_of(&[
-        (StampMember::Decision, allow.decision().as_str()),
-        (StampMember::Index, &index),
-        (StampMember::Ticket, allow.ticket()),
-        (StampMember::Method, &stamp.method),
-        (StampMember::Authority, &stamp.authority),
-        (StampMember::Path, &stamp.path),
-        (StampMember::Exp, &expires),
+        (StampField::Decision, allow.decision().as_str()),
+        (StampField::Index, &index),
+        (StampField::Ticket, allow.ticket()),
+        (StampField::Method, &stamp.method),
+        (StampField::Authority, &stamp.authority),
+        (StampField::Path, &stamp.path),
+        (StampField::Exp, &expires),
     ]);
     let values = stamp.digests.iter().map(|digest| text(digest)).collect();
     let digests = Value { kind: Some(Kind::ListValue(ListValue { values })) };
-    stamped.fields.insert(StampMember::Digests.name().to_owned(), digests);
+    stamped.fields.insert(StampField::Digests.name().to_owned(), digests);
     stamped
 }
 
-pub(super) fn stamp_of(members: &[(StampMember, &str)]) -> Struct {
+pub(super) fn stamp_of(members: &[(StampField, &str)]) -> Struct {
     let fields = members.iter().map(|(member, value)| (member.name().to_owned(), text(value)));
     Struct { fields: fields.collect() }
 }

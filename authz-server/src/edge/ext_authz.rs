@@ -48,9 +48,9 @@ fn incoming(proxy: Option<ProxyIdentity>, check: CheckRequest) -> IncomingReques
     }
 }
 
-/// The caller's SPIFFE ID, only if its certificate came with it, and never from `service`, which is a client's header. The
-/// listener must validate the certificate: its validation context must not accept untrusted ones (SECURITY.md says what Envoy
-/// is trusted for).
+/// The caller's SPIFFE ID, only if its certificate came with it, and never from `service`, which is a client's
+/// header. The listener must validate the certificate: its validation context must not accept untrusted ones
+/// (SECURITY.md says what Envoy is trusted for).
 fn identity(source: Peer) -> Option<Identity> {
     let validated = !source.certificate.is_empty() && source.principal.starts_with("spiffe://");
     validated.then_some(Identity(source.principal))
@@ -74,8 +74,8 @@ fn http(request: HttpRequest) -> IncomingHttp {
     }
 }
 
-/// The body, if the proxy is configured to send it. Envoy says in a header of its own whether it is complete; a client that
-/// sends that header gets a denial.
+/// The body, if the proxy is configured to send it. Envoy says in a header of its own whether it is complete; a
+/// client that sends that header gets a denial.
 fn body(request: &HttpRequest) -> Option<IncomingBody> {
     let bytes = raw_or_text(request.raw_body.clone(), request.body.clone());
     let is_partial = is_partial(request);

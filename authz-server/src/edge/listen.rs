@@ -44,8 +44,8 @@ impl BoundListener {
     }
 }
 
-/// Removes a socket file that a killed server left behind. A socket on which a server answers, or a file that is not a socket,
-/// stays, and binding then fails.
+/// Removes a socket file that a killed server left behind. A socket on which a server answers, or a file that is not
+/// a socket, stays, and binding then fails.
 async fn remove_dead_socket(path: &Path) -> io::Result<()> {
     match std::fs::symlink_metadata(path) {
         Ok(found) if found.file_type().is_socket() => match UnixStream::connect(path).await {
@@ -67,8 +67,8 @@ impl BoundListener {
     }
 }
 
-/// Marks each call with its peer. Today every listener is local, so every peer is `local`; a listener with mutual TLS will
-/// put its client's SPIFFE ID here.
+/// Marks each call with its peer. Today every listener is local, so every peer is `local`; a listener with mutual TLS
+/// will put its client's SPIFFE ID here.
 #[derive(Clone, Copy, Debug)]
 pub struct NamePeer;
 

@@ -1,5 +1,5 @@
-//! Serves on a bound listener, with limits: a client that connects and sends nothing must not keep others out, and must not
-//! keep the server from stopping.
+//! Serves on a bound listener, with limits: a client that connects and sends nothing must not keep others out, and
+//! must not keep the server from stopping.
 
 use std::future::Future;
 use std::io;
@@ -24,7 +24,8 @@ use super::listen::BoundListener;
 const HTTP_CONNECTIONS: usize = 256;
 /// From the opening of a connection, or the last answer on it, to the end of a request's head.
 const HTTP_HEAD_WITHIN: Duration = Duration::from_secs(10);
-/// The pause between two tries when the system has no file descriptor left: retrying at once would only waste the processor.
+/// The pause between two tries when the system has no file descriptor left: retrying at once would only waste the
+/// processor.
 const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(100);
 
 /// A listener that accepts connections.

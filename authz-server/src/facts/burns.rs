@@ -11,8 +11,8 @@ use warrant::{Burn, ProofId, Seconds};
 /// A decision reads its clock before it burns, and may last as long as the longest deadline that can be configured.
 /// An item is forgotten only when no running decision can ask for it by an earlier time.
 const KEPT_AFTER_EXPIRY_SECONDS: u64 = 61;
-/// At most this many items, some 250 bytes each. A holder may narrow one warrant into any number of limited ones, and must
-/// not be able to fill the server's memory with them.
+/// At most this many items, some 250 bytes each. A holder may narrow one warrant into any number of limited ones, and
+/// must not be able to fill the server's memory with them.
 const MOST_ITEMS: usize = 2_000_000;
 
 /// One item that a decision burned, as its record keeps it.
@@ -125,8 +125,8 @@ impl BurnTable {
         index.burner_of_any(&wanted(links, proof))
     }
 
-    /// Restores what a recorded decision burned, while the ledger is folded at start; limits are not checked again. Items
-    /// that no decision from `now` on can ask for are skipped.
+    /// Restores what a recorded decision burned, while the ledger is folded at start; limits are not checked again.
+    /// Items that no decision from `now` on can ask for are skipped.
     pub fn restore_recorded(&self, item: &BurnedItem, now: Seconds, decision: &str) {
         if !is_over(item.until(), now) {
             self.0.lock().unwrap_or_else(PoisonError::into_inner).take(item, decision);

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 const REACH: u64 = 1 << 24;
 const WORD: u64 = 64;
 
-/// The decisions that have an outcome. For a decision further back than the bits reach, a second outcome looks like a first.
+/// The decisions that have an outcome. For a decision further back than the bits reach, a second outcome looks like a
+/// first.
 #[derive(Debug, Default)]
 pub struct EndedDecisions(Mutex<EndedBits>);
 

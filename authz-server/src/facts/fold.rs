@@ -1,5 +1,5 @@
-//! Folds the ledger into what the server must know when it starts: which uses are burned, which bundle was last in force,
-//! the mesh's posture. Folding begins at the newest snapshot of these facts, if there is one.
+//! Folds the ledger into what the server must know when it starts: which uses are burned, which bundle was last in
+//! force, the mesh's posture. Folding begins at the newest snapshot of these facts, if there is one.
 
 use ledger::entry::{Activation, BurnKind, Entry, FactScope, Posture, PostureChange, RecordedBurn};
 use ledger::{Ledger, ReadError, RecordedEntry};

@@ -1,5 +1,5 @@
-//! Facts: what the server knows apart from the request. The ledger is the only source of truth; this module holds an index
-//! over it, which can be deleted and folded again. It knows no Envoy types.
+//! Facts: what the server knows apart from the request. The ledger is the only source of truth; this module holds an
+//! index over it, which can be deleted and folded again. It knows no Envoy types.
 
 mod burns;
 mod ended;

@@ -1,7 +1,7 @@
 //! The folded facts as bytes: what is still needed at one size of the ledger. A start folds on from there.
 //!
-//! While the entries below that size exist, a snapshot is only an index. After they are archived it replaces them, and its
-//! digest is in the ledger.
+//! While the entries below that size exist, a snapshot is only an index. After they are archived it replaces them,
+//! and its digest is in the ledger.
 
 use ledger::entry::{Activation, Digest, Posture};
 use serde::{Deserialize, Serialize};

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use warrant::Denial;
 
-/// Admits decisions. When all slots are taken it denies at once: a queue would only turn overload into missed deadlines.
+/// Admits decisions. When all slots are taken it denies at once: a queue would only turn overload into missed
+/// deadlines.
 #[derive(Clone, Debug)]
 pub struct Admission {
     slots: Arc<Semaphore>,

@@ -1,9 +1,9 @@
 //! Makes an `Allow`, which needs a receipt from the ledger.
 //!
 //! `Allow` has private fields and one constructor, at the end of `Recording::forward`. What leads there cannot be
-//! forged: a `Permit` or a `Pass` (only the judge makes one), for a permit also `BurnedItems` (only `BurnTable::burn` makes
-//! them), and a `ledger::Receipt` (only the ledger's writer makes one, after the sync) for the entry that records the allow.
-//! A denial needs none of them.
+//! forged: a `Permit` or a `Pass` (only the judge makes one), for a permit also `BurnedItems` (only `BurnTable::burn`
+//! makes them), and a `ledger::Receipt` (only the ledger's writer makes one, after the sync) for the entry that
+//! records the allow. A denial needs none of them.
 
 use ledger::entry::{self, DecisionOutcome};
 use ledger::{Receipt, RecordError};
@@ -38,8 +38,8 @@ pub struct Stamp {
     pub expires: Option<Seconds>,
 }
 
-/// There is no allow, because a fact that the judge had not read was recorded before it. What was burned is handed back to
-/// pay for a second judging.
+/// There is no allow, because a fact that the judge had not read was recorded before it. What was burned is handed
+/// back to pay for a second judging.
 #[derive(Debug)]
 pub(super) struct Overtaken(pub(super) Option<Paid>);
 
@@ -83,7 +83,8 @@ impl Recording {
             }
             Err(RecordError::Stale) => Err(Overtaken(paid)),
             Err(refused) => {
-                warn!(decision = self.decision.as_str(), %refused, "the decision could not be recorded, so the request is denied");
+                let decision = self.decision.as_str();
+                warn!(decision, %refused, "the decision could not be recorded, so the request is denied");
                 let denial = denial_for(&refused);
                 // What a full disk refuses is counted in the gap entry, which is written once there is free space.
                 if !refused.is_from_disk() {
@@ -127,8 +128,9 @@ impl Allow {
     }
 }
 
-/// Records what became of a request whose allow came too late. While an entry that says `allowed` is on its way to the
-/// disk, the deadline may pass and the client gets a denial. This guard is then dropped while armed, and appends that outcome.
+/// Records what became of a request whose allow came too late. While an entry that says `allowed` is on its way to
+/// the disk, the deadline may pass and the client gets a denial. This guard is then dropped while armed, and appends
+/// that outcome.
 struct Abandoned<'a> {
     recorder: &'a Recorder,
     decision: &'a DecisionId,

@@ -1,4 +1,5 @@
-//! Burns what a permit costs: one use of every link that has a limit, and the proof; all or none. It is never given back.
+//! Burns what a permit costs: one use of every link that has a limit, and the proof; all or none. It is never given
+//! back.
 
 use ledger::entry;
 use warrant::limits::PROOF_WINDOW_SECONDS;
@@ -13,11 +14,11 @@ use policy::decision::{Denied, Permit};
 #[derive(Debug)]
 pub struct Burner {
     pub burns: BurnTable,
-    /// The origin of this server's own log. Two servers with separate disks could allow a single use twice, so the bundle
-    /// names one of them.
+    /// The origin of this server's own log. Two servers with separate disks could allow a single use twice, so the
+    /// bundle names one of them.
     pub origin: String,
-    /// When burned uses were last lost (see `Folded`). An acknowledged use may be among them, so uses of warrants that were
-    /// minted before cannot be counted, at this start and at every later one.
+    /// When burned uses were last lost (see `Folded`). An acknowledged use may be among them, so uses of warrants
+    /// that were minted before cannot be counted, at this start and at every later one.
     pub burns_lost_at: Option<Seconds>,
 }
 
@@ -29,8 +30,8 @@ pub(super) struct Paid {
 }
 
 impl Burner {
-    /// Burns what a permit costs. If an earlier judging of the same request already burned as much, that pays for this one;
-    /// if it burned anything else, the request is denied.
+    /// Burns what a permit costs. If an earlier judging of the same request already burned as much, that pays for
+    /// this one; if it burned anything else, the request is denied.
     pub(super) fn pay(
         &self,
         earlier: Option<Paid>,
@@ -88,8 +89,8 @@ impl Paid {
     }
 }
 
-/// Whether nothing that this permit burns can have been burned before that start. Another machine's clock may be ahead of
-/// ours by as much as the mesh allows, and the whole second of the start counts too.
+/// Whether nothing that this permit burns can have been burned before that start. Another machine's clock may be
+/// ahead of ours by as much as the mesh allows, and the whole second of the start counts too.
 fn is_younger(permit: &Permit, start: Seconds, bundle: &Bundle) -> bool {
     let after = start.plus(bundle.terms().leeway);
     let is_root_younger = permit.burns().is_empty() || permit.minted() > after;

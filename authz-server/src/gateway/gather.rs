@@ -9,8 +9,8 @@ use warrant::{
     single_header,
 };
 
-use super::chain_cache::ChainCache;
 use super::incoming::{IncomingHttp, IncomingRequest};
+use super::verified_chains::VerifiedChains;
 use crate::bundles::PolicyInForce;
 use crate::clock::Clock;
 use policy::arguments::{Body, Given, Sent, Unread};
@@ -26,7 +26,7 @@ pub struct Gatherer {
     pub clock: Clock,
     pub policy: Arc<PolicyInForce>,
     pub ledger: ledger::Ledger,
-    pub chains: ChainCache,
+    pub chains: VerifiedChains,
     /// Where this server runs.
     pub environment: BTreeMap<String, String>,
     /// The mesh's posture when this server started; it cannot change while the server runs.
@@ -57,19 +57,19 @@ impl Gatherer {
     }
 
     /// The case of a request under this bundle, in force or not.
-    pub(super) fn case<'a>(&self, known: &'a Known, asked: &'a IncomingRequest) -> Case<'a> {
+    pub(super) fn case<'a>(&self, known: &'a Known, request: &'a IncomingRequest) -> Case<'a> {
         let posture = match self.posture {
             entry::Posture::Restricted => Posture::Restricted,
             entry::Posture::Halted | entry::Posture::Normal => Posture::Normal,
         };
-        let proxy = asked.proxy.clone().unwrap_or_default();
-        let http = match &asked.http {
+        let proxy = request.proxy.clone().unwrap_or_default();
+        let http = match &request.http {
             Some(http) => self.http_case(http, &proxy, &known.bundle, known.now),
             None => Err(Denial::RequestAmbiguous),
         };
         // Conditions, attestations and issuances cannot be recorded yet; a route that requires one denies.
         let facts = Facts {
-            identity: asked.identity.clone(),
+            identity: request.identity.clone(),
             environment: self.environment.clone(),
             posture,
             ..Facts::default()
@@ -79,7 +79,7 @@ impl Gatherer {
             as_of: known.as_of,
             governance: known.governance,
             proxy,
-            line: asked.http.as_ref().map(IncomingHttp::line),
+            line: request.http.as_ref().map(IncomingHttp::line),
             http,
             facts,
         }

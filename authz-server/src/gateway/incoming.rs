@@ -21,7 +21,8 @@ pub struct IncomingHttp {
     pub authority: Vec<u8>,
     /// Raw, with its query.
     pub path: Vec<u8>,
-    /// Names are lower-case. There is one entry for each header line if the proxy sends them raw, else one for each name.
+    /// Names are lower-case. There is one entry for each header line if the proxy sends them raw, else one for each
+    /// name.
     pub headers: Vec<(String, Vec<u8>)>,
     /// Whether the proxy sends every header line, including its own `:method`, `:authority` and `:path`.
     pub are_raw: bool,

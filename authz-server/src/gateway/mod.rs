@@ -5,13 +5,13 @@
 mod admission;
 mod allow;
 mod burn;
-mod chain_cache;
 mod gather;
 mod incoming;
 mod recording;
 mod shadow;
 #[cfg(test)]
 mod tests;
+mod verified_chains;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,11 +25,11 @@ use allow::Overtaken;
 pub use allow::{Allow, Stamp};
 pub use burn::Burner;
 use burn::Paid;
-pub use chain_cache::ChainCache;
 pub use gather::Gatherer;
 pub use incoming::{IncomingBody, IncomingHttp, IncomingRequest};
 use recording::Recording;
 pub use shadow::Shadow;
+pub use verified_chains::VerifiedChains;
 
 use crate::recorder::{DecisionId, Recorder};
 use crate::telemetry::Metrics;
@@ -70,18 +70,19 @@ pub struct DenialAnswer {
 const JUDGINGS: usize = 2;
 
 impl Gateway {
-    /// Decides within the deadline; only a stage that does not wait can exceed it, because it cannot be interrupted. A request
-    /// that is undecided at the deadline is denied. What it burned stays burned. If its allow was already on its way into the
-    /// ledger, the ledger also records that the request was denied. The proxy's own timeout still applies.
-    pub async fn decide(&self, asked: IncomingRequest) -> Answer {
-        let asked = Arc::new(asked);
+    /// Decides within the deadline; only a stage that does not wait can exceed it, because it cannot be interrupted.
+    /// A request that is undecided at the deadline is denied. What it burned stays burned. If its allow was already
+    /// on its way into the ledger, the ledger also records that the request was denied. The proxy's own timeout still
+    /// applies.
+    pub async fn decide(&self, request: IncomingRequest) -> Answer {
+        let request = Arc::new(request);
         let started = tokio::time::Instant::now();
         let decision = DecisionId::random();
         let answer = match self.admission.enter() {
-            Err(denial) => self.turn_away(decision, denial, asked.source()),
-            Ok(_place) => tokio::time::timeout(self.deadline, self.run(&decision, &asked))
+            Err(denial) => self.turn_away(decision, denial, request.source()),
+            Ok(_place) => tokio::time::timeout(self.deadline, self.run(&decision, &request))
                 .await
-                .unwrap_or_else(|_| self.turn_away(decision, Denial::DeadlineExceeded, asked.source())),
+                .unwrap_or_else(|_| self.turn_away(decision, Denial::DeadlineExceeded, request.source())),
         };
         let (outcome, code) = match &answer {
             Answer::Allow(_) => ("allowed", ""),
@@ -91,32 +92,32 @@ impl Gateway {
         answer
     }
 
-    /// Runs the stages. If a fact that the judge had not read was recorded before the allow, they all run once more; what the
-    /// first run burned then pays for the second. No stage calls an earlier one.
-    async fn run(&self, decision: &DecisionId, asked: &Arc<IncomingRequest>) -> Answer {
+    /// Runs the stages. If a fact that the judge had not read was recorded before the allow, they all run once more;
+    /// what the first run burned then pays for the second. No stage calls an earlier one.
+    async fn run(&self, decision: &DecisionId, request: &Arc<IncomingRequest>) -> Answer {
         let mut paid = None;
         for _ in 0..JUDGINGS {
-            match self.judge_and_record(decision, asked, paid).await {
+            match self.judge_and_record(decision, request, paid).await {
                 Ok(answer) => return answer,
                 Err(Overtaken(earlier)) => paid = earlier,
             }
         }
-        self.deny_overtaken(decision, asked, paid).await
+        self.deny_overtaken(decision, request, paid).await
     }
 
     async fn judge_and_record(
         &self,
         decision: &DecisionId,
-        asked: &Arc<IncomingRequest>,
+        request: &Arc<IncomingRequest>,
         paid: Option<Paid>,
     ) -> Result<Answer, Overtaken> {
         let known = self.gatherer.known().await;
-        let case = self.gatherer.case(&known, asked);
+        let case = self.gatherer.case(&known, request);
         let judgement = judge(&case, &known.bundle);
         if let Some(shadow) = &self.shadow {
-            shadow.offer(asked, &case, &judgement);
+            shadow.offer(request, &case, &judgement);
         }
-        let recording = Recording::of(&self.recorder, decision, &case, &judgement, &known.bundle, asked);
+        let recording = Recording::of(&self.recorder, decision, &case, &judgement, &known.bundle, request);
         let recording = recording.with_paid(paid.as_ref());
         match judgement {
             Judgement::Deny(denied) => Ok(recording.deny(denied)),
@@ -131,17 +132,18 @@ impl Gateway {
         }
     }
 
-    /// Denies a request after a fact was recorded before each of its allows. The reason is the judge's, if there is one now.
+    /// Denies a request after a fact was recorded before each of its allows. The reason is the judge's, if there is
+    /// one now.
     async fn deny_overtaken(
         &self,
         decision: &DecisionId,
-        asked: &IncomingRequest,
+        request: &IncomingRequest,
         paid: Option<Paid>,
     ) -> Answer {
         let known = self.gatherer.known().await;
-        let case = self.gatherer.case(&known, asked);
+        let case = self.gatherer.case(&known, request);
         let judgement = judge(&case, &known.bundle);
-        let recording = Recording::of(&self.recorder, decision, &case, &judgement, &known.bundle, asked);
+        let recording = Recording::of(&self.recorder, decision, &case, &judgement, &known.bundle, request);
         recording.with_paid(paid.as_ref()).deny(match judgement {
             Judgement::Deny(denied) => denied,
             Judgement::Permit(_) | Judgement::Pass(_) => Denial::GovernanceStale.into(),

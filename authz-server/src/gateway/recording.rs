@@ -36,22 +36,22 @@ impl Recording {
         case: &Case<'_>,
         judgement: &Judgement,
         bundle: &Arc<Bundle>,
-        asked: &IncomingRequest,
+        request: &IncomingRequest,
     ) -> Recording {
         let mut entry = record::of_case(decision.as_str(), case, judgement, bundle, recorder.digest_key());
-        entry.traceparent = asked.traceparent().map(str::to_owned);
+        entry.traceparent = request.traceparent().map(str::to_owned);
         Recording {
             recorder: recorder.clone(),
             decision: decision.clone(),
             entry,
             stamp: stamp(case),
             bundle: Arc::clone(bundle),
-            source: asked.source().to_owned(),
+            source: request.source().to_owned(),
         }
     }
 
-    /// Checks that an entry can hold this decision. It is called before anything is burned: without an entry there is no
-    /// allow, and what is burned is not given back.
+    /// Checks that an entry can hold this decision. It is called before anything is burned: without an entry there is
+    /// no allow, and what is burned is not given back.
     pub(super) fn check_fits(&self) -> Result<(), Denied> {
         if fits(&self.entry, BURNED_AT_MOST) {
             return Ok(());
@@ -67,8 +67,8 @@ impl Recording {
         self
     }
 
-    /// Denies: because the judge did, or for a later reason, such as a use that is already burned. The answer does not wait
-    /// until the denial is recorded.
+    /// Denies: because the judge did, or for a later reason, such as a use that is already burned. The answer does
+    /// not wait until the denial is recorded.
     pub(super) fn deny(mut self, denied: Denied) -> Answer {
         self.entry.outcome = DecisionOutcome::Denied(denied.denial.code().to_owned());
         let (code, decision) = (denied.denial.code(), self.decision.as_str());

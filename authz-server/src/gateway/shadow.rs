@@ -1,5 +1,5 @@
-//! Judges requests a second time with the candidate bundle: on another thread, best effort. It answers no request, burns
-//! nothing and records nothing.
+//! Judges requests a second time with the candidate bundle: on another thread, best effort. It answers no request,
+//! burns nothing and records nothing.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -27,7 +27,7 @@ pub struct Shadow {
 /// A request that was judged by the bundle in force, and may be judged a second time.
 #[derive(Debug)]
 struct JudgedOnce {
-    asked: Arc<IncomingRequest>,
+    request: Arc<IncomingRequest>,
     now: Seconds,
     as_of: u64,
     verdict: Verdict,
@@ -37,8 +37,8 @@ struct JudgedOnce {
 type Verdict = (Option<String>, Option<Denial>);
 
 impl Shadow {
-    /// Starts the candidate's thread. It looks for the candidate and judges requests with it for as long as there can be
-    /// requests. The gatherer is the candidate's own: decisions do not share its cache.
+    /// Starts the candidate's thread. It looks for the candidate and judges requests with it for as long as there can
+    /// be requests. The gatherer is the candidate's own: decisions do not share its cache.
     pub fn start(
         candidate: Arc<Candidate>,
         mut watcher: Watcher,
@@ -50,13 +50,13 @@ impl Shadow {
     }
 
     /// Never waits: if the queue is full, the request is skipped and counted.
-    pub(super) fn offer(&self, asked: &Arc<IncomingRequest>, case: &Case<'_>, judgement: &Judgement) {
+    pub(super) fn offer(&self, request: &Arc<IncomingRequest>, case: &Case<'_>, judgement: &Judgement) {
         // What governance denies is denied under any bundle.
         if case.governance.is_err() || self.candidate.bundle().is_none() {
             return;
         }
-        let (asked, verdict) = (Arc::clone(asked), verdict(judgement));
-        let once = JudgedOnce { asked, now: case.now, as_of: case.as_of, verdict };
+        let (request, verdict) = (Arc::clone(request), verdict(judgement));
+        let once = JudgedOnce { request, now: case.now, as_of: case.as_of, verdict };
         if self.queue.try_send(once).is_err() {
             self.candidate.pass_over();
         }
@@ -83,12 +83,12 @@ fn judge_all(watcher: &mut Watcher, gatherer: &Gatherer, waiting: &Receiver<Judg
 }
 
 impl JudgedOnce {
-    /// Judges the request with the candidate and notes whether the result differs. Returns a description if this kind of
-    /// difference is new.
+    /// Judges the request with the candidate and notes whether the result differs. Returns a description if this kind
+    /// of difference is new.
     fn judge_again(&self, gatherer: &Gatherer, candidate: &Candidate) -> Option<String> {
         let bundle = candidate.bundle()?;
         let known = Known { bundle, now: self.now, as_of: self.as_of, governance: Ok(()) };
-        let case = gatherer.case(&known, &self.asked);
+        let case = gatherer.case(&known, &self.request);
         let (_, found) = verdict(&judge(&case, &known.bundle));
         let (route, active) = (self.verdict.0.as_deref(), self.verdict.1);
         let code = |denial: Option<Denial>| denial.map_or("allow", Denial::code);

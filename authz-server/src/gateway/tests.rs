@@ -1,5 +1,5 @@
-//! What happens when a fact is recorded before an allow whose judge had not read it. The clock is read after the ledger's
-//! size, so a test clock that appends a fact puts it between judging and recording.
+//! What happens when a fact is recorded before an allow whose judge had not read it. The clock is read after the
+//! ledger's size, so a test clock that appends a fact puts it between judging and recording.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -54,7 +54,7 @@ fn test_gateway() -> TestGateway {
             clock,
             policy,
             ledger: ledger.clone(),
-            chains: ChainCache::new(),
+            chains: VerifiedChains::new(),
             environment: [].into(),
             posture: Posture::Normal,
         },
@@ -127,7 +127,8 @@ impl TestGateway {
         }
     }
 
-    /// Outcome and number of burned items of each recorded decision; each is judged again, with the same bytes as result.
+    /// Outcome and number of burned items of each recorded decision; each is judged again, with the same bytes as
+    /// result.
     fn on_record(&self) -> Vec<(String, usize)> {
         // Denials are not waited for; everything that was submitted before this entry is durable with it.
         self.ledger.append(posture()).unwrap();

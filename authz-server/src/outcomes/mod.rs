@@ -1,8 +1,8 @@
 //! Outcomes: what the proxies' access logs say about requests, compared with what was decided.
 //!
-//! This is best effort: a proxy that crashes loses its unsent lines, and nothing is allowed or denied because of an outcome.
-//! Each outcome of a forwarded request is recorded. A request that ran without an allow, or twice, is recorded and raises an
-//! alarm. A request that was refused before it reached this server is only counted.
+//! This is best effort: a proxy that crashes loses its unsent lines, and nothing is allowed or denied because of an
+//! outcome. Each outcome of a forwarded request is recorded. A request that ran without an allow, or twice, is
+//! recorded and raises an alarm. A request that was refused before it reached this server is only counted.
 
 mod line;
 
@@ -99,8 +99,8 @@ impl Outcomes {
         self.streams.load(Ordering::Relaxed) > 0
     }
 
-    /// Records lines of a proxy's access log, and returns once they are recorded. The caller reads no further lines until
-    /// then: a proxy can wait.
+    /// Records lines of a proxy's access log, and returns once they are recorded. The caller reads no further lines
+    /// until then: a proxy can wait.
     pub async fn record_lines(&self, lines: impl IntoIterator<Item = LogLine>) {
         let mut lines = lines.into_iter().peekable();
         while lines.peek().is_some() {
@@ -202,8 +202,9 @@ impl Outcomes {
         self.record(LineResult::Ungoverned, entry.into(), || ())
     }
 
-    /// Counts a request that was not forwarded, with the reason for its refusal. Our own denials are already recorded, and an
-    /// answer that is not a refusal (a redirect by the proxy, for example) is only counted as answered.
+    /// Counts a request that was not forwarded, with the reason for its refusal. Our own denials are already
+    /// recorded, and an answer that is not a refusal (a redirect by the proxy, for example) is only counted as
+    /// answered.
     fn not_forwarded(&self, line: &LogLine) {
         if line.details == DENIED_BY_US {
             return;
@@ -218,8 +219,8 @@ impl Outcomes {
         self.recorder.count_denial(reason, &source, &line.request_id);
     }
 
-    /// Counts the line and records its entry. It is counted even if it cannot be recorded: an alarm must not be lost because
-    /// the disk is full.
+    /// Counts the line and records its entry. It is counted even if it cannot be recorded: an alarm must not be lost
+    /// because the disk is full.
     fn record(&self, result: LineResult, entry: Entry, undo: impl FnOnce() + Send + 'static) -> Pending {
         self.metrics.count_log_line(result.label());
         let (done, pending) = oneshot::channel();

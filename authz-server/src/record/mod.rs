@@ -1,7 +1,7 @@
-//! The decision on record: into the form that the ledger keeps, and back out of it to be judged again.
+//! Recorded decisions: turns a case into its entry, and an entry back into a case that can be judged again.
 //!
-//! Pure. What goes in is the judge's whole input as parsed facts, so that what comes out is judged without any token.
-//! Knows cases, bundles and entries; no ledger that is open, no clock, no gateway.
+//! It does no I/O. An entry holds the judge's whole input as parsed facts, so judging again needs no token. The
+//! module knows cases, bundles and entries, but no open ledger, no clock and no gateway.
 
 mod chain;
 mod checks;

@@ -1,4 +1,4 @@
-//! Out of the record: the case that a decision was taken on, as far as it was kept.
+//! Turns a recorded decision back into its case, as far as it was recorded.
 
 use std::collections::BTreeMap;
 
@@ -11,16 +11,16 @@ use policy::arguments::{Given, Part, Unread, Value};
 use policy::decision::{Attestation, Attested, ByRecord, Case, Facts, HttpCase, Identity, Line, ProofFound};
 use policy::{Bundle, Posture};
 
-/// Why there is no case.
+/// Why a recorded decision cannot be turned back into its case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum NoCase {
     /// Something that the judge read is kept only as a digest.
     Withheld,
-    /// What is kept does not fit together.
+    /// The recorded parts do not fit together; this names the part.
     Unfit(&'static str),
 }
 
-/// The bytes that a case borrows.
+/// The recorded request, from which a case borrows.
 pub(super) struct RecordedBytes {
     method: String,
     authority: Vec<u8>,
@@ -37,7 +37,7 @@ impl RecordedBytes {
         }
     }
 
-    /// The case, for a bundle that is the recorded one.
+    /// The case, under this bundle.
     pub(super) fn case<'a>(
         &'a self,
         decision: &Decision,
@@ -76,7 +76,7 @@ fn bytes(text: &RequestText) -> Vec<u8> {
     text.as_bytes().to_vec()
 }
 
-/// A check that is always made.
+/// The result of a check that is always made.
 fn made(check: Option<&String>, name: &'static str) -> Result<Result<(), Denial>, NoCase> {
     checked(check, name)?.ok_or(NoCase::Unfit(name))
 }
@@ -101,7 +101,7 @@ fn chain(decision: &Decision, bundle: &Bundle) -> Result<Result<ChainFromRecord,
     recalled(&decision.chain, is_bound, bundle.trust()).map(Ok).ok_or(NoCase::Unfit("the chain"))
 }
 
-/// That a proof held is all that the judge asks of it, and whose key it was: the leaf's.
+/// The judge only needs to know that a proof held, and whose key it was: the leaf's.
 fn proof(decision: &Decision, chain: Option<&ChainFromRecord>) -> Result<ProofFound, NoCase> {
     Ok(match checked(decision.checks.proof.as_ref(), "the check `proof`")? {
         None => ProofFound::NotWanted,

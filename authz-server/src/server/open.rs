@@ -1,4 +1,5 @@
-//! Opens the ledger, folds the facts from it, opens a bundle that the ledger permits, and builds everything that decides.
+//! Opens the ledger, folds the facts from it, opens a bundle that the ledger permits, and builds everything that
+//! decides.
 
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use crate::bundles::{Keeper, PolicyInForce};
 use crate::clock::Clock;
 use crate::config::{BundleConfig, Config, LedgerConfig, Listen};
 use crate::facts::{self, EndedDecisions};
-use crate::gateway::{Admission, Burner, ChainCache, Gateway, Gatherer, Shadow};
+use crate::gateway::{Admission, Burner, Gateway, Gatherer, Shadow, VerifiedChains};
 use crate::keys::{PrivateKey, Readers};
 use crate::outcomes::Outcomes;
 use crate::recorder::Recorder;
@@ -21,7 +22,7 @@ use crate::witnesses::{WitnessedSize, Witnesses};
 
 /// Everything that is open before the first listener.
 #[derive(Debug)]
-pub(super) struct Opened {
+pub(super) struct OpenedServer {
     pub(super) listen: Listen,
     pub(super) clock: Clock,
     pub(super) ledger: Ledger,
@@ -39,7 +40,7 @@ pub(super) struct Opened {
 }
 
 /// Opens everything. The error is one line: what is wrong, where, and what to do.
-pub(super) async fn open(config: Config, clock: Clock) -> Result<Opened, String> {
+pub(super) async fn open(config: Config, clock: Clock) -> Result<OpenedServer, String> {
     let trust = config.bundle.trust.clone();
     let mut witnesses = Witnesses::of(&config.ledger.witnesses)?;
     let witnessed = witnesses.consult(&config.ledger.directory).await?;
@@ -66,7 +67,7 @@ pub(super) async fn open(config: Config, clock: Clock) -> Result<Opened, String>
         clock: clock.clone(),
         policy: Arc::<PolicyInForce>::clone(&policy),
         ledger: ledger.clone(),
-        chains: ChainCache::new(),
+        chains: VerifiedChains::new(),
         environment: config.environment.clone(),
         posture,
     };
@@ -87,7 +88,7 @@ pub(super) async fn open(config: Config, clock: Clock) -> Result<Opened, String>
         deadline: config.limits.deadline,
     });
     let outcomes = Arc::new(Outcomes::new(ended, recorder.clone(), Arc::clone(&metrics)));
-    Ok(Opened {
+    Ok(OpenedServer {
         listen: config.listen,
         clock,
         ledger,

@@ -19,14 +19,16 @@ pub(super) fn parts(
 ) -> Readiness {
     let (ledger, policy, clock, admission) =
         (ledger.clone(), Arc::clone(policy), clock.clone(), admission.clone());
-    let with_news = move |text: String| match status.refused.reason() {
+    let with_refusal = move |text: String| match status.refused.reason() {
         Some(why) => format!("{text}; {why}"),
         None => text,
     };
     let stopping = move || if admission.is_closed() { Err("this server is stopping".into()) } else { Ok(()) };
     Readiness::default()
         .with("ledger", move || ledger.health().refusing.map_or(Ok(()), |refused| Err(refused.to_string())))
-        .with_remark("bundle", move || policy.readiness(clock.now()).map(&with_news).map_err(&with_news))
+        .with_remark("bundle", move || {
+            policy.readiness(clock.now()).map(&with_refusal).map_err(&with_refusal)
+        })
         .with("admission", stopping)
 }
 

@@ -1,8 +1,9 @@
 //! Begins a new log after the ledger's disk was restored from a backup.
 //!
-//! What the old log acknowledged after the backup is not known, and proxies and auditors hold checkpoints of it, so its name
-//! must not be used again. The first entry of the new log names the old log and the size that was restored. Nothing is
-//! allowed until an operator confirms that the missing facts were recorded again. The old directory is kept under another name.
+//! What the old log acknowledged after the backup is not known, and proxies and auditors hold checkpoints of it, so
+//! its name must not be used again. The first entry of the new log names the old log and the size that was restored.
+//! Nothing is allowed until an operator confirms that the missing facts were recorded again. The old directory is
+//! kept under another name.
 
 use std::path::{Path, PathBuf};
 
@@ -29,7 +30,8 @@ pub(super) fn begin_new_log(config: &Config, clock: &Clock) -> Result<(), String
     let restored = Predecessor { origin: origin.clone(), root, size: old.durable.size };
     Ledger::init_restored(&next, name, &options, restored).map_err(|e| e.to_string())?;
     halt(&next, options)?;
-    // A crash between the two renames leaves no directory of the configured name: the server does not start, and says why.
+    // A crash between the two renames leaves no directory of the configured name: the server does not start, and says
+    // why.
     let moved = durable::rename(directory, &aside).and_then(|()| durable::rename(&next, directory));
     moved.map_err(|e| format!("cannot move {} to {}: {e}", directory.display(), aside.display()))?;
     warn!(

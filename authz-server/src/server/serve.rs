@@ -11,7 +11,7 @@ use tokio::task::{JoinError, JoinHandle, JoinSet};
 use tonic::service::interceptor::InterceptedService;
 use tracing::info;
 
-use super::open::Opened;
+use super::open::OpenedServer;
 use super::{background, health, stop};
 use crate::bundles::{self, KeeperThread};
 use crate::edge::access_log::AccessLog;
@@ -26,8 +26,8 @@ use crate::recorder::Recorder;
 /// A proxy that answers no ping is gone, even if its connection looks open.
 const PEER_ANSWERS_EVERY: Duration = Duration::from_secs(15);
 const PEER_ANSWERS_WITHIN: Duration = Duration::from_secs(5);
-/// A proxy keeps lines of its access log back for a moment (`buffer_flush_interval`, 250 ms in our configurations). A stop
-/// waits this long for the lines about the last decisions.
+/// A proxy keeps lines of its access log back for a moment (`buffer_flush_interval`, 250 ms in our configurations). A
+/// stop waits this long for the lines about the last decisions.
 const LAST_LINES: Duration = Duration::from_millis(400);
 /// Every decision was answered before; only peers that do not close their connection are left.
 const CLOSE_WITHIN: Duration = Duration::from_secs(3);
@@ -48,7 +48,7 @@ pub(super) struct Serving {
     _keeper: KeeperThread,
 }
 
-pub(super) async fn serve(opened: Opened) -> Result<Serving, String> {
+pub(super) async fn serve(opened: OpenedServer) -> Result<Serving, String> {
     let ext_authz = BoundListener::at(&opened.listen.ext_authz).await?;
     let http = BoundListener::at(&opened.listen.http).await?;
     let (stop, stopping) = watch::channel(false);
@@ -115,8 +115,8 @@ impl Serving {
         let _ = self.stop.send(true);
         self.background.iter().for_each(|task| task.abort());
         let ended = stop::within(CLOSE_WITHIN, self.listeners).await;
-        // These end at once, except for a write that has begun: a checkpoint must not be replaced once the ledger belongs to
-        // another process.
+        // These end at once, except for a write that has begun: a checkpoint must not be replaced once the ledger
+        // belongs to another process.
         while self.witness_tasks.join_next().await.is_some() {}
         self.recorder.record_floods(true);
         // Also if connections had to be closed: the ledger is complete and says that the server stopped cleanly.

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 use tracing::warn;
 
-/// Resolves when the process is asked to end, by SIGTERM or SIGINT.
+/// Resolves when the process gets SIGTERM or SIGINT.
 pub(super) async fn signalled() {
     match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
         (Ok(mut terminate), Ok(mut interrupt)) => {
@@ -21,14 +21,14 @@ pub(super) async fn signalled() {
     }
 }
 
-/// Resolves when the listeners are told to stop.
+/// Resolves when the listeners must stop.
 pub(super) async fn requested(mut stopping: watch::Receiver<bool>) {
     // An error means that the sender is gone, and with it the server.
     let _ = stopping.wait_for(|stop| *stop).await;
 }
 
-/// Waits for the tasks and returns how each ended. The rest are aborted after `most`: a peer that never closes its connection
-/// must not keep the ledger open until somebody kills this process.
+/// Waits for the tasks and returns how each ended. The rest are aborted after `most`: a peer that never closes its
+/// connection must not keep the ledger open until somebody kills this process.
 pub(super) async fn within<T: 'static>(most: Duration, mut tasks: JoinSet<T>) -> Vec<Result<T, JoinError>> {
     let mut ended = Vec::new();
     let all = async {

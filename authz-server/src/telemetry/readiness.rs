@@ -1,13 +1,14 @@
-//! Ready, or what is missing. Parts check themselves when they are asked: nothing here can go stale.
+//! Readiness: whether the server is ready, or what is missing. Each part is checked when readiness is read, so it is
+//! never stale.
 
 use serde::Serialize;
 
-type Check = Box<dyn Fn() -> Result<Option<String>, String> + Send + Sync>;
+type PartCheck = Box<dyn Fn() -> Result<Option<String>, String> + Send + Sync>;
 
 /// The parts that must all be ready before this server can allow a request.
 #[derive(Default)]
 pub struct Readiness {
-    parts: Vec<(String, Check)>,
+    parts: Vec<(String, PartCheck)>,
 }
 
 #[derive(Debug, Serialize)]
@@ -46,7 +47,7 @@ impl Readiness {
         self.push(name, Box::new(move || check().map(Some)))
     }
 
-    fn push(mut self, name: impl Into<String>, check: Check) -> Readiness {
+    fn push(mut self, name: impl Into<String>, check: PartCheck) -> Readiness {
         self.parts.push((name.into(), check));
         self
     }

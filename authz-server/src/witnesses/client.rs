@@ -1,5 +1,5 @@
-//! Showing one checkpoint to one witness: asked from the size that it is believed to hold, and again from the one that it
-//! names. Bounded in questions, bytes and time.
+//! Sends one checkpoint to one witness: first with a proof from the size that it is believed to hold, then from the
+//! size that it names. Requests, bytes and time are bounded.
 
 use std::time::Duration;
 
@@ -12,33 +12,33 @@ use super::protocol::WitnessAnswer;
 use crate::config::Witness;
 use crate::fetch::{Fetcher, Limits};
 
-/// Some signature lines, each of a few hundred bytes.
+/// An answer has some signature lines, each of a few hundred bytes.
 const BYTES_AT_MOST: usize = 64 * 1024;
-/// Somebody else may show it newer checkpoints between two of our questions; not for ever.
-const QUESTIONS_AT_MOST: usize = 3;
+/// Another client may send it newer checkpoints between two of our requests, so we try again, but not for ever.
+const REQUESTS_AT_MOST: usize = 3;
 
-/// Whoever asks one witness.
+/// The client of one witness.
 #[derive(Clone, Debug)]
 pub(super) struct WitnessClient {
     pub(super) witness: Witness,
     pub(super) fetcher: Fetcher,
 }
 
-/// What the witness made of it.
+/// The result of sending a checkpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Submitted {
-    /// Its answer; a line by its key is in it, and holds.
+    /// It cosigned: its answer contains a valid line by its key.
     Cosigned(String),
-    /// It holds so many entries, more than the checkpoint names.
+    /// It holds this many entries, more than the checkpoint has.
     Ahead(u64),
-    /// It does not take the checkpoint for one that continues the so many entries that it holds.
+    /// It says that the checkpoint does not continue the entries that it holds, which are this many.
     Forked(u64),
-    /// No cosignature, and why, in words that follow "it".
+    /// There is no cosignature, for this reason.
     NotCosigned(String),
 }
 
 impl WitnessClient {
-    /// `from`: the size that it is believed to hold; 0 where nothing is known.
+    /// `from`: the size that it is believed to hold; 0 if nothing is known.
     pub(super) async fn submit(
         &self,
         log: &Directory,
@@ -48,38 +48,38 @@ impl WitnessClient {
     ) -> Submitted {
         let size = checkpoint.checkpoint().size;
         let url = format!("{}add-checkpoint", self.witness.url);
-        for _ in 0..QUESTIONS_AT_MOST {
+        for _ in 0..REQUESTS_AT_MOST {
             if from > size {
                 return Submitted::Ahead(from);
             }
-            let question = match question(log, checkpoint, from).await {
-                Ok(question) => question,
+            let request = match request(log, checkpoint, from).await {
+                Ok(request) => request,
                 Err(why) => return Submitted::NotCosigned(why),
             };
             let limits = Limits { bytes: BYTES_AT_MOST, time: within };
-            let answer = match self.fetcher.post(&url, question, limits).await {
+            let answer = match self.fetcher.post(&url, request, limits).await {
                 Ok(fetched) => WitnessAnswer::read(&fetched),
-                Err(e) => return Submitted::NotCosigned(format!("cannot be asked: {e}")),
+                Err(e) => return Submitted::NotCosigned(format!("it cannot be reached: {e}")),
             };
             match answer {
                 WitnessAnswer::Lines(lines) => return self.verified(lines, checkpoint),
-                // The same size, and another root: the specification has this conflict too.
+                // The same size with another root: the specification also answers this with a conflict.
                 WitnessAnswer::Holds(held) if held == from && held == size => return Submitted::Forked(held),
                 WitnessAnswer::Holds(held) if held == from => {
                     return Submitted::NotCosigned(format!(
-                        "does not take the size {held}, which it names itself"
+                        "it refuses the size {held}, which it named itself"
                     ));
                 }
                 WitnessAnswer::Holds(held) => from = held,
-                // There is nothing before an empty log that a checkpoint could fail to continue.
+                // Every log continues the empty log, so this is not a fork.
                 WitnessAnswer::Inconsistent if from == 0 => {
-                    return Submitted::NotCosigned("refuses an empty proof".to_owned());
+                    return Submitted::NotCosigned("it refuses an empty proof".to_owned());
                 }
                 WitnessAnswer::Inconsistent => return Submitted::Forked(from),
                 WitnessAnswer::Other(why) => return Submitted::NotCosigned(why),
             }
         }
-        Submitted::NotCosigned("names another size each time it is asked".to_owned())
+        Submitted::NotCosigned("it names another size at each request".to_owned())
     }
 
     fn verified(&self, lines: String, checkpoint: &SignedCheckpoint) -> Submitted {
@@ -89,25 +89,25 @@ impl WitnessClient {
             return Submitted::Cosigned(lines);
         }
         Submitted::NotCosigned(format!(
-            "answers without a line that holds by {key}: configure the key that it cosigns with"
+            "its answer has no valid line by {key}: configure the key that it cosigns with"
         ))
     }
 }
 
-/// Made off the threads that decide: it reads tiles.
-async fn question(log: &Directory, checkpoint: &SignedCheckpoint, from: u64) -> Result<String, String> {
+/// Makes the request on a thread that makes no decisions, because it reads tiles.
+async fn request(log: &Directory, checkpoint: &SignedCheckpoint, from: u64) -> Result<String, String> {
     let (log, checkpoint) = (log.clone(), checkpoint.clone());
     let make = move || Consistency::make(&log, checkpoint, from).map(|proof| proof.to_string());
     let made = tokio::task::spawn_blocking(make).await;
-    let unmade = |e: ReadError| format!("cannot be given a proof: {e}");
-    made.map_err(|e| e.to_string())?.map_err(unmade)
+    let failed = |e: ReadError| format!("the proof for it cannot be made: {e}");
+    made.map_err(|e| e.to_string())?.map_err(failed)
 }
 
-/// What a fork is called, in words that follow the witness's name.
+/// The message for a fork.
 pub(super) fn fork_message(held: u64) -> String {
     format!(
-        "refuses that this log continues the {held} entries that it holds: the log was rewritten, or another runs under its \
-         name; restore the ledger from a backup and start with `serve --restored`"
+        "it holds {held} entries that this log does not continue: the log was rewritten, or another log uses its name; \
+         restore the ledger from a backup and start with `serve --restored`"
     )
 }
 

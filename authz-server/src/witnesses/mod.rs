@@ -1,8 +1,8 @@
-//! Witnesses: each checkpoint that is published is shown to them, and their cosignatures stand beside it. They remember
-//! what we might forget: so before the ledger is opened they are asked what they hold of it.
+//! Witnesses: each published checkpoint is sent to them, and their cosignatures are added to it. They remember what
+//! this server might lose, so before the ledger is opened they are asked which size of it they hold.
 //!
-//! All of it off the path of requests. A witness that does not answer is remarked and tried again; one that holds another
-//! history than ours ends readiness, and stops a start.
+//! None of this is on the path of requests. A witness that does not answer causes a remark and is tried again. A
+//! witness that holds another history makes the server not ready, and stops a start.
 
 mod client;
 mod protocol;
@@ -25,7 +25,8 @@ use task::WitnessTask;
 use crate::config::Witness;
 use crate::fetch::Fetcher;
 
-/// For one answer while the server starts: long enough for the other side of the world, and no start is stopped by it.
+/// The time for one answer while the server starts: long enough for the other side of the world, and a start does not
+/// fail because of it.
 const AT_START: Duration = Duration::from_secs(3);
 
 /// The configured witnesses.
@@ -36,11 +37,11 @@ pub struct Witnesses(Vec<ConfiguredWitness>);
 struct ConfiguredWitness {
     client: WitnessClient,
     status: Arc<WitnessStatus>,
-    /// The size that we believe it holds.
+    /// The size that we believe the witness holds.
     holds: u64,
 }
 
-/// A size that a witness holds, and that the ledger must not be below.
+/// A size that a witness holds: the ledger must not be smaller.
 #[derive(Debug)]
 pub struct WitnessedSize {
     pub by: String,
@@ -48,7 +49,7 @@ pub struct WitnessedSize {
 }
 
 impl Witnesses {
-    /// Nobody is asked yet.
+    /// The configured witnesses. None of them is asked yet.
     pub fn of(configured: &[Witness]) -> Result<Witnesses, String> {
         if configured.is_empty() {
             return Ok(Witnesses(Vec::new()));
@@ -62,27 +63,27 @@ impl Witnesses {
         Ok(Witnesses(configured.iter().map(known).collect()))
     }
 
-    /// Shows what was published last to all of them, before the ledger is opened: nothing has been recorded or cut yet. The
-    /// error is one line, when one of them holds another history.
+    /// Sends the last published checkpoint to all witnesses before the ledger is opened, while nothing has been
+    /// recorded or cut off yet. If one of them holds another history, the error is one line.
     ///
-    /// Whoever does not answer is passed over with a warning: else a third party could stop the mesh by being down. What it
-    /// would have said ends readiness as soon as it answers.
+    /// A witness that does not answer is skipped with a warning: otherwise a third party that is down could stop the
+    /// mesh. If it holds another history, the server stops being ready as soon as it answers.
     pub async fn consult(&mut self, ledger: &Path) -> Result<Vec<WitnessedSize>, String> {
         if self.0.is_empty() {
             return Ok(Vec::new());
         }
-        // What cannot be read is told by the opening, which says more of it.
+        // If it cannot be read, opening the ledger fails next, with a better message.
         let Ok((log, checkpoint)) = block_in_place(|| Ledger::published(ledger)) else {
             return Ok(Vec::new());
         };
         let size = checkpoint.checkpoint().size;
-        let mut asked = JoinSet::new();
+        let mut requests = JoinSet::new();
         for (place, known) in self.0.iter().enumerate() {
             let (client, log, checkpoint) = (known.client.clone(), log.clone(), checkpoint.clone());
-            asked.spawn(async move { (place, client.submit(&log, &checkpoint, 0, AT_START).await) });
+            requests.spawn(async move { (place, client.submit(&log, &checkpoint, 0, AT_START).await) });
         }
         let mut witnessed = Vec::new();
-        for (place, shown) in asked.join_all().await {
+        for (place, shown) in requests.join_all().await {
             let Some(known) = self.0.get_mut(place) else { continue };
             let name = known.status.name();
             match shown {
@@ -92,13 +93,13 @@ impl Witnesses {
                     witnessed.push(WitnessedSize { by: format!("witness {name}"), size: held });
                 }
                 Submitted::Forked(held) => {
-                    return Err(format!("witness {name} {}", client::fork_message(held)));
+                    return Err(format!("witness {name}: {}", client::fork_message(held)));
                 }
                 Submitted::NotCosigned(why) => {
                     known.status.note_not_cosigned(&why);
                     warn!(
                         witness = name,
-                        "the ledger could not be compared with what this witness holds: it {why}"
+                        "the ledger could not be compared with what this witness holds: {why}"
                     );
                 }
             }
@@ -106,17 +107,17 @@ impl Witnesses {
         Ok(witnessed)
     }
 
-    /// Goes on client them what is published, each by a task of its own, until the server stops.
+    /// Starts one task for each witness. It sends what is published until the server stops.
     pub fn start_tasks(self, ledger: &Ledger, stopping: &watch::Receiver<bool>) -> JoinSet<()> {
         let mut tasks = JoinSet::new();
         for ConfiguredWitness { client, status, holds } in self.0 {
-            let asking = WitnessTask::new(client, ledger.clone(), status, holds);
-            tasks.spawn(asking.until(stopping.clone()));
+            let task = WitnessTask::new(client, ledger.clone(), status, holds);
+            tasks.spawn(task.run(stopping.clone()));
         }
         tasks
     }
 
-    /// One for each witness.
+    /// The status of each witness.
     pub fn status(&self) -> impl Iterator<Item = Arc<WitnessStatus>> {
         self.0.iter().map(|known| Arc::clone(&known.status))
     }

@@ -1,11 +1,11 @@
-//! What a witness answers to `add-checkpoint`, as C2SP `tlog-witness` has it. Pure: bytes in, meaning out; whether lines
-//! hold is for those who have the keys. The question's own form is [`ledger::consistency::Consistency`].
+//! Reads a witness's answer to `add-checkpoint`, as C2SP `tlog-witness` defines it. It does no I/O and verifies no
+//! signature. The form of the request is [`ledger::consistency::Consistency`].
 
 use hyper::header::CONTENT_TYPE;
 
 use crate::fetch::Fetched;
 
-/// The type of an answer that tells a size.
+/// The content type of an answer that names a size.
 const SIZE: &str = "text/x.tlog.size";
 
 /// One answer.
@@ -13,11 +13,11 @@ const SIZE: &str = "text/x.tlog.size";
 pub(super) enum WitnessAnswer {
     /// Signature lines.
     Lines(String),
-    /// It was asked from another size than it holds, which is this one.
+    /// The request began at another size than the witness holds, which is this one.
     Holds(u64),
-    /// The checkpoint's log does not continue the one that it holds.
+    /// The checkpoint does not continue the log that the witness holds.
     Inconsistent,
-    /// Anything else, in words that follow "it".
+    /// Anything else, in words.
     Other(String),
 }
 
@@ -28,14 +28,14 @@ impl WitnessAnswer {
             (200, Some(lines)) => WitnessAnswer::Lines(lines.to_owned()),
             (409, Some(size)) if is_size(fetched) => match decimal_line(size) {
                 Some(size) => WitnessAnswer::Holds(size),
-                None => WitnessAnswer::Other("answers 409 with something that is no size".to_owned()),
+                None => WitnessAnswer::Other("it answers 409 without a valid size".to_owned()),
             },
             (422, _) => WitnessAnswer::Inconsistent,
-            // Which of the two an unknown log gets differs from witness to witness.
+            // Witnesses answer with one or the other for an unknown log.
             (status @ (403 | 404), _) => WitnessAnswer::Other(format!(
-                "answers {status}: it does not know this log, or not by this key; give it the line of log.vkey"
+                "it answers {status}: it does not know this log, or knows another key for it; give it the line of log.vkey"
             )),
-            (status, _) => WitnessAnswer::Other(format!("answers {status}")),
+            (status, _) => WitnessAnswer::Other(format!("it answers {status}")),
         }
     }
 }
@@ -72,17 +72,17 @@ mod tests {
             let WitnessAnswer::Other(why) = answer(status, "text/plain", b"") else { panic!("{status}") };
             assert!(why.contains("log.vkey"), "{why}");
         }
-        assert_eq!(answer(503, "text/plain", b"later"), WitnessAnswer::Other("answers 503".to_owned()));
-        assert_eq!(answer(200, "text/plain", &[0xff]), WitnessAnswer::Other("answers 200".to_owned()));
+        assert_eq!(answer(503, "text/plain", b"later"), WitnessAnswer::Other("it answers 503".to_owned()));
+        assert_eq!(answer(200, "text/plain", &[0xff]), WitnessAnswer::Other("it answers 200".to_owned()));
     }
 
     #[test]
-    fn a_size_is_taken_in_its_one_form_only() {
+    fn a_size_is_accepted_in_its_only_valid_form() {
         for size in
             ["", "\n", "42", "042\n", "+42\n", "-1\n", "42\n\n", " 42\n", "18446744073709551616\n", "4 2\n"]
         {
             assert!(matches!(answer(409, SIZE, size.as_bytes()), WitnessAnswer::Other(_)), "{size:?}");
         }
-        assert_eq!(answer(409, "text/plain", b"42\n"), WitnessAnswer::Other("answers 409".to_owned()));
+        assert_eq!(answer(409, "text/plain", b"42\n"), WitnessAnswer::Other("it answers 409".to_owned()));
     }
 }

@@ -1,5 +1,5 @@
-//! WitnessTask one witness for as long as the server runs: after each new checkpoint, at most once in a while, and more and more
-//! seldom while there is nothing to be had.
+//! The task of one witness, which runs while the server runs: it sends each new checkpoint, but not too often, and
+//! waits longer and longer while the witness does not cosign.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,11 +13,12 @@ use tracing::{error, info, warn};
 use super::WitnessStatus;
 use super::client::{Submitted, WitnessClient, fork_message};
 
-/// How soon a new checkpoint is noticed.
+/// How often it looks for a new checkpoint.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
-/// Between two times that it is asked, at least; while it does not cosign, twice as long each time, up to the second.
+/// The shortest pause between two requests. While the witness does not cosign, the pause doubles each time, up to the
+/// second value.
 const PAUSE: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(60));
-/// For one answer.
+/// The time for one answer.
 const WITHIN: Duration = Duration::from_secs(10);
 
 #[derive(Debug)]
@@ -25,7 +26,7 @@ pub(super) struct WitnessTask {
     client: WitnessClient,
     ledger: Ledger,
     status: Arc<WitnessStatus>,
-    /// The size that we believe it holds.
+    /// The size that we believe the witness holds.
     holds: u64,
     pause: Duration,
 }
@@ -40,8 +41,9 @@ impl WitnessTask {
         WitnessTask { client, ledger, status, holds, pause: PAUSE.0 }
     }
 
-    /// A question that is under way when the server stops is dropped; what it brought back is still written.
-    pub(super) async fn until(mut self, stopping: watch::Receiver<bool>) {
+    /// Runs until the server stops. A request that is under way then is dropped; cosignatures that have arrived are
+    /// still written.
+    pub(super) async fn run(mut self, stopping: watch::Receiver<bool>) {
         let mut ticks = interval(LOOK_EVERY);
         let mut next = Instant::now();
         loop {
@@ -52,11 +54,11 @@ impl WitnessTask {
             if self.ledger.health().published == self.status.size() || Instant::now() < next {
                 continue;
             }
-            let asked = tokio::select! {
-                asked = self.ask() => asked,
+            let answered = tokio::select! {
+                answered = self.ask() => answered,
                 () = stopped(stopping.clone()) => return,
             };
-            let is_well = match asked {
+            let is_well = match answered {
                 Ok((size, shown)) => self.take(size, shown).await,
                 Err(why) => self.remark(&why),
             };
@@ -65,61 +67,61 @@ impl WitnessTask {
         }
     }
 
-    /// Shows it what is published now, of which size, and what it made of that.
+    /// Sends the published checkpoint. Returns its size and the result.
     async fn ask(&self) -> Result<(u64, Submitted), String> {
         let ledger = self.ledger.clone();
         let read = spawn_blocking(move || ledger.checkpoint()).await.map_err(|e| e.to_string())?;
-        let checkpoint = read.map_err(|e| format!("cannot be shown the checkpoint: {e}"))?;
+        let checkpoint = read.map_err(|e| format!("the checkpoint cannot be read: {e}"))?;
         let shown = self.client.submit(&self.ledger.log(), &checkpoint, self.holds, WITHIN).await;
         Ok((checkpoint.checkpoint().size, shown))
     }
 
-    /// Whether all is well.
+    /// Handles a result. Returns true if all is well.
     async fn take(&mut self, size: u64, shown: Submitted) -> bool {
         match shown {
             Submitted::Cosigned(lines) => {
                 self.holds = size;
-                if let Err(why) = self.keep(lines).await {
-                    return self.remark(&format!("has cosigned, and its line cannot be kept: {why}"));
+                if let Err(why) = self.save(lines).await {
+                    return self.remark(&format!("its cosignature cannot be saved: {why}"));
                 }
                 if self.status.note_cosigned(size) {
-                    info!(witness = self.status.name(), size, "the witness cosigns what is published");
+                    info!(witness = self.status.name(), size, "the witness cosigns the published checkpoints");
                 }
                 true
             }
-            // Submitted to it by somebody else, and on its way to be published here, or just now published.
+            // Another client sent it a newer checkpoint, which is about to be published here or was just published.
             Submitted::Ahead(held) if held <= self.ledger.size() => {
                 self.holds = held;
                 true
             }
             Submitted::Ahead(held) => self.alarm(&format!(
-                "holds {held} entries of this log, more than there are: the log was rolled back, or another runs under \
-                 its name; restore the ledger from a backup and start with `serve --restored`"
+                "it holds {held} entries of this log, more than exist here: the log was rolled back, or another log uses its \
+                 name; restore the ledger from a backup and start with `serve --restored`"
             )),
             Submitted::Forked(held) => self.alarm(&fork_message(held)),
             Submitted::NotCosigned(why) => self.remark(&why),
         }
     }
 
-    /// A newer checkpoint may have been published meanwhile: then there is nothing for these lines to stand beside.
-    async fn keep(&self, lines: String) -> Result<(), String> {
+    /// Adds the cosignatures to the published checkpoint. If a newer one was published meanwhile, they are not needed.
+    async fn save(&self, lines: String) -> Result<(), String> {
         let ledger = self.ledger.clone();
-        let kept = spawn_blocking(move || ledger.add_cosignatures(&lines)).await;
-        kept.map_err(|e| e.to_string())?.map(drop).map_err(|e| e.to_string())
+        let saved = spawn_blocking(move || ledger.add_cosignatures(&lines)).await;
+        saved.map_err(|e| e.to_string())?.map(drop).map_err(|e| e.to_string())
     }
 
     fn remark(&self, why: &str) -> bool {
         if self.status.note_not_cosigned(why) {
-            warn!(witness = self.status.name(), "no cosignature: it {why}");
+            warn!(witness = self.status.name(), "no cosignature from this witness: {why}");
         }
         false
     }
 
-    /// The next question begins at nothing, so that the witness names its size anew: its keeper may have put it right.
+    /// The next request begins at size 0, so that the witness names its size again: its operator may have repaired it.
     fn alarm(&mut self, why: &str) -> bool {
         self.holds = 0;
         if self.status.note_contradiction(why) {
-            error!(witness = self.status.name(), "this ledger is contradicted: the witness {why}");
+            error!(witness = self.status.name(), "this witness contradicts the ledger: {why}");
         }
         false
     }
@@ -127,6 +129,6 @@ impl WitnessTask {
 
 /// Returns once the server stops.
 async fn stopped(mut stopping: watch::Receiver<bool>) {
-    // A sender that is gone means the same.
+    // If the sender is gone, the server has stopped too.
     let _ = stopping.wait_for(|stopping| *stopping).await;
 }

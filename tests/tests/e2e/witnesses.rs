@@ -113,8 +113,8 @@ async fn a_witness_that_is_down_is_a_remark_and_one_that_holds_more_ends_readine
     witness.believes_in(1_000_000);
     witness.program.signal(Signal::CONT);
     let why = until("the server not to be ready", async || court.part(PART).await.err()).await;
-    assert!(why.starts_with("holds 1000000 entries of this log, more than there are"), "{why}");
-    says_once(&court, "this ledger is contradicted").await;
+    assert!(why.starts_with("it holds 1000000 entries of this log, more than exist here"), "{why}");
+    says_once(&court, "this witness contradicts the ledger").await;
     assert_eq!(get(court.http(), "/readyz").await.unwrap().status, 503);
 
     witness.forgets();
@@ -159,7 +159,7 @@ async fn a_rolled_back_ledger_is_not_served_and_a_clone_that_ran_ahead_is_found_
     let before = witness.answers().len();
     let refused = refusal(&home).await;
     assert!(
-        refused.contains(&format!("witness {NAME} refuses that this log continues the {held}")),
+        refused.contains(&format!("witness {NAME}: it holds {held} entries that this log does not continue")),
         "{refused}"
     );
     let since = witness.answers_since(before, 2).await;
@@ -172,7 +172,7 @@ async fn a_rolled_back_ledger_is_not_served_and_a_clone_that_ran_ahead_is_found_
     witness.program.signal(Signal::CONT);
     let why = until("the server not to be ready", async || court.part(PART).await.err()).await;
     assert!(why.contains("the log was rewritten"), "{why}");
-    says_once(&court, "this ledger is contradicted").await;
+    says_once(&court, "this witness contradicts the ledger").await;
     assert_eq!(witness.holds(), held, "it cosigned nothing of the clone's");
 }
 

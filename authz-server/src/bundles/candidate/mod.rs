@@ -1,4 +1,5 @@
-//! A candidate bundle: it judges the same requests as the bundle in force, never answers them, and its differences are counted.
+//! A candidate bundle: it judges the same requests as the bundle in force, never answers them, and its differences
+//! are counted.
 
 mod differences;
 mod watcher;
@@ -17,13 +18,13 @@ use crate::complaint::Complaint;
 
 #[derive(Debug, Default)]
 pub struct Candidate {
-    state: Mutex<State>,
+    state: Mutex<CandidateState>,
     /// Why the offered candidate is refused.
     pub refused: Complaint,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct CandidateState {
     bundle: Option<Arc<Bundle>>,
     seen: Differences,
     passed_over: u64,
@@ -55,7 +56,7 @@ impl Candidate {
     /// Sets a new candidate, which starts without results, and returns the one before.
     pub fn replace(&self, bundle: Arc<Bundle>) -> Option<Arc<Bundle>> {
         self.refused.clear();
-        let next = State { bundle: Some(bundle), ..State::default() };
+        let next = CandidateState { bundle: Some(bundle), ..CandidateState::default() };
         std::mem::replace(&mut *self.state(), next).bundle
     }
 
@@ -93,7 +94,7 @@ impl Candidate {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, CandidateState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

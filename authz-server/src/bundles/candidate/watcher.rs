@@ -8,13 +8,13 @@ use tracing::{info, warn};
 
 use super::Candidate;
 use crate::bundles::keeper::opened;
-use crate::bundles::source::Source;
+use crate::bundles::source::BundleSource;
 use crate::clock::Clock;
 use crate::config::BundlePlace;
 
 #[derive(Debug)]
 pub struct Watcher {
-    source: Source,
+    source: BundleSource,
     trust: TrustKeys,
     audience: String,
     clock: Clock,
@@ -31,7 +31,7 @@ impl Watcher {
         clock: Clock,
         candidate: Arc<Candidate>,
     ) -> Result<Watcher, String> {
-        let source = Source::open(place)?;
+        let source = BundleSource::open(place)?;
         Ok(Watcher { source, trust, audience, clock, candidate, last_seen: Vec::new() })
     }
 

@@ -100,8 +100,8 @@ fn a_version_never_changes_its_content_and_old_versions_are_removed() {
     assert_eq!(load(out.path(), &expected(&trust), &AwsLcVerifier).unwrap().version(), 7);
 }
 
-/// A server renews its note while an operator signs the next bundle: neither may fail, and a reader always finds one complete
-/// note.
+/// A server renews its note while an operator signs the next bundle: neither may fail, and a reader always finds one
+/// complete note.
 #[test]
 fn several_writers_may_write_a_note_at_once() {
     let dir = tempfile::tempdir().unwrap();

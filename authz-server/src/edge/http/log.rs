@@ -1,7 +1,8 @@
 //! The log over HTTP, read-only, in the layout of C2SP tlog-tiles; and proofs from it.
 //!
-//! The checkpoint and hashes are public: with them anybody can check this server. Entries, and proofs that contain one, need
-//! the permission `read-log`. This module knows what may be served to whom, and nothing about what entries contain.
+//! The checkpoint and hashes are public: with them anybody can check this server. Entries, and proofs that contain
+//! one, need the permission `read-log`. This module knows what may be served to whom, and nothing about what entries
+//! contain.
 
 use std::sync::Arc;
 
@@ -84,7 +85,7 @@ impl Log {
     fn admits(&self, headers: &HeaderMap) -> bool {
         let mut values = headers.get_all(header::AUTHORIZATION).iter();
         let token = values.next().map(HeaderValue::as_bytes).and_then(|value| value.strip_prefix(b"Bearer "));
-        values.next().is_none() && token.is_some_and(|token| self.readers.admit(token))
+        values.next().is_none() && token.is_some_and(|token| self.readers.has_token(token))
     }
 
     /// Reads on a thread that makes no decisions.

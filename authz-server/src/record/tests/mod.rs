@@ -1,8 +1,8 @@
-//! What judging again must not let pass. That every judged case comes back the same is seen where cases are judged
-//! (`decision::tests`): each of them is recorded, read back and judged again there.
+//! What judging again must not accept. That every case gets the same verdict again is tested in `judge`: there each
+//! case is recorded, read back and judged again.
 
-mod elsewhere;
 mod judge;
+mod judged_elsewhere;
 
 use ledger::entry::{Checks, Decision, DecisionOutcome, IntegerJson, RecordedRequest, RecordedVerdict};
 
@@ -47,16 +47,16 @@ fn decision() -> Decision {
 }
 
 #[test]
-fn an_honest_record_is_the_same_again() {
+fn an_honest_record_gets_the_same_verdict_again() {
     assert_eq!(judge_again(&decision(), &bundle(&files())), JudgedAgain::Same);
 }
 
 #[test]
-fn a_verdict_that_the_judge_did_not_give_is_named() {
+fn a_verdict_that_the_judge_did_not_give_is_detected() {
     let mut forged = decision();
     forged.verdict.code = "permit".to_owned();
     let JudgedAgain::Differs(found) = judge_again(&forged, &bundle(&files())) else {
-        panic!("taken for the judge's")
+        panic!("accepted as the judge's")
     };
     assert_eq!(found.code, "warrant-missing");
 }
@@ -73,7 +73,7 @@ fn stale_governance_and_an_ambiguous_request_are_part_of_the_input() {
 }
 
 #[test]
-fn what_does_not_fit_together_is_not_judged() {
+fn a_record_whose_parts_do_not_fit_together_is_not_judged() {
     let bundle = bundle(&files());
     let unfit = |change: fn(&mut Decision)| {
         let mut one = decision();
@@ -101,10 +101,10 @@ fn what_does_not_fit_together_is_not_judged() {
 }
 
 #[test]
-fn an_account_says_what_the_judge_says_and_that_the_record_says_otherwise() {
+fn an_explanation_says_what_the_judge_says_and_that_the_record_differs() {
     let honest = explain(&decision(), &bundle(&files()));
     assert_eq!((honest.again, honest.explained.result), (JudgedAgain::Same, "warrant-missing"));
-    assert_eq!(honest.explained.route.as_deref(), Some("pay"), "which the judge did not come to name");
+    assert_eq!(honest.explained.route.as_deref(), Some("pay"), "the judge denied before it named the route");
 
     let mut forged = decision();
     forged.verdict.code = "permit".to_owned();
@@ -119,7 +119,7 @@ fn an_account_says_what_the_judge_says_and_that_the_record_says_otherwise() {
 }
 
 #[test]
-fn where_arguments_are_withheld_the_recorded_policies_are_told() {
+fn where_arguments_are_withheld_the_recorded_policies_are_explained() {
     let limit = "@id(\"limit\") @reason(\"too much\") @cure(\"ask for less\")\nforbid (principal, action, resource) when { context.args.amount > 100 };";
     let bundle = bundle(&with_policy("amount: {from: query:amount, type: natural, record: digest}", limit));
     let mut one = decision();

@@ -150,25 +150,25 @@ fn attacks(keys: &Keys, active: &Bundle) -> Vec<Attack> {
         name: "an expired note",
         note: Some(sound().note(-1, &keys.note)),
         offered: sound(),
-        said: "waits for its note: the note expired at",
+        said: "has no valid note yet: the note expired at",
     });
     all.push(Attack {
         name: "a note by a key that was rotated out",
         note: Some(sound().note(600, &keys.old_note)),
         offered: sound(),
-        said: "waits for its note: the note is signed by no note key",
+        said: "has no valid note yet: the note is signed by no note key",
     });
     all.push(Attack {
         name: "a note that holds for too long",
         note: Some(sound().note(90_000, &keys.note)),
         offered: sound(),
-        said: "waits for its note: the note holds for 90000 s",
+        said: "has no valid note yet: the note holds for 90000 s",
     });
     all.push(Attack {
         name: "a note about the bundle before",
         note: None,
         offered: sound(),
-        said: "waits for its note: the note names version 5",
+        said: "has no valid note yet: the note names version 5",
     });
     all
 }

@@ -1,5 +1,5 @@
-//! Judged again elsewhere: out of the record, on threads of another size, and by the same bundle in another order. Nothing of
-//! that may change a byte of the verdict, nor of the record but the bundle's name.
+//! Judges a case under other conditions: from the record, on threads with other stack sizes, and with the bundle in
+//! another order. This must not change a byte of the verdict, nor of the record except the bundle's name.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -16,15 +16,15 @@ use policy::Bundle;
 use policy::decision::{Case, judge};
 use warrant::Digest;
 
-/// Much less than a test's own thread has, and much more.
+/// A much smaller and a much larger stack than a test's own thread has.
 const STACKS: [usize; 2] = [256 * 1024, 64 * 1024 * 1024];
 
-/// One order in which the bundle says the same, and others in which it is another and must decide alike.
+/// One order in which the bundle stays the same, and others in which it is another bundle that must decide the same.
 const ORDERS: [(What, u64); 4] =
     [(What::Keys, 1), (What::Everything, 2), (What::Everything, 3), (What::Everything, 4)];
 
-/// `case`: the same request under whichever bundle it is given.
-pub(super) fn elsewhere<'a>(bundle: &'a Bundle, case: impl Fn(&'a Bundle) -> Case<'a> + Sync) {
+/// `case`: the same request under any bundle.
+pub(super) fn check_judged_elsewhere<'a>(bundle: &'a Bundle, case: impl Fn(&'a Bundle) -> Case<'a> + Sync) {
     let key = DigestKey::generate().unwrap();
     let recorded = |by: &'a Bundle| {
         let case = case(by);
@@ -60,7 +60,7 @@ fn on_a_stack_of<T: Send>(bytes: usize, work: impl FnOnce() -> T + Send) -> T {
     })
 }
 
-/// The bundle in each of the orders; made once for each bundle, since every case of these tests asks.
+/// The bundle in each of the orders; made once for each bundle, because every case of these tests needs it.
 fn orders(of: &Bundle) -> &'static [Bundle] {
     static MADE: Mutex<BTreeMap<Digest, &'static [Bundle]>> = Mutex::new(BTreeMap::new());
     MADE.lock().unwrap().entry(of.digest()).or_insert_with(|| {

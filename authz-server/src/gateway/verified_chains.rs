@@ -1,7 +1,7 @@
 //! A cache of verified lineages, so that a warrant that is used often is verified once.
 //!
-//! A valid signature stays valid. Whether the root's key is still trusted may change, so that is checked on every use. The
-//! key of an entry is the whole header, compared byte by byte: nothing shorter identifies what was verified.
+//! A valid signature stays valid. Whether the root's key is still trusted may change, so that is checked on every
+//! use. The key of an entry is the whole header, compared byte by byte: nothing shorter identifies what was verified.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,18 +17,20 @@ const CLAIMS_TO_HEADER: usize = 4;
 const IDLE: Duration = Duration::from_secs(120);
 
 #[derive(Clone, Debug)]
-pub struct ChainCache(Cache<Arc<[u8]>, Arc<Chain>>);
+pub struct VerifiedChains(Cache<Arc<[u8]>, Arc<Chain>>);
 
-impl ChainCache {
-    pub fn new() -> ChainCache {
+impl VerifiedChains {
+    pub fn new() -> VerifiedChains {
         let weight = |header: &Arc<[u8]>, _: &Arc<Chain>| {
             u32::try_from(header.len().saturating_mul(CLAIMS_TO_HEADER)).unwrap_or(u32::MAX)
         };
-        ChainCache(Cache::builder().max_capacity(BYTES_AT_MOST).weigher(weight).time_to_idle(IDLE).build())
+        VerifiedChains(
+            Cache::builder().max_capacity(BYTES_AT_MOST).weigher(weight).time_to_idle(IDLE).build(),
+        )
     }
 
-    /// The lineage in this header: its signatures were verified now or earlier, and its root's key is trusted now. Only valid
-    /// lineages are cached, so that garbage cannot evict them.
+    /// The lineage in this header: its signatures were verified now or earlier, and its root's key is trusted now.
+    /// Only valid lineages are cached, so that garbage cannot evict them.
     pub fn verify(&self, header: &[u8], trust: &Trust) -> Result<Arc<Chain>, Denial> {
         if let Some(chain) = self.0.get(header) {
             chain.check_trust(trust)?;
@@ -40,9 +42,9 @@ impl ChainCache {
     }
 }
 
-impl Default for ChainCache {
-    fn default() -> ChainCache {
-        ChainCache::new()
+impl Default for VerifiedChains {
+    fn default() -> VerifiedChains {
+        VerifiedChains::new()
     }
 }
 
@@ -96,24 +98,24 @@ mod tests {
     #[test]
     fn a_cached_lineage_is_refused_once_its_key_is_no_longer_trusted() {
         let authority = PrivateKey::generate(Algorithm::Es256, Some("a1")).unwrap();
-        let (cache, header) = (ChainCache::new(), root(&authority));
-        let first = cache.verify(header.as_bytes(), &trust(&authority)).unwrap();
-        let again = cache.verify(header.as_bytes(), &trust(&authority)).unwrap();
+        let (chains, header) = (VerifiedChains::new(), root(&authority));
+        let first = chains.verify(header.as_bytes(), &trust(&authority)).unwrap();
+        let again = chains.verify(header.as_bytes(), &trust(&authority)).unwrap();
         assert!(Arc::ptr_eq(&first, &again), "verified once");
         let other = PrivateKey::generate(Algorithm::Es256, Some("a1")).unwrap();
-        assert_eq!(cache.verify(header.as_bytes(), &trust(&other)).unwrap_err(), Denial::IssuerUntrusted);
+        assert_eq!(chains.verify(header.as_bytes(), &trust(&other)).unwrap_err(), Denial::IssuerUntrusted);
     }
 
     #[test]
     fn an_invalid_lineage_is_not_cached() {
         let authority = PrivateKey::generate(Algorithm::Es256, Some("a1")).unwrap();
         let other = PrivateKey::generate(Algorithm::Es256, Some("a1")).unwrap();
-        let (cache, header) = (ChainCache::new(), root(&other));
+        let (chains, header) = (VerifiedChains::new(), root(&other));
         assert_eq!(
-            cache.verify(header.as_bytes(), &trust(&authority)).unwrap_err(),
+            chains.verify(header.as_bytes(), &trust(&authority)).unwrap_err(),
             Denial::SignatureInvalid
         );
-        cache.0.run_pending_tasks();
-        assert_eq!(cache.0.entry_count(), 0);
+        chains.0.run_pending_tasks();
+        assert_eq!(chains.0.entry_count(), 0);
     }
 }

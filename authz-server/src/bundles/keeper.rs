@@ -76,7 +76,7 @@ impl Keeper {
         let expected =
             Expected { trust: &config.trust, audience: &audience, floor: floor.as_ref(), now: clock.now() };
         let opened = source.manifest().and_then(|manifest| {
-            let bundle = opened(&mut source, &manifest, &expected, None)?;
+            let bundle = open_bundle(&mut source, &manifest, &expected, None)?;
             Ok((manifest, bundle))
         });
         let (active, bundle) = opened.map_err(|refusal| format!("bundle {place}: {refusal}"))?;
@@ -181,7 +181,7 @@ impl Keeper {
             floor: Some(&floor),
             now: self.clock.now(),
         };
-        let opened = opened(&mut self.source, manifest, &expected, Some(&active));
+        let opened = open_bundle(&mut self.source, manifest, &expected, Some(&active));
         opened.map(Box::new).map_err(|refusal| {
             let why = format!("the offered bundle is refused: {refusal}");
             let again = if refusal.is_final() { None } else { Instant::now().checked_add(pause) };
@@ -225,12 +225,12 @@ impl Keeper {
         if self.policy.until().is_some_and(|end| end >= half_way) {
             return Ok(());
         }
-        let until_when = match self.note_read(&bundle, now) {
+        let until = match self.note_read(&bundle, now) {
             Ok(until) if until.0 >= half_way => Ok(until),
             _ if is_newest && self.may_sign(&bundle) => self.note_signed(&bundle, now),
             read => read,
         };
-        match until_when {
+        match until {
             Ok(until) if Some(until.0) > self.policy.until() => {
                 self.policy.renew(until);
                 info!(bundle = %bundle.digest(), until = until.0.get(), "the bundle is in force");
@@ -278,7 +278,7 @@ impl Keeper {
 
 /// Opens the bundle of this manifest. Its files are fetched only after its signatures were verified, and files that the
 /// active bundle has are not fetched again.
-pub(super) fn opened(
+pub(super) fn open_bundle(
     source: &mut BundleSource,
     manifest: &[u8],
     expected: &Expected<'_>,
@@ -299,7 +299,8 @@ fn floor(activation: &Activation) -> Activated {
     }
 }
 
-/// Records that this bundle is activated, unless it was the last one in force.
+/// Records that this bundle is activated, unless it was the last one in force. Nothing is judged with a bundle before its
+/// activation is recorded.
 fn record_activation(ledger: &Ledger, bundle: &Bundle, before: Option<Digest>) -> Result<(), String> {
     let activation = activation(bundle, before);
     if before == Some(activation.bundle) {

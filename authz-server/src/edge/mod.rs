@@ -1,5 +1,5 @@
-//! The edge: the protocols that proxies and operators speak with the server. It only translates, and knows nothing of
-//! policies.
+//! The edge: the protocols that proxies and operators speak with the server. It only translates, and knows nothing
+//! about policies.
 
 pub mod access_log;
 mod address;

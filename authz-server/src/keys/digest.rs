@@ -48,7 +48,7 @@ impl DigestKey {
     }
 
     /// Derives a key for another purpose, as HKDF extracts one: the purpose is the HMAC key, and our secret is the
-    /// message. The other way round would not be safe: it is an HMAC with this key, and a client gets one of any body
+    /// message. The other way round would not be safe: it would be an HMAC with this key, and a client gets one of any body
     /// that it sends.
     pub fn derived(&self, purpose: &[u8]) -> hmac::Key {
         let extracted = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, purpose), &self.secret);

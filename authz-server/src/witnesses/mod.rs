@@ -78,15 +78,15 @@ impl Witnesses {
         };
         let size = checkpoint.checkpoint().size;
         let mut requests = JoinSet::new();
-        for (place, known) in self.0.iter().enumerate() {
+        for (index, known) in self.0.iter().enumerate() {
             let (client, log, checkpoint) = (known.client.clone(), log.clone(), checkpoint.clone());
-            requests.spawn(async move { (place, client.submit(&log, &checkpoint, 0, AT_START).await) });
+            requests.spawn(async move { (index, client.submit(&log, &checkpoint, 0, AT_START).await) });
         }
         let mut witnessed = Vec::new();
-        for (place, shown) in requests.join_all().await {
-            let Some(known) = self.0.get_mut(place) else { continue };
+        for (index, result) in requests.join_all().await {
+            let Some(known) = self.0.get_mut(index) else { continue };
             let name = known.status.name();
-            match shown {
+            match result {
                 Submitted::Cosigned(_) => known.holds = size,
                 Submitted::Ahead(held) => {
                     known.holds = held;

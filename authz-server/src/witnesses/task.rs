@@ -59,7 +59,7 @@ impl WitnessTask {
                 () = stopped(stopping.clone()) => return,
             };
             let is_well = match answered {
-                Ok((size, shown)) => self.take(size, shown).await,
+                Ok((size, result)) => self.take(size, result).await,
                 Err(why) => self.remark(&why),
             };
             self.pause = if is_well { PAUSE.0 } else { self.pause.saturating_mul(2).min(PAUSE.1) };
@@ -72,13 +72,13 @@ impl WitnessTask {
         let ledger = self.ledger.clone();
         let read = spawn_blocking(move || ledger.checkpoint()).await.map_err(|e| e.to_string())?;
         let checkpoint = read.map_err(|e| format!("the checkpoint cannot be read: {e}"))?;
-        let shown = self.client.submit(&self.ledger.log(), &checkpoint, self.holds, WITHIN).await;
-        Ok((checkpoint.checkpoint().size, shown))
+        let result = self.client.submit(&self.ledger.log(), &checkpoint, self.holds, WITHIN).await;
+        Ok((checkpoint.checkpoint().size, result))
     }
 
     /// Handles a result. Returns true if all is well.
-    async fn take(&mut self, size: u64, shown: Submitted) -> bool {
-        match shown {
+    async fn take(&mut self, size: u64, result: Submitted) -> bool {
+        match result {
             Submitted::Cosigned(lines) => {
                 self.holds = size;
                 if let Err(why) = self.save(lines).await {

@@ -7,7 +7,7 @@ use policy::{Expected, Refusal, TrustKeys};
 use tracing::{info, warn};
 
 use super::Candidate;
-use crate::bundles::keeper::opened;
+use crate::bundles::keeper::open_bundle;
 use crate::bundles::source::BundleSource;
 use crate::clock::Clock;
 use crate::config::BundlePlace;
@@ -67,7 +67,7 @@ impl Watcher {
         let expected =
             Expected { trust: &self.trust, audience: &self.audience, floor: None, now: self.clock.now() };
         let before = self.candidate.bundle();
-        let opened = opened(&mut self.source, &manifest, &expected, before.as_deref());
+        let opened = open_bundle(&mut self.source, &manifest, &expected, before.as_deref());
         if opened.as_ref().map_or_else(Refusal::is_final, |_| true) {
             self.last_seen = manifest;
         }

@@ -1,8 +1,8 @@
-//! What is wrong with something right now, said once: in the log when it begins or changes, in readiness while it lasts.
+//! A problem that may be present now: logged once when it begins or changes, and shown in readiness while it lasts.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// A reason that is present or not, and how often a new one came up.
+/// The reason for a problem, if there is one now, and how often a new reason came up.
 #[derive(Debug, Default)]
 pub struct Complaint(Mutex<State>);
 
@@ -13,7 +13,7 @@ struct State {
 }
 
 impl Complaint {
-    /// Something is wrong, for this reason. Returns true if the reason changed.
+    /// Notes a problem with this reason. Returns true if the reason changed.
     pub fn raise(&self, reason: &str) -> bool {
         let mut state = self.state();
         let is_new = state.reason.as_deref() != Some(reason);
@@ -24,7 +24,7 @@ impl Complaint {
         is_new
     }
 
-    /// Nothing is wrong any more. Returns true if something was.
+    /// Notes that the problem is over. Returns true if there was one.
     pub fn clear(&self) -> bool {
         self.state().reason.take().is_some()
     }
@@ -33,7 +33,7 @@ impl Complaint {
         self.state().reason.clone()
     }
 
-    /// How often a new reason came up, since the start.
+    /// How often a new reason came up since the start.
     pub fn times(&self) -> u64 {
         self.state().times
     }
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_same_reason_again_is_not_new_until_it_was_cleared() {
+    fn the_same_reason_is_new_only_after_it_was_cleared() {
         let complaint = Complaint::default();
         assert!(complaint.raise("one") && !complaint.raise("one") && complaint.raise("two"));
         assert_eq!((complaint.reason().as_deref(), complaint.times()), (Some("two"), 2));

@@ -1,8 +1,8 @@
-//! The court: the ext_authz server, its authority and its command line, in one binary.
+//! The server: Envoy's external authorization service, its authority and the command line, in one binary.
 //!
-//! The modules stand in this order, and an import goes down the list, never up: `cli`, `server`, `edge`, `gateway`,
-//! `outcomes`, `telemetry`, `recorder`, `record`, `facts`, `bundles`, `witnesses`, `config`, `keys`. `clock`, `fetch` and
-//! `complaint` serve all of them. A test reads the imports and holds them to it.
+//! The modules have this order, and imports only go down the list: `cli`, `server`, `edge`, `gateway`, `outcomes`,
+//! `telemetry`, `recorder`, `record`, `facts`, `bundles`, `witnesses`, `config`, `keys`. `clock`, `fetch` and
+//! `complaint` serve all of them. A test checks the imports.
 
 pub mod bundles;
 pub mod cli;
@@ -29,3 +29,10 @@ mod permuted;
 #[path = "../../policy/src/tests/fixture.rs"]
 #[expect(dead_code, reason = "the tests here use a part of it")]
 mod policy_fixture;
+
+// The decision that ledger tests start from.
+#[cfg(test)]
+use ledger::entry;
+#[cfg(test)]
+#[path = "../../ledger/tests/common/decision.rs"]
+mod example_decision;

@@ -1,5 +1,5 @@
-//! Bundles in the file system: reading the directory that teams write in, and reading and writing signed bundles. It decides
-//! nothing: what the bytes mean is for the crate `policy`.
+//! Bundles in the file system: reads the source directory that teams write, and reads and writes signed bundles. It
+//! decides nothing: the crate `policy` knows what the bytes mean.
 
 use std::fs;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -10,12 +10,12 @@ use policy::authoring::{Built, Tested};
 use policy::fault::{Fault, Faults, Place};
 use policy::{Bundle, Expected, Files, MANIFEST, NOTE, Parcel, Refusal, Signed};
 
-/// Builds the bundle whose source is this directory; every fault at once.
+/// Builds the bundle from this source directory; the error lists every fault.
 pub fn build(dir: &Path) -> Result<Built, Vec<Fault>> {
     sources(dir).and_then(|files| Built::from_files(&files))
 }
 
-/// Reads and tests the documents in this directory; tests that fail are told apart from faults.
+/// Reads and tests the documents in this directory; failed tests are reported apart from faults.
 pub fn examine(dir: &Path) -> Result<Tested, Vec<Fault>> {
     sources(dir).and_then(|files| Tested::from_files(&files))
 }
@@ -29,8 +29,8 @@ pub fn load(
     policy::open(&parcel(dir)?, expected, verifier)
 }
 
-/// What is passed over in a source directory; any other name must be a document's.
-fn is_passed_over(name: &str) -> bool {
+/// Files that are skipped in a source directory; any other file must be a document.
+fn is_skipped(name: &str) -> bool {
     matches!(name, "README.md" | "CODEOWNERS") || name.starts_with('.')
 }
 
@@ -43,24 +43,24 @@ pub fn sources(dir: &Path) -> Result<Files, Vec<Fault>> {
 }
 
 fn gather(dir: &Path, prefix: &str, files: &mut Files, faults: &Faults) {
-    let told = PathBuf::from(if prefix.is_empty() { "." } else { prefix });
+    let shown = PathBuf::from(if prefix.is_empty() { "." } else { prefix });
     let unreadable = |path: &Path, error: &io::Error| {
         faults.page(path).fault(
             Place::NONE,
             format!("cannot be read: {error}"),
-            "make it readable, or take it away",
+            "make it readable, or remove it",
         );
     };
     let entries = match fs::read_dir(dir).and_then(Iterator::collect::<io::Result<Vec<_>>>) {
         Ok(entries) => entries,
-        Err(error) => return unreadable(&told, &error),
+        Err(error) => return unreadable(&shown, &error),
     };
     for entry in entries {
         let Some(name) = entry.file_name().to_str().map(|name| format!("{prefix}{name}")) else {
-            faults.page(&told).fault(Place::NONE, "a file's name is no UTF-8", "rename it");
+            faults.page(&shown).fault(Place::NONE, "a file's name is not UTF-8", "rename it");
             continue;
         };
-        if entry.file_name().to_str().is_some_and(is_passed_over) {
+        if entry.file_name().to_str().is_some_and(is_skipped) {
             continue;
         }
         match entry.file_type() {
@@ -71,17 +71,17 @@ fn gather(dir: &Path, prefix: &str, files: &mut Files, faults: &Faults) {
             },
             Ok(_) => faults.page(Path::new(&name)).fault(
                 Place::NONE,
-                "no plain file",
-                "a link could lead anywhere: put the file itself here",
+                "not a regular file",
+                "replace a link by the file itself: a link could lead anywhere",
             ),
             Err(error) => unreadable(Path::new(&name), &error),
         }
     }
 }
 
-/// Reads a signed bundle; which version's files are meant, the manifest says.
+/// Reads a signed bundle; the manifest says which version's files belong to it.
 ///
-/// Where another version was published meanwhile, what was read may be of both, or gone: then it is read anew.
+/// If another version was published meanwhile, the files may be mixed or gone: then everything is read again.
 pub fn parcel(dir: &Path) -> Result<Parcel, Refusal> {
     let mut manifest = manifest(dir)?;
     loop {
@@ -117,8 +117,8 @@ pub fn content(dir: &Path, manifest: &[u8]) -> Result<Files, Refusal> {
     }
 }
 
-/// What whoever signs the next bundle must know of the last one: its manifest and the chain of trust, not its files. Empty where
-/// there is none yet.
+/// What the signer of the next bundle needs of the last one: its manifest and the chain of trust, not its files.
+/// Empty if there is none yet.
 pub fn signed_so_far(dir: &Path) -> Result<Parcel, Refusal> {
     if !dir.join(MANIFEST).exists() {
         return Ok(Parcel::default());
@@ -141,11 +141,11 @@ fn file(dir: &Path, name: &str) -> Result<Vec<u8>, Refusal> {
         .map_err(|error| Refusal::Unreadable { file: name.to_owned(), why: error.to_string() })
 }
 
-/// Writes a signed bundle. A reader meanwhile sees the old one or the new one: the manifest comes last.
+/// Writes a signed bundle. A concurrent reader sees the old one or the new one, because the manifest is written last.
 ///
-/// The version before stays, for readers that have just opened its manifest; older ones go.
+/// The previous version stays, for readers that have just opened its manifest; older ones are removed.
 pub fn publish(signed: &Signed, dir: &Path) -> io::Result<()> {
-    is_new_or_the_same(signed, dir)?;
+    check_version_unchanged(signed, dir)?;
     for (path, bytes) in signed.parcel.paths(signed.version) {
         put(&dir.join(path), bytes)?;
     }
@@ -159,19 +159,19 @@ pub fn publish(signed: &Signed, dir: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// A version is one content for good: servers that have activated it would refuse another.
-fn is_new_or_the_same(signed: &Signed, dir: &Path) -> io::Result<()> {
+/// Checks that this version is new or has the same files: servers that activated it would refuse other content.
+fn check_version_unchanged(signed: &Signed, dir: &Path) -> io::Result<()> {
     let folder = dir.join(Parcel::folder(signed.version));
     if !folder.exists() {
         return Ok(());
     }
     let faults = Faults::new();
-    let mut there = Files::new();
-    gather(&folder, "", &mut there, &faults);
-    if faults.is_empty() && there == signed.parcel.files {
+    let mut existing = Files::new();
+    gather(&folder, "", &mut existing, &faults);
+    if faults.is_empty() && existing == signed.parcel.files {
         return Ok(());
     }
-    let what = format!("version {} is there with other content; sign a higher version", signed.version);
+    let what = format!("version {} already exists with other content; sign a higher version", signed.version);
     Err(io::Error::new(io::ErrorKind::AlreadyExists, what))
 }
 
@@ -185,23 +185,23 @@ pub fn versions(dir: &Path) -> io::Result<Vec<u64>> {
     Ok(all)
 }
 
-/// Writes the note of a bundle. Servers that renew their own and whoever signs the next bundle may do so at once: each writes under a
-/// name that nobody else has, and the last one to be put in place stays.
+/// Writes the note of a bundle. Several servers and the signer of the next bundle may do so at once: each writes a
+/// file of its own, and the last one that is renamed stays.
 pub fn publish_note(bytes: &[u8], dir: &Path) -> io::Result<()> {
-    let unlike_any_other = RandomState::new().build_hasher().finish();
-    let own = dir.join(format!(".{NOTE}.{unlike_any_other:016x}"));
+    let unique = RandomState::new().build_hasher().finish();
+    let own = dir.join(format!(".{NOTE}.{unique:016x}"));
     ledger::durable::create_dir_all(dir, 0o755)?;
     ledger::durable::write_new(&own, bytes, 0o644)?;
     // A crash here leaves a file that no reader looks at.
-    put_in_place(&own, &dir.join(NOTE))?;
+    rename_to(&own, &dir.join(NOTE))?;
     ledger::durable::sync_dir(dir)
 }
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "the one caller syncs the folder next; `replace` is for a single writer"
+    reason = "the only caller syncs the directory next; `replace` is for a single writer"
 )]
-fn put_in_place(own: &Path, name: &Path) -> io::Result<()> {
+fn rename_to(own: &Path, name: &Path) -> io::Result<()> {
     fs::rename(own, name)
 }
 

@@ -1,7 +1,7 @@
 //! Which bundle is in force, and until when.
 //!
-//! A bundle is in force while a fresh note names it and its own window holds. The two are kept together, so that no
-//! decision can see one bundle and another's note.
+//! A bundle is in force while a fresh note names it and its own time window holds. Both are replaced together, so
+//! that no decision can see one bundle with another bundle's note.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -13,14 +13,14 @@ use policy::{Bundle, InForceUntil};
 #[derive(Debug)]
 pub struct PolicyInForce {
     current: RwLock<Arc<Current>>,
-    /// Held for writing from before an activation is recorded until it is in force.
-    turn: tokio::sync::RwLock<()>,
+    /// Held for writing from before an activation is recorded until the bundle is in force.
+    activation: tokio::sync::RwLock<()>,
 }
 
 #[derive(Debug)]
 struct Current {
     bundle: Arc<Bundle>,
-    /// `None`: no note that holds has been seen yet.
+    /// `None`: no valid note has been seen yet.
     until: Option<InForceUntil>,
 }
 
@@ -28,39 +28,40 @@ struct Current {
 #[derive(Debug)]
 #[must_use]
 pub struct Settled<'a> {
-    _turn: RwLockReadGuard<'a, ()>,
+    _no_activation: RwLockReadGuard<'a, ()>,
 }
 
 impl PolicyInForce {
     pub fn new(bundle: Bundle, until: Option<InForceUntil>) -> PolicyInForce {
         let current = RwLock::new(Arc::new(Current { bundle: Arc::new(bundle), until }));
-        PolicyInForce { current, turn: tokio::sync::RwLock::new(()) }
+        PolicyInForce { current, activation: tokio::sync::RwLock::new(()) }
     }
 
-    /// Waits until no activation is under way. Who reads the ledger's size and the bundle under it reads them as they
-    /// belong together: never the old bundle as of a record that names the new one.
+    /// Waits until no activation is under way. A caller that holds the result reads a ledger size and a bundle that
+    /// belong together: never the old bundle with a size at which the new one is already recorded.
     pub async fn settled(&self) -> Settled<'_> {
-        Settled { _turn: self.turn.read().await }
+        Settled { _no_activation: self.activation.read().await }
     }
 
-    /// The bundle to judge by, and whether it may be judged by at `now`.
+    /// The active bundle, and whether it is in force at `now`.
     pub fn at(&self, now: Seconds) -> (Arc<Bundle>, Result<(), Denial>) {
         let current = self.current();
         let holds = current.until.is_some_and(|InForceUntil(end)| now < end);
         (Arc::clone(&current.bundle), if holds { Ok(()) } else { Err(Denial::GovernanceStale) })
     }
 
-    /// Puts a bundle in force once `record` has made its activation durable; what was in force before is given back, or
-    /// the bundle itself with the reason. Not for a thread of the request path: it waits for the disk.
+    /// Puts a bundle in force once `record` has made its activation durable, and returns the bundle before it. On an
+    /// error it returns the new bundle and the reason. It waits for the disk, so no thread of the request path may
+    /// call it.
     pub fn activate<E>(
         &self,
         bundle: Box<Bundle>,
         until: InForceUntil,
         record: impl FnOnce() -> Result<(), E>,
     ) -> Result<Arc<Bundle>, (Box<Bundle>, E)> {
-        let _turn = self.turn.blocking_write();
-        // A crash before the record is durable: the old bundle was the last in force. After it: the record says a little
-        // early what the next start will do, and nothing was decided in between.
+        let _exclusive = self.activation.blocking_write();
+        // A crash before the record is durable: the old bundle was the last one in force. A crash after it: the next
+        // start activates the new bundle, and nothing was decided with it before.
         if let Err(e) = record() {
             return Err((bundle, e));
         }
@@ -69,7 +70,7 @@ impl PolicyInForce {
         Ok(Arc::clone(&before.bundle))
     }
 
-    /// A newer note about the same bundle.
+    /// Extends the time in force by a newer note about the same bundle.
     pub fn renew(&self, until: InForceUntil) {
         let mut current = self.write();
         *current = Arc::new(Current { bundle: Arc::clone(&current.bundle), until: Some(until) });
@@ -83,7 +84,7 @@ impl PolicyInForce {
         self.current().until.map(|InForceUntil(end)| end)
     }
 
-    /// What is in force and until when, or why nothing is, for whoever asks whether this server is ready.
+    /// For readiness: what is in force and until when, or why nothing is.
     pub fn readiness(&self, now: Seconds) -> Result<String, String> {
         let current = self.current();
         let (version, digest) = (current.bundle.version(), current.bundle.digest());
@@ -92,11 +93,11 @@ impl PolicyInForce {
                 Ok(format!("version {version} ({digest}) is in force until {}", end.get()))
             }
             Some(InForceUntil(end)) => Err(format!(
-                "version {version} ({digest}) was in force until {}: its note or its own window has run out; sign a new one",
+                "version {version} ({digest}) was in force until {}: its note or the bundle itself has expired; sign a new one",
                 end.get()
             )),
             None => Err(format!(
-                "version {version} ({digest}) has no note that holds; sign one with a key of the mesh's `notes`"
+                "version {version} ({digest}) has no valid note; sign one with a key of the mesh's `notes`"
             )),
         }
     }

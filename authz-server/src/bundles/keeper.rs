@@ -1,6 +1,8 @@
-//! Keeping a bundle in force: looking for a newer one, taking it when everything about it holds, and prolonging the one
-//! that is active. Runs on a thread of its own; nothing here is waited for by a decision, but for the moment between the
-//! record of an activation and its effect.
+//! Keeps a bundle in force: looks for a newer one, activates it if it is valid, and renews the note of the active
+//! one.
+//!
+//! It runs on a thread of its own. A decision waits for it only in the moment between the record of an activation and
+//! its effect.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,47 +13,47 @@ use tracing::{error, info, warn};
 use warrant::mint::Signer;
 use warrant::{AwsLcVerifier, Seconds};
 
-use super::source::Source;
-use super::{BundleNews, PolicyInForce};
+use super::source::BundleSource;
+use super::{BundleStatus, PolicyInForce};
 use crate::clock::Clock;
-use crate::config::BundleSource;
+use crate::config::BundleConfig;
 use crate::keys::PrivateKey;
 use policy::{Activated, Bundle, Expected, InForceUntil, Note, Parcel, Refusal, TrustKeys};
 
-/// How long to leave alone what was refused, at first and at most: a copy that was half done is whole soon, and a
-/// thousand files are not read five times a second.
+/// How long to wait before a refused bundle is read again, at first and at most: a half-finished copy is complete
+/// soon, and a thousand files should not be read five times a second.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(30));
 
 #[derive(Debug)]
 pub struct Keeper {
-    source: Source,
+    source: BundleSource,
     trust: TrustKeys,
     audience: String,
-    /// With it, we keep the bundle in force by ourselves.
+    /// With this key the server signs its own notes.
     note_key: Option<PrivateKey>,
     ledger: Ledger,
     clock: Clock,
     policy: Arc<PolicyInForce>,
-    news: Arc<BundleNews>,
-    /// The manifest of the active bundle, as it was read.
+    status: Arc<BundleStatus>,
+    /// The bytes of the active bundle's manifest.
     active: Vec<u8>,
-    newcomer: Newcomer,
-    /// Bundles that were replaced, until the last decision by them is over: to take ten thousand routes apart takes a
-    /// while, and it must not be a decision's.
-    leaving: Vec<Arc<Bundle>>,
+    offered: Offered,
+    /// Bundles that were replaced, until the last decision with them is over: freeing ten thousand routes takes a
+    /// while, and a decision must not have to do it.
+    replaced: Vec<Arc<Bundle>>,
 }
 
-/// What is offered and is not the active bundle.
+/// An offered bundle that is not the active one.
 #[derive(Debug)]
-enum Newcomer {
+enum Offered {
     None,
-    /// It holds, and something that it needs is not there yet.
+    /// It is valid, but it needs a note or the record of its activation.
     Waiting {
         manifest: Vec<u8>,
         bundle: Box<Bundle>,
     },
-    /// `again`: when to look at the same manifest again; what it says itself will never hold.
-    RecordError {
+    /// `again`: when to read the same manifest again; `None` if the manifest itself is at fault.
+    Refused {
         manifest: Vec<u8>,
         why: String,
         again: Option<Instant>,
@@ -60,27 +62,27 @@ enum Newcomer {
 }
 
 impl Keeper {
-    /// Opens the bundle that this server starts with, and records its activation. The error is one line.
+    /// Opens the bundle that this server starts with and records its activation. The error is one line.
     pub fn open(
-        config: BundleSource,
+        config: BundleConfig,
         audience: String,
         ledger: Ledger,
         before: Option<&Activation>,
         clock: Clock,
     ) -> Result<Keeper, String> {
         let place = config.place.to_string();
-        let mut source = Source::open(config.place)?;
+        let mut source = BundleSource::open(config.place)?;
         let floor = before.map(floor);
         let expected =
             Expected { trust: &config.trust, audience: &audience, floor: floor.as_ref(), now: clock.now() };
         let opened = source.manifest().and_then(|manifest| {
-            let bundle = opened(&mut source, &manifest, &expected, None)?;
+            let bundle = open_bundle(&mut source, &manifest, &expected, None)?;
             Ok((manifest, bundle))
         });
         let (active, bundle) = opened.map_err(|refusal| format!("bundle {place}: {refusal}"))?;
-        may_renew(config.note_key.as_ref(), &bundle)?;
-        record(&ledger, &bundle, before.map(|before| before.bundle))
-            .map_err(|e| format!("the bundle's activation: {e}"))?;
+        check_note_key(config.note_key.as_ref(), &bundle)?;
+        record_activation(&ledger, &bundle, before.map(|before| before.bundle))
+            .map_err(|e| format!("the activation of the bundle could not be recorded: {e}"))?;
         let mut keeper = Keeper {
             source,
             trust: config.trust,
@@ -89,13 +91,13 @@ impl Keeper {
             ledger,
             clock,
             policy: Arc::new(PolicyInForce::new(bundle, None)),
-            news: Arc::default(),
+            status: Arc::default(),
             active,
-            newcomer: Newcomer::None,
-            leaving: Vec::new(),
+            offered: Offered::None,
+            replaced: Vec::new(),
         };
-        let prolonged = keeper.prolong(true);
-        keeper.tell(prolonged);
+        let renewed = keeper.renew_note(true);
+        keeper.report(renewed);
         Ok(keeper)
     }
 
@@ -103,72 +105,74 @@ impl Keeper {
         Arc::clone(&self.policy)
     }
 
-    pub fn news(&self) -> Arc<BundleNews> {
-        Arc::clone(&self.news)
+    pub fn status(&self) -> Arc<BundleStatus> {
+        Arc::clone(&self.status)
     }
 
     pub(super) fn interval(&self) -> Duration {
         self.source.interval()
     }
 
-    /// One look at what is offered.
+    /// Looks once at what is offered.
     pub(super) fn look(&mut self) {
-        self.leaving.retain(|bundle| Arc::strong_count(bundle) > 1);
+        self.replaced.retain(|bundle| Arc::strong_count(bundle) > 1);
         let considered = match self.source.manifest() {
             Ok(manifest) if manifest == self.active => {
-                self.newcomer = Newcomer::None;
+                self.offered = Offered::None;
                 Ok(())
             }
             Ok(manifest) => self.consider(manifest),
             Err(refusal) => Err(refusal.to_string()),
         };
-        // Our own note says that this is the newest bundle there is: only while we see that it is.
-        let prolonged = self.prolong(considered.is_ok());
-        self.tell(considered.and(prolonged));
+        // Our own note says that this is the newest bundle, so it is signed only while we see that it is.
+        let renewed = self.renew_note(considered.is_ok());
+        self.report(considered.and(renewed));
     }
 
-    fn tell(&self, outcome: Result<(), String>) {
+    fn report(&self, outcome: Result<(), String>) {
         match outcome {
-            Ok(()) if self.news.refused.clear() => info!("the bundle that is offered is the one in force"),
+            Ok(()) if self.status.refused.clear() => info!("the offered bundle is in force"),
             Ok(()) => {}
-            Err(why) if self.news.refused.raise(&why) => error!("{why}"),
+            Err(why) if self.status.refused.raise(&why) => error!("{why}"),
             Err(_) => {}
         }
     }
 
-    /// Takes what is offered if everything about it holds; else the active bundle stays, and the error says why.
+    /// Activates the offered bundle if it is valid. Otherwise the active bundle stays, and the error says why.
     fn consider(&mut self, manifest: Vec<u8>) -> Result<(), String> {
-        let bundle = match std::mem::replace(&mut self.newcomer, Newcomer::None) {
-            Newcomer::Waiting { manifest: known, bundle } if known == manifest => bundle,
-            Newcomer::RecordError { manifest: known, why, again, pause } if known == manifest => {
+        let bundle = match std::mem::replace(&mut self.offered, Offered::None) {
+            Offered::Waiting { manifest: known, bundle } if known == manifest => bundle,
+            Offered::Refused { manifest: known, why, again, pause } if known == manifest => {
                 if again.is_none_or(|again| Instant::now() < again) {
-                    self.newcomer = Newcomer::RecordError { manifest, why: why.clone(), again, pause };
+                    self.offered = Offered::Refused { manifest, why: why.clone(), again, pause };
                     return Err(why);
                 }
-                self.welcome(&manifest, pause.saturating_mul(2).min(PAUSE.1))?
+                self.open_offered(&manifest, pause.saturating_mul(2).min(PAUSE.1))?
             }
-            Newcomer::None | Newcomer::Waiting { .. } | Newcomer::RecordError { .. } => {
-                self.welcome(&manifest, PAUSE.0)?
+            Offered::None | Offered::Waiting { .. } | Offered::Refused { .. } => {
+                self.open_offered(&manifest, PAUSE.0)?
             }
         };
         if bundle.digest() == self.policy.bundle().digest() {
-            // The same bundle in another envelope: a signature more, say.
+            // The same bundle in another envelope, for example with one more signature.
             self.active = manifest;
             return Ok(());
         }
         let until = match self.note_about(&bundle) {
             Ok(until) => until,
             Err(refusal) => {
-                let why =
-                    format!("bundle version {} holds and waits for its note: {refusal}", bundle.version());
-                self.newcomer = Newcomer::Waiting { manifest, bundle };
+                let why = format!(
+                    "bundle version {} is valid but has no valid note yet: {refusal}",
+                    bundle.version()
+                );
+                self.offered = Offered::Waiting { manifest, bundle };
                 return Err(why);
             }
         };
         self.activate(manifest, bundle, until)
     }
 
-    fn welcome(&mut self, manifest: &[u8], pause: Duration) -> Result<Box<Bundle>, String> {
+    fn open_offered(&mut self, manifest: &[u8], pause: Duration) -> Result<Box<Bundle>, String> {
         let active = self.policy.bundle();
         let floor = active.activated();
         let expected = Expected {
@@ -177,12 +181,11 @@ impl Keeper {
             floor: Some(&floor),
             now: self.clock.now(),
         };
-        let opened = opened(&mut self.source, manifest, &expected, Some(&active));
+        let opened = open_bundle(&mut self.source, manifest, &expected, Some(&active));
         opened.map(Box::new).map_err(|refusal| {
-            let why = format!("the bundle that is offered is refused: {refusal}");
+            let why = format!("the offered bundle is refused: {refusal}");
             let again = if refusal.is_final() { None } else { Instant::now().checked_add(pause) };
-            self.newcomer =
-                Newcomer::RecordError { manifest: manifest.to_owned(), why: why.clone(), again, pause };
+            self.offered = Offered::Refused { manifest: manifest.to_owned(), why: why.clone(), again, pause };
             why
         })
     }
@@ -198,50 +201,50 @@ impl Keeper {
         let recorded = || self.ledger.append(activation.into()).map(|_| ());
         match self.policy.activate(bundle, until, recorded) {
             Ok(before) => {
-                self.leaving.push(before);
+                self.replaced.push(before);
                 self.active = manifest;
-                self.news.count_activation();
-                info!(version, bundle = %digest, until = until.0.get(), "activated");
+                self.status.count_activation();
+                info!(version, bundle = %digest, until = until.0.get(), "the bundle is activated");
                 Ok(())
             }
             Err((bundle, refused)) => {
                 let why = format!(
-                    "bundle version {version} waits: its activation could not be recorded: {refused}"
+                    "bundle version {version} is not in force yet: its activation could not be recorded: {refused}"
                 );
-                self.newcomer = Newcomer::Waiting { manifest, bundle };
+                self.offered = Offered::Waiting { manifest, bundle };
                 Err(why)
             }
         }
     }
 
-    /// A longer hold on the active bundle, where there is a newer note about it or we may sign one. An error only once
-    /// it is no longer in force: until then a missing note is no news.
-    fn prolong(&mut self, is_offered: bool) -> Result<(), String> {
+    /// Keeps the active bundle in force longer, if there is a newer note about it or we may sign one. It returns an
+    /// error only once the bundle is no longer in force: until then a missing note does not matter.
+    fn renew_note(&mut self, is_newest: bool) -> Result<(), String> {
         let (bundle, now) = (self.policy.bundle(), self.clock.now());
-        let half_of_it = now.plus(bundle.note_max_age() / 2).min(bundle.expires());
-        if self.policy.until().is_some_and(|end| end >= half_of_it) {
+        let half_way = now.plus(bundle.note_max_age() / 2).min(bundle.expires());
+        if self.policy.until().is_some_and(|end| end >= half_way) {
             return Ok(());
         }
-        let noted = match self.note_read(&bundle, now) {
-            Ok(until) if until.0 >= half_of_it => Ok(until),
-            _ if is_offered && self.may_sign(&bundle) => self.note_signed(&bundle, now),
+        let until = match self.note_read(&bundle, now) {
+            Ok(until) if until.0 >= half_way => Ok(until),
+            _ if is_newest && self.may_sign(&bundle) => self.note_signed(&bundle, now),
             read => read,
         };
-        match noted {
+        match until {
             Ok(until) if Some(until.0) > self.policy.until() => {
                 self.policy.renew(until);
-                info!(bundle = %bundle.digest(), until = until.0.get(), "in force");
+                info!(bundle = %bundle.digest(), until = until.0.get(), "the bundle is in force");
                 Ok(())
             }
             Ok(_) => Ok(()),
             Err(refusal) if self.policy.until().is_none_or(|end| end <= now) => {
-                Err(format!("no note that holds: {refusal}"))
+                Err(format!("there is no valid note: {refusal}"))
             }
             Err(_) => Ok(()),
         }
     }
 
-    /// Whether there is a note about this bundle, or may be one of ours, and until when it then holds.
+    /// Until when this bundle may be in force, by a note that is there or one that we sign.
     fn note_about(&mut self, bundle: &Bundle) -> Result<InForceUntil, Refusal> {
         let now = self.clock.now();
         if now >= bundle.expires() {
@@ -266,17 +269,17 @@ impl Keeper {
         let signed = Note::sign(bundle, now, bundle.note_max_age(), key);
         let note =
             signed.map_err(|e| Refusal::Malformed { file: policy::NOTE.to_owned(), why: e.to_string() })?;
-        if let Err(e) = self.source.keep_note(&note) {
-            warn!("our own note is known to this process only, and the next start will sign another: {e}");
+        if let Err(e) = self.source.save_note(&note) {
+            warn!("the server's own note could not be written, so the next start will sign another: {e}");
         }
         Note::open(&note)?.verify(bundle, now, &AwsLcVerifier)
     }
 }
 
-/// What is offered under this manifest. Nothing of its files is fetched before its signatures hold, and nothing again
-/// that the active bundle has.
-pub(super) fn opened(
-    source: &mut Source,
+/// Opens the bundle of this manifest. Its files are fetched only after its signatures were verified, and files that the
+/// active bundle has are not fetched again.
+pub(super) fn open_bundle(
+    source: &mut BundleSource,
     manifest: &[u8],
     expected: &Expected<'_>,
     active: Option<&Bundle>,
@@ -296,8 +299,9 @@ fn floor(activation: &Activation) -> Activated {
     }
 }
 
-/// What is judged by is on record first, and never goes back below what was.
-fn record(ledger: &Ledger, bundle: &Bundle, before: Option<Digest>) -> Result<(), String> {
+/// Records that this bundle is activated, unless it was the last one in force. Nothing is judged with a bundle before its
+/// activation is recorded.
+fn record_activation(ledger: &Ledger, bundle: &Bundle, before: Option<Digest>) -> Result<(), String> {
     let activation = activation(bundle, before);
     if before == Some(activation.bundle) {
         return Ok(());
@@ -316,11 +320,11 @@ fn activation(bundle: &Bundle, previous: Option<Digest>) -> Activation {
     }
 }
 
-/// A note key that the bundle does not list would be found out when the last good note has run out.
-fn may_renew(key: Option<&PrivateKey>, bundle: &Bundle) -> Result<(), String> {
+/// Checks that the bundle lists our note key. Otherwise the fault would only show once the last valid note has expired.
+fn check_note_key(key: Option<&PrivateKey>, bundle: &Bundle) -> Result<(), String> {
     if key.is_none_or(|key| bundle.note_keys().contains(key.public_key())) {
         return Ok(());
     }
-    let what = "bundle.noteKey is none of the keys that the mesh lists under `notes`";
-    Err(format!("{what}: sign a bundle that lists it, or remove `noteKey` and have notes signed elsewhere"))
+    let what = "bundle.noteKey is not among the keys that the mesh lists under `notes`";
+    Err(format!("{what}: sign a bundle that lists it, or remove `noteKey` and sign notes elsewhere"))
 }

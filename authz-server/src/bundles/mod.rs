@@ -1,5 +1,5 @@
-//! Which bundle is in force and how it got there: read from a directory or by HTTP, kept current by one thread. Beside it
-//! stands the candidate, which is judged by and never in force.
+//! Which bundle is in force, and how it got there: read from a directory or by HTTP, and kept current by one thread. A
+//! candidate bundle may judge the same requests and never comes into force.
 //!
 //! The crate `policy` says what a bundle is; this module reads and writes the files, and puts a bundle in force.
 
@@ -7,8 +7,8 @@ pub mod candidate;
 pub mod directory;
 mod in_force;
 mod keeper;
-mod news;
 mod source;
+mod status;
 mod web;
 
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -16,7 +16,7 @@ use std::thread;
 
 pub use in_force::PolicyInForce;
 pub use keeper::Keeper;
-pub use news::BundleNews;
+pub use status::BundleStatus;
 
 /// The keeper's thread runs as long as this lives.
 #[derive(Debug)]
@@ -24,8 +24,8 @@ pub struct KeeperThread {
     _until_dropped: mpsc::Sender<()>,
 }
 
-/// Looks for newer bundles for as long as the handle lives, on a thread that may compile policies.
-pub fn keep(mut keeper: Keeper) -> Result<KeeperThread, String> {
+/// Looks for newer bundles while the handle lives, on a thread that may compile policies.
+pub fn start_keeper(mut keeper: Keeper) -> Result<KeeperThread, String> {
     let (handle, stop) = mpsc::channel();
     start_policy_thread("bundles", move || {
         while let Err(RecvTimeoutError::Timeout) = stop.recv_timeout(keeper.interval()) {
@@ -42,6 +42,6 @@ pub fn start_policy_thread(name: &str, work: impl FnOnce() + Send + 'static) -> 
         policy::this_thread_is_deep();
         work();
     };
-    // Not joined at the end: it may be in the middle of a large bundle, and has nothing to finish.
+    // It is not joined at the end: it may be compiling a large bundle, and it has nothing to finish.
     thread.spawn(run).map(drop).map_err(|e| format!("cannot start the thread {name}: {e}"))
 }

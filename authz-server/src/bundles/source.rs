@@ -1,4 +1,4 @@
-//! Where a signed bundle is looked for: a directory, or an address.
+//! The source of a signed bundle: a directory or a URL.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,63 +9,63 @@ use crate::config::BundlePlace;
 use policy::{Files, Parcel, Refusal};
 
 #[derive(Debug)]
-pub(super) enum Source {
+pub(super) enum BundleSource {
     Directory(PathBuf),
     Web(Box<Web>),
 }
 
-impl Source {
-    pub(super) fn open(place: BundlePlace) -> Result<Source, String> {
+impl BundleSource {
+    pub(super) fn open(place: BundlePlace) -> Result<BundleSource, String> {
         match place {
-            BundlePlace::Directory(path) => Ok(Source::Directory(path)),
-            BundlePlace::Url(url) => Web::open(url).map(Box::new).map(Source::Web),
+            BundlePlace::Directory(path) => Ok(BundleSource::Directory(path)),
+            BundlePlace::Url(url) => Web::open(url).map(Box::new).map(BundleSource::Web),
         }
     }
 
-    /// How often to look. A directory is read at no cost, and a change should be live within a second; an address answers
-    /// that nothing has changed.
+    /// How often to look. Reading a directory costs nothing, and a change should be live within a second; at a URL
+    /// the server answers that nothing has changed.
     pub(super) fn interval(&self) -> Duration {
         match self {
-            Source::Directory(_) => Duration::from_millis(200),
-            Source::Web(_) => Duration::from_secs(1),
+            BundleSource::Directory(_) => Duration::from_millis(200),
+            BundleSource::Web(_) => Duration::from_secs(1),
         }
     }
 
     pub(super) fn manifest(&mut self) -> Result<Vec<u8>, Refusal> {
         match self {
-            Source::Directory(path) => directory::manifest(path),
-            Source::Web(web) => web.manifest(),
+            BundleSource::Directory(path) => directory::manifest(path),
+            BundleSource::Web(web) => web.manifest(),
         }
     }
 
     pub(super) fn note(&mut self) -> Result<Vec<u8>, Refusal> {
         match self {
-            Source::Directory(path) => directory::note(path),
-            Source::Web(web) => web.note(),
+            BundleSource::Directory(path) => directory::note(path),
+            BundleSource::Web(web) => web.note(),
         }
     }
 
     /// The chain of trust.
     pub(super) fn trust(&mut self) -> Result<Vec<Vec<u8>>, Refusal> {
         match self {
-            Source::Directory(path) => directory::trust(path),
-            Source::Web(web) => web.trust(),
+            BundleSource::Directory(path) => directory::trust(path),
+            BundleSource::Web(web) => web.trust(),
         }
     }
 
-    /// The files of a bundle that is vouched for; `at_hand` is what need not be fetched again.
-    pub(super) fn content(&mut self, head: &Parcel, at_hand: &Files) -> Result<Files, Refusal> {
+    /// The files of a bundle whose signatures were verified; files in `known` need not be fetched again.
+    pub(super) fn content(&mut self, head: &Parcel, known: &Files) -> Result<Files, Refusal> {
         match self {
-            Source::Directory(path) => directory::content(path, &head.manifest),
-            Source::Web(web) => web.content(&head.manifest, at_hand),
+            BundleSource::Directory(path) => directory::content(path, &head.manifest),
+            BundleSource::Web(web) => web.content(&head.manifest, known),
         }
     }
 
-    /// Leaves our own note where the bundle is, for the next start. An address takes none.
-    pub(super) fn keep_note(&self, note: &[u8]) -> std::io::Result<()> {
+    /// Writes our own note next to the bundle, for the next start. A URL accepts none.
+    pub(super) fn save_note(&self, note: &[u8]) -> std::io::Result<()> {
         match self {
-            Source::Directory(path) => directory::publish_note(note, path),
-            Source::Web(_) => Ok(()),
+            BundleSource::Directory(path) => directory::publish_note(note, path),
+            BundleSource::Web(_) => Ok(()),
         }
     }
 }

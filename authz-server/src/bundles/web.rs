@@ -1,5 +1,5 @@
-//! A signed bundle behind an address, laid out as in a directory. What has not changed is not sent again: manifest and
-//! note are asked for by their ETag, files by their digest.
+//! A signed bundle at a URL, with the same layout as in a directory. What has not changed is not sent again: manifest
+//! and note are requested with their ETag, and only files whose digest changed are fetched.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,9 +17,9 @@ use policy::{Digest, Files, MANIFEST, NOTE, Parcel, Refusal};
 const MANIFEST_LIMITS: Limits = Limits { bytes: 16 * 1024 * 1024, time: Duration::from_secs(30) };
 /// A document is at most 256 KiB as it is written.
 const FILE_LIMITS: Limits = Limits { bytes: 1024 * 1024, time: Duration::from_secs(10) };
-/// Files asked for at once.
+/// How many files are fetched at once.
 const AT_ONCE: usize = 16;
-/// A chain of trust is as long as there were changes of keys.
+/// A chain of trust has one step for each change of keys.
 const STEPS_AT_MOST: usize = 1024;
 
 #[derive(Debug)]
@@ -27,7 +27,7 @@ pub(super) struct Web {
     /// Ends in a slash.
     base: String,
     fetcher: Fetcher,
-    /// Its own, on the thread that looks: decisions share nothing with it.
+    /// A runtime of its own, on the keeper's thread: decisions share nothing with it.
     runtime: Runtime,
     known: BTreeMap<String, (HeaderValue, Vec<u8>)>,
 }
@@ -35,7 +35,7 @@ pub(super) struct Web {
 impl Web {
     pub(super) fn open(url: String) -> Result<Web, String> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|e| format!("bundle {url}: cannot be asked for: {e}"))?;
+        let runtime = runtime.map_err(|e| format!("bundle {url}: cannot be fetched: {e}"))?;
         let fetcher = Fetcher::new().map_err(|e| e.to_string())?;
         let base = if url.ends_with('/') { url } else { format!("{url}/") };
         Ok(Web { base, fetcher, runtime, known: BTreeMap::new() })
@@ -57,25 +57,25 @@ impl Web {
             if fetched.status == 404 {
                 break;
             }
-            trust.push(whole(&url, fetched)?);
+            trust.push(body_of(&url, fetched)?);
         }
         Ok(trust)
     }
 
-    pub(super) fn content(&mut self, manifest: &[u8], at_hand: &Files) -> Result<Files, Refusal> {
-        let folder = format!("{}{}/", self.base, Parcel::folder(Parcel::version_of(manifest)?));
+    pub(super) fn content(&mut self, manifest: &[u8], held: &Files) -> Result<Files, Refusal> {
+        let directory = format!("{}{}/", self.base, Parcel::folder(Parcel::version_of(manifest)?));
         let (mut files, mut missing) = (Files::new(), Vec::new());
         for (name, digest) in Parcel::files_of(manifest)? {
-            match at_hand.get(&name).filter(|bytes| Digest::of(bytes) == digest) {
+            match held.get(&name).filter(|bytes| Digest::of(bytes) == digest) {
                 Some(bytes) => drop(files.insert(name, bytes.clone())),
                 None => missing.push(name),
             }
         }
-        files.extend(self.runtime.block_on(all(&self.fetcher, &folder, missing))?);
+        files.extend(self.runtime.block_on(all(&self.fetcher, &directory, missing))?);
         Ok(files)
     }
 
-    /// The file as it is now: sent again only if it is another than last time.
+    /// The file as it is now; it is sent again only if it changed.
     fn newest(&mut self, name: &str, limits: Limits) -> Result<Vec<u8>, Refusal> {
         let url = format!("{}{name}", self.base);
         let known = self.known.get(name);
@@ -85,7 +85,7 @@ impl Web {
             return Ok(bytes.clone());
         }
         let etag = fetched.headers.get(ETAG).cloned();
-        let bytes = whole(&url, fetched)?;
+        let bytes = body_of(&url, fetched)?;
         match etag {
             Some(etag) => drop(self.known.insert(name.to_owned(), (etag, bytes.clone()))),
             None => drop(self.known.remove(name)),
@@ -104,30 +104,33 @@ async fn get(
     fetched.map_err(|e| Refusal::Unreadable { file: url.to_owned(), why: e.to_string() })
 }
 
-/// All of these, some at once; the first that fails ends it.
-async fn all(fetcher: &Fetcher, folder: &str, names: Vec<String>) -> Result<Files, Refusal> {
-    let places = Arc::new(Semaphore::new(AT_ONCE));
-    let mut asking = JoinSet::new();
+/// Fetches all of these files, several at once; the first failure ends it.
+async fn all(fetcher: &Fetcher, directory: &str, names: Vec<String>) -> Result<Files, Refusal> {
+    let permits = Arc::new(Semaphore::new(AT_ONCE));
+    let mut fetches = JoinSet::new();
     for name in names {
-        let (fetcher, places, url) = (fetcher.clone(), Arc::clone(&places), format!("{folder}{name}"));
-        asking.spawn(async move {
-            // Never closed, so there is always a place in the end.
-            let _place = places.acquire().await;
-            let bytes = get(&fetcher, &url, &[], FILE_LIMITS).await.and_then(|fetched| whole(&url, fetched));
+        let (fetcher, permits, url) = (fetcher.clone(), Arc::clone(&permits), format!("{directory}{name}"));
+        fetches.spawn(async move {
+            // The semaphore is never closed, so a permit always comes.
+            let _permit = permits.acquire().await;
+            let bytes =
+                get(&fetcher, &url, &[], FILE_LIMITS).await.and_then(|fetched| body_of(&url, fetched));
             bytes.map(|bytes| (name, bytes))
         });
     }
     let mut files = Files::new();
-    while let Some(asked) = asking.join_next().await {
-        let lost =
-            |e: tokio::task::JoinError| Refusal::Unreadable { file: folder.to_owned(), why: e.to_string() };
-        let (name, bytes) = asked.map_err(lost)??;
+    while let Some(done) = fetches.join_next().await {
+        let lost = |e: tokio::task::JoinError| Refusal::Unreadable {
+            file: directory.to_owned(),
+            why: e.to_string(),
+        };
+        let (name, bytes) = done.map_err(lost)??;
         files.insert(name, bytes);
     }
     Ok(files)
 }
 
-fn whole(url: &str, fetched: Fetched) -> Result<Vec<u8>, Refusal> {
+fn body_of(url: &str, fetched: Fetched) -> Result<Vec<u8>, Refusal> {
     match fetched.status {
         200 => Ok(fetched.body),
         status => {

@@ -8,7 +8,7 @@ use warrant::Algorithm;
 use warrant::mint::Signer;
 
 use super::out::{Failure, line};
-use crate::keys::{self, Named, PrivateKey};
+use crate::keys::{self, NamedKey, PrivateKey};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -95,7 +95,7 @@ fn jwks(args: &Jwks) -> Result<(), Failure> {
     line(json!({"keys": set}))
 }
 
-fn public(named: &Named) -> Result<Json, Failure> {
+fn public(named: &NamedKey) -> Result<Json, Failure> {
     let mut jwk: Json = serde_json::from_str(&named.key.to_jwk_json()).map_err(Failure::new)?;
     if let Some(members) = jwk.as_object_mut() {
         members.insert("kid".to_owned(), Json::String(named.kid.clone()));

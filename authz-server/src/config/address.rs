@@ -1,4 +1,4 @@
-//! Where to listen: a Unix socket or loopback. Cleartext goes nowhere else, so the type of an address allows nothing else.
+//! The addresses that the server may listen on in cleartext: a Unix socket or loopback. The type allows nothing else.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -12,7 +12,7 @@ pub enum LocalAddress {
 }
 
 impl LocalAddress {
-    /// `unix:/path` or an address and port of the loopback.
+    /// Parses `unix:/path`, or a loopback address and port.
     pub fn parse(text: &str) -> Result<LocalAddress, String> {
         if let Some(path) = text.strip_prefix("unix:") {
             return if path.is_empty() {
@@ -27,7 +27,9 @@ impl LocalAddress {
         if address.ip().is_loopback() {
             Ok(LocalAddress::Loopback(address))
         } else {
-            Err(format!("{address} is not loopback: cleartext is for a Unix socket or loopback only"))
+            Err(format!(
+                "{address} is not a loopback address: cleartext is allowed only on a Unix socket or on loopback"
+            ))
         }
     }
 }
@@ -46,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cleartext_is_local() {
+    fn cleartext_is_allowed_locally_only() {
         assert!(LocalAddress::parse("unix:/run/p.sock").is_ok());
         assert!(LocalAddress::parse("127.0.0.1:0").is_ok());
         assert!(LocalAddress::parse("[::1]:9191").is_ok());

@@ -19,19 +19,20 @@ pub use address::LocalAddress;
 pub use read::read;
 pub use witnesses::Witness;
 
-/// Everything that `portcullis serve` needs to be told, valid by construction; the keys are read and usable.
+/// The configuration of `portcullis serve`: valid by construction, with the keys read and usable.
 #[derive(Debug)]
 pub struct Config {
-    /// This mesh: a bundle for another is refused.
+    /// The name of this mesh: a bundle for another mesh is refused.
     pub audience: String,
     pub listen: Listen,
-    pub bundle: BundleSource,
-    /// Judged beside the bundle in force, and never in force itself.
+    pub bundle: BundleConfig,
+    /// A bundle that judges the same requests as the bundle in force, and never comes into force.
     pub candidate: Option<BundlePlace>,
-    pub ledger: LedgerHome,
-    pub keys: Keys,
-    pub limits: Limits,
-    /// Where this server runs: one value a dimension. What is not named here is unknown, and denies.
+    pub ledger: LedgerConfig,
+    pub keys: SigningKeys,
+    pub limits: DecisionLimits,
+    /// Where this server runs: one value for each dimension. A dimension that is not listed is unknown, and a warrant
+    /// that names it is denied.
     pub environment: BTreeMap<String, String>,
 }
 
@@ -43,18 +44,18 @@ pub struct Listen {
 
 /// Where signed bundles come from, and who may sign them.
 #[derive(Debug)]
-pub struct BundleSource {
+pub struct BundleConfig {
     pub place: BundlePlace,
     pub trust: TrustKeys,
-    /// With it, where the bundle lists it, this server renews its own note.
+    /// With this key the server renews its own note, if the bundle lists the key.
     pub note_key: Option<PrivateKey>,
 }
 
-/// Where a signed bundle lies.
+/// Where a signed bundle is read from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BundlePlace {
     Directory(PathBuf),
-    /// By HTTP or HTTPS: everything that is read from it is signed.
+    /// Read by HTTP or HTTPS: everything that is read from it is signed.
     Url(String),
 }
 
@@ -68,31 +69,31 @@ impl fmt::Display for BundlePlace {
 }
 
 #[derive(Debug)]
-pub struct LedgerHome {
+pub struct LedgerConfig {
     pub directory: PathBuf,
     pub key: PrivateKey,
-    /// For what the record must be able to compare, and nobody to guess: queries and bodies.
+    /// The key for digests of queries and bodies: the record can compare them, but a reader cannot guess them.
     pub digest_key: DigestKey,
     /// Who may read its entries over HTTP.
     pub readers: Readers,
-    /// Who cosigns its checkpoints, and remembers them elsewhere.
+    /// Who cosigns its checkpoints and remembers them on another machine.
     pub witnesses: Vec<Witness>,
 }
 
-/// The keys under which this server speaks.
+/// The keys with which this server signs.
 #[derive(Debug)]
-pub struct Keys {
+pub struct SigningKeys {
     pub statement: PrivateKey,
     pub receipt: PrivateKey,
 }
 
 #[derive(Debug)]
-pub struct Limits {
-    /// For one decision; shorter than the proxy's own timeout.
+pub struct DecisionLimits {
+    /// The time for one decision; it must be shorter than the proxy's own timeout.
     pub deadline: Duration,
-    /// At once; one more is `overloaded`.
+    /// Decisions at once; one more is denied as `overloaded`.
     pub decisions: u32,
-    /// A second, recorded one by one; what is beyond is counted.
+    /// Denials for each second that are recorded one by one; more are only counted.
     pub denials: u32,
 }
 

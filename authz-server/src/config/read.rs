@@ -1,5 +1,5 @@
-//! From the text of a configuration to its value, gathering faults. Knows the file system only to read keys and to
-//! see that folders are there.
+//! Reads a configuration from its text and reports every fault. It uses the file system only to read keys and to
+//! check that directories exist.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,10 @@ use warrant::mint::Signer;
 
 use warrant::Digest;
 
-use super::{BundlePlace, BundleSource, Config, Keys, LedgerHome, Limits, Listen, LocalAddress, witnesses};
+use super::{
+    BundleConfig, BundlePlace, Config, DecisionLimits, LedgerConfig, Listen, LocalAddress, SigningKeys,
+    witnesses,
+};
 use crate::keys::{self, KeyFileError, PrivateKey, Readers};
 use policy::TrustKeys;
 use policy::fault::{Fault, Faults, Page};
@@ -24,7 +27,7 @@ const DENIALS: i64 = 500;
 /// The configuration in `bytes`, or everything that is wrong with it.
 pub fn read(path: &Path, bytes: &[u8]) -> Result<Config, Vec<Fault>> {
     let faults = Faults::new();
-    let reader = Reader { page: faults.page(path), home: path.parent().unwrap_or(Path::new(".")) };
+    let reader = ConfigReader { page: faults.page(path), directory: path.parent().unwrap_or(Path::new(".")) };
     let config = strict::yaml(bytes, reader.page).and_then(|tree| reader.config(&tree));
     match config {
         Some(config) if faults.is_empty() => Ok(config),
@@ -32,13 +35,14 @@ pub fn read(path: &Path, bytes: &[u8]) -> Result<Config, Vec<Fault>> {
     }
 }
 
-struct Reader<'a> {
+struct ConfigReader<'a> {
     page: Page<'a>,
-    home: &'a Path,
+    /// The configuration's own directory: relative paths start here.
+    directory: &'a Path,
 }
 
-impl Reader<'_> {
-    /// Every part is read before any is missed: the first fault must not hide the second.
+impl ConfigReader<'_> {
+    /// Every part is read before a missing one ends the reading: the first fault must not hide the second.
     fn config(&self, tree: &Node) -> Option<Config> {
         let top = members(
             tree,
@@ -76,7 +80,7 @@ impl Reader<'_> {
     fn address(&self, part: &Members<'_>, name: &str) -> Option<LocalAddress> {
         let node = part.need(name, self.page)?;
         match LocalAddress::parse(string(node, self.page)?) {
-            Ok(LocalAddress::Unix(path)) => Some(LocalAddress::Unix(self.home.join(path))),
+            Ok(LocalAddress::Unix(path)) => Some(LocalAddress::Unix(self.directory.join(path))),
             Ok(LocalAddress::Loopback(address)) => Some(LocalAddress::Loopback(address)),
             Err(what) => {
                 self.page.fault(
@@ -89,7 +93,7 @@ impl Reader<'_> {
         }
     }
 
-    fn bundle(&self, node: &Node) -> Option<BundleSource> {
+    fn bundle(&self, node: &Node) -> Option<BundleConfig> {
         let part = members(node, &["directory", "url", "trust", "noteKey"], self.page)?;
         let place = self.place(node, &part);
         let trust = part.need("trust", self.page).and_then(|node| self.trust(node));
@@ -97,7 +101,7 @@ impl Reader<'_> {
             Some(node) => Some(self.key(node, Algorithm::Ed25519)?),
             None => None,
         };
-        Some(BundleSource { place: place?, trust: trust?, note_key })
+        Some(BundleConfig { place: place?, trust: trust?, note_key })
     }
 
     fn candidate(&self, node: Option<&Node>) -> Option<Option<BundlePlace>> {
@@ -108,13 +112,13 @@ impl Reader<'_> {
 
     fn place(&self, node: &Node, part: &Members<'_>) -> Option<BundlePlace> {
         match (part.get("directory"), part.get("url")) {
-            (Some(_), None) => self.directory(part, "directory").map(BundlePlace::Directory),
+            (Some(_), None) => self.existing_directory(part, "directory").map(BundlePlace::Directory),
             (None, Some(url)) => self.url(url).map(BundlePlace::Url),
             (Some(_), Some(_)) | (None, None) => {
                 self.page.fault(
                     node.at,
-                    "a bundle lies in one place",
-                    "write `directory: PATH` or `url: https://…`, one of them",
+                    "expected exactly one of `directory` and `url`",
+                    "write either `directory: PATH` or `url: https://…`",
                 );
                 None
             }
@@ -124,19 +128,19 @@ impl Reader<'_> {
     fn url(&self, node: &Node) -> Option<String> {
         let text = string(node, self.page)?;
         let uri = text.parse::<hyper::Uri>().ok();
-        let is_one = uri.is_some_and(|uri| {
+        let is_valid = uri.is_some_and(|uri| {
             matches!(uri.scheme_str(), Some("http" | "https"))
                 && uri.host().is_some()
                 && uri.query().is_none()
         });
-        if !is_one {
+        if !is_valid {
             self.page.fault(
                 node.at,
-                format!("`{text}` is no address of a folder"),
+                format!("`{text}` is not a valid URL of a directory"),
                 "write https://HOST/PATH, without a query",
             );
         }
-        is_one.then(|| text.to_owned())
+        is_valid.then(|| text.to_owned())
     }
 
     fn trust(&self, node: &Node) -> Option<TrustKeys> {
@@ -153,16 +157,16 @@ impl Reader<'_> {
                 self.page.fault(
                     node.at,
                     e.to_string(),
-                    "list different Ed25519 keys, and a threshold that they can reach",
+                    "list different Ed25519 keys, and a threshold that is not greater than their number",
                 );
                 None
             }
         }
     }
 
-    fn ledger(&self, node: &Node) -> Option<LedgerHome> {
+    fn ledger(&self, node: &Node) -> Option<LedgerConfig> {
         let part = members(node, &["directory", "key", "digestKey", "readers", "witnesses"], self.page)?;
-        let directory = self.directory(&part, "directory");
+        let directory = self.existing_directory(&part, "directory");
         let key = part.need("key", self.page).and_then(|node| self.key(node, Algorithm::Ed25519));
         let digest_key =
             part.need("digestKey", self.page).and_then(|node| self.key_file(node, keys::read_digest));
@@ -174,7 +178,7 @@ impl Reader<'_> {
             Some(node) => witnesses::read(node, self.page),
             None => Some(Vec::new()),
         };
-        Some(LedgerHome {
+        Some(LedgerConfig {
             directory: directory?,
             key: key?,
             digest_key: digest_key?,
@@ -183,7 +187,7 @@ impl Reader<'_> {
         })
     }
 
-    /// Tokens by their digests, or by a file that holds one.
+    /// Reads tokens by their digests, or from a file that holds one token.
     fn readers(&self, node: &Node) -> Option<Readers> {
         let part = members(node, &["tokens", "tokenFile"], self.page)?;
         let digests = match part.get("tokens") {
@@ -198,7 +202,7 @@ impl Reader<'_> {
             Some(node) => self.secret_file(
                 node,
                 keys::read_token,
-                "`openssl rand -hex 32 >FILE; chmod 600 FILE` makes one",
+                "make one with `openssl rand -hex 32 >FILE; chmod 600 FILE`",
             ),
             None => Some(Readers::default()),
         };
@@ -210,21 +214,21 @@ impl Reader<'_> {
         if digest.is_none() {
             self.page.fault(
                 node.at,
-                "not the digest of a token",
+                "this is not the digest of a token",
                 "write `sha256:` and the 64 hexadecimal digits of `printf %s TOKEN | sha256sum`; never the token",
             );
         }
         digest
     }
 
-    fn keys(&self, node: &Node) -> Option<Keys> {
+    fn keys(&self, node: &Node) -> Option<SigningKeys> {
         let part = members(node, &["statement", "receipt"], self.page)?;
         let statement = part.need("statement", self.page).and_then(|node| self.key(node, Algorithm::Es256));
         let receipt = part.need("receipt", self.page).and_then(|node| self.key(node, Algorithm::Es256));
-        Some(Keys { statement: statement?, receipt: receipt? })
+        Some(SigningKeys { statement: statement?, receipt: receipt? })
     }
 
-    fn limits(&self, node: Option<&Node>) -> Option<Limits> {
+    fn limits(&self, node: Option<&Node>) -> Option<DecisionLimits> {
         let part = match node {
             Some(node) => {
                 Some(members(node, &["deadlineMilliseconds", "decisions", "denialsPerSecond"], self.page)?)
@@ -240,7 +244,7 @@ impl Reader<'_> {
         let denials = number("denialsPerSecond", DENIALS, 1_000_000);
         let deadline = Duration::from_millis(u64::try_from(deadline?).ok()?);
         let (decisions, denials) = (u32::try_from(decisions?).ok()?, u32::try_from(denials?).ok()?);
-        Some(Limits { deadline, decisions, denials })
+        Some(DecisionLimits { deadline, decisions, denials })
     }
 
     fn environment(&self, node: Option<&Node>) -> Option<BTreeMap<String, String>> {
@@ -251,27 +255,27 @@ impl Reader<'_> {
             if !both {
                 self.page.fault(
                     node.at,
-                    format!("the dimension {:?} with the value {value:?} can be named by no warrant", key.text),
+                    format!("no warrant can name the dimension {:?} with the value {value:?}", key.text),
                     "write names and values of 1 to 256 printable ASCII characters, without quotes and backslashes",
                 );
             }
             both.then(|| (key.text.clone(), value.to_owned()))
         };
-        // All are looked at before one is missed.
+        // All are read before a fault in one ends the reading.
         entries(node, self.page)?.iter().map(value).collect::<Vec<_>>().into_iter().collect()
     }
 
-    fn directory(&self, part: &Members<'_>, name: &str) -> Option<PathBuf> {
+    fn existing_directory(&self, part: &Members<'_>, name: &str) -> Option<PathBuf> {
         let node = part.need(name, self.page)?;
-        let path = self.home.join(string(node, self.page)?);
+        let path = self.directory.join(string(node, self.page)?);
         match std::fs::read_dir(&path) {
             Ok(_) => Some(path),
             Err(e) => {
-                let what = format!("the folder {} cannot be read: {e}", path.display());
+                let what = format!("the directory {} cannot be read: {e}", path.display());
                 self.page.fault(
                     node.at,
                     what,
-                    "`portcullis init` makes it; name it relative to this file, readable by this user",
+                    "make it with `portcullis init`; name it relative to this file, and make it readable for this user",
                 );
                 None
             }
@@ -287,14 +291,14 @@ impl Reader<'_> {
         let (found, wanted) = (found.name(), algorithm.name());
         self.page.fault(
             node.at,
-            format!("this is a key for {found}, and {wanted} is signed with it"),
-            format!("`portcullis key new --alg {wanted} --out FILE` makes one"),
+            format!("expected a key for {wanted}, found a key for {found}"),
+            format!("make one with `portcullis key new --alg {wanted} --out FILE`"),
         );
         None
     }
 
     fn key_file<K>(&self, node: &Node, read: impl Fn(&Path) -> Result<K, KeyFileError>) -> Option<K> {
-        self.secret_file(node, read, "`portcullis key new --out FILE` makes one")
+        self.secret_file(node, read, "make one with `portcullis key new --out FILE`")
     }
 
     fn secret_file<K>(
@@ -303,7 +307,7 @@ impl Reader<'_> {
         read: impl Fn(&Path) -> Result<K, KeyFileError>,
         instead: &str,
     ) -> Option<K> {
-        let path = self.home.join(string(node, self.page)?);
+        let path = self.directory.join(string(node, self.page)?);
         match read(&path) {
             Ok(key) => Some(key),
             Err(e) => {
@@ -314,7 +318,7 @@ impl Reader<'_> {
     }
 }
 
-/// What a warrant can say of an environment.
+/// Whether a warrant can name this dimension or value.
 fn is_dimension(text: &str) -> bool {
     let plain = |byte: u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
     (1..=256).contains(&text.len()) && text.bytes().all(plain)

@@ -1,7 +1,8 @@
-//! `ledger.witnesses`: who cosigns this log's checkpoints, and where they are asked.
+//! `ledger.witnesses`: who cosigns this log's checkpoints, and at which URLs.
 //!
-//! A cosignature is verified by its key, so who carries it matters little. But a witness also says, unsigned, what it
-//! holds of this log, and that can keep the server from serving: so nobody on the way may say it in its name.
+//! A cosignature is verified by its key, so its transport hardly matters. But a witness also says, unsigned, which
+//! size of this log it holds, and that can stop the server. So nobody on the way may be able to forge it: the URL
+//! must use TLS or loopback.
 
 use hyper::Uri;
 use ledger::VerifyingKey;
@@ -10,15 +11,15 @@ use crate::fetch::is_loopback;
 use policy::fault::Page;
 use policy::strict::{Node, list, members, string};
 
-/// Somebody who remembers our checkpoints elsewhere, and answers for them with a key.
+/// A witness: it remembers our checkpoints on another machine and cosigns them with its key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Witness {
-    /// What its calls stand below; ends in a slash.
+    /// The base URL of its API; ends in a slash.
     pub url: String,
     pub key: VerifyingKey,
 }
 
-/// All of them, or nothing where one is not as it should be; each fault is told.
+/// Reads all witnesses, or returns `None` if one has a fault; each fault is reported.
 pub(super) fn read(node: &Node, page: Page<'_>) -> Option<Vec<Witness>> {
     let nodes = list(node, page)?;
     let mut read: Vec<Witness> = Vec::new();
@@ -27,8 +28,8 @@ pub(super) fn read(node: &Node, page: Page<'_>) -> Option<Vec<Witness>> {
         if read.iter().any(|other| other.key.name() == witness.key.name()) {
             page.fault(
                 node.at,
-                format!("the witness `{}` is named twice", witness.key.name()),
-                "name each witness once, with the key that it cosigns with now",
+                format!("the witness `{}` occurs twice", witness.key.name()),
+                "list each witness once, with the key that it cosigns with now",
             );
         }
         read.push(witness);
@@ -45,7 +46,7 @@ fn one(node: &Node, page: Page<'_>) -> Option<Witness> {
 
 fn url(node: &Node, page: Page<'_>) -> Option<String> {
     let text = string(node, page)?;
-    let is_one = text.parse::<Uri>().is_ok_and(|uri| {
+    let is_valid = text.parse::<Uri>().is_ok_and(|uri| {
         let host = uri.host().unwrap_or_default();
         let is_private = match uri.scheme_str() {
             Some("https") => !host.is_empty(),
@@ -54,14 +55,14 @@ fn url(node: &Node, page: Page<'_>) -> Option<String> {
         };
         is_private && uri.query().is_none() && !text.contains('#')
     });
-    if !is_one {
+    if !is_valid {
         page.fault(
             node.at,
-            format!("`{text}` is no address at which a witness can be asked"),
+            format!("`{text}` is not a valid witness URL"),
             "write https://HOST/PATH/, without a query (http:// to a loopback address only)",
         );
     }
-    is_one.then(|| format!("{}/", text.trim_end_matches('/')))
+    is_valid.then(|| format!("{}/", text.trim_end_matches('/')))
 }
 
 fn key(node: &Node, page: Page<'_>) -> Option<VerifyingKey> {
@@ -69,7 +70,7 @@ fn key(node: &Node, page: Page<'_>) -> Option<VerifyingKey> {
     match string(node, page)?.parse::<VerifyingKey>() {
         Ok(key) if key.is_witness() => Some(key),
         Ok(_) => {
-            page.fault(node.at, "the key of a log, and no log cosigns", cure);
+            page.fault(node.at, "this is the key of a log, not of a witness", cure);
             None
         }
         Err(fault) => {
@@ -111,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn every_fault_is_told_with_its_place_and_cure() {
+    fn every_fault_is_reported_with_its_line_and_cure() {
         let of_log = VerifyingKey::of_log("log", [7; 32]).unwrap();
         let slip = vkey("w").replacen("w+", "v+", 1);
         let yaml = format!(
@@ -126,14 +127,14 @@ mod tests {
         let faults = read_text(&yaml).unwrap_err();
         let told: Vec<_> = faults.iter().map(|fault| (fault.line, fault.what.as_str())).collect();
         let expected = [
-            (1, "`http://w.example/` is no address at which a witness can be asked"),
-            (2, "`https://w.example/?a` is no address at which a witness can be asked"),
-            (2, "the key of a log, and no log cosigns"),
+            (1, "`http://w.example/` is not a valid witness URL"),
+            (2, "`https://w.example/?a` is not a valid witness URL"),
+            (2, "this is the key of a log, not of a witness"),
             (3, "the id does not match the name and the key"),
             (4, "`key` is missing"),
             (5, "`url` is missing"),
             (5, "unknown key `name`"),
-            (6, "`http://127.0.0.1@w.example/` is no address at which a witness can be asked"),
+            (6, "`http://127.0.0.1@w.example/` is not a valid witness URL"),
         ];
         for (fault, expected) in told.iter().zip(expected) {
             assert_eq!(*fault, expected);
@@ -143,11 +144,11 @@ mod tests {
     }
 
     #[test]
-    fn a_witness_is_named_once() {
+    fn a_witness_is_listed_once() {
         let one = format!("- {{url: \"https://w.example/\", key: \"{}\"}}\n", vkey("w"));
         let faults = read_text(&one.repeat(2)).unwrap_err();
         assert_eq!((faults.len(), faults[0].line), (1, 2));
         assert!(faults[0].what.contains("twice"), "{faults:?}");
-        assert!(read_text("[]").is_err(), "an empty list says nothing");
+        assert!(read_text("[]").is_err(), "an empty list is a fault");
     }
 }

@@ -1,7 +1,7 @@
-//! Envoy's access log service (`envoy.service.accesslog.v3`): what became of requests, line by line, as a proxy tells it.
+//! Envoy's access log service (`envoy.service.accesslog.v3`): a proxy reports line by line how requests ended.
 //!
-//! A line is translated; what it means is for `outcomes` to say. What a client can choose (its request) and what Envoy and
-//! our own answer put there (addresses, metadata, times) stay apart.
+//! A line is only translated here; `outcomes` knows what it means. What a client can choose (its request) and what
+//! Envoy and our own answer put there (addresses, metadata, times) stay apart.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -17,15 +17,15 @@ use tonic::{Request, Response, Status, Streaming};
 use warrant::problem::DENIAL_HEADER;
 
 use super::address;
-use super::answer::{FILTER, Member};
+use super::answer::{FILTER, StampField};
 use super::listen::ProxyIdentity;
-use crate::outcomes::{Outcomes, Report, Stamped};
+use crate::outcomes::{LogLine, LoggedStamp, Outcomes};
 
 /// The service to which Envoy streams its access log.
 #[derive(Clone, Debug)]
 pub struct AccessLog {
     outcomes: Arc<Outcomes>,
-    /// A stream never ends by itself; told to stop, we hang up.
+    /// A stream never ends by itself, so a stopping server ends it.
     stopping: watch::Receiver<bool>,
 }
 
@@ -34,39 +34,42 @@ impl AccessLog {
         AccessLog { outcomes, stopping }
     }
 
-    async fn hear(&self, proxy: &str, message: StreamAccessLogsMessage) {
+    async fn record(&self, proxy: &str, message: StreamAccessLogsMessage) {
         let Some(LogEntries::HttpLogs(lines)) = message.log_entries else { return };
-        self.outcomes.hear(lines.log_entry.into_iter().filter_map(|line| report(proxy, line))).await;
+        self.outcomes
+            .record_lines(lines.log_entry.into_iter().filter_map(|line| log_line(proxy, line)))
+            .await;
     }
 }
 
 #[tonic::async_trait]
 impl AccessLogService for AccessLog {
-    /// Reads on only when what was read is on record.
+    /// Reads further lines only after the previous ones are recorded.
     async fn stream_access_logs(
         &self,
         request: Request<Streaming<StreamAccessLogsMessage>>,
     ) -> Result<Response<StreamAccessLogsResponse>, Status> {
         let proxy = request.extensions().get::<ProxyIdentity>().map(|ProxyIdentity(id)| id.clone());
-        let proxy = proxy.ok_or_else(|| Status::permission_denied("this connection belongs to no proxy"))?;
-        let _teller = self.outcomes.teller();
+        let proxy =
+            proxy.ok_or_else(|| Status::permission_denied("the peer of this connection is not a proxy"))?;
+        let _teller = self.outcomes.open_stream();
         let mut lines = request.into_inner();
         let mut stopping = self.stopping.clone();
         let mut stopped = pin!(async {
-            // An error: whoever would tell us is gone, and we go too.
+            // An error means that the server is already gone: stop too.
             let _ = stopping.wait_for(|stop| *stop).await;
         });
         loop {
             let message = tokio::select! {
-                biased; // what has come is read before we go
+                biased; // lines that have arrived are read before the stream ends
                 message = lines.message() => message,
                 () = &mut stopped => Ok(None),
             };
             match message {
-                Ok(Some(message)) => self.hear(&proxy, message).await,
+                Ok(Some(message)) => self.record(&proxy, message).await,
                 Ok(None) => return Ok(Response::new(StreamAccessLogsResponse {})),
                 Err(status) => {
-                    self.outcomes.broke_off(&proxy, status.message());
+                    self.outcomes.stream_failed(&proxy, status.message());
                     return Err(status);
                 }
             }
@@ -74,8 +77,8 @@ impl AccessLogService for AccessLog {
     }
 }
 
-/// `None` for a line that is not about a request's end: there will be another.
-fn report(proxy: &str, line: HttpAccessLogEntry) -> Option<Report> {
+/// `None` for a line that is not about a request's end: another line will follow.
+fn log_line(proxy: &str, line: HttpAccessLogEntry) -> Option<LogLine> {
     let common = line.common_properties.unwrap_or_default();
     if !is_the_end(&common) {
         return None;
@@ -84,10 +87,10 @@ fn report(proxy: &str, line: HttpAccessLogEntry) -> Option<Report> {
     let mut response = line.response.unwrap_or_default();
     let method = request.request_method().as_str_name().to_owned();
     let sent = |name: &str| request.request_headers.get(name).cloned();
-    Some(Report {
+    Some(LogLine {
         proxy: proxy.to_owned(),
-        stamped: stamped(&common),
-        // The address alone is there for a connection that never came about.
+        stamp: logged_stamp(&common),
+        // The address alone does not count: it is there also if the connection failed.
         reached: common.time_to_first_upstream_tx_byte.is_some(),
         upstream: common.upstream_remote_address.as_ref().and_then(address::text).unwrap_or_default(),
         attempts: common.upstream_request_attempt_count.into(),
@@ -106,21 +109,21 @@ fn report(proxy: &str, line: HttpAccessLogEntry) -> Option<Report> {
     })
 }
 
-/// A proxy may be told to log requests when they begin, and every so often while they run.
+/// A proxy may be configured to log requests also when they begin, and repeatedly while they run.
 fn is_the_end(common: &AccessLogCommon) -> bool {
     let ends = [AccessLogType::NotSet, AccessLogType::DownstreamEnd].map(i32::from);
     ends.contains(&common.access_log_type)
 }
 
-/// What our answer put beside the request, where no client reaches.
-fn stamped(common: &AccessLogCommon) -> Option<Stamped> {
+/// The stamp that our answer left with the request. No client can change it.
+fn logged_stamp(common: &AccessLogCommon) -> Option<LoggedStamp> {
     let stamp = common.metadata.as_ref()?.filter_metadata.get(FILTER)?;
-    let member = |member: Member| match &stamp.fields.get(member.name())?.kind {
+    let member = |member: StampField| match &stamp.fields.get(member.name())?.kind {
         Some(Value::StringValue(text)) => Some(text.clone()),
         Some(_) | None => None,
     };
-    let index = member(Member::Index)?.parse().ok()?;
-    Some(Stamped { decision: member(Member::Decision)?, index, ticket: member(Member::Ticket)? })
+    let index = member(StampField::Index)?.parse().ok()?;
+    Some(LoggedStamp { decision: member(StampField::Decision)?, index, ticket: member(StampField::Ticket)? })
 }
 
 fn milliseconds(duration: protobuf::Duration) -> u64 {
@@ -137,28 +140,28 @@ mod tests {
     use envoy_types::pb::envoy::config::core::v3::{Address, Metadata};
 
     #[test]
-    fn what_the_answer_stamped_is_read_back_and_nothing_else() {
-        let with = |filter: &str, fields: &[(Member, &str)]| AccessLogCommon {
+    fn only_the_stamp_of_our_answer_is_read_back() {
+        let with = |filter: &str, fields: &[(StampField, &str)]| AccessLogCommon {
             metadata: Some(Metadata {
                 filter_metadata: [(filter.to_owned(), stamp_of(fields))].into(),
                 ..Metadata::default()
             }),
             ..AccessLogCommon::default()
         };
-        let all = [(Member::Decision, "d"), (Member::Index, "7"), (Member::Ticket, "t")];
-        let found = stamped(&with(FILTER, &all)).unwrap();
+        let all = [(StampField::Decision, "d"), (StampField::Index, "7"), (StampField::Ticket, "t")];
+        let found = logged_stamp(&with(FILTER, &all)).unwrap();
         assert_eq!((found.decision.as_str(), found.index, found.ticket.as_str()), ("d", 7, "t"));
-        assert!(stamped(&with("another.filter", &all)).is_none());
+        assert!(logged_stamp(&with("another.filter", &all)).is_none());
         for missing in 0..all.len() {
             let mut fields = all.to_vec();
             fields.remove(missing);
-            assert!(stamped(&with(FILTER, &fields)).is_none());
+            assert!(logged_stamp(&with(FILTER, &fields)).is_none());
         }
-        assert!(stamped(&with(FILTER, &[all[0], (Member::Index, "-7"), all[2]])).is_none());
+        assert!(logged_stamp(&with(FILTER, &[all[0], (StampField::Index, "-7"), all[2]])).is_none());
     }
 
     #[test]
-    fn an_address_without_a_byte_sent_is_no_execution() {
+    fn an_upstream_address_without_a_byte_sent_is_not_an_execution() {
         let line = |sent: bool| HttpAccessLogEntry {
             common_properties: Some(AccessLogCommon {
                 time_to_first_upstream_tx_byte: sent.then(protobuf::Duration::default),
@@ -169,8 +172,8 @@ mod tests {
             }),
             ..HttpAccessLogEntry::default()
         };
-        assert!(report("local", line(true)).unwrap().reached);
-        assert!(!report("local", line(false)).unwrap().reached);
+        assert!(log_line("local", line(true)).unwrap().reached);
+        assert!(!log_line("local", line(false)).unwrap().reached);
     }
 
     #[test]
@@ -183,10 +186,10 @@ mod tests {
             ..HttpAccessLogEntry::default()
         };
         for end in [AccessLogType::NotSet, AccessLogType::DownstreamEnd] {
-            assert!(report("local", line(end)).is_some());
+            assert!(log_line("local", line(end)).is_some());
         }
         for other in [AccessLogType::DownstreamStart, AccessLogType::DownstreamPeriodic] {
-            assert!(report("local", line(other)).is_none(), "{other:?}");
+            assert!(log_line("local", line(other)).is_none(), "{other:?}");
         }
     }
 }

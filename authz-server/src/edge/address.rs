@@ -1,10 +1,10 @@
-//! Addresses as Envoy tells them.
+//! Addresses as Envoy sends them.
 
 use envoy_types::pb::envoy::config::core::v3::Address;
 use envoy_types::pb::envoy::config::core::v3::address::Address as Kind;
 use envoy_types::pb::envoy::config::core::v3::socket_address::PortSpecifier;
 
-/// The host alone; none where it is no network address.
+/// The host alone; `None` if it is not a network address.
 pub(super) fn host(address: &Address) -> Option<String> {
     match address.address.as_ref()? {
         Kind::SocketAddress(socket) => Some(socket.address.clone()),
@@ -12,7 +12,7 @@ pub(super) fn host(address: &Address) -> Option<String> {
     }
 }
 
-/// All of it, for a person.
+/// The whole address, for people.
 pub(super) fn text(address: &Address) -> Option<String> {
     match address.address.as_ref()? {
         Kind::SocketAddress(socket) => {

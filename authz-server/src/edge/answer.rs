@@ -1,7 +1,7 @@
-//! From the gateway's answer to a `CheckResponse`. **The one function that builds responses.**
+//! Turns the gateway's answer into a `CheckResponse`. **The one function that builds responses.**
 //!
 //! Envoy forwards a request on an empty response, and on one with a denied body but no status (tried on 1.40). So every
-//! response made here has an explicit status, and there is no other place that makes one.
+//! response made here has an explicit status, and no other code makes one.
 
 use envoy_types::pb::envoy::config::core::v3::header_value_option::HeaderAppendAction;
 use envoy_types::pb::envoy::config::core::v3::{HeaderValue, HeaderValueOption};
@@ -14,19 +14,19 @@ use envoy_types::pb::google::rpc::Status;
 use tonic::Code;
 use warrant::problem::{self, DENIAL_HEADER};
 
-use crate::gateway::{Allow, Answer, Refusal};
+use crate::gateway::{Allow, Answer, DenialAnswer};
 
-/// What an upstream learns of the decision; a client's own header of that name is overwritten.
+/// The header that tells the upstream the decision's id. A client's own header of that name is overwritten.
 pub const DECISION_HEADER: &str = "warrant-decision";
-/// An artifact never reaches an upstream: it could be presented again from there. Nor does what only we may say, when a
-/// client says it.
+/// Headers that never reach an upstream: artifacts, because they could be presented again from there, and a header
+/// that only we may set.
 const REMOVED_HEADERS: [&str; 4] = ["warrant", "warrant-proof", "warrant-receipt", DENIAL_HEADER];
 
 pub fn check_response(answer: &Answer) -> CheckResponse {
     let (code, http_response, dynamic_metadata) = match answer {
         Answer::Allow(allow) => (Code::Ok, HttpResponse::OkResponse(ok(allow)), Some(stamp(allow))),
-        Answer::Deny(refusal) => {
-            (Code::PermissionDenied, HttpResponse::DeniedResponse(denied(refusal)), None)
+        Answer::Deny(denial_answer) => {
+            (Code::PermissionDenied, HttpResponse::DeniedResponse(denied(denial_answer)), None)
         }
     };
     let status = Some(Status { code: code.into(), ..Status::default() });
@@ -41,29 +41,29 @@ fn ok(allow: &Allow) -> OkHttpResponse {
     }
 }
 
-fn denied(refusal: &Refusal) -> DeniedHttpResponse {
-    let denial = refusal.denied.denial;
-    let headers = problem::headers(denial, refusal.challenge.as_deref());
+fn denied(denial_answer: &DenialAnswer) -> DeniedHttpResponse {
+    let denial = denial_answer.denied.denial;
+    let headers = problem::headers(denial, denial_answer.challenge.as_deref());
     DeniedHttpResponse {
         status: Some(HttpStatus { code: i32::from(denial.status()) }),
         headers: headers.into_iter().map(|(name, value)| set(name, value)).collect(),
-        body: refusal.problem().body(),
+        body: denial_answer.problem().body(),
     }
 }
 
-/// Under which name Envoy keeps what an answer of ours leaves with the request.
+/// The name under which Envoy keeps the metadata of our answer with the request.
 pub const FILTER: &str = "envoy.filters.http.ext_authz";
 
-/// What an allow leaves with the request, where no client reaches.
+/// A member of the stamp: the metadata that an allow leaves with the request. No client can change it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Member {
+pub enum StampField {
     /// The decision's id.
     Decision,
     /// Its entry's index, and the ticket for it: they come back with the access log.
     Index,
     Ticket,
-    /// The request line that it is for, until when, and the lineage: for the seal behind us, which lets a request pass only
-    /// with the stamp of its own line.
+    /// The request line that the stamp is for, until when, and the lineage. The seal runs after us and lets a request
+    /// pass only with the stamp of its own line.
     Method,
     Authority,
     Path,
@@ -71,17 +71,17 @@ pub enum Member {
     Exp,
 }
 
-impl Member {
+impl StampField {
     pub const fn name(self) -> &'static str {
         match self {
-            Member::Decision => "decision",
-            Member::Index => "index",
-            Member::Ticket => "ticket",
-            Member::Method => "method",
-            Member::Authority => "authority",
-            Member::Path => "path",
-            Member::Digests => "digests",
-            Member::Exp => "exp",
+            StampField::Decision => "decision",
+            StampField::Index => "index",
+            StampField::Ticket => "ticket",
+            StampField::Method => "method",
+            StampField::Authority => "authority",
+            StampField::Path => "path",
+            StampField::Digests => "digests",
+            StampField::Exp => "exp",
         }
     }
 }
@@ -91,21 +91,21 @@ fn stamp(allow: &Allow) -> Struct {
     let index = allow.receipt().index().to_string();
     let expires = stamp.expires.map_or_else(String::new, |end| end.get().to_string());
     let mut stamped = stamp_of(&[
-        (Member::Decision, allow.decision().as_str()),
-        (Member::Index, &index),
-        (Member::Ticket, allow.ticket()),
-        (Member::Method, &stamp.method),
-        (Member::Authority, &stamp.authority),
-        (Member::Path, &stamp.path),
-        (Member::Exp, &expires),
+        (StampField::Decision, allow.decision().as_str()),
+        (StampField::Index, &index),
+        (StampField::Ticket, allow.ticket()),
+        (StampField::Method, &stamp.method),
+        (StampField::Authority, &stamp.authority),
+        (StampField::Path, &stamp.path),
+        (StampField::Exp, &expires),
     ]);
     let values = stamp.digests.iter().map(|digest| text(digest)).collect();
     let digests = Value { kind: Some(Kind::ListValue(ListValue { values })) };
-    stamped.fields.insert(Member::Digests.name().to_owned(), digests);
+    stamped.fields.insert(StampField::Digests.name().to_owned(), digests);
     stamped
 }
 
-pub(super) fn stamp_of(members: &[(Member, &str)]) -> Struct {
+pub(super) fn stamp_of(members: &[(StampField, &str)]) -> Struct {
     let fields = members.iter().map(|(member, value)| (member.name().to_owned(), text(value)));
     Struct { fields: fields.collect() }
 }

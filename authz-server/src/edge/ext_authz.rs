@@ -1,7 +1,7 @@
 //! Envoy's external authorization API (`envoy.service.auth.v3.Authorization/Check`): a check in, an answer out.
 //!
-//! A check is translated into what the gateway asks for, byte by byte and without judgement. What a client can choose
-//! (its headers) and what Envoy knows for itself (request line, peer certificate) stay apart.
+//! A check is translated into the gateway's request, byte by byte and without judgement. What a client can choose (its
+//! headers) and what Envoy knows for itself (request line, peer certificate) stay apart.
 
 use std::sync::Arc;
 
@@ -12,10 +12,10 @@ use tonic::{Request, Response, Status};
 
 use super::listen::ProxyIdentity;
 use super::{address, answer};
-use crate::gateway::{Asked, AskedBody, AskedHttp, Gateway};
+use crate::gateway::{Gateway, IncomingBody, IncomingHttp, IncomingRequest};
 use policy::decision::Identity;
 
-/// The service that Envoy calls once a request.
+/// The service that Envoy calls once for each request.
 #[derive(Clone, Debug)]
 pub struct ExtAuthz {
     gateway: Arc<Gateway>,
@@ -29,18 +29,18 @@ impl ExtAuthz {
 
 #[tonic::async_trait]
 impl Authorization for ExtAuthz {
-    /// Always an answer, never a gRPC error: a denial is a result, with evidence.
+    /// It always answers, and never with a gRPC error: a denial is a result, with evidence.
     async fn check(&self, request: Request<CheckRequest>) -> Result<Response<CheckResponse>, Status> {
         let proxy = request.extensions().get::<ProxyIdentity>().cloned();
-        let asked = asked(proxy, request.into_inner());
-        let answer = self.gateway.decide(asked).await;
+        let incoming = incoming(proxy, request.into_inner());
+        let answer = self.gateway.decide(incoming).await;
         Ok(Response::new(answer::check_response(&answer)))
     }
 }
 
-fn asked(proxy: Option<ProxyIdentity>, check: CheckRequest) -> Asked {
+fn incoming(proxy: Option<ProxyIdentity>, check: CheckRequest) -> IncomingRequest {
     let attributes = check.attributes.unwrap_or_default();
-    Asked {
+    IncomingRequest {
         proxy: proxy.map(|ProxyIdentity(id)| id),
         peer: attributes.source.as_ref().and_then(|source| address::host(source.address.as_ref()?)),
         identity: attributes.source.and_then(identity),
@@ -48,23 +48,23 @@ fn asked(proxy: Option<ProxyIdentity>, check: CheckRequest) -> Asked {
     }
 }
 
-/// The caller's SPIFFE ID, only where its certificate came with it, and never from `service`, which is a client's header.
-/// That the certificate was validated is for the listener to see to: its validation context must not accept untrusted
-/// ones (SECURITY.md says what Envoy is trusted for).
+/// The caller's SPIFFE ID, only if its certificate came with it, and never from `service`, which is a client's
+/// header. The listener must validate the certificate: its validation context must not accept untrusted ones
+/// (SECURITY.md says what Envoy is trusted for).
 fn identity(source: Peer) -> Option<Identity> {
     let validated = !source.certificate.is_empty() && source.principal.starts_with("spiffe://");
     validated.then_some(Identity(source.principal))
 }
 
-fn http(request: HttpRequest) -> AskedHttp {
+fn http(request: HttpRequest) -> IncomingHttp {
     let (body, are_raw) = (body(&request), request.header_map.is_some());
     let headers = match request.header_map {
-        // Byte for byte, one entry a header line.
+        // Byte for byte, one entry for each header line.
         Some(map) => map.headers.into_iter().map(|h| (h.key, raw_or_text(h.raw_value, h.value))).collect(),
-        // Merged: a header that came twice has been joined with a comma, which is looked for where it matters.
+        // Merged: a header that was sent twice is joined with a comma. Where that matters, the comma is looked for.
         None => request.headers.into_iter().map(|(name, value)| (name, value.into_bytes())).collect(),
     };
-    AskedHttp {
+    IncomingHttp {
         method: request.method,
         authority: request.host.into_bytes(),
         path: request.path.into_bytes(),
@@ -74,12 +74,12 @@ fn http(request: HttpRequest) -> AskedHttp {
     }
 }
 
-/// The body, where the proxy was told to send one along. Envoy says in a header of its own whether that is all of it; a
-/// client who sends that header gains a denial.
-fn body(request: &HttpRequest) -> Option<AskedBody> {
+/// The body, if the proxy is configured to send it. Envoy says in a header of its own whether it is complete; a
+/// client that sends that header gets a denial.
+fn body(request: &HttpRequest) -> Option<IncomingBody> {
     let bytes = raw_or_text(request.raw_body.clone(), request.body.clone());
     let is_partial = is_partial(request);
-    (!bytes.is_empty() || is_partial).then_some(AskedBody { bytes, is_partial })
+    (!bytes.is_empty() || is_partial).then_some(IncomingBody { bytes, is_partial })
 }
 
 fn is_partial(request: &HttpRequest) -> bool {
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn raw_headers_arrive_byte_by_byte_and_twice_when_sent_twice() {
+    fn raw_headers_arrive_byte_by_byte_and_a_repeated_header_arrives_twice() {
         let headers = vec![header("warrant", b"a"), header("warrant", b"\xff")];
         let request = HttpRequest { header_map: Some(HeaderMap { headers }), ..HttpRequest::default() };
         let expected = vec![("warrant".to_owned(), b"a".to_vec()), ("warrant".to_owned(), b"\xff".to_vec())];
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn a_principal_without_its_certificate_is_nobody() {
+    fn a_principal_without_its_certificate_is_no_identity() {
         let peer = Peer {
             principal: "spiffe://shop/a".into(),
             service: "spiffe://shop/a".into(),
@@ -125,6 +125,6 @@ mod tests {
 
     #[test]
     fn a_check_without_http_attributes_stays_without() {
-        assert!(asked(None, CheckRequest::default()).http.is_none());
+        assert!(incoming(None, CheckRequest::default()).http.is_none());
     }
 }

@@ -1,4 +1,4 @@
-//! Listening on a Unix socket or on loopback, and who the peer of a connection is.
+//! Listens on a Unix socket or on loopback, and names the peer of a connection.
 
 use std::io;
 use std::os::unix::fs::FileTypeExt;
@@ -11,42 +11,42 @@ use tonic::service::Interceptor;
 
 use crate::config::LocalAddress;
 
-/// Who a connection's peer is, among the bundle's proxies. Whoever reaches a local socket is `local`.
+/// The peer of a connection, as the bundle names its proxies. A peer on a local socket is `local`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProxyIdentity(pub String);
 
 /// A bound listener, and the address that it really has (port 0 has become a port).
 #[derive(Debug)]
-pub enum Bound {
+pub enum BoundListener {
     Unix(UnixListener, PathBuf),
     Loopback(TcpListener, std::net::SocketAddr),
 }
 
-impl Bound {
-    pub async fn at(at: &LocalAddress) -> Result<Bound, String> {
+impl BoundListener {
+    pub async fn at(at: &LocalAddress) -> Result<BoundListener, String> {
         let failed = |e: io::Error| format!("cannot listen on {at}: {e}");
         match at {
             LocalAddress::Loopback(address) => {
                 let listener = TcpListener::bind(address).await.map_err(failed)?;
                 let bound = listener.local_addr().map_err(failed)?;
-                Ok(Bound::Loopback(listener, bound))
+                Ok(BoundListener::Loopback(listener, bound))
             }
             LocalAddress::Unix(path) => {
-                make_way(path).await.map_err(failed)?;
-                // The proxy may run under another user and share a group; nobody else has business here, not even
-                // between two system calls: so by umask, and not by a later chmod.
+                remove_dead_socket(path).await.map_err(failed)?;
+                // The proxy may run under another user of the same group. No one else may connect, not even between two
+                // system calls: so the mode is set by umask, not by a later chmod.
                 let before = umask(Mode::from_raw_mode(0o117));
                 let bound = UnixListener::bind(path);
                 umask(before);
-                Ok(Bound::Unix(bound.map_err(failed)?, path.clone()))
+                Ok(BoundListener::Unix(bound.map_err(failed)?, path.clone()))
             }
         }
     }
 }
 
-/// A socket file outlives a killed server. One that nobody answers on is removed; a live one, or a file that is no
-/// socket, is left alone, and binding then says so.
-async fn make_way(path: &Path) -> io::Result<()> {
+/// Removes a socket file that a killed server left behind. A socket on which a server answers, or a file that is not
+/// a socket, stays, and binding then fails.
+async fn remove_dead_socket(path: &Path) -> io::Result<()> {
     match std::fs::symlink_metadata(path) {
         Ok(found) if found.file_type().is_socket() => match UnixStream::connect(path).await {
             Err(e) if e.kind() == io::ErrorKind::ConnectionRefused => std::fs::remove_file(path),
@@ -58,16 +58,16 @@ async fn make_way(path: &Path) -> io::Result<()> {
     }
 }
 
-impl Bound {
+impl BoundListener {
     pub fn address(&self) -> LocalAddress {
         match self {
-            Bound::Unix(_, path) => LocalAddress::Unix(path.clone()),
-            Bound::Loopback(_, address) => LocalAddress::Loopback(*address),
+            BoundListener::Unix(_, path) => LocalAddress::Unix(path.clone()),
+            BoundListener::Loopback(_, address) => LocalAddress::Loopback(*address),
         }
     }
 }
 
-/// Marks each call with its peer. Today every listener is local, and its peers are too; a listener with mutual TLS
+/// Marks each call with its peer. Today every listener is local, so every peer is `local`; a listener with mutual TLS
 /// will put its client's SPIFFE ID here.
 #[derive(Clone, Copy, Debug)]
 pub struct NamePeer;
@@ -85,23 +85,23 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     #[tokio::test]
-    async fn a_dead_socket_makes_way_and_a_live_one_does_not() {
+    async fn a_dead_socket_is_removed_and_a_live_one_is_not() {
         let dir = tempfile::tempdir().unwrap();
         let address = LocalAddress::Unix(dir.path().join("s.sock"));
-        let alive = Bound::at(&address).await.unwrap();
-        assert!(Bound::at(&address).await.unwrap_err().contains("cannot listen on unix:"));
+        let alive = BoundListener::at(&address).await.unwrap();
+        assert!(BoundListener::at(&address).await.unwrap_err().contains("cannot listen on unix:"));
         let found = std::fs::metadata(dir.path().join("s.sock")).unwrap().permissions();
         assert_eq!(found.mode() & 0o777, 0o660, "for owner and group");
         drop(alive); // leaves the file behind, as a killed server does
-        assert!(Bound::at(&address).await.is_ok());
+        assert!(BoundListener::at(&address).await.is_ok());
     }
 
     #[tokio::test]
-    async fn a_file_that_is_no_socket_is_left_alone() {
+    async fn a_file_that_is_not_a_socket_is_left_alone() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("precious");
         ledger::durable::write_new(&path, b"data", 0o600).unwrap();
-        assert!(Bound::at(&LocalAddress::Unix(path.clone())).await.is_err());
+        assert!(BoundListener::at(&LocalAddress::Unix(path.clone())).await.is_err());
         assert_eq!(std::fs::read(&path).unwrap(), b"data");
     }
 }

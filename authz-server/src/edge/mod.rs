@@ -1,4 +1,5 @@
-//! The edge: what the world speaks to. It translates and nothing else; no policy detail is known here.
+//! The edge: the protocols that proxies and operators speak with the server. It only translates, and knows nothing
+//! about policies.
 
 pub mod access_log;
 mod address;

@@ -1,5 +1,5 @@
-//! Serving on a bound listener, within bounds: whoever connects and says nothing must not keep others out, nor keep this
-//! server from ending.
+//! Serves on a bound listener, with limits: a client that connects and sends nothing must not keep others out, and
+//! must not keep the server from stopping.
 
 use std::future::Future;
 use std::io;
@@ -18,23 +18,24 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::server::{Connected, Router};
 use tracing::{debug, warn};
 
-use super::listen::Bound;
+use super::listen::BoundListener;
 
-/// Connections to the HTTP side at once; operators and proxies have few. One more waits until another has gone.
+/// HTTP connections at once; operators and proxies need few. One more waits until another has ended.
 const HTTP_CONNECTIONS: usize = 256;
-/// From the opening of a connection, or the last answer on it, to a whole request's head.
+/// From the opening of a connection, or the last answer on it, to the end of a request's head.
 const HTTP_HEAD_WITHIN: Duration = Duration::from_secs(10);
-/// Between two tries where the system has no descriptor left: at once would only burn the processor that could free one.
+/// The pause between two tries when the system has no file descriptor left: retrying at once would only waste the
+/// processor.
 const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(100);
 
-/// Where connections come from.
-trait Accepts: Send + 'static {
+/// A listener that accepts connections.
+trait Accept: Send + 'static {
     type Stream: AsyncRead + AsyncWrite + Connected + Send + Unpin + 'static;
 
     fn accept_one(&self) -> impl Future<Output = io::Result<Self::Stream>> + Send;
 }
 
-impl Accepts for TcpListener {
+impl Accept for TcpListener {
     type Stream = TcpStream;
 
     async fn accept_one(&self) -> io::Result<TcpStream> {
@@ -42,7 +43,7 @@ impl Accepts for TcpListener {
     }
 }
 
-impl Accepts for UnixListener {
+impl Accept for UnixListener {
     type Stream = UnixStream;
 
     async fn accept_one(&self) -> io::Result<UnixStream> {
@@ -50,12 +51,14 @@ impl Accepts for UnixListener {
     }
 }
 
-impl Bound {
+impl BoundListener {
     /// Serves gRPC until `stop` resolves, then takes no new connection and finishes what has begun.
     pub async fn serve(self, router: Router, stop: impl Future<Output = ()>) -> Result<(), String> {
         let served = match self {
-            Bound::Unix(listener, _) => router.serve_with_incoming_shutdown(incoming(listener), stop).await,
-            Bound::Loopback(listener, _) => {
+            BoundListener::Unix(listener, _) => {
+                router.serve_with_incoming_shutdown(incoming(listener), stop).await
+            }
+            BoundListener::Loopback(listener, _) => {
                 router.serve_with_incoming_shutdown(incoming(listener), stop).await
             }
         };
@@ -65,33 +68,33 @@ impl Bound {
     /// The same for HTTP.
     pub async fn serve_http(self, router: axum::Router, stop: impl Future<Output = ()>) {
         match self {
-            Bound::Unix(listener, _) => serve_http(listener, router, stop).await,
-            Bound::Loopback(listener, _) => serve_http(listener, router, stop).await,
+            BoundListener::Unix(listener, _) => serve_http(listener, router, stop).await,
+            BoundListener::Loopback(listener, _) => serve_http(listener, router, stop).await,
         }
     }
 }
 
-/// Connections as they come. Ends when nobody takes them any more.
-fn incoming<L: Accepts + Sync>(listener: L) -> ReceiverStream<io::Result<L::Stream>> {
-    let (give, take) = mpsc::channel(1);
+/// A stream of the accepted connections. It ends when the receiver is gone.
+fn incoming<L: Accept + Sync>(listener: L) -> ReceiverStream<io::Result<L::Stream>> {
+    let (sender, receiver) = mpsc::channel(1);
     tokio::spawn(async move {
-        while let Ok(place) = give.reserve().await {
+        while let Ok(place) = sender.reserve().await {
             tokio::select! {
                 stream = next(&listener) => place.send(Ok(stream)),
-                () = give.closed() => break,
+                () = sender.closed() => break,
             }
         }
     });
-    ReceiverStream::new(take)
+    ReceiverStream::new(receiver)
 }
 
-async fn serve_http<L: Accepts + Sync>(listener: L, router: axum::Router, stop: impl Future<Output = ()>) {
+async fn serve_http<L: Accept + Sync>(listener: L, router: axum::Router, stop: impl Future<Output = ()>) {
     let places = Arc::new(Semaphore::new(HTTP_CONNECTIONS));
     let (ending, mut stop) = (GracefulShutdown::new(), pin!(stop));
     let service = TowerToHyperService::new(router);
     loop {
         let stream = tokio::select! {
-            // Never closed, so there is always a permit to wait for.
+            // The semaphore is never closed, so a permit always comes.
             Ok(place) = Arc::clone(&places).acquire_owned() => tokio::select! {
                 stream = next(&listener) => (stream, place),
                 () = &mut stop => break,
@@ -114,15 +117,15 @@ async fn serve_http<L: Accepts + Sync>(listener: L, router: axum::Router, stop: 
     ending.shutdown().await;
 }
 
-/// The next connection, however long the system has none to give.
-async fn next<L: Accepts>(listener: &L) -> L::Stream {
-    let mut said = false;
+/// Waits for the next connection, also while the system cannot accept one.
+async fn next<L: Accept>(listener: &L) -> L::Stream {
+    let mut has_warned = false;
     loop {
         match listener.accept_one().await {
             Ok(stream) => return stream,
             Err(e) => {
-                if !std::mem::replace(&mut said, true) {
-                    warn!("no connection can be taken: {e}");
+                if !std::mem::replace(&mut has_warned, true) {
+                    warn!("cannot accept connections: {e}");
                 }
                 tokio::time::sleep(ACCEPT_AGAIN_AFTER).await;
             }

@@ -1,49 +1,50 @@
-//! Which decisions have an outcome already: one bit for each of the last entries of the ledger.
+//! Which decisions already have an outcome: one bit for each of the last entries of the ledger.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-/// Two megabytes of bits. At a thousand requests a second, with an outcome each, they reach back more than two hours;
-/// with more on record, less far.
+/// Two megabytes of bits. At a thousand requests a second, with one outcome each, they reach back more than two hours;
+/// if more is recorded, they reach back less far.
 const REACH: u64 = 1 << 24;
 const WORD: u64 = 64;
 
-/// The index. Of what is further back than it reaches, a second outcome looks like a first.
+/// The decisions that have an outcome. For a decision further back than the bits reach, a second outcome looks like a
+/// first.
 #[derive(Debug, Default)]
-pub struct Ended(Mutex<Bits>);
+pub struct EndedDecisions(Mutex<EndedBits>);
 
-/// As a snapshot keeps them.
+/// The bits as a snapshot keeps them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Bits {
+pub(super) struct EndedBits {
     /// The index that the first bit stands for, a multiple of 64.
     pub(super) first: u64,
     pub(super) words: VecDeque<u64>,
 }
 
-impl Ended {
-    pub(super) fn from_bits(bits: Bits) -> Ended {
-        Ended(Mutex::new(bits))
+impl EndedDecisions {
+    pub(super) fn from_bits(bits: EndedBits) -> EndedDecisions {
+        EndedDecisions(Mutex::new(bits))
     }
 
-    pub(super) fn bits(&self) -> Bits {
+    pub(super) fn bits(&self) -> EndedBits {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Notes the outcome of the decision at this index; whether it had one already.
+    /// Notes an outcome of the decision at this index. Returns true if the decision already had one.
     pub fn note(&self, index: u64) -> bool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).note(index)
     }
 
-    /// What was noted did not come into the record: the next outcome is the first.
+    /// Takes a note back, because the outcome could not be recorded: the next outcome counts as the first.
     pub fn forget(&self, index: u64) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).forget(index);
     }
 }
 
-impl Bits {
+impl EndedBits {
     fn note(&mut self, index: u64) -> bool {
         if self.words.is_empty() {
             self.first = begin(index);
@@ -51,7 +52,7 @@ impl Bits {
         if index >= self.first.saturating_add(REACH) {
             self.forget_below(begin(index).saturating_sub(REACH - WORD));
         }
-        let Some(offset) = index.checked_sub(self.first).or_else(|| self.reach_back(index)) else {
+        let Some(offset) = index.checked_sub(self.first).or_else(|| self.extend_back(index)) else {
             return false;
         };
         let place = usize::try_from(offset / WORD).unwrap_or(usize::MAX);
@@ -78,8 +79,8 @@ impl Bits {
         self.first = index;
     }
 
-    /// Outcomes come in the order in which requests end: the first one heard of need not be the lowest.
-    fn reach_back(&mut self, index: u64) -> Option<u64> {
+    /// Outcomes come in the order in which requests end, so the first one need not have the lowest index.
+    fn extend_back(&mut self, index: u64) -> Option<u64> {
         let end = self.first.saturating_add(u64::try_from(self.words.len()).ok()?.saturating_mul(WORD));
         let first = begin(index);
         if end.saturating_sub(first) > REACH {
@@ -93,7 +94,7 @@ impl Bits {
     }
 }
 
-/// The index of its word's first bit.
+/// The index of the first bit in the same word.
 fn begin(index: u64) -> u64 {
     index & !(WORD - 1)
 }
@@ -103,8 +104,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_second_outcome_is_a_second_one_in_whatever_order_they_come() {
-        let ended = Ended::default();
+    fn a_second_outcome_is_recognised_in_any_order() {
+        let ended = EndedDecisions::default();
         for index in [1_000, 3, 64, 5_000, 63, 128, 999, 1_001] {
             assert!(!ended.note(index), "{index}");
         }
@@ -115,8 +116,8 @@ mod tests {
     }
 
     #[test]
-    fn it_takes_no_more_room_than_it_reaches_back() {
-        let ended = Ended::default();
+    fn memory_is_bounded_by_the_reach() {
+        let ended = EndedDecisions::default();
         for index in (0..4 * REACH).step_by(1 << 18) {
             assert!(!ended.note(index));
             assert!(ended.note(index));
@@ -124,20 +125,20 @@ mod tests {
         let bits = ended.bits();
         assert!(u64::try_from(bits.words.len()).unwrap() * WORD <= REACH);
         assert!(ended.note(4 * REACH - (1 << 18)), "the last one is remembered,");
-        assert!(!ended.note(0) && !ended.note(0), "one too far back is not, and is no alarm");
+        assert!(!ended.note(0) && !ended.note(0), "one too far back is not, and raises no alarm");
         assert!(!ended.note(u64::MAX >> 11), "a jump forgets the rest,");
         assert_eq!(
             ended.bits().words.len(),
             usize::try_from(REACH / WORD).unwrap(),
-            "and takes its room at once"
+            "and takes its memory at once"
         );
     }
 
     #[test]
     fn bits_come_back_as_they_were() {
-        let ended = Ended::default();
+        let ended = EndedDecisions::default();
         assert!([70, 7, 700].iter().all(|index| !ended.note(*index)));
-        let again = Ended::from_bits(ended.bits());
+        let again = EndedDecisions::from_bits(ended.bits());
         assert!([70, 7, 700].iter().all(|index| again.note(*index)));
         assert!(!again.note(71));
         again.forget(70);

@@ -1,36 +1,37 @@
-//! Folding the ledger into what must be known at start: what was spent, which bundle was last in force, how the mesh
-//! stands. It begins at the newest snapshot of these facts, where there is one.
+//! Folds the ledger into what the server must know when it starts: which uses are burned, which bundle was last in
+//! force, the mesh's posture. Folding begins at the newest snapshot of these facts, if there is one.
 
 use ledger::entry::{Activation, BurnKind, Entry, FactScope, Posture, PostureChange, RecordedBurn};
 use ledger::{Ledger, ReadError, RecordedEntry};
 use warrant::Seconds;
 
-use super::ended::Ended;
+use super::burns::{BurnTable, BurnedItem};
+use super::ended::EndedDecisions;
 use super::snapshot;
-use super::spent::{Spent, Uses};
 
-/// So many entries are folded faster than anybody waits; after more, a snapshot is kept for the next start.
+/// This many entries are folded in a moment; if there were more, a snapshot is saved for the next start.
 const MANY: u64 = 100_000;
 
-/// What the record says, as far as this server asks it.
+/// The facts that this server needs from the ledger.
 #[derive(Debug, Default)]
 pub struct Folded {
-    pub uses: Uses,
+    pub burns: BurnTable,
     /// The newest activation, which no older bundle may undo.
     pub activation: Option<Activation>,
-    /// How much is allowed in the mesh at all, where that was ever said.
-    pub stance: Option<Posture>,
-    /// When a start last had to cut off what a crash had left half-written, or this log began in place of one that was
-    /// brought back from a backup: of what was spent before, nothing is known for sure.
-    pub forgot: Option<Seconds>,
-    /// Which decisions have had their outcome.
-    pub ended: Ended,
+    /// The mesh's posture, if it was ever recorded.
+    pub posture: Option<Posture>,
+    /// When burned uses were last lost: a start had to cut off an entry that a crash had left half-written, or this log
+    /// replaced one that was restored from a backup. What was burned before that time is not known for sure.
+    pub burns_lost_at: Option<Seconds>,
+    /// Which decisions have an outcome.
+    pub ended: EndedDecisions,
 }
 
-/// Everything that is durable now; returns the size up to which it was folded.
+/// Folds everything that is durable now, and returns the size up to which it was folded.
 pub fn fold(ledger: &Ledger, now: Seconds) -> Result<(Folded, u64), ReadError> {
-    let kept = ledger.snapshot()?.and_then(|kept| Some((snapshot::from_bytes(&kept.facts)?, kept.head.size)));
-    let (mut folded, from) = kept.unwrap_or_default();
+    let saved =
+        ledger.snapshot()?.and_then(|saved| Some((snapshot::from_bytes(&saved.facts)?, saved.head.size)));
+    let (mut folded, from) = saved.unwrap_or_default();
     let records = ledger.read(from)?;
     let size = records.size();
     for record in records {
@@ -48,7 +49,7 @@ impl Folded {
         match record.entry {
             Entry::Decision(decision) => {
                 for burned in &decision.burned {
-                    self.uses.recall(&spent(burned), now, &decision.id);
+                    self.burns.restore_recorded(&burned_item(burned), now, &decision.id);
                 }
             }
             Entry::Outcome(outcome) => {
@@ -58,10 +59,10 @@ impl Folded {
             }
             Entry::Activation(activation) => self.activation = Some(activation),
             Entry::Posture(PostureChange { scope: FactScope::Mesh, stance, .. }) => {
-                self.stance = Some(stance)
+                self.posture = Some(stance)
             }
-            Entry::Init(init) if init.restored.is_some() => self.forgot = Some(time),
-            Entry::Start(start) if start.torn.is_some() => self.forgot = Some(time),
+            Entry::Init(init) if init.restored.is_some() => self.burns_lost_at = Some(time),
+            Entry::Start(start) if start.torn.is_some() => self.burns_lost_at = Some(time),
             Entry::Init(_)
             | Entry::Posture(_)
             | Entry::Start(_)
@@ -79,10 +80,10 @@ impl Folded {
     }
 }
 
-fn spent(burned: &RecordedBurn) -> Spent {
+fn burned_item(burned: &RecordedBurn) -> BurnedItem {
     let (owner, name, until) = (burned.owner.clone(), burned.name.clone(), Seconds::new(burned.until));
     match burned.what {
-        BurnKind::Use => Spent::Link { iss: owner, path: name, until },
-        BurnKind::Proof => Spent::Proof { thumbprint: owner, jti: name, until },
+        BurnKind::Use => BurnedItem::Link { iss: owner, path: name, until },
+        BurnKind::Proof => BurnedItem::Proof { thumbprint: owner, jti: name, until },
     }
 }

@@ -1,11 +1,11 @@
-//! Facts: what the court knows beside the request itself. The ledger is their only truth; what stands here is an
-//! index over it that can be thrown away and folded again. Knows no Envoy types.
+//! Facts: what the server knows apart from the request. The ledger is the only source of truth; this module holds an
+//! index over it, which can be deleted and folded again. It knows no Envoy types.
 
+mod burns;
 mod ended;
 mod fold;
 pub mod snapshot;
-mod spent;
 
-pub use ended::Ended;
+pub use burns::{BurnTable, BurnedItem, BurnedItems, NotBurned};
+pub use ended::EndedDecisions;
 pub use fold::{Folded, fold};
-pub use spent::{Burned, Spent, Unspent, Uses};

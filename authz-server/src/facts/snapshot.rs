@@ -1,32 +1,32 @@
-//! Folded facts as bytes, from which a start folds on: what is alive at a size of the ledger, and nothing else.
+//! The folded facts as bytes: what is still needed at one size of the ledger. A start folds on from there.
 //!
-//! An index like any other while the entries below it are there; after they were archived it stands for them, and its
-//! digest is on record.
+//! While the entries below that size exist, a snapshot is only an index. After they are archived it replaces them,
+//! and its digest is in the ledger.
 
 use ledger::entry::{Activation, Digest, Posture};
 use serde::{Deserialize, Serialize};
 use warrant::Seconds;
 
-use super::ended::{Bits, Ended};
+use super::burns::{BurnCount, BurnTable, BurnedItem};
+use super::ended::{EndedBits, EndedDecisions};
 use super::fold::Folded;
-use super::spent::{Kept, Spent, Uses};
 
 const VERSION: u32 = 1;
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Facts {
+struct SnapshotForm {
     version: u32,
-    activation: Option<Activated>,
+    activation: Option<ActivationForm>,
     stance: Option<Posture>,
     forgot: Option<u64>,
-    uses: Vec<Use>,
-    ended: Bits,
+    uses: Vec<BurnForm>,
+    ended: EndedBits,
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Activated {
+struct ActivationForm {
     bundle: Digest,
     expires: u64,
     previous: Option<Digest>,
@@ -36,7 +36,7 @@ struct Activated {
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Use {
+struct BurnForm {
     is_proof: bool,
     owner: String,
     name: String,
@@ -45,31 +45,32 @@ struct Use {
     last: String,
 }
 
-/// The facts that are still alive at this time.
+/// The facts that are still needed at this time.
 pub fn to_bytes(folded: &Folded, now: Seconds) -> Vec<u8> {
-    let facts = Facts {
+    let facts = SnapshotForm {
         version: VERSION,
-        activation: folded.activation.as_ref().map(|activation| Activated {
+        activation: folded.activation.as_ref().map(|activation| ActivationForm {
             bundle: activation.bundle,
             expires: activation.expires,
             previous: activation.previous,
             retired: activation.retired.clone(),
             version: activation.version,
         }),
-        stance: folded.stance,
-        forgot: folded.forgot.map(Seconds::get),
-        uses: folded.uses.alive(now).into_iter().map(one_use).collect(),
+        stance: folded.posture,
+        forgot: folded.burns_lost_at.map(Seconds::get),
+        uses: folded.burns.unexpired(now).into_iter().map(burn_form).collect(),
         ended: folded.ended.bits(),
     };
     // Strings, numbers and lists always serialise.
     serde_json::to_vec(&facts).unwrap_or_default()
 }
 
-/// `None` for what another version wrote: then everything is folded again.
+/// `None` if another version wrote the bytes: then everything is folded again.
 pub fn from_bytes(bytes: &[u8]) -> Option<Folded> {
-    let facts: Facts = serde_json::from_slice(bytes).ok().filter(|facts: &Facts| facts.version == VERSION)?;
-    let uses = Uses::default();
-    facts.uses.into_iter().map(kept).for_each(|kept| uses.restore(kept));
+    let facts: SnapshotForm =
+        serde_json::from_slice(bytes).ok().filter(|facts: &SnapshotForm| facts.version == VERSION)?;
+    let burns = BurnTable::default();
+    facts.uses.into_iter().map(burn_count).for_each(|count| burns.restore(count));
     let activation = facts.activation.map(|activation| Activation {
         bundle: activation.bundle,
         expires: activation.expires,
@@ -77,36 +78,37 @@ pub fn from_bytes(bytes: &[u8]) -> Option<Folded> {
         retired: activation.retired,
         version: activation.version,
     });
-    let ended = Ended::from_bits(facts.ended);
-    Some(Folded { uses, activation, stance: facts.stance, forgot: facts.forgot.map(Seconds::new), ended })
+    let ended = EndedDecisions::from_bits(facts.ended);
+    let burns_lost_at = facts.forgot.map(Seconds::new);
+    Some(Folded { burns, activation, posture: facts.stance, burns_lost_at, ended })
 }
 
-fn one_use(kept: Kept) -> Use {
-    let Kept { spent, used, last } = kept;
-    match spent {
-        Spent::Link { iss, path, until } => {
-            Use { is_proof: false, owner: iss, name: path, until: until.get(), used, last }
+fn burn_form(count: BurnCount) -> BurnForm {
+    let BurnCount { item, used, last } = count;
+    match item {
+        BurnedItem::Link { iss, path, until } => {
+            BurnForm { is_proof: false, owner: iss, name: path, until: until.get(), used, last }
         }
-        Spent::Proof { thumbprint, jti, until } => {
-            Use { is_proof: true, owner: thumbprint, name: jti, until: until.get(), used, last }
+        BurnedItem::Proof { thumbprint, jti, until } => {
+            BurnForm { is_proof: true, owner: thumbprint, name: jti, until: until.get(), used, last }
         }
     }
 }
 
-fn kept(one: Use) -> Kept {
+fn burn_count(one: BurnForm) -> BurnCount {
     let (owner, name, until) = (one.owner, one.name, Seconds::new(one.until));
-    let spent = if one.is_proof {
-        Spent::Proof { thumbprint: owner, jti: name, until }
+    let item = if one.is_proof {
+        BurnedItem::Proof { thumbprint: owner, jti: name, until }
     } else {
-        Spent::Link { iss: owner, path: name, until }
+        BurnedItem::Link { iss: owner, path: name, until }
     };
-    Kept { spent, used: one.used, last: one.last }
+    BurnCount { item, used: one.used, last: one.last }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::facts::Unspent;
+    use crate::facts::NotBurned;
     use warrant::Burn;
 
     fn burn(path: &str, max: u32, exp: u64) -> Burn {
@@ -114,33 +116,33 @@ mod tests {
     }
 
     #[test]
-    fn what_is_alive_comes_back_and_what_is_over_does_not() {
-        let uses = Uses::default();
+    fn unexpired_facts_come_back_and_expired_ones_do_not() {
+        let burns = BurnTable::default();
         let now = Seconds::new(10);
-        uses.spend(&[burn("twice", 2, 100), burn("once", 1, 100)], None, now, "d1").unwrap();
-        uses.spend(&[burn("over", 1, 20)], None, now, "d0").unwrap();
-        uses.spend(&[burn("twice", 2, 100)], None, now, "d2").unwrap();
+        burns.burn(&[burn("twice", 2, 100), burn("once", 1, 100)], None, now, "d1").unwrap();
+        burns.burn(&[burn("over", 1, 20)], None, now, "d0").unwrap();
+        burns.burn(&[burn("twice", 2, 100)], None, now, "d2").unwrap();
         let (bundle, retired) = (Digest::of(b"b"), vec![Digest::of(b"a trust")]);
         let activation = Activation { bundle, expires: 7, previous: None, retired, version: 3 };
         let folded = Folded {
-            uses,
+            burns,
             activation: Some(activation.clone()),
-            stance: Some(Posture::Halted),
-            forgot: Some(Seconds::new(5)),
-            ended: Ended::default(),
+            posture: Some(Posture::Halted),
+            burns_lost_at: Some(Seconds::new(5)),
+            ended: EndedDecisions::default(),
         };
         folded.ended.note(77);
         let back = from_bytes(&to_bytes(&folded, Seconds::new(90))).unwrap();
         assert_eq!(
-            (back.activation, back.stance, back.forgot),
+            (back.activation, back.posture, back.burns_lost_at),
             (Some(activation), Some(Posture::Halted), Some(Seconds::new(5)))
         );
         assert!(back.ended.note(77) && !back.ended.note(78));
-        assert_eq!(back.uses.len(), 2);
+        assert_eq!(back.burns.len(), 2);
         let later = Seconds::new(90);
-        let again = |path, max| back.uses.spend(&[burn(path, max, 100)], None, later, "d9");
-        let taken_by = |decision: &str| Err(Unspent::Replayed { first: decision.to_owned() });
-        assert_eq!((again("twice", 2), again("once", 1)), (taken_by("d2"), taken_by("d1")));
-        assert!(from_bytes(b"{}").is_none(), "of no version that we know");
+        let again = |path, max| back.burns.burn(&[burn(path, max, 100)], None, later, "d9");
+        let burned_by = |decision: &str| Err(NotBurned::Replayed { first: decision.to_owned() });
+        assert_eq!((again("twice", 2), again("once", 1)), (burned_by("d2"), burned_by("d1")));
+        assert!(from_bytes(b"{}").is_none(), "a version that we do not know");
     }
 }

@@ -1,4 +1,4 @@
-//! Who may begin: a bounded number of decisions at once, and none once the server is closing.
+//! Admission: a bounded number of decisions at once, and no new one while the server stops.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,35 +6,36 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use warrant::Denial;
 
-/// The door. A full house denies at once: a queue would only turn overload into missed deadlines.
+/// Admits decisions. When all slots are taken it denies at once: a queue would only turn overload into missed
+/// deadlines.
 #[derive(Clone, Debug)]
 pub struct Admission {
-    places: Arc<Semaphore>,
+    slots: Arc<Semaphore>,
     most: u32,
     closed: Arc<AtomicBool>,
 }
 
-/// A place inside, given back when dropped.
+/// A slot for one decision, free again when dropped.
 #[derive(Debug)]
-pub struct Place {
+pub struct AdmissionSlot {
     _permit: OwnedSemaphorePermit,
 }
 
 impl Admission {
     pub fn of(most: u32) -> Admission {
-        let places = usize::try_from(most).unwrap_or(Semaphore::MAX_PERMITS).min(Semaphore::MAX_PERMITS);
-        Admission { places: Arc::new(Semaphore::new(places)), most, closed: Arc::default() }
+        let slots = usize::try_from(most).unwrap_or(Semaphore::MAX_PERMITS).min(Semaphore::MAX_PERMITS);
+        Admission { slots: Arc::new(Semaphore::new(slots)), most, closed: Arc::default() }
     }
 
-    pub fn enter(&self) -> Result<Place, Denial> {
+    pub fn enter(&self) -> Result<AdmissionSlot, Denial> {
         if self.is_closed() {
             return Err(Denial::Overloaded);
         }
-        let permit = Arc::clone(&self.places).try_acquire_owned().map_err(|_| Denial::Overloaded)?;
-        Ok(Place { _permit: permit })
+        let permit = Arc::clone(&self.slots).try_acquire_owned().map_err(|_| Denial::Overloaded)?;
+        Ok(AdmissionSlot { _permit: permit })
     }
 
-    /// From now on nobody enters; who is inside may finish.
+    /// Admits no new decision from now on. Decisions that have begun may finish.
     pub fn close(&self) {
         self.closed.store(true, Ordering::Release);
     }
@@ -43,10 +44,10 @@ impl Admission {
         self.closed.load(Ordering::Acquire)
     }
 
-    /// Returns once nobody is inside.
-    pub async fn emptied(&self) {
-        // Never closed, so this only fails if the house is too small for itself, which `of` rules out.
-        let _all = self.places.acquire_many(self.most).await;
+    /// Returns once every admitted decision has finished.
+    pub async fn drained(&self) {
+        // The semaphore is never closed and has as many slots as are asked for, so this cannot fail.
+        let _all = self.slots.acquire_many(self.most).await;
     }
 }
 
@@ -55,27 +56,27 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_full_house_denies_and_a_place_given_back_admits() {
-        let door = Admission::of(1);
-        let inside = door.enter().unwrap();
-        assert_eq!(door.enter().unwrap_err(), Denial::Overloaded);
-        drop(inside);
-        assert!(door.enter().is_ok());
+    async fn without_a_free_slot_it_denies_and_a_freed_slot_admits() {
+        let admission = Admission::of(1);
+        let slot = admission.enter().unwrap();
+        assert_eq!(admission.enter().unwrap_err(), Denial::Overloaded);
+        drop(slot);
+        assert!(admission.enter().is_ok());
     }
 
     #[tokio::test]
-    async fn closing_lets_finish_what_has_begun_and_denies_what_is_new() {
-        let door = Admission::of(2);
-        let inside = door.enter().unwrap();
-        door.close();
-        assert_eq!(door.enter().unwrap_err(), Denial::Overloaded);
+    async fn closing_lets_begun_decisions_finish_and_denies_new_ones() {
+        let admission = Admission::of(2);
+        let slot = admission.enter().unwrap();
+        admission.close();
+        assert_eq!(admission.enter().unwrap_err(), Denial::Overloaded);
         let waiting = tokio::spawn({
-            let door = door.clone();
-            async move { door.emptied().await }
+            let admission = admission.clone();
+            async move { admission.drained().await }
         });
         tokio::task::yield_now().await;
         assert!(!waiting.is_finished());
-        drop(inside);
+        drop(slot);
         waiting.await.unwrap();
     }
 }

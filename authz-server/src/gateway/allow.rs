@@ -1,9 +1,9 @@
-//! What makes an `Allow`: no allow without a receipt.
+//! Makes an `Allow`, which needs a receipt from the ledger.
 //!
 //! `Allow` has private fields and one constructor, at the end of `Recording::forward`. What leads there cannot be
-//! forged: a `Permit` or a `Pass` (only the judge makes one), for a permit what was `Burned` (only `Uses::spend` makes
-//! one), and a `ledger::Receipt` (only the ledger's writer makes one, after the sync) for the entry that says so. A denial
-//! needs none of them.
+//! forged: a `Permit` or a `Pass` (only the judge makes one), for a permit also `BurnedItems` (only `BurnTable::burn`
+//! makes them), and a `ledger::Receipt` (only the ledger's writer makes one, after the sync) for the entry that
+//! records the allow. A denial needs none of them.
 
 use ledger::entry::{self, DecisionOutcome};
 use ledger::{Receipt, RecordError};
@@ -14,11 +14,11 @@ use warrant::{Denial, Seconds};
 use super::Answer;
 use super::burn::Paid;
 use super::recording::Recording;
-use crate::facts::Burned;
+use crate::facts::BurnedItems;
 use crate::record;
 use crate::recorder::{DecisionId, Recorder};
 
-/// A request that may be forwarded: judged, paid for, and durably on record.
+/// A request that may be forwarded: it was judged, paid for, and durably recorded.
 #[derive(Debug)]
 pub struct Allow {
     decision: DecisionId,
@@ -27,39 +27,39 @@ pub struct Allow {
     ticket: String,
 }
 
-/// Which request line a decision is about, and until when: what the seal behind us will compare.
+/// The request line that a decision is about, and until when it holds. The seal, which runs after us, compares it.
 #[derive(Clone, Debug)]
 pub struct Stamp {
     pub method: String,
     pub authority: String,
     pub path: String,
-    /// Of every link's signing input, the root's first; none where no warrant was asked for.
+    /// The digest of every link's signing input, the root's first; empty if no warrant was required.
     pub digests: Vec<String>,
     pub expires: Option<Seconds>,
 }
 
-/// A fact that the judge had not read came before the allow in the record, so there is none. What was spent comes back
-/// for a second judging.
+/// There is no allow, because a fact that the judge had not read was recorded before it. What was burned is handed
+/// back to pay for a second judging.
 #[derive(Debug)]
 pub(super) struct Overtaken(pub(super) Option<Paid>);
 
 impl Recording {
-    /// Permitted and paid for.
-    pub(super) async fn allow(mut self, permit: Permit, burned: Burned) -> Result<Answer, Overtaken> {
+    /// Answers a request that is permitted and paid for.
+    pub(super) async fn allow(mut self, permit: Permit, burned: BurnedItems) -> Result<Answer, Overtaken> {
         let (route, paid) = (permit.route().to_owned(), Paid { permit, burned });
-        self.entry.burned = paid.spent();
+        self.entry.burned = paid.recorded();
         self.forward(DecisionOutcome::Allowed, &route, Some(paid)).await
     }
 
-    /// Not governed, or only watched.
+    /// Answers a request that is ungoverned or only observed.
     pub(super) async fn pass(self, pass: Pass, paid: Option<Paid>) -> Result<Answer, Overtaken> {
-        match self.fits() {
+        match self.check_fits() {
             Ok(()) => self.forward(record::outcome_of(&pass), pass.route(), paid).await,
             Err(denied) => Ok(self.deny(denied)),
         }
     }
 
-    /// Waits until the entry is durable, and only then is there an allow.
+    /// Waits until the entry is durable; only then does it make an allow.
     async fn forward(
         mut self,
         outcome: DecisionOutcome,
@@ -83,9 +83,10 @@ impl Recording {
             }
             Err(RecordError::Stale) => Err(Overtaken(paid)),
             Err(refused) => {
-                warn!(decision = self.decision.as_str(), %refused, "not recorded, so not forwarded");
+                let decision = self.decision.as_str();
+                warn!(decision, %refused, "the decision could not be recorded, so the request is denied");
                 let denial = denial_for(&refused);
-                // What a full disk refuses is in the gap that is recorded once there is room.
+                // What a full disk refuses is counted in the gap entry, which is written once there is free space.
                 if !refused.is_from_disk() {
                     self.recorder.count_denial(denial.code(), &self.source, self.decision.as_str());
                 }
@@ -95,7 +96,7 @@ impl Recording {
     }
 }
 
-/// Which request line an allow will be stamped for; a case without one cannot be allowed.
+/// The stamp for an allow of this case; a case without a request line cannot be allowed.
 pub(super) fn stamp(case: &Case<'_>) -> Option<Stamp> {
     let chain = case.http.as_ref().ok()?.chain.as_ref().ok();
     let line = case.line.as_ref()?;
@@ -121,14 +122,15 @@ impl Allow {
         &self.receipt
     }
 
-    /// By which we shall know its outcome for one of ours.
+    /// The ticket by which its outcome is recognised later.
     pub fn ticket(&self) -> &str {
         &self.ticket
     }
 }
 
-/// An entry that says `allowed` is on its way, and whoever waits for it may give up at the deadline. The client is then
-/// told so, and the record too: this is dropped with the waiting, and appends what became of the request.
+/// Records what became of a request whose allow came too late. While an entry that says `allowed` is on its way to
+/// the disk, the deadline may pass and the client gets a denial. This guard is then dropped while armed, and appends
+/// that outcome.
 struct Abandoned<'a> {
     recorder: &'a Recorder,
     decision: &'a DecisionId,
@@ -154,7 +156,7 @@ impl Drop for Abandoned<'_> {
             status: Some(u64::from(Denial::DeadlineExceeded.status())),
             termination: Denial::DeadlineExceeded.code().to_owned(),
         };
-        self.recorder.submit_unawaited("that an allow came too late", outcome.into());
+        self.recorder.submit_unawaited("the outcome of an allow that came too late", outcome.into());
     }
 }
 

@@ -1,5 +1,4 @@
-//! Gather: from what was asked to a case. Here the clock is read (once), signatures are verified, and facts are looked
-//! up; nothing is decided.
+//! Gathers the case for a request: reads the clock (once), verifies signatures and looks up facts. It decides nothing.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,67 +9,67 @@ use warrant::{
     single_header,
 };
 
-use super::asked::{Asked, AskedHttp};
-use super::verified::Verified;
+use super::incoming::{IncomingHttp, IncomingRequest};
+use super::verified_chains::VerifiedChains;
 use crate::bundles::PolicyInForce;
 use crate::clock::Clock;
 use policy::arguments::{Body, Given, Sent, Unread};
 use policy::decision::{Case, Facts, HttpCase, ProofFound};
 use policy::{Bundle, Found, Holder, Located, Posture, Route};
 
-/// A wall clock further behind the record than this is broken, and no window can be trusted to it.
+/// A wall clock that is further behind the ledger than this is broken, and no time window can rely on it.
 const CLOCK_MAY_LAG_MS: u64 = 5_000;
 
-/// Where facts come from.
+/// The sources of facts.
 #[derive(Debug)]
 pub struct Gatherer {
     pub clock: Clock,
     pub policy: Arc<PolicyInForce>,
     pub ledger: ledger::Ledger,
-    pub verified: Verified,
+    pub chains: VerifiedChains,
     /// Where this server runs.
     pub environment: BTreeMap<String, String>,
-    /// How the mesh stood when this server started; nobody can change it while it runs.
-    pub stance: entry::Posture,
+    /// The mesh's posture when this server started; it cannot change while the server runs.
+    pub posture: entry::Posture,
 }
 
-/// What is known apart from the request, read once for one judging.
+/// What is known apart from the request; read once for each judging.
 #[derive(Debug)]
 pub(super) struct Known {
     pub(super) bundle: Arc<Bundle>,
     pub(super) now: Seconds,
     /// The ledger's size, read before all other facts.
     pub(super) as_of: u64,
-    /// Whether governance itself stands.
+    /// Whether the server may decide at all: not halted, a bundle in force, a plausible clock.
     pub(super) governance: Result<(), Denial>,
 }
 
 impl Gatherer {
     pub(super) async fn known(&self) -> Known {
-        // Before all other facts: one that is recorded while they are read must not seem to have been seen.
+        // Read before all other facts: a fact that is recorded meanwhile must not look as if it had been read.
         let settled = self.policy.settled().await;
         let as_of = self.ledger.size();
-        let (now, clock_sane) = self.time();
+        let (now, clock_ok) = self.time();
         let (bundle, in_force) = self.policy.at(now);
         drop(settled);
-        let halted = if self.stance == entry::Posture::Halted { Err(Denial::Halted) } else { Ok(()) };
-        Known { bundle, now, as_of, governance: halted.and(in_force).and(clock_sane) }
+        let halted = if self.posture == entry::Posture::Halted { Err(Denial::Halted) } else { Ok(()) };
+        Known { bundle, now, as_of, governance: halted.and(in_force).and(clock_ok) }
     }
 
-    /// The case of a request under the bundle that is known, in force or not.
-    pub(super) fn case<'a>(&self, known: &'a Known, asked: &'a Asked) -> Case<'a> {
-        let posture = match self.stance {
+    /// The case of a request under this bundle, in force or not.
+    pub(super) fn case<'a>(&self, known: &'a Known, request: &'a IncomingRequest) -> Case<'a> {
+        let posture = match self.posture {
             entry::Posture::Restricted => Posture::Restricted,
             entry::Posture::Halted | entry::Posture::Normal => Posture::Normal,
         };
-        let proxy = asked.proxy.clone().unwrap_or_default();
-        let http = match &asked.http {
+        let proxy = request.proxy.clone().unwrap_or_default();
+        let http = match &request.http {
             Some(http) => self.http_case(http, &proxy, &known.bundle, known.now),
             None => Err(Denial::RequestAmbiguous),
         };
-        // A condition, an attestation, a posture or an issuance cannot be recorded yet; what asks for one denies.
+        // Conditions, attestations and issuances cannot be recorded yet; a route that requires one denies.
         let facts = Facts {
-            identity: asked.identity.clone(),
+            identity: request.identity.clone(),
             environment: self.environment.clone(),
             posture,
             ..Facts::default()
@@ -80,13 +79,13 @@ impl Gatherer {
             as_of: known.as_of,
             governance: known.governance,
             proxy,
-            line: asked.http.as_ref().map(AskedHttp::line),
+            line: request.http.as_ref().map(IncomingHttp::line),
             http,
             facts,
         }
     }
 
-    /// Now is the later of the wall clock and the last record, unless they are too far apart to believe either.
+    /// Now is the later of the wall clock and the last entry's time. If they are too far apart, neither can be trusted.
     fn time(&self) -> (Seconds, Result<(), Denial>) {
         let (wall, last) = (self.clock.milliseconds(), self.ledger.time());
         let sane = wall.saturating_add(CLOCK_MAY_LAG_MS) >= last;
@@ -96,17 +95,17 @@ impl Gatherer {
 
     fn http_case<'a>(
         &self,
-        http: &'a AskedHttp,
+        http: &'a IncomingHttp,
         proxy: &str,
         bundle: &'a Bundle,
         now: Seconds,
     ) -> Result<HttpCase<'a>, Denial> {
-        same_line(http)?;
+        check_raw_line(http)?;
         let method = Method::parse(&http.method).ok_or(Denial::RequestAmbiguous)?;
         let (path, query) = RawPath::parse(&http.path)?;
         let presented = single_header(http.values("warrant"))?.unwrap_or_default();
         let proof = single_header(http.values("warrant-proof"))?.unwrap_or_default();
-        let chain = self.verified.chain(presented, bundle.trust());
+        let chain = self.chains.verify(presented, bundle.trust());
         let located = bundle.locate(proxy, &http.authority, &method, path);
         let (mut found, mut given, mut body) = (ProofFound::NotWanted, None, None);
         if let Ok(Located { target, found: Found::Route(route) }) = &located {
@@ -126,13 +125,13 @@ impl Gatherer {
     }
 }
 
-/// Where the raw headers are there, they say the request line once more, and the same; else somebody between changed one.
-fn same_line(http: &AskedHttp) -> Result<(), Denial> {
+/// If the raw headers are there, they must repeat the request line exactly; otherwise something on the way changed one.
+fn check_raw_line(http: &IncomingHttp) -> Result<(), Denial> {
     let line: [(&'static str, &[u8]); 3] =
         [(":method", http.method.as_bytes()), (":authority", &http.authority), (":path", &http.path)];
     let same = |(name, value): &(&'static str, &[u8])| {
-        let mut said = http.values(name);
-        (said.next(), said.next()) == (Some(*value), None)
+        let mut values = http.values(name);
+        (values.next(), values.next()) == (Some(*value), None)
     };
     if !http.are_raw || line.iter().all(same) { Ok(()) } else { Err(Denial::RequestAmbiguous) }
 }
@@ -141,7 +140,7 @@ fn read_arguments(
     route: &Route,
     target: &Target<'_>,
     query: Option<&[u8]>,
-    http: &AskedHttp,
+    http: &IncomingHttp,
 ) -> Result<Given, Unread> {
     let headers: Vec<(&str, &[u8])> =
         http.headers.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect();
@@ -153,7 +152,7 @@ fn read_arguments(
     route.read(target, &Sent { query, headers: &headers, body })
 }
 
-/// Nothing of a proof is read where the route wants none; and without a chain there is no key to prove possession of.
+/// A proof is not read if the route requires none. Without a chain there is no key to prove possession of.
 fn proof_found(
     route: &Route,
     chain: Result<&Chain, &Denial>,

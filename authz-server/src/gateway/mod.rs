@@ -1,17 +1,17 @@
-//! The gateway: **the one path** from a question to an answer. gather -> judge -> burn -> record -> answer.
+//! The gateway: **the one path** from a request to an answer. gather -> judge -> burn -> record -> answer.
 //!
 //! No stage calls an earlier one, and no stage reads what a later one writes.
 
 mod admission;
 mod allow;
-mod asked;
 mod burn;
 mod gather;
+mod incoming;
 mod recording;
 mod shadow;
 #[cfg(test)]
 mod tests;
-mod verified;
+mod verified_chains;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,18 +23,18 @@ use warrant::problem::Problem;
 pub use admission::Admission;
 use allow::Overtaken;
 pub use allow::{Allow, Stamp};
-pub use asked::{Asked, AskedBody, AskedHttp};
 pub use burn::Burner;
 use burn::Paid;
 pub use gather::Gatherer;
+pub use incoming::{IncomingBody, IncomingHttp, IncomingRequest};
 use recording::Recording;
 pub use shadow::Shadow;
-pub use verified::Verified;
+pub use verified_chains::VerifiedChains;
 
 use crate::recorder::{DecisionId, Recorder};
 use crate::telemetry::Metrics;
 
-/// Everything that a decision passes through.
+/// Everything that a decision needs.
 #[derive(Debug)]
 pub struct Gateway {
     pub gatherer: Gatherer,
@@ -42,88 +42,89 @@ pub struct Gateway {
     pub recorder: Recorder,
     pub admission: Admission,
     pub metrics: Arc<Metrics>,
-    /// Where a candidate is judged beside the bundle in force.
+    /// Judges the same requests with a candidate bundle, if one is configured.
     pub shadow: Option<Shadow>,
-    /// Shorter than the proxy's own timeout, so that the denial comes from us, with a reason.
+    /// Must be shorter than the proxy's own timeout, so that the denial comes from us, with a reason.
     pub deadline: Duration,
 }
 
-/// What the edge translates. There is no third kind.
+/// The answer that the edge translates. There is no third kind.
 #[derive(Debug)]
 pub enum Answer {
     Allow(Box<Allow>),
-    Deny(Refusal),
+    Deny(DenialAnswer),
 }
 
-/// A denial with the name under which it can be looked up.
+/// A denial and the id of its decision, under which it can be looked up.
 #[derive(Debug)]
-pub struct Refusal {
+pub struct DenialAnswer {
     pub decision: DecisionId,
     pub denied: Denied,
-    /// On a 401, where a warrant is to be had.
+    /// On a 401: where the client can get a warrant.
     pub challenge: Option<String>,
-    /// Whether the record only counts it.
+    /// Whether the ledger only counts it, without an entry of its own.
     pub is_summarised: bool,
 }
 
-/// How often a request is judged for an allow: once, and once more where a fact overtook the first allow.
+/// How often a request may be judged: once, and once more if a fact was recorded before the first allow.
 const JUDGINGS: usize = 2;
 
 impl Gateway {
-    /// Decides within the deadline, give or take a stage that does not wait and so cannot be interrupted. A request that is
-    /// still undecided then is denied, whatever its answer would have been. What it burned stays burned, and where an allow
-    /// was on its way into the record, the record says that nothing came of it. The proxy's own timeout still applies.
-    pub async fn decide(&self, asked: Asked) -> Answer {
-        let asked = Arc::new(asked);
+    /// Decides within the deadline; only a stage that does not wait can exceed it, because it cannot be interrupted.
+    /// A request that is undecided at the deadline is denied. What it burned stays burned. If its allow was already
+    /// on its way into the ledger, the ledger also records that the request was denied. The proxy's own timeout still
+    /// applies.
+    pub async fn decide(&self, request: IncomingRequest) -> Answer {
+        let request = Arc::new(request);
         let started = tokio::time::Instant::now();
         let decision = DecisionId::random();
         let answer = match self.admission.enter() {
-            Err(denial) => self.turn_away(decision, denial, asked.source()),
-            Ok(_place) => tokio::time::timeout(self.deadline, self.run(&decision, &asked))
+            Err(denial) => self.turn_away(decision, denial, request.source()),
+            Ok(_place) => tokio::time::timeout(self.deadline, self.run(&decision, &request))
                 .await
-                .unwrap_or_else(|_| self.turn_away(decision, Denial::DeadlineExceeded, asked.source())),
+                .unwrap_or_else(|_| self.turn_away(decision, Denial::DeadlineExceeded, request.source())),
         };
         let (outcome, code) = match &answer {
             Answer::Allow(_) => ("allowed", ""),
-            Answer::Deny(refusal) => ("denied", refusal.denied.denial.code()),
+            Answer::Deny(denial_answer) => ("denied", denial_answer.denied.denial.code()),
         };
         self.metrics.count_decision(outcome, code, started.elapsed());
         answer
     }
 
-    /// Runs the stages. Where a fact that the judge had not read comes before the allow in the record, they all run once
-    /// more; what the first run spent then pays for the second. No stage calls an earlier one.
-    async fn run(&self, decision: &DecisionId, asked: &Arc<Asked>) -> Answer {
+    /// Runs the stages. If a fact that the judge had not read was recorded before the allow, they all run once more;
+    /// what the first run burned then pays for the second. No stage calls an earlier one.
+    async fn run(&self, decision: &DecisionId, request: &Arc<IncomingRequest>) -> Answer {
         let mut paid = None;
         for _ in 0..JUDGINGS {
-            match self.judge_and_record(decision, asked, paid).await {
+            match self.judge_and_record(decision, request, paid).await {
                 Ok(answer) => return answer,
-                Err(Overtaken(spent)) => paid = spent,
+                Err(Overtaken(earlier)) => paid = earlier,
             }
         }
-        self.deny_overtaken(decision, asked, paid).await
+        self.deny_overtaken(decision, request, paid).await
     }
 
     async fn judge_and_record(
         &self,
         decision: &DecisionId,
-        asked: &Arc<Asked>,
+        request: &Arc<IncomingRequest>,
         paid: Option<Paid>,
     ) -> Result<Answer, Overtaken> {
         let known = self.gatherer.known().await;
-        let case = self.gatherer.case(&known, asked);
+        let case = self.gatherer.case(&known, request);
         let judgement = judge(&case, &known.bundle);
         if let Some(shadow) = &self.shadow {
-            shadow.offer(asked, &case, &judgement);
+            shadow.offer(request, &case, &judgement);
         }
-        let recording = Recording::of(&self.recorder, decision, &case, &judgement, &known.bundle, asked);
-        let recording = recording.paid(paid.as_ref());
+        let recording = Recording::of(&self.recorder, decision, &case, &judgement, &known.bundle, request);
+        let recording = recording.with_paid(paid.as_ref());
         match judgement {
             Judgement::Deny(denied) => Ok(recording.deny(denied)),
             Judgement::Pass(pass) => recording.pass(pass, paid).await,
             Judgement::Permit(permit) => {
                 let pay = || self.burner.pay(paid, &permit, &known.bundle, known.now, decision.as_str());
-                match recording.fits().and_then(|()| pay()) {
+                match recording.check_fits().and_then(|()| pay()) {
                     Ok(burned) => recording.allow(permit, burned).await,
                     Err(denied) => Ok(recording.deny(denied)),
                 }
@@ -131,19 +132,25 @@ impl Gateway {
         }
     }
 
-    /// Facts overtook every allow of this request. It is denied, by the judge's reason if there is one by now.
-    async fn deny_overtaken(&self, decision: &DecisionId, asked: &Asked, paid: Option<Paid>) -> Answer {
+    /// Denies a request after a fact was recorded before each of its allows. The reason is the judge's, if there is
+    /// one now.
+    async fn deny_overtaken(
+        &self,
+        decision: &DecisionId,
+        request: &IncomingRequest,
+        paid: Option<Paid>,
+    ) -> Answer {
         let known = self.gatherer.known().await;
-        let case = self.gatherer.case(&known, asked);
+        let case = self.gatherer.case(&known, request);
         let judgement = judge(&case, &known.bundle);
-        let recording = Recording::of(&self.recorder, decision, &case, &judgement, &known.bundle, asked);
-        recording.paid(paid.as_ref()).deny(match judgement {
+        let recording = Recording::of(&self.recorder, decision, &case, &judgement, &known.bundle, request);
+        recording.with_paid(paid.as_ref()).deny(match judgement {
             Judgement::Deny(denied) => denied,
             Judgement::Permit(_) | Judgement::Pass(_) => Denial::GovernanceStale.into(),
         })
     }
 
-    /// Denies before anything was gathered, or after the deadline. Such a denial is only counted.
+    /// Denies before anything is gathered, or after the deadline. Such a denial is only counted.
     fn turn_away(&self, decision: DecisionId, denial: Denial, source: &str) -> Answer {
         self.recorder.count_denial(denial.code(), source, decision.as_str());
         Answer::denied(decision, denial, true)
@@ -151,14 +158,14 @@ impl Gateway {
 }
 
 impl Answer {
-    /// Before a bundle was asked, or about something that no warrant would change.
+    /// A denial without a challenge: no bundle was read, or no warrant would change the answer.
     fn denied(decision: DecisionId, denied: impl Into<Denied>, is_summarised: bool) -> Answer {
-        Answer::Deny(Refusal { decision, denied: denied.into(), challenge: None, is_summarised })
+        Answer::Deny(DenialAnswer { decision, denied: denied.into(), challenge: None, is_summarised })
     }
 }
 
-impl Refusal {
-    /// What the client may read of it.
+impl DenialAnswer {
+    /// The part that the client may read.
     pub fn problem(&self) -> Problem<'_> {
         Problem {
             denial: self.denied.denial,

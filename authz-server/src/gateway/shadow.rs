@@ -1,5 +1,5 @@
-//! Judging by a candidate what has just been judged: on another thread, of what that thread has time for. It answers
-//! nobody, burns nothing and records nothing.
+//! Judges requests a second time with the candidate bundle: on another thread, best effort. It answers no request,
+//! burns nothing and records nothing.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -9,25 +9,25 @@ use tracing::info;
 use warrant::{Denial, Seconds};
 
 use super::gather::Known;
-use super::{Asked, Gatherer};
+use super::{Gatherer, IncomingRequest};
 use crate::bundles::candidate::{Candidate, Watcher};
 use crate::bundles::start_policy_thread;
 use policy::decision::{Case, Judgement, Passing, judge};
 
-/// A body may be a megabyte, and waits here with its request.
+/// Requests that may wait. Each waits with its body, which may have a megabyte.
 const WAITING_AT_MOST: usize = 64;
 
-/// The way to the candidate's thread.
+/// The queue to the candidate's thread.
 #[derive(Clone, Debug)]
 pub struct Shadow {
     queue: SyncSender<JudgedOnce>,
     candidate: Arc<Candidate>,
 }
 
-/// A request that was judged once, and may be judged a second time.
+/// A request that was judged by the bundle in force, and may be judged a second time.
 #[derive(Debug)]
 struct JudgedOnce {
-    asked: Arc<Asked>,
+    request: Arc<IncomingRequest>,
     now: Seconds,
     as_of: u64,
     verdict: Verdict,
@@ -37,8 +37,8 @@ struct JudgedOnce {
 type Verdict = (Option<String>, Option<Denial>);
 
 impl Shadow {
-    /// Starts the candidate's thread. It looks for the candidate, and judges by it what was judged already, for as long as
-    /// there can be requests. The gatherer is the candidate's own: nothing that it keeps is seen by a decision.
+    /// Starts the candidate's thread. It looks for the candidate and judges requests with it for as long as there can
+    /// be requests. The gatherer is the candidate's own: decisions do not share its cache.
     pub fn start(
         candidate: Arc<Candidate>,
         mut watcher: Watcher,
@@ -49,14 +49,14 @@ impl Shadow {
         Ok(Shadow { queue, candidate })
     }
 
-    /// Never waits: what there is no time for is passed over, and counted.
-    pub(super) fn offer(&self, asked: &Arc<Asked>, case: &Case<'_>, judgement: &Judgement) {
-        // What governance itself denies, it denies under any bundle.
+    /// Never waits: if the queue is full, the request is skipped and counted.
+    pub(super) fn offer(&self, request: &Arc<IncomingRequest>, case: &Case<'_>, judgement: &Judgement) {
+        // What governance denies is denied under any bundle.
         if case.governance.is_err() || self.candidate.bundle().is_none() {
             return;
         }
-        let (asked, verdict) = (Arc::clone(asked), verdict(judgement));
-        let once = JudgedOnce { asked, now: case.now, as_of: case.as_of, verdict };
+        let (request, verdict) = (Arc::clone(request), verdict(judgement));
+        let once = JudgedOnce { request, now: case.now, as_of: case.as_of, verdict };
         if self.queue.try_send(once).is_err() {
             self.candidate.pass_over();
         }
@@ -83,17 +83,18 @@ fn judge_all(watcher: &mut Watcher, gatherer: &Gatherer, waiting: &Receiver<Judg
 }
 
 impl JudgedOnce {
-    /// Judges it by the candidate, and notes whether that makes a difference. Returns a difference of a new kind.
+    /// Judges the request with the candidate and notes whether the result differs. Returns a description if this kind
+    /// of difference is new.
     fn judge_again(&self, gatherer: &Gatherer, candidate: &Candidate) -> Option<String> {
         let bundle = candidate.bundle()?;
         let known = Known { bundle, now: self.now, as_of: self.as_of, governance: Ok(()) };
-        let case = gatherer.case(&known, &self.asked);
+        let case = gatherer.case(&known, &self.request);
         let (_, found) = verdict(&judge(&case, &known.bundle));
         let (route, active) = (self.verdict.0.as_deref(), self.verdict.1);
         let code = |denial: Option<Denial>| denial.map_or("allow", Denial::code);
         candidate.note(route, active, found).then(|| {
             let route = route.unwrap_or("no route");
-            format!("the candidate differs on {route}: {} here, {} there", code(active), code(found))
+            format!("the candidate differs on {route}: active {}, candidate {}", code(active), code(found))
         })
     }
 }

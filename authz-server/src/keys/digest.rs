@@ -1,5 +1,5 @@
-//! The key under which queries and bodies are digested for the record. A plain digest of a short value is guessed in a
-//! second; whoever holds this key can still compare.
+//! The key for digests of queries and bodies in the record. A plain digest of a short value is guessed in a second. A
+//! keyed digest is not, and the holder of the key can still compare values.
 
 use aws_lc_rs::hmac;
 use base64::Engine;
@@ -23,13 +23,12 @@ struct SecretJwk {
 impl DigestKey {
     pub fn generate() -> Result<DigestKey, String> {
         let mut secret = [0; 32];
-        aws_lc_rs::rand::fill(&mut secret)
-            .map_err(|_| "the system's random source gave no key".to_owned())?;
+        aws_lc_rs::rand::fill(&mut secret).map_err(|_| "the system's random source failed".to_owned())?;
         Ok(DigestKey::from_secret(secret))
     }
 
     pub fn from_jwk(json: &[u8]) -> Result<DigestKey, String> {
-        let wrong = || "no JWK of kty oct and alg HS256 with 32 bytes".to_owned();
+        let wrong = || "is not a JWK of kty oct and alg HS256 with 32 bytes".to_owned();
         let jwk: SecretJwk = serde_json::from_slice(json).map_err(|_| wrong())?;
         let secret = URL_SAFE_NO_PAD.decode(&jwk.k).ok().and_then(|bytes| bytes.try_into().ok());
         let named = jwk.kty == "oct" && jwk.alg == "HS256";
@@ -48,8 +47,9 @@ impl DigestKey {
         hmac::sign(&self.key, bytes).as_ref().try_into().unwrap_or_default()
     }
 
-    /// A key for another purpose, as HKDF extracts one: the purpose is the key, and our secret the message. The other way
-    /// round would be an HMAC under this key, and whoever sends a body has such a digest made of what they like.
+    /// Derives a key for another purpose, as HKDF extracts one: the purpose is the HMAC key, and our secret is the
+    /// message. The other way round would not be safe: it would be an HMAC with this key, and a client gets one of any body
+    /// that it sends.
     pub fn derived(&self, purpose: &[u8]) -> hmac::Key {
         let extracted = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, purpose), &self.secret);
         hmac::Key::new(hmac::HMAC_SHA256, extracted.as_ref())

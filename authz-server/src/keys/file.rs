@@ -1,4 +1,4 @@
-//! Key files: one private JWK each, readable by their owner alone.
+//! Key files: each holds one private JWK, and only its owner may read it.
 
 use std::fmt;
 use std::io::Read;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::{DigestKey, PrivateKey, Readers};
 
-/// Why a key file is of no use: one line with the file, the fault and the cure.
+/// Why a key file cannot be used: one line with the file, the fault and the cure.
 #[derive(Debug)]
 pub struct KeyFileError {
     path: PathBuf,
@@ -20,17 +20,17 @@ impl KeyFileError {
     }
 }
 
-/// Reads a key, and refuses one that others could have read: a key that is no secret proves nothing.
+/// Reads a key. A file that others can read is refused: a key that is not secret proves nothing.
 pub fn read(path: &Path) -> Result<PrivateKey, KeyFileError> {
     read_secret(path, PrivateKey::from_jwk)
 }
 
-/// The same for the key of digests.
+/// Reads the key for digests in the same way.
 pub fn read_digest(path: &Path) -> Result<DigestKey, KeyFileError> {
     read_secret(path, DigestKey::from_jwk)
 }
 
-/// The same for a bearer token.
+/// Reads a bearer token in the same way.
 pub fn read_token(path: &Path) -> Result<Readers, KeyFileError> {
     read_secret(path, Readers::from_token_file)
 }
@@ -41,12 +41,12 @@ pub fn write_new_token(path: &Path) -> Result<(), KeyFileError> {
     write_secret(path, &super::readers::new_token().map_err(fault)?)
 }
 
-/// Writes a new key file, 0600 from its first byte on; an existing file is never overwritten.
+/// Writes a new key file, with mode 0600 from the first byte on. An existing file is never overwritten.
 pub fn write_new(path: &Path, key: &PrivateKey) -> Result<(), KeyFileError> {
     write_secret(path, &key.to_jwk())
 }
 
-/// The same for the key of digests.
+/// Writes the key for digests in the same way.
 pub fn write_digest(path: &Path, key: &DigestKey) -> Result<(), KeyFileError> {
     write_secret(path, &key.to_jwk())
 }
@@ -58,7 +58,7 @@ fn read_secret<K>(path: &Path, parse: impl Fn(&[u8]) -> Result<K, String>) -> Re
     let mode = file.metadata().map_err(unreadable)?.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {
         return Err(fault(format!(
-            "can be read by others (mode {mode:03o}): chmod 600 it, or make a new one"
+            "can be read by other users (mode {mode:03o}): chmod 600 it, or make a new key"
         )));
     }
     let mut json = Vec::new();

@@ -1,7 +1,7 @@
-//! Private keys of our own: made, kept in 0600 files as JWKs, and used to sign; and the public keys that others give us.
+//! This server's private keys, kept as JWKs in files with mode 0600, and the public keys that others give us.
 //!
-//! What a public key is, and when a signature holds, is the law's (`warrant`). Nothing in this room prints a private
-//! part: `Debug` shows the public key alone.
+//! The crate `warrant` knows what a public key is and when a signature is valid. Nothing in this module prints a
+//! private part: `Debug` shows the public key alone.
 
 mod digest;
 mod file;
@@ -12,5 +12,5 @@ mod readers;
 pub use digest::DigestKey;
 pub use file::{KeyFileError, read, read_digest, read_token, write_digest, write_new, write_new_token};
 pub use private::PrivateKey;
-pub use public::{Named, read_one_public, read_public};
+pub use public::{NamedKey, read_one_public, read_public};
 pub use readers::Readers;

@@ -1,4 +1,4 @@
-//! One private key in memory: generated or read from its JWK, and signing through `jsonwebtoken`.
+//! A private key in memory: generated or read from its JWK. It signs with `jsonwebtoken`.
 
 use aws_lc_rs::encoding::{AsBigEndian, EcPrivateKeyBin};
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair};
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use warrant::mint::{Signer, SignerError};
 use warrant::{Algorithm, PublicKey};
 
-/// A key that signs. It has exactly one algorithm, and a name (`kid`) where others must find it by one.
+/// A key that signs. It has exactly one algorithm, and a name (`kid`) if others must find it by name.
 pub struct PrivateKey {
     public: PublicKey,
     kid: Option<String>,
@@ -17,7 +17,7 @@ pub struct PrivateKey {
     signing: EncodingKey,
 }
 
-/// The JWK as it stands in a key file (RFC 7517, RFC 8037): closed, so that a misspelt member is noticed.
+/// The JWK in a key file (RFC 7517, RFC 8037). Unknown members are refused, so that a misspelt one is noticed.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PrivateJwk {
@@ -34,7 +34,7 @@ struct PrivateJwk {
 
 impl PrivateKey {
     pub fn generate(algorithm: Algorithm, kid: Option<&str>) -> Result<PrivateKey, String> {
-        let refused = |_| "the system's random source gave no key".to_owned();
+        let refused = |_| "the system's random source failed".to_owned();
         let kid = kid.map(str::to_owned);
         match algorithm {
             Algorithm::Es256 => {
@@ -53,10 +53,10 @@ impl PrivateKey {
         }
     }
 
-    /// From the JSON of a key file. The error says what is wrong with it and never quotes it: it is a secret.
+    /// Reads the JSON of a key file. The error says what is wrong and never quotes the text, because it is secret.
     pub fn from_jwk(json: &[u8]) -> Result<PrivateKey, String> {
         let jwk: PrivateJwk = serde_json::from_slice(json)
-            .map_err(|e| format!("no private JWK (line {}, column {})", e.line(), e.column()))?;
+            .map_err(|e| format!("is not a private JWK (line {}, column {})", e.line(), e.column()))?;
         let algorithm = match (jwk.kty.as_str(), jwk.crv.as_str(), jwk.alg.as_str()) {
             ("EC", "P-256", "ES256") => Algorithm::Es256,
             ("OKP", "Ed25519", "Ed25519" | "EdDSA") => Algorithm::Ed25519,
@@ -67,7 +67,7 @@ impl PrivateKey {
             }
         };
         let part = |name: &str, text: &str| {
-            URL_SAFE_NO_PAD.decode(text).map_err(|_| format!("its {name:?} is no base64url without padding"))
+            URL_SAFE_NO_PAD.decode(text).map_err(|_| format!("its {name:?} is not base64url without padding"))
         };
         let mut public = part("x", &jwk.x)?;
         if let Some(y) = &jwk.y {
@@ -103,13 +103,13 @@ impl PrivateKey {
         self.kid.as_deref()
     }
 
-    /// The 32 secret bytes, for the one crate that signs with them itself (the ledger's checkpoints).
+    /// The 32 secret bytes, for the crate that signs checkpoints itself (`ledger`).
     pub fn secret(&self) -> &[u8; 32] {
         &self.secret
     }
 
-    /// The library checks that the halves belong together: a file whose `d` is another key's is refused here, not at
-    /// the first signature nobody can verify.
+    /// The library checks that both halves belong together. So a file whose `d` is another key's is refused here, and
+    /// not at the first signature that cannot be verified.
     fn from_parts(
         algorithm: Algorithm,
         public: &[u8],
@@ -148,7 +148,7 @@ impl Signer for PrivateKey {
         &self.public
     }
 
-    /// `jsonwebtoken` signs our own signing input: it does not know the name `Ed25519`, so its header is never used.
+    /// `jsonwebtoken` signs our own signing input. It does not know the name `Ed25519`, so its header is never used.
     fn sign(&self, signing_input: &[u8]) -> Result<[u8; 64], SignerError> {
         let refused = |e: &dyn std::fmt::Display| SignerError(e.to_string());
         let algorithm = match self.public.alg() {
@@ -158,7 +158,7 @@ impl Signer for PrivateKey {
         let encoded =
             jsonwebtoken::crypto::sign(signing_input, &self.signing, algorithm).map_err(|e| refused(&e))?;
         let raw = URL_SAFE_NO_PAD.decode(encoded).map_err(|e| refused(&e))?;
-        raw.try_into().map_err(|_| SignerError("a signature of another length".to_owned()))
+        raw.try_into().map_err(|_| SignerError("the signature is not 64 bytes long".to_owned()))
     }
 }
 
@@ -177,7 +177,7 @@ mod tests {
     use warrant::{AwsLcVerifier, Signature, Verifier};
 
     #[test]
-    fn a_key_survives_its_file_and_signs_what_the_law_accepts() {
+    fn a_key_survives_its_file_and_its_signatures_are_valid() {
         for algorithm in [Algorithm::Es256, Algorithm::Ed25519] {
             let made = PrivateKey::generate(algorithm, Some("a1")).unwrap();
             let read = PrivateKey::from_jwk(made.to_jwk().as_bytes()).unwrap();
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_file_is_told_without_its_secret() {
+    fn the_error_for_a_bad_file_does_not_show_its_secret() {
         let jwk = r#"{"kty":"OKP","crv":"Ed25519","x":"AA","d":"c2VjcmV0","alg":"Ed25519"}"#;
         let said = PrivateKey::from_jwk(jwk.as_bytes()).unwrap_err();
         assert!(!said.contains("c2VjcmV0"), "{said}");

@@ -1,10 +1,10 @@
-//! Outcomes: what the proxies' access logs say became of requests, held against what was decided.
+//! Outcomes: what the proxies' access logs say about requests, compared with what was decided.
 //!
-//! Best effort by nature: a proxy that crashes takes its unsent lines along, and nothing is allowed or denied by what is
-//! found here. What is found is recorded: each forward's outcome; as alarms what went on without a forward, or twice; by
-//! the count what was refused before it came to us.
+//! This is best effort: a proxy that crashes loses its unsent lines, and nothing is allowed or denied because of an
+//! outcome. Each outcome of a forwarded request is recorded. A request that ran without an allow, or twice, is
+//! recorded and raises an alarm. A request that was refused before it reached this server is only counted.
 
-mod report;
+mod line;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,31 +14,31 @@ use tokio::sync::{Mutex, oneshot};
 use tracing::{error, warn};
 use warrant::Denial;
 
-pub use report::{Report, Stamped};
+pub use line::{LogLine, LoggedStamp};
 
-use crate::facts::Ended;
+use crate::facts::EndedDecisions;
 use crate::recorder::Recorder;
 use crate::telemetry::Metrics;
 
-/// Envoy's own words for a denial that came from us, and so is on record already.
+/// Envoy's own words for a denial that came from us, and so is already recorded.
 const DENIED_BY_US: &str = "ext_authz_denied";
-/// So many lines are on their way to the disk at a time, of all proxies together: the queue there is for decisions.
+/// At most this many lines of all proxies wait for the disk at a time: the queue to it is for decisions.
 const AT_A_TIME: usize = 64;
-/// What a client can make as long as it likes is kept so far.
+/// Text whose length a client chooses is cut to this many bytes.
 const TEXT_AT_MOST: usize = 1024;
 
 #[derive(Debug)]
 pub struct Outcomes {
-    ended: Arc<Ended>,
+    ended: Arc<EndedDecisions>,
     recorder: Recorder,
     metrics: Arc<Metrics>,
     turn: Mutex<()>,
-    tellers: AtomicUsize,
+    streams: AtomicUsize,
 }
 
-/// What a line of a proxy's access log came to.
+/// What a line of a proxy's access log is counted as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum LogLine {
+enum LineResult {
     /// The outcome of a request that this server allowed.
     Ended,
     /// A second outcome of one decision: an alarm.
@@ -48,185 +48,196 @@ enum LogLine {
     /// A request was let through without an allow of this server: an alarm.
     Ungoverned,
     /// The request was refused before it came to this server.
-    RecordError,
+    Refused,
     /// The proxy answered the request itself.
     Answered,
-    /// The line could not be recorded: counted in addition to what it was.
+    /// The line could not be recorded. It is counted in addition to its other result.
     Lost,
 }
 
-impl LogLine {
+impl LineResult {
     /// Its label in the metrics.
     fn label(self) -> &'static str {
         match self {
-            LogLine::Ended => "ended",
-            LogLine::Repeated => "repeated",
-            LogLine::Retried => "retried",
-            LogLine::Ungoverned => "ungoverned",
-            LogLine::RecordError => "refused",
-            LogLine::Answered => "answered",
-            LogLine::Lost => "lost",
+            LineResult::Ended => "ended",
+            LineResult::Repeated => "repeated",
+            LineResult::Retried => "retried",
+            LineResult::Ungoverned => "ungoverned",
+            LineResult::Refused => "refused",
+            LineResult::Answered => "answered",
+            LineResult::Lost => "lost",
         }
     }
 }
 
-/// Somebody tells us of outcomes, until this is dropped.
+/// An open stream of a proxy's access log; it counts as open until this is dropped.
 #[derive(Debug)]
 #[must_use]
-pub struct Teller<'a>(&'a AtomicUsize);
+pub struct OpenStream<'a>(&'a AtomicUsize);
 
-/// An entry on its way into the record.
-type Written = oneshot::Receiver<()>;
+/// An entry on its way into the ledger.
+type Pending = oneshot::Receiver<()>;
 
 impl Outcomes {
-    pub fn new(ended: Ended, recorder: Recorder, metrics: Arc<Metrics>) -> Outcomes {
+    pub fn new(ended: EndedDecisions, recorder: Recorder, metrics: Arc<Metrics>) -> Outcomes {
         Outcomes {
             ended: Arc::new(ended),
             recorder,
             metrics,
             turn: Mutex::default(),
-            tellers: AtomicUsize::new(0),
+            streams: AtomicUsize::new(0),
         }
     }
 
-    pub fn teller(&self) -> Teller<'_> {
-        self.tellers.fetch_add(1, Ordering::Relaxed);
-        Teller(&self.tellers)
+    pub fn open_stream(&self) -> OpenStream<'_> {
+        self.streams.fetch_add(1, Ordering::Relaxed);
+        OpenStream(&self.streams)
     }
 
-    /// Whether anybody tells us of outcomes.
-    pub fn are_told(&self) -> bool {
-        self.tellers.load(Ordering::Relaxed) > 0
+    /// Whether a proxy streams its access log to this server.
+    pub fn has_streams(&self) -> bool {
+        self.streams.load(Ordering::Relaxed) > 0
     }
 
-    /// Takes lines of a proxy's access log; done once what they say is on record. Whoever reads them reads no further
+    /// Records lines of a proxy's access log, and returns once they are recorded. The caller reads no further lines
     /// until then: a proxy can wait.
-    pub async fn hear(&self, lines: impl IntoIterator<Item = Report>) {
+    pub async fn record_lines(&self, lines: impl IntoIterator<Item = LogLine>) {
         let mut lines = lines.into_iter().peekable();
         while lines.peek().is_some() {
             let _turn = self.turn.lock().await;
-            let written: Vec<_> = lines.by_ref().take(AT_A_TIME).filter_map(|line| self.one(line)).collect();
-            for one in written {
-                // A sender that is gone has said why in the log.
+            let pending: Vec<_> =
+                lines.by_ref().take(AT_A_TIME).filter_map(|line| self.record_line(line)).collect();
+            for one in pending {
+                // If the sender is gone, the reason is already in the log.
                 let _ = one.await;
             }
         }
     }
 
-    /// A stream of lines broke off, and what was under way in it is gone.
-    pub fn broke_off(&self, proxy: &str, why: &str) {
-        warn!(proxy, why, "a proxy's access log broke off");
-        self.metrics.count_log_line(LogLine::Lost.label());
+    /// Notes that a stream of lines failed: the lines that were on their way are lost.
+    pub fn stream_failed(&self, proxy: &str, why: &str) {
+        warn!(proxy, why, "the stream of a proxy's access log failed; some lines are lost");
+        self.metrics.count_log_line(LineResult::Lost.label());
     }
 
-    fn one(&self, report: Report) -> Option<Written> {
-        match &report.stamped {
-            Some(stamped) if self.is_ours(stamped, &report.proxy) => {
-                let (id, index) = (stamped.decision.clone(), stamped.index);
-                Some(self.ended(id, index, report))
+    fn record_line(&self, line: LogLine) -> Option<Pending> {
+        match &line.stamp {
+            Some(stamp) if self.is_ours(stamp, &line.proxy) => {
+                let (id, index) = (stamp.decision.clone(), stamp.index);
+                Some(self.ended(id, index, line))
             }
-            // One that found no upstream was let through all the same.
-            Some(_) | None if report.reached || report.attempts > 0 => Some(self.ungoverned(report)),
+            // A request that was let through and found no upstream is an alarm too.
+            Some(_) | None if line.reached || line.attempts > 0 => Some(self.ungoverned(line)),
             Some(_) | None => {
-                self.not_forwarded(&report);
+                self.not_forwarded(&line);
                 None
             }
         }
     }
 
-    fn is_ours(&self, stamped: &Stamped, proxy: &str) -> bool {
-        self.recorder.issued_ticket(&stamped.decision, stamped.index, proxy, &stamped.ticket)
+    fn is_ours(&self, stamp: &LoggedStamp, proxy: &str) -> bool {
+        self.recorder.issued_ticket(&stamp.decision, stamp.index, proxy, &stamp.ticket)
     }
 
-    fn ended(&self, id: String, index: u64, report: Report) -> Written {
+    fn ended(&self, id: String, index: u64, line: LogLine) -> Pending {
         let repeat = self.ended.note(index);
-        let (proxy, attempts) = (&report.proxy, report.attempts);
-        let line = match (repeat, attempts) {
+        let (proxy, attempts) = (&line.proxy, line.attempts);
+        let result = match (repeat, attempts) {
             (true, _) => {
                 error!(decision = id, proxy, "ALARM: one decision has a second outcome");
-                LogLine::Repeated
+                LineResult::Repeated
             }
             (false, 2..) => {
-                error!(decision = id, proxy, attempts, "ALARM: one decision was sent upstream again");
-                LogLine::Retried
+                error!(
+                    decision = id,
+                    proxy, attempts, "ALARM: the request of one decision was sent upstream more than once"
+                );
+                LineResult::Retried
             }
-            (false, _) => LogLine::Ended,
+            (false, _) => LineResult::Ended,
         };
-        let termination = report.termination();
+        let termination = line.termination();
         let outcome = OutcomeReport {
-            attempts: report.attempts,
-            bytes_in: report.bytes_in,
-            bytes_out: report.bytes_out,
-            duration: report.duration,
+            attempts: line.attempts,
+            bytes_in: line.bytes_in,
+            bytes_out: line.bytes_out,
+            duration: line.duration,
             id,
             index: Some(index),
-            proxy: report.proxy,
-            // Of attempts before the last nothing is told.
-            reached: report.reached || report.attempts > 1,
+            proxy: line.proxy,
+            // The log says nothing about the attempts before the last one.
+            reached: line.reached || line.attempts > 1,
             repeat,
-            status: report.status,
+            status: line.status,
             termination,
         };
         let ended = Arc::clone(&self.ended);
-        self.record(line, outcome.into(), move || {
+        self.record(result, outcome.into(), move || {
             if !repeat {
                 ended.forget(index);
             }
         })
     }
 
-    fn ungoverned(&self, report: Report) -> Written {
-        let id = report.stamped.map(|stamped| cut(&stamped.decision).to_owned());
-        let upstream = cut(&report.upstream).to_owned();
-        error!(decision = id, proxy = report.proxy, upstream, "ALARM: let through without a decision");
-        let whole = report.path.as_str();
+    fn ungoverned(&self, line: LogLine) -> Pending {
+        let id = line.stamp.map(|stamp| cut(&stamp.decision).to_owned());
+        let upstream = cut(&line.upstream).to_owned();
+        error!(
+            decision = id,
+            proxy = line.proxy,
+            upstream,
+            "ALARM: a request was let through without a decision"
+        );
+        let whole = line.path.as_str();
         let (path, query) = whole.split_once('?').map_or((whole, None), |(path, query)| (path, Some(query)));
         let request = RecordedRequest {
             action: None,
             body: None,
-            host: RequestText::from(cut(&report.host)),
-            method: RequestText::from(cut(&report.method)),
+            host: RequestText::from(cut(&line.host)),
+            method: RequestText::from(cut(&line.method)),
             path: RequestText::from(cut(path)),
             query: query.map(|query| self.recorder.digest(query.as_bytes())),
         };
-        let entry = UngovernedRequest { id, proxy: report.proxy, request, status: report.status, upstream };
-        self.record(LogLine::Ungoverned, entry.into(), || ())
+        let entry = UngovernedRequest { id, proxy: line.proxy, request, status: line.status, upstream };
+        self.record(LineResult::Ungoverned, entry.into(), || ())
     }
 
-    /// Nothing ran. Whoever refused it, other than we ourselves, is counted with their reason; what is no refusal (a
-    /// redirect by the proxy itself, say) is not.
-    fn not_forwarded(&self, report: &Report) {
-        if report.details == DENIED_BY_US {
+    /// Counts a request that was not forwarded, with the reason for its refusal. Our own denials are already
+    /// recorded, and an answer that is not a refusal (a redirect by the proxy, for example) is only counted as
+    /// answered.
+    fn not_forwarded(&self, line: &LogLine) {
+        if line.details == DENIED_BY_US {
             return;
         }
-        let denial = report.denial.as_deref().and_then(Denial::from_code);
-        if denial.is_none() && report.status.is_some_and(|status| status < 400) {
-            return self.metrics.count_log_line(LogLine::Answered.label());
+        let denial = line.denial.as_deref().and_then(Denial::from_code);
+        if denial.is_none() && line.status.is_some_and(|status| status < 400) {
+            return self.metrics.count_log_line(LineResult::Answered.label());
         }
-        self.metrics.count_log_line(LogLine::RecordError.label());
-        let reason = denial.map_or(report.word(), |denial| denial.code());
-        let source = format!("access-log:{}", report.peer.as_deref().unwrap_or(&report.proxy));
-        self.recorder.count_denial(reason, &source, &report.request_id);
+        self.metrics.count_log_line(LineResult::Refused.label());
+        let reason = denial.map_or(line.word(), |denial| denial.code());
+        let source = format!("access-log:{}", line.peer.as_deref().unwrap_or(&line.proxy));
+        self.recorder.count_denial(reason, &source, &line.request_id);
     }
 
-    /// It is counted whether it can be recorded or not: an alarm must not be silent because the disk is full.
-    fn record(&self, line: LogLine, entry: Entry, undo: impl FnOnce() + Send + 'static) -> Written {
-        self.metrics.count_log_line(line.label());
-        let (tell, told) = oneshot::channel();
+    /// Counts the line and records its entry. It is counted even if it cannot be recorded: an alarm must not be lost
+    /// because the disk is full.
+    fn record(&self, result: LineResult, entry: Entry, undo: impl FnOnce() + Send + 'static) -> Pending {
+        self.metrics.count_log_line(result.label());
+        let (done, pending) = oneshot::channel();
         let metrics = Arc::clone(&self.metrics);
         self.recorder.submit(entry, move |recorded| {
             if let Err(refused) = recorded {
                 warn!(%refused, "an outcome was not recorded");
-                metrics.count_log_line(LogLine::Lost.label());
+                metrics.count_log_line(LineResult::Lost.label());
                 undo();
             }
-            let _ = tell.send(());
+            let _ = done.send(());
         });
-        told
+        pending
     }
 }
 
-impl Drop for Teller<'_> {
+impl Drop for OpenStream<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }

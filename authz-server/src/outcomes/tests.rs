@@ -1,4 +1,4 @@
-//! What each kind of line comes to.
+//! What each kind of line is recorded and counted as.
 
 use std::sync::Arc;
 
@@ -12,15 +12,15 @@ use crate::policy_fixture::{NOW, bundle, files};
 use crate::recorder::Tickets;
 use crate::telemetry::{BundleFigures, LedgerFigures};
 
-struct World {
+struct TestOutcomes {
     outcomes: Outcomes,
     tickets: Tickets,
     ledger: Ledger,
     _directory: tempfile::TempDir,
 }
 
-impl World {
-    fn new() -> World {
+impl TestOutcomes {
+    fn new() -> TestOutcomes {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("ledger");
         let options =
@@ -31,18 +31,18 @@ impl World {
         let tickets = Tickets::of(&digests, ledger.origin());
         let recorder = Recorder::new(ledger.clone(), digests, 500, Clock::from_fn(|| NOW * 1000));
         let policy = Arc::new(PolicyInForce::new(bundle(&files()), None));
-        let bundles = BundleFigures { policy, news: Arc::default(), candidate: None };
+        let bundles = BundleFigures { policy, status: Arc::default(), candidate: None };
         let metrics = Arc::new(Metrics::new(LedgerFigures::new(ledger.clone()), bundles));
-        let outcomes = Outcomes::new(Ended::default(), recorder, metrics);
-        World { outcomes, tickets, ledger, _directory: directory }
+        let outcomes = Outcomes::new(EndedDecisions::default(), recorder, metrics);
+        TestOutcomes { outcomes, tickets, ledger, _directory: directory }
     }
 
-    /// A line about a forward of ours that ran as it should.
-    fn line(&self, decision: &str, index: u64) -> Report {
+    /// A line about a request that this server allowed and that ran as it should.
+    fn line(&self, decision: &str, index: u64) -> LogLine {
         let ticket = self.tickets.issue(decision, index, "local");
-        Report {
+        LogLine {
             proxy: "local".to_owned(),
-            stamped: Some(Stamped { decision: decision.to_owned(), index, ticket }),
+            stamp: Some(LoggedStamp { decision: decision.to_owned(), index, ticket }),
             reached: true,
             upstream: "10.0.0.7:80".to_owned(),
             attempts: 1,
@@ -55,15 +55,15 @@ impl World {
             method: "GET".to_owned(),
             host: "shop".to_owned(),
             path: "/a?secret=1".to_owned(),
-            ..Report::default()
+            ..LogLine::default()
         }
     }
 
-    /// What was recorded of these, beside the beginning of the log.
-    async fn recorded(&self, lines: Vec<Report>) -> Vec<Entry> {
-        self.outcomes.hear(lines).await;
+    /// The entries that were recorded for these lines.
+    async fn recorded(&self, lines: Vec<LogLine>) -> Vec<Entry> {
+        self.outcomes.record_lines(lines).await;
         self.outcomes.recorder.record_floods(true);
-        // Behind what is on its way.
+        // This entry is durable only after everything that was submitted before it.
         let stop = ledger::entry::Stop { refused: 0 };
         self.ledger.append(stop.into()).unwrap();
         let entries = self.ledger.read(2).unwrap().map(|record| record.unwrap().entry);
@@ -78,9 +78,9 @@ impl World {
 }
 
 #[tokio::test]
-async fn a_forward_of_ours_has_its_outcome_and_a_second_one_is_an_alarm() {
-    let world = World::new();
-    let recorded = world.recorded(vec![world.line("d", 7), world.line("d", 7)]).await;
+async fn an_allowed_request_has_its_outcome_and_a_second_one_is_an_alarm() {
+    let test = TestOutcomes::new();
+    let recorded = test.recorded(vec![test.line("d", 7), test.line("d", 7)]).await;
     let outcome = |repeat| {
         Entry::Outcome(OutcomeReport {
             attempts: 1,
@@ -97,58 +97,58 @@ async fn a_forward_of_ours_has_its_outcome_and_a_second_one_is_an_alarm() {
         })
     };
     assert_eq!(recorded, [outcome(false), outcome(true)]);
-    world.counts("ended", 1);
-    world.counts("repeated", 1);
+    test.counts("ended", 1);
+    test.counts("repeated", 1);
 }
 
 #[tokio::test]
-async fn one_decision_that_was_sent_upstream_again_is_an_alarm() {
-    let world = World::new();
-    let again = Report { attempts: 3, ..world.line("d", 7) };
-    let recorded = world.recorded(vec![again]).await;
+async fn a_request_that_was_sent_upstream_more_than_once_is_an_alarm() {
+    let test = TestOutcomes::new();
+    let again = LogLine { attempts: 3, ..test.line("d", 7) };
+    let recorded = test.recorded(vec![again]).await;
     assert!(matches!(&recorded[..], [Entry::Outcome(one)] if one.attempts == 3 && !one.repeat));
-    world.counts("retried", 1);
+    test.counts("retried", 1);
 }
 
 #[tokio::test]
-async fn what_ran_without_a_decision_of_ours_is_an_alarm_and_keeps_no_secret() {
-    let world = World::new();
-    let forged = |change: fn(&mut Stamped)| {
-        let mut line = world.line("d", 7);
-        change(line.stamped.as_mut().unwrap());
+async fn a_request_that_ran_without_our_decision_is_an_alarm_and_records_no_secret() {
+    let test = TestOutcomes::new();
+    let forged = |change: fn(&mut LoggedStamp)| {
+        let mut line = test.line("d", 7);
+        change(line.stamp.as_mut().unwrap());
         line
     };
     let lines = vec![
-        Report { stamped: None, ..world.line("d", 7) },
-        Report { proxy: "another".to_owned(), ..world.line("d", 7) },
-        forged(|stamped| stamped.index = 8),
-        forged(|stamped| stamped.decision = "e".to_owned()),
-        forged(|stamped| stamped.ticket = "AAAA".to_owned()),
+        LogLine { stamp: None, ..test.line("d", 7) },
+        LogLine { proxy: "another".to_owned(), ..test.line("d", 7) },
+        forged(|stamp| stamp.index = 8),
+        forged(|stamp| stamp.decision = "e".to_owned()),
+        forged(|stamp| stamp.ticket = "AAAA".to_owned()),
     ];
     let count = lines.len();
-    let recorded = world.recorded(lines).await;
+    let recorded = test.recorded(lines).await;
     assert_eq!(recorded.len(), count);
     for entry in &recorded {
         let Entry::Ungoverned(one) = entry else { panic!("{entry:?}") };
         assert_eq!((one.upstream.as_str(), one.request.path.as_bytes()), ("10.0.0.7:80", &b"/a"[..]));
         assert!(one.request.query.is_some() && !format!("{one:?}").contains("secret"));
     }
-    world.counts("ungoverned", 5);
+    test.counts("ungoverned", 5);
 }
 
 #[tokio::test]
-async fn what_was_refused_elsewhere_is_counted_by_reason_and_what_we_denied_is_not() {
-    let world = World::new();
-    let refused = |details: &str, denial: Option<&str>| Report {
-        stamped: None,
+async fn a_refusal_from_elsewhere_is_counted_by_reason_and_our_own_denial_is_not() {
+    let test = TestOutcomes::new();
+    let refused = |details: &str, denial: Option<&str>| LogLine {
+        stamp: None,
         reached: false,
         attempts: 0,
         status: Some(403),
         details: details.to_owned(),
         denial: denial.map(str::to_owned),
-        ..world.line("d", 7)
+        ..test.line("d", 7)
     };
-    let recorded = world
+    let recorded = test
         .recorded(vec![
             refused("", Some("warrant-missing")),
             refused("", Some("warrant-missing")),
@@ -175,65 +175,65 @@ async fn what_was_refused_elsewhere_is_counted_by_reason_and_what_we_denied_is_n
             (from, "warrant-missing", 2),
         ]
     );
-    world.counts("refused", 5);
+    test.counts("refused", 5);
 }
 
 #[tokio::test]
-async fn whatever_a_client_sends_there_is_room_for_the_alarm() {
-    let world = World::new();
+async fn an_alarm_can_be_recorded_whatever_the_client_sends() {
+    let test = TestOutcomes::new();
     let long = "\u{1}é".repeat(40_000);
-    let line = Report {
-        stamped: Some(Stamped { decision: long.clone(), index: 1, ticket: String::new() }),
+    let line = LogLine {
+        stamp: Some(LoggedStamp { decision: long.clone(), index: 1, ticket: String::new() }),
         method: long.clone(),
         host: long.clone(),
         path: format!("/{long}?{long}"),
         upstream: long.clone(),
-        ..world.line("d", 7)
+        ..test.line("d", 7)
     };
-    let recorded = world.recorded(vec![line]).await;
+    let recorded = test.recorded(vec![line]).await;
     assert!(matches!(&recorded[..], [Entry::Ungoverned(_)]), "{recorded:?}");
 }
 
 #[tokio::test]
-async fn what_went_on_without_a_decision_is_an_alarm_though_no_upstream_was_found() {
-    let world = World::new();
-    let line = Report { stamped: None, reached: false, attempts: 2, status: Some(503), ..world.line("d", 7) };
-    let recorded = world.recorded(vec![line]).await;
+async fn a_request_that_was_let_through_without_a_decision_is_an_alarm_even_without_an_upstream() {
+    let test = TestOutcomes::new();
+    let line = LogLine { stamp: None, reached: false, attempts: 2, status: Some(503), ..test.line("d", 7) };
+    let recorded = test.recorded(vec![line]).await;
     assert!(matches!(&recorded[..], [Entry::Ungoverned(_)]), "{recorded:?}");
-    let again = Report { reached: false, attempts: 2, ..world.line("d", 7) };
-    let recorded = world.recorded(vec![again]).await;
+    let again = LogLine { reached: false, attempts: 2, ..test.line("d", 7) };
+    let recorded = test.recorded(vec![again]).await;
     assert!(matches!(&recorded[..], [_, Entry::Outcome(one)] if one.reached), "its first attempt may have");
 }
 
 #[tokio::test]
-async fn what_the_proxy_answers_by_itself_is_no_denial() {
-    let world = World::new();
-    let line = Report { stamped: None, reached: false, attempts: 0, status: Some(301), ..world.line("d", 7) };
-    assert_eq!(world.recorded(vec![line]).await, []);
-    world.counts("answered", 1);
+async fn an_answer_by_the_proxy_itself_is_not_a_denial() {
+    let test = TestOutcomes::new();
+    let line = LogLine { stamp: None, reached: false, attempts: 0, status: Some(301), ..test.line("d", 7) };
+    assert_eq!(test.recorded(vec![line]).await, []);
+    test.counts("answered", 1);
 }
 
 #[tokio::test]
-async fn an_outcome_that_cannot_be_recorded_is_counted_and_the_next_is_the_first() {
-    let world = World::new();
-    world.ledger.close();
-    world.outcomes.hear([world.line("d", 7), Report { stamped: None, ..world.line("d", 7) }]).await;
-    world.counts("lost", 2);
-    world.counts("ungoverned", 1);
-    assert!(!world.outcomes.ended.note(7));
+async fn an_outcome_that_cannot_be_recorded_is_counted_and_the_next_one_counts_as_the_first() {
+    let test = TestOutcomes::new();
+    test.ledger.close();
+    test.outcomes.record_lines([test.line("d", 7), LogLine { stamp: None, ..test.line("d", 7) }]).await;
+    test.counts("lost", 2);
+    test.counts("ungoverned", 1);
+    assert!(!test.outcomes.ended.note(7));
 }
 
 #[tokio::test]
-async fn a_forward_that_met_no_upstream_says_so() {
-    let world = World::new();
-    let line = Report {
+async fn an_allowed_request_that_reached_no_upstream_says_so() {
+    let test = TestOutcomes::new();
+    let line = LogLine {
         reached: false,
         attempts: 1,
         status: Some(503),
         details: "upstream_reset_before_response_started{connection_failure}".to_owned(),
-        ..world.line("d", 7)
+        ..test.line("d", 7)
     };
-    let recorded = world.recorded(vec![line]).await;
+    let recorded = test.recorded(vec![line]).await;
     let [Entry::Outcome(one)] = &recorded[..] else { panic!("{recorded:?}") };
     assert!(!one.reached && one.termination.starts_with("upstream_reset"), "{one:?}");
 }

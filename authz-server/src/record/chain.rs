@@ -1,18 +1,18 @@
-//! A verified lineage as the record keeps it, every claim and never a signature; and back out of it.
+//! Turns a verified lineage into recorded links (every claim, never a signature), and back.
 
 use std::collections::BTreeMap;
 
 use ledger::entry::{Details, Digest, IntegerJson, Person, RecordedLink};
 use warrant::{Chain, ChainFromRecord, Claims, Constraint, Detail, LinkFromRecord, RootClaims, Trust, Value};
 
-/// Details above this are kept as their digest: they alone could make an entry too large to record.
+/// Larger details are recorded as their digest: they alone could make an entry too large.
 const DETAILS_BYTES: usize = 4096;
 
 pub(super) fn links(chain: &Chain) -> Vec<RecordedLink> {
     chain.links().map(|claims| link(claims, chain.kid())).collect()
 }
 
-/// The lineage in these links, where they keep all of it.
+/// The lineage in these links; `None` if they do not hold all of it.
 pub(super) fn recalled(links: &[RecordedLink], is_bound: bool, trust: &Trust) -> Option<ChainFromRecord> {
     let kid = links.first()?.kid.as_deref()?;
     ChainFromRecord::of(links.iter().map(on_record).collect::<Option<_>>()?, is_bound, kid, trust)

@@ -1,4 +1,4 @@
-//! What was found out before the judge was asked, check by check: into the record, and back.
+//! The checks that were made before the judge was called: turns them into the record's words, and back.
 
 use ledger::entry::Checks;
 use warrant::Denial;
@@ -8,36 +8,36 @@ use policy::decision::{Case, HttpCase, ProofFound};
 
 const OK: &str = "ok";
 
-/// A check that was made.
-fn said(result: Result<(), Denial>) -> Option<String> {
+/// The recorded result of a check that was made.
+fn word(result: Result<(), Denial>) -> Option<String> {
     Some(result.map_or_else(Denial::code, |()| OK).to_owned())
 }
 
 pub(super) fn checks(case: &Case<'_>) -> Checks {
-    let (governance, issued) = (said(case.governance), case.facts.issued.then(|| OK.to_owned()));
+    let (governance, issued) = (word(case.governance), case.facts.issued.then(|| OK.to_owned()));
     match &case.http {
-        Err(denial) => Checks { governance, issued, request: said(Err(*denial)), ..Checks::default() },
-        Ok(http) => Checks { governance, issued, request: said(Ok(())), ..of_http(http) },
+        Err(denial) => Checks { governance, issued, request: word(Err(*denial)), ..Checks::default() },
+        Ok(http) => Checks { governance, issued, request: word(Ok(())), ..of_http(http) },
     }
 }
 
 fn of_http(http: &HttpCase<'_>) -> Checks {
-    let (mut parse, mut signatures, mut binding) = (said(Ok(())), None, None);
+    let (mut parse, mut signatures, mut binding) = (word(Ok(())), None, None);
     match &http.chain {
         Ok(chain) => {
-            signatures = said(Ok(()));
-            binding = said(if chain.is_bound() { Ok(()) } else { Err(Denial::LineageBroken) });
+            signatures = word(Ok(()));
+            binding = word(if chain.is_bound() { Ok(()) } else { Err(Denial::LineageBroken) });
         }
-        Err(denial @ (Denial::IssuerUntrusted | Denial::SignatureInvalid)) => signatures = said(Err(*denial)),
-        Err(denial) => parse = said(Err(*denial)),
+        Err(denial @ (Denial::IssuerUntrusted | Denial::SignatureInvalid)) => signatures = word(Err(*denial)),
+        Err(denial) => parse = word(Err(*denial)),
     }
     let proof = match &http.proof {
         ProofFound::NotWanted => None,
-        ProofFound::Failed(denial) => said(Err(*denial)),
-        ProofFound::Holds(_) => said(Ok(())),
+        ProofFound::Failed(denial) => word(Err(*denial)),
+        ProofFound::Holds(_) => word(Ok(())),
     };
     let read = http.given.as_ref().map(|given| given.as_ref().err());
-    let of = |part: Part| read.and_then(|unread| said(failed(unread, part)));
+    let of = |part: Part| read.and_then(|unread| word(failed(unread, part)));
     let body = http.body.and(of(Part::Body));
     Checks {
         arguments: of(Part::Line),
@@ -51,12 +51,12 @@ fn of_http(http: &HttpCase<'_>) -> Checks {
     }
 }
 
-/// Reading stops at the first fault; whatever else was read until then was as it should be.
+/// Reading stops at the first fault, so the parts that were read before it had none.
 fn failed(unread: Option<&Unread>, part: Part) -> Result<(), Denial> {
     unread.filter(|unread| unread.part == part).map_or(Ok(()), |unread| Err(unread.denial))
 }
 
-/// The result of a check; `None` where it was not made, an error where its word is none that we write.
+/// The result of a recorded check: `None` if it was not made, an error if the word is not one that we write.
 pub(super) fn result(check: Option<&String>) -> Result<Option<Result<(), Denial>>, ()> {
     match check.map(String::as_str) {
         None => Ok(None),

@@ -1,4 +1,4 @@
-//! Into the record: parsed facts, never a token, a body or a query.
+//! Turns a case into its entry: parsed facts, never a token, a body or a query.
 
 use std::collections::BTreeMap;
 
@@ -10,16 +10,16 @@ use warrant::{Burn, Denial, Digest, Seconds};
 
 use super::chain::links;
 use super::checks::checks;
-use crate::facts::{Burned, Spent};
+use crate::facts::{BurnedItem, BurnedItems};
 use crate::keys::DigestKey;
 use policy::Bundle;
 use policy::arguments::Value;
 use policy::decision::{Case, Evidence, Facts, Judgement, Pass, Passing};
 
-/// A permitting verdict's code.
+/// The code of a verdict that permits.
 pub(super) const PERMIT: &str = "permit";
 
-/// The judge's input, and what the judge made of it. The outcome is filled in by whoever learns it; until then it denies.
+/// The entry of a case: the judge's input and its verdict. The outcome is filled in later; until then it says denied.
 pub fn of_case(
     decision: &str,
     case: &Case<'_>,
@@ -50,7 +50,7 @@ pub fn of_case(
     }
 }
 
-/// What the judge said, as it is compared.
+/// The judge's verdict in the form in which verdicts are compared.
 pub fn verdict<E: Evidence>(judgement: &Judgement<E>) -> RecordedVerdict {
     let (code, policies, route) = match judgement {
         Judgement::Permit(permit) => (PERMIT, permit.policies(), Some(permit.route())),
@@ -69,7 +69,7 @@ pub fn verdict<E: Evidence>(judgement: &Judgement<E>) -> RecordedVerdict {
     RecordedVerdict { code: code.to_owned(), policies: policies.to_vec(), route: route.map(str::to_owned) }
 }
 
-/// As what it is forwarded, whatever the judge would have said.
+/// The outcome of a request that is forwarded whatever its verdict is.
 pub fn outcome_of<E: Evidence>(pass: &Pass<E>) -> DecisionOutcome {
     match pass.passing() {
         Passing::Ungoverned => DecisionOutcome::Ungoverned,
@@ -77,20 +77,20 @@ pub fn outcome_of<E: Evidence>(pass: &Pass<E>) -> DecisionOutcome {
     }
 }
 
-pub fn burned(burned: &Burned, links: &[Burn]) -> Vec<entry::RecordedBurn> {
-    burned.spent().iter().map(|spent| one_burned(spent, links)).collect()
+pub fn recorded_burns(burned: &BurnedItems, links: &[Burn]) -> Vec<entry::RecordedBurn> {
+    burned.items().iter().map(|item| recorded_burn(item, links)).collect()
 }
 
-fn one_burned(spent: &Spent, links: &[Burn]) -> entry::RecordedBurn {
-    match spent {
-        Spent::Link { iss, path, until } => entry::RecordedBurn {
+fn recorded_burn(item: &BurnedItem, links: &[Burn]) -> entry::RecordedBurn {
+    match item {
+        BurnedItem::Link { iss, path, until } => entry::RecordedBurn {
             max: links.iter().find(|link| link.path == *path).map_or(1, |link| u64::from(link.max)),
             name: path.clone(),
             owner: iss.clone(),
             until: until.get(),
             what: entry::BurnKind::Use,
         },
-        Spent::Proof { thumbprint, jti, until } => entry::RecordedBurn {
+        BurnedItem::Proof { thumbprint, jti, until } => entry::RecordedBurn {
             max: 1,
             name: jti.clone(),
             owner: thumbprint.clone(),
@@ -118,7 +118,7 @@ fn request(case: &Case<'_>, key: &DigestKey) -> RecordedRequest {
     }
 }
 
-/// Ages are relative to the decision's clock, so that judging again finds them as they were.
+/// Ages are relative to the decision's clock, so that judging again sees the same ages.
 fn conditions(facts: &Facts, now: Seconds) -> Vec<RecordedCondition> {
     let known = facts.conditions.iter();
     known
@@ -144,7 +144,7 @@ fn attestation(facts: &Facts, now: Seconds) -> Vec<RecordedAttestation> {
         .collect()
 }
 
-/// Arguments by value, so that the decision can be judged again; what its route withholds, as a keyed digest.
+/// Arguments by value, so that the decision can be judged again. Arguments that the route withholds are keyed digests.
 fn args(case: &Case<'_>, key: &DigestKey) -> BTreeMap<String, IntegerJson> {
     let Some(Ok(given)) = case.http.as_ref().ok().and_then(|http| http.given.as_ref()) else {
         return BTreeMap::new();
@@ -154,7 +154,7 @@ fn args(case: &Case<'_>, key: &DigestKey) -> BTreeMap<String, IntegerJson> {
         if !given.withheld.contains(name) {
             return value;
         }
-        // Of the canonical form, so that the text `7` and the number 7 are told apart. Every value has one.
+        // The digest is of the canonical form, so that the text `7` and the number 7 differ. Every value has one.
         let bytes = ledger::canonical::to_vec(&value).unwrap_or_default();
         let digest = Digest::from_bytes(key.digest(&bytes)).to_string();
         IntegerJson::Object([("hmac".to_owned(), IntegerJson::String(digest))].into())

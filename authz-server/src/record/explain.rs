@@ -1,36 +1,37 @@
-//! Why a recorded decision came out as it did: judged again by a bundle, for what the judge and the policies say of it.
+//! Explains a recorded decision: judges it again with a bundle, and says what the judge and the policies say about it.
 
 use ledger::entry::Decision;
 use warrant::{Denial, Seconds};
 
 use super::entry::PERMIT;
-use super::judged_again::{Again, again};
-use super::recall::{Bytes, Unknown};
+use super::judged_again::{JudgedAgain, judge_again};
+use super::recorded_case::{NoCase, RecordedBytes};
 use policy::Bundle;
 use policy::authoring::{Explained, explain_case, explain_verdict};
 
-/// What there is to say of a decision.
+/// The explanation of a recorded decision, and how it compares with the record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
-    /// Of the judge's verdict. Where that cannot be asked for again, of the recorded one, by what its policies say.
+    /// Explains the judge's verdict. If the decision cannot be judged again, it explains the recorded verdict by its
+    /// policies.
     pub explained: Explained,
-    /// How it compares with the record.
-    pub again: Again,
+    /// How the verdict compares with the record.
+    pub again: JudgedAgain,
 }
 
-/// Explains a decision by the bundle that was in force. To be asked on a deep stack, as [`again`].
+/// Explains a decision with the bundle that was in force. Like [`judge_again`] it must be called on a deep stack.
 pub fn explain(decision: &Decision, bundle: &Bundle) -> Account {
-    let bytes = Bytes::of(decision);
-    let explained = match bytes.case(decision, bundle) {
+    let recorded = RecordedBytes::of(decision);
+    let explained = match recorded.case(decision, bundle) {
         Ok(case) => explain_case(&case, bundle),
-        Err(Unknown::Withheld | Unknown::Unfit(_)) => {
+        Err(NoCase::Withheld | NoCase::Unfit(_)) => {
             let verdict = &decision.verdict;
-            // A code that is none of ours must not be told as an allow.
+            // An unknown code must not be explained as an allow.
             let denial = (verdict.code != PERMIT)
                 .then(|| Denial::from_code(&verdict.code).unwrap_or(Denial::Internal));
             let now = Seconds::new(decision.clock);
             explain_verdict(bundle, verdict.route.as_deref(), denial, &verdict.policies, now)
         }
     };
-    Account { explained, again: again(decision, bundle) }
+    Account { explained, again: judge_again(decision, bundle) }
 }

@@ -1,17 +1,17 @@
-//! The decision on record: into the form that the ledger keeps, and back out of it to be judged again.
+//! Recorded decisions: turns a case into its entry, and an entry back into a case that can be judged again.
 //!
-//! Pure. What goes in is the judge's whole input as parsed facts, so that what comes out is judged without any token.
-//! Knows cases, bundles and entries; no ledger that is open, no clock, no gateway.
+//! It does no I/O. An entry holds the judge's whole input as parsed facts, so judging again needs no token. The
+//! module knows cases, bundles and entries, but no open ledger, no clock and no gateway.
 
 mod chain;
 mod checks;
 mod entry;
 mod explain;
 mod judged_again;
-mod recall;
+mod recorded_case;
 #[cfg(test)]
 mod tests;
 
-pub use entry::{burned, of_case, outcome_of, verdict};
+pub use entry::{of_case, outcome_of, recorded_burns, verdict};
 pub use explain::{Account, explain};
-pub use judged_again::{Again, again};
+pub use judged_again::{JudgedAgain, judge_again};

@@ -1,4 +1,5 @@
-//! Denials that come in floods: which are recorded one by one, and which are only counted until their summary is due.
+//! Floods of denials: decides which denials are recorded one by one, and which are only counted until their summary
+//! is due.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -12,53 +13,54 @@ use crate::clock::Clock;
 #[derive(Debug)]
 pub(super) struct Floods {
     flood: Mutex<Flood>,
-    /// Summaries for which there was no place in the queue to the disk.
-    left_over: Mutex<Vec<Denials>>,
+    /// Summaries that did not fit into the queue to the disk.
+    postponed: Mutex<Vec<Denials>>,
     clock: Clock,
 }
 
 impl Floods {
     pub(super) fn new(a_second: u32, clock: Clock) -> Floods {
         let flood = Mutex::new(Flood::new(Rate { all: a_second, ..Rate::default() }));
-        Floods { flood, left_over: Mutex::default(), clock }
+        Floods { flood, postponed: Mutex::default(), clock }
     }
 
-    /// Whether this denial is one too many to be recorded by itself. Then it is counted.
-    pub(super) fn swallows(&self, denial: Denial, source: &str, entry: &Entry) -> bool {
+    /// Decides how this denial is recorded; if only in a summary, it is counted here.
+    pub(super) fn admit(&self, denial: Denial, source: &str, entry: &Entry) -> RecordAs {
         let now = self.clock.milliseconds();
-        // Its nonce would have been random: a summary stands for the rest.
+        // The entry's nonce would be random; a summary only needs the rest of the bytes.
         let stamps = Stamps { nonce: Nonce([0; 16]), time: now };
         let bytes = || entry.to_bytes(stamps).unwrap_or_default();
-        self.flood().admit(now, source, denial.code(), bytes) == RecordAs::Summary
+        self.flood().admit(now, source, denial.code(), bytes)
     }
 
-    /// Counts a denial of which there is no entry: what it was is told by its name only.
+    /// Counts a denial that has no entry; its summary knows only its name.
     pub(super) fn count(&self, reason: &str, source: &str, name: &str) {
         self.flood().count(self.clock.milliseconds(), source, reason, name.as_bytes());
     }
 
     /// The summaries that are due.
     pub(super) fn due(&self, all: bool) -> Vec<Denials> {
-        let mut due = std::mem::take(&mut *self.left_over());
+        let mut due = std::mem::take(&mut *self.postponed());
         due.extend(self.flood().due(self.clock.milliseconds(), all));
         due
     }
 
-    /// One that could not be recorded now is due the next time. Full queues do not last; should one, so many are kept.
-    pub(super) fn give_back(&self, denials: Denials) {
-        const KEPT: usize = 4096;
-        let mut left_over = self.left_over();
-        if left_over.len() < KEPT {
-            left_over.push(denials);
+    /// Keeps a summary that could not be recorded now, for the next time. A full queue should not last; if it does, a
+    /// limited number is kept.
+    pub(super) fn postpone(&self, denials: Denials) {
+        const POSTPONED_AT_MOST: usize = 4096;
+        let mut postponed = self.postponed();
+        if postponed.len() < POSTPONED_AT_MOST {
+            postponed.push(denials);
         }
     }
 
-    fn left_over(&self) -> MutexGuard<'_, Vec<Denials>> {
-        self.left_over.lock().unwrap_or_else(PoisonError::into_inner)
+    fn postponed(&self) -> MutexGuard<'_, Vec<Denials>> {
+        self.postponed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn flood(&self) -> MutexGuard<'_, Flood> {
-        // A count half-way through a change is still a count.
+        // A count stays usable even if a thread panicked while changing it.
         self.flood.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,4 +1,4 @@
-//! What writes decisions into the ledger: the recorder, summaries for floods of denials, and the tickets by which outcomes
+//! Writes decisions into the ledger: the recorder, summaries for floods of denials, and the tickets by which outcomes
 //! are recognised.
 
 mod decision_id;

@@ -1,5 +1,5 @@
-//! Tickets: what the proxy's access log brings back to show that a decision was ours, and where it stands in the record.
-//! Nothing has to be remembered for them, over a restart neither.
+//! Tickets: the access log brings them back to prove that a decision was ours, and at which index it is recorded. The
+//! server does not have to remember them, not even over a restart.
 
 use aws_lc_rs::hmac;
 use base64::Engine;
@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::keys::DigestKey;
 
-/// Makes tickets of one log, and knows them again.
+/// Makes and verifies the tickets of one log.
 pub struct Tickets {
     key: hmac::Key,
     origin: String,
@@ -23,14 +23,14 @@ impl Tickets {
         URL_SAFE_NO_PAD.encode(hmac::sign(&self.key, self.text(decision, index, proxy).as_bytes()))
     }
 
-    pub fn holds(&self, decision: &str, index: u64, proxy: &str, ticket: &str) -> bool {
+    pub fn is_valid(&self, decision: &str, index: u64, proxy: &str, ticket: &str) -> bool {
         let tag = URL_SAFE_NO_PAD.decode(ticket);
         tag.is_ok_and(|tag| {
             hmac::verify(&self.key, self.text(decision, index, proxy).as_bytes(), &tag).is_ok()
         })
     }
 
-    /// What may hold a line feed stands last.
+    /// Parts that may contain a line feed come last.
     fn text(&self, decision: &str, index: u64, proxy: &str) -> String {
         let origin = &self.origin;
         format!("{origin}\n{index}\n{}\n{decision}{proxy}", decision.len())
@@ -52,17 +52,17 @@ mod tests {
         let key = DigestKey::generate().unwrap();
         let tickets = Tickets::of(&key, "shop/log/1");
         let ticket = tickets.issue("d", 7, "p");
-        assert!(Tickets::of(&key, "shop/log/1").holds("d", 7, "p", &ticket), "after a restart too");
-        assert!(!tickets.holds("e", 7, "p", &ticket));
-        assert!(!tickets.holds("d", 8, "p", &ticket));
-        assert!(!tickets.holds("d", 7, "another", &ticket) && !tickets.holds("dp", 7, "", &ticket));
-        assert!(!Tickets::of(&key, "shop/log/2").holds("d", 7, "p", &ticket));
-        assert!(!Tickets::of(&DigestKey::generate().unwrap(), "shop/log/1").holds("d", 7, "p", &ticket));
+        assert!(Tickets::of(&key, "shop/log/1").is_valid("d", 7, "p", &ticket), "after a restart too");
+        assert!(!tickets.is_valid("e", 7, "p", &ticket));
+        assert!(!tickets.is_valid("d", 8, "p", &ticket));
+        assert!(!tickets.is_valid("d", 7, "another", &ticket) && !tickets.is_valid("dp", 7, "", &ticket));
+        assert!(!Tickets::of(&key, "shop/log/2").is_valid("d", 7, "p", &ticket));
+        assert!(!Tickets::of(&DigestKey::generate().unwrap(), "shop/log/1").is_valid("d", 7, "p", &ticket));
         for forged in ["", "AAAA", "no base64!"] {
-            assert!(!tickets.holds("d", 7, "p", forged));
+            assert!(!tickets.is_valid("d", 7, "p", forged));
         }
-        // What a client can have digested is never a ticket.
+        // A digest that a client can cause is never a ticket.
         let digest = URL_SAFE_NO_PAD.encode(key.digest(tickets.text("d", 7, "p").as_bytes()));
-        assert!(!tickets.holds("d", 7, "p", &digest));
+        assert!(!tickets.is_valid("d", 7, "p", &digest));
     }
 }

@@ -11,7 +11,7 @@ use crate::telemetry::LedgerFigures;
 const FLOODS_EVERY: Duration = Duration::from_millis(250);
 const DISK_EVERY: Duration = Duration::from_secs(5);
 
-/// Records what was only counted, for as long as the server runs.
+/// Records summaries of counted denials while the server runs.
 pub(super) async fn floods(recorder: Recorder) {
     let mut ticks = tokio::time::interval(FLOODS_EVERY);
     loop {
@@ -20,13 +20,13 @@ pub(super) async fn floods(recorder: Recorder) {
     }
 }
 
-/// Warns once when the disk gets full, and says so when there is room again.
+/// Warns once when the disk gets full, and reports when there is free space again.
 pub(super) async fn disk(figures: LedgerFigures, clock: Clock) {
     let mut ticks = tokio::time::interval(DISK_EVERY);
     let mut was_scarce = false;
     loop {
         ticks.tick().await;
-        let Some(space) = figures.look(clock.milliseconds()) else { continue };
+        let Some(space) = figures.sample(clock.milliseconds()) else { continue };
         match (was_scarce, space.is_scarce) {
             (false, true) => warn!(
                 free_bytes = space.free,

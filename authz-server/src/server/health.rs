@@ -1,4 +1,4 @@
-//! gRPC health, as those ask who balance load: the same answer as `/readyz`.
+//! The gRPC health service, for load balancers: the same answer as `/readyz`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,13 +12,13 @@ use crate::telemetry::Readiness;
 
 const EVERY: Duration = Duration::from_millis(250);
 
-/// Tells it for as long as the server runs: for the service by its name, and for the server as a whole.
-pub(super) async fn tell(reporter: HealthReporter, readiness: Arc<Readiness>) {
+/// Keeps the health status current while the server runs: for the service by its name, and for the server as a whole.
+pub(super) async fn report(reporter: HealthReporter, readiness: Arc<Readiness>) {
     let service = <AuthorizationServer<ExtAuthz> as tonic::server::NamedService>::NAME;
     let mut ticks = tokio::time::interval(EVERY);
     loop {
         ticks.tick().await;
-        let ready = readiness.detail().ready;
+        let ready = readiness.report().ready;
         let status = if ready { ServingStatus::Serving } else { ServingStatus::NotServing };
         for name in [service, ""] {
             reporter.set_service_status(name, status).await;

@@ -1,8 +1,8 @@
-//! The server as a whole: open, serve, stop.
+//! The server as a whole: it opens, serves and stops.
 //!
-//! Order matters. The ledger is opened first, because every fact is folded from it; then the bundle, because nothing can be
-//! judged without one; then the listeners, so that every client that can connect gets an answer. It stops in the reverse
-//! order: nothing new is admitted, what has begun is finished, the ledger is closed last.
+//! Order matters. The ledger is opened first, because every fact is folded from it; then the bundle, because nothing
+//! can be judged without one; then the listeners, so that every client that can connect gets an answer. It stops in
+//! the reverse order: nothing new is admitted, what has begun is finished, the ledger is closed last.
 
 mod background;
 mod health;
@@ -17,13 +17,13 @@ pub use open::ledger_options;
 use crate::clock::Clock;
 use crate::config::Config;
 
-/// Serves until the process is told to stop. The error is one line for the person who started it.
+/// Serves until the process must stop. The error is one line for the person who started it.
 ///
 /// `is_restored`: the ledger's disk was restored from a backup, and a new log begins in place of the old one.
 pub async fn run(config: Config, is_restored: bool) -> Result<(), String> {
     let clock = Clock::of_the_machine();
     if is_restored {
-        restored::begin_anew(&config, &clock)?;
+        restored::begin_new_log(&config, &clock)?;
     }
     let opened = open::open(config, clock).await?;
     let mut serving = serve::serve(opened).await?;

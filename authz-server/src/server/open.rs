@@ -1,6 +1,6 @@
-//! Opening: the ledger, what is folded from it, the bundle that it allows, and everything that decides.
+//! Opens the ledger, folds the facts from it, opens a bundle that the ledger permits, and builds everything that
+//! decides.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use ledger::entry::Posture;
@@ -11,18 +11,18 @@ use super::readiness;
 use crate::bundles::candidate::{Candidate, Watcher};
 use crate::bundles::{Keeper, PolicyInForce};
 use crate::clock::Clock;
-use crate::config::{BundleSource, Config, LedgerHome, Listen};
-use crate::facts::{self, Ended};
-use crate::gateway::{Admission, Burner, Gateway, Gatherer, Shadow, Verified};
+use crate::config::{BundleConfig, Config, LedgerConfig, Listen};
+use crate::facts::{self, EndedDecisions};
+use crate::gateway::{Admission, Burner, Gateway, Gatherer, Shadow, VerifiedChains};
 use crate::keys::{PrivateKey, Readers};
 use crate::outcomes::Outcomes;
 use crate::recorder::Recorder;
 use crate::telemetry::{BundleFigures, LedgerFigures, Metrics, Readiness, WitnessFigures};
-use crate::witnesses::{Counted, Witnesses};
+use crate::witnesses::{WitnessedSize, Witnesses};
 
-/// Everything that is open before the first listener is.
+/// Everything that is open before the first listener.
 #[derive(Debug)]
-pub(super) struct Opened {
+pub(super) struct OpenedServer {
     pub(super) listen: Listen,
     pub(super) clock: Clock,
     pub(super) ledger: Ledger,
@@ -39,24 +39,27 @@ pub(super) struct Opened {
     pub(super) figures: LedgerFigures,
 }
 
-/// Opens it all. The error is one line: what is wrong, where, and what to do.
-pub(super) async fn open(config: Config, clock: Clock) -> Result<Opened, String> {
+/// Opens everything. The error is one line: what is wrong, where, and what to do.
+pub(super) async fn open(config: Config, clock: Clock) -> Result<OpenedServer, String> {
     let trust = config.bundle.trust.clone();
     let mut witnesses = Witnesses::of(&config.ledger.witnesses)?;
-    let counted = witnesses.consult(&config.ledger.directory).await?;
+    let witnessed = witnesses.consult(&config.ledger.directory).await?;
     let recorded = block_in_place(|| {
-        Recorded::open(&config.ledger, counted, config.bundle, config.audience.clone(), &clock)
+        OpenedLedger::open(&config.ledger, witnessed, config.bundle, config.audience.clone(), &clock)
     })?;
-    let Recorded { ledger, burner, keeper, stance, ended } = recorded;
-    let (policy, news) = (keeper.policy(), keeper.news());
+    let OpenedLedger { ledger, burner, keeper, posture, ended } = recorded;
+    let (policy, status) = (keeper.policy(), keeper.status());
     let candidate = config.candidate.is_some().then(Arc::<Candidate>::default);
     let figures = LedgerFigures::new(ledger.clone());
-    let of_bundles =
-        BundleFigures { policy: Arc::clone(&policy), news: Arc::clone(&news), candidate: candidate.clone() };
-    let of_witnesses = WitnessFigures(witnesses.news().collect());
+    let of_bundles = BundleFigures {
+        policy: Arc::clone(&policy),
+        status: Arc::clone(&status),
+        candidate: candidate.clone(),
+    };
+    let of_witnesses = WitnessFigures(witnesses.status().collect());
     let metrics = Arc::new(Metrics::new(figures.clone(), of_bundles).with_witnesses(of_witnesses));
     let admission = Admission::of(config.limits.decisions);
-    let parts = readiness::parts(&ledger, &policy, news, &clock, &admission);
+    let parts = readiness::parts(&ledger, &policy, status, &clock, &admission);
     let readiness = Arc::new(readiness::with_witnesses(parts, &witnesses));
     let recorder =
         Recorder::new(ledger.clone(), config.ledger.digest_key, config.limits.denials, clock.clone());
@@ -64,9 +67,9 @@ pub(super) async fn open(config: Config, clock: Clock) -> Result<Opened, String>
         clock: clock.clone(),
         policy: Arc::<PolicyInForce>::clone(&policy),
         ledger: ledger.clone(),
-        verified: Verified::new(),
+        chains: VerifiedChains::new(),
         environment: config.environment.clone(),
-        stance,
+        posture,
     };
     let shadow = match (config.candidate, &candidate) {
         (Some(place), Some(candidate)) => {
@@ -85,7 +88,7 @@ pub(super) async fn open(config: Config, clock: Clock) -> Result<Opened, String>
         deadline: config.limits.deadline,
     });
     let outcomes = Arc::new(Outcomes::new(ended, recorder.clone(), Arc::clone(&metrics)));
-    Ok(Opened {
+    Ok(OpenedServer {
         listen: config.listen,
         clock,
         ledger,
@@ -103,47 +106,47 @@ pub(super) async fn open(config: Config, clock: Clock) -> Result<Opened, String>
     })
 }
 
-/// The ledger, and what stands in it.
-struct Recorded {
+/// The open ledger, and what was folded from it.
+struct OpenedLedger {
     ledger: Ledger,
     burner: Burner,
     keeper: Keeper,
-    stance: Posture,
-    ended: Ended,
+    posture: Posture,
+    ended: EndedDecisions,
 }
 
-impl Recorded {
+impl OpenedLedger {
     fn open(
-        home: &LedgerHome,
-        counted: Vec<Counted>,
-        bundle: BundleSource,
+        config: &LedgerConfig,
+        witnessed: Vec<WitnessedSize>,
+        bundle: BundleConfig,
         audience: String,
         clock: &Clock,
-    ) -> Result<Recorded, String> {
-        let ledger = open_ledger(&home.directory, home, &counted, clock)?;
+    ) -> Result<OpenedLedger, String> {
+        let ledger = open_ledger(config, &witnessed, clock)?;
         let (folded, _) = facts::fold(&ledger, clock.now()).map_err(|e| e.to_string())?;
         let before = folded.activation.as_ref();
         let keeper = Keeper::open(bundle, audience, ledger.clone(), before, clock.clone())?;
-        let burner = Burner { uses: folded.uses, origin: ledger.origin().to_owned(), forgot: folded.forgot };
-        let stance = folded.stance.unwrap_or(Posture::Normal);
-        Ok(Recorded { ledger, burner, keeper, stance, ended: folded.ended })
+        let burner = Burner {
+            burns: folded.burns,
+            origin: ledger.origin().to_owned(),
+            burns_lost_at: folded.burns_lost_at,
+        };
+        let posture = folded.posture.unwrap_or(Posture::Normal);
+        Ok(OpenedLedger { ledger, burner, keeper, posture, ended: folded.ended })
     }
 }
 
-fn open_ledger(
-    directory: &Path,
-    home: &LedgerHome,
-    counted: &[Counted],
-    clock: &Clock,
-) -> Result<Ledger, String> {
-    let witnesses = home.witnesses.iter().map(|witness| witness.key.clone()).collect();
-    let options = ledger_options(&home.key, clock)?.witnesses(witnesses);
-    let options = counted.iter().fold(options, |options, Counted { by, size }| options.must_reach(by, *size));
-    Ledger::open(directory, options).map_err(|e| e.to_string())
+fn open_ledger(config: &LedgerConfig, witnessed: &[WitnessedSize], clock: &Clock) -> Result<Ledger, String> {
+    let witnesses = config.witnesses.iter().map(|witness| witness.key.clone()).collect();
+    let options = ledger_options(&config.key, clock)?.witnesses(witnesses);
+    let options =
+        witnessed.iter().fold(options, |options, WitnessedSize { by, size }| options.must_reach(by, *size));
+    Ledger::open(&config.directory, options).map_err(|e| e.to_string())
 }
 
-/// How this server opens a ledger, and how `init` makes one.
+/// The options with which this server opens a ledger and `init` makes one.
 pub fn ledger_options(key: &PrivateKey, clock: &Clock) -> Result<Options, String> {
-    let key = ledger::SigningKey::from_seed(key.secret()).ok_or("the ledger's key is no Ed25519 key")?;
+    let key = ledger::SigningKey::from_seed(key.secret()).ok_or("the ledger's key is not an Ed25519 key")?;
     Ok(Options::new(key, clock.clone().into(), env!("CARGO_PKG_VERSION")))
 }

@@ -1,10 +1,10 @@
-//! The parts that must be ready before this server can allow anything.
+//! The parts that must be ready before this server can allow a request.
 
 use std::sync::Arc;
 
 use ledger::Ledger;
 
-use crate::bundles::{BundleNews, PolicyInForce};
+use crate::bundles::{BundleStatus, PolicyInForce};
 use crate::clock::Clock;
 use crate::gateway::Admission;
 use crate::telemetry::Readiness;
@@ -13,27 +13,29 @@ use crate::witnesses::Witnesses;
 pub(super) fn parts(
     ledger: &Ledger,
     policy: &Arc<PolicyInForce>,
-    news: Arc<BundleNews>,
+    status: Arc<BundleStatus>,
     clock: &Clock,
     admission: &Admission,
 ) -> Readiness {
     let (ledger, policy, clock, admission) =
         (ledger.clone(), Arc::clone(policy), clock.clone(), admission.clone());
-    let with_news = move |text: String| match news.refused.reason() {
+    let with_refusal = move |text: String| match status.refused.reason() {
         Some(why) => format!("{text}; {why}"),
         None => text,
     };
     let stopping = move || if admission.is_closed() { Err("this server is stopping".into()) } else { Ok(()) };
     Readiness::default()
         .with("ledger", move || ledger.health().refusing.map_or(Ok(()), |refused| Err(refused.to_string())))
-        .with_remark("bundle", move || policy.readiness(clock.now()).map(&with_news).map_err(&with_news))
+        .with_remark("bundle", move || {
+            policy.readiness(clock.now()).map(&with_refusal).map_err(&with_refusal)
+        })
         .with("admission", stopping)
 }
 
 /// Each witness is a part of its own.
 pub(super) fn with_witnesses(readiness: Readiness, witnesses: &Witnesses) -> Readiness {
-    witnesses.news().fold(readiness, |readiness, news| {
-        let name = format!("witness {}", news.name());
-        readiness.with_remark(name, move || news.readiness())
+    witnesses.status().fold(readiness, |readiness, status| {
+        let name = format!("witness {}", status.name());
+        readiness.with_remark(name, move || status.readiness())
     })
 }

@@ -1,4 +1,4 @@
-//! When to stop, how the listeners hear of it, and how long they may take.
+//! Stopping: which signals stop the server, how listeners learn of it, and how long they may take.
 
 use std::time::Duration;
 
@@ -7,8 +7,8 @@ use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 use tracing::warn;
 
-/// Resolves when the process is asked to end, by SIGTERM or SIGINT.
-pub(super) async fn asked() {
+/// Resolves when the process gets SIGTERM or SIGINT.
+pub(super) async fn signalled() {
     match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
         (Ok(mut terminate), Ok(mut interrupt)) => {
             tokio::select! {
@@ -21,14 +21,14 @@ pub(super) async fn asked() {
     }
 }
 
-/// Resolves when the listeners are told to stop.
-pub(super) async fn told(mut stopping: watch::Receiver<bool>) {
+/// Resolves when the listeners must stop.
+pub(super) async fn requested(mut stopping: watch::Receiver<bool>) {
     // An error means that the sender is gone, and with it the server.
     let _ = stopping.wait_for(|stop| *stop).await;
 }
 
-/// How the tasks ended that ended in time. A peer that never hangs up is hung up on: it must not keep the ledger open
-/// until somebody kills this process.
+/// Waits for the tasks and returns how each ended. The rest are aborted after `most`: a peer that never closes its
+/// connection must not keep the ledger open until somebody kills this process.
 pub(super) async fn within<T: 'static>(most: Duration, mut tasks: JoinSet<T>) -> Vec<Result<T, JoinError>> {
     let mut ended = Vec::new();
     let all = async {
@@ -37,7 +37,7 @@ pub(super) async fn within<T: 'static>(most: Duration, mut tasks: JoinSet<T>) ->
         }
     };
     if tokio::time::timeout(most, all).await.is_err() {
-        warn!("connections were still open after {} s, and are cut", most.as_secs());
+        warn!("connections were still open after {} s and were closed", most.as_secs());
         tasks.shutdown().await;
     }
     ended

@@ -1,4 +1,4 @@
-//! What operators see of a running server: metrics, and whether it is ready.
+//! What operators see of a running server: metrics and readiness.
 
 mod metrics;
 mod readiness;

@@ -1,69 +1,72 @@
-//! Ready, or what is missing. Parts ask themselves when they are asked: nothing here can go stale.
+//! Readiness: whether the server is ready, or what is missing. Each part is checked when readiness is read, so it is
+//! never stale.
 
 use serde::Serialize;
 
-type Ask = Box<dyn Fn() -> Result<Option<String>, String> + Send + Sync>;
+type PartCheck = Box<dyn Fn() -> Result<Option<String>, String> + Send + Sync>;
 
-/// The parts that must all be ready before this server can allow anything.
+/// The parts that must all be ready before this server can allow a request.
 #[derive(Default)]
 pub struct Readiness {
-    parts: Vec<(String, Ask)>,
+    parts: Vec<(String, PartCheck)>,
 }
 
 #[derive(Debug, Serialize)]
-pub struct Detail {
+pub struct ReadinessReport {
     pub ready: bool,
-    pub parts: Vec<Part>,
+    pub parts: Vec<PartReadiness>,
 }
 
 #[derive(Debug, Serialize)]
-pub struct Part {
+pub struct PartReadiness {
     pub name: String,
     pub ready: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why_not: Option<String>,
-    /// What is worth knowing of a part that is ready.
+    /// Something worth knowing about a part that is ready.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub remark: Option<String>,
 }
 
 impl Readiness {
+    /// Adds a part that is either ready or not.
     pub fn with(
         self,
         name: impl Into<String>,
-        ask: impl Fn() -> Result<(), String> + Send + Sync + 'static,
+        check: impl Fn() -> Result<(), String> + Send + Sync + 'static,
     ) -> Readiness {
-        self.push(name, Box::new(move || ask().map(|()| None)))
+        self.push(name, Box::new(move || check().map(|()| None)))
     }
 
-    /// A part that has something to say even where it is ready.
+    /// Adds a part that has a remark also when it is ready.
     pub fn with_remark(
         self,
         name: impl Into<String>,
-        ask: impl Fn() -> Result<String, String> + Send + Sync + 'static,
+        check: impl Fn() -> Result<String, String> + Send + Sync + 'static,
     ) -> Readiness {
-        self.push(name, Box::new(move || ask().map(Some)))
+        self.push(name, Box::new(move || check().map(Some)))
     }
 
-    fn push(mut self, name: impl Into<String>, ask: Ask) -> Readiness {
-        self.parts.push((name.into(), ask));
+    fn push(mut self, name: impl Into<String>, check: PartCheck) -> Readiness {
+        self.parts.push((name.into(), check));
         self
     }
 
-    pub fn detail(&self) -> Detail {
-        let parts: Vec<Part> = self
+    /// Checks every part now.
+    pub fn report(&self) -> ReadinessReport {
+        let parts: Vec<PartReadiness> = self
             .parts
             .iter()
-            .map(|(name, ask)| {
-                let (remark, why_not) = ask().map_or_else(|why| (None, Some(why)), |remark| (remark, None));
-                Part { name: name.clone(), ready: why_not.is_none(), why_not, remark }
+            .map(|(name, check)| {
+                let (remark, why_not) = check().map_or_else(|why| (None, Some(why)), |remark| (remark, None));
+                PartReadiness { name: name.clone(), ready: why_not.is_none(), why_not, remark }
             })
             .collect();
-        Detail { ready: parts.iter().all(|part| part.ready), parts }
+        ReadinessReport { ready: parts.iter().all(|part| part.ready), parts }
     }
 }
 
-impl Detail {
+impl ReadinessReport {
     pub fn to_json(&self) -> String {
         // Names, booleans and strings always serialise.
         serde_json::to_string(self).unwrap_or_default()
@@ -72,7 +75,7 @@ impl Detail {
 
 impl std::fmt::Debug for Readiness {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.detail().fmt(f)
+        self.report().fmt(f)
     }
 }
 
@@ -81,14 +84,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_part_that_is_not_ready_says_why_for_all() {
+    fn one_part_that_is_not_ready_makes_the_server_not_ready_and_says_why() {
         let readiness = Readiness::default()
             .with("ledger", || Ok(()))
             .with_remark("clock", || Ok("a little fast".into()))
             .with("bundle", || Err("no note".into()));
-        let detail = readiness.detail();
-        assert!(!detail.ready);
-        let json = detail.to_json();
+        let report = readiness.report();
+        assert!(!report.ready);
+        let json = report.to_json();
         assert_eq!(
             json,
             r#"{"ready":false,"parts":[{"name":"ledger","ready":true},{"name":"clock","ready":true,"remark":"a little fast"},{"name":"bundle","ready":false,"why_not":"no note"}]}"#

@@ -1,13 +1,13 @@
-//! Witnesses: each checkpoint that is published is shown to them, and their cosignatures stand beside it. They remember
-//! what we might forget: so before the ledger is opened they are asked what they hold of it.
+//! Witnesses: each published checkpoint is sent to them, and their cosignatures are added to it. They remember what
+//! this server might lose, so before the ledger is opened they are asked which size of it they hold.
 //!
-//! All of it off the path of requests. A witness that does not answer is remarked and tried again; one that holds another
-//! history than ours ends readiness, and stops a start.
+//! None of this is on the path of requests. A witness that does not answer causes a remark and is tried again. A
+//! witness that holds another history makes the server not ready, and stops a start.
 
-mod asking;
-mod news;
+mod client;
 mod protocol;
-mod showing;
+mod status;
+mod task;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -18,104 +18,107 @@ use tokio::sync::watch;
 use tokio::task::{JoinSet, block_in_place};
 use tracing::warn;
 
-use asking::Asking;
-pub use news::WitnessNews;
-use showing::{Shower, Shown};
+use client::{Submitted, WitnessClient};
+pub use status::WitnessStatus;
+use task::WitnessTask;
 
 use crate::config::Witness;
 use crate::fetch::Fetcher;
 
-/// For one answer while the server starts: long enough for the other side of the world, and no start is stopped by it.
+/// The time for one answer while the server starts: long enough for the other side of the world, and a start does not
+/// fail because of it.
 const AT_START: Duration = Duration::from_secs(3);
 
 /// The configured witnesses.
 #[derive(Debug)]
-pub struct Witnesses(Vec<Known>);
+pub struct Witnesses(Vec<ConfiguredWitness>);
 
 #[derive(Debug)]
-struct Known {
-    shower: Shower,
-    news: Arc<WitnessNews>,
-    /// The size that we believe it holds.
+struct ConfiguredWitness {
+    client: WitnessClient,
+    status: Arc<WitnessStatus>,
+    /// The size that we believe the witness holds.
     holds: u64,
 }
 
-/// A size that a witness holds, and that the ledger must not be below.
+/// A size that a witness holds: the ledger must not be smaller.
 #[derive(Debug)]
-pub struct Counted {
+pub struct WitnessedSize {
     pub by: String,
     pub size: u64,
 }
 
 impl Witnesses {
-    /// Nobody is asked yet.
+    /// The configured witnesses. None of them is asked yet.
     pub fn of(configured: &[Witness]) -> Result<Witnesses, String> {
         if configured.is_empty() {
             return Ok(Witnesses(Vec::new()));
         }
         let fetcher = Fetcher::new().map_err(|e| e.to_string())?;
-        let known = |witness: &Witness| Known {
-            shower: Shower { witness: witness.clone(), fetcher: fetcher.clone() },
-            news: Arc::new(WitnessNews::of(witness.key.name())),
+        let known = |witness: &Witness| ConfiguredWitness {
+            client: WitnessClient { witness: witness.clone(), fetcher: fetcher.clone() },
+            status: Arc::new(WitnessStatus::of(witness.key.name())),
             holds: 0,
         };
         Ok(Witnesses(configured.iter().map(known).collect()))
     }
 
-    /// Shows what was published last to all of them, before the ledger is opened: nothing has been recorded or cut yet. The
-    /// error is one line, when one of them holds another history.
+    /// Sends the last published checkpoint to all witnesses before the ledger is opened, while nothing has been
+    /// recorded or cut off yet. If one of them holds another history, the error is one line.
     ///
-    /// Whoever does not answer is passed over with a warning: else a third party could stop the mesh by being down. What it
-    /// would have said ends readiness as soon as it answers.
-    pub async fn consult(&mut self, ledger: &Path) -> Result<Vec<Counted>, String> {
+    /// A witness that does not answer is skipped with a warning: otherwise a third party that is down could stop the
+    /// mesh. If it holds another history, the server stops being ready as soon as it answers.
+    pub async fn consult(&mut self, ledger: &Path) -> Result<Vec<WitnessedSize>, String> {
         if self.0.is_empty() {
             return Ok(Vec::new());
         }
-        // What cannot be read is told by the opening, which says more of it.
+        // If it cannot be read, opening the ledger fails next, with a better message.
         let Ok((log, checkpoint)) = block_in_place(|| Ledger::published(ledger)) else {
             return Ok(Vec::new());
         };
         let size = checkpoint.checkpoint().size;
-        let mut asked = JoinSet::new();
-        for (place, known) in self.0.iter().enumerate() {
-            let (shower, log, checkpoint) = (known.shower.clone(), log.clone(), checkpoint.clone());
-            asked.spawn(async move { (place, shower.show(&log, &checkpoint, 0, AT_START).await) });
+        let mut requests = JoinSet::new();
+        for (index, known) in self.0.iter().enumerate() {
+            let (client, log, checkpoint) = (known.client.clone(), log.clone(), checkpoint.clone());
+            requests.spawn(async move { (index, client.submit(&log, &checkpoint, 0, AT_START).await) });
         }
-        let mut counted = Vec::new();
-        for (place, shown) in asked.join_all().await {
-            let Some(known) = self.0.get_mut(place) else { continue };
-            let name = known.news.name();
-            match shown {
-                Shown::Cosigned(_) => known.holds = size,
-                Shown::Ahead(held) => {
+        let mut witnessed = Vec::new();
+        for (index, result) in requests.join_all().await {
+            let Some(known) = self.0.get_mut(index) else { continue };
+            let name = known.status.name();
+            match result {
+                Submitted::Cosigned(_) => known.holds = size,
+                Submitted::Ahead(held) => {
                     known.holds = held;
-                    counted.push(Counted { by: format!("witness {name}"), size: held });
+                    witnessed.push(WitnessedSize { by: format!("witness {name}"), size: held });
                 }
-                Shown::Forked(held) => return Err(format!("witness {name} {}", showing::forked(held))),
-                Shown::Silent(why) => {
-                    known.news.silent(&why);
+                Submitted::Forked(held) => {
+                    return Err(format!("witness {name}: {}", client::fork_message(held)));
+                }
+                Submitted::NotCosigned(why) => {
+                    known.status.note_not_cosigned(&why);
                     warn!(
                         witness = name,
-                        "the ledger could not be compared with what this witness holds: it {why}"
+                        "the ledger could not be compared with what this witness holds: {why}"
                     );
                 }
             }
         }
-        Ok(counted)
+        Ok(witnessed)
     }
 
-    /// Goes on showing them what is published, each by a task of its own, until the server stops.
-    pub fn keep_asking(self, ledger: &Ledger, stopping: &watch::Receiver<bool>) -> JoinSet<()> {
+    /// Starts one task for each witness. It sends what is published until the server stops.
+    pub fn start_tasks(self, ledger: &Ledger, stopping: &watch::Receiver<bool>) -> JoinSet<()> {
         let mut tasks = JoinSet::new();
-        for Known { shower, news, holds } in self.0 {
-            let asking = Asking::new(shower, ledger.clone(), news, holds);
-            tasks.spawn(asking.until(stopping.clone()));
+        for ConfiguredWitness { client, status, holds } in self.0 {
+            let task = WitnessTask::new(client, ledger.clone(), status, holds);
+            tasks.spawn(task.run(stopping.clone()));
         }
         tasks
     }
 
-    /// One for each witness.
-    pub fn news(&self) -> impl Iterator<Item = Arc<WitnessNews>> {
-        self.0.iter().map(|known| Arc::clone(&known.news))
+    /// The status of each witness.
+    pub fn status(&self) -> impl Iterator<Item = Arc<WitnessStatus>> {
+        self.0.iter().map(|known| Arc::clone(&known.status))
     }
 }

@@ -58,7 +58,7 @@ fn a_version_is_above_what_an_interrupted_signer_left() {
     assert_eq!(told["version"], 3);
     let taken = house.policy(&["sign", "--version", "2"]);
     assert_eq!(taken.status, 2);
-    assert!(taken.err.contains("version 2 is there with other content"), "{}", taken.err);
+    assert!(taken.err.contains("version 2 already exists with other content"), "{}", taken.err);
 }
 
 #[test]

@@ -81,6 +81,6 @@ async fn an_execution_without_a_decision_is_recorded_as_an_alarm() {
     assert_eq!(request["path"], "/hello/you");
     assert!(request["query"].as_str().unwrap().starts_with("sha256:"), "{alarm}");
     assert!(!alarm.to_string().contains("very-secret"));
-    assert!(world.server.process.log().contains("ALARM: let through without a decision"));
+    assert!(world.server.process.log().contains("ALARM: a request was let through without a decision"));
     world.end().await;
 }

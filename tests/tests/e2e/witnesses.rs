@@ -114,8 +114,8 @@ async fn a_witness_that_is_down_leaves_the_server_ready_and_one_that_remembers_m
     witness.set_size(1_000_000);
     witness.process.signal(Signal::CONT);
     let why = until("the server not to be ready", async || server.readiness_of(PART).await.err()).await;
-    assert!(why.starts_with("holds 1000000 entries of this log, more than there are"), "{why}");
-    logs_once(&mut server, "this ledger is contradicted").await;
+    assert!(why.starts_with("it holds 1000000 entries of this log, more than exist here"), "{why}");
+    logs_once(&mut server, "this witness contradicts the ledger").await;
     assert_eq!(get(server.http(), "/readyz").await.unwrap().status, 503);
 
     witness.forget();
@@ -182,7 +182,7 @@ async fn a_rolled_back_ledger_is_not_served_and_a_rewritten_one_is_discovered() 
     witness.process.signal(Signal::CONT);
     let why = until("the server not to be ready", async || server.readiness_of(PART).await.err()).await;
     assert!(why.contains("the log was rewritten"), "{why}");
-    logs_once(&mut server, "this ledger is contradicted").await;
+    logs_once(&mut server, "this witness contradicts the ledger").await;
     assert_eq!(witness.size(), remembered, "the witness has cosigned nothing of the rewritten log");
 }
 

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use warrant::Denial;
 
-/// Differences are kept apart up to this many kinds; more of them are one question, not a thousand.
+/// At most this many kinds of difference are kept apart; more would not help anybody.
 const MOST: usize = 1000;
 
 /// One way in which two bundles differ.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 pub struct Difference {
-    /// The route that the active bundle found.
+    /// The route that the active bundle found for the request.
     pub route: Option<String>,
     /// `None` is an allow.
     #[serde(serialize_with = "result_code")]
@@ -19,7 +19,7 @@ pub struct Difference {
     pub candidate: Option<Denial>,
 }
 
-/// What was seen so far.
+/// The differences that were seen so far.
 #[derive(Clone, Debug, Default)]
 pub struct Differences {
     judged: u64,
@@ -61,7 +61,7 @@ impl Differences {
     }
 }
 
-/// A result as it is told: the code of a denial, or `allow`.
+/// A result in words: the code of a denial, or `allow`.
 #[expect(clippy::ref_option, reason = "the shape that serde asks for")]
 fn result_code<S: serde::Serializer>(denial: &Option<Denial>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(denial.map_or("allow", Denial::code))

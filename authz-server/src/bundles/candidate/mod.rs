@@ -1,4 +1,5 @@
-//! A candidate bundle beside the one in force: judged on the same requests, never answering, its differences counted.
+//! A candidate bundle: it judges the same requests as the bundle in force, never answers them, and its differences
+//! are counted.
 
 mod differences;
 mod watcher;
@@ -17,27 +18,27 @@ use crate::complaint::Complaint;
 
 #[derive(Debug, Default)]
 pub struct Candidate {
-    state: Mutex<State>,
-    /// Why what is offered as a candidate is not judged by.
+    state: Mutex<CandidateState>,
+    /// Why the offered candidate is refused.
     pub refused: Complaint,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct CandidateState {
     bundle: Option<Arc<Bundle>>,
     seen: Differences,
     passed_over: u64,
 }
 
-/// What came of it so far.
+/// The candidate's results so far.
 #[derive(Debug, Serialize)]
 pub struct CandidateStatus {
     pub version: Option<u64>,
     pub digest: Option<String>,
-    /// Why what is offered as a candidate is not judged by.
+    /// Why the offered candidate is refused.
     pub complaint: Option<String>,
     pub judged: u64,
-    /// There were more requests than could be judged twice.
+    /// Requests that were not judged, because there were too many to judge twice.
     pub passed_over: u64,
     pub differing: u64,
     pub differences: Vec<CountedDifference>,
@@ -52,10 +53,10 @@ pub struct CountedDifference {
 }
 
 impl Candidate {
-    /// A new candidate starts with nothing seen. What was one before is given back.
+    /// Sets a new candidate, which starts without results, and returns the one before.
     pub fn replace(&self, bundle: Arc<Bundle>) -> Option<Arc<Bundle>> {
         self.refused.clear();
-        let next = State { bundle: Some(bundle), ..State::default() };
+        let next = CandidateState { bundle: Some(bundle), ..CandidateState::default() };
         std::mem::replace(&mut *self.state(), next).bundle
     }
 
@@ -63,7 +64,7 @@ impl Candidate {
         self.state().bundle.clone()
     }
 
-    /// What the two said of one request; whether such a difference was not seen before.
+    /// Notes both results for one request. Returns true if they differ in a new way.
     pub fn note(&self, route: Option<&str>, active: Option<Denial>, candidate: Option<Denial>) -> bool {
         let mut state = self.state();
         let kinds = state.seen.kinds();
@@ -93,7 +94,7 @@ impl Candidate {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, CandidateState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,4 +1,4 @@
-//! Looks for the candidate bundle, and takes what is signed and sound.
+//! Looks for the candidate bundle, and takes it if it is signed and valid.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,14 +7,14 @@ use policy::{Expected, Refusal, TrustKeys};
 use tracing::{info, warn};
 
 use super::Candidate;
-use crate::bundles::keeper::opened;
-use crate::bundles::source::Source;
+use crate::bundles::keeper::open_bundle;
+use crate::bundles::source::BundleSource;
 use crate::clock::Clock;
 use crate::config::BundlePlace;
 
 #[derive(Debug)]
 pub struct Watcher {
-    source: Source,
+    source: BundleSource,
     trust: TrustKeys,
     audience: String,
     clock: Clock,
@@ -31,7 +31,7 @@ impl Watcher {
         clock: Clock,
         candidate: Arc<Candidate>,
     ) -> Result<Watcher, String> {
-        let source = Source::open(place)?;
+        let source = BundleSource::open(place)?;
         Ok(Watcher { source, trust, audience, clock, candidate, last_seen: Vec::new() })
     }
 
@@ -56,23 +56,23 @@ impl Watcher {
             Err(refusal) => {
                 let why = refusal.to_string();
                 if self.candidate.refused.raise(&why) {
-                    warn!("the candidate is refused: {why}");
+                    warn!("the candidate bundle is refused: {why}");
                 }
             }
         }
     }
 
-    /// A candidate is signed and sound, and may have any version: it never comes into force.
+    /// Takes a candidate if it is signed and valid. It may have any version, because it never comes into force.
     fn take(&mut self, manifest: Vec<u8>) -> Result<(), Refusal> {
         let expected =
             Expected { trust: &self.trust, audience: &self.audience, floor: None, now: self.clock.now() };
         let before = self.candidate.bundle();
-        let opened = opened(&mut self.source, &manifest, &expected, before.as_deref());
+        let opened = open_bundle(&mut self.source, &manifest, &expected, before.as_deref());
         if opened.as_ref().map_or_else(Refusal::is_final, |_| true) {
             self.last_seen = manifest;
         }
         let bundle = opened?;
-        info!(version = bundle.version(), bundle = %bundle.digest(), "judging by this candidate as well");
+        info!(version = bundle.version(), bundle = %bundle.digest(), "also judging with this candidate bundle");
         drop(self.candidate.replace(Arc::new(bundle)));
         Ok(())
     }

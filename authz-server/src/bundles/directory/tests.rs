@@ -61,7 +61,7 @@ fn a_new_version_takes_the_place_of_the_old() {
 }
 
 #[test]
-fn a_link_is_no_document() {
+fn a_link_is_not_a_document() {
     let source = tempfile::tempdir().unwrap();
     lay_out(&files(), source.path());
     let path = source.path().join("routes/payments/linked.yaml");
@@ -69,12 +69,12 @@ fn a_link_is_no_document() {
     let faults = build(source.path()).unwrap_err();
     assert_eq!(
         told(&faults),
-        "routes/payments/linked.yaml: no plain file; a link could lead anywhere: put the file itself here"
+        "routes/payments/linked.yaml: not a regular file; replace a link by the file itself: a link could lead anywhere"
     );
 }
 
 #[test]
-fn what_is_not_there_is_said() {
+fn a_missing_file_is_named() {
     let empty = tempfile::tempdir().unwrap();
     assert_eq!(build(empty.path()).unwrap_err().len(), 5);
     assert!(build(&empty.path().join("nowhere")).unwrap_err()[0].what.contains("cannot be read"));
@@ -85,7 +85,7 @@ fn what_is_not_there_is_said() {
 }
 
 #[test]
-fn a_version_is_one_content_for_good_and_old_ones_go() {
+fn a_version_never_changes_its_content_and_old_versions_are_removed() {
     let out = tempfile::tempdir().unwrap();
     let other = || edited("routes/payments/pay.yaml", "60s", "61s");
     publish(&files(), 1, out.path());
@@ -100,9 +100,10 @@ fn a_version_is_one_content_for_good_and_old_ones_go() {
     assert_eq!(load(out.path(), &expected(&trust), &AwsLcVerifier).unwrap().version(), 7);
 }
 
-/// A server renews its note while somebody signs the next bundle: neither may fail, and what is there is always one of them, whole.
+/// A server renews its note while an operator signs the next bundle: neither may fail, and a reader always finds one
+/// complete note.
 #[test]
-fn notes_are_written_by_several_at_once() {
+fn several_writers_may_write_a_note_at_once() {
     let dir = tempfile::tempdir().unwrap();
     let note = |writer: u8| vec![writer; 4096];
     std::thread::scope(|scope| {
@@ -122,7 +123,7 @@ fn notes_are_written_by_several_at_once() {
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
 }
 
-/// Writes files into a folder.
+/// Writes files into a directory.
 fn lay_out(files: &Files, dir: &Path) {
     for (name, bytes) in files {
         let path = dir.join(name);

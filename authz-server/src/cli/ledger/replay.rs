@@ -17,7 +17,7 @@ use super::opened::{Opened, Trusted, Where};
 use super::scan::{self, Raw, Then};
 use super::{bundles, describe, progress};
 use crate::cli::out::{Done, Failure, line};
-use crate::record::{Again, again};
+use crate::record::{JudgedAgain, judge_again};
 use policy::Past;
 
 #[derive(Debug, ClapArgs)]
@@ -57,7 +57,7 @@ struct Counts {
 }
 
 enum Judged {
-    Again(Again),
+    Again(JudgedAgain),
     NoBundle(String),
 }
 
@@ -122,9 +122,9 @@ impl By {
     fn judge(&self, decision: &Decision) -> Judged {
         let name = decision.bundle.as_ref().map(|bundle| bundle.digest.to_string()).unwrap_or_default();
         match self {
-            By::Candidate(past) => Judged::Again(again(decision, past)),
+            By::Candidate(past) => Judged::Again(judge_again(decision, past)),
             By::Recorded(known) => match known.get(&name) {
-                Some(past) => Judged::Again(again(decision, past)),
+                Some(past) => Judged::Again(judge_again(decision, past)),
                 None => Judged::NoBundle(name),
             },
         }
@@ -134,9 +134,9 @@ impl By {
 /// What is not as it was, one line each.
 fn told(json: bool, index: u64, stamps: Stamps, decision: Decision, judged: &Judged) -> Result<(), Failure> {
     let (then, now) = match judged {
-        Judged::Again(Again::Differs(now)) => (decision.verdict.clone(), Ok(now)),
-        Judged::Again(Again::Unfit(what)) => (decision.verdict.clone(), Err(*what)),
-        Judged::Again(Again::Same | Again::Withheld) | Judged::NoBundle(_) => return Ok(()),
+        Judged::Again(JudgedAgain::Differs(now)) => (decision.verdict.clone(), Ok(now)),
+        Judged::Again(JudgedAgain::Unfit(what)) => (decision.verdict.clone(), Err(*what)),
+        Judged::Again(JudgedAgain::Same | JudgedAgain::Withheld) | Judged::NoBundle(_) => return Ok(()),
     };
     if json {
         let (now, unfit) = (now.ok(), now.err());
@@ -157,10 +157,10 @@ fn told(json: bool, index: u64, stamps: Stamps, decision: Decision, judged: &Jud
 impl Counts {
     fn add(&mut self, judged: Judged) {
         let place = match judged {
-            Judged::Again(Again::Same) => &mut self.same,
-            Judged::Again(Again::Differs(_)) => &mut self.differs,
-            Judged::Again(Again::Withheld) => &mut self.withheld,
-            Judged::Again(Again::Unfit(_)) => &mut self.unfit,
+            Judged::Again(JudgedAgain::Same) => &mut self.same,
+            Judged::Again(JudgedAgain::Differs(_)) => &mut self.differs,
+            Judged::Again(JudgedAgain::Withheld) => &mut self.withheld,
+            Judged::Again(JudgedAgain::Unfit(_)) => &mut self.unfit,
             Judged::NoBundle(name) => self.unknown.entry(name).or_default(),
         };
         *place = place.saturating_add(1);

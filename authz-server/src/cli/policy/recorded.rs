@@ -16,7 +16,7 @@ use crate::cli::ledger::opened::{Named, Where};
 use crate::cli::ledger::{bundles, instant};
 use crate::cli::out::{Done, Failure, line};
 use crate::config::{self, BundlePlace};
-use crate::record::{Account, Again, explain};
+use crate::record::{Account, JudgedAgain, explain};
 
 #[derive(Debug, ClapArgs)]
 #[group(conflicts_with = "Asked")]
@@ -59,7 +59,7 @@ pub(super) fn run(args: &Recorded, id: &str, home: &Path, json: bool) -> Result<
     } else {
         tell(&found, &account, &outcome)?;
     }
-    let is_well = outcome.is_forwarded && !matches!(account.again, Again::Differs(_));
+    let is_well = outcome.is_forwarded && !matches!(account.again, JudgedAgain::Differs(_));
     Ok(if is_well { Done::Well } else { Done::Denied })
 }
 
@@ -101,11 +101,11 @@ fn account(decision: &Decision, folders: &[PathBuf]) -> Result<Account, Failure>
     let account = policy::on_a_deep_stack(|| explain(decision, past));
     let account = account.ok_or_else(|| Failure::new("no thread to judge on could be had"))?;
     match account.again {
-        Again::Unfit(what) => Err(Failure::new(format!(
+        JudgedAgain::Unfit(what) => Err(Failure::new(format!(
             "decision {} cannot be judged again: {what} does not fit, so it is of another version",
             decision.id
         ))),
-        Again::Same | Again::Differs(_) | Again::Withheld => Ok(account),
+        JudgedAgain::Same | JudgedAgain::Differs(_) | JudgedAgain::Withheld => Ok(account),
     }
 }
 
@@ -156,17 +156,17 @@ fn tell(found: &Found, account: &Account, outcome: &Outcome) -> Result<(), Failu
     line(format!("  record:   {}", compared(&decision.verdict, &account.again)))
 }
 
-fn compared(then: &RecordedVerdict, again: &Again) -> String {
+fn compared(then: &RecordedVerdict, again: &JudgedAgain) -> String {
     match again {
-        Again::Same => "the same, judged again".to_owned(),
-        Again::Withheld => {
+        JudgedAgain::Same => "the same, judged again".to_owned(),
+        JudgedAgain::Withheld => {
             "not judged again, since arguments are withheld: this is what it says, and what its policies say"
                 .to_owned()
         }
-        Again::Differs(now) => {
+        JudgedAgain::Differs(now) => {
             format!("THE RECORD SAYS OTHERWISE: it has {}, and judged again it is {}", said(then), said(now))
         }
-        Again::Unfit(what) => format!("not judged again: {what} does not fit"),
+        JudgedAgain::Unfit(what) => format!("not judged again: {what} does not fit"),
     }
 }
 
@@ -185,10 +185,10 @@ fn as_json(found: &Found, account: &Account, outcome: &Outcome) -> Result<String
     let decision = &found.decision;
     let mut all = serde_json::to_value(&account.explained).map_err(Failure::new)?;
     let again = match &account.again {
-        Again::Same => "same",
-        Again::Differs(_) => "differs",
-        Again::Withheld => "withheld",
-        Again::Unfit(_) => "unfit",
+        JudgedAgain::Same => "same",
+        JudgedAgain::Differs(_) => "differs",
+        JudgedAgain::Withheld => "withheld",
+        JudgedAgain::Unfit(_) => "unfit",
     };
     if let Value::Object(members) = &mut all {
         let judge = members.insert("result".to_owned(), outcome.result.into());
@@ -221,7 +221,7 @@ mod tests {
             policies: policies.iter().map(|id| (*id).to_owned()).collect(),
             route: Some("pay".to_owned()),
         };
-        let told = compared(&by("permit", &["pay/a", "pay/b"]), &Again::Differs(by("expired", &[])));
+        let told = compared(&by("permit", &["pay/a", "pay/b"]), &JudgedAgain::Differs(by("expired", &[])));
         assert_eq!(
             told,
             "THE RECORD SAYS OTHERWISE: it has permit on pay by pay/a, pay/b, and judged again it is expired on pay"

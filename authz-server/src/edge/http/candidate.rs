@@ -1,4 +1,4 @@
-//! How the candidate fares, as JSON, for whoever is about to put it in force.
+//! The candidate's results as JSON, for the operator who wants to put it in force.
 
 use std::sync::Arc;
 

@@ -1,7 +1,8 @@
-//! The log over HTTP, read-only, as C2SP tlog-tiles lays it out; and proofs from it.
+//! The log over HTTP, read-only, in the layout of C2SP tlog-tiles; and proofs from it.
 //!
-//! Checkpoint and hashes are for everybody: they are how strangers check us. Entries, and proofs that hold one, are for
-//! those with the permission `read-log`. Knows what may be served to whom, and nothing of what is in it.
+//! The checkpoint and hashes are public: with them anybody can check this server. Entries, and proofs that contain
+//! one, need the permission `read-log`. This module knows what may be served to whom, and nothing about what entries
+//! contain.
 
 use std::sync::Arc;
 
@@ -19,7 +20,7 @@ use tracing::warn;
 
 use crate::keys::Readers;
 
-/// What is served, and to whom.
+/// The log that is served, and who may read its entries.
 #[derive(Clone, Debug)]
 pub struct Log {
     pub ledger: Ledger,
@@ -36,7 +37,7 @@ pub fn router(log: Log) -> Router {
         .with_state(log)
 }
 
-/// A published file under its one name; any other spelling is no file.
+/// A published file. It has exactly one name; any other spelling is not found.
 async fn file(State(log): State<Log>, Path(path): Path<String>, headers: HeaderMap) -> Response {
     let Some(resource) = PublishedFile::parse(&path) else { return missing() };
     if !resource.is_public() && !log.admits(&headers) {
@@ -62,7 +63,7 @@ async fn proof(State(log): State<Log>, Path(index): Path<String>, headers: Heade
     log.answer(TEXT, Caching::None, make).await
 }
 
-/// The proof that the published log continues the one of an older size. Hashes only, so for everybody.
+/// The proof that the published log continues the one of an older size. It holds only hashes, so it is public.
 async fn consistency(State(log): State<Log>, Path(old): Path<String>) -> Response {
     let Some(old) = number(&old) else { return missing() };
     let make = move |ledger: &Ledger| {
@@ -75,19 +76,19 @@ async fn consistency(State(log): State<Log>, Path(old): Path<String>) -> Respons
     log.answer(TEXT, Caching::None, make).await
 }
 
-/// A number in its one spelling.
+/// A number in its only allowed spelling.
 fn number(text: &str) -> Option<u64> {
     text.parse().ok().filter(|number: &u64| number.to_string() == text)
 }
 
 impl Log {
     fn admits(&self, headers: &HeaderMap) -> bool {
-        let mut shown = headers.get_all(header::AUTHORIZATION).iter();
-        let token = shown.next().map(HeaderValue::as_bytes).and_then(|value| value.strip_prefix(b"Bearer "));
-        shown.next().is_none() && token.is_some_and(|token| self.readers.admit(token))
+        let mut values = headers.get_all(header::AUTHORIZATION).iter();
+        let token = values.next().map(HeaderValue::as_bytes).and_then(|value| value.strip_prefix(b"Bearer "));
+        values.next().is_none() && token.is_some_and(|token| self.readers.has_token(token))
     }
 
-    /// Reads off the threads that decide.
+    /// Reads on a thread that makes no decisions.
     async fn answer(
         self,
         kind: &'static str,
@@ -102,15 +103,15 @@ impl Log {
             }
             Ok(Ok(None)) => missing(),
             Ok(Err(error)) => {
-                warn!(%error, "the log could not be read");
-                (StatusCode::INTERNAL_SERVER_ERROR, "the log could not be read\n").into_response()
+                warn!(%error, "cannot read the log");
+                (StatusCode::INTERNAL_SERVER_ERROR, "cannot read the log\n").into_response()
             }
-            Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "stopping\n").into_response(),
+            Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "this server is stopping\n").into_response(),
         }
     }
 }
 
-/// What is not there now may be there in a second.
+/// Not found; it must not be cached, because the file may exist in a second.
 fn missing() -> Response {
     (StatusCode::NOT_FOUND, [(header::CACHE_CONTROL, "no-cache")], "no such file\n").into_response()
 }
@@ -118,6 +119,6 @@ fn missing() -> Response {
 fn unauthorized() -> Response {
     let headers =
         [(header::WWW_AUTHENTICATE, r#"Bearer realm="read-log""#), (header::CACHE_CONTROL, "no-store")];
-    let say = "entries are for those with the permission read-log: send its token\n";
-    (StatusCode::UNAUTHORIZED, headers, say).into_response()
+    let body = "entries need the permission read-log: send its bearer token\n";
+    (StatusCode::UNAUTHORIZED, headers, body).into_response()
 }

@@ -1,4 +1,4 @@
-//! The HTTP side: is the process alive, is it ready (and if not, what is missing), its figures, and the log.
+//! The HTTP endpoints: liveness, readiness (and what is missing), metrics, and the log.
 
 pub mod candidate;
 pub mod log;
@@ -15,31 +15,31 @@ use crate::telemetry::Metrics;
 use crate::telemetry::Readiness;
 
 #[derive(Clone, Debug)]
-pub struct Pages {
+pub struct HttpState {
     pub readiness: Arc<Readiness>,
     pub metrics: Arc<Metrics>,
     pub log: log::Log,
 }
 
-pub fn router(pages: Pages) -> Router {
-    let log = log::router(pages.log.clone());
+pub fn router(state: HttpState) -> Router {
+    let log = log::router(state.log.clone());
     Router::new()
         .route("/livez", get(|| async { "alive\n" }))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
-        .with_state(pages)
+        .with_state(state)
         .merge(log)
 }
 
-/// 200 when every part is ready, else 503; either way each part and, where it is not ready, why.
-async fn readyz(State(pages): State<Pages>) -> Response {
-    let detail = pages.readiness.detail();
-    let status = if detail.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+/// 200 if every part is ready, else 503. The body lists each part, with the reason if it is not ready.
+async fn readyz(State(state): State<HttpState>) -> Response {
+    let report = state.readiness.report();
+    let status = if report.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")];
-    (status, headers, detail.to_json()).into_response()
+    (status, headers, report.to_json()).into_response()
 }
 
-async fn metrics(State(pages): State<Pages>) -> Response {
+async fn metrics(State(state): State<HttpState>) -> Response {
     let headers = [(header::CONTENT_TYPE, Metrics::CONTENT_TYPE)];
-    (headers, pages.metrics.exposition()).into_response()
+    (headers, state.metrics.exposition()).into_response()
 }

@@ -1,6 +1,6 @@
 //! The judge, rule by rule and in order. Each case starts from one that is permitted and changes what its name says.
 //!
-//! Whatever is judged here is judged again elsewhere too: `again`.
+//! Every case that is judged here is also judged again under other conditions: see `judged_elsewhere`.
 
 mod rows;
 
@@ -18,7 +18,7 @@ use policy::decision::{
     ProofFound, judge,
 };
 
-use super::elsewhere::elsewhere;
+use super::judged_elsewhere::check_judged_elsewhere;
 use crate::policy_fixture::{self as fixture, NOW, PAY_FILE, TestKey, bundle, edited, files};
 
 const PAYER: &str = "spiffe://shop/ns/shop/sa/payer";
@@ -27,8 +27,8 @@ const HOST: &[u8] = b"payments.shop:8080";
 const PATH: &[u8] = b"/v1/payments/a-7";
 const MEASURED: &str = "sha256:00000000000000000000000000000000000000000000000000000000000000aa";
 
-/// What a test may change of a case that is permitted.
-struct Given {
+/// The parts of a permitted case that a test may change.
+struct TestCase {
     bundle: Bundle,
     governance: Result<(), Denial>,
     proxy: &'static str,
@@ -36,7 +36,7 @@ struct Given {
     /// Whether the request can be read without ambiguity.
     request: Result<(), Denial>,
     chain: Result<String, Denial>,
-    /// `None` where none is looked for.
+    /// `None` if no proof is looked for.
     proof: Option<Result<(), Denial>>,
     facts: Facts,
 }
@@ -92,8 +92,8 @@ fn delegated(change: impl FnOnce(&mut Grant)) -> Result<String, Denial> {
     Ok(Delegation { grant }.sign(&parent, &TestKey::new(2)).unwrap())
 }
 
-fn given() -> Given {
-    Given {
+fn given() -> TestCase {
+    TestCase {
         bundle: bundle(&files()),
         governance: Ok(()),
         proxy: PROXY,
@@ -105,12 +105,12 @@ fn given() -> Given {
     }
 }
 
-/// With one text of the route's document replaced.
-fn with_route(from: &str, to: &str) -> Given {
-    Given { bundle: bundle(&edited(PAY_FILE, from, to)), ..given() }
+/// The permitted case with one text of the route's document replaced.
+fn with_route(from: &str, to: &str) -> TestCase {
+    TestCase { bundle: bundle(&edited(PAY_FILE, from, to)), ..given() }
 }
 
-fn with_requirement(requirement: &str) -> Given {
+fn with_requirement(requirement: &str) -> TestCase {
     with_route("maxLifetime: 60s", &format!("maxLifetime: 60s, {requirement}"))
 }
 
@@ -123,10 +123,10 @@ fn chain(token: &str) -> Arc<warrant::Chain> {
     Arc::new(PresentedWarrant::parse(token.as_bytes()).unwrap().verify(&trust, &AwsLcVerifier).unwrap())
 }
 
-impl Given {
+impl TestCase {
     fn judged(&self) -> Judgement {
         let judgement = judge(&self.case(&self.bundle), &self.bundle);
-        elsewhere(&self.bundle, |bundle| self.case(bundle));
+        check_judged_elsewhere(&self.bundle, |bundle| self.case(bundle));
         judgement
     }
 
@@ -186,7 +186,7 @@ fn attested(positive: bool, age: u64) -> Attestation {
 }
 
 #[test]
-fn a_warrant_for_this_by_its_holder_is_permitted_and_says_what_it_costs() {
+fn a_matching_warrant_by_its_holder_is_permitted_and_says_what_it_costs() {
     let permit = given().permit();
     assert_eq!(
         (permit.route(), permit.policies()),
@@ -199,8 +199,8 @@ fn a_warrant_for_this_by_its_holder_is_permitted_and_says_what_it_costs() {
 
 #[test]
 fn of_several_faults_the_first_in_the_closed_list_is_the_answer() {
-    // Every fault at once; each row mends the one that was answered before.
-    let mut given = Given {
+    // Every fault at once; each row corrects the one that was answered before.
+    let mut given = TestCase {
         governance: Err(Denial::GovernanceStale),
         proxy: "spiffe://shop/ns/other",
         chain: Err(Denial::WarrantMissing),
@@ -222,26 +222,26 @@ fn of_several_faults_the_first_in_the_closed_list_is_the_answer() {
         grant.use_max = None;
     });
     answers.push(given.denial());
-    let mend = |grant: &mut Grant| grant.sub = "spiffe://shop/ns/x/sa/stranger".to_owned();
+    let correct = |grant: &mut Grant| grant.sub = "spiffe://shop/ns/x/sa/stranger".to_owned();
     given.chain = changed(|grant| {
-        mend(grant);
+        correct(grant);
         grant.exp = Seconds::new(NOW + 61);
         grant.use_max = None;
         grant.details[0].methods = vec!["GET".to_owned()];
     });
     answers.push(given.denial());
     given.chain = changed(|grant| {
-        mend(grant);
+        correct(grant);
         grant.exp = Seconds::new(NOW + 61);
         grant.use_max = None;
     });
     answers.push(given.denial());
     given.chain = changed(|grant| {
-        mend(grant);
+        correct(grant);
         grant.use_max = None;
     });
     answers.push(given.denial());
-    given.chain = changed(mend);
+    given.chain = changed(correct);
     answers.push(given.denial());
     given.facts.issued = true;
     answers.push(given.denial());
@@ -286,41 +286,42 @@ fn of_several_faults_the_first_in_the_closed_list_is_the_answer() {
 }
 
 #[test]
-fn every_denial_but_those_before_a_route_names_it() {
+fn every_denial_after_the_route_is_found_names_the_route() {
     assert_eq!(given().permit().route(), "pay");
-    let denied = Given { facts: Facts::default(), ..given() }.denied();
+    let denied = TestCase { facts: Facts::default(), ..given() }.denied();
     assert_eq!((denied.denial, denied.route.as_deref()), (Denial::IdentityMissing, Some("pay")));
 }
 
 #[test]
 fn where_no_route_matches_nothing_is_permitted() {
-    let other = Given { path: b"/v1/other", ..given() };
+    let other = TestCase { path: b"/v1/other", ..given() };
     assert_eq!(other.denial(), Denial::NoRoutePolicy);
 }
 
 #[test]
 fn a_route_bounds_the_whole_lineage() {
-    let deep = Given { chain: delegated(|_| {}), ..with_requirement("maxDepth: 0") };
+    let deep = TestCase { chain: delegated(|_| {}), ..with_requirement("maxDepth: 0") };
     assert_eq!(deep.denial(), Denial::LineageTooDeep);
-    let one_deep = Given { chain: delegated(|_| {}), ..with_requirement("maxDepth: 1") };
+    let one_deep = TestCase { chain: delegated(|_| {}), ..with_requirement("maxDepth: 1") };
     assert_eq!(one_deep.permit().burns().len(), 2, "the root's use and the leaf's");
-    let unlimited_root = Given { chain: changed(|grant| grant.use_max = None), ..given() };
+    let unlimited_root = TestCase { chain: changed(|grant| grant.use_max = None), ..given() };
     assert_eq!(unlimited_root.denial(), Denial::UseTooWide);
-    let twice = Given { chain: changed(|grant| grant.use_max = Some(2)), ..given() };
+    let twice = TestCase { chain: changed(|grant| grant.use_max = Some(2)), ..given() };
     assert_eq!(twice.denial(), Denial::UseTooWide);
 }
 
 #[test]
-fn a_query_that_the_route_does_not_declare_is_outside() {
-    let asked = |path| Given { path, ..given() };
+fn a_query_that_the_route_does_not_declare_is_outside_the_warrant() {
+    let asked = |path| TestCase { path, ..given() };
     assert_eq!(asked(b"/v1/payments/a-7?x=1").denial(), Denial::OutsideWarrant);
     asked(b"/v1/payments/a-7?").permit();
-    Given { path: b"/v1/payments/a-7?x=1", ..with_route("  require:", "  query: any\n  require:") }.permit();
+    TestCase { path: b"/v1/payments/a-7?x=1", ..with_route("  require:", "  query: any\n  require:") }
+        .permit();
 }
 
 #[test]
-fn a_proof_names_a_root_s_holder_and_of_a_delegated_warrant_only_its_key() {
-    let by_proof = |chain| Given {
+fn a_proof_names_the_holder_of_a_root_but_only_the_key_of_a_delegated_warrant() {
+    let by_proof = |chain| TestCase {
         chain,
         proof: Some(Ok(())),
         bundle: bundle(&edited(PAY_FILE, "holder: mtls", "holder: proof")),
@@ -329,14 +330,14 @@ fn a_proof_names_a_root_s_holder_and_of_a_delegated_warrant_only_its_key() {
     };
     let permit = by_proof(changed(|_| {})).permit();
     assert_eq!(permit.proof().map(|id| id.jti.as_str()), Some("p"));
-    // Its parent calls it the payer; a key is in no group, whatever it is called.
+    // Its parent calls it the payer; a key is in no group, whatever its name.
     assert_eq!(by_proof(delegated(|_| {})).denial(), Denial::PolicyDenied);
-    assert_eq!(Given { proof: None, ..by_proof(changed(|_| {})) }.denial(), Denial::Internal);
+    assert_eq!(TestCase { proof: None, ..by_proof(changed(|_| {})) }.denial(), Denial::Internal);
 }
 
 #[test]
-fn both_means_both() {
-    let both = |proof, facts| Given {
+fn holder_both_requires_certificate_and_proof() {
+    let both = |proof, facts| TestCase {
         proof,
         facts,
         bundle: bundle(&edited(PAY_FILE, "holder: mtls", "holder: both")),
@@ -347,7 +348,7 @@ fn both_means_both() {
 }
 
 #[test]
-fn a_bound_lineage_wants_its_measurement_on_every_route() {
+fn a_lineage_with_measurements_requires_one_on_every_route() {
     let bound = |attestations| {
         let mut given = given();
         given.chain = changed(|grant| grant.att = Some(vec![MEASURED.to_owned()]));
@@ -362,7 +363,7 @@ fn a_bound_lineage_wants_its_measurement_on_every_route() {
 }
 
 #[test]
-fn a_lineage_stays_in_its_environment() {
+fn a_lineage_is_valid_only_in_its_environment() {
     let bound = |region: &str| {
         let mut given = given();
         given.chain = changed(|grant| grant.env = vec![("region".to_owned(), vec!["eu-1".to_owned()])]);
@@ -374,13 +375,13 @@ fn a_lineage_stays_in_its_environment() {
 }
 
 #[test]
-fn what_is_ungoverned_passes_without_a_warrant_and_stale_governance_denies_it_too() {
+fn an_ungoverned_request_passes_without_a_warrant_and_stale_governance_denies_it_too() {
     let mut files = files();
     files.insert(
         "routes/platform/health.yaml".to_owned(),
         b"apiVersion: portcullis.dev/v1alpha1\nkind: GovernedRoute\nmetadata: {name: health}\nspec:\n  match:\n    - {hosts: [payments.shop], methods: [POST], paths: [/healthz]}\n  ungoverned: {reason: probes}\n".to_vec(),
     );
-    let open = |governance| Given {
+    let open = |governance| TestCase {
         bundle: bundle(&files),
         path: b"/healthz",
         chain: Err(Denial::WarrantMissing),
@@ -395,14 +396,14 @@ fn what_is_ungoverned_passes_without_a_warrant_and_stale_governance_denies_it_to
 }
 
 #[test]
-fn what_is_observed_passes_and_says_what_it_would_have_got() {
+fn an_observed_request_passes_and_says_which_answer_it_would_have_got() {
     let until = "ungoverned: {reason: adopting, until: \"2099-01-01T00:00:00Z\", observe: true}";
     let mut observed = files();
     fixture::edit(&mut observed, PAY_FILE, "  require:", &format!("  {until}\n  require:"));
-    // The platform team may observe; the file moves into its folder.
+    // The platform team may observe; the file moves into its directory.
     let pay = observed.remove(PAY_FILE).unwrap();
     observed.insert("routes/platform/pay.yaml".to_owned(), pay);
-    let watched = |chain| Given { bundle: bundle(&observed), chain, ..given() };
+    let watched = |chain| TestCase { bundle: bundle(&observed), chain, ..given() };
     for (chain, expected) in
         [(changed(|_| {}), None), (Err(Denial::WarrantMissing), Some(Denial::WarrantMissing))]
     {

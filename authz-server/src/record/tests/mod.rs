@@ -1,61 +1,44 @@
-//! What judging again must not let pass. That every judged case comes back the same is seen where cases are judged
-//! (`decision::tests`): each of them is recorded, read back and judged again there.
+//! What judging again must not accept. That every case gets the same verdict again is tested in `judge`: there each
+//! case is recorded, read back and judged again.
 
-mod elsewhere;
 mod judge;
+mod judged_elsewhere;
 
-use ledger::entry::{Checks, Decision, DecisionOutcome, IntegerJson, RecordedRequest, RecordedVerdict};
+use ledger::entry::{Checks, Decision, DecisionOutcome, IntegerJson, RecordedVerdict};
 
-use super::{Again, again, explain};
+use super::{JudgedAgain, explain, judge_again};
+use crate::example_decision;
 use crate::policy_fixture::{NOW, bundle, files, with_policy};
 
 /// A request without a warrant on a governed route.
 fn decision() -> Decision {
     let ok = || Some("ok".to_owned());
+    let code = "warrant-missing".to_owned();
     Decision {
         args: [].into(),
-        as_of: 0,
-        attestation: vec![],
-        bundle: None,
-        burned: vec![],
-        chain: vec![],
-        checks: Checks {
-            governance: ok(),
-            request: ok(),
-            parse: Some("warrant-missing".to_owned()),
-            ..Checks::default()
-        },
+        checks: Checks { governance: ok(), request: ok(), parse: Some(code.clone()), ..Checks::default() },
         clock: NOW,
-        conditions: vec![],
         environment: [].into(),
-        id: "d".to_owned(),
-        identity: None,
-        outcome: DecisionOutcome::Denied("warrant-missing".to_owned()),
-        posture: "normal".to_owned(),
+        outcome: DecisionOutcome::Denied(code.clone()),
         proxy: "spiffe://shop/ns/shop/sa/payments".to_owned(),
-        request: RecordedRequest {
-            action: None,
-            body: None,
-            host: "payments.shop:8080".into(),
-            method: "POST".into(),
-            path: "/v1/payments/a-7".into(),
-            query: None,
-        },
-        traceparent: None,
-        verdict: RecordedVerdict { code: "warrant-missing".to_owned(), policies: vec![], route: None },
+        request: example_decision::request("payments.shop:8080", "POST", "/v1/payments/a-7"),
+        verdict: RecordedVerdict { code, policies: vec![], route: None },
+        ..example_decision::denied("d")
     }
 }
 
 #[test]
-fn an_honest_record_is_the_same_again() {
-    assert_eq!(again(&decision(), &bundle(&files())), Again::Same);
+fn an_honest_record_gets_the_same_verdict_again() {
+    assert_eq!(judge_again(&decision(), &bundle(&files())), JudgedAgain::Same);
 }
 
 #[test]
-fn a_verdict_that_the_judge_did_not_give_is_named() {
+fn a_verdict_that_the_judge_did_not_give_is_detected() {
     let mut forged = decision();
     forged.verdict.code = "permit".to_owned();
-    let Again::Differs(found) = again(&forged, &bundle(&files())) else { panic!("taken for the judge's") };
+    let JudgedAgain::Differs(found) = judge_again(&forged, &bundle(&files())) else {
+        panic!("accepted as the judge's")
+    };
     assert_eq!(found.code, "warrant-missing");
 }
 
@@ -65,29 +48,29 @@ fn stale_governance_and_an_ambiguous_request_are_part_of_the_input() {
         let mut one = decision();
         let place = if check == 0 { &mut one.checks.governance } else { &mut one.checks.request };
         *place = Some(code.to_owned());
-        let Again::Differs(found) = again(&one, &bundle(&files())) else { panic!("{code}") };
+        let JudgedAgain::Differs(found) = judge_again(&one, &bundle(&files())) else { panic!("{code}") };
         assert_eq!(found.code, code);
     }
 }
 
 #[test]
-fn what_does_not_fit_together_is_not_judged() {
+fn a_record_whose_parts_do_not_fit_together_is_not_judged() {
     let bundle = bundle(&files());
     let unfit = |change: fn(&mut Decision)| {
         let mut one = decision();
         change(&mut one);
-        again(&one, &bundle)
+        judge_again(&one, &bundle)
     };
-    assert_eq!(unfit(|d| d.checks.governance = None), Again::Unfit("the check `governance`"));
-    assert_eq!(unfit(|d| d.checks.parse = Some("fine".to_owned())), Again::Unfit("the check `parse`"));
-    assert_eq!(unfit(|d| d.posture = "calm".to_owned()), Again::Unfit("the posture"));
-    assert_eq!(unfit(|d| d.request.path = "/a//b".into()), Again::Unfit("the path"));
+    assert_eq!(unfit(|d| d.checks.governance = None), JudgedAgain::Unfit("the check `governance`"));
+    assert_eq!(unfit(|d| d.checks.parse = Some("fine".to_owned())), JudgedAgain::Unfit("the check `parse`"));
+    assert_eq!(unfit(|d| d.posture = "calm".to_owned()), JudgedAgain::Unfit("the posture"));
+    assert_eq!(unfit(|d| d.request.path = "/a//b".into()), JudgedAgain::Unfit("the path"));
     let nothing_signed = |d: &mut Decision| {
         d.checks.parse = Some("ok".to_owned());
         d.checks.signatures = Some("ok".to_owned());
         d.checks.binding = Some("ok".to_owned());
     };
-    assert_eq!(unfit(nothing_signed), Again::Unfit("the chain"));
+    assert_eq!(unfit(nothing_signed), JudgedAgain::Unfit("the chain"));
     let withheld = |d: &mut Decision| {
         d.request.action = Some("POST".to_owned());
         d.args.insert(
@@ -95,20 +78,20 @@ fn what_does_not_fit_together_is_not_judged() {
             IntegerJson::Object([("hmac".to_owned(), IntegerJson::Null)].into()),
         );
     };
-    assert_eq!(unfit(withheld), Again::Withheld);
+    assert_eq!(unfit(withheld), JudgedAgain::Withheld);
 }
 
 #[test]
-fn an_account_says_what_the_judge_says_and_that_the_record_says_otherwise() {
+fn an_explanation_says_what_the_judge_says_and_that_the_record_differs() {
     let honest = explain(&decision(), &bundle(&files()));
-    assert_eq!((honest.again, honest.explained.result), (Again::Same, "warrant-missing"));
-    assert_eq!(honest.explained.route.as_deref(), Some("pay"), "which the judge did not come to name");
+    assert_eq!((honest.again, honest.explained.result), (JudgedAgain::Same, "warrant-missing"));
+    assert_eq!(honest.explained.route.as_deref(), Some("pay"), "the judge denied before it named the route");
 
     let mut forged = decision();
     forged.verdict.code = "permit".to_owned();
     let account = explain(&forged, &bundle(&files()));
     assert_eq!(account.explained.result, "warrant-missing");
-    assert!(matches!(account.again, Again::Differs(found) if found.code == "warrant-missing"));
+    assert!(matches!(account.again, JudgedAgain::Differs(found) if found.code == "warrant-missing"));
 
     let mut elsewhere = decision();
     elsewhere.request.path = "/nowhere".into();
@@ -117,7 +100,7 @@ fn an_account_says_what_the_judge_says_and_that_the_record_says_otherwise() {
 }
 
 #[test]
-fn where_arguments_are_withheld_the_recorded_policies_are_told() {
+fn where_arguments_are_withheld_the_recorded_policies_are_explained() {
     let limit = "@id(\"limit\") @reason(\"too much\") @cure(\"ask for less\")\nforbid (principal, action, resource) when { context.args.amount > 100 };";
     let bundle = bundle(&with_policy("amount: {from: query:amount, type: natural, record: digest}", limit));
     let mut one = decision();
@@ -131,7 +114,7 @@ fn where_arguments_are_withheld_the_recorded_policies_are_told() {
         let policies = policies.iter().map(|id| (*id).to_owned()).collect();
         one.verdict = RecordedVerdict { code: code.to_owned(), policies, route: Some("pay".to_owned()) };
         let account = explain(&one, &bundle);
-        assert_eq!(account.again, Again::Withheld);
+        assert_eq!(account.again, JudgedAgain::Withheld);
         account.explained
     };
     let refused = told("policy-denied", &["pay/limit"]);

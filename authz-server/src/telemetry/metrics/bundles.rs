@@ -1,4 +1,4 @@
-//! Figures of the bundle in force and of the candidate beside it, asked for when somebody looks.
+//! Metrics of the bundle in force and of the candidate; they are read when metrics are scraped.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,12 +10,12 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Unit;
 
 use crate::bundles::candidate::Candidate;
-use crate::bundles::{BundleNews, PolicyInForce};
+use crate::bundles::{BundleStatus, PolicyInForce};
 
 #[derive(Debug)]
 pub struct BundleFigures {
     pub policy: Arc<PolicyInForce>,
-    pub news: Arc<BundleNews>,
+    pub status: Arc<BundleStatus>,
     pub candidate: Option<Arc<Candidate>>,
 }
 
@@ -25,25 +25,38 @@ impl Collector for BundleFigures {
             let metric = ConstCounter::new(value);
             metric.encode(encoder.encode_descriptor(name, help, None, metric.metric_type())?)
         };
-        count("bundle_activations", "Bundles put in force since the start", self.news.activations())?;
+        count("bundle_activations", "Bundles put in force since the start", self.status.activations())?;
         count(
             "bundle_complaints",
-            "Bundles and notes found wanting since the start",
-            self.news.refused.times(),
+            "Reasons for which a bundle or note was refused since the start",
+            self.status.refused.times(),
         )?;
         if let Some(status) = self.candidate.as_ref().map(|candidate| candidate.status()) {
-            count("candidate_judged", "Requests judged by the candidate too", status.judged)?;
-            count("candidate_passed_over", "Requests there was no time to judge twice", status.passed_over)?;
-            count("candidate_differing", "Requests that the candidate judges otherwise", status.differing)?;
+            count("candidate_judged", "Requests also judged by the candidate", status.judged)?;
+            count(
+                "candidate_passed_over",
+                "Requests that the candidate did not judge because too many were waiting",
+                status.passed_over,
+            )?;
+            count(
+                "candidate_differing",
+                "Requests for which the candidate gives another result",
+                status.differing,
+            )?;
         }
         let mut gauge = |name: &str, help: &str, unit: Option<&Unit>, value: u64| {
             let metric = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
             metric.encode(encoder.encode_descriptor(name, help, unit, metric.metric_type())?)
         };
-        gauge("bundle_version", "The version that is active", None, self.policy.bundle().version())?;
+        gauge("bundle_version", "The version of the active bundle", None, self.policy.bundle().version())?;
         let until = self.policy.until().map_or(0, warrant::Seconds::get);
-        gauge("bundle_in_force_until", "Since 1970; 0 without a note", Some(&Unit::Seconds), until)?;
-        let is_refusing = u64::from(self.news.refused.reason().is_some());
-        gauge("bundle_refusing", "1 while what is offered is not taken", None, is_refusing)
+        gauge(
+            "bundle_in_force_until",
+            "Until when the bundle is in force, in Unix time; 0 without a note",
+            Some(&Unit::Seconds),
+            until,
+        )?;
+        let is_refusing = u64::from(self.status.refused.reason().is_some());
+        gauge("bundle_refusing", "1 while the offered bundle is refused", None, is_refusing)
     }
 }

@@ -1,4 +1,4 @@
-//! The ledger's figures, asked for when somebody looks.
+//! Metrics of the ledger; they are read when metrics are scraped.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,8 +24,8 @@ impl LedgerFigures {
         LedgerFigures { ledger, pace: Arc::default() }
     }
 
-    /// Takes a look; returns whether it is time to warn that the disk fills up, and for how many days it will do.
-    pub fn look(&self, now: u64) -> Option<FreeSpace> {
+    /// Takes a sample at this time, and returns the free space; `None` if it cannot be read.
+    pub fn sample(&self, now: u64) -> Option<FreeSpace> {
         let health = self.ledger.health();
         let bytes_a_second = {
             let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
@@ -41,17 +41,17 @@ impl LedgerFigures {
     }
 }
 
-/// How much room there is.
+/// The free space on the ledger's disk.
 #[derive(Clone, Copy, Debug)]
 pub struct FreeSpace {
-    /// 80 % are in use.
+    /// At least 80 % are in use.
     pub is_scarce: bool,
     pub free: u64,
-    /// At the pace of the last minute; `None` where nothing grows.
+    /// Days until the disk is full, at the growth of the last minute; `None` if nothing grows.
     pub days: Option<u64>,
 }
 
-/// The word for a refusal, and the figure that shows it.
+/// The word for a refusal, and the metric that shows it.
 const REFUSALS: [(&str, &str); 3] = [
     ("disk-full", "ledger_refusing_disk_full"),
     ("read-only", "ledger_refusing_read_only"),
@@ -62,40 +62,75 @@ impl Collector for LedgerFigures {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let health = self.ledger.health();
         let pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let mut page = Page(encoder);
-        page.count("ledger_entries", "Entries that are durable", None, health.size)?;
-        page.count(
+        let mut figures = FigureEncoder(encoder);
+        figures.count("ledger_entries", "Durable entries", None, health.size)?;
+        figures.count(
             "ledger_written",
-            "Entries since the start, in bytes",
+            "Bytes of entries written since the start",
             Some(&Unit::Bytes),
             health.written,
         )?;
-        page.gauge("ledger_published", "Entries that the last checkpoint covers", None, health.published)?;
+        figures.gauge(
+            "ledger_published",
+            "Entries that the last checkpoint covers",
+            None,
+            health.published,
+        )?;
         let waiting = u64::try_from(health.waiting).unwrap_or(u64::MAX);
-        page.gauge("ledger_waiting", "Entries waiting to be written", None, waiting)?;
+        figures.gauge("ledger_waiting", "Entries waiting to be written", None, waiting)?;
         let entries = pace.entries_a_second();
-        page.gauge("ledger_entries_per_second", "Over the last minute", None, entries)?;
+        figures.gauge(
+            "ledger_entries_per_second",
+            "Durable entries per second over the last minute",
+            None,
+            entries,
+        )?;
         let growth = pace.bytes_a_second();
-        page.gauge("ledger_growth_per_second", "On disk, over the last minute", Some(&Unit::Bytes), growth)?;
+        figures.gauge(
+            "ledger_growth_per_second",
+            "Growth on disk per second over the last minute",
+            Some(&Unit::Bytes),
+            growth,
+        )?;
         let refusing = health.refusing.as_ref().map_or("", RecordError::word);
         for (word, name) in REFUSALS {
             let is_it = u64::from(word == refusing);
-            page.gauge(name, "1 while nothing can be recorded for this reason", None, is_it)?;
+            figures.gauge(name, "1 while nothing can be recorded for this reason", None, is_it)?;
         }
         let Ok(usage) = self.ledger.usage() else { return Ok(()) };
-        page.gauge("ledger_disk_total", "The ledger's file system", Some(&Unit::Bytes), usage.total)?;
-        page.gauge("ledger_disk_free", "The ledger's file system", Some(&Unit::Bytes), usage.free)?;
-        page.gauge("ledger_disk_is_high", "1 from 80 % in use on", None, u64::from(usage.is_high()))?;
+        figures.gauge(
+            "ledger_disk_total",
+            "Size of the ledger's file system",
+            Some(&Unit::Bytes),
+            usage.total,
+        )?;
+        figures.gauge(
+            "ledger_disk_free",
+            "Free space on the ledger's file system",
+            Some(&Unit::Bytes),
+            usage.free,
+        )?;
+        figures.gauge(
+            "ledger_disk_is_high",
+            "1 while at least 80 % of the ledger's file system are in use",
+            None,
+            u64::from(usage.is_high()),
+        )?;
         match usage.days_left(growth) {
-            Some(days) => page.gauge("ledger_disk_days_left", "At this growth", None, days),
+            Some(days) => figures.gauge(
+                "ledger_disk_days_left",
+                "Days until the ledger's file system is full at the current growth",
+                None,
+                days,
+            ),
             None => Ok(()),
         }
     }
 }
 
-struct Page<'a>(DescriptorEncoder<'a>);
+struct FigureEncoder<'a>(DescriptorEncoder<'a>);
 
-impl Page<'_> {
+impl FigureEncoder<'_> {
     fn count(&mut self, name: &str, help: &str, unit: Option<&Unit>, value: u64) -> fmt::Result {
         let metric = ConstCounter::new(value);
         metric.encode(self.0.encode_descriptor(name, help, unit, metric.metric_type())?)

@@ -1,4 +1,4 @@
-//! The server's own figures, in the Prometheus text form.
+//! The server's metrics, in the OpenMetrics text format.
 
 mod bundles;
 mod ledger;
@@ -19,7 +19,7 @@ pub use ledger::{FreeSpace, LedgerFigures};
 pub use pace::Pace;
 pub use witnesses::WitnessFigures;
 
-/// Upper bounds in seconds: one signature check is some 50 µs, one sync some 150 µs, a proxy gives up at 200 ms.
+/// Upper bounds in seconds: one signature check takes some 50 µs, one sync some 150 µs, and a proxy gives up at 200 ms.
 const SECONDS: [f64; 10] = [0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.1, 0.2];
 
 #[derive(Debug)]
@@ -33,7 +33,7 @@ pub struct Metrics {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Answered {
     outcome: &'static str,
-    /// A denial's code; empty for what was allowed.
+    /// A denial's code; empty for an allow.
     code: &'static str,
 }
 
@@ -50,32 +50,28 @@ impl Metrics {
         let seconds = Histogram::new(SECONDS);
         let mut registry = Registry::with_prefix("portcullis");
         registry.register("decisions", "Decisions answered, by outcome and denial code", decisions.clone());
-        registry.register("decision_seconds", "From the question to its answer", seconds.clone());
+        registry.register("decision_seconds", "Time from a check to its answer", seconds.clone());
         let log_lines = Family::<FromAccessLog, Counter>::default();
-        registry.register(
-            "outcomes",
-            "Lines of proxies' access logs, by what they came to",
-            log_lines.clone(),
-        );
+        registry.register("outcomes", "Lines of proxies' access logs, by result", log_lines.clone());
         registry.register_collector(Box::new(ledger));
         registry.register_collector(Box::new(bundles));
         Metrics { registry, decisions, seconds, log_lines }
     }
 
-    /// With the figures of these witnesses beside its own.
+    /// Adds the figures of these witnesses.
     #[must_use]
     pub fn with_witnesses(mut self, witnesses: WitnessFigures) -> Metrics {
         self.registry.register_collector(Box::new(witnesses));
         self
     }
 
-    /// One decision was answered; `code` is the denial's, or empty where it was allowed.
+    /// Counts an answered decision; `code` is the denial's code, empty for an allow.
     pub fn count_decision(&self, outcome: &'static str, code: &'static str, took: Duration) {
         self.decisions.get_or_create(&Answered { outcome, code }).inc();
         self.seconds.observe(took.as_secs_f64());
     }
 
-    /// One line of a proxy's access log was understood as this.
+    /// Counts a line of a proxy's access log under this result.
     pub fn count_log_line(&self, outcome: &'static str) {
         self.log_lines.get_or_create(&FromAccessLog { outcome }).inc();
     }

@@ -1,13 +1,13 @@
-//! How fast the ledger grows: over the last minute, so that a burst neither hides nor stays. Pure: time is handed in.
+//! How fast the ledger grows, over the last minute: a burst shows at once and is soon forgotten. It reads no clock.
 
 use std::collections::VecDeque;
 
-/// How far back is looked, in milliseconds.
+/// The window, in milliseconds.
 const WINDOW: u64 = 60_000;
-/// What an entry takes on disk beside its own bytes: its length in the bundle, and its hash in a tile.
-const BESIDE: u64 = 2 + 32;
+/// Bytes that an entry takes on disk in addition to its own: its length in the entry bundle and its hash in a tile.
+const OVERHEAD: u64 = 2 + 32;
 
-/// Sizes seen lately, oldest first.
+/// The sizes of the last minute, oldest first.
 #[derive(Clone, Debug, Default)]
 pub struct Pace(VecDeque<Seen>);
 
@@ -19,10 +19,10 @@ struct Seen {
 }
 
 impl Pace {
-    /// At this time, in milliseconds, there were so many entries, and this opening had written so many bytes of them.
+    /// Notes the number of entries at this time (in milliseconds), and the bytes written since the ledger was opened.
     pub fn note(&mut self, time: u64, entries: u64, bytes: u64) {
         self.0.push_back(Seen { time, entries, bytes });
-        // One from before the window stays, so that there is always a whole one to look back on.
+        // One sample from before the window stays, so that a whole window is always covered.
         while self.0.get(1).is_some_and(|second| second.time.saturating_add(WINDOW) <= time) {
             self.0.pop_front();
         }
@@ -32,9 +32,9 @@ impl Pace {
         self.rate(|seen| seen.entries)
     }
 
-    /// What goes from the disk for good; the write-ahead log's own room is given back.
+    /// How much disk space is used up for good; the write-ahead log's own space is freed again.
     pub fn bytes_a_second(&self) -> u64 {
-        self.rate(|seen| seen.bytes.saturating_add(seen.entries.saturating_mul(BESIDE)))
+        self.rate(|seen| seen.bytes.saturating_add(seen.entries.saturating_mul(OVERHEAD)))
     }
 
     fn rate(&self, of: impl Fn(&Seen) -> u64) -> u64 {
@@ -49,11 +49,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_the_last_minute_that_counts() {
+    fn only_the_last_minute_counts() {
         let mut pace = Pace::default();
         assert_eq!((pace.entries_a_second(), pace.bytes_a_second()), (0, 0));
         pace.note(0, 100, 0);
-        assert_eq!(pace.entries_a_second(), 0, "one look tells nothing");
+        assert_eq!(pace.entries_a_second(), 0, "one sample gives no rate");
         pace.note(10_000, 1_100, 500_000);
         assert_eq!(pace.entries_a_second(), 100);
         assert_eq!(pace.bytes_a_second(), 50_000 + 100 * 34);

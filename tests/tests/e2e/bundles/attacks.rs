@@ -149,25 +149,25 @@ fn attacks(keys: &BundleKeys, active: &UnsignedBundle) -> Vec<Attack> {
         name: "an expired note",
         note: Some(valid().note(-1, &keys.note)),
         offered: valid(),
-        message: "waits for its note: the note expired at",
+        message: "has no valid note yet: the note expired at",
     });
     all.push(Attack {
         name: "a note by a key that was rotated out",
         note: Some(valid().note(600, &keys.old_note)),
         offered: valid(),
-        message: "waits for its note: the note is signed by no note key",
+        message: "has no valid note yet: the note is signed by no note key",
     });
     all.push(Attack {
         name: "a note that holds for too long",
         note: Some(valid().note(90_000, &keys.note)),
         offered: valid(),
-        message: "waits for its note: the note holds for 90000 s",
+        message: "has no valid note yet: the note holds for 90000 s",
     });
     all.push(Attack {
         name: "a note about the bundle before",
         note: None,
         offered: valid(),
-        message: "waits for its note: the note names version 5",
+        message: "has no valid note yet: the note names version 5",
     });
     all
 }

@@ -1,5 +1,5 @@
-//! A case for every row of the closed list that the judge can raise, and for every way to pass; each is judged again elsewhere
-//! (`again`), and a row without a case is a failure here.
+//! A case for every row of the closed list that the judge can raise, and for every way to pass. Each is judged again
+//! under other conditions (`judged_elsewhere`), and a row without a case fails the test.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use warrant::mint::Signer as _;
 
 use super::{
-    Attestation, Denial, Facts, Given, Grant, Identity, Judgement, MEASURED, PAYER, Passing, Seconds,
+    Attestation, Denial, Facts, Grant, Identity, Judgement, MEASURED, PAYER, Passing, Seconds, TestCase,
     attested, changed, delegated, given, with_requirement, with_route,
 };
 use crate::policy_fixture::{NOW, PAY_FILE, TestKey, bundle, edit, edited, files, policy_block};
@@ -16,19 +16,20 @@ use crate::record;
 use policy::Posture;
 use policy::decision::Attested;
 
-/// What other stages or rooms say, or nobody can record yet. Whoever makes one of them the judge's has its row to add.
+/// Denials by other stages or crates, and denials that no recorded fact can cause yet. If the judge comes to raise
+/// one, its row must be added here.
 const NOT_THE_JUDGES: &[(Denial, &str)] = &[
     (Denial::Revoked, "no revocation can be recorded yet"),
-    (Denial::Replayed, "the judge has permitted; the use was spent"),
+    (Denial::Replayed, "the judge has permitted; the use was burned"),
     (Denial::StateUnavailable, "the judge has permitted; uses cannot be counted"),
     (Denial::LedgerUnavailable, "the judge has permitted; nothing can be recorded"),
-    (Denial::DeadlineExceeded, "nobody waited for the judge"),
+    (Denial::DeadlineExceeded, "the judge was not waited for"),
     (Denial::Ungoverned, "the seal's"),
     (Denial::Altered, "the seal's"),
 ];
 
 #[test]
-fn every_row_of_the_judge_is_the_same_again_on_any_thread_and_in_any_order() {
+fn every_row_of_the_judge_gets_the_same_verdict_again_on_any_thread_and_in_any_order() {
     let (mut cases, mut seen, mut ways) = (0, BTreeSet::new(), BTreeSet::new());
     for (expected, given) in denied() {
         assert_eq!(given.denial(), expected);
@@ -51,35 +52,35 @@ fn every_row_of_the_judge_is_the_same_again_on_any_thread_and_in_any_order() {
     let all: BTreeSet<_> = Denial::ALL.iter().map(|denial| denial.code()).collect();
     println!("{cases} cases: {} of {} codes, and {ways:?}", seen.len(), all.len());
     NOT_THE_JUDGES.iter().for_each(|(denial, why)| println!("not the judge's: {}: {why}", denial.code()));
-    assert!(seen.is_disjoint(&other), "the judge raises what he is said not to");
+    assert!(seen.is_disjoint(&other), "the judge raises a denial that is listed as not the judge's");
     assert_eq!(seen.union(&other).copied().collect::<BTreeSet<_>>(), all, "rows without a case");
     assert_eq!(ways, ["observed", "permit", "ungoverned"].into());
 }
 
-fn denied() -> Vec<(Denial, Given)> {
+fn denied() -> Vec<(Denial, TestCase)> {
     let with_a = with_route("  callers:", "  args: {a: {from: query:a, type: long}}\n  callers:");
     let mut all = vec![
-        (Denial::RequestAmbiguous, Given { request: Err(Denial::RequestAmbiguous), ..given() }),
-        (Denial::TargetMismatch, Given { proxy: "spiffe://shop/ns/other", ..given() }),
-        (Denial::NoRoutePolicy, Given { path: b"/v1/other", ..given() }),
-        (Denial::OutsideWarrant, Given { path: b"/v1/payments/a-7?x=1", ..given() }),
+        (Denial::RequestAmbiguous, TestCase { request: Err(Denial::RequestAmbiguous), ..given() }),
+        (Denial::TargetMismatch, TestCase { proxy: "spiffe://shop/ns/other", ..given() }),
+        (Denial::NoRoutePolicy, TestCase { path: b"/v1/other", ..given() }),
+        (Denial::OutsideWarrant, TestCase { path: b"/v1/payments/a-7?x=1", ..given() }),
         (Denial::ArgumentsInvalid, with_a),
         (Denial::NotIssued, with_requirement("issued: true")),
         (Denial::EnvironmentMismatch, with_requirement("environment: {region: [eu-1, eu-2]}")),
         (Denial::ConditionUnmet, with_requirement("conditions: [{name: window, equals: open, maxAge: 5m}]")),
-        (Denial::IdentityMissing, Given { facts: Facts::default(), ..given() }),
+        (Denial::IdentityMissing, TestCase { facts: Facts::default(), ..given() }),
         // Where a proof is wanted and none was looked for, the case was gathered for another policy.
-        (Denial::Internal, Given { proof: None, ..by_proof(Ok(())) }),
+        (Denial::Internal, TestCase { proof: None, ..by_proof(Ok(())) }),
     ];
     for denial in
         [Denial::Halted, Denial::GovernanceStale, Denial::GovernanceInconsistent, Denial::Overloaded]
     {
-        all.push((denial, Given { governance: Err(denial), ..given() }));
+        all.push((denial, TestCase { governance: Err(denial), ..given() }));
     }
     for denial in
         [Denial::WarrantMissing, Denial::WarrantMalformed, Denial::IssuerUntrusted, Denial::SignatureInvalid]
     {
-        all.push((denial, Given { chain: Err(denial), ..given() }));
+        all.push((denial, TestCase { chain: Err(denial), ..given() }));
     }
     for denial in [Denial::ProofMissing, Denial::ProofInvalid] {
         all.push((denial, by_proof(Err(denial))));
@@ -90,8 +91,8 @@ fn denied() -> Vec<(Denial, Given)> {
     all
 }
 
-fn of_the_warrant() -> Vec<(Denial, Given)> {
-    let with = |chain| Given { chain, ..given() };
+fn of_the_warrant() -> Vec<(Denial, TestCase)> {
+    let with = |chain| TestCase { chain, ..given() };
     let one = |change: fn(&mut Grant)| with(changed(change));
     vec![
         (Denial::Expired, with(expired())),
@@ -101,7 +102,7 @@ fn of_the_warrant() -> Vec<(Denial, Given)> {
         (Denial::AudienceMismatch, one(|grant| grant.aud = vec!["elsewhere".to_owned()])),
         (Denial::LineageBroken, with(under_another_parent())),
         (Denial::LineageWidened, with(widened())),
-        (Denial::LineageTooDeep, Given { chain: delegated(|_| {}), ..with_requirement("maxDepth: 0") }),
+        (Denial::LineageTooDeep, TestCase { chain: delegated(|_| {}), ..with_requirement("maxDepth: 0") }),
         (Denial::OutsideWarrant, one(|grant| grant.details[0].methods = vec!["GET".to_owned()])),
         (Denial::UseTooWide, one(|grant| grant.use_max = None)),
         (Denial::IdentityMismatch, one(|grant| grant.sub = STRANGER.to_owned())),
@@ -137,7 +138,7 @@ fn widened() -> Result<String, Denial> {
     Ok(format!("{parent}~{signed}.{}", URL_SAFE_NO_PAD.encode(signature)))
 }
 
-fn of_the_workload() -> Vec<(Denial, Given)> {
+fn of_the_workload() -> Vec<(Denial, TestCase)> {
     let measured = |attestations: Vec<Attestation>| {
         let mut given = with_requirement("attestation: {maxAge: 10m}");
         given.chain = changed(|grant| grant.att = Some(vec![MEASURED.to_owned()]));
@@ -154,13 +155,13 @@ fn of_the_workload() -> Vec<(Denial, Given)> {
 }
 
 /// What the policy errs at, forbids, or permits to nobody; among policies that hold.
-fn of_the_policy() -> Vec<(Denial, Given)> {
+fn of_the_policy() -> Vec<(Denial, TestCase)> {
     let stranger = Facts { identity: Some(Identity(STRANGER.to_owned())), ..Facts::default() };
     let chain = changed(|grant| grant.sub = STRANGER.to_owned());
     vec![
         (Denial::PolicyError, with_policy(LONG, OVERFLOW, b"/v1/payments/a-7?a=9")),
         (Denial::PolicyDenied, with_policy(LONG, FORBIDS, b"/v1/payments/a-7?a=9")),
-        (Denial::PolicyDenied, Given { chain, facts: stranger, ..given() }),
+        (Denial::PolicyDenied, TestCase { chain, facts: stranger, ..given() }),
     ]
 }
 
@@ -178,13 +179,13 @@ const PERMITS: &str = r#"@id("c") permit (principal, action, resource) when { co
 @id("a") forbid (principal, action, resource) when { context.method == "GET" };"#;
 
 /// How the judge answers, and the code on record, for each way to pass.
-fn passed() -> Vec<((&'static str, &'static str), Given)> {
+fn passed() -> Vec<((&'static str, &'static str), TestCase)> {
     let permit = ("permit", "permit");
     let withheld = "a: {from: query:a, type: string, record: digest}";
     vec![
         (permit, given()),
         (permit, by_proof(Ok(()))),
-        (permit, Given { chain: delegated(|_| {}), ..given() }),
+        (permit, TestCase { chain: delegated(|_| {}), ..given() }),
         (permit, where_everything_is_required()),
         (permit, with_policy(LONG, &largest(), b"/v1/payments/a-7?a=9")),
         (permit, with_policy(withheld, PERMITS, b"/v1/payments/a-7?a=card")),
@@ -195,7 +196,7 @@ fn passed() -> Vec<((&'static str, &'static str), Given)> {
     ]
 }
 
-fn where_everything_is_required() -> Given {
+fn where_everything_is_required() -> TestCase {
     let conditions = [("window", "open"), ("level", "low")];
     let facts = Facts {
         identity: Some(Identity(PAYER.to_owned())),
@@ -208,7 +209,7 @@ fn where_everything_is_required() -> Given {
         issued: true,
     };
     let required = "environment: {zone: [b, a], region: [eu-1, eu-2]}, conditions: [{name: window, equals: open, maxAge: 5m}, {name: level, equals: low, maxAge: 5m}], attestation: {maxAge: 10m}, issued: true";
-    Given { facts, ..with_requirement(required) }
+    TestCase { facts, ..with_requirement(required) }
 }
 
 /// The largest policy that the bounds allow, beside a small one.
@@ -219,30 +220,30 @@ fn largest() -> String {
     )
 }
 
-fn by_proof(proof: Result<(), Denial>) -> Given {
-    Given { proof: Some(proof), facts: Facts::default(), ..with_route("holder: mtls", "holder: proof") }
+fn by_proof(proof: Result<(), Denial>) -> TestCase {
+    TestCase { proof: Some(proof), facts: Facts::default(), ..with_route("holder: mtls", "holder: proof") }
 }
 
-fn with_policy(arg: &str, text: &str, path: &'static [u8]) -> Given {
+fn with_policy(arg: &str, text: &str, path: &'static [u8]) -> TestCase {
     let callers = "callers: [\"group:payments-agents\"]";
     let files = edited(PAY_FILE, callers, &format!("{callers}\n  {}", policy_block(arg, text)));
-    Given { bundle: bundle(&files), path, ..given() }
+    TestCase { bundle: bundle(&files), path, ..given() }
 }
 
-fn ungoverned() -> Given {
+fn ungoverned() -> TestCase {
     let mut files = files();
     let health = "apiVersion: portcullis.dev/v1alpha1\nkind: GovernedRoute\nmetadata: {name: health}\nspec:\n  match:\n    - {hosts: [payments.shop], methods: [POST, GET], paths: [/healthz, /readyz]}\n  ungoverned: {reason: probes}\n";
     files.insert("routes/platform/health.yaml".to_owned(), health.as_bytes().to_vec());
-    Given { bundle: bundle(&files), path: b"/healthz", chain: Err(Denial::WarrantMissing), ..given() }
+    TestCase { bundle: bundle(&files), path: b"/healthz", chain: Err(Denial::WarrantMissing), ..given() }
 }
 
-fn observed(chain: Result<String, Denial>) -> Given {
+fn observed(chain: Result<String, Denial>) -> TestCase {
     let mut files = files();
     let until =
         "  ungoverned: {reason: adopting, until: \"2099-01-01T00:00:00Z\", observe: true}\n  require:";
     edit(&mut files, PAY_FILE, "  require:", until);
-    // The platform team may observe; the file moves into its folder.
+    // The platform team may observe; the file moves into its directory.
     let pay = files.remove(PAY_FILE).unwrap();
     files.insert("routes/platform/pay.yaml".to_owned(), pay);
-    Given { bundle: bundle(&files), chain, ..given() }
+    TestCase { bundle: bundle(&files), chain, ..given() }
 }

@@ -1,17 +1,17 @@
-//! One line of a proxy's access log, as far as it is asked about.
+//! One line of a proxy's access log: the parts that this server uses.
 
-/// How a request ended, as the proxy tells it.
+/// How a request ended, as the proxy reports it.
 #[derive(Clone, Debug, Default)]
-pub struct Report {
-    /// The proxy that tells, by its connection to us.
+pub struct LogLine {
+    /// The proxy that sent the line, by its connection to us.
     pub proxy: String,
-    /// What our answer to this request gave it, where there was one that let it through.
-    pub stamped: Option<Stamped>,
+    /// What our answer left with the request, if it let the request through.
+    pub stamp: Option<LoggedStamp>,
     /// Whether a byte of it was sent upstream, by the last attempt.
     pub reached: bool,
-    /// Where to.
+    /// The upstream's address.
     pub upstream: String,
-    /// How often it was tried.
+    /// How often the request was sent upstream.
     pub attempts: u64,
     pub status: Option<u64>,
     /// In milliseconds.
@@ -22,21 +22,21 @@ pub struct Report {
     pub details: String,
     /// How the connection ended, in the proxy's words; empty for an ordinary end.
     pub connection: String,
-    /// The code in a denial's own header.
+    /// The denial code in the response's header, if there is one.
     pub denial: Option<String>,
-    /// The address from which the proxy was asked.
+    /// The client's address as the proxy saw it.
     pub peer: Option<String>,
     pub method: String,
     pub host: String,
     /// Raw, with its query.
     pub path: String,
-    /// The proxy's own name for the request.
+    /// The proxy's own id for the request.
     pub request_id: String,
 }
 
 /// What our answer left with the request.
 #[derive(Clone, Debug)]
-pub struct Stamped {
+pub struct LoggedStamp {
     pub decision: String,
     pub index: u64,
     pub ticket: String,
@@ -44,11 +44,11 @@ pub struct Stamped {
 
 /// The details of an answer that came from the upstream.
 const ORDINARY: &str = "via_upstream";
-/// The longest word of a proxy that is kept.
+/// The most bytes that are kept of a proxy's word.
 const WORD_AT_MOST: usize = 64;
 
-impl Report {
-    /// How it ended; empty where in the ordinary way.
+impl LogLine {
+    /// How it ended; empty for an ordinary end.
     pub(super) fn termination(&self) -> String {
         let details = if self.details == ORDINARY { "" } else { word(&self.details) };
         let parts = [details, word(&self.connection)].into_iter().filter(|part| !part.is_empty());
@@ -61,7 +61,7 @@ impl Report {
     }
 }
 
-/// The word at the beginning of a proxy's explanation: what stands in braces behind it may be anything.
+/// The word at the beginning of a proxy's explanation. The text in braces after it may be anything.
 fn word(details: &str) -> &str {
     let is_of_a_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
     let end = details.find(|c| !is_of_a_word(c)).unwrap_or(details.len()).min(WORD_AT_MOST);

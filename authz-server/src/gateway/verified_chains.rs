@@ -1,7 +1,7 @@
-//! Lineages whose signatures were found to hold, so that a warrant that is used often is verified once.
+//! A cache of verified lineages, so that a warrant that is used often is verified once.
 //!
-//! A signature that held holds for ever; whether its root's key is still trusted may change, so that is asked on every
-//! use. The key of an entry is the whole header, compared byte by byte: nothing shorter names what was verified.
+//! A valid signature stays valid. Whether the root's key is still trusted may change, so that is checked on every
+//! use. The key of an entry is the whole header, compared byte by byte: nothing shorter identifies what was verified.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,27 +9,29 @@ use std::time::Duration;
 use moka::sync::Cache;
 use warrant::{AwsLcVerifier, Chain, Denial, PresentedWarrant, Trust};
 
-/// About what the headers and their claims take in memory, all in all.
+/// About how much memory the headers and their claims may take in total.
 const BYTES_AT_MOST: u64 = 64 * 1024 * 1024;
-/// Claims take a few times the header they were read from.
+/// Claims take a few times as much memory as the header they were read from.
 const CLAIMS_TO_HEADER: usize = 4;
-/// A warrant that nobody has shown for so long is not worth its place.
+/// A warrant that was not presented for this long is dropped.
 const IDLE: Duration = Duration::from_secs(120);
 
 #[derive(Clone, Debug)]
-pub struct Verified(Cache<Arc<[u8]>, Arc<Chain>>);
+pub struct VerifiedChains(Cache<Arc<[u8]>, Arc<Chain>>);
 
-impl Verified {
-    pub fn new() -> Verified {
+impl VerifiedChains {
+    pub fn new() -> VerifiedChains {
         let weight = |header: &Arc<[u8]>, _: &Arc<Chain>| {
             u32::try_from(header.len().saturating_mul(CLAIMS_TO_HEADER)).unwrap_or(u32::MAX)
         };
-        Verified(Cache::builder().max_capacity(BYTES_AT_MOST).weigher(weight).time_to_idle(IDLE).build())
+        VerifiedChains(
+            Cache::builder().max_capacity(BYTES_AT_MOST).weigher(weight).time_to_idle(IDLE).build(),
+        )
     }
 
-    /// The lineage in this header, its signatures verified now or earlier, its root's key trusted now. Only what holds
-    /// is kept: garbage could otherwise drive it out.
-    pub fn chain(&self, header: &[u8], trust: &Trust) -> Result<Arc<Chain>, Denial> {
+    /// The lineage in this header: its signatures were verified now or earlier, and its root's key is trusted now.
+    /// Only valid lineages are cached, so that garbage cannot evict them.
+    pub fn verify(&self, header: &[u8], trust: &Trust) -> Result<Arc<Chain>, Denial> {
         if let Some(chain) = self.0.get(header) {
             chain.check_trust(trust)?;
             return Ok(chain);
@@ -40,9 +42,9 @@ impl Verified {
     }
 }
 
-impl Default for Verified {
-    fn default() -> Verified {
-        Verified::new()
+impl Default for VerifiedChains {
+    fn default() -> VerifiedChains {
+        VerifiedChains::new()
     }
 }
 
@@ -94,26 +96,26 @@ mod tests {
     }
 
     #[test]
-    fn a_kept_lineage_is_refused_once_its_key_is_no_longer_trusted() {
+    fn a_cached_lineage_is_refused_once_its_key_is_no_longer_trusted() {
         let authority = PrivateKey::generate(Algorithm::Es256, Some("a1")).unwrap();
-        let (verified, header) = (Verified::new(), root(&authority));
-        let first = verified.chain(header.as_bytes(), &trust(&authority)).unwrap();
-        let again = verified.chain(header.as_bytes(), &trust(&authority)).unwrap();
+        let (chains, header) = (VerifiedChains::new(), root(&authority));
+        let first = chains.verify(header.as_bytes(), &trust(&authority)).unwrap();
+        let again = chains.verify(header.as_bytes(), &trust(&authority)).unwrap();
         assert!(Arc::ptr_eq(&first, &again), "verified once");
         let other = PrivateKey::generate(Algorithm::Es256, Some("a1")).unwrap();
-        assert_eq!(verified.chain(header.as_bytes(), &trust(&other)).unwrap_err(), Denial::IssuerUntrusted);
+        assert_eq!(chains.verify(header.as_bytes(), &trust(&other)).unwrap_err(), Denial::IssuerUntrusted);
     }
 
     #[test]
-    fn what_does_not_hold_is_not_kept() {
+    fn an_invalid_lineage_is_not_cached() {
         let authority = PrivateKey::generate(Algorithm::Es256, Some("a1")).unwrap();
         let other = PrivateKey::generate(Algorithm::Es256, Some("a1")).unwrap();
-        let (verified, header) = (Verified::new(), root(&other));
+        let (chains, header) = (VerifiedChains::new(), root(&other));
         assert_eq!(
-            verified.chain(header.as_bytes(), &trust(&authority)).unwrap_err(),
+            chains.verify(header.as_bytes(), &trust(&authority)).unwrap_err(),
             Denial::SignatureInvalid
         );
-        verified.0.run_pending_tasks();
-        assert_eq!(verified.0.entry_count(), 0);
+        chains.0.run_pending_tasks();
+        assert_eq!(chains.0.entry_count(), 0);
     }
 }

@@ -1,22 +1,22 @@
-//! What became of the bundles that were offered: told by readiness and counted in metrics.
+//! What happened to the bundles that were offered, for readiness and metrics.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::complaint::Complaint;
 
 #[derive(Debug, Default)]
-pub struct BundleNews {
-    /// Why the bundle that is offered now is not taken.
+pub struct BundleStatus {
+    /// Why the bundle that is offered now is refused.
     pub refused: Complaint,
     activations: AtomicU64,
 }
 
-impl BundleNews {
+impl BundleStatus {
     pub fn count_activation(&self) {
         self.activations.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// How many bundles were put in force, since the start.
+    /// How many bundles were put in force since the start.
     pub fn activations(&self) -> u64 {
         self.activations.load(Ordering::Relaxed)
     }

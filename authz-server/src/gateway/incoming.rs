@@ -1,49 +1,50 @@
-//! What the edge hands in: one question, as it was asked, nothing believed.
+//! A request as the edge hands it in: nothing in it has been verified.
 
 use policy::decision::{Identity, Line};
 
-/// One request that a proxy asks about.
+/// One request that a proxy wants a decision about.
 #[derive(Debug)]
-pub struct Asked {
-    /// The proxy, by the identity of its connection to us; `None` where the connection has none.
+pub struct IncomingRequest {
+    /// The proxy, by the identity of its connection to us; `None` if the connection has none.
     pub proxy: Option<String>,
     pub identity: Option<Identity>,
-    /// The address from which the proxy was asked, as it saw it. Names the source of a flood, and decides nothing.
+    /// The client's address as the proxy saw it. It names the source of a flood, and decides nothing.
     pub peer: Option<String>,
     /// `None`: a check without HTTP attributes, as a TCP filter sends.
-    pub http: Option<AskedHttp>,
+    pub http: Option<IncomingHttp>,
 }
 
 /// The request as the proxy's filters saw it.
 #[derive(Debug)]
-pub struct AskedHttp {
+pub struct IncomingHttp {
     pub method: String,
     pub authority: Vec<u8>,
     /// Raw, with its query.
     pub path: Vec<u8>,
-    /// By lower-case name: one entry a header line where the proxy sends them raw, else one a name.
+    /// Names are lower-case. There is one entry for each header line if the proxy sends them raw, else one for each
+    /// name.
     pub headers: Vec<(String, Vec<u8>)>,
-    /// The proxy sends every header line, its own `:method`, `:authority` and `:path` among them.
+    /// Whether the proxy sends every header line, including its own `:method`, `:authority` and `:path`.
     pub are_raw: bool,
-    /// What of the body came along; `None` where none did.
-    pub body: Option<AskedBody>,
+    /// The part of the body that the proxy sent; `None` if it sent none.
+    pub body: Option<IncomingBody>,
 }
 
 #[derive(Debug)]
-pub struct AskedBody {
+pub struct IncomingBody {
     pub bytes: Vec<u8>,
-    /// The proxy cut it off.
+    /// Whether the proxy cut it off.
     pub is_partial: bool,
 }
 
-impl Asked {
-    /// Whom a denial is counted for, where there are too many to record each.
+impl IncomingRequest {
+    /// The source that a denial is counted for when there are too many to record each.
     pub fn source(&self) -> &str {
         let identity = self.identity.as_ref().map(|Identity(id)| id.as_str());
         identity.or(self.peer.as_deref()).or(self.proxy.as_deref()).unwrap_or("unknown")
     }
 
-    /// The W3C trace context that came along, if it is of good form.
+    /// The W3C trace context of the request, if it is well formed.
     pub fn traceparent(&self) -> Option<&str> {
         let mut values = self.http.as_ref()?.values("traceparent");
         let text = std::str::from_utf8(values.next()?).ok()?;
@@ -57,7 +58,7 @@ impl Asked {
     }
 }
 
-impl AskedHttp {
+impl IncomingHttp {
     pub fn line(&self) -> Line<'_> {
         Line { method: &self.method, authority: &self.authority, path_and_query: &self.path }
     }

@@ -1,4 +1,4 @@
-//! Out of the record: the case that a decision was taken on, as far as it was kept.
+//! Turns a recorded decision back into its case, as far as it was recorded.
 
 use std::collections::BTreeMap;
 
@@ -11,38 +11,38 @@ use policy::arguments::{Given, Part, Unread, Value};
 use policy::decision::{Attestation, Attested, ByRecord, Case, Facts, HttpCase, Identity, Line, ProofFound};
 use policy::{Bundle, Posture};
 
-/// Why there is no case.
+/// Why a recorded decision cannot be turned back into its case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unknown {
+pub(super) enum NoCase {
     /// Something that the judge read is kept only as a digest.
     Withheld,
-    /// What is kept does not fit together.
+    /// The recorded parts do not fit together; this names the part.
     Unfit(&'static str),
 }
 
-/// The bytes that a case borrows.
-pub(super) struct Bytes {
+/// The recorded request, from which a case borrows.
+pub(super) struct RecordedBytes {
     method: String,
     authority: Vec<u8>,
     path: Vec<u8>,
 }
 
-impl Bytes {
-    pub(super) fn of(decision: &Decision) -> Bytes {
+impl RecordedBytes {
+    pub(super) fn of(decision: &Decision) -> RecordedBytes {
         let request = &decision.request;
-        Bytes {
+        RecordedBytes {
             method: String::from_utf8_lossy(&bytes(&request.method)).into_owned(),
             authority: bytes(&request.host),
             path: bytes(&request.path),
         }
     }
 
-    /// The case, for a bundle that is the recorded one.
+    /// The case, under this bundle.
     pub(super) fn case<'a>(
         &'a self,
         decision: &Decision,
         bundle: &'a Bundle,
-    ) -> Result<Case<'a, ByRecord>, Unknown> {
+    ) -> Result<Case<'a, ByRecord>, NoCase> {
         let checks = &decision.checks;
         let governance = made(checks.governance.as_ref(), "the check `governance`")?;
         let http = match made(checks.request.as_ref(), "the check `request`")? {
@@ -61,13 +61,9 @@ impl Bytes {
         })
     }
 
-    fn http<'a>(
-        &'a self,
-        decision: &Decision,
-        bundle: &'a Bundle,
-    ) -> Result<HttpCase<'a, ByRecord>, Unknown> {
-        let method = Method::parse(&self.method).ok_or(Unknown::Unfit("the method"))?;
-        let (path, _) = RawPath::parse(&self.path).map_err(|_| Unknown::Unfit("the path"))?;
+    fn http<'a>(&'a self, decision: &Decision, bundle: &'a Bundle) -> Result<HttpCase<'a, ByRecord>, NoCase> {
+        let method = Method::parse(&self.method).ok_or(NoCase::Unfit("the method"))?;
+        let (path, _) = RawPath::parse(&self.path).map_err(|_| NoCase::Unfit("the path"))?;
         let located = bundle.locate(&decision.proxy, &self.authority, &method, path);
         let chain = chain(decision, bundle)?;
         let proof = proof(decision, chain.as_ref().ok())?;
@@ -80,16 +76,16 @@ fn bytes(text: &RequestText) -> Vec<u8> {
     text.as_bytes().to_vec()
 }
 
-/// A check that is always made.
-fn made(check: Option<&String>, name: &'static str) -> Result<Result<(), Denial>, Unknown> {
-    checked(check, name)?.ok_or(Unknown::Unfit(name))
+/// The result of a check that is always made.
+fn made(check: Option<&String>, name: &'static str) -> Result<Result<(), Denial>, NoCase> {
+    checked(check, name)?.ok_or(NoCase::Unfit(name))
 }
 
-fn checked(check: Option<&String>, name: &'static str) -> Result<Option<Result<(), Denial>>, Unknown> {
-    result(check).map_err(|()| Unknown::Unfit(name))
+fn checked(check: Option<&String>, name: &'static str) -> Result<Option<Result<(), Denial>>, NoCase> {
+    result(check).map_err(|()| NoCase::Unfit(name))
 }
 
-fn chain(decision: &Decision, bundle: &Bundle) -> Result<Result<ChainFromRecord, Denial>, Unknown> {
+fn chain(decision: &Decision, bundle: &Bundle) -> Result<Result<ChainFromRecord, Denial>, NoCase> {
     let checks = &decision.checks;
     for (check, name) in
         [(&checks.parse, "the check `parse`"), (&checks.signatures, "the check `signatures`")]
@@ -99,26 +95,26 @@ fn chain(decision: &Decision, bundle: &Bundle) -> Result<Result<ChainFromRecord,
         }
     }
     if decision.chain.iter().any(|link| link.is_withheld()) {
-        return Err(Unknown::Withheld);
+        return Err(NoCase::Withheld);
     }
     let is_bound = made(checks.binding.as_ref(), "the check `binding`")?.is_ok();
-    recalled(&decision.chain, is_bound, bundle.trust()).map(Ok).ok_or(Unknown::Unfit("the chain"))
+    recalled(&decision.chain, is_bound, bundle.trust()).map(Ok).ok_or(NoCase::Unfit("the chain"))
 }
 
-/// That a proof held is all that the judge asks of it, and whose key it was: the leaf's.
-fn proof(decision: &Decision, chain: Option<&ChainFromRecord>) -> Result<ProofFound, Unknown> {
+/// The judge only needs to know that a proof held, and whose key it was: the leaf's.
+fn proof(decision: &Decision, chain: Option<&ChainFromRecord>) -> Result<ProofFound, NoCase> {
     Ok(match checked(decision.checks.proof.as_ref(), "the check `proof`")? {
         None => ProofFound::NotWanted,
         Some(Err(denial)) => ProofFound::Failed(denial),
         Some(Ok(())) => {
             let leaf: Option<Thumbprint> = chain.map(|chain| chain.leaf().cnf().thumbprint());
-            let thumbprint = leaf.ok_or(Unknown::Unfit("a proof without a chain"))?;
+            let thumbprint = leaf.ok_or(NoCase::Unfit("a proof without a chain"))?;
             ProofFound::Holds(ProofId { thumbprint, jti: String::new(), forget_after: Seconds::default() })
         }
     })
 }
 
-fn given(decision: &Decision) -> Result<Option<Result<Given, Unread>>, Unknown> {
+fn given(decision: &Decision) -> Result<Option<Result<Given, Unread>>, NoCase> {
     let checks = &decision.checks;
     let parts = [
         (&checks.arguments, Part::Line, "the check `arguments`"),
@@ -132,11 +128,11 @@ fn given(decision: &Decision) -> Result<Option<Result<Given, Unread>>, Unknown> 
     }
     let Some(action) = decision.request.action.clone() else { return Ok(None) };
     let args = decision.args.iter().map(|(name, json)| Ok((name.clone(), value(json)?)));
-    let args = args.collect::<Result<_, Unknown>>()?;
+    let args = args.collect::<Result<_, NoCase>>()?;
     Ok(Some(Ok(Given { action, args, withheld: Default::default() })))
 }
 
-fn value(json: &IntegerJson) -> Result<Value, Unknown> {
+fn value(json: &IntegerJson) -> Result<Value, NoCase> {
     match json {
         IntegerJson::Integer(number) => Ok(Value::Long(*number)),
         IntegerJson::String(text) => Ok(Value::Text(text.clone())),
@@ -148,16 +144,16 @@ fn value(json: &IntegerJson) -> Result<Value, Unknown> {
                 | IntegerJson::Bool(_)
                 | IntegerJson::Integer(_)
                 | IntegerJson::Array(_)
-                | IntegerJson::Object(_) => Err(Unknown::Unfit("an argument")),
+                | IntegerJson::Object(_) => Err(NoCase::Unfit("an argument")),
             };
             items.iter().map(text).collect::<Result<_, _>>().map(Value::Texts)
         }
-        IntegerJson::Object(_) => Err(Unknown::Withheld),
-        IntegerJson::Null => Err(Unknown::Unfit("an argument")),
+        IntegerJson::Object(_) => Err(NoCase::Withheld),
+        IntegerJson::Null => Err(NoCase::Unfit("an argument")),
     }
 }
 
-fn facts(decision: &Decision) -> Result<Facts, Unknown> {
+fn facts(decision: &Decision) -> Result<Facts, NoCase> {
     let age = |iat: u64| decision.clock.saturating_sub(iat);
     let conditions = decision.conditions.iter().filter_map(|state| {
         Some((state.name.clone(), Attested { value: state.value.clone()?, age: age(state.iat?) }))
@@ -180,7 +176,7 @@ fn facts(decision: &Decision) -> Result<Facts, Unknown> {
                 age: age(one.iat),
             })
             .collect(),
-        posture: posture.ok_or(Unknown::Unfit("the posture"))?,
+        posture: posture.ok_or(NoCase::Unfit("the posture"))?,
         issued: issued.is_some_and(|result| result.is_ok()),
     })
 }

@@ -13,9 +13,9 @@ use warrant::Digest;
 use super::{BundlePlace, BundleSource, Config, Keys, LedgerHome, Limits, Listen, LocalAddress, witnesses};
 use crate::keys::{self, KeyFileError, PrivateKey, Readers};
 use policy::TrustKeys;
-use policy::fault::{Fault, Faults, Page};
+use policy::fault::{Fault, Faults, FileFaults};
 use policy::public_key;
-use policy::strict::{self, Key, Members, Node, entries, list, members, natural, string};
+use policy::strict::{self, MapKey, Members, Node, entries, list, members, natural, string};
 
 const DEADLINE_MS: i64 = 500;
 const DECISIONS: i64 = 1024;
@@ -24,7 +24,7 @@ const DENIALS: i64 = 500;
 /// The configuration in `bytes`, or everything that is wrong with it.
 pub fn read(path: &Path, bytes: &[u8]) -> Result<Config, Vec<Fault>> {
     let faults = Faults::new();
-    let reader = Reader { page: faults.page(path), home: path.parent().unwrap_or(Path::new(".")) };
+    let reader = Reader { page: faults.in_file(path), home: path.parent().unwrap_or(Path::new(".")) };
     let config = strict::yaml(bytes, reader.page).and_then(|tree| reader.config(&tree));
     match config {
         Some(config) if faults.is_empty() => Ok(config),
@@ -33,7 +33,7 @@ pub fn read(path: &Path, bytes: &[u8]) -> Result<Config, Vec<Fault>> {
 }
 
 struct Reader<'a> {
-    page: Page<'a>,
+    page: FileFaults<'a>,
     home: &'a Path,
 }
 
@@ -245,7 +245,7 @@ impl Reader<'_> {
 
     fn environment(&self, node: Option<&Node>) -> Option<BTreeMap<String, String>> {
         let Some(node) = node else { return Some(BTreeMap::new()) };
-        let value = |(key, node): &(Key, Node)| {
+        let value = |(key, node): &(MapKey, Node)| {
             let value = string(node, self.page)?;
             let both = [key.text.as_str(), value].iter().all(|text| is_dimension(text));
             if !both {

@@ -120,7 +120,7 @@ fn pattern(node: &Node, faults: FileFaults<'_>) -> Option<Placed<Pattern>> {
             faults.fault(
                 node.at,
                 format!("`{text}` is not a valid path pattern: {why}"),
-                "write literal segments, `*` or `{name}` for one segment, and `**` at the end for any number of further segments",
+                "write literal segments, `*` or `{name}` for one segment, and a last `**` for any number of segments",
             );
             None
         }

@@ -119,7 +119,11 @@ fn prefix(node: &Node, faults: FileFaults<'_>) -> Option<Placed<Pattern>> {
     let text = string(node, faults)?;
     let read = Pattern::ground(text);
     if read.is_none() {
-        faults.fault(node.at, format!("`{text}` is not a valid prefix of a ground"), "write whole literal segments without `*` and without a trailing slash, like `/v1/payments`; `/` is the whole host");
+        faults.fault(
+            node.at,
+            format!("`{text}` is not a valid prefix of a ground"),
+            "write whole literal segments without `*` and trailing slash, like `/v1/payments`; `/` is the whole host",
+        );
     }
     read.map(|pattern| Placed::new(node.at, pattern))
 }

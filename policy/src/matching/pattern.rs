@@ -97,7 +97,8 @@ impl Pattern {
         long_enough && self.steps.iter().zip(segments).all(|(step, segment)| step.covers(segment.as_ref()))
     }
 
-    /// Greater for the more specific of two patterns that match the same path: a literal beats `*`, `*` beats the end, the end beats `**`.
+    /// Greater for the more specific of two patterns that match the same path: a literal beats `*`, `*` beats the end, the end beats
+    /// `**`.
     pub(crate) fn weight(&self) -> Vec<u8> {
         let steps = self.steps.iter().map(|step| if *step == Step::Any { 2 } else { 3 });
         steps.chain([u8::from(!self.is_open)]).collect()

@@ -229,7 +229,7 @@ impl TreeBuilder<'_> {
         }
     }
 
-    /// Where the text of a literal block begins. The parser points at its first character; blank lines before that belong to it too.
+    /// Where the text of a literal block begins. The parser points at its first character, but blank lines before that belong to it.
     fn literal(&self, text: &str, at: Place) -> Style {
         let blank = text.lines().take_while(|line| line.trim().is_empty()).count();
         let own = text.lines().nth(blank).unwrap_or_default();

@@ -177,7 +177,7 @@ fn a_holder_cannot_escape_a_forbid_by_delegating() {
         "forbid (principal, action, resource) unless { principal in Group::\"payments-agents\" };",
     ] {
         assert_fault(&hello(text), "routes/platform/hello.yaml:9:5:", what);
-        // Without delegated keys there is nobody to delegate to.
+        // A delegated key cannot ask here, so delegation changes nothing.
         assert_sound(&pay(text));
         assert_fault(
             &edited("mesh.cedar", "// nothing", &format!("{text}\n// nothing")),

@@ -46,7 +46,8 @@ proptest! {
     fn mangled_manifests_and_notes_are_refused(manifest in mangled(simple_parcel(&files(), 1).manifest)) {
         let good = simple_parcel(&files(), 1);
         if manifest != good.manifest {
-            // A change outside the signed bytes (for example in a key's name) may leave enough good signatures: then it is the same bundle.
+            // A change outside the signed bytes (for example in a key's name) may leave enough good signatures. Then it is the
+            // same bundle.
             if let Ok(bundle) = super::fixture::opened(&Parcel { manifest, ..good.clone() }) {
                 let known = super::fixture::opened(&good).unwrap();
                 prop_assert_eq!(bundle.digest(), known.digest());

@@ -132,12 +132,12 @@ fn what_a_case_may_say() {
     assert_fault(
         &with_tests(&format!("{TESTS}  - {{name: pays, expect: allow}}\n")),
         &format!("{FILE}:9:"),
-        "a second case called `pays`",
+        "a second case is called `pays`",
     );
     assert_fault(
         &with_tests(&TESTS.replace("name: pay}", "name: pays}")),
         &format!("{FILE}:3:"),
-        "stand in a file called",
+        "but their file is called",
     );
 }
 
@@ -148,7 +148,7 @@ fn tests_have_their_route_beside_them() {
         "routes/payments/other.test.yaml".to_owned(),
         TESTS.replace("name: pay}", "name: other}").into_bytes(),
     );
-    assert_fault(&files, "routes/payments/other.test.yaml:", "tests without their route");
+    assert_fault(&files, "routes/payments/other.test.yaml:", "there is no route for these tests");
 }
 
 #[test]

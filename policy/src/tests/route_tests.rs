@@ -120,7 +120,7 @@ fn a_delegated_key_is_nobody_by_name() {
 
 #[test]
 fn what_a_case_may_say() {
-    fails(&case("expect: denied"), "neither `allow` nor a code");
+    fails(&case("expect: denied"), "neither `allow` nor the code");
     fails(&case("expect: allow, expects: allow"), "unknown key `expects`");
     fails(&case("expect: allow, warrant: {uses: {max: 1}}"), "unknown key `uses`");
     fails(

@@ -1,13 +1,13 @@
-//! What is wrong with a document, said so that its author can mend it: file, line, column, what, and what to write instead.
+//! Faults of documents: the file, the line, the column, what is wrong, and what to write instead.
 //!
-//! Faults are gathered, not returned: whoever mends a bundle wants the whole list at once. A reader that meets one notes it here,
-//! gives up on that value alone, and goes on with its neighbours.
+//! Faults are collected, not returned: an author wants the whole list at once. A reader that finds a fault adds it here, gives up
+//! on that value only, and goes on with the rest.
 
 use std::cell::RefCell;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// Where in a file: both count from one. JSON has no places: [`Place::NONE`].
+/// A position in a file; line and column count from one. Values read from JSON have [`Place::NONE`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Place {
     pub line: u32,
@@ -31,11 +31,11 @@ impl<T> Placed<T> {
     }
 }
 
-/// One thing that is wrong.
+/// One fault of one file.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 pub struct Fault {
     pub file: PathBuf,
-    /// Zero where the file has no places (JSON, a missing file).
+    /// Zero where there is no position (JSON, a missing file).
     pub line: u32,
     pub column: u32,
     pub what: String,
@@ -54,7 +54,7 @@ impl fmt::Display for Fault {
 
 impl std::error::Error for Fault {}
 
-/// The list being gathered.
+/// The list of faults found so far.
 #[derive(Debug, Default)]
 pub struct Faults(RefCell<Vec<Fault>>);
 
@@ -63,9 +63,9 @@ impl Faults {
         Self::default()
     }
 
-    /// The same list, for one file.
-    pub fn page<'a>(&'a self, file: &'a Path) -> Page<'a> {
-        Page { file, faults: self }
+    /// The same list, for faults of one file.
+    pub fn in_file<'a>(&'a self, file: &'a Path) -> FileFaults<'a> {
+        FileFaults { file, faults: self }
     }
 
     pub fn is_empty(&self) -> bool {
@@ -76,7 +76,7 @@ impl Faults {
         self.0.borrow().len()
     }
 
-    /// Sorted by file and place, each told once: the order in which rules ran is nobody's concern.
+    /// Sorted by file and place, without duplicates: the order in which the rules ran does not matter.
     pub fn into_sorted(self) -> Vec<Fault> {
         let mut list = self.0.into_inner();
         list.sort();
@@ -85,14 +85,14 @@ impl Faults {
     }
 }
 
-/// One file, and where its faults go.
+/// Adds the faults of one file to the list.
 #[derive(Clone, Copy, Debug)]
-pub struct Page<'a> {
+pub struct FileFaults<'a> {
     pub file: &'a Path,
     faults: &'a Faults,
 }
 
-impl Page<'_> {
+impl FileFaults<'_> {
     pub fn fault(&self, at: Place, what: impl Into<String>, instead: impl Into<String>) {
         self.faults.0.borrow_mut().push(Fault {
             file: self.file.to_path_buf(),

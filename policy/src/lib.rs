@@ -30,11 +30,11 @@ pub use bundles::{
     SignError, Signed, Signing, TrustError, TrustKeys, open, trust_in_force, vouch,
 };
 pub use documents::Posture;
-pub use documents::arguments::{Action, Argument, ArgumentType, Pointer, Source};
+pub use documents::arguments::{ArgumentSource, ArgumentType, DeclaredAction, DeclaredArgument, Pointer};
 pub use documents::files::Files;
 pub use documents::mesh::{Attestor, Notes, public_key};
-pub use documents::require::{Condition, Holder, Require, Uses};
-pub use documents::words::rfc3339;
+pub use documents::require::{Condition, Holder, Require, UseLimit};
+pub use documents::scalars::rfc3339;
 pub use engine::{
     Asked, Attribution, Decided, Lineage, Nearest, Principal, Refused, STACK, Starter, on_a_deep_stack,
     this_thread_is_deep,

@@ -1,4 +1,4 @@
-//! What can be built and is probably not meant. Each has a name; under `--strict` each is a fault.
+//! Warnings: what can be built but is probably a mistake. Each has a name; with `--strict` each is a fault.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use super::fault::{Fault, Place};
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 pub struct Warning {
-    /// Where and what.
+    /// The place and the text.
     #[serde(flatten)]
     pub fault: Fault,
     pub name: &'static str,
@@ -32,7 +32,7 @@ impl fmt::Display for Warning {
     }
 }
 
-/// One thing to warn of, on a page yet to be named.
+/// A warning whose file is not known yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Notice {
     pub(crate) at: Place,

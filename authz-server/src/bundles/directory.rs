@@ -45,7 +45,7 @@ pub fn sources(dir: &Path) -> Result<Files, Vec<Fault>> {
 fn gather(dir: &Path, prefix: &str, files: &mut Files, faults: &Faults) {
     let shown = PathBuf::from(if prefix.is_empty() { "." } else { prefix });
     let unreadable = |path: &Path, error: &io::Error| {
-        faults.page(path).fault(
+        faults.in_file(path).fault(
             Place::NONE,
             format!("cannot be read: {error}"),
             "make it readable, or remove it",
@@ -57,7 +57,7 @@ fn gather(dir: &Path, prefix: &str, files: &mut Files, faults: &Faults) {
     };
     for entry in entries {
         let Some(name) = entry.file_name().to_str().map(|name| format!("{prefix}{name}")) else {
-            faults.page(&shown).fault(Place::NONE, "a file's name is not UTF-8", "rename it");
+            faults.in_file(&shown).fault(Place::NONE, "a file's name is not UTF-8", "rename it");
             continue;
         };
         if entry.file_name().to_str().is_some_and(is_skipped) {
@@ -69,7 +69,7 @@ fn gather(dir: &Path, prefix: &str, files: &mut Files, faults: &Faults) {
                 Ok(bytes) => drop(files.insert(name, bytes)),
                 Err(error) => unreadable(Path::new(&name), &error),
             },
-            Ok(_) => faults.page(Path::new(&name)).fault(
+            Ok(_) => faults.in_file(Path::new(&name)).fault(
                 Place::NONE,
                 "not a regular file",
                 "replace a link by the file itself: a link could lead anywhere",

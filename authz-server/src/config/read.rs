@@ -16,9 +16,9 @@ use super::{
 };
 use crate::keys::{self, KeyFileError, PrivateKey, Readers};
 use policy::TrustKeys;
-use policy::fault::{Fault, Faults, Page};
+use policy::fault::{Fault, Faults, FileFaults};
 use policy::public_key;
-use policy::strict::{self, Key, Members, Node, entries, list, members, natural, string};
+use policy::strict::{self, MapKey, Members, Node, entries, list, members, natural, string};
 
 const DEADLINE_MS: i64 = 500;
 const DECISIONS: i64 = 1024;
@@ -27,7 +27,8 @@ const DENIALS: i64 = 500;
 /// The configuration in `bytes`, or everything that is wrong with it.
 pub fn read(path: &Path, bytes: &[u8]) -> Result<Config, Vec<Fault>> {
     let faults = Faults::new();
-    let reader = ConfigReader { page: faults.page(path), directory: path.parent().unwrap_or(Path::new(".")) };
+    let reader =
+        ConfigReader { page: faults.in_file(path), directory: path.parent().unwrap_or(Path::new(".")) };
     let config = strict::yaml(bytes, reader.page).and_then(|tree| reader.config(&tree));
     match config {
         Some(config) if faults.is_empty() => Ok(config),
@@ -36,7 +37,7 @@ pub fn read(path: &Path, bytes: &[u8]) -> Result<Config, Vec<Fault>> {
 }
 
 struct ConfigReader<'a> {
-    page: Page<'a>,
+    page: FileFaults<'a>,
     /// The configuration's own directory: relative paths start here.
     directory: &'a Path,
 }
@@ -249,7 +250,7 @@ impl ConfigReader<'_> {
 
     fn environment(&self, node: Option<&Node>) -> Option<BTreeMap<String, String>> {
         let Some(node) = node else { return Some(BTreeMap::new()) };
-        let value = |(key, node): &(Key, Node)| {
+        let value = |(key, node): &(MapKey, Node)| {
             let value = string(node, self.page)?;
             let both = [key.text.as_str(), value].iter().all(|text| is_dimension(text));
             if !both {

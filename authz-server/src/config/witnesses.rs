@@ -8,7 +8,7 @@ use hyper::Uri;
 use ledger::VerifyingKey;
 
 use crate::fetch::is_loopback;
-use policy::fault::Page;
+use policy::fault::FileFaults;
 use policy::strict::{Node, list, members, string};
 
 /// A witness: it remembers our checkpoints on another machine and cosigns them with its key.
@@ -20,7 +20,7 @@ pub struct Witness {
 }
 
 /// Reads all witnesses, or returns `None` if one has a fault; each fault is reported.
-pub(super) fn read(node: &Node, page: Page<'_>) -> Option<Vec<Witness>> {
+pub(super) fn read(node: &Node, page: FileFaults<'_>) -> Option<Vec<Witness>> {
     let nodes = list(node, page)?;
     let mut read: Vec<Witness> = Vec::new();
     for node in nodes {
@@ -37,14 +37,14 @@ pub(super) fn read(node: &Node, page: Page<'_>) -> Option<Vec<Witness>> {
     (read.len() == nodes.len()).then_some(read)
 }
 
-fn one(node: &Node, page: Page<'_>) -> Option<Witness> {
+fn one(node: &Node, page: FileFaults<'_>) -> Option<Witness> {
     let part = members(node, &["url", "key"], page)?;
     let url = part.need("url", page).and_then(|node| url(node, page));
     let key = part.need("key", page).and_then(|node| key(node, page));
     Some(Witness { url: url?, key: key? })
 }
 
-fn url(node: &Node, page: Page<'_>) -> Option<String> {
+fn url(node: &Node, page: FileFaults<'_>) -> Option<String> {
     let text = string(node, page)?;
     let is_valid = text.parse::<Uri>().is_ok_and(|uri| {
         let host = uri.host().unwrap_or_default();
@@ -65,7 +65,7 @@ fn url(node: &Node, page: Page<'_>) -> Option<String> {
     is_valid.then(|| format!("{}/", text.trim_end_matches('/')))
 }
 
-fn key(node: &Node, page: Page<'_>) -> Option<VerifyingKey> {
+fn key(node: &Node, page: FileFaults<'_>) -> Option<VerifyingKey> {
     let cure = "copy the line `name+id+base64` of the witness's own cosigning key (type 4)";
     match string(node, page)?.parse::<VerifyingKey>() {
         Ok(key) if key.is_witness() => Some(key),
@@ -90,7 +90,7 @@ mod tests {
 
     fn read_text(yaml: &str) -> Result<Vec<Witness>, Vec<Fault>> {
         let faults = Faults::new();
-        let page = faults.page(Path::new("portcullis.yaml"));
+        let page = faults.in_file(Path::new("portcullis.yaml"));
         let read = strict::yaml(yaml.as_bytes(), page).and_then(|tree| read(&tree, page));
         read.filter(|_| faults.is_empty()).ok_or_else(|| faults.into_sorted())
     }

@@ -13,7 +13,7 @@ use super::incoming::{IncomingHttp, IncomingRequest};
 use super::verified_chains::VerifiedChains;
 use crate::bundles::PolicyInForce;
 use crate::clock::Clock;
-use policy::arguments::{Body, Given, Sent, Unread};
+use policy::arguments::{ArgumentError, Extracted, Sent, SentBody};
 use policy::decision::{Case, Facts, HttpCase, ProofFound};
 use policy::{Bundle, Found, Holder, Located, Posture, Route};
 
@@ -141,13 +141,13 @@ fn read_arguments(
     target: &Target<'_>,
     query: Option<&[u8]>,
     http: &IncomingHttp,
-) -> Result<Given, Unread> {
+) -> Result<Extracted, ArgumentError> {
     let headers: Vec<(&str, &[u8])> =
         http.headers.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect();
     let body = match &http.body {
-        None => Body::Absent,
-        Some(body) if body.is_partial => Body::Partial,
-        Some(body) => Body::Whole(&body.bytes),
+        None => SentBody::Absent,
+        Some(body) if body.is_partial => SentBody::Partial,
+        Some(body) => SentBody::Whole(&body.bytes),
     };
     route.read(target, &Sent { query, headers: &headers, body })
 }

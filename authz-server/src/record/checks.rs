@@ -3,7 +3,7 @@
 use ledger::entry::Checks;
 use warrant::Denial;
 
-use policy::arguments::{Part, Unread};
+use policy::arguments::{ArgumentError, RequestPart};
 use policy::decision::{Case, HttpCase, ProofFound};
 
 const OK: &str = "ok";
@@ -37,22 +37,22 @@ fn of_http(http: &HttpCase<'_>) -> Checks {
         ProofFound::Holds(_) => word(Ok(())),
     };
     let read = http.given.as_ref().map(|given| given.as_ref().err());
-    let of = |part: Part| read.and_then(|unread| word(failed(unread, part)));
-    let body = http.body.and(of(Part::Body));
+    let of = |part: RequestPart| read.and_then(|unread| word(failed(unread, part)));
+    let body = http.body.and(of(RequestPart::Body));
     Checks {
-        arguments: of(Part::Line),
+        arguments: of(RequestPart::Line),
         binding,
         body,
         parse,
         proof,
-        query: of(Part::Query),
+        query: of(RequestPart::Query),
         signatures,
         ..Checks::default()
     }
 }
 
 /// Reading stops at the first fault, so the parts that were read before it had none.
-fn failed(unread: Option<&Unread>, part: Part) -> Result<(), Denial> {
+fn failed(unread: Option<&ArgumentError>, part: RequestPart) -> Result<(), Denial> {
     unread.filter(|unread| unread.part == part).map_or(Ok(()), |unread| Err(unread.denial))
 }
 

@@ -13,7 +13,7 @@ use super::checks::checks;
 use crate::facts::{BurnedItem, BurnedItems};
 use crate::keys::DigestKey;
 use policy::Bundle;
-use policy::arguments::Value;
+use policy::arguments::ArgumentValue;
 use policy::decision::{Case, Evidence, Facts, Judgement, Pass, Passing};
 
 /// The code of a verdict that permits.
@@ -149,7 +149,7 @@ fn args(case: &Case<'_>, key: &DigestKey) -> BTreeMap<String, IntegerJson> {
     let Some(Ok(given)) = case.http.as_ref().ok().and_then(|http| http.given.as_ref()) else {
         return BTreeMap::new();
     };
-    let kept = |name: &str, value: &Value| {
+    let kept = |name: &str, value: &ArgumentValue| {
         let value = json(value);
         if !given.withheld.contains(name) {
             return value;
@@ -162,11 +162,13 @@ fn args(case: &Case<'_>, key: &DigestKey) -> BTreeMap<String, IntegerJson> {
     given.args.iter().map(|(name, value)| (name.to_owned(), kept(name, value))).collect()
 }
 
-fn json(value: &Value) -> IntegerJson {
+fn json(value: &ArgumentValue) -> IntegerJson {
     match value {
-        Value::Long(number) => IntegerJson::Integer(*number),
-        Value::Text(text) => IntegerJson::String(text.clone()),
-        Value::Bool(flag) => IntegerJson::Bool(*flag),
-        Value::Texts(texts) => IntegerJson::Array(texts.iter().cloned().map(IntegerJson::String).collect()),
+        ArgumentValue::Long(number) => IntegerJson::Integer(*number),
+        ArgumentValue::Text(text) => IntegerJson::String(text.clone()),
+        ArgumentValue::Bool(flag) => IntegerJson::Bool(*flag),
+        ArgumentValue::Texts(texts) => {
+            IntegerJson::Array(texts.iter().cloned().map(IntegerJson::String).collect())
+        }
     }
 }

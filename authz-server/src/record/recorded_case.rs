@@ -7,7 +7,7 @@ use warrant::{ChainFromRecord, Denial, Method, ProofId, RawPath, Seconds, Thumbp
 
 use super::chain::recalled;
 use super::checks::result;
-use policy::arguments::{Given, Part, Unread, Value};
+use policy::arguments::{ArgumentError, ArgumentValue, Extracted, RequestPart};
 use policy::decision::{Attestation, Attested, ByRecord, Case, Facts, HttpCase, Identity, Line, ProofFound};
 use policy::{Bundle, Posture};
 
@@ -114,29 +114,29 @@ fn proof(decision: &Decision, chain: Option<&ChainFromRecord>) -> Result<ProofFo
     })
 }
 
-fn given(decision: &Decision) -> Result<Option<Result<Given, Unread>>, NoCase> {
+fn given(decision: &Decision) -> Result<Option<Result<Extracted, ArgumentError>>, NoCase> {
     let checks = &decision.checks;
     let parts = [
-        (&checks.arguments, Part::Line, "the check `arguments`"),
-        (&checks.query, Part::Query, "the check `query`"),
-        (&checks.body, Part::Body, "the check `body`"),
+        (&checks.arguments, RequestPart::Line, "the check `arguments`"),
+        (&checks.query, RequestPart::Query, "the check `query`"),
+        (&checks.body, RequestPart::Body, "the check `body`"),
     ];
     for (check, part, name) in parts {
         if let Some(Err(denial)) = checked(check.as_ref(), name)? {
-            return Ok(Some(Err(Unread { denial, part, detail: String::new(), cure: None })));
+            return Ok(Some(Err(ArgumentError { denial, part, detail: String::new(), cure: None })));
         }
     }
     let Some(action) = decision.request.action.clone() else { return Ok(None) };
     let args = decision.args.iter().map(|(name, json)| Ok((name.clone(), value(json)?)));
     let args = args.collect::<Result<_, NoCase>>()?;
-    Ok(Some(Ok(Given { action, args, withheld: Default::default() })))
+    Ok(Some(Ok(Extracted { action, args, withheld: Default::default() })))
 }
 
-fn value(json: &IntegerJson) -> Result<Value, NoCase> {
+fn value(json: &IntegerJson) -> Result<ArgumentValue, NoCase> {
     match json {
-        IntegerJson::Integer(number) => Ok(Value::Long(*number)),
-        IntegerJson::String(text) => Ok(Value::Text(text.clone())),
-        IntegerJson::Bool(flag) => Ok(Value::Bool(*flag)),
+        IntegerJson::Integer(number) => Ok(ArgumentValue::Long(*number)),
+        IntegerJson::String(text) => Ok(ArgumentValue::Text(text.clone())),
+        IntegerJson::Bool(flag) => Ok(ArgumentValue::Bool(*flag)),
         IntegerJson::Array(items) => {
             let text = |item: &IntegerJson| match item {
                 IntegerJson::String(text) => Ok(text.clone()),
@@ -146,7 +146,7 @@ fn value(json: &IntegerJson) -> Result<Value, NoCase> {
                 | IntegerJson::Array(_)
                 | IntegerJson::Object(_) => Err(NoCase::Unfit("an argument")),
             };
-            items.iter().map(text).collect::<Result<_, _>>().map(Value::Texts)
+            items.iter().map(text).collect::<Result<_, _>>().map(ArgumentValue::Texts)
         }
         IntegerJson::Object(_) => Err(NoCase::Withheld),
         IntegerJson::Null => Err(NoCase::Unfit("an argument")),

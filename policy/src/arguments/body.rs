@@ -1,6 +1,7 @@
-//! A JSON body, whole: one value, in which no two keys of an object could be taken for one.
+//! Reads a JSON body: one value, in which the keys of an object differ even if case is ignored.
 //!
-//! A reader that keeps the last of two equal keys, one that keeps the first and one that ignores case would see three requests.
+//! Otherwise a reader that keeps the last of two equal keys, one that keeps the first and one that ignores case would see three
+//! different requests.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -11,7 +12,7 @@ use crate::documents::arguments::Pointer;
 
 /// The longest body.
 pub const LONGEST: usize = 1024 * 1024;
-/// Lists and objects inside each other.
+/// The maximum depth of lists and objects inside each other.
 const DEEPEST: usize = 64;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,7 +20,7 @@ pub(super) enum Json {
     Null,
     Bool(bool),
     Integer(i64),
-    /// A number that is written with a fraction or an exponent, or is too large: no argument's.
+    /// A number with a fraction or an exponent, or too large: no argument can have it.
     Number,
     Text(String),
     List(Vec<Json>),
@@ -29,17 +30,17 @@ pub(super) enum Json {
 /// Reads a body.
 pub(super) fn parse(bytes: &[u8]) -> Result<Json, String> {
     if bytes.len() > LONGEST {
-        return Err(format!("the body has {} bytes; at most 1 MiB is read", bytes.len()));
+        return Err(format!("the body has {} bytes; the maximum is 1 MiB", bytes.len()));
     }
-    let told = |error: serde_json::Error| format!("the body is no JSON that is read here: {error}");
+    let refused = |error: serde_json::Error| format!("the JSON of the body is not accepted: {error}");
     let mut reader = serde_json::Deserializer::from_slice(bytes);
-    let json = Depth(DEEPEST).deserialize(&mut reader).map_err(told)?;
-    reader.end().map_err(told)?;
+    let json = Depth(DEEPEST).deserialize(&mut reader).map_err(refused)?;
+    reader.end().map_err(refused)?;
     Ok(json)
 }
 
-/// Whether these are the headers of a body that is read: `application/json`, and nothing that encodes it.
-pub(super) fn is_announced(content_type: &[&[u8]], content_encoding: &[&[u8]]) -> Result<(), String> {
+/// Checks the headers of the body: it must be `application/json`, without a content-encoding.
+pub(super) fn check_headers(content_type: &[&[u8]], content_encoding: &[&[u8]]) -> Result<(), String> {
     const NAMES: [&str; 3] =
         ["application/json", "application/json; charset=utf-8", "application/json;charset=utf-8"];
     let is_json =
@@ -54,7 +55,7 @@ pub(super) fn is_announced(content_type: &[&[u8]], content_encoding: &[&[u8]]) -
 }
 
 impl Json {
-    /// What the pointer points at.
+    /// The value at this pointer.
     pub(super) fn at(&self, pointer: &Pointer) -> Option<&Self> {
         pointer.0.iter().try_fold(self, |json, token| match json {
             Self::Object(members) => members.iter().find(|(name, _)| name == token).map(|(_, member)| member),
@@ -64,14 +65,14 @@ impl Json {
     }
 }
 
-/// `0|[1-9][0-9]*`, as RFC 6901 writes the place in a list.
+/// `0|[1-9][0-9]*`, as RFC 6901 writes an index into a list.
 fn index(token: &str) -> Option<usize> {
     let is_plain =
         token == "0" || (!token.starts_with('0') && token.bytes().all(|byte| byte.is_ascii_digit()));
     token.parse().ok().filter(|_| is_plain)
 }
 
-/// Two keys with one folded form are one key to a reader that ignores case.
+/// Two keys with the same folded form are equal to a reader that ignores case.
 fn folded(key: &str) -> String {
     key.chars()
         .map(|letter| {
@@ -87,7 +88,7 @@ struct Depth(usize);
 
 impl Depth {
     fn below<E: Error>(self) -> Result<Self, E> {
-        self.0.checked_sub(1).map(Self).ok_or_else(|| E::custom("more than 64 deep"))
+        self.0.checked_sub(1).map(Self).ok_or_else(|| E::custom("nested more than 64 levels deep"))
     }
 }
 
@@ -145,7 +146,7 @@ impl<'de> Visitor<'de> for Depth {
         let mut keys = HashSet::new();
         while let Some(key) = entries.next_key::<String>()? {
             if !keys.insert(folded(&key)) {
-                return Err(A::Error::custom(format!("the key `{key}` is there twice, if case is ignored")));
+                return Err(A::Error::custom(format!("the key `{key}` occurs twice (case is ignored)")));
             }
             members.push((key, entries.next_value_seed(below)?));
         }
@@ -183,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn no_key_is_there_twice_anywhere() {
+    fn no_key_occurs_twice_in_any_object() {
         for body in [
             r#"{"a":1,"a":1}"#,
             r#"{"a":1,"\u0061":1}"#,
@@ -199,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn one_value_of_bounded_size() {
+    fn a_body_is_one_value_of_bounded_size_and_depth() {
         for body in
             ["", "{}x", "{} {}", "nul", "{\"a\":\"\\ud800\"}", "{\"a\":01}", "\u{feff}{}", "{\"a\":1e999}"]
         {
@@ -216,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn integers_are_written_as_integers() {
+    fn only_integers_without_fraction_or_exponent_are_integers() {
         for (body, expected) in [
             ("1", Json::Integer(1)),
             ("1.0", Json::Number),
@@ -229,10 +230,10 @@ mod tests {
     }
 
     #[test]
-    fn only_plain_json_is_announced() {
+    fn only_application_json_without_encoding_is_read() {
         for kind in ["application/json", "application/json; charset=utf-8", "Application/JSON;charset=UTF-8"]
         {
-            assert!(is_announced(&[kind.as_bytes()], &[]).is_ok(), "{kind}");
+            assert!(check_headers(&[kind.as_bytes()], &[]).is_ok(), "{kind}");
         }
         for kind in [
             "text/json",
@@ -242,10 +243,10 @@ mod tests {
             "application/jsonp",
             "",
         ] {
-            assert!(is_announced(&[kind.as_bytes()], &[]).is_err(), "{kind}");
+            assert!(check_headers(&[kind.as_bytes()], &[]).is_err(), "{kind}");
         }
-        assert!(is_announced(&[], &[]).is_err());
-        assert!(is_announced(&[b"application/json", b"application/json"], &[]).is_err());
-        assert!(is_announced(&[b"application/json"], &[b"identity"]).is_err());
+        assert!(check_headers(&[], &[]).is_err());
+        assert!(check_headers(&[b"application/json", b"application/json"], &[]).is_err());
+        assert!(check_headers(&[b"application/json"], &[b"identity"]).is_err());
     }
 }

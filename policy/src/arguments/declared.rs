@@ -1,8 +1,8 @@
-//! What a route declares of the requests that it governs: which it matches, and what it reads of them.
+//! What a route declares: which requests it matches, and what it reads from them.
 
 use std::collections::BTreeSet;
 
-use crate::documents::arguments::{Action, Argument, Source};
+use crate::documents::arguments::{ArgumentSource, DeclaredAction, DeclaredArgument};
 use crate::documents::route::RouteDoc;
 use crate::matching::Pattern;
 
@@ -10,20 +10,20 @@ use crate::matching::Pattern;
 #[derive(Clone, Debug)]
 pub(crate) struct Declared {
     pub(crate) endpoints: Vec<Endpoint>,
-    pub(crate) args: Vec<Argument>,
-    /// What the action is derived from, where that is not the method.
-    pub(crate) action: Option<Action>,
+    pub(crate) args: Vec<DeclaredArgument>,
+    /// Where the action is read, if it is not the method.
+    pub(crate) action: Option<DeclaredAction>,
     /// Whether query parameters that no argument names are allowed.
     pub(crate) any_query: bool,
 }
 
-/// One thing that a route matches.
+/// One host, method and path pattern that a route matches.
 #[derive(Clone, Debug)]
 pub(crate) struct Endpoint {
     pub(crate) host: String,
     pub(crate) method: String,
     pub(crate) pattern: Pattern,
-    /// What gRPC calls it.
+    /// The full name of the gRPC method, for a gRPC match.
     pub(crate) action: Option<String>,
 }
 
@@ -37,7 +37,7 @@ impl Declared {
         }
     }
 
-    /// Whether the check must carry the body.
+    /// Whether the proxy must send the body with the check.
     pub(crate) fn reads_body(&self) -> bool {
         reads_body(&self.args, self.action.as_ref())
     }
@@ -46,7 +46,7 @@ impl Declared {
         self.args.iter().filter_map(|argument| argument.from.query_name()).collect()
     }
 
-    /// The names that the action of a request can have.
+    /// All possible actions of a request.
     pub(crate) fn actions(&self) -> BTreeSet<&str> {
         match &self.action {
             Some(action) => action.one_of.iter().map(String::as_str).collect(),
@@ -64,19 +64,19 @@ impl Declared {
 }
 
 impl Endpoint {
-    /// What gRPC calls it, or its method.
+    /// The full name of the gRPC method, or the HTTP method.
     pub(crate) fn action(&self) -> &str {
         self.action.as_deref().unwrap_or(&self.method)
     }
 }
 
-pub(crate) fn reads_body(args: &[Argument], action: Option<&Action>) -> bool {
-    let from_body = |from: &Source| matches!(from, Source::Body(_));
+pub(crate) fn reads_body(args: &[DeclaredArgument], action: Option<&DeclaredAction>) -> bool {
+    let from_body = |from: &ArgumentSource| matches!(from, ArgumentSource::Body(_));
     args.iter().any(|argument| from_body(&argument.from))
         || action.is_some_and(|action| from_body(&action.from))
 }
 
-/// Everything that a document matches, item by item.
+/// Every endpoint that a document matches.
 pub(crate) fn endpoints(document: &RouteDoc) -> Vec<Endpoint> {
     let mut all = Vec::new();
     for item in &document.matches {

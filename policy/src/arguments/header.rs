@@ -1,12 +1,12 @@
-//! An argument out of a header.
+//! Reads an argument from a header.
 
-/// The one value of a header, where there is one. Envoy joins two headers with a comma, so a comma may be two.
+/// The value of a header, or `None` if it is absent. Envoy joins two headers with a comma, so a comma may mean two.
 pub(super) fn value<'a>(values: &[&'a [u8]]) -> Result<Option<&'a str>, &'static str> {
     match values {
         [] => Ok(None),
-        [one] if one.contains(&b',') => Err("it holds a comma: it may be two headers"),
-        [one] => std::str::from_utf8(one).map(Some).map_err(|_| "it is no UTF-8"),
-        _ => Err("it is there twice"),
+        [one] if one.contains(&b',') => Err("it contains a comma, so it may be two headers"),
+        [one] => std::str::from_utf8(one).map(Some).map_err(|_| "it is not UTF-8"),
+        _ => Err("it occurs twice"),
     }
 }
 
@@ -15,7 +15,7 @@ mod tests {
     use super::value;
 
     #[test]
-    fn a_header_is_there_once_and_whole() {
+    fn a_header_occurs_once_and_has_one_value() {
         assert_eq!(value(&[]), Ok(None));
         assert_eq!(value(&[b"a b"]), Ok(Some("a b")));
         assert_eq!(value(&[b""]), Ok(Some("")));

@@ -1,7 +1,7 @@
-//! Reading a request's arguments: typed values out of path, query, headers and body, each readable in one way only.
+//! Reads the arguments of a request: typed values from the path, the query, the headers and the body.
 //!
-//! Whatever two readers could take for two things is refused, also in parts of the request that no argument names: an upstream
-//! might read those.
+//! What two readers could read differently is refused, also in parts of the request that no argument names: an upstream might read
+//! those.
 
 mod body;
 mod declared;
@@ -14,5 +14,5 @@ mod values;
 pub use body::LONGEST as LARGEST_BODY;
 pub(crate) use declared::{Declared, Endpoint, endpoints, reads_body};
 pub(crate) use read::read;
-pub use read::{Body, Given, Part, Sent, Unread};
-pub use values::{Arguments, Value};
+pub use read::{ArgumentError, Extracted, RequestPart, Sent, SentBody};
+pub use values::{ArgumentValue, Arguments};

@@ -1,33 +1,28 @@
-//! Arguments out of a query: split at `&`, name and value percent-decoded once.
+//! Reads arguments from a query: split at `&`, name and value percent-decoded once.
 //!
-//! Upstreams differ on `+` (a space, or a plus) and on `;` (a separator, or a letter). So a parameter that any of them could take for a
-//! declared one has neither.
+//! Upstreams read `+` differently (a space or a plus), and `;` too (a separator or a character). So a parameter that any of them
+//! could take for a declared one must contain neither.
 
-/// The parameters of a query, decoded, in their order.
+/// The decoded parameters of a query, in order.
 pub(super) type Parameters = Vec<(String, String)>;
 
-/// Reads a query on a route that declares some of these names.
+/// Reads a query on a route that declares these names.
 pub(super) fn parameters(query: &[u8], declared: &[&str]) -> Result<Parameters, String> {
     let mut all = Parameters::new();
     for piece in query.split(|byte| *byte == b'&').filter(|piece| !piece.is_empty()) {
         let (name, value) = halves(piece);
         let parameter = (decoded(name)?, decoded(value)?);
-        if is_doubtful(piece, declared)? {
-            return Err(format!(
-                "`{}`: upstreams differ on `+` and `;`; write them %2B and %3B",
-                parameter.0
-            ));
-        }
+        check_separators(piece, &parameter.0, declared)?;
         if declared.contains(&parameter.0.as_str()) && all.iter().any(|(name, _)| *name == parameter.0) {
-            return Err(format!("`{}` is there twice", parameter.0));
+            return Err(format!("`{}` occurs twice", parameter.0));
         }
         all.push(parameter);
     }
     Ok(all)
 }
 
-/// Whether a query says anything at all, on a route that declares no parameter: nothing of it is decoded.
-pub(super) fn says_something(query: &[u8]) -> bool {
+/// Whether a query has any parameter. For a route that declares none: nothing is decoded.
+pub(super) fn has_parameters(query: &[u8]) -> bool {
     query.iter().any(|byte| *byte != b'&')
 }
 
@@ -36,20 +31,22 @@ fn halves(piece: &[u8]) -> (&[u8], &[u8]) {
     (halves.next().unwrap_or_default(), halves.next().unwrap_or_default())
 }
 
-/// Whether some reader would find a declared parameter in this piece, and another reader another value.
-fn is_doubtful(piece: &[u8], declared: &[&str]) -> Result<bool, String> {
+/// Refuses a piece in which one reader would find a declared parameter and another reader another value.
+fn check_separators(piece: &[u8], parameter: &str, declared: &[&str]) -> Result<(), String> {
     if !piece.iter().any(|byte| matches!(byte, b'+' | b';')) {
-        return Ok(false);
+        return Ok(());
     }
     for part in piece.split(|byte| *byte == b';') {
         let name = decoded(halves(part).0)?;
         let with_spaces: Vec<u8> =
             halves(part).0.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
         if declared.contains(&name.as_str()) || declared.contains(&decoded(&with_spaces)?.as_str()) {
-            return Ok(true);
+            return Err(format!(
+                "`{parameter}`: servers read `+` and `;` differently; write them as %2B and %3B"
+            ));
         }
     }
-    Ok(false)
+    Ok(())
 }
 
 fn decoded(text: &[u8]) -> Result<String, String> {
@@ -61,13 +58,13 @@ fn decoded(text: &[u8]) -> Result<String, String> {
             out.push(
                 high.zip(low)
                     .map(|(high, low)| high << 4 | low)
-                    .ok_or("an escape that is not `%` and two hexadecimal digits")?,
+                    .ok_or("an escape must be `%` and two hexadecimal digits")?,
             );
         } else {
             out.push(byte);
         }
     }
-    String::from_utf8(out).map_err(|_| "bytes that are no UTF-8".to_owned())
+    String::from_utf8(out).map_err(|_| "bytes that are not UTF-8".to_owned())
 }
 
 fn digit(byte: u8) -> Option<u8> {
@@ -87,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn split_and_decoded_once() {
+    fn a_query_is_split_and_decoded_once() {
         assert_eq!(read("a=1&b=2"), pairs(&[("a", "1"), ("b", "2")]));
         assert_eq!(read("%61=%2531"), pairs(&[("a", "%31")]));
         assert_eq!(read("&&a&"), pairs(&[("a", "")]));
@@ -98,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn what_two_readers_would_read_otherwise() {
+    fn what_two_readers_would_read_differently_is_refused() {
         for query in [
             "a=1+2",
             "a=1;2",
@@ -120,8 +117,8 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_query_says_nothing() {
-        assert!(!says_something(b"") && !says_something(b"&&"));
-        assert!(says_something(b"a") && says_something(b"&="));
+    fn an_empty_query_has_no_parameters() {
+        assert!(!has_parameters(b"") && !has_parameters(b"&&"));
+        assert!(has_parameters(b"a") && has_parameters(b"&="));
     }
 }

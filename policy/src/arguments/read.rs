@@ -1,4 +1,4 @@
-//! From a request to what the route derives of it: its action and its arguments.
+//! Reads the action and the arguments of a request, as its route declares them.
 
 use std::collections::BTreeSet;
 
@@ -6,65 +6,68 @@ use warrant::{Denial, RawPath, Target};
 
 use super::body::{self, Json};
 use super::declared::{Declared, Endpoint};
-use super::values::{Arguments, Value};
+use super::values::{ArgumentValue, Arguments};
 use super::{header, query, typed};
-use crate::documents::arguments::{Argument, ArgumentType, Source};
+use crate::documents::arguments::{ArgumentSource, ArgumentType, DeclaredArgument};
 
-/// What a request has beside its target.
+/// What a request has besides its target.
 #[derive(Clone, Copy, Debug)]
 pub struct Sent<'a> {
     pub query: Option<&'a [u8]>,
-    /// Each header, by lower-case name, as often as it came.
+    /// Each header with its name in lower case; a repeated header is listed each time.
     pub headers: &'a [(&'a str, &'a [u8])],
-    pub body: Body<'a>,
+    pub body: SentBody<'a>,
 }
 
-/// What of the body came with the check.
+/// How much of the body the proxy sent with the check.
 #[derive(Clone, Copy, Debug)]
-pub enum Body<'a> {
+pub enum SentBody<'a> {
     Whole(&'a [u8]),
-    /// The proxy sent the beginning of it only.
+    /// Only the beginning.
     Partial,
     Absent,
 }
 
-/// What was read.
+/// The action and the arguments that were read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Given {
+pub struct Extracted {
     pub action: String,
     pub args: Arguments,
-    /// Which of them the record keeps only as a keyed digest.
+    /// The arguments that are recorded only as a keyed digest.
     pub withheld: BTreeSet<String>,
 }
 
-/// A part of a request that can be at fault by itself.
+/// The part of a request that has a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
+pub enum RequestPart {
     /// The path or a header.
     Line,
     Query,
     Body,
 }
 
-/// Why a request could not be read, or says more than it may.
+/// Why the arguments of a request are refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unread {
-    /// Of the request, the part that is at fault.
-    pub part: Part,
-    /// `arguments-invalid`, or `outside-warrant` for a query parameter that no argument declares.
+pub struct ArgumentError {
+    pub part: RequestPart,
+    /// `arguments-invalid`, or `outside-warrant` for a query parameter that the route does not declare.
     pub denial: Denial,
-    /// Which argument, and why. Never its value.
+    /// Which argument, and why. Never contains its value.
     pub detail: String,
     pub cure: Option<String>,
 }
 
-/// Reads what this route derives from a request that it matches.
-pub(crate) fn read(declared: &Declared, target: &Target<'_>, sent: &Sent<'_>) -> Result<Given, Unread> {
+/// Reads the action and the arguments of a request that the route matches.
+pub(crate) fn read(
+    declared: &Declared,
+    target: &Target<'_>,
+    sent: &Sent<'_>,
+) -> Result<Extracted, ArgumentError> {
     let segments: Vec<_> = target.path.segments().map(RawPath::unescaped).collect();
     let endpoint = declared
         .endpoint(target.host.as_str(), target.method.as_str(), &segments)
-        .ok_or_else(|| Unread::of(Part::Line, "", "the route does not match the request"))?;
-    let request = Request {
+        .ok_or_else(|| ArgumentError::of(RequestPart::Line, "", "the route does not match the request"))?;
+    let request = DecodedRequest {
         endpoint,
         segments,
         sent,
@@ -78,52 +81,62 @@ pub(crate) fn read(declared: &Declared, target: &Target<'_>, sent: &Sent<'_>) ->
         }
     }
     let action = request.action(declared, target)?;
-    declares_every_parameter(declared, &request)?;
+    check_parameters_are_declared(declared, &request)?;
     let withheld = declared.args.iter().filter(|argument| argument.is_withheld);
     let withheld = withheld.map(|argument| argument.name.clone()).collect();
-    Ok(Given { action, args, withheld })
+    Ok(Extracted { action, args, withheld })
 }
 
-struct Request<'a> {
+struct DecodedRequest<'a> {
     endpoint: &'a Endpoint,
     segments: Vec<String>,
     sent: &'a Sent<'a>,
-    /// Decoded only on a route with a query argument.
+    /// Decoded only if the route has a query argument.
     parameters: Option<query::Parameters>,
     json: Option<Json>,
 }
 
-fn parameters(declared: &Declared, sent: &Sent<'_>) -> Result<Option<query::Parameters>, Unread> {
+fn parameters(declared: &Declared, sent: &Sent<'_>) -> Result<Option<query::Parameters>, ArgumentError> {
     let names = declared.query_names();
     if names.is_empty() {
         return Ok(None);
     }
     let read = query::parameters(sent.query.unwrap_or_default(), &names);
-    read.map(Some).map_err(|why| Unread::of(Part::Query, "", &format!("the query: {why}")))
+    read.map(Some).map_err(|why| ArgumentError::of(RequestPart::Query, "", &format!("the query: {why}")))
 }
 
-fn json(declared: &Declared, sent: &Sent<'_>) -> Result<Option<Json>, Unread> {
+fn json(declared: &Declared, sent: &Sent<'_>) -> Result<Option<Json>, ArgumentError> {
     if !declared.reads_body() {
         return Ok(None);
     }
-    body::is_announced(&sent.header("content-type"), &sent.header("content-encoding"))
-        .map_err(|why| Unread::of(Part::Body, "", &why))?;
+    body::check_headers(&sent.header("content-type"), &sent.header("content-encoding"))
+        .map_err(|why| ArgumentError::of(RequestPart::Body, "", &why))?;
     match sent.body {
-        Body::Whole(bytes) => body::parse(bytes).map(Some).map_err(|why| Unread::of(Part::Body, "", &why)),
-        Body::Partial => Err(Unread::of(Part::Body, "", "the check carries only a part of the body")),
-        Body::Absent => Err(Unread {
+        SentBody::Whole(bytes) => {
+            body::parse(bytes).map(Some).map_err(|why| ArgumentError::of(RequestPart::Body, "", &why))
+        }
+        SentBody::Partial => Err(ArgumentError::of(
+            RequestPart::Body,
+            "",
+            "the proxy sent only a part of the body with the check",
+        )),
+        SentBody::Absent => Err(ArgumentError {
             cure: Some(
                 "give this route `check_settings.with_request_body`, as `portcullis policy envoy` prints it"
                     .to_owned(),
             ),
-            ..Unread::of(Part::Body, "", "the check carries no body, and this route reads one")
+            ..ArgumentError::of(
+                RequestPart::Body,
+                "",
+                "the proxy sent no body with the check, but this route reads it",
+            )
         }),
     }
 }
 
-impl Request<'_> {
-    fn argument(&self, argument: &Argument) -> Result<Option<Value>, Unread> {
-        let unread = |why: &str| Unread::of(Part::of(&argument.from), &argument.name, why);
+impl DecodedRequest<'_> {
+    fn argument(&self, argument: &DeclaredArgument) -> Result<Option<ArgumentValue>, ArgumentError> {
+        let unread = |why: &str| ArgumentError::of(RequestPart::of(&argument.from), &argument.name, why);
         let found = self.value(&argument.from, argument.kind).map_err(|why| unread(&why))?;
         if found.is_none() && !argument.is_optional {
             return Err(unread("it is missing"));
@@ -131,23 +144,23 @@ impl Request<'_> {
         Ok(found)
     }
 
-    /// The value at its source; `None` where there is nothing.
-    fn value(&self, from: &Source, kind: ArgumentType) -> Result<Option<Value>, String> {
+    /// The value at its source; `None` if it is absent.
+    fn value(&self, from: &ArgumentSource, kind: ArgumentType) -> Result<Option<ArgumentValue>, String> {
         let of_type = |text: &str| {
             typed::from_text(text, kind).map(Some).ok_or_else(|| format!("it is not of type {kind}"))
         };
         match from {
-            Source::Path(name) => {
+            ArgumentSource::Path(name) => {
                 let segment =
                     self.endpoint.pattern.position(name).and_then(|position| self.segments.get(position));
                 segment.map_or(Ok(None), |segment| of_type(segment))
             }
-            Source::Query(name) => {
+            ArgumentSource::Query(name) => {
                 let found = self.parameters.iter().flatten().find(|(known, _)| known == name);
                 found.map_or(Ok(None), |(_, value)| of_type(value))
             }
-            Source::Header(name) => header::value(&self.sent.header(name))?.map_or(Ok(None), of_type),
-            Source::Body(pointer) => match self.json.as_ref().and_then(|json| json.at(pointer)) {
+            ArgumentSource::Header(name) => header::value(&self.sent.header(name))?.map_or(Ok(None), of_type),
+            ArgumentSource::Body(pointer) => match self.json.as_ref().and_then(|json| json.at(pointer)) {
                 Some(json) => {
                     typed::from_json(json, kind).map(Some).ok_or_else(|| format!("it is not of type {kind}"))
                 }
@@ -156,47 +169,55 @@ impl Request<'_> {
         }
     }
 
-    fn action(&self, declared: &Declared, target: &Target<'_>) -> Result<String, Unread> {
+    fn action(&self, declared: &Declared, target: &Target<'_>) -> Result<String, ArgumentError> {
         if let Some(action) = &self.endpoint.action {
             return Ok(action.clone());
         }
         let Some(derived) = &declared.action else { return Ok(target.method.as_str().to_owned()) };
-        let unread = |why: &str| Unread::of(Part::of(&derived.from), "action", why);
+        let unread = |why: &str| ArgumentError::of(RequestPart::of(&derived.from), "action", why);
         match self.value(&derived.from, ArgumentType::String).map_err(|why| unread(&why))? {
-            Some(Value::Text(name)) if derived.one_of.contains(&name) => Ok(name),
-            _ => Err(unread("it is none of those that the route knows")),
+            Some(ArgumentValue::Text(name)) if derived.one_of.contains(&name) => Ok(name),
+            _ => Err(unread("it is not one of the actions that the route declares")),
         }
     }
 }
 
-fn declares_every_parameter(declared: &Declared, request: &Request<'_>) -> Result<(), Unread> {
+fn check_parameters_are_declared(
+    declared: &Declared,
+    request: &DecodedRequest<'_>,
+) -> Result<(), ArgumentError> {
     if declared.any_query {
         return Ok(());
     }
     let names = declared.query_names();
-    let is_beyond = match &request.parameters {
+    let has_undeclared = match &request.parameters {
         Some(parameters) => parameters.iter().any(|(name, _)| !names.contains(&name.as_str())),
-        None => request.sent.query.is_some_and(query::says_something),
+        None => request.sent.query.is_some_and(query::has_parameters),
     };
-    if is_beyond {
+    if has_undeclared {
         let detail = "a query parameter that the route does not declare".to_owned();
-        return Err(Unread { part: Part::Query, denial: Denial::OutsideWarrant, detail, cure: None });
+        return Err(ArgumentError {
+            part: RequestPart::Query,
+            denial: Denial::OutsideWarrant,
+            detail,
+            cure: None,
+        });
     }
     Ok(())
 }
 
-impl Part {
-    fn of(from: &Source) -> Self {
+impl RequestPart {
+    fn of(from: &ArgumentSource) -> Self {
         match from {
-            Source::Path(_) | Source::Header(_) => Self::Line,
-            Source::Query(_) => Self::Query,
-            Source::Body(_) => Self::Body,
+            ArgumentSource::Path(_) | ArgumentSource::Header(_) => Self::Line,
+            ArgumentSource::Query(_) => Self::Query,
+            ArgumentSource::Body(_) => Self::Body,
         }
     }
 }
 
-impl Unread {
-    fn of(part: Part, name: &str, why: &str) -> Self {
+impl ArgumentError {
+    fn of(part: RequestPart, name: &str, why: &str) -> Self {
         let detail = if name.is_empty() { why.to_owned() } else { format!("argument `{name}`: {why}") };
         Self { part, denial: Denial::ArgumentsInvalid, detail, cure: None }
     }

@@ -1,53 +1,53 @@
-//! Values of a declared type, from text or from JSON.
+//! Converts text or JSON to a value of a declared type.
 
 use super::body::Json;
-use super::values::Value;
+use super::values::ArgumentValue;
 use crate::documents::arguments::ArgumentType;
 use crate::strict::LARGEST;
 
 /// The longest list of strings.
 const MOST_STRINGS: usize = 64;
 
-/// A value out of a path, a query or a header.
-pub(super) fn from_text(text: &str, kind: ArgumentType) -> Option<Value> {
+/// A value from a path, a query or a header.
+pub(super) fn from_text(text: &str, kind: ArgumentType) -> Option<ArgumentValue> {
     match kind {
-        ArgumentType::Long => integer(text).map(Value::Long),
-        ArgumentType::Natural => integer(text).filter(|number| *number >= 0).map(Value::Long),
+        ArgumentType::Long => integer(text).map(ArgumentValue::Long),
+        ArgumentType::Natural => integer(text).filter(|number| *number >= 0).map(ArgumentValue::Long),
         ArgumentType::String => string(text),
         ArgumentType::Bool => match text {
-            "true" => Some(Value::Bool(true)),
-            "false" => Some(Value::Bool(false)),
+            "true" => Some(ArgumentValue::Bool(true)),
+            "false" => Some(ArgumentValue::Bool(false)),
             _ => None,
         },
-        // Several strings are never read from text: where one ends would be anybody's guess.
+        // Several strings are never read from text: it would be unclear where one ends.
         ArgumentType::Strings => None,
     }
 }
 
-/// A value out of a body.
-pub(super) fn from_json(json: &Json, kind: ArgumentType) -> Option<Value> {
+/// A value from a body.
+pub(super) fn from_json(json: &Json, kind: ArgumentType) -> Option<ArgumentValue> {
     match (kind, json) {
-        (ArgumentType::Long, Json::Integer(number)) => bounded(*number).map(Value::Long),
+        (ArgumentType::Long, Json::Integer(number)) => bounded(*number).map(ArgumentValue::Long),
         (ArgumentType::Natural, Json::Integer(number)) => {
-            bounded(*number).filter(|number| *number >= 0).map(Value::Long)
+            bounded(*number).filter(|number| *number >= 0).map(ArgumentValue::Long)
         }
         (ArgumentType::String, Json::Text(text)) => string(text),
-        (ArgumentType::Bool, Json::Bool(value)) => Some(Value::Bool(*value)),
+        (ArgumentType::Bool, Json::Bool(value)) => Some(ArgumentValue::Bool(*value)),
         (ArgumentType::Strings, Json::List(items)) if items.len() <= MOST_STRINGS => {
-            items.iter().map(one_of_several).collect::<Option<_>>().map(Value::Texts)
+            items.iter().map(list_item).collect::<Option<_>>().map(ArgumentValue::Texts)
         }
         _ => None,
     }
 }
 
-fn one_of_several(item: &Json) -> Option<String> {
+fn list_item(item: &Json) -> Option<String> {
     let Json::Text(text) = item else { return None };
     warrant::formats::is_argument_text(text).then(|| text.clone())
 }
 
-/// What a warrant could name: at most 256 bytes, no control characters.
-fn string(text: &str) -> Option<Value> {
-    warrant::formats::is_argument_text(text).then(|| Value::Text(text.to_owned()))
+/// A string that a warrant can also contain: at most 256 bytes, no control characters.
+fn string(text: &str) -> Option<ArgumentValue> {
+    warrant::formats::is_argument_text(text).then(|| ArgumentValue::Text(text.to_owned()))
 }
 
 /// `-?(0|[1-9][0-9]*)`, not `-0`.
@@ -68,11 +68,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn integers_are_written_in_one_way() {
+    fn there_is_one_way_to_write_an_integer() {
         for (text, expected) in
             [("0", 0), ("7", 7), ("-7", -7), ("9007199254740991", LARGEST), ("-9007199254740991", -LARGEST)]
         {
-            assert_eq!(from_text(text, ArgumentType::Long), Some(Value::Long(expected)), "{text}");
+            assert_eq!(from_text(text, ArgumentType::Long), Some(ArgumentValue::Long(expected)), "{text}");
         }
         for text in [
             "",
@@ -94,16 +94,16 @@ mod tests {
             assert_eq!(from_text(text, ArgumentType::Long), None, "{text}");
         }
         assert_eq!(from_text("-1", ArgumentType::Natural), None);
-        assert_eq!(from_text("0", ArgumentType::Natural), Some(Value::Long(0)));
+        assert_eq!(from_text("0", ArgumentType::Natural), Some(ArgumentValue::Long(0)));
     }
 
     #[test]
-    fn booleans_and_strings() {
-        assert_eq!(from_text("true", ArgumentType::Bool), Some(Value::Bool(true)));
+    fn booleans_are_two_words_and_strings_are_bounded() {
+        assert_eq!(from_text("true", ArgumentType::Bool), Some(ArgumentValue::Bool(true)));
         for text in ["True", "1", "yes", ""] {
             assert_eq!(from_text(text, ArgumentType::Bool), None, "{text}");
         }
-        assert_eq!(from_text("", ArgumentType::String), Some(Value::Text(String::new())));
+        assert_eq!(from_text("", ArgumentType::String), Some(ArgumentValue::Text(String::new())));
         assert!(from_text(&"x".repeat(256), ArgumentType::String).is_some());
         for text in [&"x".repeat(257), "a\nb", "a\u{85}b", "a\u{7f}"] {
             assert_eq!(from_text(text, ArgumentType::String), None);

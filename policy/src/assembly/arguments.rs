@@ -1,36 +1,36 @@
-//! Arguments and actions against the matches of their route.
+//! Checks the arguments and the action of a route against what the route matches.
 
 use crate::arguments::reads_body;
 use crate::documents::route::RouteDoc;
-use crate::fault::{Page, Place, Placed};
+use crate::fault::{FileFaults, Place, Placed};
 use crate::matching::Pattern;
 
-pub(super) fn can_be_read(document: &RouteDoc, page: Page<'_>) {
-    segments_have_one_name(document, page);
+pub(super) fn check_arguments(document: &RouteDoc, faults: FileFaults<'_>) {
+    check_segment_names(document, faults);
     for argument in &document.args {
         if let Some(name) = argument.from.path_name() {
-            is_in_every_pattern(document, name, argument.from_at, page);
+            check_is_in_every_pattern(document, name, argument.from_at, faults);
         }
     }
     if let Some(action) = &document.action {
         if let Some(name) = action.from.path_name() {
-            is_in_every_pattern(document, name, action.at, page);
+            check_is_in_every_pattern(document, name, action.at, faults);
         }
         if document.matches.iter().any(|item| item.is_grpc) {
-            page.fault(
+            faults.fault(
                 action.at,
                 "`action` on a route with a `grpc` match",
-                "the method's full name is the action: leave `action` out, or split the route",
+                "the full name of the method is the action: leave `action` out, or split the route",
             );
         }
     }
     if reads_body(&document.args, document.action.as_ref()) {
-        has_bodies(document, page);
+        check_methods_have_bodies(document, faults);
     }
 }
 
-/// `/{a}/{b}` beside `/{b}/{a}`: which segment is `a` would be chance.
-fn segments_have_one_name(document: &RouteDoc, page: Page<'_>) {
+/// With both `/{a}/{b}` and `/{b}/{a}` it would be unclear which segment is `a`.
+fn check_segment_names(document: &RouteDoc, faults: FileFaults<'_>) {
     let paths: Vec<_> = document.matches.iter().flat_map(|item| &item.paths).collect();
     for (position, path) in paths.iter().enumerate() {
         let (text, steps) = (path.value.text(), path.value.steps());
@@ -39,17 +39,16 @@ fn segments_have_one_name(document: &RouteDoc, page: Page<'_>) {
             same && earlier.value.text() != text
         };
         if let Some(earlier) = paths.iter().take(position).find(is_other) {
-            let what =
-                format!("`{text}` is the same pattern as `{}`, with other names", earlier.value.text());
-            page.fault(path.at, what, "name its segments in one way, or drop one of the two");
+            let what = format!("`{text}` is the same pattern as `{}` with other names", earlier.value.text());
+            faults.fault(path.at, what, "use the same names, or remove one of the two");
         }
     }
 }
 
-fn is_in_every_pattern(document: &RouteDoc, name: &str, at: Place, page: Page<'_>) {
+fn check_is_in_every_pattern(document: &RouteDoc, name: &str, at: Place, faults: FileFaults<'_>) {
     for path in document.matches.iter().flat_map(|item| &item.paths) {
         if path.value.position(name).is_none() {
-            page.fault(
+            faults.fault(
                 at,
                 format!("`{}` has no segment `{{{name}}}`", path.value.text()),
                 format!("write `{{{name}}}` in every path of the route"),
@@ -58,12 +57,12 @@ fn is_in_every_pattern(document: &RouteDoc, name: &str, at: Place, page: Page<'_
     }
 }
 
-/// A proxy that waits for the body of a GET waits for what never comes, or reads what an upstream ignores.
-fn has_bodies(document: &RouteDoc, page: Page<'_>) {
+/// A GET has no body: a proxy would wait for a body that never comes, or send one that the upstream ignores.
+fn check_methods_have_bodies(document: &RouteDoc, faults: FileFaults<'_>) {
     const WITHOUT: &[&str] = &["GET", "HEAD", "DELETE", "OPTIONS", "TRACE", "CONNECT"];
     for method in document.matches.iter().filter(|item| !item.is_grpc).flat_map(|item| &item.methods) {
         if WITHOUT.contains(&method.value.as_str()) {
-            page.fault(
+            faults.fault(
                 method.at,
                 format!("{} on a route that reads the body", method.value),
                 "read no argument from the body, or give this method a route of its own",
@@ -72,10 +71,10 @@ fn has_bodies(document: &RouteDoc, page: Page<'_>) {
     }
     if let Some(item) = document.matches.iter().find(|item| item.is_grpc) {
         let at = item.hosts.first().map_or(document.spec, |host| host.at);
-        page.fault(
+        faults.fault(
             at,
             "a gRPC match on a route that reads the body",
-            "a gRPC message is no JSON: read no argument from the body",
+            "a gRPC message is not JSON: read no argument from the body",
         );
     }
 }

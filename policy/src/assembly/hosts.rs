@@ -1,4 +1,4 @@
-//! Reading the proxies' document into [`Hosts`]: a name or alias means one canonical host in the whole bundle.
+//! Turns the proxies' document into [`Hosts`]: each name or alias means one canonical host in the whole bundle.
 
 use std::path::Path;
 
@@ -8,14 +8,14 @@ use crate::routes::Hosts;
 
 pub(super) fn read(documents: &Documents, faults: &Faults) -> Hosts {
     let file = documents.top("proxies");
-    let page = faults.page(Path::new(&file));
+    let file_faults = faults.in_file(Path::new(&file));
     let mut hosts = Hosts::default();
     for proxy in &documents.proxies.0 {
         if !hosts.add_proxy(&proxy.id.value) {
-            page.fault(
+            file_faults.fault(
                 proxy.id.at,
-                format!("the proxy `{}` stands here twice", proxy.id.value),
-                "write all its hosts in one place",
+                format!("the proxy `{}` occurs twice", proxy.id.value),
+                "write all its hosts in one entry",
             );
         }
         for (canonical, aliases) in &proxy.hosts {
@@ -25,7 +25,7 @@ pub(super) fn read(documents: &Documents, faults: &Faults) -> Hosts {
                 if known != canonical.value {
                     let what =
                         format!("`{}` means `{}` here and `{known}` elsewhere", name.value, canonical.value);
-                    page.fault(name.at, what, "let a name mean one host in the whole bundle");
+                    file_faults.fault(name.at, what, "use a name for one host only in the whole bundle");
                 }
             }
         }
@@ -33,25 +33,25 @@ pub(super) fn read(documents: &Documents, faults: &Faults) -> Hosts {
     hosts
 }
 
-/// Routes and grounds name canonical hosts: an alias would be one more name to guard.
-pub(super) fn are_canonical(documents: &Documents, hosts: &Hosts, faults: &Faults) {
+/// Routes and grounds must name canonical hosts: an alias would be one more name to protect.
+pub(super) fn check_all_canonical(documents: &Documents, hosts: &Hosts, faults: &Faults) {
     for route in &documents.routes {
         for host in route.matches.iter().flat_map(|item| &item.hosts) {
-            is_canonical(host, hosts, &route.file, faults);
+            check_canonical(host, hosts, &route.file, faults);
         }
     }
     let file = documents.top("teams");
     for allowance in documents.teams.0.iter().flat_map(|team| &team.allowances) {
-        is_canonical(&allowance.host, hosts, Path::new(&file), faults);
+        check_canonical(&allowance.host, hosts, Path::new(&file), faults);
     }
     for ground in documents.teams.0.iter().flat_map(|team| &team.ground) {
-        is_canonical(&ground.host, hosts, Path::new(&file), faults);
+        check_canonical(&ground.host, hosts, Path::new(&file), faults);
     }
 }
 
-fn is_canonical(host: &Placed<String>, hosts: &Hosts, file: &Path, faults: &Faults) {
+fn check_canonical(host: &Placed<String>, hosts: &Hosts, file: &Path, faults: &Faults) {
     if let Some(canonical) = hosts.canonical(&host.value).filter(|canonical| **canonical != host.value) {
-        faults.page(file).fault(
+        faults.in_file(file).fault(
             host.at,
             format!("`{}` is an alias", host.value),
             format!("write the canonical name: `{canonical}`"),

@@ -1,6 +1,6 @@
-//! Documents, read alone, become one policy: what depends on more than one of them is settled here.
+//! Assembles the documents of a bundle into one policy, and checks what depends on more than one document.
 //!
-//! The rules run whether the documents come from files or from a signed bundle: a signature says who wrote a policy, not that it is sound.
+//! The checks run both for files and for a signed bundle: a signature says who wrote a policy, not that it is sound.
 
 mod arguments;
 mod callers;
@@ -26,14 +26,14 @@ use crate::fault::{Faults, Place, Placed};
 use crate::routes::{Opening, Policy, Route};
 use crate::warning::Notice;
 
-/// Assembles a policy; `None` when any rule was broken.
+/// Assembles a policy; `None` if a fault was found.
 pub(crate) fn assemble(documents: Documents, faults: &Faults) -> Option<Policy> {
     let before = faults.count();
-    names::are_unique(&documents, faults);
+    names::check_names(&documents, faults);
     let hosts = hosts::read(&documents, faults);
-    hosts::are_canonical(&documents, &hosts, faults);
-    tenancy::holds(&documents, faults);
-    callers::are_known(&documents, faults);
+    hosts::check_all_canonical(&documents, &hosts, faults);
+    tenancy::check_grounds(&documents, faults);
+    callers::check_callers(&documents, faults);
     let (governed, open) = settle(&documents, faults);
     let matcher = overlaps::index(&documents, &governed, faults);
     let groups: Vec<_> = documents.identities.groups.iter().map(|(name, _)| name.value.as_str()).collect();
@@ -44,7 +44,7 @@ pub(crate) fn assemble(documents: Documents, faults: &Faults) -> Option<Policy> 
     let compiled = compiled?;
     let mut notices = notices(&compiled, &governed);
     notices.extend(warnings::of(&documents, &hosts));
-    notices.extend(documents.doubles.iter().cloned());
+    notices.extend(documents.duplicates.iter().cloned());
     let untils = untils(&documents);
     let written = written(&compiled, &governed);
     let mut routes = Vec::new();
@@ -72,24 +72,23 @@ pub(crate) fn assemble(documents: Documents, faults: &Faults) -> Option<Policy> 
     })
 }
 
-/// The routes with what they require, and the documents that require nothing.
+/// The governed routes with their requirements, and the documents that let requests through without a warrant.
 fn settle<'a>(
     documents: &'a Documents,
     faults: &Faults,
 ) -> (Vec<(&'a RouteDoc, Require)>, Vec<&'a RouteDoc>) {
     let (mut governed, mut open) = (Vec::new(), Vec::new());
     for document in &documents.routes {
-        let page = faults.page(&document.file);
+        let file_faults = faults.in_file(&document.file);
         let team = team_of(document, documents);
-        arguments::can_be_read(document, page);
+        arguments::check_arguments(document, file_faults);
         if let Some(ungoverned) = &document.ungoverned {
-            ungoverned::is_allowed(document, ungoverned, team, page);
+            ungoverned::check_ungoverned(document, ungoverned, team, file_faults);
         }
         match &document.ungoverned {
             Some(ungoverned) if !ungoverned.observe => open.push(document),
-            _ => {
-                governed.extend(requirements::settle(document, team, page).map(|require| (document, require)))
-            }
+            _ => governed
+                .extend(requirements::settle(document, team, file_faults).map(|require| (document, require))),
         }
     }
     (governed, open)
@@ -141,16 +140,16 @@ fn compile(
         .collect();
     let compiled = engine::compile(&documents.mesh_policy, &uncompiled, groups);
     let Some(compiled) = compiled else {
-        faults.page(Path::new(".")).fault(
+        faults.in_file(Path::new(".")).fault(
             Place::NONE,
-            "the policies could not be compiled: no thread could be had",
+            "the policies could not be compiled: could not start a thread",
             "free memory, and try again",
         );
         return None;
     };
-    compiled.mesh.tell(faults.page(Path::new(MESH_POLICY)));
+    compiled.mesh.tell(faults.in_file(Path::new(MESH_POLICY)));
     for (report, (document, _)) in compiled.reports.iter().zip(governed) {
-        report.tell(faults.page(&document.file));
+        report.tell(faults.in_file(&document.file));
     }
     Some(compiled)
 }

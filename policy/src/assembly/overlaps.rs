@@ -1,4 +1,6 @@
-//! No two routes have the same pattern for a host and a method: which of them decided would be chance.
+//! Builds the index of patterns, and checks that no two routes have the same pattern, host and method.
+//!
+//! With two such routes it would be unclear which of them decides.
 
 use crate::documents::files::Documents;
 use crate::documents::require::Require;
@@ -34,7 +36,7 @@ fn add(
     names: &[(MatchIndex, &str)],
     faults: &Faults,
 ) {
-    let page = faults.page(&document.file);
+    let file_faults = faults.in_file(&document.file);
     for item in &document.matches {
         for host in &item.hosts {
             for (method, path) in item.endpoints() {
@@ -42,7 +44,7 @@ fn add(
                     continue;
                 };
                 if earlier == leads_to {
-                    // Written twice in one route: a warning, not a question of who decides.
+                    // Written twice in one route: that is a warning. It is clear which route decides.
                     continue;
                 }
                 let earlier = names
@@ -50,11 +52,11 @@ fn add(
                     .find(|(known, _)| *known == earlier)
                     .map_or(document.name.value.as_str(), |(_, name)| name);
                 let what = format!(
-                    "{method} {}{} is matched by route `{earlier}` with equal weight",
+                    "{method} {}{} is also matched by route `{earlier}`, and neither is more specific",
                     host.value,
                     path.value.text()
                 );
-                page.fault(path.at, what, "drop one of the two, or make one more specific");
+                file_faults.fault(path.at, what, "remove one of the two, or make one more specific");
             }
         }
     }

@@ -1,27 +1,29 @@
-//! What a route requires, once its team's defaults are filled in: complete, coherent, and not below its team's floors.
+//! Fills in the defaults of the team in the requirements of a route, and checks them.
+//!
+//! They must be complete, make sense together, and not be below the floors of the team.
 
 use crate::documents::require::Require;
 use crate::documents::require::{Holder, RequireDoc};
 use crate::documents::route::RouteDoc;
 use crate::documents::teams::Team;
-use crate::fault::{Page, Place};
+use crate::fault::{FileFaults, Place};
 
-/// The requirements in force, or the faults that forbid them.
-pub(super) fn settle(document: &RouteDoc, team: Option<&Team>, page: Page<'_>) -> Option<Require> {
+/// The requirements in force; `None` if one is missing. Other faults are only added.
+pub(super) fn settle(document: &RouteDoc, team: Option<&Team>, faults: FileFaults<'_>) -> Option<Require> {
     let written = document.require.clone().unwrap_or_default();
     let whole = team.map_or(written.clone(), |team| written.clone().or(&team.defaults));
-    is_coherent(&whole, &written, document, page);
-    let require = complete(whole, document, page)?;
+    check_attestation(&whole, &written, document, faults);
+    let require = complete(whole, document, faults)?;
     if let Some(team) = team {
-        Floors { require: &require, written: &written, document, team, page }.hold();
+        Floors { require: &require, written: &written, document, team, faults }.check();
     }
     Some(require)
 }
 
-fn complete(whole: RequireDoc, document: &RouteDoc, page: Page<'_>) -> Option<Require> {
+fn complete(whole: RequireDoc, document: &RouteDoc, faults: FileFaults<'_>) -> Option<Require> {
     let missing = |name: &str, example: &str| {
-        let what = format!("`require.{name}` is missing and the team has no default");
-        page.fault(document.spec, what, format!("write `{name}: {example}` under `require`"));
+        let what = format!("`require.{name}` is missing, and the team has no default");
+        faults.fault(document.spec, what, format!("write `{name}: {example}` under `require`"));
     };
     if whole.holder.is_none() {
         missing("holder", "mtls");
@@ -44,42 +46,42 @@ fn complete(whole: RequireDoc, document: &RouteDoc, page: Page<'_>) -> Option<Re
     })
 }
 
-/// An attestation is about a workload with a certificate: without one there is nothing to look up.
-fn is_coherent(whole: &RequireDoc, written: &RequireDoc, document: &RouteDoc, page: Page<'_>) {
+/// An attestation is about a workload with a certificate. Without a certificate there is nothing to look up.
+fn check_attestation(whole: &RequireDoc, written: &RequireDoc, document: &RouteDoc, faults: FileFaults<'_>) {
     let by_proof = whole.holder.as_ref().is_some_and(|holder| holder.value == Holder::Proof);
     if by_proof && whole.attestation.is_some() {
-        // What a default says stands in another file.
+        // A default is written in another file.
         let at = written.attestation.as_ref().map_or(document.spec, |own| own.at);
-        let what = "an attestation where the holder shows no certificate";
-        page.fault(at, what, "require `holder: mtls` or `both`");
+        let what = "an attestation is required, but `holder: proof` shows no certificate";
+        faults.fault(at, what, "require `holder: mtls` or `holder: both`");
     }
 }
 
-/// The floors of a team, each tested on what is in force.
+/// Checks the requirements in force against the floors of a team.
 struct Floors<'a> {
     require: &'a Require,
     written: &'a RequireDoc,
     document: &'a RouteDoc,
     team: &'a Team,
-    page: Page<'a>,
+    faults: FileFaults<'a>,
 }
 
 impl Floors<'_> {
-    fn hold(&self) {
+    fn check(&self) {
         let (floors, require) = (&self.team.floors, self.require);
         let at_most = |floor: u64, here: Option<u64>| here.is_some_and(|here| here <= floor);
         if let Some(floor) = &floors.holder {
-            self.hold_one(
+            self.check_one(
                 "holder",
                 self.written.holder.as_ref().map(|own| own.at),
                 require.holder == floor.value || require.holder == Holder::Both,
             );
         }
         if let Some(floor) = &floors.uses {
-            self.hold_one("use", self.written.uses.as_ref().map(|own| own.at), require.uses >= floor.value);
+            self.check_one("use", self.written.uses.as_ref().map(|own| own.at), require.uses >= floor.value);
         }
         if let Some(floor) = &floors.max_lifetime {
-            self.hold_one(
+            self.check_one(
                 "maxLifetime",
                 self.written.max_lifetime.as_ref().map(|own| own.at),
                 require.max_lifetime <= floor.value,
@@ -87,10 +89,10 @@ impl Floors<'_> {
         }
         if let Some(floor) = &floors.max_depth {
             let holds = at_most(u64::from(floor.value), require.max_depth.map(u64::from));
-            self.hold_one("maxDepth", self.written.max_depth.as_ref().map(|own| own.at), holds);
+            self.check_one("maxDepth", self.written.max_depth.as_ref().map(|own| own.at), holds);
         }
         if let Some(floor) = &floors.issued {
-            self.hold_one(
+            self.check_one(
                 "issued",
                 self.written.issued.as_ref().map(|own| own.at),
                 require.issued || !floor.value,
@@ -98,14 +100,14 @@ impl Floors<'_> {
         }
         if let Some(floor) = &floors.attestation {
             let holds = at_most(floor.value, require.attestation);
-            self.hold_one("attestation", self.written.attestation.as_ref().map(|own| own.at), holds);
+            self.check_one("attestation", self.written.attestation.as_ref().map(|own| own.at), holds);
         }
         if let Some(floor) = &floors.environment {
             let is_inside = |(key, values): &(String, Vec<String>)| {
                 let own = require.environment.iter().find(|(own, _)| own == key);
                 own.is_some_and(|(_, own)| own.iter().all(|value| values.contains(value)))
             };
-            self.hold_one(
+            self.check_one(
                 "environment",
                 self.written.environment.as_ref().map(|own| own.at),
                 floor.value.iter().all(is_inside),
@@ -117,17 +119,17 @@ impl Floors<'_> {
                     own.name == wanted.name && own.equals == wanted.equals && own.max_age <= wanted.max_age
                 })
             });
-            self.hold_one("conditions", self.written.conditions.as_ref().map(|own| own.at), holds);
+            self.check_one("conditions", self.written.conditions.as_ref().map(|own| own.at), holds);
         }
     }
 
-    fn hold_one(&self, key: &str, at: Option<Place>, holds: bool) {
+    fn check_one(&self, key: &str, at: Option<Place>, holds: bool) {
         if !holds {
             let what = format!("`require.{key}` is below the floor of team `{}`", self.team.name.value);
-            self.page.fault(
+            self.faults.fault(
                 at.unwrap_or(self.document.spec),
                 what,
-                format!("require at least what `floors.{key}` asks for"),
+                format!("require at least `floors.{key}`"),
             );
         }
     }

@@ -1,4 +1,4 @@
-//! Grounds: who may write routes where.
+//! Checks grounds: each team writes routes only for the hosts and paths that it owns.
 
 use std::path::Path;
 
@@ -8,9 +8,9 @@ use crate::documents::teams::{Ground, Team};
 use crate::fault::{Faults, Placed};
 use crate::matching::Pattern;
 
-pub(super) fn holds(documents: &Documents, faults: &Faults) {
-    each_ground_has_one_owner(documents, faults);
-    // What a team leaves ungoverned is bounded by its allowance, which needs no ground.
+pub(super) fn check_grounds(documents: &Documents, faults: &Faults) {
+    check_owners(documents, faults);
+    // For a route that a team leaves ungoverned its allowance decides, not its ground.
     for route in documents
         .routes
         .iter()
@@ -18,12 +18,12 @@ pub(super) fn holds(documents: &Documents, faults: &Faults) {
     {
         let owner = documents.teams.0.iter().find(|team| team.name.value == route.team);
         for team in owner.into_iter().filter(|team| !team.is_platform) {
-            stays_on_its_ground(route, team, documents, faults);
+            check_route(route, team, documents, faults);
         }
     }
 }
 
-fn each_ground_has_one_owner(documents: &Documents, faults: &Faults) {
+fn check_owners(documents: &Documents, faults: &Faults) {
     let file = documents.top("teams");
     let grounds: Vec<_> = all_grounds(documents).collect();
     for (position, (team, ground)) in grounds.iter().enumerate() {
@@ -37,10 +37,10 @@ fn each_ground_has_one_owner(documents: &Documents, faults: &Faults) {
                 ground.prefix.value.text(),
                 other.name.value
             );
-            faults.page(Path::new(&file)).fault(
+            faults.in_file(Path::new(&file)).fault(
                 ground.prefix.at,
                 what,
-                format!("let `{}` or `{}` own it", other.name.value, team.name.value),
+                format!("give it to either `{}` or `{}`", other.name.value, team.name.value),
             );
         }
     }
@@ -50,17 +50,17 @@ fn all_grounds(documents: &Documents) -> impl Iterator<Item = (&Team, &Ground)> 
     documents.teams.0.iter().flat_map(|team| team.ground.iter().map(move |ground| (team, ground)))
 }
 
-fn stays_on_its_ground(route: &RouteDoc, team: &Team, documents: &Documents, faults: &Faults) {
+fn check_route(route: &RouteDoc, team: &Team, documents: &Documents, faults: &Faults) {
     for item in &route.matches {
         for host in &item.hosts {
             for path in &item.paths {
-                is_on_ground(route, team, host, path, documents, faults);
+                check_path(route, team, host, path, documents, faults);
             }
         }
     }
 }
 
-fn is_on_ground(
+fn check_path(
     route: &RouteDoc,
     team: &Team,
     host: &Placed<String>,
@@ -68,7 +68,7 @@ fn is_on_ground(
     documents: &Documents,
     faults: &Faults,
 ) {
-    let page = faults.page(&route.file);
+    let file_faults = faults.in_file(&route.file);
     let here = |ground: &&Ground| ground.host.value == host.value;
     let Some(own) = team
         .ground
@@ -77,19 +77,23 @@ fn is_on_ground(
         .filter(|ground| path.value.is_below(&ground.prefix.value))
         .max_by_key(|ground| ground.prefix.value.steps().len())
     else {
-        let what =
-            format!("{}{} is not on the ground of team `{}`", host.value, path.value.text(), team.name.value);
-        page.fault(
+        let what = format!(
+            "{}{} is outside the ground of team `{}`",
+            host.value,
+            path.value.text(),
+            team.name.value
+        );
+        file_faults.fault(
             path.at,
             what,
             format!(
-                "stay within its ground in {}, or have the platform team widen it",
+                "use a path on its ground in {}, or ask the platform team to extend it",
                 documents.top("teams")
             ),
         );
         return;
     };
-    // Where grounds nest, the inner one is its owner's alone; the ones around the route's own are not inner.
+    // An inner ground belongs only to its owner. A ground around the route's own ground is not an inner one.
     let inner = |ground: &Ground| {
         ground.prefix.value.steps().len() > own.prefix.value.steps().len()
             && path.value.reaches(&ground.prefix.value)
@@ -104,6 +108,6 @@ fn is_on_ground(
             ground.prefix.value.text(),
             other.name.value
         );
-        page.fault(path.at, what, "narrow the pattern so that it cannot");
+        file_faults.fault(path.at, what, "narrow the pattern so that it cannot match there");
     }
 }

@@ -1,22 +1,27 @@
-//! What is let through without a warrant: who may say so, and what such a document may not hold.
+//! Checks routes that let requests through without a warrant: who may write them, and what they may not contain.
 
 use crate::arguments::endpoints;
 use crate::documents::route::RouteDoc;
 use crate::documents::teams::Team;
-use crate::documents::ungoverned::Ungoverned;
-use crate::fault::Page;
+use crate::documents::ungoverned::UngovernedDoc;
+use crate::fault::FileFaults;
 
-pub(super) fn is_allowed(document: &RouteDoc, ungoverned: &Ungoverned, team: Option<&Team>, page: Page<'_>) {
+pub(super) fn check_ungoverned(
+    document: &RouteDoc,
+    ungoverned: &UngovernedDoc,
+    team: Option<&Team>,
+    faults: FileFaults<'_>,
+) {
     if !ungoverned.observe {
-        says_nothing_else(document, ungoverned, page);
+        check_nothing_else(document, ungoverned, faults);
     }
     if let Some(team) = team.filter(|team| !team.is_platform) {
-        is_within_its_allowance(document, ungoverned, team, page);
+        check_allowance(document, ungoverned, team, faults);
     }
 }
 
-/// What is not enforced must not look as if it were.
-fn says_nothing_else(document: &RouteDoc, ungoverned: &Ungoverned, page: Page<'_>) {
+/// A rule that is not enforced must not look as if it were.
+fn check_nothing_else(document: &RouteDoc, ungoverned: &UngovernedDoc, faults: FileFaults<'_>) {
     let written = [
         ("require", document.require.is_some()),
         ("args", !document.args.is_empty()),
@@ -26,15 +31,15 @@ fn says_nothing_else(document: &RouteDoc, ungoverned: &Ungoverned, page: Page<'_
         ("evidence", document.receipt),
     ];
     for (key, _) in written.iter().filter(|(_, is_written)| *is_written) {
-        page.fault(
+        faults.fault(
             ungoverned.at,
-            format!("`{key}` beside `ungoverned`"),
-            "nothing would enforce it: leave it out, or watch the route with `observe: true`",
+            format!("`{key}` together with `ungoverned`"),
+            "it would not be enforced: leave it out, or only watch the route with `observe: true`",
         );
     }
 }
 
-fn is_within_its_allowance(document: &RouteDoc, ungoverned: &Ungoverned, team: &Team, page: Page<'_>) {
+fn check_allowance(document: &RouteDoc, ungoverned: &UngovernedDoc, team: &Team, faults: FileFaults<'_>) {
     let is_allowed = endpoints(document).iter().all(|endpoint| {
         team.allowances.iter().any(|allowance| {
             allowance.host.value == endpoint.host
@@ -44,11 +49,11 @@ fn is_within_its_allowance(document: &RouteDoc, ungoverned: &Ungoverned, team: &
         })
     });
     if ungoverned.observe || !is_allowed {
-        let what = format!("team `{}` may not leave this ungoverned", team.name.value);
-        page.fault(
+        let what = format!("team `{}` may not make this route ungoverned", team.name.value);
+        faults.fault(
             ungoverned.at,
             what,
-            "have the platform team write it, or allow it in `ungoverned` of the team",
+            "ask the platform team to write it, or to allow it in `ungoverned` of the team",
         );
     }
 }

@@ -1,4 +1,4 @@
-//! What documents say that is probably not meant, as far as it does not depend on the day.
+//! Finds what is probably a mistake in documents, except what depends on today's date.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -27,14 +27,14 @@ fn unserved_hosts(document: &RouteDoc, hosts: &Hosts, notices: &mut Vec<(PathBuf
                 host.at,
                 "unserved-host",
                 what,
-                "add it to a proxy in `proxies`, or mend its spelling",
+                "add it to a proxy in `proxies`, or correct its spelling",
             );
             notices.push((document.file.clone(), notice));
         }
     }
 }
 
-/// `/a` and `/a/` are two paths here and one to many upstreams.
+/// `/a` and `/a/` are two paths here, but one path to many upstreams.
 fn slash_twins(documents: &Documents, notices: &mut Vec<(PathBuf, Notice)>) {
     let mut plain: BTreeMap<(&str, &str, &[Step]), &RouteDoc> = BTreeMap::new();
     for (document, host, method, path) in every_match(documents) {
@@ -46,21 +46,21 @@ fn slash_twins(documents: &Documents, notices: &mut Vec<(PathBuf, Notice)>) {
         let Some(twin) = plain.get(&(host, method, rest)).filter(|_| is_slash) else { continue };
         if twin.name.value != document.name.value {
             let what = format!(
-                "{method} {host}{} is this route, and without its last slash it is route `{}`",
+                "{method} {host}{} matches this route, but without the last slash it matches route `{}`",
                 path.value.text(),
                 twin.name.value
             );
             notices.push((
                 document.file.clone(),
-                Notice::new(path.at, "slash-twins", what, "let one route match both"),
+                Notice::new(path.at, "slash-twins", what, "match both in one route"),
             ));
         }
     }
 }
 
-type Matched<'a> = (&'a RouteDoc, &'a str, &'a str, &'a Placed<Pattern>);
+type MatchedPath<'a> = (&'a RouteDoc, &'a str, &'a str, &'a Placed<Pattern>);
 
-fn every_match(documents: &Documents) -> Vec<Matched<'_>> {
+fn every_match(documents: &Documents) -> Vec<MatchedPath<'_>> {
     let mut all = Vec::new();
     for document in &documents.routes {
         for item in &document.matches {

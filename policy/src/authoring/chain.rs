@@ -7,7 +7,7 @@ use warrant::{
     Starter, SubjectPattern, Trust,
 };
 
-use crate::documents::situation::Warrant;
+use crate::documents::situation::WarrantDoc;
 
 /// A key that everybody knows, and nobody trusts outside a test.
 struct TestKey {
@@ -39,7 +39,7 @@ impl Signer for TestKey {
 
 /// What a chain is made from, beside what the test says.
 pub(super) struct Made<'a> {
-    pub(super) said: &'a Warrant,
+    pub(super) said: &'a WarrantDoc,
     pub(super) issuer: &'a str,
     pub(super) audience: &'a str,
     pub(super) caller: &'a str,

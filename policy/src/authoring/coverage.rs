@@ -36,7 +36,7 @@ fn of(route: &Route, outcomes: &[Outcome]) -> Coverage {
 fn requirements(route: &Route) -> Vec<(&'static str, Denial)> {
     let require = route.require();
     let all = [
-        ("use", Denial::UseTooWide, require.uses != crate::Uses::Any),
+        ("use", Denial::UseTooWide, require.uses != crate::UseLimit::Any),
         ("maxLifetime", Denial::LifetimeTooLong, true),
         ("maxDepth", Denial::LineageTooDeep, require.max_depth.is_some()),
         ("issued", Denial::NotIssued, require.issued),

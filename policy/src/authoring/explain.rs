@@ -5,7 +5,7 @@ use warrant::{Denial, Host, Method, RawPath, Seconds, Target};
 use super::judge::{Judged, judge, judged};
 use super::question::Question;
 use crate::decision::{Case, Evidence};
-use crate::documents::words::rfc3339;
+use crate::documents::scalars::rfc3339;
 use crate::routes::{Found, Located, Opening, Policy, Route};
 
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]

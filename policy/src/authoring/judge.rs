@@ -7,11 +7,11 @@ use warrant::mint::GrantDetail;
 use warrant::{Chain, Denial, Host, Method, ProofId, RawPath, Seconds, Target};
 
 use super::chain::Made;
-use crate::arguments::{Body, Endpoint, Given, Sent, Unread};
+use crate::arguments::{ArgumentError, Endpoint, Extracted, Sent, SentBody};
 use crate::decision::{
     self, Attestation, Attested, Case, Evidence, Facts, HttpCase, Identity, Judgement, Passing, ProofFound,
 };
-use crate::documents::require::{Holder, Uses};
+use crate::documents::require::{Holder, UseLimit};
 use crate::documents::situation::Situation;
 use crate::routes::{Policy, Route};
 
@@ -155,7 +155,7 @@ fn chain(
         actions: None,
         args: Vec::new(),
     };
-    let required = if route.require().uses == Uses::Any { None } else { Some(1) };
+    let required = if route.require().uses == UseLimit::Any { None } else { Some(1) };
     let first = policy.mesh.trust.issuers().first().map(|issuer| issuer.iss.as_str());
     let made = Made {
         said,
@@ -182,13 +182,13 @@ fn proof(route: &Route, chain: &Chain, now: Seconds) -> ProofFound {
     }
 }
 
-fn given(route: &Route, situation: &Situation, target: &Target<'_>) -> Result<Given, Unread> {
+fn given(route: &Route, situation: &Situation, target: &Target<'_>) -> Result<Extracted, ArgumentError> {
     let mut headers: Vec<(&str, &[u8])> =
         situation.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
     if situation.body.is_some() && !headers.iter().any(|(name, _)| *name == "content-type") {
         headers.push(("content-type", b"application/json"));
     }
-    let body = situation.body.as_ref().map_or(Body::Absent, |body| Body::Whole(body.as_bytes()));
+    let body = situation.body.as_ref().map_or(SentBody::Absent, |body| SentBody::Whole(body.as_bytes()));
     let query = situation.query.as_ref().map(String::as_bytes);
     route.read(target, &Sent { query, headers: &headers, body })
 }

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use crate::documents::Posture;
-use crate::documents::arguments::{Argument, ArgumentType, Source};
-use crate::documents::situation::{Situation, Warrant};
+use crate::documents::arguments::{ArgumentSource, ArgumentType, DeclaredArgument};
+use crate::documents::situation::{Situation, WarrantDoc};
 use crate::routes::Route;
 
 /// What is asked about. What is not said is chosen so that the route's requirements hold.
@@ -62,13 +62,13 @@ impl Question {
                 .collect(),
             body: self.body.clone(),
             caller: Some(self.caller.clone()),
-            warrant: Warrant {
+            warrant: WarrantDoc {
                 uses: self.uses,
                 lifetime: self.lifetime,
                 depth: self.depth,
                 root: self.root.clone(),
                 attr: self.attr.clone(),
-                ..Warrant::default()
+                ..WarrantDoc::default()
             },
             environment: self.environment.clone(),
             conditions: self.conditions.clone(),
@@ -88,13 +88,13 @@ impl Question {
 }
 
 /// Puts an argument where the route reads it.
-fn put(asked: &mut Situation, argument: &Argument, value: &str) -> Result<(), String> {
+fn put(asked: &mut Situation, argument: &DeclaredArgument, value: &str) -> Result<(), String> {
     match &argument.from {
-        Source::Path(segment) => Err(format!(
+        ArgumentSource::Path(segment) => Err(format!(
             "argument `{}` is the segment {{{segment}}} of the path: write it there",
             argument.name
         )),
-        Source::Query(name) => {
+        ArgumentSource::Query(name) => {
             let piece = format!("{}={}", escaped(name), escaped(value));
             asked.query = Some(match asked.query.take() {
                 Some(query) if !query.is_empty() => format!("{query}&{piece}"),
@@ -102,11 +102,11 @@ fn put(asked: &mut Situation, argument: &Argument, value: &str) -> Result<(), St
             });
             Ok(())
         }
-        Source::Header(name) => {
+        ArgumentSource::Header(name) => {
             asked.headers.push((name.clone(), value.to_owned()));
             Ok(())
         }
-        Source::Body(pointer) => {
+        ArgumentSource::Body(pointer) => {
             let mut body = match &asked.body {
                 Some(text) => {
                     serde_json::from_str(text).map_err(|error| format!("the body is no JSON: {error}"))?

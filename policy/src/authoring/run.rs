@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use warrant::Seconds;
 
 use super::judge::{Judged, judge};
-use crate::documents::route_tests::{Case, Expect, TestsDoc};
+use crate::documents::route_tests::{ExpectedResult, TestCase, TestsDoc};
 use crate::fault::{Faults, Place};
 use crate::routes::Policy;
 
@@ -28,7 +28,7 @@ pub(crate) fn run(policy: &Policy, tests: &[TestsDoc], faults: &Faults) -> Vec<O
 }
 
 fn run_one(policy: &Policy, tests: &TestsDoc, faults: &Faults) -> Vec<Outcome> {
-    let page = faults.page(&tests.file);
+    let page = faults.in_file(&tests.file);
     let Some(route) = policy.by_name.get(&tests.name.value).and_then(|position| policy.routes.get(*position))
     else {
         page.fault(
@@ -65,8 +65,8 @@ fn run_one(policy: &Policy, tests: &TestsDoc, faults: &Faults) -> Vec<Outcome> {
     outcomes
 }
 
-fn difference(case: &Case, judged: &Judged) -> Option<(Place, String)> {
-    let found = judged.denial.map_or(Expect::Allow, Expect::Deny);
+fn difference(case: &TestCase, judged: &Judged) -> Option<(Place, String)> {
+    let found = judged.denial.map_or(ExpectedResult::Allow, ExpectedResult::Deny);
     let by = if judged.policies.is_empty() {
         String::new()
     } else {

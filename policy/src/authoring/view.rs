@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use super::explain::{self, Explained};
 use super::question::Question;
 use crate::bundles::Bundle;
-use crate::documents::arguments::Argument;
+use crate::documents::arguments::DeclaredArgument;
 use crate::documents::files::Files;
-use crate::documents::require::{Condition, Holder, Require, Uses};
+use crate::documents::require::{Condition, Holder, Require, UseLimit};
 use crate::engine::{Asked, Nearest, Shape};
 use crate::routes::{Opening, Policy, Route};
 use crate::strict::canonical;
@@ -95,7 +95,7 @@ impl<'a> View<'a> {
     pub fn recorded(&self) -> Vec<Recorded> {
         let of = |route: &Route| {
             let name = route.name().to_owned();
-            let one = move |argument: &Argument| Recorded {
+            let one = move |argument: &DeclaredArgument| Recorded {
                 route: name.clone(),
                 argument: argument.name.clone(),
                 is_withheld: argument.is_withheld,
@@ -128,9 +128,9 @@ fn require(require: &Require) -> Value {
         Holder::Both => "both",
     };
     let uses = match require.uses {
-        Uses::Any => "any",
-        Uses::Limited => "limited",
-        Uses::Once => "once",
+        UseLimit::Any => "any",
+        UseLimit::Limited => "limited",
+        UseLimit::Once => "once",
     };
     let seconds = |seconds: u64| format!("{seconds}s");
     let mut all = json!({"holder": holder, "use": uses, "maxLifetime": seconds(require.max_lifetime)});

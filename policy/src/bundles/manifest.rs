@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::dsse::Envelope;
 use super::refusal::Refusal;
 use super::trust::TrustKeys;
-use crate::strict::{Node, Value, canonical, json};
+use crate::strict::{Node, NodeValue, canonical, json};
 use warrant::Digest;
 
 pub(crate) const KIND: &str = "application/vnd.portcullis.bundle+json";
@@ -53,7 +53,7 @@ impl Manifest {
 
     fn read(node: &Node) -> Result<Self, String> {
         let known = ["audience", "version", "notBefore", "expires", "engine", "files", "trust"];
-        let Value::Map(members) = &node.value else { return Err("no object".to_owned()) };
+        let NodeValue::Map(members) = &node.value else { return Err("no object".to_owned()) };
         if let Some((key, _)) = members.iter().find(|(key, _)| !known.contains(&key.text.as_str())) {
             return Err(format!("unknown member `{}`", key.text));
         }
@@ -77,21 +77,21 @@ impl Manifest {
 }
 
 pub(crate) fn text(node: &Node) -> Result<String, String> {
-    let Value::Text(text, _) = &node.value else {
+    let NodeValue::Text(text, _) = &node.value else {
         return Err(format!("{} where a text is wanted", node.kind()));
     };
     Ok(text.clone())
 }
 
 pub(crate) fn number(node: &Node) -> Result<u64, String> {
-    let Value::Integer(value) = node.value else {
+    let NodeValue::Integer(value) = node.value else {
         return Err(format!("{} where an integer is wanted", node.kind()));
     };
     u64::try_from(value).map_err(|_| format!("{value} is negative"))
 }
 
 fn files(node: &Node) -> Result<BTreeMap<String, Digest>, String> {
-    let Value::Map(members) = &node.value else { return Err("`files` is no object".to_owned()) };
+    let NodeValue::Map(members) = &node.value else { return Err("`files` is no object".to_owned()) };
     let one = |key: &str, node: &Node| {
         if !is_name(key) {
             return Err(format!("`{key}` is no file of a bundle"));

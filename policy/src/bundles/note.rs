@@ -12,7 +12,7 @@ use super::Bundle;
 use super::dsse::{Envelope, signing_input};
 use super::manifest::{number, text};
 use super::refusal::Refusal;
-use crate::strict::{Node, Value, canonical, json};
+use crate::strict::{Node, NodeValue, canonical, json};
 use warrant::Digest;
 
 const KIND: &str = "application/vnd.portcullis.latest+json";
@@ -72,7 +72,7 @@ impl Note {
 
     fn read(node: &Node, envelope: Envelope, payload: Vec<u8>) -> Result<Self, String> {
         let known = ["audience", "version", "digest", "iat", "exp"];
-        let Value::Map(members) = &node.value else { return Err("no object".to_owned()) };
+        let NodeValue::Map(members) = &node.value else { return Err("no object".to_owned()) };
         if let Some((key, _)) = members.iter().find(|(key, _)| !known.contains(&key.text.as_str())) {
             return Err(format!("unknown member `{}`", key.text));
         }

@@ -7,7 +7,7 @@ use warrant::{Algorithm, PublicKey, Verifier};
 
 use super::dsse::Envelope;
 use super::refusal::Refusal;
-use crate::documents::mesh::{all, public_key};
+use crate::documents::mesh::{public_key, read_all};
 use crate::fault::Faults;
 use crate::strict::{Node, canonical, json, list, members, natural};
 use warrant::Digest;
@@ -44,10 +44,10 @@ impl TrustKeys {
 
     pub(crate) fn read(node: &Node) -> Result<Self, String> {
         let faults = Faults::new();
-        let page = faults.page(std::path::Path::new("trust"));
+        let page = faults.in_file(std::path::Path::new("trust"));
         let parts = members(node, &["threshold", "keys"], page).and_then(|spec| {
             let threshold = natural(spec.need("threshold", page)?, 1, 64, page)?;
-            let keys = all(list(spec.need("keys", page)?, page)?, |node| public_key(node, page))?;
+            let keys = read_all(list(spec.need("keys", page)?, page)?, |node| public_key(node, page))?;
             Some((u32::try_from(threshold).ok()?, keys))
         });
         let first = faults.into_sorted().into_iter().next();

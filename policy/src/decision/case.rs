@@ -9,7 +9,7 @@ use std::sync::Arc;
 use warrant::{Chain, ChainFromRecord, Denial, ProofId, Seconds};
 
 use super::facts::Facts;
-use crate::arguments::{Given, Unread};
+use crate::arguments::{ArgumentError, Extracted};
 use crate::routes::Located;
 
 /// How a chain came to be believed. A verdict carries it, so that what was judged out of the record can never be acted
@@ -88,7 +88,7 @@ pub struct HttpCase<'a, E: Evidence = ByToken> {
     /// The body, where the route reads one.
     pub body: Option<&'a [u8]>,
     /// What the route derives of the request; `None` where no route matches.
-    pub given: Option<Result<Given, Unread>>,
+    pub given: Option<Result<Extracted, ArgumentError>>,
 }
 
 /// What became of the proof of possession.

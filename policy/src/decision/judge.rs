@@ -10,7 +10,7 @@ use super::case::{Case, Evidence, HttpCase, ProofFound};
 use super::facts::Identity;
 use super::require::{attested, in_environment};
 use super::verdict::{Denied, Judgement, Pass, Passing, Permit};
-use crate::arguments::Given;
+use crate::arguments::Extracted;
 use crate::documents::require::Holder;
 use crate::engine::{Asked, Attribution, Lineage, Nearest, Principal, Starter};
 use crate::routes::{Located, Passage, Policy, Route};
@@ -107,7 +107,7 @@ struct Docket<'a, E: Evidence> {
 
 /// What has held by the time that the policy is asked.
 struct Proved<'a> {
-    given: &'a Given,
+    given: &'a Extracted,
     principal: Principal,
     environment: BTreeMap<String, String>,
     conditions: BTreeMap<String, String>,
@@ -160,7 +160,7 @@ impl<E: Evidence> Docket<'_, E> {
     }
 
     /// What the route read, and whether one detail of every link admits it.
-    fn arguments(&self) -> Result<&Given, Denied> {
+    fn arguments(&self) -> Result<&Extracted, Denied> {
         let given = match &self.http.given {
             Some(Ok(given)) => given,
             Some(Err(unread)) => {
@@ -170,7 +170,7 @@ impl<E: Evidence> Docket<'_, E> {
             // Gathering looks the route up as the judge does; where it found none, neither can be trusted.
             None => return Err(Denial::Internal.into()),
         };
-        let arguments = given.args.for_the_law().ok_or(Denial::Internal)?;
+        let arguments = given.args.to_warrant_arguments().ok_or(Denial::Internal)?;
         self.admitted.check_call(&given.action, &arguments)?;
         Ok(given)
     }

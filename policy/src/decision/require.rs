@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use warrant::{Chain, Denial};
 
 use super::facts::{Attestation, Attested, Facts};
-use crate::documents::require::{Condition, Require, Uses};
+use crate::documents::require::{Condition, Require, UseLimit};
 
 impl Require {
     /// Lifetime, depth and uses of a lineage. Uses are judged on the root: the holder of an unlimited one would mint once-only
@@ -19,8 +19,8 @@ impl Require {
             return Err(Denial::LineageTooDeep);
         }
         match (self.uses, chain.root().use_max()) {
-            (Uses::Any, _) | (Uses::Limited, Some(_)) | (Uses::Once, Some(1)) => Ok(()),
-            (Uses::Limited | Uses::Once, _) => Err(Denial::UseTooWide),
+            (UseLimit::Any, _) | (UseLimit::Limited, Some(_)) | (UseLimit::Once, Some(1)) => Ok(()),
+            (UseLimit::Limited | UseLimit::Once, _) => Err(Denial::UseTooWide),
         }
     }
 

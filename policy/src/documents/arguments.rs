@@ -1,33 +1,33 @@
-//! `args` and `action` of a route: what is read out of a request, and where from.
+//! Reads `args` and `action` of a route: what is read from a request, and where it is found.
 
-use super::words;
-use crate::fault::{Page, Place, Placed};
+use super::scalars;
+use crate::fault::{FileFaults, Place, Placed};
 use crate::matching::is_name;
-use crate::strict::{Key, Node, entries, flag, list, members, string, texts};
+use crate::strict::{MapKey, Node, entries, flag, list, members, string, texts};
 
 /// One declared argument.
 #[derive(Clone, Debug)]
-pub struct Argument {
+pub struct DeclaredArgument {
     pub name: String,
-    pub from: Source,
+    pub from: ArgumentSource,
     pub kind: ArgumentType,
     pub is_optional: bool,
     /// Recorded as a keyed digest, not by value.
     pub is_withheld: bool,
-    /// Where `from` stands.
+    /// The place of `from` in the document.
     pub(crate) from_at: Place,
 }
 
-/// Where an argument stands in a request.
+/// Where an argument is found in a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
+pub enum ArgumentSource {
     Path(String),
     Query(String),
     Header(String),
     Body(Pointer),
 }
 
-impl Source {
+impl ArgumentSource {
     pub(crate) fn query_name(&self) -> Option<&str> {
         match self {
             Self::Query(name) => Some(name),
@@ -71,15 +71,15 @@ pub enum ArgumentType {
     Strings,
 }
 
-/// What an action is derived from, and the closed set of what it may be.
+/// Where the action is read, and all its possible values.
 #[derive(Clone, Debug)]
-pub struct Action {
-    pub from: Source,
+pub struct DeclaredAction {
+    pub from: ArgumentSource,
     pub one_of: Vec<String>,
     pub(crate) at: Place,
 }
 
-/// Words that Cedar keeps for itself; `context.args.if` would not parse.
+/// Words that Cedar reserves; `context.args.if` would not parse.
 const CEDAR_WORDS: &[&str] = &[
     "true",
     "false",
@@ -100,22 +100,22 @@ const CEDAR_WORDS: &[&str] = &[
     "context",
 ];
 
-pub(super) fn read(node: &Node, page: Page<'_>) -> Option<Vec<Argument>> {
-    let written = entries(node, page)?;
-    let read: Vec<_> = written.iter().filter_map(|(key, node)| argument(key, node, page)).collect();
+pub(super) fn read(node: &Node, faults: FileFaults<'_>) -> Option<Vec<DeclaredArgument>> {
+    let written = entries(node, faults)?;
+    let read: Vec<_> = written.iter().filter_map(|(key, node)| argument(key, node, faults)).collect();
     (read.len() == written.len()).then_some(read)
 }
 
-fn argument(key: &Key, node: &Node, page: Page<'_>) -> Option<Argument> {
+fn argument(key: &MapKey, node: &Node, faults: FileFaults<'_>) -> Option<DeclaredArgument> {
     if !is_name(&key.text) || CEDAR_WORDS.contains(&key.text.as_str()) {
-        page.fault(
+        faults.fault(
             key.at,
-            format!("`{}` is no name for an argument", key.text),
-            "use a-z, 0-9 and `_`, a letter first, at most 32, and no word of Cedar's",
+            format!("`{}` is not a valid name for an argument", key.text),
+            "use at most 32 of a-z, 0-9 and `_`, begin with a letter, and avoid the reserved words of Cedar",
         );
         return None;
     }
-    let spec = members(node, &["from", "type", "optional", "record"], page)?;
+    let spec = members(node, &["from", "type", "optional", "record"], faults)?;
     let types = [
         ("long", ArgumentType::Long),
         ("natural", ArgumentType::Natural),
@@ -123,22 +123,22 @@ fn argument(key: &Key, node: &Node, page: Page<'_>) -> Option<Argument> {
         ("bool", ArgumentType::Bool),
         ("strings", ArgumentType::Strings),
     ];
-    let from = spec.need("from", page).and_then(|node| source(node, page));
-    let kind = spec.need("type", page).and_then(|node| words::one_of(node, &types, page));
-    let is_optional = spec.get("optional").map_or(Some(false), |node| flag(node, page));
+    let from = spec.need("from", faults).and_then(|node| source(node, faults));
+    let kind = spec.need("type", faults).and_then(|node| scalars::one_of(node, &types, faults));
+    let is_optional = spec.get("optional").map_or(Some(false), |node| flag(node, faults));
     let is_withheld = spec
         .get("record")
-        .map_or(Some(false), |node| words::one_of(node, &[("value", false), ("digest", true)], page));
+        .map_or(Some(false), |node| scalars::one_of(node, &[("value", false), ("digest", true)], faults));
     let (from, kind) = (from?, kind?);
-    if kind == ArgumentType::Strings && !matches!(from.value, Source::Body(_)) {
-        page.fault(
+    if kind == ArgumentType::Strings && !matches!(from.value, ArgumentSource::Body(_)) {
+        faults.fault(
             spec.place("type"),
-            "`strings` that are not in the body",
-            "read one `string`: only a JSON array holds several without ambiguity",
+            "`strings` must be read from the body",
+            "use `string`: only a JSON array can hold several strings without ambiguity",
         );
         return None;
     }
-    Some(Argument {
+    Some(DeclaredArgument {
         name: key.text.clone(),
         from: from.value,
         kind,
@@ -148,54 +148,54 @@ fn argument(key: &Key, node: &Node, page: Page<'_>) -> Option<Argument> {
     })
 }
 
-pub(super) fn action(node: &Node, page: Page<'_>) -> Option<Action> {
-    let spec = members(node, &["from", "one_of"], page)?;
-    let from = spec.need("from", page).and_then(|node| {
-        let from = source(node, page)?;
-        if matches!(from.value, Source::Query(_) | Source::Header(_)) {
-            page.fault(
+pub(super) fn action(node: &Node, faults: FileFaults<'_>) -> Option<DeclaredAction> {
+    let spec = members(node, &["from", "one_of"], faults)?;
+    let from = spec.need("from", faults).and_then(|node| {
+        let from = source(node, faults)?;
+        if matches!(from.value, ArgumentSource::Query(_) | ArgumentSource::Header(_)) {
+            faults.fault(
                 node.at,
-                "an action from a query or a header",
+                "the action cannot be read from a query or a header",
                 "read it from `path:<name>` or `body:/<pointer>`",
             );
             return None;
         }
         Some(from.value)
     });
-    let one_of = spec.need("one_of", page).and_then(|node| {
-        list(node, page)?;
-        let names = texts(node, page)?;
-        let read: Vec<_> = names.iter().filter_map(|name| action_name(name, page)).collect();
+    let one_of = spec.need("one_of", faults).and_then(|node| {
+        list(node, faults)?;
+        let names = texts(node, faults)?;
+        let read: Vec<_> = names.iter().filter_map(|name| action_name(name, faults)).collect();
         (read.len() == names.len()).then_some(read)
     });
-    Some(Action { from: from?, one_of: one_of?, at: spec.at })
+    Some(DeclaredAction { from: from?, one_of: one_of?, at: spec.at })
 }
 
-fn action_name(name: &Placed<String>, page: Page<'_>) -> Option<String> {
-    if !words::is_plain(&name.value) || name.value == "-" {
-        page.fault(
+fn action_name(name: &Placed<String>, faults: FileFaults<'_>) -> Option<String> {
+    if !scalars::is_plain(&name.value) || name.value == "-" {
+        faults.fault(
             name.at,
-            format!("`{}` is no name that a warrant's `actions` could carry", name.value),
-            "use printable ASCII, neither `\"` nor `\\`, and more than `-`",
+            format!("`{}` is not a name that `actions` of a warrant can contain", name.value),
+            "use printable ASCII without `\"` and `\\`, and not `-` alone",
         );
         return None;
     }
     Some(name.value.clone())
 }
 
-fn source(node: &Node, page: Page<'_>) -> Option<Placed<Source>> {
-    let text = string(node, page)?;
+fn source(node: &Node, faults: FileFaults<'_>) -> Option<Placed<ArgumentSource>> {
+    let text = string(node, faults)?;
     let read = match text.split_once(':') {
-        Some(("path", name)) => named(name, "a segment's name").map(Source::Path),
-        Some(("query", name)) if !name.is_empty() => Ok(Source::Query(name.to_owned())),
-        Some(("header", name)) => header(name).map(Source::Header),
-        Some(("body", pointer)) => Pointer::parse(pointer).map(Source::Body),
-        _ => Err("it names no place in a request".to_owned()),
+        Some(("path", name)) => named(name, "a valid name of a segment").map(ArgumentSource::Path),
+        Some(("query", name)) if !name.is_empty() => Ok(ArgumentSource::Query(name.to_owned())),
+        Some(("header", name)) => header(name).map(ArgumentSource::Header),
+        Some(("body", pointer)) => Pointer::parse(pointer).map(ArgumentSource::Body),
+        _ => Err("it does not name a place in a request".to_owned()),
     };
     match read {
         Ok(source) => Some(Placed::new(node.at, source)),
         Err(why) => {
-            page.fault(
+            faults.fault(
                 node.at,
                 format!("`{text}`: {why}"),
                 "write `path:<name>`, `query:<name>`, `header:<name>` or `body:/<pointer>`",
@@ -209,7 +209,7 @@ fn named(name: &str, what: &str) -> Result<String, String> {
     if is_name(name) { Ok(name.to_owned()) } else { Err(format!("`{name}` is not {what}")) }
 }
 
-/// Headers that a proxy writes, that frame a message, or that hold secrets say nothing a policy may rest on.
+/// A policy must not depend on headers that a proxy writes, that frame a message, or that hold secrets.
 fn header(name: &str) -> Result<String, String> {
     const REFUSED: &[&str] = &[
         "host",
@@ -233,10 +233,10 @@ fn header(name: &str) -> Result<String, String> {
     let inside =
         |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_' | b'.');
     if name.is_empty() || !name.bytes().all(inside) {
-        return Err("a header's name is written in lower case, without `:`".to_owned());
+        return Err("write the name of a header in lower case, without `:`".to_owned());
     }
     if REFUSED.contains(&name) || REFUSED_BEGINNINGS.iter().any(|beginning| name.starts_with(beginning)) {
-        return Err("this header is written by proxies, frames the message or holds a secret".to_owned());
+        return Err("a policy may not use this header: it is written by proxies, frames the message or holds a secret".to_owned());
     }
     Ok(name.to_owned())
 }
@@ -244,7 +244,7 @@ fn header(name: &str) -> Result<String, String> {
 impl Pointer {
     fn parse(text: &str) -> Result<Self, String> {
         let Some(rest) = text.strip_prefix('/') else {
-            return Err("a pointer into the body begins with `/`".to_owned());
+            return Err("a pointer into the body must begin with `/`".to_owned());
         };
         let tokens: Result<Vec<_>, _> = rest.split('/').map(token).collect();
         tokens.map(Self)
@@ -258,12 +258,12 @@ fn token(text: &str) -> Result<String, String> {
         match (letter, if letter == '~' { letters.next() } else { None }) {
             ('~', Some('0')) => read.push('~'),
             ('~', Some('1')) => read.push('/'),
-            ('~', _) => return Err("in a pointer `~` is written `~0` and `/` is written `~1`".to_owned()),
+            ('~', _) => return Err("in a pointer write `~` as `~0` and `/` as `~1`".to_owned()),
             (other, _) => read.push(other),
         }
     }
     if read == "-" {
-        return Err("`-` is the member after the last: there is none".to_owned());
+        return Err("`-` means the item after the last one, and there is no such item".to_owned());
     }
     Ok(read)
 }

@@ -1,24 +1,24 @@
-//! `callers` of a route: the plain allow-list, each entry of which becomes one permit.
+//! Reads `callers` of a route: a plain allow-list. Each entry becomes one permit.
 
-use super::words;
-use crate::fault::{Page, Placed};
+use super::scalars;
+use crate::fault::{FileFaults, Placed};
 use crate::strict::{Node, texts};
 
-/// More callers than this are a group that nobody has named.
+/// For more callers than this, a route should name a group.
 const MOST: usize = 64;
 
 /// One entry of the list.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Caller {
-    /// Whoever holds the warrant.
+    /// Any holder of a valid warrant.
     AnyHolder,
     Group(String),
-    /// A holder by name: a SPIFFE ID, or a name where no SPIFFE exists.
+    /// A holder by name: a SPIFFE ID, or another name where SPIFFE is not used.
     Agent(String),
 }
 
 impl Caller {
-    /// As it is written, and as its permit is called.
+    /// As it is written, and the name of its permit.
     pub(crate) fn entry(&self) -> String {
         match self {
             Self::AnyHolder => "any-holder".to_owned(),
@@ -28,30 +28,30 @@ impl Caller {
     }
 }
 
-pub(super) fn read(node: &Node, page: Page<'_>) -> Option<Vec<Placed<Caller>>> {
-    let written = texts(node, page)?;
+pub(super) fn read(node: &Node, faults: FileFaults<'_>) -> Option<Vec<Placed<Caller>>> {
+    let written = texts(node, faults)?;
     if written.len() > MOST {
-        page.fault(
+        faults.fault(
             node.at,
             format!("{} callers", written.len()),
-            "name a group in identities.yaml: at most 64 here",
+            "the maximum is 64: define a group in identities.yaml, and name the group here",
         );
         return None;
     }
-    let read: Vec<_> = written.iter().filter_map(|text| caller(text, page)).collect();
+    let read: Vec<_> = written.iter().filter_map(|text| caller(text, faults)).collect();
     (read.len() == written.len()).then_some(read)
 }
 
-fn caller(text: &Placed<String>, page: Page<'_>) -> Option<Placed<Caller>> {
+fn caller(text: &Placed<String>, faults: FileFaults<'_>) -> Option<Placed<Caller>> {
     let caller = match text.value.as_str() {
         "any-holder" => Caller::AnyHolder,
         group if group.starts_with("group:") => Caller::Group(group.trim_start_matches("group:").to_owned()),
         name if is_holder(name) => Caller::Agent(name.to_owned()),
         other => {
-            page.fault(
+            faults.fault(
                 text.at,
-                format!("`{other}` is no caller"),
-                "write `group:<name>`, a holder's whole name without `*`, or `any-holder`",
+                format!("`{other}` is not a valid caller"),
+                "write `group:<name>`, the full name of a holder without `*`, or `any-holder`",
             );
             return None;
         }
@@ -59,10 +59,10 @@ fn caller(text: &Placed<String>, page: Page<'_>) -> Option<Placed<Caller>> {
     Some(Placed::new(text.at, caller))
 }
 
-/// A whole name that a warrant's `sub` could be: no wildcard, and a SPIFFE ID where it looks like one.
+/// A full name that `sub` of a warrant can be: no wildcard, and a valid SPIFFE ID if it begins like one.
 fn is_holder(name: &str) -> bool {
-    words::is_plain(name)
+    scalars::is_plain(name)
         && !name.contains('*')
         && name.contains(':')
-        && (!name.starts_with("spiffe:") || words::is_spiffe_id(name))
+        && (!name.starts_with("spiffe:") || scalars::is_spiffe_id(name))
 }

@@ -1,6 +1,6 @@
-//! The files of a bundle, by name, into documents. The same names, in JSON, are what a signed bundle holds.
+//! Reads the files of a bundle into documents. A signed bundle holds files of the same names, in JSON.
 //!
-//! A name that is not expected is a fault, never skipped: a misspelt file would drop its rules silently.
+//! A file with an unexpected name is a fault and never skipped: a misspelt name would silently drop the rules in that file.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,16 +10,16 @@ use super::mesh::{self, Mesh};
 use super::proxies::{self, Proxies};
 use super::route::{self, PolicyText, RouteDoc};
 use super::route_tests::{self, TestsDoc};
+use super::scalars;
 use super::teams::{self, Teams};
-use super::words;
-use crate::fault::{Faults, Page, Place};
-use crate::strict::{self, Node, Style, Value, canonical, json};
+use crate::fault::{Faults, FileFaults, Place};
+use crate::strict::{self, Node, NodeValue, Style, canonical, json};
 use crate::warning::Notice;
 
-/// Each file's name, `/` between folders, and its bytes.
+/// The bytes of each file, by its path with `/`.
 pub type Files = BTreeMap<String, Vec<u8>>;
 
-/// What the documents are written in.
+/// The format of the documents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
     /// As teams write them.
@@ -36,17 +36,17 @@ impl Form {
         }
     }
 
-    fn read(self, bytes: &[u8], page: Page<'_>) -> Option<Node> {
+    fn read(self, bytes: &[u8], faults: FileFaults<'_>) -> Option<Node> {
         let node = match self {
-            Self::Yaml => strict::yaml(bytes, page),
-            Self::Json => json::read(bytes, page),
+            Self::Yaml => strict::yaml(bytes, faults),
+            Self::Json => json::read(bytes, faults),
         }?;
-        strict::note_strange(&node, page);
+        strict::check_characters(&node, faults);
         Some(node)
     }
 }
 
-/// All documents of a bundle, each read alone.
+/// All documents of a bundle, each read on its own.
 #[derive(Debug)]
 pub(crate) struct Documents {
     pub(crate) form: Form,
@@ -57,14 +57,14 @@ pub(crate) struct Documents {
     pub(crate) mesh_policy: PolicyText,
     pub(crate) routes: Vec<RouteDoc>,
     pub(crate) tests: Vec<TestsDoc>,
-    /// Values that stand twice in one list, by file.
-    pub(crate) doubles: Vec<(PathBuf, Notice)>,
-    /// Canonical JSON by the name that a bundle gives it.
+    /// Values that occur twice in one list, by file.
+    pub(crate) duplicates: Vec<(PathBuf, Notice)>,
+    /// Canonical JSON, by the name of the file in a bundle.
     pub(crate) packed: Files,
 }
 
 impl Documents {
-    /// What a top file is called here.
+    /// The name of a top-level file in this format.
     pub(crate) fn top(&self, stem: &str) -> String {
         format!("{stem}.{}", self.form.extension())
     }
@@ -72,10 +72,10 @@ impl Documents {
 
 pub(crate) const MESH_POLICY: &str = "mesh.cedar";
 
-/// Reads every file, notes every fault, and gives the documents only where each could be read.
+/// Reads every file and adds every fault. Returns the documents only if there is no fault.
 pub(crate) fn read(files: &Files, form: Form, faults: &Faults) -> Option<Documents> {
     let before = faults.count();
-    let mut reading = Reading { form, faults, files, packed: Files::new(), doubles: Vec::new() };
+    let mut reading = Reading { form, faults, files, packed: Files::new(), duplicates: Vec::new() };
     let mesh = reading.top("mesh", mesh::read);
     let proxies = reading.top("proxies", proxies::read);
     let identities = reading.top("identities", identities::read);
@@ -87,9 +87,11 @@ pub(crate) fn read(files: &Files, form: Form, faults: &Faults) -> Option<Documen
             Some(Role::Top) => {}
             Some(Role::Route { team, stem }) => routes.extend(reading.route(name, bytes, team, stem)),
             Some(Role::Tests { team, stem }) => tests.extend(reading.tests(name, bytes, team, stem)),
-            None => {
-                faults.page(Path::new(name)).fault(Place::NONE, "no file of a bundle has this name", NAMES)
-            }
+            None => faults.in_file(Path::new(name)).fault(
+                Place::NONE,
+                "a bundle has no file with this name",
+                NAMES,
+            ),
         }
     }
     let documents = Documents {
@@ -101,13 +103,13 @@ pub(crate) fn read(files: &Files, form: Form, faults: &Faults) -> Option<Documen
         mesh_policy: mesh_policy?,
         routes,
         tests,
-        doubles: reading.doubles,
+        duplicates: reading.duplicates,
         packed: reading.packed,
     };
     (faults.count() == before).then_some(documents)
 }
 
-const NAMES: &str = "name it `routes/<team>/<name>.yaml` or `routes/<team>/<name>.test.yaml`, or begin it with a dot if it is none of the bundle's";
+const NAMES: &str = "name it `routes/<team>/<name>.yaml` or `routes/<team>/<name>.test.yaml`, or begin its name with a dot if it does not belong to the bundle";
 
 enum Role<'a> {
     Top,
@@ -126,7 +128,7 @@ fn role(name: &str, form: Form) -> Option<Role<'_>> {
     let (team, stem) = stem.strip_prefix("routes/")?.split_once('/')?;
     let (stem, is_tests) = stem.strip_suffix(".test").map_or((stem, false), |stem| (stem, true));
     let role = if is_tests { Role::Tests { team, stem } } else { Role::Route { team, stem } };
-    (words::is_label(team) && words::is_label(stem)).then_some(role)
+    (scalars::is_label(team) && scalars::is_label(stem)).then_some(role)
 }
 
 struct Reading<'a> {
@@ -134,35 +136,39 @@ struct Reading<'a> {
     faults: &'a Faults,
     files: &'a Files,
     packed: Files,
-    doubles: Vec<(PathBuf, Notice)>,
+    duplicates: Vec<(PathBuf, Notice)>,
 }
 
 impl Reading<'_> {
-    fn top<T>(&mut self, stem: &str, read: impl FnOnce(&Node, Page<'_>) -> Option<T>) -> Option<T> {
+    fn top<T>(&mut self, stem: &str, read: impl FnOnce(&Node, FileFaults<'_>) -> Option<T>) -> Option<T> {
         let name = format!("{stem}.{}", self.form.extension());
-        let page = self.faults.page(Path::new(&name));
+        let faults = self.faults.in_file(Path::new(&name));
         let Some(bytes) = self.files.get(&name) else {
-            page.fault(
+            faults.fault(
                 Place::NONE,
                 "the file is missing",
-                "every bundle has it: `portcullis init` writes one",
+                "every bundle needs it: `portcullis init` writes an example",
             );
             return None;
         };
-        let node = self.form.read(bytes, page)?;
+        let node = self.form.read(bytes, faults)?;
         self.pack(format!("{stem}.json"), &node);
-        self.note_doubles(&name, &node);
-        read(&node, page)
+        self.note_duplicates(&name, &node);
+        read(&node, faults)
     }
 
     fn mesh_policy(&mut self) -> Option<PolicyText> {
-        let page = self.faults.page(Path::new(MESH_POLICY));
+        let faults = self.faults.in_file(Path::new(MESH_POLICY));
         let Some(bytes) = self.files.get(MESH_POLICY) else {
-            page.fault(Place::NONE, "the file is missing", "every bundle has it: it may hold a comment only");
+            faults.fault(
+                Place::NONE,
+                "the file is missing",
+                "every bundle needs it: it may contain only a comment",
+            );
             return None;
         };
         let Ok(text) = std::str::from_utf8(bytes) else {
-            page.fault(Place::NONE, "the file is no UTF-8", "save it as UTF-8");
+            faults.fault(Place::NONE, "the file is not UTF-8", "save it as UTF-8");
             return None;
         };
         self.packed.insert(MESH_POLICY.to_owned(), bytes.clone());
@@ -174,51 +180,51 @@ impl Reading<'_> {
     }
 
     fn route(&mut self, name: &str, bytes: &[u8], team: &str, stem: &str) -> Option<RouteDoc> {
-        let page = self.faults.page(Path::new(name));
-        let node = self.form.read(bytes, page)?;
+        let faults = self.faults.in_file(Path::new(name));
+        let node = self.form.read(bytes, faults)?;
         self.pack(format!("routes/{team}/{stem}.json"), &node);
-        self.note_doubles(name, &node);
-        route::read(&node, team, stem, page)
+        self.note_duplicates(name, &node);
+        route::read(&node, team, stem, faults)
     }
 
     fn tests(&mut self, name: &str, bytes: &[u8], team: &str, stem: &str) -> Option<TestsDoc> {
-        let page = self.faults.page(Path::new(name));
+        let faults = self.faults.in_file(Path::new(name));
         let extension = self.form.extension();
         if !self.files.contains_key(&format!("routes/{team}/{stem}.{extension}")) {
-            page.fault(
+            faults.fault(
                 Place::NONE,
-                "tests without their route",
-                format!("write `{stem}.{extension}` beside it, or take the tests out"),
+                "there is no route for these tests",
+                format!("write `{stem}.{extension}` in the same directory, or remove the tests"),
             );
         }
-        let node = route_tests::with_json_values(&self.form.read(bytes, page)?);
+        let node = route_tests::with_json_values(&self.form.read(bytes, faults)?);
         self.pack(format!("routes/{team}/{stem}.test.json"), &node);
-        route_tests::read(&node, stem, page)
+        route_tests::read(&node, stem, faults)
     }
 
-    fn note_doubles(&mut self, name: &str, node: &Node) {
-        for (at, text) in strict::doubles(node) {
+    fn note_duplicates(&mut self, name: &str, node: &Node) {
+        for (at, text) in strict::duplicates(node) {
             let notice = Notice::new(
                 at,
                 "duplicate",
-                format!("`{text}` stands twice in this list"),
+                format!("`{text}` occurs twice in this list"),
                 "keep one of them",
             );
-            self.doubles.push((PathBuf::from(name), notice));
+            self.duplicates.push((PathBuf::from(name), notice));
         }
     }
 
     fn pack(&mut self, name: String, node: &Node) {
-        self.packed.insert(name, canonical::of(&without_notes(node)).into_bytes());
+        self.packed.insert(name, canonical::of(&without_metadata(node)).into_bytes());
     }
 }
 
-/// The document without what is read by nobody (labels, annotations) and what its folder says already (the namespace).
-fn without_notes(node: &Node) -> Node {
+/// The document without what is not read (labels, annotations) and without what its directory already says (the namespace).
+fn without_metadata(node: &Node) -> Node {
     let mut kept = node.clone();
-    let Value::Map(members) = &mut kept.value else { return kept };
+    let NodeValue::Map(members) = &mut kept.value else { return kept };
     for (key, member) in members {
-        if let (true, Value::Map(metadata)) = (key.text == "metadata", &mut member.value) {
+        if let (true, NodeValue::Map(metadata)) = (key.text == "metadata", &mut member.value) {
             metadata.retain(|(key, _)| key.text == "name");
         }
     }

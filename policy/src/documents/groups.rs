@@ -1,4 +1,4 @@
-//! Which groups a holder is in.
+//! Finds the groups that a holder is in.
 
 use warrant::SubjectPattern;
 

@@ -1,11 +1,11 @@
-//! `kind: Identities`: groups of callers.
+//! Reads `kind: Identities`: groups of callers.
 
 use warrant::SubjectPattern;
 
-use super::kind::{Kind, open};
+use super::kind::{DocumentKind, open};
 use super::mesh::patterns;
-use super::words;
-use crate::fault::{Page, Placed};
+use super::scalars;
+use crate::fault::{FileFaults, Placed};
 use crate::strict::{Node, entries, members};
 
 #[derive(Debug, Default)]
@@ -13,18 +13,18 @@ pub(crate) struct Identities {
     pub(crate) groups: Vec<(Placed<String>, Vec<SubjectPattern>)>,
 }
 
-pub(crate) fn read(node: &Node, page: Page<'_>) -> Option<Identities> {
-    let document = open(node, Kind::Identities, page)?;
-    let spec = members(document.members.need("spec", page)?, &["groups"], page)?;
+pub(crate) fn read(node: &Node, faults: FileFaults<'_>) -> Option<Identities> {
+    let document = open(node, DocumentKind::Identities, faults)?;
+    let spec = members(document.members.need("spec", faults)?, &["groups"], faults)?;
     let Some(groups) = spec.get("groups") else { return Some(Identities::default()) };
-    let written = entries(groups, page)?;
+    let written = entries(groups, faults)?;
     let mut read = Vec::new();
     for (name, members) in written {
-        let patterns = patterns(members, page);
-        if !words::is_label(&name.text) {
-            page.fault(
+        let patterns = patterns(members, faults);
+        if !scalars::is_label(&name.text) {
+            faults.fault(
                 name.at,
-                format!("`{}` is no name for a group", name.text),
+                format!("`{}` is not a valid name for a group", name.text),
                 "use at most 63 of a-z, 0-9 and `-`, no `-` at either end",
             );
         } else if let Some(patterns) = patterns {

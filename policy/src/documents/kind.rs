@@ -1,14 +1,14 @@
-//! What every document begins with: `apiVersion`, `kind`, and for two kinds `metadata`.
+//! Reads the head of every document: `apiVersion`, `kind`, and for two kinds `metadata`.
 
-use super::words;
-use crate::fault::{Page, Placed};
+use super::scalars;
+use crate::fault::{FileFaults, Placed};
 use crate::strict::{Node, members, string};
 
 const API_VERSION: &str = "portcullis.dev/v1alpha1";
 
-/// The closed set of kinds.
+/// The kinds of documents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum DocumentKind {
     Mesh,
     Proxies,
     Identities,
@@ -17,7 +17,7 @@ pub(crate) enum Kind {
     RouteTests,
 }
 
-impl Kind {
+impl DocumentKind {
     const fn name(self) -> &'static str {
         match self {
             Self::Mesh => "Mesh",
@@ -29,7 +29,7 @@ impl Kind {
         }
     }
 
-    /// The members beside `apiVersion` and `kind`.
+    /// All members, `apiVersion` and `kind` included.
     const fn members(self) -> &'static [&'static str] {
         match self {
             Self::Mesh | Self::Proxies | Self::Identities | Self::Teams => &["apiVersion", "kind", "spec"],
@@ -39,39 +39,43 @@ impl Kind {
     }
 }
 
-/// A document whose outside holds.
+/// A document whose head is valid.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Opened<'a> {
+pub(crate) struct OpenedDocument<'a> {
     /// All members, `spec` among them.
     pub(crate) members: crate::strict::Members<'a>,
-    /// `metadata`'s, where the kind has it.
+    /// The members of `metadata`, for a kind that has it.
     metadata: Option<crate::strict::Members<'a>>,
 }
 
-/// Opens a document that must be of this kind.
-pub(crate) fn open<'a>(node: &'a Node, kind: Kind, page: Page<'_>) -> Option<Opened<'a>> {
-    let members = members(node, kind.members(), page)?;
-    let version = members.need("apiVersion", page).and_then(|node| is(node, API_VERSION, page));
-    let named = members.need("kind", page).and_then(|node| is(node, kind.name(), page));
+/// Reads the head of a document that must be of this kind.
+pub(crate) fn open<'a>(
+    node: &'a Node,
+    kind: DocumentKind,
+    faults: FileFaults<'_>,
+) -> Option<OpenedDocument<'a>> {
+    let members = members(node, kind.members(), faults)?;
+    let version = members.need("apiVersion", faults).and_then(|node| check_value(node, API_VERSION, faults));
+    let named = members.need("kind", faults).and_then(|node| check_value(node, kind.name(), faults));
     let has_metadata = kind.members().contains(&"metadata");
     let metadata = if has_metadata {
-        members.need("metadata", page).and_then(|node| open_metadata(node, page))
+        members.need("metadata", faults).and_then(|node| open_metadata(node, faults))
     } else {
         None
     };
     (version.is_some() && named.is_some() && (!has_metadata || metadata.is_some()))
-        .then_some(Opened { members, metadata })
+        .then_some(OpenedDocument { members, metadata })
 }
 
-impl Opened<'_> {
-    /// `metadata.name`, where it is a name.
-    pub(crate) fn name(&self, page: Page<'_>) -> Option<Placed<String>> {
-        let node = self.metadata?.need("name", page)?;
-        let name = string(node, page)?;
-        if !words::is_label(name) || name == "mesh" {
-            page.fault(
+impl OpenedDocument<'_> {
+    /// `metadata.name`, if it is a valid name.
+    pub(crate) fn name(&self, faults: FileFaults<'_>) -> Option<Placed<String>> {
+        let node = self.metadata?.need("name", faults)?;
+        let name = string(node, faults)?;
+        if !scalars::is_label(name) || name == "mesh" {
+            faults.fault(
                 node.at,
-                format!("`{name}` is no name for a route"),
+                format!("`{name}` is not a valid name for a route"),
                 "use at most 63 of a-z, 0-9 and `-`, no `-` at either end, and not `mesh`",
             );
             return None;
@@ -79,21 +83,25 @@ impl Opened<'_> {
         Some(Placed::new(node.at, name.to_owned()))
     }
 
-    pub(crate) fn namespace(&self, page: Page<'_>) -> Option<Placed<String>> {
+    pub(crate) fn namespace(&self, faults: FileFaults<'_>) -> Option<Placed<String>> {
         let node = self.metadata?.get("namespace")?;
-        string(node, page).map(|name| Placed::new(node.at, name.to_owned()))
+        string(node, faults).map(|name| Placed::new(node.at, name.to_owned()))
     }
 }
 
-/// `labels` and `annotations` are read by nobody: other tools keep theirs there.
-fn open_metadata<'a>(node: &'a Node, page: Page<'_>) -> Option<crate::strict::Members<'a>> {
-    members(node, &["name", "namespace", "labels", "annotations"], page)
+/// `labels` and `annotations` are allowed for other tools. They are not read.
+fn open_metadata<'a>(node: &'a Node, faults: FileFaults<'_>) -> Option<crate::strict::Members<'a>> {
+    members(node, &["name", "namespace", "labels", "annotations"], faults)
 }
 
-fn is(node: &Node, expected: &str, page: Page<'_>) -> Option<()> {
-    let found = string(node, page)?;
+fn check_value(node: &Node, expected: &str, faults: FileFaults<'_>) -> Option<()> {
+    let found = string(node, faults)?;
     if found != expected {
-        page.fault(node.at, format!("`{found}` where `{expected}` is wanted"), format!("write `{expected}`"));
+        faults.fault(
+            node.at,
+            format!("expected `{expected}`, found `{found}`"),
+            format!("write `{expected}`"),
+        );
         return None;
     }
     Some(())

@@ -1,23 +1,23 @@
-//! `match` of a route: which hosts, methods and paths are its own.
+//! Reads `match` of a route: the hosts, methods and paths that it matches.
 
-use super::mesh::all;
+use super::mesh::read_all;
 use super::proxies::host;
-use crate::fault::{Page, Placed};
+use crate::fault::{FileFaults, Placed};
 use crate::matching::Pattern;
 use crate::strict::{Node, list, members, string, texts};
 
 /// One item of a route's `match`.
 #[derive(Debug)]
-pub(crate) struct Match {
+pub(crate) struct MatchDoc {
     pub(crate) hosts: Vec<Placed<String>>,
     pub(crate) methods: Vec<Placed<String>>,
-    /// For gRPC one literal path a method, in the order of the methods.
+    /// For gRPC one literal path per method, in the order of the methods.
     pub(crate) paths: Vec<Placed<Pattern>>,
     pub(crate) is_grpc: bool,
 }
 
-impl Match {
-    /// The HTTP method and the path of all that it matches.
+impl MatchDoc {
+    /// Each HTTP method and path that it matches.
     pub(crate) fn endpoints(&self) -> Vec<(&str, &Placed<Pattern>)> {
         match self.is_grpc {
             true => self.paths.iter().map(|path| ("POST", path)).collect(),
@@ -30,56 +30,62 @@ impl Match {
     }
 }
 
-pub(super) fn read(node: &Node, page: Page<'_>) -> Option<Match> {
-    let is_grpc = members(node, &["hosts", "methods", "paths", "grpc"], page)?.get("grpc").is_some();
-    if is_grpc { grpc(node, page) } else { plain(node, page) }
+pub(super) fn read(node: &Node, faults: FileFaults<'_>) -> Option<MatchDoc> {
+    let is_grpc = members(node, &["hosts", "methods", "paths", "grpc"], faults)?.get("grpc").is_some();
+    if is_grpc { grpc(node, faults) } else { plain(node, faults) }
 }
 
-fn plain(node: &Node, page: Page<'_>) -> Option<Match> {
-    let item = members(node, &["hosts", "methods", "paths", "grpc"], page)?;
-    let hosts = item.need("hosts", page).and_then(|node| hosts(node, page));
+fn plain(node: &Node, faults: FileFaults<'_>) -> Option<MatchDoc> {
+    let item = members(node, &["hosts", "methods", "paths", "grpc"], faults)?;
+    let hosts = item.need("hosts", faults).and_then(|node| hosts(node, faults));
     let methods = item
-        .need("methods", page)
-        .and_then(|node| methods(node, is_http_method, "capital letters, like `POST`", page));
-    let paths = item.need("paths", page).and_then(|node| all(list(node, page)?, |node| pattern(node, page)));
-    Some(Match { hosts: hosts?, methods: methods?, paths: paths?, is_grpc: false })
+        .need("methods", faults)
+        .and_then(|node| methods(node, is_http_method, "it in capital letters, like `POST`", faults));
+    let paths = item
+        .need("paths", faults)
+        .and_then(|node| read_all(list(node, faults)?, |node| pattern(node, faults)));
+    Some(MatchDoc { hosts: hosts?, methods: methods?, paths: paths?, is_grpc: false })
 }
 
 /// `{hosts, grpc: pay.v1.Payments, methods: [Create]}` is short for `POST /pay.v1.Payments/Create`.
-fn grpc(node: &Node, page: Page<'_>) -> Option<Match> {
-    let item = members(node, &["hosts", "methods", "grpc"], page)?;
-    let hosts = item.need("hosts", page).and_then(|node| hosts(node, page));
+fn grpc(node: &Node, faults: FileFaults<'_>) -> Option<MatchDoc> {
+    let item = members(node, &["hosts", "methods", "grpc"], faults)?;
+    let hosts = item.need("hosts", faults).and_then(|node| hosts(node, faults));
     let methods = item
-        .need("methods", page)
-        .and_then(|node| methods(node, is_grpc_method, "a method's name, like `Create`", page));
-    let service = item.need("grpc", page).and_then(|node| service(node, page));
+        .need("methods", faults)
+        .and_then(|node| methods(node, is_grpc_method, "the name of a gRPC method, like `Create`", faults));
+    let service = item.need("grpc", faults).and_then(|node| service(node, faults));
     let (service, methods) = (service?, methods?);
     let paths = methods.iter().filter_map(|method| {
         Pattern::parse(&format!("/{service}/{}", method.value)).ok().map(|path| Placed::new(method.at, path))
     });
-    Some(Match { hosts: hosts?, paths: paths.collect(), methods, is_grpc: true })
+    Some(MatchDoc { hosts: hosts?, paths: paths.collect(), methods, is_grpc: true })
 }
 
-pub(super) fn hosts(node: &Node, page: Page<'_>) -> Option<Vec<Placed<String>>> {
-    let written = texts(node, page)?;
+pub(super) fn hosts(node: &Node, faults: FileFaults<'_>) -> Option<Vec<Placed<String>>> {
+    let written = texts(node, faults)?;
     let count = written.len();
-    let read: Vec<_> = written.into_iter().filter_map(|text| host(text, page)).collect();
+    let read: Vec<_> = written.into_iter().filter_map(|text| host(text, faults)).collect();
     (read.len() == count).then_some(read)
 }
 
-pub(super) fn http_methods(node: &Node, page: Page<'_>) -> Option<Vec<Placed<String>>> {
-    methods(node, is_http_method, "capital letters, like `POST`", page)
+pub(super) fn http_methods(node: &Node, faults: FileFaults<'_>) -> Option<Vec<Placed<String>>> {
+    methods(node, is_http_method, "it in capital letters, like `POST`", faults)
 }
 
 fn methods(
     node: &Node,
     is_good: fn(&str) -> bool,
     instead: &str,
-    page: Page<'_>,
+    faults: FileFaults<'_>,
 ) -> Option<Vec<Placed<String>>> {
-    let written = texts(node, page)?;
+    let written = texts(node, faults)?;
     for method in written.iter().filter(|method| !is_good(&method.value)) {
-        page.fault(method.at, format!("`{}` is no method", method.value), format!("write {instead}"));
+        faults.fault(
+            method.at,
+            format!("`{}` is not a valid method", method.value),
+            format!("write {instead}"),
+        );
     }
     written.iter().all(|method| is_good(&method.value)).then_some(written)
 }
@@ -93,12 +99,12 @@ fn is_grpc_method(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
-fn service(node: &Node, page: Page<'_>) -> Option<String> {
-    let text = string(node, page)?;
+fn service(node: &Node, faults: FileFaults<'_>) -> Option<String> {
+    let text = string(node, faults)?;
     if !text.split('.').all(is_grpc_method) {
-        page.fault(
+        faults.fault(
             node.at,
-            format!("`{text}` is no gRPC service"),
+            format!("`{text}` is not a valid gRPC service"),
             "write its full name, like `pay.v1.Payments`",
         );
         return None;
@@ -106,15 +112,15 @@ fn service(node: &Node, page: Page<'_>) -> Option<String> {
     Some(text.to_owned())
 }
 
-fn pattern(node: &Node, page: Page<'_>) -> Option<Placed<Pattern>> {
-    let text = string(node, page)?;
+fn pattern(node: &Node, faults: FileFaults<'_>) -> Option<Placed<Pattern>> {
+    let text = string(node, faults)?;
     match Pattern::parse(text) {
         Ok(pattern) => Some(Placed::new(node.at, pattern)),
         Err(why) => {
-            page.fault(
+            faults.fault(
                 node.at,
-                format!("`{text}` is no path pattern: {why}"),
-                "write literal segments, `*` or `{name}` for one segment, and `**` at the end for any more",
+                format!("`{text}` is not a valid path pattern: {why}"),
+                "write literal segments, `*` or `{name}` for one segment, and a last `**` for any number of segments",
             );
             None
         }

@@ -1,13 +1,13 @@
-//! `kind: Mesh`: the audience, the caps, and whom the mesh believes.
+//! Reads `kind: Mesh`: the audience, the limits, and the issuers and attestors that are trusted.
 
 use warrant::{Issuer, PublicKey, SubjectPattern, Terms, Trust};
 
-use super::kind::{Kind, open};
-use super::words;
-use crate::fault::{Page, Place, Placed};
+use super::kind::{DocumentKind, open};
+use super::scalars;
+use crate::fault::{FileFaults, Place, Placed};
 use crate::strict::{Members, Node, canonical, list, members, string, texts};
 
-/// A signed note may keep a bundle in force no longer than this at a time.
+/// The longest time for which one signed note may keep a bundle in force, in seconds.
 const LONGEST_NOTE: u64 = 30 * 24 * 3600;
 
 #[derive(Debug)]
@@ -20,38 +20,38 @@ pub(crate) struct Mesh {
     pub(crate) notes: Notes,
 }
 
-/// Who may state things about workloads and environments.
+/// Who may make statements about workloads and environments.
 #[derive(Clone, Debug)]
 pub struct Attestor {
     pub iss: String,
     pub keys: Vec<(String, PublicKey)>,
-    /// Certificates (base64 of their DER) to which an `x5c` chain may lead.
+    /// Root certificates (base64 of their DER) of `x5c` chains.
     pub anchors: Vec<String>,
     pub about: Vec<SubjectPattern>,
 }
 
-/// Online keys, good for notes only.
+/// Online keys. They can sign only notes.
 #[derive(Clone, Debug)]
 pub struct Notes {
     pub keys: Vec<PublicKey>,
     pub max_age: u64,
 }
 
-pub(crate) fn read(node: &Node, page: Page<'_>) -> Option<Mesh> {
-    let document = open(node, Kind::Mesh, page)?;
+pub(crate) fn read(node: &Node, faults: FileFaults<'_>) -> Option<Mesh> {
+    let document = open(node, DocumentKind::Mesh, faults)?;
     let known =
         ["audience", "maxLifetime", "attestationMaxAge", "leeway", "burner", "issuers", "attestors", "notes"];
-    let spec = members(document.members.need("spec", page)?, &known, page)?;
-    let terms = terms(spec, page);
+    let spec = members(document.members.need("spec", faults)?, &known, faults)?;
+    let terms = terms(spec, faults);
     let attestation_max_age =
-        spec.need("attestationMaxAge", page).and_then(|node| words::duration(node, page));
-    let burner = spec.need("burner", page).and_then(|node| plain(node, page));
-    let trust = spec.need("issuers", page).and_then(|node| trust(node, page));
+        spec.need("attestationMaxAge", faults).and_then(|node| scalars::duration(node, faults));
+    let burner = spec.need("burner", faults).and_then(|node| plain(node, faults));
+    let trust = spec.need("issuers", faults).and_then(|node| trust(node, faults));
     let attestors = match spec.get("attestors") {
-        Some(node) => all(list(node, page)?, |node| attestor(node, page)),
+        Some(node) => read_all(list(node, faults)?, |node| attestor(node, faults)),
         None => Some(Vec::new()),
     };
-    let notes = spec.need("notes", page).and_then(|node| notes(node, page));
+    let notes = spec.need("notes", faults).and_then(|node| notes(node, faults));
     Some(Mesh {
         terms: terms?,
         attestation_max_age: attestation_max_age?,
@@ -62,67 +62,67 @@ pub(crate) fn read(node: &Node, page: Page<'_>) -> Option<Mesh> {
     })
 }
 
-fn terms(spec: Members<'_>, page: Page<'_>) -> Option<Terms> {
-    let audience = spec.need("audience", page).and_then(|node| plain(node, page));
-    let max_lifetime = spec.need("maxLifetime", page).and_then(|node| words::duration(node, page));
+fn terms(spec: Members<'_>, faults: FileFaults<'_>) -> Option<Terms> {
+    let audience = spec.need("audience", faults).and_then(|node| plain(node, faults));
+    let max_lifetime = spec.need("maxLifetime", faults).and_then(|node| scalars::duration(node, faults));
     let leeway = match spec.get("leeway") {
-        Some(node) => words::duration(node, page),
+        Some(node) => scalars::duration(node, faults),
         None => Some(0),
     };
     match Terms::new(audience?, max_lifetime?, leeway?) {
         Ok(terms) => Some(terms),
         Err(error) => {
-            page.fault(
+            faults.fault(
                 spec.place("leeway"),
                 error.to_string(),
-                "leeway is at most 30s, and maxLifetime is not nothing",
+                "the maximum leeway is 30s, and maxLifetime must be more than 0",
             );
             None
         }
     }
 }
 
-fn trust(node: &Node, page: Page<'_>) -> Option<Trust> {
-    let issuers = all(list(node, page)?, |node| issuer(node, page))?;
+fn trust(node: &Node, faults: FileFaults<'_>) -> Option<Trust> {
+    let issuers = read_all(list(node, faults)?, |node| issuer(node, faults))?;
     match Trust::new(issuers) {
         Ok(trust) => Some(trust),
         Err(error) => {
-            page.fault(
+            faults.fault(
                 node.at,
                 error.to_string(),
-                "let each subject be vouched for by one issuer, and each `kid` name one key",
+                "give each subject only one issuer, and each key its own `kid`",
             );
             None
         }
     }
 }
 
-fn issuer(node: &Node, page: Page<'_>) -> Option<Issuer> {
-    let spec = members(node, &["iss", "keys", "subjects", "starters"], page)?;
-    let iss = spec.need("iss", page).and_then(|node| plain(node, page));
-    let keys = spec.need("keys", page).and_then(|node| named_keys(node, page));
-    let subjects = spec.need("subjects", page).and_then(|node| patterns(node, page));
+fn issuer(node: &Node, faults: FileFaults<'_>) -> Option<Issuer> {
+    let spec = members(node, &["iss", "keys", "subjects", "starters"], faults)?;
+    let iss = spec.need("iss", faults).and_then(|node| plain(node, faults));
+    let keys = spec.need("keys", faults).and_then(|node| named_keys(node, faults));
+    let subjects = spec.need("subjects", faults).and_then(|node| patterns(node, faults));
     let starters = match spec.get("starters") {
-        Some(node) => texts(node, page).map(|list| list.into_iter().map(|text| text.value).collect()),
+        Some(node) => texts(node, faults).map(|list| list.into_iter().map(|text| text.value).collect()),
         None => Some(Vec::new()),
     };
     Some(Issuer { iss: iss?, keys: keys?, subjects: subjects?, starters: starters? })
 }
 
-fn attestor(node: &Node, page: Page<'_>) -> Option<Attestor> {
-    let spec = members(node, &["iss", "keys", "anchors", "about"], page)?;
+fn attestor(node: &Node, faults: FileFaults<'_>) -> Option<Attestor> {
+    let spec = members(node, &["iss", "keys", "anchors", "about"], faults)?;
     if spec.get("keys").is_none() && spec.get("anchors").is_none() {
-        page.fault(
+        faults.fault(
             spec.at,
-            "an attestor with neither `keys` nor `anchors`",
-            "write the keys that sign its statements, or the anchors that their chains lead to",
+            "the attestor has neither `keys` nor `anchors`",
+            "write the keys that sign its statements, or the root certificates of their chains",
         );
         return None;
     }
-    let iss = spec.need("iss", page).and_then(|node| plain(node, page));
-    let keys = spec.get("keys").map_or(Some(Vec::new()), |node| named_keys(node, page));
-    let anchors = spec.get("anchors").map_or(Some(Vec::new()), |node| texts(node, page));
-    let about = spec.need("about", page).and_then(|node| patterns(node, page));
+    let iss = spec.need("iss", faults).and_then(|node| plain(node, faults));
+    let keys = spec.get("keys").map_or(Some(Vec::new()), |node| named_keys(node, faults));
+    let anchors = spec.get("anchors").map_or(Some(Vec::new()), |node| texts(node, faults));
+    let about = spec.need("about", faults).and_then(|node| patterns(node, faults));
     Some(Attestor {
         iss: iss?,
         keys: keys?,
@@ -131,16 +131,18 @@ fn attestor(node: &Node, page: Page<'_>) -> Option<Attestor> {
     })
 }
 
-fn notes(node: &Node, page: Page<'_>) -> Option<Notes> {
-    let spec = members(node, &["keys", "maxAge"], page)?;
-    let keys = spec.need("keys", page).and_then(|node| all(list(node, page)?, |node| note_key(node, page)));
-    let max_age = spec.need("maxAge", page).and_then(|node| {
-        let age = words::duration(node, page)?;
+fn notes(node: &Node, faults: FileFaults<'_>) -> Option<Notes> {
+    let spec = members(node, &["keys", "maxAge"], faults)?;
+    let keys = spec
+        .need("keys", faults)
+        .and_then(|node| read_all(list(node, faults)?, |node| note_key(node, faults)));
+    let max_age = spec.need("maxAge", faults).and_then(|node| {
+        let age = scalars::duration(node, faults)?;
         if age > LONGEST_NOTE {
-            page.fault(
+            faults.fault(
                 node.at,
-                format!("a note that holds for {age} seconds"),
-                "at most 720h: past it a withdrawn bundle would still be in force",
+                format!("`maxAge` of a note is {age} seconds"),
+                "the maximum is 720h: with a longer note a withdrawn bundle would stay in force too long",
             );
             return None;
         }
@@ -149,12 +151,12 @@ fn notes(node: &Node, page: Page<'_>) -> Option<Notes> {
     Some(Notes { keys: keys?, max_age: max_age? })
 }
 
-fn note_key(node: &Node, page: Page<'_>) -> Option<PublicKey> {
-    let key = public_key(node, page)?;
+fn note_key(node: &Node, faults: FileFaults<'_>) -> Option<PublicKey> {
+    let key = public_key(node, faults)?;
     if key.alg() != warrant::Algorithm::Ed25519 {
-        page.fault(
+        faults.fault(
             node.at,
-            "a note key that is not Ed25519",
+            "the key for notes is not an Ed25519 key",
             "make one with `portcullis key new --alg Ed25519`",
         );
         return None;
@@ -162,36 +164,36 @@ fn note_key(node: &Node, page: Page<'_>) -> Option<PublicKey> {
     Some(key)
 }
 
-fn named_keys(node: &Node, page: Page<'_>) -> Option<Vec<(String, PublicKey)>> {
-    all(list(node, page)?, |node| {
-        let spec = members(node, &["kid", "kty", "crv", "x", "y", "alg"], page)?;
-        let node_of_kid = spec.need("kid", page)?;
-        let kid = string(node_of_kid, page)?;
+fn named_keys(node: &Node, faults: FileFaults<'_>) -> Option<Vec<(String, PublicKey)>> {
+    read_all(list(node, faults)?, |node| {
+        let spec = members(node, &["kid", "kty", "crv", "x", "y", "alg"], faults)?;
+        let node_of_kid = spec.need("kid", faults)?;
+        let kid = string(node_of_kid, faults)?;
         let inside = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
         if !(1..=64).contains(&kid.len()) || !kid.bytes().all(inside) {
-            page.fault(
+            faults.fault(
                 node_of_kid.at,
-                format!("`{kid}` is no key name"),
+                format!("`{kid}` is not a valid `kid`"),
                 "use 1 to 64 of A-Z, a-z, 0-9, `.`, `_` and `-`",
             );
             return None;
         }
-        Some((kid.to_owned(), public_key(node, page)?))
+        Some((kid.to_owned(), public_key(node, faults)?))
     })
 }
 
-/// A public JWK, its `kid` aside: which members it has and whether they make a key is the law's to say.
-pub fn public_key(node: &Node, page: Page<'_>) -> Option<PublicKey> {
+/// A public JWK without its `kid`. `warrant` decides whether its members are a valid key.
+pub fn public_key(node: &Node, faults: FileFaults<'_>) -> Option<PublicKey> {
     let mut jwk = node.clone();
-    if let crate::strict::Value::Map(members) = &mut jwk.value {
+    if let crate::strict::NodeValue::Map(members) = &mut jwk.value {
         members.retain(|(key, _)| key.text != "kid");
     }
     match PublicKey::from_jwk(canonical::of(&jwk).as_bytes()) {
         Ok(key) => Some(key),
         Err(error) => {
-            page.fault(
+            faults.fault(
                 node.at,
-                format!("this is no public key: {error}"),
+                format!("this is not a valid public key: {error}"),
                 "write the public JWK that `portcullis key show` prints, with `alg`",
             );
             None
@@ -200,39 +202,39 @@ pub fn public_key(node: &Node, page: Page<'_>) -> Option<PublicKey> {
 }
 
 /// Patterns of subjects or identities.
-pub(crate) fn patterns(node: &Node, page: Page<'_>) -> Option<Vec<SubjectPattern>> {
-    let written: Vec<Placed<String>> = texts(node, page)?;
-    let read: Vec<_> = written.iter().filter_map(|text| pattern(text.at, &text.value, page)).collect();
+pub(crate) fn patterns(node: &Node, faults: FileFaults<'_>) -> Option<Vec<SubjectPattern>> {
+    let written: Vec<Placed<String>> = texts(node, faults)?;
+    let read: Vec<_> = written.iter().filter_map(|text| pattern(text.at, &text.value, faults)).collect();
     (read.len() == written.len()).then_some(read)
 }
 
-fn pattern(at: Place, text: &str, page: Page<'_>) -> Option<SubjectPattern> {
+fn pattern(at: Place, text: &str, faults: FileFaults<'_>) -> Option<SubjectPattern> {
     let read = SubjectPattern::parse(text);
     if read.is_none() {
-        page.fault(
+        faults.fault(
             at,
-            format!("`{text}` is no pattern of identities"),
-            "write it whole, or end it in `/**` or `:*`; a `*` elsewhere would match more than it says",
+            format!("`{text}` is not a valid pattern of identities"),
+            "write the full identity, or end it with `/**` or `:*`; a `*` is not allowed elsewhere",
         );
     }
     read
 }
 
-fn plain(node: &Node, page: Page<'_>) -> Option<String> {
-    let text = string(node, page)?;
-    if !words::is_plain(text) {
-        page.fault(
+fn plain(node: &Node, faults: FileFaults<'_>) -> Option<String> {
+    let text = string(node, faults)?;
+    if !scalars::is_plain(text) {
+        faults.fault(
             node.at,
-            "a text that no warrant could carry",
-            "use 1 to 256 printable ASCII characters, neither `\"` nor `\\`",
+            "a warrant cannot contain this text",
+            "use 1 to 256 printable ASCII characters without `\"` and `\\`",
         );
         return None;
     }
     Some(text.to_owned())
 }
 
-/// Reads every item, so that each fault is told, and gives them only when all are good.
-pub(crate) fn all<T>(items: &[Node], read: impl Fn(&Node) -> Option<T>) -> Option<Vec<T>> {
+/// Reads every item, so that every fault is found. Returns them only if all are valid.
+pub(crate) fn read_all<T>(items: &[Node], read: impl Fn(&Node) -> Option<T>) -> Option<Vec<T>> {
     let good: Vec<_> = items.iter().filter_map(read).collect();
     (good.len() == items.len()).then_some(good)
 }

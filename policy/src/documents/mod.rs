@@ -1,6 +1,6 @@
-//! The documents that platform teams write, as typed values: one file a kind.
+//! The documents that platform teams write, as typed values: one module per kind.
 //!
-//! A document is read alone: what depends on another document (grounds, aliases, groups, defaults) is the assembly's.
+//! Each document is read on its own. `assembly` checks what depends on another document (grounds, aliases, groups, defaults).
 
 pub(crate) mod arguments;
 pub(crate) mod callers;
@@ -15,9 +15,9 @@ pub(crate) mod proxies;
 pub(crate) mod require;
 pub(crate) mod route;
 pub(crate) mod route_tests;
+pub(crate) mod scalars;
 pub(crate) mod situation;
 pub(crate) mod teams;
 pub(crate) mod ungoverned;
-pub(crate) mod words;
 
 pub use posture::Posture;

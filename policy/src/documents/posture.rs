@@ -1,6 +1,6 @@
-//! The posture of the mesh, as policies read it.
+//! The posture of the mesh, as policies see it.
 
-/// How much the mesh allows. A halted mesh denies before any policy is asked, so policies never read `halted`.
+/// How much the mesh allows. A halted mesh denies before it asks any policy, so policies never see `halted`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Posture {
     #[default]

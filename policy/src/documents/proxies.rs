@@ -1,10 +1,10 @@
-//! `kind: Proxies`: which proxy may ask for which hosts, and by which names a host is known.
+//! Reads `kind: Proxies`: the hosts that each proxy may ask about, and the aliases of each host.
 
-use super::kind::{Kind, open};
-use super::mesh::all;
-use super::words;
-use crate::fault::{Page, Placed};
-use crate::strict::{Node, Value, entries, list, members, string, texts};
+use super::kind::{DocumentKind, open};
+use super::mesh::read_all;
+use super::scalars;
+use crate::fault::{FileFaults, Placed};
+use crate::strict::{Node, NodeValue, entries, list, members, string, texts};
 
 #[derive(Debug)]
 pub(crate) struct Proxies(pub(crate) Vec<Proxy>);
@@ -19,25 +19,25 @@ pub(crate) struct Proxy {
 /// A canonical host and its aliases.
 pub(crate) type ServedHost = (Placed<String>, Vec<Placed<String>>);
 
-pub(crate) fn read(node: &Node, page: Page<'_>) -> Option<Proxies> {
-    let document = open(node, Kind::Proxies, page)?;
-    let items = list(document.members.need("spec", page)?, page)?;
-    all(items, |node| proxy(node, page)).map(Proxies)
+pub(crate) fn read(node: &Node, faults: FileFaults<'_>) -> Option<Proxies> {
+    let document = open(node, DocumentKind::Proxies, faults)?;
+    let items = list(document.members.need("spec", faults)?, faults)?;
+    read_all(items, |node| proxy(node, faults)).map(Proxies)
 }
 
-fn proxy(node: &Node, page: Page<'_>) -> Option<Proxy> {
-    let spec = members(node, &["id", "hosts"], page)?;
-    let id = spec.need("id", page).and_then(|node| id(node, page));
-    let hosts = spec.need("hosts", page).and_then(|node| hosts(node, page));
+fn proxy(node: &Node, faults: FileFaults<'_>) -> Option<Proxy> {
+    let spec = members(node, &["id", "hosts"], faults)?;
+    let id = spec.need("id", faults).and_then(|node| id(node, faults));
+    let hosts = spec.need("hosts", faults).and_then(|node| hosts(node, faults));
     Some(Proxy { id: id?, hosts: hosts? })
 }
 
-fn id(node: &Node, page: Page<'_>) -> Option<Placed<String>> {
-    let id = string(node, page)?;
-    if id != "local" && !words::is_spiffe_id(id) {
-        page.fault(
+fn id(node: &Node, faults: FileFaults<'_>) -> Option<Placed<String>> {
+    let id = string(node, faults)?;
+    if id != "local" && !scalars::is_spiffe_id(id) {
+        faults.fault(
             node.at,
-            format!("`{id}` is no proxy's identity"),
+            format!("`{id}` is not a valid identity of a proxy"),
             "write the SPIFFE ID of its certificate, or `local` for a Unix socket or loopback",
         );
         return None;
@@ -45,15 +45,15 @@ fn id(node: &Node, page: Page<'_>) -> Option<Placed<String>> {
     Some(Placed::new(node.at, id.to_owned()))
 }
 
-fn hosts(node: &Node, page: Page<'_>) -> Option<Vec<ServedHost>> {
-    let written = entries(node, page)?;
+fn hosts(node: &Node, faults: FileFaults<'_>) -> Option<Vec<ServedHost>> {
+    let written = entries(node, faults)?;
     let mut read = Vec::new();
     for (key, aliases) in written {
-        let canonical = host(Placed::new(key.at, key.text.clone()), page);
-        // A host without aliases is known by its own name alone.
-        let has_none = matches!(&aliases.value, Value::List(list) if list.is_empty());
-        let aliases = if has_none { Some(Vec::new()) } else { texts(aliases, page) };
-        let aliases = aliases.map(|list| list.into_iter().filter_map(|alias| host(alias, page)).collect());
+        let canonical = host(Placed::new(key.at, key.text.clone()), faults);
+        // A host without aliases has only its own name.
+        let has_none = matches!(&aliases.value, NodeValue::List(list) if list.is_empty());
+        let aliases = if has_none { Some(Vec::new()) } else { texts(aliases, faults) };
+        let aliases = aliases.map(|list| list.into_iter().filter_map(|alias| host(alias, faults)).collect());
         if let (Some(canonical), Some(aliases)) = (canonical, aliases) {
             read.push((canonical, aliases));
         }
@@ -62,12 +62,12 @@ fn hosts(node: &Node, page: Page<'_>) -> Option<Vec<ServedHost>> {
 }
 
 /// A host as a warrant writes it.
-pub(crate) fn host(text: Placed<String>, page: Page<'_>) -> Option<Placed<String>> {
-    if !words::is_host(&text.value) {
-        page.fault(
+pub(crate) fn host(text: Placed<String>, faults: FileFaults<'_>) -> Option<Placed<String>> {
+    if !scalars::is_host(&text.value) {
+        faults.fault(
             text.at,
-            format!("`{}` is no host", text.value),
-            "write lower-case labels joined by dots, with `:port` where clients send one",
+            format!("`{}` is not a valid host", text.value),
+            "write lower-case labels separated by dots, with `:port` if clients send it",
         );
         return None;
     }

@@ -1,11 +1,11 @@
-//! `require` of a route, and the same keys among a team's `defaults` and `floors`.
+//! Reads `require` of a route, and the same keys in `defaults` and `floors` of a team.
 
-use super::mesh::all;
-use super::words;
-use crate::fault::{Page, Placed};
+use super::mesh::read_all;
+use super::scalars;
+use crate::fault::{FileFaults, Placed};
 use crate::strict::{Members, Node, entries, flag, list, members, natural, string, texts};
 
-/// How the holder shows that the warrant is his.
+/// How the holder proves that the warrant is theirs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Holder {
     Mtls,
@@ -13,15 +13,15 @@ pub enum Holder {
     Both,
 }
 
-/// How often the root may be used.
+/// The limit of uses that the root of a warrant must have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Uses {
+pub enum UseLimit {
     Any,
     Limited,
     Once,
 }
 
-/// A state of the mesh or an environment that must have been attested lately.
+/// A state of the mesh or of an environment that must have been attested recently.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Condition {
     pub name: String,
@@ -29,43 +29,43 @@ pub struct Condition {
     pub max_age: u64,
 }
 
-/// Each dimension of the environment, and the values it may have.
+/// Each dimension of the environment with its allowed values.
 pub(crate) type Dimensions = Vec<(String, Vec<String>)>;
 
-/// What a request must bring before the policy is asked.
+/// What a request must fulfil before the policy is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Require {
     pub holder: Holder,
-    pub uses: Uses,
-    /// Of every link, in seconds.
+    pub uses: UseLimit,
+    /// The longest lifetime of every link, in seconds.
     pub max_lifetime: u64,
-    /// Delegations; 0 is the root only.
+    /// The maximum number of delegations; 0 allows only the root.
     pub max_depth: Option<u8>,
     /// The root must be in the issuance record.
     pub issued: bool,
-    /// Each dimension and the values it may have.
+    /// The allowed values of each dimension.
     pub environment: Dimensions,
     pub conditions: Vec<Condition>,
-    /// An attestation no older than this, in seconds.
+    /// The maximum age of an attestation, in seconds.
     pub attestation: Option<u64>,
 }
 
-/// As written: what is absent may come from the team's defaults.
+/// `require` as written. What is absent may come from the defaults of the team.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct RequireDoc {
     pub(crate) holder: Option<Placed<Holder>>,
-    pub(crate) uses: Option<Placed<Uses>>,
+    pub(crate) uses: Option<Placed<UseLimit>>,
     pub(crate) max_lifetime: Option<Placed<u64>>,
     pub(crate) max_depth: Option<Placed<u8>>,
     pub(crate) issued: Option<Placed<bool>>,
     pub(crate) environment: Option<Placed<Dimensions>>,
     pub(crate) conditions: Option<Placed<Vec<Condition>>>,
-    /// The greatest age of an attestation.
+    /// The maximum age of an attestation, in seconds.
     pub(crate) attestation: Option<Placed<u64>>,
 }
 
 impl RequireDoc {
-    /// What is absent, out of another; a key that is there replaces the other's whole.
+    /// Fills in absent keys from `other`. A key that is present replaces the other's value completely.
     pub(crate) fn or(self, other: &Self) -> Self {
         Self {
             holder: self.holder.or_else(|| other.holder.clone()),
@@ -83,20 +83,21 @@ impl RequireDoc {
 const KNOWN: &[&str] =
     &["holder", "use", "maxLifetime", "maxDepth", "issued", "environment", "conditions", "attestation"];
 
-pub(crate) fn read(node: &Node, page: Page<'_>) -> Option<RequireDoc> {
-    let spec = members(node, KNOWN, page)?;
+pub(crate) fn read(node: &Node, faults: FileFaults<'_>) -> Option<RequireDoc> {
+    let spec = members(node, KNOWN, faults)?;
     let holders = [("mtls", Holder::Mtls), ("proof", Holder::Proof), ("both", Holder::Both)];
-    let uses = [("once", Uses::Once), ("limited", Uses::Limited), ("any", Uses::Any)];
-    let holder = placed(spec, "holder", |node| words::one_of(node, &holders, page));
-    let uses = placed(spec, "use", |node| words::one_of(node, &uses, page));
-    let max_lifetime = placed(spec, "maxLifetime", |node| words::duration(node, page));
-    let max_depth =
-        placed(spec, "maxDepth", |node| natural(node, 0, 7, page).and_then(|depth| u8::try_from(depth).ok()));
-    let issued = placed(spec, "issued", |node| flag(node, page));
-    let environment = placed(spec, "environment", |node| environment(node, page));
-    let conditions = placed(spec, "conditions", |node| conditions(node, page));
+    let uses = [("once", UseLimit::Once), ("limited", UseLimit::Limited), ("any", UseLimit::Any)];
+    let holder = placed(spec, "holder", |node| scalars::one_of(node, &holders, faults));
+    let uses = placed(spec, "use", |node| scalars::one_of(node, &uses, faults));
+    let max_lifetime = placed(spec, "maxLifetime", |node| scalars::duration(node, faults));
+    let max_depth = placed(spec, "maxDepth", |node| {
+        natural(node, 0, 7, faults).and_then(|depth| u8::try_from(depth).ok())
+    });
+    let issued = placed(spec, "issued", |node| flag(node, faults));
+    let environment = placed(spec, "environment", |node| environment(node, faults));
+    let conditions = placed(spec, "conditions", |node| conditions(node, faults));
     let attestation = placed(spec, "attestation", |node| {
-        words::duration(members(node, &["maxAge"], page)?.need("maxAge", page)?, page)
+        scalars::duration(members(node, &["maxAge"], faults)?.need("maxAge", faults)?, faults)
     });
     Some(RequireDoc {
         holder: holder?,
@@ -121,48 +122,48 @@ fn placed<T>(
     }
 }
 
-fn environment(node: &Node, page: Page<'_>) -> Option<Dimensions> {
-    let written = entries(node, page)?;
+fn environment(node: &Node, faults: FileFaults<'_>) -> Option<Dimensions> {
+    let written = entries(node, faults)?;
     let mut read = Vec::new();
     for (key, values) in written {
-        if !words::is_plain(&key.text) {
-            page.fault(
+        if !scalars::is_plain(&key.text) {
+            faults.fault(
                 key.at,
-                format!("`{}` is no dimension that a warrant could carry", key.text),
-                "use printable ASCII, neither `\"` nor `\\`",
+                format!("`{}` is not a dimension that a warrant can contain", key.text),
+                "use printable ASCII without `\"` and `\\`",
             );
             continue;
         }
-        if let Some(values) = plain_texts(values, page) {
+        if let Some(values) = plain_texts(values, faults) {
             read.push((key.text.clone(), values));
         }
     }
     (read.len() == written.len()).then_some(read)
 }
 
-fn plain_texts(node: &Node, page: Page<'_>) -> Option<Vec<String>> {
-    let written = texts(node, page)?;
-    for text in written.iter().filter(|text| !words::is_plain(&text.value)) {
-        page.fault(
+fn plain_texts(node: &Node, faults: FileFaults<'_>) -> Option<Vec<String>> {
+    let written = texts(node, faults)?;
+    for text in written.iter().filter(|text| !scalars::is_plain(&text.value)) {
+        faults.fault(
             text.at,
-            "a value that no warrant could carry",
-            "use 1 to 256 printable ASCII characters, neither `\"` nor `\\`",
+            "a warrant cannot contain this value",
+            "use 1 to 256 printable ASCII characters without `\"` and `\\`",
         );
     }
     written
         .iter()
-        .all(|text| words::is_plain(&text.value))
+        .all(|text| scalars::is_plain(&text.value))
         .then(|| written.into_iter().map(|text| text.value).collect())
 }
 
-fn conditions(node: &Node, page: Page<'_>) -> Option<Vec<Condition>> {
-    let items = list(node, page)?;
-    let read = all(items, |node| condition(node, page))?;
+fn conditions(node: &Node, faults: FileFaults<'_>) -> Option<Vec<Condition>> {
+    let items = list(node, faults)?;
+    let read = read_all(items, |node| condition(node, faults))?;
     for (position, (item, condition)) in items.iter().zip(&read).enumerate() {
         if read.iter().take(position).any(|earlier| earlier.name == condition.name) {
-            page.fault(
+            faults.fault(
                 item.at,
-                format!("the condition `{}` stands here twice", condition.name),
+                format!("the condition `{}` occurs twice", condition.name),
                 "keep one of them",
             );
             return None;
@@ -171,10 +172,10 @@ fn conditions(node: &Node, page: Page<'_>) -> Option<Vec<Condition>> {
     Some(read)
 }
 
-fn condition(node: &Node, page: Page<'_>) -> Option<Condition> {
-    let spec = members(node, &["name", "equals", "maxAge"], page)?;
-    let name = spec.need("name", page).and_then(|node| string(node, page));
-    let equals = spec.need("equals", page).and_then(|node| string(node, page));
-    let max_age = spec.need("maxAge", page).and_then(|node| words::duration(node, page));
+fn condition(node: &Node, faults: FileFaults<'_>) -> Option<Condition> {
+    let spec = members(node, &["name", "equals", "maxAge"], faults)?;
+    let name = spec.need("name", faults).and_then(|node| string(node, faults));
+    let equals = spec.need("equals", faults).and_then(|node| string(node, faults));
+    let max_age = spec.need("maxAge", faults).and_then(|node| scalars::duration(node, faults));
     Some(Condition { name: name?.to_owned(), equals: equals?.to_owned(), max_age: max_age? })
 }

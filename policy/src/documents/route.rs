@@ -1,37 +1,37 @@
-//! `kind: GovernedRoute`: one route, as its team wrote it.
+//! Reads `kind: GovernedRoute`: one route, as its team wrote it.
 
 use std::path::PathBuf;
 
-use super::arguments::{self, Action, Argument};
+use super::arguments::{self, DeclaredAction, DeclaredArgument};
 use super::callers::{self, Caller};
-use super::kind::{Kind, open};
-use super::matches::{self, Match};
-use super::mesh::all;
+use super::kind::{DocumentKind, open};
+use super::matches::{self, MatchDoc};
+use super::mesh::read_all;
 use super::require::{self, RequireDoc};
-use super::ungoverned::{self, Ungoverned};
-use super::words;
-use crate::fault::{Page, Place, Placed};
-use crate::strict::{Members, Node, Style, Value, flag, list, members, string};
+use super::scalars;
+use super::ungoverned::{self, UngovernedDoc};
+use crate::fault::{FileFaults, Place, Placed};
+use crate::strict::{Members, Node, NodeValue, Style, flag, list, members, string};
 
 #[derive(Debug)]
 pub(crate) struct RouteDoc {
     pub(crate) file: PathBuf,
     pub(crate) name: Placed<String>,
     pub(crate) team: String,
-    pub(crate) matches: Vec<Match>,
+    pub(crate) matches: Vec<MatchDoc>,
     pub(crate) require: Option<RequireDoc>,
-    pub(crate) args: Vec<Argument>,
-    pub(crate) action: Option<Action>,
+    pub(crate) args: Vec<DeclaredArgument>,
+    pub(crate) action: Option<DeclaredAction>,
     pub(crate) any_query: bool,
     pub(crate) receipt: bool,
     pub(crate) callers: Vec<Placed<Caller>>,
     pub(crate) policy: Option<PolicyText>,
-    pub(crate) ungoverned: Option<Ungoverned>,
-    /// The place to name when something is missing from the whole.
+    pub(crate) ungoverned: Option<UngovernedDoc>,
+    /// The place to report when a key is missing.
     pub(crate) spec: Place,
 }
 
-/// Cedar text, and how to find a byte of it in the file.
+/// Cedar text, and what is needed to find the place of a byte in the file.
 #[derive(Clone, Debug)]
 pub(crate) struct PolicyText {
     pub(crate) at: Place,
@@ -39,42 +39,42 @@ pub(crate) struct PolicyText {
     pub(crate) style: Style,
 }
 
-/// Reads a route of this team; `stem` is what its file is called.
-pub(crate) fn read(node: &Node, team: &str, stem: &str, page: Page<'_>) -> Option<RouteDoc> {
-    let document = open(node, Kind::GovernedRoute, page)?;
-    let name = document.name(page);
+/// Reads a route of this team; `stem` is the name of its file without the extension.
+pub(crate) fn read(node: &Node, team: &str, stem: &str, faults: FileFaults<'_>) -> Option<RouteDoc> {
+    let document = open(node, DocumentKind::GovernedRoute, faults)?;
+    let name = document.name(faults);
     if let Some(name) = name.as_ref().filter(|name| name.value != stem) {
-        page.fault(
+        faults.fault(
             name.at,
-            format!("the route `{}` stands in a file called `{stem}`", name.value),
+            format!("the route is called `{}`, but its file is called `{stem}`", name.value),
             "give both the same name",
         );
     }
-    if let Some(space) = document.namespace(page).filter(|space| space.value != team) {
-        page.fault(
+    if let Some(space) = document.namespace(faults).filter(|space| space.value != team) {
+        faults.fault(
             space.at,
-            format!("the namespace `{}` in the folder of team `{team}`", space.value),
+            format!("the namespace is `{}`, but the directory is of team `{team}`", space.value),
             "leave it out, or move the file",
         );
     }
     let known =
         ["match", "require", "args", "action", "query", "evidence", "callers", "policy", "ungoverned"];
-    let spec = members(document.members.need("spec", page)?, &known, page)?;
-    let matches = match spec.need("match", page) {
-        Some(node) => all(list(node, page).unwrap_or_default(), |node| matches::read(node, page)),
+    let spec = members(document.members.need("spec", faults)?, &known, faults)?;
+    let matches = match spec.need("match", faults) {
+        Some(node) => read_all(list(node, faults).unwrap_or_default(), |node| matches::read(node, faults)),
         None => None,
     };
-    let require = optional(spec, "require", |node| require::read(node, page));
-    let args = optional(spec, "args", |node| arguments::read(node, page));
-    let action = optional(spec, "action", |node| arguments::action(node, page));
+    let require = optional(spec, "require", |node| require::read(node, faults));
+    let args = optional(spec, "args", |node| arguments::read(node, faults));
+    let action = optional(spec, "action", |node| arguments::action(node, faults));
     let any_query =
-        optional(spec, "query", |node| words::one_of(node, &[("declared", false), ("any", true)], page));
-    let receipt = optional(spec, "evidence", |node| receipt(node, page));
-    let callers = optional(spec, "callers", |node| callers::read(node, page));
-    let policy = optional(spec, "policy", |node| policy(node, page));
-    let ungoverned = optional(spec, "ungoverned", |node| ungoverned::read(node, page));
+        optional(spec, "query", |node| scalars::one_of(node, &[("declared", false), ("any", true)], faults));
+    let receipt = optional(spec, "evidence", |node| receipt(node, faults));
+    let callers = optional(spec, "callers", |node| callers::read(node, faults));
+    let policy = optional(spec, "policy", |node| policy(node, faults));
+    let ungoverned = optional(spec, "ungoverned", |node| ungoverned::read(node, faults));
     Some(RouteDoc {
-        file: page.file.to_path_buf(),
+        file: faults.file.to_path_buf(),
         name: name?,
         team: team.to_owned(),
         matches: matches?,
@@ -90,7 +90,7 @@ pub(crate) fn read(node: &Node, team: &str, stem: &str, page: Page<'_>) -> Optio
     })
 }
 
-/// `Some(None)` where the key is not there, `None` where it is and is wrong.
+/// `Some(None)` if the key is absent, `None` if its value is wrong.
 fn optional<T>(spec: Members<'_>, name: &str, read: impl FnOnce(&Node) -> Option<T>) -> Option<Option<T>> {
     match spec.get(name) {
         Some(node) => read(node).map(Some),
@@ -98,19 +98,19 @@ fn optional<T>(spec: Members<'_>, name: &str, read: impl FnOnce(&Node) -> Option
     }
 }
 
-fn receipt(node: &Node, page: Page<'_>) -> Option<bool> {
-    flag(members(node, &["receipt"], page)?.need("receipt", page)?, page)
+fn receipt(node: &Node, faults: FileFaults<'_>) -> Option<bool> {
+    flag(members(node, &["receipt"], faults)?.need("receipt", faults)?, faults)
 }
 
-/// In YAML a literal block, so that a fault inside has a line and a column.
-fn policy(node: &Node, page: Page<'_>) -> Option<PolicyText> {
-    let text = string(node, page)?;
-    let Value::Text(_, style) = node.value else { return None };
+/// In YAML it must be a literal block, so that a fault inside has a line and a column.
+fn policy(node: &Node, faults: FileFaults<'_>) -> Option<PolicyText> {
+    let text = string(node, faults)?;
+    let NodeValue::Text(_, style) = node.value else { return None };
     if style == Style::Flowing {
-        page.fault(
+        faults.fault(
             node.at,
-            "a policy that is no literal block",
-            "write `policy: |` and the text below it, so that faults have places",
+            "the policy is not a literal block",
+            "write `policy: |` and the text on the lines below, so that faults have a line and a column",
         );
         return None;
     }

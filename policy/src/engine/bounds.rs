@@ -1,7 +1,7 @@
 //! What a policy text may be before the parser sees it: Cedar's aborts the process on 150 nested parentheses on a small stack.
 
 use super::lex::words;
-use crate::strict::is_strange;
+use crate::strict::is_deceptive;
 
 /// The longest text of a document.
 const LONGEST: usize = 64 * 1024;
@@ -27,7 +27,7 @@ pub(super) fn scan(text: &str) -> Result<Vec<usize>, Vec<Excess>> {
         return Err(vec![Excess { at: 0, what, instead: "keep it within 64 KiB: split the route" }]);
     }
     let mut scan = Scan::default();
-    if let Some((at, letter)) = text.char_indices().find(|(_, letter)| is_strange(*letter)) {
+    if let Some((at, letter)) = text.char_indices().find(|(_, letter)| is_deceptive(*letter)) {
         scan.excess(
             at,
             format!(

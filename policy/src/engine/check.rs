@@ -4,7 +4,7 @@ use cedar_policy::Effect;
 
 use super::est;
 use super::policies::Written;
-use crate::fault::{Page, Place};
+use crate::fault::{FileFaults, Place};
 use crate::warning::Notice;
 
 /// What was found in one text: gathered on its own thread, told on its file's page.
@@ -42,7 +42,7 @@ impl Report {
         self.faults.is_empty()
     }
 
-    pub(crate) fn tell(&self, page: Page<'_>) {
+    pub(crate) fn tell(&self, page: FileFaults<'_>) {
         for (at, what, instead) in &self.faults {
             page.fault(*at, what, instead);
         }

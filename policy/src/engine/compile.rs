@@ -15,7 +15,7 @@ use super::slice::Slice;
 use super::stack;
 use crate::documents::callers::Caller;
 use crate::documents::require::Require;
-use crate::documents::require::{Holder, Uses};
+use crate::documents::require::{Holder, UseLimit};
 use crate::documents::route::{PolicyText, RouteDoc};
 use crate::fault::{Place, Placed};
 
@@ -92,7 +92,7 @@ fn one(route: &Uncompiled<'_>, mesh: &MeshWide, groups: &[&str], report: &mut Re
         Some(text) => policies::read(text, name, &validator, report),
         None => Vec::new(),
     };
-    let is_open = route.require.holder == Holder::Proof && route.require.uses == Uses::Any;
+    let is_open = route.require.holder == Holder::Proof && route.require.uses == UseLimit::Any;
     rules(&written, Whose::Route { name, has_keys: shape.has_keys, is_open }, report);
     someone_may(&written, route, is_open, report);
     let mut advice = mesh.advice.clone();

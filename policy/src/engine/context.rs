@@ -5,9 +5,9 @@ use cedar_policy::{Context, Entities, Entity, EntityUid, Request, RestrictedExpr
 use super::ask::{Asked, Lineage, Principal};
 use super::names::Type;
 use super::slice::Slice;
-use crate::arguments::Value;
+use crate::arguments::ArgumentValue;
 use crate::documents::groups::Groups;
-use crate::documents::words::rfc3339;
+use crate::documents::scalars::rfc3339;
 
 /// A request and its entities, or what of it does not fit the route's schema.
 pub(super) fn request(
@@ -92,12 +92,12 @@ fn texts<'a>(members: impl Iterator<Item = (&'a String, &'a String)>) -> Option<
     RestrictedExpression::new_record(members.map(|(key, value)| (key.clone(), text(value)))).ok()
 }
 
-fn argument(value: &Value) -> RestrictedExpression {
+fn argument(value: &ArgumentValue) -> RestrictedExpression {
     match value {
-        Value::Long(number) => RestrictedExpression::new_long(*number),
-        Value::Text(value) => text(value),
-        Value::Bool(value) => RestrictedExpression::new_bool(*value),
-        Value::Texts(values) => RestrictedExpression::new_set(values.iter().map(|value| text(value))),
+        ArgumentValue::Long(number) => RestrictedExpression::new_long(*number),
+        ArgumentValue::Text(value) => text(value),
+        ArgumentValue::Bool(value) => RestrictedExpression::new_bool(*value),
+        ArgumentValue::Texts(values) => RestrictedExpression::new_set(values.iter().map(|value| text(value))),
     }
 }
 

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::ask::{Asked, Principal};
 use super::schema::Shape;
-use crate::arguments::Value;
+use crate::arguments::ArgumentValue;
 use crate::documents::arguments::ArgumentType;
 
 #[derive(Debug)]
@@ -37,8 +37,9 @@ impl Fit {
     }
 
     pub(super) fn admits(&self, asked: &Asked<'_>) -> bool {
-        let is_kind =
-            |(name, value): (&str, &Value)| self.args.get(name).is_some_and(|(kind, _)| is_of(value, *kind));
+        let is_kind = |(name, value): (&str, &ArgumentValue)| {
+            self.args.get(name).is_some_and(|(kind, _)| is_of(value, *kind))
+        };
         let is_there = |(name, (_, is_optional)): (&String, &(ArgumentType, bool))| {
             *is_optional || asked.args.iter().any(|(given, _)| given == name)
         };
@@ -51,12 +52,12 @@ impl Fit {
     }
 }
 
-fn is_of(value: &Value, kind: ArgumentType) -> bool {
+fn is_of(value: &ArgumentValue, kind: ArgumentType) -> bool {
     match value {
-        Value::Long(_) => matches!(kind, ArgumentType::Long | ArgumentType::Natural),
-        Value::Text(_) => kind == ArgumentType::String,
-        Value::Bool(_) => kind == ArgumentType::Bool,
-        Value::Texts(_) => kind == ArgumentType::Strings,
+        ArgumentValue::Long(_) => matches!(kind, ArgumentType::Long | ArgumentType::Natural),
+        ArgumentValue::Text(_) => kind == ArgumentType::String,
+        ArgumentValue::Bool(_) => kind == ArgumentType::Bool,
+        ArgumentValue::Texts(_) => kind == ArgumentType::Strings,
     }
 }
 
@@ -82,12 +83,12 @@ mod tests {
     set: {from: body:/s, type: strings, optional: true}
   ";
 
-    fn values() -> impl Strategy<Value = BTreeMap<String, Value>> {
+    fn values() -> impl Strategy<Value = BTreeMap<String, ArgumentValue>> {
         let value = prop_oneof![
-            any::<i64>().prop_map(Value::Long),
-            ".{0,4}".prop_map(Value::Text),
-            any::<bool>().prop_map(Value::Bool),
-            vec(".{0,2}", 0..3).prop_map(Value::Texts),
+            any::<i64>().prop_map(ArgumentValue::Long),
+            ".{0,4}".prop_map(ArgumentValue::Text),
+            any::<bool>().prop_map(ArgumentValue::Bool),
+            vec(".{0,2}", 0..3).prop_map(ArgumentValue::Texts),
         ];
         vec((select(vec!["num", "text", "flag", "set", "other"]), value), 0..5)
             .prop_map(|all| all.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())

@@ -12,7 +12,7 @@ use super::check::Report;
 use super::est;
 use crate::documents::route::PolicyText;
 use crate::fault::Place;
-use crate::strict::{is_strange, place_inside};
+use crate::strict::{is_deceptive, place_inside};
 
 /// One policy as it was written.
 #[derive(Clone, Debug)]
@@ -151,7 +151,7 @@ fn annotations_are_known(policy: &Policy, at: Place, report: &mut Report) {
         if !matches!(name, "id" | "reason" | "cure") {
             report.fault(at, format!("unknown annotation `@{name}`"), "known here: @id, @reason, @cure");
         }
-        if text.len() > 256 || text.chars().any(is_strange) {
+        if text.len() > 256 || text.chars().any(is_deceptive) {
             report.fault(
                 at,
                 format!("the text of `@{name}` is long or holds control characters"),

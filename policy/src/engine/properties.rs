@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::ask::Principal;
 use super::{context, stack};
-use crate::arguments::{Arguments, Value};
+use crate::arguments::{ArgumentValue, Arguments};
 use crate::tests::fixture::{Ask, PAY, PAY_FILE, bundle, edit, files};
 use crate::{Bundle, Decided, Posture, Refused};
 
@@ -72,8 +72,8 @@ impl Question {
     fn ask(&self, route: &'static str) -> Ask {
         let who = ["agent:a", "spiffe://shop/ns/shop/sa/payer", "agent:stranger"][self.who];
         let posture = if self.is_restricted { Posture::Restricted } else { Posture::Normal };
-        let mut args: Vec<_> = vec![("amount".to_owned(), Value::Long(self.amount))];
-        args.extend(self.note.map(|note| ("note".to_owned(), Value::Text(note.to_owned()))));
+        let mut args: Vec<_> = vec![("amount".to_owned(), ArgumentValue::Long(self.amount))];
+        args.extend(self.note.map(|note| ("note".to_owned(), ArgumentValue::Text(note.to_owned()))));
         Ask {
             route,
             posture,

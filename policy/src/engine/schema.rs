@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::names::{RESERVED, Type};
 use crate::documents::Posture;
-use crate::documents::arguments::{Argument, ArgumentType};
+use crate::documents::arguments::{ArgumentType, DeclaredArgument};
 use crate::documents::require::Holder;
 use crate::documents::require::Require;
 
@@ -26,7 +26,7 @@ pub(crate) struct Shape<'a> {
 
 #[derive(Clone, Debug)]
 pub(crate) struct Own<'a> {
-    pub(crate) args: &'a [Argument],
+    pub(crate) args: &'a [DeclaredArgument],
     pub(crate) environment: Vec<&'a str>,
     pub(crate) conditions: Vec<&'a str>,
 }
@@ -37,7 +37,7 @@ impl<'a> Shape<'a> {
         name: &'a str,
         groups: Vec<&'a str>,
         actions: BTreeSet<&'a str>,
-        args: &'a [Argument],
+        args: &'a [DeclaredArgument],
         require: &'a Require,
     ) -> Self {
         let own = Own {
@@ -121,7 +121,7 @@ fn optional(mut kind: Value) -> Value {
     kind
 }
 
-fn argument_type(argument: &Argument) -> Value {
+fn argument_type(argument: &DeclaredArgument) -> Value {
     let kind = match argument.kind {
         ArgumentType::Long | ArgumentType::Natural => json!({"type": "Long"}),
         ArgumentType::String => string(),

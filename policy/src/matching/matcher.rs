@@ -1,14 +1,15 @@
-//! Finds the most specific match of a request.
+//! Finds the most specific pattern that matches a request.
 //!
-//! One tree a host. Patterns are compared from the left: at the first segment where they differ a literal beats `*`, `*` beats the
-//! pattern's end, the end beats `**`. Walking the tree in just that order, the first leaf that has the method is the answer; a more
-//! specific path with another method does not shadow. A node is visited at most once a request, so 10,000 routes cost what ten do.
+//! There is one tree per host. Patterns are compared from the left: at the first segment where they differ, a literal beats `*`,
+//! `*` beats the pattern's end, and the end beats `**`. The tree is walked in this order, and the first leaf that has the method is
+//! the answer. A more specific path with another method hides nothing. A node is visited at most once per request, so 10,000
+//! routes cost the same as ten.
 
 use std::collections::HashMap;
 
 use super::pattern::{Pattern, Step};
 
-/// `T` is whatever a match leads to.
+/// `T` is what a match leads to.
 #[derive(Debug)]
 pub(crate) struct Matcher<T>(HashMap<String, Branch<T>>);
 
@@ -33,7 +34,7 @@ impl<T> Default for Matcher<T> {
 }
 
 impl<T: Copy> Matcher<T> {
-    /// Adds a match; refused with what is already there, when the same pattern has this host and method.
+    /// Adds a match. If the same pattern already has this host and method, returns what that match leads to as the error.
     pub(crate) fn insert(
         &mut self,
         host: &str,
@@ -58,7 +59,7 @@ impl<T: Copy> Matcher<T> {
         }
     }
 
-    /// The most specific match of a path, given as its segments with escapes undone.
+    /// The most specific match of a path, given as its unescaped segments.
     pub(crate) fn find(&self, host: &str, method: &str, segments: &[impl AsRef<str>]) -> Option<T> {
         self.0.get(host)?.find(method, segments)
     }
@@ -92,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn a_literal_beats_any_beats_the_end_beats_the_rest() {
+    fn a_literal_beats_a_star_beats_the_end_beats_two_stars() {
         let patterns = [
             ("GET", "/**"),
             ("GET", "/a"),
@@ -124,13 +125,13 @@ mod tests {
     }
 
     #[test]
-    fn a_more_specific_path_with_another_method_does_not_shadow() {
+    fn a_more_specific_path_with_another_method_hides_nothing() {
         assert_eq!(find(&[("GET", "/a/**"), ("POST", "/a/b")], "GET", "/a/b"), Some(0));
         assert_eq!(find(&[("GET", "/a/**"), ("POST", "/a/b")], "PUT", "/a/b"), None);
     }
 
     #[test]
-    fn any_is_one_segment_that_is_not_empty() {
+    fn a_star_matches_one_segment_that_is_not_empty() {
         assert_eq!(find(&[("GET", "/a/*")], "GET", "/a/"), None);
         assert_eq!(find(&[("GET", "/a/*")], "GET", "/a/b/"), None);
         assert_eq!(find(&[("GET", "/a/")], "GET", "/a/"), Some(0));
@@ -138,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn another_host_is_another_tree() {
+    fn each_host_has_its_own_tree() {
         let mut matcher = Matcher::default();
         matcher.insert("shop", "GET", &Pattern::parse("/a").unwrap(), 0).unwrap();
         assert_eq!(matcher.find("shop", "GET", &["a"]), Some(0));

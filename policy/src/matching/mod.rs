@@ -1,4 +1,4 @@
-//! Which route a request is for: patterns, and the order among those that match.
+//! Path patterns, and which of those that match a request is the most specific.
 
 mod matcher;
 mod pattern;

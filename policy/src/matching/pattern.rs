@@ -1,11 +1,11 @@
-//! A route's path pattern: a warrant's, with `{name}` for a named `*`.
+//! The path pattern of a route: the pattern of a warrant, plus `{name}` for a `*` with a name.
 
 use warrant::{PathPattern, RawPath};
 
 /// One segment of a pattern.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Step {
-    /// This segment, escapes undone.
+    /// This segment, unescaped.
     Literal(String),
     /// Exactly one segment that is not empty.
     Any,
@@ -20,14 +20,14 @@ pub(crate) struct Pattern {
 }
 
 impl Pattern {
-    /// Reads a pattern; what the law would not take in a warrant is none here either.
+    /// Reads a pattern. What is not valid in a warrant is not valid here.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let mut names = Vec::new();
         let mut unnamed = Vec::new();
         for (position, segment) in text.split('/').skip(1).enumerate() {
             match segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
                 Some(name) => {
-                    name_segment(&mut names, name, position)?;
+                    add_name(&mut names, name, position)?;
                     unnamed.push("*");
                 }
                 None => unnamed.push(segment),
@@ -37,7 +37,7 @@ impl Pattern {
             return Err("it does not begin with `/`".to_owned());
         }
         if PathPattern::parse(&format!("/{}", unnamed.join("/"))).is_none() {
-            return Err("no path that is governable can match it".to_owned());
+            return Err("no path that a request may have can match it".to_owned());
         }
         let is_open = unnamed.last() == Some(&"**");
         if is_open {
@@ -54,7 +54,7 @@ impl Pattern {
         Ok(Self { text: text.to_owned(), steps, is_open, names })
     }
 
-    /// Reads a ground: whole literal segments, without a trailing slash; `/` is the whole host.
+    /// Reads the prefix of a team's ground: whole literal segments, without a trailing slash; `/` is the whole host.
     pub(crate) fn ground(text: &str) -> Option<Self> {
         let whole = || Self { text: text.to_owned(), steps: Vec::new(), is_open: false, names: Vec::new() };
         match text {
@@ -78,12 +78,12 @@ impl Pattern {
         self.is_open
     }
 
-    /// Whether it matches one path alone.
+    /// Whether it matches exactly one path.
     pub(crate) fn is_exact(&self) -> bool {
         !self.is_open && !self.steps.contains(&Step::Any)
     }
 
-    /// Which segment has this name, counted from zero.
+    /// The position of the segment with this name, counted from zero.
     pub(crate) fn position(&self, name: &str) -> Option<usize> {
         self.names.iter().find(|(known, _)| known == name).map(|(_, position)| *position)
     }
@@ -97,7 +97,8 @@ impl Pattern {
         long_enough && self.steps.iter().zip(segments).all(|(step, segment)| step.covers(segment.as_ref()))
     }
 
-    /// Greater for the more specific of two patterns that match the same path: a literal beats `*`, `*` beats the end, the end beats `**`.
+    /// Greater for the more specific of two patterns that match the same path: a literal beats `*`, `*` beats the end, the end beats
+    /// `**`.
     pub(crate) fn weight(&self) -> Vec<u8> {
         let steps = self.steps.iter().map(|step| if *step == Step::Any { 2 } else { 3 });
         steps.chain([u8::from(!self.is_open)]).collect()
@@ -126,18 +127,20 @@ impl Step {
     }
 }
 
-fn name_segment(names: &mut Vec<(String, usize)>, name: &str, position: usize) -> Result<(), String> {
+fn add_name(names: &mut Vec<(String, usize)>, name: &str, position: usize) -> Result<(), String> {
     if !is_name(name) {
-        return Err(format!("`{{{name}}}` is no name: use a-z, 0-9 and `_`, a letter first"));
+        return Err(format!(
+            "`{{{name}}}` is not a valid name: use a-z, 0-9 and `_`, and begin with a letter"
+        ));
     }
     if names.iter().any(|(known, _)| known == name) {
-        return Err(format!("`{{{name}}}` stands in it twice"));
+        return Err(format!("`{{{name}}}` occurs twice"));
     }
     names.push((name.to_owned(), position));
     Ok(())
 }
 
-/// `[a-z][a-z0-9_]{0,31}`: the form of an argument name, also in a warrant.
+/// `[a-z][a-z0-9_]{0,31}`: the form of an argument's name, here and in a warrant.
 pub(crate) fn is_name(text: &str) -> bool {
     let inside = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
     text.len() <= 32
@@ -154,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_wildcards_that_can_be_asked_for() {
+    fn named_segments_are_wildcards_with_a_position() {
         let named = pattern("/v1/{account}/x/{id}/**");
         assert_eq!(
             (named.position("account"), named.position("id"), named.position("x")),
@@ -165,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_pattern() {
+    fn what_is_not_a_pattern_is_refused() {
         for text in [
             "", "v1", "/a*", "/**/a", "/{a}/{a}", "/{A}", "/{}", "/a//b", "/a/../b", "/%2f", "/a;b", "/a?b",
             "/{a}b",
@@ -181,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn below_and_reaching() {
+    fn a_pattern_is_below_a_ground_or_reaches_into_it() {
         let ground = pattern("/v1/payments");
         for (text, is_below, reaches) in [
             ("/v1/payments", true, true),

@@ -2,11 +2,11 @@
 
 use warrant::Target;
 
-use crate::arguments::{self, Declared, Given, Sent, Unread};
-use crate::documents::arguments::{Action, Argument};
+use crate::arguments::{self, ArgumentError, Declared, Extracted, Sent};
+use crate::documents::arguments::{DeclaredAction, DeclaredArgument};
 use crate::documents::require::Require;
 use crate::documents::route::RouteDoc;
-use crate::documents::ungoverned::Ungoverned;
+use crate::documents::ungoverned::UngovernedDoc;
 use crate::engine::Slice;
 
 #[derive(Debug)]
@@ -64,7 +64,7 @@ impl Route {
         self.receipt
     }
 
-    pub fn args(&self) -> &[Argument] {
+    pub fn args(&self) -> &[DeclaredArgument] {
         &self.declared.args
     }
 
@@ -102,12 +102,12 @@ impl Route {
     }
 
     /// What its action is derived from, where that is not the method.
-    pub fn action(&self) -> Option<&Action> {
+    pub fn action(&self) -> Option<&DeclaredAction> {
         self.declared.action.as_ref()
     }
 
     /// Reads what this route derives from a request that it matches.
-    pub fn read(&self, target: &Target<'_>, sent: &Sent<'_>) -> Result<Given, Unread> {
+    pub fn read(&self, target: &Target<'_>, sent: &Sent<'_>) -> Result<Extracted, ArgumentError> {
         arguments::read(&self.declared, target, sent)
     }
 
@@ -121,7 +121,7 @@ impl Route {
 }
 
 impl Opening {
-    pub(crate) fn new(document: &RouteDoc, ungoverned: &Ungoverned) -> Self {
+    pub(crate) fn new(document: &RouteDoc, ungoverned: &UngovernedDoc) -> Self {
         Self {
             name: document.name.value.clone(),
             team: document.team.clone(),

@@ -1,10 +1,10 @@
-//! Canonical JSON (RFC 8785) of a tree: what digests are over, and what a bundle holds.
+//! Canonical JSON (RFC 8785) of a tree: the bytes that a bundle holds and that digests are computed over.
 //!
-//! Our documents have integers only, so the hard half of the RFC (how a float is written) does not arise.
+//! Documents have integers only, so the hard part of the RFC (how to write a float) is not needed.
 
-use super::node::{Node, Value};
+use super::node::{Node, NodeValue};
 
-/// `-?(0|[1-9][0-9]*)`, not `-0`: the one way in which an integer is written.
+/// `-?(0|[1-9][0-9]*)`, not `-0`: the only way to write an integer.
 pub(crate) fn is_integer(text: &str) -> bool {
     let digits = text.strip_prefix('-').unwrap_or(text);
     let is_plain = digits == "0" || (!digits.starts_with('0') && !digits.is_empty());
@@ -18,7 +18,7 @@ pub fn of(node: &Node) -> String {
     out
 }
 
-/// The canonical bytes of JSON that others have read. Its integers are written as they are.
+/// The canonical bytes of JSON that `serde_json` has read. Numbers are written as `serde_json` writes them.
 pub(crate) fn of_json(value: &serde_json::Value) -> String {
     let mut out = String::new();
     write_json(value, &mut out);
@@ -46,12 +46,12 @@ fn write_json(value: &serde_json::Value, out: &mut String) {
 
 fn write(node: &Node, out: &mut String) {
     match &node.value {
-        Value::Null => out.push_str("null"),
-        Value::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
-        Value::Integer(value) => out.push_str(&value.to_string()),
-        Value::Text(text, _) | Value::Doubtful(text) => quote(text, out),
-        Value::List(items) => separated(items.iter(), ('[', ']'), out, write),
-        Value::Map(members) => {
+        NodeValue::Null => out.push_str("null"),
+        NodeValue::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
+        NodeValue::Integer(value) => out.push_str(&value.to_string()),
+        NodeValue::Text(text, _) | NodeValue::Doubtful(text) => quote(text, out),
+        NodeValue::List(items) => separated(items.iter(), ('[', ']'), out, write),
+        NodeValue::Map(members) => {
             let mut sorted: Vec<_> = members.iter().collect();
             // The RFC sorts by UTF-16 units, which is not the order of UTF-8 bytes above U+FFFF.
             sorted.sort_by(|(one, _), (other, _)| one.text.encode_utf16().cmp(other.text.encode_utf16()));
@@ -87,7 +87,7 @@ pub(crate) fn quoted(text: &str) -> String {
     out
 }
 
-/// The shortest escapes, lower-case hexadecimal, and nothing escaped that need not be.
+/// The shortest escapes, lower-case hexadecimal, and only what must be escaped.
 fn quote(text: &str, out: &mut String) {
     out.push('"');
     for letter in text.chars() {
@@ -112,7 +112,7 @@ mod tests {
     use crate::strict::json;
 
     #[test]
-    fn members_are_sorted_by_utf_16_and_nothing_needless_is_escaped() {
+    fn members_are_sorted_by_utf_16_and_only_what_must_be_is_escaped() {
         let written =
             "{\"\u{e000}\":1, \"\u{1f600}\":2, \"b\\/\":[true, null, -3], \"a\\u000f\":\"\\u20ac\\n\\\"\"}";
         let canonical = of(&json::parse(written.as_bytes()).unwrap());

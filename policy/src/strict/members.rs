@@ -1,31 +1,31 @@
-//! Reading typed values out of a tree. Each reader notes what is wrong and gives `None`: the caller goes on with the rest.
+//! Reads typed values from a tree. Each reader adds a fault and returns `None` if the value is wrong; the caller goes on.
 
-use super::node::{Key, Node, Style, Value};
-use crate::fault::{Page, Place, Placed};
+use super::node::{MapKey, Node, NodeValue, Style};
+use crate::fault::{FileFaults, Place, Placed};
 
-/// The members of a map whose keys are a closed set.
+/// The members of a map whose possible keys are fixed.
 #[derive(Clone, Copy, Debug)]
 pub struct Members<'a> {
     pub at: Place,
-    members: &'a [(Key, Node)],
+    members: &'a [(MapKey, Node)],
 }
 
 /// The members of `node`, each of which must be among `known`.
-pub fn members<'a>(node: &'a Node, known: &[&str], page: Page<'_>) -> Option<Members<'a>> {
-    let list = entries(node, page)?;
+pub fn members<'a>(node: &'a Node, known: &[&str], faults: FileFaults<'_>) -> Option<Members<'a>> {
+    let list = entries(node, faults)?;
     for (key, _) in list {
         if !known.contains(&key.text.as_str()) {
-            page.fault(key.at, format!("unknown key `{}`", key.text), suggestion(&key.text, known));
+            faults.fault(key.at, format!("unknown key `{}`", key.text), suggestion(&key.text, known));
         }
     }
     Some(Members { at: node.at, members: list })
 }
 
-/// The members of a map whose keys its author chooses. It is not empty.
-pub fn entries<'a>(node: &'a Node, page: Page<'_>) -> Option<&'a [(Key, Node)]> {
-    let Value::Map(list) = &node.value else { return wanted("a map", node, page) };
+/// The members of a map whose keys the author chooses. The map must not be empty.
+pub fn entries<'a>(node: &'a Node, faults: FileFaults<'_>) -> Option<&'a [(MapKey, Node)]> {
+    let NodeValue::Map(list) = &node.value else { return expected("a map", node, faults) };
     if list.is_empty() {
-        page.fault(node.at, "an empty map", "leave the key out, or write a member");
+        faults.fault(node.at, "an empty map", "leave the key out, or add an entry");
         return None;
     }
     Some(list)
@@ -36,78 +36,89 @@ impl<'a> Members<'a> {
         self.members.iter().find(|(key, _)| key.text == name).map(|(_, node)| node)
     }
 
-    /// The member's own place: where its key stands.
+    /// The place of the member's key, or of the map if the member is absent.
     pub fn place(&self, name: &str) -> Place {
         self.members.iter().find(|(key, _)| key.text == name).map_or(self.at, |(key, _)| key.at)
     }
 
-    pub fn need(&self, name: &str, page: Page<'_>) -> Option<&'a Node> {
+    pub fn need(&self, name: &str, faults: FileFaults<'_>) -> Option<&'a Node> {
         let found = self.get(name);
         if found.is_none() {
-            page.fault(self.at, format!("`{name}` is missing"), format!("write `{name}: …` here"));
+            faults.fault(self.at, format!("`{name}` is missing"), format!("write `{name}: …` here"));
         }
         found
     }
 }
 
-pub fn string<'a>(node: &'a Node, page: Page<'_>) -> Option<&'a str> {
+pub fn string<'a>(node: &'a Node, faults: FileFaults<'_>) -> Option<&'a str> {
     match &node.value {
-        Value::Text(text, _) => Some(text),
-        Value::Doubtful(text) => {
-            page.fault(
+        NodeValue::Text(text, _) => Some(text),
+        NodeValue::Doubtful(text) => {
+            faults.fault(
                 node.at,
-                format!("`{text}` is not a text to every YAML reader"),
+                format!("some YAML parsers do not read `{text}` as a string"),
                 format!("quote it: \"{text}\""),
             );
             None
         }
-        Value::Bool(value) => quote_it(node, &value.to_string(), page),
-        Value::Integer(value) => quote_it(node, &value.to_string(), page),
-        Value::Null | Value::List(_) | Value::Map(_) => wanted("a text", node, page),
+        NodeValue::Bool(value) => quote_it(node, &value.to_string(), faults),
+        NodeValue::Integer(value) => quote_it(node, &value.to_string(), faults),
+        NodeValue::Null | NodeValue::List(_) | NodeValue::Map(_) => expected("a string", node, faults),
     }
 }
 
-/// A list with at least one member: an empty one would mean "nothing" to one reader and "anything" to another.
-pub fn list<'a>(node: &'a Node, page: Page<'_>) -> Option<&'a [Node]> {
-    let Value::List(items) = &node.value else { return wanted("a list", node, page) };
+/// A list with at least one entry: one reader would take an empty list for "nothing", another for "anything".
+pub fn list<'a>(node: &'a Node, faults: FileFaults<'_>) -> Option<&'a [Node]> {
+    let NodeValue::List(items) = &node.value else { return expected("a list", node, faults) };
     if items.is_empty() {
-        page.fault(node.at, "an empty list", "leave the key out, or write a member");
+        faults.fault(node.at, "an empty list", "leave the key out, or add an entry");
         return None;
     }
     Some(items)
 }
 
-/// A list of texts, each with its place.
-pub fn texts(node: &Node, page: Page<'_>) -> Option<Vec<Placed<String>>> {
-    let items = list(node, page)?;
+/// A list of strings, each with its place.
+pub fn texts(node: &Node, faults: FileFaults<'_>) -> Option<Vec<Placed<String>>> {
+    let items = list(node, faults)?;
     let read: Vec<_> = items
         .iter()
-        .filter_map(|item| string(item, page).map(|text| Placed::new(item.at, text.to_owned())))
+        .filter_map(|item| string(item, faults).map(|text| Placed::new(item.at, text.to_owned())))
         .collect();
     (read.len() == items.len()).then_some(read)
 }
 
-pub fn flag(node: &Node, page: Page<'_>) -> Option<bool> {
-    if let Value::Bool(value) = node.value { Some(value) } else { wanted("`true` or `false`", node, page) }
+pub fn flag(node: &Node, faults: FileFaults<'_>) -> Option<bool> {
+    if let NodeValue::Bool(value) = node.value {
+        Some(value)
+    } else {
+        expected("`true` or `false`", node, faults)
+    }
 }
 
 /// A whole number within bounds.
-pub fn natural(node: &Node, least: i64, most: i64, page: Page<'_>) -> Option<i64> {
-    if let Value::Integer(value) = node.value
+pub fn natural(node: &Node, least: i64, most: i64, faults: FileFaults<'_>) -> Option<i64> {
+    if let NodeValue::Integer(value) = node.value
         && (least..=most).contains(&value)
     {
         return Some(value);
     }
-    wanted(&format!("an integer from {least} to {most}"), node, page)
+    let range = format!("an integer from {least} to {most}");
+    match node.value {
+        NodeValue::Integer(value) => {
+            faults.fault(node.at, format!("expected {range}, found {value}"), format!("write {range}"));
+            None
+        }
+        _ => expected(&range, node, faults),
+    }
 }
 
-fn quote_it<T>(node: &Node, text: &str, page: Page<'_>) -> Option<T> {
+fn quote_it<T>(node: &Node, text: &str, faults: FileFaults<'_>) -> Option<T> {
     match node.at {
-        Place::NONE => wanted("a text", node, page),
+        Place::NONE => expected("a string", node, faults),
         at => {
-            page.fault(
+            faults.fault(
                 at,
-                format!("`{text}` is {} where a text is wanted", node.kind()),
+                format!("expected a string, found {}: `{text}`", node.kind()),
                 format!("quote it: \"{text}\""),
             );
             None
@@ -115,8 +126,8 @@ fn quote_it<T>(node: &Node, text: &str, page: Page<'_>) -> Option<T> {
     }
 }
 
-fn wanted<T>(what: &str, node: &Node, page: Page<'_>) -> Option<T> {
-    page.fault(node.at, format!("{} where {what} is wanted", node.kind()), format!("write {what}"));
+fn expected<T>(what: &str, node: &Node, faults: FileFaults<'_>) -> Option<T> {
+    faults.fault(node.at, format!("expected {what}, found {}", node.kind()), format!("write {what}"));
     None
 }
 
@@ -124,11 +135,11 @@ fn suggestion(name: &str, known: &[&str]) -> String {
     let near = known.iter().map(|candidate| (strsim::levenshtein(name, candidate), candidate)).min();
     match near {
         Some((distance, candidate)) if distance <= 2 => format!("did you mean `{candidate}`?"),
-        _ => format!("known here: {}", known.join(", ")),
+        _ => format!("known keys: {}", known.join(", ")),
     }
 }
 
-/// Where byte `offset` of a text stands in the file, as far as its style lets us know.
+/// The place in the file of byte `offset` of a string, as exact as the style of the string allows.
 pub fn place_inside(at: Place, style: Style, text: &str, offset: usize) -> Place {
     let Style::Literal { first, indent } = style else { return at };
     let before = text.get(..offset).unwrap_or(text);

@@ -1,19 +1,19 @@
-//! How documents are written: YAML in a strict profile, or JSON; both become the same tree.
+//! Reads a strict profile of YAML, or JSON, into one kind of tree.
 //!
-//! Nothing here knows what a document means. A tree remembers where each value stood, so that every later rule can say it.
+//! Nothing here knows what a document means. Each value keeps its place in the file, so that every later rule can name it.
 
 pub(crate) mod canonical;
-mod doubles;
+mod characters;
+mod duplicates;
 pub(crate) mod json;
 mod members;
 mod node;
 mod plain;
-mod strange;
 mod yaml;
 
 pub use canonical::of as canonical_json;
-pub use doubles::doubles;
+pub use characters::{check_characters, is_deceptive};
+pub use duplicates::duplicates;
 pub use members::{Members, entries, flag, list, members, natural, place_inside, string, texts};
-pub use node::{Key, LARGEST, Node, Style, Value};
-pub use strange::{is_strange, note_strange};
+pub use node::{LARGEST, MapKey, Node, NodeValue, Style};
 pub use yaml::read as yaml;

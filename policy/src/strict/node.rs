@@ -1,62 +1,62 @@
-//! The tree that YAML and JSON share.
+//! The tree that YAML and JSON are read into.
 
 use crate::fault::Place;
 
-/// The largest integer that JSON readers agree on, and the record can hold: 2^53 - 1.
+/// The largest integer that all JSON readers read alike, and that the record can hold: 2^53 - 1.
 pub const LARGEST: i64 = 9_007_199_254_740_991;
 
-/// A document is at most this deep, in YAML and in JSON.
+/// The maximum depth of nesting of a document, in YAML and in JSON.
 pub(crate) const DEEPEST: usize = 32;
 
-/// One value and where it stands.
+/// One value and its place.
 #[derive(Clone, Debug)]
 pub struct Node {
     pub at: Place,
-    pub value: Value,
+    pub value: NodeValue,
 }
 
-/// What a value is. Equal trees are equal documents, whatever they were written in.
+/// A value, without its place. The same document in YAML and in JSON gives the same values.
 #[derive(Clone, Debug)]
-pub enum Value {
+pub enum NodeValue {
     Null,
     Bool(bool),
     Integer(i64),
     Text(String, Style),
-    /// A plain YAML scalar that some YAML reader takes for something other than text (`NO`, `010`, `1:30`, `1.5`).
+    /// An unquoted YAML scalar that some YAML parser does not read as a string (`NO`, `010`, `1:30`, `1.5`).
     Doubtful(String),
     List(Vec<Node>),
-    Map(Vec<(Key, Node)>),
+    Map(Vec<(MapKey, Node)>),
 }
 
-/// A member's name.
+/// The key of one member of a map.
 #[derive(Clone, Debug)]
-pub struct Key {
+pub struct MapKey {
     pub at: Place,
     pub text: String,
 }
 
-/// How a text was written, as far as a rule or a place depends on it.
+/// How a string was written, as far as a rule or a place depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Style {
-    /// JSON: there are no places.
+    /// In JSON: it has no place.
     Json,
-    /// Plain, quoted or folded: places inside the text are not those of the file.
+    /// Plain, quoted or folded in YAML: a position in the string is not a position in the file.
     Flowing,
-    /// A literal block: line `n` of the text is line `first + n` of the file, `indent` columns in.
+    /// A literal block: line `n` of the string is line `first + n` of the file, indented by `indent` columns.
     Literal { first: u32, indent: u32 },
 }
 
 impl Node {
-    /// What it is, for a fault that wanted something else.
+    /// What it is, for a fault that expected something else.
     pub fn kind(&self) -> &'static str {
         match &self.value {
-            Value::Null => "null",
-            Value::Bool(_) => "a boolean",
-            Value::Integer(_) => "an integer",
-            Value::Text(..) => "a text",
-            Value::Doubtful(_) => "a plain scalar that YAML readers disagree on",
-            Value::List(_) => "a list",
-            Value::Map(_) => "a map",
+            NodeValue::Null => "null",
+            NodeValue::Bool(_) => "a boolean",
+            NodeValue::Integer(_) => "an integer",
+            NodeValue::Text(..) => "a string",
+            NodeValue::Doubtful(_) => "an unquoted value that YAML parsers read differently",
+            NodeValue::List(_) => "a list",
+            NodeValue::Map(_) => "a map",
         }
     }
 }

@@ -1,29 +1,29 @@
-//! What a plain (unquoted) YAML scalar is.
+//! Decides what a plain (unquoted) YAML scalar is: a string, a boolean, an integer, or doubtful.
 //!
 //! YAML 1.1, which kubectl and most tools read, takes `NO` for false, `010` for eight and `1:30` for ninety; YAML 1.2 does not.
-//! So a plain scalar is a text only when every reader agrees that it is; the rest is [`Value::Doubtful`] and wants quotes.
+//! So a plain scalar is a string only if every parser reads it as a string; the rest is [`NodeValue::Doubtful`] and needs quotes.
 
-use super::node::{LARGEST, Style, Value};
+use super::node::{LARGEST, NodeValue, Style};
 
-/// Words that YAML 1.1 resolves to something else, apart from `true` and `false` as we write them.
+/// Words that YAML 1.1 does not read as strings, apart from `true` and `false`, which are booleans here too.
 const WORDS: &[&str] = &[
     "", "~", "=", "<<", "null", "Null", "NULL", "y", "Y", "n", "N", "yes", "Yes", "YES", "no", "No", "NO",
     "True", "TRUE", "False", "FALSE", "on", "On", "ON", "off", "Off", "OFF",
 ];
 
-pub(super) fn read(text: &str) -> Value {
+pub(super) fn read(text: &str) -> NodeValue {
     match text {
-        "true" => Value::Bool(true),
-        "false" => Value::Bool(false),
+        "true" => NodeValue::Bool(true),
+        "false" => NodeValue::Bool(false),
         _ => match integer(text) {
-            Some(number) => Value::Integer(number),
-            None if is_doubtful(text) => Value::Doubtful(text.to_owned()),
-            None => Value::Text(text.to_owned(), Style::Flowing),
+            Some(number) => NodeValue::Integer(number),
+            None if is_doubtful(text) => NodeValue::Doubtful(text.to_owned()),
+            None => NodeValue::Text(text.to_owned(), Style::Flowing),
         },
     }
 }
 
-/// `0|[1-9][0-9]*`, no larger than the record can hold.
+/// `0|[1-9][0-9]*`, up to the largest that the record can hold.
 fn integer(text: &str) -> Option<i64> {
     let plain = text == "0"
         || (!text.starts_with('0') && !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()));
@@ -35,7 +35,7 @@ fn is_doubtful(text: &str) -> bool {
     WORDS.contains(&text) || is_date(text) || is_number(unsigned) || is_sexagesimal(unsigned)
 }
 
-/// Integers of any base and floats, as any of YAML 1.1, YAML 1.2 and JSON writes them.
+/// Integers of any base and floats, as YAML 1.1, YAML 1.2 or JSON write them.
 fn is_number(text: &str) -> bool {
     if matches!(text, ".inf" | ".Inf" | ".INF" | ".nan" | ".NaN" | ".NAN") {
         return true;
@@ -59,7 +59,7 @@ fn is_number(text: &str) -> bool {
             .is_none_or(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-/// `1:30`: YAML 1.1 counts in sixties.
+/// `1:30`: YAML 1.1 reads it as a number in base 60.
 fn is_sexagesimal(text: &str) -> bool {
     let mut parts = text.split(':');
     let first = parts.next().unwrap_or_default();
@@ -77,7 +77,7 @@ fn is_sexagesimal(text: &str) -> bool {
         && first.bytes().all(|byte| byte.is_ascii_digit() || byte == b'_')
 }
 
-/// `2026-12-01`, alone or at the beginning of a point in time.
+/// `2026-12-01`, alone or at the beginning of a timestamp.
 fn is_date(text: &str) -> bool {
     let mut parts = text.splitn(3, '-');
     let year = parts.next().unwrap_or_default();
@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_every_reader_takes_for_text_is_text() {
+    fn what_every_parser_reads_as_a_string_is_a_string() {
         for text in [
             "shop",
             "payments.shop:8080",
@@ -122,12 +122,12 @@ mod tests {
             "_",
             "v1.2",
         ] {
-            assert!(matches!(read(text), Value::Text(..)), "{text} reads as {:?}", read(text));
+            assert!(matches!(read(text), NodeValue::Text(..)), "{text} reads as {:?}", read(text));
         }
     }
 
     #[test]
-    fn what_some_reader_takes_for_something_else_is_doubtful() {
+    fn what_some_parser_reads_as_something_else_is_doubtful() {
         for text in [
             "NO",
             "no",
@@ -165,16 +165,16 @@ mod tests {
             "9007199254740992",
             "",
         ] {
-            assert!(matches!(read(text), Value::Doubtful(_)), "{text} reads as {:?}", read(text));
+            assert!(matches!(read(text), NodeValue::Doubtful(_)), "{text} reads as {:?}", read(text));
         }
     }
 
     #[test]
-    fn booleans_and_integers_are_written_in_one_way() {
-        assert!(matches!(read("true"), Value::Bool(true)));
-        assert!(matches!(read("false"), Value::Bool(false)));
-        assert!(matches!(read("0"), Value::Integer(0)));
-        assert!(matches!(read("10000"), Value::Integer(10_000)));
-        assert!(matches!(read("9007199254740991"), Value::Integer(LARGEST)));
+    fn there_is_one_way_to_write_booleans_and_integers() {
+        assert!(matches!(read("true"), NodeValue::Bool(true)));
+        assert!(matches!(read("false"), NodeValue::Bool(false)));
+        assert!(matches!(read("0"), NodeValue::Integer(0)));
+        assert!(matches!(read("10000"), NodeValue::Integer(10_000)));
+        assert!(matches!(read("9007199254740991"), NodeValue::Integer(LARGEST)));
     }
 }

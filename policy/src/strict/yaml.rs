@@ -1,76 +1,76 @@
-//! YAML, in the strict profile of our documents, into a tree.
+//! Reads YAML, in the strict profile of our documents, into a tree.
 //!
-//! This reads the parser's events itself: a serde reader stops at the first fault, cannot tell `no` from `"no"`, decodes tags and
-//! follows aliases. Here each of those is a fault with a place, and the reading goes on.
+//! It reads the parser's events: a serde reader stops at the first fault, cannot tell `no` from `"no"`, decodes tags and follows
+//! aliases. Here each of these is a fault with a place, and reading goes on.
 
 use std::collections::HashSet;
 
 use granit_parser::{Event, Marker, Parser, ScalarStyle, Span};
 
-use super::node::{DEEPEST, Key, Node, Style, Value};
+use super::node::{DEEPEST, MapKey, Node, NodeValue, Style};
 use super::plain;
-use crate::fault::{Page, Place};
+use crate::fault::{FileFaults, Place};
 
 /// The longest document.
 const LONGEST: usize = 256 * 1024;
 
-/// Reads one document; `None` when there is no tree to go on with. Every fault is noted on the page.
-pub fn read(bytes: &[u8], page: Page<'_>) -> Option<Node> {
+/// Reads one document. `None` when there is no complete tree; then faults have been added.
+pub fn read(bytes: &[u8], faults: FileFaults<'_>) -> Option<Node> {
     let top = Place { line: 1, column: 1 };
     if bytes.len() > LONGEST {
-        page.fault(
+        faults.fault(
             Place::NONE,
             format!("the document has {} bytes", bytes.len()),
-            "keep a document within 256 KiB: split it",
+            "the maximum is 256 KiB: split it",
         );
         return None;
     }
     let Ok(text) = std::str::from_utf8(bytes) else {
-        page.fault(Place::NONE, "the document is no UTF-8", "save it as UTF-8");
+        faults.fault(Place::NONE, "the document is not UTF-8", "save it as UTF-8");
         return None;
     };
     if text.starts_with('\u{feff}') {
-        page.fault(
+        faults.fault(
             top,
             "the document begins with a byte order mark",
             "save it as UTF-8 without a byte order mark",
         );
         return None;
     }
-    if let Some((at, letter)) = strange_letter(text) {
+    if let Some((at, letter)) = deceptive_letter(text) {
         let what = format!(
-            "the character U+{:04X}, which changes how a text looks and not what it says",
+            "the control character U+{:04X}: a text with it can look different from what it says",
             u32::from(letter)
         );
-        page.fault(at, what, "take it out");
+        faults.fault(at, what, "remove it");
         return None;
     }
-    let mut tree = Tree { text, page, open: Vec::new(), root: None, documents: 0, failed: false };
+    let mut tree = TreeBuilder { text, faults, open: Vec::new(), root: None, documents: 0, failed: false };
     let options = granit_parser::options! { disallow_directives: true, emit_unresolved_aliases: true, emit_comments: false };
     for event in Parser::new_from_str_with_options(text, options) {
         match event {
             Ok((event, span)) => tree.take(event, &span)?,
             Err(error) => {
-                page.fault(
+                faults.fault(
                     place(error.marker()),
-                    format!("this is no YAML that is read here: {}", error.info()),
-                    "see the YAML profile of policy documents",
+                    format!("this YAML is not accepted: {}", error.info()),
+                    "see the section \"YAML\" in docs/policy.md",
                 );
                 return None;
             }
         }
     }
     if tree.documents == 0 {
-        page.fault(top, "the document is empty", "begin it with `apiVersion` and `kind`");
+        faults.fault(top, "the document is empty", "begin it with `apiVersion` and `kind`");
     }
     tree.root.filter(|_| !tree.failed)
 }
 
-/// The first letter that hides something, comments included.
-fn strange_letter(text: &str) -> Option<(Place, char)> {
+/// The first such character, also in comments.
+fn deceptive_letter(text: &str) -> Option<(Place, char)> {
     for (line, letters) in (1_u32..).zip(text.lines()) {
         if let Some((column, letter)) =
-            (1_u32..).zip(letters.chars()).find(|(_, letter)| super::is_strange(*letter))
+            (1_u32..).zip(letters.chars()).find(|(_, letter)| super::is_deceptive(*letter))
         {
             return Some((Place { line, column }, letter));
         }
@@ -78,17 +78,17 @@ fn strange_letter(text: &str) -> Option<(Place, char)> {
     None
 }
 
-struct Tree<'a> {
+struct TreeBuilder<'a> {
     text: &'a str,
-    page: Page<'a>,
+    faults: FileFaults<'a>,
     open: Vec<Frame>,
     root: Option<Node>,
     documents: u32,
-    /// Something was left out of the tree: what is left would provoke faults that are none.
+    /// Something is missing from the tree: checking the rest would report faults that do not exist.
     failed: bool,
 }
 
-/// A list or map that is not closed yet.
+/// A list or map that has not ended yet.
 struct Frame {
     at: Place,
     inside: Inside,
@@ -96,18 +96,18 @@ struct Frame {
 
 enum Inside {
     List(Vec<Node>),
-    Map { members: Vec<(Key, Node)>, names: HashSet<String>, key: Option<Key> },
+    Map { members: Vec<(MapKey, Node)>, names: HashSet<String>, key: Option<MapKey> },
 }
 
-impl Tree<'_> {
-    /// Takes one event. `None` ends the reading: more faults of this document would be guesses.
+impl TreeBuilder<'_> {
+    /// Adds one event to the tree. `None` stops reading: further faults of this document would be guesses.
     fn take(&mut self, event: Event<'_>, span: &Span) -> Option<()> {
         let at = place(&span.start);
         match event {
             Event::DocumentStart(..) => return self.begin(at),
             Event::Alias(_) | Event::UnresolvedAlias(_) => {
-                self.refuse(at, "an alias", "write the value out");
-                self.put(Node { at, value: Value::Null });
+                self.refuse(at, "an alias is not allowed", "repeat the value instead");
+                self.put(Node { at, value: NodeValue::Null });
             }
             Event::Scalar(text, style, anchor, tag) => {
                 self.refuse_properties(at, anchor, tag.is_some());
@@ -128,7 +128,7 @@ impl Tree<'_> {
             }
             Event::SequenceEnd | Event::MappingEnd => self.leave(),
             Event::StreamStart | Event::StreamEnd | Event::DocumentEnd | Event::Anchor(..) => {}
-            _ => self.refuse(at, "something that is no part of a document", "take it out"),
+            _ => self.refuse(at, "something that is not part of a document", "remove it"),
         }
         Some(())
     }
@@ -144,25 +144,25 @@ impl Tree<'_> {
 
     fn refuse(&mut self, at: Place, what: &str, instead: &str) {
         self.failed = true;
-        self.page.fault(at, what, instead);
+        self.faults.fault(at, what, instead);
     }
 
     fn refuse_properties(&mut self, at: Place, anchor: usize, tagged: bool) {
         if anchor != 0 {
-            self.refuse(at, "an anchor", "write the value out wherever it is wanted");
+            self.refuse(at, "an anchor is not allowed", "repeat the value where it is needed");
         }
         if tagged {
-            self.refuse(at, "a tag", "write the value plainly: its type follows from its key");
+            self.refuse(at, "a tag is not allowed", "write the value alone: its key decides its type");
         }
     }
 
     fn enter(&mut self, frame: Frame) -> Option<()> {
         if self.open.len() >= DEEPEST {
-            self.refuse(frame.at, "the document is more than 32 deep", "no document needs that: flatten it");
+            self.refuse(frame.at, "the document is nested more than 32 levels deep", "use fewer levels");
             return None;
         }
-        if self.is_key_wanted() {
-            self.refuse(frame.at, "a list or map as a key", "a key is a text");
+        if self.is_key_next() {
+            self.refuse(frame.at, "a list or map as a key", "use a string as the key");
             return None;
         }
         self.open.push(frame);
@@ -172,14 +172,14 @@ impl Tree<'_> {
     fn leave(&mut self) {
         if let Some(Frame { at, inside }) = self.open.pop() {
             let value = match inside {
-                Inside::List(items) => Value::List(items),
-                Inside::Map { members, .. } => Value::Map(members),
+                Inside::List(items) => NodeValue::List(items),
+                Inside::Map { members, .. } => NodeValue::Map(members),
             };
             self.put(Node { at, value });
         }
     }
 
-    fn is_key_wanted(&self) -> bool {
+    fn is_key_next(&self) -> bool {
         matches!(self.open.last(), Some(Frame { inside: Inside::Map { key: None, .. }, .. }))
     }
 
@@ -188,32 +188,32 @@ impl Tree<'_> {
         let value = match style {
             ScalarStyle::Plain => plain::read(text),
             ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted | ScalarStyle::Folded => {
-                Value::Text(text.to_owned(), Style::Flowing)
+                NodeValue::Text(text.to_owned(), Style::Flowing)
             }
-            ScalarStyle::Literal => Value::Text(text.to_owned(), self.literal(text, at)),
+            ScalarStyle::Literal => NodeValue::Text(text.to_owned(), self.literal(text, at)),
         };
-        if !self.is_key_wanted() {
+        if !self.is_key_next() {
             return Some(Node { at, value });
         }
         self.key(at, text, &value);
         None
     }
 
-    fn key(&mut self, at: Place, text: &str, value: &Value) {
-        if text == "<<" && matches!(value, Value::Doubtful(_)) {
-            self.refuse(at, "a merge key", "write the members out");
-        } else if !matches!(value, Value::Text(..)) {
+    fn key(&mut self, at: Place, text: &str, value: &NodeValue) {
+        if text == "<<" && matches!(value, NodeValue::Doubtful(_)) {
+            self.refuse(at, "a merge key is not allowed", "repeat the members instead");
+        } else if !matches!(value, NodeValue::Text(..)) {
             self.refuse(
                 at,
-                &format!("the key `{text}` is not a text to every YAML reader"),
+                &format!("some YAML parsers do not read the key `{text}` as a string"),
                 &format!("quote it: \"{text}\""),
             );
         }
         let Some(Frame { inside: Inside::Map { names, key, .. }, .. }) = self.open.last_mut() else { return };
         let is_new = names.insert(text.to_owned());
-        *key = Some(Key { at, text: text.to_owned() });
+        *key = Some(MapKey { at, text: text.to_owned() });
         if !is_new {
-            self.refuse(at, &format!("the key `{text}` stands here twice"), "keep one of them");
+            self.refuse(at, &format!("the key `{text}` occurs twice"), "keep one of them");
         }
     }
 
@@ -229,7 +229,7 @@ impl Tree<'_> {
         }
     }
 
-    /// Where a literal block's text begins. The parser points at its first character; blank lines before it are the block's too.
+    /// Where the text of a literal block begins. The parser points at its first character, but blank lines before that belong to it.
     fn literal(&self, text: &str, at: Place) -> Style {
         let blank = text.lines().take_while(|line| line.trim().is_empty()).count();
         let own = text.lines().nth(blank).unwrap_or_default();

@@ -3,7 +3,7 @@
 use warrant::Denial;
 
 use super::fixture::{Ask, bundle, edited, files, with_policy};
-use crate::arguments::Value;
+use crate::arguments::ArgumentValue;
 use crate::{Bundle, Posture, Principal};
 
 const PAYER: &str = "spiffe://shop/ns/shop/sa/payer";
@@ -61,7 +61,7 @@ forbid (principal, action, resource) when { context.args.amount > 10000 };
 #[test]
 fn a_forbid_overrides_and_says_why() {
     let bundle = bundle(&with_policy("amount: {from: body:/amount, type: natural}", LIMIT));
-    let with = |amount| Ask::by(agent(PAYER)).arg("amount", Value::Long(amount));
+    let with = |amount| Ask::by(agent(PAYER)).arg("amount", ArgumentValue::Long(amount));
     assert!(with(10_000).of(&bundle).is_ok());
     let refused = with(10_001).of(&bundle).unwrap_err();
     assert_eq!((refused.denial, refused.policies), (Denial::PolicyDenied, vec!["pay/limit".to_owned()]));
@@ -76,7 +76,7 @@ fn reasons_are_sorted_and_the_first_is_told() {
     let text: String = ["c", "a", "b"].map(|id| format!("@id(\"{id}\") @reason(\"{id} says no\") forbid (principal, action, resource) when {{ context.args.amount > 1 }};\n")).concat();
     let bundle = bundle(&with_policy("amount: {from: body:/amount, type: natural}", &text));
     for _ in 0..20 {
-        let refused = Ask::by(agent(PAYER)).arg("amount", Value::Long(2)).of(&bundle).unwrap_err();
+        let refused = Ask::by(agent(PAYER)).arg("amount", ArgumentValue::Long(2)).of(&bundle).unwrap_err();
         assert_eq!(
             (refused.policies, refused.reason.as_deref()),
             (vec!["pay/a".to_owned(), "pay/b".to_owned(), "pay/c".to_owned()], Some("a says no"))
@@ -99,7 +99,8 @@ fn an_error_inside_a_forbid_denies() {
             "amount: {from: body:/amount, type: natural}",
             &format!("@id(\"sum\") forbid (principal, action, resource) when {{ {condition} }};"),
         ));
-        let refused = Ask::by(agent(PAYER)).arg("amount", Value::Long(amount)).of(&bundle).unwrap_err();
+        let refused =
+            Ask::by(agent(PAYER)).arg("amount", ArgumentValue::Long(amount)).of(&bundle).unwrap_err();
         assert_eq!(
             (refused.denial, refused.policies),
             (Denial::PolicyError, vec!["pay/sum".to_owned()]),
@@ -113,9 +114,9 @@ fn what_does_not_fit_the_schema_is_internal() {
     let bundle = bundle(&with_policy("amount: {from: body:/amount, type: natural}", LIMIT));
     for ask in [
         Ask::by(agent(PAYER)),
-        Ask::by(agent(PAYER)).arg("amount", Value::Text("7".to_owned())),
-        Ask::by(agent(PAYER)).arg("amount", Value::Long(7)).arg("more", Value::Bool(true)),
-        Ask { action: "GET", ..Ask::by(agent(PAYER)).arg("amount", Value::Long(7)) },
+        Ask::by(agent(PAYER)).arg("amount", ArgumentValue::Text("7".to_owned())),
+        Ask::by(agent(PAYER)).arg("amount", ArgumentValue::Long(7)).arg("more", ArgumentValue::Bool(true)),
+        Ask { action: "GET", ..Ask::by(agent(PAYER)).arg("amount", ArgumentValue::Long(7)) },
     ] {
         assert_eq!(denial(&bundle, &ask), (Denial::Internal, vec![]));
     }
@@ -127,7 +128,7 @@ fn an_absent_optional_is_seen_by_has() {
     let bundle = bundle(&with_policy("note: {from: body:/note, type: string, optional: true}", text));
     assert!(Ask::by(agent(PAYER)).of(&bundle).is_ok());
     assert_eq!(
-        denial(&bundle, &Ask::by(agent(PAYER)).arg("note", Value::Text("x".to_owned()))),
+        denial(&bundle, &Ask::by(agent(PAYER)).arg("note", ArgumentValue::Text("x".to_owned()))),
         (Denial::PolicyDenied, vec!["pay/note".to_owned()])
     );
 }
@@ -152,7 +153,7 @@ permit (principal, action == Action::"POST", resource == Route::"pay") when {
         starter: Some("ann"),
         purpose: Some("refund"),
         root: PAYER,
-        ..Ask::by(agent("agent:x")).arg("tags", Value::Texts(vec!["a".to_owned()]))
+        ..Ask::by(agent("agent:x")).arg("tags", ArgumentValue::Texts(vec!["a".to_owned()]))
     };
     assert_eq!(good().of(&bundle).unwrap().policies.len(), 1);
     for ask in [
@@ -161,7 +162,7 @@ permit (principal, action == Action::"POST", resource == Route::"pay") when {
         Ask { purpose: None, ..good() },
         Ask { root: "agent:x", ..good() },
         Ask { depth: 1, ..good() },
-        good().arg("tags", Value::Texts(vec![])),
+        good().arg("tags", ArgumentValue::Texts(vec![])),
     ] {
         assert_eq!(denial(&bundle, &ask), (Denial::PolicyDenied, vec![]));
     }

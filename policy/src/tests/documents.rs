@@ -1,4 +1,4 @@
-//! Faults of documents: each alone, with its place and its cure; and all of a bundle at once.
+//! Tests of faults in documents: each one alone, with its place and its cure, and all of a bundle at once.
 
 use super::fixture::{assert_fault, assert_sound, edit, edited, faults, files, told};
 use crate::Files;
@@ -10,12 +10,12 @@ fn provokes(from: &str, to: &str, line: u32, what: &str) {
 }
 
 #[test]
-fn the_small_bundle_is_sound() {
+fn the_small_bundle_has_no_fault() {
     assert_sound(&files());
 }
 
 #[test]
-fn every_fault_is_told_at_once() {
+fn all_faults_are_reported_at_once() {
     let mut files = files();
     edit(&mut files, PAY, "callers", "calers");
     edit(&mut files, PAY, "[POST]", "[post]");
@@ -25,16 +25,16 @@ fn every_fault_is_told_at_once() {
     let faults = faults(&files);
     assert_eq!(
         told(&faults),
-        "mesh.yaml:7:11: `5` is an integer where a text is wanted; quote it: \"5\"\n".to_owned()
-            + "routes/payments/pay.yaml:6:42: `post` is no method; write capital letters, like `POST`\n"
+        "mesh.yaml:7:11: expected a string, found an integer: `5`; quote it: \"5\"\n".to_owned()
+            + "routes/payments/pay.yaml:6:42: `post` is not a valid method; write it in capital letters, like `POST`\n"
             + "routes/payments/pay.yaml:8:3: unknown key `calers`; did you mean `callers`?\n"
-            + "routes/payments/pay.yml: no file of a bundle has this name; name it `routes/<team>/<name>.yaml` or `routes/<team>/<name>.test.yaml`, or begin it with a dot if it is none of the bundle's\n"
-            + "teams.yaml:6:44: `/v1/payments/` is no ground; write whole literal segments, like `/v1/payments`: no `*`, no trailing slash; `/` is the whole host"
+            + "routes/payments/pay.yml: a bundle has no file with this name; name it `routes/<team>/<name>.yaml` or `routes/<team>/<name>.test.yaml`, or begin its name with a dot if it does not belong to the bundle\n"
+            + "teams.yaml:6:44: `/v1/payments/` is not a valid prefix of a ground; write whole literal segments without `*` and trailing slash, like `/v1/payments`; `/` is the whole host"
     );
 }
 
 #[test]
-fn unknown_keys_and_missing_ones() {
+fn unknown_and_missing_keys_are_faults() {
     provokes("require: {", "require: {hodler: mtls, ", 7, "unknown key `hodler`");
     provokes("holder: mtls, ", "", 5, "`require.holder` is missing");
     provokes("use: once, ", "", 5, "`require.use` is missing");
@@ -45,7 +45,7 @@ fn unknown_keys_and_missing_ones() {
 }
 
 #[test]
-fn nothing_is_empty() {
+fn empty_lists_and_maps_are_faults() {
     provokes("[POST]", "[]", 6, "an empty list");
     provokes("[\"group:payments-agents\"]", "[]", 8, "an empty list");
     provokes("use: once", "use: once, environment: {}", 7, "an empty map");
@@ -53,36 +53,36 @@ fn nothing_is_empty() {
 }
 
 #[test]
-fn words_are_of_their_kind() {
-    provokes("mtls", "tls", 7, "`tls` is not known here");
-    provokes("60s", "60", 7, "where a text is wanted");
-    provokes("60s", "1d", 7, "no duration");
-    provokes("{name: pay}", "{name: Pay}", 3, "no name for a route");
-    provokes("{name: pay}", "{name: mesh}", 3, "no name for a route");
-    provokes("payments.shop", "Payments.shop", 6, "no host");
+fn each_value_has_the_form_of_its_key() {
+    provokes("mtls", "tls", 7, "`tls` is not allowed here");
+    provokes("60s", "60", 7, "expected a string, found an integer");
+    provokes("60s", "1d", 7, "is not a valid duration");
+    provokes("{name: pay}", "{name: Pay}", 3, "is not a valid name for a route");
+    provokes("{name: pay}", "{name: mesh}", 3, "is not a valid name for a route");
+    provokes("payments.shop", "Payments.shop", 6, "is not a valid host");
     provokes("{account}", "{account}/{account}", 6, "twice");
-    provokes("{account}", "**/a", 6, "no path pattern");
-    provokes("group:payments-agents", "spiffe://shop/**", 8, "no caller");
+    provokes("{account}", "**/a", 6, "is not a valid path pattern");
+    provokes("group:payments-agents", "spiffe://shop/**", 8, "is not a valid caller");
     provokes("use: once", "use: once, maxDepth: 8", 7, "an integer from 0 to 7");
 }
 
 #[test]
-fn conditions_are_whole_and_told_apart() {
+fn conditions_are_complete_and_have_different_names() {
     let one = "{name: window, equals: open, maxAge: 5m}";
     assert_sound(&edited(PAY, "use: once", &format!("use: once, conditions: [{one}]")));
-    provokes("use: once", &format!("use: once, conditions: [{one}, {one}]"), 7, "stands here twice");
+    provokes("use: once", &format!("use: once, conditions: [{one}, {one}]"), 7, "occurs twice");
     provokes("use: once", "use: once, conditions: [{name: window, equals: open}]", 7, "`maxAge` is missing");
 }
 
 #[test]
 fn names_and_files_agree() {
-    provokes("{name: pay}", "{name: pays}", 3, "stands in a file called `pay`");
-    provokes("{name: pay}", "{name: pay, namespace: shop}", 3, "the namespace `shop`");
+    provokes("{name: pay}", "{name: pays}", 3, "but its file is called `pay`");
+    provokes("{name: pay}", "{name: pay, namespace: shop}", 3, "the namespace is `shop`");
     assert_sound(&edited(PAY, "{name: pay}", "{name: pay, namespace: payments, labels: {a: b}}"));
 }
 
 #[test]
-fn a_name_is_one_route() {
+fn two_routes_cannot_have_one_name() {
     let mut files = files();
     let other = String::from_utf8(files[PAY].clone()).unwrap().replace("/v1/payments/{account}", "/other");
     files.insert("routes/platform/pay.yaml".to_owned(), other.into_bytes());
@@ -90,7 +90,7 @@ fn a_name_is_one_route() {
 }
 
 #[test]
-fn every_top_file_must_be_there() {
+fn every_top_level_file_is_needed() {
     for name in ["mesh.yaml", "proxies.yaml", "identities.yaml", "teams.yaml", "mesh.cedar"] {
         let mut files: Files = files();
         files.remove(name);
@@ -110,12 +110,12 @@ fn a_misspelt_file_is_a_fault() {
     ] {
         let mut files = files();
         files.insert(name.to_owned(), b"a: b".to_vec());
-        assert_fault(&files, name, "no file of a bundle has this name");
+        assert_fault(&files, name, "a bundle has no file with this name");
     }
 }
 
 #[test]
-fn equal_weight_is_a_fault() {
+fn two_routes_cannot_have_the_same_pattern_host_and_method() {
     let with = |matches: &str| {
         let mut files = files();
         edit(
@@ -127,19 +127,23 @@ fn equal_weight_is_a_fault() {
         files
     };
     let same = "{hosts: [payments.shop], methods: [GET, POST], paths: [\"/v1/payments/*\"]}";
-    assert_fault(&with(same), "routes/platform/hello.yaml:6:", "is matched by route `pay` with equal weight");
+    assert_fault(
+        &with(same),
+        "routes/platform/hello.yaml:6:",
+        "is also matched by route `pay`, and neither is more specific",
+    );
     assert_sound(&with("{hosts: [payments.shop], methods: [GET], paths: [\"/v1/payments/*\"]}"));
     assert_sound(&with("{hosts: [payments.shop], methods: [POST], paths: [\"/v1/payments/*/**\"]}"));
     assert_sound(&with("{hosts: [localhost], methods: [POST], paths: [\"/v1/payments/*\"]}"));
 }
 
 #[test]
-fn groups_are_described() {
-    provokes("payments-agents", "payment-agents", 8, "nobody describes the group");
+fn groups_must_be_defined() {
+    provokes("payments-agents", "payment-agents", 8, "is not defined");
 }
 
 #[test]
-fn aliases_are_named_canonically() {
+fn an_alias_is_replaced_by_the_canonical_name() {
     let mut files = edited(PAY, "payments.shop", "payments");
     edit(
         &mut files,

@@ -1,4 +1,4 @@
-//! The schema for editors knows the keys that the readers know.
+//! Tests that the schema for editors knows the same keys as the readers.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use crate::authoring::documents_schema;
 
 const TESTS: &str = "routes/payments/pay.test.yaml";
 
-/// A bundle in which every kind of object stands somewhere.
+/// A bundle that contains every kind of object.
 fn everything() -> Files {
     let mut files = with_policy(
         "amount: {from: body:/amount, type: natural}",
@@ -33,14 +33,14 @@ fn everything() -> Files {
     files
 }
 
-/// The keys that a reader knows where this text begins an object, as it tells whoever misspells one.
+/// The keys that a reader allows in the object that begins with this text, taken from the fault for an unknown key.
 fn known(file: &str, object: &str) -> BTreeSet<String> {
     let mut files = everything();
     edit(&mut files, file, object, &format!("{object}qqqqqqqq: 1, "));
     let all = faults(&files);
     let found = all
         .iter()
-        .filter_map(|fault| fault.instead.strip_prefix("known here: "))
+        .filter_map(|fault| fault.instead.strip_prefix("known keys: "))
         .map(|keys| keys.split(", ").map(str::to_owned).collect::<BTreeSet<_>>());
     found.max_by_key(BTreeSet::len).unwrap_or_else(|| panic!("{object}: {}", told(&all)))
 }
@@ -70,13 +70,13 @@ fn keys(kind: &str, path: &[&str]) -> BTreeSet<String> {
 }
 
 #[test]
-fn the_small_bundle_with_everything_is_sound() {
+fn the_small_bundle_with_everything_has_no_fault() {
     super::fixture::assert_sound(&everything());
     super::fixture::assert_sound(&files());
 }
 
 #[test]
-fn keys_are_those_of_the_readers() {
+fn the_schema_has_the_keys_of_the_readers() {
     for (kind, path, file, object) in [
         ("Mesh", &["spec", "notes"][..], "mesh.yaml", "notes: {"),
         ("Mesh", &["spec", "issuers", "[]"], "mesh.yaml", "- {"),
@@ -115,9 +115,9 @@ fn keys_are_those_of_the_readers() {
     }
 }
 
-/// Block maps, where a key is put on a line of its own.
+/// Block maps: the added key has a line of its own.
 #[test]
-fn keys_of_whole_documents_are_those_of_the_readers() {
+fn the_schema_has_the_keys_of_the_readers_for_whole_documents() {
     for (kind, path, file, before) in [
         ("Mesh", &["spec"][..], "mesh.yaml", "  audience:"),
         ("Mesh", &[], "mesh.yaml", "kind:"),
@@ -131,7 +131,7 @@ fn keys_of_whole_documents_are_those_of_the_readers() {
         let all = faults(&files);
         let found = all
             .iter()
-            .find_map(|fault| fault.instead.strip_prefix("known here: "))
+            .find_map(|fault| fault.instead.strip_prefix("known keys: "))
             .unwrap_or_else(|| panic!("{}", told(&all)));
         assert_eq!(keys(kind, path), found.split(", ").map(str::to_owned).collect(), "{kind} {path:?}");
     }

@@ -7,7 +7,7 @@ use warrant::{Algorithm, AwsLcVerifier, Host, Method, PublicKey, RawPath, Second
 
 use std::collections::BTreeMap;
 
-use policy::arguments::{Arguments, Value};
+use policy::arguments::{ArgumentValue, Arguments};
 use policy::authoring::Built;
 use policy::{
     Asked, Attribution, Bundle, Decided, Expected, Fault, Files, Lineage, Parcel, Posture, Principal,
@@ -251,7 +251,7 @@ impl Ask {
         }
     }
 
-    pub(crate) fn arg(self, name: &str, value: Value) -> Self {
+    pub(crate) fn arg(self, name: &str, value: ArgumentValue) -> Self {
         let known = self.args.iter().map(|(name, value)| (name.to_owned(), value.clone()));
         Self { args: known.chain([(name.to_owned(), value)]).collect(), ..self }
     }

@@ -1,5 +1,5 @@
-//! Policies that would harm the process or deceive its readers: refused by name at build, and by a server that is handed a validly
-//! signed bundle holding them.
+//! Tests of policies that would harm the process or deceive readers: both a build and a server with a validly signed bundle refuse
+//! them, and name the reason.
 
 use super::fixture::{PAY_FILE, TestKey, built, faults, files, opened, told, with_policy};
 use crate::bundles;
@@ -44,19 +44,19 @@ fn hostile() -> Vec<(&'static str, String)> {
 }
 
 #[test]
-fn refused_at_build() {
+fn hostile_policies_are_refused_at_build() {
     for (what, text) in hostile().iter().filter(|(what, _)| *what != "bytes") {
         let faults = faults(&with_policy(AMOUNT, text));
         assert!(faults.iter().any(|fault| fault.what.contains(what)), "`{what}`:\n{}", told(&faults));
     }
-    // A text of a megabyte is refused before it is a policy: the document is too long.
+    // A text of one megabyte is refused earlier: the document is too long.
     let (_, text) = &hostile()[3];
-    assert!(told(&faults(&with_policy(AMOUNT, text))).contains("keep a document within 256 KiB"));
+    assert!(told(&faults(&with_policy(AMOUNT, text))).contains("the maximum is 256 KiB"));
 }
 
-/// What a build machine in the wrong hands could sign: the files are packed past every rule.
+/// A compromised build machine could sign this: the files are packed without any check.
 #[test]
-fn refused_by_a_server_that_is_given_a_signed_bundle() {
+fn hostile_policies_in_a_signed_bundle_are_refused_by_a_server() {
     let key = TestKey::new(10);
     let trust = super::fixture::trust(1, &[10]);
     let now = super::fixture::NOW;
@@ -90,12 +90,12 @@ fn refused_by_a_server_that_is_given_a_signed_bundle() {
     assert!(files().contains_key(PAY_FILE));
 }
 
-/// The largest policy that the bounds allow is judged alike on every thread, however small its own stack.
+/// The largest allowed policy gives the same answer on every thread, however small its stack is.
 #[test]
-fn the_largest_legal_policy_has_one_answer() {
+fn the_largest_allowed_policy_has_one_answer() {
     use super::fixture::Ask;
     use crate::Principal;
-    use crate::arguments::Value;
+    use crate::arguments::ArgumentValue;
 
     let sum = format!(
         "permit (principal, action, resource) when {{ {}context.args.amount{}{} > 0 }};",
@@ -107,7 +107,7 @@ fn the_largest_legal_policy_has_one_answer() {
     let asked = || {
         format!(
             "{:?}",
-            Ask::by(Principal::Agent("agent:x".to_owned())).arg("amount", Value::Long(1)).of(&bundle)
+            Ask::by(Principal::Agent("agent:x".to_owned())).arg("amount", ArgumentValue::Long(1)).of(&bundle)
         )
     };
     let here = asked();

@@ -1,4 +1,4 @@
-//! What the platform team's files may say, to the last allowed value and one beyond it; and lists of which every member counts.
+//! Tests of limits: the last allowed value and the first refused one. Also of lists: each entry is tried.
 
 use super::fixture::{PAY_FILE, assert_fault, assert_sound, edited};
 
@@ -11,9 +11,9 @@ fn mesh(from: &str, good: &str, bad: &str, what: &str) {
 }
 
 #[test]
-fn caps_of_the_mesh_have_their_own() {
+fn the_limits_of_the_mesh_have_limits_themselves() {
     mesh("leeway: 5s", "leeway: 30s", "leeway: 31s", "a leeway of 31 s");
-    mesh("maxAge: 24h", "maxAge: 720h", "maxAge: 721h", "a note that holds for");
+    mesh("maxAge: 24h", "maxAge: 720h", "maxAge: 721h", "`maxAge` of a note is");
     mesh("  leeway: 5s\n", "", "  leway: 5s\n", "unknown key `leway`");
     for needed in ["maxLifetime: 1h", "attestationMaxAge: 15m", "burner: shop/log/7f3a"] {
         let without = edited("mesh.yaml", &format!("  {needed}\n"), "");
@@ -23,8 +23,8 @@ fn caps_of_the_mesh_have_their_own() {
 }
 
 #[test]
-fn keys_are_of_their_kind() {
-    mesh("\"kid\": \"a1\"", "\"kid\": \"a.1_-\"", "\"kid\": \"a 1\"", "`a 1` is no key name");
+fn keys_have_a_valid_name_and_algorithm() {
+    mesh("\"kid\": \"a1\"", "\"kid\": \"a.1_-\"", "\"kid\": \"a 1\"", "`a 1` is not a valid `kid`");
     let attestors = |members: &str| {
         format!("attestors: [{{iss: \"https://a.shop\", about: [\"spiffe://shop/**\"]{members}}}]")
     };
@@ -32,29 +32,29 @@ fn keys_are_of_their_kind() {
         "  notes:",
         &format!("  {}\n  notes:", attestors(&format!(", keys: [{}]", P256.replacen('{', "{kid: t1, ", 1)))),
         &format!("  {}\n  notes:", attestors("")),
-        "an attestor with neither `keys` nor `anchors`",
+        "the attestor has neither `keys` nor `anchors`",
     );
     let other = format!("notes: {{keys: [{P256}, ");
     assert_fault(
         &edited("mesh.yaml", "notes: {keys: [", &other),
         "mesh.yaml:",
-        "a note key that is not Ed25519",
+        "the key for notes is not an Ed25519 key",
     );
 }
 
 #[test]
-fn a_pattern_says_no_more_than_its_end() {
+fn a_pattern_of_identities_has_a_wildcard_only_at_its_end() {
     let member = |pattern: &str| edited("identities.yaml", "spiffe://shop/ns/batch/**", pattern);
     for good in ["spiffe://shop/**", "agent:*", "agent:payer", "spiffe://shop/ns/a"] {
         assert_sound(&member(good));
     }
     for bad in ["*", "**", "spiffe://shop/*/a", "spiffe://shop/**/a", "agent:*x", "agent:x*", "*:agent"] {
-        assert_fault(&member(bad), "identities.yaml:3:", "is no pattern of identities");
+        assert_fault(&member(bad), "identities.yaml:3:", "is not a valid pattern of identities");
     }
     assert_fault(
         &edited("identities.yaml", "payments-agents", "Payments"),
         "identities.yaml:3:",
-        "no name for a group",
+        "is not a valid name for a group",
     );
 }
 
@@ -69,7 +69,7 @@ fn a_route_names_at_most_64_callers() {
 }
 
 #[test]
-fn headers_that_others_write_are_no_arguments() {
+fn headers_that_proxies_write_or_that_hold_secrets_cannot_be_arguments() {
     let with = |name: &str| {
         edited(
             PAY_FILE,
@@ -108,7 +108,7 @@ fn headers_that_others_write_are_no_arguments() {
 }
 
 #[test]
-fn names_of_arguments_are_short_and_no_words_of_cedar() {
+fn names_of_arguments_are_short_and_not_reserved_by_cedar() {
     let with = |name: &str| {
         edited(
             PAY_FILE,
@@ -120,12 +120,12 @@ fn names_of_arguments_are_short_and_no_words_of_cedar() {
         assert_sound(&with(good));
     }
     for bad in ["", "1a", "a-b", "A", "has", "like", "principal", &"a".repeat(33)] {
-        assert_fault(&with(bad), &format!("{PAY_FILE}:8:"), "no name for an argument");
+        assert_fault(&with(bad), &format!("{PAY_FILE}:8:"), "is not a valid name for an argument");
     }
 }
 
 #[test]
-fn mesh_wide_text_hides_nothing_either() {
+fn the_mesh_policy_cannot_hide_characters_either() {
     let with = |text: &str| edited("mesh.cedar", "// nothing", &format!("// {text}\n// nothing"));
     assert_sound(&with("caf\u{e9}\ttabs"));
     assert_fault(&with("\u{202e}"), "mesh.cedar:1:", "U+202E");
@@ -139,6 +139,6 @@ fn durations_have_one_form() {
         assert_sound(&with(good));
     }
     for bad in ["0s", "01s", "1.5h", "1d", "60S", "10000000s", "\"\"", "\"1 s\""] {
-        assert_fault(&with(bad), &format!("{PAY_FILE}:7:"), "no duration");
+        assert_fault(&with(bad), &format!("{PAY_FILE}:7:"), "is not a valid duration");
     }
 }

@@ -1,4 +1,4 @@
-//! What the policy promises, from files to an answer. A small sound bundle is in `fixture`; each test changes one thing of it.
+//! Tests of the crate, from files to an answer. `fixture` has a small valid bundle; each test changes one thing in it.
 
 mod arguments;
 mod bundles;

@@ -1,4 +1,4 @@
-//! Rules of policy texts: each with a document that breaks just it, and a neighbour that does not.
+//! Tests of the rules for policy texts: each with a document that breaks only this rule, and one that does not.
 
 use super::fixture::{PAY_FILE, assert_fault, assert_sound, edit, edited, with_policy};
 use crate::Files;
@@ -15,7 +15,7 @@ fn provokes(text: &str, place: &str, what: &str) {
 }
 
 #[test]
-fn faults_of_cedar_have_their_place_in_the_file() {
+fn faults_that_cedar_finds_have_a_place_in_the_file() {
     provokes(
         "permit (principal, action, resource)\n  when { context.args.amount > };",
         "12:",
@@ -41,14 +41,14 @@ fn faults_of_cedar_have_their_place_in_the_file() {
 }
 
 #[test]
-fn places_hold_under_an_indentation_indicator() {
+fn places_are_right_with_an_indentation_indicator() {
     let mut files = pay("  permit (principal, action, resource) when { context.args.amont > 1 };");
     edit(&mut files, PAY_FILE, "policy: |", "policy: |2-  # indented by two");
     assert_fault(&files, &format!("{PAY_FILE}:11:51:"), "amont");
 }
 
 #[test]
-fn an_optional_argument_is_asked_for_first() {
+fn an_optional_argument_must_be_tested_before_use() {
     let optional = "note: {from: body:/note, type: string, optional: true}";
     assert_fault(
         &with_policy(optional, "forbid (principal, action, resource) when { context.args.note == \"x\" };"),
@@ -68,23 +68,23 @@ fn in_yaml_a_policy_is_a_literal_block() {
         "callers:",
         "policy: \"permit (principal, action, resource) when { context.host == \\\"a\\\" };\"\n  callers:",
     );
-    assert_fault(&files, &format!("{PAY_FILE}:8:11"), "no literal block");
+    assert_fault(&files, &format!("{PAY_FILE}:8:11"), "not a literal block");
     let folded = edited(
         PAY_FILE,
         "callers:",
         "policy: >\n    permit (principal, action, resource) when { context.host == \"a\" };\n  callers:",
     );
-    assert_fault(&folded, &format!("{PAY_FILE}:9:"), "no literal block");
+    assert_fault(&folded, &format!("{PAY_FILE}:9:"), "not a literal block");
 }
 
 #[test]
-fn no_templates_and_no_slots() {
+fn templates_and_slots_are_refused() {
     provokes("forbid (principal == ?principal, action, resource);", "11:26:", "a template's slot");
     provokes("forbid (principal, action, resource == ?resource);", "11:44:", "a template's slot");
 }
 
 #[test]
-fn annotations_are_ours() {
+fn only_known_annotations_are_allowed() {
     provokes(
         "@resaon(\"x\")\npermit (principal, action, resource) when { context.args.amount > 1 };",
         "11:5:",
@@ -101,7 +101,7 @@ fn annotations_are_ours() {
 }
 
 #[test]
-fn names_are_told_apart() {
+fn two_policies_of_a_route_cannot_have_one_name() {
     let two = |one: &str, other: &str| {
         format!(
             "@id(\"{one}\") permit (principal, action, resource) when {{ context.args.amount > 1 }};\n@id(\"{other}\") permit (principal, action, resource) when {{ context.args.amount > 2 }};"
@@ -127,7 +127,7 @@ fn a_resource_is_open_or_the_route_itself() {
 }
 
 #[test]
-fn nobody_names_the_reserved_member() {
+fn a_policy_cannot_name_the_reserved_member() {
     provokes(
         "forbid (principal, action, resource) when { context.warrant.root in Group::\"-\" };",
         "11:5:",
@@ -136,7 +136,7 @@ fn nobody_names_the_reserved_member() {
 }
 
 #[test]
-fn a_policy_text_holds_a_policy() {
+fn a_policy_text_contains_a_policy() {
     provokes("// nothing yet", "11:5", "a policy text without a policy");
 }
 
@@ -164,7 +164,7 @@ fn mesh_wide_policies_only_forbid() {
 }
 
 #[test]
-fn a_forbid_cannot_be_stepped_out_of_by_delegation() {
+fn a_holder_cannot_escape_a_forbid_by_delegating() {
     let hello = |text: &str| {
         let file = "routes/platform/hello.yaml";
         edited(file, "callers:", &format!("policy: |\n    {text}\n  callers:"))
@@ -177,7 +177,7 @@ fn a_forbid_cannot_be_stepped_out_of_by_delegation() {
         "forbid (principal, action, resource) unless { principal in Group::\"payments-agents\" };",
     ] {
         assert_fault(&hello(text), "routes/platform/hello.yaml:9:5:", what);
-        // Where no key can ask there is nothing to step out to.
+        // A delegated key cannot ask here, so delegation changes nothing.
         assert_sound(&pay(text));
         assert_fault(
             &edited("mesh.cedar", "// nothing", &format!("{text}\n// nothing")),

@@ -1,4 +1,4 @@
-//! Readers of what others wrote: whatever the bytes, they answer and never panic; and what they take means the same in every home.
+//! Tests of readers of untrusted bytes: they never panic, and a document means the same in YAML and in a bundle.
 
 use proptest::prelude::*;
 
@@ -8,7 +8,7 @@ use crate::documents::files::{self, Files, Form};
 use crate::fault::Faults;
 use crate::{Note, Parcel};
 
-/// Bytes that are nearly a document: cut, doubled or changed somewhere.
+/// Bytes that are almost a document: cut, repeated or changed somewhere.
 fn mangled(of: Vec<u8>) -> impl Strategy<Value = Vec<u8>> {
     let length = of.len();
     (0..length, 0..length, any::<u8>(), 0_u8..4).prop_map(move |(at, other, byte, how)| {
@@ -33,7 +33,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
 
     #[test]
-    fn mangled_sources_are_built_or_told_with_their_file(bytes in mangled(example()["routes/payments/pay.yaml"].clone())) {
+    fn mangled_sources_are_built_or_give_faults(bytes in mangled(example()["routes/payments/pay.yaml"].clone())) {
         let mut files = example();
         files.insert("routes/payments/pay.yaml".to_owned(), bytes);
         if let Err(faults) = Built::from_files(&files) {
@@ -46,7 +46,8 @@ proptest! {
     fn mangled_manifests_and_notes_are_refused(manifest in mangled(simple_parcel(&files(), 1).manifest)) {
         let good = simple_parcel(&files(), 1);
         if manifest != good.manifest {
-            // A change that leaves the signed bytes alone (in a key's name, say) may still leave enough good signatures: then it is the same bundle.
+            // A change outside the signed bytes (for example in a key's name) may leave enough good signatures. Then it is the
+            // same bundle.
             if let Ok(bundle) = super::fixture::opened(&Parcel { manifest, ..good.clone() }) {
                 let known = super::fixture::opened(&good).unwrap();
                 prop_assert_eq!(bundle.digest(), known.digest());
@@ -55,20 +56,20 @@ proptest! {
     }
 
     #[test]
-    fn any_text_is_a_mesh_policy_or_is_told(text in "\\PC{0,200}") {
+    fn any_text_is_a_mesh_policy_or_gives_faults(text in "\\PC{0,200}") {
         let mut files = files();
         files.insert("mesh.cedar".to_owned(), text.into_bytes());
         drop(Built::from_files(&files));
     }
 
     #[test]
-    fn any_bytes_are_no_note(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+    fn random_bytes_are_not_a_note(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         prop_assert!(Note::open(&bytes).is_err());
     }
 }
 
 #[test]
-fn a_document_is_the_same_in_both_homes() {
+fn a_document_is_the_same_in_yaml_and_in_a_bundle() {
     let tests = "apiVersion: portcullis.dev/v1alpha1\nkind: RouteTests\nmetadata: {name: pay}\ncases: [{name: much, request: {body: {amount: 20, note: null, less: -1}}, expect: policy-denied}]\n";
     let mut written = example();
     written.insert("routes/payments/pay.test.yaml".to_owned(), tests.as_bytes().to_vec());
@@ -80,7 +81,7 @@ fn a_document_is_the_same_in_both_homes() {
 }
 
 #[test]
-fn what_is_read_by_nobody_changes_nothing() {
+fn what_is_not_read_changes_nothing() {
     let plain = built(&files());
     for (from, to) in [
         ("{name: pay}", "{name: pay, labels: {a: b}, annotations: {c: d}, namespace: payments}"),

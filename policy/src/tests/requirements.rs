@@ -1,8 +1,8 @@
-//! Defaults, floors and what a requirement needs to make sense.
+//! Tests of requirements: defaults, floors, and what a requirement needs to make sense.
 
 use super::fixture::{PAY_FILE, assert_fault, assert_sound, bundle, edit, edited, faults, told};
 use crate::Files;
-use crate::{Holder, Uses};
+use crate::{Holder, UseLimit};
 
 fn team(members: &str) -> Files {
     edited("teams.yaml", "    ground:", &format!("    {members}\n    ground:"))
@@ -15,25 +15,25 @@ fn requiring(members: &str, require: &str) -> Files {
 }
 
 #[test]
-fn what_a_route_does_not_say_its_team_says() {
+fn the_defaults_of_the_team_fill_in_what_a_route_leaves_out() {
     let defaults =
         "defaults: {holder: both, use: limited, maxLifetime: 2m, maxDepth: 1, environment: {region: [eu]}}";
     let require = |files: &Files| bundle(files).route_named("pay").unwrap().require().clone();
     let none = require(&requiring(defaults, "{maxDepth: 3}"));
     assert_eq!(
         (none.holder, none.uses, none.max_lifetime, none.max_depth),
-        (Holder::Both, Uses::Limited, 120, Some(3))
+        (Holder::Both, UseLimit::Limited, 120, Some(3))
     );
-    // A key that the route names replaces the default whole.
+    // A key that the route names replaces the default completely.
     let own = require(&requiring(defaults, "{environment: {cluster: [a]}}"));
     assert_eq!(own.environment, [("cluster".to_owned(), vec!["a".to_owned()])]);
     let mut without = requiring(defaults, "X");
     edit(&mut without, PAY_FILE, "  require: X\n", "");
-    assert_eq!(require(&without).uses, Uses::Limited);
+    assert_eq!(require(&without).uses, UseLimit::Limited);
 }
 
 #[test]
-fn floors_are_tested_on_what_is_in_force() {
+fn floors_are_checked_against_what_is_in_force() {
     for (floors, good, bad) in [
         ("holder: mtls", &["holder: mtls", "holder: both"][..], &["holder: proof"][..]),
         ("holder: proof", &["holder: proof", "holder: both"], &["holder: mtls"]),
@@ -83,12 +83,12 @@ fn an_attestation_needs_a_certificate() {
     assert_fault(
         &with("proof"),
         &format!("{PAY_FILE}:7:"),
-        "an attestation where the holder shows no certificate",
+        "an attestation is required, but `holder: proof` shows no certificate",
     );
 }
 
 #[test]
-fn arguments_fit_their_matches() {
+fn arguments_fit_what_the_route_matches() {
     let with = |args: &str| edited(PAY_FILE, "  callers", &format!("  args: {{{args}}}\n  callers"));
     assert_sound(&with("account: {from: path:account, type: string}"));
     assert_fault(
@@ -97,14 +97,14 @@ fn arguments_fit_their_matches() {
         "has no segment `{acount}`",
     );
     for (args, what) in [
-        ("Amount: {from: body:/a, type: long}", "no name for an argument"),
-        ("if: {from: body:/a, type: long}", "no name for an argument"),
-        ("a: {from: body:/a, type: float}", "`float` is not known here"),
-        ("a: {from: body, type: long}", "names no place in a request"),
-        ("a: {from: body:a, type: long}", "begins with `/`"),
-        ("a: {from: body:/-, type: long}", "the member after the last"),
+        ("Amount: {from: body:/a, type: long}", "is not a valid name for an argument"),
+        ("if: {from: body:/a, type: long}", "is not a valid name for an argument"),
+        ("a: {from: body:/a, type: float}", "`float` is not allowed here"),
+        ("a: {from: body, type: long}", "does not name a place in a request"),
+        ("a: {from: body:a, type: long}", "must begin with `/`"),
+        ("a: {from: body:/-, type: long}", "the item after the last one"),
         ("a: {from: \"body:/~2\", type: long}", "`~`"),
-        ("a: {from: query:tags, type: strings}", "`strings` that are not in the body"),
+        ("a: {from: query:tags, type: strings}", "`strings` must be read from the body"),
         ("a: {from: header:authorization, type: string}", "holds a secret"),
         ("a: {from: header:cookie, type: string}", "holds a secret"),
         ("a: {from: header:x-forwarded-for, type: string}", "written by proxies"),
@@ -112,7 +112,7 @@ fn arguments_fit_their_matches() {
         ("a: {from: header:warrant-proof, type: string}", "written by proxies"),
         ("a: {from: \"header::path\", type: string}", "without `:`"),
         ("a: {from: header:X-Team, type: string}", "lower case"),
-        ("a: {from: body:/a, type: long, record: never}", "`never` is not known here"),
+        ("a: {from: body:/a, type: long, record: never}", "`never` is not allowed here"),
         ("a: {from: body:/a, type: long, optional: maybe}", "`true` or `false`"),
     ] {
         assert_fault(&with(args), &format!("{PAY_FILE}:8:"), what);
@@ -134,7 +134,7 @@ fn a_segment_has_one_name() {
 }
 
 #[test]
-fn a_body_is_read_of_methods_that_have_one() {
+fn a_body_is_read_only_for_methods_that_have_one() {
     for method in ["GET", "HEAD", "DELETE", "OPTIONS", "TRACE", "CONNECT"] {
         let mut files = edited(PAY_FILE, "  callers", "  args: {a: {from: body:/a, type: long}}\n  callers");
         edit(&mut files, PAY_FILE, "[POST]", &format!("[POST, {method}]"));
@@ -145,14 +145,14 @@ fn a_body_is_read_of_methods_that_have_one() {
 }
 
 #[test]
-fn actions_are_a_closed_set_from_the_path_or_the_body() {
+fn actions_are_a_fixed_list_read_from_the_path_or_the_body() {
     let with = |action: &str| edited(PAY_FILE, "  callers", &format!("  action: {action}\n  callers"));
     assert_sound(&with("{from: path:account, one_of: [search, read]}"));
     assert_sound(&with("{from: body:/method, one_of: [search, read]}"));
     assert_fault(
         &with("{from: header:x-tool, one_of: [search]}"),
         &format!("{PAY_FILE}:8:"),
-        "an action from a query or a header",
+        "the action cannot be read from a query or a header",
     );
     assert_fault(&with("{from: path:account, one_of: []}"), &format!("{PAY_FILE}:8:"), "an empty list");
     assert_fault(

@@ -120,24 +120,24 @@ fn a_delegated_key_is_nobody_by_name() {
 
 #[test]
 fn what_a_case_may_say() {
-    fails(&case("expect: denied"), "neither `allow` nor a code");
+    fails(&case("expect: denied"), "neither `allow` nor the code");
     fails(&case("expect: allow, expects: allow"), "unknown key `expects`");
     fails(&case("expect: allow, warrant: {uses: {max: 1}}"), "unknown key `uses`");
     fails(
         &case("request: {body: {amount: 1.5}}, expect: arguments-invalid"),
-        "is not a text to every YAML reader",
+        "some YAML parsers do not read",
     );
     fails(&case("request: {path: \"/v1/payments/a?b=1\"}, expect: allow"), "the path holds a query");
     fails(&case("request: {path: /v1//x}, expect: allow"), "no path that can be governed");
     assert_fault(
         &with_tests(&format!("{TESTS}  - {{name: pays, expect: allow}}\n")),
         &format!("{FILE}:9:"),
-        "a second case called `pays`",
+        "a second case is called `pays`",
     );
     assert_fault(
         &with_tests(&TESTS.replace("name: pay}", "name: pays}")),
         &format!("{FILE}:3:"),
-        "stand in a file called",
+        "but their file is called",
     );
 }
 
@@ -148,7 +148,7 @@ fn tests_have_their_route_beside_them() {
         "routes/payments/other.test.yaml".to_owned(),
         TESTS.replace("name: pay}", "name: other}").into_bytes(),
     );
-    assert_fault(&files, "routes/payments/other.test.yaml:", "tests without their route");
+    assert_fault(&files, "routes/payments/other.test.yaml:", "there is no route for these tests");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::fixture::{Ask, PAY_FILE, built, edit, edited, policy_block, with_policy};
 use crate::Principal;
-use crate::arguments::Value;
+use crate::arguments::ArgumentValue;
 use crate::authoring::Recorded;
 
 const AMOUNT: &str = "amount: {from: body:/amount, type: natural}";
@@ -69,7 +69,7 @@ fn the_nearest_permit_and_its_false_part() {
     let files = edited(PAY_FILE, "callers: [\"group:payments-agents\"]", &policy_block(AMOUNT, text));
     let built = built(&files);
     let nearest = |who: &str, amount: i64| {
-        let ask = Ask::by(Principal::Agent(who.to_owned())).arg("amount", Value::Long(amount));
+        let ask = Ask::by(Principal::Agent(who.to_owned())).arg("amount", ArgumentValue::Long(amount));
         ask.with(|asked| built.view().nearest("pay", asked)).map(|nearest| (nearest.policy, nearest.part))
     };
     let payer = "spiffe://shop/ns/shop/sa/payer";

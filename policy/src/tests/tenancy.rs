@@ -1,4 +1,4 @@
-//! Grounds: who may write where.
+//! Tests of grounds: which team may write routes for which hosts and paths.
 
 use super::fixture::{assert_fault, assert_sound, edit, edited, files};
 use crate::Files;
@@ -15,10 +15,10 @@ fn a_route_stays_on_its_ground() {
         assert_fault(
             &edited(PAY, PATH, path),
             &format!("{PAY}:6:"),
-            "is not on the ground of team `payments`",
+            "is outside the ground of team `payments`",
         );
     }
-    assert_fault(&edited(PAY, "payments.shop", "localhost"), &format!("{PAY}:6:"), "is not on the ground");
+    assert_fault(&edited(PAY, "payments.shop", "localhost"), &format!("{PAY}:6:"), "is outside the ground");
 }
 
 #[test]
@@ -40,7 +40,7 @@ fn nested() -> Files {
 }
 
 #[test]
-fn an_inner_ground_is_its_owners_alone() {
+fn an_inner_ground_belongs_only_to_its_owner() {
     let with = |path: &str| {
         let mut files = nested();
         edit(&mut files, PAY, PATH, path);
@@ -84,9 +84,9 @@ fn a_ground_has_one_owner() {
 }
 
 #[test]
-fn a_folder_names_a_team() {
+fn the_directory_of_a_route_names_a_team() {
     let mut files = files();
     let route = files.remove(PAY).unwrap();
     files.insert("routes/refunds/pay.yaml".to_owned(), route);
-    assert_fault(&files, "routes/refunds/pay.yaml:3:", "names no team");
+    assert_fault(&files, "routes/refunds/pay.yaml:3:", "is not the name of a team");
 }

@@ -1,4 +1,4 @@
-//! What needs no warrant, and for how long.
+//! Tests of routes that need no warrant, and for how long.
 
 use warrant::Seconds;
 
@@ -8,7 +8,7 @@ use crate::{Bundle, Passage};
 
 const HELLO: &str = "routes/platform/hello.yaml";
 const REST: &str = "  require: {holder: proof, use: any, maxLifetime: 5m}\n  callers: [\"agent:demo\"]\n";
-/// A day after the clock of the tests.
+/// One day after the time at which the tests run.
 const UNTIL: &str = "2026-11-22T03:09:39Z";
 
 fn ungoverned(members: &str) -> Files {
@@ -23,7 +23,7 @@ fn passage(bundle: &Bundle, path: &str, now: u64) -> Option<String> {
 }
 
 #[test]
-fn an_ungoverned_match_passes_until_its_day_and_then_governs_nothing() {
+fn an_ungoverned_match_passes_until_its_day_and_then_nothing_passes() {
     let bundle = bundle(&ungoverned(&format!("reason: assets, until: \"{UNTIL}\"")));
     assert_eq!(passage(&bundle, "/hello", NOW).as_deref(), Some("ungoverned: assets"));
     assert_eq!(passage(&bundle, "/hello", NOW + 86_399).as_deref(), Some("ungoverned: assets"));
@@ -33,7 +33,7 @@ fn an_ungoverned_match_passes_until_its_day_and_then_governs_nothing() {
 }
 
 #[test]
-fn nothing_broader_takes_over_what_is_over() {
+fn a_broader_route_does_not_replace_an_expired_exception() {
     let mut files = ungoverned(&format!("reason: assets, until: \"{UNTIL}\""));
     let broad = String::from_utf8(super::fixture::files()[HELLO].clone())
         .unwrap()
@@ -63,31 +63,35 @@ fn an_observed_route_is_governed_afterwards() {
 }
 
 #[test]
-fn a_reason_a_day_and_nothing_that_nobody_enforces() {
+fn an_exception_has_a_reason_and_a_valid_day_and_no_rules_that_are_not_enforced() {
     assert_sound(&ungoverned("reason: assets"));
-    assert_fault(&ungoverned("reason: \" \""), &format!("{HELLO}:7:"), "no reason");
+    assert_fault(&ungoverned("reason: \" \""), &format!("{HELLO}:7:"), "the reason is empty");
     assert_fault(&ungoverned(&format!("until: \"{UNTIL}\"")), &format!("{HELLO}:7:"), "`reason` is missing");
     assert_fault(
         &ungoverned(&format!("reason: a, until: {UNTIL}")),
         &format!("{HELLO}:7:"),
-        "is not a text to every YAML reader",
+        "some YAML parsers do not read",
     );
-    assert_fault(&ungoverned("reason: a, until: \"2026-11-22\""), &format!("{HELLO}:7:"), "no point in time");
+    assert_fault(
+        &ungoverned("reason: a, until: \"2026-11-22\""),
+        &format!("{HELLO}:7:"),
+        "is not a valid point in time",
+    );
     assert_fault(
         &ungoverned("reason: a, observe: true"),
         &format!("{HELLO}:7:"),
         "`observe` without `until`",
     );
-    let beside = edited(
+    let both = edited(
         HELLO,
         "  require: {holder: proof, use: any, maxLifetime: 5m}\n",
         "  ungoverned: {reason: a}\n",
     );
-    assert_fault(&beside, &format!("{HELLO}:7:"), "`callers` beside `ungoverned`");
+    assert_fault(&both, &format!("{HELLO}:7:"), "`callers` together with `ungoverned`");
 }
 
 #[test]
-fn a_team_leaves_ungoverned_what_it_is_allowed_to() {
+fn a_team_leaves_ungoverned_only_what_it_is_allowed_to() {
     let with = |allowance: &str, matched: &str| {
         let mut files = files();
         edit(&mut files, "teams.yaml", "    ground:", &format!("    ungoverned: [{allowance}]\n    ground:"));
@@ -107,7 +111,7 @@ fn a_team_leaves_ungoverned_what_it_is_allowed_to() {
         assert_fault(
             &with(allowance, matched),
             "routes/payments/health.yaml:6:",
-            "team `payments` may not leave this ungoverned",
+            "team `payments` may not make this route ungoverned",
         );
     }
     assert_fault(
@@ -116,12 +120,12 @@ fn a_team_leaves_ungoverned_what_it_is_allowed_to() {
             "{hosts: [payments.shop], methods: [GET], paths: [/v1/payments/x]}",
         ),
         "teams.yaml:",
-        "no exact path",
+        "is not an exact path",
     );
     let observing = edited(
         PAY_FILE,
         "  require",
         &format!("  ungoverned: {{reason: adoption, until: \"{UNTIL}\", observe: true}}\n  require"),
     );
-    assert_fault(&observing, &format!("{PAY_FILE}:7:"), "may not leave this ungoverned");
+    assert_fault(&observing, &format!("{PAY_FILE}:7:"), "may not make this route ungoverned");
 }

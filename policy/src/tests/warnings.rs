@@ -1,4 +1,4 @@
-//! Every warning: a document that provokes just it, and a neighbour that does not.
+//! Tests of every warning: a document that causes only this warning, and one that does not.
 
 use warrant::Seconds;
 
@@ -10,47 +10,50 @@ const HELLO: &str = "routes/platform/hello.yaml";
 
 fn names(files: &Files) -> Vec<String> {
     let all = built(files).warnings(Seconds::new(NOW));
-    let told = |warning: &crate::Warning| {
+    let line = |warning: &crate::Warning| {
         format!("{}:{} {}", warning.fault.file.display(), warning.fault.line, warning.name)
     };
-    all.iter().filter(|warning| warning.name != "untested-policy").map(told).collect()
+    all.iter().filter(|warning| warning.name != "untested-policy").map(line).collect()
 }
 
 fn warns(files: &Files, file: &str, line: u32, name: &str) {
     assert_eq!(names(files), [format!("{file}:{line} {name}")]);
 }
 
-fn is_quiet(files: &Files) {
+fn has_no_warning(files: &Files) {
     assert_eq!(names(files), Vec::<String>::new());
 }
 
 #[test]
-fn the_small_bundle_is_quiet() {
-    is_quiet(&files());
+fn the_small_bundle_has_no_warning() {
+    has_no_warning(&files());
 }
 
 #[test]
-fn what_cedar_warns_of() {
+fn warnings_of_cedar_are_passed_on() {
     let condition =
         |text: &str| with_policy(AMOUNT, &format!("permit (principal, action, resource) when {{ {text} }};"));
     warns(&condition("1 == 2"), PAY_FILE, 11, "cedar");
     warns(&condition("context.host == \"p\u{430}y\""), PAY_FILE, 11, "cedar");
-    is_quiet(&condition("context.host == \"pay\""));
+    has_no_warning(&condition("context.host == \"pay\""));
 }
 
 #[test]
-fn open_permits() {
+fn a_permit_without_principal_or_condition_is_a_warning() {
     for text in
         ["permit (principal, action, resource);", "permit (principal, action, resource) when { true };"]
     {
         warns(&with_policy(AMOUNT, text), PAY_FILE, 11, "open-permit");
     }
-    is_quiet(&with_policy(AMOUNT, "permit (principal in Group::\"payments-agents\", action, resource);"));
-    is_quiet(&edited(PAY_FILE, "group:payments-agents", "any-holder"));
+    has_no_warning(&with_policy(
+        AMOUNT,
+        "permit (principal in Group::\"payments-agents\", action, resource);",
+    ));
+    has_no_warning(&edited(PAY_FILE, "group:payments-agents", "any-holder"));
 }
 
 #[test]
-fn nothing_permits() {
+fn a_route_without_a_permit_is_a_warning() {
     let only = |text: &str| {
         edited(PAY_FILE, "callers: [\"group:payments-agents\"]", &super::fixture::policy_block(AMOUNT, text))
     };
@@ -60,11 +63,11 @@ fn nothing_permits() {
         5,
         "no-permit",
     );
-    is_quiet(&only("permit (principal, action, resource) when { context.args.amount > 1 };"));
+    has_no_warning(&only("permit (principal, action, resource) when { context.args.amount > 1 };"));
 }
 
 #[test]
-fn unconditional_forbids() {
+fn a_forbid_that_always_holds_is_a_warning() {
     warns(
         &with_policy(AMOUNT, "forbid (principal, action, resource);"),
         PAY_FILE,
@@ -77,11 +80,14 @@ fn unconditional_forbids() {
         11,
         "unconditional-forbid",
     );
-    is_quiet(&with_policy(AMOUNT, "forbid (principal, action, resource) when { context.args.amount > 1 };"));
+    has_no_warning(&with_policy(
+        AMOUNT,
+        "forbid (principal, action, resource) when { context.args.amount > 1 };",
+    ));
 }
 
 #[test]
-fn twins_but_for_a_slash() {
+fn two_routes_that_differ_only_in_a_last_slash_are_a_warning() {
     let with = |path: &str| {
         let mut files = files();
         let other = String::from_utf8(files[HELLO].clone())
@@ -93,17 +99,17 @@ fn twins_but_for_a_slash() {
         files
     };
     warns(&with("/hello/"), "routes/platform/twin.yaml", 6, "slash-twins");
-    is_quiet(&with("/hello/x"));
-    is_quiet(&edited(HELLO, "[/hello/**]", "[/hello, /hello/]"));
+    has_no_warning(&with("/hello/x"));
+    has_no_warning(&edited(HELLO, "[/hello/**]", "[/hello, /hello/]"));
 }
 
 #[test]
-fn hosts_that_nobody_serves() {
+fn a_host_that_no_proxy_serves_is_a_warning() {
     warns(&edited(HELLO, "[localhost]", "[localhots]"), HELLO, 6, "unserved-host");
 }
 
 #[test]
-fn exceptions_that_are_over_or_have_no_end() {
+fn an_exception_that_is_over_or_far_ahead_is_a_warning() {
     let until = |day: &str| {
         edited(
             HELLO,
@@ -112,13 +118,13 @@ fn exceptions_that_are_over_or_have_no_end() {
         )
     };
     warns(&until("2026-11-21T03:09:39Z"), HELLO, 7, "until-past");
-    is_quiet(&until("2026-11-21T03:09:40Z"));
-    is_quiet(&until("2027-02-19T03:09:39Z"));
+    has_no_warning(&until("2026-11-21T03:09:40Z"));
+    has_no_warning(&until("2027-02-19T03:09:39Z"));
     warns(&until("2027-02-19T03:09:40Z"), HELLO, 7, "until-far");
 }
 
 #[test]
-fn duplicates_in_a_list() {
+fn a_value_twice_in_a_list_is_a_warning() {
     warns(&edited(PAY_FILE, "[POST]", "[POST, \"POST\"]"), PAY_FILE, 6, "duplicate");
     warns(
         &edited(
@@ -133,7 +139,7 @@ fn duplicates_in_a_list() {
 }
 
 #[test]
-fn policies_that_no_test_hits() {
+fn a_policy_that_no_test_hits_is_a_warning() {
     let untested = |files: &Files| -> Vec<u32> {
         let all = built(files).warnings(Seconds::new(NOW));
         all.iter()

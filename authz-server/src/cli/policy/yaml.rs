@@ -115,7 +115,7 @@ mod tests {
     fn read_back(value: &Value) -> Value {
         let written = lines(value).join("\n");
         let faults = Faults::new();
-        let node = strict::yaml(written.as_bytes(), faults.page(std::path::Path::new("written")));
+        let node = strict::yaml(written.as_bytes(), faults.in_file(std::path::Path::new("written")));
         let told = faults.into_sorted();
         assert!(told.is_empty(), "{written}\n{told:?}");
         serde_json::from_str(&strict::canonical_json(&node.unwrap())).unwrap()

@@ -12,7 +12,7 @@ use warrant::{
 };
 
 use policy::Bundle;
-use policy::arguments::{Body, Sent};
+use policy::arguments::{Sent, SentBody};
 use policy::decision::{
     Attestation, Attested, Case, Denied, Facts, HttpCase, Identity, Judgement, Line, Passing, Permit,
     ProofFound, judge,
@@ -136,7 +136,7 @@ impl TestCase {
         let chain = self.chain.as_ref().map(|token| chain(token)).map_err(|denial| *denial);
         let located = bundle.locate(self.proxy, HOST, &method, path);
         let read = located.as_ref().ok().and_then(|located| {
-            let sent = Sent { query, headers: &[], body: Body::Absent };
+            let sent = Sent { query, headers: &[], body: SentBody::Absent };
             Some(located.found.route()?.read(&located.target, &sent))
         });
         let proof = match (&chain, self.proof) {

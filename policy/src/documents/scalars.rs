@@ -1,6 +1,8 @@
-//! The words that documents are made of: names, durations, hosts, identities. What a warrant also writes is read by the law's own readers.
+//! Reads single values: names, durations, hosts, identities and points in time.
+//!
+//! `warrant` reads what warrants also contain.
 
-use crate::fault::Page;
+use crate::fault::FileFaults;
 use crate::strict::{Node, string};
 
 /// An RFC 1123 label.
@@ -13,13 +15,13 @@ pub(crate) fn is_label(text: &str) -> bool {
 }
 
 /// `[1-9][0-9]{0,6}(s|m|h)`, in seconds.
-pub(crate) fn duration(node: &Node, page: Page<'_>) -> Option<u64> {
-    let text = string(node, page)?;
+pub(crate) fn duration(node: &Node, faults: FileFaults<'_>) -> Option<u64> {
+    let text = string(node, faults)?;
     let read = seconds(text);
     if read.is_none() {
-        page.fault(
+        faults.fault(
             node.at,
-            format!("`{text}` is no duration"),
+            format!("`{text}` is not a valid duration"),
             "write a whole number and `s`, `m` or `h`, like `60s`",
         );
     }
@@ -43,42 +45,42 @@ fn seconds(text: &str) -> Option<u64> {
     number.parse::<u64>().ok()?.checked_mul(unit)
 }
 
-/// One of a closed set of words.
-pub(crate) fn one_of<T: Copy>(node: &Node, words: &[(&str, T)], page: Page<'_>) -> Option<T> {
-    let text = string(node, page)?;
+/// One of a fixed list of words.
+pub(crate) fn one_of<T: Copy>(node: &Node, words: &[(&str, T)], faults: FileFaults<'_>) -> Option<T> {
+    let text = string(node, faults)?;
     let found = words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
     if found.is_none() {
         let all: Vec<_> = words.iter().map(|(word, _)| *word).collect();
-        page.fault(
+        faults.fault(
             node.at,
-            format!("`{text}` is not known here"),
+            format!("`{text}` is not allowed here"),
             format!("write one of {}", all.join(", ")),
         );
     }
     found
 }
 
-/// What a value of ours may consist of, as in a warrant: 1-256 bytes of 0x20-0x7E without `"` and `\`.
+/// The form of a value that a warrant can contain: 1-256 bytes of 0x20-0x7E without `"` and `\`.
 pub(crate) fn is_plain(text: &str) -> bool {
     (1..=256).contains(&text.len())
         && text.bytes().all(|byte| (0x20..=0x7e).contains(&byte) && byte != b'"' && byte != b'\\')
 }
 
-/// A host as warrants and routes name it.
+/// A host as warrants and routes write it.
 pub(crate) fn is_host(text: &str) -> bool {
     warrant::Host::parse(text).is_some()
 }
 
-/// `true`, where nothing else is meant.
-pub(crate) fn is_true(node: &Node, page: Page<'_>) -> Option<()> {
-    let said = crate::strict::flag(node, page)?;
-    if !said {
-        page.fault(node.at, "`false`", "write `true`, or leave the key out");
+/// Only `true` is allowed.
+pub(crate) fn check_true(node: &Node, faults: FileFaults<'_>) -> Option<()> {
+    let value = crate::strict::flag(node, faults)?;
+    if !value {
+        faults.fault(node.at, "`false` is not allowed here", "write `true`, or leave the key out");
     }
-    said.then_some(())
+    value.then_some(())
 }
 
-/// A SPIFFE ID without wildcard: what a certificate can say.
+/// A SPIFFE ID without wildcard, as in a certificate.
 pub(crate) fn is_spiffe_id(text: &str) -> bool {
     let Some(rest) = text.strip_prefix("spiffe://") else { return false };
     let mut segments = rest.split('/');
@@ -97,13 +99,13 @@ pub(crate) fn is_spiffe_id(text: &str) -> bool {
 }
 
 /// A point in time, RFC 3339 with `Z` and whole seconds, as seconds since 1970.
-pub(crate) fn instant(node: &Node, page: Page<'_>) -> Option<u64> {
-    let text = string(node, page)?;
+pub(crate) fn instant(node: &Node, faults: FileFaults<'_>) -> Option<u64> {
+    let text = string(node, faults)?;
     let read = seconds_since_1970(text);
     if read.is_none() {
-        page.fault(
+        faults.fault(
             node.at,
-            format!("`{text}` is no point in time"),
+            format!("`{text}` is not a valid point in time"),
             "write RFC 3339 with `Z` and quotes, like \"2027-01-31T00:00:00Z\"",
         );
     }
@@ -141,7 +143,7 @@ fn seconds_since_1970(text: &str) -> Option<u64> {
         .checked_add(second)
 }
 
-/// Seconds since 1970 as RFC 3339: the way Cedar takes a point in time.
+/// Seconds since 1970 as RFC 3339, the form that Cedar reads.
 pub fn rfc3339(seconds: u64) -> String {
     let mut days = seconds / 86_400;
     let rest = seconds % 86_400;

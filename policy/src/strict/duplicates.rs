@@ -1,13 +1,13 @@
-//! Values that stand twice in one list.
+//! Finds values that occur twice in one list.
 
 use std::collections::HashSet;
 
 use super::canonical;
-use super::node::{Node, Value};
+use super::node::{Node, NodeValue};
 use crate::fault::Place;
 
-/// Every later one of equal items, anywhere in the tree.
-pub fn doubles(node: &Node) -> Vec<(Place, String)> {
+/// For each value that occurs again in its list: the place of the repetition, and the value. Lists anywhere in the tree.
+pub fn duplicates(node: &Node) -> Vec<(Place, String)> {
     let mut found = Vec::new();
     gather(node, &mut found);
     found
@@ -15,7 +15,7 @@ pub fn doubles(node: &Node) -> Vec<(Place, String)> {
 
 fn gather(node: &Node, found: &mut Vec<(Place, String)>) {
     match &node.value {
-        Value::List(items) => {
+        NodeValue::List(items) => {
             let mut seen = HashSet::new();
             for item in items {
                 let text = canonical::of(item);
@@ -26,7 +26,11 @@ fn gather(node: &Node, found: &mut Vec<(Place, String)>) {
                 gather(item, found);
             }
         }
-        Value::Map(members) => members.iter().for_each(|(_, member)| gather(member, found)),
-        Value::Null | Value::Bool(_) | Value::Integer(_) | Value::Text(..) | Value::Doubtful(_) => {}
+        NodeValue::Map(members) => members.iter().for_each(|(_, member)| gather(member, found)),
+        NodeValue::Null
+        | NodeValue::Bool(_)
+        | NodeValue::Integer(_)
+        | NodeValue::Text(..)
+        | NodeValue::Doubtful(_) => {}
     }
 }

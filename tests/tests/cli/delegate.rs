@@ -63,14 +63,14 @@ fn whoever_asks_for_more_is_told_on_which_dimension() {
             "--measurement sha256:1111111111111111111111111111111111111111111111111111111111111111",
             "`att` is wider",
         ),
-        ("--lifetime 301s", "`time` would be wider than the parent's, which has 300 s left"),
+        ("--lifetime 301s", "`time` would be wider than the parent's: the parent has 300 s left"),
     ] {
         let said = desk.complains(&Desk::delegate_line(more));
         assert!(said.contains(dimension), "{more}: {said}");
     }
     let early = Desk::delegate_line("").replace(AT, "1799999990");
     assert!(
-        desk.complains(&early).contains("`time` would be wider than the parent's, which begins 10 s later")
+        desk.complains(&early).contains("`time` would be wider than the parent's: the parent begins 10 s later")
     );
 }
 
@@ -99,7 +99,7 @@ fn who_cannot_delegate_is_told_why() {
     let stranger = Desk::delegate_line("").replace("$a.jwk", "$c.jwk");
     assert!(desk.complains(&stranger).contains("only its holder can delegate"));
     let late = Desk::delegate_line("").replace(AT, "1800000330");
-    assert!(desk.complains(&late).contains("the parent has expired (30 s before)"));
+    assert!(desk.complains(&late).contains("the parent has expired (30 s ago)"));
     desk.put("root", "hello");
     assert!(desk.complains(&Desk::delegate_line("")).contains("the parent is malformed: link 0: "));
     desk.mint("--host pay.shop --method POST --path /v1");

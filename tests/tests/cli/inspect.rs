@@ -35,7 +35,7 @@ fn three_links_are_drawn_as_a_tree() {
     let drawn = desk.says("warrant inspect @$chain --at 1800000015").well();
     let [a, b, c] = ["a", "b", "c"].map(|name| thumbprint(&desk, name));
     let expected = format!(
-        "nothing below has been verified; `portcullis warrant verify` does
+        "nothing below is verified; to verify it, use `portcullis warrant verify`
 agent:a, issued by https://authority.demo, for demo
    may POST /v1/payments/* on pay.shop
    3 uses, 285 s left, may be delegated 2 times more
@@ -47,7 +47,7 @@ agent:a, issued by https://authority.demo, for demo
       narrowed here: any argument → amount from 1 to 100; 3 uses → 2 uses; ends 180 s earlier
    └─ agent:c, for demo
          may POST /v1/payments/a-7 on pay.shop, amount = 5
-         one use, 45 s left, not to be delegated, region eu-1
+         one use, 45 s left, may not be delegated, region eu-1
          key {c}
          narrowed here: /v1/payments/* → /v1/payments/a-7; amount from 1 to 100 → amount = 5; 2 uses → one use; \
          anywhere → region eu-1; ends 60 s earlier"
@@ -93,8 +93,8 @@ fn a_splice_is_wrong_where_it_was_made() {
     assert_eq!(said.status, 1, "{said:?}");
     for wrong in [
         "WRONG: lineage-broken: its `iss` is not the key of the link above",
-        "WRONG: lineage-broken: its `parent` is another link than the one above",
-        "WRONG: lineage-broken: its `depth` is 2, and its place is 1",
+        "WRONG: lineage-broken: its `parent` does not name the link above",
+        "WRONG: lineage-broken: its `depth` is 2, but the link is at depth 1",
     ] {
         assert!(said.out.contains(wrong), "{wrong}: {}", said.out);
     }

@@ -88,7 +88,7 @@ fn a_set_names_every_key_once() {
     assert_eq!((&set["keys"][0]["kid"], &set["keys"][1]["kid"]), (&"a".into(), &unnamed.as_str().into()));
     assert!(set["keys"].as_array().unwrap().iter().all(|key| key.get("d").is_none() && key["use"] == "sig"));
     let said = desk.complains("key jwks $a.jwk $a.jwk");
-    assert!(said.contains("two keys are called \"a\""), "{said}");
+    assert!(said.contains("two keys have the kid \"a\""), "{said}");
     desk.put("set.json", &set.to_string());
     assert_eq!(json(&desk.says("key jwks $set.json").well()), set, "a set can be read again");
 }

@@ -89,8 +89,8 @@ fn a_root_of_a_house_holds_under_its_bundle() {
         assert_eq!((said.status, said.out.as_str()), (2, ""), "{said:?}");
         said.err
     };
-    assert!(refused("spiffe://elsewhere/a", "60s").contains("may not vouch for spiffe://elsewhere/a"));
-    assert!(refused("agent:demo", "999h").contains("nothing lives above 3600 s"));
+    assert!(refused("spiffe://elsewhere/a", "60s").contains("may not issue warrants for spiffe://elsewhere/a"));
+    assert!(refused("agent:demo", "999h").contains("at most 3600 s"));
 }
 
 #[test]
@@ -125,7 +125,7 @@ fn what_would_be_refused_is_not_minted() {
         ("--host pay.shop --method POST --path /v1 --arg Amount=1", "argument"),
         ("--host pay.shop --method POST --path /v1 --arg a=9..1", "range"),
         ("--host pay.shop --method POST --path /v1 --use 0", "--use"),
-        ("--host pay.shop --method POST --path /v1 --lifetime soon", "no duration"),
+        ("--host pay.shop --method POST --path /v1 --lifetime soon", "not a valid duration"),
     ] {
         let said = mint(more);
         assert!(said.contains(named), "{more}: {said}");

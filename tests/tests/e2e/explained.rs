@@ -61,7 +61,7 @@ async fn a_decision_on_record_says_which_route_which_policies_and_why() {
     let said = asked.explain(allowed, &[]);
     assert_eq!((said.status, said.err.as_str()), (0, ""), "{}", said.out);
     let by = "allow\n  route:    pay of demo\n  policies: pay/caller:agent:demo\n  why:      permitted by";
-    assert!(said.out.starts_with(by) && said.out.contains("the same, judged again"), "{}", said.out);
+    assert!(said.out.starts_with(by) && said.out.contains("judged again, with the same result"), "{}", said.out);
 
     let told = asked.json(refused, 1);
     assert_eq!((&told["result"], &told["status"]), (&"policy-denied".into(), &403.into()), "{told}");
@@ -102,7 +102,7 @@ async fn what_is_missing_to_explain_a_decision_is_named() {
     let asked = asked().await;
     let nobodys = asked.explain("-nobodys", &[]);
     assert_eq!(nobodys.status, 2);
-    assert!(nobodys.err.contains("no decision -nobodys is among the"), "{}", nobodys.err);
+    assert!(nobodys.err.contains("the decision -nobodys is not among the"), "{}", nobodys.err);
 
     // The house goes on by another bundle: the one before must be brought.
     let (home, refused) = (&asked.world.home, &asked.ids[2]);
@@ -111,7 +111,7 @@ async fn what_is_missing_to_explain_a_decision_is_named() {
     Signers::of(home).publish(&before.version(2));
     let gone = asked.explain(refused, &[]);
     assert_eq!((gone.status, gone.out.as_str()), (2, ""));
-    let wanted = format!("was taken by bundle {digest} (version 1), which is not in");
+    let wanted = format!("was taken with the bundle {digest} (version 1), which is not in");
     assert!(gone.err.contains(&wanted) && gone.err.contains("--bundles"), "{}", gone.err);
     let past = press::kept(&home.file("bundle")).join(&digest).display().to_string();
     assert_eq!(asked.explain(refused, &["--bundles", &past]).status, 1);

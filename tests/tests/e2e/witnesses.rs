@@ -107,7 +107,7 @@ async fn a_witness_that_is_down_is_a_remark_and_one_that_holds_more_ends_readine
     witness.program.freeze().await;
     let court = Court::start(&home).await;
     let remark = court.part(PART).await.unwrap();
-    assert!(remark.contains("no whole answer within 3s"), "{remark}");
+    assert!(remark.contains("no complete answer within 3s"), "{remark}");
     says_once(&court, "could not be compared").await;
 
     witness.believes_in(1_000_000);

@@ -1,7 +1,7 @@
 //! The one place that reads the wall clock.
 //!
-//! Everything else gets the time as a value. A decision takes one value and uses it from its first check to its record,
-//! so that no two checks of one request can disagree about the time.
+//! Everything else gets the time as a value. A decision takes one value and uses it from its first check to
+//! its record, so that no two checks of one request can disagree about the time.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -13,7 +13,8 @@ use warrant::Seconds;
 pub struct Clock(Arc<dyn Fn() -> u64 + Send + Sync>);
 
 impl Clock {
-    /// The machine's own clock. A time before 1970 reads as 0, so that every validity window is in the future and closed.
+    /// The machine's own clock. A time before 1970 reads as 0, so that every validity window is in the future
+    /// and closed.
     pub fn of_the_machine() -> Clock {
         Clock(Arc::new(wall_milliseconds))
     }

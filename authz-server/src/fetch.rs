@@ -1,8 +1,8 @@
 //! One HTTP or HTTPS request, with a limit of bytes and of time. Redirects are not followed.
 //!
-//! The caller checks what was fetched (most of it is signed), so nothing here has to be trusted. The limits keep a hostile
-//! or broken server from filling the memory or blocking the caller. A redirect would send secret headers to another server.
-//! This file does not know what the bytes mean.
+//! The caller checks what was fetched (most of it is signed), so nothing here has to be trusted. The limits
+//! keep a hostile or broken server from filling the memory or blocking the caller. A redirect would send
+//! secret headers to another server. This file does not know what the bytes mean.
 
 use std::fmt;
 use std::time::Duration;

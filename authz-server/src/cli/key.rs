@@ -1,4 +1,5 @@
-//! `portcullis key`: makes key files and shows their public halves. Only `show --private` prints a private half.
+//! `portcullis key`: makes key files and shows their public halves. Only `show --private` prints a private
+//! half.
 
 use std::path::PathBuf;
 

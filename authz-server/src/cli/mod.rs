@@ -1,4 +1,5 @@
-//! The command line: one file for each command. Exit status 0: done; 1: denied; 2: wrong usage, wrong setup, or faults.
+//! The command line: one file for each command. Exit status 0: done; 1: denied; 2: wrong usage, wrong setup,
+//! or faults.
 
 mod init;
 mod key;
@@ -25,7 +26,8 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 #[expect(clippy::large_enum_variant, reason = "made once, from the command line")]
 enum Command {
-    /// Make a home directory that is ready to serve: keys, a configuration, a signed bundle with sample routes, a ledger
+    /// Make a home directory that is ready to serve: keys, a configuration, a signed bundle with sample
+    /// routes, a ledger
     Init(init::Args),
     /// Serve ext_authz, health and metrics
     Serve(serve::Args),

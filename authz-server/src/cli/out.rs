@@ -1,4 +1,5 @@
-//! What a command prints and returns: results on standard output, faults on standard error, and the exit status.
+//! What a command prints and returns: results on standard output, faults on standard error, and the exit
+//! status.
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -50,7 +51,8 @@ impl Failure {
     }
 }
 
-/// Prints one line to standard error: a fault or a warning. Without standard error there is no other place to report to.
+/// Prints one line to standard error: a fault or a warning. Without standard error there is no other place to
+/// report to.
 pub(super) fn line_to_stderr(text: impl Display) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }

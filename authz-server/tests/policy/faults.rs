@@ -2,7 +2,8 @@
 
 use crate::home::{Home, REFUND_FILE, TESTS_FILE, with_refunds};
 
-/// For every kind of file and of rule: a file, a text in it, its replacement, the place that is reported, and a part of the message.
+/// For every kind of file and of rule: a file, a text in it, its replacement, the place that is reported, and
+/// a part of the message.
 const CHANGES: [(&str, &str, &str, &str, &str); 15] = [
     ("policy/mesh.yaml", "leeway: 5s", "leeway: 5m", "policy/mesh.yaml:8:3", "30s"),
     ("policy/mesh.yaml", "  maxLifetime: 1h", "  maxLifetim: 1h", "policy/mesh.yaml:6:3", "maxLifetime"),

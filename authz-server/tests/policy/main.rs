@@ -1,5 +1,5 @@
-//! Tests of `portcullis policy` with the real binary: the text and the JSON of every verb, its exit status, and the guide, run as it is
-//! written.
+//! Tests of `portcullis policy` with the real binary: the text and the JSON of every verb, its exit status,
+//! and the guide, run as it is written.
 
 #![allow(
     clippy::unwrap_used,

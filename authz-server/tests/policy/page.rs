@@ -1,10 +1,11 @@
-//! Runs `docs/policy.md` from top to bottom: writes its documents, runs its shell blocks, and compares what they print.
+//! Runs `docs/policy.md` from top to bottom: writes its documents, runs its shell blocks, and compares what
+//! they print.
 //!
-//! The server that the page starts must activate a signed bundle within a second. Blocks with the word `recorded` need recorded
-//! decisions, and so Envoy: the end-to-end tests run them (`explained`).
+//! The server that the page starts must activate a signed bundle within a second. Blocks with the word
+//! `recorded` need recorded decisions, and so Envoy: the end-to-end tests run them (`explained`).
 //!
-//! A document's first line names its file. A command that ends in `# exit status N` must end with that status. A `text` block contains
-//! lines that the block before it printed.
+//! A document's first line names its file. A command that ends in `# exit status N` must end with that
+//! status. A `text` block contains lines that the block before it printed.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -102,7 +103,8 @@ impl PageReader {
         }
     }
 
-    /// Each route of the page has a test in which a stranger is denied by the policy, and for no other reason.
+    /// Each route of the page has a test in which a stranger is denied by the policy, and for no other
+    /// reason.
     fn check_every_example_denies_a_stranger(&mut self, blocks: &[(String, String)]) {
         let routes: BTreeSet<String> = blocks
             .iter()

@@ -1,4 +1,5 @@
-//! Signing: one command in the home directory that `init` made, several signers, and a directory that never holds half a bundle.
+//! Signing: one command in the home directory that `init` made, several signers, and a directory that never
+//! holds half a bundle.
 
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -92,7 +93,8 @@ fn a_note_is_valid_as_long_as_asked_and_no_longer_than_the_mesh_allows() {
     assert!(stranger.err.contains("none of the bundle's `notes.keys`"), "{}", stranger.err);
 }
 
-/// Readers poll the directory while it changes: each bundle that they find is complete, and not older than the previous one.
+/// Readers poll the directory while it changes: each bundle that they find is complete, and not older than
+/// the previous one.
 #[test]
 fn a_reader_never_sees_half_a_bundle() {
     let home = with_refunds();

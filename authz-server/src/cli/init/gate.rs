@@ -1,7 +1,7 @@
 //! Writes the file that Envoy watches: the gate's filter with its configuration.
 //!
-//! The file contains only public keys and names. It is written under another name and then renamed, so that Envoy never reads half a
-//! file.
+//! The file contains only public keys and names. It is written under another name and then renamed, so that
+//! Envoy never reads half a file.
 
 use std::path::Path;
 

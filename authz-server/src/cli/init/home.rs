@@ -1,4 +1,5 @@
-//! Makes a home directory: keys, ledger, documents, bundle, note, configuration, each after the parts that it needs.
+//! Makes a home directory: keys, ledger, documents, bundle, note, configuration, each after the parts that it
+//! needs.
 //!
 //! The configuration is written last. A directory without it was never finished, and a new one must be made.
 
@@ -83,7 +84,8 @@ fn key_ring(dir: &Path) -> Result<KeyRing, Failure> {
 
 fn placeholders(args: &Args, ring: &KeyRing, origin: &str) -> Placeholders {
     let jwk = |key: &PrivateKey| key.public_key().to_jwk_json();
-    // Some YAML parsers read an unquoted `y` as a boolean. The JWK is JSON, whose quoted names every parser reads as text.
+    // Some YAML parsers read an unquoted `y` as a boolean. The JWK is JSON, whose quoted names every parser
+    // reads as text.
     let jwk_with_kid = |key: &PrivateKey| jwk(key).replacen('{', &format!("{{\"kid\":\"{KID}\","), 1);
     let aliases: Vec<String> = args.aliases.iter().map(|alias| format!("{alias:?}")).collect();
     Placeholders(vec![

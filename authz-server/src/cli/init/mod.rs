@@ -1,7 +1,8 @@
 //! `portcullis init`: makes a home directory that is ready to serve.
 //!
-//! Everything in it is real: keys from the system's random source, documents that pass the same build as every team's, a
-//! bundle signed by an offline key, a ledger with its first entry. There is no development mode.
+//! Everything in it is real: keys from the system's random source, documents that pass the same build as
+//! every team's, a bundle signed by an offline key, a ledger with its first entry. There is no development
+//! mode.
 
 mod gate;
 pub(in crate::cli) mod home;

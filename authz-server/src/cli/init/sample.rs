@@ -1,4 +1,5 @@
-//! Fills in the sample documents of a new home directory. Each is a file of its own, so that it reads like the document it becomes.
+//! Fills in the sample documents of a new home directory. Each is a file of its own, so that it reads like
+//! the document it becomes.
 
 use super::home::Placeholders;
 

@@ -1,5 +1,6 @@
-//! `portcullis ledger archive`: moves old entries to a directory of their own. The archive, copied into the log, makes a log that
-//! passes every verifier again. The command records the archive in the ledger, so no server may have the ledger open.
+//! `portcullis ledger archive`: moves old entries to a directory of their own. The archive, copied into the
+//! log, makes a log that passes every verifier again. The command records the archive in the ledger, so no
+//! server may have the ledger open.
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -14,7 +14,8 @@ pub(super) struct Filter {
     /// One decision and its outcome, by the decision's id
     #[arg(long, allow_hyphen_values = true)]
     id: Option<String>,
-    /// A warrant and all that were delegated from it: its `jti`, or the path of `jti`s from the root, joined by `/`
+    /// A warrant and all that were delegated from it: its `jti`, or the path of `jti`s from the root, joined
+    /// by `/`
     #[arg(long, allow_hyphen_values = true)]
     warrant: Option<String>,
     /// A lineage, by its `txn`
@@ -45,7 +46,8 @@ impl Filter {
         Filter { id, warrant, lineage, route, code, kind, since, until }
     }
 
-    /// The entry, if it is selected. All names of the filter are searched in the bytes first, because parsing costs more.
+    /// The entry, if it is selected. All names of the filter are searched in the bytes first, because parsing
+    /// costs more.
     pub(super) fn find(&self, raw: RawEntry<'_>) -> Result<Option<(Stamps, Entry)>, String> {
         let names = [&self.id, &self.lineage, &self.route, &self.code, &self.kind].into_iter().flatten();
         let parts = self.warrant.iter().flat_map(|path| path.split('/'));

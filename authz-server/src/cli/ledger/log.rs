@@ -1,4 +1,5 @@
-//! Opens a log for reading: a ledger's directory (of a running server, or a copy), its published part, or an HTTP(S) prefix.
+//! Opens a log for reading: a ledger's directory (of a running server, or a copy), its published part, or an
+//! HTTP(S) prefix.
 
 use std::path::{Path, PathBuf};
 
@@ -26,7 +27,8 @@ pub(in crate::cli) struct LogLocation {
 /// The log's key, from a source that the reader trusts. It is never read from the log itself.
 #[derive(Debug, ClapArgs)]
 pub(super) struct TrustedKey {
-    /// The file with the log's verification key, a copy of the log.vkey that `init` wrote; keep it where the log's owner cannot change it
+    /// The file with the log's verification key, a copy of the log.vkey that `init` wrote; keep it where the
+    /// log's owner cannot change it
     #[arg(long)]
     vkey: PathBuf,
 }

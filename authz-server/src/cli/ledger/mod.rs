@@ -1,7 +1,7 @@
 //! `portcullis ledger`: recorded entries, for auditors and operators.
 //!
-//! All commands but `archive` and `reassert` only read: the ledger of a running server or a copy. Exit status: 0 yes; 1 no; 2 the log
-//! cannot be read.
+//! All commands but `archive` and `reassert` only read: the ledger of a running server or a copy. Exit
+//! status: 0 yes; 1 no; 2 the log cannot be read.
 
 mod archive;
 pub(super) mod bundles;
@@ -28,7 +28,7 @@ use super::out::{ExitStatus, Failure};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Audit a whole log, or check a proof: exit status 0 only if everything holds
+    /// Audit a whole log, or check the proof file that PLACE names. Exit status 0 only if everything holds
     Verify(verify::Args),
     /// Make a self-contained proof that an entry is in the log, or that the log only grew
     Prove(prove::Args),
@@ -42,7 +42,8 @@ pub(super) enum Command {
     Archive(archive::Args),
     /// Judge recorded decisions again, and compare
     Replay(replay::Args),
-    /// After `serve --restored`: declare that facts which may be missing were recorded again, and end the halt
+    /// After `serve --restored`: declare that facts which may be missing were recorded again, and end the
+    /// halt
     Reassert(reassert::Args),
 }
 

@@ -78,8 +78,8 @@ pub(in crate::cli) fn run(args: &Args) -> Result<ExitStatus, Failure> {
     Ok(ExitStatus::Success)
 }
 
-/// Makes the proof of an entry, and checks it as a reader would. The proof comes from hashes that anybody could have put there, so
-/// one that does not hold is not returned.
+/// Makes the proof of an entry, and checks it as a reader would. The proof comes from hashes that anybody
+/// could have put there, so one that does not hold is not returned.
 pub(super) fn make_checked(
     log: &OpenLog,
     checkpoint: SignedCheckpoint,

@@ -1,7 +1,7 @@
 //! `portcullis ledger reassert`: ends the halt with which a log begins after it was restored from a backup.
 //!
-//! The person who runs it declares, under a name, that revocations and postures which the backup lacks were recorded again, or that
-//! there were none.
+//! The person who runs it declares, under a name, that revocations and postures which the backup lacks were
+//! recorded again, or that there were none.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,5 @@
-//! `portcullis ledger replay`: judges recorded decisions again, by the bundles that were in force then or by a candidate.
+//! `portcullis ledger replay`: judges recorded decisions again, by the bundles that were in force then or by
+//! a candidate.
 //!
 //! The log is audited first, because judging changed entries again would prove nothing.
 
@@ -52,7 +53,7 @@ struct Counts {
     differs: u64,
     withheld: u64,
     unfit: u64,
-    /// The number of decisions by each bundle that is missing.
+    /// The number of decisions by each missing bundle.
     unknown: BTreeMap<String, u64>,
 }
 

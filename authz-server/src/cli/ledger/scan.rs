@@ -1,4 +1,5 @@
-//! Reads many entries: bundles of entries in parallel, results in order. Memory is limited to one wave of bundles.
+//! Reads many entries: bundles of entries in parallel, results in order. Memory is limited to one wave of
+//! bundles.
 //!
 //! The threads have the stack size for which a policy's answer is defined, because replay judges on them.
 
@@ -100,7 +101,8 @@ fn in_parallel<T: Send>(
     Ok(done.into_iter().flat_map(|(_, all)| all).collect())
 }
 
-/// The index of an entry before which every entry is older than this time. Times never decrease, so a binary search finds it.
+/// The index of an entry before which every entry is older than this time. Times never decrease, so a binary
+/// search finds it.
 pub(super) fn first_since(tree: &MerkleTree<'_>, since: u64) -> Result<u64, Failure> {
     let (mut low, mut high) = (0, tree.size().div_ceil(256));
     while low < high {

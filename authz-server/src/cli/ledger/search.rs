@@ -32,7 +32,8 @@ pub(super) fn entries(
     let bar = progress::bar("searching", size, json);
     let mut count: u64 = 0;
     let work = |raw: RawEntry<'_>| {
-        // The first entry of each bundle is always read, so that the scan can stop at the end of the time range.
+        // The first entry of each bundle is always read, so that the scan can stop at the end of the time
+        // range.
         let time =
             raw.index.is_multiple_of(256).then(|| raw.read().map(|(stamps, _)| stamps.time)).transpose()?;
         let is_over = time.is_some_and(|time| filter.is_over(time));

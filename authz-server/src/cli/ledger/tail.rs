@@ -1,5 +1,5 @@
-//! `portcullis ledger tail`: prints the last entries, and with `--follow` also new ones as they are published, at most a second after
-//! they are durable.
+//! `portcullis ledger tail`: prints the last entries, and with `--follow` also new ones as they are
+//! published, at most a second after they are durable.
 
 use std::sync::mpsc;
 use std::time::Duration;

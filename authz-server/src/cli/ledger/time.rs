@@ -4,7 +4,8 @@ use chrono::{DateTime, SecondsFormat};
 
 use crate::clock::Clock;
 
-/// Milliseconds since 1970, from `2026-11-21T06:00:00Z`, seconds since 1970, or a time ago: `90s`, `15m`, `2h`, `7d`.
+/// Milliseconds since 1970, from `2026-11-21T06:00:00Z`, seconds since 1970, or a time ago: `90s`, `15m`,
+/// `2h`, `7d`.
 pub(super) fn parse(text: &str) -> Result<u64, String> {
     let wrong = || {
         format!("{text:?} is not a valid time: write 2026-11-21T06:00:00Z, seconds since 1970, or 15m (ago)")

@@ -1,4 +1,5 @@
-//! `portcullis ledger verify`: checks whether a log or a proof holds. It trusts only the key that the auditor gives.
+//! `portcullis ledger verify`: checks whether a log or a proof holds. It trusts only the key that the auditor
+//! gives.
 
 use std::path::{Path, PathBuf};
 
@@ -24,7 +25,8 @@ pub(in crate::cli) struct Args {
     /// A file with an older checkpoint: the log must continue it
     #[arg(long)]
     previous: Option<PathBuf>,
-    /// A file with a witness's verification key; where its signature line occurs, it must be valid. May be given several times
+    /// A file with a witness's verification key; where its signature line occurs, it must be valid. May be
+    /// given several times
     #[arg(long)]
     witness: Vec<PathBuf>,
     /// Print JSON
@@ -89,7 +91,8 @@ fn audit(
     }
 }
 
-/// Compares a whole ledger with its write-ahead log and with the acknowledged entries, as a start of the server does.
+/// Compares a whole ledger with its write-ahead log and with the acknowledged entries, as a start of the
+/// server does.
 fn inspect(log: &OpenLog, key: &VerifyingKey) -> Result<Option<Result<Inspection, String>>, Failure> {
     let Some(directory) = &log.directory else { return Ok(None) };
     let own = read_key(&directory.join("log.vkey"))?;

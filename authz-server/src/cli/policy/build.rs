@@ -1,5 +1,5 @@
-//! `portcullis policy build`: shows what would be signed, without signing: every file with its digest, and the arguments that will be
-//! recorded of each request.
+//! `portcullis policy build`: shows what would be signed, without signing: every file with its digest, and
+//! the arguments that will be recorded of each request.
 
 use clap::Args as ClapArgs;
 use serde_json::{Map, json};

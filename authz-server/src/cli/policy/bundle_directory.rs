@@ -1,5 +1,5 @@
-//! The directory of signed bundles and who may sign them: from the configuration of a home directory, or, on a machine without one,
-//! from the command line.
+//! The directory of signed bundles and who may sign them: from the configuration of a home directory, or, on
+//! a machine without one, from the command line.
 
 use std::path::{Path, PathBuf};
 
@@ -16,7 +16,8 @@ use policy::{Bundle, Expected, TrustKeys};
 
 #[derive(Debug, ClapArgs)]
 pub(super) struct BundleDirectoryArgs {
-    /// The directory of signed bundles, on a machine without a home directory [default: the one in HOME's configuration]
+    /// The directory of signed bundles, on a machine without a home directory [default: the one in HOME's
+    /// configuration]
     #[arg(long, requires = "trust")]
     bundle: Option<PathBuf>,
     /// A JSON file `{threshold, keys}`: who may sign bundles, on a machine without a home directory
@@ -58,7 +59,8 @@ impl BundleDirectoryArgs {
 }
 
 impl BundleDirectory {
-    /// What a server expects of a bundle from this directory. `documented` is the audience that the documents name.
+    /// What a server expects of a bundle from this directory. `documented` is the audience that the documents
+    /// name.
     pub(super) fn expected<'a>(&'a self, documented: &'a str, clock: &Clock) -> Expected<'a> {
         let audience = self.audience.as_deref().unwrap_or(documented);
         Expected { trust: &self.trust, audience, floor: None, now: clock.now() }

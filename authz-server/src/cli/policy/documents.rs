@@ -26,7 +26,8 @@ pub(super) struct DocumentArgs {
 }
 
 impl DocumentArgs {
-    /// Reads and tests the documents. Faults name files by paths that can be opened from the current directory.
+    /// Reads and tests the documents. Faults name files by paths that can be opened from the current
+    /// directory.
     pub(super) fn examine(&self, is_strict: bool) -> Result<DocumentsReport, Failure> {
         let dir = self.dir.clone().unwrap_or_else(|| self.home.join("policy"));
         if !dir.is_dir() {
@@ -82,7 +83,8 @@ impl BuildArgs {
     }
 }
 
-/// The arguments of commands that only ask questions: about sound documents, whose tests may fail, or about the signed bundle.
+/// The arguments of commands that only ask questions: about sound documents, whose tests may fail, or about
+/// the signed bundle.
 #[derive(Debug, ClapArgs)]
 pub(super) struct ViewArgs {
     #[command(flatten)]
@@ -93,7 +95,8 @@ pub(super) struct ViewArgs {
 }
 
 impl ViewArgs {
-    /// Calls `ask` with the view. If the documents have faults, they are printed instead, and the command ends.
+    /// Calls `ask` with the view. If the documents have faults, they are printed instead, and the command
+    /// ends.
     pub(super) fn with_view(
         &self,
         ask: impl FnOnce(View<'_>) -> Result<ExitStatus, Failure>,

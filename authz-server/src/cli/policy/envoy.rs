@@ -1,6 +1,8 @@
-//! `portcullis policy envoy`: prints what each route needs of Envoy's ext_authz, for the `typed_per_filter_config` of Envoy's route.
+//! `portcullis policy envoy`: prints what each route needs of Envoy's ext_authz, for the
+//! `typed_per_filter_config` of Envoy's route.
 //!
-//! A body is requested only for a route that reads it: buffering every body would block streams and refuse large uploads.
+//! A body is requested only for a route that reads it: buffering every body would block streams and refuse
+//! large uploads.
 
 use clap::Args as ClapArgs;
 use serde_json::{Value, json};

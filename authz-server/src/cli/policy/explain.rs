@@ -1,4 +1,5 @@
-//! `portcullis policy explain`: how a request would be decided, or how a recorded decision was decided, and why.
+//! `portcullis policy explain`: how a request would be decided, or how a recorded decision was decided, and
+//! why.
 
 use clap::Args as ClapArgs;
 use clap::ValueEnum;

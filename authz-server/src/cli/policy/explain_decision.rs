@@ -1,6 +1,7 @@
 //! `portcullis policy explain --decision`: explains a recorded decision by the bundle that was in force then.
 //!
-//! The decision is judged again, and the new verdict is compared with the recorded one. The result that is printed is the recorded one.
+//! The decision is judged again, and the new verdict is compared with the recorded one. The result that is
+//! printed is the recorded one.
 
 use std::path::{Path, PathBuf};
 
@@ -24,7 +25,8 @@ pub(super) struct DecisionArgs {
     /// Explain a recorded decision instead of a request: its id from an answer, a receipt or `ledger show`
     #[arg(long, allow_hyphen_values = true, conflicts_with_all = ["signed", "dir"])]
     pub(super) decision: Option<String>,
-    /// The ledger's directory, a published log's directory, or its http(s):// prefix [default: the ledger in HOME's configuration]
+    /// The ledger's directory, a published log's directory, or its http(s):// prefix [default: the ledger in
+    /// HOME's configuration]
     #[arg(long, requires = "decision")]
     ledger: Option<String>,
     /// The archive to which older entries were moved
@@ -36,7 +38,8 @@ pub(super) struct DecisionArgs {
     /// The file with the log's verification key [default: log.vkey in the ledger's directory]
     #[arg(long, requires = "decision")]
     vkey: Option<PathBuf>,
-    /// Directories with the bundles that were in force: signed bundles, or directories of them [default: the one in HOME's configuration]
+    /// Directories with the bundles that were in force: signed bundles, or directories of them [default: the
+    /// one in HOME's configuration]
     #[arg(long, num_args = 1.., requires = "decision")]
     bundles: Vec<PathBuf>,
 }
@@ -77,7 +80,7 @@ impl DecisionArgs {
         match config.bundle.place {
             BundlePlace::Directory(directory) => Ok((ledger, vec![directory])),
             BundlePlace::Url(url) => Err(Failure::new(format!(
-                "the server of this home directory fetches its bundles from {url}: the bundle that was in force is needed, so name its directory with --bundles"
+                "the server of this home directory fetches its bundles from {url}: name the directory of the bundle that was in force with --bundles"
             ))),
         }
     }
@@ -91,7 +94,7 @@ fn account(decision: &Decision, directories: &[PathBuf]) -> Result<Account, Fail
     let Some(past) = known.get(&by.digest.to_string()) else {
         let searched: Vec<_> = directories.iter().map(|directory| directory.display().to_string()).collect();
         return Err(Failure::new(format!(
-            "decision {} was taken with the bundle {} (version {}), which is not in {}: name its directory with --bundles",
+            "decision {} was taken with the bundle {} (version {}), which is not in {}: name the bundle's directory with --bundles",
             decision.id,
             by.digest,
             by.version,

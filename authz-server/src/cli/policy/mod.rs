@@ -1,7 +1,8 @@
-//! `portcullis policy`: everything that a team does with its documents, from the first check to the signed bundle and the questions about
-//! it.
+//! `portcullis policy`: everything that a team does with its documents, from the first check to the signed
+//! bundle and the questions about it.
 //!
-//! Exit status: 0 done; 1 the answer is no (a test fails, a request would be denied); 2 faults, or the command cannot do its work.
+//! Exit status: 0 done; 1 the answer is no (a test fails, a request would be denied); 2 faults, or the
+//! command cannot do its work.
 
 mod build;
 mod bundle_directory;
@@ -36,7 +37,8 @@ pub(super) enum Command {
     Note(note::Args),
     /// Show the routes, or one route's document
     Show(show::Args),
-    /// Explain how a request would be decided, or how a recorded decision was: route, policies, code, reason and cure. Exit status 1 when denied
+    /// Explain how a request would be decided, or how a recorded decision was: route, policies, code, reason
+    /// and cure. Exit status 1 when denied
     Explain(Box<explain::Args>),
     /// Print the schema for a route's policies, or the schema of the documents
     Schema(schema::Args),

@@ -1,6 +1,7 @@
 //! The result of reading the documents: faults, warnings and failing tests, as text or as JSON.
 //!
-//! With `--json`, every command that reads documents prints one object, which always has `faults`, `failures` and `warnings`.
+//! With `--json`, every command that reads documents prints one object, which always has `faults`, `failures`
+//! and `warnings`.
 
 use serde_json::{Map, Value, json};
 

@@ -1,7 +1,8 @@
 //! `portcullis policy sign`: build, sign the next version, and put it where servers look.
 //!
-//! Before anything is written, the signed bundle is opened as a server would open it, so that the directory never holds a bundle that
-//! every server refuses. One signer runs at a time: two that choose the same version would mix their files.
+//! Before anything is written, the signed bundle is opened as a server would open it, so that the directory
+//! never holds a bundle that every server refuses. One signer runs at a time: two that choose the same
+//! version would mix their files.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -36,7 +37,8 @@ pub(in crate::cli) struct Args {
     /// The version of the bundle [default: the next]
     #[arg(long)]
     version: Option<u64>,
-    /// A JSON file `{threshold, keys}`: who may sign from the next bundle on. Sign with keys of the old and of the new trust
+    /// A JSON file `{threshold, keys}`: who may sign from the next bundle on. Sign with keys of the old and
+    /// of the new trust
     #[arg(long)]
     next_trust: Option<PathBuf>,
 }
@@ -105,7 +107,8 @@ fn sign_and_publish(args: &Args, built: &Built) -> Result<Published, Failure> {
     let failed =
         |e: std::io::Error| Failure::new(format!("cannot write to {}: {e}", directory.path.display()));
     directory::publish(&signed, &directory.path).map_err(failed)?;
-    // A crash here leaves the new bundle without a note. The server that has the note key signs one, or the next `policy note`.
+    // A crash here leaves the new bundle without a note. The server that has the note key signs one, or the
+    // next `policy note`.
     let in_force_until = match &note {
         Some(note) => {
             directory::publish_note(note, &directory.path).map_err(failed)?;
@@ -149,7 +152,8 @@ fn sign(args: &Args, built: &Built, directory: &BundleDirectory, clock: &Clock) 
     built.sign(&terms).map_err(Failure::new)
 }
 
-/// Higher than the version of the current bundle, and than any version that an interrupted signer has left behind.
+/// Higher than the version of the current bundle, and than any version that an interrupted signer has left
+/// behind.
 fn next_version(before: &Parcel, directory: &Path) -> Result<u64, Failure> {
     let failed = |e: &dyn std::fmt::Display| Failure::new(format!("{}: {e}", directory.display()));
     let named = match before.manifest.is_empty() {

@@ -1,4 +1,5 @@
-//! `portcullis policy test`: runs every case of every test, and shows which policies and requirements the tests cover.
+//! `portcullis policy test`: runs every case of every test, and shows which policies and requirements the
+//! tests cover.
 
 use clap::Args as ClapArgs;
 use serde_json::{Map, json};

@@ -1,5 +1,5 @@
-//! Writes JSON as YAML in the style of a person: blocks, a policy on its own lines, and quotes where a YAML parser could read another
-//! type. The documents' own parser reads the same value back.
+//! Writes JSON as YAML in the style of a person: blocks, a policy on its own lines, and quotes where a YAML
+//! parser could read another type. The documents' own parser reads the same value back.
 
 use serde_json::Value;
 

@@ -71,7 +71,8 @@ pub(in crate::cli) fn run(args: &Args) -> Result<(), Failure> {
     line(Delegation { grant }.sign(&parent, &key).map_err(Failure::new)?)
 }
 
-/// The child's validity, inside the parent's. A lifetime that was asked for and is longer is refused; the default ends with the parent.
+/// The child's validity, inside the parent's. A lifetime that was asked for and is longer is refused; the
+/// default ends with the parent.
 fn window(holder: &Claims, terms: &GrantArgs) -> Result<(Seconds, Seconds), Failure> {
     let parents = holder.times();
     let begins = terms.begins();

@@ -80,10 +80,10 @@ fn time_left(claims: &Claims, now: Seconds) -> String {
 
 /// The changes from a parent to its child: the old and the new value of each.
 pub(super) fn narrowed(child: &Claims, parent: &Claims) -> Vec<String> {
-    let mut said = Vec::new();
+    let mut changes = Vec::new();
     let mut changed = |was: String, is: String| {
         if was != is {
-            said.push(format!("{was} → {is}"));
+            changes.push(format!("{was} → {is}"));
         }
     };
     if let ([was], [is]) = (parent.details(), child.details()) {
@@ -107,15 +107,15 @@ pub(super) fn narrowed(child: &Claims, parent: &Claims) -> Vec<String> {
     changed(attested(parent), attested(child));
     let (was, is) = (parent.times(), child.times());
     if is.nbf > was.nbf {
-        said.push(format!("begins {} s later", is.nbf.get().saturating_sub(was.nbf.get())));
+        changes.push(format!("begins {} s later", is.nbf.get().saturating_sub(was.nbf.get())));
     }
     if is.exp < was.exp {
-        said.push(format!("ends {} s earlier", was.exp.get().saturating_sub(is.exp.get())));
+        changes.push(format!("ends {} s earlier", was.exp.get().saturating_sub(is.exp.get())));
     }
     if child.max_depth() < parent.max_depth() {
-        said.push(format!("depth {} → {}", parent.max_depth(), child.max_depth()));
+        changes.push(format!("depth {} → {}", parent.max_depth(), child.max_depth()));
     }
-    said
+    changes
 }
 
 fn numbered(details: usize) -> String {
@@ -143,28 +143,28 @@ fn attested(claims: &Claims) -> String {
 
 /// The faults between a parent and its child that can be found without a key.
 pub(super) fn faults(child: &Claims, parent: &Claims, digest_of_parent: Digest, depth: usize) -> Vec<String> {
-    let mut said = Vec::new();
+    let mut faults = Vec::new();
     if let LinkKind::Delegation { signer, parent: named } = child.kind() {
         if *signer != parent.cnf().thumbprint() {
-            said.push("lineage-broken: its `iss` is not the key of the link above".to_owned());
+            faults.push("lineage-broken: its `iss` is not the key of the link above".to_owned());
         }
         if *named != digest_of_parent {
-            said.push("lineage-broken: its `parent` does not name the link above".to_owned());
+            faults.push("lineage-broken: its `parent` does not name the link above".to_owned());
         }
     }
     if u64::try_from(depth) != Ok(child.depth()) {
-        said.push(format!(
+        faults.push(format!(
             "lineage-broken: its `depth` is {}, but the link is at depth {depth}",
             child.depth()
         ));
     }
     if let Err(dimension) = child.check_within(parent) {
-        said.push(format!("lineage-widened: `{}` is wider than in the link above", dimension.name));
+        faults.push(format!("lineage-widened: `{}` is wider than in the link above", dimension.name));
     }
     if child.depth() > child.max_depth() {
-        said.push("lineage-too-deep: the link is deeper than its `max_depth`".to_owned());
+        faults.push("lineage-too-deep: the link is deeper than its `max_depth`".to_owned());
     }
-    said
+    faults
 }
 
 pub(super) fn to_json(claims: &Claims, digest: Digest) -> Json {

@@ -1,4 +1,5 @@
-//! The arguments of `mint` and `delegate` that say who gets a new warrant, for how long, and how often it may be used.
+//! The arguments of `mint` and `delegate` that say who gets a new warrant, for how long, and how often it may
+//! be used.
 
 use std::path::PathBuf;
 

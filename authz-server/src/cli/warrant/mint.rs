@@ -1,4 +1,5 @@
-//! `portcullis warrant mint`: mints a root with the authority's key of a home directory, or with a key file and the issuer's name.
+//! `portcullis warrant mint`: mints a root with the authority's key of a home directory, or with a key file
+//! and the issuer's name.
 
 use std::path::PathBuf;
 
@@ -100,7 +101,8 @@ fn authority(args: &Args) -> Result<Authority, Failure> {
     }
 }
 
-/// The issuer to which this key belongs in the mesh, and the key's name there. A warrant by an unknown key would always be denied.
+/// The issuer to which this key belongs in the mesh, and the key's name there. A warrant by an unknown key
+/// would always be denied.
 fn issuer<'a>(bundle: &'a Bundle, authority: &PrivateKey) -> Result<(&'a Issuer, String), Failure> {
     let of_key = |issuer: &'a Issuer| {
         let (kid, _) = issuer.keys.iter().find(|(_, key)| key == authority.public_key())?;

@@ -1,6 +1,7 @@
 //! `portcullis warrant`: everything that a holder or an authority does with a warrant offline.
 //!
-//! No ledger records the issue of roots that are minted here. They are for development, and for users with their own authority.
+//! No ledger records the issue of roots that are minted here. They are for development, and for users with
+//! their own authority.
 
 mod delegate;
 mod describe;

@@ -1,4 +1,5 @@
-//! Computes what a child may do from its parent and from the request: never more than the parent, and never silently less than asked.
+//! Computes what a child may do from its parent and from the request: never more than the parent, and never
+//! silently less than asked.
 
 use warrant::mint::GrantDetail;
 use warrant::{Claims, Constraint, PathPattern};
@@ -7,7 +8,8 @@ use super::describe;
 use super::scope::ScopeArgs;
 use crate::cli::out::Failure;
 
-/// Each of the parent's details, with the given values in place of its own. A detail that does not cover them is left out.
+/// Each of the parent's details, with the given values in place of its own. A detail that does not cover them
+/// is left out.
 pub(super) fn narrowed(parent: &Claims, asked: &ScopeArgs) -> Result<Vec<GrantDetail>, Failure> {
     let parents = parent.details();
     let somewhere = |holds: &dyn Fn(&warrant::Detail) -> bool| parents.iter().any(holds);

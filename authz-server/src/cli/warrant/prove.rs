@@ -53,7 +53,8 @@ pub(in crate::cli) fn run(args: &Args) -> Result<(), Failure> {
     line(proof.sign(&key).map_err(Failure::new)?)
 }
 
-/// A proof by any other key would be denied as `proof-invalid`. This check finds the mistake without a request.
+/// A proof by any other key would be denied as `proof-invalid`. This check finds the mistake without a
+/// request.
 fn check_is_held_by(warrant: &str, key: &PrivateKey) -> Result<(), Failure> {
     let links =
         PresentedWarrant::parse(warrant.as_bytes()).and_then(|presented| presented.unverified_claims());

@@ -8,7 +8,7 @@ use crate::cli::values::pair;
 
 #[derive(Debug, ClapArgs)]
 pub(super) struct ScopeArgs {
-    /// A canonical host; may be given several times, like all flags below
+    /// A canonical host; may be given several times, like --method, --path, --action and --arg
     #[arg(long = "host")]
     pub(super) hosts: Vec<String>,
     #[arg(long = "method")]
@@ -19,8 +19,8 @@ pub(super) struct ScopeArgs {
     /// An action that the route derives from a request, such as a gRPC method or a tool
     #[arg(long = "action")]
     pub(super) actions: Vec<String>,
-    /// A bound of an argument: NAME=VALUE, NAME=ONE|OTHER, NAME=LOW..HIGH, or NAME=* for any value. A whole number,
-    /// true and false have their own types; in double quotes they are text
+    /// A bound of an argument: NAME=VALUE, NAME=ONE|OTHER, NAME=LOW..HIGH, or NAME=* for any value. A whole
+    /// number, true and false have their own types; in double quotes they are text
     #[arg(long = "arg", value_parser = bound)]
     pub(super) args: Vec<(String, Constraint)>,
 }

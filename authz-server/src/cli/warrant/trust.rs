@@ -1,4 +1,5 @@
-//! The arguments of `verify` that say whom it trusts: the bundle of a home directory, or an issuer and its keys.
+//! The arguments of `verify` that say whom it trusts: the bundle of a home directory, or an issuer and its
+//! keys.
 
 use std::path::PathBuf;
 
@@ -15,7 +16,8 @@ const LEEWAY_SECONDS: u64 = 5;
 
 #[derive(Debug, ClapArgs)]
 pub(super) struct TrustArgs {
-    /// A home directory that `portcullis init` made: its bundle names the trusted issuers and the mesh's limits
+    /// A home directory that `portcullis init` made: its bundle names the trusted issuers and the mesh's
+    /// limits
     #[arg(long, conflicts_with_all = ["issuer", "keys", "aud", "subjects", "max_lifetime"])]
     home: Option<PathBuf>,
     /// Without --home: the URL of the only trusted issuer
@@ -27,7 +29,8 @@ pub(super) struct TrustArgs {
     /// Without --home: the mesh
     #[arg(long)]
     aud: Option<String>,
-    /// Without --home: for whom the issuer may issue warrants, as agent:* or spiffe://shop/** [default: anybody]
+    /// Without --home: for whom the issuer may issue warrants, as agent:* or spiffe://shop/** [default: any
+    /// subject]
     #[arg(long = "subject", value_parser = subject)]
     subjects: Vec<SubjectPattern>,
     /// Without --home: the maximum lifetime of a warrant
@@ -64,13 +67,14 @@ impl TrustArgs {
             .ok()
             .and_then(|presented| presented.unverified_claims().ok());
         let root = root.as_ref().and_then(|links| links.first());
-        // Without `--subject` the subject of this root is allowed. Nothing else in it is trusted before it is verified.
-        let anybody = || root.and_then(|root| SubjectPattern::parse(root.sub())).into_iter().collect();
+        // Without `--subject` the subject of this root is allowed. Nothing else in it is trusted before it is
+        // verified.
+        let root_subject = || root.and_then(|root| SubjectPattern::parse(root.sub())).into_iter().collect();
         let starter = root.and_then(|root| root.as_root()).and_then(|root| root.ini());
         Ok(Issuer {
             iss: iss.to_owned(),
             keys,
-            subjects: if self.subjects.is_empty() { anybody() } else { self.subjects.clone() },
+            subjects: if self.subjects.is_empty() { root_subject() } else { self.subjects.clone() },
             starters: starter.map(|starter| starter.iss.to_string()).into_iter().collect(),
         })
     }

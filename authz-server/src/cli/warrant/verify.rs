@@ -1,7 +1,7 @@
 //! `portcullis warrant verify`: checks offline whether a warrant would be accepted for a request.
 //!
-//! It runs the checks of the crate `warrant`. It does not check what a route or a policy requires, and it checks a proof only if one is
-//! given.
+//! It runs the checks of the crate `warrant`. It does not check what a route or a policy requires, and it
+//! checks a proof only if one is given.
 
 use clap::Args as ClapArgs;
 use serde_json::json;

@@ -1,24 +1,25 @@
 //! The one place that reads the wall clock.
 //!
-//! Everything else is handed a time: a decision takes one value and keeps it from its first check to its record,
-//! so that no two checks of one request can disagree about what time it is. Knows nothing else.
+//! Everything else gets the time as a value. A decision takes one value and uses it from its first check to
+//! its record, so that no two checks of one request can disagree about the time.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use warrant::Seconds;
 
-/// Milliseconds since 1970, from the machine or, in tests, from whoever made it.
+/// A source of milliseconds since 1970: the machine's clock, or a function of a test.
 #[derive(Clone)]
 pub struct Clock(Arc<dyn Fn() -> u64 + Send + Sync>);
 
 impl Clock {
-    /// The machine's own clock. One that stands before 1970 reads 0: every window is then in the future, and closed.
+    /// The machine's own clock. A time before 1970 reads as 0, so that every validity window is in the future
+    /// and closed.
     pub fn of_the_machine() -> Clock {
         Clock(Arc::new(wall_milliseconds))
     }
 
-    /// A clock that answers what `read` says.
+    /// A clock that returns what `read` returns.
     pub fn from_fn(read: impl Fn() -> u64 + Send + Sync + 'static) -> Clock {
         Clock(Arc::new(read))
     }
@@ -44,7 +45,7 @@ impl std::fmt::Debug for Clock {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "this is the one place that reads it")]
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
 fn wall_milliseconds() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)

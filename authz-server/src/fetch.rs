@@ -1,8 +1,8 @@
-//! Asking once by HTTP or HTTPS: bounded in bytes and in time, and nowhere else than where it was asked for.
+//! One HTTP or HTTPS request, with a limit of bytes and of time. Redirects are not followed.
 //!
-//! What is fetched is signed, or weighed by whoever asked: nothing here needs to be believed. The bounds keep a hostile or
-//! broken server from filling memory or hanging whoever waits. Redirects are not followed: a header that is a secret would
-//! go along. Knows nothing of what the bytes mean.
+//! The caller checks what was fetched (most of it is signed), so nothing here has to be trusted. The limits
+//! keep a hostile or broken server from filling the memory or blocking the caller. A redirect would send
+//! secret headers to another server. This file does not know what the bytes mean.
 
 use std::fmt;
 use std::time::Duration;
@@ -16,14 +16,14 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 
-/// How much an answer may have, and how long it may take, from the first connection to the last byte.
+/// The maximum size of the answer's body, and the maximum time from the first connection to the last byte.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     pub bytes: usize,
     pub time: Duration,
 }
 
-/// A whole answer, whatever its status: what a 404 or a 304 means is for whoever asked.
+/// A complete answer with any status. The caller decides what a 404 or a 304 means.
 #[derive(Clone, Debug)]
 pub struct Fetched {
     pub status: u16,
@@ -31,47 +31,49 @@ pub struct Fetched {
     pub body: Vec<u8>,
 }
 
-/// Why there is no answer: one line with the address, the fault and, where there is one, the cure.
+/// Why there is no answer: one line with the URL, the fault and, where there is one, the cure.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FetchError {
     url: String,
     what: String,
 }
 
-/// A client with its connections. Cheap to clone.
+/// An HTTP client with its connections. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Fetcher(Client<HttpsConnector<HttpConnector>, Full<Bytes>>);
 
 impl Fetcher {
-    /// Trusts the certificate authorities of the system (`SSL_CERT_FILE` and `SSL_CERT_DIR` name others).
+    /// Trusts the certificate authorities of the system. `SSL_CERT_FILE` and `SSL_CERT_DIR` choose others.
     pub fn new() -> Result<Fetcher, FetchError> {
         let connector = HttpsConnectorBuilder::new().with_native_roots().map_err(|e| FetchError {
             url: "https".to_owned(),
-            what: format!("no certificate authority can be read: {e}; name a file of them by SSL_CERT_FILE"),
+            what: format!(
+                "no certificate authority can be read: {e}; name a file with some in SSL_CERT_FILE"
+            ),
         })?;
-        Ok(Fetcher::over(connector.https_or_http().enable_http1().build()))
+        Ok(Fetcher::with_connector(connector.https_or_http().enable_http1().build()))
     }
 
-    fn over(connector: HttpsConnector<HttpConnector>) -> Fetcher {
+    fn with_connector(connector: HttpsConnector<HttpConnector>) -> Fetcher {
         Fetcher(Client::builder(TokioExecutor::new()).build(connector))
     }
 
-    /// GET, with these headers.
+    /// GET with these headers.
     pub async fn get(
         &self,
         url: &str,
         headers: &[(HeaderName, HeaderValue)],
         limits: Limits,
     ) -> Result<Fetched, FetchError> {
-        self.ask(Method::GET, url, headers, Full::default(), limits).await
+        self.request(Method::GET, url, headers, Full::default(), limits).await
     }
 
-    /// POST, with this body and no header of ours.
+    /// POST with this body, without additional headers.
     pub async fn post(&self, url: &str, body: String, limits: Limits) -> Result<Fetched, FetchError> {
-        self.ask(Method::POST, url, &[], Full::from(body), limits).await
+        self.request(Method::POST, url, &[], Full::from(body), limits).await
     }
 
-    async fn ask(
+    async fn request(
         &self,
         method: Method,
         url: &str,
@@ -80,20 +82,20 @@ impl Fetcher {
         limits: Limits,
     ) -> Result<Fetched, FetchError> {
         let failed = |what: String| FetchError { url: url.to_owned(), what };
-        let uri: Uri = url.parse().map_err(|e| failed(format!("is no address: {e}")))?;
-        keeps_secrets(&uri, headers).map_err(failed)?;
+        let uri: Uri = url.parse().map_err(|e| failed(format!("is not a valid URL: {e}")))?;
+        check_no_token_in_clear_text(&uri, headers).map_err(failed)?;
         let request = Request::builder().method(method).uri(uri).body(body);
         let mut request = request.map_err(|e| failed(e.to_string()))?;
         request.headers_mut().extend(headers.iter().cloned());
-        let answer = tokio::time::timeout(limits.time, self.answer(request, limits.bytes)).await;
-        answer.unwrap_or_else(|_| Err(format!("no whole answer within {:?}", limits.time))).map_err(failed)
+        let answer = tokio::time::timeout(limits.time, self.read_answer(request, limits.bytes)).await;
+        answer.unwrap_or_else(|_| Err(format!("no complete answer within {:?}", limits.time))).map_err(failed)
     }
 
-    async fn answer(&self, request: Request<Full<Bytes>>, most: usize) -> Result<Fetched, String> {
+    async fn read_answer(&self, request: Request<Full<Bytes>>, max_bytes: usize) -> Result<Fetched, String> {
         let (head, body) = self.0.request(request).await.map_err(|e| chain(&e))?.into_parts();
-        let body = Limited::new(body, most).collect().await.map_err(|e| {
+        let body = Limited::new(body, max_bytes).collect().await.map_err(|e| {
             if e.is::<LengthLimitError>() {
-                format!("the answer has more than {most} bytes")
+                format!("the answer has more than {max_bytes} bytes")
             } else {
                 chain(&*e)
             }
@@ -103,15 +105,15 @@ impl Fetcher {
     }
 }
 
-/// A bearer token in the clear is for everybody on the way; on loopback there is nobody.
-fn keeps_secrets(uri: &Uri, headers: &[(HeaderName, HeaderValue)]) -> Result<(), String> {
+/// Without TLS, a bearer token can be read everywhere on the network path. Loopback has no such path.
+fn check_no_token_in_clear_text(uri: &Uri, headers: &[(HeaderName, HeaderValue)]) -> Result<(), String> {
     let host = uri.host().unwrap_or_default();
     match uri.scheme_str() {
         Some("https") => Ok(()),
         Some("http") if is_loopback(host) => Ok(()),
         Some("http") if headers.iter().all(|(name, _)| *name != AUTHORIZATION) => Ok(()),
-        Some("http") => Err("a token is sent in the clear to loopback only: use https://".to_owned()),
-        Some(_) | None => Err("is neither http:// nor https://".to_owned()),
+        Some("http") => Err("without TLS a token is sent only to loopback: use https://".to_owned()),
+        Some(_) | None => Err("does not begin with http:// or https://".to_owned()),
     }
 }
 
@@ -120,7 +122,7 @@ pub(crate) fn is_loopback(host: &str) -> bool {
     address.is_ok_and(|address| address.is_loopback())
 }
 
-/// What went wrong is at the end of the chain; "error sending request" alone helps nobody.
+/// The cause is at the end of the chain of errors; "error sending request" alone does not help.
 fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
@@ -140,4 +142,146 @@ impl fmt::Display for FetchError {
 impl std::error::Error for FetchError {}
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    //! Against servers of the tests themselves, on loopback.
+
+    use std::sync::Arc;
+
+    use axum::Router;
+    use axum::http::StatusCode;
+    use axum::routing::{get, post};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+    use tokio_rustls::TlsAcceptor;
+    use tokio_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig};
+
+    use super::*;
+
+    const LIMITS: Limits = Limits { bytes: 1000, time: Duration::from_secs(5) };
+
+    /// Serves until the test's runtime ends; returns the address.
+    async fn serve(router: Router) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        format!("http://{address}")
+    }
+
+    fn bearer() -> (HeaderName, HeaderValue) {
+        (AUTHORIZATION, HeaderValue::from_static("Bearer secret"))
+    }
+
+    #[tokio::test]
+    async fn an_answer_arrives_complete_with_status_and_headers() {
+        let hello = |headers: HeaderMap| async move { format!("{:?}", headers.get(AUTHORIZATION)) };
+        let gone = || async { (StatusCode::GONE, [("etag", "\"1\"")], "") };
+        let at = serve(Router::new().route("/hello", get(hello)).route("/gone", get(gone))).await;
+        let fetcher = Fetcher::new().unwrap();
+        let hello = fetcher.get(&format!("{at}/hello"), &[bearer()], LIMITS).await.unwrap();
+        assert_eq!((hello.status, hello.body.as_slice()), (200, &b"Some(\"Bearer secret\")"[..]));
+        let gone = fetcher.get(&format!("{at}/gone"), &[], LIMITS).await.unwrap();
+        assert_eq!((gone.status, gone.headers.get("etag").unwrap().as_bytes()), (410, &b"\"1\""[..]));
+    }
+
+    #[tokio::test]
+    async fn a_posted_body_arrives_complete() {
+        let back = |body: String| async move { (StatusCode::CREATED, format!("got {body}")) };
+        let at = serve(Router::new().route("/add", post(back))).await;
+        let fetcher = Fetcher::new().unwrap();
+        let answer = fetcher.post(&format!("{at}/add"), "old 0\n".to_owned(), LIMITS).await.unwrap();
+        assert_eq!((answer.status, answer.body.as_slice()), (201, &b"got old 0\n"[..]));
+    }
+
+    #[tokio::test]
+    async fn a_redirect_is_an_answer_and_is_not_followed() {
+        let away = || async { (StatusCode::FOUND, [("location", "/elsewhere")]) };
+        let at =
+            serve(Router::new().route("/", get(away)).route("/elsewhere", get(|| async { "here" }))).await;
+        let fetched = Fetcher::new().unwrap().get(&at, &[], LIMITS).await.unwrap();
+        assert_eq!((fetched.status, fetched.body), (302, vec![]));
+    }
+
+    #[tokio::test]
+    async fn the_largest_allowed_body_is_accepted_and_one_byte_more_is_refused() {
+        let at = serve(
+            Router::new()
+                .route("/fits", get(|| async { "x".repeat(1000) }))
+                .route("/more", get(|| async { "x".repeat(1001) })),
+        )
+        .await;
+        let fetcher = Fetcher::new().unwrap();
+        assert_eq!(fetcher.get(&format!("{at}/fits"), &[], LIMITS).await.unwrap().body.len(), 1000);
+        let error = fetcher.get(&format!("{at}/more"), &[], LIMITS).await.unwrap_err().to_string();
+        assert!(error.contains("more than 1000 bytes"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_server_that_does_not_finish_its_answer_is_given_up() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let at = format!("http://{}", listener.local_addr().unwrap());
+        let served = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            assert!(stream.read(&mut [0; 1024]).await.unwrap() > 0, "a request");
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf").await.unwrap();
+            // The rest is never sent: wait until the client closes the connection.
+            let mut rest = Vec::new();
+            stream.read_to_end(&mut rest).await
+        });
+        let limits = Limits { time: Duration::from_millis(200), ..LIMITS };
+        let error = Fetcher::new().unwrap().get(&at, &[], limits).await.unwrap_err().to_string();
+        assert!(error.contains("no complete answer within 200ms"), "{error}");
+        // The client has closed the connection: with an error or without.
+        let _ = served.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_token_does_not_leave_the_machine_without_tls() {
+        let fetcher = Fetcher::new().unwrap();
+        for url in ["http://192.0.2.1/x", "http://log.example/x", "http://localhost.example/x"] {
+            let error = fetcher.get(url, &[bearer()], LIMITS).await.unwrap_err().to_string();
+            assert!(error.contains("without TLS a token is sent only to loopback"), "{error}");
+        }
+        for url in ["ftp://127.0.0.1/x", "/relative", "not an address"] {
+            let error = fetcher.get(url, &[], LIMITS).await.unwrap_err().to_string();
+            assert!(error.starts_with(url), "{error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn tls_accepts_a_server_with_a_trusted_certificate_and_no_other() {
+        let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+        let provider = || Arc::new(tokio_rustls::rustls::crypto::aws_lc_rs::default_provider());
+        let key = made.signing_key.serialize_der().try_into().unwrap();
+        let server = ServerConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![made.cert.der().clone()], key)
+            .unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("https://{}/", listener.local_addr().unwrap());
+        let acceptor = TlsAcceptor::from(Arc::new(server));
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let Ok(mut stream) = acceptor.accept(stream).await else { continue };
+                let _ = stream.read(&mut [0; 1024]).await;
+                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nsafe").await;
+            }
+        });
+        let mut roots = RootCertStore::empty();
+        roots.add(made.cert.der().clone()).unwrap();
+        let client = ClientConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let connector =
+            HttpsConnectorBuilder::new().with_tls_config(client).https_only().enable_http1().build();
+        assert_eq!(
+            Fetcher::with_connector(connector).get(&url, &[bearer()], LIMITS).await.unwrap().body,
+            b"safe"
+        );
+        let error = Fetcher::new().unwrap().get(&url, &[bearer()], LIMITS).await.unwrap_err().to_string();
+        assert!(error.contains("certificate"), "{error}");
+    }
+}

@@ -1,4 +1,4 @@
-//! `portcullis`: parse the command, nothing else.
+//! The binary `portcullis`. It only calls the command line of the library.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,5 @@
-//! `portcullis key`: make a key file, show its public half. The private half is printed by `show --private` alone.
+//! `portcullis key`: makes key files and shows their public halves. Only `show --private` prints a private
+//! half.
 
 use std::path::PathBuf;
 
@@ -12,22 +13,22 @@ use crate::keys::{self, NamedKey, PrivateKey};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Make a new private key, in a file that only you can read
+    /// Make a new private key in a file that only you can read
     New(New),
     /// Print the public half of a key as a JWK
     Show(Show),
-    /// Print the public halves of keys as a JWK set, each with its kid, or without one under its thumbprint
+    /// Print the public halves of keys as a JWK set; a key without a kid gets its thumbprint as the kid
     Jwks(Jwks),
 }
 
 #[derive(Debug, Args)]
 pub(super) struct New {
-    /// The file to make; an existing one is never overwritten
+    /// The new file; an existing file is never overwritten
     #[arg(long)]
     out: PathBuf,
     #[arg(long, value_enum, default_value = "es256")]
     alg: Alg,
-    /// The name under which others will look the key up
+    /// The key's name, by which others find it
     #[arg(long)]
     kid: Option<String>,
 }
@@ -36,7 +37,7 @@ pub(super) struct New {
 pub(super) struct Show {
     /// A key file, or a public JWK
     file: PathBuf,
-    /// Print the secret too: for moving a key, and never into a log
+    /// Print the secret too, to move the key; never print it into a log
     #[arg(long)]
     private: bool,
 }
@@ -47,7 +48,7 @@ pub(super) struct Jwks {
     files: Vec<PathBuf>,
 }
 
-/// The two algorithms that there are.
+/// The supported algorithms.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Alg {
     #[value(alias = "ES256")]
@@ -87,7 +88,7 @@ fn jwks(args: &Jwks) -> Result<(), Failure> {
         for named in keys::read_public(file).map_err(Failure::new)? {
             if set.iter().any(|other| other.get("kid").and_then(Json::as_str) == Some(named.kid.as_str())) {
                 let (kid, file) = (named.kid, file.display());
-                return Err(Failure::new(format!("two keys are called {kid:?}, the second in {file}")));
+                return Err(Failure::new(format!("two keys have the kid {kid:?}; the second is in {file}")));
             }
             set.push(public(&named)?);
         }

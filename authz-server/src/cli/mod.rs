@@ -1,4 +1,5 @@
-//! The command line: one file a command. Exit status 0 done, 1 denied, 2 usage, set-up or faults.
+//! The command line: one file for each command. Exit status 0: done; 1: denied; 2: wrong usage, wrong setup,
+//! or faults.
 
 mod init;
 mod key;
@@ -12,7 +13,7 @@ mod warrant;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use out::{Done, Failure};
+use out::{ExitStatus, Failure};
 
 /// A fail-closed execution-governance gate for Envoy and Istio meshes: no warrant, no execution.
 #[derive(Debug, Parser)]
@@ -25,17 +26,18 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 #[expect(clippy::large_enum_variant, reason = "made once, from the command line")]
 enum Command {
-    /// Make a house: keys, a configuration, a signed bundle with sample routes, a ledger; ready to serve
+    /// Make a home directory that is ready to serve: keys, a configuration, a signed bundle with sample
+    /// routes, a ledger
     Init(init::Args),
     /// Serve ext_authz, health and metrics
     Serve(serve::Args),
-    /// Make and show keys
+    /// Make keys and show them
     #[command(subcommand)]
     Key(key::Command),
-    /// Audit, prove, search, export, archive and judge again what is on record
+    /// Work with recorded entries: audit, prove, search, export, archive, judge again
     #[command(subcommand)]
     Ledger(ledger::Command),
-    /// Mint, delegate, inspect and verify warrants, and prove possession of one
+    /// Mint, delegate, inspect and verify warrants, and make proofs of possession
     #[command(subcommand)]
     Warrant(warrant::Command),
     /// Write, test, sign and explain policies
@@ -46,21 +48,21 @@ enum Command {
 pub fn main() -> ExitCode {
     let command = match Cli::try_parse() {
         Ok(cli) => cli.command,
-        Err(wrong) => return misread(&wrong),
+        Err(wrong) => return usage_error(&wrong),
     };
-    let done = match command {
-        Command::Init(args) => init::run(&args).map(|()| Done::Well),
-        Command::Serve(args) => serve::run(&args).map(|()| Done::Well),
-        Command::Key(command) => key::run(&command).map(|()| Done::Well),
+    let result = match command {
+        Command::Init(args) => init::run(&args).map(|()| ExitStatus::Success),
+        Command::Serve(args) => serve::run(&args).map(|()| ExitStatus::Success),
+        Command::Key(command) => key::run(&command).map(|()| ExitStatus::Success),
         Command::Ledger(command) => ledger::run(&command),
         Command::Warrant(command) => warrant::run(&command),
         Command::Policy(command) => policy::run(&command),
     };
-    done.map_or_else(|failure| failure.tell(), ExitCode::from)
+    result.map_or_else(|failure| failure.print(), ExitCode::from)
 }
 
-/// What was asked for (help, the version) goes out as it is; what was typed wrong is told in one line.
-fn misread(wrong: &clap::Error) -> ExitCode {
+/// Help and the version are printed as clap writes them; a usage error is printed in one line.
+fn usage_error(wrong: &clap::Error) -> ExitCode {
     use clap::error::ErrorKind;
     let is_help = matches!(
         wrong.kind(),
@@ -71,14 +73,14 @@ fn misread(wrong: &clap::Error) -> ExitCode {
     if is_help {
         wrong.exit();
     }
-    let told = wrong.to_string();
-    let what = told.split("\n\nUsage:").next().unwrap_or_default();
+    let message = wrong.to_string();
+    let what = message.split("\n\nUsage:").next().unwrap_or_default();
     let what = what.split("\n\nFor more information").next().unwrap_or_default();
     let what: Vec<&str> = what.split_whitespace().collect();
     let what = what.join(" ");
-    let usage = told.lines().find_map(|line| line.strip_prefix("Usage: ")).unwrap_or("portcullis");
+    let usage = message.lines().find_map(|line| line.strip_prefix("Usage: ")).unwrap_or("portcullis");
     let verbs: Vec<&str> = usage.split(' ').take_while(|word| !word.starts_with(['-', '<', '['])).collect();
-    Failure::new(format!("{}; see `{} --help`", what.trim_start_matches("error: "), verbs.join(" "))).tell()
+    Failure::new(format!("{}; see `{} --help`", what.trim_start_matches("error: "), verbs.join(" "))).print()
 }
 
 #[cfg(test)]
@@ -86,7 +88,7 @@ mod tests {
     use clap::CommandFactory;
 
     #[test]
-    fn every_command_is_well_described() {
+    fn every_command_is_described() {
         super::Cli::command().debug_assert();
     }
 }

@@ -1,31 +1,32 @@
-//! What a command says: results on standard output, faults on standard error, and the exit status.
+//! What a command prints and returns: results on standard output, faults on standard error, and the exit
+//! status.
 
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-/// How a command ended, where it did what it was asked.
+/// The exit status of a command that ran to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Done {
+pub(super) enum ExitStatus {
     /// 0.
-    Well,
-    /// 1: the answer to the question is no.
+    Success,
+    /// 1: the answer is no.
     Denied,
-    /// 2: what was to be read has faults, and they have been told.
+    /// 2: the input has faults, and they have been printed.
     Faulty,
 }
 
-impl From<Done> for ExitCode {
-    fn from(done: Done) -> ExitCode {
+impl From<ExitStatus> for ExitCode {
+    fn from(done: ExitStatus) -> ExitCode {
         match done {
-            Done::Well => ExitCode::SUCCESS,
-            Done::Denied => ExitCode::from(1),
-            Done::Faulty => ExitCode::from(2),
+            ExitStatus::Success => ExitCode::SUCCESS,
+            ExitStatus::Denied => ExitCode::from(1),
+            ExitStatus::Faulty => ExitCode::from(2),
         }
     }
 }
 
-/// Why a command did not do what it was asked: every line that its user needs, and the status.
+/// Why a command failed: one line or several for its user. The exit status is 2.
 #[derive(Debug)]
 pub(super) struct Failure {
     lines: Vec<String>,
@@ -40,22 +41,23 @@ impl Failure {
         Failure { lines: faults.iter().map(ToString::to_string).collect() }
     }
 
-    pub(super) fn tell(&self) -> ExitCode {
+    pub(super) fn print(&self) -> ExitCode {
         let mut err = io::stderr().lock();
         for line in &self.lines {
-            // Nobody is left to tell when standard error is gone.
+            // Without standard error there is no other place to report to.
             let _ = writeln!(err, "portcullis: {line}");
         }
         ExitCode::from(2)
     }
 }
 
-/// One line about what was read: faults, warnings. Nobody is left to tell when standard error is gone.
-pub(super) fn remark(text: impl Display) {
+/// Prints one line to standard error: a fault or a warning. Without standard error there is no other place to
+/// report to.
+pub(super) fn line_to_stderr(text: impl Display) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
-/// One line of result. A reader that went away (`| head`) has seen enough; that is no failure.
+/// Prints one line of the result. A reader that has closed the pipe (`| head`) is not a failure.
 pub(super) fn line(text: impl Display) -> Result<(), Failure> {
     match writeln!(io::stdout().lock(), "{text}") {
         Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {

@@ -1,4 +1,4 @@
-//! `portcullis serve`: read the configuration, then serve until told to stop.
+//! `portcullis serve`: reads the configuration, then serves until it is stopped.
 
 use std::path::PathBuf;
 
@@ -13,7 +13,8 @@ pub(super) struct Args {
     /// The configuration that `portcullis init` wrote
     #[arg(long)]
     config: PathBuf,
-    /// The ledger was brought back from a backup: begin a new log that names the old one, with everything halted. Once
+    /// The ledger was restored from a backup: begin a new log that names the old one, with everything halted.
+    /// Use it once
     #[arg(long)]
     restored: bool,
     #[arg(long, value_enum, default_value = "human")]
@@ -34,7 +35,8 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let config = config::load(&args.config).map_err(|faults| Failure::all(&faults))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
-        // Every thread that may ask the policy has the one stack on which its answer is defined.
+        // Every thread that may evaluate a policy has the one stack size for which the policy's answer is
+        // defined.
         .thread_stack_size(policy::STACK)
         .on_thread_start(policy::this_thread_is_deep)
         .build()

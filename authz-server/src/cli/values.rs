@@ -1,4 +1,4 @@
-//! Values as they are typed on a command line.
+//! Parsers for values on the command line.
 
 /// NAME=VALUE.
 pub(super) fn pair(text: &str) -> Result<(String, String), String> {
@@ -7,9 +7,10 @@ pub(super) fn pair(text: &str) -> Result<(String, String), String> {
     Ok((name.to_owned(), value.to_owned()))
 }
 
-/// As policies write it: a whole number and s, m or h.
+/// A duration as in policies: a whole number and s, m or h. Returns seconds.
 pub(super) fn duration(text: &str) -> Result<u64, String> {
-    let wrong = || format!("{text:?} is no duration: write a whole number and s, m or h, such as 60s");
+    let wrong =
+        || format!("{text:?} is not a valid duration: write a whole number and s, m or h, such as 60s");
     let (number, seconds) = match text.char_indices().next_back() {
         Some((end, 's')) => (text.get(..end), 1),
         Some((end, 'm')) => (text.get(..end), 60),

@@ -1,8 +1,9 @@
-//! Faults have their place, whichever file and whichever rule: file, line, column, what, and what to write instead.
+//! Every fault is reported with its place: file, line, column, the fault, and what to write instead.
 
-use crate::house::{House, REFUND_FILE, TESTS_FILE, with_refunds};
+use crate::home::{Home, REFUND_FILE, TESTS_FILE, with_refunds};
 
-/// Every kind of file and of rule, each with one text changed for another, where it is told, and of what.
+/// For every kind of file and of rule: a file, a text in it, its replacement, the place that is reported, and
+/// a part of the message.
 const CHANGES: [(&str, &str, &str, &str, &str); 15] = [
     ("policy/mesh.yaml", "leeway: 5s", "leeway: 5m", "policy/mesh.yaml:8:3", "30s"),
     ("policy/mesh.yaml", "  maxLifetime: 1h", "  maxLifetim: 1h", "policy/mesh.yaml:6:3", "maxLifetime"),
@@ -42,17 +43,17 @@ const CHANGES: [(&str, &str, &str, &str, &str); 15] = [
 #[test]
 fn every_kind_of_fault_has_its_place() {
     for (file, from, to, place, what) in CHANGES {
-        let house = with_refunds();
-        house.edit(file, from, to);
-        let said = house.policy(&["check"]);
-        assert_eq!((said.status, said.out.as_str()), (2, ""), "{to}");
-        let found = said.err.lines().any(|line| line.starts_with(place) && line.contains(what));
-        assert!(found, "{to}: {place} {what:?} in\n{}", said.err);
-        assert!(said.err.lines().all(|line| line.contains("; ")), "what to write instead:\n{}", said.err);
+        let home = with_refunds();
+        home.edit(file, from, to);
+        let output = home.policy(&["check"]);
+        assert_eq!((output.status, output.out.as_str()), (2, ""), "{to}");
+        let found = output.err.lines().any(|line| line.starts_with(place) && line.contains(what));
+        assert!(found, "{to}: {place} {what:?} in\n{}", output.err);
+        assert!(output.err.lines().all(|line| line.contains("; ")), "what to write instead:\n{}", output.err);
 
-        let faults = house.json(&["check"], 2)["faults"].clone();
+        let faults = home.json(&["check"], 2)["faults"].clone();
         for fault in faults.as_array().unwrap() {
-            let told = format!(
+            let expected = format!(
                 "{}:{}:{}: {}; {}",
                 fault["file"].as_str().unwrap(),
                 fault["line"],
@@ -60,36 +61,36 @@ fn every_kind_of_fault_has_its_place() {
                 fault["what"].as_str().unwrap(),
                 fault["instead"].as_str().unwrap()
             );
-            assert!(said.err.lines().any(|line| line == told), "{told}\n{}", said.err);
+            assert!(output.err.lines().any(|line| line == expected), "{expected}\n{}", output.err);
         }
     }
 }
 
 #[test]
-fn files_have_no_line_where_they_should_not_be_or_are_not() {
-    let house = House::new();
-    house.write("policy/routes/demo/pay.yml", "kind: GovernedRoute\n");
-    house.write("policy/routes/demo/gone.test.yaml", crate::house::TESTS.replace("refund", "gone").as_str());
-    std::fs::remove_file(house.path.join("policy/identities.yaml")).unwrap();
-    let said = house.policy(&["check"]);
-    assert_eq!(said.status, 2);
+fn a_missing_file_or_one_in_the_wrong_place_is_a_fault_without_a_line() {
+    let home = Home::new();
+    home.write("policy/routes/demo/pay.yml", "kind: GovernedRoute\n");
+    home.write("policy/routes/demo/gone.test.yaml", crate::home::TESTS.replace("refund", "gone").as_str());
+    std::fs::remove_file(home.path.join("policy/identities.yaml")).unwrap();
+    let output = home.policy(&["check"]);
+    assert_eq!(output.status, 2);
     for (begins, what) in [
         ("policy/identities.yaml: ", "missing"),
         ("policy/routes/demo/pay.yml: ", "name"),
         ("policy/routes/demo/gone.test.yaml: ", "gone.yaml"),
     ] {
         let is_told = |line: &str| line.starts_with(begins) && line.contains(what);
-        assert!(said.err.lines().any(is_told), "{begins}{what}\n{}", said.err);
+        assert!(output.err.lines().any(is_told), "{begins}{what}\n{}", output.err);
     }
 }
 
 #[test]
-fn faults_of_all_files_are_told_at_once() {
-    let house = with_refunds();
-    house.edit("policy/mesh.yaml", "leeway: 5s", "leeway: 5m");
-    house.edit("policy/routes/demo/pay.yaml", "holder: proof", "holder: nobody");
-    house.edit(REFUND_FILE, "type: natural", "type: naturl");
-    let faults = house.json(&["check"], 2)["faults"].clone();
+fn faults_of_all_files_are_reported_at_once() {
+    let home = with_refunds();
+    home.edit("policy/mesh.yaml", "leeway: 5s", "leeway: 5m");
+    home.edit("policy/routes/demo/pay.yaml", "holder: proof", "holder: nobody");
+    home.edit(REFUND_FILE, "type: natural", "type: naturl");
+    let faults = home.json(&["check"], 2)["faults"].clone();
     let expected = [
         ("policy/mesh.yaml", "300 s"),
         ("policy/routes/demo/pay.yaml", "nobody"),

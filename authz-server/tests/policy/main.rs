@@ -1,5 +1,5 @@
-//! `portcullis policy`, the real binary: every verb, what it prints for people and for machines, its exit status; and the page that
-//! teaches it, run as it stands.
+//! Tests of `portcullis policy` with the real binary: the text and the JSON of every verb, its exit status,
+//! and the guide, run as it is written.
 
 #![allow(
     clippy::unwrap_used,
@@ -13,7 +13,7 @@
 )]
 
 mod faults;
-mod house;
+mod home;
 mod page;
 mod server;
 mod signing;

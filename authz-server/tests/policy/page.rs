@@ -1,10 +1,11 @@
-//! `docs/policy.md`, from top to bottom: its documents are written where it says, its shell blocks are run, what it says that they
-//! print they print, and the server that it starts takes what is signed within a second.
+//! Runs `docs/policy.md` from top to bottom: writes its documents, runs its shell blocks, and compares what
+//! they print.
 //!
-//! Blocks that say `recorded` want a record with decisions in it, and so Envoy: the end-to-end tests run those (`explain_recorded`).
+//! The server that the page starts must activate a signed bundle within a second. Blocks with the word
+//! `recorded` need recorded decisions, and so Envoy: the end-to-end tests run them (`explain_recorded`).
 //!
-//! A document's first line names its file. A command that ends in `# exit status N` must end so; a `text` block holds lines that
-//! the block before it has printed.
+//! A document's first line names its file. A command that ends in `# exit status N` must end with that
+//! status. A `text` block contains lines that the block before it printed.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -14,10 +15,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::house::{PORTCULLIS, Said, said};
+use crate::home::{CommandOutput, PORTCULLIS, run};
 use crate::server::Server;
 
-struct Reader {
+struct PageReader {
     directory: PathBuf,
     server: Option<Server>,
     printed: String,
@@ -27,33 +28,37 @@ struct Reader {
 #[test]
 fn a_newcomer_gets_from_init_to_an_explained_denial() {
     let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/policy.md")).unwrap();
-    let folder = tempfile::Builder::new().prefix("portcullis-").tempdir().unwrap();
-    let mut reader =
-        Reader { directory: folder.path().to_owned(), server: None, printed: String::new(), version: 1 };
+    let directory = tempfile::Builder::new().prefix("portcullis-").tempdir().unwrap();
+    let mut reader = PageReader {
+        directory: directory.path().to_owned(),
+        server: None,
+        printed: String::new(),
+        version: 1,
+    };
     let blocks = blocks(&page);
     for (kind, text) in &blocks {
         match kind.as_str() {
-            "sh" => reader.types(text),
-            "yaml" => reader.writes(text),
-            "text" => reader.reads(text),
+            "sh" => reader.run_block(text),
+            "yaml" => reader.write_document(text),
+            "text" => reader.check_was_printed(text),
             "sh recorded" | "text recorded" => {}
             other => panic!("a block of kind {other:?}"),
         }
     }
     assert!(reader.server.is_some() && reader.version > 2, "{}", reader.version);
-    reader.every_example_denies_a_stranger(&blocks);
+    reader.check_every_example_denies_a_stranger(&blocks);
 }
 
-impl Reader {
-    fn writes(&self, text: &str) {
+impl PageReader {
+    fn write_document(&self, text: &str) {
         let first = text.lines().next().unwrap();
         let name = first.strip_prefix("# ").unwrap_or_else(|| panic!("{first:?} names no file"));
         fs::write(self.directory.join(name), text).unwrap();
     }
 
-    fn types(&mut self, text: &str) {
+    fn run_block(&mut self, text: &str) {
         if text.starts_with("portcullis serve ") {
-            anywhere(&self.directory.join("portcullis.yaml"));
+            use_any_port(&self.directory.join("portcullis.yaml"));
             self.server = Some(Server::start(text, &self.directory));
             return;
         }
@@ -61,42 +66,46 @@ impl Reader {
         assert_eq!(done.status, 0, "{text}\n{}{}", done.out, done.err);
         self.printed = format!("{}{}", done.out, done.err);
         if self.server.is_some() && text.contains("portcullis policy sign") {
-            self.is_live();
+            self.wait_until_activated();
         }
     }
 
-    /// What was signed is live within a second.
-    fn is_live(&mut self) {
+    /// The bundle that was signed is active within a second.
+    fn wait_until_activated(&mut self) {
         let listed = self.shell("ls bundle");
         let newest = listed.out.lines().filter_map(|name| name.parse::<u64>().ok()).max().unwrap();
         let server = self.server.as_ref().unwrap();
-        server.says(Duration::from_secs(1), |fields| {
+        server.wait_for_log(Duration::from_secs(1), |fields| {
             fields["message"] == "activated" && fields["version"] == newest
         });
         self.version = newest;
     }
 
-    fn shell(&mut self, text: &str) -> Said {
+    fn shell(&mut self, text: &str) -> CommandOutput {
         let binaries = Path::new(PORTCULLIS).parent().unwrap().display();
-        let told = self.directory.join(".where");
-        let lines: Vec<_> = text.lines().map(expecting).collect();
-        let script =
-            format!("set -eu; PATH={binaries}:$PATH\n{}\npwd > {}\n", lines.join("\n"), told.display());
-        let done = said(Command::new("sh").args(["-c", &script]).current_dir(&self.directory));
-        if let Ok(place) = fs::read_to_string(&told) {
+        let directory_file = self.directory.join(".where");
+        let lines: Vec<_> = text.lines().map(with_status_check).collect();
+        let script = format!(
+            "set -eu; PATH={binaries}:$PATH\n{}\npwd > {}\n",
+            lines.join("\n"),
+            directory_file.display()
+        );
+        let done = run(Command::new("sh").args(["-c", &script]).current_dir(&self.directory));
+        if let Ok(place) = fs::read_to_string(&directory_file) {
             self.directory = PathBuf::from(place.trim_end());
         }
         done
     }
 
-    fn reads(&self, text: &str) {
+    fn check_was_printed(&self, text: &str) {
         for line in text.lines() {
             assert!(self.printed.contains(line), "{line:?} is not in\n{}", self.printed);
         }
     }
 
-    /// Each route of the page has a test in which a stranger is denied by the policy, and no other way.
-    fn every_example_denies_a_stranger(&mut self, blocks: &[(String, String)]) {
+    /// Each route of the page has a test in which a stranger is denied by the policy, and for no other
+    /// reason.
+    fn check_every_example_denies_a_stranger(&mut self, blocks: &[(String, String)]) {
         let routes: BTreeSet<String> = blocks
             .iter()
             .filter(|(_, text)| text.contains("kind: GovernedRoute") && !text.contains("name: broken"))
@@ -130,8 +139,8 @@ fn blocks(page: &str) -> Vec<(String, String)> {
     all
 }
 
-/// A command with the exit status that the page says it has.
-fn expecting(line: &str) -> String {
+/// The command with a check of the exit status that the page gives.
+fn with_status_check(line: &str) -> String {
     match line.split_once(" # exit status ") {
         None => line.to_owned(),
         Some((command, status)) => {
@@ -142,8 +151,8 @@ fn expecting(line: &str) -> String {
     }
 }
 
-/// The port of health may be taken on this machine.
-fn anywhere(configuration: &Path) {
+/// Lets the system choose the HTTP port, because the page's port may be in use on this machine.
+fn use_any_port(configuration: &Path) {
     let text = fs::read_to_string(configuration).unwrap();
     let changed = text.replace("127.0.0.1:9181", "127.0.0.1:0");
     assert_ne!(text, changed);

@@ -1,4 +1,4 @@
-//! A server that runs beside a shell: what it logs is how one knows what it has done.
+//! A server in the background. Tests read its log to learn what it has done.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::house::PORTCULLIS;
+use crate::home::PORTCULLIS;
 
 #[derive(Debug)]
 pub(crate) struct Server {
@@ -18,7 +18,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Runs these words of a page, with a log that a program can read, and waits until it listens.
+    /// Runs this command of a page with a JSON log, and waits until the server listens.
     pub(crate) fn start(words: &str, directory: &Path) -> Server {
         let arguments: Vec<&str> = words.split_whitespace().skip(1).collect();
         let mut child = Command::new(PORTCULLIS)
@@ -30,7 +30,7 @@ impl Server {
             .unwrap();
         let lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let (send, log) = channel();
-        // Ends with the pipe, or when nobody listens any more.
+        // Ends when the pipe or the channel is closed.
         thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
                 if send.send(serde_json::from_str(&line).unwrap_or(Value::String(line))).is_err() {
@@ -39,20 +39,20 @@ impl Server {
             }
         });
         let server = Server { child, log };
-        server.says(Duration::from_secs(60), |fields| fields["message"] == "listening");
+        server.wait_for_log(Duration::from_secs(60), |fields| fields["message"] == "listening");
         server
     }
 
-    /// Waits until something like it is logged; fails with what was logged instead.
-    pub(crate) fn says(&self, within: Duration, what: impl Fn(&Value) -> bool) {
+    /// Waits until a matching line is logged. Panics with the logged lines if none comes in time.
+    pub(crate) fn wait_for_log(&self, within: Duration, what: impl Fn(&Value) -> bool) {
         let end = Instant::now() + within;
-        let mut heard = Vec::new();
+        let mut logged = Vec::new();
         loop {
             let left = end.saturating_duration_since(Instant::now());
             match self.log.recv_timeout(left) {
                 Ok(line) if what(&line["fields"]) => return,
-                Ok(line) => heard.push(line),
-                Err(_) => panic!("not within {within:?}; it said: {heard:#?}"),
+                Ok(line) => logged.push(line),
+                Err(_) => panic!("not logged within {within:?}; logged: {logged:#?}"),
             }
         }
     }
@@ -60,7 +60,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It may have ended by itself; what remains is reaped either way.
+        // The process may have ended by itself; it is reaped in both cases.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

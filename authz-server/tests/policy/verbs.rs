@@ -1,25 +1,25 @@
-//! Each verb: what it says, the shape of its JSON, its exit status.
+//! Each verb: its text, the members of its JSON, its exit status.
 
 use serde_json::{Value, json};
 
-use crate::house::{House, REFUND_FILE, TESTS_FILE, members, with_refunds};
+use crate::home::{Home, REFUND_FILE, TESTS_FILE, members, with_refunds};
 
 #[test]
-fn check_tells_sound_from_failing_from_faulty() {
-    let house = with_refunds();
-    let routes = house.routes();
-    let sound = house.policy(&["check"]);
+fn check_distinguishes_sound_failing_and_faulty_documents() {
+    let home = with_refunds();
+    let routes = home.routes();
+    let sound = home.policy(&["check"]);
     assert_eq!(
         (sound.status, sound.out.as_str(), sound.err.as_str()),
         (0, format!("sound: {routes} routes, 3 tests, 0 warnings\n").as_str(), "")
     );
     assert_eq!(
-        house.json(&["check"], 0),
+        home.json(&["check"], 0),
         json!({"routes": routes, "faults": [], "failures": [], "warnings": []})
     );
 
-    house.edit(TESTS_FILE, "name: refunds, expect: allow", "name: refunds, expect: expired");
-    let failing = house.policy(&["check"]);
+    home.edit(TESTS_FILE, "name: refunds, expect: allow", "name: refunds, expect: expired");
+    let failing = home.policy(&["check"]);
     assert_eq!((failing.status, failing.out.as_str()), (1, ""));
     assert!(
         failing.err.starts_with("policy/routes/demo/refund.test.yaml:6:5: the case `refunds` fails"),
@@ -27,37 +27,37 @@ fn check_tells_sound_from_failing_from_faulty() {
         failing.err
     );
 
-    house.edit(REFUND_FILE, "maxLifetime: 60s", "maxLifetime: 60");
-    let faulty = house.policy(&["check"]);
+    home.edit(REFUND_FILE, "maxLifetime: 60s", "maxLifetime: 60");
+    let faulty = home.policy(&["check"]);
     assert_eq!(faulty.status, 2);
     assert!(faulty.err.starts_with("policy/routes/demo/refund.yaml:7:52: "), "{}", faulty.err);
 }
 
 #[test]
-fn a_warning_is_shown_and_is_a_fault_for_the_strict() {
-    let house = House::new();
-    house.edit("policy/identities.yaml", "[\"agent:demo\"]", "[\"agent:demo\", \"agent:demo\"]");
-    let lenient = house.policy(&["check"]);
+fn a_warning_is_shown_and_is_a_fault_with_strict() {
+    let home = Home::new();
+    home.edit("policy/identities.yaml", "[\"agent:demo\"]", "[\"agent:demo\", \"agent:demo\"]");
+    let lenient = home.policy(&["check"]);
     assert_eq!(
         (lenient.status, lenient.out.as_str()),
-        (0, format!("sound: {} routes, 0 tests, 1 warning\n", house.routes()).as_str())
+        (0, format!("sound: {} routes, 0 tests, 1 warning\n", home.routes()).as_str())
     );
-    let told = "policy/identities.yaml:4:45: ";
+    let place = "policy/identities.yaml:4:45: ";
     assert!(
-        lenient.err.starts_with(&format!("warning: {told}")) && lenient.err.ends_with("[duplicate]\n"),
+        lenient.err.starts_with(&format!("warning: {place}")) && lenient.err.ends_with("[duplicate]\n"),
         "{}",
         lenient.err
     );
-    let warned = house.json(&["check"], 0);
+    let warned = home.json(&["check"], 0);
     assert_eq!(members(&warned["warnings"][0]), ["column", "file", "instead", "line", "name", "what"]);
     assert_eq!(warned["warnings"][0]["name"], "duplicate");
 
     for verb in ["check", "build", "sign"] {
-        let strict = house.policy(&[verb, "--strict"]);
+        let strict = home.policy(&[verb, "--strict"]);
         assert_eq!((strict.status, strict.out.as_str()), (2, ""), "{verb}");
-        assert!(strict.err.starts_with(told) && strict.err.contains("[duplicate]"), "{}", strict.err);
+        assert!(strict.err.starts_with(place) && strict.err.contains("[duplicate]"), "{}", strict.err);
     }
-    let strict = house.json(&["check", "--strict"], 2);
+    let strict = home.json(&["check", "--strict"], 2);
     assert_eq!(
         (strict["warnings"].as_array().unwrap().len(), strict["faults"].as_array().unwrap().len()),
         (0, 1)
@@ -65,10 +65,10 @@ fn a_warning_is_shown_and_is_a_fault_for_the_strict() {
 }
 
 #[test]
-fn test_prints_every_case_and_what_the_tests_reach() {
-    let house = with_refunds();
-    let said = house.policy(&["test"]);
-    assert_eq!(said.status, 0, "{}", said.err);
+fn test_prints_every_case_and_what_the_tests_cover() {
+    let home = with_refunds();
+    let output = home.policy(&["test"]);
+    assert_eq!(output.status, 0, "{}", output.err);
     for line in [
         "  ok   refunds: allow",
         "  ok   too much: policy-denied",
@@ -76,11 +76,11 @@ fn test_prints_every_case_and_what_the_tests_reach() {
         "  requirements that denied: 0 of 3; never use, maxLifetime, args",
         "3 cases, 0 failing",
     ] {
-        assert!(said.out.lines().any(|told| told == line), "{line:?} in\n{}", said.out);
+        assert!(output.out.lines().any(|printed| printed == line), "{line:?} in\n{}", output.out);
     }
 
-    house.edit(TESTS_FILE, "because: refund/limit", "because: refund/other");
-    let failing = house.policy(&["test"]);
+    home.edit(TESTS_FILE, "because: refund/limit", "because: refund/other");
+    let failing = home.policy(&["test"]);
     assert_eq!(failing.status, 1);
     assert!(
         failing.out.contains("  FAIL too much: policy-denied")
@@ -95,80 +95,76 @@ fn test_prints_every_case_and_what_the_tests_reach() {
         failing.err
     );
 
-    let told = house.json(&["test"], 1);
-    assert_eq!(members(&told), ["cases", "coverage", "failures", "faults", "warnings"]);
+    let json = home.json(&["test"], 1);
+    assert_eq!(members(&json), ["cases", "coverage", "failures", "faults", "warnings"]);
     assert_eq!(
-        told["cases"][1],
+        json["cases"][1],
         json!({"route": "refund", "case": "too much", "passed": false, "judged": {
             "route": "refund", "denial": "policy-denied", "policies": ["refund/limit"], "detail": "above the limit"}})
     );
-    let covered = told["coverage"].as_array().unwrap().iter().find(|one| one["route"] == "refund").unwrap();
+    let covered = json["coverage"].as_array().unwrap().iter().find(|one| one["route"] == "refund").unwrap();
     assert_eq!(
         *covered,
         json!({"route": "refund", "policies": {"refund/caller:group:demo-agents": 1, "refund/limit": 1},
                "requirements": {"args": 0, "maxLifetime": 0, "use": 0}})
     );
-    assert_eq!(told["failures"][0]["line"], 7);
+    assert_eq!(json["failures"][0]["line"], 7);
 }
 
 #[test]
 fn build_lists_what_would_be_signed_and_recorded() {
-    let house = with_refunds();
-    let said = house.policy(&["build"]);
-    assert_eq!(said.status, 0, "{}", said.err);
+    let home = with_refunds();
+    let output = home.policy(&["build"]);
+    assert_eq!(output.status, 0, "{}", output.err);
     assert!(
-        said.out.starts_with(&format!(
+        output.out.starts_with(&format!(
             "for demo: {0} routes, {1} files\n",
-            house.routes(),
-            house.routes() + 6
+            home.routes(),
+            home.routes() + 6
         )),
         "{}",
-        said.out
+        output.out
     );
-    assert!(said.out.ends_with(
-        "the record will hold of each request:\n  refund: account, as a keyed digest\n  refund: amount, by value\n"
+    assert!(output.out.ends_with(
+        "arguments that will be recorded for each request:\n  refund: account, as a keyed digest\n  refund: amount, by value\n"
     ));
-    let told = house.json(&["build"], 0);
-    assert_eq!(members(&told), ["audience", "failures", "faults", "files", "recorded", "warnings"]);
+    let json = home.json(&["build"], 0);
+    assert_eq!(members(&json), ["audience", "failures", "faults", "files", "recorded", "warnings"]);
     assert_eq!(
-        told["recorded"],
+        json["recorded"],
         json!([{"route": "refund", "argument": "account", "is_withheld": true},
                {"route": "refund", "argument": "amount", "is_withheld": false}])
     );
-    assert!(told["files"]["routes/demo/refund.test.json"].as_str().unwrap().starts_with("sha256:"));
+    assert!(json["files"]["routes/demo/refund.test.json"].as_str().unwrap().starts_with("sha256:"));
 
-    house.edit(TESTS_FILE, "because: refund/limit", "because: refund/other");
-    let failing = house.policy(&["build"]);
+    home.edit(TESTS_FILE, "because: refund/limit", "because: refund/other");
+    let failing = home.policy(&["build"]);
     assert_eq!((failing.status, failing.out.as_str()), (1, ""));
-    assert_eq!(members(&house.json(&["build"], 1)), ["failures", "faults", "warnings"]);
+    assert_eq!(members(&home.json(&["build"], 1)), ["failures", "faults", "warnings"]);
 }
 
 #[test]
 fn show_lists_routes_and_shows_documents() {
-    let house = with_refunds();
-    let all = house.policy(&["show"]).out;
+    let home = with_refunds();
+    let all = home.policy(&["show"]).out;
     assert!(all.contains("refund of demo\n  POST localhost/v1/refunds/{account}\n"), "{all}");
-    let told = house.json(&["show"], 0);
-    assert_eq!(members(&told), ["routes", "ungoverned"]);
+    let json = home.json(&["show"], 0);
+    assert_eq!(members(&json), ["routes", "ungoverned"]);
     assert_eq!(
-        members(&told["routes"][0]),
+        members(&json["routes"][0]),
         ["match", "name", "observed_until", "policies", "reads_body", "team"]
     );
 
-    house.edit(
-        "policy/teams.yaml",
-        "prefix: /}]",
-        "prefix: /}]\n    defaults: {use: once, maxLifetime: 30s}",
-    );
-    house.edit("policy/routes/demo/pay.yaml", "    use: once\n    maxLifetime: 60s\n", "");
-    assert_eq!(house.json(&["show", "pay"], 0)["spec"]["require"], json!({"holder": "proof"}));
+    home.edit("policy/teams.yaml", "prefix: /}]", "prefix: /}]\n    defaults: {use: once, maxLifetime: 30s}");
+    home.edit("policy/routes/demo/pay.yaml", "    use: once\n    maxLifetime: 60s\n", "");
+    assert_eq!(home.json(&["show", "pay"], 0)["spec"]["require"], json!({"holder": "proof"}));
     let expanded = json!({"holder": "proof", "use": "once", "maxLifetime": "30s"});
-    assert_eq!(house.json(&["show", "--expanded", "pay"], 0)["spec"]["require"], expanded);
-    // What was signed is still the other.
+    assert_eq!(home.json(&["show", "--expanded", "pay"], 0)["spec"]["require"], expanded);
+    // The signed bundle still has the old document.
     let signed = json!({"holder": "proof", "use": "once", "maxLifetime": "60s"});
-    assert_eq!(house.json(&["show", "pay", "--signed"], 0)["spec"]["require"], signed);
+    assert_eq!(home.json(&["show", "pay", "--signed"], 0)["spec"]["require"], signed);
 
-    let unknown = house.policy(&["show", "refunds"]);
+    let unknown = home.policy(&["show", "refunds"]);
     assert_eq!(unknown.status, 2);
     assert!(
         unknown.err.contains("no governed route `refunds`; there are: errand, hello, pay, refund"),
@@ -178,21 +174,21 @@ fn show_lists_routes_and_shows_documents() {
 }
 
 #[test]
-fn what_show_prints_can_be_written_back() {
-    let house = with_refunds();
-    let before = house.json(&["build"], 0)["files"].clone();
+fn the_output_of_show_can_be_written_back() {
+    let home = with_refunds();
+    let before = home.json(&["build"], 0)["files"].clone();
     for (name, file) in [("refund", REFUND_FILE), ("pay", "policy/routes/demo/pay.yaml")] {
-        let shown = house.policy(&["show", name]).out;
-        house.write(file, &shown);
+        let shown = home.policy(&["show", name]).out;
+        home.write(file, &shown);
     }
-    assert_eq!(house.json(&["build"], 0)["files"], before);
+    assert_eq!(home.json(&["build"], 0)["files"], before);
 }
 
 #[test]
 fn explain_says_which_route_which_policies_why_and_the_cure() {
-    let house = with_refunds();
+    let home = with_refunds();
     let ask = |holder: &str, amount: &str| {
-        house.policy(&["explain", "POST", "/v1/refunds/a-7", "--holder", holder, "--arg", amount])
+        home.policy(&["explain", "POST", "/v1/refunds/a-7", "--holder", holder, "--arg", amount])
     };
     assert_eq!(ask("agent:demo", "amount=100").status, 0);
     let denied = ask("agent:demo", "amount=101");
@@ -215,24 +211,24 @@ fn explain_says_which_route_which_policies_why_and_the_cure() {
     assert_eq!(unknown.status, 2, "{}", unknown.out);
     assert!(unknown.err.contains("no argument `sum`; it has: account, amount"), "{}", unknown.err);
 
-    let told = house.json(&["explain", "GET", "/v1/refunds/a-7", "--holder", "agent:demo"], 1);
+    let json = home.json(&["explain", "GET", "/v1/refunds/a-7", "--holder", "agent:demo"], 1);
     assert_eq!(
-        members(&told),
+        members(&json),
         ["cure", "observed_until", "policies", "result", "route", "status", "team", "why"]
     );
     assert_eq!(
-        (&told["result"], &told["route"], &told["status"]),
+        (&json["result"], &json["route"], &json["status"]),
         (&json!("no-route-policy"), &Value::Null, &json!(403))
     );
-    // The signed bundle knows no refunds yet.
-    let signed = house.json(&["explain", "POST", "/v1/refunds/a-7", "--holder", "agent:demo", "--signed"], 1);
+    // The signed bundle does not have this route yet.
+    let signed = home.json(&["explain", "POST", "/v1/refunds/a-7", "--holder", "agent:demo", "--signed"], 1);
     assert_eq!(signed["result"], "no-route-policy");
 }
 
 #[test]
-fn every_requirement_can_be_asked_about() {
-    let house = with_refunds();
-    house.edit(
+fn explain_covers_every_requirement() {
+    let home = with_refunds();
+    home.edit(
         REFUND_FILE,
         "maxLifetime: 60s}",
         "maxLifetime: 60s, maxDepth: 1, environment: {region: [eu-1]}, conditions: [{name: window, equals: open, maxAge: 5m}]}",
@@ -241,7 +237,7 @@ fn every_requirement_can_be_asked_about() {
         let asked =
             ["explain", "POST", "/v1/refunds/a-7", "--holder", "agent:demo", "--body", r#"{"amount":1}"#];
         let status = i32::from(!more.is_empty());
-        house.json(&[&asked, more].concat(), status)["result"].as_str().unwrap().to_owned()
+        home.json(&[&asked, more].concat(), status)["result"].as_str().unwrap().to_owned()
     };
     assert_eq!(code(&[]), "allow");
     assert_eq!(code(&["--lifetime", "61s"]), "lifetime-too-long");
@@ -255,23 +251,23 @@ fn every_requirement_can_be_asked_about() {
 
 #[test]
 fn schemas_are_printed_for_cedar_and_for_editors() {
-    let house = with_refunds();
-    let schema = house.json(&["schema", "refund"], 0);
+    let home = with_refunds();
+    let schema = home.json(&["schema", "refund"], 0);
     assert!(schema.to_string().contains("\"amount\""), "{schema}");
-    let editors = house.json(&["schema", "--yaml"], 0);
+    let editors = home.json(&["schema", "--yaml"], 0);
     assert_eq!(editors["title"], "Portcullis policy documents");
-    let unnamed = house.policy(&["schema"]);
+    let unnamed = home.policy(&["schema"]);
     assert!(unnamed.status == 2 && unnamed.err.contains("<ROUTE>"), "{}", unnamed.err);
-    let unknown = house.policy(&["schema", "nothing"]);
+    let unknown = home.policy(&["schema", "nothing"]);
     assert!(unknown.status == 2 && unknown.err.contains("`nothing`"), "{}", unknown.err);
 }
 
 #[test]
-fn envoy_gets_a_body_where_one_is_read_and_nowhere_else() {
-    let house = with_refunds();
-    let told = house.json(&["envoy"], 0);
-    assert_eq!(told["pay"], json!({}));
-    let body = &told["refund"]["envoy.filters.http.ext_authz"]["check_settings"]["with_request_body"];
+fn envoy_sends_a_body_only_for_a_route_that_reads_it() {
+    let home = with_refunds();
+    let json = home.json(&["envoy"], 0);
+    assert_eq!(json["pay"], json!({}));
+    let body = &json["refund"]["envoy.filters.http.ext_authz"]["check_settings"]["with_request_body"];
     assert_eq!(
         *body,
         json!({"max_request_bytes": 1_048_576, "allow_partial_message": false, "pack_as_bytes": true})
@@ -280,21 +276,25 @@ fn envoy_gets_a_body_where_one_is_read_and_nowhere_else() {
 
 #[test]
 fn documents_alone_are_enough_to_check_and_test() {
-    let house = with_refunds();
-    house.write("keep/nothing", "");
-    std::fs::rename(house.path.join("policy"), house.path.join("keep/documents")).unwrap();
+    let home = with_refunds();
+    home.write("keep/nothing", "");
+    std::fs::rename(home.path.join("policy"), home.path.join("keep/documents")).unwrap();
     for verb in ["check", "test", "build", "show"] {
-        assert_eq!(house.policy(&[verb, "--dir", "keep/documents"]).status, 0, "{verb}");
+        assert_eq!(home.policy(&[verb, "--dir", "keep/documents"]).status, 0, "{verb}");
     }
-    let nowhere = house.policy(&["check"]);
+    let nowhere = home.policy(&["check"]);
     assert_eq!(nowhere.status, 2);
-    assert!(nowhere.err.contains("policy is no folder: name a house by --home"), "{}", nowhere.err);
+    assert!(
+        nowhere.err.contains("policy is not a directory: name a home directory with --home"),
+        "{}",
+        nowhere.err
+    );
 }
 
 #[test]
-fn what_is_only_asked_needs_sound_documents_and_no_passing_tests() {
-    let house = with_refunds();
-    house.edit(TESTS_FILE, "because: refund/limit", "because: refund/other");
+fn commands_that_only_ask_need_sound_documents_but_no_passing_tests() {
+    let home = with_refunds();
+    home.edit(TESTS_FILE, "because: refund/limit", "because: refund/other");
     let asked: [&[&str]; 4] = [
         &["show"],
         &["schema", "refund"],
@@ -302,13 +302,13 @@ fn what_is_only_asked_needs_sound_documents_and_no_passing_tests() {
         &["explain", "GET", "/hello/you", "--holder", "agent:demo"],
     ];
     for verb in asked {
-        assert_eq!(house.policy(verb).status, 0, "{verb:?}");
+        assert_eq!(home.policy(verb).status, 0, "{verb:?}");
     }
-    house.edit(REFUND_FILE, "type: natural", "type: naturl");
+    home.edit(REFUND_FILE, "type: natural", "type: naturl");
     for verb in asked {
-        let said = house.policy(verb);
-        assert_eq!((said.status, said.out.as_str()), (2, ""), "{verb:?}");
-        assert!(said.err.starts_with("policy/routes/demo/refund.yaml:10:"), "{}", said.err);
-        assert_eq!(members(&house.json(verb, 2)), ["failures", "faults", "warnings"]);
+        let output = home.policy(verb);
+        assert_eq!((output.status, output.out.as_str()), (2, ""), "{verb:?}");
+        assert!(output.err.starts_with("policy/routes/demo/refund.yaml:10:"), "{}", output.err);
+        assert_eq!(members(&home.json(verb, 2)), ["failures", "faults", "warnings"]);
     }
 }

@@ -64,14 +64,16 @@ fn a_delegation_that_asks_for_more_is_refused_and_its_dimension_is_named() {
             "--measurement sha256:1111111111111111111111111111111111111111111111111111111111111111",
             "`att` is wider",
         ),
-        ("--lifetime 301s", "`time` would be wider than the parent's, which has 300 s left"),
+        ("--lifetime 301s", "`time` would be wider than the parent's: the parent has 300 s left"),
     ] {
         let message = workdir.fails(&Workdir::delegate_line(more));
         assert!(message.contains(dimension), "{more}: {message}");
     }
     let early = Workdir::delegate_line("").replace(AT, "1799999990");
     assert!(
-        workdir.fails(&early).contains("`time` would be wider than the parent's, which begins 10 s later")
+        workdir
+            .fails(&early)
+            .contains("`time` would be wider than the parent's: the parent begins 10 s later")
     );
 }
 
@@ -100,7 +102,7 @@ fn a_delegation_that_is_not_possible_says_why() {
     let stranger = Workdir::delegate_line("").replace("$a.jwk", "$c.jwk");
     assert!(workdir.fails(&stranger).contains("only its holder can delegate"));
     let late = Workdir::delegate_line("").replace(AT, "1800000330");
-    assert!(workdir.fails(&late).contains("the parent has expired (30 s before)"));
+    assert!(workdir.fails(&late).contains("the parent has expired (30 s ago)"));
     workdir.write("root", "hello");
     assert!(workdir.fails(&Workdir::delegate_line("")).contains("the parent is malformed: link 0: "));
     workdir.mint("--host pay.shop --method POST --path /v1");

@@ -36,7 +36,7 @@ fn three_links_are_drawn_as_a_tree() {
     let drawn = workdir.run("warrant inspect @$chain --at 1800000015").success();
     let [a, b, c] = ["a", "b", "c"].map(|name| thumbprint(&workdir, name));
     let expected = format!(
-        "nothing below has been verified; `portcullis warrant verify` does
+        "nothing below is verified; to verify it, use `portcullis warrant verify`
 agent:a, issued by https://authority.demo, for demo
    may POST /v1/payments/* on pay.shop
    3 uses, 285 s left, may be delegated 2 times more
@@ -48,7 +48,7 @@ agent:a, issued by https://authority.demo, for demo
       narrowed here: any argument → amount from 1 to 100; 3 uses → 2 uses; ends 180 s earlier
    └─ agent:c, for demo
          may POST /v1/payments/a-7 on pay.shop, amount = 5
-         one use, 45 s left, not to be delegated, region eu-1
+         one use, 45 s left, may not be delegated, region eu-1
          key {c}
          narrowed here: /v1/payments/* → /v1/payments/a-7; amount from 1 to 100 → amount = 5; 2 uses → one use; \
          anywhere → region eu-1; ends 60 s earlier"
@@ -99,8 +99,8 @@ fn a_spliced_link_is_reported_with_everything_that_does_not_fit() {
     assert_eq!(output.status, 1, "{output:?}");
     for wrong in [
         "WRONG: lineage-broken: its `iss` is not the key of the link above",
-        "WRONG: lineage-broken: its `parent` is another link than the one above",
-        "WRONG: lineage-broken: its `depth` is 2, and its place is 1",
+        "WRONG: lineage-broken: its `parent` does not name the link above",
+        "WRONG: lineage-broken: its `depth` is 2, but the link is at depth 1",
     ] {
         assert!(output.out.contains(wrong), "{wrong}: {}", output.out);
     }

@@ -88,7 +88,7 @@ fn a_set_gives_every_key_its_own_name() {
     assert_eq!((&set["keys"][0]["kid"], &set["keys"][1]["kid"]), (&"a".into(), &unnamed.as_str().into()));
     assert!(set["keys"].as_array().unwrap().iter().all(|key| key.get("d").is_none() && key["use"] == "sig"));
     let output = workdir.fails("key jwks $a.jwk $a.jwk");
-    assert!(output.contains("two keys are called \"a\""), "{output}");
+    assert!(output.contains("two keys have the kid \"a\""), "{output}");
     workdir.write("set.json", &set.to_string());
     assert_eq!(json(&workdir.run("key jwks $set.json").success()), set, "a set can be read again");
 }

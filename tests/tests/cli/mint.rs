@@ -90,8 +90,10 @@ fn a_root_minted_in_a_home_directory_is_judged_by_its_bundle() {
         assert_eq!((output.status, output.out.as_str()), (2, ""), "{output:?}");
         output.err
     };
-    assert!(refused("spiffe://elsewhere/a", "60s").contains("may not vouch for spiffe://elsewhere/a"));
-    assert!(refused("agent:demo", "999h").contains("nothing lives above 3600 s"));
+    assert!(
+        refused("spiffe://elsewhere/a", "60s").contains("may not issue warrants for spiffe://elsewhere/a")
+    );
+    assert!(refused("agent:demo", "999h").contains("at most 3600 s"));
 }
 
 #[test]

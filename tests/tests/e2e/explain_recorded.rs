@@ -62,7 +62,7 @@ async fn a_recorded_decision_is_explained_by_its_route_its_policies_and_a_reason
     let text = recorded.explain(allowed, &[]).success();
     let beginning =
         "allow\n  route:    pay of demo\n  policies: pay/caller:agent:demo\n  why:      permitted by";
-    assert!(text.starts_with(beginning) && text.contains("the same, judged again"), "{text}");
+    assert!(text.starts_with(beginning) && text.contains("judged again, with the same result"), "{text}");
 
     let json = recorded.json(refused, 1);
     assert_eq!((&json["result"], &json["status"]), (&"policy-denied".into(), &403.into()), "{json}");
@@ -120,7 +120,7 @@ async fn when_a_decision_cannot_be_explained_the_message_names_what_is_missing()
     Signers::of(home).publish(&UnsignedBundle::of(home).version(2));
     let gone = recorded.explain(refused, &[]);
     assert_eq!((gone.status, gone.out.as_str()), (2, ""));
-    let wanted = format!("was taken by bundle {digest} (version 1), which is not in");
+    let wanted = format!("was taken with the bundle {digest} (version 1), which is not in");
     assert!(gone.err.contains(&wanted) && gone.err.contains("--bundles"), "{}", gone.err);
     let earlier = copies_of(&home.file("bundle")).join(&digest).display().to_string();
     assert_eq!(recorded.explain(refused, &["--bundles", &earlier]), before);

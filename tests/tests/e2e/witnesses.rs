@@ -108,7 +108,7 @@ async fn a_witness_that_is_down_leaves_the_server_ready_and_one_that_remembers_m
     witness.process.freeze().await;
     let mut server = Server::start(&home).await;
     let remark = server.readiness_of(PART).await.unwrap();
-    assert!(remark.contains("no whole answer within 3s"), "{remark}");
+    assert!(remark.contains("no complete answer within 3s"), "{remark}");
     logs_once(&mut server, "could not be compared").await;
 
     witness.set_size(1_000_000);

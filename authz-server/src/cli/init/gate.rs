@@ -1,6 +1,7 @@
-//! Envoy's part of a house: the gate's filter with its configuration, as a file that Envoy watches.
+//! Writes the file that Envoy watches: the gate's filter with its configuration.
 //!
-//! It holds public keys and names only. Written beside and renamed, so that an Envoy that watches it never sees half.
+//! The file contains only public keys and names. It is written under another name and then renamed, so that
+//! Envoy never reads half a file.
 
 use std::path::Path;
 
@@ -10,7 +11,7 @@ use warrant::{Issuer, PublicKey};
 use crate::cli::out::Failure;
 use policy::Bundle;
 
-/// Writes the extension configuration that says what this bundle says.
+/// Writes Envoy's extension configuration with the values of this bundle.
 pub(super) fn write(bundle: &Bundle, module: &Path, file: &Path) -> Result<(), Failure> {
     let failed = |e: &dyn std::fmt::Display| Failure::new(format!("cannot write {}: {e}", file.display()));
     let gate = gate(bundle).map_err(|e| failed(&e))?;
@@ -39,12 +40,12 @@ pub(super) fn write(bundle: &Bundle, module: &Path, file: &Path) -> Result<(), F
             },
         }],
     });
-    // JSON is YAML, which is what Envoy expects behind this name.
+    // Envoy expects YAML in a file with this name, and JSON is YAML.
     let text = serde_json::to_string_pretty(&resource).map_err(|e| failed(&e))?;
     ledger::durable::replace(file, format!("{text}\n").as_bytes()).map_err(|e| failed(&e))
 }
 
-/// What the gate must know to refuse what cannot be allowed.
+/// The gate's configuration: what it must know to refuse requests that the server could not allow.
 fn gate(bundle: &Bundle) -> Result<Value, serde_json::Error> {
     let issuers: Vec<Value> = bundle.trust().issuers().iter().map(issuer).collect::<Result<_, _>>()?;
     let terms = bundle.terms();

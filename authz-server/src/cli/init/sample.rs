@@ -1,8 +1,9 @@
-//! The sample documents of a new house, filled in. They are files of their own, so that they read as what they become.
+//! Fills in the sample documents of a new home directory. Each is a file of its own, so that it reads like
+//! the document it becomes.
 
-use super::house::Names;
+use super::home::Placeholders;
 
-/// Each document's place in a bundle's directory, and its text.
+/// Each document's path below the directory `policy`, and its text.
 const DOCUMENTS: [(&str, &str); 8] = [
     ("mesh.yaml", include_str!("sample/mesh.yaml")),
     ("proxies.yaml", include_str!("sample/proxies.yaml")),
@@ -16,17 +17,17 @@ const DOCUMENTS: [(&str, &str); 8] = [
 
 const CONFIGURATION: &str = include_str!("sample/portcullis.yaml");
 
-/// The documents for these names. What is filled in is read again by the build, which refuses what does not fit.
-pub(super) fn documents(names: &Names) -> impl Iterator<Item = (&'static str, String)> {
-    DOCUMENTS.iter().map(|(place, text)| (*place, fill(text, names)))
+/// The documents with these values. The build reads them again, and refuses values that are not allowed.
+pub(super) fn documents(values: &Placeholders) -> impl Iterator<Item = (&'static str, String)> {
+    DOCUMENTS.iter().map(|(path, text)| (*path, fill(text, values)))
 }
 
-pub(super) fn configuration(names: &Names) -> String {
-    fill(CONFIGURATION, names)
+pub(super) fn configuration(values: &Placeholders) -> String {
+    fill(CONFIGURATION, values)
 }
 
-fn fill(text: &str, names: &Names) -> String {
-    names
+fn fill(text: &str, values: &Placeholders) -> String {
+    values
         .0
         .iter()
         .fold(text.to_owned(), |text, (name, value)| text.replace(&format!("{{{{{name}}}}}"), value))

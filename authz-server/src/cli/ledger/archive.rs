@@ -1,5 +1,6 @@
-//! `portcullis ledger archive`: old entries go to a folder of their own; log and archive laid over each other pass every
-//! verifier again. The archive is named in the ledger, so this writes, and no server may have it open.
+//! `portcullis ledger archive`: moves old entries to a directory of their own. The archive, copied into the
+//! log, makes a log that passes every verifier again. The command records the archive in the ledger, so no
+//! server may have the ledger open.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,27 +10,27 @@ use indicatif::ProgressBar;
 use ledger::Ledger;
 use serde_json::json;
 
-use crate::cli::out::{Done, Failure, line};
+use crate::cli::out::{ExitStatus, Failure, line};
 use crate::clock::Clock;
 use crate::{config, facts, server};
 
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct Args {
-    /// The configuration of the server whose ledger it is; stop that server first
+    /// The configuration of the server that owns the ledger; stop that server first
     #[arg(long)]
     config: PathBuf,
-    /// Entries below this index go: a multiple of 256
+    /// Move the entries below this index, which must be a multiple of 256
     #[arg(long)]
     below: u64,
-    /// The archive: a folder that other archives of this log may have begun
+    /// The archive: a new directory, or one with earlier archives of this log
     #[arg(long)]
     into: PathBuf,
-    /// For machines
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
-pub(in crate::cli) fn run(args: &Args) -> Result<Done, Failure> {
+pub(in crate::cli) fn run(args: &Args) -> Result<ExitStatus, Failure> {
     let config = config::load(&args.config).map_err(|faults| Failure::all(&faults))?;
     let clock = Clock::of_the_machine();
     let options = server::ledger_options(&config.ledger.key, &clock).map_err(Failure::new)?;
@@ -37,7 +38,7 @@ pub(in crate::cli) fn run(args: &Args) -> Result<Done, Failure> {
     busy.enable_steady_tick(Duration::from_millis(100));
     busy.set_message("recovering the ledger");
     let ledger = Ledger::open(&config.ledger.directory, options).map_err(Failure::new)?;
-    busy.set_message("keeping the facts that are alive");
+    busy.set_message("saving the facts that are still needed");
     let now = clock.now();
     let (folded, size) = facts::fold(&ledger, now).map_err(Failure::new)?;
     let snapshot =
@@ -47,8 +48,8 @@ pub(in crate::cli) fn run(args: &Args) -> Result<Done, Failure> {
     busy.finish_and_clear();
     let (origin, into) = (ledger.origin().to_owned(), args.into.display());
     ledger.close();
-    let said = json!({"origin": origin, "below": args.below, "bundles": moved, "into": into.to_string()});
+    let report = json!({"origin": origin, "below": args.below, "bundles": moved, "into": into.to_string()});
     let plain = format!("moved {moved} bundles, all entries of {origin} below {}, to {into}", args.below);
-    line(if args.json { said.to_string() } else { plain })?;
-    Ok(Done::Well)
+    line(if args.json { report.to_string() } else { plain })?;
+    Ok(ExitStatus::Success)
 }

@@ -1,4 +1,4 @@
-//! The bundles that were in force when decisions were taken, by their digests.
+//! Finds the bundles that were in force when decisions were taken, by their digests.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -7,15 +7,15 @@ use crate::bundles::directory;
 use crate::cli::out::Failure;
 use policy::{MANIFEST, Past};
 
-/// Every bundle in these folders: each is a signed bundle's own, or holds such folders.
-pub(in crate::cli) fn by_digest(folders: &[PathBuf]) -> Result<BTreeMap<String, Past>, Failure> {
+/// Every bundle in these directories. Each is the directory of a signed bundle, or contains such directories.
+pub(in crate::cli) fn by_digest(directories: &[PathBuf]) -> Result<BTreeMap<String, Past>, Failure> {
     let mut all = BTreeMap::new();
-    for folder in folders {
-        let found = places(folder)?;
+    for directory in directories {
+        let found = bundle_directories(directory)?;
         if found.is_empty() {
             return Err(Failure::new(format!(
-                "{}: neither a signed bundle nor a folder of them",
-                folder.display()
+                "{}: neither a signed bundle nor a directory of signed bundles",
+                directory.display()
             )));
         }
         for place in found {
@@ -31,13 +31,13 @@ pub(super) fn open(place: &Path) -> Result<Past, Failure> {
     opened.map_err(|refusal| Failure::new(format!("bundle {}: {refusal}", place.display())))
 }
 
-fn places(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+fn bundle_directories(directory: &Path) -> Result<Vec<PathBuf>, Failure> {
     let is_bundle = |path: &Path| path.join(MANIFEST).is_file();
-    if is_bundle(folder) {
-        return Ok(vec![folder.to_owned()]);
+    if is_bundle(directory) {
+        return Ok(vec![directory.to_owned()]);
     }
-    let unreadable = |e| Failure::new(format!("{}: cannot be read: {e}", folder.display()));
-    let entries = std::fs::read_dir(folder).map_err(unreadable)?;
+    let unreadable = |e| Failure::new(format!("{}: cannot be read: {e}", directory.display()));
+    let entries = std::fs::read_dir(directory).map_err(unreadable)?;
     let all: Vec<PathBuf> =
         entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>().map_err(unreadable)?;
     Ok(all.into_iter().filter(|path| is_bundle(path)).collect())

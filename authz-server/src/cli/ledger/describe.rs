@@ -1,18 +1,18 @@
-//! Entries for people: one line, or a few.
+//! Describes entries in words: in one line, or in a few.
 
 use std::fmt::Write as _;
 
 use ledger::Entry;
 use ledger::entry::{Decision, RecordedLink, Stamps};
 
-use super::instant::rfc3339;
+use super::time::rfc3339;
 
-/// One line.
+/// An entry in one line.
 pub(super) fn line(index: u64, stamps: Stamps, entry: &Entry) -> String {
     format!("#{index} {} {}", rfc3339(stamps.time), what(entry))
 }
 
-/// A decision with its grounds; everything else is said in one line.
+/// A decision with its grounds in several lines; any other entry in one line.
 pub(super) fn lines(index: u64, stamps: Stamps, entry: &Entry) -> String {
     let mut text = line(index, stamps, entry);
     if let Entry::Decision(decision) = entry {
@@ -54,7 +54,7 @@ fn what(entry: &Entry) -> String {
         }
         Entry::Denials(d) => format!("{} more times {}, from {}", d.count, d.reason, d.source),
         Entry::Init(init) => format!("{kind} {}", init.origin),
-        Entry::Start(start) => format!("{kind} version {}{}", start.version, cut(start.cut)),
+        Entry::Start(start) => format!("{kind} version {}{}", start.version, previous_run(start.cut)),
         Entry::Stop(_) => kind.to_owned(),
         Entry::Issued(issued) => format!("{kind} {} to {}", issued.jti, issued.sub),
         Entry::Revocation(r) => format!("{kind} {} {}: {}", r.what.word(), r.value, r.reason),
@@ -81,8 +81,8 @@ fn what(entry: &Entry) -> String {
     }
 }
 
-fn cut(was_cut: bool) -> &'static str {
-    if was_cut { ", the one before did not stop as it should" } else { "" }
+fn previous_run(was_cut: bool) -> &'static str {
+    if was_cut { ", the previous run did not stop cleanly" } else { "" }
 }
 
 fn status(status: Option<u64>) -> String {

@@ -1,27 +1,27 @@
-//! `portcullis ledger export`: entries as JSON lines, each exactly as it is recorded.
+//! `portcullis ledger export`: prints entries as JSON lines, each exactly as it is recorded.
 
 use clap::Args as ClapArgs;
 
 use super::filter::Filter;
-use super::follow;
-use super::opened::{Named, Where};
-use crate::cli::out::{Done, Failure, line};
+use super::log::{LogLocation, OptionalKey};
+use super::search;
+use crate::cli::out::{ExitStatus, Failure, line};
 
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct Args {
     #[command(flatten)]
-    at: Where,
+    location: LogLocation,
     #[command(flatten)]
-    named: Named,
+    key: OptionalKey,
     #[command(flatten)]
     filter: Filter,
-    /// As it always is; for the sake of scripts
+    /// The output is always JSON; scripts may give this flag
     #[arg(long)]
     json: bool,
 }
 
-pub(in crate::cli) fn run(args: &Args) -> Result<Done, Failure> {
-    let opened = args.at.open()?;
-    follow::all(&opened, &args.named, &args.filter, args.json, |hit| line(hit.json_line()))?;
-    Ok(Done::Well)
+pub(in crate::cli) fn run(args: &Args) -> Result<ExitStatus, Failure> {
+    let log = args.location.open()?;
+    search::entries(&log, &args.key, &args.filter, args.json, |found| line(found.json_line()))?;
+    Ok(ExitStatus::Success)
 }

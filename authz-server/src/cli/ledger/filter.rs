@@ -1,20 +1,21 @@
-//! Which entries are meant.
+//! Selects entries by the flags of a command.
 
 use clap::Args as ClapArgs;
 use ledger::Entry;
 use ledger::entry::{Decision, RevocationTarget, Stamps};
 use memchr::memmem;
 
-use super::instant;
-use super::scan::Raw;
+use super::scan::RawEntry;
+use super::time;
 
 #[derive(Debug, ClapArgs)]
 pub(super) struct Filter {
-    // Names out of base64url may begin with a hyphen.
-    /// A decision and its outcome, by the decision's id
+    // A name in base64url may begin with a hyphen.
+    /// One decision and its outcome, by the decision's id
     #[arg(long, allow_hyphen_values = true)]
     id: Option<String>,
-    /// A warrant and all delegated from it: its `jti`, or the path of them joined by `/`
+    /// A warrant and all that were delegated from it: its `jti`, or the path of `jti`s from the root, joined
+    /// by `/`
     #[arg(long, allow_hyphen_values = true)]
     warrant: Option<String>,
     /// A lineage, by its `txn`
@@ -23,34 +24,35 @@ pub(super) struct Filter {
     /// A route
     #[arg(long)]
     route: Option<String>,
-    /// A denial's code, or allowed, ungoverned, observed
+    /// A denial's code, or allowed, ungoverned or observed
     #[arg(long)]
     code: Option<String>,
     /// A kind of entry, such as decision/1
     #[arg(long)]
     kind: Option<String>,
-    /// From this instant on: 2026-11-21T06:00:00Z, seconds since 1970, or 15m (ago)
-    #[arg(long, value_parser = instant::parse)]
+    /// From this time on: 2026-11-21T06:00:00Z, seconds since 1970, or 15m (ago)
+    #[arg(long, value_parser = time::parse)]
     pub(super) since: Option<u64>,
-    /// Up to and with this instant
-    #[arg(long, value_parser = instant::parse)]
+    /// Up to and including this time
+    #[arg(long, value_parser = time::parse)]
     until: Option<u64>,
 }
 
 impl Filter {
-    /// The entry of one decision.
+    /// Selects the entry of one decision.
     pub(super) fn of_decision(id: &str) -> Filter {
         let (id, kind) = (Some(id.to_owned()), Some("decision/1".to_owned()));
         let (warrant, lineage, route, code, since, until) = (None, None, None, None, None, None);
         Filter { id, warrant, lineage, route, code, kind, since, until }
     }
 
-    /// The entry, if it is meant. Whatever names something is looked for in its bytes before they are read.
-    pub(super) fn find(&self, raw: Raw<'_>) -> Result<Option<(Stamps, Entry)>, String> {
+    /// The entry, if it is selected. All names of the filter are searched in the bytes first, because parsing
+    /// costs more.
+    pub(super) fn find(&self, raw: RawEntry<'_>) -> Result<Option<(Stamps, Entry)>, String> {
         let names = [&self.id, &self.lineage, &self.route, &self.code, &self.kind].into_iter().flatten();
         let parts = self.warrant.iter().flat_map(|path| path.split('/'));
         let mut needles = names.map(String::as_str).chain(parts);
-        // A name that needs escapes in JSON is in the bytes under another spelling.
+        // A name that needs escapes in JSON has another spelling in the bytes.
         let is_absent = |needle: &str| {
             needle.bytes().all(|b| b.is_ascii_graphic() && b != b'"' && b != b'\\')
                 && memmem::find(raw.bytes, needle.as_bytes()).is_none()
@@ -59,15 +61,15 @@ impl Filter {
             return Ok(None);
         }
         let (stamps, entry) = raw.read()?;
-        Ok(self.means(stamps, &entry).then_some((stamps, entry)))
+        Ok(self.selects(stamps, &entry).then_some((stamps, entry)))
     }
 
-    /// Whether entries of this time, and all behind it, are too late.
+    /// Whether an entry of this time, and every later entry, is too late.
     pub(super) fn is_over(&self, time: u64) -> bool {
         self.until.is_some_and(|until| time > until)
     }
 
-    fn means(&self, stamps: Stamps, entry: &Entry) -> bool {
+    fn selects(&self, stamps: Stamps, entry: &Entry) -> bool {
         self.since.is_none_or(|since| stamps.time >= since)
             && !self.is_over(stamps.time)
             && self.kind.as_deref().is_none_or(|kind| entry.kind() == kind)
@@ -122,7 +124,7 @@ fn route_of(entry: &Entry) -> Option<&str> {
     decision(entry)?.verdict.route.as_deref()
 }
 
-/// By what was answered, or by what the judge said.
+/// Compares the code with the outcome and with the judge's verdict.
 fn is_of_code(entry: &Entry, code: &str) -> bool {
     if let Entry::Denials(denials) = entry {
         return denials.reason == code;

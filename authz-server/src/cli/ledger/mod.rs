@@ -1,50 +1,53 @@
-//! `portcullis ledger`: what is on record, for auditors and operators. Everything but `archive` and `reassert` only reads,
-//! and reads the ledger of a running server as well as a copy. Exit status 0 it is so, 1 it is not, 2 unreadable.
+//! `portcullis ledger`: recorded entries, for auditors and operators.
+//!
+//! All commands but `archive` and `reassert` only read: the ledger of a running server or a copy. Exit
+//! status: 0 yes; 1 no; 2 the log cannot be read.
 
 mod archive;
 pub(super) mod bundles;
-pub(super) mod decision;
 mod describe;
 mod export;
 mod filter;
-mod follow;
-pub(super) mod instant;
-pub(super) mod opened;
+pub(super) mod log;
 mod progress;
 mod prove;
+pub(super) mod proved_decision;
 mod reassert;
 mod remote;
 mod replay;
 mod scan;
+mod search;
 mod show;
 mod tail;
+pub(super) mod time;
 mod verify;
 
 use clap::Subcommand;
 
-use super::out::{Done, Failure};
+use super::out::{ExitStatus, Failure};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Audit a log whole, or a proof: exit status 0 only if everything holds
+    /// Audit a whole log, or check the proof file that PLACE names. Exit status 0 only if everything holds
     Verify(verify::Args),
-    /// Make a self-contained proof: that an entry is in the log, or that the log only grew
+    /// Make a self-contained proof that an entry is in the log, or that the log only grew
     Prove(prove::Args),
     /// Find entries
     Show(show::Args),
-    /// The last entries, and those to come
+    /// Print the last entries, and with --follow also new ones
     Tail(tail::Args),
-    /// Entries as JSON lines
+    /// Print entries as JSON lines
     Export(export::Args),
     /// Move old entries out of a ledger that no server has open
     Archive(archive::Args),
-    /// Judge recorded decisions again and compare
+    /// Judge recorded decisions again, and compare
     Replay(replay::Args),
-    /// After `serve --restored`: say that what may be missing was put right, and end the halt
+    /// After `serve --restored`: declare that facts which may be missing were recorded again, and end the
+    /// halt
     Reassert(reassert::Args),
 }
 
-pub(super) fn run(command: &Command) -> Result<Done, Failure> {
+pub(super) fn run(command: &Command) -> Result<ExitStatus, Failure> {
     match command {
         Command::Verify(args) => verify::run(args),
         Command::Prove(args) => prove::run(args),

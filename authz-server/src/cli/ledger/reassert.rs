@@ -1,5 +1,7 @@
-//! `portcullis ledger reassert`: ends the halt that a log begins with after its disk was brought back from a backup. Who
-//! says so answers for it: revocations and postures that the backup lacks were recorded again, or there were none.
+//! `portcullis ledger reassert`: ends the halt with which a log begins after it was restored from a backup.
+//!
+//! The person who runs it declares, under a name, that revocations and postures which the backup lacks were
+//! recorded again, or that there were none.
 
 use std::path::PathBuf;
 
@@ -8,27 +10,27 @@ use ledger::Ledger;
 use ledger::entry::{FactScope, Posture, PostureChange};
 use serde_json::json;
 
-use crate::cli::out::{Done, Failure, line};
+use crate::cli::out::{ExitStatus, Failure, line};
 use crate::clock::Clock;
 use crate::{config, server};
 
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct Args {
-    /// The configuration of the server whose ledger it is; stop that server first
+    /// The configuration of the server that owns the ledger; stop that server first
     #[arg(long)]
     config: PathBuf,
-    /// Who says so
+    /// The name of the person who declares it
     #[arg(long)]
     by: String,
-    /// What was put right, or how it is known that nothing is missing
+    /// What was recorded again, or how you know that nothing is missing
     #[arg(long)]
     reason: String,
-    /// For machines
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
-pub(in crate::cli) fn run(args: &Args) -> Result<Done, Failure> {
+pub(in crate::cli) fn run(args: &Args) -> Result<ExitStatus, Failure> {
     let config = config::load(&args.config).map_err(|faults| Failure::all(&faults))?;
     let options =
         server::ledger_options(&config.ledger.key, &Clock::of_the_machine()).map_err(Failure::new)?;
@@ -46,7 +48,7 @@ pub(in crate::cli) fn run(args: &Args) -> Result<Done, Failure> {
     line(if args.json {
         json!({"index": index, "stance": "normal"}).to_string()
     } else {
-        format!("entry {index}: the mesh is normal again")
+        format!("entry {index}: the posture of the mesh is normal again")
     })?;
-    Ok(Done::Well)
+    Ok(ExitStatus::Success)
 }

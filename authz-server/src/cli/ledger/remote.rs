@@ -1,4 +1,4 @@
-//! A published log behind an HTTP(S) prefix.
+//! Reads a published log below an HTTP(S) prefix.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use tokio::runtime::Runtime;
 use crate::cli::out::Failure;
 use crate::fetch::{Fetcher, Limits};
 
-/// 256 entries of the largest size, with their lengths, are a little less.
+/// A little more than 256 entries of the largest size with their lengths.
 const LIMITS: Limits = Limits { bytes: 17 * 1024 * 1024, time: Duration::from_secs(30) };
 
 pub(super) struct Remote {
@@ -24,7 +24,7 @@ pub(super) struct Remote {
 }
 
 impl Remote {
-    /// The prefix is what `checkpoint` is below, such as `https://host/log`.
+    /// The prefix is the part of the URL before `/checkpoint`, such as `https://host/log`.
     pub(super) fn new(prefix: &str, token_file: Option<&Path>) -> Result<Remote, Failure> {
         let headers = token_file.map(bearer).transpose()?.into_iter().collect();
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -45,7 +45,7 @@ fn bearer(file: &Path) -> Result<(HeaderName, HeaderValue), Failure> {
     let unusable = |what: &str| Failure::new(format!("token file {}: {what}", file.display()));
     let token = std::fs::read_to_string(file).map_err(|e| unusable(&format!("cannot be read: {e}")))?;
     let mut value = HeaderValue::try_from(format!("Bearer {}", token.trim_end()))
-        .map_err(|_| unusable("no token: one line of visible characters"))?;
+        .map_err(|_| unusable("is not a valid token: write one line of visible characters"))?;
     value.set_sensitive(true);
     Ok((AUTHORIZATION, value))
 }
@@ -60,7 +60,9 @@ impl LogSource for Remote {
         match fetched.status {
             200 => Ok(Some(fetched.body)),
             404 => Ok(None),
-            401 | 403 => Err(failed("entries need the permission read-log: --token-file FILE".to_owned())),
+            401 | 403 => Err(failed(
+                "reading entries needs a token with the permission read-log: --token-file FILE".to_owned(),
+            )),
             status => Err(failed(format!("the server answered {status}"))),
         }
     }

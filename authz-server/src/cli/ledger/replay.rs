@@ -1,6 +1,7 @@
-//! `portcullis ledger replay`: recorded decisions, judged again by the bundles that were in force then, or by a candidate.
+//! `portcullis ledger replay`: judges recorded decisions again, by the bundles that were in force then or by
+//! a candidate.
 //!
-//! The log is audited first: judging again what somebody has changed would prove nothing.
+//! The log is audited first, because judging changed entries again would prove nothing.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -13,34 +14,34 @@ use ledger::verify::Auditor;
 use serde_json::json;
 
 use super::filter::Filter;
-use super::opened::{Opened, Trusted, Where};
-use super::scan::{self, Raw, Then};
+use super::log::{LogLocation, OpenLog, TrustedKey};
+use super::scan::{self, Next, RawEntry};
 use super::{bundles, describe, progress};
-use crate::cli::out::{Done, Failure, line};
+use crate::cli::out::{ExitStatus, Failure, line};
 use crate::record::{JudgedAgain, judge_again};
 use policy::Past;
 
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct Args {
     #[command(flatten)]
-    at: Where,
+    location: LogLocation,
     #[command(flatten)]
-    trusted: Trusted,
-    /// Folders with the bundles that were in force: signed bundles, or folders of them
+    key: TrustedKey,
+    /// Directories with the bundles that were in force: signed bundles, or directories of them
     #[arg(long, num_args = 1.., required_unless_present = "with")]
     bundles: Vec<PathBuf>,
-    /// A signed bundle to judge by instead: lists what it would have decided otherwise
+    /// A signed candidate bundle to judge by instead: lists the decisions that would differ
     #[arg(long, conflicts_with = "bundles")]
     with: Option<PathBuf>,
     #[command(flatten)]
     filter: Filter,
-    /// For machines: one line a difference, and one with the counts
+    /// Print JSON: one line for each difference, and one line with the counts
     #[arg(long)]
     json: bool,
 }
 
-/// By what decisions are judged.
-enum By {
+/// The bundles that decisions are judged by.
+enum JudgeBy {
     Recorded(BTreeMap<String, Past>),
     Candidate(Box<Past>),
 }
@@ -52,39 +53,39 @@ struct Counts {
     differs: u64,
     withheld: u64,
     unfit: u64,
-    /// Decisions of bundles that were not given.
+    /// The number of decisions by each missing bundle.
     unknown: BTreeMap<String, u64>,
 }
 
-enum Judged {
+enum Replayed {
     Again(JudgedAgain),
     NoBundle(String),
 }
 
-pub(in crate::cli) fn run(args: &Args) -> Result<Done, Failure> {
-    let opened = args.at.open()?;
-    let size = audited(args, &opened)?;
-    let Some(size) = size else { return Ok(Done::Denied) };
+pub(in crate::cli) fn run(args: &Args) -> Result<ExitStatus, Failure> {
+    let log = args.location.open()?;
+    let size = audit(args, &log)?;
+    let Some(size) = size else { return Ok(ExitStatus::Denied) };
     let by = match &args.with {
-        Some(candidate) => By::Candidate(Box::new(bundles::open(candidate)?)),
-        None => By::Recorded(bundles::by_digest(&args.bundles)?),
+        Some(candidate) => JudgeBy::Candidate(Box::new(bundles::open(candidate)?)),
+        None => JudgeBy::Recorded(bundles::by_digest(&args.bundles)?),
     };
-    let counts = all(args, &opened, size, &by)?;
-    counts.tell(args.json)?;
-    counts.done()
+    let counts = replay(args, &log, size, &by)?;
+    counts.print(args.json)?;
+    counts.status()
 }
 
-/// The size of the log, if all of it holds.
-fn audited(args: &Args, opened: &Opened) -> Result<Option<u64>, Failure> {
-    let key = args.trusted.key()?;
-    opened.note()?;
+/// The size of the log, if the whole log holds.
+fn audit(args: &Args, log: &OpenLog) -> Result<Option<u64>, Failure> {
+    let key = args.key.read()?;
+    log.note()?;
     let bar = progress::bar("auditing", 0, args.json);
-    let tell = |done, all| {
+    let progress = |done, all| {
         bar.set_length(all);
         bar.set_position(done);
     };
-    let auditor = Auditor { log: &key, witnesses: &[], previous: None, threads: 0, progress: &tell };
-    let report = auditor.audit(opened.source.as_ref()).map_err(Failure::new)?;
+    let auditor = Auditor { log: &key, witnesses: &[], previous: None, threads: 0, progress: &progress };
+    let report = auditor.audit(log.source.as_ref()).map_err(Failure::new)?;
     bar.finish_and_clear();
     if report.holds() {
         return Ok(Some(report.size));
@@ -92,15 +93,15 @@ fn audited(args: &Args, opened: &Opened) -> Result<Option<u64>, Failure> {
     for fault in &report.faults {
         line(format!("fault: {}: {}", fault.place, fault.what))?;
     }
-    line("the log does not hold, so nothing of it is judged")?;
+    line("the log failed its audit, so nothing was judged")?;
     Ok(None)
 }
 
-fn all(args: &Args, opened: &Opened, size: u64, by: &By) -> Result<Counts, Failure> {
-    let tree = MerkleTree::new(opened.source.as_ref(), size);
+fn replay(args: &Args, log: &OpenLog, size: u64, by: &JudgeBy) -> Result<Counts, Failure> {
+    let tree = MerkleTree::new(log.source.as_ref(), size);
     let first = args.filter.since.map_or(Ok(0), |since| scan::first_since(&tree, since))?;
     let mut counts = Counts::default();
-    let work = |raw: Raw<'_>| match args.filter.find(raw)? {
+    let work = |raw: RawEntry<'_>| match args.filter.find(raw)? {
         Some((stamps, Entry::Decision(decision))) => {
             let judged = by.judge(&decision);
             Ok(Some((raw.index, stamps, decision, judged)))
@@ -110,33 +111,39 @@ fn all(args: &Args, opened: &Opened, size: u64, by: &By) -> Result<Counts, Failu
     let bar = progress::bar("judging", size, args.json);
     scan::each(&tree, first..size, &bar, work, |found: Result<_, String>| {
         if let Some((index, stamps, decision, judged)) = found.map_err(Failure::new)? {
-            bar.suspend(|| told(args.json, index, stamps, decision, &judged))?;
+            bar.suspend(|| print_difference(args.json, index, stamps, decision, &judged))?;
             counts.add(judged);
         }
-        Ok(Then::GoOn)
+        Ok(Next::Continue)
     })?;
     Ok(counts)
 }
 
-impl By {
-    fn judge(&self, decision: &Decision) -> Judged {
+impl JudgeBy {
+    fn judge(&self, decision: &Decision) -> Replayed {
         let name = decision.bundle.as_ref().map(|bundle| bundle.digest.to_string()).unwrap_or_default();
         match self {
-            By::Candidate(past) => Judged::Again(judge_again(decision, past)),
-            By::Recorded(known) => match known.get(&name) {
-                Some(past) => Judged::Again(judge_again(decision, past)),
-                None => Judged::NoBundle(name),
+            JudgeBy::Candidate(past) => Replayed::Again(judge_again(decision, past)),
+            JudgeBy::Recorded(known) => match known.get(&name) {
+                Some(past) => Replayed::Again(judge_again(decision, past)),
+                None => Replayed::NoBundle(name),
             },
         }
     }
 }
 
-/// What is not as it was, one line each.
-fn told(json: bool, index: u64, stamps: Stamps, decision: Decision, judged: &Judged) -> Result<(), Failure> {
+/// Prints the entry, if its new verdict differs or cannot be reached.
+fn print_difference(
+    json: bool,
+    index: u64,
+    stamps: Stamps,
+    decision: Decision,
+    judged: &Replayed,
+) -> Result<(), Failure> {
     let (then, now) = match judged {
-        Judged::Again(JudgedAgain::Differs(now)) => (decision.verdict.clone(), Ok(now)),
-        Judged::Again(JudgedAgain::Unfit(what)) => (decision.verdict.clone(), Err(*what)),
-        Judged::Again(JudgedAgain::Same | JudgedAgain::Withheld) | Judged::NoBundle(_) => return Ok(()),
+        Replayed::Again(JudgedAgain::Differs(now)) => (decision.verdict.clone(), Ok(now)),
+        Replayed::Again(JudgedAgain::Unfit(what)) => (decision.verdict.clone(), Err(*what)),
+        Replayed::Again(JudgedAgain::Same | JudgedAgain::Withheld) | Replayed::NoBundle(_) => return Ok(()),
     };
     if json {
         let (now, unfit) = (now.ok(), now.err());
@@ -148,26 +155,26 @@ fn told(json: bool, index: u64, stamps: Stamps, decision: Decision, judged: &Jud
     };
     let now = match now {
         Ok(now) => format!("now {} ({})", code(&now.code, &now.route), now.policies.join(", ")),
-        Err(what) => format!("cannot be judged: {what} does not fit"),
+        Err(what) => format!("cannot be judged: this version cannot read its record ({what})"),
     };
     let then = format!("then {} ({})", code(&then.code, &then.route), then.policies.join(", "));
     line(format!("{}\n    {then}\n    {now}", describe::line(index, stamps, &Entry::Decision(decision))))
 }
 
 impl Counts {
-    fn add(&mut self, judged: Judged) {
+    fn add(&mut self, judged: Replayed) {
         let place = match judged {
-            Judged::Again(JudgedAgain::Same) => &mut self.same,
-            Judged::Again(JudgedAgain::Differs(_)) => &mut self.differs,
-            Judged::Again(JudgedAgain::Withheld) => &mut self.withheld,
-            Judged::Again(JudgedAgain::Unfit(_)) => &mut self.unfit,
-            Judged::NoBundle(name) => self.unknown.entry(name).or_default(),
+            Replayed::Again(JudgedAgain::Same) => &mut self.same,
+            Replayed::Again(JudgedAgain::Differs(_)) => &mut self.differs,
+            Replayed::Again(JudgedAgain::Withheld) => &mut self.withheld,
+            Replayed::Again(JudgedAgain::Unfit(_)) => &mut self.unfit,
+            Replayed::NoBundle(name) => self.unknown.entry(name).or_default(),
         };
         *place = place.saturating_add(1);
         self.judged = self.judged.saturating_add(1);
     }
 
-    fn tell(&self, json: bool) -> Result<(), Failure> {
+    fn print(&self, json: bool) -> Result<(), Failure> {
         if json {
             return line(json!({
                 "decisions": self.judged, "same": self.same, "differs": self.differs,
@@ -175,27 +182,29 @@ impl Counts {
             }));
         }
         line(format!(
-            "{} decisions: {} the same, {} differ, {} cannot be judged since arguments are withheld, {} do not fit",
+            "{} decisions: {} the same, {} differ, {} cannot be judged because their arguments are recorded only as digests, {} cannot be read by this version",
             self.judged, self.same, self.differs, self.withheld, self.unfit
         ))?;
         for (name, count) in &self.unknown {
-            line(format!("{count} decisions by bundle {name}, which is not among --bundles"))?;
+            line(format!("{count} decisions not judged: bundle {name} is missing, add it with --bundles"))?;
         }
         Ok(())
     }
 
-    fn done(&self) -> Result<Done, Failure> {
+    fn status(&self) -> Result<ExitStatus, Failure> {
         if self.differs > 0 || self.unfit > 0 {
-            return Ok(Done::Denied);
+            return Ok(ExitStatus::Denied);
         }
         if !self.unknown.is_empty() {
-            return Err(Failure::new("not all could be judged: add the missing bundles to --bundles"));
+            return Err(Failure::new(
+                "some decisions were not judged: add the missing bundles with --bundles",
+            ));
         }
         if self.same == 0 {
             return Err(Failure::new(
-                "nothing was judged: no decision is meant, or all withhold what the judge read",
+                "nothing was judged: no decision matches, or all record their arguments only as digests",
             ));
         }
-        Ok(Done::Well)
+        Ok(ExitStatus::Success)
     }
 }

@@ -1,6 +1,7 @@
-//! Reading many entries: bundles in parallel, results in order, memory bounded by a wave of bundles.
+//! Reads many entries: bundles of entries in parallel, results in order. Memory is limited to one wave of
+//! bundles.
 //!
-//! The threads have the stack on which a policy's answers are defined, since replay judges on them.
+//! The threads have the stack size for which a policy's answer is defined, because replay judges on them.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,45 +14,45 @@ use ledger::tree::MerkleTree;
 
 use crate::cli::out::Failure;
 
-/// Bundles that each thread takes before results are handed on.
-const SHARE: u64 = 4;
+/// The number of bundles that each thread reads before the results are handed on.
+const BUNDLES_PER_THREAD: u64 = 4;
 
 /// One entry as it is recorded.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Raw<'a> {
+pub(super) struct RawEntry<'a> {
     pub(super) index: u64,
     pub(super) bytes: &'a [u8],
 }
 
-impl Raw<'_> {
+impl RawEntry<'_> {
     pub(super) fn read(&self) -> Result<(Stamps, Entry), String> {
         Entry::read(self.bytes).map_err(|why| format!("entry {}: {why}", self.index))
     }
 }
 
-/// Whether there is more to be seen.
-pub(super) enum Then {
-    GoOn,
+/// Whether the scan continues.
+pub(super) enum Next {
+    Continue,
     Stop,
 }
 
-/// Does `work` for each of these entries on all processors, and hands what came of it to `take`, in order.
+/// Calls `work` for each of these entries on all processors, and hands the results to `take` in order.
 pub(super) fn each<T: Send>(
     tree: &MerkleTree<'_>,
     entries: Range<u64>,
     bar: &ProgressBar,
-    work: impl Fn(Raw<'_>) -> T + Sync,
-    mut take: impl FnMut(T) -> Result<Then, Failure>,
+    work: impl Fn(RawEntry<'_>) -> T + Sync,
+    mut take: impl FnMut(T) -> Result<Next, Failure>,
 ) -> Result<(), Failure> {
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let wave = SHARE.saturating_mul(u64::try_from(threads).unwrap_or(1));
+    let wave = BUNDLES_PER_THREAD.saturating_mul(u64::try_from(threads).unwrap_or(1));
     let end = entries.end.div_ceil(256);
     let mut first = entries.start / 256;
     bar.set_position(entries.start);
     while first < end {
         let bundles = first..first.saturating_add(wave).min(end);
         for done in in_parallel(tree, bundles.clone(), threads, &entries, &work)? {
-            if let Then::Stop = take(done)? {
+            if let Next::Stop = take(done)? {
                 bar.finish_and_clear();
                 return Ok(());
             }
@@ -68,7 +69,7 @@ fn in_parallel<T: Send>(
     bundles: Range<u64>,
     threads: usize,
     entries: &Range<u64>,
-    work: &(impl Fn(Raw<'_>) -> T + Sync),
+    work: &(impl Fn(RawEntry<'_>) -> T + Sync),
 ) -> Result<Vec<T>, Failure> {
     let next = AtomicU64::new(bundles.start);
     let done: Mutex<Vec<(u64, Vec<T>)>> = Mutex::default();
@@ -80,9 +81,9 @@ fn in_parallel<T: Send>(
                 return Ok::<(), String>(());
             }
             let bundle = tree.bundle(number).map_err(|e| e.to_string())?;
-            let of = (number.saturating_mul(256)..).zip(bundle.iter());
-            let wanted = of.filter(|(index, _)| entries.contains(index));
-            let all = wanted.map(|(index, bytes)| work(Raw { index, bytes })).collect();
+            let indexed = (number.saturating_mul(256)..).zip(bundle.iter());
+            let wanted = indexed.filter(|(index, _)| entries.contains(index));
+            let all = wanted.map(|(index, bytes)| work(RawEntry { index, bytes })).collect();
             done.lock().unwrap_or_else(PoisonError::into_inner).push((number, all));
         }
     };
@@ -90,7 +91,7 @@ fn in_parallel<T: Send>(
         let spawn = |_| std::thread::Builder::new().stack_size(policy::STACK).spawn_scoped(scope, run);
         let handles: Vec<_> = (0..threads).map(spawn).collect::<Result<_, _>>().map_err(|e| e.to_string())?;
         for handle in handles {
-            handle.join().map_err(|_| "a thread of the scan ended in disorder".to_owned())??;
+            handle.join().map_err(|_| "a thread of the scan stopped because of a panic".to_owned())??;
         }
         Ok(())
     });
@@ -100,7 +101,8 @@ fn in_parallel<T: Send>(
     Ok(done.into_iter().flat_map(|(_, all)| all).collect())
 }
 
-/// The first entry from which on none is before this time; times never run back, so few bundles are looked at.
+/// The index of an entry before which every entry is older than this time. Times never decrease, so a binary
+/// search finds it.
 pub(super) fn first_since(tree: &MerkleTree<'_>, since: u64) -> Result<u64, Failure> {
     let (mut low, mut high) = (0, tree.size().div_ceil(256));
     while low < high {
@@ -108,9 +110,9 @@ pub(super) fn first_since(tree: &MerkleTree<'_>, since: u64) -> Result<u64, Fail
         let bundle = tree.bundle(middle).map_err(Failure::new)?;
         let first = bundle.iter().next().unwrap_or_default();
         let (stamps, _) =
-            Raw { index: middle.saturating_mul(256), bytes: first }.read().map_err(Failure::new)?;
+            RawEntry { index: middle.saturating_mul(256), bytes: first }.read().map_err(Failure::new)?;
         if stamps.time < since { low = middle.saturating_add(1) } else { high = middle }
     }
-    // The bundle before begins earlier, and may reach beyond.
+    // The previous bundle begins earlier, but may also contain later entries.
     Ok(low.saturating_sub(1).saturating_mul(256))
 }

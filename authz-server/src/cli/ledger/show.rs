@@ -1,30 +1,34 @@
-//! `portcullis ledger show`: entries by what they are about.
+//! `portcullis ledger show`: finds entries and prints them.
 
 use clap::Args as ClapArgs;
 
 use super::filter::Filter;
-use super::opened::{Named, Where};
-use super::{describe, follow};
-use crate::cli::out::{Done, Failure, line};
+use super::log::{LogLocation, OptionalKey};
+use super::{describe, search};
+use crate::cli::out::{ExitStatus, Failure, line};
 
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct Args {
     #[command(flatten)]
-    at: Where,
+    location: LogLocation,
     #[command(flatten)]
-    named: Named,
+    key: OptionalKey,
     #[command(flatten)]
     filter: Filter,
-    /// For machines: one line an entry
+    /// Print JSON, one line for each entry
     #[arg(long)]
     json: bool,
 }
 
-/// Exit status 1 where nothing is found.
-pub(in crate::cli) fn run(args: &Args) -> Result<Done, Failure> {
-    let opened = args.at.open()?;
-    let found = follow::all(&opened, &args.named, &args.filter, args.json, |hit| {
-        line(if args.json { hit.json_line() } else { describe::lines(hit.index, hit.stamps, &hit.entry) })
+/// Exit status 1 if nothing is found.
+pub(in crate::cli) fn run(args: &Args) -> Result<ExitStatus, Failure> {
+    let log = args.location.open()?;
+    let count = search::entries(&log, &args.key, &args.filter, args.json, |found| {
+        line(if args.json {
+            found.json_line()
+        } else {
+            describe::lines(found.index, found.stamps, &found.entry)
+        })
     })?;
-    Ok(if found > 0 { Done::Well } else { Done::Denied })
+    Ok(if count > 0 { ExitStatus::Success } else { ExitStatus::Denied })
 }

@@ -1,5 +1,5 @@
-//! `portcullis ledger tail`: the last entries, and with `--follow` those to come, as they are published: at most a second
-//! after they are durable.
+//! `portcullis ledger tail`: prints the last entries, and with `--follow` also new ones as they are
+//! published, at most a second after they are durable.
 
 use std::sync::mpsc;
 use std::time::Duration;
@@ -8,63 +8,63 @@ use clap::Args as ClapArgs;
 use indicatif::ProgressBar;
 use ledger::tree::MerkleTree;
 
-use super::opened::{Named, Where};
-use super::scan::{self, Raw, Then};
-use super::{describe, follow::Hit};
-use crate::cli::out::{Done, Failure, line};
+use super::log::{LogLocation, OptionalKey};
+use super::scan::{self, Next, RawEntry};
+use super::{describe, search::FoundEntry};
+use crate::cli::out::{ExitStatus, Failure, line};
 
-const EVERY: Duration = Duration::from_millis(250);
+const POLL_INTERVAL: Duration = Duration::from_millis(250);
 
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct Args {
     #[command(flatten)]
-    at: Where,
+    location: LogLocation,
     #[command(flatten)]
-    named: Named,
-    /// How many of the last entries
+    key: OptionalKey,
+    /// The number of last entries to print
     #[arg(short = 'n', long, default_value_t = 20)]
     lines: u64,
-    /// Go on with what is recorded from now on
+    /// Continue with new entries
     #[arg(short, long)]
     follow: bool,
-    /// For machines: one line an entry
+    /// Print JSON, one line for each entry
     #[arg(long)]
     json: bool,
 }
 
-pub(in crate::cli) fn run(args: &Args) -> Result<Done, Failure> {
-    let opened = args.at.open()?;
-    let key = args.named.key(&opened)?;
-    let mut size = opened.checkpoint(&key)?.checkpoint().size;
+pub(in crate::cli) fn run(args: &Args) -> Result<ExitStatus, Failure> {
+    let log = args.location.open()?;
+    let key = args.key.read(&log)?;
+    let mut size = log.checkpoint(&key)?.checkpoint().size;
     let mut next = size.saturating_sub(args.lines);
-    // Nobody ever sends: waiting on it is how time passes here.
+    // Nothing is ever sent on this channel: waiting for it with a timeout is the pause between two polls.
     let (_never, pause) = mpsc::channel::<()>();
     loop {
-        let tree = MerkleTree::new(opened.source.as_ref(), size);
-        let work = |raw: Raw<'_>| {
-            raw.read().map(|(stamps, entry)| Hit {
+        let tree = MerkleTree::new(log.source.as_ref(), size);
+        let work = |raw: RawEntry<'_>| {
+            raw.read().map(|(stamps, entry)| FoundEntry {
                 index: raw.index,
                 stamps,
                 entry,
                 bytes: raw.bytes.to_vec(),
             })
         };
-        scan::each(&tree, next..size, &ProgressBar::hidden(), work, |hit| {
-            let hit = hit.map_err(Failure::new)?;
+        scan::each(&tree, next..size, &ProgressBar::hidden(), work, |found| {
+            let found = found.map_err(Failure::new)?;
             line(if args.json {
-                hit.json_line()
+                found.json_line()
             } else {
-                describe::line(hit.index, hit.stamps, &hit.entry)
+                describe::line(found.index, found.stamps, &found.entry)
             })?;
-            Ok(Then::GoOn)
+            Ok(Next::Continue)
         })?;
         next = size;
         if !args.follow {
-            return Ok(Done::Well);
+            return Ok(ExitStatus::Success);
         }
         while size == next {
-            let _ = pause.recv_timeout(EVERY);
-            size = opened.checkpoint(&key)?.checkpoint().size;
+            let _ = pause.recv_timeout(POLL_INTERVAL);
+            size = log.checkpoint(&key)?.checkpoint().size;
         }
     }
 }

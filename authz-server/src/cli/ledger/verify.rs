@@ -1,4 +1,5 @@
-//! `portcullis ledger verify`: whether a log, or a proof, holds. Nothing is believed but the key that the auditor brings.
+//! `portcullis ledger verify`: checks whether a log or a proof holds. It trusts only the key that the auditor
+//! gives.
 
 use std::path::{Path, PathBuf};
 
@@ -10,62 +11,63 @@ use ledger::verify::{AuditFault, AuditReport, Auditor};
 use ledger::{Inspection, Ledger, OpenError, ReadError, VerifyingKey};
 use serde_json::{Value as Json, json};
 
-use super::opened::{Opened, Trusted, Where, read_key};
+use super::log::{LogLocation, OpenLog, TrustedKey, read_key};
 use super::{describe, progress};
-use crate::cli::out::{Done, Failure, line};
+use crate::cli::out::{ExitStatus, Failure, line};
 
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct Args {
-    /// A ledger's folder, a published log's, its http(s):// prefix, or a proof file
+    /// A ledger's directory, a published log's directory, its http(s):// prefix, or a proof file
     #[command(flatten)]
-    at: Where,
+    location: LogLocation,
     #[command(flatten)]
-    trusted: Trusted,
-    /// A checkpoint from before: the log must continue it
+    key: TrustedKey,
+    /// A file with an older checkpoint: the log must continue it
     #[arg(long)]
     previous: Option<PathBuf>,
-    /// A file with a witness's verification key: its line must hold where it is; may be given several times
+    /// A file with a witness's verification key; where its signature line occurs, it must be valid. May be
+    /// given several times
     #[arg(long)]
     witness: Vec<PathBuf>,
-    /// For machines
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
-pub(in crate::cli) fn run(args: &Args) -> Result<Done, Failure> {
-    let key = args.trusted.key()?;
+pub(in crate::cli) fn run(args: &Args) -> Result<ExitStatus, Failure> {
+    let key = args.key.read()?;
     let witnesses = args.witness.iter().map(|file| read_key(file)).collect::<Result<Vec<_>, _>>()?;
-    let file = Path::new(&args.at.place);
-    if !args.at.is_remote() && file.is_file() {
-        return proof(args, &read(file)?, &key, &witnesses);
+    let file = Path::new(&args.location.place);
+    if !args.location.is_remote() && file.is_file() {
+        return verify_proof(args, &read_file(file)?, &key, &witnesses);
     }
-    let opened = args.at.open()?;
-    let report = audit(args, &opened, &key, &witnesses)?;
-    let found = Found { inspection: inspect(&opened, &key)?, report };
-    found.tell(args.json)?;
-    Ok(if found.holds() { Done::Well } else { Done::Denied })
+    let log = args.location.open()?;
+    let report = audit(args, &log, &key, &witnesses)?;
+    let verification = Verification { inspection: inspect(&log, &key)?, report };
+    verification.print(args.json)?;
+    Ok(if verification.holds() { ExitStatus::Success } else { ExitStatus::Denied })
 }
 
-/// What a log is found to be.
-struct Found {
+/// The result for a log.
+struct Verification {
     report: AuditReport,
-    /// What of a whole ledger is beside its published part; or what contradicts itself there.
+    /// For a whole ledger: the state of its unpublished part, or the contradiction that was found in it.
     inspection: Option<Result<Inspection, String>>,
 }
 
-pub(super) fn read(file: &Path) -> Result<Vec<u8>, Failure> {
+pub(super) fn read_file(file: &Path) -> Result<Vec<u8>, Failure> {
     std::fs::read(file).map_err(|e| Failure::new(format!("{}: cannot be read: {e}", file.display())))
 }
 
 fn audit(
     args: &Args,
-    opened: &Opened,
+    log: &OpenLog,
     key: &VerifyingKey,
     witnesses: &[VerifyingKey],
 ) -> Result<AuditReport, Failure> {
-    let previous = args.previous.as_deref().map(read).transpose()?;
-    // A log without a checkpoint is unreadable, whatever else is there.
-    opened.note()?;
+    let previous = args.previous.as_deref().map(read_file).transpose()?;
+    // Without a checkpoint, the log cannot be read at all.
+    log.note()?;
     let bar = progress::bar("auditing", 0, args.json);
     let auditor = Auditor {
         log: key,
@@ -77,7 +79,7 @@ fn audit(
             bar.set_position(done);
         },
     };
-    let audited = auditor.audit(opened.source.as_ref());
+    let audited = auditor.audit(log.source.as_ref());
     bar.finish_and_clear();
     match audited {
         Ok(report) => Ok(report),
@@ -89,14 +91,15 @@ fn audit(
     }
 }
 
-/// A whole ledger is held against its write-ahead log and what was promised, as a start would.
-fn inspect(opened: &Opened, key: &VerifyingKey) -> Result<Option<Result<Inspection, String>>, Failure> {
-    let Some(home) = &opened.home else { return Ok(None) };
-    let own = read_key(&home.join("log.vkey"))?;
+/// Compares a whole ledger with its write-ahead log and with the acknowledged entries, as a start of the
+/// server does.
+fn inspect(log: &OpenLog, key: &VerifyingKey) -> Result<Option<Result<Inspection, String>>, Failure> {
+    let Some(directory) = &log.directory else { return Ok(None) };
+    let own = read_key(&directory.join("log.vkey"))?;
     if own != *key {
-        return Ok(Some(Err("log.vkey in the ledger's folder is another key than --vkey".to_owned())));
+        return Ok(Some(Err("log.vkey in the ledger's directory differs from the key in --vkey".to_owned())));
     }
-    match Ledger::inspect(home) {
+    match Ledger::inspect(directory) {
         Ok(inspection) => Ok(Some(Ok(inspection))),
         Err(error @ (OpenError::Io(..) | OpenError::NoLedger(_) | OpenError::Locked(_))) => {
             Err(Failure::new(error))
@@ -107,7 +110,7 @@ fn inspect(opened: &Opened, key: &VerifyingKey) -> Result<Option<Result<Inspecti
     }
 }
 
-impl Found {
+impl Verification {
     fn holds(&self) -> bool {
         self.report.holds() && !matches!(self.inspection, Some(Err(_)))
     }
@@ -121,7 +124,7 @@ impl Found {
         audited.chain(inspected).collect()
     }
 
-    fn tell(&self, json: bool) -> Result<(), Failure> {
+    fn print(&self, json: bool) -> Result<(), Failure> {
         let (report, faults) = (&self.report, self.faults());
         if json {
             return line(self.to_json(&faults));
@@ -133,15 +136,15 @@ impl Found {
         line(format!("{verdict}: {}, {} entries, {} bytes", report.origin, report.size, report.bytes))?;
         let kinds: Vec<String> = report.kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
         line(format!(
-            "  {}; {} allows held against what was revoked before them",
+            "  {}; {} allows checked against earlier revocations",
             kinds.join(", "),
             report.allows
         ))?;
-        let witnesses = if report.witnesses.is_empty() { "nobody" } else { &report.witnesses.join(", ") };
+        let witnesses = if report.witnesses.is_empty() { "no witness" } else { &report.witnesses.join(", ") };
         line(format!("  cosigned by {witnesses}"))?;
         if let Some(Ok(inspection)) = &self.inspection {
             let (durable, promised) = (inspection.durable.size, inspection.handed_out.size);
-            line(format!("  {durable} entries are durable, {promised} were promised never to be forgotten"))?;
+            line(format!("  {durable} entries are durable, {promised} were acknowledged"))?;
         }
         Ok(())
     }
@@ -164,12 +167,17 @@ impl Found {
     }
 }
 
-/// A proof of either kind, by its first line.
-fn proof(args: &Args, bytes: &[u8], key: &VerifyingKey, witnesses: &[VerifyingKey]) -> Result<Done, Failure> {
+/// Checks a proof of either kind. Its first line says which kind it is.
+fn verify_proof(
+    args: &Args,
+    bytes: &[u8],
+    key: &VerifyingKey,
+    witnesses: &[VerifyingKey],
+) -> Result<ExitStatus, Failure> {
     if bytes.starts_with(b"old ") {
-        return consistency(args, bytes, key);
+        return verify_consistency(args, bytes, key);
     }
-    let (holds, said) = match EntryProof::verify(bytes, key, witnesses) {
+    let (holds, result) = match EntryProof::verify(bytes, key, witnesses) {
         Ok(proof) => {
             let (stamps, entry) = proof.entry().map_err(Failure::new)?;
             let (index, size) = (proof.index(), proof.checkpoint().checkpoint().size);
@@ -180,20 +188,22 @@ fn proof(args: &Args, bytes: &[u8], key: &VerifyingKey, witnesses: &[VerifyingKe
             let entry: Json = serde_json::from_slice(proof.bytes()).map_err(Failure::new)?;
             (true, json!({"holds": true, "index": index, "size": size, "entry": entry}))
         }
-        Err(fault) => no(args, &fault)?,
+        Err(fault) => report_failure(args, &fault)?,
     };
-    told(args, holds, &said)
+    finish(args, holds, &result)
 }
 
-fn consistency(args: &Args, bytes: &[u8], key: &VerifyingKey) -> Result<Done, Failure> {
+fn verify_consistency(args: &Args, bytes: &[u8], key: &VerifyingKey) -> Result<ExitStatus, Failure> {
     let previous = args.previous.as_deref().ok_or_else(|| {
-        Failure::new("this proves that a log only grew: give the older checkpoint, --previous FILE")
+        Failure::new(
+            "this proof shows that a log only grew, so it needs the older checkpoint: --previous FILE",
+        )
     })?;
-    let older = SignedCheckpoint::parse(&read(previous)?, key, &[]);
+    let older = SignedCheckpoint::parse(&read_file(previous)?, key, &[]);
     let proved = older.map_err(|fault| format!("{}: {fault}", previous.display())).and_then(|older| {
         Consistency::verify(bytes, key, older.checkpoint()).map_err(|fault| fault.to_string())
     });
-    let (holds, said) = match proved {
+    let (holds, result) = match proved {
         Ok(proof) => {
             let (old, size) = (proof.old(), proof.checkpoint().checkpoint().size);
             if !args.json {
@@ -201,22 +211,22 @@ fn consistency(args: &Args, bytes: &[u8], key: &VerifyingKey) -> Result<Done, Fa
             }
             (true, json!({"holds": true, "old": old, "size": size}))
         }
-        Err(fault) => no(args, &fault)?,
+        Err(fault) => report_failure(args, &fault)?,
     };
-    told(args, holds, &said)
+    finish(args, holds, &result)
 }
 
-fn no(args: &Args, fault: &impl std::fmt::Display) -> Result<(bool, Json), Failure> {
+fn report_failure(args: &Args, fault: &impl std::fmt::Display) -> Result<(bool, Json), Failure> {
     if !args.json {
-        line(format!("DOES NOT HOLD: {}: {fault}", args.at.place))?;
+        line(format!("DOES NOT HOLD: {}: {fault}", args.location.place))?;
     }
-    let faults = json!([{"place": args.at.place, "what": fault.to_string()}]);
+    let faults = json!([{"place": args.location.place, "what": fault.to_string()}]);
     Ok((false, json!({"holds": false, "faults": faults})))
 }
 
-fn told(args: &Args, holds: bool, said: &Json) -> Result<Done, Failure> {
+fn finish(args: &Args, holds: bool, result: &Json) -> Result<ExitStatus, Failure> {
     if args.json {
-        line(said)?;
+        line(result)?;
     }
-    Ok(if holds { Done::Well } else { Done::Denied })
+    Ok(if holds { ExitStatus::Success } else { ExitStatus::Denied })
 }

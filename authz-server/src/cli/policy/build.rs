@@ -1,25 +1,25 @@
-//! `portcullis policy build`: what a signature would be over, without signing: every file with its digest, and what of each request
-//! the record will hold.
+//! `portcullis policy build`: shows what would be signed, without signing: every file with its digest, and
+//! the arguments that will be recorded of each request.
 
 use clap::Args as ClapArgs;
 use serde_json::{Map, json};
 
-use super::documents::Building;
+use super::documents::BuildArgs;
 use super::report::counted;
-use crate::cli::out::{Done, Failure, line};
+use crate::cli::out::{ExitStatus, Failure, line};
 use policy::Digest;
 use policy::authoring::{Built, Recorded};
 
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct Args {
     #[command(flatten)]
-    building: Building,
+    build: BuildArgs,
 }
 
-pub(in crate::cli) fn run(args: &Args) -> Result<Done, Failure> {
-    let report = args.building.examine()?;
+pub(in crate::cli) fn run(args: &Args) -> Result<ExitStatus, Failure> {
+    let report = args.build.examine()?;
     let mut more = Map::new();
-    if let (Done::Well, Some(tested)) = (report.done(), &report.tested) {
+    if let (ExitStatus::Success, Some(tested)) = (report.status(), &report.tested) {
         let built = tested.documents();
         let recorded = built.view().recorded();
         let files: Map<_, _> = built
@@ -30,14 +30,14 @@ pub(in crate::cli) fn run(args: &Args) -> Result<Done, Failure> {
         more.insert("audience".to_owned(), json!(built.audience()));
         more.insert("files".to_owned(), json!(files));
         more.insert("recorded".to_owned(), json!(recorded));
-        if !args.building.documents.json {
-            tell(built, &recorded)?;
+        if !args.build.documents.json {
+            print(built, &recorded)?;
         }
     }
-    report.tell(args.building.documents.json, more)
+    report.print(args.build.documents.json, more)
 }
 
-fn tell(built: &Built, recorded: &[Recorded]) -> Result<(), Failure> {
+fn print(built: &Built, recorded: &[Recorded]) -> Result<(), Failure> {
     line(format!(
         "for {}: {}, {}",
         built.audience(),
@@ -48,7 +48,7 @@ fn tell(built: &Built, recorded: &[Recorded]) -> Result<(), Failure> {
     if recorded.is_empty() {
         return line("no argument will be recorded");
     }
-    line("the record will hold of each request:")?;
+    line("arguments that will be recorded for each request:")?;
     recorded.iter().try_for_each(|one| {
         let how = if one.is_withheld { "as a keyed digest" } else { "by value" };
         line(format!("  {}: {}, {how}", one.route, one.argument))

@@ -1,60 +1,61 @@
-//! Where the documents are, and reading them: as they stand in a folder, or as they were signed.
+//! Finds and reads policy documents: as they are in a directory, or as they were signed.
 
 use std::path::{Path, PathBuf};
 
 use clap::Args as ClapArgs;
 
-use super::report::Report;
+use super::report::DocumentsReport;
 use crate::bundles::directory;
-use crate::cli::init::house;
-use crate::cli::out::{Done, Failure};
+use crate::cli::init::home;
+use crate::cli::out::{ExitStatus, Failure};
 use crate::clock::Clock;
 use policy::Fault;
 use policy::authoring::View;
 
 #[derive(Debug, ClapArgs)]
-pub(super) struct Documents {
-    /// A folder that `portcullis init` made
+pub(super) struct DocumentArgs {
+    /// A home directory that `portcullis init` made
     #[arg(long, default_value = ".")]
     pub(super) home: PathBuf,
-    /// The folder of the documents [default: HOME/policy]
+    /// The directory of the documents [default: HOME/policy]
     #[arg(long)]
     dir: Option<PathBuf>,
-    /// For machines
+    /// Print JSON
     #[arg(long)]
     pub(super) json: bool,
 }
 
-impl Documents {
-    /// Reads and tests them. Faults name files as they can be opened from here.
-    pub(super) fn examine(&self, is_strict: bool) -> Result<Report, Failure> {
+impl DocumentArgs {
+    /// Reads and tests the documents. Faults name files by paths that can be opened from the current
+    /// directory.
+    pub(super) fn examine(&self, is_strict: bool) -> Result<DocumentsReport, Failure> {
         let dir = self.dir.clone().unwrap_or_else(|| self.home.join("policy"));
         if !dir.is_dir() {
             return Err(Failure::new(format!(
-                "{} is no folder: name a house by --home, or the folder of its documents by --dir",
+                "{} is not a directory: name a home directory with --home, or the directory of its documents with --dir",
                 dir.display()
             )));
         }
         let now = Clock::of_the_machine().now();
         let mut report = match directory::examine(&dir) {
-            Err(faults) => Report { faults, ..Report::default() },
-            Ok(tested) => Report {
+            Err(faults) => DocumentsReport { faults, ..DocumentsReport::default() },
+            Ok(tested) => DocumentsReport {
                 failures: tested.failures().to_vec(),
                 warnings: tested.documents().warnings(now),
                 tested: Some(tested),
-                ..Report::default()
+                ..DocumentsReport::default()
             },
         };
-        let warned = report.warnings.iter_mut().map(|warning| &mut warning.fault);
-        for fault in report.faults.iter_mut().chain(&mut report.failures).chain(warned) {
+        let warnings = report.warnings.iter_mut().map(|warning| &mut warning.fault);
+        for fault in report.faults.iter_mut().chain(&mut report.failures).chain(warnings) {
             fault.file = from_here(&dir, &fault.file);
         }
         if is_strict {
-            let named = |warning: &policy::Warning| Fault {
+            let as_fault = |warning: &policy::Warning| Fault {
                 what: format!("{} [{}]", warning.fault.what, warning.name),
                 ..warning.fault.clone()
             };
-            report.faults.extend(report.warnings.iter().map(named));
+            report.faults.extend(report.warnings.iter().map(as_fault));
             report.warnings.clear();
         }
         Ok(report)
@@ -66,48 +67,53 @@ fn from_here(dir: &Path, file: &Path) -> PathBuf {
     path.strip_prefix(".").map_or_else(|_| path.clone(), Path::to_path_buf)
 }
 
-/// The same for whoever builds of them.
+/// The same arguments for commands that build a bundle.
 #[derive(Debug, ClapArgs)]
-pub(super) struct Building {
+pub(super) struct BuildArgs {
     #[command(flatten)]
-    pub(super) documents: Documents,
-    /// Take every warning for a fault
+    pub(super) documents: DocumentArgs,
+    /// Treat every warning as a fault
     #[arg(long)]
     strict: bool,
 }
 
-impl Building {
-    pub(super) fn examine(&self) -> Result<Report, Failure> {
+impl BuildArgs {
+    pub(super) fn examine(&self) -> Result<DocumentsReport, Failure> {
         self.documents.examine(self.strict)
     }
 }
 
-/// What is looked at, by whoever only asks: documents that are sound, whether their tests pass or not, or what was signed.
+/// The arguments of commands that only ask questions: about sound documents, whose tests may fail, or about
+/// the signed bundle.
 #[derive(Debug, ClapArgs)]
-pub(super) struct Looking {
+pub(super) struct ViewArgs {
     #[command(flatten)]
-    pub(super) documents: Documents,
-    /// Ask the signed bundle of the house, not its documents
+    pub(super) documents: DocumentArgs,
+    /// Use the signed bundle of the home directory, not its documents
     #[arg(long, conflicts_with = "dir")]
     signed: bool,
 }
 
-impl Looking {
-    /// Asks what is meant. Faults are told, and end the command.
-    pub(super) fn ask(&self, ask: impl FnOnce(View<'_>) -> Result<Done, Failure>) -> Result<Done, Failure> {
+impl ViewArgs {
+    /// Calls `ask` with the view. If the documents have faults, they are printed instead, and the command
+    /// ends.
+    pub(super) fn with_view(
+        &self,
+        ask: impl FnOnce(View<'_>) -> Result<ExitStatus, Failure>,
+    ) -> Result<ExitStatus, Failure> {
         if self.signed {
-            return ask(View::of(&house::bundle(&self.documents.home)?));
+            return ask(View::of(&home::bundle(&self.documents.home)?));
         }
         let report = self.documents.examine(false)?;
         match &report.tested {
             Some(tested) if report.faults.is_empty() => ask(tested.documents().view()),
-            Some(_) | None => report.tell(self.documents.json, serde_json::Map::new()),
+            Some(_) | None => report.print(self.documents.json, serde_json::Map::new()),
         }
     }
 }
 
-/// There is no such route: which there are.
-pub(super) fn unknown(view: View<'_>, name: &str) -> Failure {
+/// The failure for an unknown route: it names the known ones.
+pub(super) fn unknown_route(view: View<'_>, name: &str) -> Failure {
     let routes = view.routes();
     let known: Vec<_> = routes.iter().map(|route| route.name()).collect();
     Failure::new(format!("there is no governed route `{name}`; there are: {}", known.join(", ")))

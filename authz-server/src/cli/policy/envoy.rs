@@ -1,34 +1,36 @@
-//! `portcullis policy envoy`: what each route needs of Envoy's ext_authz, for the `typed_per_filter_config` of the route that matches it.
+//! `portcullis policy envoy`: prints what each route needs of Envoy's ext_authz, for the
+//! `typed_per_filter_config` of Envoy's route.
 //!
-//! The body is asked for only where it is read: buffering everywhere hangs streams and refuses large uploads.
+//! A body is requested only for a route that reads it: buffering every body would block streams and refuse
+//! large uploads.
 
 use clap::Args as ClapArgs;
 use serde_json::{Value, json};
 
-use super::documents::Looking;
+use super::documents::ViewArgs;
 use super::yaml;
-use crate::cli::out::{Done, Failure, line};
+use crate::cli::out::{ExitStatus, Failure, line};
 use policy::{LARGEST_BODY, Route};
 
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct Args {
     #[command(flatten)]
-    looking: Looking,
+    view: ViewArgs,
 }
 
-pub(in crate::cli) fn run(args: &Args) -> Result<Done, Failure> {
-    args.looking.ask(|view| {
+pub(in crate::cli) fn run(args: &Args) -> Result<ExitStatus, Failure> {
+    args.view.with_view(|view| {
         let all: serde_json::Map<_, _> =
             view.routes().iter().map(|route| (route.name().to_owned(), settings(route))).collect();
-        if args.looking.documents.json {
+        if args.view.documents.json {
             line(Value::Object(all))?;
         } else {
             line(
-                "# By route: the value of `typed_per_filter_config` in Envoy's route that matches it; {} needs none.",
+                "# For each route: the value of `typed_per_filter_config` in the Envoy route that matches it; {} means that none is needed.",
             )?;
             yaml::lines(&Value::Object(all)).iter().try_for_each(line)?;
         }
-        Ok(Done::Well)
+        Ok(ExitStatus::Success)
     })
 }
 

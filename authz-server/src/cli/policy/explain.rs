@@ -1,12 +1,13 @@
-//! `portcullis policy explain`: what a request would meet, or what a recorded decision met, and why.
+//! `portcullis policy explain`: how a request would be decided, or how a recorded decision was decided, and
+//! why.
 
 use clap::Args as ClapArgs;
 use clap::ValueEnum;
 use warrant::Seconds;
 
-use super::documents::Looking;
-use super::recorded::{self, Recorded};
-use crate::cli::out::{Done, Failure, line};
+use super::documents::ViewArgs;
+use super::explain_decision::{self, DecisionArgs};
+use crate::cli::out::{ExitStatus, Failure, line};
 use crate::cli::values::{duration, pair};
 use crate::clock::Clock;
 use policy::Posture;
@@ -16,25 +17,25 @@ use policy::rfc3339;
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct Args {
     #[command(flatten)]
-    asked: Asked,
+    request: RequestArgs,
     #[command(flatten)]
-    recorded: Recorded,
+    recorded: DecisionArgs,
     #[command(flatten)]
-    looking: Looking,
+    view: ViewArgs,
 }
 
 #[derive(Debug, ClapArgs)]
-struct Asked {
+struct RequestArgs {
     /// The request's method
     #[arg(required_unless_present = "decision")]
     method: Option<String>,
-    /// Its raw path, with its query
+    /// The request's raw path, with its query
     #[arg(required_unless_present = "decision")]
     path: Option<String>,
-    /// Its host, canonical or an alias; may be left out where there is one only
+    /// The request's host, canonical or an alias; not needed if there is only one
     #[arg(long)]
     host: Option<String>,
-    /// An argument of the route, as NAME=VALUE: it is put where the route reads it; may be given several times
+    /// An argument of the route, as NAME=VALUE, put where the route reads it; may be given several times
     #[arg(long = "arg", value_parser = pair)]
     args: Vec<(String, String)>,
     /// A header, as NAME=VALUE
@@ -46,72 +47,73 @@ struct Asked {
     /// The holder of the warrant, who presents it: a SPIFFE ID, or a name such as agent:demo
     #[arg(long, required_unless_present = "decision")]
     holder: Option<String>,
-    /// Whom the root names, where that is another
+    /// The subject of the root warrant, if it is not the holder
     #[arg(long)]
     root: Option<String>,
     /// How often the warrant was delegated
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=7))]
     depth: u8,
-    /// How long each link holds [default: as long as the route allows]
+    /// How long each link is valid [default: as long as the route allows]
     #[arg(long, value_parser = duration)]
     lifetime: Option<u64>,
-    /// How often the root may be used, or `unlimited` [default: what the route asks for]
+    /// How often the root may be used, or `unlimited` [default: what the route requires]
     #[arg(long = "use", value_parser = uses)]
-    uses: Option<Uses>,
-    /// What the warrant says of itself, as run=, agent= or purpose=
+    uses: Option<UseLimit>,
+    /// An attribute in the warrant, as run=, agent= or purpose=
     #[arg(long, value_parser = pair)]
     attr: Vec<(String, String)>,
-    /// Where the server is, as DIMENSION=VALUE [default: where the route asks]
+    /// The server's environment, as DIMENSION=VALUE [default: what the route requires]
     #[arg(long = "env", value_parser = pair)]
     env: Vec<(String, String)>,
-    /// A condition, as NAME=VALUE [default: as the route asks]
+    /// A condition, as NAME=VALUE [default: what the route requires]
     #[arg(long = "condition", value_parser = pair)]
     conditions: Vec<(String, String)>,
     #[arg(long, value_enum, default_value = "normal")]
-    posture: Told,
+    posture: PostureArg,
     /// As of this time, in seconds since 1970 [default: now]
     #[arg(long)]
     at: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Told {
+enum PostureArg {
     Normal,
     Restricted,
 }
 
-/// `None`: without limit.
+/// `None` means no limit.
 #[derive(Clone, Copy, Debug)]
-struct Uses(Option<u32>);
+struct UseLimit(Option<u32>);
 
-fn uses(text: &str) -> Result<Uses, String> {
+fn uses(text: &str) -> Result<UseLimit, String> {
     if text == "unlimited" {
-        return Ok(Uses(None));
+        return Ok(UseLimit(None));
     }
     let number = text.parse::<u32>().ok().filter(|number| (1..=0x7fff_ffff).contains(number));
     number
-        .map(|number| Uses(Some(number)))
-        .ok_or_else(|| "write a whole number from 1, or `unlimited`".to_owned())
+        .map(|number| UseLimit(Some(number)))
+        .ok_or_else(|| "write a whole number of at least 1, or `unlimited`".to_owned())
 }
 
-pub(in crate::cli) fn run(args: &Args) -> Result<Done, Failure> {
-    let documents = &args.looking.documents;
+pub(in crate::cli) fn run(args: &Args) -> Result<ExitStatus, Failure> {
+    let documents = &args.view.documents;
     if let Some(id) = &args.recorded.decision {
-        return recorded::run(&args.recorded, id, &documents.home, documents.json);
+        return explain_decision::run(&args.recorded, id, &documents.home, documents.json);
     }
-    let now = args.asked.at.map_or_else(|| Clock::of_the_machine().now(), Seconds::new);
-    args.looking.ask(|view| {
-        let explained = view.explain(&question(&args.asked), now).map_err(Failure::new)?;
+    let now = args.request.at.map_or_else(|| Clock::of_the_machine().now(), Seconds::new);
+    args.view.with_view(|view| {
+        let explained = view.explain(&question(&args.request), now).map_err(Failure::new)?;
         if documents.json {
             line(serde_json::to_string(&explained).map_err(Failure::new)?)?;
         } else {
-            tell(&explained)?;
+            print_result(explained.result, explained.status)?;
+            print_grounds(&explained)?;
         }
-        Ok(if explained.passes() { Done::Well } else { Done::Denied })
+        Ok(if explained.passes() { ExitStatus::Success } else { ExitStatus::Denied })
     })
 }
 
-fn question(args: &Asked) -> Question {
+fn question(args: &RequestArgs) -> Question {
     let map = |pairs: &[(String, String)]| pairs.iter().cloned().collect();
     Question {
         method: args.method.clone().unwrap_or_default(),
@@ -124,29 +126,24 @@ fn question(args: &Asked) -> Question {
         root: args.root.clone(),
         depth: args.depth,
         lifetime: args.lifetime,
-        uses: args.uses.map(|Uses(uses)| uses),
+        uses: args.uses.map(|UseLimit(uses)| uses),
         attr: map(&args.attr),
         environment: map(&args.env),
         conditions: map(&args.conditions),
         posture: match args.posture {
-            Told::Normal => Posture::Normal,
-            Told::Restricted => Posture::Restricted,
+            PostureArg::Normal => Posture::Normal,
+            PostureArg::Restricted => Posture::Restricted,
         },
     }
 }
 
-fn tell(explained: &Explained) -> Result<(), Failure> {
-    headline(explained.result, explained.status)?;
-    grounds(explained)
-}
-
-/// What came out.
-pub(super) fn headline(result: &str, status: Option<u16>) -> Result<(), Failure> {
+/// Prints the code and the HTTP status.
+pub(super) fn print_result(result: &str, status: Option<u16>) -> Result<(), Failure> {
     line(format!("{result}{}", status.map(|status| format!(" ({status})")).unwrap_or_default()))
 }
 
-/// By what, why, and what to do about it.
-pub(super) fn grounds(explained: &Explained) -> Result<(), Failure> {
+/// Prints the route, the policies, the reason and the cure.
+pub(super) fn print_grounds(explained: &Explained) -> Result<(), Failure> {
     if let (Some(route), Some(team)) = (&explained.route, &explained.team) {
         line(format!("  route:    {route} of {team}"))?;
     }
@@ -158,7 +155,10 @@ pub(super) fn grounds(explained: &Explained) -> Result<(), Failure> {
         line(format!("  cure:     {cure}"))?;
     }
     if let Some(until) = explained.observed_until {
-        line(format!("  watched:  it is forwarded whatever the answer, until {}", rfc3339(until)))?;
+        line(format!(
+            "  watched:  every request is forwarded, whatever the result, until {}",
+            rfc3339(until)
+        ))?;
     }
     Ok(())
 }

@@ -1,18 +1,19 @@
-//! `portcullis policy`: everything that a team does with its documents, from the first check to the signed bundle, and what it asks of
-//! them afterwards.
+//! `portcullis policy`: everything that a team does with its documents, from the first check to the signed
+//! bundle and the questions about it.
 //!
-//! Exit status: 0 done; 1 the answer is no (a test fails, a request would be denied); 2 faults, or what was asked cannot be done.
+//! Exit status: 0 done; 1 the answer is no (a test fails, a request would be denied); 2 faults, or the
+//! command cannot do its work.
 
 mod build;
+mod bundle_directory;
 mod check;
 mod documents;
 mod envoy;
 mod explain;
+mod explain_decision;
 mod note;
-mod recorded;
 mod report;
 mod schema;
-mod shelf;
 mod show;
 mod sign;
 mod test;
@@ -20,31 +21,32 @@ mod yaml;
 
 use clap::Subcommand;
 
-use super::out::{Done, Failure};
+use super::out::{ExitStatus, Failure};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Say what is wrong with the documents, all at once, and what to write instead
+    /// Report every fault in the documents at once, and what to write instead
     Check(check::Args),
-    /// Judge the tests of all routes, and say what they reach
+    /// Run the tests of all routes, and show which policies and requirements they cover
     Test(test::Args),
-    /// Say what would be signed: routes, files, and every argument that the record will hold
+    /// Show what would be signed: routes, files, and every argument that will be recorded
     Build(build::Args),
-    /// Build, sign the next version, and put it in force
+    /// Build, sign the next version of the bundle, and put it in force
     Sign(sign::Args),
-    /// Sign a note: the bundle stays in force for as long as it says
+    /// Sign a note: the bundle stays in force as long as the note is valid
     Note(note::Args),
     /// Show the routes, or one route's document
     Show(show::Args),
-    /// Say what a request would meet, or a recorded decision met: route, policies, code, why, and the cure; exit status 1 when denied
+    /// Explain how a request would be decided, or how a recorded decision was: route, policies, code, reason
+    /// and cure. Exit status 1 when denied
     Explain(Box<explain::Args>),
-    /// Print the schema that a route's policies are validated against, or that of the documents
+    /// Print the schema for a route's policies, or the schema of the documents
     Schema(schema::Args),
     /// Print what each route needs in Envoy's configuration
     Envoy(envoy::Args),
 }
 
-pub(super) fn run(command: &Command) -> Result<Done, Failure> {
+pub(super) fn run(command: &Command) -> Result<ExitStatus, Failure> {
     match command {
         Command::Check(args) => check::run(args),
         Command::Test(args) => test::run(args),

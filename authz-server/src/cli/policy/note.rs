@@ -1,4 +1,4 @@
-//! `portcullis policy note`: the bundle that is signed stays in force for a while longer.
+//! `portcullis policy note`: signs a note, so that the signed bundle stays in force longer.
 
 use std::path::PathBuf;
 
@@ -6,9 +6,9 @@ use clap::Args as ClapArgs;
 use serde_json::json;
 use warrant::AwsLcVerifier;
 
-use super::shelf::{Place, keys};
+use super::bundle_directory::{BundleDirectoryArgs, read_keys};
 use crate::bundles::directory;
-use crate::cli::out::{Done, Failure, line};
+use crate::cli::out::{ExitStatus, Failure, line};
 use crate::cli::values::duration;
 use crate::clock::Clock;
 use policy::Note;
@@ -16,37 +16,37 @@ use policy::rfc3339;
 
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct Args {
-    /// A folder that `portcullis init` made
+    /// A home directory that `portcullis init` made
     #[arg(long, default_value = ".")]
     home: PathBuf,
     #[command(flatten)]
-    place: Place,
-    /// The mesh, on a machine without a house
+    bundle_directory: BundleDirectoryArgs,
+    /// The mesh, on a machine without a home directory
     #[arg(long, requires = "bundle")]
     audience: Option<String>,
-    /// A key of the mesh's `notes` [default: HOME/keys/note.jwk]
+    /// The file of a private key whose public half is in the mesh's `notes` [default: HOME/keys/note.jwk]
     #[arg(long)]
     key: Option<PathBuf>,
-    /// How long it holds [default: as long as the mesh allows]
+    /// How long the note is valid [default: as long as the mesh allows]
     #[arg(long, value_parser = duration)]
     lifetime: Option<u64>,
-    /// For machines
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
-pub(in crate::cli) fn run(args: &Args) -> Result<Done, Failure> {
+pub(in crate::cli) fn run(args: &Args) -> Result<ExitStatus, Failure> {
     let clock = Clock::of_the_machine();
-    let shelf = args.place.shelf(&args.home)?;
-    let bundle = shelf.bundle(args.audience.as_deref().unwrap_or_default(), &clock)?;
+    let directory = args.bundle_directory.resolve(&args.home)?;
+    let bundle = directory.bundle(args.audience.as_deref().unwrap_or_default(), &clock)?;
     let files: Vec<PathBuf> = args.key.iter().cloned().collect();
     let lifetime = args.lifetime.unwrap_or_else(|| bundle.note_max_age());
-    for key in &keys(&files, &args.home.join("keys/note.jwk"))? {
+    for key in &read_keys(&files, &args.home.join("keys/note.jwk"))? {
         let note = Note::sign(&bundle, clock.now(), lifetime, key).map_err(Failure::new)?;
-        let holds = Note::open(&note).and_then(|note| note.verify(&bundle, clock.now(), &AwsLcVerifier));
-        let until = holds.map_err(Failure::new)?.0.get();
-        directory::publish_note(&note, &shelf.directory)
-            .map_err(|e| Failure::new(format!("cannot write to {}: {e}", shelf.directory.display())))?;
+        let verified = Note::open(&note).and_then(|note| note.verify(&bundle, clock.now(), &AwsLcVerifier));
+        let until = verified.map_err(Failure::new)?.0.get();
+        directory::publish_note(&note, &directory.path)
+            .map_err(|e| Failure::new(format!("cannot write to {}: {e}", directory.path.display())))?;
         if args.json {
             line(
                 json!({"version": bundle.version(), "digest": bundle.digest().to_string(), "in_force_until": until}),
@@ -55,5 +55,5 @@ pub(in crate::cli) fn run(args: &Args) -> Result<Done, Failure> {
             line(format!("version {} is in force until {}", bundle.version(), rfc3339(until)))?;
         }
     }
-    Ok(Done::Well)
+    Ok(ExitStatus::Success)
 }

@@ -1,47 +1,48 @@
-//! What came of reading the documents: faults, warnings and failing tests, for a person or for a machine.
+//! The result of reading the documents: faults, warnings and failing tests, as text or as JSON.
 //!
-//! As JSON every command that reads documents prints one object, whose `faults`, `failures` and `warnings` are always there.
+//! With `--json`, every command that reads documents prints one object, which always has `faults`, `failures`
+//! and `warnings`.
 
 use serde_json::{Map, Value, json};
 
-use crate::cli::out::{Done, Failure, line, remark};
+use crate::cli::out::{ExitStatus, Failure, line, line_to_stderr};
 use policy::authoring::Tested;
 use policy::{Fault, Warning};
 
 #[derive(Debug, Default)]
-pub(super) struct Report {
+pub(super) struct DocumentsReport {
     pub(super) faults: Vec<Fault>,
-    /// Tests that fail.
+    /// Failing tests.
     pub(super) failures: Vec<Fault>,
     pub(super) warnings: Vec<Warning>,
-    /// The documents, where they are sound.
+    /// The documents, if they are sound.
     pub(super) tested: Option<Tested>,
 }
 
-impl Report {
-    pub(super) fn done(&self) -> Done {
+impl DocumentsReport {
+    pub(super) fn status(&self) -> ExitStatus {
         if !self.faults.is_empty() {
-            Done::Faulty
+            ExitStatus::Faulty
         } else if !self.failures.is_empty() {
-            Done::Denied
+            ExitStatus::Denied
         } else {
-            Done::Well
+            ExitStatus::Success
         }
     }
 
-    /// Tells all of it; `more` is what the command itself has to say to a machine.
-    pub(super) fn tell(&self, is_json: bool, mut more: Map<String, Value>) -> Result<Done, Failure> {
+    /// Prints everything. `more` holds the command's own JSON members.
+    pub(super) fn print(&self, is_json: bool, mut more: Map<String, Value>) -> Result<ExitStatus, Failure> {
         if is_json {
             more.insert("faults".to_owned(), json!(self.faults));
             more.insert("failures".to_owned(), json!(self.failures));
             more.insert("warnings".to_owned(), json!(self.warnings));
             line(Value::Object(more))?;
-            return Ok(self.done());
+            return Ok(self.status());
         }
-        self.warnings.iter().for_each(|warning| remark(format!("warning: {warning}")));
-        self.faults.iter().for_each(remark);
-        self.failures.iter().for_each(remark);
-        Ok(self.done())
+        self.warnings.iter().for_each(|warning| line_to_stderr(format!("warning: {warning}")));
+        self.faults.iter().for_each(line_to_stderr);
+        self.failures.iter().for_each(line_to_stderr);
+        Ok(self.status())
     }
 }
 

@@ -1,35 +1,35 @@
-//! `portcullis policy schema`: what a route's policies may name, or what the documents may hold.
+//! `portcullis policy schema`: prints what a route's policies may name, or what the documents may contain.
 
 use clap::Args as ClapArgs;
 
-use super::documents::{Looking, unknown};
-use crate::cli::out::{Done, Failure, line};
+use super::documents::{ViewArgs, unknown_route};
+use crate::cli::out::{ExitStatus, Failure, line};
 
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct Args {
     /// The route whose Cedar schema is printed
     #[arg(required_unless_present = "yaml")]
     route: Option<String>,
-    /// A JSON schema of the documents, for editors
+    /// Print the JSON schema of the documents, for editors
     #[arg(long, conflicts_with = "route")]
     yaml: bool,
     #[command(flatten)]
-    looking: Looking,
+    view: ViewArgs,
 }
 
-pub(in crate::cli) fn run(args: &Args) -> Result<Done, Failure> {
+pub(in crate::cli) fn run(args: &Args) -> Result<ExitStatus, Failure> {
     let Some(name) = &args.route else {
-        return line(pretty(&policy::authoring::documents_schema(), args)?).map(|()| Done::Well);
+        return line(pretty(&policy::authoring::documents_schema(), args)?).map(|()| ExitStatus::Success);
     };
-    args.looking.ask(|view| {
-        let schema = view.schema(name).ok_or_else(|| unknown(view, name))?;
-        line(pretty(&schema, args)?).map(|()| Done::Well)
+    args.view.with_view(|view| {
+        let schema = view.schema(name).ok_or_else(|| unknown_route(view, name))?;
+        line(pretty(&schema, args)?).map(|()| ExitStatus::Success)
     })
 }
 
-/// A schema is JSON for everybody; a person gets it on several lines.
+/// A schema is always JSON; without `--json` it is printed on several lines.
 fn pretty(schema: &serde_json::Value, args: &Args) -> Result<String, Failure> {
-    if args.looking.documents.json {
+    if args.view.documents.json {
         return Ok(schema.to_string());
     }
     serde_json::to_string_pretty(schema).map_err(Failure::new)

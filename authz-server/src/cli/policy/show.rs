@@ -1,37 +1,38 @@
-//! `portcullis policy show`: the routes, or one route's document.
+//! `portcullis policy show`: prints the routes, or one route's document.
 
 use clap::Args as ClapArgs;
 use serde_json::{Value, json};
 
-use super::documents::{Looking, unknown};
+use super::documents::{ViewArgs, unknown_route};
 use super::yaml;
-use crate::cli::out::{Done, Failure, line};
+use crate::cli::out::{ExitStatus, Failure, line};
 use policy::authoring::View;
 use policy::rfc3339;
 use policy::{Opening, Route};
 
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct Args {
-    /// The route whose document is shown [default: all routes, a line each]
+    /// The route whose document is shown [default: a list of all routes]
     route: Option<String>,
-    /// With everything filled in that its team's defaults say: what is recorded and decided by
+    /// Fill in the defaults of the route's team: this is the form that decides and is recorded
     #[arg(long, requires = "route")]
     expanded: bool,
     #[command(flatten)]
-    looking: Looking,
+    view: ViewArgs,
 }
 
-pub(in crate::cli) fn run(args: &Args) -> Result<Done, Failure> {
-    let is_json = args.looking.documents.json;
-    args.looking.ask(|view| {
+pub(in crate::cli) fn run(args: &Args) -> Result<ExitStatus, Failure> {
+    let is_json = args.view.documents.json;
+    args.view.with_view(|view| {
         match &args.route {
             None => all(view, is_json)?,
             Some(name) => {
-                let document = document(view, name, args.expanded).ok_or_else(|| unknown(view, name))?;
+                let document =
+                    document(view, name, args.expanded).ok_or_else(|| unknown_route(view, name))?;
                 if is_json { line(document)? } else { yaml::lines(&document).iter().try_for_each(line)? }
             }
         }
-        Ok(Done::Well)
+        Ok(ExitStatus::Success)
     })
 }
 

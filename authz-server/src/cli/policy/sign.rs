@@ -1,7 +1,8 @@
 //! `portcullis policy sign`: build, sign the next version, and put it where servers look.
 //!
-//! What is signed is opened as a server would open it before anything is written, so that a folder never holds what every server would
-//! refuse. One signer at a time: two that choose one version would mix their files.
+//! Before anything is written, the signed bundle is opened as a server would open it, so that the directory
+//! never holds a bundle that every server refuses. One signer runs at a time: two that choose the same
+//! version would mix their files.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -11,10 +12,10 @@ use serde_json::{Map, Value, json};
 use warrant::mint::Signer;
 use warrant::{AwsLcVerifier, PublicKey};
 
-use super::documents::Building;
-use super::shelf::{Place, Shelf, keys, trust_in};
+use super::bundle_directory::{BundleDirectory, BundleDirectoryArgs, read_keys, read_trust};
+use super::documents::BuildArgs;
 use crate::bundles::directory;
-use crate::cli::out::{Done, Failure, line};
+use crate::cli::out::{ExitStatus, Failure, line};
 use crate::cli::values::duration;
 use crate::clock::Clock;
 use crate::keys::PrivateKey;
@@ -24,47 +25,48 @@ use policy::{Bundle, Note, Parcel, Signed, Signing, TrustKeys};
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct Args {
     #[command(flatten)]
-    building: Building,
+    build: BuildArgs,
     #[command(flatten)]
-    place: Place,
-    /// A key that signs, Ed25519; may be given several times [default: HOME/keys/bundle.jwk]
+    bundle_directory: BundleDirectoryArgs,
+    /// The file of an Ed25519 key that signs; may be given several times [default: HOME/keys/bundle.jwk]
     #[arg(long = "key")]
     keys: Vec<PathBuf>,
-    /// How long it can be in force at most
+    /// How long the bundle can be in force at most
     #[arg(long, default_value = "8760h", value_parser = duration)]
     lifetime: u64,
-    /// Its version [default: the next]
+    /// The version of the bundle [default: the next]
     #[arg(long)]
     version: Option<u64>,
-    /// A file `{threshold, keys}` of JSON: who may sign from the next bundle on; give the keys of both trusts
+    /// A JSON file `{threshold, keys}`: who may sign from the next bundle on. Sign with keys of the old and
+    /// of the new trust
     #[arg(long)]
     next_trust: Option<PathBuf>,
 }
 
-pub(in crate::cli) fn run(args: &Args) -> Result<Done, Failure> {
-    let mut report = args.building.examine()?;
+pub(in crate::cli) fn run(args: &Args) -> Result<ExitStatus, Failure> {
+    let mut report = args.build.examine()?;
     let mut more = Map::new();
-    if report.done() == Done::Well
+    if report.status() == ExitStatus::Success
         && let Some(Ok(built)) = report.tested.take().map(policy::authoring::Tested::passed)
     {
-        let laid = lay(args, &built)?;
-        if !args.building.documents.json {
-            tell(&laid)?;
+        let published = sign_and_publish(args, &built)?;
+        if !args.build.documents.json {
+            print(&published)?;
         }
-        more = laid.to_json();
+        more = published.to_json();
     }
-    report.tell(args.building.documents.json, more)
+    report.print(args.build.documents.json, more)
 }
 
-/// What lies on the shelf now.
-struct Laid {
+/// The bundle that is in the directory now.
+struct Published {
     bundle: Bundle,
     directory: PathBuf,
-    /// Seconds since 1970; `None` where somebody else signs the note.
+    /// Seconds since 1970; `None` if the note is signed elsewhere.
     in_force_until: Option<u64>,
 }
 
-impl Laid {
+impl Published {
     fn to_json(&self) -> Map<String, Value> {
         let Value::Object(members) = json!({
             "version": self.bundle.version(), "digest": self.bundle.digest().to_string(),
@@ -77,68 +79,69 @@ impl Laid {
     }
 }
 
-fn tell(laid: &Laid) -> Result<(), Failure> {
+fn print(published: &Published) -> Result<(), Failure> {
     line(format!(
         "signed version {} ({}) in {}",
-        laid.bundle.version(),
-        laid.bundle.digest(),
-        laid.directory.display()
+        published.bundle.version(),
+        published.bundle.digest(),
+        published.directory.display()
     ))?;
-    if laid.in_force_until.is_none() {
+    if published.in_force_until.is_none() {
         line("it is in force once `portcullis policy note` has signed a note for it")?;
     }
     Ok(())
 }
 
-fn lay(args: &Args, built: &Built) -> Result<Laid, Failure> {
+fn sign_and_publish(args: &Args, built: &Built) -> Result<Published, Failure> {
     let clock = Clock::of_the_machine();
-    let shelf = args.place.shelf(&args.building.documents.home)?;
-    let _alone = alone_in(&shelf.directory)?;
-    let signed = sign(args, built, &shelf, &clock)?;
-    let bundle = policy::open(&signed.parcel, &shelf.expected(built.audience(), &clock), &AwsLcVerifier)
+    let directory = args.bundle_directory.resolve(&args.build.documents.home)?;
+    let _lock = lock(&directory.path)?;
+    let signed = sign(args, built, &directory, &clock)?;
+    let bundle = policy::open(&signed.parcel, &directory.expected(built.audience(), &clock), &AwsLcVerifier)
         .map_err(|refusal| {
-            Failure::new(format!("nothing was written: servers would refuse it: {refusal}"))
+            Failure::new(format!("nothing was written, because servers would refuse the bundle: {refusal}"))
         })?;
-    let note = shelf.note_key.as_ref().filter(|key| bundle.note_keys().contains(key.public_key()));
+    let note = directory.note_key.as_ref().filter(|key| bundle.note_keys().contains(key.public_key()));
     let note = note.map(|key| Note::sign(&bundle, clock.now(), bundle.note_max_age(), key)).transpose();
     let note = note.map_err(Failure::new)?;
     let failed =
-        |e: std::io::Error| Failure::new(format!("cannot write to {}: {e}", shelf.directory.display()));
-    directory::publish(&signed, &shelf.directory).map_err(failed)?;
-    // A crash here leaves the new bundle without a note: the server that has the note key signs one, or the next `policy note`.
+        |e: std::io::Error| Failure::new(format!("cannot write to {}: {e}", directory.path.display()));
+    directory::publish(&signed, &directory.path).map_err(failed)?;
+    // A crash here leaves the new bundle without a note. The server that has the note key signs one, or the
+    // next `policy note`.
     let in_force_until = match &note {
         Some(note) => {
-            directory::publish_note(note, &shelf.directory).map_err(failed)?;
+            directory::publish_note(note, &directory.path).map_err(failed)?;
             Some(clock.now().plus(bundle.note_max_age()).get().min(bundle.expires().get()))
         }
         None => None,
     };
-    Ok(Laid { bundle, directory: shelf.directory, in_force_until })
+    Ok(Published { bundle, directory: directory.path, in_force_until })
 }
 
-/// Held until dropped.
-fn alone_in(directory: &Path) -> Result<File, Failure> {
+/// Locks the directory for this signer, until the file is dropped.
+fn lock(directory: &Path) -> Result<File, Failure> {
     let failed = |e: std::io::Error| Failure::new(format!("cannot use {}: {e}", directory.display()));
     ledger::durable::create_dir_all(directory, 0o755).map_err(failed)?;
-    let folder = File::open(directory).map_err(failed)?;
-    folder.lock().map_err(failed)?;
-    Ok(folder)
+    let opened = File::open(directory).map_err(failed)?;
+    opened.lock().map_err(failed)?;
+    Ok(opened)
 }
 
-fn sign(args: &Args, built: &Built, shelf: &Shelf, clock: &Clock) -> Result<Signed, Failure> {
+fn sign(args: &Args, built: &Built, directory: &BundleDirectory, clock: &Clock) -> Result<Signed, Failure> {
     let refused = |refusal: policy::Refusal| {
-        Failure::new(format!("the bundle that is there, {}: {refusal}", shelf.directory.display()))
+        Failure::new(format!("the current bundle in {} is refused: {refusal}", directory.path.display()))
     };
-    let before = directory::signed_so_far(&shelf.directory).map_err(refused)?;
-    let trust = policy::trust_in_force(&before, &shelf.expected(built.audience(), clock), &AwsLcVerifier)
+    let before = directory::signed_so_far(&directory.path).map_err(refused)?;
+    let trust = policy::trust_in_force(&before, &directory.expected(built.audience(), clock), &AwsLcVerifier)
         .map_err(refused)?;
-    let next = args.next_trust.as_deref().map(trust_in).transpose()?.unwrap_or_else(|| trust.clone());
-    let keys = keys(&args.keys, &args.building.documents.home.join("keys/bundle.jwk"))?;
-    are_trusted(&keys, &trust, &next)?;
+    let next = args.next_trust.as_deref().map(read_trust).transpose()?.unwrap_or_else(|| trust.clone());
+    let keys = read_keys(&args.keys, &args.build.documents.home.join("keys/bundle.jwk"))?;
+    check_are_trusted(&keys, &trust, &next)?;
     let signers: Vec<&dyn Signer> = keys.iter().map(|key| -> &dyn Signer { key }).collect();
     let now = clock.now();
     let terms = Signing {
-        version: args.version.map_or_else(|| following(&before, &shelf.directory), Ok)?,
+        version: args.version.map_or_else(|| next_version(&before, &directory.path), Ok)?,
         not_before: now.get(),
         expires: now.plus(args.lifetime).get(),
         trust: &trust,
@@ -149,24 +152,25 @@ fn sign(args: &Args, built: &Built, shelf: &Shelf, clock: &Clock) -> Result<Sign
     built.sign(&terms).map_err(Failure::new)
 }
 
-/// Above what is there, and above what a signer that was interrupted has left behind.
-fn following(before: &Parcel, directory: &Path) -> Result<u64, Failure> {
+/// Higher than the version of the current bundle, and than any version that an interrupted signer has left
+/// behind.
+fn next_version(before: &Parcel, directory: &Path) -> Result<u64, Failure> {
     let failed = |e: &dyn std::fmt::Display| Failure::new(format!("{}: {e}", directory.display()));
     let named = match before.manifest.is_empty() {
         true => 0,
         false => Parcel::version_of(&before.manifest).map_err(|e| failed(&e))?,
     };
     let left = directory::versions(directory).map_err(|e| failed(&e))?.into_iter().max().unwrap_or(0);
-    named.max(left).checked_add(1).ok_or_else(|| failed(&"there is no version after the last"))
+    named.max(left).checked_add(1).ok_or_else(|| failed(&"the version number cannot grow further"))
 }
 
-/// A key by mistake would be a signature that everybody ignores.
-fn are_trusted(keys: &[PrivateKey], trust: &TrustKeys, next: &TrustKeys) -> Result<(), Failure> {
+/// With a wrong key, every server would ignore the signature.
+fn check_are_trusted(keys: &[PrivateKey], trust: &TrustKeys, next: &TrustKeys) -> Result<(), Failure> {
     let known: Vec<&PublicKey> = trust.keys.iter().chain(&next.keys).collect();
     match keys.iter().map(Signer::public_key).find(|key| !known.contains(key)) {
         None => Ok(()),
         Some(stranger) => Err(Failure::new(format!(
-            "the key {} is in neither trust: name the file of one that is, by --key",
+            "neither the current nor the next trust contains the key {}: choose a trusted key with --key",
             stranger.thumbprint()
         ))),
     }

@@ -1,40 +1,43 @@
-//! `portcullis policy test`: every case of every test, and what the tests reach.
+//! `portcullis policy test`: runs every case of every test, and shows which policies and requirements the
+//! tests cover.
 
 use clap::Args as ClapArgs;
 use serde_json::{Map, json};
 
-use super::documents::Documents;
+use super::documents::DocumentArgs;
 use super::report::counted;
-use crate::cli::out::{Done, Failure, line};
+use crate::cli::out::{ExitStatus, Failure, line};
 use policy::authoring::{Built, Coverage, Outcome};
 
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct Args {
     #[command(flatten)]
-    documents: Documents,
+    documents: DocumentArgs,
 }
 
-pub(in crate::cli) fn run(args: &Args) -> Result<Done, Failure> {
+pub(in crate::cli) fn run(args: &Args) -> Result<ExitStatus, Failure> {
     let report = args.documents.examine(false)?;
     let mut more = Map::new();
     if let Some(tested) = &report.tested {
         let built = tested.documents();
         let coverage = built.coverage();
         more.insert("cases".to_owned(), json!(built.outcomes()));
-        more.insert("coverage".to_owned(), coverage.iter().map(covered).collect());
+        more.insert("coverage".to_owned(), coverage.iter().map(coverage_json).collect());
         if !args.documents.json {
-            tell(built, &coverage)?;
+            print(built, &coverage)?;
         }
     }
-    let done = report.tell(args.documents.json, more)?;
-    if let (Done::Well | Done::Denied, false, Some(tested)) = (done, args.documents.json, &report.tested) {
+    let status = report.print(args.documents.json, more)?;
+    if let (ExitStatus::Success | ExitStatus::Denied, false, Some(tested)) =
+        (status, args.documents.json, &report.tested)
+    {
         let (cases, failing) = (tested.documents().outcomes().len(), report.failures.len());
         line(format!("{}, {failing} failing", counted(cases, "case")))?;
     }
-    Ok(done)
+    Ok(status)
 }
 
-fn covered(coverage: &Coverage) -> serde_json::Value {
+fn coverage_json(coverage: &Coverage) -> serde_json::Value {
     let policies: Map<_, _> =
         coverage.policies.iter().map(|(id, cases)| (id.clone(), json!(cases))).collect();
     let requirements: Map<_, _> =
@@ -42,10 +45,10 @@ fn covered(coverage: &Coverage) -> serde_json::Value {
     json!({"route": coverage.route, "policies": policies, "requirements": requirements})
 }
 
-fn tell(built: &Built, coverage: &[Coverage]) -> Result<(), Failure> {
+fn print(built: &Built, coverage: &[Coverage]) -> Result<(), Failure> {
     for route in coverage {
         line(&route.route)?;
-        built.outcomes().iter().filter(|outcome| outcome.route == route.route).try_for_each(case)?;
+        built.outcomes().iter().filter(|outcome| outcome.route == route.route).try_for_each(print_case)?;
         line(format!(
             "  policies that decided: {}",
             reached(route.policies.iter().map(|(id, n)| (id.as_str(), *n)))
@@ -55,13 +58,13 @@ fn tell(built: &Built, coverage: &[Coverage]) -> Result<(), Failure> {
     Ok(())
 }
 
-fn case(outcome: &Outcome) -> Result<(), Failure> {
+fn print_case(outcome: &Outcome) -> Result<(), Failure> {
     let answer = outcome.judged.denial.map_or("allow", warrant::Denial::code);
     let verdict = if outcome.passed { "ok  " } else { "FAIL" };
     line(format!("  {verdict} {}: {answer}", outcome.case))
 }
 
-/// How many there are that some case has reached, and which none has.
+/// How many of them some case reaches, and the names of those that no case reaches.
 fn reached<'a>(all: impl Iterator<Item = (&'a str, usize)> + Clone) -> String {
     let missing: Vec<_> = all.clone().filter(|(_, cases)| *cases == 0).map(|(name, _)| name).collect();
     let (count, hit) = (all.clone().count(), all.filter(|(_, cases)| *cases > 0).count());

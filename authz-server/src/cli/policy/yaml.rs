@@ -1,5 +1,5 @@
-//! JSON as YAML that a person would have written: blocks, a policy on its own lines, and quotes wherever some reader could think of
-//! something else. What it writes, the documents' own reader reads back as the same value.
+//! Writes JSON as YAML in the style of a person: blocks, a policy on its own lines, and quotes where a YAML
+//! parser could read another type. The documents' own parser reads the same value back.
 
 use serde_json::Value;
 
@@ -19,7 +19,7 @@ pub(super) fn lines(value: &Value) -> Vec<String> {
     }
 }
 
-/// A key and its value: beside it where it is short, below it otherwise.
+/// A key and its value: on the same line if the value is short, otherwise below.
 fn under(head: &str, value: &Value, indent: &str) -> Vec<String> {
     match value {
         Value::String(text) if is_block(text) => block(head, text, indent),
@@ -50,7 +50,7 @@ fn item(value: &Value) -> Vec<String> {
     lines(value).into_iter().enumerate().map(mark).collect()
 }
 
-/// A list or an object that holds no other: it fits on its line.
+/// A list or an object without a nested one: it is written on one line.
 fn is_flat(value: &Value) -> bool {
     let is_plain =
         |value: &Value| !value.is_object() && !value.is_array() && !value.as_str().is_some_and(is_block);
@@ -78,16 +78,16 @@ fn key_text(key: &str) -> String {
     if is_word(key) { key.to_owned() } else { Value::from(key).to_string() }
 }
 
-/// A text that every reader takes for a text, unquoted.
+/// Whether every YAML parser reads this as text without quotes.
 fn is_word(text: &str) -> bool {
-    const DOUBTFUL: [&str; 11] = ["y", "n", "yes", "no", "on", "off", "true", "false", "null", "inf", "nan"];
+    const AMBIGUOUS: [&str; 11] = ["y", "n", "yes", "no", "on", "off", "true", "false", "null", "inf", "nan"];
     let inside = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     text.starts_with(|first: char| first.is_ascii_alphabetic())
         && text.bytes().all(inside)
-        && !DOUBTFUL.contains(&text.to_ascii_lowercase().as_str())
+        && !AMBIGUOUS.contains(&text.to_ascii_lowercase().as_str())
 }
 
-/// Whether a text can stand as a literal block and come back the same.
+/// Whether a text can be written as a literal block and read back unchanged.
 fn is_block(text: &str) -> bool {
     let body = text.strip_suffix('\n').unwrap_or(text);
     let is_plain = |one: char| one == '\n' || !one.is_control();
@@ -116,19 +116,19 @@ mod tests {
         let written = lines(value).join("\n");
         let faults = Faults::new();
         let node = strict::yaml(written.as_bytes(), faults.in_file(std::path::Path::new("written")));
-        let told = faults.into_sorted();
-        assert!(told.is_empty(), "{written}\n{told:?}");
+        let faults = faults.into_sorted();
+        assert!(faults.is_empty(), "{written}\n{faults:?}");
         serde_json::from_str(&strict::canonical_json(&node.unwrap())).unwrap()
     }
 
     #[test]
     fn what_is_written_reads_back_the_same() {
-        let doubtful =
+        let ambiguous =
             ["NO", "on", "y", "010", "1:30", "", " a", "a: b", "# a", "a\tb", "ö", "10", "-5", "~", "{}"];
         for value in [
             json!({"a": {"b": [1, true, "x"], "policy": "permit (\n  principal\n\n);\n"}, "c": [[1], ["b"]]}),
             json!({"list": [{"deep": {"er": [{"a": "one\ntwo"}]}}, {"b": "x"}], "y": "n"}),
-            json!({"texts": doubtful}),
+            json!({"texts": ambiguous}),
             json!({"open": "ends\n\n", "shut": "a\n b", "led": "\na", "empty": [], "none": {}}),
         ] {
             assert_eq!(read_back(&value), value);

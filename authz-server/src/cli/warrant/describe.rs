@@ -1,23 +1,23 @@
-//! A link in words, and in JSON: what `inspect` shows.
+//! Describes a link in words and in JSON, for `inspect`.
 
 use serde_json::{Value as Json, json};
 use warrant::{Claims, Constraint, Detail, Digest, LinkKind, Seconds, Value};
 
-/// What may be done, a line a detail.
+/// What the link allows, one line for each detail.
 pub(super) fn may(claims: &Claims) -> impl Iterator<Item = String> + '_ {
     claims.details().iter().map(detail)
 }
 
 fn detail(detail: &Detail) -> String {
-    let mut said =
+    let mut text =
         format!("{} {} on {}", detail.methods().join("|"), paths(detail), detail.hosts().join(" or "));
     if let Some(actions) = detail.actions() {
-        said.push_str(&format!(", as {}", actions.join(" or ")));
+        text.push_str(&format!(", as {}", actions.join(" or ")));
     }
     for (name, bound) in detail.args() {
-        said.push_str(&format!(", {name} {}", constraint(bound)));
+        text.push_str(&format!(", {name} {}", constraint(bound)));
     }
-    said
+    text
 }
 
 fn paths(detail: &Detail) -> String {
@@ -31,7 +31,7 @@ pub(super) fn constraint(constraint: &Constraint) -> String {
             format!("in {}", values.iter().map(value).collect::<Vec<_>>().join(", "))
         }
         Constraint::Range(low, high) => format!("from {low} to {high}"),
-        Constraint::Any => "whatever it is".to_owned(),
+        Constraint::Any => "any value".to_owned(),
     }
 }
 
@@ -43,20 +43,20 @@ fn value(value: &Value) -> String {
     }
 }
 
-/// How often, where, and for how long still.
+/// The number of uses, the environment, and the time left.
 pub(super) fn bounds(claims: &Claims, now: Seconds) -> String {
-    let mut said = vec![uses(claims.use_max()), time_left(claims, now)];
+    let mut parts = vec![uses(claims.use_max()), time_left(claims, now)];
     let deeper = claims.max_depth().saturating_sub(claims.depth());
-    said.push(match deeper {
-        0 => "not to be delegated".to_owned(),
+    parts.push(match deeper {
+        0 => "may not be delegated".to_owned(),
         1 => "may be delegated once more".to_owned(),
         deeper => format!("may be delegated {deeper} times more"),
     });
-    said.extend(
+    parts.extend(
         claims.env().dimensions().map(|(dimension, values)| format!("{dimension} {}", values.join(" or "))),
     );
-    said.extend(claims.att().map(|measurements| format!("attested as {}", measurements.join(" or "))));
-    said.join(", ")
+    parts.extend(claims.att().map(|measurements| format!("attested as {}", measurements.join(" or "))));
+    parts.join(", ")
 }
 
 fn uses(max: Option<u32>) -> String {
@@ -78,12 +78,12 @@ fn time_left(claims: &Claims, now: Seconds) -> String {
     }
 }
 
-/// What changed from a parent to its child, and from what to what.
+/// The changes from a parent to its child: the old and the new value of each.
 pub(super) fn narrowed(child: &Claims, parent: &Claims) -> Vec<String> {
-    let mut said = Vec::new();
+    let mut changes = Vec::new();
     let mut changed = |was: String, is: String| {
         if was != is {
-            said.push(format!("{was} → {is}"));
+            changes.push(format!("{was} → {is}"));
         }
     };
     if let ([was], [is]) = (parent.details(), child.details()) {
@@ -96,7 +96,10 @@ pub(super) fn narrowed(child: &Claims, parent: &Claims) -> Vec<String> {
         changed(actions(was), actions(is));
         changed(arguments(was), arguments(is));
     } else if parent.details() != child.details() {
-        changed(numbered(parent.details().len()), format!("{} of them or narrower", child.details().len()));
+        changed(
+            numbered(parent.details().len()),
+            format!("{} of them, maybe narrower", child.details().len()),
+        );
     }
     changed(uses(parent.use_max()), uses(child.use_max()));
     changed(parent.aud().join(" or "), child.aud().join(" or "));
@@ -104,15 +107,15 @@ pub(super) fn narrowed(child: &Claims, parent: &Claims) -> Vec<String> {
     changed(attested(parent), attested(child));
     let (was, is) = (parent.times(), child.times());
     if is.nbf > was.nbf {
-        said.push(format!("begins {} s later", is.nbf.get().saturating_sub(was.nbf.get())));
+        changes.push(format!("begins {} s later", is.nbf.get().saturating_sub(was.nbf.get())));
     }
     if is.exp < was.exp {
-        said.push(format!("ends {} s earlier", was.exp.get().saturating_sub(is.exp.get())));
+        changes.push(format!("ends {} s earlier", was.exp.get().saturating_sub(is.exp.get())));
     }
     if child.max_depth() < parent.max_depth() {
-        said.push(format!("depth {} → {}", parent.max_depth(), child.max_depth()));
+        changes.push(format!("depth {} → {}", parent.max_depth(), child.max_depth()));
     }
-    said
+    changes
 }
 
 fn numbered(details: usize) -> String {
@@ -138,27 +141,30 @@ fn attested(claims: &Claims) -> String {
     claims.att().map_or_else(|| "unattested".to_owned(), |measured| measured.join(" or "))
 }
 
-/// What can be seen to be wrong between a parent and its child without any key.
-pub(super) fn wrong(child: &Claims, parent: &Claims, digest_of_parent: Digest, depth: usize) -> Vec<String> {
-    let mut said = Vec::new();
+/// The faults between a parent and its child that can be found without a key.
+pub(super) fn faults(child: &Claims, parent: &Claims, digest_of_parent: Digest, depth: usize) -> Vec<String> {
+    let mut faults = Vec::new();
     if let LinkKind::Delegation { signer, parent: named } = child.kind() {
         if *signer != parent.cnf().thumbprint() {
-            said.push("lineage-broken: its `iss` is not the key of the link above".to_owned());
+            faults.push("lineage-broken: its `iss` is not the key of the link above".to_owned());
         }
         if *named != digest_of_parent {
-            said.push("lineage-broken: its `parent` is another link than the one above".to_owned());
+            faults.push("lineage-broken: its `parent` does not name the link above".to_owned());
         }
     }
     if u64::try_from(depth) != Ok(child.depth()) {
-        said.push(format!("lineage-broken: its `depth` is {}, and its place is {depth}", child.depth()));
+        faults.push(format!(
+            "lineage-broken: its `depth` is {}, but the link is at depth {depth}",
+            child.depth()
+        ));
     }
     if let Err(dimension) = child.check_within(parent) {
-        said.push(format!("lineage-widened: `{}` is wider than that of the link above", dimension.name));
+        faults.push(format!("lineage-widened: `{}` is wider than in the link above", dimension.name));
     }
     if child.depth() > child.max_depth() {
-        said.push("lineage-too-deep: it stands deeper than its `max_depth`".to_owned());
+        faults.push("lineage-too-deep: the link is deeper than its `max_depth`".to_owned());
     }
-    said
+    faults
 }
 
 pub(super) fn to_json(claims: &Claims, digest: Digest) -> Json {

@@ -1,4 +1,5 @@
-//! What a new warrant grants, as `mint` and `delegate` take it from the command line.
+//! The arguments of `mint` and `delegate` that say who gets a new warrant, for how long, and how often it may
+//! be used.
 
 use std::path::PathBuf;
 
@@ -9,28 +10,28 @@ use crate::cli::out::Failure;
 use crate::cli::values::{duration, pair};
 use crate::clock::Clock;
 
-/// For how long a warrant holds where nobody says.
+/// The lifetime of a warrant without `--lifetime`, in seconds.
 pub(super) const DEFAULT_LIFETIME: u64 = 60;
 
-/// Whom it is for, how long, how often.
+/// For whom, for how long, how often.
 #[derive(Debug, ClapArgs)]
-pub(super) struct Terms {
+pub(super) struct GrantArgs {
     /// The holder: a SPIFFE ID, or a name such as agent:demo
     #[arg(long)]
     pub(super) sub: String,
-    /// The holder's key: a public JWK, or a key file, of which only the public half goes into the warrant
+    /// The holder's key: a public JWK, or a key file; only the public half goes into the warrant
     #[arg(long)]
     pub(super) cnf: PathBuf,
-    /// How long it holds [default: 60s; a delegation no longer than its parent]
+    /// How long it is valid [default: 60s, but a child no longer than its parent]
     #[arg(long, value_parser = duration)]
     pub(super) lifetime: Option<u64>,
-    /// How often it may be used; without it, as often as its time allows
+    /// How often it may be used [default for a root: without limit; for a child: as its parent]
     #[arg(long = "use", value_parser = clap::value_parser!(u32).range(1..=0x7fff_ffff))]
     pub(super) uses: Option<u32>,
-    /// An environment it is bound to, as DIMENSION=VALUE; may be given several times
+    /// An environment in which it is valid, as DIMENSION=VALUE; may be given several times
     #[arg(long = "env", value_parser = pair)]
     pub(super) env: Vec<(String, String)>,
-    /// A measurement that the workload must be attested with, as sha256:…; may be given several times
+    /// A measurement with which the workload must be attested, as sha256:…; may be given several times
     #[arg(long = "measurement")]
     measured: Vec<String>,
     /// When it begins, in seconds since 1970 [default: now]
@@ -38,7 +39,7 @@ pub(super) struct Terms {
     pub(super) at: Option<u64>,
 }
 
-impl Terms {
+impl GrantArgs {
     pub(super) fn begins(&self) -> Seconds {
         self.at.map_or_else(|| Clock::of_the_machine().now(), Seconds::new)
     }
@@ -47,7 +48,7 @@ impl Terms {
         (!self.measured.is_empty()).then(|| self.measured.clone())
     }
 
-    /// Each dimension with all the values that were given for it.
+    /// Each dimension with all its values.
     pub(super) fn environment(&self) -> Vec<(String, Vec<String>)> {
         let mut env: Vec<(String, Vec<String>)> = Vec::new();
         for (dimension, value) in &self.env {
@@ -60,10 +61,10 @@ impl Terms {
     }
 }
 
-/// A name that nobody has used before.
+/// A new random name: 128 bits in base64url.
 pub(super) fn fresh_name() -> Result<String, Failure> {
     use base64::Engine;
     let mut bytes = [0; 16];
-    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| Failure::new("the system's random source gave nothing"))?;
+    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| Failure::new("the system's random source failed"))?;
     Ok(base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes))
 }

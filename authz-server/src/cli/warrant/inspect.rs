@@ -1,50 +1,51 @@
-//! `portcullis warrant inspect`: the lineage as a tree that a person can read. Nothing of it is verified; but what can be
-//! seen to be wrong is said where it stands, and what still can be read of a malformed chain is drawn.
+//! `portcullis warrant inspect`: shows the lineage as a tree. Nothing is verified.
+//!
+//! Visible faults are printed at their link, and the readable part of a malformed chain is shown.
 
 use clap::Args as ClapArgs;
 use serde_json::{Value as Json, json};
 use warrant::{Claims, Digest, PresentedWarrant, Seconds};
 
 use super::{describe, value_or_file};
-use crate::cli::out::{Done, Failure, line};
+use crate::cli::out::{ExitStatus, Failure, line};
 use crate::clock::Clock;
 
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct Args {
-    /// The warrant as it was given, or @FILE
+    /// The warrant, or @FILE
     warrant: String,
-    /// For machines
+    /// Print JSON
     #[arg(long)]
     json: bool,
-    /// As of this time, in seconds since 1970 [default: now]
+    /// Compute times as of this time, in seconds since 1970 [default: now]
     #[arg(long)]
     at: Option<u64>,
 }
 
-/// One link that could be read.
-struct Link {
+/// One readable link.
+struct ReadableLink {
     claims: Claims,
     digest: Digest,
     narrowed: Vec<String>,
-    wrong: Vec<String>,
+    faults: Vec<String>,
 }
 
-pub(in crate::cli) fn run(args: &Args) -> Result<Done, Failure> {
+pub(in crate::cli) fn run(args: &Args) -> Result<ExitStatus, Failure> {
     let header = value_or_file(&args.warrant)?;
     let fault = fault(&header);
     let links = readable(&header, fault.as_ref().map_or(usize::MAX, |(link, _)| *link));
     let now = args.at.map_or_else(|| Clock::of_the_machine().now(), Seconds::new);
     let malformed = fault.map(|(link, what)| format!("link {link} is malformed: {what}"));
-    let sound = malformed.is_none() && links.iter().all(|link| link.wrong.is_empty());
+    let sound = malformed.is_none() && links.iter().all(|link| link.faults.is_empty());
     if args.json {
         line(to_json(&links, malformed.as_deref()))?;
     } else {
         tree(&links, malformed.as_deref(), now).iter().try_for_each(line)?;
     }
-    Ok(if sound { Done::Well } else { Done::Denied })
+    Ok(if sound { ExitStatus::Success } else { ExitStatus::Denied })
 }
 
-/// The first fault of form, with the link that it is in.
+/// The first fault in the form, with its link.
 fn fault(header: &str) -> Option<(usize, &'static str)> {
     if let Some(fault) = PresentedWarrant::first_fault(header.as_bytes()) {
         return Some((fault.link, fault.what));
@@ -52,27 +53,28 @@ fn fault(header: &str) -> Option<(usize, &'static str)> {
     PresentedWarrant::parse(header.as_bytes()).err().map(|denial| (0, denial.meaning()))
 }
 
-/// The links above the first fault. Those below it could be anything.
-fn readable(header: &str, before: usize) -> Vec<Link> {
+/// The links above the first fault. The links below it cannot be read reliably.
+fn readable(header: &str, before: usize) -> Vec<ReadableLink> {
     let above = header.split('~').take(before).collect::<Vec<_>>().join("~");
     let Ok(presented) = PresentedWarrant::parse(above.as_bytes()) else { return Vec::new() };
     let claims = presented.unverified_claims().unwrap_or_default();
-    let mut links: Vec<Link> = Vec::new();
+    let mut links: Vec<ReadableLink> = Vec::new();
     for (claims, digest) in claims.into_iter().zip(presented.digests()) {
-        let (narrowed, wrong) = match links.last() {
+        let (narrowed, faults) = match links.last() {
             None => (Vec::new(), Vec::new()),
             Some(parent) => (
                 describe::narrowed(&claims, &parent.claims),
-                describe::wrong(&claims, &parent.claims, parent.digest, links.len()),
+                describe::faults(&claims, &parent.claims, parent.digest, links.len()),
             ),
         };
-        links.push(Link { claims, digest, narrowed, wrong });
+        links.push(ReadableLink { claims, digest, narrowed, faults });
     }
     links
 }
 
-fn tree(links: &[Link], malformed: Option<&str>, now: Seconds) -> Vec<String> {
-    let mut lines = vec!["nothing below has been verified; `portcullis warrant verify` does".to_owned()];
+fn tree(links: &[ReadableLink], malformed: Option<&str>, now: Seconds) -> Vec<String> {
+    let mut lines =
+        vec!["nothing below is verified; to verify it, use `portcullis warrant verify`".to_owned()];
     for (depth, link) in links.iter().enumerate() {
         let claims = &link.claims;
         let indent = "   ".repeat(depth);
@@ -85,25 +87,26 @@ fn tree(links: &[Link], malformed: Option<&str>, now: Seconds) -> Vec<String> {
         under(describe::bounds(claims, now));
         under(format!("key {}", claims.cnf().thumbprint()));
         if depth > 0 {
-            let said = if link.narrowed.is_empty() { "nothing".to_owned() } else { link.narrowed.join("; ") };
-            under(format!("narrowed here: {said}"));
+            let changes =
+                if link.narrowed.is_empty() { "nothing".to_owned() } else { link.narrowed.join("; ") };
+            under(format!("narrowed here: {changes}"));
         }
-        link.wrong.iter().for_each(|wrong| under(format!("WRONG: {wrong}")));
+        link.faults.iter().for_each(|fault| under(format!("WRONG: {fault}")));
     }
     lines.extend(malformed.map(|what| format!("WRONG: {what}")));
     lines
 }
 
-fn to_json(links: &[Link], malformed: Option<&str>) -> Json {
+fn to_json(links: &[ReadableLink], malformed: Option<&str>) -> Json {
     let links: Vec<Json> = links
         .iter()
         .map(|link| {
-            let mut told = describe::to_json(&link.claims, link.digest);
-            if let Some(members) = told.as_object_mut() {
+            let mut object = describe::to_json(&link.claims, link.digest);
+            if let Some(members) = object.as_object_mut() {
                 members.insert("narrowed".to_owned(), json!(link.narrowed));
-                members.insert("wrong".to_owned(), json!(link.wrong));
+                members.insert("wrong".to_owned(), json!(link.faults));
             }
-            told
+            object
         })
         .collect();
     json!({"verified": false, "malformed": malformed, "links": links})

@@ -1,4 +1,5 @@
-//! `portcullis warrant mint`: a root, by the authority of a house, or by a key file and the issuer's name.
+//! `portcullis warrant mint`: mints a root with the authority's key of a home directory, or with a key file
+//! and the issuer's name.
 
 use std::path::PathBuf;
 
@@ -6,35 +7,35 @@ use clap::Args as ClapArgs;
 use warrant::mint::{Grant, Root, Signer};
 use warrant::{Issuer, Terms};
 
-use super::grant::{DEFAULT_LIFETIME, Terms as Whose, fresh_name};
-use super::scope::Scope;
-use crate::cli::init::house;
+use super::grant::{DEFAULT_LIFETIME, GrantArgs, fresh_name};
+use super::scope::ScopeArgs;
+use crate::cli::init::home;
 use crate::cli::out::{Failure, line};
 use crate::keys::{self, PrivateKey};
 use policy::Bundle;
 
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct Args {
-    /// A folder that `portcullis init` made: its authority signs
+    /// A home directory that `portcullis init` made: its authority signs
     #[arg(long, conflicts_with_all = ["key", "issuer", "kid"])]
     home: Option<PathBuf>,
-    /// Without a house: the authority's key file
+    /// Without --home: the authority's key file
     #[arg(long)]
     key: Option<PathBuf>,
-    /// Without a house: the authority's URL
+    /// Without --home: the authority's URL
     #[arg(long)]
     issuer: Option<String>,
-    /// Without a house: the name of the key [default: its own `kid`, or its thumbprint]
+    /// Without --home: the name of the key [default: its `kid`, or its thumbprint]
     #[arg(long)]
     kid: Option<String>,
     #[command(flatten)]
-    whose: Whose,
-    /// The mesh that it is for; may be given several times [default: the house's own]
+    grant_args: GrantArgs,
+    /// The mesh of the warrant; may be given several times [default: the mesh of the home directory]
     #[arg(long)]
     aud: Vec<String>,
     #[command(flatten)]
-    scope: Scope,
-    /// How often it may be delegated onwards
+    scope: ScopeArgs,
+    /// How many times it may be delegated, one below the other
     #[arg(long, default_value_t = 0)]
     max_depth: u64,
 }
@@ -53,24 +54,24 @@ pub(in crate::cli) fn run(args: &Args) -> Result<(), Failure> {
     {
         if values.is_empty() {
             return Err(Failure::new(format!(
-                "{flag} is missing: a warrant says on which hosts, by which methods and under which paths"
+                "{flag} is missing: a warrant must name its hosts, methods and paths"
             )));
         }
     }
     let authority = authority(args)?;
-    let begins = args.whose.begins();
+    let begins = args.grant_args.begins();
     let grant = Grant {
-        sub: args.whose.sub.clone(),
-        cnf: keys::read_one_public(&args.whose.cnf).map_err(Failure::new)?,
+        sub: args.grant_args.sub.clone(),
+        cnf: keys::read_one_public(&args.grant_args.cnf).map_err(Failure::new)?,
         aud: authority.aud,
         jti: fresh_name()?,
         iat: begins,
         nbf: begins,
-        exp: begins.plus(args.whose.lifetime.unwrap_or(DEFAULT_LIFETIME)),
+        exp: begins.plus(args.grant_args.lifetime.unwrap_or(DEFAULT_LIFETIME)),
         max_depth: args.max_depth,
-        use_max: args.whose.uses,
-        env: args.whose.environment(),
-        att: args.whose.measurements(),
+        use_max: args.grant_args.uses,
+        env: args.grant_args.environment(),
+        att: args.grant_args.measurements(),
         details: vec![args.scope.detail()],
     };
     let root =
@@ -82,45 +83,46 @@ fn authority(args: &Args) -> Result<Authority, Failure> {
     match (&args.home, &args.key, &args.issuer) {
         (Some(home), ..) => {
             let key = keys::read(&home.join("keys/authority.jwk")).map_err(Failure::new)?;
-            let bundle = house::bundle(home)?;
+            let bundle = home::bundle(home)?;
             let (issuer, kid) = issuer(&bundle, &key)?;
-            would_hold(args, issuer, bundle.terms())?;
+            check_would_hold(args, issuer, bundle.terms())?;
             let iss = issuer.iss.clone();
             let aud = if args.aud.is_empty() { vec![bundle.audience().to_owned()] } else { args.aud.clone() };
             Ok(Authority { key, iss, kid, aud })
         }
         (None, Some(file), Some(iss)) if !args.aud.is_empty() => {
             let key = keys::read(file).map_err(Failure::new)?;
-            let own = || key.kid().map_or_else(|| key.public_key().thumbprint().to_string(), str::to_owned);
-            let kid = args.kid.clone().unwrap_or_else(own);
+            let default =
+                || key.kid().map_or_else(|| key.public_key().thumbprint().to_string(), str::to_owned);
+            let kid = args.kid.clone().unwrap_or_else(default);
             Ok(Authority { kid, iss: iss.clone(), aud: args.aud.clone(), key })
         }
-        (None, ..) => Err(Failure::new("say who signs: --home, or --key with --issuer and --aud")),
+        (None, ..) => Err(Failure::new("choose who signs: --home, or --key with --issuer and --aud")),
     }
 }
 
-/// Under which name the mesh knows this key. One that it does not know could sign nothing that is believed.
+/// The issuer to which this key belongs in the mesh, and the key's name there. A warrant by an unknown key
+/// would always be denied.
 fn issuer<'a>(bundle: &'a Bundle, authority: &PrivateKey) -> Result<(&'a Issuer, String), Failure> {
     let of_key = |issuer: &'a Issuer| {
         let (kid, _) = issuer.keys.iter().find(|(_, key)| key == authority.public_key())?;
         Some((issuer, kid.clone()))
     };
-    let unknown =
-        "keys/authority.jwk is no key of an issuer in the house's bundle: sign a bundle that names it";
+    let unknown = "keys/authority.jwk is not a key of an issuer in the bundle of the home directory: sign a bundle that names it";
     bundle.trust().issuers().iter().find_map(of_key).ok_or_else(|| Failure::new(unknown))
 }
 
-/// What the house would deny whatever it is used for is not worth signing.
-fn would_hold(args: &Args, issuer: &Issuer, terms: &Terms) -> Result<(), Failure> {
-    let (sub, lifetime) = (&args.whose.sub, args.whose.lifetime.unwrap_or(DEFAULT_LIFETIME));
+/// Refuses to sign a warrant that the server of the home directory would deny for every request.
+fn check_would_hold(args: &Args, issuer: &Issuer, terms: &Terms) -> Result<(), Failure> {
+    let (sub, lifetime) = (&args.grant_args.sub, args.grant_args.lifetime.unwrap_or(DEFAULT_LIFETIME));
     if !issuer.subjects.iter().any(|pattern| pattern.matches(sub)) {
-        let what = format!("--sub: {} may not vouch for {sub} in this house", issuer.iss);
-        return Err(Failure::new(format!("{what}: its `subjects` in policy/mesh.yaml say for whom it may")));
+        let what = format!("--sub: {} may not issue warrants for {sub}", issuer.iss);
+        return Err(Failure::new(format!("{what}: its allowed `subjects` are in policy/mesh.yaml")));
     }
     if lifetime > terms.max_lifetime {
         let most = terms.max_lifetime;
         return Err(Failure::new(format!(
-            "--lifetime: {lifetime} s, and nothing lives above {most} s in this house"
+            "--lifetime: {lifetime} s is too long: the bundle in the home directory allows at most {most} s"
         )));
     }
     Ok(())

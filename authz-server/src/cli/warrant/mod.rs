@@ -1,6 +1,7 @@
-//! `portcullis warrant`: everything that a holder or an authority does with a warrant, offline.
+//! `portcullis warrant`: everything that a holder or an authority does with a warrant offline.
 //!
-//! Roots minted here are in no issuance record: they are for development, and for authorities of one's own.
+//! No ledger records the issue of roots that are minted here. They are for development, and for users with
+//! their own authority.
 
 mod delegate;
 mod describe;
@@ -10,38 +11,38 @@ mod mint;
 mod narrow;
 mod prove;
 mod scope;
-mod trusted;
+mod trust;
 mod verify;
 
 use clap::Subcommand;
 
-use super::out::{Done, Failure};
+use super::out::{ExitStatus, Failure};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Mint a root warrant with an authority's key
     Mint(mint::Args),
-    /// Mint a narrower child of a warrant, with its holder's key
+    /// Mint a narrower child of a warrant with its holder's key
     Delegate(delegate::Args),
-    /// Draw a warrant's lineage; nothing of it is verified, and exit status 1 says that something is plainly wrong
+    /// Show a warrant's lineage as a tree without verifying it. Exit status 1: something is visibly wrong
     Inspect(inspect::Args),
-    /// Say whether a warrant would be accepted for a request: exit status 0, or 1 when it is denied
+    /// Check whether a warrant would be accepted for a request. Exit status 0: accepted; 1: denied
     Verify(verify::Args),
     /// Make the proof of possession for one request
     Prove(prove::Args),
 }
 
-pub(super) fn run(command: &Command) -> Result<Done, Failure> {
+pub(super) fn run(command: &Command) -> Result<ExitStatus, Failure> {
     match command {
-        Command::Mint(args) => mint::run(args).map(|()| Done::Well),
-        Command::Delegate(args) => delegate::run(args).map(|()| Done::Well),
+        Command::Mint(args) => mint::run(args).map(|()| ExitStatus::Success),
+        Command::Delegate(args) => delegate::run(args).map(|()| ExitStatus::Success),
         Command::Inspect(args) => inspect::run(args),
         Command::Verify(args) => verify::run(args),
-        Command::Prove(args) => prove::run(args).map(|()| Done::Well),
+        Command::Prove(args) => prove::run(args).map(|()| ExitStatus::Success),
     }
 }
 
-/// A value given as such, or as @FILE.
+/// A value that is given directly, or as @FILE.
 fn value_or_file(text: &str) -> Result<String, Failure> {
     match text.strip_prefix('@') {
         None => Ok(text.to_owned()),
@@ -53,7 +54,7 @@ fn value_or_file(text: &str) -> Result<String, Failure> {
     }
 }
 
-/// The same for what may hold any byte; nothing of it is trimmed.
+/// Any bytes that are given directly, or as @FILE. Nothing is trimmed.
 fn bytes_or_file(text: &str) -> Result<Vec<u8>, Failure> {
     match text.strip_prefix('@') {
         None => Ok(text.as_bytes().to_owned()),

@@ -1,14 +1,16 @@
-//! From what the parent may do and what was asked for, to what the child may do: never more, never silently less.
+//! Computes what a child may do from its parent and from the request: never more than the parent, and never
+//! silently less than asked.
 
 use warrant::mint::GrantDetail;
 use warrant::{Claims, Constraint, PathPattern};
 
 use super::describe;
-use super::scope::Scope;
+use super::scope::ScopeArgs;
 use crate::cli::out::Failure;
 
-/// Each of the parent's details, with what was named in place of what it had; those that cannot be so are left out.
-pub(super) fn narrowed(parent: &Claims, asked: &Scope) -> Result<Vec<GrantDetail>, Failure> {
+/// Each of the parent's details, with the given values in place of its own. A detail that does not cover them
+/// is left out.
+pub(super) fn narrowed(parent: &Claims, asked: &ScopeArgs) -> Result<Vec<GrantDetail>, Failure> {
     let parents = parent.details();
     let somewhere = |holds: &dyn Fn(&warrant::Detail) -> bool| parents.iter().any(holds);
     for host in &asked.hosts {
@@ -24,7 +26,7 @@ pub(super) fn narrowed(parent: &Claims, asked: &Scope) -> Result<Vec<GrantDetail
     for path in &asked.paths {
         let had = || listed(parents.iter().flat_map(|d| d.paths().iter().map(|one| one.as_str().to_owned())));
         let pattern = PathPattern::parse(path)
-            .ok_or_else(|| Failure::new(format!("--path {path}: no path can match this pattern")))?;
+            .ok_or_else(|| Failure::new(format!("--path {path}: is not a valid path pattern")))?;
         within("paths", path, somewhere(&|detail| covers(detail, &pattern)), had)?;
     }
     for action in &asked.actions {
@@ -54,8 +56,8 @@ pub(super) fn narrowed(parent: &Claims, asked: &Scope) -> Result<Vec<GrantDetail
 
 fn nothing_left() -> Failure {
     Failure::new(
-        "nothing is left: none of the parent's details allows what was named all together; \
-         `portcullis warrant inspect` shows them",
+        "nothing is left: no detail of the parent allows all the given values together; \
+         `portcullis warrant inspect` shows the details",
     )
 }
 
@@ -64,8 +66,8 @@ fn within(dimension: &str, asked: &str, holds: bool, had: impl Fn() -> String) -
     if holds { Ok(()) } else { Err(Failure::new(wider())) }
 }
 
-/// One of the parent's details, narrowed to what was named and it has.
-fn inside(detail: &warrant::Detail, asked: &Scope) -> Option<GrantDetail> {
+/// One of the parent's details, narrowed to the given values that it covers. `None` if nothing is left of it.
+fn inside(detail: &warrant::Detail, asked: &ScopeArgs) -> Option<GrantDetail> {
     let paths: Vec<String> = if asked.paths.is_empty() {
         detail.paths().iter().map(|path| path.as_str().to_owned()).collect()
     } else {
@@ -100,8 +102,8 @@ fn inside(detail: &warrant::Detail, asked: &Scope) -> Option<GrantDetail> {
     (!nothing).then_some(narrowed)
 }
 
-/// Whether everything that was named is somewhere in what is left.
-fn kept_all(details: &[GrantDetail], asked: &Scope) -> bool {
+/// Whether every given value is in at least one remaining detail.
+fn kept_all(details: &[GrantDetail], asked: &ScopeArgs) -> bool {
     let kept = |named: &[String], of: &dyn Fn(&GrantDetail) -> Vec<String>| {
         named.iter().all(|one| details.iter().any(|detail| of(detail).contains(one)))
     };

@@ -1,4 +1,4 @@
-//! `portcullis warrant prove`.
+//! `portcullis warrant prove`: makes the proof of possession for one request.
 
 use std::path::PathBuf;
 
@@ -22,16 +22,16 @@ pub(in crate::cli) struct Args {
     warrant: String,
     #[arg(long)]
     method: String,
-    /// The host as it will be sent, port included
+    /// The host as it will be sent, with its port
     #[arg(long)]
     host: String,
     /// The raw path, with its query
     #[arg(long)]
     path: String,
-    /// The body, or @FILE, where the route reads arguments from it
+    /// The body, or @FILE, if the route reads arguments from it
     #[arg(long)]
     body: Option<String>,
-    /// When it is made, in seconds since 1970 [default: now]
+    /// The time of the proof, in seconds since 1970 [default: now]
     #[arg(long)]
     at: Option<u64>,
 }
@@ -39,7 +39,7 @@ pub(in crate::cli) struct Args {
 pub(in crate::cli) fn run(args: &Args) -> Result<(), Failure> {
     let key = keys::read(&args.key).map_err(Failure::new)?;
     let warrant = value_or_file(&args.warrant)?;
-    is_held_by(&warrant, &key)?;
+    check_is_held_by(&warrant, &key)?;
     let body = args.body.as_deref().map(bytes_or_file).transpose()?;
     let proof = NewProof {
         jti: fresh_name()?,
@@ -53,16 +53,17 @@ pub(in crate::cli) fn run(args: &Args) -> Result<(), Failure> {
     line(proof.sign(&key).map_err(Failure::new)?)
 }
 
-/// A proof by any other key is `proof-invalid`, and costs a round trip to find out.
-fn is_held_by(warrant: &str, key: &PrivateKey) -> Result<(), Failure> {
+/// A proof by any other key would be denied as `proof-invalid`. This check finds the mistake without a
+/// request.
+fn check_is_held_by(warrant: &str, key: &PrivateKey) -> Result<(), Failure> {
     let links =
         PresentedWarrant::parse(warrant.as_bytes()).and_then(|presented| presented.unverified_claims());
-    let malformed = "--warrant: it is malformed; `portcullis warrant inspect` says where";
+    let malformed = "--warrant: the warrant is malformed; `portcullis warrant inspect` shows where";
     let links = links.map_err(|_| Failure::new(malformed))?;
     if links.last().and_then(|leaf| leaf.cnf().key()) == Some(key.public_key()) {
         return Ok(());
     }
     Err(Failure::new(
-        "--key: it is not the key that the warrant's last link names (`cnf`): only its holder can prove",
+        "--key: this is not the key that the warrant's last link names (`cnf`): only its holder can make a proof",
     ))
 }

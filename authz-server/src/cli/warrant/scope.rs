@@ -1,4 +1,4 @@
-//! What may be done, as `mint` and `delegate` take it from the command line.
+//! The arguments of `mint` and `delegate` that say what a warrant allows.
 
 use clap::Args as ClapArgs;
 use warrant::mint::GrantDetail;
@@ -7,26 +7,26 @@ use warrant::{Constraint, Value};
 use crate::cli::values::pair;
 
 #[derive(Debug, ClapArgs)]
-pub(super) struct Scope {
-    /// A canonical host; may be given several times, as may all below
+pub(super) struct ScopeArgs {
+    /// A canonical host; may be given several times, like --method, --path, --action and --arg
     #[arg(long = "host")]
     pub(super) hosts: Vec<String>,
     #[arg(long = "method")]
     pub(super) methods: Vec<String>,
-    /// A path pattern: `*` is one segment, a final `**` whatever is left
+    /// A path pattern: `*` is one segment, a final `**` is any rest
     #[arg(long = "path")]
     pub(super) paths: Vec<String>,
-    /// An action that the route derives: a gRPC method, a tool
+    /// An action that the route derives from a request, such as a gRPC method or a tool
     #[arg(long = "action")]
     pub(super) actions: Vec<String>,
-    /// A bound of an argument: NAME=VALUE, NAME=ONE|OTHER, NAME=LOW..HIGH, or NAME=* for whatever is there. A whole number,
-    /// true and false are taken as such; in double quotes they are text
+    /// A bound of an argument: NAME=VALUE, NAME=ONE|OTHER, NAME=LOW..HIGH, or NAME=* for any value. A whole
+    /// number, true and false have their own types; in double quotes they are text
     #[arg(long = "arg", value_parser = bound)]
     pub(super) args: Vec<(String, Constraint)>,
 }
 
-impl Scope {
-    /// As one detail.
+impl ScopeArgs {
+    /// All of it as one detail.
     pub(super) fn detail(&self) -> GrantDetail {
         GrantDetail {
             hosts: self.hosts.clone(),
@@ -67,20 +67,20 @@ mod tests {
 
     #[test]
     fn bounds_are_read_as_they_are_written() {
-        let text = |t: &str| Value::String(t.into());
-        for (written, meant) in [
+        let string = |t: &str| Value::String(t.into());
+        for (text, expected) in [
             ("a=*", Constraint::Any),
             ("a=1..9", Constraint::Range(1, 9)),
             ("a=-9..-1", Constraint::Range(-9, -1)),
-            ("a=EUR|USD", Constraint::OneOf(vec![text("EUR"), text("USD")])),
+            ("a=EUR|USD", Constraint::OneOf(vec![string("EUR"), string("USD")])),
             ("a=1|true", Constraint::OneOf(vec![Value::Integer(1), Value::Boolean(true)])),
             ("a=1", Constraint::Exact(Value::Integer(1))),
-            ("a=\"1\"", Constraint::Exact(text("1"))),
-            ("a=x..y", Constraint::Exact(text("x..y"))),
-            ("a=b=c", Constraint::Exact(text("b=c"))),
-            ("a=", Constraint::Exact(text(""))),
+            ("a=\"1\"", Constraint::Exact(string("1"))),
+            ("a=x..y", Constraint::Exact(string("x..y"))),
+            ("a=b=c", Constraint::Exact(string("b=c"))),
+            ("a=", Constraint::Exact(string(""))),
         ] {
-            assert_eq!(bound(written), Ok(("a".to_owned(), meant)), "{written}");
+            assert_eq!(bound(text), Ok(("a".to_owned(), expected)), "{text}");
         }
         assert!(bound("a").is_err());
     }

@@ -1,5 +1,7 @@
-//! `portcullis warrant verify`: would this warrant be accepted for this request? The law's own answer, offline: what a
-//! route or a policy adds is not asked here, and a proof only where there is one.
+//! `portcullis warrant verify`: checks offline whether a warrant would be accepted for a request.
+//!
+//! It runs the checks of the crate `warrant`. It does not check what a route or a policy requires, and it
+//! checks a proof only if one is given.
 
 use clap::Args as ClapArgs;
 use serde_json::json;
@@ -9,53 +11,53 @@ use warrant::{
 };
 
 use super::scope::value;
-use super::trusted::Trusted;
+use super::trust::TrustArgs;
 use super::{bytes_or_file, value_or_file};
-use crate::cli::out::{Done, Failure, line};
+use crate::cli::out::{ExitStatus, Failure, line};
 use crate::cli::values::pair;
 use crate::clock::Clock;
 
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct Args {
-    /// The warrant as it was given, or @FILE
+    /// The warrant, or @FILE
     warrant: String,
     #[command(flatten)]
-    trusted: Trusted,
+    trust: TrustArgs,
     #[arg(long)]
     method: String,
     /// The canonical host
     #[arg(long)]
     host: String,
-    /// The raw path, with its query where a proof is checked
+    /// The raw path, with its query if a proof is checked
     #[arg(long)]
     path: String,
     /// The proof of possession as it was sent, or @FILE
     #[arg(long)]
     proof: Option<String>,
-    /// The host as the proof has it, port included [default: the canonical host]
+    /// The host in the proof, with its port [default: the canonical host]
     #[arg(long, requires = "proof")]
     authority: Option<String>,
     /// The body that the proof must cover, or @FILE
     #[arg(long, requires = "proof")]
     body: Option<String>,
-    /// What the route derives as the action [default: the method]
+    /// The action that the route derives [default: the method]
     #[arg(long)]
     action: Option<String>,
-    /// An argument that the route reads, as NAME=VALUE; a whole number, true or false is taken as such
+    /// An argument that the route reads, as NAME=VALUE; a whole number, true and false have their own types
     #[arg(long = "arg", value_parser = pair)]
     arguments: Vec<(String, String)>,
-    /// Where the server is, as DIMENSION=VALUE
+    /// The server's environment, as DIMENSION=VALUE
     #[arg(long = "env", value_parser = pair)]
     env: Vec<(String, String)>,
-    /// As of this time, in seconds since 1970 [default: now]
+    /// Verify as of this time, in seconds since 1970 [default: now]
     #[arg(long)]
     at: Option<u64>,
-    /// For machines
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
-pub(in crate::cli) fn run(args: &Args) -> Result<Done, Failure> {
+pub(in crate::cli) fn run(args: &Args) -> Result<ExitStatus, Failure> {
     let header = value_or_file(&args.warrant)?;
     let verdict = verdict(args, &header)?;
     match (&verdict, args.json) {
@@ -73,18 +75,18 @@ pub(in crate::cli) fn run(args: &Args) -> Result<Done, Failure> {
             line(format!("  {}", denial.cure()))?;
         }
     }
-    Ok(if verdict.is_ok() { Done::Well } else { Done::Denied })
+    Ok(if verdict.is_ok() { ExitStatus::Success } else { ExitStatus::Denied })
 }
 
-/// What is wrong with its form, for whoever made it.
+/// The first fault in the form of a malformed warrant.
 fn fault(header: &str, denial: Denial) -> Option<String> {
     let fault =
         PresentedWarrant::first_fault(header.as_bytes()).filter(|_| denial == Denial::WarrantMalformed)?;
     Some(format!("link {}: {}", fault.link, fault.what))
 }
 
-/// All that was read before anything is asked.
-struct Asked<'a> {
+/// Everything that the verification reads.
+struct VerifyInput<'a> {
     header: &'a str,
     trust: Trust,
     terms: Terms,
@@ -96,17 +98,17 @@ struct Asked<'a> {
 }
 
 fn verdict(args: &Args, header: &str) -> Result<Result<(), Denial>, Failure> {
-    let (trust, terms) = args.trusted.read(header)?;
+    let (trust, terms) = args.trust.read(header)?;
     let host = Host::parse(&args.host).ok_or_else(|| {
-        Failure::new(format!("{:?} is no canonical host: write it in lower case", args.host))
+        Failure::new(format!("{:?} is not a canonical host: write it in lower case", args.host))
     })?;
-    let method =
-        Method::parse(&args.method).ok_or_else(|| Failure::new(format!("{:?} is no method", args.method)))?;
+    let method = Method::parse(&args.method)
+        .ok_or_else(|| Failure::new(format!("{:?} is not a valid method", args.method)))?;
     let path = match RawPath::parse(args.path.as_bytes()) {
         Ok((path, _)) => path,
         Err(denial) => return Ok(Err(denial)),
     };
-    let asked = Asked {
+    let input = VerifyInput {
         header,
         trust,
         terms,
@@ -116,12 +118,12 @@ fn verdict(args: &Args, header: &str) -> Result<Result<(), Denial>, Failure> {
         body: args.body.as_deref().map(bytes_or_file).transpose()?,
         now: args.at.map_or_else(|| Clock::of_the_machine().now(), Seconds::new),
     };
-    Ok(asked.holds(args))
+    Ok(input.verify(args))
 }
 
-impl Asked<'_> {
-    /// In the order in which a server asks.
-    fn holds(&self, args: &Args) -> Result<(), Denial> {
+impl VerifyInput<'_> {
+    /// Runs the checks in the order of the server.
+    fn verify(&self, args: &Args) -> Result<(), Denial> {
         let chain = PresentedWarrant::parse(self.header.as_bytes())?.verify(&self.trust, &AwsLcVerifier)?;
         let revoked = |_: &Revocable| false;
         let expect =
@@ -129,7 +131,7 @@ impl Asked<'_> {
         let admitted = chain.check(&expect)?;
         admitted.check_call(args.action.as_deref().unwrap_or(&args.method), &self.arguments)?;
         if let Some(proof) = &self.proof {
-            let of = ProofExpectations {
+            let expected = ProofExpectations {
                 now: self.now,
                 method: &args.method,
                 authority: args.authority.as_deref().unwrap_or(&args.host).as_bytes(),
@@ -137,9 +139,9 @@ impl Asked<'_> {
                 warrant_header: self.header.as_bytes(),
                 body: self.body.as_deref(),
             };
-            // A chain that was presented has its keys; only one that was recalled from a record names them.
+            // A presented chain contains its keys. Only a chain from a record has thumbprints without keys.
             let key = chain.leaf().cnf().key().ok_or(Denial::Internal)?;
-            PresentedProof::parse(proof.as_bytes())?.check(key, &AwsLcVerifier, &of)?;
+            PresentedProof::parse(proof.as_bytes())?.check(key, &AwsLcVerifier, &expected)?;
         }
         let value = |dimension: &str| {
             args.env.iter().find(|(name, _)| name == dimension).map(|(_, value)| value.as_str())
@@ -153,7 +155,7 @@ fn arguments(args: &Args) -> Result<Arguments, Failure> {
     for (name, text) in &args.arguments {
         if !arguments.insert(name, Argument::One(value(text))) {
             return Err(Failure::new(format!(
-                "{name}={text}: no argument can be called so, have such a value, or come twice"
+                "{name}={text}: the name or the value is not allowed, or the argument occurs twice"
             )));
         }
     }

@@ -1,4 +1,4 @@
-//! A house that `init` made in a temporary folder, and what the binary says in it.
+//! A home directory that `init` made in a temporary directory, and the output of the binary in it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,44 +10,44 @@ use tempfile::TempDir;
 pub(crate) const PORTCULLIS: &str = env!("CARGO_BIN_EXE_portcullis");
 
 #[derive(Debug)]
-pub(crate) struct House {
-    _folder: TempDir,
+pub(crate) struct Home {
+    _parent: TempDir,
     pub(crate) path: PathBuf,
 }
 
-/// What a command said, and how it ended.
+/// The output of a command and its exit status.
 #[derive(Debug)]
-pub(crate) struct Said {
+pub(crate) struct CommandOutput {
     pub(crate) status: i32,
     pub(crate) out: String,
     pub(crate) err: String,
 }
 
-impl House {
-    pub(crate) fn new() -> House {
-        let folder = tempfile::Builder::new().prefix("portcullis-").tempdir().unwrap();
-        let path = folder.path().join("house");
-        let made = said(Command::new(PORTCULLIS).arg("init").arg(&path));
-        assert_eq!(made.status, 0, "{}", made.err);
-        House { _folder: folder, path }
+impl Home {
+    pub(crate) fn new() -> Home {
+        let parent = tempfile::Builder::new().prefix("portcullis-").tempdir().unwrap();
+        let path = parent.path().join("home");
+        let init = run(Command::new(PORTCULLIS).arg("init").arg(&path));
+        assert_eq!(init.status, 0, "{}", init.err);
+        Home { _parent: parent, path }
     }
 
-    /// How many routes there are, the samples of `init` with them.
+    /// The number of routes, with the samples of `init`.
     pub(crate) fn routes(&self) -> usize {
         let files = fs::read_dir(self.path.join("policy/routes/demo")).unwrap();
         let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
         names.filter(|name| name.ends_with(".yaml") && !name.ends_with(".test.yaml")).count()
     }
 
-    pub(crate) fn policy(&self, arguments: &[&str]) -> Said {
-        said(Command::new(PORTCULLIS).arg("policy").args(arguments).current_dir(&self.path))
+    pub(crate) fn policy(&self, arguments: &[&str]) -> CommandOutput {
+        run(Command::new(PORTCULLIS).arg("policy").args(arguments).current_dir(&self.path))
     }
 
-    /// The same, for machines.
+    /// Runs the command with `--json`, and checks its exit status.
     pub(crate) fn json(&self, arguments: &[&str], status: i32) -> Value {
-        let said = self.policy(&[arguments, &["--json"]].concat());
-        assert_eq!((said.status, said.err.as_str()), (status, ""), "{arguments:?}: {}", said.out);
-        serde_json::from_str(&said.out).unwrap_or_else(|e| panic!("{arguments:?}: {e}: {}", said.out))
+        let output = self.policy(&[arguments, &["--json"]].concat());
+        assert_eq!((output.status, output.err.as_str()), (status, ""), "{arguments:?}: {}", output.out);
+        serde_json::from_str(&output.out).unwrap_or_else(|e| panic!("{arguments:?}: {e}: {}", output.out))
     }
 
     pub(crate) fn write(&self, name: &str, text: &str) {
@@ -60,7 +60,7 @@ impl House {
         fs::read_to_string(self.path.join(name)).unwrap()
     }
 
-    /// Replaces a text that must be there.
+    /// Replaces a text that must occur in the file.
     pub(crate) fn edit(&self, name: &str, from: &str, to: &str) {
         let text = self.read(name);
         assert!(text.contains(from), "{name} has no {from:?}");
@@ -68,23 +68,23 @@ impl House {
     }
 }
 
-pub(crate) fn said(command: &mut Command) -> Said {
+pub(crate) fn run(command: &mut Command) -> CommandOutput {
     let Output { status, stdout, stderr } = command.output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
-    Said { status: status.code().unwrap(), out: text(stdout), err: text(stderr) }
+    CommandOutput { status: status.code().unwrap(), out: text(stdout), err: text(stderr) }
 }
 
-/// Which members an object has: its shape is what machines rely on.
+/// The names of an object's members: scripts rely on them.
 pub(crate) fn members(value: &Value) -> Vec<&str> {
     let mut names: Vec<_> = value.as_object().unwrap().keys().map(String::as_str).collect();
     names.sort_unstable();
     names
 }
 
-/// Every file below a folder, with its bytes.
-pub(crate) fn everything_in(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+/// Every file below a directory, with its bytes.
+pub(crate) fn everything_in(directory: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let mut all = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
+    for entry in fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
             all.extend(everything_in(&path));
@@ -125,10 +125,10 @@ cases:
 pub(crate) const REFUND_FILE: &str = "policy/routes/demo/refund.yaml";
 pub(crate) const TESTS_FILE: &str = "policy/routes/demo/refund.test.yaml";
 
-/// A house with a route that has arguments, a policy and tests.
-pub(crate) fn with_refunds() -> House {
-    let house = House::new();
-    house.write(REFUND_FILE, REFUND);
-    house.write(TESTS_FILE, TESTS);
-    house
+/// A home directory with a route that has arguments, a policy and tests.
+pub(crate) fn with_refunds() -> Home {
+    let home = Home::new();
+    home.write(REFUND_FILE, REFUND);
+    home.write(TESTS_FILE, TESTS);
+    home
 }

@@ -1,11 +1,12 @@
-//! Whom `verify` trusts: a house's bundle, or an issuer and its keys as they were named on the command line.
+//! The arguments of `verify` that say whom it trusts: the bundle of a home directory, or an issuer and its
+//! keys.
 
 use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
 use warrant::{Issuer, PresentedWarrant, SubjectPattern, Terms, Trust};
 
-use crate::cli::init::house;
+use crate::cli::init::home;
 use crate::cli::out::Failure;
 use crate::cli::values::duration;
 use crate::keys;
@@ -14,33 +15,35 @@ use crate::keys;
 const LEEWAY_SECONDS: u64 = 5;
 
 #[derive(Debug, ClapArgs)]
-pub(super) struct Trusted {
-    /// A folder that `portcullis init` made: its bundle says which issuers are trusted, and the mesh's terms
+pub(super) struct TrustArgs {
+    /// A home directory that `portcullis init` made: its bundle names the trusted issuers and the mesh's
+    /// limits
     #[arg(long, conflicts_with_all = ["issuer", "keys", "aud", "subjects", "max_lifetime"])]
     home: Option<PathBuf>,
-    /// Without a house: the URL of the one issuer that is trusted
+    /// Without --home: the URL of the only trusted issuer
     #[arg(long)]
     issuer: Option<String>,
-    /// Without a house: the issuer's keys, as a JWK or a JWK set; may be given several times
+    /// Without --home: the issuer's keys, as a JWK or a JWK set; may be given several times
     #[arg(long = "key")]
     keys: Vec<PathBuf>,
-    /// Without a house: the mesh
+    /// Without --home: the mesh
     #[arg(long)]
     aud: Option<String>,
-    /// Without a house: whom the issuer may vouch for, as agent:* or spiffe://shop/** [default: anybody]
+    /// Without --home: for whom the issuer may issue warrants, as agent:* or spiffe://shop/** [default: any
+    /// subject]
     #[arg(long = "subject", value_parser = subject)]
     subjects: Vec<SubjectPattern>,
-    /// Without a house: how long a warrant may live
+    /// Without --home: the maximum lifetime of a warrant
     #[arg(long, value_parser = duration, default_value = "1h")]
     max_lifetime: u64,
 }
 
-impl Trusted {
-    /// Trust and terms for this warrant.
+impl TrustArgs {
+    /// The trust and the terms for this warrant.
     pub(super) fn read(&self, header: &str) -> Result<(Trust, Terms), Failure> {
         match (&self.home, &self.issuer, &self.aud) {
             (Some(home), ..) => {
-                let bundle = house::bundle(home)?;
+                let bundle = home::bundle(home)?;
                 Ok((bundle.trust().clone(), bundle.terms().clone()))
             }
             (None, Some(issuer), Some(aud)) if !self.keys.is_empty() => {
@@ -50,7 +53,7 @@ impl Trusted {
                     .map_err(|e| Failure::new(format!("--issuer, --key: {e}")))?;
                 Ok((trust, terms))
             }
-            (None, ..) => Err(Failure::new("say whom to trust: --home, or --key with --issuer and --aud")),
+            (None, ..) => Err(Failure::new("name whom to trust: --home, or --key with --issuer and --aud")),
         }
     }
 
@@ -64,13 +67,14 @@ impl Trusted {
             .ok()
             .and_then(|presented| presented.unverified_claims().ok());
         let root = root.as_ref().and_then(|links| links.first());
-        // Anybody is whoever this root names; nothing else of it is believed.
-        let anybody = || root.and_then(|root| SubjectPattern::parse(root.sub())).into_iter().collect();
+        // Without `--subject` the subject of this root is allowed. Nothing else in it is trusted before it is
+        // verified.
+        let root_subject = || root.and_then(|root| SubjectPattern::parse(root.sub())).into_iter().collect();
         let starter = root.and_then(|root| root.as_root()).and_then(|root| root.ini());
         Ok(Issuer {
             iss: iss.to_owned(),
             keys,
-            subjects: if self.subjects.is_empty() { anybody() } else { self.subjects.clone() },
+            subjects: if self.subjects.is_empty() { root_subject() } else { self.subjects.clone() },
             starters: starter.map(|starter| starter.iss.to_string()).into_iter().collect(),
         })
     }
@@ -78,5 +82,5 @@ impl Trusted {
 
 fn subject(text: &str) -> Result<SubjectPattern, String> {
     SubjectPattern::parse(text)
-        .ok_or_else(|| format!("{text:?} is no pattern: write a name, <prefix>:* or <prefix>/**"))
+        .ok_or_else(|| format!("{text:?} is not a valid pattern: write a name, <prefix>:* or <prefix>/**"))
 }

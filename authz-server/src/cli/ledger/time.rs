@@ -1,13 +1,15 @@
-//! Instants as people write them, and as they read them.
+//! Reads times from the command line, and writes them for people.
 
 use chrono::{DateTime, SecondsFormat};
 
 use crate::clock::Clock;
 
-/// Milliseconds since 1970, out of `2026-11-21T06:00:00Z`, seconds since 1970, or how long ago: `90s`, `15m`, `2h`, `7d`.
+/// Milliseconds since 1970, from `2026-11-21T06:00:00Z`, seconds since 1970, or a time ago: `90s`, `15m`,
+/// `2h`, `7d`.
 pub(super) fn parse(text: &str) -> Result<u64, String> {
-    let wrong =
-        || format!("{text:?} is no instant: write 2026-11-21T06:00:00Z, seconds since 1970, or 15m (ago)");
+    let wrong = || {
+        format!("{text:?} is not a valid time: write 2026-11-21T06:00:00Z, seconds since 1970, or 15m (ago)")
+    };
     if let Ok(seconds) = text.parse::<u64>() {
         return seconds.checked_mul(1000).ok_or_else(wrong);
     }
@@ -39,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn instants_read_back_and_what_is_none_is_refused() {
+    fn times_are_read_back_and_anything_else_is_refused() {
         assert_eq!(parse("1700000000"), Ok(1_700_000_000_000));
         assert_eq!(parse("2023-11-14T22:13:20Z"), Ok(1_700_000_000_000));
         assert_eq!(parse(&rfc3339(1_700_000_000_123)), Ok(1_700_000_000_123));

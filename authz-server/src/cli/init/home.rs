@@ -1,5 +1,7 @@
-//! Making the house: keys, ledger, documents, bundle, note, configuration, in an order in which each finds what it
-//! needs. The configuration comes last: a house without one was never finished, and is made again elsewhere.
+//! Makes a home directory: keys, ledger, documents, bundle, note, configuration, each after the parts that it
+//! needs.
+//!
+//! The configuration is written last. A directory without it was never finished, and a new one must be made.
 
 use std::path::{Path, PathBuf};
 
@@ -17,11 +19,11 @@ use policy::{Bundle, Expected, Note, Signing, TrustKeys};
 
 /// The name of the authority's first key.
 const KID: &str = "a1";
-/// A bundle of a new house is good for a year; the note about it only for a day at a time.
+/// The first bundle is valid for a year; its note only for a day at a time.
 const BUNDLE_SECONDS: u64 = 365 * 24 * 3600;
 
-/// What is filled into the sample documents: `{{name}}` becomes the value.
-pub(super) struct Names(pub(super) Vec<(&'static str, String)>);
+/// The values for the sample documents: `{{name}}` becomes the value.
+pub(super) struct Placeholders(pub(super) Vec<(&'static str, String)>);
 
 struct KeyRing {
     authority: PrivateKey,
@@ -34,26 +36,26 @@ pub(in crate::cli) fn configuration(dir: &Path) -> PathBuf {
     dir.join("portcullis.yaml")
 }
 
-/// Makes it all, and reads back what was signed as a server would.
+/// Makes the home directory, and reads the signed bundle back as a server would.
 pub(super) fn make(args: &Args) -> Result<Bundle, Failure> {
     let clock = Clock::of_the_machine();
-    for folder in ["keys", "policy/routes/demo", "bundle"] {
-        let path = args.dir.join(folder);
-        durable::create_dir_all(&path, 0o700).map_err(|e| failed("make the folder", &path, e))?;
+    for name in ["keys", "policy/routes/demo", "bundle"] {
+        let path = args.dir.join(name);
+        durable::create_dir_all(&path, 0o700).map_err(|e| failed("make the directory", &path, e))?;
     }
     let ring = key_ring(&args.dir)?;
     let options = server::ledger_options(&ring.ledger, &clock).map_err(Failure::new)?;
     let origin = Ledger::init(&args.dir.join("ledger"), &args.audience, &options).map_err(Failure::new)?;
-    let names = names(args, &ring, origin.name());
-    for (place, text) in sample::documents(&names) {
-        write(&args.dir.join("policy").join(place), &text)?;
+    let values = placeholders(args, &ring, origin.name());
+    for (name, text) in sample::documents(&values) {
+        write(&args.dir.join("policy").join(name), &text)?;
     }
     let bundle = sign_bundle(args, &ring, &clock)?;
-    write(&configuration(&args.dir), &sample::configuration(&names))?;
+    write(&configuration(&args.dir), &sample::configuration(&values))?;
     Ok(bundle)
 }
 
-/// The bundle of a house that is there already.
+/// The bundle of an existing home directory.
 pub(in crate::cli) fn bundle(dir: &Path) -> Result<Bundle, Failure> {
     let config = config::load(&configuration(dir)).map_err(|faults| Failure::all(&faults))?;
     load(dir, &config.bundle.trust, &config.audience, &Clock::of_the_machine())
@@ -80,18 +82,19 @@ fn key_ring(dir: &Path) -> Result<KeyRing, Failure> {
     Ok(ring)
 }
 
-fn names(args: &Args, ring: &KeyRing, origin: &str) -> Names {
+fn placeholders(args: &Args, ring: &KeyRing, origin: &str) -> Placeholders {
     let jwk = |key: &PrivateKey| key.public_key().to_jwk_json();
-    // In YAML an unquoted `y` is a boolean to some readers; in JSON's own quotes it is a name to all.
-    let named = |key: &PrivateKey| jwk(key).replacen('{', &format!("{{\"kid\":\"{KID}\","), 1);
+    // Some YAML parsers read an unquoted `y` as a boolean. The JWK is JSON, whose quoted names every parser
+    // reads as text.
+    let jwk_with_kid = |key: &PrivateKey| jwk(key).replacen('{', &format!("{{\"kid\":\"{KID}\","), 1);
     let aliases: Vec<String> = args.aliases.iter().map(|alias| format!("{alias:?}")).collect();
-    Names(vec![
+    Placeholders(vec![
         ("audience", args.audience.clone()),
         ("host", args.host.clone()),
         ("aliases", aliases.join(", ")),
         ("iss", format!("https://authority.{}", args.audience)),
         ("origin", origin.to_owned()),
-        ("authority", named(&ring.authority)),
+        ("authority", jwk_with_kid(&ring.authority)),
         ("note", jwk(&ring.note)),
         ("bundleKey", jwk(&ring.bundle)),
         ("extAuthz", args.ext_authz.to_string()),
@@ -101,7 +104,7 @@ fn names(args: &Args, ring: &KeyRing, origin: &str) -> Names {
 
 fn sign_bundle(args: &Args, ring: &KeyRing, clock: &Clock) -> Result<Bundle, Failure> {
     let now = clock.now();
-    let place = args.dir.join("bundle");
+    let directory = args.dir.join("bundle");
     let built = directory::build(&args.dir.join("policy")).map_err(|faults| Failure::all(&faults))?;
     let trust = TrustKeys::new(1, vec![*ring.bundle.public_key()]).map_err(Failure::new)?;
     let signing = Signing {
@@ -114,10 +117,10 @@ fn sign_bundle(args: &Args, ring: &KeyRing, clock: &Clock) -> Result<Bundle, Fai
         signers: &[&ring.bundle],
     };
     let signed = built.sign(&signing).map_err(Failure::new)?;
-    directory::publish(&signed, &place).map_err(|e| failed("write the bundle to", &place, e))?;
+    directory::publish(&signed, &directory).map_err(|e| failed("write the bundle to", &directory, e))?;
     let bundle = load(&args.dir, &trust, &args.audience, clock)?;
     let note = Note::sign(&bundle, now, bundle.note_max_age(), &ring.note).map_err(Failure::new)?;
-    directory::publish_note(&note, &place).map_err(|e| failed("write the note to", &place, e))?;
+    directory::publish_note(&note, &directory).map_err(|e| failed("write the note to", &directory, e))?;
     Ok(bundle)
 }
 

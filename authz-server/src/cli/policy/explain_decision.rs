@@ -1,0 +1,233 @@
+//! `portcullis policy explain --decision`: explains a recorded decision by the bundle that was in force then.
+//!
+//! The decision is judged again, and the new verdict is compared with the recorded one. The result that is
+//! printed is the recorded one.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args as ClapArgs;
+use ledger::entry::{Decision, DecisionOutcome, RecordedVerdict};
+use serde_json::{Value, json};
+use warrant::Denial;
+
+use super::explain::{print_grounds, print_result};
+use crate::cli::init::home;
+use crate::cli::ledger::log::{LogLocation, OptionalKey};
+use crate::cli::ledger::proved_decision::{self, ProvedDecision};
+use crate::cli::ledger::{bundles, time};
+use crate::cli::out::{ExitStatus, Failure, line};
+use crate::config::{self, BundlePlace};
+use crate::record::{Account, JudgedAgain, explain};
+
+#[derive(Debug, ClapArgs)]
+#[group(conflicts_with = "RequestArgs")]
+pub(super) struct DecisionArgs {
+    /// Explain a recorded decision instead of a request: its id from an answer, a receipt or `ledger show`
+    #[arg(long, allow_hyphen_values = true, conflicts_with_all = ["signed", "dir"])]
+    pub(super) decision: Option<String>,
+    /// The ledger's directory, a published log's directory, or its http(s):// prefix [default: the ledger in
+    /// HOME's configuration]
+    #[arg(long, requires = "decision")]
+    ledger: Option<String>,
+    /// The archive to which older entries were moved
+    #[arg(long, requires = "decision")]
+    archive: Option<PathBuf>,
+    /// A file with the token for reading entries over HTTP
+    #[arg(long, requires = "decision")]
+    token_file: Option<PathBuf>,
+    /// The file with the log's verification key [default: log.vkey in the ledger's directory]
+    #[arg(long, requires = "decision")]
+    vkey: Option<PathBuf>,
+    /// Directories with the bundles that were in force: signed bundles, or directories of them [default: the
+    /// one in HOME's configuration]
+    #[arg(long, num_args = 1.., requires = "decision")]
+    bundles: Vec<PathBuf>,
+}
+
+/// The answer that was recorded.
+struct Answer {
+    result: &'static str,
+    status: Option<u16>,
+    is_forwarded: bool,
+}
+
+pub(super) fn run(args: &DecisionArgs, id: &str, home: &Path, json: bool) -> Result<ExitStatus, Failure> {
+    let (ledger, directories) = args.ledger_and_bundles(home)?;
+    let location = LogLocation::new(ledger, args.archive.clone(), args.token_file.clone());
+    let found = proved_decision::read(&location, &OptionalKey::new(args.vkey.clone()), id)?;
+    let account = account(&found.decision, &directories)?;
+    let answer = answer(&found.decision, &account)?;
+    if json {
+        line(to_json(&found, &account, &answer)?)?;
+    } else {
+        print(&found, &account, &answer)?;
+    }
+    let passes = answer.is_forwarded && !matches!(account.again, JudgedAgain::Differs(_));
+    Ok(if passes { ExitStatus::Success } else { ExitStatus::Denied })
+}
+
+impl DecisionArgs {
+    /// The ledger and the directories of bundles: from the command line, otherwise from the home directory.
+    fn ledger_and_bundles(&self, home: &Path) -> Result<(String, Vec<PathBuf>), Failure> {
+        if let (Some(ledger), false) = (&self.ledger, self.bundles.is_empty()) {
+            return Ok((ledger.clone(), self.bundles.clone()));
+        }
+        let config = config::load(&home::configuration(home)).map_err(|faults| Failure::all(&faults))?;
+        let ledger = self.ledger.clone().unwrap_or_else(|| config.ledger.directory.display().to_string());
+        if !self.bundles.is_empty() {
+            return Ok((ledger, self.bundles.clone()));
+        }
+        match config.bundle.place {
+            BundlePlace::Directory(directory) => Ok((ledger, vec![directory])),
+            BundlePlace::Url(url) => Err(Failure::new(format!(
+                "the server of this home directory fetches its bundles from {url}: name the directory of the bundle that was in force with --bundles"
+            ))),
+        }
+    }
+}
+
+fn account(decision: &Decision, directories: &[PathBuf]) -> Result<Account, Failure> {
+    let Some(by) = &decision.bundle else {
+        return Err(Failure::new(format!("decision {} names no bundle", decision.id)));
+    };
+    let known = bundles::by_digest(directories)?;
+    let Some(past) = known.get(&by.digest.to_string()) else {
+        let searched: Vec<_> = directories.iter().map(|directory| directory.display().to_string()).collect();
+        return Err(Failure::new(format!(
+            "decision {} was taken with the bundle {} (version {}), which is not in {}: name the bundle's directory with --bundles",
+            decision.id,
+            by.digest,
+            by.version,
+            searched.join(", ")
+        )));
+    };
+    let account = policy::on_a_deep_stack(|| explain(decision, past));
+    let account = account.ok_or_else(|| Failure::new("could not start a thread to judge on"))?;
+    match account.again {
+        JudgedAgain::Unfit(what) => Err(Failure::new(format!(
+            "decision {} cannot be judged again: this version cannot read its record ({what})",
+            decision.id
+        ))),
+        JudgedAgain::Same | JudgedAgain::Differs(_) | JudgedAgain::Withheld => Ok(account),
+    }
+}
+
+fn answer(decision: &Decision, account: &Account) -> Result<Answer, Failure> {
+    let forwarded = |result| Answer { result, status: None, is_forwarded: true };
+    Ok(match &decision.outcome {
+        DecisionOutcome::Allowed => forwarded("allow"),
+        DecisionOutcome::Ungoverned => forwarded("ungoverned"),
+        DecisionOutcome::Observed => Answer { is_forwarded: true, ..judged(account) },
+        DecisionOutcome::Denied(code) => {
+            let denial = Denial::from_code(code).ok_or_else(|| {
+                Failure::new(format!("decision {} has the unknown code {code}", decision.id))
+            })?;
+            Answer { result: denial.code(), status: Some(denial.status()), is_forwarded: false }
+        }
+    })
+}
+
+/// The answer of the judge's verdict alone.
+fn judged(account: &Account) -> Answer {
+    let explained = &account.explained;
+    Answer { result: explained.result, status: explained.status, is_forwarded: explained.passes() }
+}
+
+/// A denial that came after the judge's verdict, or in place of it.
+fn later_denial(account: &Account, answer: &Answer) -> Option<Denial> {
+    Denial::from_code(answer.result).filter(|_| answer.result != account.explained.result)
+}
+
+fn print(found: &ProvedDecision, account: &Account, answer: &Answer) -> Result<(), Failure> {
+    print_result(answer.result, answer.status)?;
+    if let Some(denial) = later_denial(account, answer) {
+        line(format!("  outcome:  {}", denial.meaning()))?;
+        line(format!("  cure:     {}", denial.cure()))?;
+        line(format!("  judge:    {}", account.explained.result))?;
+    }
+    print_grounds(&account.explained)?;
+    let decision = &found.decision;
+    line(format!(
+        "  decision: {}, entry {} of {}",
+        decision.id,
+        found.index,
+        time::rfc3339(found.stamps.time)
+    ))?;
+    if let Some(by) = &decision.bundle {
+        line(format!("  bundle:   version {} ({})", by.version, by.digest))?;
+    }
+    line(format!("  record:   {}", compared(&decision.verdict, &account.again)))
+}
+
+fn compared(then: &RecordedVerdict, again: &JudgedAgain) -> String {
+    match again {
+        JudgedAgain::Same => "judged again, with the same result".to_owned(),
+        JudgedAgain::Withheld => {
+            "not judged again, because arguments are recorded only as digests: the reason and the cure come from the recorded verdict and its policies"
+                .to_owned()
+        }
+        JudgedAgain::Differs(now) => {
+            format!("THE RECORD DIFFERS: recorded: {}; judged again: {}", in_words(then), in_words(now))
+        }
+        JudgedAgain::Unfit(what) => format!("not judged again: this version cannot read its record ({what})"),
+    }
+}
+
+fn in_words(verdict: &RecordedVerdict) -> String {
+    let route = verdict.route.as_deref().map(|route| format!(" on {route}")).unwrap_or_default();
+    let by = if verdict.policies.is_empty() {
+        String::new()
+    } else {
+        format!(" by {}", verdict.policies.join(", "))
+    };
+    format!("{}{route}{by}", verdict.code)
+}
+
+/// The members of an explained request, and those of the record.
+fn to_json(found: &ProvedDecision, account: &Account, answer: &Answer) -> Result<String, Failure> {
+    let decision = &found.decision;
+    let mut all = serde_json::to_value(&account.explained).map_err(Failure::new)?;
+    let again = match &account.again {
+        JudgedAgain::Same => "same",
+        JudgedAgain::Differs(_) => "differs",
+        JudgedAgain::Withheld => "withheld",
+        JudgedAgain::Unfit(_) => "unfit",
+    };
+    if let Value::Object(members) = &mut all {
+        let judge = members.insert("result".to_owned(), answer.result.into());
+        members.insert("status".to_owned(), answer.status.into());
+        members.insert("judge".to_owned(), judge.unwrap_or_default());
+        members.insert("again".to_owned(), again.into());
+        if let Some(denial) = later_denial(account, answer) {
+            members.insert("why".to_owned(), denial.meaning().into());
+            members.insert("cure".to_owned(), denial.cure().into());
+        }
+        members.insert(
+            "decision".to_owned(),
+            json!({
+                "id": decision.id, "index": found.index, "time": found.stamps.time / 1000,
+                "outcome": decision.outcome.to_string(), "verdict": decision.verdict, "bundle": decision.bundle,
+            }),
+        );
+    }
+    serde_json::to_string(&all).map_err(Failure::new)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_sides_of_a_difference_are_named() {
+        let by = |code: &str, policies: &[&str]| RecordedVerdict {
+            code: code.to_owned(),
+            policies: policies.iter().map(|id| (*id).to_owned()).collect(),
+            route: Some("pay".to_owned()),
+        };
+        let text = compared(&by("permit", &["pay/a", "pay/b"]), &JudgedAgain::Differs(by("expired", &[])));
+        assert_eq!(
+            text,
+            "THE RECORD DIFFERS: recorded: permit on pay by pay/a, pay/b; judged again: expired on pay"
+        );
+    }
+}

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::web::Web;
 use crate::bundles::directory;
 use crate::config::BundlePlace;
-use policy::{Files, Parcel, Refusal};
+use policy::{BundleRefusal, Files, Parcel};
 
 #[derive(Debug)]
 pub(super) enum Source {
@@ -31,14 +31,14 @@ impl Source {
         }
     }
 
-    pub(super) fn manifest(&mut self) -> Result<Vec<u8>, Refusal> {
+    pub(super) fn manifest(&mut self) -> Result<Vec<u8>, BundleRefusal> {
         match self {
             Source::Directory(path) => directory::manifest(path),
             Source::Web(web) => web.manifest(),
         }
     }
 
-    pub(super) fn note(&mut self) -> Result<Vec<u8>, Refusal> {
+    pub(super) fn note(&mut self) -> Result<Vec<u8>, BundleRefusal> {
         match self {
             Source::Directory(path) => directory::note(path),
             Source::Web(web) => web.note(),
@@ -46,7 +46,7 @@ impl Source {
     }
 
     /// The chain of trust.
-    pub(super) fn trust(&mut self) -> Result<Vec<Vec<u8>>, Refusal> {
+    pub(super) fn trust(&mut self) -> Result<Vec<Vec<u8>>, BundleRefusal> {
         match self {
             Source::Directory(path) => directory::trust(path),
             Source::Web(web) => web.trust(),
@@ -54,7 +54,7 @@ impl Source {
     }
 
     /// The files of a bundle that is vouched for; `at_hand` is what need not be fetched again.
-    pub(super) fn content(&mut self, head: &Parcel, at_hand: &Files) -> Result<Files, Refusal> {
+    pub(super) fn content(&mut self, head: &Parcel, at_hand: &Files) -> Result<Files, BundleRefusal> {
         match self {
             Source::Directory(path) => directory::content(path, &head.manifest),
             Source::Web(web) => web.content(&head.manifest, at_hand),

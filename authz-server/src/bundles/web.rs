@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::fetch::{Fetched, Fetcher, Limits};
-use policy::{Digest, Files, MANIFEST, NOTE, Parcel, Refusal};
+use policy::{BundleRefusal, Digest, Files, MANIFEST, NOTE, Parcel};
 
 /// A manifest names 10,000 files in about 1.5 MiB.
 const MANIFEST_LIMITS: Limits = Limits { bytes: 16 * 1024 * 1024, time: Duration::from_secs(30) };
@@ -41,15 +41,15 @@ impl Web {
         Ok(Web { base, fetcher, runtime, known: BTreeMap::new() })
     }
 
-    pub(super) fn manifest(&mut self) -> Result<Vec<u8>, Refusal> {
+    pub(super) fn manifest(&mut self) -> Result<Vec<u8>, BundleRefusal> {
         self.newest(MANIFEST, MANIFEST_LIMITS)
     }
 
-    pub(super) fn note(&mut self) -> Result<Vec<u8>, Refusal> {
+    pub(super) fn note(&mut self) -> Result<Vec<u8>, BundleRefusal> {
         self.newest(NOTE, FILE_LIMITS)
     }
 
-    pub(super) fn trust(&mut self) -> Result<Vec<Vec<u8>>, Refusal> {
+    pub(super) fn trust(&mut self) -> Result<Vec<Vec<u8>>, BundleRefusal> {
         let mut trust = Vec::new();
         while trust.len() < STEPS_AT_MOST {
             let url = format!("{}{}", self.base, Parcel::trust_path(trust.len()));
@@ -62,8 +62,8 @@ impl Web {
         Ok(trust)
     }
 
-    pub(super) fn content(&mut self, manifest: &[u8], at_hand: &Files) -> Result<Files, Refusal> {
-        let folder = format!("{}{}/", self.base, Parcel::folder(Parcel::version_of(manifest)?));
+    pub(super) fn content(&mut self, manifest: &[u8], at_hand: &Files) -> Result<Files, BundleRefusal> {
+        let folder = format!("{}{}/", self.base, Parcel::directory(Parcel::version_of(manifest)?));
         let (mut files, mut missing) = (Files::new(), Vec::new());
         for (name, digest) in Parcel::files_of(manifest)? {
             match at_hand.get(&name).filter(|bytes| Digest::of(bytes) == digest) {
@@ -76,7 +76,7 @@ impl Web {
     }
 
     /// The file as it is now: sent again only if it is another than last time.
-    fn newest(&mut self, name: &str, limits: Limits) -> Result<Vec<u8>, Refusal> {
+    fn newest(&mut self, name: &str, limits: Limits) -> Result<Vec<u8>, BundleRefusal> {
         let url = format!("{}{name}", self.base);
         let known = self.known.get(name);
         let condition: Vec<_> = known.iter().map(|(etag, _)| (IF_NONE_MATCH, etag.clone())).collect();
@@ -99,13 +99,13 @@ async fn get(
     url: &str,
     headers: &[(HeaderName, HeaderValue)],
     limits: Limits,
-) -> Result<Fetched, Refusal> {
+) -> Result<Fetched, BundleRefusal> {
     let fetched = fetcher.get(url, headers, limits).await;
-    fetched.map_err(|e| Refusal::Unreadable { file: url.to_owned(), why: e.to_string() })
+    fetched.map_err(|e| BundleRefusal::Unreadable { file: url.to_owned(), why: e.to_string() })
 }
 
 /// All of these, some at once; the first that fails ends it.
-async fn all(fetcher: &Fetcher, folder: &str, names: Vec<String>) -> Result<Files, Refusal> {
+async fn all(fetcher: &Fetcher, folder: &str, names: Vec<String>) -> Result<Files, BundleRefusal> {
     let places = Arc::new(Semaphore::new(AT_ONCE));
     let mut asking = JoinSet::new();
     for name in names {
@@ -119,19 +119,22 @@ async fn all(fetcher: &Fetcher, folder: &str, names: Vec<String>) -> Result<File
     }
     let mut files = Files::new();
     while let Some(asked) = asking.join_next().await {
-        let lost =
-            |e: tokio::task::JoinError| Refusal::Unreadable { file: folder.to_owned(), why: e.to_string() };
+        let lost = |e: tokio::task::JoinError| BundleRefusal::Unreadable {
+            file: folder.to_owned(),
+            why: e.to_string(),
+        };
         let (name, bytes) = asked.map_err(lost)??;
         files.insert(name, bytes);
     }
     Ok(files)
 }
 
-fn whole(url: &str, fetched: Fetched) -> Result<Vec<u8>, Refusal> {
+fn whole(url: &str, fetched: Fetched) -> Result<Vec<u8>, BundleRefusal> {
     match fetched.status {
         200 => Ok(fetched.body),
-        status => {
-            Err(Refusal::Unreadable { file: url.to_owned(), why: format!("the server answered {status}") })
-        }
+        status => Err(BundleRefusal::Unreadable {
+            file: url.to_owned(),
+            why: format!("the server answered {status}"),
+        }),
     }
 }

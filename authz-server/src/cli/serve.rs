@@ -36,7 +36,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         .enable_all()
         // Every thread that may ask the policy has the one stack on which its answer is defined.
         .thread_stack_size(policy::STACK)
-        .on_thread_start(policy::this_thread_is_deep)
+        .on_thread_start(policy::mark_this_thread_deep)
         .build()
         .map_err(|e| Failure::new(format!("cannot start: {e}")))?;
     runtime.block_on(server::run(config, args.restored)).map_err(Failure::new)

@@ -14,7 +14,7 @@ use crate::facts::{Burned, Spent};
 use crate::keys::DigestKey;
 use policy::Bundle;
 use policy::arguments::Value;
-use policy::decision::{Case, Evidence, Facts, Judgement, Pass, Passing};
+use policy::decision::{Case, Evidence, Facts, Judgement, Pass, PassReason};
 
 /// A permitting verdict's code.
 pub(super) const PERMIT: &str = "permit";
@@ -58,10 +58,10 @@ pub fn verdict<E: Evidence>(judgement: &Judgement<E>) -> RecordedVerdict {
             (denied.denial.code(), denied.policies.as_slice(), denied.route.as_deref())
         }
         Judgement::Pass(pass) => {
-            let (code, policies): (_, &[String]) = match pass.passing() {
-                Passing::Ungoverned => (PERMIT, &[]),
-                Passing::Observed(Ok(policies)) => (PERMIT, policies),
-                Passing::Observed(Err(denied)) => (denied.denial.code(), &denied.policies),
+            let (code, policies): (_, &[String]) = match pass.reason() {
+                PassReason::Ungoverned => (PERMIT, &[]),
+                PassReason::Observed(Ok(policies)) => (PERMIT, policies),
+                PassReason::Observed(Err(denied)) => (denied.denial.code(), &denied.policies),
             };
             (code, policies, Some(pass.route()))
         }
@@ -71,9 +71,9 @@ pub fn verdict<E: Evidence>(judgement: &Judgement<E>) -> RecordedVerdict {
 
 /// As what it is forwarded, whatever the judge would have said.
 pub fn outcome_of<E: Evidence>(pass: &Pass<E>) -> DecisionOutcome {
-    match pass.passing() {
-        Passing::Ungoverned => DecisionOutcome::Ungoverned,
-        Passing::Observed(_) => DecisionOutcome::Observed,
+    match pass.reason() {
+        PassReason::Ungoverned => DecisionOutcome::Ungoverned,
+        PassReason::Observed(_) => DecisionOutcome::Observed,
     }
 }
 

@@ -83,7 +83,7 @@ fn a_note_is_as_long_as_it_is_asked_to_be_and_no_longer_than_the_mesh_allows() {
     assert_eq!(too_long.status, 2);
     assert!(too_long.err.contains("the bundle allows 1 to 86400 s"), "{}", too_long.err);
     let stranger = house.policy(&["note", "--key", "keys/bundle.jwk"]);
-    assert!(stranger.err.contains("none of the bundle's `notes.keys`"), "{}", stranger.err);
+    assert!(stranger.err.contains("not one of the bundle's `notes.keys`"), "{}", stranger.err);
 }
 
 /// Readers poll the folder while it changes: whatever they find is whole, and never older than what they found before.

@@ -1,4 +1,4 @@
-//! What the policy promises, from files to an answer. A small sound bundle is in `fixture`; each test changes one thing of it.
+//! What the policy promises, from files to an answer. `fixture` has a small sound bundle; each test changes one thing in it.
 
 mod arguments;
 mod bundles;
@@ -17,8 +17,8 @@ mod readers;
 mod requirements;
 mod route_tests;
 mod scale;
-mod showing;
 mod tenancy;
 mod ungoverned;
+mod view;
 mod warnings;
 mod yaml;

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use crate::bundles::directory;
 use crate::cli::out::Failure;
-use policy::{MANIFEST, Past};
+use policy::{MANIFEST, PastBundle};
 
 /// Every bundle in these folders: each is a signed bundle's own, or holds such folders.
-pub(in crate::cli) fn by_digest(folders: &[PathBuf]) -> Result<BTreeMap<String, Past>, Failure> {
+pub(in crate::cli) fn by_digest(folders: &[PathBuf]) -> Result<BTreeMap<String, PastBundle>, Failure> {
     let mut all = BTreeMap::new();
     for folder in folders {
         let found = places(folder)?;
@@ -26,8 +26,8 @@ pub(in crate::cli) fn by_digest(folders: &[PathBuf]) -> Result<BTreeMap<String, 
     Ok(all)
 }
 
-pub(super) fn open(place: &Path) -> Result<Past, Failure> {
-    let opened = directory::parcel(place).and_then(|parcel| Past::open(&parcel));
+pub(super) fn open(place: &Path) -> Result<PastBundle, Failure> {
+    let opened = directory::parcel(place).and_then(|parcel| PastBundle::open(&parcel));
     opened.map_err(|refusal| Failure::new(format!("bundle {}: {refusal}", place.display())))
 }
 

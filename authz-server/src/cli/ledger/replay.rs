@@ -18,7 +18,7 @@ use super::scan::{self, Raw, Then};
 use super::{bundles, describe, progress};
 use crate::cli::out::{Done, Failure, line};
 use crate::record::{Again, again};
-use policy::Past;
+use policy::PastBundle;
 
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct Args {
@@ -41,8 +41,8 @@ pub(in crate::cli) struct Args {
 
 /// By what decisions are judged.
 enum By {
-    Recorded(BTreeMap<String, Past>),
-    Candidate(Box<Past>),
+    Recorded(BTreeMap<String, PastBundle>),
+    Candidate(Box<PastBundle>),
 }
 
 #[derive(Debug, Default)]

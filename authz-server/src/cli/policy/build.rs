@@ -8,7 +8,7 @@ use super::documents::Building;
 use super::report::counted;
 use crate::cli::out::{Done, Failure, line};
 use policy::Digest;
-use policy::authoring::{Built, Recorded};
+use policy::authoring::{Built, RecordedArgument};
 
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct Args {
@@ -37,7 +37,7 @@ pub(in crate::cli) fn run(args: &Args) -> Result<Done, Failure> {
     report.tell(args.building.documents.json, more)
 }
 
-fn tell(built: &Built, recorded: &[Recorded]) -> Result<(), Failure> {
+fn tell(built: &Built, recorded: &[RecordedArgument]) -> Result<(), Failure> {
     line(format!(
         "for {}: {}, {}",
         built.audience(),

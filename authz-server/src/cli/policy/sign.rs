@@ -19,7 +19,7 @@ use crate::cli::values::duration;
 use crate::clock::Clock;
 use crate::keys::PrivateKey;
 use policy::authoring::Built;
-use policy::{Bundle, Note, Parcel, Signed, Signing, TrustKeys};
+use policy::{Bundle, Note, Parcel, SignedBundle, Signing, TrustKeys};
 
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct Args {
@@ -125,8 +125,8 @@ fn alone_in(directory: &Path) -> Result<File, Failure> {
     Ok(folder)
 }
 
-fn sign(args: &Args, built: &Built, shelf: &Shelf, clock: &Clock) -> Result<Signed, Failure> {
-    let refused = |refusal: policy::Refusal| {
+fn sign(args: &Args, built: &Built, shelf: &Shelf, clock: &Clock) -> Result<SignedBundle, Failure> {
+    let refused = |refusal: policy::BundleRefusal| {
         Failure::new(format!("the bundle that is there, {}: {refusal}", shelf.directory.display()))
     };
     let before = directory::signed_so_far(&shelf.directory).map_err(refused)?;

@@ -6,7 +6,7 @@ use serde_json::{Map, json};
 use super::documents::Documents;
 use super::report::counted;
 use crate::cli::out::{Done, Failure, line};
-use policy::authoring::{Built, Coverage, Outcome};
+use policy::authoring::{Built, Coverage, TestOutcome};
 
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct Args {
@@ -55,7 +55,7 @@ fn tell(built: &Built, coverage: &[Coverage]) -> Result<(), Failure> {
     Ok(())
 }
 
-fn case(outcome: &Outcome) -> Result<(), Failure> {
+fn case(outcome: &TestOutcome) -> Result<(), Failure> {
     let answer = outcome.judged.denial.map_or("allow", warrant::Denial::code);
     let verdict = if outcome.passed { "ok  " } else { "FAIL" };
     line(format!("  {verdict} {}: {answer}", outcome.case))

@@ -14,7 +14,7 @@ use warrant::{
 use policy::Bundle;
 use policy::arguments::{Body, Sent};
 use policy::decision::{
-    Attestation, Attested, Case, Denied, Facts, HttpCase, Identity, Judgement, Line, Passing, Permit,
+    Attestation, Attested, Case, Denied, Facts, HttpCase, Identity, Judgement, Line, PassReason, Permit,
     ProofFound, judge,
 };
 
@@ -388,7 +388,9 @@ fn what_is_ungoverned_passes_without_a_warrant_and_stale_governance_denies_it_to
         ..given()
     };
     match open(Ok(())).judged() {
-        Judgement::Pass(pass) => assert_eq!((pass.route(), pass.passing()), ("health", &Passing::Ungoverned)),
+        Judgement::Pass(pass) => {
+            assert_eq!((pass.route(), pass.reason()), ("health", &PassReason::Ungoverned))
+        }
         other @ (Judgement::Permit(_) | Judgement::Deny(_)) => panic!("{other:?}"),
     }
     assert_eq!(open(Err(Denial::GovernanceStale)).denial(), Denial::GovernanceStale);
@@ -407,9 +409,11 @@ fn what_is_observed_passes_and_says_what_it_would_have_got() {
         [(changed(|_| {}), None), (Err(Denial::WarrantMissing), Some(Denial::WarrantMissing))]
     {
         match watched(chain).judged() {
-            Judgement::Pass(pass) => match pass.passing() {
-                Passing::Observed(verdict) => assert_eq!(verdict.as_ref().err().map(|d| d.denial), expected),
-                Passing::Ungoverned => panic!("observed, not ungoverned"),
+            Judgement::Pass(pass) => match pass.reason() {
+                PassReason::Observed(verdict) => {
+                    assert_eq!(verdict.as_ref().err().map(|d| d.denial), expected)
+                }
+                PassReason::Ungoverned => panic!("observed, not ungoverned"),
             },
             other @ (Judgement::Permit(_) | Judgement::Deny(_)) => panic!("{other:?}"),
         }

@@ -59,7 +59,7 @@ fn attacks(keys: &Keys, active: &Bundle) -> Vec<Attack> {
         attack(
             "a lower version",
             active.clone().version(4).signed(&two),
-            "version 4, and 5 was active already",
+            "version 4, but version 5 was already active",
         ),
         attack(
             "the same version with other content",
@@ -69,11 +69,11 @@ fn attacks(keys: &Keys, active: &Bundle) -> Vec<Attack> {
         attack(
             "stripped signatures",
             tampered(sound(), |envelope| envelope["signatures"] = json!([])),
-            "0 good signatures of the 2",
+            "0 good signatures, but the trust in force requires 2",
         ),
-        attack("too few signatures", next().signed(&[two[0]]), "1 good signatures of the 2"),
-        attack("one key counted twice", next().signed(&[two[0], two[0]]), "1 good signatures of the 2"),
-        attack("keys that nobody knows", next().signed(&strangers), "(ignored, of unknown keys: "),
+        attack("too few signatures", next().signed(&[two[0]]), "1 good signatures, but the trust in force requires 2"),
+        attack("one key counted twice", next().signed(&[two[0], two[0]]), "1 good signatures, but the trust in force requires 2"),
+        attack("keys that nobody knows", next().signed(&strangers), "(signatures by unknown keys are ignored: "),
         attack(
             "a payload changed after signing",
             tampered(sound(), |envelope| {
@@ -81,7 +81,7 @@ fn attacks(keys: &Keys, active: &Bundle) -> Vec<Attack> {
                 let text = String::from_utf8(bytes).unwrap().replace("\"version\":6", "\"version\":7");
                 envelope["payload"] = STANDARD.encode(text).into();
             }),
-            "0 good signatures of the 2",
+            "0 good signatures, but the trust in force requires 2",
         ),
         attack(
             "a file added",
@@ -98,12 +98,12 @@ fn attacks(keys: &Keys, active: &Bundle) -> Vec<Attack> {
         attack(
             "a file taken away",
             on_files(|pressed| drop(pressed.files.remove(HELLO))),
-            "routes/demo/hello.json is in the manifest and is not there",
+            "routes/demo/hello.json is in the manifest but not in the bundle",
         ),
         attack(
             "a manifest for another audience",
             next().with("audience", "other".into()).signed(&two),
-            "for the audience `other`, this server is for `demo`",
+            "for the audience `other`, but this server is for `demo`",
         ),
         attack(
             "documents for another audience",
@@ -128,12 +128,12 @@ fn attacks(keys: &Keys, active: &Bundle) -> Vec<Attack> {
         attack(
             "a trust change signed by the old side only",
             next().with("trust", others.clone()).signed(&two),
-            "changes the trust, and 0 of the 2 signatures that the new trust asks for",
+            "changes the trust, but it has 0 of the 2 signatures that the new trust requires",
         ),
         attack(
             "a trust change signed by the new side only",
             next().with("trust", others).signed(&strangers),
-            "0 good signatures of the 2",
+            "0 good signatures, but the trust in force requires 2",
         ),
         attack(
             "no manifest",
@@ -143,7 +143,7 @@ fn attacks(keys: &Keys, active: &Bundle) -> Vec<Attack> {
         attack(
             "an envelope of another kind",
             tampered(sound(), |envelope| envelope["payloadType"] = "application/json".into()),
-            "an envelope of `application/json`",
+            "found `application/json`",
         ),
     ];
     all.push(Attack {
@@ -156,13 +156,13 @@ fn attacks(keys: &Keys, active: &Bundle) -> Vec<Attack> {
         name: "a note by a key that was rotated out",
         note: Some(sound().note(600, &keys.old_note)),
         offered: sound(),
-        said: "waits for its note: the note is signed by no note key",
+        said: "waits for its note: the note is not signed by a note key",
     });
     all.push(Attack {
         name: "a note that holds for too long",
         note: Some(sound().note(90_000, &keys.note)),
         offered: sound(),
-        said: "waits for its note: the note holds for 90000 s",
+        said: "waits for its note: the note is valid for 90000 s",
     });
     all.push(Attack {
         name: "a note about the bundle before",

@@ -44,7 +44,7 @@ async fn a_new_server_walks_a_chain_of_three_and_an_old_one_does_not_walk_back()
     let lower = Bundle::of(&home).version(4).with("trust", trust(1, &[&signer(83)])).signed(&[&signer(83)]);
     lower.after(&[&first, &second, &third]).put(&signers.place);
     let refusal = home.serve_in_vain().await;
-    assert!(refusal.said.contains("version 4, and 5 was active already"), "{}", refusal.said);
+    assert!(refusal.said.contains("version 4, but version 5 was already active"), "{}", refusal.said);
 
     // With the chain and a version that follows, all is well again.
     let next = Bundle::of(&home).version(6).with("trust", trust(1, &[&signer(83)])).signed(&[&signer(83)]);

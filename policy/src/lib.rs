@@ -1,9 +1,11 @@
-//! The rules: the documents that platform teams write, the bundles that they sign, and the judge that decides by them.
+//! The rules: the documents that platform teams write, the bundles that they sign, and the judge that decides
+//! by them.
 //!
-//! This crate is pure: it takes bytes, and returns a validated policy or every fault; then it gives verdicts on requests. It reads no
-//! file and no clock, and knows neither Envoy nor the ledger. From the lowest module to the highest: `strict` reads YAML and JSON;
-//! `documents` gives them types; `matching`, `arguments` and `engine` are the parts of a route; `routes` is the validated policy, which
-//! `assembly` builds; `decision` judges by it; `bundles` are signed policies; `authoring` is for people who write policies.
+//! This crate is pure: it takes bytes, and returns a validated policy or every fault; then it gives verdicts
+//! on requests. It reads no file and no clock, and knows neither Envoy nor the ledger. From the lowest module
+//! to the highest: `strict` reads YAML and JSON; `documents` gives them types; `matching`, `arguments` and
+//! `engine` are the parts of a route; `routes` is the validated policy, which `assembly` builds; `decision`
+//! judges by it; `bundles` are signed policies; `authoring` is for people who write policies.
 
 // The server's tests use the same fixtures, so the fixtures name this crate as the server does.
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! Builds a bundle from the files of a directory: reads the documents, runs their tests, and only then allows signing.
+//! Builds a bundle from the files of a directory: reads the documents, runs their tests, and only then allows
+//! signing.
 
 use warrant::Seconds;
 
@@ -12,7 +13,8 @@ use crate::fault::{Fault, Faults, Placed};
 use crate::routes::{Policy, Route};
 use crate::warning::{Notice, Warning};
 
-/// Sound documents and the results of their tests. They can be looked at now, and signed if every test passes.
+/// Sound documents and the results of their tests. They can be looked at now, and signed if every test
+/// passes.
 #[derive(Debug)]
 pub struct Tested {
     built: Built,
@@ -28,7 +30,8 @@ pub struct Built {
 }
 
 impl Tested {
-    /// Reads the files of a directory, by name, and runs their tests; or returns every fault of the documents at once.
+    /// Reads the files of a directory, by name, and runs their tests; or returns every fault of the documents
+    /// at once.
     pub fn from_files(sources: &Files) -> Result<Self, Vec<Fault>> {
         let (faults, failures) = (Faults::new(), Faults::new());
         let built = files::read(sources, Form::Yaml, &faults).and_then(|mut documents| {
@@ -121,7 +124,8 @@ impl Built {
     }
 }
 
-/// A caller is only a name in a list, but a policy that is written as text can be wrong in ways that only a test shows.
+/// A caller is only a name in a list, but a policy that is written as text can be wrong in ways that only a
+/// test shows.
 fn untested(policy: &Placed<String>) -> Notice {
     Notice::new(
         policy.at,
@@ -131,7 +135,8 @@ fn untested(policy: &Placed<String>) -> Notice {
     )
 }
 
-/// An exception that has ended has no effect, and one that ends far in the future is not an exception any more.
+/// An exception that has ended has no effect, and one that ends far in the future is not an exception any
+/// more.
 fn until_is_near(until: &Placed<u64>, now: Seconds) -> Option<Notice> {
     const FAR: u64 = 90 * 86_400;
     if until.value <= now.get() {

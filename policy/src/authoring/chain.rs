@@ -1,4 +1,5 @@
-//! Mints the warrant of a test: a real one, signed by an authority that exists only in tests, so that `warrant` itself checks it.
+//! Mints the warrant of a test: a real one, signed by an authority that exists only in tests, so that
+//! `warrant` itself checks it.
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use warrant::mint::{Delegation, Grant, GrantDetail, MintError, Root, Signer, SignerError};

@@ -1,5 +1,5 @@
-//! A JSON schema of the documents, for completion and error marks in editors. The readers in `documents` decide what is valid; a test
-//! ensures that both know the same keys.
+//! A JSON schema of the documents, for completion and error marks in editors. The readers in `documents`
+//! decide what is valid; a test ensures that both know the same keys.
 
 use serde_json::{Map, Value, json};
 

@@ -194,7 +194,8 @@ fn on_route(judged: JudgedCase, route: &Route, now: Seconds) -> Explained {
     Explained { policies: judged.policies, observed_until, ..explained }.by(route.name(), route.team())
 }
 
-/// The advice for a policy without `@cure`: the denial's own cure tells the reader to ask for this explanation.
+/// The advice for a policy without `@cure`: the denial's own cure tells the reader to ask for this
+/// explanation.
 fn policy_cure(denial: Denial, policies: &[String]) -> Option<String> {
     match (denial, policies.first()) {
         (Denial::PolicyDenied, None) => {

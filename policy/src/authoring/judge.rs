@@ -1,5 +1,5 @@
-//! Judges a test's situation with the judge that judges requests. It makes a case from what the test says; everything else gets a value
-//! that satisfies the route's requirements.
+//! Judges the situation of a test with the judge of real requests. It makes a case from what the test says;
+//! everything else gets a value that satisfies the route's requirements.
 
 use std::collections::BTreeMap;
 
@@ -90,7 +90,8 @@ pub(super) fn judged<E: Evidence>(case: &Case<'_, E>, policy: &Policy, found: Op
         },
         Judgement::Deny(denied) => denied,
     };
-    // No policy permitted: to correct the policy or the request, the reader needs to know which permit came nearest.
+    // No policy permitted: to correct the policy or the request, the reader needs to know which permit came
+    // nearest.
     let nearest = || {
         let found = decision::nearest(case, policy)?;
         Some(format!("the nearest permit is {}; this part of it does not hold: {}", found.policy, found.part))

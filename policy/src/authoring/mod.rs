@@ -1,6 +1,8 @@
-//! Tools for policy authors: they build a bundle from a directory, run its tests, and explain and show a policy.
+//! Tools for policy authors: they build a bundle from a directory, run its tests, and explain and show a
+//! policy.
 //!
-//! This module knows the judge, so that a team's tests use the same judge as requests. The judge does not know this module.
+//! This module knows the judge, so that a team's tests use the same judge as requests. The judge does not
+//! know this module.
 
 mod built;
 mod chain;

@@ -1,5 +1,5 @@
-//! A request to explain: what is known about it becomes a situation, as in a test. Arguments can be given by name; each is put where the
-//! route reads it.
+//! A request to explain: what is known about it becomes a situation, as in a test. Arguments can be given by
+//! name; each is put where the route reads it.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,8 @@ use crate::documents::arguments::{Argument, ArgumentType, Source};
 use crate::documents::situation::{Situation, Warrant};
 use crate::routes::Route;
 
-/// The request to explain. Values that are not given are chosen so that they satisfy the route's requirements.
+/// The request to explain. Values that are not given are chosen so that they satisfy the route's
+/// requirements.
 #[derive(Clone, Debug, Default)]
 pub struct Question {
     pub method: String,
@@ -121,7 +122,8 @@ fn put(situation: &mut Situation, argument: &Argument, value: &str) -> Result<()
     }
 }
 
-/// Reads the text that a person writes for a value of this type. If it does not look like one it stays a text, and is refused as in a request.
+/// Reads the text that a person writes for a value of this type. If it does not look like one it stays a
+/// text, and is refused as in a request.
 fn json(kind: ArgumentType, value: &str) -> Value {
     match kind {
         ArgumentType::String => Value::String(value.to_owned()),

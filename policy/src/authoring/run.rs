@@ -9,7 +9,8 @@ use crate::documents::route_tests::{Case, Expect, TestsDoc};
 use crate::fault::{Faults, Place};
 use crate::routes::Policy;
 
-/// The time of a test that names none: noon of a day in 2026, so that a test has the same result on every day.
+/// The time of a test that names none: noon of a day in 2026, so that a test has the same result on every
+/// day.
 const NOON: Seconds = Seconds::new(1_767_268_800);
 
 /// The result of one test case.

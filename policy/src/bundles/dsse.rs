@@ -26,7 +26,8 @@ struct EnvelopeSignature {
     sig: String,
 }
 
-/// The bytes that are signed: kind and payload, each with its length, so that one can never be read as the other.
+/// The bytes that are signed: kind and payload, each with its length, so that one can never be read as the
+/// other.
 fn signing_input(kind: &str, payload: &[u8]) -> Vec<u8> {
     let mut out = format!("DSSEv1 {} {kind} {} ", kind.len(), payload.len()).into_bytes();
     out.extend_from_slice(payload);

@@ -1,4 +1,5 @@
-//! Signed bundles: a policy is in force only as a signed bundle. It must be authentic and current, and never older than one before it.
+//! Signed bundles: a policy can be in force only as a bundle that is authentic, current and never rolled
+//! back.
 
 mod dsse;
 mod manifest;
@@ -84,7 +85,8 @@ impl Bundle {
         Activated { version: self.version(), digest: self.digest, retired }
     }
 
-    /// Its files, as they were signed. With the manifest they are all that is needed to judge a recorded decision again.
+    /// Its files, as they were signed. With the manifest they are all that is needed to judge a recorded
+    /// decision again.
     pub fn files(&self) -> &Files {
         &self.packed
     }

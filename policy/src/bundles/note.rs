@@ -1,7 +1,7 @@
 //! The note: a short-lived statement, signed by an online key, that names the current bundle.
 //!
-//! Without notes an attacker could hide a newer bundle from a server for ever. So the active bundle is in force only while a
-//! fresh note names it.
+//! Without notes an attacker could hide a newer bundle from a server for ever. So the active bundle is in
+//! force only while a fresh note names it.
 
 use std::fmt;
 
@@ -29,12 +29,14 @@ pub struct Note {
     payload: Vec<u8>,
 }
 
-/// The result of a verified note: until when its bundle is in force. The end of the bundle's own window is included.
+/// The result of a verified note: until when its bundle is in force. The end of the bundle's own window is
+/// included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct InForceUntil(pub Seconds);
 
 impl Note {
-    /// Signs a note for this bundle, valid from now for `lifetime` seconds; returns the bytes of the file `latest.json`.
+    /// Signs a note for this bundle, valid from now for `lifetime` seconds; returns the bytes of the file
+    /// `latest.json`.
     pub fn sign(
         bundle: &Bundle,
         now: Seconds,

@@ -20,7 +20,8 @@ use warrant::Digest;
 pub struct Activated {
     pub version: u64,
     pub digest: Digest,
-    /// Trusts that an activated bundle has replaced. A server that is configured with an old trust must not return to it.
+    /// Trusts that an activated bundle has replaced. A server that is configured with an old trust must not
+    /// return to it.
     pub retired: BTreeSet<Digest>,
 }
 
@@ -56,7 +57,8 @@ pub fn open(
     }
 }
 
-/// Checks the manifest alone, before its files are fetched: so only a trusted signer can make a server fetch files.
+/// Checks the manifest alone, before its files are fetched: so only a trusted signer can make a server fetch
+/// files.
 pub fn check_manifest(
     parcel: &Parcel,
     expected: &Expected<'_>,
@@ -108,8 +110,8 @@ pub fn trust_in_force(
     follow_trust(parcel, expected, verifier).map(|(trust, _)| trust)
 }
 
-/// Follows the chain from the configured trust to the trust that must have signed the manifest. Returns it with all trusts that
-/// were replaced on the way.
+/// Follows the chain from the configured trust to the trust that must have signed the manifest. Returns it
+/// with all trusts that were replaced on the way.
 fn follow_trust(
     parcel: &Parcel,
     expected: &Expected<'_>,
@@ -145,7 +147,8 @@ fn follow_trust(
     Ok((current, retired))
 }
 
-/// A change of trust must be signed by both trusts. The caller has checked the current trust; this checks the next one.
+/// A change of trust must be signed by both trusts. The caller has checked the current trust; this checks the
+/// next one.
 fn check_trust_change(
     manifest: &Manifest,
     current: &TrustKeys,

@@ -1,7 +1,7 @@
 //! A parcel: a signed bundle as bytes from any source, with its manifest, its chain of trust and its files.
 //!
-//! The layout ensures that a reader never sees half of a change: each version has its own directory, and the manifest, which
-//! names the version, is written last.
+//! The layout ensures that a reader never sees half of a change: each version has its own directory, and the
+//! manifest, which names the version, is written last.
 
 use std::collections::BTreeMap;
 
@@ -30,7 +30,8 @@ impl Parcel {
         Manifest::open(MANIFEST, manifest).map(|(manifest, _, _)| manifest.version)
     }
 
-    /// The files in a manifest, for a reader that cannot list a directory, or already has some of the files. No signature is checked.
+    /// The files in a manifest, for a reader that cannot list a directory, or already has some of the files.
+    /// No signature is checked.
     pub fn files_of(manifest: &[u8]) -> Result<BTreeMap<String, Digest>, BundleRefusal> {
         Manifest::open(MANIFEST, manifest).map(|(manifest, _, _)| manifest.files)
     }

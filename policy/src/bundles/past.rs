@@ -1,7 +1,8 @@
-//! Opens a bundle that was in force earlier, to judge recorded decisions again, or a candidate, to see what it would decide.
+//! Opens a bundle that was in force earlier, to judge recorded decisions again, or a candidate, to see what
+//! it would decide.
 //!
-//! Signatures are not checked: the record has the bundle's digest, which determines every byte of it. So the result is a type of
-//! its own, and a server cannot put it in force.
+//! Signatures are not checked: the record has the bundle's digest, which determines every byte of it. So the
+//! result is a type of its own, and a server cannot put it in force.
 
 use std::ops::Deref;
 
@@ -20,7 +21,8 @@ use warrant::Digest;
 pub struct PastBundle(Bundle);
 
 impl PastBundle {
-    /// The bundle in a parcel, with any signatures and any time window. Its files must be those that its manifest names.
+    /// The bundle in a parcel, with any signatures and any time window. Its files must be those that its
+    /// manifest names.
     pub fn open(parcel: &Parcel) -> Result<PastBundle, BundleRefusal> {
         let (manifest, _, payload) = Manifest::open(MANIFEST, &parcel.manifest)?;
         if manifest.engine != ENGINE {

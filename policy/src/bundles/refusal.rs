@@ -1,4 +1,5 @@
-//! Why a bundle or a note is refused: one variant with its own message for each reason. A message says what was found and what to do.
+//! The reasons to refuse a bundle or a note. Each has its own message, which says what was found and what to
+//! do.
 
 use std::fmt;
 
@@ -91,8 +92,8 @@ pub enum BundleRefusal {
 }
 
 impl BundleRefusal {
-    /// Whether the same manifest will always be refused, because its documents have faults. Any other reason can pass: a copy
-    /// that is not complete, a server that is not reachable, a wrong clock.
+    /// Whether the same manifest will always be refused, because its documents have faults. Any other reason
+    /// can pass: a copy that is not complete, a server that is not reachable, a wrong clock.
     pub const fn is_final(&self) -> bool {
         matches!(self, Self::Unsound { .. })
     }

@@ -1,6 +1,7 @@
 //! A case: everything that the judge may know about one request. It is gathered before the judge is asked.
 //!
-//! All work that needs a clock, a key or the network is done before a case exists; the case contains only the results.
+//! All work that needs a clock, a key or the network is done before a case exists; the case contains only the
+//! results.
 
 use std::fmt::Debug;
 use std::ops::Deref;
@@ -12,8 +13,8 @@ use super::facts::Facts;
 use crate::arguments::{Given, Unread};
 use crate::routes::Located;
 
-/// Why a chain is trusted. A verdict carries it as a type, so that a verdict on a recorded case can never be executed
-/// as if a client had presented a warrant.
+/// Why a chain is trusted. A verdict carries it as a type, so that a verdict on a recorded case can never be
+/// executed as if a client had presented a warrant.
 pub trait Evidence {
     type Chain: Deref<Target = Chain> + Debug;
 }
@@ -41,7 +42,8 @@ pub struct Case<'a, E: Evidence = ByToken> {
     pub now: Seconds,
     /// The ledger's size when the facts below were read: the judge has not seen later entries.
     pub as_of: u64,
-    /// Whether anything can be allowed at all: a bundle is in force, the mesh is not halted, the clock is sane.
+    /// Whether anything can be allowed at all: a bundle is in force, the mesh is not halted, the clock is
+    /// sane.
     pub governance: Result<(), Denial>,
     /// The proxy that asks; the bundle says which hosts it serves.
     pub proxy: String,

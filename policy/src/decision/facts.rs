@@ -1,4 +1,5 @@
-//! Facts about the world outside the request, as plain values. An unknown fact is absent, and a rule that needs it denies.
+//! Facts about the world outside the request, as plain values. An unknown fact is absent, and a rule that
+//! needs it denies.
 
 use std::collections::BTreeMap;
 

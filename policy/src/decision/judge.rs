@@ -1,4 +1,5 @@
-//! Judges one case by one policy, in the order of precedence of the denials. The first denial that applies is the answer.
+//! Judges one case by one policy, in the order of precedence of the denials. The first denial that applies is
+//! the answer.
 
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
@@ -29,7 +30,8 @@ pub fn nearest<E: Evidence>(case: &Case<'_, E>, policy: &Policy) -> Option<Neare
     policy.nearest(admitted.route, &admitted.query(&proved))
 }
 
-/// First come the denials that apply everywhere, then the question whether a route governs the request, then the warrant.
+/// First come the denials that apply everywhere, then the question whether a route governs the request, then
+/// the warrant.
 fn try_judge<E: Evidence>(case: &Case<'_, E>, policy: &Policy) -> Result<Judgement<E>, Denied> {
     case.governance?;
     let (http, located) = understood(case, policy)?;
@@ -166,7 +168,8 @@ impl<E: Evidence> AdmittedCase<'_, E> {
                 let (detail, cure) = (Some(unread.detail.clone()), unread.cure.clone());
                 return Err(Denied { detail, cure, ..Denied::because(unread.denial) });
             }
-            // Gathering and the judge look up the route in the same way. If gathering found none, neither can be trusted.
+            // Gathering and the judge look up the route in the same way. If gathering found none, neither can
+            // be trusted.
             None => return Err(Denial::Internal.into()),
         };
         let arguments = given.args.for_the_law().ok_or(Denial::Internal)?;
@@ -174,7 +177,8 @@ impl<E: Evidence> AdmittedCase<'_, E> {
         Ok(given)
     }
 
-    /// Who holds the warrant. The `sub` of a link is only a claim of its parent, so with a proof alone the holder is the key.
+    /// Who holds the warrant. The `sub` of a link is only a claim of its parent, so with a proof alone the
+    /// holder is the key.
     fn holder(&self) -> Result<Principal, Denial> {
         let leaf = self.chain.leaf();
         let by_certificate = || match &self.case.facts.identity {

@@ -1,8 +1,9 @@
-//! The judge: it takes everything that is known about a request and gives a verdict. **Pure**: no I/O, no clock, no
-//! randomness, no tokio, so that a recorded decision can be judged again on any machine with the same answer.
+//! The judge: it takes everything that is known about a request and gives a verdict. **Pure**: no I/O, no
+//! clock, no randomness, no tokio, so that a recorded decision can be judged again on any machine with the
+//! same answer.
 //!
-//! The tests of the judge, with their table of cases, are in `authz-server/src/record/tests/judge.rs`: there every case is
-//! also recorded and judged again from the record.
+//! The tests of the judge, with their table of cases, are in `authz-server/src/record/tests/judge.rs`: there
+//! every case is also recorded and judged again from the record.
 
 mod case;
 mod facts;

@@ -1,5 +1,5 @@
-//! Checks what a route requires of a lineage and of the facts: one function for each requirement. The judge chooses the
-//! order. An unknown fact is a denial.
+//! Checks what a route requires of a lineage and of the facts: one function for each requirement. The judge
+//! chooses the order. An unknown fact is a denial.
 
 use std::collections::BTreeMap;
 
@@ -9,8 +9,8 @@ use super::facts::{Attestation, Attested, Facts};
 use crate::documents::require::{Condition, Require, Uses};
 
 impl Require {
-    /// Checks the lifetime, depth and uses of a lineage. Uses are checked on the root: the holder of an unlimited root could mint
-    /// once-only leaves for ever.
+    /// Checks the lifetime, depth and uses of a lineage. Uses are checked on the root: the holder of an
+    /// unlimited root could mint once-only leaves for ever.
     pub fn check_lineage(&self, chain: &Chain) -> Result<(), Denial> {
         if chain.links().any(|link| link.lifetime() > self.max_lifetime) {
             return Err(Denial::LifetimeTooLong);
@@ -29,7 +29,8 @@ impl Require {
         if self.issued && !is_recorded { Err(Denial::NotIssued) } else { Ok(()) }
     }
 
-    /// The dimensions that the route names, if each has one of the required values; an unknown dimension has no value.
+    /// The dimensions that the route names, if each has one of the required values; an unknown dimension has
+    /// no value.
     pub fn environment_in(
         &self,
         facts: &BTreeMap<String, String>,
@@ -66,8 +67,8 @@ pub(super) fn in_environment(
     require.environment_in(&facts.environment)
 }
 
-/// Checks the attestations of the workload, in the order of the denials. `most` is the maximum age if the route names
-/// none.
+/// Checks the attestations of the workload, in the order of the denials. `most` is the maximum age if the
+/// route names none.
 pub(super) fn check_attestations(
     require: &Require,
     chain: &Chain,

@@ -1,7 +1,8 @@
-//! The verdict: a permit with its costs, a pass for a request that is not governed yet, or a denial with its evidence.
+//! The verdict: a permit with its costs, a pass for a request that is not governed yet, or a denial with its
+//! evidence.
 //!
-//! Only the judge can build a `Permit` or a `Pass`: their fields are private to `decision`. Neither is an allow: nothing has
-//! been burned and nothing recorded (`gateway::record`).
+//! Only the judge can build a `Permit` or a `Pass`: their fields are private to `decision`. Neither is an
+//! allow: nothing has been burned and nothing recorded (`gateway::record`).
 
 use std::marker::PhantomData;
 
@@ -25,7 +26,8 @@ pub struct Permit<E: Evidence = ByToken> {
     pub(super) policies: Vec<String>,
     pub(super) burns: Vec<Burn>,
     pub(super) proof: Option<ProofId>,
-    /// When the root was minted. If that is before this server began to count uses, earlier uses may be unknown.
+    /// When the root was minted. If that is before this server began to count uses, earlier uses may be
+    /// unknown.
     pub(super) minted: Seconds,
 }
 

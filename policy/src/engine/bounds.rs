@@ -1,4 +1,5 @@
-//! Bounds on a policy text before Cedar's parser sees it: on a small stack that parser aborts the process at 150 nested parentheses.
+//! Checks the size and depth of a policy text before Cedar's parser sees it. On a small stack, that parser
+//! aborts the process at 150 nested parentheses.
 
 use super::lex::words;
 use crate::strict::is_strange;

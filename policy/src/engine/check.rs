@@ -7,7 +7,8 @@ use super::policies::Written;
 use crate::fault::{Page, Place};
 use crate::warning::Notice;
 
-/// Faults and warnings of one text. They are collected on a worker thread, and reported later with the file's name.
+/// Faults and warnings of one text. They are collected on a worker thread, and reported later with the file's
+/// name.
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
     faults: Vec<(Place, String, String)>,
@@ -85,7 +86,8 @@ fn check_reserved_name(policy: &Written, findings: &mut Findings) {
     }
 }
 
-/// A holder can avoid a `forbid` on their name by delegating to a key of their own: a delegated key has no name.
+/// A holder can avoid a `forbid` on their name by delegating to a key of their own: a delegated key has no
+/// name.
 fn check_forbid_reaches_the_root(policy: &Written, text: TextOf<'_>, findings: &mut Findings) {
     let keys_may_ask = match text {
         TextOf::Mesh => true,

@@ -119,8 +119,8 @@ fn one(route: &Uncompiled<'_>, mesh: &MeshWide, groups: &[&str], findings: &mut 
     Some(Slice { policies: set, fit: Fit::of(&shape)?, advice })
 }
 
-/// Validates the route's own policies again, each now about this route alone. Mesh-wide policies are left out: they were validated against
-/// a smaller schema, and may name actions of other routes.
+/// Validates the route's own policies again, each now about this route alone. Mesh-wide policies are left
+/// out: they were validated against a smaller schema, and may name actions of other routes.
 fn check_scoped(set: &PolicySet, validator: &Validator, at: Place, findings: &mut Findings) {
     let own =
         set.policies().filter(|policy| !AsRef::<str>::as_ref(policy.id()).starts_with("mesh/")).cloned();

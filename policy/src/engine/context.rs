@@ -1,4 +1,5 @@
-//! Turns a question into a Cedar request. It is built from values, never from pasted text: only `now` is text to Cedar, and we write that text.
+//! Turns a question into a Cedar request. It is built from values, never from pasted text: only `now` is text
+//! to Cedar, and we write that text.
 
 use cedar_policy::{Context, Entities, Entity, EntityUid, Request, RestrictedExpression};
 
@@ -24,7 +25,8 @@ pub(super) fn request(
     let (action, resource) = (Type::Action.entity(query.action)?, Type::Route.entity(route)?);
     let request = Request::new(principal.clone(), action, resource, context, None).ok()?;
     let root = Type::Agent.entity(query.warrant.root)?;
-    // The root has its own groups, whoever the caller is. If root and principal have the same name, they are one entity.
+    // The root has its own groups, even if the caller is another workload. If root and principal have the
+    // same name, they are one entity.
     let mut entities = vec![with_groups(root.clone(), query.warrant.root, groups)?];
     if principal != root {
         entities.push(match query.principal {
@@ -110,7 +112,8 @@ mod tests {
     use super::*;
     use crate::tests::fixture::{Ask, bundle, files};
 
-    /// This prints figures and asserts nothing. Run it alone, with `--ignored --nocapture`, built for release.
+    /// This prints figures and asserts nothing. Run it alone, with `--ignored --nocapture`, built for
+    /// release.
     #[test]
     #[ignore = "measures"]
     fn figures() {

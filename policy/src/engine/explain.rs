@@ -1,7 +1,7 @@
 //! Explains why no policy permitted: finds the nearest permit, and the first part of it that does not hold.
 //!
-//! Each part of a permit is evaluated as a policy of its own. A conjunct is evaluated together with those before it, because it
-//! may depend on them.
+//! Each part of a permit is evaluated as a policy of its own. A conjunct is evaluated together with those
+//! before it, because it may depend on them.
 
 use cedar_policy::{Authorizer, Decision, Entities, Policy, PolicySet, Request};
 use serde_json::{Value, json};
@@ -35,7 +35,8 @@ pub(crate) fn nearest(
         let permits =
             slice.policies.policies().filter(|policy| policy.effect() == cedar_policy::Effect::Permit);
         let found = permits.filter_map(|policy| distance(policy, &request, &entities));
-        // The permit with the fewest missing parts. Among equals it is the first by name, so that the answer is always the same.
+        // The permit with the fewest missing parts. Among equals it is the first by name, so that the answer
+        // is always the same.
         found.min_by(|one, other| {
             missing(one).cmp(&missing(other)).then_with(|| one.policy.cmp(&other.policy))
         })

@@ -1,8 +1,8 @@
 //! Checks that a question has the shape for which a route's policies were validated.
 //!
-//! Cedar can check this against its schema, but it builds and walks a typed copy of every value: half the cost of a judgement.
-//! Our values already have their types, so only names and kinds have to be compared. A property test ensures that both give
-//! the same answer.
+//! Cedar can check this against its schema, but it builds and walks a typed copy of every value: half the
+//! cost of a judgement. Our values already have their types, so only names and kinds have to be compared. A
+//! property test ensures that both give the same answer.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,5 @@
-//! Splits a policy text into words, only as exactly as its bounds need; comments are skipped, and a string is one word.
+//! Splits a policy text into words, only as exactly as its bounds need; comments are skipped, and a string is
+//! one word.
 
 /// A word and the byte at which it begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +58,8 @@ fn is_inside_a_name(letter: char) -> bool {
     letter.is_alphanumeric() || letter == '_'
 }
 
-/// The length of the string that begins here. A string without an end goes to the end of the text; Cedar's parser will report it.
+/// The length of the string that begins here. A string without an end goes to the end of the text; Cedar's
+/// parser will report it.
 fn string(rest: &str) -> usize {
     let mut is_escaped = false;
     for (at, letter) in rest.char_indices().skip(1) {

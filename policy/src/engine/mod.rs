@@ -1,7 +1,8 @@
 //! The policy language: Cedar decides here, after all requirements of a route hold.
 //!
-//! Around Cedar we add what it lacks: bounds on a text before its parser sees it, threads with a stack of known size, one schema and
-//! one slice of policies for each route, names for policies, and a denial on any error of evaluation.
+//! Around Cedar we add what it lacks: bounds on a text before its parser sees it, threads with a stack of
+//! known size, one schema and one slice of policies for each route, names for policies, and a denial on any
+//! error of evaluation.
 
 mod ask;
 mod bounds;

@@ -25,7 +25,7 @@ pub(super) struct Written {
     pub(super) advice: Advice,
 }
 
-/// What the author of a policy tells a caller whom it denies.
+/// What the author of a policy tells a denied caller.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Advice {
     pub(crate) reason: Option<String>,

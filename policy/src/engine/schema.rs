@@ -1,5 +1,5 @@
-//! The Cedar schema of each route: all names that a policy may use, so that a misspelt name is a fault at build time, and not silently ignored
-//! at run time.
+//! The Cedar schema of each route, with all names that a policy may use. So a misspelt name is a fault when
+//! the bundle is built, and is not silently ignored later.
 
 use std::collections::BTreeSet;
 

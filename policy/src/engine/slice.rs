@@ -1,4 +1,5 @@
-//! The compiled policies of one route. They include the mesh-wide ones, which only forbid and so would always deny alone.
+//! The compiled policies of one route. They include the mesh-wide ones, which only forbid and so would always
+//! deny alone.
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,8 @@
 //! Threads with a stack of known size, for everything that Cedar does.
 //!
-//! Cedar's parser and evaluator recurse, and near the end of the stack their answer depends on its size: a policy that gives an error
-//! with 2 MiB gives an answer with 8. So every thread that parses, validates or evaluates has the same stack, here and in replay.
+//! Cedar's parser and evaluator recurse, and near the end of the stack their answer depends on its size: a
+//! policy that gives an error with 2 MiB gives an answer with 8. So every thread that parses, validates or
+//! evaluates has the same stack, here and in replay.
 
 use std::cell::Cell;
 use std::thread;
@@ -13,12 +14,14 @@ thread_local! {
     static IS_DEEP: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Marks this thread as one with a stack of [`STACK`] bytes: for the start hook of a thread pool that was built so.
+/// Marks this thread as one with a stack of [`STACK`] bytes: for the start hook of a thread pool that was
+/// built so.
 pub fn mark_this_thread_deep() {
     IS_DEEP.set(true);
 }
 
-/// Does the work on such a thread: on this one if it is marked, else on a new one. `None` if no thread could be started, or the work panicked.
+/// Does the work on such a thread: on this one if it is marked, else on a new one. `None` if no thread could
+/// be started, or the work panicked.
 pub fn on_a_deep_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Option<T> {
     if IS_DEEP.get() {
         return Some(work());
@@ -32,7 +35,8 @@ pub fn on_a_deep_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Option<T> {
     })
 }
 
-/// Does the work for every item, on as many such threads as there are processors. The results are in the order of the items.
+/// Does the work for every item, on as many such threads as there are processors. The results are in the
+/// order of the items.
 pub(super) fn each<I: Sync, T: Send>(items: &[I], work: impl Fn(&I) -> T + Sync) -> Option<Vec<T>> {
     let threads = thread::available_parallelism().map_or(1, usize::from);
     let share = items.len().div_ceil(threads).max(1);

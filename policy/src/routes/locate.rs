@@ -1,6 +1,6 @@
-//! Finds the target of a request: the host that its proxy serves, and the route that governs it there. It is looked up once
-//! for each request; the judge, the record and `explain` all use the same result.
-//! It may not know time or callers.
+//! Finds the target of a request: the host that its proxy serves, and the route that governs it there. It is
+//! looked up once for each request; the judge, the record and `explain` all use the same result. It may not
+//! know time or callers.
 
 use warrant::{Denial, Host, Method, RawPath, Seconds, Target};
 
@@ -81,7 +81,8 @@ impl Policy {
 }
 
 impl<'a> Found<'a> {
-    /// The route that governs the request. An exception that has ended governs nothing, and no broader match replaces it.
+    /// The route that governs the request. An exception that has ended governs nothing, and no broader match
+    /// replaces it.
     pub fn route(self) -> Option<&'a Route> {
         match self {
             Found::Route(route) => Some(route),
@@ -89,7 +90,8 @@ impl<'a> Found<'a> {
         }
     }
 
-    /// Whether the request needs no warrant, or is only observed. The judge asks this before it looks at any artifact.
+    /// Whether the request needs no warrant, or is only observed. The judge asks this before it looks at any
+    /// artifact.
     pub fn exemption(self, now: Seconds) -> Option<Exemption<'a>> {
         match self {
             Found::Route(route) => route.is_observed(now).then_some(Exemption::Observed(route)),

@@ -1,5 +1,5 @@
-//! A small sound bundle, and functions that change one thing in it. The server's tests use this file too, so it calls the crate
-//! `policy`, as they do.
+//! A small sound bundle, and functions that change one thing in it. The server's tests use this file too, so
+//! it calls the crate `policy`, as they do.
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use warrant::mint::{Signer, SignerError};

@@ -1,4 +1,5 @@
-//! What the policy promises, from files to an answer. `fixture` has a small sound bundle; each test changes one thing in it.
+//! What the policy promises, from files to an answer. `fixture` has a small sound bundle; each test changes
+//! one thing in it.
 
 mod arguments;
 mod bundles;

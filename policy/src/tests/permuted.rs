@@ -1,5 +1,5 @@
-//! Writes a bundle's documents in another order: keys, lists and the policies within a document. The input is the signed form, so that
-//! any bundle that a test has built can be permuted.
+//! Writes a bundle's documents in another order: keys, lists and the policies within a document. The input is
+//! the signed form, so that any bundle that a test has built can be permuted.
 
 use serde_json::Value;
 

@@ -1,4 +1,5 @@
-//! Route tests: they run, they fail with a clear message if something is wrong, and they pass only if everything is right.
+//! Route tests: they run, they fail with a clear message if something is wrong, and they pass only if
+//! everything is right.
 
 use super::fixture::{
     PAY_FILE, assert_fault, assert_sound, edit, faults, files, simple_parcel, told, with_policy,

@@ -17,7 +17,7 @@ fn ungoverned(members: &str) -> Files {
 
 fn passage(bundle: &Bundle, path: &str, now: u64) -> Option<String> {
     bundle.find(&target("localhost", "GET", path)).exemption(Seconds::new(now)).map(|passage| match passage {
-        Exemption::Ungoverned(opening) => format!("ungoverned: {}", opening.reason()),
+        Exemption::Ungoverned(found) => format!("ungoverned: {}", found.reason()),
         Exemption::Observed(route) => format!("observed: {}", route.name()),
     })
 }

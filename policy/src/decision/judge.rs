@@ -213,12 +213,12 @@ impl<E: Evidence> AdmittedCase<'_, E> {
     fn ask(&self, query: &PolicyQuery<'_>) -> Result<Vec<String>, Denied> {
         match self.policy.decide(self.route, query) {
             Ok(permitted) => Ok(permitted.policies),
-            Err(not) => Err(Denied {
-                denial: not.denial,
+            Err(refused) => Err(Denied {
+                denial: refused.denial,
                 route: None,
-                detail: not.reason,
-                cure: not.cure,
-                policies: not.policies,
+                detail: refused.reason,
+                cure: refused.cure,
+                policies: refused.policies,
             }),
         }
     }

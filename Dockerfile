@@ -1,11 +1,11 @@
 # Two images from one build:
-#   docker build --target server -t portcullis .          the binary `portcullis`, and nothing else that is ours
-#   docker build --target envoy  -t portcullis-envoy .    the official Envoy, with the gate's module laid beside it
+#   docker build --target server -t portcullis .          the binary `portcullis`, and nothing else of this repository
+#   docker build --target envoy  -t portcullis-envoy .    the official Envoy, with the gate's module and envoy.yaml
 #
-# The module is baked in, not mounted: with the image's digest the rules are pinned too, and no volume keeps yesterday's.
+# The module is copied into the image, not mounted: so the image's digest pins the module too, and no volume keeps an old one.
 
 FROM rust:1.95-slim-trixie AS build
-# aws-lc is C and assembly.
+# aws-lc is written in C and assembly.
 RUN apt-get update && apt-get install --yes --no-install-recommends cmake gcc g++ make && rm -rf /var/lib/apt/lists/*
 RUN rustup target add wasm32-unknown-unknown
 WORKDIR /src
@@ -14,14 +14,14 @@ RUN cargo build --locked --release -p authz-server --bin portcullis
 RUN cargo build --locked -p wasm-filter --profile wasm --target wasm32-unknown-unknown --target-dir target/wasm
 
 FROM debian:trixie-slim AS server
-# Two users, one group: Envoy may use the server's socket and read the gate's file, and can read no key.
+# Two users in one group: Envoy may use the server's socket and read the gate's file, but it cannot read a key.
 RUN groupadd --gid 10001 portcullis \
  && useradd --uid 10001 --gid 10001 --no-create-home --shell /usr/sbin/nologin portcullis \
  && install -d -o 10001 -g 10001 -m 0750 /etc/portcullis /run/portcullis \
  && install -d -o 10001 -g 10001 -m 0700 /var/lib/portcullis
 COPY --from=build /src/target/release/portcullis /usr/local/bin/portcullis
 USER 10001:10001
-# A new named volume takes owner and mode from these.
+# A new named volume gets its owner and mode from these directories.
 VOLUME ["/etc/portcullis", "/run/portcullis", "/var/lib/portcullis"]
 ENTRYPOINT ["/usr/local/bin/portcullis"]
 
@@ -29,5 +29,5 @@ FROM envoyproxy/envoy:v1.40.0 AS envoy
 COPY --from=build --chmod=0444 /src/target/wasm/wasm32-unknown-unknown/wasm/portcullis_gate.wasm /usr/lib/portcullis/gate.wasm
 COPY --chmod=0444 envoy/envoy.yaml /etc/envoy/envoy.yaml
 USER 10002:10001
-# Not the image's own entry point: in some releases it changes the user, which needs root.
+# Not the image's own entry point: in some releases that one changes the user, which needs root.
 ENTRYPOINT ["/usr/local/bin/envoy"]

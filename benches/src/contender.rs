@@ -1,11 +1,12 @@
-//! Who is measured: one Envoy each, all alive at once, asked in turn so that a change of the machine's mood meets all.
+//! The contenders of the bench, each with its own Envoy. All run at the same time and get requests in turn, so that a change
+//! of the machine's speed affects all of them.
 
 use portcullis_tests::agent::{Agent, hello};
-use portcullis_tests::child::Running;
-use portcullis_tests::client::{Ask, get};
+use portcullis_tests::client::{ClientRequest, get};
 use portcullis_tests::condition::until;
-use portcullis_tests::court::{Court, Home};
 use portcullis_tests::envoy::Envoy;
+use portcullis_tests::process::Process;
+use portcullis_tests::server::{Home, Server};
 use portcullis_tests::shipped::{Configuration, EXT_AUTHZ, GATE};
 use portcullis_tests::world::HOST;
 use serde_json::{Value, json};
@@ -16,24 +17,24 @@ use tempfile::TempDir;
 use tokio::net::UnixStream;
 
 use crate::load::{Requests, send};
-use crate::table::Row;
+use crate::table::Costs;
 
 /// One way to guard a route, running.
 #[derive(Debug)]
 pub struct Contender {
-    pub row: Row,
+    pub costs: Costs,
     envoy: Envoy,
-    server: Option<Running>,
+    server: Option<Process>,
     supply: Supply,
     _directory: TempDir,
 }
 
-/// Where requests come from.
+/// The source of a contender's requests.
 #[derive(Debug)]
 enum Supply {
-    /// The same, over and over.
+    /// The same request every time.
     Same(Arc<Requests>),
-    /// One warrant, and a new proof for each request: a proof is good once, and for half a minute.
+    /// One warrant, and a new proof for each request: a proof is valid once, and for half a minute.
     Proofs(Agent, String),
 }
 
@@ -58,19 +59,19 @@ impl Contender {
         let socket = directory.path().join("ext_authz.sock");
         let mut command = Command::new(program);
         command.arg(&socket);
-        let server = Running::start("always-allow", command);
+        let server = Process::start("always-allow", command);
         until("the server to listen", async || UnixStream::connect(&socket).await.ok()).await;
         let configuration = measured().without(GATE).cluster_at_socket("portcullis", &socket);
         let envoy = Envoy::start(&configuration, directory.path()).await;
         Contender::new(ALWAYS_ALLOW, envoy, Some(server), plain(), directory)
     }
 
-    /// Ours: gate and server, as shipped.
+    /// Portcullis as shipped: gate and server.
     pub async fn portcullis() -> Contender {
         Contender::ours("portcullis: gate and server", |shipped| shipped).await
     }
 
-    /// Ours without the gate: what the server alone costs, and what the gate adds.
+    /// Portcullis without the gate: the difference to the whole is the cost of the gate.
     pub async fn portcullis_without_gate() -> Contender {
         Contender::ours("portcullis: the server alone", |shipped| shipped.without(GATE)).await
     }
@@ -78,59 +79,59 @@ impl Contender {
     async fn ours(name: &'static str, change: fn(Configuration) -> Configuration) -> Contender {
         let directory = directory();
         let home = Home::init(directory.path(), &[]);
-        let court = Court::start(&home).await;
+        let server = Server::start(&home).await;
         let configuration =
             measured().gate_at(&home.file("gate.yaml")).cluster_at_socket("portcullis", &home.socket());
         let envoy = Envoy::start(&change(configuration), directory.path()).await;
         let agent = Agent::at(&home);
         let warrant = agent.warrant(&hello());
-        Contender::new(name, envoy, Some(court.program), Supply::Proofs(agent, warrant), directory)
+        Contender::new(name, envoy, Some(server.process), Supply::Proofs(agent, warrant), directory)
     }
 
     fn new(
         name: &'static str,
         envoy: Envoy,
-        server: Option<Running>,
+        server: Option<Process>,
         supply: Supply,
         directory: TempDir,
     ) -> Contender {
-        let row = Row::new(name, server.is_some());
-        Contender { row, envoy, server, supply, _directory: directory }
+        let costs = Costs::new(name, server.is_some());
+        Contender { costs, envoy, server, supply, _directory: directory }
     }
 
-    /// Sends so many requests without looking at the clock.
+    /// Sends this many requests without measuring.
     pub async fn warm_up(&self, requests: usize) {
         send(self.envoy.address(), self.supply.take(requests), requests).await;
     }
 
-    /// Sends so many requests and notes what they cost.
+    /// Sends this many requests and adds their costs.
     pub async fn round(&mut self, requests: usize) {
-        // Made before the clocks are read.
+        // Proofs are made before the measurement.
         let supply = self.supply.take(requests);
-        let envoy = self.envoy.program.processor_time();
-        let server = self.server.as_ref().map(Running::processor_time);
+        let envoy = self.envoy.process.processor_time();
+        let server = self.server.as_ref().map(Process::processor_time);
         let wall = send(self.envoy.address(), supply, requests).await;
-        let envoy = self.envoy.program.processor_time() - envoy;
+        let envoy = self.envoy.process.processor_time() - envoy;
         let server = self
             .server
             .as_ref()
-            .map(Running::processor_time)
+            .map(Process::processor_time)
             .zip(server)
             .map(|(after, before)| after - before);
-        self.row.add(requests, envoy, server, wall);
+        self.costs.add(requests, envoy, server, wall);
     }
 
-    /// Whether each of its requests was really asked about, as Envoy itself counts: a server that nobody asks is cheap.
+    /// Checks by Envoy's own counter that Envoy asked the server about every request: a server that is not asked looks cheap.
     ///
     /// # Panics
-    /// When it was not.
-    pub async fn was_asked(&self, requests: usize) {
+    /// When the counter says otherwise.
+    pub async fn check_server_was_asked(&self, requests: usize) {
         let path = "/stats?filter=ext_authz.ok$";
         let stats = get(self.envoy.admin(), path).await.expect("Envoy's administration answers").text();
         let counted =
             stats.rsplit(' ').next().and_then(|count| count.trim().parse::<usize>().ok()).unwrap_or(0);
         let expected = if self.server.is_some() { requests } else { 0 };
-        assert_eq!(counted, expected, "{}: requests that ext_authz let through; {stats}", self.row.name);
+        assert_eq!(counted, expected, "{}: requests that ext_authz let through; {stats}", self.costs.name);
     }
 }
 
@@ -139,9 +140,9 @@ impl Supply {
         match self {
             Supply::Same(requests) => requests.clone(),
             Supply::Proofs(agent, warrant) => {
-                let ask = Ask::new("GET", HOST, TARGET);
+                let request = ClientRequest::new("GET", HOST, TARGET);
                 let headers =
-                    || vec![("warrant", warrant.clone()), ("warrant-proof", agent.proof(warrant, &ask))];
+                    || vec![("warrant", warrant.clone()), ("warrant-proof", agent.proof(warrant, &request))];
                 Arc::new(Requests {
                     authority: HOST.to_owned(),
                     target: TARGET.to_owned(),
@@ -152,10 +153,10 @@ impl Supply {
     }
 }
 
-/// The contender that every other is compared with.
+/// The contender that all others are compared with.
 pub const ALWAYS_ALLOW: &str = "ext_authz, a tonic server that allows all";
 
-/// The shipped configuration, answering by itself and without its log.
+/// The shipped configuration, but Envoy answers by itself and writes no access log.
 fn measured() -> Configuration {
     Configuration::shipped("envoy.yaml").listening_on_loopback(0).answering_directly().without_access_log()
 }

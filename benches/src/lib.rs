@@ -1,5 +1,5 @@
-//! Side by side, in one run on one machine: what a request costs with nothing in its way, with what a user would pick
-//! instead, and with us. Only the ratios travel; the microseconds belong to the machine that printed them.
+//! Compares what a request costs in Envoy alone, with what a user would pick instead of Portcullis, and with Portcullis, in
+//! one run on one machine. Only the ratios are valid elsewhere; the microseconds belong to this machine.
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::as_conversions,
@@ -7,7 +7,7 @@
     clippy::indexing_slicing,
     clippy::panic,
     clippy::print_stdout,
-    reason = "a measuring program: it reports by printing, and stops at the first thing that is not as it should be"
+    reason = "a bench prints its results, and panics when something unexpected happens"
 )]
 
 pub mod contender;

@@ -1,4 +1,4 @@
-//! A small load generator: so many connections, each sending its next request when the last is answered.
+//! A small load generator. Each connection sends its next request when it has the response to the last one.
 
 use http_body_util::{BodyExt, Empty};
 use hyper::Request;
@@ -11,15 +11,15 @@ use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-/// Connections at a time.
+/// The number of connections.
 pub const CONNECTIONS: usize = 16;
 
-/// Requests to send: the same header set over and over, or a new one each time.
+/// The requests to send, each with its own headers or all with the same.
 #[derive(Clone, Debug)]
 pub struct Requests {
     pub authority: String,
     pub target: String,
-    /// Used in turn; where there are fewer than requests, they start again.
+    /// The headers of each request, used in turn and from the beginning again.
     pub headers: Vec<Vec<(&'static str, String)>>,
 }
 
@@ -35,10 +35,10 @@ impl Requests {
     }
 }
 
-/// Sends so many requests and says how long that took.
+/// Sends this many requests and returns the time that it took.
 ///
 /// # Panics
-/// When any of them is not answered by 200: a bench of refusals would look very fast.
+/// When a response is not 200: denials would look very fast.
 pub async fn send(to: SocketAddr, requests: Arc<Requests>, count: usize) -> Duration {
     let next = Arc::new(AtomicUsize::new(0));
     let from = Instant::now();
@@ -47,7 +47,7 @@ pub async fn send(to: SocketAddr, requests: Arc<Requests>, count: usize) -> Dura
         connections.spawn(drive(to, requests.clone(), next.clone(), count));
     }
     while let Some(ended) = connections.join_next().await {
-        ended.expect("every connection ends well");
+        ended.expect("every connection ends without a panic");
     }
     from.elapsed()
 }
@@ -65,7 +65,7 @@ async fn drive(to: SocketAddr, requests: Arc<Requests>, next: Arc<AtomicUsize>, 
         sender.ready().await.expect("the connection stays open");
         let response = sender.send_request(requests.nth(index)).await.expect("every request is answered");
         let status = response.status();
-        let body = response.into_body().collect().await.expect("a whole answer").to_bytes();
+        let body = response.into_body().collect().await.expect("a complete response").to_bytes();
         assert_eq!(status, 200, "request {index}: {}", String::from_utf8_lossy(&body));
     }
 }

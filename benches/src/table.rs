@@ -1,22 +1,22 @@
-//! The figures, added up and laid out.
+//! The measured costs of each contender, and the printed table.
 
 use std::time::Duration;
 
-/// What one contender's requests cost.
+/// The costs of one contender's requests.
 #[derive(Clone, Debug)]
-pub struct Row {
+pub struct Costs {
     pub name: &'static str,
     pub requests: usize,
     pub envoy: Duration,
-    /// None where there is no server beside Envoy.
+    /// None if the contender has no server.
     pub server: Option<Duration>,
     pub wall: Duration,
 }
 
-impl Row {
+impl Costs {
     #[must_use]
-    pub fn new(name: &'static str, has_server: bool) -> Row {
-        Row {
+    pub fn new(name: &'static str, has_server: bool) -> Costs {
+        Costs {
             name,
             requests: 0,
             envoy: Duration::ZERO,
@@ -25,7 +25,7 @@ impl Row {
         }
     }
 
-    /// Adds one round.
+    /// Adds the costs of one round.
     pub fn add(&mut self, requests: usize, envoy: Duration, server: Option<Duration>, wall: Duration) {
         self.requests += requests;
         self.envoy += envoy;
@@ -42,32 +42,32 @@ impl Row {
     }
 }
 
-/// Prints every row with its ratio to the first, and to the one called `rival`.
+/// Prints the costs of every contender, and their ratio to the first contender and to the one called `rival`.
 ///
 /// # Panics
-/// When there is no such row.
-pub fn print(rows: &[Row], rival: &str) {
-    let bare = rows.first().expect("a table has rows").both();
-    let beside = rows.iter().find(|row| row.name == rival).expect("the rival is among the rows").both();
+/// When there is no such contender.
+pub fn print(all: &[Costs], rival: &str) {
+    let bare = all.first().expect("there is a first contender").both();
+    let rival = all.iter().find(|costs| costs.name == rival).expect("the rival is a contender").both();
     println!(
-        "CPU microseconds a request, from /proc/PID/stat; {} connections, one Envoy worker",
+        "CPU microseconds per request, from /proc/PID/stat; {} connections, one Envoy worker",
         crate::load::CONNECTIONS
     );
     println!(
         "{:<44} {:>7} {:>7} {:>7} {:>9} {:>9} {:>8}",
         "", "Envoy", "server", "both", "x nothing", "x ext_authz", "wall/s"
     );
-    for row in rows {
-        let server = row.server.map_or_else(|| "-".to_owned(), |total| format!("{:.1}", row.each(total)));
+    for costs in all {
+        let server = costs.server.map_or_else(|| "-".to_owned(), |total| format!("{:.1}", costs.each(total)));
         println!(
             "{:<44} {:>7.1} {:>7} {:>7.1} {:>9.2} {:>11.2} {:>8.0}",
-            row.name,
-            row.each(row.envoy),
+            costs.name,
+            costs.each(costs.envoy),
             server,
-            row.both(),
-            row.both() / bare,
-            row.both() / beside,
-            row.requests as f64 / row.wall.as_secs_f64(),
+            costs.both(),
+            costs.both() / bare,
+            costs.both() / rival,
+            costs.requests as f64 / costs.wall.as_secs_f64(),
         );
     }
 }

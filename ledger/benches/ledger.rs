@@ -12,6 +12,9 @@
     reason = "a benchmark may fail, and it has its own clock"
 )]
 
+#[path = "../tests/common/decision.rs"]
+mod example_decision;
+
 use std::fs::OpenOptions;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -20,7 +23,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use ledger::durable::{Disk, Op, Watch};
-use ledger::entry::{Checks, Decision, DecisionOutcome, RecordedRequest, RecordedVerdict};
+use ledger::entry;
 use ledger::tree::Directory;
 use ledger::verify::Auditor;
 use ledger::{Entry, Ledger, Options, RecordError, SigningKey};
@@ -57,38 +60,7 @@ fn options() -> Options {
 }
 
 fn entry(n: usize) -> Entry {
-    Decision {
-        args: [("amount".to_owned(), ledger::entry::IntegerJson::Integer(7))].into(),
-        as_of: 0,
-        attestation: vec![],
-        burned: vec![],
-        bundle: None,
-        chain: vec![],
-        checks: Checks { parse: Some("ok".into()), ..Checks::default() },
-        clock: 1_700_000_000,
-        conditions: vec![],
-        environment: [("region".to_owned(), "eu-1".to_owned())].into(),
-        id: format!("{n:022}"),
-        identity: None,
-        outcome: DecisionOutcome::Denied("expired".to_owned()),
-        posture: "normal".to_owned(),
-        proxy: "local".to_owned(),
-        request: RecordedRequest {
-            action: None,
-            body: None,
-            host: "localhost".into(),
-            method: "GET".into(),
-            path: "/hello/you".into(),
-            query: None,
-        },
-        traceparent: None,
-        verdict: RecordedVerdict {
-            code: "expired".to_owned(),
-            policies: vec![],
-            route: Some("hello".to_owned()),
-        },
-    }
-    .into()
+    example_decision::denied(&format!("{n:022}")).into()
 }
 
 /// 64 writers, each of which waits for its entry before it sends the next. They take turns with two comparisons, so that

@@ -4,6 +4,11 @@
 //! knows the file system (through [`durable`] only), hashing and signed notes. It knows nothing of warrants, policies,
 //! Envoy or HTTP, and it has no clock: the caller passes the time in.
 
+// The decision that tests start from, shared with the integration tests and the benches.
+#[cfg(test)]
+#[path = "../tests/common/decision.rs"]
+mod example_decision;
+
 pub mod canonical;
 pub mod consistency;
 pub mod durable;

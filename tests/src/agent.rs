@@ -1,24 +1,24 @@
-//! Who asks: a holder with a key, and the authority from which its warrants come. Both can be other than they should be.
+//! The agent holds a key and sends requests. Its authority signs its warrants. A test can give either a wrong key.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 use warrant::Seconds;
 use warrant::mint::{GrantDetail, NewProof, Root, Signer};
 
-use crate::client::Ask;
-use crate::court::Home;
-use crate::keys::Key;
+use crate::client::ClientRequest;
+use crate::keys::TestKey;
+use crate::server::Home;
 
-/// An agent, with the authority that vouches for it.
+/// An agent and its authority.
 #[derive(Clone, Debug)]
 pub struct Agent {
-    pub holder: Key,
-    pub authority: Key,
+    pub holder: TestKey,
+    pub authority: TestKey,
 }
 
-/// What a warrant says. Start from [`hello`] or [`payment`], and change what the test is about.
+/// The content of a warrant. Start from [`hello`] or [`payment`], and change what the test is about.
 #[derive(Clone, Debug)]
-pub struct Grant {
+pub struct WarrantSpec {
     pub issuer: String,
     pub kid: String,
     pub holder: String,
@@ -26,18 +26,18 @@ pub struct Grant {
     pub host: String,
     pub method: String,
     pub path: String,
-    /// How many seconds ago it was minted; negative for the future.
+    /// How many seconds ago it was minted. A negative age is in the future.
     pub age: i64,
-    /// For how many seconds it holds from then on.
+    /// For how many seconds after that it is valid.
     pub lifetime: u64,
     /// How often it may be used.
     pub uses: Option<u32>,
 }
 
-/// All of the sample route `hello`, for a minute.
+/// A warrant for the sample route `hello`, valid for a minute.
 #[must_use]
-pub fn hello() -> Grant {
-    Grant {
+pub fn hello() -> WarrantSpec {
+    WarrantSpec {
         issuer: "https://authority.demo".to_owned(),
         kid: "a1".to_owned(),
         holder: "agent:demo".to_owned(),
@@ -51,98 +51,98 @@ pub fn hello() -> Grant {
     }
 }
 
-/// One payment on the sample route `pay`.
+/// A warrant for one payment on the sample route `pay`.
 #[must_use]
-pub fn payment() -> Grant {
-    Grant { method: "POST".to_owned(), path: "/v1/payments/*".to_owned(), uses: Some(1), ..hello() }
+pub fn payment() -> WarrantSpec {
+    WarrantSpec { method: "POST".to_owned(), path: "/v1/payments/*".to_owned(), uses: Some(1), ..hello() }
 }
 
 impl Agent {
-    /// The sample agent of a house, and its authority.
+    /// The sample agent of a home directory, and its authority.
     #[must_use]
     pub fn at(home: &Home) -> Agent {
         Agent {
-            holder: Key::read(&home.file("agent.jwk")),
-            authority: Key::read(&home.file("keys/authority.jwk")),
+            holder: TestKey::read(&home.file("agent.jwk")),
+            authority: TestKey::read(&home.file("keys/authority.jwk")),
         }
     }
 
     /// A new warrant.
     ///
     /// # Panics
-    /// When the grant is of no form that could be signed.
+    /// When a warrant with this content cannot be signed.
     #[must_use]
-    pub fn warrant(&self, grant: &Grant) -> String {
-        let minted = Seconds::new(now().saturating_add_signed(-grant.age));
+    pub fn warrant(&self, content: &WarrantSpec) -> String {
+        let minted = Seconds::new(now().saturating_add_signed(-content.age));
         let root = Root {
-            iss: grant.issuer.clone(),
-            txn: name(),
+            iss: content.issuer.clone(),
+            txn: unique_id(),
             ini: None,
             pol: None,
             dec: None,
             attr: None,
             grant: warrant::mint::Grant {
-                sub: grant.holder.clone(),
+                sub: content.holder.clone(),
                 cnf: *self.holder.public_key(),
-                aud: vec![grant.audience.clone()],
-                jti: name(),
+                aud: vec![content.audience.clone()],
+                jti: unique_id(),
                 iat: minted,
                 nbf: minted,
-                exp: Seconds::new(minted.get() + grant.lifetime),
+                exp: Seconds::new(minted.get() + content.lifetime),
                 max_depth: 0,
-                use_max: grant.uses,
+                use_max: content.uses,
                 env: Vec::new(),
                 att: None,
                 details: vec![GrantDetail {
-                    hosts: vec![grant.host.clone()],
-                    methods: vec![grant.method.clone()],
-                    paths: vec![grant.path.clone()],
+                    hosts: vec![content.host.clone()],
+                    methods: vec![content.method.clone()],
+                    paths: vec![content.path.clone()],
                     ..GrantDetail::default()
                 }],
             },
         };
-        root.sign(&self.authority, &grant.kid).unwrap_or_else(|why| panic!("{grant:?}: {why}"))
+        root.sign(&self.authority, &content.kid).unwrap_or_else(|why| panic!("{content:?}: {why}"))
     }
 
     /// A new proof of possession for one request.
     ///
     /// # Panics
-    /// When the request is of no form that could be proved.
+    /// When a proof for this request cannot be signed.
     #[must_use]
-    pub fn proof(&self, warrant: &str, ask: &Ask) -> String {
+    pub fn proof(&self, warrant: &str, request: &ClientRequest) -> String {
         let proof = NewProof {
-            jti: name(),
+            jti: unique_id(),
             iat: Seconds::new(now()),
-            method: &ask.method,
-            authority: &ask.host,
-            path_and_query: &ask.target,
+            method: &request.method,
+            authority: &request.host,
+            path_and_query: &request.target,
             warrant_header: warrant,
             body: None,
         };
-        proof.sign(&self.holder).unwrap_or_else(|why| panic!("{ask:?}: {why}"))
+        proof.sign(&self.holder).unwrap_or_else(|why| panic!("{request:?}: {why}"))
     }
 
-    /// The request with this warrant and a new proof.
+    /// Adds this warrant and a new proof to a request.
     #[must_use]
-    pub fn presents(&self, warrant: &str, ask: Ask) -> Ask {
-        let proof = self.proof(warrant, &ask);
-        ask.with("warrant", warrant).with("warrant-proof", proof)
+    pub fn present(&self, warrant: &str, request: ClientRequest) -> ClientRequest {
+        let proof = self.proof(warrant, &request);
+        request.with("warrant", warrant).with("warrant-proof", proof)
     }
 
     /// A request to the sample host with a new warrant and a new proof.
     #[must_use]
-    pub fn asks(&self, grant: &Grant, method: &str, target: &str) -> Ask {
-        self.presents(&self.warrant(grant), Ask::new(method, crate::world::HOST, target))
+    pub fn request(&self, content: &WarrantSpec, method: &str, target: &str) -> ClientRequest {
+        self.present(&self.warrant(content), ClientRequest::new(method, crate::world::HOST, target))
     }
 }
 
-/// A name that no other warrant or proof of this process has. Every world has a ledger of its own.
-fn name() -> String {
+/// An id that no other warrant or proof of this process has. Every world has a ledger of its own, so this is enough.
+fn unique_id() -> String {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     format!("harness-{}", NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
-#[expect(clippy::disallowed_methods, reason = "agents have clocks of their own")]
+#[expect(clippy::disallowed_methods, reason = "an agent has its own clock")]
 fn now() -> u64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("it is after 1970").as_secs()
 }

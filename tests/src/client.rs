@@ -1,4 +1,4 @@
-//! The client: one connection a request, so that nothing of one request can help another.
+//! The HTTP client of the tests. It opens one connection for each request, so that no request can depend on another.
 
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
@@ -8,16 +8,16 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::net::TcpStream;
 
-use crate::condition::PATIENCE;
+use crate::condition::LONGEST_WAIT;
 
-/// Tells the upstream which request of this client it executes. Nothing under test reads it.
-pub const ASK: &str = "x-ask";
+/// The header that tells the upstream which request it executes. Nothing under test reads it.
+pub const REQUEST_ID: &str = "x-test-request";
 
-static NEXT_ASK: AtomicU64 = AtomicU64::new(1);
+static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
 /// A request that can be sent, once or several times.
 #[derive(Clone, Debug)]
-pub struct Ask {
+pub struct ClientRequest {
     pub id: String,
     pub method: String,
     pub host: String,
@@ -27,12 +27,12 @@ pub struct Ask {
     pub body: Bytes,
 }
 
-impl Ask {
-    /// A bare request, without warrant or anything else.
+impl ClientRequest {
+    /// A request without a warrant, further headers or a body.
     #[must_use]
-    pub fn new(method: &str, host: &str, target: &str) -> Ask {
-        Ask {
-            id: NEXT_ASK.fetch_add(1, Ordering::Relaxed).to_string(),
+    pub fn new(method: &str, host: &str, target: &str) -> ClientRequest {
+        ClientRequest {
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed).to_string(),
             method: method.to_owned(),
             host: host.to_owned(),
             target: target.to_owned(),
@@ -41,22 +41,22 @@ impl Ask {
         }
     }
 
-    /// The same with one more header.
+    /// Adds a header.
     #[must_use]
-    pub fn with(mut self, name: &str, value: impl Into<String>) -> Ask {
+    pub fn with(mut self, name: &str, value: impl Into<String>) -> ClientRequest {
         self.headers.push((name.to_owned(), value.into()));
         self
     }
 
-    /// Sends it.
+    /// Sends the request.
     ///
     /// # Errors
-    /// When there is nobody, or no whole answer within [`PATIENCE`].
-    pub async fn send(&self, to: SocketAddr) -> Result<Answer, Unanswered> {
-        tokio::time::timeout(PATIENCE, self.exchange(to)).await?
+    /// When nothing listens there, or the response is not complete within [`LONGEST_WAIT`].
+    pub async fn send(&self, to: SocketAddr) -> Result<ClientResponse, Unanswered> {
+        tokio::time::timeout(LONGEST_WAIT, self.exchange(to)).await?
     }
 
-    async fn exchange(&self, to: SocketAddr) -> Result<Answer, Unanswered> {
+    async fn exchange(&self, to: SocketAddr) -> Result<ClientResponse, Unanswered> {
         let stream = TcpStream::connect(to).await?;
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
         tokio::spawn(connection);
@@ -64,13 +64,13 @@ impl Ask {
             .method(self.method.as_str())
             .uri(&self.target)
             .header("host", &self.host)
-            .header(ASK, &self.id);
+            .header(REQUEST_ID, &self.id);
         for (name, value) in &self.headers {
             request = request.header(name, value);
         }
         let response = sender.send_request(request.body(Full::new(self.body.clone()))?).await?;
         let (head, body) = response.into_parts();
-        Ok(Answer {
+        Ok(ClientResponse {
             status: head.status.as_u16(),
             headers: head.headers,
             body: body.collect().await?.to_bytes(),
@@ -78,19 +78,19 @@ impl Ask {
     }
 }
 
-/// Why there was no answer at all.
+/// Why there was no response.
 pub type Unanswered = Box<dyn std::error::Error + Send + Sync>;
 
-/// What came back.
+/// What the client got back.
 #[derive(Clone, Debug)]
-pub struct Answer {
+pub struct ClientResponse {
     pub status: u16,
     pub headers: HeaderMap,
     pub body: Bytes,
 }
 
-impl Answer {
-    /// The denial's code, where the body is a problem that names one.
+impl ClientResponse {
+    /// The denial's code, if the body is problem JSON with a code.
     #[must_use]
     pub fn code(&self) -> Option<String> {
         let kind = self.headers.get("content-type")?.to_str().ok()?;
@@ -101,14 +101,14 @@ impl Answer {
         problem.get("code")?.as_str().map(str::to_owned)
     }
 
-    /// The body, for people.
+    /// The body as text.
     #[must_use]
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 }
 
-/// Status and body of a plain GET, for the addresses of operators (health, metrics, admin).
-pub async fn get(to: SocketAddr, target: &str) -> Option<Answer> {
-    Ask::new("GET", &to.to_string(), target).send(to).await.ok()
+/// The response to a plain GET, for the addresses that operators use (health, metrics, admin).
+pub async fn get(to: SocketAddr, target: &str) -> Option<ClientResponse> {
+    ClientRequest::new("GET", &to.to_string(), target).send(to).await.ok()
 }

@@ -1,42 +1,43 @@
-//! The command line as people use it: the real binary, one run, and all that it said.
+//! One run of the command line tool `portcullis`: the real binary, its output and its exit status.
 
 use std::process::Command;
 
 use crate::programs;
 
-/// How one run ended.
+/// The result of one run.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Said {
+pub struct CommandOutput {
     pub status: i32,
     /// Standard output, without the end of its last line.
     pub out: String,
-    /// The same of standard error.
+    /// Standard error, without the end of its last line.
     pub err: String,
 }
 
-/// Runs `portcullis` with these words.
+/// Runs `portcullis` with these arguments.
 ///
 /// # Panics
-/// When it cannot be run, was ended by a signal, or said something that is no UTF-8.
+/// When it cannot be run, was ended by a signal, or printed something that is not UTF-8.
 #[must_use]
-pub fn portcullis<W: AsRef<str>>(words: &[W]) -> Said {
-    let words = words.iter().map(AsRef::as_ref);
-    let output = Command::new(programs::portcullis()).args(words).output().expect("portcullis can be run");
+pub fn portcullis<A: AsRef<str>>(arguments: &[A]) -> CommandOutput {
+    let arguments = arguments.iter().map(AsRef::as_ref);
+    let output =
+        Command::new(programs::portcullis()).args(arguments).output().expect("portcullis can be run");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8").trim_end().to_owned();
-    Said {
+    CommandOutput {
         status: output.status.code().expect("not ended by a signal"),
         out: text(output.stdout),
         err: text(output.stderr),
     }
 }
 
-impl Said {
-    /// What it answered, where it did what it was asked.
+impl CommandOutput {
+    /// Standard output of a run that must succeed.
     ///
     /// # Panics
-    /// When it did not.
+    /// When the status is not 0, or something is on standard error.
     #[must_use]
-    pub fn well(self) -> String {
+    pub fn success(self) -> String {
         assert_eq!((self.status, self.err.as_str()), (0, ""), "{self:?}");
         self.out
     }

@@ -1,5 +1,5 @@
-//! The compose file, read strictly: what is listed here is what the demo uses of the Compose specification, with the
-//! types that the specification gives. A key that is not here, or misspelt, or of another type, is an error.
+//! Reads the compose file strictly. The types here are the part of the Compose specification that the demo uses. An unknown
+//! or misspelt key is an error, and so is a value of another type.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -8,7 +8,7 @@ use std::path::Path;
 
 use crate::shipped::read;
 
-/// A whole compose file.
+/// A compose file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Compose {
@@ -68,12 +68,12 @@ pub enum NetworkMode {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Dependency {
-    pub condition: Condition,
+    pub condition: DependencyCondition,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Condition {
+pub enum DependencyCondition {
     ServiceStarted,
     ServiceHealthy,
     ServiceCompletedSuccessfully,
@@ -101,22 +101,22 @@ pub struct Network {
 pub struct Volume {}
 
 impl Compose {
-    /// Reads a file, and holds it against what its parts say of each other.
+    /// Reads a file, and checks that its parts fit together.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// What is wrong with the file.
     pub fn read(file: &Path) -> Result<Compose, String> {
         let mut data = read(file);
         let top = data.as_object_mut().ok_or("a compose file is a mapping")?;
-        // The specification leaves `x-…` at the top to the author: anchors live there.
+        // Top-level keys that begin with `x-` are free for the author: anchors are there.
         top.retain(|key, _| !key.starts_with("x-"));
         let compose: Compose =
             serde_json::from_value(Value::Object(top.clone())).map_err(|why| why.to_string())?;
-        compose.is_consistent()?;
+        compose.check_references()?;
         Ok(compose)
     }
 
-    fn is_consistent(&self) -> Result<(), String> {
+    fn check_references(&self) -> Result<(), String> {
         for (name, service) in &self.services {
             for network in &service.networks {
                 self.networks.get(network).ok_or(format!("{name}: no network is called {network}"))?;
@@ -129,19 +129,20 @@ impl Compose {
             for (needed, dependency) in &service.depends_on {
                 let other =
                     self.services.get(needed).ok_or(format!("{name}: no service is called {needed}"))?;
-                if dependency.condition == Condition::ServiceHealthy && other.healthcheck.is_none() {
+                if dependency.condition == DependencyCondition::ServiceHealthy && other.healthcheck.is_none()
+                {
                     return Err(format!("{name} waits for the health of {needed}, which has no healthcheck"));
                 }
             }
             if service.network_mode.is_some() && !(service.networks.is_empty() && service.ports.is_empty()) {
-                return Err(format!("{name} has no network and yet networks or ports"));
+                return Err(format!("{name} has `network_mode: none`, and also networks or ports"));
             }
         }
         Ok(())
     }
 }
 
-/// A named volume where a container sees it.
+/// A named volume and its path in a container.
 #[derive(Clone, Copy, Debug)]
 pub struct Mount<'a> {
     pub volume: &'a str,

@@ -1,23 +1,23 @@
-//! Waiting for things to be so. The only place that lets time pass, and it stops at the first look that succeeds.
+//! Waiting for a condition. Only this file lets time pass, and it stops waiting as soon as the condition holds.
 
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Long enough for a loaded machine of two cores; reaching it is a failure, never the ordinary case.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+/// The longest time to wait. It is long enough for a loaded machine with two cores; a test that reaches it fails.
+pub const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
-/// Asks `look` until it has an answer.
+/// Calls `look` until it returns something.
 ///
 /// # Panics
-/// When there is none within [`PATIENCE`], saying what was waited for. A look that never ends is none.
+/// When it has returned nothing within [`LONGEST_WAIT`], also because a call did not end. The message is `what`.
 pub async fn until<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + LONGEST_WAIT;
     let mut pause = Duration::from_millis(1);
     loop {
-        if let Ok(Some(answer)) = tokio::time::timeout_at(end, look()).await {
-            return answer;
+        if let Ok(Some(found)) = tokio::time::timeout_at(end, look()).await {
+            return found;
         }
-        assert!(Instant::now() < end, "waited {PATIENCE:?} in vain for {what}");
+        assert!(Instant::now() < end, "waited {LONGEST_WAIT:?} for {what}");
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(Duration::from_millis(20));
     }

@@ -1,59 +1,57 @@
-//! A running Envoy, its ports learnt from Envoy itself.
+//! A running Envoy. It chooses free ports, and says which.
 
 use serde_json::Value;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 
-use crate::child::Running;
 use crate::client::get;
 use crate::condition::until;
+use crate::process::Process;
 use crate::programs;
 use crate::shipped::Configuration;
 
-/// Envoy, live, with its listeners warm.
+/// A running Envoy whose listeners are ready.
 #[derive(Debug)]
 pub struct Envoy {
-    pub program: Running,
+    pub process: Process,
     admin: SocketAddr,
     listener: SocketAddr,
 }
 
 impl Envoy {
-    /// Starts it and waits until it serves.
+    /// Starts Envoy and waits until it is ready.
     ///
     /// # Panics
-    /// When it refuses the configuration.
+    /// When Envoy refuses the configuration.
     pub async fn start(configuration: &Configuration, directory: &Path) -> Envoy {
-        let told = directory.join("envoy.admin");
+        let admin_file = directory.join("envoy.admin");
         let mut command = Command::new(programs::envoy());
         command
             .arg("--config-path")
             .arg(configuration.write(directory))
             .arg("--admin-address-path")
-            .arg(&told)
-            // Hot restart shares memory between the Envoys of one machine; these have nothing to do with each other.
+            .arg(&admin_file)
+            // Hot restart shares memory between the Envoys of one machine; these are independent of each other.
             .args(["--disable-hot-restart", "--concurrency", "1", "--log-level", "warning"]);
-        let mut program = Running::start("envoy", command);
-        let admin = until("Envoy to serve", async || {
-            if let Some(status) = program.ended() {
-                panic!("Envoy ended ({status}):\n{}", program.log());
-            }
-            let admin: SocketAddr = std::fs::read_to_string(&told).ok()?.trim().parse().ok()?;
+        let mut process = Process::start("envoy", command);
+        let admin = until("Envoy to be ready", async || {
+            process.assert_runs();
+            let admin: SocketAddr = std::fs::read_to_string(&admin_file).ok()?.trim().parse().ok()?;
             get(admin, "/ready").await.filter(|answer| answer.status == 200).map(|_| admin)
         })
         .await;
-        let listener = until("Envoy to tell its listener", async || listener(admin).await).await;
-        Envoy { program, admin, listener }
+        let listener = until("Envoy to report its listener", async || listener(admin).await).await;
+        Envoy { process, admin, listener }
     }
 
-    /// Where requests go.
+    /// The address that clients send requests to.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.listener
     }
 
-    /// Envoy's administration.
+    /// The address of Envoy's administration.
     #[must_use]
     pub fn admin(&self) -> SocketAddr {
         self.admin
@@ -66,10 +64,10 @@ async fn listener(admin: SocketAddr) -> Option<SocketAddr> {
     format!("{}:{}", address["address"].as_str()?, address["port_value"]).parse().ok()
 }
 
-/// `envoy --mode validate`: what it said when it refused.
+/// Runs `envoy --mode validate`.
 ///
 /// # Errors
-/// Envoy's own words.
+/// What Envoy printed when it refused the configuration.
 ///
 /// # Panics
 /// When Envoy cannot be run.

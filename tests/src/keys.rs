@@ -1,4 +1,4 @@
-//! Private keys of tests: those of a house that `portcullis init` made, and others that nobody knows.
+//! Private keys for tests: those that `portcullis init` made, and others that no server trusts.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -13,39 +13,39 @@ pub use warrant::Algorithm;
 
 /// A private key.
 #[derive(Clone, Debug)]
-pub struct Key(Arc<PureSigner>);
+pub struct TestKey(Arc<PureSigner>);
 
-impl Key {
-    /// One that no house knows; the same for the same number, so that a failure can be had again.
+impl TestKey {
+    /// A key that no server trusts. The same number gives the same key, so that a failure can be reproduced.
     #[must_use]
-    pub fn stranger(algorithm: Algorithm, number: u8) -> Key {
-        Key::of(algorithm, &[number; 32])
+    pub fn stranger(algorithm: Algorithm, number: u8) -> TestKey {
+        TestKey::of(algorithm, &[number; 32])
     }
 
-    /// The one in a private JWK.
+    /// Reads a private JWK.
     ///
     /// # Panics
-    /// When the file holds none.
+    /// When the file holds no private key.
     #[must_use]
-    pub fn read(file: &Path) -> Key {
+    pub fn read(file: &Path) -> TestKey {
         let text = fs::read(file).unwrap_or_else(|why| panic!("{}: {why}", file.display()));
         let jwk: Value =
             serde_json::from_slice(&text).unwrap_or_else(|why| panic!("{}: {why}", file.display()));
         let algorithm = if jwk["crv"] == "Ed25519" { Algorithm::Ed25519 } else { Algorithm::Es256 };
         let secret =
             jwk["d"].as_str().and_then(|d| URL_SAFE_NO_PAD.decode(d).ok()).and_then(|d| d.try_into().ok());
-        Key::of(
+        TestKey::of(
             algorithm,
             &secret.unwrap_or_else(|| panic!("{}: no private key of 32 bytes", file.display())),
         )
     }
 
-    fn of(algorithm: Algorithm, secret: &[u8; 32]) -> Key {
-        Key(Arc::new(PureSigner::from_secret(algorithm, secret).expect("a secret of the curve")))
+    fn of(algorithm: Algorithm, secret: &[u8; 32]) -> TestKey {
+        TestKey(Arc::new(PureSigner::from_secret(algorithm, secret).expect("a valid secret")))
     }
 }
 
-impl Signer for Key {
+impl Signer for TestKey {
     fn public_key(&self) -> &PublicKey {
         self.0.public_key()
     }

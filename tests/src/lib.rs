@@ -1,6 +1,6 @@
-//! The harness: a world made of the real Envoy, the real `portcullis`, the real gate module and an upstream that
-//! remembers what reached it. Everything listens on free ports and keeps its files in a directory of its own, so worlds
-//! run side by side. Nothing here sleeps for a fixed time, retries, or knows what a policy says.
+//! The harness runs the real Envoy, the real `portcullis`, the real gate module and an upstream that remembers what reached
+//! it. Everything listens on free ports and keeps its files in a directory of its own, so tests run side by side. Nothing
+//! here sleeps for a fixed time, retries, or knows what a policy says.
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::expect_used,
@@ -9,25 +9,25 @@
     clippy::print_stderr,
     clippy::print_stdout,
     clippy::unwrap_used,
-    reason = "a harness reports by panicking, and its logs are for people"
+    reason = "the harness fails a test by panicking, and prints logs for people"
 )]
 
-pub mod again;
 pub mod agent;
-pub mod child;
 pub mod client;
 pub mod command;
 pub mod compose;
 pub mod condition;
-pub mod court;
 pub mod envoy;
-pub mod fake;
+pub mod fake_server;
 pub mod keys;
-pub mod press;
+pub mod ledger_auditor;
+pub mod process;
 pub mod programs;
-pub mod record;
+pub mod python_witness;
+pub mod replay_check;
+pub mod server;
 pub mod shipped;
-pub mod site;
+pub mod signed_bundles;
 pub mod upstream;
-pub mod witness;
+pub mod web_server;
 pub mod world;

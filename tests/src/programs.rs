@@ -1,4 +1,4 @@
-//! Where the three programs under test are. `./dev test` builds them and tells Envoy's place by `ENVOY`.
+//! The paths of the programs under test. `./dev test` builds them, and gives the path of Envoy in `ENVOY`.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 /// The directory of the repository.
 #[must_use]
 pub fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ stands in the repository").to_owned()
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ is in the repository").to_owned()
 }
 
-/// The binary `portcullis` that was built together with the running program: same target directory, same profile.
+/// The binary `portcullis` that was built with the running program: same target directory, same profile.
 #[must_use]
 pub fn portcullis() -> PathBuf {
-    present(profile().join("portcullis"), "cargo build --workspace --bins")
+    existing(profile().join("portcullis"), "cargo build --workspace --bins")
 }
 
 /// The gate's Wasm module.
@@ -21,39 +21,39 @@ pub fn module() -> PathBuf {
     built_for_wasm("portcullis_gate.wasm")
 }
 
-/// Any Wasm module of this workspace.
+/// A Wasm module of this workspace.
 ///
 /// # Panics
 /// When it is not built.
 #[must_use]
 pub fn built_for_wasm(name: &str) -> PathBuf {
     let target = profile().parent().expect("target/<profile>").to_owned();
-    present(target.join("wasm/wasm32-unknown-unknown/wasm").join(name), "./dev build (or ./dev bench)")
+    existing(target.join("wasm/wasm32-unknown-unknown/wasm").join(name), "./dev build (or ./dev bench)")
 }
 
 /// `target/<profile>` of the running program.
 fn profile() -> PathBuf {
     let here = env::current_exe().expect("a running program has a path");
     let profile = here.ancestors().skip(1).find(|directory| !directory.ends_with("deps"));
-    profile.expect("programs stand in target/<profile> or in its deps").to_owned()
+    profile.expect("programs are in target/<profile> or in its deps").to_owned()
 }
 
-/// Envoy: `$ENVOY`, else the one on `PATH`, else the one that `./dev` fetched.
+/// Envoy: `$ENVOY`, otherwise the one on `PATH`, otherwise the one that `./dev` has downloaded.
 #[must_use]
-#[expect(clippy::disallowed_methods, reason = "the environment is how ./dev hands over what it found")]
+#[expect(clippy::disallowed_methods, reason = "./dev passes the path of Envoy in the environment")]
 pub fn envoy() -> PathBuf {
     if let Ok(chosen) = env::var("ENVOY") {
-        return present(PathBuf::from(chosen), "unset ENVOY, or name a program");
+        return existing(PathBuf::from(chosen), "unset ENVOY, or give the path of a program");
     }
     let on_path = env::var("PATH").unwrap_or_default();
     env::split_paths(&on_path)
         .map(|directory| directory.join("envoy"))
-        .chain(fetched_envoy())
+        .chain(downloaded_envoy())
         .find(|candidate| candidate.is_file())
-        .expect("Envoy is not on PATH: name one by ENVOY=/path/to/envoy, or let ./dev test fetch one")
+        .expect("Envoy is not on PATH: set ENVOY=/path/to/envoy, or run ./dev test, which downloads it")
 }
 
-fn fetched_envoy() -> Option<PathBuf> {
+fn downloaded_envoy() -> Option<PathBuf> {
     let libraries = repository().join("target/tools/envoy/lib");
     libraries
         .read_dir()
@@ -63,14 +63,14 @@ fn fetched_envoy() -> Option<PathBuf> {
         .next()
 }
 
-/// The Python that has what `docs/agents.md` needs.
+/// The Python with the libraries that `docs/agents.md` needs.
 #[must_use]
 pub fn agents_python() -> PathBuf {
     let python = repository().join("target/tools/agents-venv/bin/python3");
-    present(python, "run ./dev test, which makes it from tests/tests/agents/requirements.txt")
+    existing(python, "run ./dev test, which installs it from tests/tests/agents/requirements.txt")
 }
 
-fn present(path: PathBuf, cure: &str) -> PathBuf {
-    assert!(path.is_file(), "{} is not there: {cure}", path.display());
+fn existing(path: PathBuf, cure: &str) -> PathBuf {
+    assert!(path.is_file(), "{} does not exist: {cure}", path.display());
     path
 }

@@ -1,5 +1,5 @@
-//! The configurations that this repository ships, as data: found, read, and re-addressed for a machine where other ports
-//! and paths are free. Only addresses, ports and paths are changed; what makes a request pass or not stays as shipped.
+//! The shipped Envoy configurations as data. Addresses, ports and paths are changed so that they run on this machine. What
+//! decides whether a request passes stays as shipped, unless a test changes it on purpose.
 
 use serde_json::{Value, json};
 use std::fs;
@@ -8,17 +8,17 @@ use std::path::{Path, PathBuf};
 
 use crate::programs::repository;
 
-/// Reads a YAML file as the data that it means.
+/// Reads a YAML file as data.
 ///
 /// # Panics
-/// When it is not there or not YAML.
+/// When it does not exist or is not YAML.
 #[must_use]
 pub fn read(file: &Path) -> Value {
     let text = fs::read_to_string(file).unwrap_or_else(|why| panic!("{}: {why}", file.display()));
     serde_saphyr::from_str(&text).unwrap_or_else(|why| panic!("{}: {why}", file.display()))
 }
 
-/// Every file under `envoy/` that is a whole Envoy configuration.
+/// Every file in `envoy/` that is a complete Envoy configuration.
 ///
 /// # Panics
 /// When the directory cannot be read.
@@ -34,7 +34,7 @@ pub fn envoy_configurations() -> Vec<PathBuf> {
     found
 }
 
-/// One Envoy configuration on its way to being run.
+/// An Envoy configuration that a test will run.
 #[derive(Clone, Debug)]
 pub struct Configuration(Value);
 
@@ -45,13 +45,13 @@ impl Configuration {
         Configuration::at(&repository().join("envoy").join(name))
     }
 
-    /// The one in this file.
+    /// The configuration in this file.
     #[must_use]
     pub fn at(file: &Path) -> Configuration {
         Configuration(read(file))
     }
 
-    /// The administration and every listener on free ports of loopback, or the first listener on the given one.
+    /// Moves the administration to a free port of loopback, and the listener to this port of loopback (0: a free one).
     #[must_use]
     pub fn listening_on_loopback(mut self, port: u16) -> Configuration {
         self.0["admin"]["address"] = socket_address("127.0.0.1:0".parse().expect("an address"));
@@ -61,7 +61,7 @@ impl Configuration {
         self
     }
 
-    /// The gate's own part from another file.
+    /// Reads the gate's part of the configuration from another file.
     #[must_use]
     pub fn gate_at(mut self, file: &Path) -> Configuration {
         let gate = self
@@ -74,13 +74,13 @@ impl Configuration {
         self
     }
 
-    /// A cluster at another TCP address.
+    /// Moves a cluster to another TCP address.
     #[must_use]
     pub fn cluster_at(self, name: &str, address: SocketAddr) -> Configuration {
         self.cluster(name, socket_address(address))
     }
 
-    /// A cluster at another Unix socket.
+    /// Moves a cluster to another Unix socket.
     #[must_use]
     pub fn cluster_at_socket(self, name: &str, socket: &Path) -> Configuration {
         self.cluster(name, json!({"pipe": {"path": socket}}))
@@ -97,7 +97,7 @@ impl Configuration {
         self
     }
 
-    /// The ports on which it listens as shipped.
+    /// The ports of its listeners.
     #[must_use]
     pub fn listener_ports(&self) -> Vec<u16> {
         let listeners = self.0["static_resources"]["listeners"].as_array().expect("listeners");
@@ -108,7 +108,7 @@ impl Configuration {
             .collect()
     }
 
-    /// Name and port of a cluster's one endpoint.
+    /// The name and port of a cluster's only endpoint.
     #[must_use]
     pub fn cluster_address(&self, name: &str) -> (String, u16) {
         let clusters = self.0["static_resources"]["clusters"].as_array().expect("clusters");
@@ -119,7 +119,7 @@ impl Configuration {
         (at["address"].as_str().expect("a name").to_owned(), port)
     }
 
-    /// Without one of its HTTP filters: to see that each of them denies by itself, never to let anything through.
+    /// Removes one of the HTTP filters, to see what the others do without it.
     #[must_use]
     pub fn without(mut self, filter: &str) -> Configuration {
         let filters = self.http_filters();
@@ -129,14 +129,14 @@ impl Configuration {
         self
     }
 
-    /// With this filter before all others.
+    /// Adds this filter before all others.
     #[must_use]
     pub fn with_first(mut self, filter: Value) -> Configuration {
         self.http_filters().insert(0, filter);
         self
     }
 
-    /// Every route answered by Envoy itself, so that no upstream is measured.
+    /// Lets Envoy answer every route by itself, so that a measurement contains no upstream.
     ///
     /// # Panics
     /// When the configuration has no routes.
@@ -149,7 +149,7 @@ impl Configuration {
         self
     }
 
-    /// Without access logs: writing them is not what is measured.
+    /// Removes the access logs, so that a measurement does not contain writing them.
     ///
     /// # Panics
     /// When the configuration has no listener.
@@ -172,7 +172,7 @@ impl Configuration {
             .unwrap_or_else(|| panic!("no list at {pointer}"))
     }
 
-    /// Written where Envoy can read it. JSON is YAML.
+    /// Writes it to a file for Envoy, as JSON. JSON is also YAML.
     ///
     /// # Panics
     /// When the directory cannot be written.
@@ -181,7 +181,7 @@ impl Configuration {
     pub fn write(&self, directory: &Path) -> PathBuf {
         let file = directory.join("envoy.json");
         fs::write(&file, serde_json::to_vec_pretty(&self.0).expect("data is JSON"))
-            .expect("the directory is ours");
+            .expect("the directory can be written");
         file
     }
 }

@@ -1,4 +1,4 @@
-//! The guarded thing: an HTTP/1.1 server that does whatever it is asked and remembers that it did.
+//! The guarded upstream: an HTTP/1.1 server that accepts every request and remembers it.
 
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
@@ -12,42 +12,42 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use tokio::net::TcpListener;
 
-use crate::client::ASK;
+use crate::client::REQUEST_ID;
 
-/// One execution: what reached the upstream.
+/// One request that reached the upstream.
 #[derive(Clone, Debug)]
-pub struct Hit {
+pub struct Execution {
     pub method: String,
     /// Path and query as they arrived.
     pub target: String,
     pub headers: HeaderMap,
-    /// Empty until all of it has come.
+    /// Empty until the whole body has arrived.
     pub body: Bytes,
 }
 
-impl Hit {
+impl Execution {
     fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
-    /// The decision under which it was let through.
+    /// The decision that allowed it.
     #[must_use]
     pub fn decision(&self) -> Option<&str> {
         self.header("warrant-decision")
     }
 
-    /// Which request of the harness's client this was.
+    /// The id that the tests' client gave this request.
     #[must_use]
-    pub fn ask(&self) -> Option<&str> {
-        self.header(ASK)
+    pub fn request_id(&self) -> Option<&str> {
+        self.header(REQUEST_ID)
     }
 }
 
-/// A running upstream; it ends with its owner.
+/// A running upstream. It ends with its owner.
 #[derive(Debug)]
 pub struct Upstream {
     address: SocketAddr,
-    hits: Arc<Mutex<Vec<Hit>>>,
+    executions: Arc<Mutex<Vec<Execution>>>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -55,7 +55,7 @@ impl Upstream {
     /// Listens on a free port.
     ///
     /// # Panics
-    /// When loopback has none.
+    /// When no port is free.
     pub async fn start() -> Upstream {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
         Upstream::on(listener)
@@ -64,13 +64,13 @@ impl Upstream {
     /// Serves on a listener that is already bound.
     ///
     /// # Panics
-    /// When it is bound to nothing.
+    /// When the listener has no address.
     #[must_use]
     pub fn on(listener: TcpListener) -> Upstream {
         let address = listener.local_addr().expect("a bound listener has an address");
-        let hits: Arc<Mutex<Vec<Hit>>> = Arc::default();
-        let task = tokio::spawn(serve(listener, hits.clone()));
-        Upstream { address, hits, task }
+        let executions: Arc<Mutex<Vec<Execution>>> = Arc::default();
+        let task = tokio::spawn(serve(listener, executions.clone()));
+        Upstream { address, executions, task }
     }
 
     #[must_use]
@@ -78,21 +78,21 @@ impl Upstream {
         self.address
     }
 
-    /// Everything that reached it, in order.
+    /// Everything that reached the upstream, in order.
     ///
     /// # Panics
     /// When the upstream itself panicked.
     #[must_use]
-    pub fn hits(&self) -> Vec<Hit> {
-        self.hits.lock().unwrap().clone()
+    pub fn executions(&self) -> Vec<Execution> {
+        self.executions.lock().unwrap().clone()
     }
 
-    /// Decisions under which more than one request came through: never any, whatever is being tested.
+    /// Decisions under which more than one request was executed. In every test there must be none.
     #[must_use]
-    pub fn executed_twice(&self) -> Vec<String> {
+    pub fn decisions_executed_twice(&self) -> Vec<String> {
         let mut executions: BTreeMap<String, u32> = BTreeMap::new();
-        for hit in self.hits() {
-            if let Some(decision) = hit.decision() {
+        for execution in self.executions() {
+            if let Some(decision) = execution.decision() {
                 *executions.entry(decision.to_owned()).or_default() += 1;
             }
         }
@@ -106,29 +106,29 @@ impl Drop for Upstream {
     }
 }
 
-async fn serve(listener: TcpListener, hits: Arc<Mutex<Vec<Hit>>>) {
+async fn serve(listener: TcpListener, executions: Arc<Mutex<Vec<Execution>>>) {
     while let Ok((stream, _)) = listener.accept().await {
-        let hits = hits.clone();
-        let service = service_fn(move |request| execute(request, hits.clone()));
+        let executions = executions.clone();
+        let service = service_fn(move |request| execute(request, executions.clone()));
         tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
     }
 }
 
 async fn execute(
     request: Request<Incoming>,
-    hits: Arc<Mutex<Vec<Hit>>>,
+    executions: Arc<Mutex<Vec<Execution>>>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let (head, body) = request.into_parts();
     let target = head.uri.path_and_query().map(ToString::to_string).unwrap_or_default();
     let answer = format!("the upstream did {} {target}\n", head.method);
-    // The hit counts from its headers on: a body that breaks off, or never comes, has still reached the upstream.
+    // It counts as soon as its headers are here: a request whose body breaks off, or never comes, has reached the upstream.
     let method = head.method.to_string();
     let number = {
-        let mut hits = hits.lock().unwrap();
-        hits.push(Hit { method, target, headers: head.headers, body: Bytes::new() });
-        hits.len() - 1
+        let mut executions = executions.lock().unwrap();
+        executions.push(Execution { method, target, headers: head.headers, body: Bytes::new() });
+        executions.len() - 1
     };
     let body = body.collect().await.map(|whole| whole.to_bytes()).unwrap_or_default();
-    hits.lock().unwrap()[number].body = body;
+    executions.lock().unwrap()[number].body = body;
     Ok(Response::new(Full::new(Bytes::from(answer))))
 }

@@ -1,8 +1,6 @@
-//! All of it together, and the sentences that tests are written in.
+//! A world is Envoy with the gate, the server and an upstream, running together. It may not know what a policy says.
 //!
-//! Whatever a world was made for, it ends with questions of its own: was anything asked at all, was anything executed
-//! without a decision or twice under one, has something that was denied been executed since, and does the record of it
-//! all come out the same where it is judged again?
+//! Every test ends its world with [`World::end`], which checks what must hold whatever the test was about.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -10,55 +8,56 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tempfile::TempDir;
 
-use crate::again::Again;
 use crate::agent::Agent;
-use crate::client::{Answer, Ask};
-use crate::court::{Court, Home};
+use crate::client::{ClientRequest, ClientResponse};
 use crate::envoy::Envoy;
+use crate::replay_check::ReplayCheck;
+use crate::server::{Home, Server};
 use crate::shipped::Configuration;
-use crate::upstream::{Hit, Upstream};
+use crate::upstream::{Execution, Upstream};
 
-/// The authority under which the sample routes are asked; one of the aliases that `init` knows.
+/// The authority of the sample routes. `init` knows it as one of the aliases of `localhost`.
 pub const HOST: &str = "localhost:10000";
 
 /// Envoy with the gate, the server and an upstream.
 #[derive(Debug)]
 pub struct World {
     pub envoy: Envoy,
-    pub court: Court,
+    pub server: Server,
     pub upstream: Upstream,
     pub home: Home,
     pub agent: Agent,
-    asked: AtomicU64,
-    /// Which asks were denied, and how often each had been executed by then.
+    sent: AtomicU64,
+    /// The ids of denied requests, each with the number of its executions at that time.
     denied: Mutex<BTreeMap<String, usize>>,
-    undecided: bool,
-    /// Judges it all again when the world ends well.
-    pub again: Again,
+    allow_undecided: bool,
+    /// Judges every decision a second time when the world ends.
+    pub replay_check: ReplayCheck,
     directory: TempDir,
+    has_ended: bool,
 }
 
-/// What can be different from one world to the next.
+/// What a test can change about its world.
 #[derive(Debug)]
 pub struct Setup {
-    /// Where Envoy listens; 0 for any free port.
+    /// The port that Envoy listens on; 0 means any free port.
     pub port: u16,
     /// Further arguments of `portcullis init`.
     pub init: Vec<String>,
     /// A change of the shipped Envoy configuration.
     pub change: fn(Configuration) -> Configuration,
-    /// That executions without a decision are what this world is there to show. Everywhere else one is a failure.
-    pub undecided: bool,
+    /// True for a test that shows executions without a decision. In every other test such an execution is a failure.
+    pub allow_undecided: bool,
 }
 
 impl Default for Setup {
     fn default() -> Setup {
-        Setup { port: 0, init: Vec::new(), change: |shipped| shipped, undecided: false }
+        Setup { port: 0, init: Vec::new(), change: |shipped| shipped, allow_undecided: false }
     }
 }
 
 impl Setup {
-    /// Starts the server, then the upstream, then Envoy.
+    /// Makes a home directory and starts the server, the upstream and Envoy.
     ///
     /// # Panics
     /// When any part does not start.
@@ -66,16 +65,16 @@ impl Setup {
         let directory =
             tempfile::Builder::new().prefix("portcullis-").tempdir().expect("a temporary directory");
         let home = Home::init(directory.path(), &self.init);
-        self.around(directory, home).await
+        self.start_in(directory, home).await
     }
 
-    /// The same around a house that somebody else made, in that directory.
+    /// The same with a home directory that the test has made in `directory`.
     ///
     /// # Panics
     /// When any part does not start.
-    pub async fn around(self, directory: TempDir, home: Home) -> World {
-        let again = Again::of(&home);
-        let court = Court::start(&home).await;
+    pub async fn start_in(self, directory: TempDir, home: Home) -> World {
+        let replay_check = ReplayCheck::new(&home);
+        let server = Server::start(&home).await;
         let upstream = Upstream::start().await;
         let configuration = Configuration::shipped("envoy.yaml")
             .listening_on_loopback(self.port)
@@ -84,24 +83,34 @@ impl Setup {
             .cluster_at("upstream", upstream.address());
         let envoy = Envoy::start(&(self.change)(configuration), directory.path()).await;
         let agent = Agent::at(&home);
-        let (asked, denied) = (AtomicU64::new(0), Mutex::default());
-        let undecided = self.undecided;
-        World { envoy, court, upstream, home, agent, asked, denied, undecided, again, directory }
+        World {
+            envoy,
+            server,
+            upstream,
+            home,
+            agent,
+            sent: AtomicU64::new(0),
+            denied: Mutex::default(),
+            allow_undecided: self.allow_undecided,
+            replay_check,
+            directory,
+            has_ended: false,
+        }
     }
 }
 
 impl World {
-    /// As shipped.
+    /// A world as shipped.
     pub async fn start() -> World {
         Setup::default().start().await
     }
 
-    /// As shipped, but for one change of Envoy's configuration.
+    /// A world as shipped, with one change of Envoy's configuration.
     pub async fn with(change: fn(Configuration) -> Configuration) -> World {
         Setup { change, ..Setup::default() }.start().await
     }
 
-    /// Where this world keeps its files.
+    /// The directory with the files of this world.
     #[must_use]
     pub fn directory(&self) -> &Path {
         self.directory.path()
@@ -110,104 +119,118 @@ impl World {
     /// Sends a request through Envoy.
     ///
     /// # Panics
-    /// When there is no answer: a client of a guarded service always gets one.
-    pub async fn send(&self, ask: &Ask) -> Answer {
-        self.asked.fetch_add(1, Ordering::Relaxed);
-        let sent = ask.send(self.envoy.address()).await;
-        let answer = sent.unwrap_or_else(|why| panic!("no answer to {ask:?}: {why}"));
-        self.again.hears(&answer);
-        answer
+    /// When there is no response: Envoy answers every request.
+    pub async fn send(&self, request: &ClientRequest) -> ClientResponse {
+        self.sent.fetch_add(1, Ordering::Relaxed);
+        let sent = request.send(self.envoy.address()).await;
+        let response = sent.unwrap_or_else(|why| panic!("no response to {request:?}: {why}"));
+        self.replay_check.note(&response);
+        response
     }
 
-    /// Lets a client of another make ask Envoy, for as long as it blocks.
-    pub fn serves<T>(&self, client: impl FnOnce() -> T) -> T {
-        self.asked.fetch_add(1, Ordering::Relaxed);
+    /// Runs a blocking client of another kind that sends requests to Envoy.
+    pub fn run_other_client<T>(&self, client: impl FnOnce() -> T) -> T {
+        self.sent.fetch_add(1, Ordering::Relaxed);
         tokio::task::block_in_place(client)
     }
 
     /// How often a request reached the upstream.
     #[must_use]
-    pub fn executions_of(&self, ask: &Ask) -> usize {
-        self.upstream.hits().iter().filter(|hit| hit.ask() == Some(&ask.id)).count()
+    pub fn executions_of(&self, request: &ClientRequest) -> usize {
+        let executions = self.upstream.executions();
+        executions.iter().filter(|execution| execution.request_id() == Some(&request.id)).count()
     }
 
-    /// The request passes, under a decision, and is executed once.
+    /// Sends a request and asserts that it was executed once, under a decision.
     ///
     /// # Panics
-    /// When it is not so.
-    pub async fn allows(&self, ask: &Ask) -> Answer {
-        let before = self.executions_of(ask);
-        let answer = self.send(ask).await;
-        assert_eq!(answer.status, 200, "denied with {:?}: {}", answer.code(), answer.text());
-        assert_eq!(self.executions_of(ask), before + 1, "executions of {ask:?}");
-        self.denied.lock().unwrap().remove(&ask.id);
-        let hit = self
-            .upstream
-            .hits()
-            .into_iter()
-            .rev()
-            .find(|hit| hit.ask() == Some(&ask.id))
-            .expect("just counted");
-        assert!(hit.decision().is_some(), "executed without a decision: {hit:?}");
-        answer
+    /// When it was not.
+    pub async fn allows(&self, request: &ClientRequest) -> ClientResponse {
+        let before = self.executions_of(request);
+        let response = self.send(request).await;
+        assert_eq!(response.status, 200, "denied with {:?}: {}", response.code(), response.text());
+        assert_eq!(self.executions_of(request), before + 1, "executions of {request:?}");
+        self.denied.lock().unwrap().remove(&request.id);
+        let executions = self.upstream.executions();
+        let last = executions.iter().rev().find(|execution| execution.request_id() == Some(&request.id));
+        let last = last.expect("the count has just risen");
+        assert!(last.decision().is_some(), "executed without a decision: {last:?}");
+        response
     }
 
-    /// The request is denied with this status and code, and does not reach the upstream.
+    /// Sends a request and asserts that it was denied with this status and code, and not executed.
     ///
     /// # Panics
-    /// When it is not so.
-    pub async fn denies(&self, ask: &Ask, status: u16, code: &str) -> Answer {
-        let answer = self.turns_away(ask, status).await;
-        assert_eq!(answer.code().as_deref(), Some(code), "{}", answer.text());
-        answer
+    /// When it was not so.
+    pub async fn denies(&self, request: &ClientRequest, status: u16, code: &str) -> ClientResponse {
+        let response = self.denies_with_status(request, status).await;
+        assert_eq!(response.code().as_deref(), Some(code), "{}", response.text());
+        response
     }
 
-    /// The request is denied with this status, whoever denies it, and does not reach the upstream.
+    /// The same for a denial whose code does not matter: Envoy's own denials have none.
     ///
     /// # Panics
-    /// When it is not so.
-    pub async fn turns_away(&self, ask: &Ask, status: u16) -> Answer {
-        let before = self.executions_of(ask);
-        let answer = self.send(ask).await;
-        assert_eq!(answer.status, status, "{:?}: {}", answer.code(), answer.text());
-        assert_eq!(self.executions_of(ask), before, "denied and executed all the same: {ask:?}");
-        self.denied.lock().unwrap().insert(ask.id.clone(), before);
-        answer
+    /// When it was not so.
+    pub async fn denies_with_status(&self, request: &ClientRequest, status: u16) -> ClientResponse {
+        let before = self.executions_of(request);
+        let response = self.send(request).await;
+        assert_eq!(response.status, status, "{:?}: {}", response.code(), response.text());
+        assert_eq!(self.executions_of(request), before, "denied, but executed: {request:?}");
+        self.denied.lock().unwrap().insert(request.id.clone(), before);
+        response
+    }
+
+    /// Ends this world, and checks what every test promises:
+    ///
+    /// - the test sent at least one request;
+    /// - no request was executed without a decision;
+    /// - no denied request was executed afterwards;
+    /// - no decision was executed twice;
+    /// - a second process judges every recorded decision and gets the same bytes.
+    ///
+    /// # Panics
+    /// When one of these does not hold.
+    pub async fn end(mut self) {
+        let executions = self.upstream.executions();
+        let undecided: Vec<&Execution> =
+            executions.iter().filter(|execution| execution.decision().is_none()).collect();
+        assert!(self.allow_undecided || undecided.is_empty(), "executed without a decision: {undecided:?}");
+        for (request, before) in &*self.denied.lock().unwrap() {
+            let now = executions.iter().filter(|execution| execution.request_id() == Some(request)).count();
+            assert_eq!(now, *before, "request {request} was denied, and then executed");
+        }
+        let twice = self.upstream.decisions_executed_twice();
+        assert!(twice.is_empty(), "more than one execution under one decision: {twice:?}");
+        assert!(self.sent.load(Ordering::Relaxed) > 0, "no request was sent: this test shows nothing");
+        let executed: BTreeSet<String> =
+            executions.iter().filter_map(Execution::decision).map(str::to_owned).collect();
+        self.replay_check.run(&mut self.server, executed).await;
+        self.has_ended = true;
     }
 
     fn print_logs(&self) {
-        for program in [&self.court.program, &self.envoy.program] {
-            eprintln!("---- {} said:\n{}", program.name(), program.log());
+        for process in [&self.server.process, &self.envoy.process] {
+            eprintln!("---- log of {}:\n{}", process.name(), process.log());
         }
-        eprintln!("---- the upstream did:");
-        for hit in self.upstream.hits() {
-            eprintln!("{} {} under {:?}", hit.method, hit.target, hit.decision());
+        eprintln!("---- executions by the upstream:");
+        for execution in self.upstream.executions() {
+            eprintln!("{} {} under {:?}", execution.method, execution.target, execution.decision());
         }
     }
 }
 
+/// Checks nothing by itself: the last check has to wait for the server to stop, and `drop` cannot wait.
+///
+/// But it fails a test that forgot [`World::end`]. A function that takes the test as a closure and ends the world itself
+/// would need no such check at run time; but it would indent every test, and several tests build their world in a helper or
+/// share it with spawned tasks. A forgotten `end` fails at the first run of the test, so it cannot go unnoticed.
 impl Drop for World {
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.print_logs();
-            return;
+        } else {
+            assert!(self.has_ended, "this test did not end its world: call world.end().await");
         }
-        let undecided: Vec<Hit> =
-            self.upstream.hits().into_iter().filter(|hit| hit.decision().is_none()).collect();
-        assert!(self.undecided || undecided.is_empty(), "executed without a decision: {undecided:?}");
-        let mut executed: BTreeMap<String, usize> = BTreeMap::new();
-        for ask in self.upstream.hits().iter().filter_map(Hit::ask) {
-            *executed.entry(ask.to_owned()).or_default() += 1;
-        }
-        for (ask, before) in &*self.denied.lock().unwrap() {
-            let now = executed.get(ask).copied().unwrap_or_default();
-            assert_eq!(now, *before, "ask {ask} was denied, and executed after that");
-        }
-        let twice = self.upstream.executed_twice();
-        assert!(twice.is_empty(), "more than one execution under one decision: {twice:?}");
-        assert!(self.asked.load(Ordering::Relaxed) > 0, "nothing was asked: this test shows nothing");
-        let executed: BTreeSet<String> =
-            self.upstream.hits().iter().filter_map(Hit::decision).map(str::to_owned).collect();
-        self.again.judge(&mut self.court, executed);
     }
 }

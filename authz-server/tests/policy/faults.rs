@@ -26,8 +26,8 @@ const CHANGES: [(&str, &str, &str, &str, &str); 15] = [
     ),
     (REFUND_FILE, "from: path:account", "from: path:acount", "policy/routes/demo/refund.yaml:9:21", "acount"),
     (REFUND_FILE, "amount > 100", "amont > 100", "policy/routes/demo/refund.yaml:14:49", "amont"),
-    (REFUND_FILE, "when { context", "when { ( context", "policy/routes/demo/refund.yaml:14:", ""),
-    (REFUND_FILE, "\n  args:", "\n  <<: *args\n  args:", "policy/routes/demo/refund.yaml:8:", ""),
+    (REFUND_FILE, "when { context", "when { ( context", "policy/routes/demo/refund.yaml:14:", "`}`"),
+    (REFUND_FILE, "\n  args:", "\n  <<: *args\n  args:", "policy/routes/demo/refund.yaml:8:3", "merge key"),
     (REFUND_FILE, "name: refund}", "name: refunds}", "policy/routes/demo/refund.yaml:3:18", "refund"),
     (REFUND_FILE, "\"/v1/refunds/{account}\"", "\"/v1/payments/{account}\"", "policy/routes/demo/", "pay"),
     (
@@ -73,10 +73,13 @@ fn files_have_no_line_where_they_should_not_be_or_are_not() {
     std::fs::remove_file(house.path.join("policy/identities.yaml")).unwrap();
     let said = house.policy(&["check"]);
     assert_eq!(said.status, 2);
-    for begins in
-        ["policy/identities.yaml: ", "policy/routes/demo/pay.yml: ", "policy/routes/demo/gone.test.yaml: "]
-    {
-        assert!(said.err.lines().any(|line| line.starts_with(begins)), "{begins}\n{}", said.err);
+    for (begins, what) in [
+        ("policy/identities.yaml: ", "missing"),
+        ("policy/routes/demo/pay.yml: ", "name"),
+        ("policy/routes/demo/gone.test.yaml: ", "gone.yaml"),
+    ] {
+        let is_told = |line: &str| line.starts_with(begins) && line.contains(what);
+        assert!(said.err.lines().any(is_told), "{begins}{what}\n{}", said.err);
     }
 }
 
@@ -86,11 +89,14 @@ fn faults_of_all_files_are_told_at_once() {
     house.edit("policy/mesh.yaml", "leeway: 5s", "leeway: 5m");
     house.edit("policy/routes/demo/pay.yaml", "holder: proof", "holder: nobody");
     house.edit(REFUND_FILE, "type: natural", "type: naturl");
-    let files: Vec<_> = house.json(&["check"], 2)["faults"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|fault| fault["file"].as_str().unwrap().to_owned())
-        .collect();
-    assert_eq!(files, ["policy/mesh.yaml", "policy/routes/demo/pay.yaml", "policy/routes/demo/refund.yaml"]);
+    let faults = house.json(&["check"], 2)["faults"].clone();
+    let expected = [
+        ("policy/mesh.yaml", "300 s"),
+        ("policy/routes/demo/pay.yaml", "nobody"),
+        ("policy/routes/demo/refund.yaml", "naturl"),
+    ];
+    assert_eq!(faults.as_array().unwrap().len(), expected.len(), "{faults}");
+    for (fault, (file, what)) in faults.as_array().unwrap().iter().zip(expected) {
+        assert!(fault["file"] == file && fault["what"].as_str().unwrap().contains(what), "{file}: {fault}");
+    }
 }

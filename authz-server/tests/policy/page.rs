@@ -1,7 +1,7 @@
 //! `docs/policy.md`, from top to bottom: its documents are written where it says, its shell blocks are run, what it says that they
 //! print they print, and the server that it starts takes what is signed within a second.
 //!
-//! Blocks that say `recorded` want a record with decisions in it, and so Envoy: the end-to-end tests run those (`explained`).
+//! Blocks that say `recorded` want a record with decisions in it, and so Envoy: the end-to-end tests run those (`explain_recorded`).
 //!
 //! A document's first line names its file. A command that ends in `# exit status N` must end so; a `text` block holds lines that
 //! the block before it has printed.

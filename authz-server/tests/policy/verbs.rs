@@ -211,7 +211,9 @@ fn explain_says_which_route_which_policies_why_and_the_cure() {
         "{}",
         stranger.out
     );
-    assert!(ask("agent:demo", "sum=1").err.contains("no argument `sum`; it has: account, amount"));
+    let unknown = ask("agent:demo", "sum=1");
+    assert_eq!(unknown.status, 2, "{}", unknown.out);
+    assert!(unknown.err.contains("no argument `sum`; it has: account, amount"), "{}", unknown.err);
 
     let told = house.json(&["explain", "GET", "/v1/refunds/a-7", "--holder", "agent:demo"], 1);
     assert_eq!(
@@ -258,8 +260,10 @@ fn schemas_are_printed_for_cedar_and_for_editors() {
     assert!(schema.to_string().contains("\"amount\""), "{schema}");
     let editors = house.json(&["schema", "--yaml"], 0);
     assert_eq!(editors["title"], "Portcullis policy documents");
-    assert_eq!(house.policy(&["schema"]).status, 2);
-    assert_eq!(house.policy(&["schema", "nothing"]).status, 2);
+    let unnamed = house.policy(&["schema"]);
+    assert!(unnamed.status == 2 && unnamed.err.contains("<ROUTE>"), "{}", unnamed.err);
+    let unknown = house.policy(&["schema", "nothing"]);
+    assert!(unknown.status == 2 && unknown.err.contains("`nothing`"), "{}", unknown.err);
 }
 
 #[test]

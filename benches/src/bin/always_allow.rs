@@ -1,6 +1,9 @@
-//! The least that an ext_authz server in Rust can be: it looks at nothing and allows everything.
+//! The smallest possible ext_authz server in Rust: it reads nothing and allows everything.
 //!     always-allow SOCKET
-#![allow(clippy::expect_used, reason = "a yardstick: whatever goes wrong ends it")]
+#![allow(
+    clippy::expect_used,
+    reason = "a program for comparison: it panics when something unexpected happens"
+)]
 
 use envoy_types::ext_authz::v3::CheckResponseExt;
 use envoy_types::ext_authz::v3::pb::{Authorization, AuthorizationServer, CheckRequest, CheckResponse};

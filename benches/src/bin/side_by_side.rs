@@ -1,6 +1,6 @@
 //! Runs every contender and prints the table.
-//!     side-by-side [REQUESTS]      so many a contender, in three rounds
-#![allow(clippy::expect_used, reason = "a measuring program: whatever goes wrong ends it")]
+//!     side-by-side [REQUESTS]      this many for each contender, in three rounds
+#![allow(clippy::expect_used, reason = "a bench panics when something unexpected happens")]
 
 use portcullis_benches::contender::{ALWAYS_ALLOW, Contender};
 use portcullis_benches::table;
@@ -32,8 +32,8 @@ async fn main() {
         }
     }
     for contender in &contenders {
-        contender.was_asked(ROUNDS.saturating_mul(a_round).saturating_add(warm_up)).await;
+        contender.check_server_was_asked(ROUNDS.saturating_mul(a_round).saturating_add(warm_up)).await;
     }
-    let rows: Vec<_> = contenders.into_iter().map(|contender| contender.row.clone()).collect();
-    table::print(&rows, ALWAYS_ALLOW);
+    let costs: Vec<_> = contenders.into_iter().map(|contender| contender.costs.clone()).collect();
+    table::print(&costs, ALWAYS_ALLOW);
 }

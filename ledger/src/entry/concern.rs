@@ -61,11 +61,11 @@ fn is_prefix(path: &str, decision: &Decision) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::{
-        Activation, AttestationStatement, Checks, ConditionStatement, DecisionOutcome, Details, Digest,
-        Posture, PostureChange, RecordedCondition, RecordedLink, RecordedRequest, RecordedVerdict,
-        Revocation,
+        Activation, AttestationStatement, ConditionStatement, DecisionOutcome, Details, Digest, Posture,
+        PostureChange, RecordedCondition, RecordedLink, RecordedVerdict, Revocation,
     };
     use super::*;
+    use crate::example_decision::denied;
 
     fn link(jti: &str, txn: Option<&str>, iss: &str, sub: &str) -> RecordedLink {
         RecordedLink {
@@ -94,36 +94,18 @@ mod tests {
 
     fn decision() -> Decision {
         Decision {
-            args: [].into(),
-            as_of: 0,
-            attestation: vec![],
-            burned: vec![],
-            bundle: None,
             chain: vec![link("r", Some("t"), "https://a", "root"), link("c", None, "urn:x", "child")],
-            checks: Checks::default(),
-            clock: 5,
             conditions: vec![RecordedCondition { iat: None, name: "window".to_owned(), value: None }],
-            environment: [].into(),
-            id: "d".to_owned(),
             identity: Some("spiffe://s/me".to_owned()),
+            environment: [].into(),
             outcome: DecisionOutcome::Allowed,
-            posture: "normal".to_owned(),
-            proxy: "local".to_owned(),
-            request: RecordedRequest {
-                action: None,
-                body: None,
-                host: "h".into(),
-                method: "GET".into(),
-                path: "/".into(),
-                query: None,
-            },
-            traceparent: None,
-            verdict: RecordedVerdict {
-                code: "permit".to_owned(),
-                policies: vec![],
-                route: Some("pay".to_owned()),
-            },
+            verdict: permit("pay"),
+            ..denied("d")
         }
+    }
+
+    fn permit(route: &str) -> RecordedVerdict {
+        RecordedVerdict { code: "permit".to_owned(), policies: vec![], route: Some(route.to_owned()) }
     }
 
     fn revoked(what: RevocationTarget, iss: &str, value: &str) -> Entry {

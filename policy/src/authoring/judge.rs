@@ -13,7 +13,7 @@ use crate::decision::{
 };
 use crate::documents::require::{Holder, Uses};
 use crate::documents::situation::Situation;
-use crate::routes::{Located, Policy, Route};
+use crate::routes::{Policy, Route};
 
 /// A case and its verdict.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -54,15 +54,16 @@ pub(super) fn judge(
     let found = policy.find(&target);
     let defaults = found.route().unwrap_or(route);
     let chain = chain(policy, defaults, situation, &target, now)?;
+    let proxy = policy.hosts.proxy_of(target.host.as_str()).unwrap_or_default().to_owned();
     let case = Case::<ByTest> {
         now,
         as_of: 0,
         governance: Ok(()),
-        proxy: policy.hosts.proxy_of(target.host.as_str()).unwrap_or_default().to_owned(),
+        proxy: proxy.clone(),
         line: None,
         http: Ok(HttpCase {
             authority: target.host.as_str().as_bytes(),
-            located: Ok(Located { target: target.clone(), found }),
+            located: policy.locate(&proxy, target.host.as_str().as_bytes(), &target.method, path),
             proof: proof(defaults, &chain, now),
             chain: Ok(Box::new(chain)),
             body: None,

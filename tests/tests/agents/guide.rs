@@ -1,19 +1,19 @@
-//! The guide's own code, taken from its page.
+//! The code blocks of the guide `docs/agents.md`.
 
 use portcullis_tests::programs::repository;
 use std::fs;
 
-/// The Python that delegates and proves.
+/// The Python code that delegates and proves.
 pub(crate) fn library() -> String {
     block("def delegate(")
 }
 
-/// The Python that calls through Envoy.
+/// The Python code that sends requests through Envoy.
 pub(crate) fn call() -> String {
     block("urllib.request")
 }
 
-/// The one Python block of the page that holds these words.
+/// The only Python block of the page that contains these words.
 fn block(words: &str) -> String {
     let page = fs::read_to_string(repository().join("docs/agents.md")).unwrap();
     let blocks = page.split("```python\n").skip(1).map(|rest| rest.split("```").next().unwrap());
@@ -23,7 +23,7 @@ fn block(words: &str) -> String {
 }
 
 #[test]
-fn what_an_agent_needs_is_about_thirty_lines_of_a_stock_library() {
+fn an_agent_needs_about_thirty_lines_and_a_stock_library() {
     let library = library();
     let lines = library.lines().filter(|line| !line.trim().is_empty()).count();
     assert!((20..=35).contains(&lines), "{lines} lines");

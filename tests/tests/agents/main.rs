@@ -1,5 +1,5 @@
-//! What an agent developer reads is what works: the Python of `docs/agents.md`, on a stock JOSE library, against the real
-//! binary and the real Envoy. The library knows nothing of warrants, so each side checks the other.
+//! Tests of `docs/agents.md`: its Python code, with a stock JOSE library, against the real binary and the real Envoy. The
+//! library knows nothing about warrants, so each side checks the other.
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::expect_used,
@@ -7,12 +7,12 @@
     clippy::panic,
     clippy::string_slice,
     clippy::unwrap_used,
-    reason = "tests report by panicking; helpers are tests too"
+    reason = "a test and its helpers fail by panicking"
 )]
 
 mod guide;
-mod house;
-mod ours;
+mod key_directory;
 mod peer;
-mod theirs;
+mod portcullis_to_python;
+mod python_to_portcullis;
 mod through_envoy;

@@ -1,7 +1,8 @@
-"""The other side of the tests: agents, an authority and a reader, written with the guide's code and a stock JOSE library.
+"""The Python side of the tests: agents, an authority and a reader, with the guide's code and a stock JOSE library.
 
-One JSON object {"do": NAME, ...arguments} on standard input, one JSON answer on standard output. `guide` is the block of
-docs/agents.md, put beside this file by the tests. A warrant that does not hold is {"refused": why}.
+It reads one JSON object {"do": NAME, ...arguments} from standard input, and writes one JSON answer to standard output. The
+module `guide` is the block of docs/agents.md; the tests write it next to this file. For a warrant that is not valid the
+answer is {"refused": why}.
 """
 
 import json
@@ -45,7 +46,7 @@ def prove(warrant, key, method, authority, path, body=None):
 
 
 def read(warrant, authority):
-    """Every link by the stock library, with the key that its parent names; nothing is taken from the token's own header."""
+    """Reads every link with the stock library and the key that its parent names. The token's own header is not trusted."""
     key, parent, seen = jwk.import_key(authority), None, []
     for depth, token in enumerate(warrant.split("~")):
         try:

@@ -1,4 +1,4 @@
-//! The Python side, one run a question.
+//! The Python side of the tests. Each question is one run of `peer.py`.
 
 use portcullis_tests::programs::{agents_python, repository};
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::guide;
 
-/// A place where `peer.py` finds the guide's code.
+/// A directory with `peer.py` and the guide's code.
 pub(crate) struct Peer {
     directory: TempDir,
 }
@@ -24,24 +24,24 @@ impl Peer {
         Peer { directory }
     }
 
-    fn asks(&self, question: &Value) -> Value {
+    fn ask(&self, question: &Value) -> Value {
         let output = python(self.directory.path(), &["peer.py"], &question.to_string());
         serde_json::from_str(&output).unwrap_or_else(|why| panic!("{question}: {why}: {output}"))
     }
 
     fn text(&self, question: &Value) -> String {
-        let answer = self.asks(question);
+        let answer = self.ask(question);
         answer.as_str().unwrap_or_else(|| panic!("{question}: {answer}")).to_owned()
     }
 
     /// A new private key, as a JWK.
     pub(crate) fn key(&self, alg: &str) -> Value {
-        self.asks(&json!({"do": "new_key", "alg": alg}))
+        self.ask(&json!({"do": "new_key", "alg": alg}))
     }
 
-    /// Its public half, as `cnf` has it.
+    /// The public half of a key, in the form of `cnf`.
     pub(crate) fn public(&self, key: &Value) -> Value {
-        self.asks(&json!({"do": "public", "key": key}))
+        self.ask(&json!({"do": "public", "key": key}))
     }
 
     pub(crate) fn root(&self, authority: &Value, kid: &str, claims: &Value) -> String {
@@ -57,27 +57,27 @@ impl Peer {
         &self,
         warrant: &str,
         key: &Value,
-        ask: (&str, &str, &str),
+        request: (&str, &str, &str),
         body: Option<&str>,
     ) -> String {
-        let (method, authority, path) = ask;
+        let (method, authority, path) = request;
         self.text(
             &json!({"do": "prove", "warrant": warrant, "key": key, "method": method, "authority": authority,
                           "path": path, "body": body}),
         )
     }
 
-    /// What every link says, or `refused`.
-    pub(crate) fn reads(&self, warrant: &str, authority: &Value) -> Value {
-        self.asks(&json!({"do": "read", "warrant": warrant, "authority": authority}))
+    /// The claims of every link, or `refused`.
+    pub(crate) fn read(&self, warrant: &str, authority: &Value) -> Value {
+        self.ask(&json!({"do": "read", "warrant": warrant, "authority": authority}))
     }
 
-    pub(crate) fn reads_proof(&self, proof: &str, leaf: &Value, warrant: &str) -> Value {
-        self.asks(&json!({"do": "read_proof", "proof": proof, "leaf": leaf, "warrant": warrant}))
+    pub(crate) fn read_proof(&self, proof: &str, leaf: &Value, warrant: &str) -> Value {
+        self.ask(&json!({"do": "read_proof", "proof": proof, "leaf": leaf, "warrant": warrant}))
     }
 }
 
-/// What Python prints there.
+/// What Python prints when it runs in `directory`.
 pub(crate) fn python(directory: &Path, arguments: &[&str], input: &str) -> String {
     let mut child = Command::new(agents_python())
         .arg("-B")

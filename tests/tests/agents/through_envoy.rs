@@ -1,4 +1,4 @@
-//! The guide followed from its first command to its last, through the real Envoy.
+//! Every command of the guide `docs/agents.md`, from first to last, through the real Envoy.
 
 use portcullis_tests::programs::portcullis;
 use portcullis_tests::world::World;
@@ -10,31 +10,32 @@ use crate::guide;
 use crate::peer::python;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_guides_helper_runs_one_errand_and_no_second() {
+async fn the_guides_helper_runs_one_errand_and_is_denied_a_second() {
     let world = World::start().await;
-    let here = world.directory();
-    std::os::unix::fs::symlink(world.home.file(""), here.join("house")).unwrap();
-    shell(here, "portcullis key new --out agent.jwk\n");
-    shell(here, &block("key show"));
-    shell(here, &block("warrant mint"));
+    let directory = world.directory();
+    std::os::unix::fs::symlink(world.home.file(""), directory.join("home")).unwrap();
+    shell(directory, "portcullis key new --out agent.jwk\n");
+    shell(directory, &block("key show"));
+    shell(directory, &block("warrant mint"));
 
-    let listens = format!("http://{}", world.envoy.address());
+    let envoy = format!("http://{}", world.envoy.address());
     let program =
-        format!("{}\n{}", guide::library(), guide::call().replace("http://localhost:10000", &listens));
-    assert!(program.contains(&listens), "the guide's program says where Envoy listens");
-    let said = world.serves(|| python(here, &["-c", &program], ""));
+        format!("{}\n{}", guide::library(), guide::call().replace("http://localhost:10000", &envoy));
+    assert!(program.contains(&envoy), "the guide's program names Envoy's address");
+    let output = world.run_other_client(|| python(directory, &["-c", &program], ""));
 
-    let lines: Vec<&str> = said.lines().collect();
-    let [first, second] = lines.as_slice() else { panic!("{said}") };
+    let lines: Vec<&str> = output.lines().collect();
+    let [first, second] = lines.as_slice() else { panic!("{output}") };
     assert_eq!(*first, "200 executed");
     assert!(second.starts_with("403 replayed: "), "{second}");
-    let hits = world.upstream.hits();
-    let [hit] = hits.as_slice() else { panic!("{hits:?}") };
-    assert_eq!((hit.method.as_str(), hit.target.as_str()), ("POST", "/errands/bread"));
-    assert!(hit.decision().is_some(), "executed without a decision: {hit:?}");
+    let executions = world.upstream.executions();
+    let [execution] = executions.as_slice() else { panic!("{executions:?}") };
+    assert_eq!((execution.method.as_str(), execution.target.as_str()), ("POST", "/errands/bread"));
+    assert!(execution.decision().is_some(), "executed without a decision: {execution:?}");
+    world.end().await;
 }
 
-/// The shell block of the guide that holds these words, but for the key, which is there already.
+/// The shell block of the guide that contains these words, without the line that makes the key.
 fn block(words: &str) -> String {
     let page = fs::read_to_string(portcullis_tests::programs::repository().join("docs/agents.md")).unwrap();
     let blocks = page.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap().to_owned());

@@ -1,47 +1,48 @@
-//! `portcullis warrant delegate`: narrower, or a line that says on which dimension it would not be.
+//! `portcullis warrant delegate` makes a narrower child, or says on which dimension the child would be wider.
 
-use crate::desk::{AT, Desk};
+use crate::workdir::{AT, Workdir};
 
 const PAYS: &str = "--method POST --host pay.shop --path /v1/payments/a-7";
 
-/// The code of a chain for one payment, or `ok`.
-fn verdict(desk: &Desk, chain: &str, target: &str) -> String {
-    desk.put("chain", chain);
-    let said = desk.says(&Desk::verify_line("@$chain", target));
-    said.out.lines().next().unwrap().split(':').next().unwrap().to_owned()
+/// The code of `warrant verify` for this chain and target, or `ok`.
+fn verdict(workdir: &Workdir, chain: &str, target: &str) -> String {
+    workdir.write("chain", chain);
+    let output = workdir.run(&Workdir::verify_line("@$chain", target));
+    output.out.lines().next().unwrap().split(':').next().unwrap().to_owned()
 }
 
 #[test]
-fn what_is_not_named_stays_as_the_parent_has_it() {
-    let desk = Desk::new();
-    desk.payments();
-    let child = desk.says(&Desk::delegate_line("")).well();
-    assert_eq!(verdict(&desk, &child, PAYS), "ok");
-    assert_eq!(verdict(&desk, &child, &PAYS.replace("a-7", "b-8")), "ok");
+fn what_the_delegation_does_not_name_stays_as_in_the_parent() {
+    let workdir = Workdir::new();
+    workdir.payments();
+    let child = workdir.run(&Workdir::delegate_line("")).success();
+    assert_eq!(verdict(&workdir, &child, PAYS), "ok");
+    assert_eq!(verdict(&workdir, &child, &PAYS.replace("a-7", "b-8")), "ok");
 }
 
 #[test]
-fn what_is_named_is_all_that_is_left() {
-    let desk = Desk::new();
-    desk.payments();
-    let child =
-        desk.says(&Desk::delegate_line("--path /v1/payments/a-7 --arg amount=1..5 --env region=eu-1")).well();
-    assert_eq!(verdict(&desk, &child, &format!("{PAYS} --arg amount=5 --env region=eu-1")), "ok");
+fn the_child_allows_only_what_the_delegation_names() {
+    let workdir = Workdir::new();
+    workdir.payments();
+    let child = workdir
+        .run(&Workdir::delegate_line("--path /v1/payments/a-7 --arg amount=1..5 --env region=eu-1"))
+        .success();
+    assert_eq!(verdict(&workdir, &child, &format!("{PAYS} --arg amount=5 --env region=eu-1")), "ok");
     assert_eq!(
-        verdict(&desk, &child, &format!("{PAYS} --arg amount=6 --env region=eu-1")),
+        verdict(&workdir, &child, &format!("{PAYS} --arg amount=6 --env region=eu-1")),
         "outside-warrant"
     );
     assert_eq!(
-        verdict(&desk, &child, &format!("{PAYS} --arg amount=5 --env region=us-1")),
+        verdict(&workdir, &child, &format!("{PAYS} --arg amount=5 --env region=us-1")),
         "environment-mismatch"
     );
-    assert_eq!(verdict(&desk, &child, &PAYS.replace("a-7", "b-8")), "outside-warrant");
+    assert_eq!(verdict(&workdir, &child, &PAYS.replace("a-7", "b-8")), "outside-warrant");
 }
 
 #[test]
-fn whoever_asks_for_more_is_told_on_which_dimension() {
-    let desk = Desk::new();
-    desk.mint(
+fn a_delegation_that_asks_for_more_is_refused_and_its_dimension_is_named() {
+    let workdir = Workdir::new();
+    workdir.mint(
         "--host pay.shop --method POST --path /v1/payments/* --arg amount=1..9 --action pay --use 3 --max-depth 2 \
          --lifetime 5m --env region=eu-1 --measurement \
          sha256:0000000000000000000000000000000000000000000000000000000000000000",
@@ -65,43 +66,43 @@ fn whoever_asks_for_more_is_told_on_which_dimension() {
         ),
         ("--lifetime 301s", "`time` would be wider than the parent's, which has 300 s left"),
     ] {
-        let said = desk.complains(&Desk::delegate_line(more));
-        assert!(said.contains(dimension), "{more}: {said}");
+        let message = workdir.fails(&Workdir::delegate_line(more));
+        assert!(message.contains(dimension), "{more}: {message}");
     }
-    let early = Desk::delegate_line("").replace(AT, "1799999990");
+    let early = Workdir::delegate_line("").replace(AT, "1799999990");
     assert!(
-        desk.complains(&early).contains("`time` would be wider than the parent's, which begins 10 s later")
+        workdir.fails(&early).contains("`time` would be wider than the parent's, which begins 10 s later")
     );
 }
 
 #[test]
-fn of_several_hosts_and_paths_those_stay_that_are_named() {
-    let desk = Desk::new();
-    desk.mint(
+fn of_several_hosts_and_paths_only_the_named_ones_stay() {
+    let workdir = Workdir::new();
+    workdir.mint(
         "--host pay.shop --host shop --method POST --path /v1/payments/* --path /v1/refunds/* --max-depth 1",
     );
-    let child = desk.says(&Desk::delegate_line("--path /v1/refunds/r-1 --host shop")).well();
-    assert_eq!(verdict(&desk, &child, "--method POST --host shop --path /v1/refunds/r-1"), "ok");
+    let child = workdir.run(&Workdir::delegate_line("--path /v1/refunds/r-1 --host shop")).success();
+    assert_eq!(verdict(&workdir, &child, "--method POST --host shop --path /v1/refunds/r-1"), "ok");
     assert_eq!(
-        verdict(&desk, &child, "--method POST --host pay.shop --path /v1/refunds/r-1"),
+        verdict(&workdir, &child, "--method POST --host pay.shop --path /v1/refunds/r-1"),
         "outside-warrant"
     );
     assert_eq!(
-        verdict(&desk, &child, "--method POST --host shop --path /v1/payments/a-7"),
+        verdict(&workdir, &child, "--method POST --host shop --path /v1/payments/a-7"),
         "outside-warrant"
     );
 }
 
 #[test]
-fn who_cannot_delegate_is_told_why() {
-    let desk = Desk::new();
-    desk.payments();
-    let stranger = Desk::delegate_line("").replace("$a.jwk", "$c.jwk");
-    assert!(desk.complains(&stranger).contains("only its holder can delegate"));
-    let late = Desk::delegate_line("").replace(AT, "1800000330");
-    assert!(desk.complains(&late).contains("the parent has expired (30 s before)"));
-    desk.put("root", "hello");
-    assert!(desk.complains(&Desk::delegate_line("")).contains("the parent is malformed: link 0: "));
-    desk.mint("--host pay.shop --method POST --path /v1");
-    assert!(desk.complains(&Desk::delegate_line("")).contains("the parent is sealed"));
+fn a_delegation_that_is_not_possible_says_why() {
+    let workdir = Workdir::new();
+    workdir.payments();
+    let stranger = Workdir::delegate_line("").replace("$a.jwk", "$c.jwk");
+    assert!(workdir.fails(&stranger).contains("only its holder can delegate"));
+    let late = Workdir::delegate_line("").replace(AT, "1800000330");
+    assert!(workdir.fails(&late).contains("the parent has expired (30 s before)"));
+    workdir.write("root", "hello");
+    assert!(workdir.fails(&Workdir::delegate_line("")).contains("the parent is malformed: link 0: "));
+    workdir.mint("--host pay.shop --method POST --path /v1");
+    assert!(workdir.fails(&Workdir::delegate_line("")).contains("the parent is sealed"));
 }

@@ -1,39 +1,40 @@
-//! `portcullis warrant inspect`: a tree for people, JSON for machines, and a chain that is wrong is drawn as far as it goes.
+//! `portcullis warrant inspect` prints a tree for people and JSON for machines. Of a wrong chain it prints the readable part.
 
 use serde_json::Value;
 
-use crate::desk::{AT, Desk};
+use crate::workdir::{AT, Workdir};
 
-/// Three links: narrower at each hop.
-fn chain(desk: &Desk) -> String {
-    desk.payments();
-    let child =
-        desk.says(&Desk::delegate_line("--use 2 --max-depth 2 --lifetime 2m --arg amount=1..100")).well();
-    desk.put("child", &child);
+/// A chain of three links, each narrower than its parent.
+fn chain(workdir: &Workdir) -> String {
+    workdir.payments();
+    let child = workdir
+        .run(&Workdir::delegate_line("--use 2 --max-depth 2 --lifetime 2m --arg amount=1..100"))
+        .success();
+    workdir.write("child", &child);
     let line = format!(
         "warrant delegate --warrant @$child --key $b.jwk --sub agent:c --cnf $c.jwk --at {AT} --lifetime 1m --use 1 \
          --path /v1/payments/a-7 --arg amount=5 --env region=eu-1"
     );
-    desk.says(&line).well()
+    workdir.run(&line).success()
 }
 
-fn thumbprint(desk: &Desk, name: &str) -> String {
-    let shown: Value = serde_json::from_str(&desk.says(&format!("key jwks ${name}.jwk")).well()).unwrap();
-    desk.put("unnamed", &{
-        let mut key = shown["keys"][0].clone();
+fn thumbprint(workdir: &Workdir, name: &str) -> String {
+    let set: Value = serde_json::from_str(&workdir.run(&format!("key jwks ${name}.jwk")).success()).unwrap();
+    workdir.write("unnamed", &{
+        let mut key = set["keys"][0].clone();
         key.as_object_mut().unwrap().remove("kid");
         key.to_string()
     });
-    let named: Value = serde_json::from_str(&desk.says("key jwks $unnamed").well()).unwrap();
-    named["keys"][0]["kid"].as_str().unwrap().to_owned()
+    let with_thumbprint: Value = serde_json::from_str(&workdir.run("key jwks $unnamed").success()).unwrap();
+    with_thumbprint["keys"][0]["kid"].as_str().unwrap().to_owned()
 }
 
 #[test]
 fn three_links_are_drawn_as_a_tree() {
-    let desk = Desk::new();
-    desk.put("chain", &chain(&desk));
-    let drawn = desk.says("warrant inspect @$chain --at 1800000015").well();
-    let [a, b, c] = ["a", "b", "c"].map(|name| thumbprint(&desk, name));
+    let workdir = Workdir::new();
+    workdir.write("chain", &chain(&workdir));
+    let drawn = workdir.run("warrant inspect @$chain --at 1800000015").success();
+    let [a, b, c] = ["a", "b", "c"].map(|name| thumbprint(&workdir, name));
     let expected = format!(
         "nothing below has been verified; `portcullis warrant verify` does
 agent:a, issued by https://authority.demo, for demo
@@ -56,46 +57,51 @@ agent:a, issued by https://authority.demo, for demo
 }
 
 #[test]
-fn machines_read_the_same() {
-    let desk = Desk::new();
-    desk.put("chain", &chain(&desk));
-    let told: Value = serde_json::from_str(&desk.says("warrant inspect @$chain --json").well()).unwrap();
-    assert_eq!((&told["verified"], &told["malformed"]), (&false.into(), &Value::Null));
-    let leaf = &told["links"][2];
+fn the_json_has_the_same_content_as_the_tree() {
+    let workdir = Workdir::new();
+    workdir.write("chain", &chain(&workdir));
+    let json: Value = serde_json::from_str(&workdir.run("warrant inspect @$chain --json").success()).unwrap();
+    assert_eq!((&json["verified"], &json["malformed"]), (&false.into(), &Value::Null));
+    let leaf = &json["links"][2];
     assert_eq!((&leaf["sub"], &leaf["use"], &leaf["depth"]), (&"agent:c".into(), &1.into(), &2.into()));
     assert_eq!(leaf["env"]["region"][0], "eu-1");
     assert_eq!(leaf["wrong"], Value::Array(Vec::new()));
-    assert_eq!(leaf["narrowed"].as_array().unwrap().len(), 5);
+    let narrowed: Vec<&str> =
+        leaf["narrowed"].as_array().unwrap().iter().map(|one| one.as_str().unwrap()).collect();
+    assert_eq!(narrowed.len(), 5);
+    let tree = workdir.run("warrant inspect @$chain").success();
+    assert_eq!(tree.lines().last().unwrap().trim_start(), format!("narrowed here: {}", narrowed.join("; ")));
 }
 
 #[test]
-fn a_malformed_link_is_named_and_those_above_it_are_drawn() {
-    let desk = Desk::new();
-    let chain = chain(&desk);
+fn a_malformed_link_is_named_and_the_links_above_it_are_drawn() {
+    let workdir = Workdir::new();
+    let chain = chain(&workdir);
     let links: Vec<&str> = chain.split('~').collect();
     let cut = format!("{}~{}~{}", links[0], links[1], &links[2][..links[2].len() - 9]);
-    let said = desk.says(&format!("warrant inspect {cut}"));
-    assert_eq!(said.status, 1, "{said:?}");
-    assert!(said.out.contains("└─ agent:b") && !said.out.contains("agent:c"), "{}", said.out);
-    assert!(said.out.lines().last().unwrap().starts_with("WRONG: link 2 is malformed: "), "{}", said.out);
-    let said = desk.says("warrant inspect hello");
-    assert!(said.status == 1 && said.out.contains("WRONG: link 0 is malformed: "), "{said:?}");
-    let told: Value = serde_json::from_str(&desk.says("warrant inspect hello --json").out).unwrap();
-    assert!(told["malformed"].is_string() && told["links"] == Value::Array(Vec::new()), "{told}");
+    let output = workdir.run(&format!("warrant inspect {cut}"));
+    assert_eq!(output.status, 1, "{output:?}");
+    assert!(output.out.contains("└─ agent:b") && !output.out.contains("agent:c"), "{}", output.out);
+    assert!(output.out.lines().last().unwrap().starts_with("WRONG: link 2 is malformed: "), "{}", output.out);
+    let output = workdir.run("warrant inspect hello");
+    assert!(output.status == 1 && output.out.contains("WRONG: link 0 is malformed: "), "{output:?}");
+    let json: Value = serde_json::from_str(&workdir.run("warrant inspect hello --json").out).unwrap();
+    assert!(json["malformed"].as_str().unwrap().starts_with("link 0"), "{json}");
+    assert_eq!(json["links"], Value::Array(Vec::new()));
 }
 
 #[test]
-fn a_splice_is_wrong_where_it_was_made() {
-    let desk = Desk::new();
-    let chain = chain(&desk);
+fn a_spliced_link_is_reported_with_everything_that_does_not_fit() {
+    let workdir = Workdir::new();
+    let chain = chain(&workdir);
     let links: Vec<&str> = chain.split('~').collect();
-    let said = desk.says(&format!("warrant inspect {}~{}", links[0], links[2]));
-    assert_eq!(said.status, 1, "{said:?}");
+    let output = workdir.run(&format!("warrant inspect {}~{}", links[0], links[2]));
+    assert_eq!(output.status, 1, "{output:?}");
     for wrong in [
         "WRONG: lineage-broken: its `iss` is not the key of the link above",
         "WRONG: lineage-broken: its `parent` is another link than the one above",
         "WRONG: lineage-broken: its `depth` is 2, and its place is 1",
     ] {
-        assert!(said.out.contains(wrong), "{wrong}: {}", said.out);
+        assert!(output.out.contains(wrong), "{wrong}: {}", output.out);
     }
 }

@@ -1,4 +1,4 @@
-//! The command line as its users meet it: the real binary, what it prints, and its exit status.
+//! Tests of the command line: what the real binary prints, and its exit status.
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::expect_used,
@@ -6,13 +6,13 @@
     clippy::panic,
     clippy::string_slice,
     clippy::unwrap_used,
-    reason = "tests report by panicking; helpers are tests too"
+    reason = "a test and its helpers fail by panicking"
 )]
 
 mod delegate;
-mod desk;
 mod inspect;
 mod key;
 mod mint;
 mod usage;
 mod verify;
+mod workdir;

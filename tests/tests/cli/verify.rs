@@ -1,33 +1,36 @@
-//! `portcullis warrant verify`: `ok` and 0, or a code with its explanation and 1.
+//! `portcullis warrant verify`: `ok` and exit status 0, or a code with its explanation and exit status 1.
 
 use serde_json::Value;
 
-use crate::desk::{AT, Desk, ISSUER};
+use crate::workdir::{AT, ISSUER, Workdir};
 
 const PAYS: &str = "--method POST --host pay.shop --path /v1/payments/a-7";
 
 #[test]
-fn a_denial_is_its_code_its_meaning_and_its_cure() {
-    let desk = Desk::new();
-    desk.payments();
-    let line = Desk::verify_line("@$root", PAYS);
-    assert_eq!(desk.says(&line).well(), "ok");
-    let late = desk.says(&line.replace(AT, "1800000300"));
+fn a_denial_prints_its_code_its_meaning_and_its_cure() {
+    let workdir = Workdir::new();
+    workdir.payments();
+    let line = Workdir::verify_line("@$root", PAYS);
+    assert_eq!(workdir.run(&line).success(), "ok");
+    let late = workdir.run(&line.replace(AT, "1800000300"));
     assert_eq!((late.status, late.err.as_str()), (1, ""));
     assert_eq!(late.out, "expired: A link of the warrant is past its `exp`.\n  Obtain a fresh warrant.");
-    let told: Value =
-        serde_json::from_str(&desk.says(&format!("{} --json", line.replace(AT, "1800000300"))).out).unwrap();
-    assert_eq!((&told["result"], &told["status"]), (&"expired".into(), &401.into()));
-    assert!(told["meaning"].is_string() && told["cure"].is_string() && told["fault"].is_null(), "{told}");
-    let ok: Value = serde_json::from_str(&desk.says(&format!("{line} --json")).well()).unwrap();
+    let json: Value =
+        serde_json::from_str(&workdir.run(&format!("{} --json", line.replace(AT, "1800000300"))).out)
+            .unwrap();
+    assert_eq!((&json["result"], &json["status"]), (&"expired".into(), &401.into()));
+    let text = |member: &str| json[member].as_str().unwrap();
+    assert_eq!(late.out, format!("expired: {}\n  {}", text("meaning"), text("cure")));
+    assert!(json["fault"].is_null(), "{json}");
+    let ok: Value = serde_json::from_str(&workdir.run(&format!("{line} --json")).success()).unwrap();
     assert_eq!(ok, serde_json::json!({"result": "ok"}));
 }
 
 #[test]
-fn each_question_has_its_own_answer() {
-    let desk = Desk::new();
-    desk.payments();
-    let line = Desk::verify_line("@$root", PAYS);
+fn each_wrong_input_has_its_own_code() {
+    let workdir = Workdir::new();
+    workdir.payments();
+    let line = Workdir::verify_line("@$root", PAYS);
     for (asked, code) in [
         (line.replace("@$root", "hello"), "warrant-malformed"),
         (line.replace(ISSUER, "https://other.demo"), "issuer-untrusted"),
@@ -41,30 +44,30 @@ fn each_question_has_its_own_answer() {
         (line.replace("/a-7", "/a-7/x"), "outside-warrant"),
         (line.replace("/a-7", "//"), "request-ambiguous"),
     ] {
-        let said = desk.says(&asked);
-        assert_eq!(said.status, 1, "{asked}: {said:?}");
-        assert!(said.out.starts_with(&format!("{code}: ")), "{asked}: {said:?}");
+        let output = workdir.run(&asked);
+        assert_eq!(output.status, 1, "{asked}: {output:?}");
+        assert!(output.out.starts_with(&format!("{code}: ")), "{asked}: {output:?}");
     }
-    assert_eq!(desk.says(&format!("{line} --subject agent:*")).well(), "ok");
+    assert_eq!(workdir.run(&format!("{line} --subject agent:*")).success(), "ok");
 }
 
 #[test]
-fn keys_may_come_as_a_set_of_another_tool() {
-    let desk = Desk::new();
-    desk.payments();
-    desk.put("set.json", &desk.says("key jwks $b.jwk $authority.jwk").well());
-    let line = Desk::verify_line("@$root", PAYS).replace("$authority.jwk", "$set.json");
-    assert_eq!(desk.says(&line).well(), "ok");
-    // The same name on another key: that key is tried, and no other.
-    let _ = desk.says("key new --out $d.jwk --kid authority").well();
-    let other = Desk::verify_line("@$root", PAYS).replace("$authority.jwk", "$d.jwk");
-    assert!(desk.says(&other).out.starts_with("signature-invalid: "));
+fn trusted_keys_can_be_read_from_a_key_set() {
+    let workdir = Workdir::new();
+    workdir.payments();
+    workdir.write("set.json", &workdir.run("key jwks $b.jwk $authority.jwk").success());
+    let line = Workdir::verify_line("@$root", PAYS).replace("$authority.jwk", "$set.json");
+    assert_eq!(workdir.run(&line).success(), "ok");
+    // Another key with the same name: verify tries this key and no other.
+    let _ = workdir.run("key new --out $d.jwk --kid authority").success();
+    let other = Workdir::verify_line("@$root", PAYS).replace("$authority.jwk", "$d.jwk");
+    assert!(workdir.run(&other).out.starts_with("signature-invalid: "));
 }
 
 #[test]
-fn a_fault_of_form_is_told_to_whoever_made_it() {
-    let desk = Desk::new();
-    let said = desk.says(&Desk::verify_line("hello", &format!("{PAYS} --json")));
-    let told: Value = serde_json::from_str(&said.out).unwrap();
-    assert!(told["fault"].as_str().unwrap().starts_with("link 0: "), "{told}");
+fn the_json_of_a_malformed_warrant_says_what_is_wrong() {
+    let workdir = Workdir::new();
+    let output = workdir.run(&Workdir::verify_line("hello", &format!("{PAYS} --json")));
+    let json: Value = serde_json::from_str(&output.out).unwrap();
+    assert!(json["fault"].as_str().unwrap().starts_with("link 0: "), "{json}");
 }

@@ -1,146 +1,149 @@
-//! The table of faults. One row: something goes wrong with the server, and until it is right again every request is
-//! denied with the status of the row and none is executed. Before and after, requests pass: a world in which nothing
-//! passes would prove nothing.
+//! The table of faults. In each row something goes wrong with the server, and until it is repaired every request is denied
+//! and none is executed. Before and after the fault requests are allowed: otherwise the denials would prove nothing.
 //!
-//! `PORTCULLIS_ROUNDS` repeats the table.
+//! `PORTCULLIS_ROUNDS` says how often the table is repeated.
 
 use portcullis_tests::agent::hello;
-use portcullis_tests::client::Ask;
+use portcullis_tests::client::ClientRequest;
 use portcullis_tests::condition::until;
-use portcullis_tests::court::Court;
-use portcullis_tests::fake::{Fake, FakeCourt};
+use portcullis_tests::fake_server::{FakeAnswer, FakeServer};
+use portcullis_tests::server::Server;
 use portcullis_tests::shipped::GATE;
 use portcullis_tests::world::{HOST, Setup, World};
 use rustix::process::Signal;
 use std::time::{Duration, Instant};
 
-/// What goes wrong.
+/// What goes wrong with the server.
 #[derive(Clone, Copy, Debug)]
-enum Fault {
+enum ServerFault {
     /// `kill -9`.
     Killed,
-    /// Stopped in its tracks: it listens, and nobody answers.
+    /// The server is suspended: its socket accepts connections, but nothing answers.
     Hung,
-    /// The kernel refuses to write another byte of the ledger.
+    /// The kernel refuses every write to the ledger.
     DiskFull,
-    /// Something else stands in the server's place.
-    Instead(Fake),
+    /// A fake server takes the server's place.
+    Instead(FakeAnswer),
 }
 
 const LATE: Duration = Duration::from_millis(1500);
 
-/// Fault, status that the client sees.
-const FAULTS: &[(Fault, u16)] = &[
-    (Fault::Killed, 503),
-    (Fault::Hung, 503),
-    (Fault::DiskFull, 503),
-    (Fault::Instead(Fake::Silence), 503),
-    (Fault::Instead(Fake::LateAllow(LATE)), 503),
-    (Fault::Instead(Fake::HangUp), 503),
-    (Fault::Instead(Fake::GarbageBytes(1)), 503),
-    (Fault::Instead(Fake::GarbageBytes(2)), 503),
-    (Fault::Instead(Fake::GarbageBytes(3)), 503),
-    (Fault::Instead(Fake::GarbageMessage), 503),
-    (Fault::Instead(Fake::Oversized(5)), 503),
-    (Fault::Instead(Fake::Oversized(80)), 503),
-    (Fault::Instead(Fake::HttpStatus(200)), 503),
-    (Fault::Instead(Fake::HttpStatus(404)), 503),
-    (Fault::Instead(Fake::HttpStatus(500)), 503),
-    // OK, but without the message that it promises.
-    (Fault::Instead(Fake::GrpcStatus(0)), 503),
-    (Fault::Instead(Fake::GrpcStatus(1)), 503),
-    (Fault::Instead(Fake::GrpcStatus(2)), 503),
-    (Fault::Instead(Fake::GrpcStatus(3)), 503),
-    (Fault::Instead(Fake::GrpcStatus(4)), 503),
-    (Fault::Instead(Fake::GrpcStatus(5)), 503),
-    (Fault::Instead(Fake::GrpcStatus(6)), 503),
-    (Fault::Instead(Fake::GrpcStatus(7)), 503),
-    (Fault::Instead(Fake::GrpcStatus(8)), 503),
-    (Fault::Instead(Fake::GrpcStatus(9)), 503),
-    (Fault::Instead(Fake::GrpcStatus(10)), 503),
-    (Fault::Instead(Fake::GrpcStatus(11)), 503),
-    (Fault::Instead(Fake::GrpcStatus(12)), 503),
-    (Fault::Instead(Fake::GrpcStatus(13)), 503),
-    (Fault::Instead(Fake::GrpcStatus(14)), 503),
-    (Fault::Instead(Fake::GrpcStatus(15)), 503),
-    (Fault::Instead(Fake::GrpcStatus(16)), 503),
-    // No such status exists.
-    (Fault::Instead(Fake::GrpcStatus(99)), 503),
+/// The status of every denial under a fault. Envoy denies with it when it gets no valid answer from the server
+/// (`status_on_error` in envoy/envoy.yaml), and the server denies with it when it cannot record a decision.
+const STATUS: u16 = 503;
+
+const FAULTS: &[ServerFault] = &[
+    ServerFault::Killed,
+    ServerFault::Hung,
+    ServerFault::DiskFull,
+    ServerFault::Instead(FakeAnswer::Silence),
+    ServerFault::Instead(FakeAnswer::LateAllow(LATE)),
+    ServerFault::Instead(FakeAnswer::HangUp),
+    ServerFault::Instead(FakeAnswer::GarbageBytes(1)),
+    ServerFault::Instead(FakeAnswer::GarbageBytes(2)),
+    ServerFault::Instead(FakeAnswer::GarbageBytes(3)),
+    ServerFault::Instead(FakeAnswer::GarbageMessage),
+    ServerFault::Instead(FakeAnswer::Oversized(5)),
+    ServerFault::Instead(FakeAnswer::Oversized(80)),
+    ServerFault::Instead(FakeAnswer::HttpStatus(200)),
+    ServerFault::Instead(FakeAnswer::HttpStatus(404)),
+    ServerFault::Instead(FakeAnswer::HttpStatus(500)),
+    // OK, but without the message that must come with it.
+    ServerFault::Instead(FakeAnswer::GrpcStatus(0)),
+    ServerFault::Instead(FakeAnswer::GrpcStatus(1)),
+    ServerFault::Instead(FakeAnswer::GrpcStatus(2)),
+    ServerFault::Instead(FakeAnswer::GrpcStatus(3)),
+    ServerFault::Instead(FakeAnswer::GrpcStatus(4)),
+    ServerFault::Instead(FakeAnswer::GrpcStatus(5)),
+    ServerFault::Instead(FakeAnswer::GrpcStatus(6)),
+    ServerFault::Instead(FakeAnswer::GrpcStatus(7)),
+    ServerFault::Instead(FakeAnswer::GrpcStatus(8)),
+    ServerFault::Instead(FakeAnswer::GrpcStatus(9)),
+    ServerFault::Instead(FakeAnswer::GrpcStatus(10)),
+    ServerFault::Instead(FakeAnswer::GrpcStatus(11)),
+    ServerFault::Instead(FakeAnswer::GrpcStatus(12)),
+    ServerFault::Instead(FakeAnswer::GrpcStatus(13)),
+    ServerFault::Instead(FakeAnswer::GrpcStatus(14)),
+    ServerFault::Instead(FakeAnswer::GrpcStatus(15)),
+    ServerFault::Instead(FakeAnswer::GrpcStatus(16)),
+    // This status does not exist.
+    ServerFault::Instead(FakeAnswer::GrpcStatus(99)),
 ];
 
-/// Requests a row: the first may still meet a connection of before, the others cannot.
-const ASKED: u64 = 3;
+/// Requests in each row. The first may still use a connection from before the fault, the others cannot.
+const REQUESTS: u64 = 3;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_fault_of_the_server_denies_and_passes() {
+async fn under_every_fault_of_the_server_requests_are_denied_and_after_it_they_are_allowed() {
     let mut world = World::start().await;
-    world.court.program.stop().await;
-    world.court = Court::start_for_full_disks(&world.home).await;
+    world.server.process.stop().await;
+    world.server = Server::start_for_full_disks(&world.home).await;
     let mut denied = 0;
     for round in 1..=rounds() {
-        for (fault, status) in FAULTS {
-            is_allowed_again(&world).await;
-            denied += suffer(&mut world, *fault, *status).await;
+        for fault in FAULTS {
+            wait_until_allowed(&world).await;
+            denied += deny_under(*fault, &mut world).await;
             let from = Instant::now();
-            let retried = is_allowed_again(&world).await;
+            let retried = wait_until_allowed(&world).await;
             println!(
-                "round {round}: {fault:?}: {ASKED} denied with {status}, then allowed again after {:?} ({retried} denied meanwhile)",
+                "round {round}: {fault:?}: {REQUESTS} requests denied, allowed again after {:?} ({retried} denied until then)",
                 from.elapsed()
             );
         }
     }
-    let expected = rounds() * ASKED * u64::try_from(FAULTS.len()).unwrap();
+    let expected = rounds() * REQUESTS * u64::try_from(FAULTS.len()).unwrap();
     assert_eq!(denied, expected, "requests denied under a fault");
+    world.end().await;
 }
 
-/// Inflicts the fault, sees that all requests are denied, and cures it.
-async fn suffer(world: &mut World, fault: Fault, status: u16) -> u64 {
+/// Causes the fault, asserts that all requests are denied, and repairs the server. Returns the number of denials.
+async fn deny_under(fault: ServerFault, world: &mut World) -> u64 {
     match fault {
-        Fault::Killed => {
-            world.court.program.kill();
-            let denied = all_turned_away(world, status).await;
-            world.court = Court::start_for_full_disks(&world.home).await;
+        ServerFault::Killed => {
+            world.server.process.kill();
+            let denied = all_denied(world).await;
+            world.server = Server::start_for_full_disks(&world.home).await;
             denied
         }
-        Fault::Hung => {
-            world.court.program.freeze().await;
-            let denied = all_turned_away(world, status).await;
-            world.court.program.signal(Signal::CONT);
+        ServerFault::Hung => {
+            world.server.process.freeze().await;
+            let denied = all_denied(world).await;
+            world.server.process.signal(Signal::CONT);
             denied
         }
-        Fault::DiskFull => {
-            world.court.disk_full();
-            let denied = all_turned_away(world, status).await;
-            // Room again: it goes on by itself.
-            world.court.disk_has_room();
+        ServerFault::DiskFull => {
+            world.server.fill_disk();
+            let denied = all_denied(world).await;
+            // The server continues by itself when there is space.
+            world.server.free_disk();
             denied
         }
-        Fault::Instead(fake) => {
-            world.court.program.kill();
-            let court = FakeCourt::at(&world.home.socket(), fake);
-            let denied = all_turned_away(world, status).await;
-            assert!(court.times_exerted() >= ASKED, "{fake:?} was asked {} times", court.times_exerted());
-            drop(court);
-            world.court = Court::start_for_full_disks(&world.home).await;
+        ServerFault::Instead(fake) => {
+            world.server.process.kill();
+            let server = FakeServer::at(&world.home.socket(), fake);
+            let denied = all_denied(world).await;
+            assert!(server.times_used() >= REQUESTS, "{fake:?} was used {} times", server.times_used());
+            drop(server);
+            world.server = Server::start_for_full_disks(&world.home).await;
             denied
         }
     }
 }
 
-async fn all_turned_away(world: &World, status: u16) -> u64 {
-    for _ in 0..ASKED {
-        let ask = world.agent.asks(&hello(), "GET", "/hello/you");
-        world.turns_away(&ask, status).await;
+async fn all_denied(world: &World) -> u64 {
+    for _ in 0..REQUESTS {
+        let request = world.agent.request(&hello(), "GET", "/hello/you");
+        world.denies_with_status(&request, STATUS).await;
     }
-    ASKED
+    REQUESTS
 }
 
-/// Waits until a request passes; how many were denied before it did.
-async fn is_allowed_again(world: &World) -> u32 {
+/// Waits until a request is allowed. Returns how many were denied before that.
+async fn wait_until_allowed(world: &World) -> u32 {
     let mut denied = 0;
     until("a request to be allowed again", async || {
-        let ask = world.agent.asks(&hello(), "GET", "/hello/you");
-        let allowed = world.send(&ask).await.status == 200;
+        let request = world.agent.request(&hello(), "GET", "/hello/you");
+        let allowed = world.send(&request).await.status == 200;
         denied += u32::from(!allowed);
         allowed.then_some(())
     })
@@ -148,30 +151,31 @@ async fn is_allowed_again(world: &World) -> u32 {
     denied
 }
 
-#[expect(clippy::disallowed_methods, reason = "how the long run tells its length")]
+#[expect(clippy::disallowed_methods, reason = "./dev soak passes the number of rounds in the environment")]
 fn rounds() -> u64 {
     std::env::var("PORTCULLIS_ROUNDS")
         .map_or(1, |rounds| rounds.parse().expect("PORTCULLIS_ROUNDS is a number"))
 }
 
-/// The one fault that opens: Envoy takes a `CheckResponse` with nothing in it for an allow. No setting of Envoy changes
-/// that, so our server has one function that builds answers, which cannot build an empty one; and a seal behind
-/// ext_authz, which asks for the stamp of a decision, is what closes it on Envoy's side.
+/// The only fault that lets requests pass: Envoy reads an empty `CheckResponse` as an allow, and no setting of Envoy changes
+/// that. So the server has one function that builds answers, and it cannot build an empty one. On Envoy's side a seal after
+/// ext_authz, which requires the stamp of a decision, closes this gap.
 #[tokio::test]
-async fn envoy_forwards_on_an_empty_answer_which_is_why_ours_can_build_none() {
-    let setup = Setup { change: |shipped| shipped.without(GATE), undecided: true, ..Setup::default() };
+async fn envoy_forwards_a_request_after_an_empty_answer_so_the_server_can_build_none() {
+    let setup = Setup { change: |shipped| shipped.without(GATE), allow_undecided: true, ..Setup::default() };
     let mut world = setup.start().await;
-    world.court.program.stop().await;
-    let court = FakeCourt::at(&world.home.socket(), Fake::EmptyCheckResponse);
-    let ask = Ask::new("GET", HOST, "/hello/you");
-    until("the fake to be asked", async || {
-        let _ = world.send(&ask).await;
-        (court.times_exerted() > 0).then_some(())
+    world.server.process.stop().await;
+    let server = FakeServer::at(&world.home.socket(), FakeAnswer::EmptyCheckResponse);
+    let request = ClientRequest::new("GET", HOST, "/hello/you");
+    until("Envoy to reach the fake server", async || {
+        let _ = world.send(&request).await;
+        (server.times_used() > 0).then_some(())
     })
     .await;
     assert_eq!(
-        world.executions_of(&ask),
+        world.executions_of(&request),
         1,
-        "if this is 0, Envoy has changed or something behind it seals: say so here"
+        "if this is 0, Envoy has changed, or a seal is in place: update this test"
     );
+    world.end().await;
 }

@@ -1,143 +1,167 @@
-//! What an auditor can do with nothing but the log's key: see that it holds, that it is complete, and judge again.
+//! What an auditor can do with only the ledger's key: verify the ledger, see that it is complete, find entries, and judge
+//! decisions a second time.
 
-use portcullis_tests::agent::{Agent, Grant, hello, payment};
-use portcullis_tests::child::Running;
-use portcullis_tests::client::Ask;
+use portcullis_tests::agent::{Agent, WarrantSpec, hello, payment};
+use portcullis_tests::client::ClientRequest;
+use portcullis_tests::command::portcullis;
 use portcullis_tests::condition::until;
-use portcullis_tests::court::{Court, portcullis};
-use portcullis_tests::keys::{Algorithm, Key};
+use portcullis_tests::keys::{Algorithm, TestKey};
+use portcullis_tests::ledger_auditor::{LedgerAuditor, copy, files};
+use portcullis_tests::process::Process;
 use portcullis_tests::programs;
-use portcullis_tests::record::{Record, copy, files};
+use portcullis_tests::server::Server;
+use portcullis_tests::signed_bundles::UnsignedBundle;
 use portcullis_tests::world::{HOST, World};
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-/// Requests of every sort that reach the court; how many of them.
+/// Sends requests of every kind that reaches the server. Returns how many.
 async fn traffic(world: &World) -> usize {
     for n in 0..5 {
-        world.allows(&world.agent.asks(&hello(), "GET", &format!("/hello/{n}"))).await;
+        world.allows(&world.agent.request(&hello(), "GET", &format!("/hello/{n}"))).await;
     }
     let once = world.agent.warrant(&payment());
-    let pay = || world.agent.presents(&once, Ask::new("POST", HOST, "/v1/payments/42"));
+    let pay = || world.agent.present(&once, ClientRequest::new("POST", HOST, "/v1/payments/42"));
     world.allows(&pay()).await;
     world.denies(&pay(), 403, "replayed").await;
-    world.denies(&world.agent.asks(&hello(), "GET", "/hello/you?admin=1"), 403, "outside-warrant").await;
-    let long = Grant { lifetime: 600, ..hello() };
-    world.denies(&world.agent.asks(&long, "GET", "/hello/you"), 403, "lifetime-too-long").await;
-    let thief = Agent { holder: Key::stranger(Algorithm::Es256, 7), ..world.agent.clone() };
-    let stolen = thief.presents(&world.agent.warrant(&hello()), Ask::new("GET", HOST, "/hello/you"));
+    world.denies(&world.agent.request(&hello(), "GET", "/hello/you?admin=1"), 403, "outside-warrant").await;
+    let long = WarrantSpec { lifetime: 600, ..hello() };
+    world.denies(&world.agent.request(&long, "GET", "/hello/you"), 403, "lifetime-too-long").await;
+    let thief = Agent { holder: TestKey::stranger(Algorithm::Es256, 7), ..world.agent.clone() };
+    let stolen = thief.present(&world.agent.warrant(&hello()), ClientRequest::new("GET", HOST, "/hello/you"));
     world.denies(&stolen, 401, "proof-invalid").await;
     10
 }
 
 #[tokio::test]
-async fn every_allow_that_the_upstream_saw_is_on_record_and_each_decision_judges_to_the_same_bytes_again() {
+async fn every_executed_request_is_on_record_and_every_decision_is_judged_the_same_a_second_time() {
     let world = World::start().await;
-    let record = Record::of(&world.home, world.directory());
-    let asked = traffic(&world).await;
+    let auditor = LedgerAuditor::new(&world.home, world.directory());
+    let sent = traffic(&world).await;
 
-    // While the server runs, and without disturbing it.
-    let decisions = record.has_decisions(asked).await;
-    assert_eq!(decisions.len(), asked);
-    let executed: BTreeSet<String> =
-        world.upstream.hits().iter().map(|hit| hit.decision().unwrap().to_owned()).collect();
-    assert_eq!(record.allowed(), executed, "what was executed is what is on record as allowed");
+    // The server keeps running while the auditor reads.
+    let decisions = auditor.wait_for_decisions(sent).await;
+    assert_eq!(decisions.len(), sent);
+    let executed: BTreeSet<String> = world
+        .upstream
+        .executions()
+        .iter()
+        .map(|execution| execution.decision().unwrap().to_owned())
+        .collect();
+    assert_eq!(auditor.allowed(), executed, "the executed requests are those on record as allowed");
 
     let allow = decisions.iter().find(|decision| decision["outcome"] == "allowed").unwrap();
     let bytes = allow.to_string().len();
-    println!("an allow through one link takes {bytes} bytes on record");
-    assert!((1200..1400).contains(&bytes), "docs/ledger.md says what it costs: {bytes}");
+    println!("the entry of an allow with a chain of one link has {bytes} bytes");
+    assert!((1200..1400).contains(&bytes), "docs/ledger.md says how many bytes: {bytes}");
 
-    let (status, found) = record.audit(&record.folder(), &[]);
-    assert_eq!((status, &found["holds"]), (0, &true.into()), "{found}");
+    auditor.audit(auditor.folder(), &[]).expect_holds();
     let bundle = world.home.file("bundle");
-    let folder = record.folder();
-    let place = folder.to_str().unwrap();
-    let replayed = record.ask("replay", place, &["--bundles", bundle.to_str().unwrap(), "--json"]);
-    let said = String::from_utf8_lossy(&replayed.stdout).into_owned();
-    assert_eq!(replayed.status.code(), Some(0), "{said}{}", String::from_utf8_lossy(&replayed.stderr));
-    let counts: serde_json::Value = serde_json::from_str(&said).unwrap();
-    assert_eq!((&counts["decisions"], &counts["same"]), (&asked.into(), &asked.into()), "{counts}");
+    let replayed =
+        auditor.run("replay", auditor.folder(), &["--bundles", bundle.to_str().unwrap(), "--json"]);
+    assert_eq!(replayed.status, 0, "{replayed:?}");
+    let counts: Value = serde_json::from_str(&replayed.out).unwrap();
+    assert_eq!((&counts["decisions"], &counts["same"]), (&sent.into(), &sent.into()), "{counts}");
 
-    world.allows(&world.agent.asks(&hello(), "GET", "/hello/afterwards")).await;
+    world.allows(&world.agent.request(&hello(), "GET", "/hello/afterwards")).await;
+    world.end().await;
 }
 
 #[tokio::test]
-async fn a_candidate_bundle_says_what_it_would_have_decided_otherwise() {
+async fn a_candidate_bundle_lists_every_decision_that_it_would_change_with_both_verdicts() {
     let world = World::start().await;
-    let record = Record::of(&world.home, world.directory());
-    let asked = traffic(&world).await;
-    record.has_decisions(asked).await;
-    // The same house, but with nobody who may call: another audience's bundle serves no host of this one's.
-    let other = portcullis_tests::court::Home::init(
-        &world.directory().join("other"),
-        &["--host".to_owned(), "elsewhere".to_owned()],
-    );
-    let folder = record.folder();
-    let with = other.file("bundle");
-    let said = record.ask("replay", folder.to_str().unwrap(), &["--with", with.to_str().unwrap(), "--json"]);
-    assert_eq!(said.status.code(), Some(1));
-    let lines = String::from_utf8(said.stdout).unwrap();
-    let differences = lines.lines().filter(|line| line.contains(r#""then":"#)).count();
-    assert!(differences > 0, "{lines}");
-}
+    let auditor = LedgerAuditor::new(&world.home, world.directory());
+    let sent = traffic(&world).await;
+    let decisions = auditor.wait_for_decisions(sent).await;
+    // The candidate differs in one thing: the agent may no longer call the route `hello`.
+    let candidate = UnsignedBundle::of(&world.home)
+        .version(2)
+        .edit("routes/demo/hello.json", |hello| hello["spec"]["callers"] = json!(["agent:nobody"]));
+    let place = world.directory().join("candidate");
+    candidate.signed(&[&TestKey::read(&world.home.file("keys/bundle.jwk"))]).put(&place);
 
-#[tokio::test]
-async fn entries_are_found_by_what_they_are_about() {
-    let world = World::start().await;
-    let record = Record::of(&world.home, world.directory());
-    let asked = traffic(&world).await;
-    let decisions = record.has_decisions(asked).await;
-    let one = decisions.iter().find(|decision| decision["outcome"] == "replayed").unwrap();
-    let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
-    let (id, jti, txn) = (text(&one["id"]), text(&one["chain"][0]["jti"]), text(&one["chain"][0]["txn"]));
-    let folder = record.folder();
-    let find = |by: &[&str]| {
-        let said = record.ask("show", folder.to_str().unwrap(), &[by, &["--json"]].concat());
-        (said.status.code(), String::from_utf8(said.stdout).unwrap().lines().count())
+    let replayed = auditor.run("replay", auditor.folder(), &["--with", place.to_str().unwrap(), "--json"]);
+
+    assert_eq!(replayed.status, 1, "{replayed:?}");
+    let mut lines: Vec<Value> =
+        replayed.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let counts = lines.pop().unwrap();
+    for line in &lines {
+        let verdicts = (&line["then"]["code"], &line["now"]["code"], &line["now"]["route"]);
+        assert_eq!(verdicts, (&"permit".into(), &"policy-denied".into(), &"hello".into()), "{line}");
+    }
+    let is_affected = |decision: &&Value| {
+        decision["verdict"]["code"] == "permit" && decision["verdict"]["route"] == "hello"
     };
-    assert_eq!(find(&["--id", &id]), (Some(0), 1));
-    assert_eq!(find(&["--warrant", &jti]), (Some(0), 2), "the payment and its repetition");
-    assert_eq!(find(&["--lineage", &txn]), (Some(0), 2));
-    assert_eq!(find(&["--route", "pay"]), (Some(0), 2));
-    assert_eq!(find(&["--code", "replayed"]), (Some(0), 1));
-    assert_eq!(find(&["--kind", "init/1"]), (Some(0), 1));
-    assert_eq!(find(&["--since", "1h", "--kind", "decision/1"]), (Some(0), asked));
-    assert_eq!(find(&["--until", "1h"]), (Some(1), 0), "nothing is that old");
-    assert_eq!(find(&["--id", "nobody's"]), (Some(1), 0));
-    assert_eq!(find(&["--id", "-begins-with-a-hyphen"]), (Some(1), 0), "an id like any other, of nobody");
-    let people = record.ask("show", folder.to_str().unwrap(), &["--id", &id]);
-    let said = String::from_utf8(people.stdout).unwrap();
-    assert!(said.contains("replayed POST") && said.contains("held by agent:demo"), "{said}");
+    let affected: BTreeSet<&str> =
+        decisions.iter().filter(is_affected).map(|decision| decision["id"].as_str().unwrap()).collect();
+    assert_eq!(lines.iter().map(|line| line["id"].as_str().unwrap()).collect::<BTreeSet<_>>(), affected);
+    assert_eq!(
+        (affected.len(), &counts["differs"], &counts["same"]),
+        (5, &5.into(), &(sent - 5).into()),
+        "{counts}"
+    );
+    world.end().await;
 }
 
 #[tokio::test]
-async fn whoever_follows_the_log_sees_a_decision_within_moments() {
+async fn entries_are_found_by_id_warrant_lineage_route_code_kind_and_time() {
     let world = World::start().await;
-    let record = Record::of(&world.home, world.directory());
-    let mut command = Command::new(programs::portcullis());
-    command.args(["ledger", "tail", "--follow", "--json", "-n", "0"]).arg(record.folder());
-    let follower = Running::start("tail", command);
-    world.allows(&world.agent.asks(&hello(), "GET", "/hello/you")).await;
-    let hits = world.upstream.hits();
-    let id = hits[0].decision().unwrap();
-    until("the follower to see it", async || follower.log().contains(id).then_some(())).await;
+    let auditor = LedgerAuditor::new(&world.home, world.directory());
+    let sent = traffic(&world).await;
+    let decisions = auditor.wait_for_decisions(sent).await;
+    let one = decisions.iter().find(|decision| decision["outcome"] == "replayed").unwrap();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let (id, jti, txn) = (text(&one["id"]), text(&one["chain"][0]["jti"]), text(&one["chain"][0]["txn"]));
+    let find = |by: &[&str]| {
+        let output = auditor.run("show", auditor.folder(), &[by, &["--json"]].concat());
+        (output.status, output.out.lines().count())
+    };
+    assert_eq!(find(&["--id", &id]), (0, 1));
+    assert_eq!(find(&["--warrant", &jti]), (0, 2), "the payment and its replay");
+    assert_eq!(find(&["--lineage", &txn]), (0, 2));
+    assert_eq!(find(&["--route", "pay"]), (0, 2));
+    assert_eq!(find(&["--code", "replayed"]), (0, 1));
+    assert_eq!(find(&["--kind", "init/1"]), (0, 1));
+    assert_eq!(find(&["--since", "1h", "--kind", "decision/1"]), (0, sent));
+    assert_eq!(find(&["--until", "1h"]), (1, 0), "nothing is that old");
+    assert_eq!(find(&["--id", "unknown"]), (1, 0));
+    assert_eq!(find(&["--id", "-begins-with-a-hyphen"]), (1, 0), "an id may begin with a hyphen");
+    let text = auditor.run("show", auditor.folder(), &["--id", &id]).out;
+    assert!(text.contains("replayed POST") && text.contains("held by agent:demo"), "{text}");
+    world.end().await;
 }
 
 #[tokio::test]
-async fn a_tampered_copy_is_found_and_what_was_tampered_with_is_named() {
+async fn tail_with_follow_prints_a_decision_soon_after_it_is_made() {
+    let world = World::start().await;
+    let auditor = LedgerAuditor::new(&world.home, world.directory());
+    let mut command = Command::new(programs::portcullis());
+    command.args(["ledger", "tail", "--follow", "--json", "-n", "0"]).arg(auditor.folder());
+    let mut follower = Process::start("tail", command);
+    world.allows(&world.agent.request(&hello(), "GET", "/hello/you")).await;
+    let executions = world.upstream.executions();
+    let id = executions[0].decision().unwrap();
+    follower.find_in_log("the decision", |line| line.contains(id).then_some(())).await;
+    world.end().await;
+}
+
+#[tokio::test]
+async fn every_tampered_file_of_a_copy_is_named_and_another_key_or_place_is_refused() {
     let mut world = World::start().await;
-    let record = Record::of(&world.home, world.directory());
-    let asked = traffic(&world).await;
-    record.has_decisions(asked).await;
-    world.court.program.stop().await;
+    let auditor = LedgerAuditor::new(&world.home, world.directory());
+    let sent = traffic(&world).await;
+    auditor.wait_for_decisions(sent).await;
+    world.server.process.stop().await;
 
     let whole = world.directory().join("copy");
-    copy(&record.folder(), &whole);
-    assert_eq!(record.audit(&whole, &[]).0, 0, "an untouched copy holds");
-    assert_eq!(record.audit(&whole.join("log"), &[]).0, 0, "and so does its published part alone");
+    copy(&auditor.folder(), &whole);
+    auditor.audit(&whole, &[]).expect_holds();
+    // The published part is enough.
+    auditor.audit(whole.join("log"), &[]).expect_holds();
     let mut tried = 0;
     for file in files(&whole.join("log")) {
         let bytes = fs::read(&file).unwrap();
@@ -145,62 +169,64 @@ async fn a_tampered_copy_is_found_and_what_was_tampered_with_is_named() {
         let middle = changed.len() / 2;
         changed[middle] ^= 1;
         overwrite(&file, &changed);
-        let (status, found) = record.audit(&whole, &[]);
-        assert_eq!(status, 1, "{}: {found}", file.display());
-        let name = file.strip_prefix(whole.join("log")).unwrap().to_str().unwrap().to_owned();
-        let faults = found["faults"].to_string();
-        let is_named = faults.contains(&name) || faults.contains(name.split(".p/").next().unwrap());
-        assert!(is_named, "{name} is not named: {faults}");
+        let name = file.strip_prefix(whole.join("log")).unwrap().to_str().unwrap();
+        // A fault names a partial file in full or by the tile that it is part of.
+        auditor.audit(&whole, &[]).expect_fault(name.split(".p/").next().unwrap());
         overwrite(&file, &bytes);
         tried += 1;
     }
-    println!("{tried} tampered files found and named");
+    println!("the audit named each of {tried} tampered files");
     assert!(tried >= 4, "checkpoint, hashes and entries: {tried}");
 
     let stranger = World::start().await;
-    let others = Record::of(&stranger.home, stranger.directory());
-    assert_eq!(others.audit(&whole, &[]).0, 1, "another log's key");
-    stranger.allows(&stranger.agent.asks(&hello(), "GET", "/hello/you")).await;
+    let others = LedgerAuditor::new(&stranger.home, stranger.directory());
+    others.audit(&whole, &[]).expect_fault("log.vkey");
+    stranger.allows(&stranger.agent.request(&hello(), "GET", "/hello/you")).await;
+    stranger.end().await;
     let empty = world.directory().join("empty");
     fs::create_dir(&empty).unwrap();
-    assert_eq!(record.audit(&empty, &[]).0, 2, "an empty folder is no log that holds");
-    assert_eq!(record.audit(&world.directory().join("nowhere"), &[]).0, 2);
+    auditor.audit(&empty, &[]).expect_unreadable(empty.to_str().unwrap());
+    let nowhere = world.directory().join("nowhere");
+    auditor.audit(&nowhere, &[]).expect_unreadable(nowhere.to_str().unwrap());
+    // A key is never taken from the ledger itself.
     let keyless = portcullis(&["ledger", "verify", whole.to_str().unwrap()]);
-    assert_eq!(keyless.status.code(), Some(2), "a key is never taken from the log");
+    assert!(keyless.status == 2 && keyless.err.contains("--vkey"), "{keyless:?}");
+    world.end().await;
 }
 
 #[tokio::test]
-async fn archived_entries_and_the_log_laid_over_each_other_hold_and_the_server_goes_on() {
+async fn the_log_and_its_archive_hold_together_and_the_server_continues_without_the_archive() {
     let mut world = World::start().await;
-    let record = Record::of(&world.home, world.directory());
+    let auditor = LedgerAuditor::new(&world.home, world.directory());
     let once = world.agent.warrant(&payment());
-    let pay = || world.agent.presents(&once, Ask::new("POST", HOST, "/v1/payments/42"));
+    let pay = || world.agent.present(&once, ClientRequest::new("POST", HOST, "/v1/payments/42"));
     world.allows(&pay()).await;
     for n in 0..300 {
-        world.allows(&world.agent.asks(&hello(), "GET", &format!("/hello/{n}"))).await;
+        world.allows(&world.agent.request(&hello(), "GET", &format!("/hello/{n}"))).await;
     }
-    world.court.program.stop().await;
-    let before = record.entries().len();
+    world.server.process.stop().await;
+    let before = auditor.entries().len();
 
     let (config, archive) = (world.home.file("portcullis.yaml"), world.directory().join("archive"));
     let (config, archive) = (config.to_str().unwrap(), archive.to_str().unwrap());
     let moved = portcullis(&["ledger", "archive", "--config", config, "--below", "256", "--into", archive]);
-    world.again.archived_into(Path::new(archive));
-    assert!(moved.status.success(), "{}", String::from_utf8_lossy(&moved.stderr));
-    let folder = record.folder();
-    assert_eq!(record.audit(&folder, &["--archive", archive]).0, 0, "laid over each other");
-    assert_eq!(record.audit(&folder, &[]).0, 1, "without its archive the log is not whole");
-    let all = record.ask("export", folder.to_str().unwrap(), &["--archive", archive]);
-    // Archiving starts and stops the ledger, and names the archive in it.
-    assert_eq!(String::from_utf8(all.stdout).unwrap().lines().count(), before + 3);
+    world.replay_check.archive_is_at(Path::new(archive));
+    assert_eq!(moved.status, 0, "{moved:?}");
+    auditor.audit(auditor.folder(), &["--archive", archive]).expect_holds();
+    // Without the archive the log is not complete: its first tile of entries is missing.
+    auditor.audit(auditor.folder(), &[]).expect_fault("tile/entries/000");
+    let all = auditor.run("export", auditor.folder(), &["--archive", archive]);
+    // Archiving adds three entries: it starts the ledger, names the archive, and stops the ledger.
+    assert_eq!(all.out.lines().count(), before + 3);
 
-    world.court = Court::start(&world.home).await;
+    world.server = Server::start(&world.home).await;
     until("a request to be allowed again", async || {
-        let ask = world.agent.asks(&hello(), "GET", "/hello/after");
-        (world.send(&ask).await.status == 200).then_some(())
+        let request = world.agent.request(&hello(), "GET", "/hello/after");
+        (world.send(&request).await.status == 200).then_some(())
     })
     .await;
     world.denies(&pay(), 403, "replayed").await;
+    world.end().await;
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test's own file needs no durability")]

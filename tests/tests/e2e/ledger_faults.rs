@@ -1,95 +1,97 @@
-//! Nothing can be recorded: nothing is allowed, and everybody is told. Too much is denied: it is counted.
+//! When nothing can be recorded, every request is denied and the server says why. When too many requests are denied, the
+//! denials are counted instead of recorded one by one.
 
 use portcullis_tests::agent::hello;
 use portcullis_tests::client::get;
 use portcullis_tests::condition::until;
-use portcullis_tests::court::Court;
-use portcullis_tests::record::Record;
-use portcullis_tests::shipped::read;
+use portcullis_tests::ledger_auditor::LedgerAuditor;
+use portcullis_tests::server::Server;
 use portcullis_tests::world::World;
 use serde_json::Value;
-use std::fs;
 
 #[tokio::test]
-async fn while_nothing_can_be_written_everything_is_denied_and_with_room_it_goes_on_by_itself() {
+async fn a_full_disk_denies_every_request_and_the_server_continues_by_itself_when_there_is_space() {
     let mut world = World::start().await;
-    world.court.program.stop().await;
-    world.court = Court::start_for_full_disks(&world.home).await;
-    let record = Record::of(&world.home, world.directory());
-    let ask = || world.agent.asks(&hello(), "GET", "/hello/you");
-    until("requests to be allowed", async || (world.send(&ask()).await.status == 200).then_some(())).await;
-    let process = world.court.program.pid();
+    world.server.process.stop().await;
+    world.server = Server::start_for_full_disks(&world.home).await;
+    let auditor = LedgerAuditor::new(&world.home, world.directory());
+    let request = || world.agent.request(&hello(), "GET", "/hello/you");
+    until("requests to be allowed", async || (world.send(&request()).await.status == 200).then_some(()))
+        .await;
+    let process = world.server.process.pid();
 
-    world.court.disk_full();
+    world.server.fill_disk();
     for _ in 0..5 {
-        world.denies(&ask(), 503, "ledger-unavailable").await;
+        world.denies(&request(), 503, "ledger-unavailable").await;
     }
-    let ready = get(world.court.http(), "/readyz").await.unwrap();
+    let ready = get(world.server.http(), "/readyz").await.unwrap();
     assert_eq!(ready.status, 503);
     assert!(ready.text().contains("quota"), "{}", ready.text());
-    let metrics = get(world.court.http(), "/metrics").await.unwrap().text();
+    let metrics = get(world.server.http(), "/metrics").await.unwrap().text();
     assert!(metrics.contains("portcullis_ledger_refusing_over_quota 1"), "{metrics}");
-    let said = world.court.program.log();
-    assert!(said.lines().any(|line| line.contains("ERROR") && line.contains("quota")), "{said}");
+    let is_error = |line: &str| (line.contains("ERROR") && line.contains("quota")).then_some(());
+    world.server.process.find_in_log("an error about the quota", is_error).await;
 
-    world.court.disk_has_room();
+    world.server.free_disk();
     until("the server to be ready again", async || {
-        get(world.court.http(), "/readyz").await.filter(|ready| ready.status == 200)
+        get(world.server.http(), "/readyz").await.filter(|ready| ready.status == 200)
     })
     .await;
-    world.allows(&ask()).await;
-    assert_eq!(world.court.program.pid(), process, "without a restart");
+    world.allows(&request()).await;
+    assert_eq!(world.server.process.pid(), process, "there was no restart");
     let gaps = until("the gap to be published", async || {
-        Some(record.of_kind("gap/1")).filter(|gaps| !gaps.is_empty())
+        Some(auditor.of_kind("gap/1")).filter(|gaps| !gaps.is_empty())
     })
     .await;
     let count: u64 = gaps.iter().map(|gap| gap["count"].as_u64().unwrap()).sum();
-    assert!(count >= 5, "each denied request is in the gap: {gaps:?}");
-    assert_eq!(record.audit(&record.folder(), &[]).0, 0);
+    assert!(count >= 5, "every denied request is counted in a gap: {gaps:?}");
+    auditor.audit(auditor.folder(), &[]).expect_holds();
+    world.end().await;
 }
 
 #[tokio::test]
-async fn a_flood_of_denials_is_counted_and_its_answers_say_so() {
+async fn a_flood_of_denials_is_counted_in_summaries_and_the_responses_say_so() {
     let mut world = World::start().await;
-    world.court.program.stop().await;
+    world.server.process.stop().await;
     change_limits(&world);
-    world.court = Court::start(&world.home).await;
-    let record = Record::of(&world.home, world.directory());
-    let flood = world.agent.asks(&hello(), "GET", "/hello/you?more=1");
-    until("the server to judge", async || (world.send(&flood).await.status == 403).then_some(())).await;
-    let before = record.has_decisions(1).await.len();
+    world.server = Server::start(&world.home).await;
+    let auditor = LedgerAuditor::new(&world.home, world.directory());
+    let denied = world.agent.request(&hello(), "GET", "/hello/you?more=1");
+    until("the server to judge", async || (world.send(&denied).await.status == 403).then_some(())).await;
+    let before = auditor.wait_for_decisions(1).await.len();
     const SENT: usize = 100;
     let mut summarised = 0;
     for _ in 0..SENT {
-        let answer = world.denies(&flood, 403, "outside-warrant").await;
+        let answer = world.denies(&denied, 403, "outside-warrant").await;
         let problem: Value = serde_json::from_slice(&answer.body).unwrap();
         summarised += usize::from(problem["recorded"] == "summary");
     }
-    assert!(summarised > 0, "not one of {SENT} was too much");
+    assert!(summarised > 0, "none of the {SENT} denials was summarised");
     let counted = |kind: &str| -> u64 {
-        record.of_kind(kind).iter().map(|entry| entry["count"].as_u64().unwrap()).sum()
+        auditor.of_kind(kind).iter().map(|entry| entry["count"].as_u64().unwrap()).sum()
     };
     let counted = until("the summaries to be published", async || {
         let expected = u64::try_from(summarised).unwrap();
         Some(counted("denials/1")).filter(|counted| *counted >= expected)
     })
     .await;
-    let alone = record.decisions().len() - before;
-    println!("{SENT} denials: {alone} recorded alone, {counted} in summaries");
-    assert_eq!(alone + usize::try_from(counted).unwrap(), SENT, "none is neither");
+    let alone = auditor.decisions().len() - before;
+    println!("{SENT} denials: {alone} recorded one by one, {counted} counted in summaries");
+    assert_eq!(alone + usize::try_from(counted).unwrap(), SENT, "every denial is either recorded or counted");
     // An allow is never summarised.
-    let executed = world.upstream.hits().len();
-    world.allows(&world.agent.asks(&hello(), "GET", "/hello/you")).await;
-    assert_eq!(world.upstream.hits().len(), executed + 1);
+    let executed = world.upstream.executions().len();
+    world.allows(&world.agent.request(&hello(), "GET", "/hello/you")).await;
+    assert_eq!(world.upstream.executions().len(), executed + 1);
+    world.end().await;
 }
 
 #[tokio::test]
-async fn figures_tell_how_the_ledger_grows() {
+async fn the_metrics_show_how_the_ledger_grows() {
     let world = World::start().await;
     for n in 0..10 {
-        world.allows(&world.agent.asks(&hello(), "GET", &format!("/hello/{n}"))).await;
+        world.allows(&world.agent.request(&hello(), "GET", &format!("/hello/{n}"))).await;
     }
-    let metrics = get(world.court.http(), "/metrics").await.unwrap().text();
+    let metrics = get(world.server.http(), "/metrics").await.unwrap().text();
     let figure = |name: &str| -> f64 {
         let line = metrics.lines().find(|line| line.starts_with(&format!("portcullis_{name} ")));
         line.unwrap_or_else(|| panic!("no {name}:\n{metrics}")).rsplit(' ').next().unwrap().parse().unwrap()
@@ -98,13 +100,10 @@ async fn figures_tell_how_the_ledger_grows() {
     assert!(figure("ledger_written_bytes_total") > 5000.0);
     assert!(figure("ledger_disk_total_bytes") > figure("ledger_disk_free_bytes"));
     assert!(metrics.contains("portcullis_ledger_entries_per_second"));
+    world.end().await;
 }
 
-/// One a second, beside each source's own share.
-#[expect(clippy::disallowed_methods, reason = "a test's own file needs no durability")]
+/// Allows one recorded denial a second, in addition to each source's own share.
 fn change_limits(world: &World) {
-    let file = world.home.file("portcullis.yaml");
-    let mut configuration = read(&file);
-    configuration["limits"]["denialsPerSecond"] = 1.into();
-    fs::write(&file, serde_json::to_vec_pretty(&configuration).unwrap()).unwrap();
+    world.home.configure(|configuration| configuration["limits"]["denialsPerSecond"] = 1.into());
 }

@@ -1,10 +1,10 @@
-//! What the auditor's guide tells its readers to type, typed: its shell blocks are run as they stand, in order, beside a
-//! server that serves. Only the port of the HTTP side is another, since a free one was taken.
+//! Runs every shell block of the auditor's guide `docs/ledger.md`, in order, while a server runs. Only the port of HTTP is
+//! changed, because the server uses a free one.
 
 use portcullis_tests::agent::hello;
 use portcullis_tests::condition::until;
+use portcullis_tests::ledger_auditor::LedgerAuditor;
 use portcullis_tests::programs::{portcullis, repository};
-use portcullis_tests::record::Record;
 use portcullis_tests::world::World;
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -14,11 +14,11 @@ use std::process::Command;
 async fn every_command_of_the_auditors_guide_does_what_it_says() {
     let world = World::start().await;
     for n in 0..3 {
-        world.allows(&world.agent.asks(&hello(), "GET", &format!("/hello/{n}"))).await;
+        world.allows(&world.agent.request(&hello(), "GET", &format!("/hello/{n}"))).await;
     }
-    let record = Record::of(&world.home, world.directory());
-    until("outcomes to be published", async || (record.of_kind("outcome/1").len() == 3).then_some(())).await;
-    symlink(world.home.file(""), world.directory().join("house")).unwrap();
+    let auditor = LedgerAuditor::new(&world.home, world.directory());
+    until("outcomes to be published", async || (auditor.of_kind("outcome/1").len() == 3).then_some(())).await;
+    symlink(world.home.file(""), world.directory().join("home")).unwrap();
 
     let guide = fs::read_to_string(repository().join("docs/ledger.md")).unwrap();
     let blocks: Vec<&str> =
@@ -26,17 +26,19 @@ async fn every_command_of_the_auditors_guide_does_what_it_says() {
     let binaries = portcullis().parent().unwrap().display().to_string();
     let mut commands = 0;
     for block in &blocks {
-        let block = block.replace("127.0.0.1:9181", &world.court.http().to_string());
+        let block = block.replace("127.0.0.1:9181", &world.server.http().to_string());
         commands += block.lines().filter(|line| line.starts_with("portcullis ")).count();
         let script = format!("set -eu; PATH={binaries}:$PATH\n{block}");
-        let said = Command::new("sh").args(["-c", &script]).current_dir(world.directory()).output().unwrap();
-        assert!(said.status.success(), "{block}\n{}", String::from_utf8_lossy(&said.stderr));
+        let output =
+            Command::new("sh").args(["-c", &script]).current_dir(world.directory()).output().unwrap();
+        assert!(output.status.success(), "{block}\n{}", String::from_utf8_lossy(&output.stderr));
     }
     assert!(blocks.len() >= 5 && commands >= 11, "{commands} commands in {} blocks", blocks.len());
     for file in ["decisions.jsonl", "outcomes.jsonl"] {
         let exported = fs::read_to_string(world.directory().join(file)).unwrap();
         assert_eq!(exported.lines().count(), 3, "{file}");
     }
-    let longest = record.of_kind("outcome/1").iter().map(|outcome| outcome.to_string().len()).max();
-    println!("an outcome takes {} bytes", longest.unwrap());
+    let longest = auditor.of_kind("outcome/1").iter().map(|outcome| outcome.to_string().len()).max();
+    println!("the largest outcome has {} bytes", longest.unwrap());
+    world.end().await;
 }

@@ -1,10 +1,10 @@
-//! The server is killed under load, and its disk rolled back. I1: whatever the upstream saw is on record as allowed.
+//! The server is killed under load, and its ledger is rolled back. I1: every executed request is on record as allowed.
 
 use portcullis_tests::agent::{hello, payment};
-use portcullis_tests::client::Ask;
+use portcullis_tests::client::ClientRequest;
 use portcullis_tests::condition::until;
-use portcullis_tests::court::Court;
-use portcullis_tests::record::{Record, copy};
+use portcullis_tests::ledger_auditor::{LedgerAuditor, copy};
+use portcullis_tests::server::Server;
 use portcullis_tests::world::{HOST, World};
 use std::collections::BTreeSet;
 use std::fs;
@@ -15,9 +15,9 @@ const KILLS: usize = 6;
 const CLIENTS: usize = 4;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn killed_under_load_nothing_was_executed_that_is_not_on_record() {
+async fn after_kills_under_load_every_executed_request_is_on_record() {
     let mut world = World::start().await;
-    let record = Record::of(&world.home, world.directory());
+    let auditor = LedgerAuditor::new(&world.home, world.directory());
     let (stop, allowed, denied) =
         (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let clients: Vec<_> = (0..CLIENTS)
@@ -26,8 +26,8 @@ async fn killed_under_load_nothing_was_executed_that_is_not_on_record() {
             let (stop, allowed, denied) = (stop.clone(), allowed.clone(), denied.clone());
             tokio::spawn(async move {
                 while !stop.load(Ordering::Relaxed) {
-                    let ask = agent.asks(&hello(), "GET", &format!("/hello/{client}"));
-                    let status = ask.send(envoy).await.map(|answer| answer.status);
+                    let request = agent.request(&hello(), "GET", &format!("/hello/{client}"));
+                    let status = request.send(envoy).await.map(|answer| answer.status);
                     let counter = if matches!(status, Ok(200)) { &allowed } else { &denied };
                     counter.fetch_add(1, Ordering::Relaxed);
                 }
@@ -36,94 +36,98 @@ async fn killed_under_load_nothing_was_executed_that_is_not_on_record() {
         .collect();
     for kill in 1..=KILLS {
         let before = allowed.load(Ordering::Relaxed);
-        // Each at another moment of the load.
+        // Each kill comes at another moment of the load.
         until("the load to run", async || {
             (allowed.load(Ordering::Relaxed) >= before + 7 * kill).then_some(())
         })
         .await;
-        world.court.program.kill();
-        world.court = Court::start(&world.home).await;
+        world.server.process.kill();
+        world.server = Server::start(&world.home).await;
     }
     stop.store(true, Ordering::Relaxed);
     for client in clients {
         client.await.unwrap();
     }
-    world.allows(&world.agent.asks(&hello(), "GET", "/hello/last")).await;
-    world.court.program.stop().await;
+    world.allows(&world.agent.request(&hello(), "GET", "/hello/last")).await;
+    world.server.process.stop().await;
 
-    let executed: BTreeSet<String> =
-        world.upstream.hits().iter().map(|hit| hit.decision().unwrap().to_owned()).collect();
-    let on_record = record.allowed();
+    let executed: BTreeSet<String> = world
+        .upstream
+        .executions()
+        .iter()
+        .map(|execution| execution.decision().unwrap().to_owned())
+        .collect();
+    let on_record = auditor.allowed();
     let missing: Vec<_> = executed.difference(&on_record).collect();
     assert!(missing.is_empty(), "executed and not on record: {missing:?}");
-    let (status, found) = record.audit(&record.folder(), &[]);
-    assert_eq!(status, 0, "{found}");
-    let cut = record.of_kind("start/1").iter().filter(|start| start["cut"] == true).count();
-    assert_eq!(cut, KILLS, "each start after a kill says so");
+    auditor.audit(auditor.folder(), &[]).expect_holds();
+    let cut = auditor.of_kind("start/1").iter().filter(|start| start["cut"] == true).count();
+    assert_eq!(cut, KILLS, "each start after a kill has `cut`");
     println!(
-        "{KILLS} kills: {} executed, {} on record as allowed, {} answered otherwise",
+        "{KILLS} kills: {} requests executed, {} on record as allowed, {} not allowed",
         executed.len(),
         on_record.len(),
         denied.load(Ordering::Relaxed)
     );
-    assert!(executed.len() >= 7 * KILLS, "the load did exert something");
+    assert!(executed.len() >= 7 * KILLS, "the load reached the upstream");
+    world.end().await;
 }
 
 #[tokio::test]
-async fn a_ledger_that_is_behind_what_was_handed_out_is_not_served_and_a_restored_one_begins_anew() {
+async fn a_ledger_behind_its_published_checkpoint_is_not_served_and_a_restored_one_begins_a_new_log() {
     let mut world = World::start().await;
-    let record = Record::of(&world.home, world.directory());
-    world.allows(&world.agent.asks(&hello(), "GET", "/hello/before")).await;
-    world.court.program.stop().await;
+    let auditor = LedgerAuditor::new(&world.home, world.directory());
+    world.allows(&world.agent.request(&hello(), "GET", "/hello/before")).await;
+    world.server.process.stop().await;
     let backup = world.directory().join("backup");
-    copy(&record.folder(), &backup);
-    world.court = Court::start(&world.home).await;
+    copy(&auditor.folder(), &backup);
+    world.server = Server::start(&world.home).await;
     until("requests to be allowed", async || {
-        let ask = world.agent.asks(&hello(), "GET", "/hello/after");
-        (world.send(&ask).await.status == 200).then_some(())
+        let request = world.agent.request(&hello(), "GET", "/hello/after");
+        (world.send(&request).await.status == 200).then_some(())
     })
     .await;
-    record.has_decisions(2).await;
-    world.court.program.kill();
+    auditor.wait_for_decisions(2).await;
+    world.server.process.kill();
 
-    // Only the write-ahead log of before: less than the checkpoint that everybody could fetch.
-    fs::remove_dir_all(record.folder().join("wal")).unwrap();
-    copy(&backup.join("wal"), &record.folder().join("wal"));
-    let refusal = world.home.serve_in_vain().await;
-    assert_ne!(refusal.status, 0);
-    let said = refusal.said.lines().last().unwrap_or_default();
+    // Roll back the write-ahead log only: it then holds less than the published checkpoint says.
+    fs::remove_dir_all(auditor.folder().join("wal")).unwrap();
+    copy(&backup.join("wal"), &auditor.folder().join("wal"));
+    let failed = world.home.fail_to_start().await;
+    assert_eq!(failed.status, 2, "{}", failed.log);
+    let last = failed.log.lines().last().unwrap_or_default();
     assert!(
-        said.contains("acknowledged entries are missing") && said.contains("--restored"),
+        last.contains("acknowledged entries are missing") && last.contains("--restored"),
         "{}",
-        refusal.said
+        failed.log
     );
-    let (status, found) = record.audit(&record.folder(), &[]);
-    assert_eq!(status, 1, "{found}");
+    auditor.audit(auditor.folder(), &[]).expect_fault("acknowledged entries are missing");
 
-    world.again.is_excused("the ledger at the end is another one, with an origin of its own");
-    // The whole backup: consistent in itself, and still behind what others hold. So it does not go on under its name.
-    fs::remove_dir_all(record.folder()).unwrap();
-    copy(&backup, &record.folder());
-    world.court = Court::start_restored(&world.home).await;
-    let ask = || world.agent.asks(&hello(), "GET", "/hello/restored");
+    world.replay_check.skip_because("the restored ledger is a new log with an origin of its own");
+    // The whole backup is consistent, but older than what others have seen. So the restored log gets a new name.
+    fs::remove_dir_all(auditor.folder()).unwrap();
+    copy(&backup, &auditor.folder());
+    world.server = Server::start_restored(&world.home).await;
+    let request = || world.agent.request(&hello(), "GET", "/hello/restored");
     until("the server to judge", async || {
-        (world.send(&ask()).await.code().as_deref() == Some("halted")).then_some(())
+        (world.send(&request()).await.code().as_deref() == Some("halted")).then_some(())
     })
     .await;
-    world.denies(&ask(), 503, "halted").await;
-    let anew = Record::of(&world.home, world.directory());
+    world.denies(&request(), 503, "halted").await;
+    let new_auditor = LedgerAuditor::new(&world.home, world.directory());
     let entries = until("the new log to be published", async || {
-        Some(anew.entries()).filter(|entries| entries.len() > 2)
+        Some(new_auditor.entries()).filter(|entries| entries.len() > 2)
     })
     .await;
-    let old_name = fs::read_to_string(backup.join("log.vkey")).unwrap();
+    // The first entry of the new log names the old log. A key file is `ORIGIN+ID+KEY`.
+    let old_key = fs::read_to_string(backup.join("log.vkey")).unwrap();
     let restored = &entries[0]["entry"]["restored"];
-    assert!(old_name.starts_with(restored["origin"].as_str().unwrap()), "{restored} is not {old_name}");
-    world.court.program.stop().await;
-    assert_eq!(anew.audit(&anew.folder(), &[]).0, 0);
+    assert_eq!(restored["origin"], old_key.split('+').next().unwrap());
+    world.server.process.stop().await;
+    new_auditor.audit(new_auditor.folder(), &[]).expect_holds();
 
     let config = world.home.file("portcullis.yaml");
-    let said = portcullis_tests::court::portcullis(&[
+    let reasserted = portcullis_tests::command::portcullis(&[
         "ledger",
         "reassert",
         "--config",
@@ -133,31 +137,33 @@ async fn a_ledger_that_is_behind_what_was_handed_out_is_not_served_and_a_restore
         "--reason",
         "nothing was revoked",
     ]);
-    assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
-    world.court = Court::start(&world.home).await;
-    // No longer halted; but this bundle lets the old log burn, and the new one is another.
+    assert_eq!(reasserted.status, 0, "{reasserted:?}");
+    world.server = Server::start(&world.home).await;
+    // The server is no longer halted. But this bundle names the old log as the one that burns, and the log is a new one.
     until("the server to judge", async || {
-        (world.send(&ask()).await.code().as_deref() == Some("state-unavailable")).then_some(())
+        (world.send(&request()).await.code().as_deref() == Some("state-unavailable")).then_some(())
     })
     .await;
+    world.end().await;
 }
 
 #[tokio::test]
-async fn what_is_kept_holds_no_token_no_signature_no_query_and_no_body() {
+async fn no_file_of_the_ledger_contains_a_token_a_signature_a_query_or_a_body() {
     let mut world = World::start().await;
     let mut secrets: Vec<Vec<u8>> = Vec::new();
-    let mut asks = vec![
-        world.agent.asks(&hello(), "GET", "/hello/you"),
-        world.agent.asks(&hello(), "GET", "/hello/you?card=4000-0012-3456-7899"),
-        world.agent.asks(&payment(), "POST", "/v1/payments/42"),
-        Ask::new("GET", HOST, "/hello/you").with("authorization", "Bearer a-token-of-somebody-elses"),
+    let mut requests = vec![
+        world.agent.request(&hello(), "GET", "/hello/you"),
+        world.agent.request(&hello(), "GET", "/hello/you?card=4000-0012-3456-7899"),
+        world.agent.request(&payment(), "POST", "/v1/payments/42"),
+        ClientRequest::new("GET", HOST, "/hello/you")
+            .with("authorization", "Bearer a-token-of-somebody-elses"),
     ];
-    asks[2].body = "{\"iban\":\"DE02120300000000202051\"}".into();
-    for ask in &asks {
-        world.send(ask).await;
-        for (name, value) in &ask.headers {
+    requests[2].body = "{\"iban\":\"DE02120300000000202051\"}".into();
+    for request in &requests {
+        world.send(request).await;
+        for (name, value) in &request.headers {
             if name.starts_with("warrant") {
-                // Whole, and each part: header, payload and signature of every link.
+                // The whole value, and each part of it: header, payload and signature of every link.
                 secrets.push(value.clone().into_bytes());
                 secrets.extend(value.split(['.', '~']).map(|part| part.as_bytes().to_vec()));
             }
@@ -166,15 +172,18 @@ async fn what_is_kept_holds_no_token_no_signature_no_query_and_no_body() {
     let words =
         ["4000-0012-3456-7899", "card=", "DE02120300000000202051", "iban", "a-token-of-somebody-elses"];
     secrets.extend(words.map(|word| word.as_bytes().to_vec()));
-    let record = Record::of(&world.home, world.directory());
-    world.court.program.stop().await;
-    let decisions = record.decisions();
-    assert_eq!(decisions.len(), 3, "what the gate let by was decided: {decisions:?}");
-    assert!(decisions.iter().any(|decision| decision["request"]["query"].is_string()), "a query was there");
+    let auditor = LedgerAuditor::new(&world.home, world.directory());
+    world.server.process.stop().await;
+    let decisions = auditor.decisions();
+    assert_eq!(decisions.len(), 3, "the server decided every request that passed the gate: {decisions:?}");
+    assert!(
+        decisions.iter().any(|decision| decision["request"]["query"].is_string()),
+        "one request had a query"
+    );
     let mut searched = 0;
-    for file in portcullis_tests::record::files(&world.home.file("ledger")) {
+    for file in portcullis_tests::ledger_auditor::files(&world.home.file("ledger")) {
         let mut bytes = fs::read(&file).unwrap();
-        // Segments of the write-ahead log are zeros to their end.
+        // Segments of the write-ahead log are filled with zeros.
         bytes.truncate(bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1));
         searched += bytes.len();
         for secret in secrets.iter().filter(|secret| secret.len() >= 4) {
@@ -182,6 +191,7 @@ async fn what_is_kept_holds_no_token_no_signature_no_query_and_no_body() {
             assert!(!found, "{} is in {}", String::from_utf8_lossy(secret), file.display());
         }
     }
-    println!("{} secrets are in none of {searched} bytes", secrets.len());
+    println!("searched {searched} bytes for {} secrets and found none", secrets.len());
     assert!(secrets.len() > 12 && searched > 4096);
+    world.end().await;
 }

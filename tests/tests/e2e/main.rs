@@ -1,5 +1,5 @@
-//! End to end: everything here goes through the real Envoy, the real server and the real gate.
-//! One program, so that its tests run side by side.
+//! End-to-end tests through the real Envoy, the real server and the real gate. They are one program, so that they run side
+//! by side.
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::expect_used,
@@ -7,13 +7,14 @@
     clippy::panic,
     clippy::print_stdout,
     clippy::unwrap_used,
-    reason = "tests report by panicking; helpers are tests too"
+    reason = "a test and its helpers fail by panicking"
 )]
 
 mod bundles;
 mod compose;
-mod explained;
+mod explain_recorded;
 mod faults;
+mod gate_or_server_alone;
 mod ledger_audit;
 mod ledger_faults;
 mod ledger_guide;
@@ -21,8 +22,7 @@ mod ledger_http;
 mod ledger_kill;
 mod outcomes;
 mod readme;
-mod rooms_alone;
-mod server_gone;
+mod server_restarts;
 mod shipped;
 mod sizes;
 mod starting;

@@ -1,42 +1,45 @@
-//! What Envoy's access log brings back into the ledger.
+//! The entries that Envoy's access log adds to the ledger.
 
 use portcullis_tests::agent::hello;
-use portcullis_tests::client::Ask;
+use portcullis_tests::client::ClientRequest;
 use portcullis_tests::condition::until;
-use portcullis_tests::record::Record;
+use portcullis_tests::ledger_auditor::LedgerAuditor;
 use portcullis_tests::shipped::EXT_AUTHZ;
 use portcullis_tests::world::{HOST, Setup, World};
 use serde_json::Value;
 
-/// Waits until an entry of this kind is published of which that holds.
-async fn published(record: &Record, kind: &str, holds: impl Fn(&Value) -> bool) -> Value {
-    until(&format!("a {kind} to be published"), async || record.of_kind(kind).into_iter().find(&holds)).await
+/// Waits until an entry of this kind for which `holds` is true is published.
+async fn published(auditor: &LedgerAuditor, kind: &str, holds: impl Fn(&Value) -> bool) -> Value {
+    until(&format!("a {kind} to be published"), async || auditor.of_kind(kind).into_iter().find(&holds)).await
 }
 
 #[tokio::test]
-async fn each_forward_has_its_outcome_and_what_others_refused_is_counted() {
+async fn each_forwarded_request_has_an_outcome_and_denials_by_gate_and_envoy_are_counted() {
     let mut world = World::start().await;
-    let record = Record::of(&world.home, world.directory());
-    // By the gate, then by the court, then let through: in one connection's access log they come in this order.
-    world.denies(&Ask::new("GET", HOST, "/hello/you"), 401, "warrant-missing").await;
-    world.denies(&world.agent.asks(&hello(), "GET", "/hello/you?admin=1"), 403, "outside-warrant").await;
-    world.turns_away(&Ask::new("GET", HOST, "/hello%2fyou"), 400).await;
-    world.allows(&world.agent.asks(&hello(), "GET", "/hello/you")).await;
-    let decision = world.upstream.hits()[0].decision().unwrap().to_owned();
+    let auditor = LedgerAuditor::new(&world.home, world.directory());
+    // Denied by the gate, by the server and by Envoy, then allowed: the access log has them in this order.
+    world.denies(&ClientRequest::new("GET", HOST, "/hello/you"), 401, "warrant-missing").await;
+    world.denies(&world.agent.request(&hello(), "GET", "/hello/you?admin=1"), 403, "outside-warrant").await;
+    world.denies_with_status(&ClientRequest::new("GET", HOST, "/hello%2fyou"), 400).await;
+    world.allows(&world.agent.request(&hello(), "GET", "/hello/you")).await;
+    let decision = world.upstream.executions()[0].decision().unwrap().to_owned();
 
-    let outcome = published(&record, "outcome/1", |outcome| outcome["id"] == *decision).await;
-    let told = |name: &str| &outcome[name];
-    assert_eq!((told("reached"), told("repeat")), (&Value::Bool(true), &Value::Bool(false)));
-    assert_eq!((told("status"), told("attempts"), told("proxy")), (&200.into(), &1.into(), &"local".into()));
-    assert_eq!(told("termination"), "", "{outcome}");
+    let outcome = published(&auditor, "outcome/1", |outcome| outcome["id"] == *decision).await;
+    let member = |name: &str| &outcome[name];
+    assert_eq!((member("reached"), member("repeat")), (&Value::Bool(true), &Value::Bool(false)));
+    assert_eq!(
+        (member("status"), member("attempts"), member("proxy")),
+        (&200.into(), &1.into(), &"local".into())
+    );
+    assert_eq!(member("termination"), "", "{outcome}");
     let index = outcome["index"].as_u64().unwrap();
-    let decided = record.entries().into_iter().find(|line| line["index"] == index).expect("its decision");
+    let decided = auditor.entries().into_iter().find(|line| line["index"] == index).expect("its decision");
     assert_eq!(decided["entry"]["id"], *decision);
 
     let counted = |reason: &'static str| {
-        let record = &record;
+        let auditor = &auditor;
         async move {
-            published(record, "denials/1", |denials| {
+            published(auditor, "denials/1", |denials| {
                 denials["reason"] == reason && denials["source"] == "access-log:127.0.0.1"
             })
             .await["count"]
@@ -45,26 +48,32 @@ async fn each_forward_has_its_outcome_and_what_others_refused_is_counted() {
     };
     assert_eq!(counted("warrant-missing").await, 1, "by the gate");
     assert_eq!(counted("path_normalization_failed").await, 1, "by Envoy itself");
-    let all = record.of_kind("denials/1");
-    assert_eq!(all.len(), 2, "the court's own denial is on record once, and by itself: {all:?}");
-    assert_eq!(record.of_kind("ungoverned/1"), Vec::<Value>::new());
-    assert_eq!(record.of_kind("outcome/1").len(), 1);
-    assert_eq!(record.audit(&record.folder(), &[]).0, 0);
+    let all = auditor.of_kind("denials/1");
+    assert_eq!(
+        all.len(),
+        2,
+        "the server's own denial is recorded as a decision and not counted here: {all:?}"
+    );
+    assert_eq!(auditor.of_kind("ungoverned/1"), Vec::<Value>::new());
+    assert_eq!(auditor.of_kind("outcome/1").len(), 1);
+    auditor.audit(auditor.folder(), &[]).expect_holds();
 
-    assert!(world.court.program.stop().await.success());
-    let log = world.court.program.log();
-    assert!(!log.contains("still open"), "Envoy never ends its stream: the server hangs up by itself");
+    assert!(world.server.process.stop().await.success());
+    let log = world.server.process.log();
+    assert!(!log.contains("still open"), "Envoy never ends its stream, so the server must close it");
+    world.end().await;
 }
 
 #[tokio::test]
-async fn what_runs_without_a_decision_is_an_alarm_in_the_record() {
-    let setup = Setup { change: |shipped| shipped.without(EXT_AUTHZ), undecided: true, ..Setup::default() };
+async fn an_execution_without_a_decision_is_recorded_as_an_alarm() {
+    let setup =
+        Setup { change: |shipped| shipped.without(EXT_AUTHZ), allow_undecided: true, ..Setup::default() };
     let world = setup.start().await;
-    let record = Record::of(&world.home, world.directory());
-    let ask = world.agent.asks(&hello(), "GET", "/hello/you?token=very-secret");
-    assert_eq!(world.send(&ask).await.status, 200, "nobody asked the court");
+    let auditor = LedgerAuditor::new(&world.home, world.directory());
+    let request = world.agent.request(&hello(), "GET", "/hello/you?token=very-secret");
+    assert_eq!(world.send(&request).await.status, 200, "Envoy did not ask the server");
 
-    let alarm = published(&record, "ungoverned/1", |_| true).await;
+    let alarm = published(&auditor, "ungoverned/1", |_| true).await;
     assert_eq!(alarm["id"], Value::Null);
     assert_eq!(alarm["upstream"], world.upstream.address().to_string());
     let request = &alarm["request"];
@@ -72,5 +81,6 @@ async fn what_runs_without_a_decision_is_an_alarm_in_the_record() {
     assert_eq!(request["path"], "/hello/you");
     assert!(request["query"].as_str().unwrap().starts_with("sha256:"), "{alarm}");
     assert!(!alarm.to_string().contains("very-secret"));
-    assert!(world.court.program.log().contains("ALARM: let through without a decision"));
+    assert!(world.server.process.log().contains("ALARM: let through without a decision"));
+    world.end().await;
 }

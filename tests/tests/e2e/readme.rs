@@ -1,44 +1,44 @@
-//! What the README tells its readers to type, typed: its shell blocks are run as they stand.
+//! Runs the shell blocks of the README as they are.
 //!
-//! Three things are other than at home. Health is served on a port that is free; Envoy and what it guards are the
-//! harness's, by the shipped configuration; and the words after `curl` are taken by the harness's own client, which
-//! counts executions and needs no curl.
+//! Three things differ from a reader's machine. Health is served on a free port. Envoy and the upstream are started by the
+//! harness, with the shipped configuration. And `curl` is replaced by the harness's client, which counts executions.
 
-use portcullis_tests::client::Ask;
-use portcullis_tests::court::Home;
+use portcullis_tests::client::ClientRequest;
 use portcullis_tests::programs::{portcullis, repository};
+use portcullis_tests::server::Home;
 use portcullis_tests::world::Setup;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
-/// A `curl` that says what it was given, a word a line.
+/// A `curl` that prints its arguments, one a line.
 const CURL: &str = "curl() { for word; do printf '%s\\n' \"$word\"; done; }\n";
 
 #[tokio::test]
-async fn the_readmes_house_is_built_served_and_used_as_it_says() {
+async fn the_readmes_commands_build_serve_and_use_a_home_directory_as_it_says() {
     let readme = fs::read_to_string(repository().join("README.md")).unwrap();
     let [build, path, init, serve] = lines_of(&shell_block(&readme, "portcullis init"));
-    assert_eq!(build, "./dev build", "what is built there is what this test was built with");
-    assert_eq!(path, r#"export PATH="$PWD/target/release:$PATH""#, "and its place is told by the harness");
-    assert_eq!(serve, "portcullis serve --config house/portcullis.yaml");
+    assert_eq!(build, "./dev build", "the README builds what this test uses");
+    assert_eq!(path, r#"export PATH="$PWD/target/release:$PATH""#, "the harness sets this path");
+    assert_eq!(serve, "portcullis serve --config home/portcullis.yaml");
 
     let directory = tempfile::Builder::new().prefix("portcullis-").tempdir().unwrap();
     symlink(repository().join("target"), directory.path().join("target")).unwrap();
     run(directory.path(), &init);
-    serve_health_anywhere(&directory.path().join("house/portcullis.yaml"));
-    let home = Home::at(&directory.path().join("house"));
-    let world = Setup::default().around(directory, home).await;
+    serve_health_anywhere(&directory.path().join("home/portcullis.yaml"));
+    let home = Home::at(&directory.path().join("home"));
+    let world = Setup::default().start_in(directory, home).await;
 
     let words = run(world.directory(), &format!("{CURL}{}", shell_block(&readme, "warrant mint")));
-    let ask = asked_by(&words);
-    world.allows(&ask).await;
-    // "The same line again is `replayed`."
-    world.denies(&ask, 403, "replayed").await;
+    let request = request_of(&words);
+    world.allows(&request).await;
+    // The README says that the same line again is `replayed`.
+    world.denies(&request, 403, "replayed").await;
+    world.end().await;
 }
 
-/// The text of the one shell block that holds these words.
+/// The text of the only shell block that contains these words.
 fn shell_block(readme: &str, words: &str) -> String {
     let blocks = readme.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap());
     let found: Vec<&str> = blocks.filter(|block| block.contains(words)).collect();
@@ -46,14 +46,14 @@ fn shell_block(readme: &str, words: &str) -> String {
     found[0].to_owned()
 }
 
-/// Commands without what is said beside them.
+/// The commands of a block, without their comments.
 fn lines_of<const N: usize>(block: &str) -> [String; N] {
     let commands: Vec<String> =
         block.lines().map(|line| line.split(" # ").next().unwrap().trim_end().to_owned()).collect();
     commands.try_into().unwrap_or_else(|commands| panic!("{N} commands: {commands:?}"))
 }
 
-/// What the shell says to it.
+/// What the shell prints for this script.
 fn run(directory: &Path, script: &str) -> String {
     let binaries = portcullis().parent().unwrap().display().to_string();
     let script = format!("set -eu; PATH={binaries}:$PATH\n{script}");
@@ -62,7 +62,7 @@ fn run(directory: &Path, script: &str) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// The port of the README may be taken on this machine.
+/// The port in the README may be taken on this machine.
 #[expect(clippy::disallowed_methods, reason = "a test's own file needs no durability")]
 fn serve_health_anywhere(configuration: &Path) {
     let text = fs::read_to_string(configuration).unwrap();
@@ -71,8 +71,8 @@ fn serve_health_anywhere(configuration: &Path) {
     fs::write(configuration, changed).unwrap();
 }
 
-/// The request that these words would have made curl send.
-fn asked_by(words: &str) -> Ask {
+/// The request that curl would have sent for these arguments.
+fn request_of(words: &str) -> ClientRequest {
     let (mut method, mut headers, mut url) = (String::from("GET"), Vec::new(), String::new());
     let mut words = words.lines();
     while let Some(word) = words.next() {
@@ -84,5 +84,7 @@ fn asked_by(words: &str) -> Ask {
     }
     let rest = url.strip_prefix("http://").unwrap();
     let (host, path) = rest.split_at(rest.find('/').unwrap());
-    headers.into_iter().fold(Ask::new(&method, host, path), |ask, (name, value)| ask.with(name, value))
+    headers
+        .into_iter()
+        .fold(ClientRequest::new(&method, host, path), |request, (name, value)| request.with(name, value))
 }

@@ -1,19 +1,19 @@
-//! How the server declines to start: all that is wrong at once, each in one clear line, with the exit status 2.
+//! A server that cannot start reports every fault at once, each in one line, and ends with exit status 2.
 
-use portcullis_tests::court::{Court, Home};
+use portcullis_tests::server::{Home, Server};
 use std::fs;
 use std::net::TcpListener;
 use tempfile::TempDir;
 
-fn house() -> (TempDir, Home) {
+fn new_home() -> (TempDir, Home) {
     let directory = tempfile::tempdir().unwrap();
     let home = Home::init(directory.path(), &[]);
     (directory, home)
 }
 
 #[tokio::test]
-async fn a_bad_configuration_is_told_all_its_faults_with_place_and_cure() {
-    let (_directory, home) = house();
+async fn every_fault_of_a_configuration_is_reported_with_its_file_line_and_cure() {
+    let (_directory, home) = new_home();
     home.configure(|configuration| {
         configuration["listen"]["extAuthz"] = "0.0.0.0:9191".into();
         configuration["listen"]["http"] = "somewhere".into();
@@ -21,26 +21,26 @@ async fn a_bad_configuration_is_told_all_its_faults_with_place_and_cure() {
         configuration["limits"] = serde_json::json!({"deadlineMilliseconds": "soon"});
     });
 
-    let refusal = home.serve_in_vain().await;
+    let failed = home.fail_to_start().await;
 
-    assert_eq!(refusal.status, 2, "{}", refusal.said);
+    assert_eq!(failed.status, 2, "{}", failed.log);
     for named in ["0.0.0.0:9191", "somewhere", "failOpen", "an integer from 1 to"] {
-        assert!(refusal.said.contains(named), "{named} is not among the faults:\n{}", refusal.said);
+        assert!(failed.log.contains(named), "{named} is not among the faults:\n{}", failed.log);
     }
-    let places = refusal.said.lines().filter(|line| line.contains("portcullis.yaml:")).count();
-    assert!(places >= 4, "each fault has file and line:\n{}", refusal.said);
+    let places = failed.log.lines().filter(|line| line.contains("portcullis.yaml:")).count();
+    assert!(places >= 4, "every fault has a file and a line:\n{}", failed.log);
 }
 
 #[tokio::test]
 async fn a_missing_key_is_named() {
-    let (_directory, home) = house();
+    let (_directory, home) = new_home();
     fs::remove_file(home.file("keys/statement.jwk")).unwrap();
-    says_once(&home, "keys/statement.jwk").await;
+    fails_naming(&home, "keys/statement.jwk").await;
 }
 
 #[tokio::test]
-async fn a_key_of_another_kind_a_key_twice_and_a_nameless_dimension_are_told_at_once() {
-    let (_directory, home) = house();
+async fn keys_of_the_wrong_kind_a_repeated_key_and_a_dimension_without_a_name_are_reported_together() {
+    let (_directory, home) = new_home();
     home.configure(|configuration| {
         configuration["ledger"]["key"] = "keys/statement.jwk".into();
         configuration["keys"]["statement"] = "keys/ledger.jwk".into();
@@ -49,53 +49,53 @@ async fn a_key_of_another_kind_a_key_twice_and_a_nameless_dimension_are_told_at_
         configuration["environment"] = serde_json::json!({"": "eu-1"});
     });
 
-    let refusal = home.serve_in_vain().await;
+    let failed = home.fail_to_start().await;
 
-    assert_eq!(refusal.status, 2, "{}", refusal.said);
+    assert_eq!(failed.status, 2, "{}", failed.log);
     for named in ["key for ES256", "key for Ed25519", "twice", "the dimension \"\""] {
-        assert!(refusal.said.contains(named), "{named} is not among the faults:\n{}", refusal.said);
+        assert!(failed.log.contains(named), "{named} is not among the faults:\n{}", failed.log);
     }
 }
 
 #[tokio::test]
-async fn a_note_key_that_the_mesh_does_not_list_is_told_before_its_notes_are_needed() {
-    let (_directory, home) = house();
+async fn a_note_key_that_the_mesh_does_not_list_is_reported_at_the_start() {
+    let (_directory, home) = new_home();
     home.configure(|configuration| configuration["bundle"]["noteKey"] = "keys/ledger.jwk".into());
-    says_once(&home, "bundle.noteKey").await;
+    fails_naming(&home, "bundle.noteKey").await;
 }
 
 #[tokio::test]
-async fn a_folder_that_cannot_be_read_is_named() {
-    let (_directory, home) = house();
-    // Removed and not merely forbidden: to root nothing is forbidden.
+async fn a_missing_bundle_directory_is_named() {
+    let (_directory, home) = new_home();
+    // Removed and not made unreadable: root can read everything.
     fs::remove_dir_all(home.file("bundle")).unwrap();
-    says_once(&home, "/bundle").await;
+    fails_naming(&home, "/bundle").await;
 }
 
 #[tokio::test]
 async fn a_taken_port_is_named() {
-    let (_directory, home) = house();
+    let (_directory, home) = new_home();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     home.configure(|configuration| configuration["listen"]["http"] = address.clone().into());
-    says_once(&home, &address).await;
+    fails_naming(&home, &address).await;
 }
 
 #[tokio::test]
 async fn a_second_server_on_the_same_ledger_is_refused() {
-    let (_directory, home) = house();
-    let first = Court::start(&home).await;
-    let refusal = home.serve_in_vain().await;
-    assert_eq!(refusal.status, 2, "{}", refusal.said);
-    let line = refusal.said.lines().find(|line| line.contains("/ledger")).unwrap_or_default();
-    assert!(line.contains("another process"), "who holds the ledger:\n{}", refusal.said);
+    let (_directory, home) = new_home();
+    let first = Server::start(&home).await;
+    let failed = home.fail_to_start().await;
+    assert_eq!(failed.status, 2, "{}", failed.log);
+    let line = failed.log.lines().find(|line| line.contains("/ledger")).unwrap_or_default();
+    assert!(line.contains("another process"), "the message says why the ledger is not free:\n{}", failed.log);
     drop(first);
 }
 
-/// One line says it, and the server ends with an error.
-async fn says_once(home: &Home, what: &str) {
-    let refusal = home.serve_in_vain().await;
-    assert_eq!(refusal.status, 2, "{}", refusal.said);
-    let lines: Vec<&str> = refusal.said.lines().filter(|line| line.contains(what)).collect();
-    assert_eq!(lines.len(), 1, "{what} in one line:\n{}", refusal.said);
+/// The server does not start, and exactly one line of its log contains this text.
+async fn fails_naming(home: &Home, what: &str) {
+    let failed = home.fail_to_start().await;
+    assert_eq!(failed.status, 2, "{}", failed.log);
+    let lines: Vec<&str> = failed.log.lines().filter(|line| line.contains(what)).collect();
+    assert_eq!(lines.len(), 1, "one line with {what}:\n{}", failed.log);
 }

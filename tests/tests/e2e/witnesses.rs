@@ -1,12 +1,12 @@
-//! A witness remembers the log elsewhere: it cosigns what is published, and what it holds can neither be rolled back nor
-//! rewritten without its saying so.
+//! A witness on another machine cosigns the published log and remembers it. So it notices when the log is rolled back or
+//! rewritten.
 
 use portcullis_tests::agent::hello;
 use portcullis_tests::client::get;
 use portcullis_tests::condition::until;
-use portcullis_tests::court::{Court, Home};
-use portcullis_tests::record::{Record, copy};
-use portcullis_tests::witness::{NAME, Witness};
+use portcullis_tests::ledger_auditor::{LedgerAuditor, copy};
+use portcullis_tests::python_witness::{NAME, PythonWitness};
+use portcullis_tests::server::{Home, Server};
 use portcullis_tests::world::Setup;
 use rustix::process::Signal;
 use std::fs;
@@ -15,27 +15,28 @@ use tempfile::TempDir;
 
 const PART: &str = "witness witness.example/w1";
 
-struct House {
+struct Witnessed {
     home: Home,
-    witness: Witness,
-    record: Record,
+    witness: PythonWitness,
+    auditor: LedgerAuditor,
     directory: TempDir,
 }
 
-async fn witnessed_house() -> House {
+/// A home directory whose server has a witness.
+async fn witnessed_home() -> Witnessed {
     let directory = tempfile::tempdir().unwrap();
     let home = Home::init(directory.path(), &[]);
-    let witness = Witness::of(&home, directory.path()).await;
-    witness.is_asked_by(&home);
-    let record = Record::of(&home, directory.path());
-    House { home, witness, record, directory }
+    let witness = PythonWitness::start(&home, directory.path()).await;
+    witness.add_to(&home);
+    let auditor = LedgerAuditor::new(&home, directory.path());
+    Witnessed { home, witness, auditor, directory }
 }
 
-/// Waits until the published checkpoint carries the witness's line, and has more than so many entries; says how many.
-async fn cosigned_beyond(court: &Court, size: u64) -> u64 {
+/// Waits until a checkpoint of more than `size` entries is published with the witness's line. Returns its size.
+async fn cosigned_beyond(server: &Server, size: u64) -> u64 {
     let line = format!("\n\u{2014} {NAME} ");
     until(&format!("a cosigned checkpoint of more than {size} entries"), async || {
-        let note = get(court.http(), "/log/checkpoint").await?.text();
+        let note = get(server.http(), "/log/checkpoint").await?.text();
         let found = note.lines().nth(1)?.parse().ok()?;
         (note.contains(&line) && found > size).then_some(found)
     })
@@ -43,156 +44,165 @@ async fn cosigned_beyond(court: &Court, size: u64) -> u64 {
 }
 
 #[tokio::test]
-async fn what_is_published_is_cosigned_from_the_first_contact_on() {
-    let House { home, witness, record, directory } = witnessed_house().await;
-    let mut world = Setup::default().around(directory, home).await;
-    let first = cosigned_beyond(&world.court, 0).await;
+async fn published_checkpoints_are_cosigned_and_auditors_can_check_the_witness() {
+    let Witnessed { home, witness, auditor, directory } = witnessed_home().await;
+    let mut world = Setup::default().start_in(directory, home).await;
+    let first = cosigned_beyond(&world.server, 0).await;
     for n in 0..5 {
-        world.allows(&world.agent.asks(&hello(), "GET", &format!("/hello/{n}"))).await;
+        world.allows(&world.agent.request(&hello(), "GET", &format!("/hello/{n}"))).await;
     }
-    // With the last outcome the log stands still.
-    until("outcomes to be published", async || (record.of_kind("outcome/1").len() == 5).then_some(())).await;
-    let grown = cosigned_beyond(&world.court, first + 9).await;
-    assert_eq!(witness.holds(), grown);
+    // After the last outcome the log does not change any more.
+    until("outcomes to be published", async || (auditor.of_kind("outcome/1").len() == 5).then_some(())).await;
+    let grown = cosigned_beyond(&world.server, first + 9).await;
+    assert_eq!(witness.size(), grown);
     let remark = format!("cosigned {grown} entries");
-    until("the server to say so", async || (world.court.part(PART).await.unwrap() == remark).then_some(()))
-        .await;
-    let figures = get(world.court.http(), "/metrics").await.unwrap().text();
+    until("the server to say so", async || {
+        (world.server.readiness_of(PART).await.unwrap() == remark).then_some(())
+    })
+    .await;
+    let figures = get(world.server.http(), "/metrics").await.unwrap().text();
     let figure = format!("portcullis_witness_cosigned{{witness=\"{NAME}\"}} {grown}\n");
     assert!(figures.contains(&figure), "{figures}");
 
     let by_witness = ["--witness", witness.key_file().to_str().unwrap()];
-    let (status, found) = record.audit(&record.folder(), &by_witness);
-    assert_eq!((status, &found["witnesses"]), (0, &serde_json::json!([NAME])), "{found}");
-    let (status, found) = record.audit(&record.folder(), &[]);
-    assert_eq!(
-        (status, &found["witnesses"]),
-        (0, &serde_json::json!([])),
-        "nobody whose key was given: {found}"
-    );
-    is_spoiled(&record, &by_witness);
+    let findings = auditor.audit(auditor.folder(), &by_witness).expect_holds();
+    assert_eq!(findings["witnesses"], serde_json::json!([NAME]), "{findings}");
+    // Without the witness's key its line is not checked.
+    let findings = auditor.audit(auditor.folder(), &[]).expect_holds();
+    assert_eq!(findings["witnesses"], serde_json::json!([]), "{findings}");
+    check_damaged_line_is_found(&auditor, &by_witness);
 
-    let first = witness.answers_since(0, 2).await;
+    let first = witness.wait_for_answers(0, 2).await;
     assert!(first[0].starts_with("old 0 "), "{first:?}");
-    assert!(first.iter().all(|answer| answer.ends_with(" -> 200")), "no conflict, no refusal: {first:?}");
+    assert!(first.iter().all(|answer| answer.ends_with(" -> 200")), "no conflict and no refusal: {first:?}");
     let before = witness.answers().len();
-    world.court.program.stop().await;
-    world.court = Court::start(&world.home).await;
-    cosigned_beyond(&world.court, grown).await;
+    world.server.process.stop().await;
+    world.server = Server::start(&world.home).await;
+    cosigned_beyond(&world.server, grown).await;
     let since = witness.answers().split_off(before);
     assert!(
         since[0].starts_with("old 0 ") && since[0].ends_with(" -> 409"),
-        "a start knows nothing: {since:?}"
+        "after a start the server does not know what the witness remembers: {since:?}"
     );
     assert!(since[1].starts_with(&format!("old {grown} ")) && since[1].ends_with(" -> 200"), "{since:?}");
+    world.end().await;
 }
 
-/// With another byte in the witness's line an auditor who has its key takes the log no more.
+/// With a changed byte in the witness's line, an auditor with the witness's key refuses the checkpoint.
 #[expect(clippy::disallowed_methods, reason = "a test's own file needs no durability")]
-fn is_spoiled(record: &Record, by_witness: &[&str]) {
-    let copied = record.key().parent().unwrap().join("spoiled");
-    copy(&record.folder().join("log"), &copied);
+fn check_damaged_line_is_found(auditor: &LedgerAuditor, by_witness: &[&str]) {
+    let copied = auditor.key().parent().unwrap().join("damaged");
+    copy(&auditor.folder().join("log"), &copied);
     let note = fs::read_to_string(copied.join("checkpoint")).unwrap();
     let at = note.len() - 60;
     let mut changed = note.into_bytes();
     changed[at] = if changed[at] == b'A' { b'B' } else { b'A' };
     fs::write(copied.join("checkpoint"), changed).unwrap();
-    assert_eq!(record.audit(&copied, by_witness).0, 1);
-    assert_eq!(record.audit(&copied, &[]).0, 0, "without its key the line is somebody's");
+    auditor.audit(&copied, by_witness).expect_fault("checkpoint");
+    auditor.audit(&copied, &[]).expect_holds();
 }
 
 #[tokio::test]
-async fn a_witness_that_is_down_is_a_remark_and_one_that_holds_more_ends_readiness_until_it_cosigns() {
-    let House { home, witness, record, directory: _directory } = witnessed_house().await;
-    witness.program.freeze().await;
-    let court = Court::start(&home).await;
-    let remark = court.part(PART).await.unwrap();
+async fn a_witness_that_is_down_leaves_the_server_ready_and_one_that_remembers_more_does_not() {
+    let Witnessed { home, witness, auditor, directory: _directory } = witnessed_home().await;
+    witness.process.freeze().await;
+    let mut server = Server::start(&home).await;
+    let remark = server.readiness_of(PART).await.unwrap();
     assert!(remark.contains("no whole answer within 3s"), "{remark}");
-    says_once(&court, "could not be compared").await;
+    logs_once(&mut server, "could not be compared").await;
 
-    witness.believes_in(1_000_000);
-    witness.program.signal(Signal::CONT);
-    let why = until("the server not to be ready", async || court.part(PART).await.err()).await;
+    witness.set_size(1_000_000);
+    witness.process.signal(Signal::CONT);
+    let why = until("the server not to be ready", async || server.readiness_of(PART).await.err()).await;
     assert!(why.starts_with("holds 1000000 entries of this log, more than there are"), "{why}");
-    says_once(&court, "this ledger is contradicted").await;
-    assert_eq!(get(court.http(), "/readyz").await.unwrap().status, 503);
+    logs_once(&mut server, "this ledger is contradicted").await;
+    assert_eq!(get(server.http(), "/readyz").await.unwrap().status, 503);
 
-    witness.forgets();
-    cosigned_beyond(&court, 0).await;
-    until("the server to be ready", async || court.part(PART).await.ok()).await;
-    says_once(&court, "the witness cosigns").await;
+    witness.forget();
+    cosigned_beyond(&server, 0).await;
+    until("the server to be ready", async || server.readiness_of(PART).await.ok()).await;
+    logs_once(&mut server, "the witness cosigns").await;
     let by_witness = ["--witness", witness.key_file().to_str().unwrap()];
-    assert_eq!(record.audit(&record.folder(), &by_witness).1["witnesses"], serde_json::json!([NAME]));
+    let findings = auditor.audit(auditor.folder(), &by_witness).expect_holds();
+    assert_eq!(findings["witnesses"], serde_json::json!([NAME]));
 }
 
 #[tokio::test]
-async fn a_rolled_back_ledger_is_not_served_and_a_clone_that_ran_ahead_is_found_out() {
-    let House { home, witness, record, directory } = witnessed_house().await;
-    let mut court = Court::start(&home).await;
-    cosigned_beyond(&court, 0).await;
-    court.program.stop().await;
+async fn a_rolled_back_ledger_is_not_served_and_a_rewritten_one_is_discovered() {
+    let Witnessed { home, witness, auditor, directory } = witnessed_home().await;
+    let mut server = Server::start(&home).await;
+    cosigned_beyond(&server, 0).await;
+    server.process.stop().await;
     let backup = directory.path().join("backup");
-    copy(&record.folder(), &backup);
-    let kept = ledger::Ledger::inspect(&backup).unwrap().durable;
-    let mut court = Court::start(&home).await;
-    cosigned_beyond(&court, kept.size).await;
-    court.program.stop().await;
-    let held = witness.holds();
+    copy(&auditor.folder(), &backup);
+    let backed_up = ledger::Ledger::inspect(&backup).unwrap().durable;
+    let mut server = Server::start(&home).await;
+    cosigned_beyond(&server, backed_up.size).await;
+    server.process.stop().await;
+    let remembered = witness.size();
 
-    // All of the backup, `handed-out` included: consistent in itself, and behind what the witness holds.
-    bring_back(&backup, &record.folder());
-    let refused = refusal(&home).await;
-    for part in [format!("witness {NAME} names {held}"), "acknowledged entries are missing".to_owned()] {
+    // The whole backup, with `handed-out`: consistent in itself, but behind what the witness remembers.
+    restore(&backup, &auditor.folder());
+    let refused = refusal_line(&home).await;
+    for part in [format!("witness {NAME} names {remembered}"), "acknowledged entries are missing".to_owned()]
+    {
         assert!(refused.contains(&part), "{refused}");
     }
-    assert_eq!(ledger::Ledger::inspect(&record.folder()).unwrap().durable, kept, "nothing was recorded");
+    assert_eq!(
+        ledger::Ledger::inspect(&auditor.folder()).unwrap().durable,
+        backed_up,
+        "nothing was recorded"
+    );
 
-    // Nobody else notices: with no witness it is served, and goes its own way.
+    // Without the witness nothing is noticed: the old ledger is served, and grows into another log.
     home.configure(|configuration| {
         drop(configuration["ledger"].as_object_mut().unwrap().remove("witnesses"))
     });
-    while ledger::Ledger::inspect(&record.folder()).unwrap().published.size <= held {
-        Court::start(&home).await.program.stop().await;
+    while ledger::Ledger::inspect(&auditor.folder()).unwrap().published.size <= remembered {
+        Server::start(&home).await.process.stop().await;
     }
-    assert_eq!(record.audit(&record.folder(), &[]).0, 0, "it holds in itself");
-    witness.is_asked_by(&home);
+    auditor.audit(auditor.folder(), &[]).expect_holds();
+    witness.add_to(&home);
     let before = witness.answers().len();
-    let refused = refusal(&home).await;
+    let refused = refusal_line(&home).await;
     assert!(
-        refused.contains(&format!("witness {NAME} refuses that this log continues the {held}")),
+        refused.contains(&format!("witness {NAME} refuses that this log continues the {remembered}")),
         "{refused}"
     );
-    let since = witness.answers_since(before, 2).await;
+    let since = witness.wait_for_answers(before, 2).await;
     assert!(since[0].ends_with(" -> 409"), "{since:?}");
-    assert!(since[1].starts_with(&format!("old {held} ")) && since[1].ends_with(" -> 422"), "{since:?}");
+    assert!(
+        since[1].starts_with(&format!("old {remembered} ")) && since[1].ends_with(" -> 422"),
+        "{since:?}"
+    );
 
-    // The witness is down while it starts: found out as soon as it is there.
-    witness.program.freeze().await;
-    let court = Court::start(&home).await;
-    witness.program.signal(Signal::CONT);
-    let why = until("the server not to be ready", async || court.part(PART).await.err()).await;
+    // If the witness is down when the server starts, the rewritten log is discovered as soon as the witness answers.
+    witness.process.freeze().await;
+    let mut server = Server::start(&home).await;
+    witness.process.signal(Signal::CONT);
+    let why = until("the server not to be ready", async || server.readiness_of(PART).await.err()).await;
     assert!(why.contains("the log was rewritten"), "{why}");
-    says_once(&court, "this ledger is contradicted").await;
-    assert_eq!(witness.holds(), held, "it cosigned nothing of the clone's");
+    logs_once(&mut server, "this ledger is contradicted").await;
+    assert_eq!(witness.size(), remembered, "the witness has cosigned nothing of the rewritten log");
 }
 
-/// The one line with which the server does not start.
-async fn refusal(home: &Home) -> String {
-    let refusal = home.serve_in_vain().await;
-    assert_eq!(refusal.status, 2, "{}", refusal.said);
-    let lines: Vec<&str> = refusal.said.lines().filter(|line| line.contains(NAME)).collect();
-    assert_eq!(lines.len(), 1, "one line says it:\n{}", refusal.said);
+/// The only line about the witness in the log of a server that does not start.
+async fn refusal_line(home: &Home) -> String {
+    let failed = home.fail_to_start().await;
+    assert_eq!(failed.status, 2, "{}", failed.log);
+    let lines: Vec<&str> = failed.log.lines().filter(|line| line.contains(NAME)).collect();
+    assert_eq!(lines.len(), 1, "one line about the witness:\n{}", failed.log);
     lines[0].to_owned()
 }
 
-fn bring_back(backup: &Path, ledger: &Path) {
+fn restore(backup: &Path, ledger: &Path) {
     fs::remove_dir_all(ledger).unwrap();
     copy(backup, ledger);
 }
 
-/// One line of its log says so, and no second.
-async fn says_once(court: &Court, what: &str) {
-    let said = || court.program.log().lines().filter(|line| line.contains(what)).count();
-    until(&format!("the log to say `{what}`"), async || (said() > 0).then_some(())).await;
-    assert_eq!(said(), 1, "{what}:\n{}", court.program.log());
+/// Waits until the log contains this text, and asserts that only one line does.
+async fn logs_once(server: &mut Server, text: &str) {
+    server.process.find_in_log(text, |line| line.contains(text).then_some(())).await;
+    let lines = server.process.log().lines().filter(|line| line.contains(text)).count();
+    assert_eq!(lines, 1, "{text}:\n{}", server.process.log());
 }

@@ -109,6 +109,7 @@ pub fn signature(bytes: &[u8]) {
 pub fn names(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let _ = (Host::parse(text), Method::parse(text), Denial::from_code(text));
+    assert!(Digest::parse_base64url(text).is_none_or(|digest| digest.to_base64url() == text));
     assert!(Digest::parse(text).is_none_or(|digest| digest.to_string() == text));
     assert!(Thumbprint::from_uri(text).is_none_or(|thumbprint| thumbprint.uri() == text));
     if let Some(pattern) = SubjectPattern::parse(text) {

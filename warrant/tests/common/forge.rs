@@ -143,7 +143,7 @@ pub(crate) fn jwk(signer: &PureSigner) -> Value {
 }
 
 pub(crate) fn digest_of(link: &str) -> String {
-    Digest::of(link.rsplit_once('.').unwrap().0.as_bytes()).to_string()
+    Digest::of(link.rsplit_once('.').unwrap().0.as_bytes()).to_base64url()
 }
 
 pub(crate) fn signed(header: &str, payload: &str, signer: &PureSigner) -> String {

@@ -130,3 +130,20 @@ fn lay_out(files: &Files, dir: &Path) {
         ledger::durable::replace(&path, bytes).unwrap();
     }
 }
+
+/// A file system may list files in the order in which they were made.
+#[test]
+fn the_order_in_which_files_were_written_says_nothing() {
+    let sound = policy_fixture::built(&files());
+    let orders: [fn(&mut Vec<(String, Vec<u8>)>); 3] =
+        [|_| (), |all| all.reverse(), |all| all.rotate_left(3)];
+    for order in orders {
+        let folder = tempfile::tempdir().unwrap();
+        let mut all: Vec<_> = files().into_iter().collect();
+        order(&mut all);
+        for file in all {
+            lay_out(&[file].into(), folder.path());
+        }
+        assert_eq!(build(folder.path()).unwrap().packed(), sound.packed());
+    }
+}

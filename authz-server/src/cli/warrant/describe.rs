@@ -182,6 +182,6 @@ pub(super) fn to_json(claims: &Claims, digest: Digest) -> Json {
         "iat": claims.times().iat.get(), "nbf": claims.times().nbf.get(), "exp": claims.exp().get(),
         "cnf": claims.cnf().thumbprint().to_string(), "depth": claims.depth(), "max_depth": claims.max_depth(),
         "use": claims.use_max(), "env": env, "att": claims.att(), "details": details,
-        "digest": digest.to_string(),
+        "digest": digest.to_base64url(),
     })
 }

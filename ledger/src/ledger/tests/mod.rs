@@ -17,7 +17,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::*;
-use crate::entry::{Activation, Checks, Decision, DecisionOutcome, Digest, RecordedRequest, RecordedVerdict};
+use crate::entry::{Activation, Decision, DecisionOutcome, Digest, RecordedVerdict};
+use crate::example_decision::denied;
 use crate::note::SigningKey;
 
 fn options(now: &Arc<AtomicU64>) -> Options {
@@ -51,37 +52,8 @@ impl SeededRandom {
 }
 
 fn decision(id: &str, as_of: u64, outcome: DecisionOutcome) -> Entry {
-    Entry::Decision(Decision {
-        args: [("amount".to_owned(), crate::entry::IntegerJson::Integer(7))].into(),
-        as_of,
-        attestation: vec![],
-        burned: vec![],
-        bundle: None,
-        chain: vec![],
-        checks: Checks { parse: Some("ok".into()), ..Checks::default() },
-        clock: 1_700_000_000,
-        conditions: vec![],
-        environment: [("region".to_owned(), "eu-1".to_owned())].into(),
-        id: id.to_owned(),
-        identity: None,
-        outcome,
-        posture: "normal".to_owned(),
-        proxy: "local".to_owned(),
-        request: RecordedRequest {
-            action: None,
-            body: None,
-            host: "h".into(),
-            method: "GET".into(),
-            path: "/".into(),
-            query: None,
-        },
-        traceparent: None,
-        verdict: RecordedVerdict {
-            code: "permit".to_owned(),
-            policies: vec![],
-            route: Some("hello".to_owned()),
-        },
-    })
+    let verdict = RecordedVerdict { code: "permit".to_owned(), ..denied(id).verdict };
+    Entry::Decision(Decision { as_of, outcome, verdict, ..denied(id) })
 }
 
 fn activation() -> Entry {

@@ -1,17 +1,17 @@
-//! The demo: real Envoy, the server and an upstream on loopback, and a story told as a table. Then it stays, for the
-//! reader's own `curl`, until Ctrl-C. `--once` ends after the story.
+//! The demo runs real Envoy, the server and an upstream on loopback, and prints what happens to a series of requests. Then
+//! it keeps running for the reader's own `curl`, until Ctrl-C. `--once` ends it after the table.
 //!
-//! The exit status is 0 only when every row of the story came out as it should.
+//! The exit status is 0 only if every request had the expected result.
 #![allow(
     clippy::expect_used,
     clippy::print_stdout,
     clippy::print_stderr,
-    reason = "a demo talks to people, and stops at what it did not expect"
+    reason = "a demo prints for people, and panics when something unexpected happens"
 )]
 
-mod invitation;
 mod story;
 mod table;
+mod what_to_try;
 
 use portcullis_tests::world::Setup;
 use std::net::TcpListener;
@@ -38,33 +38,34 @@ async fn main() -> ExitCode {
         .map(|alias| format!("--alias={alias}"));
     let mut world = Setup { port, init: init.to_vec(), ..Setup::default() }.start().await;
 
-    let rows = story::tell(&mut world, &host).await;
-    table::print(&rows);
-    let as_expected = rows.iter().all(story::Row::is_as_expected);
+    let scenes = story::play(&mut world, &host).await;
+    table::print(&scenes);
+    let as_expected = scenes.iter().all(story::Scene::is_as_expected);
     if !as_expected {
-        eprintln!("demo: the story did not come out as it should (see the rows marked !)");
+        eprintln!("demo: not every request had the expected result: see the rows marked with !");
     }
     if !once && as_expected {
-        invitation::print(&world, &host);
-        until_told_to_stop().await;
-        println!("\nstopping");
-        world.court.program.stop().await;
+        what_to_try::print(&world, &host);
+        wait_for_signal().await;
+        println!("\nThe demo is stopping.");
     }
+    world.end().await;
     if as_expected { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// The well-known port where it is free, any other otherwise. It must be known before Envoy runs, because the policy names
-/// the authority that clients will write; so another program could still take it in between, and Envoy would say so.
+/// The well-known port if it is free, otherwise another one. It must be known before Envoy runs, because the policy names
+/// the authority that clients will send. So another program could still take the port first; then Envoy reports that.
 fn free_port() -> u16 {
     let listener =
         TcpListener::bind(("127.0.0.1", WELL_KNOWN_PORT)).or_else(|_| TcpListener::bind("127.0.0.1:0"));
     listener.and_then(|bound| bound.local_addr()).expect("loopback has a free port").port()
 }
 
-async fn until_told_to_stop() {
+/// Waits for Ctrl-C or SIGTERM.
+async fn wait_for_signal() {
     let mut terminate = signal(SignalKind::terminate()).expect("signals can be received");
     tokio::select! {
-        told = tokio::signal::ctrl_c() => told.expect("signals can be received"),
+        interrupted = tokio::signal::ctrl_c() => interrupted.expect("signals can be received"),
         _ = terminate.recv() => {}
     }
 }

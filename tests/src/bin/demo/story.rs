@@ -1,100 +1,106 @@
-//! The story: what is tried, and what must come of it.
+//! The story of the demo: the scenes, and the expected result of each.
 
-use portcullis_tests::agent::{Grant, hello, payment};
-use portcullis_tests::client::Ask;
+use portcullis_tests::agent::{WarrantSpec, hello, payment};
+use portcullis_tests::client::ClientRequest;
 use portcullis_tests::condition::until;
-use portcullis_tests::court::Court;
+use portcullis_tests::server::Server;
 use portcullis_tests::world::World;
 
-/// What came of one attempt.
+/// The result of one request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Outcome {
+pub(crate) struct SceneResult {
     pub(crate) status: u16,
-    /// The denial's code; None where the answer names none.
+    /// The denial's code, or None if the response has none.
     pub(crate) code: Option<String>,
     pub(crate) reached_upstream: bool,
 }
 
-/// One row: what was tried, what came of it, and what should have.
+/// One row of the table.
 #[derive(Clone, Debug)]
-pub(crate) struct Row {
-    pub(crate) tried: &'static str,
-    pub(crate) came: Outcome,
-    expected: Outcome,
+pub(crate) struct Scene {
+    pub(crate) title: &'static str,
+    pub(crate) actual: SceneResult,
+    pub(crate) expected: SceneResult,
 }
 
-impl Row {
+impl Scene {
     pub(crate) fn is_as_expected(&self) -> bool {
-        self.came == self.expected
+        self.actual == self.expected
     }
 }
 
-fn allowed() -> Outcome {
-    Outcome { status: 200, code: None, reached_upstream: true }
+fn allowed() -> SceneResult {
+    SceneResult { status: 200, code: None, reached_upstream: true }
 }
 
-fn denied(status: u16, code: &str) -> Outcome {
-    Outcome { status, code: Some(code.to_owned()), reached_upstream: false }
+fn denied(status: u16, code: &str) -> SceneResult {
+    SceneResult { status, code: Some(code.to_owned()), reached_upstream: false }
 }
 
-/// Tells it, in this world, under this authority.
-pub(crate) async fn tell(world: &mut World, host: &str) -> Vec<Row> {
-    let get = |grant: Grant| {
-        let agent = &world.agent;
-        agent.presents(&agent.warrant(&grant), Ask::new("GET", host, "/hello/you"))
-    };
+/// Plays all scenes in this world. `host` is the authority of the requests.
+pub(crate) async fn play(world: &mut World, host: &str) -> Vec<Scene> {
     let agent = world.agent.clone();
+    let get = |content: WarrantSpec| {
+        agent.present(&agent.warrant(&content), ClientRequest::new("GET", host, "/hello/you"))
+    };
     let warrant = agent.warrant(&hello());
-    let to_another_route = agent.presents(&warrant, Ask::new("POST", host, "/v1/payments/42"));
-    let stolen = Ask::new("GET", host, "/hello/you").with("warrant", warrant.clone());
-    let tampered = agent.presents(&tampered(&warrant), Ask::new("GET", host, "/hello/you"));
+    let to_another_route = agent.present(&warrant, ClientRequest::new("POST", host, "/v1/payments/42"));
+    let stolen = ClientRequest::new("GET", host, "/hello/you").with("warrant", warrant.clone());
+    let tampered = agent.present(&tampered(&warrant), ClientRequest::new("GET", host, "/hello/you"));
     let once = agent.warrant(&payment());
-    let pay = || agent.presents(&once, Ask::new("POST", host, "/v1/payments/42"));
+    let pay = || agent.present(&once, ClientRequest::new("POST", host, "/v1/payments/42"));
 
-    let mut rows = Vec::new();
-    for (tried, ask, expected) in [
-        ("a warrant, and the proof that it is mine", get(hello()), allowed()),
-        ("no warrant", Ask::new("GET", host, "/hello/you"), denied(401, "warrant-missing")),
-        ("one byte of it changed", tampered, denied(401, "signature-invalid")),
-        ("expired yesterday", get(Grant { age: 86_400, ..hello() }), denied(401, "expired")),
+    let mut scenes = Vec::new();
+    for (title, request, expected) in [
+        ("a valid warrant, with a proof by its holder", get(hello()), allowed()),
+        ("no warrant", ClientRequest::new("GET", host, "/hello/you"), denied(401, "warrant-missing")),
+        ("a warrant with one changed character", tampered, denied(401, "signature-invalid")),
         (
-            "made for another mesh",
-            get(Grant { audience: "elsewhere".into(), ..hello() }),
+            "a warrant that expired yesterday",
+            get(WarrantSpec { age: 86_400, ..hello() }),
+            denied(401, "expired"),
+        ),
+        (
+            "a warrant for another mesh",
+            get(WarrantSpec { audience: "elsewhere".into(), ..hello() }),
             denied(403, "audience-mismatch"),
         ),
-        ("used on another route", to_another_route, denied(403, "outside-warrant")),
-        ("stolen: the warrant without its holder's key", stolen, denied(401, "proof-missing")),
-        ("one payment, with a warrant for one", pay(), allowed()),
+        ("a warrant for another route", to_another_route, denied(403, "outside-warrant")),
+        ("a stolen warrant, without its holder's key", stolen, denied(401, "proof-missing")),
+        ("a payment, with a warrant for one payment", pay(), allowed()),
         ("the same payment again", pay(), denied(403, "replayed")),
     ] {
-        rows.push(Row { tried, came: attempt(world, &ask).await, expected });
+        scenes.push(Scene { title, actual: result_of(world, &request).await, expected });
     }
 
-    world.court.program.kill();
-    // Envoy itself says no, so no code is to be had.
-    let expected = Outcome { status: 503, code: None, reached_upstream: false };
-    let ask = agent.presents(&agent.warrant(&hello()), Ask::new("GET", host, "/hello/you"));
-    rows.push(Row { tried: "the server killed", came: attempt(world, &ask).await, expected });
+    world.server.process.kill();
+    // Envoy itself denies this request, so the response has no code.
+    let expected = SceneResult { status: 503, code: None, reached_upstream: false };
+    let actual = result_of(world, &get(hello())).await;
+    scenes.push(Scene { title: "a valid warrant, while the server is down", actual, expected });
 
-    world.court = Court::start(&world.home).await;
-    let came = until("the restarted server to be asked", async || {
-        let ask = agent.presents(&agent.warrant(&hello()), Ask::new("GET", host, "/hello/you"));
-        let came = attempt(world, &ask).await;
-        (came.status != 503).then_some(came)
+    world.server = Server::start(&world.home).await;
+    let actual = until("Envoy to reach the restarted server", async || {
+        let result = result_of(world, &get(hello())).await;
+        (result.status != 503).then_some(result)
     })
     .await;
-    rows.push(Row { tried: "the server started again", came, expected: allowed() });
-    rows
+    scenes.push(Scene { title: "a valid warrant, after the server's restart", actual, expected: allowed() });
+    scenes
 }
 
-async fn attempt(world: &World, ask: &Ask) -> Outcome {
-    let answer = world.send(ask).await;
-    Outcome { status: answer.status, code: answer.code(), reached_upstream: world.executions_of(ask) > 0 }
+async fn result_of(world: &World, request: &ClientRequest) -> SceneResult {
+    let response = world.send(request).await;
+    SceneResult {
+        status: response.status,
+        code: response.code(),
+        reached_upstream: world.executions_of(request) > 0,
+    }
 }
 
-/// The same warrant with one character of its signature exchanged for another.
+/// The same warrant with another first character of its signature.
 fn tampered(warrant: &str) -> String {
     let (signed, signature) = warrant.rsplit_once('.').expect("a warrant has a signature");
     let first = if signature.starts_with('A') { "B" } else { "A" };
-    format!("{signed}.{first}{}", signature.get(1..).expect("a signature is longer than that"))
+    format!("{signed}.{first}{}", signature.get(1..).expect("a signature has more than one character"))
 }

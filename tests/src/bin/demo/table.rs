@@ -1,17 +1,23 @@
-//! The story as a table.
+//! Prints the scenes as a table.
 
-use crate::story::Row;
+use crate::story::{Scene, SceneResult};
 
-pub(crate) fn print(rows: &[Row]) {
+pub(crate) fn print(scenes: &[Scene]) {
     println!();
-    println!("  {:<46} {:<7} {:<18} the upstream was", "what was tried", "answer", "denial");
+    println!("  {:<46} {:<7} {:<18} request", "what the client sends", "status", "denial code");
     println!("  {:-<46} {:-<7} {:-<18} {:-<16}", "", "", "", "");
-    for row in rows {
-        let mark = if row.is_as_expected() { ' ' } else { '!' };
-        let code =
-            row.came.code.as_deref().unwrap_or(if row.came.status == 200 { "" } else { "(Envoy's own)" });
-        let reached = if row.came.reached_upstream { "reached" } else { "not reached" };
-        println!("{mark} {:<46} {:<7} {:<18} {reached}", row.tried, row.came.status, code);
+    for scene in scenes {
+        let mark = if scene.is_as_expected() { ' ' } else { '!' };
+        println!("{mark} {:<46} {}", scene.title, columns(&scene.actual));
+        if !scene.is_as_expected() {
+            println!("  {:>46} {}", "expected:", columns(&scene.expected));
+        }
     }
     println!();
+}
+
+fn columns(result: &SceneResult) -> String {
+    let code = result.code.as_deref().unwrap_or(if result.status == 200 { "" } else { "none: by Envoy" });
+    let reached = if result.reached_upstream { "reached upstream" } else { "was blocked" };
+    format!("{:<7} {code:<18} {reached}", result.status)
 }

@@ -1,59 +1,60 @@
-//! What somebody in the way of bundles may try. Each is refused by its own message, and nothing else changes.
+//! Attacks by somebody who can change what is offered to the server. Each is refused with its own message, and nothing else
+//! changes.
 
-use super::{Signers, signer, without_note_key};
+use super::{Signers, remove_note_key, signer};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use portcullis_tests::agent::hello;
 use portcullis_tests::condition::until;
-use portcullis_tests::court::Home;
-use portcullis_tests::keys::Key;
-use portcullis_tests::press::{Bundle, Pressed, jwk, now, put_note, trust};
+use portcullis_tests::keys::TestKey;
+use portcullis_tests::server::Home;
+use portcullis_tests::signed_bundles::{SignedBundle, UnsignedBundle, jwk, now, put_note, trust};
 use portcullis_tests::world::{Setup, World};
 use serde_json::{Value, json};
 
 const HELLO: &str = "routes/demo/hello.json";
 
-/// What is offered, and perhaps a note about it.
+/// An offered bundle, and for some attacks a note about it.
 struct Attack {
     name: &'static str,
-    offered: Pressed,
+    offered: SignedBundle,
     note: Option<Value>,
-    said: &'static str,
+    message: &'static str,
 }
 
-/// Who signs in this house: two of three, and a note key that has been exchanged once.
-struct Keys {
-    all: [Key; 3],
-    note: Key,
-    old_note: Key,
+/// The signers: two of three keys for bundles, and a note key that has replaced an older one.
+struct BundleKeys {
+    all: [TestKey; 3],
+    note: TestKey,
+    old_note: TestKey,
 }
 
-impl Keys {
-    fn two(&self) -> [&Key; 2] {
+impl BundleKeys {
+    fn two(&self) -> [&TestKey; 2] {
         [&self.all[0], &self.all[1]]
     }
 }
 
-fn attack(name: &'static str, offered: Pressed, said: &'static str) -> Attack {
-    Attack { name, offered, note: None, said }
+fn attack(name: &'static str, offered: SignedBundle, message: &'static str) -> Attack {
+    Attack { name, offered, note: None, message }
 }
 
-/// The same manifest with its envelope changed after it was signed.
-fn tampered(mut pressed: Pressed, change: impl FnOnce(&mut Value)) -> Pressed {
-    change(&mut pressed.envelope);
-    pressed
+/// Changes the envelope of a signed bundle.
+fn tampered(mut signed: SignedBundle, change: impl FnOnce(&mut Value)) -> SignedBundle {
+    change(&mut signed.envelope);
+    signed
 }
 
-fn attacks(keys: &Keys, active: &Bundle) -> Vec<Attack> {
+fn attacks(keys: &BundleKeys, active: &UnsignedBundle) -> Vec<Attack> {
     let two = keys.two();
     let next = || active.clone().version(6);
-    let sound = || next().signed(&two);
+    let valid = || next().signed(&two);
     let strangers = [&signer(71), &signer(72)];
     let others = trust(2, &strangers);
-    let on_files = |change: fn(&mut Pressed)| {
-        let mut pressed = sound();
-        change(&mut pressed);
-        pressed
+    let on_files = |change: fn(&mut SignedBundle)| {
+        let mut signed = valid();
+        change(&mut signed);
+        signed
     };
     let mut all = vec![
         attack(
@@ -68,15 +69,23 @@ fn attacks(keys: &Keys, active: &Bundle) -> Vec<Attack> {
         ),
         attack(
             "stripped signatures",
-            tampered(sound(), |envelope| envelope["signatures"] = json!([])),
+            tampered(valid(), |envelope| envelope["signatures"] = json!([])),
             "0 good signatures, but the trust in force requires 2",
         ),
-        attack("too few signatures", next().signed(&[two[0]]), "1 good signatures, but the trust in force requires 2"),
-        attack("one key counted twice", next().signed(&[two[0], two[0]]), "1 good signatures, but the trust in force requires 2"),
-        attack("keys that nobody knows", next().signed(&strangers), "(signatures by unknown keys are ignored: "),
+        attack(
+            "too few signatures",
+            next().signed(&[two[0]]),
+            "1 good signatures, but the trust in force requires 2",
+        ),
+        attack(
+            "one key counted twice",
+            next().signed(&[two[0], two[0]]),
+            "1 good signatures, but the trust in force requires 2",
+        ),
+        attack("unknown keys", next().signed(&strangers), "(signatures by unknown keys are ignored: "),
         attack(
             "a payload changed after signing",
-            tampered(sound(), |envelope| {
+            tampered(valid(), |envelope| {
                 let bytes = STANDARD.decode(envelope["payload"].as_str().unwrap()).unwrap();
                 let text = String::from_utf8(bytes).unwrap().replace("\"version\":6", "\"version\":7");
                 envelope["payload"] = STANDARD.encode(text).into();
@@ -85,19 +94,17 @@ fn attacks(keys: &Keys, active: &Bundle) -> Vec<Attack> {
         ),
         attack(
             "a file added",
-            on_files(|pressed| {
-                drop(pressed.files.insert("routes/demo/more.json".to_owned(), b"{}".to_vec()))
-            }),
+            on_files(|signed| drop(signed.files.insert("routes/demo/more.json".to_owned(), b"{}".to_vec()))),
             "routes/demo/more.json is not in the manifest",
         ),
         attack(
             "a file changed",
-            on_files(|pressed| pressed.files.get_mut(HELLO).unwrap().push(b' ')),
+            on_files(|signed| signed.files.get_mut(HELLO).unwrap().push(b' ')),
             "routes/demo/hello.json is not the file that was signed",
         ),
         attack(
             "a file taken away",
-            on_files(|pressed| drop(pressed.files.remove(HELLO))),
+            on_files(|signed| drop(signed.files.remove(HELLO))),
             "routes/demo/hello.json is in the manifest but not in the bundle",
         ),
         attack(
@@ -137,118 +144,130 @@ fn attacks(keys: &Keys, active: &Bundle) -> Vec<Attack> {
         ),
         attack(
             "no manifest",
-            tampered(sound(), |envelope| *envelope = json!({})),
+            tampered(valid(), |envelope| *envelope = json!({})),
             "manifest.json is malformed",
         ),
         attack(
             "an envelope of another kind",
-            tampered(sound(), |envelope| envelope["payloadType"] = "application/json".into()),
+            tampered(valid(), |envelope| envelope["payloadType"] = "application/json".into()),
             "found `application/json`",
         ),
     ];
     all.push(Attack {
         name: "an expired note",
-        note: Some(sound().note(-1, &keys.note)),
-        offered: sound(),
-        said: "waits for its note: the note expired at",
+        note: Some(valid().note(-1, &keys.note)),
+        offered: valid(),
+        message: "waits for its note: the note expired at",
     });
     all.push(Attack {
         name: "a note by a key that was rotated out",
-        note: Some(sound().note(600, &keys.old_note)),
-        offered: sound(),
-        said: "waits for its note: the note is not signed by a note key",
+        note: Some(valid().note(600, &keys.old_note)),
+        offered: valid(),
+        message: "waits for its note: the note is not signed by a note key",
     });
     all.push(Attack {
         name: "a note that holds for too long",
-        note: Some(sound().note(90_000, &keys.note)),
-        offered: sound(),
-        said: "waits for its note: the note is valid for 90000 s",
+        note: Some(valid().note(90_000, &keys.note)),
+        offered: valid(),
+        message: "waits for its note: the note is valid for 90000 s",
     });
     all.push(Attack {
         name: "a note about the bundle before",
         note: None,
-        offered: sound(),
-        said: "waits for its note: the note names version 5",
+        offered: valid(),
+        message: "waits for its note: the note names version 5",
     });
     all
 }
 
-/// A house that trusts two of three keys, with a bundle of version 5 that names another note key than the one before.
-fn house(home: &Home) -> (Keys, Bundle) {
+/// Makes a server trust two of three keys, and a bundle of version 5 that names another note key than version 4.
+fn configure(home: &Home) -> (BundleKeys, UnsignedBundle) {
     let signers = Signers::of(home);
-    let keys =
-        Keys { all: [signers.bundle, signer(61), signer(62)], note: signer(63), old_note: signers.note };
-    let all: Vec<&Key> = keys.all.iter().collect();
+    let keys = BundleKeys {
+        all: [signers.bundle, signer(61), signer(62)],
+        note: signer(63),
+        old_note: signers.note,
+    };
+    let all: Vec<&TestKey> = keys.all.iter().collect();
     home.configure(|configuration| configuration["bundle"]["trust"] = trust(2, &all));
-    without_note_key(home);
-    let first = Bundle::of(home).with("trust", trust(2, &all)).version(4);
-    let pressed = first.signed(&keys.two());
-    put_note(&pressed.note(600, &keys.old_note), &signers.place);
-    pressed.put(&signers.place);
+    remove_note_key(home);
+    let first = UnsignedBundle::of(home).with("trust", trust(2, &all)).version(4);
+    let signed = first.signed(&keys.two());
+    put_note(&signed.note(600, &keys.old_note), &signers.place);
+    signed.put(&signers.place);
     let active =
         first.version(5).edit("mesh.json", |mesh| mesh["spec"]["notes"]["keys"] = json!([jwk(&keys.note)]));
     (keys, active)
 }
 
-/// How long a note holds here: enough for one attack on a busy machine, and not long to wait for at the end.
+/// The lifetime of a note here: long enough for one attack on a busy machine, and short enough to wait for its end.
 const NOTE_SECONDS: i64 = 12;
 
-/// Puts the active bundle back with a fresh note, and waits until the server is content with both.
-async fn restore(world: &World, keys: &Keys, active: &Pressed) {
+/// Offers the active bundle again with a new note, and waits until the server has accepted both.
+async fn restore(world: &World, keys: &BundleKeys, active: &SignedBundle) {
     let place = world.home.file("bundle");
     let note = active.note(NOTE_SECONDS, &keys.note);
     let bytes = STANDARD.decode(note["payload"].as_str().unwrap()).unwrap();
-    let until_then = serde_json::from_slice::<Value>(&bytes).unwrap()["exp"].to_string();
+    let expiry = serde_json::from_slice::<Value>(&bytes).unwrap()["exp"].to_string();
     put_note(&note, &place);
     active.put(&place);
-    let wanted = format!("is in force until {until_then}");
-    until("the active bundle to be offered again, and prolonged", async || {
-        world.court.bundle().await.ends_with(&wanted).then_some(())
+    let wanted = format!("is in force until {expiry}");
+    until("the server to accept the active bundle and its new note", async || {
+        world.server.bundle_state().await.ends_with(&wanted).then_some(())
     })
     .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_attack_is_refused_by_name_and_the_old_bundle_stays_until_its_own_note_is_over() {
+async fn every_attack_is_refused_with_its_message_and_the_active_bundle_stays_until_its_note_expires() {
     let directory = tempfile::tempdir().unwrap();
     let home = Home::init(directory.path(), &[]);
-    let (keys, active) = house(&home);
-    let world = Setup::default().around(directory, home).await;
+    let (keys, active) = configure(&home);
+    let world = Setup::default().start_in(directory, home).await;
     let place = world.home.file("bundle");
-    let fresh = || world.agent.asks(&hello(), "GET", "/hello/you");
-    let pressed = active.signed(&keys.two());
-    let too_long = pressed.note(600, &keys.old_note);
-    restore(&world, &keys, &pressed).await;
+    let fresh = || world.agent.request(&hello(), "GET", "/hello/you");
+    let signed = active.signed(&keys.two());
+    let too_long = signed.note(600, &keys.old_note);
+    restore(&world, &keys, &signed).await;
     put_note(&too_long, &place);
 
     for attack in attacks(&keys, &active) {
-        restore(&world, &keys, &pressed).await;
+        restore(&world, &keys, &signed).await;
         if let Some(note) = &attack.note {
             put_note(note, &place);
         }
         attack.offered.put(&place);
-        let said = world.court.bundle_says(attack.said).await;
-        assert!(said.starts_with("version 5 "), "{}: {said}", attack.name);
+        let state = world.server.wait_for_bundle_state(attack.message).await;
+        assert!(state.starts_with("version 5 "), "{}: {state}", attack.name);
         world.allows(&fresh()).await;
-        println!("{}: {said}", attack.name);
+        println!("{}: {state}", attack.name);
     }
 
-    // What is refused prolongs nothing: the old bundle's note runs out, and then nothing is allowed.
-    until("the old bundle's note to be over", async || {
+    // A refused bundle does not extend the active one: its note expires, and then nothing is allowed.
+    until("the active bundle's note to expire", async || {
         let answer = world.send(&fresh()).await;
         (answer.code().as_deref() == Some("governance-stale")).then_some(())
     })
     .await;
     world.denies(&fresh(), 503, "governance-stale").await;
-    assert!(world.court.bundle().await.starts_with("version 5 "), "{}", world.court.bundle().await);
-    let log = world.court.program.log();
+    assert!(
+        world.server.bundle_state().await.starts_with("version 5 "),
+        "{}",
+        world.server.bundle_state().await
+    );
+    let log = world.server.process.log();
     for attack in attacks(&keys, &active) {
-        assert!(log.contains(&attack.said.replace('"', "\\\"")), "the log does not say `{}`", attack.said);
+        assert!(
+            log.contains(&attack.message.replace('"', "\\\"")),
+            "the log does not say `{}`",
+            attack.message
+        );
     }
-    // And whoever signs puts it right without a restart.
+    // The signers can repair this without a restart.
     let next = active.clone().version(6).signed(&keys.two());
     put_note(&next.note(600, &keys.note), &place);
     next.put(&place);
-    world.court.bundle_says("version 6 (sha256:").await;
+    world.server.wait_for_bundle_state("version 6 (sha256:").await;
     world.allows(&fresh()).await;
+    world.end().await;
 }

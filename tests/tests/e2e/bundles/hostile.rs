@@ -1,9 +1,9 @@
-//! Validly signed bundles with policies that would harm the process or deceive its readers: a signer may be in the wrong
-//! hands. Refused by name, and the process lives.
+//! Bundles with valid signatures and policies that would harm the server or deceive a reader: an attacker may have a signing
+//! key. Each is refused with a message, and the server keeps running.
 
 use super::Signers;
 use portcullis_tests::agent::hello;
-use portcullis_tests::press::{Bundle, put_note};
+use portcullis_tests::signed_bundles::{UnsignedBundle, put_note};
 use portcullis_tests::world::World;
 
 const PAY: &str = "routes/demo/pay.json";
@@ -25,22 +25,23 @@ fn policies() -> [(&'static str, String); 6] {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn hostile_policies_under_good_signatures_are_refused_by_name_and_the_process_lives() {
+async fn hostile_policies_with_valid_signatures_are_refused_with_a_message_and_the_server_keeps_running() {
     let world = World::start().await;
     let signers = Signers::of(&world.home);
-    let sound = Bundle::of(&world.home);
+    let sample = UnsignedBundle::of(&world.home);
     for (version, (what, policy)) in (2..).zip(policies()) {
-        let offered = sound.clone().version(version).edit(PAY, |pay| pay["spec"]["policy"] = policy.into());
-        let pressed = offered.signed(&[&signers.bundle]);
-        put_note(&pressed.note(600, &signers.note), &signers.place);
-        pressed.put(&signers.place);
-        let said = world.court.bundle_says(what).await;
-        assert!(said.starts_with("version 1 ") && said.contains(PAY), "{said}");
-        world.allows(&world.agent.asks(&hello(), "GET", "/hello/you")).await;
+        let offered = sample.clone().version(version).edit(PAY, |pay| pay["spec"]["policy"] = policy.into());
+        let signed = offered.signed(&[&signers.bundle]);
+        put_note(&signed.note(600, &signers.note), &signers.place);
+        signed.put(&signers.place);
+        let state = world.server.wait_for_bundle_state(what).await;
+        assert!(state.starts_with("version 1 ") && state.contains(PAY), "{state}");
+        world.allows(&world.agent.request(&hello(), "GET", "/hello/you")).await;
     }
-    // The same documents with a policy that is none of these are taken.
+    // The same documents with a harmless policy are accepted.
     let harmless = "forbid (principal, action, resource) when { context.host == \"x\" };";
-    signers.publish(&sound.version(99).edit(PAY, |pay| pay["spec"]["policy"] = harmless.into()));
-    world.court.bundle_says("version 99 (sha256:").await;
-    world.allows(&world.agent.asks(&hello(), "GET", "/hello/you")).await;
+    signers.publish(&sample.version(99).edit(PAY, |pay| pay["spec"]["policy"] = harmless.into()));
+    world.server.wait_for_bundle_state("version 99 (sha256:").await;
+    world.allows(&world.agent.request(&hello(), "GET", "/hello/you")).await;
+    world.end().await;
 }

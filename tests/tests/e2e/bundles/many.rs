@@ -1,23 +1,23 @@
-//! Ten thousand routes are compiled and put in force beside decisions, not before them.
+//! Ten thousand routes are compiled and activated in the background, while decisions go on.
 
 use super::Signers;
 use portcullis_tests::agent::hello;
-use portcullis_tests::press::Bundle;
+use portcullis_tests::signed_bundles::UnsignedBundle;
 use portcullis_tests::world::World;
 use serde_json::Value;
 use std::time::{Duration, Instant};
 
 const HELLO: &str = "routes/demo/hello.json";
 const ROUTES: usize = 10_000;
-/// What the shipped configuration gives a decision; the way through Envoy is measured with it.
+/// The shipped time limit of a decision. The measured time includes the way through Envoy.
 const DEADLINE: Duration = Duration::from_millis(500);
 const POLICY: &str =
     "@id(\"limit\") forbid (principal, action, resource) when { context.path like \"*secret*\" };";
 
-/// The sample, and routes like `hello` beside it, each with a policy of its own.
-fn many(sound: Bundle) -> Bundle {
-    let sample: Value = serde_json::from_slice(&sound.files[HELLO]).unwrap();
-    let mut all = sound.version(2);
+/// The sample with many more routes like `hello`, each with its own policy.
+fn many(sample_bundle: UnsignedBundle) -> UnsignedBundle {
+    let sample: Value = serde_json::from_slice(&sample_bundle.files[HELLO]).unwrap();
+    let mut all = sample_bundle.version(2);
     for number in 2..ROUTES {
         let (mut route, name) = (sample.clone(), format!("route-{number}"));
         route["metadata"]["name"] = name.clone().into();
@@ -28,25 +28,26 @@ fn many(sound: Bundle) -> Bundle {
     all
 }
 
-/// Figures with their bounds, for a build with `--release` on a machine that does nothing else: run it alone, with
+/// Measures times and checks their limits. Run it alone, built with `--release`, on a machine that does nothing else, with
 /// `--ignored --nocapture`.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "measures"]
-async fn ten_thousand_routes_are_activated_while_no_decision_waits_for_them() {
+async fn no_decision_waits_while_ten_thousand_routes_are_activated() {
     let world = World::start().await;
     let signers = Signers::of(&world.home);
-    let large = many(Bundle::of(&world.home));
+    let large = many(UnsignedBundle::of(&world.home));
     let warrant = world.agent.warrant(&hello());
     signers.publish(&large);
     let (published, mut took) = (Instant::now(), Vec::new());
     loop {
-        let ask = portcullis_tests::client::Ask::new("GET", portcullis_tests::world::HOST, "/hello/you");
-        let ask = world.agent.presents(&warrant, ask);
+        let request =
+            portcullis_tests::client::ClientRequest::new("GET", portcullis_tests::world::HOST, "/hello/you");
+        let request = world.agent.present(&warrant, request);
         let begin = Instant::now();
-        let answer = world.send(&ask).await;
+        let answer = world.send(&request).await;
         took.push(begin.elapsed());
         assert_eq!(answer.status, 200, "{}", answer.text());
-        if world.court.bundle().await.starts_with("version 2 ") {
+        if world.server.bundle_state().await.starts_with("version 2 ") {
             break;
         }
     }
@@ -54,7 +55,7 @@ async fn ten_thousand_routes_are_activated_while_no_decision_waits_for_them() {
     took.sort_unstable();
     let at = |share: usize| took[(took.len() - 1) * share / 1000];
     println!(
-        "{ROUTES} routes live {live:?} after they were published; {} decisions meanwhile, through Envoy: median {:?}, p99 {:?}, slowest {:?}",
+        "{ROUTES} routes were active {live:?} after their publication; {} requests until then: median {:?}, p99 {:?}, slowest {:?}",
         took.len(),
         at(500),
         at(990),
@@ -62,4 +63,5 @@ async fn ten_thousand_routes_are_activated_while_no_decision_waits_for_them() {
     );
     assert!(live < Duration::from_secs(15), "{live:?}");
     assert!(at(1000) < DEADLINE, "a decision took {:?}", at(1000));
+    world.end().await;
 }

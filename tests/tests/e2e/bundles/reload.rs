@@ -1,11 +1,11 @@
-//! Twenty bundles in ten seconds under load: every request is answered, and each decision is wholly by one bundle.
+//! Twenty bundles in ten seconds under load: every request gets a response, and each decision is made by one bundle only.
 
 use super::Signers;
 use ledger::Ledger;
 use ledger::entry::{DecisionOutcome, Entry};
 use portcullis_tests::agent::hello;
 use portcullis_tests::condition::until;
-use portcullis_tests::press::Bundle;
+use portcullis_tests::signed_bundles::UnsignedBundle;
 use portcullis_tests::world::World;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -24,10 +24,10 @@ fn allows(version: u64) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn twenty_changes_in_ten_seconds_drop_no_request_and_mix_no_decision() {
+async fn twenty_bundles_in_ten_seconds_lose_no_request_and_no_decision_mixes_two_bundles() {
     let world = Arc::new(World::start().await);
     let signers = Signers::of(&world.home);
-    let sound = Bundle::of(&world.home);
+    let sample = UnsignedBundle::of(&world.home);
     let over = Arc::new(AtomicBool::new(false));
     let clients: Vec<_> =
         (0..CLIENTS).map(|_| tokio::spawn(ask_until(over.clone(), world.clone()))).collect();
@@ -37,11 +37,11 @@ async fn twenty_changes_in_ten_seconds_drop_no_request_and_mix_no_decision() {
     for version in 2..2 + CHANGES {
         ticks.tick().await;
         let callers = if allows(version) { "agent:demo" } else { "agent:nobody" };
-        signers.publish(&sound.clone().version(version).edit(HELLO, |hello| {
+        signers.publish(&sample.clone().version(version).edit(HELLO, |hello| {
             hello["spec"]["callers"] = json!([callers]);
         }));
         let published = Instant::now();
-        world.court.bundle_says(&format!("version {version} (sha256:")).await;
+        world.server.wait_for_bundle_state(&format!("version {version} (sha256:")).await;
         slowest = slowest.max(published.elapsed());
     }
     let took = begin.elapsed();
@@ -52,30 +52,32 @@ async fn twenty_changes_in_ten_seconds_drop_no_request_and_mix_no_decision() {
             *answers.entry(answer).or_default() += 1;
         }
     }
-    println!("{CHANGES} changes in {took:?}, live after at most {slowest:?}; answers: {answers:?}");
+    println!("{CHANGES} changes in {took:?}, each active after at most {slowest:?}; responses: {answers:?}");
     assert!(took < Duration::from_secs(11), "{took:?}");
-    assert!(slowest < Duration::from_secs(1), "a bundle was live only after {slowest:?}");
+    assert!(slowest < Duration::from_secs(1), "a bundle was active only after {slowest:?}");
     let expected = [(200, None), (403, Some("policy-denied".to_owned()))];
     assert!(answers.keys().eq(&expected), "both verdicts and nothing else: {answers:?}");
 
     let world = Arc::into_inner(world).expect("the clients are gone");
-    until("the record to be published", async || recorded(&world, answers.values().sum())).await;
+    until("the record to be published", async || check_record(&world, answers.values().sum())).await;
+    world.end().await;
 }
 
-/// One request after the other, each with a proof of its own.
+/// Sends one request after the other, each with a new proof.
 async fn ask_until(over: Arc<AtomicBool>, world: Arc<World>) -> Vec<(u16, Option<String>)> {
     let warrant = world.agent.warrant(&hello());
     let mut answers = Vec::new();
     while !over.load(Ordering::Relaxed) {
-        let ask = portcullis_tests::client::Ask::new("GET", portcullis_tests::world::HOST, "/hello/you");
-        let answer = world.send(&world.agent.presents(&warrant, ask)).await;
+        let request =
+            portcullis_tests::client::ClientRequest::new("GET", portcullis_tests::world::HOST, "/hello/you");
+        let answer = world.send(&world.agent.present(&warrant, request)).await;
         answers.push((answer.status, answer.code()));
     }
     answers
 }
 
-/// Checks every decision against the activations around it, once so many are on record.
-fn recorded(world: &World, asked: u64) -> Option<()> {
+/// Checks every decision against the activations around it. Returns None until all requests are on record.
+fn check_record(world: &World, asked: u64) -> Option<()> {
     let (mut activations, mut seen, mut allowed) = (Vec::<(u64, u64)>::new(), 0_u64, 0_u64);
     let newest = |activations: &[(u64, u64)], before: u64| {
         activations.iter().rev().find(|(index, _)| *index < before).map(|(_, version)| *version)
@@ -91,7 +93,7 @@ fn recorded(world: &World, asked: u64) -> Option<()> {
                 assert_eq!(
                     Some(version),
                     newest(&activations, decision.as_of),
-                    "as of what it read: {decision:?}"
+                    "the newest bundle at the time of its facts: {decision:?}"
                 );
                 let is_permit = decision.verdict.code == "permit";
                 assert_eq!(is_permit, allows(version), "version {version}: {decision:?}");
@@ -100,7 +102,7 @@ fn recorded(world: &World, asked: u64) -> Option<()> {
                     assert_eq!(
                         Some(version),
                         newest(&activations, record.index),
-                        "allowed by the active one"
+                        "an allow is made by the active bundle: {decision:?}"
                     );
                 }
             }

@@ -1,13 +1,13 @@
-//! Whom to trust changes, and is not changed back: not by an old bundle, not by a restart.
+//! A change of the trusted keys cannot be undone by an old bundle or by a restart.
 
 use super::{Signers, signer};
-use portcullis_tests::court::{Court, Home};
-use portcullis_tests::press::{Bundle, Pressed, put_note, trust};
+use portcullis_tests::server::{Home, Server};
+use portcullis_tests::signed_bundles::{SignedBundle, UnsignedBundle, put_note, trust};
 
-/// Three changes of trust, each signed by both sides, and the bundle after them.
-fn chain(signers: &Signers, home: &Home) -> [Pressed; 4] {
+/// Three changes of trust, each signed by the old and the new key, and a bundle after them.
+fn chain(signers: &Signers, home: &Home) -> [SignedBundle; 4] {
     let (a, b, c, d) = (&signers.bundle, &signer(81), &signer(82), &signer(83));
-    let bundle = |version: u64| Bundle::of(home).version(version);
+    let bundle = |version: u64| UnsignedBundle::of(home).version(version);
     let step = |version, next, keys: &[_]| bundle(version).with("trust", trust(1, &[next])).signed(keys);
     let first = step(2, b, &[a, b]);
     let second = step(3, c, &[b, c]);
@@ -17,53 +17,56 @@ fn chain(signers: &Signers, home: &Home) -> [Pressed; 4] {
 }
 
 #[tokio::test]
-async fn a_new_server_walks_a_chain_of_three_and_an_old_one_does_not_walk_back() {
+async fn a_new_server_follows_a_chain_of_three_changes_and_no_server_goes_back() {
     let directory = tempfile::tempdir().unwrap();
     let home = Home::init(directory.path(), &[]);
     let signers = Signers::of(&home);
-    let old = Bundle::of(&home).version(9).signed(&[&signers.bundle]);
+    let old = UnsignedBundle::of(&home).version(9).signed(&[&signers.bundle]);
     let [first, second, third, last] = chain(&signers, &home);
     put_note(&last.note(3600, &signers.note), &signers.place);
     last.put(&signers.place);
-    // Its configuration knows the first key only.
-    let mut court = Court::start(&home).await;
-    assert!(court.bundle().await.starts_with("version 5 "), "{}", court.bundle().await);
+    // The server's configuration has only the first key.
+    let mut server = Server::start(&home).await;
+    assert!(server.bundle_state().await.starts_with("version 5 "), "{}", server.bundle_state().await);
 
-    // The key that everybody trusted once signs a higher version, without the chain that retired it.
+    // The first key, which is no longer trusted, signs a higher version and hides the chain that replaced it.
     std::fs::remove_dir_all(signers.place.join("trust")).unwrap();
     old.put(&signers.place);
-    let said = court.bundle_says("a trust that an activated bundle has replaced").await;
-    assert!(said.starts_with("version 5 "), "{said}");
-    court.program.stop().await;
-    drop(court);
-    let refusal = home.serve_in_vain().await;
-    assert_eq!(refusal.status, 2, "{}", refusal.said);
-    assert!(refusal.said.contains("a trust that an activated bundle has replaced"), "{}", refusal.said);
+    let state = server.wait_for_bundle_state("a trust that an activated bundle has replaced").await;
+    assert!(state.starts_with("version 5 "), "{state}");
+    server.process.stop().await;
+    drop(server);
+    let failed = home.fail_to_start().await;
+    assert_eq!(failed.status, 2, "{}", failed.log);
+    assert!(failed.log.contains("a trust that an activated bundle has replaced"), "{}", failed.log);
 
-    // Nor is a version below the highest ever active taken by a server that starts.
-    let lower = Bundle::of(&home).version(4).with("trust", trust(1, &[&signer(83)])).signed(&[&signer(83)]);
+    // A server that starts refuses a version below the highest one that was active.
+    let lower =
+        UnsignedBundle::of(&home).version(4).with("trust", trust(1, &[&signer(83)])).signed(&[&signer(83)]);
     lower.after(&[&first, &second, &third]).put(&signers.place);
-    let refusal = home.serve_in_vain().await;
-    assert!(refusal.said.contains("version 4, but version 5 was already active"), "{}", refusal.said);
+    let failed = home.fail_to_start().await;
+    assert!(failed.log.contains("version 4, but version 5 was already active"), "{}", failed.log);
 
-    // With the chain and a version that follows, all is well again.
-    let next = Bundle::of(&home).version(6).with("trust", trust(1, &[&signer(83)])).signed(&[&signer(83)]);
+    // It accepts the chain with a higher version.
+    let next =
+        UnsignedBundle::of(&home).version(6).with("trust", trust(1, &[&signer(83)])).signed(&[&signer(83)]);
     let next = next.after(&[&first, &second, &third]);
     put_note(&next.note(3600, &signers.note), &signers.place);
     next.put(&signers.place);
-    let court = Court::start(&home).await;
-    assert!(court.bundle().await.starts_with("version 6 "), "{}", court.bundle().await);
+    let server = Server::start(&home).await;
+    assert!(server.bundle_state().await.starts_with("version 6 "), "{}", server.bundle_state().await);
 }
 
 #[tokio::test]
-async fn a_chain_with_a_step_that_only_one_side_signed_leads_nowhere() {
+async fn a_chain_with_a_step_that_only_one_side_has_signed_is_refused_and_the_step_is_named() {
     let directory = tempfile::tempdir().unwrap();
     let home = Home::init(directory.path(), &[]);
     let signers = Signers::of(&home);
     let [first, _, third, last] = chain(&signers, &home);
-    let broken = Bundle::of(&home).version(3).with("trust", trust(1, &[&signer(82)])).signed(&[&signer(82)]);
+    let broken =
+        UnsignedBundle::of(&home).version(3).with("trust", trust(1, &[&signer(82)])).signed(&[&signer(82)]);
     put_note(&last.note(3600, &signers.note), &signers.place);
     last.after(&[&first, &broken, &third]).put(&signers.place);
-    let refusal = home.serve_in_vain().await;
-    assert!(refusal.said.contains("trust/2.json does not continue the chain of trust"), "{}", refusal.said);
+    let failed = home.fail_to_start().await;
+    assert!(failed.log.contains("trust/2.json does not continue the chain of trust"), "{}", failed.log);
 }

@@ -80,7 +80,7 @@ fn splices(list: &mut List) {
     list.add(
         "a parent named with its signature",
         pair(same, |l| {
-            l.set("parent", json!(warrant::Digest::of(root_with(same).as_bytes()).to_string()));
+            l.set("parent", json!(warrant::Digest::of(root_with(same).as_bytes()).to_base64url()));
         }),
         BROKEN,
     );

@@ -23,8 +23,8 @@ fn with(
 ) {
     let warrant = chain(2);
     let mut claims = json!({
-        "jti": "p1", "iat": NOW, "htm": "POST", "htu": "payments:8443/v1/payments/a-7?x=y", "wch": Digest::of(warrant.as_bytes()).to_string(),
-        "cd": Digest::of(b"{}").to_string(),
+        "jti": "p1", "iat": NOW, "htm": "POST", "htu": "payments:8443/v1/payments/a-7?x=y", "wch": Digest::of(warrant.as_bytes()).to_base64url(),
+        "cd": Digest::of(b"{}").to_base64url(),
     });
     let text = match edit(&mut claims) {
         None => text(&claims),
@@ -69,8 +69,8 @@ pub(super) fn add(list: &mut List) {
         ("without the query", "htu", json!("payments:8443/v1/payments/a-7")),
         ("of another query", "htu", json!("payments:8443/v1/payments/a-7?x=z")),
         ("of another path", "htu", json!("payments:8443/v1/payments/a-8?x=y")),
-        ("of another warrant", "wch", json!(Digest::of(b"x").to_string())),
-        ("of another body", "cd", json!(Digest::of(b"[]").to_string())),
+        ("of another warrant", "wch", json!(Digest::of(b"x").to_base64url())),
+        ("of another body", "cd", json!(Digest::of(b"[]").to_base64url())),
         ("with a digest of 42", "wch", json!("A".repeat(42))),
         ("with a digest of 44", "cd", json!("A".repeat(44))),
         ("with a jti of 65", "jti", json!("x".repeat(65))),

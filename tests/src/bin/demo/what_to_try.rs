@@ -1,4 +1,4 @@
-//! What the reader can do now: lines to paste, each of which makes what it needs when it runs.
+//! Prints commands for the reader to paste. Each command makes the warrant and the proof that it needs.
 
 use portcullis_tests::programs;
 use portcullis_tests::world::World;
@@ -19,20 +19,20 @@ pub(crate) fn print(world: &World, host: &str) {
             "{portcullis} warrant prove --key {home}/agent.jwk --warrant \"$W\" --method {method} --host {host} --path {path}"
         )
     };
-    println!("It stays up until Ctrl-C:");
-    println!("  guarded         http://{host}");
-    println!("  server          http://{}/readyz  http://{}/metrics", world.court.http(), world.court.http());
-    println!("  Envoy's admin   http://{}", world.envoy.admin());
-    println!("  its files       {home}");
-    println!("\nTry it. Without a warrant:\n");
+    println!("The demo runs until you press Ctrl-C:");
+    println!("  guarded service   http://{host}");
+    println!("  Portcullis server http://{0}/readyz  http://{0}/metrics", world.server.http());
+    println!("  Envoy's admin     http://{}", world.envoy.admin());
+    println!("  home directory    {home}");
+    println!("\nSend a request without a warrant:\n");
     println!("curl -i http://{host}/hello/you");
-    println!("\nWith a new one each time:\n");
+    println!("\nSend a request with a new warrant:\n");
     let hello = mint("--method GET --path '/hello/**' --lifetime 60s");
     println!(
         "W=$({hello}); curl -i http://{host}/hello/you -H \"Warrant: $W\" -H \"Warrant-Proof: $({})\"",
         prove("GET", "/hello/you")
     );
-    println!("\nA payment, with a warrant for one. The second line tries to pay again:\n");
+    println!("\nPay with a warrant for one payment. The second command tries to pay again and is denied:\n");
     let pay = mint("--method POST --path '/v1/payments/*' --lifetime 60s --use 1");
     let send = format!(
         "curl -i -X POST http://{host}/v1/payments/42 -H \"Warrant: $W\" -H \"Warrant-Proof: $({})\"",

@@ -1,7 +1,7 @@
-"""A witness: C2SP tlog-witness, tlog-cosignature and RFC 6962, as their texts say and nothing more.
+"""A witness, written from the texts of C2SP tlog-witness, C2SP tlog-cosignature and RFC 6962 alone.
 
-witness.py NAME STATE VKEY    cosigns checkpoints of the log whose key is in the file VKEY, as NAME, on a free port of
-loopback. What it holds is read from STATE (JSON) at each request and written there before each answer.
+python_witness.py NAME STATE VKEY    cosigns, as NAME, the checkpoints of the log whose key is in the file VKEY. It listens
+on a free port of loopback. It reads what it remembers from STATE (JSON) at each request, and writes it before each answer.
 """
 import base64, hashlib, http.server, json, pathlib, sys, time
 sys.path.insert(0, str(pathlib.Path(__file__).parents[2] / "ledger/tests/readers"))

@@ -1,4 +1,4 @@
-//! A web server that serves a folder, as a bundle's publisher would: with ETags, and counting what it sent.
+//! A web server that serves a directory, as a publisher of bundles does. It sends ETags and counts its responses.
 
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
@@ -19,26 +19,26 @@ use tokio::task::{JoinHandle, JoinSet};
 /// How often each path was answered with each status.
 type Answers = Arc<Mutex<BTreeMap<(String, u16), u64>>>;
 
-/// A running site; it ends with its owner.
+/// A running web server. It ends with its owner.
 #[derive(Debug)]
-pub struct Site {
+pub struct WebServer {
     address: SocketAddr,
     answers: Answers,
     task: JoinHandle<()>,
 }
 
-impl Site {
-    /// Serves what is below `folder`, now or later.
+impl WebServer {
+    /// Serves `folder`, also files that are written later.
     ///
     /// # Panics
-    /// When no port can be had.
-    pub async fn of(folder: PathBuf) -> Site {
+    /// When no port is free.
+    pub async fn start(folder: PathBuf) -> WebServer {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("a bound port has an address");
         let answers = Answers::default();
         let counted = answers.clone();
         let task = tokio::spawn(async move {
-            // A set, so that its connections end with the site: whoever asks would go on asking them.
+            // A set, so that the connections end with the web server: otherwise clients would go on using them.
             let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
                 let (folder, counted) = (folder.clone(), counted.clone());
@@ -49,27 +49,27 @@ impl Site {
                 connections.spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
             }
         });
-        Site { address, answers, task }
+        WebServer { address, answers, task }
     }
 
-    /// Its address.
+    /// The URL of the directory.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// How often this path was answered so.
+    /// How often a request for this path got this status.
     ///
     /// # Panics
     /// Never.
     #[must_use]
-    pub fn answered(&self, path: &str, status: u16) -> u64 {
+    pub fn count(&self, path: &str, status: u16) -> u64 {
         let answers = self.answers.lock().expect("no holder panics");
         answers.get(&(path.to_owned(), status)).copied().unwrap_or_default()
     }
 }
 
-impl Drop for Site {
+impl Drop for WebServer {
     fn drop(&mut self) {
         self.task.abort();
     }

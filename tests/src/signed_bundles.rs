@@ -1,5 +1,5 @@
-//! A press for signed bundles, sound ones and forgeries. It knows the format and nothing of the server's code, so that
-//! it can make what the server's own tools refuse to.
+//! Makes signed bundles, valid ones and forgeries. It knows the format and none of the server's code, so it can make
+//! bundles that the server's own tools refuse to make.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -11,22 +11,22 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 use warrant::mint::Signer;
 
-use crate::court::Home;
-use crate::keys::Key;
-use crate::record;
+use crate::keys::TestKey;
+use crate::ledger_auditor;
+use crate::server::Home;
 
 /// A bundle's content, before it is signed.
 #[derive(Clone, Debug)]
-pub struct Bundle {
-    /// All of the manifest but its files.
+pub struct UnsignedBundle {
+    /// The manifest without its files.
     pub manifest: Value,
-    /// By name.
+    /// The files by name.
     pub files: BTreeMap<String, Vec<u8>>,
 }
 
-/// A bundle as it lies somewhere: whatever was changed of it after it was signed.
+/// A signed bundle. A test may change it after it was signed.
 #[derive(Clone, Debug)]
-pub struct Pressed {
+pub struct SignedBundle {
     pub version: u64,
     /// The manifest's envelope.
     pub envelope: Value,
@@ -35,13 +35,13 @@ pub struct Pressed {
     pub files: BTreeMap<String, Vec<u8>>,
 }
 
-impl Bundle {
-    /// The one that lies in a house.
+impl UnsignedBundle {
+    /// The bundle in a home directory.
     ///
     /// # Panics
-    /// When none does.
+    /// When there is none.
     #[must_use]
-    pub fn of(home: &Home) -> Bundle {
+    pub fn of(home: &Home) -> UnsignedBundle {
         let place = home.file("bundle");
         let envelope: Value =
             serde_json::from_slice(&read(&place.join("manifest.json"))).expect("an envelope");
@@ -50,29 +50,29 @@ impl Bundle {
         let folder = place.join(manifest["version"].to_string());
         let names = listed.as_object().expect("an object").keys();
         let files = names.map(|name| (name.clone(), read(&folder.join(name)))).collect();
-        Bundle { manifest, files }
+        UnsignedBundle { manifest, files }
     }
 
-    /// The same as another version.
+    /// Changes the version.
     #[must_use]
-    pub fn version(mut self, version: u64) -> Bundle {
+    pub fn version(mut self, version: u64) -> UnsignedBundle {
         self.manifest["version"] = version.into();
         self
     }
 
-    /// The same with a member of its manifest changed.
+    /// Changes a member of the manifest.
     #[must_use]
-    pub fn with(mut self, member: &str, value: Value) -> Bundle {
+    pub fn with(mut self, member: &str, value: Value) -> UnsignedBundle {
         self.manifest[member] = value;
         self
     }
 
-    /// The same with one of its documents changed.
+    /// Changes one of the documents.
     ///
     /// # Panics
     /// When there is no such document.
     #[must_use]
-    pub fn edit(mut self, name: &str, change: impl FnOnce(&mut Value)) -> Bundle {
+    pub fn edit(mut self, name: &str, change: impl FnOnce(&mut Value)) -> UnsignedBundle {
         let bytes = self.files.get(name).unwrap_or_else(|| panic!("{name} is in the bundle"));
         let mut document = serde_json::from_slice(bytes).expect("a document is JSON");
         change(&mut document);
@@ -80,17 +80,17 @@ impl Bundle {
         self
     }
 
-    /// Signed by these keys.
+    /// Signs it with these keys.
     ///
     /// # Panics
     /// When a key cannot sign.
     #[must_use]
-    pub fn signed(&self, keys: &[&Key]) -> Pressed {
+    pub fn signed(&self, keys: &[&TestKey]) -> SignedBundle {
         let mut manifest = self.manifest.clone();
         let digests = self.files.iter().map(|(name, bytes)| (name.clone(), digest(bytes).into()));
         manifest["files"] = Value::Object(digests.collect());
         let bytes = serde_json::to_vec(&manifest).expect("JSON");
-        Pressed {
+        SignedBundle {
             version: self.manifest["version"].as_u64().expect("a version"),
             envelope: envelope("application/vnd.portcullis.bundle+json", &bytes, keys),
             chain: Vec::new(),
@@ -99,15 +99,15 @@ impl Bundle {
     }
 }
 
-impl Pressed {
-    /// With this chain of trust beside it.
+impl SignedBundle {
+    /// Adds this chain of trust.
     #[must_use]
-    pub fn after(mut self, chain: &[&Pressed]) -> Pressed {
+    pub fn after(mut self, chain: &[&SignedBundle]) -> SignedBundle {
         self.chain = chain.iter().map(|step| step.envelope.clone()).collect();
         self
     }
 
-    /// Puts it there, the manifest last, and keeps a copy by which its decisions can be judged again.
+    /// Writes it to `place`, the manifest last, and keeps a copy for the replay check.
     ///
     /// # Panics
     /// When a file cannot be written.
@@ -121,12 +121,12 @@ impl Pressed {
             write(&place.join(format!("trust/{}.json", step + 1)), envelope.to_string().as_bytes());
         }
         write(&place.join("manifest.json"), self.envelope.to_string().as_bytes());
-        keep(place);
+        keep_copy(place);
     }
 
-    /// A note about it, from now for so many seconds.
+    /// A note about it, valid for this many seconds from now.
     #[must_use]
-    pub fn note(&self, lifetime: i64, key: &Key) -> Value {
+    pub fn note(&self, lifetime: i64, key: &TestKey) -> Value {
         let manifest = payload(&self.envelope);
         let bytes = STANDARD.decode(self.envelope["payload"].as_str().expect("a text")).expect("base64");
         let note = json!({
@@ -136,41 +136,44 @@ impl Pressed {
         envelope("application/vnd.portcullis.latest+json", note.to_string().as_bytes(), &[key])
     }
 
-    /// The name under which decisions record it.
+    /// The digest that decisions record.
     #[must_use]
     pub fn digest(&self) -> String {
         digest(&STANDARD.decode(self.envelope["payload"].as_str().expect("a text")).expect("base64"))
     }
 }
 
-/// Where the bundles that were ever published at this place are kept, each in a folder named by its digest.
+/// The directory with copies of all bundles that were published at this place, each in a directory named by its digest.
 ///
 /// # Panics
-/// When the place is the root of everything.
+/// When the place has no parent.
 #[must_use]
-pub fn kept(place: &Path) -> PathBuf {
-    place.parent().expect("a bundle lies in a folder").join("past")
+pub fn copies_of(place: &Path) -> PathBuf {
+    place.parent().expect("a bundle is in a directory").join("past")
 }
 
-/// Keeps a copy of the bundle at this place, unless one of that name is kept already: under a digest the first is the
-/// sound one, and whatever claims it later is a forgery. What has no manifest or no files can have decided nothing.
+/// Keeps a copy of the bundle at this place, unless there is already a copy with its digest: the first bundle with a digest
+/// is the valid one, and a later one is a forgery. A bundle without a manifest or files is not copied, because no decision
+/// can name it.
 ///
 /// # Panics
 /// When files cannot be copied.
-pub fn keep(place: &Path) {
+pub fn keep_copy(place: &Path) {
     let envelope = read(&place.join("manifest.json"));
-    let said: Value = serde_json::from_slice(&envelope).unwrap_or_default();
-    let Some(payload) = said["payload"].as_str().and_then(|text| STANDARD.decode(text).ok()) else { return };
+    let parsed: Value = serde_json::from_slice(&envelope).unwrap_or_default();
+    let Some(payload) = parsed["payload"].as_str().and_then(|text| STANDARD.decode(text).ok()) else {
+        return;
+    };
     let manifest: Value = serde_json::from_slice(&payload).unwrap_or_default();
     let version = manifest["version"].to_string();
-    let (files, copy) = (place.join(&version), kept(place).join(digest(&payload)));
+    let (files, copy) = (place.join(&version), copies_of(place).join(digest(&payload)));
     if files.is_dir() && !copy.exists() {
-        record::copy(&files, &copy.join(&version));
+        ledger_auditor::copy(&files, &copy.join(&version));
         write(&copy.join("manifest.json"), &envelope);
     }
 }
 
-/// Puts a note there.
+/// Writes a note to `place`.
 ///
 /// # Panics
 /// When it cannot be written.
@@ -178,36 +181,36 @@ pub fn put_note(note: &Value, place: &Path) {
     write(&place.join("latest.json"), note.to_string().as_bytes());
 }
 
-/// The trust in so many of these keys, as a manifest holds it.
+/// The `trust` member of a manifest: this many of these keys must sign.
 #[must_use]
-pub fn trust(threshold: u32, keys: &[&Key]) -> Value {
+pub fn trust(threshold: u32, keys: &[&TestKey]) -> Value {
     let keys: Vec<Value> = keys.iter().map(|key| jwk(key)).collect();
     json!({"threshold": threshold, "keys": keys})
 }
 
-/// A public key, as documents hold it.
+/// The public half of a key as a JWK.
 ///
 /// # Panics
-/// Never: a key's own form is JSON.
+/// Never: a JWK is JSON.
 #[must_use]
-pub fn jwk(key: &Key) -> Value {
+pub fn jwk(key: &TestKey) -> Value {
     serde_json::from_str(&key.public_key().to_jwk_json()).expect("a JWK is JSON")
 }
 
 /// Seconds since 1970.
 ///
 /// # Panics
-/// When the clock stands before.
+/// When the clock says that it is before 1970.
 #[must_use]
-#[expect(clippy::disallowed_methods, reason = "signers have clocks of their own")]
+#[expect(clippy::disallowed_methods, reason = "a signer has its own clock")]
 pub fn now() -> u64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("it is after 1970").as_secs()
 }
 
-fn envelope(kind: &str, payload: &[u8], keys: &[&Key]) -> Value {
+fn envelope(kind: &str, payload: &[u8], keys: &[&TestKey]) -> Value {
     let mut input = format!("DSSEv1 {} {kind} {} ", kind.len(), payload.len()).into_bytes();
     input.extend_from_slice(payload);
-    let sign = |key: &&Key| {
+    let sign = |key: &&TestKey| {
         let signature = key.sign(&input).expect("a key signs");
         json!({"keyid": key.public_key().thumbprint().to_string(), "sig": STANDARD.encode(signature)})
     };
@@ -229,13 +232,13 @@ fn read(file: &Path) -> Vec<u8> {
     fs::read(file).unwrap_or_else(|why| panic!("{}: {why}", file.display()))
 }
 
-/// Whole or not at all, as any tool that publishes bundles must: a server may read at any moment.
+/// Writes the whole file or nothing, as every publisher of bundles must: a server may read at any moment.
 #[expect(clippy::disallowed_methods, reason = "a test's own file needs no durability")]
 fn write(file: &Path, bytes: &[u8]) {
     let folder = file.parent().expect("a file is in a folder");
     fs::create_dir_all(folder).unwrap_or_else(|why| panic!("{}: {why}", folder.display()));
-    let mut beside: PathBuf = file.to_owned();
-    beside.as_mut_os_string().push(".part");
-    let written = fs::write(&beside, bytes).and_then(|()| fs::rename(&beside, file));
+    let mut part: PathBuf = file.to_owned();
+    part.as_mut_os_string().push(".part");
+    let written = fs::write(&part, bytes).and_then(|()| fs::rename(&part, file));
     written.unwrap_or_else(|why| panic!("{}: {why}", file.display()));
 }

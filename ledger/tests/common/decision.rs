@@ -1,0 +1,44 @@
+//! One denied decision, from which tests and benches make theirs by changing what they are about. The unit tests, the benches
+//! and the server's tests include this file too: each has `ledger::entry` in scope where it does.
+
+use super::entry::{
+    Checks, Decision, DecisionOutcome, IntegerJson, RecordedRequest, RecordedVerdict, RequestText,
+};
+
+pub(crate) fn denied(id: &str) -> Decision {
+    Decision {
+        args: [("amount".to_owned(), IntegerJson::Integer(7))].into(),
+        as_of: 0,
+        attestation: vec![],
+        burned: vec![],
+        bundle: None,
+        chain: vec![],
+        checks: Checks { parse: Some("ok".into()), ..Checks::default() },
+        clock: 1_700_000_000,
+        conditions: vec![],
+        environment: [("region".to_owned(), "eu-1".to_owned())].into(),
+        id: id.to_owned(),
+        identity: None,
+        outcome: DecisionOutcome::Denied("expired".to_owned()),
+        posture: "normal".to_owned(),
+        proxy: "local".to_owned(),
+        request: request("localhost", "GET", "/hello/you"),
+        traceparent: None,
+        verdict: RecordedVerdict {
+            code: "expired".to_owned(),
+            policies: vec![],
+            route: Some("hello".to_owned()),
+        },
+    }
+}
+
+pub(crate) fn request(host: &str, method: &str, path: &str) -> RecordedRequest {
+    RecordedRequest {
+        action: None,
+        body: None,
+        host: RequestText::from(host),
+        method: RequestText::from(method),
+        path: RequestText::from(path),
+        query: None,
+    }
+}

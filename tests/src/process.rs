@@ -1,0 +1,192 @@
+//! A process that runs during a test. Its output is collected, and it ends with its owner.
+
+use rustix::param::clock_ticks_per_second;
+use rustix::process::{Pid, Signal, kill_process};
+use std::fs;
+use std::io::{PipeReader, Read};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crate::condition::until;
+
+/// A started process.
+#[derive(Debug)]
+pub struct Process {
+    name: &'static str,
+    child: Child,
+    log: Arc<Mutex<Vec<u8>>>,
+    /// Ends when the last writer of the pipe has ended.
+    collector: Option<JoinHandle<()>>,
+}
+
+impl Process {
+    /// Starts `command` and collects what it writes to standard output and standard error.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    #[must_use]
+    pub fn start(name: &'static str, mut command: Command) -> Process {
+        // A pipe and not a file: a fault that a test injects into files must not silence the log.
+        let (reader, writer) = std::io::pipe().expect("the system has pipes");
+        let second_writer = writer.try_clone().expect("a pipe's end can be cloned");
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(writer)
+            .stderr(second_writer)
+            .spawn()
+            .unwrap_or_else(|why| panic!("{name} cannot be started ({command:?}): {why}"));
+        let log: Arc<Mutex<Vec<u8>>> = Arc::default();
+        let collected = log.clone();
+        let collector = Some(std::thread::spawn(move || collect(reader, &collected)));
+        Process { name, child, log, collector }
+    }
+
+    /// The name of this process in messages.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Everything that it has written so far.
+    ///
+    /// # Panics
+    /// When the collecting thread panicked.
+    #[must_use]
+    pub fn log(&self) -> String {
+        String::from_utf8_lossy(&self.log.lock().unwrap()).into_owned()
+    }
+
+    /// Waits until `find` finds something in a line of the log.
+    ///
+    /// # Panics
+    /// When the process ends before that.
+    pub async fn find_in_log<T>(&mut self, what: &str, find: impl Fn(&str) -> Option<T>) -> T {
+        until(&format!("the log of {} to say {what}", self.name), async || {
+            self.assert_runs();
+            self.log().lines().find_map(&find)
+        })
+        .await
+    }
+
+    /// Asserts that the process has not ended.
+    ///
+    /// # Panics
+    /// When it has.
+    pub fn assert_runs(&mut self) {
+        if let Some(status) = self.exit_status() {
+            panic!("{} ended ({status}):\n{}", self.name, self.log());
+        }
+    }
+
+    /// Sends a signal.
+    ///
+    /// # Panics
+    /// When the process has ended.
+    pub fn signal(&self, signal: Signal) {
+        kill_process(self.pid(), signal).unwrap_or_else(|why| panic!("{} takes no signal: {why}", self.name));
+    }
+
+    /// Kills it (`kill -9`). It has ended when this returns.
+    ///
+    /// # Panics
+    /// When it had ended by itself: then the test killed nothing.
+    pub fn kill(&mut self) {
+        self.assert_runs();
+        self.child.kill().expect("a running child can be killed");
+        self.child.wait().expect("a killed child can be waited for");
+    }
+
+    /// Asks it to end (SIGTERM) and waits until it has.
+    pub async fn stop(&mut self) -> ExitStatus {
+        self.signal(Signal::TERM);
+        self.wait().await
+    }
+
+    /// Suspends it (SIGSTOP) until it gets SIGCONT. `kill` returns when the signal is sent, and a thread on another
+    /// processor may still be running then. So this waits until the kernel says that every thread is suspended.
+    pub async fn freeze(&self) {
+        self.signal(Signal::STOP);
+        let tasks = format!("/proc/{}/task", self.child.id());
+        let is_suspended = |task: fs::DirEntry| {
+            let stat = fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+            stat.rsplit_once(") ").is_some_and(|(_, fields)| fields.starts_with('T'))
+        };
+        until(&format!("{} to be suspended", self.name), async || {
+            let all = fs::read_dir(&tasks).ok()?.flatten().all(is_suspended);
+            all.then_some(())
+        })
+        .await;
+    }
+
+    /// Waits until it has ended by itself, and all of its output is in the log.
+    ///
+    /// # Panics
+    /// When the collecting thread panicked.
+    pub async fn wait(&mut self) -> ExitStatus {
+        let name = self.name;
+        let status = until(&format!("{name} to end"), async || self.exit_status()).await;
+        if let Some(collector) = self.collector.take() {
+            collector.join().unwrap();
+        }
+        status
+    }
+
+    /// Its exit status, if it has ended.
+    ///
+    /// # Panics
+    /// When the system does not know the child.
+    pub fn exit_status(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("the system knows the child")
+    }
+
+    /// The process id.
+    #[must_use]
+    pub fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
+    /// The processor time that it has used so far, in user and kernel together.
+    ///
+    /// # Panics
+    /// When the process has ended.
+    #[must_use]
+    pub fn processor_time(&self) -> Duration {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("it runs");
+        // The second field, the name in parentheses, may hold blanks; utime and stime are the 12th and 13th after it.
+        let (_, fields) = stat.rsplit_once(") ").expect("/proc/PID/stat has a name");
+        let ticks: u64 =
+            fields.split(' ').skip(11).take(2).map(|field| field.parse::<u64>().expect("ticks")).sum();
+        Duration::from_micros(ticks * 1_000_000 / clock_ticks_per_second())
+    }
+
+    /// The resident memory in bytes, as the kernel counts it.
+    ///
+    /// # Panics
+    /// When the process has ended.
+    #[must_use]
+    pub fn resident_bytes(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
+        let line =
+            status.lines().find(|line| line.starts_with("VmRSS:")).expect("a running process has VmRSS");
+        let kilobytes: u64 =
+            line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("VmRSS: N kB");
+        kilobytes * 1024
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Both fail only when it has already ended, which is what is wanted.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn collect(mut reader: PipeReader, log: &Mutex<Vec<u8>>) {
+    let mut buffer = [0; 4096];
+    while let Ok(length @ 1..) = reader.read(&mut buffer) {
+        log.lock().unwrap().extend_from_slice(&buffer[..length]);
+    }
+}

@@ -1,0 +1,213 @@
+//! The server under test as its users run it: a home directory made by `portcullis init`, and `portcullis serve`.
+
+use rustix::process::{Resource, Rlimit, prlimit};
+use serde_json::Value;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use crate::client::get;
+use crate::command::portcullis;
+use crate::condition::until;
+use crate::process::Process;
+use crate::programs;
+
+/// A home directory made by `portcullis init`.
+#[derive(Clone, Debug)]
+pub struct Home(PathBuf);
+
+impl Home {
+    /// Runs `portcullis init` with these further arguments.
+    ///
+    /// # Panics
+    /// When it fails.
+    #[must_use]
+    pub fn init(directory: &Path, arguments: &[String]) -> Home {
+        let home = Home(directory.join("home"));
+        let text = |path: PathBuf| path.into_os_string().into_string().expect("paths of tests are text");
+        let socket = format!("unix:{}", text(home.socket()));
+        let (folder, module) = (text(home.0.clone()), text(programs::module()));
+        let mut words = vec!["init", &folder, "--module", &module, "--ext-authz", &socket];
+        words.extend(["--http", "127.0.0.1:0"]);
+        words.extend(arguments.iter().map(String::as_str));
+        let output = portcullis(&words);
+        assert_eq!(output.status, 0, "portcullis init: {}", output.err);
+        home
+    }
+
+    /// A home directory that already exists.
+    #[must_use]
+    pub fn at(directory: &Path) -> Home {
+        Home(directory.to_owned())
+    }
+
+    /// A file in the home directory.
+    #[must_use]
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    /// Changes the configuration as data, and writes it back as JSON. JSON is also YAML.
+    ///
+    /// # Panics
+    /// When the file cannot be written.
+    #[expect(clippy::disallowed_methods, reason = "a test's own file needs no durability")]
+    pub fn configure(&self, change: impl FnOnce(&mut Value)) {
+        let file = self.file("portcullis.yaml");
+        let mut configuration = crate::shipped::read(&file);
+        change(&mut configuration);
+        let written = std::fs::write(&file, serde_json::to_vec_pretty(&configuration).expect("JSON"));
+        written.unwrap_or_else(|why| panic!("{}: {why}", file.display()));
+    }
+
+    /// The socket of ext_authz.
+    #[must_use]
+    pub fn socket(&self) -> PathBuf {
+        self.file("ext_authz.sock")
+    }
+
+    /// Runs `portcullis serve` and waits for its end, for configurations that must not start.
+    ///
+    /// # Panics
+    /// When the binary cannot be run, or does not end.
+    pub async fn fail_to_start(&self) -> FailedStart {
+        let mut process = Process::start("portcullis", self.serve());
+        let status = process.wait().await;
+        FailedStart { status: status.code().unwrap_or(-1), log: process.log() }
+    }
+
+    fn serve(&self) -> Command {
+        let mut command = Command::new(programs::portcullis());
+        command.args(["serve", "--log-format", "json", "--config"]).arg(self.file("portcullis.yaml"));
+        command
+    }
+}
+
+/// The end of a server that did not start.
+#[derive(Debug)]
+pub struct FailedStart {
+    pub status: i32,
+    pub log: String,
+}
+
+/// A running server.
+#[derive(Debug)]
+pub struct Server {
+    pub process: Process,
+    http: SocketAddr,
+    /// The time from the start of the process to its readiness.
+    pub took: Duration,
+}
+
+impl Server {
+    /// Starts the server and waits until it is ready.
+    pub async fn start(home: &Home) -> Server {
+        Server::run(home.serve()).await
+    }
+
+    /// The same, with `--restored`.
+    pub async fn start_restored(home: &Home) -> Server {
+        let mut command = home.serve();
+        command.arg("--restored");
+        Server::run(command).await
+    }
+
+    /// The same, prepared for [`Server::fill_disk`]: a write beyond the limit fails with an error, as on a full disk.
+    /// Without this preparation the kernel would end the process.
+    pub async fn start_for_full_disks(home: &Home) -> Server {
+        let serve = home.serve();
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", "trap '' XFSZ; exec \"$@\"", "sh"])
+            .arg(serve.get_program())
+            .args(serve.get_args());
+        Server::run(command).await
+    }
+
+    /// Runs this command, which must log as JSON, and waits until the server is ready.
+    pub async fn run(command: Command) -> Server {
+        let from = Instant::now();
+        let mut process = Process::start("portcullis", command);
+        // The log says which port is used, because the configuration leaves it open.
+        let http = process.find_in_log("the address of HTTP", http_address).await;
+        until("the server to be ready", async || {
+            process.assert_runs();
+            get(http, "/readyz").await.filter(|response| response.status == 200)
+        })
+        .await;
+        Server { process, http, took: from.elapsed() }
+    }
+
+    /// The address of health and metrics.
+    #[must_use]
+    pub fn http(&self) -> SocketAddr {
+        self.http
+    }
+
+    /// What `/readyz` says about the bundle: that it is in force, or why not, and what is wrong with the offered one.
+    ///
+    /// # Panics
+    /// When the server does not answer.
+    pub async fn bundle_state(&self) -> String {
+        let (Ok(state) | Err(state)) = self.readiness_of("bundle").await;
+        state
+    }
+
+    /// The remark of `/readyz` about one part of the server.
+    ///
+    /// # Errors
+    /// Why the part is not ready.
+    ///
+    /// # Panics
+    /// When the server does not answer, or has no such part.
+    pub async fn readiness_of(&self, name: &str) -> Result<String, String> {
+        let response = get(self.http, "/readyz").await.expect("a running server answers");
+        let detail: Value = serde_json::from_slice(&response.body).expect("the detail is JSON");
+        let parts = detail["parts"].as_array().expect("a list of parts");
+        let part = parts.iter().find(|part| part["name"] == name).expect("the server has this part");
+        assert!(part["ready"] == true || (response.status, &detail["ready"]) == (503, &Value::Bool(false)));
+        match (part["remark"].as_str(), part["why_not"].as_str()) {
+            (Some(remark), None) => Ok(remark.to_owned()),
+            (None, Some(why_not)) => Err(why_not.to_owned()),
+            _ => panic!("a part has either `remark` or `why_not`: {part}"),
+        }
+    }
+
+    /// Waits until [`Server::bundle_state`] contains `text`.
+    pub async fn wait_for_bundle_state(&self, text: &str) -> String {
+        until(&format!("the bundle's state to say `{text}`"), async || {
+            let state = self.bundle_state().await;
+            state.contains(text).then_some(state)
+        })
+        .await
+    }
+
+    /// From now on the kernel refuses every write to a file.
+    ///
+    /// # Panics
+    /// When the process has ended.
+    pub fn fill_disk(&self) {
+        self.limit_files(Some(0));
+    }
+
+    /// Ends what [`Server::fill_disk`] began.
+    ///
+    /// # Panics
+    /// When the process has ended.
+    pub fn free_disk(&self) {
+        self.limit_files(None);
+    }
+
+    fn limit_files(&self, current: Option<u64>) {
+        prlimit(Some(self.process.pid()), Resource::Fsize, Rlimit { current, maximum: None })
+            .expect("the limits of a child can be set");
+    }
+}
+
+/// The address in the server's log line `listening`.
+fn http_address(line: &str) -> Option<SocketAddr> {
+    let line: Value = serde_json::from_str(line).ok()?;
+    let fields = Some(&line["fields"]).filter(|fields| fields["message"] == "listening")?;
+    fields["http"].as_str()?.parse().ok()
+}

@@ -1,0 +1,15 @@
+//! The layout of the sources is what ARCHITECTURE.md says: the table of modules is made from the headers of the files, and
+//! imports go down the order of the modules, never up.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "tests may panic: that is how they fail"
+)]
+
+mod dependencies;
+mod imports;
+mod modules;
+mod sources;

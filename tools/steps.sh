@@ -1,0 +1,110 @@
+# shellcheck shell=sh
+# The steps that the verbs are made of: how a step is reported, and what is built and checked in it.
+# Sourced by ./dev. It installs nothing.
+
+MODULE=target/wasm/wasm32-unknown-unknown/wasm/portcullis_gate.wasm
+MODULE_LIMIT=512000 # bytes: 500 KB
+STARTED=$(date +%s)
+STEPS=0
+
+# --- reporting -----------------------------------------------------------------------------------------------------
+
+say() { printf '%s\n' "$*" >&2; }
+
+seconds_since() { echo $(($(date +%s) - $1)); } # seconds_since TIME
+
+# step WHAT COMMAND... : prints one line before the command and one after it.
+step() {
+	step_what=$1; shift
+	step_started=$(date +%s)
+	say "==> $step_what"
+	if "$@"; then
+		STEPS=$((STEPS + 1))
+		say "    done in $(seconds_since "$step_started") s"
+	else
+		step_status=$?
+		say "dev: FAILED after $(seconds_since "$step_started") s: $step_what"
+		exit "$step_status"
+	fi
+}
+
+finish() { say "dev: $1: $STEPS steps passed in $(seconds_since "$STARTED") s"; }
+
+# Shows the output of COMMAND and also writes it to FILE. A pipe into tee alone would lose the exit status.
+logged() { # logged FILE COMMAND...
+	log=$1; shift
+	{ { "$@" 2>&1; echo $? >"$log.status"; } | tee "$log" >&2; } || return 1
+	[ "$(cat "$log.status")" = 0 ]
+}
+
+# --- building ------------------------------------------------------------------------------------------------------
+
+# Every cargo call is --locked: the versions are those of Cargo.lock, and cargo downloads nothing twice.
+
+# Where the Wasm target has no standard library, it is built together with the module. That needs an unstable option, which
+# RUSTC_BOOTSTRAP permits on a stable compiler.
+for_wasm() { # for_wasm COMMAND PACKAGE ARGS... : runs cargo COMMAND for a Wasm module
+	wasm_command=$1 wasm_package=$2; shift 2
+	set -- --locked -p "$wasm_package" --target wasm32-unknown-unknown --target-dir target/wasm "$@"
+	if has_wasm_target; then
+		cargo "$wasm_command" "$@"
+	else
+		RUSTC_BOOTSTRAP=1 CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER=$(find_wasm_linker) \
+			cargo "$wasm_command" -Zbuild-std=std,panic_abort "$@"
+	fi
+}
+
+build_module() { for_wasm build wasm-filter --profile wasm; }
+
+# demo and test build the same packages with the same profile, so that each can use what the other compiled.
+build_for_tests() { cargo build --locked --workspace "$@"; }
+
+# --- checking ------------------------------------------------------------------------------------------------------
+
+check_sources() { # what `test` and `lint` both check
+	step "shell scripts parse (sh -n)" check_shell_syntax
+	step "format (cargo fmt --check)" cargo fmt --all --check
+	step "lints (cargo clippy, warnings are errors)" cargo clippy --locked --workspace --all-targets -- -D warnings
+	step "lints of the gate on wasm32 (cargo clippy)" for_wasm clippy wasm-filter -- -D warnings
+}
+
+check_shell_syntax() {
+	for script in dev .ci/run tools/*.sh; do sh -n "$script" || return 1; done
+}
+
+check_shell_lints() {
+	if have shellcheck; then
+		shellcheck --external-sources dev .ci/run tools/*.sh
+	else
+		say "    NOT CHECKED: shellcheck is not installed (apt-get install shellcheck)"
+	fi
+}
+
+check_module_size() {
+	size=$(wc -c <"$MODULE")
+	say "    $MODULE: $size bytes"
+	[ "$size" -le "$MODULE_LIMIT" ] || { say "dev: the module is larger than $MODULE_LIMIT bytes"; return 1; }
+}
+
+check_compose() { # tests/ reads the compose file strictly, everywhere; where Docker is installed, its own checker is asked too
+	if docker compose version >/dev/null 2>&1; then
+		docker compose -f envoy/docker-compose.yaml config --quiet
+	else
+		say "    docker compose is not installed: only the tests check the compose file"
+	fi
+}
+
+# Prints the total of one `cargo test` log. A log with a failed test, or without any passed test, is a failure.
+check_totals() { # check_totals LOG
+	awk '/^test result: /{ runs++; passed += $4; failed += $6; ignored += $8 }
+		END { printf "    %d tests passed, %d failed, %d ignored, in %d test programs\n", passed, failed, ignored, runs
+		      exit !(passed > 0 && failed == 0) }' "$1" >&2
+}
+
+check_advisories() { # the only check that must have the network each time
+	if "$DENY" fetch db >"$TOOLS/advisories.log" 2>&1; then
+		"$DENY" check --disable-fetch advisories
+	else
+		say "    NOT CHECKED: the advisory database cannot be downloaded ($TOOLS/advisories.log says why)"
+	fi
+}

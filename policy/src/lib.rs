@@ -1,11 +1,13 @@
-//! The rules: what platform teams write, what is signed, and what decides.
+//! The rules: the documents that platform teams write, the bundles that they sign, and the judge that decides
+//! by them.
 //!
-//! Pure: bytes in, a validated policy or every fault out, and verdicts on requests. It reads no file and no clock, and knows
-//! neither Envoy nor the ledger. From below to above: `strict` reads YAML and JSON; `documents` are typed; `matching`,
-//! `arguments` and `engine` are what a route is made of; `routes` is the policy in its validated form, made by `assembly`;
-//! `decision` judges by it; `bundles` are signed policies; `authoring` is for those who write them.
+//! This crate is pure: it takes bytes, and returns a validated policy or every fault; then it gives verdicts
+//! on requests. It reads no file and no clock, and knows neither Envoy nor the ledger. From the lowest module
+//! to the highest: `strict` reads YAML and JSON; `documents` gives them types; `matching`, `arguments` and
+//! `engine` are the parts of a route; `routes` is the validated policy, which `assembly` builds; `decision`
+//! judges by it; `bundles` are signed policies; `authoring` is for people who write policies.
 
-// The fixtures of the tests are shared with the server, and name this crate as it does.
+// The server's tests use the same fixtures, so the fixtures name this crate as the server does.
 #[cfg(test)]
 extern crate self as policy;
 
@@ -26,8 +28,9 @@ mod warning;
 
 pub use arguments::LARGEST_BODY;
 pub use bundles::{
-    Activated, Bundle, Expected, InForceUntil, MANIFEST, NOTE, Note, NoteError, Parcel, Past, Refusal,
-    SignError, Signed, Signing, TrustError, TrustKeys, open, trust_in_force, vouch,
+    Activated, Bundle, BundleRefusal, Expected, InForceUntil, MANIFEST, NOTE, Note, NoteError, Parcel,
+    PastBundle, SignError, SignedBundle, Signing, TrustError, TrustKeys, check_manifest, open,
+    trust_in_force,
 };
 pub use documents::Posture;
 pub use documents::arguments::{ArgumentSource, ArgumentType, DeclaredAction, DeclaredArgument, Pointer};
@@ -36,10 +39,10 @@ pub use documents::mesh::{Attestor, Notes, public_key};
 pub use documents::require::{Condition, Holder, Require, UseLimit};
 pub use documents::scalars::rfc3339;
 pub use engine::{
-    Asked, Attribution, Decided, Lineage, Nearest, Principal, Refused, STACK, Starter, on_a_deep_stack,
-    this_thread_is_deep,
+    Lineage, Nearest, NotPermitted, Permitted, PolicyQuery, Principal, STACK, mark_this_thread_deep,
+    on_a_deep_stack,
 };
 pub use fault::{Fault, Place};
-pub use routes::{Found, Located, Opening, Passage, Policy, Route};
+pub use routes::{Exemption, Found, Located, Policy, Route, UngovernedMatch};
 pub use warning::{WARNINGS, Warning};
 pub use warrant::Digest;

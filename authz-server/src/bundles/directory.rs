@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use policy::authoring::{Built, Tested};
 use policy::fault::{Fault, Faults, Place};
-use policy::{Bundle, Expected, Files, MANIFEST, NOTE, Parcel, Refusal, Signed};
+use policy::{Bundle, BundleRefusal, Expected, Files, MANIFEST, NOTE, Parcel, SignedBundle};
 
 /// Builds the bundle from this source directory; the error lists every fault.
 pub fn build(dir: &Path) -> Result<Built, Vec<Fault>> {
@@ -25,7 +25,7 @@ pub fn load(
     dir: &Path,
     expected: &Expected<'_>,
     verifier: &dyn warrant::Verifier,
-) -> Result<Bundle, Refusal> {
+) -> Result<Bundle, BundleRefusal> {
     policy::open(&parcel(dir)?, expected, verifier)
 }
 
@@ -82,7 +82,7 @@ fn gather(dir: &Path, prefix: &str, files: &mut Files, faults: &Faults) {
 /// Reads a signed bundle; the manifest says which version's files belong to it.
 ///
 /// If another version was published meanwhile, the files may be mixed or gone: then everything is read again.
-pub fn parcel(dir: &Path) -> Result<Parcel, Refusal> {
+pub fn parcel(dir: &Path) -> Result<Parcel, BundleRefusal> {
     let mut manifest = manifest(dir)?;
     loop {
         let read = content(dir, &manifest).and_then(|files| Ok((files, trust(dir)?)));
@@ -95,7 +95,7 @@ pub fn parcel(dir: &Path) -> Result<Parcel, Refusal> {
 }
 
 /// The chain of trust.
-pub fn trust(dir: &Path) -> Result<Vec<Vec<u8>>, Refusal> {
+pub fn trust(dir: &Path) -> Result<Vec<Vec<u8>>, BundleRefusal> {
     let mut trust = Vec::new();
     while dir.join(Parcel::trust_path(trust.len())).exists() {
         trust.push(file(dir, &Parcel::trust_path(trust.len()))?);
@@ -104,22 +104,23 @@ pub fn trust(dir: &Path) -> Result<Vec<Vec<u8>>, Refusal> {
 }
 
 /// The files of the version that this manifest names.
-pub fn content(dir: &Path, manifest: &[u8]) -> Result<Files, Refusal> {
-    let folder = Parcel::folder(Parcel::version_of(manifest)?);
+pub fn content(dir: &Path, manifest: &[u8]) -> Result<Files, BundleRefusal> {
+    let folder = Parcel::directory(Parcel::version_of(manifest)?);
     let faults = Faults::new();
     let mut files = Files::new();
     gather(&dir.join(&folder), "", &mut files, &faults);
     match faults.into_sorted().into_iter().next() {
-        Some(fault) => {
-            Err(Refusal::Unreadable { file: format!("{folder}/{}", fault.file.display()), why: fault.what })
-        }
+        Some(fault) => Err(BundleRefusal::Unreadable {
+            file: format!("{folder}/{}", fault.file.display()),
+            why: fault.what,
+        }),
         None => Ok(files),
     }
 }
 
 /// What the signer of the next bundle needs of the last one: its manifest and the chain of trust, not its files.
 /// Empty if there is none yet.
-pub fn signed_so_far(dir: &Path) -> Result<Parcel, Refusal> {
+pub fn signed_so_far(dir: &Path) -> Result<Parcel, BundleRefusal> {
     if !dir.join(MANIFEST).exists() {
         return Ok(Parcel::default());
     }
@@ -127,24 +128,24 @@ pub fn signed_so_far(dir: &Path) -> Result<Parcel, Refusal> {
 }
 
 /// The manifest's bytes.
-pub fn manifest(dir: &Path) -> Result<Vec<u8>, Refusal> {
+pub fn manifest(dir: &Path) -> Result<Vec<u8>, BundleRefusal> {
     file(dir, MANIFEST)
 }
 
 /// The note's bytes.
-pub fn note(dir: &Path) -> Result<Vec<u8>, Refusal> {
+pub fn note(dir: &Path) -> Result<Vec<u8>, BundleRefusal> {
     file(dir, NOTE)
 }
 
-fn file(dir: &Path, name: &str) -> Result<Vec<u8>, Refusal> {
+fn file(dir: &Path, name: &str) -> Result<Vec<u8>, BundleRefusal> {
     fs::read(dir.join(name))
-        .map_err(|error| Refusal::Unreadable { file: name.to_owned(), why: error.to_string() })
+        .map_err(|error| BundleRefusal::Unreadable { file: name.to_owned(), why: error.to_string() })
 }
 
 /// Writes a signed bundle. A concurrent reader sees the old one or the new one, because the manifest is written last.
 ///
 /// The previous version stays, for readers that have just opened its manifest; older ones are removed.
-pub fn publish(signed: &Signed, dir: &Path) -> io::Result<()> {
+pub fn publish(signed: &SignedBundle, dir: &Path) -> io::Result<()> {
     check_version_unchanged(signed, dir)?;
     for (path, bytes) in signed.parcel.paths(signed.version) {
         put(&dir.join(path), bytes)?;
@@ -154,14 +155,14 @@ pub fn publish(signed: &Signed, dir: &Path) -> io::Result<()> {
     versions.retain(|version| *version < signed.version);
     versions.pop();
     for version in versions {
-        fs::remove_dir_all(dir.join(Parcel::folder(version)))?;
+        fs::remove_dir_all(dir.join(Parcel::directory(version)))?;
     }
     Ok(())
 }
 
 /// Checks that this version is new or has the same files: servers that activated it would refuse other content.
-fn check_version_unchanged(signed: &Signed, dir: &Path) -> io::Result<()> {
-    let folder = dir.join(Parcel::folder(signed.version));
+fn check_version_unchanged(signed: &SignedBundle, dir: &Path) -> io::Result<()> {
+    let folder = dir.join(Parcel::directory(signed.version));
     if !folder.exists() {
         return Ok(());
     }

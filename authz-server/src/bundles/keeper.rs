@@ -18,7 +18,7 @@ use super::{BundleStatus, PolicyInForce};
 use crate::clock::Clock;
 use crate::config::BundleConfig;
 use crate::keys::PrivateKey;
-use policy::{Activated, Bundle, Expected, InForceUntil, Note, Parcel, Refusal, TrustKeys};
+use policy::{Activated, Bundle, BundleRefusal, Expected, InForceUntil, Note, Parcel, TrustKeys};
 
 /// How long to wait before a refused bundle is read again, at first and at most: a half-finished copy is complete
 /// soon, and a thousand files should not be read five times a second.
@@ -245,10 +245,10 @@ impl Keeper {
     }
 
     /// Until when this bundle may be in force, by a note that is there or one that we sign.
-    fn note_about(&mut self, bundle: &Bundle) -> Result<InForceUntil, Refusal> {
+    fn note_about(&mut self, bundle: &Bundle) -> Result<InForceUntil, BundleRefusal> {
         let now = self.clock.now();
         if now >= bundle.expires() {
-            return Err(Refusal::Over { expires: bundle.expires().get() });
+            return Err(BundleRefusal::Over { expires: bundle.expires().get() });
         }
         match self.note_read(bundle, now) {
             Err(_) if self.may_sign(bundle) => self.note_signed(bundle, now),
@@ -256,7 +256,7 @@ impl Keeper {
         }
     }
 
-    fn note_read(&mut self, bundle: &Bundle, now: Seconds) -> Result<InForceUntil, Refusal> {
+    fn note_read(&mut self, bundle: &Bundle, now: Seconds) -> Result<InForceUntil, BundleRefusal> {
         Note::open(&self.source.note()?)?.verify(bundle, now, &AwsLcVerifier)
     }
 
@@ -264,11 +264,11 @@ impl Keeper {
         self.note_key.as_ref().is_some_and(|key| bundle.note_keys().contains(key.public_key()))
     }
 
-    fn note_signed(&self, bundle: &Bundle, now: Seconds) -> Result<InForceUntil, Refusal> {
-        let key = self.note_key.as_ref().ok_or(Refusal::NoteNotSigned)?;
+    fn note_signed(&self, bundle: &Bundle, now: Seconds) -> Result<InForceUntil, BundleRefusal> {
+        let key = self.note_key.as_ref().ok_or(BundleRefusal::NoteNotSigned)?;
         let signed = Note::sign(bundle, now, bundle.note_max_age(), key);
-        let note =
-            signed.map_err(|e| Refusal::Malformed { file: policy::NOTE.to_owned(), why: e.to_string() })?;
+        let note = signed
+            .map_err(|e| BundleRefusal::Malformed { file: policy::NOTE.to_owned(), why: e.to_string() })?;
         if let Err(e) = self.source.save_note(&note) {
             warn!("the server's own note could not be written, so the next start will sign another: {e}");
         }
@@ -283,9 +283,9 @@ pub(super) fn open_bundle(
     manifest: &[u8],
     expected: &Expected<'_>,
     active: Option<&Bundle>,
-) -> Result<Bundle, Refusal> {
+) -> Result<Bundle, BundleRefusal> {
     let mut parcel = Parcel { manifest: manifest.to_owned(), trust: source.trust()?, ..Parcel::default() };
-    policy::vouch(&parcel, expected, &AwsLcVerifier)?;
+    policy::check_manifest(&parcel, expected, &AwsLcVerifier)?;
     let nothing = policy::Files::new();
     parcel.files = source.content(&parcel, active.map_or(&nothing, Bundle::files))?;
     policy::open(&parcel, expected, &AwsLcVerifier)

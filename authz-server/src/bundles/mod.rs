@@ -39,7 +39,7 @@ pub fn start_keeper(mut keeper: Keeper) -> Result<KeeperThread, String> {
 pub fn start_policy_thread(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), String> {
     let thread = thread::Builder::new().name(name.to_owned()).stack_size(policy::STACK);
     let run = move || {
-        policy::this_thread_is_deep();
+        policy::mark_this_thread_deep();
         work();
     };
     // It is not joined at the end: it may be compiling a large bundle, and it has nothing to finish.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::web::Web;
 use crate::bundles::directory;
 use crate::config::BundlePlace;
-use policy::{Files, Parcel, Refusal};
+use policy::{BundleRefusal, Files, Parcel};
 
 #[derive(Debug)]
 pub(super) enum BundleSource {
@@ -31,14 +31,14 @@ impl BundleSource {
         }
     }
 
-    pub(super) fn manifest(&mut self) -> Result<Vec<u8>, Refusal> {
+    pub(super) fn manifest(&mut self) -> Result<Vec<u8>, BundleRefusal> {
         match self {
             BundleSource::Directory(path) => directory::manifest(path),
             BundleSource::Web(web) => web.manifest(),
         }
     }
 
-    pub(super) fn note(&mut self) -> Result<Vec<u8>, Refusal> {
+    pub(super) fn note(&mut self) -> Result<Vec<u8>, BundleRefusal> {
         match self {
             BundleSource::Directory(path) => directory::note(path),
             BundleSource::Web(web) => web.note(),
@@ -46,7 +46,7 @@ impl BundleSource {
     }
 
     /// The chain of trust.
-    pub(super) fn trust(&mut self) -> Result<Vec<Vec<u8>>, Refusal> {
+    pub(super) fn trust(&mut self) -> Result<Vec<Vec<u8>>, BundleRefusal> {
         match self {
             BundleSource::Directory(path) => directory::trust(path),
             BundleSource::Web(web) => web.trust(),
@@ -54,7 +54,7 @@ impl BundleSource {
     }
 
     /// The files of a bundle whose signatures were verified; files in `known` need not be fetched again.
-    pub(super) fn content(&mut self, head: &Parcel, known: &Files) -> Result<Files, Refusal> {
+    pub(super) fn content(&mut self, head: &Parcel, known: &Files) -> Result<Files, BundleRefusal> {
         match self {
             BundleSource::Directory(path) => directory::content(path, &head.manifest),
             BundleSource::Web(web) => web.content(&head.manifest, known),

@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::fetch::{Fetched, Fetcher, Limits};
-use policy::{Digest, Files, MANIFEST, NOTE, Parcel, Refusal};
+use policy::{BundleRefusal, Digest, Files, MANIFEST, NOTE, Parcel};
 
 /// A manifest names 10,000 files in about 1.5 MiB.
 const MANIFEST_LIMITS: Limits = Limits { bytes: 16 * 1024 * 1024, time: Duration::from_secs(30) };
@@ -41,15 +41,15 @@ impl Web {
         Ok(Web { base, fetcher, runtime, known: BTreeMap::new() })
     }
 
-    pub(super) fn manifest(&mut self) -> Result<Vec<u8>, Refusal> {
+    pub(super) fn manifest(&mut self) -> Result<Vec<u8>, BundleRefusal> {
         self.newest(MANIFEST, MANIFEST_LIMITS)
     }
 
-    pub(super) fn note(&mut self) -> Result<Vec<u8>, Refusal> {
+    pub(super) fn note(&mut self) -> Result<Vec<u8>, BundleRefusal> {
         self.newest(NOTE, FILE_LIMITS)
     }
 
-    pub(super) fn trust(&mut self) -> Result<Vec<Vec<u8>>, Refusal> {
+    pub(super) fn trust(&mut self) -> Result<Vec<Vec<u8>>, BundleRefusal> {
         let mut trust = Vec::new();
         while trust.len() < STEPS_AT_MOST {
             let url = format!("{}{}", self.base, Parcel::trust_path(trust.len()));
@@ -62,8 +62,8 @@ impl Web {
         Ok(trust)
     }
 
-    pub(super) fn content(&mut self, manifest: &[u8], held: &Files) -> Result<Files, Refusal> {
-        let directory = format!("{}{}/", self.base, Parcel::folder(Parcel::version_of(manifest)?));
+    pub(super) fn content(&mut self, manifest: &[u8], held: &Files) -> Result<Files, BundleRefusal> {
+        let directory = format!("{}{}/", self.base, Parcel::directory(Parcel::version_of(manifest)?));
         let (mut files, mut missing) = (Files::new(), Vec::new());
         for (name, digest) in Parcel::files_of(manifest)? {
             match held.get(&name).filter(|bytes| Digest::of(bytes) == digest) {
@@ -76,7 +76,7 @@ impl Web {
     }
 
     /// The file as it is now; it is sent again only if it changed.
-    fn newest(&mut self, name: &str, limits: Limits) -> Result<Vec<u8>, Refusal> {
+    fn newest(&mut self, name: &str, limits: Limits) -> Result<Vec<u8>, BundleRefusal> {
         let url = format!("{}{name}", self.base);
         let known = self.known.get(name);
         let condition: Vec<_> = known.iter().map(|(etag, _)| (IF_NONE_MATCH, etag.clone())).collect();
@@ -99,13 +99,13 @@ async fn get(
     url: &str,
     headers: &[(HeaderName, HeaderValue)],
     limits: Limits,
-) -> Result<Fetched, Refusal> {
+) -> Result<Fetched, BundleRefusal> {
     let fetched = fetcher.get(url, headers, limits).await;
-    fetched.map_err(|e| Refusal::Unreadable { file: url.to_owned(), why: e.to_string() })
+    fetched.map_err(|e| BundleRefusal::Unreadable { file: url.to_owned(), why: e.to_string() })
 }
 
 /// Fetches all of these files, several at once; the first failure ends it.
-async fn all(fetcher: &Fetcher, directory: &str, names: Vec<String>) -> Result<Files, Refusal> {
+async fn all(fetcher: &Fetcher, directory: &str, names: Vec<String>) -> Result<Files, BundleRefusal> {
     let permits = Arc::new(Semaphore::new(AT_ONCE));
     let mut fetches = JoinSet::new();
     for name in names {
@@ -120,7 +120,7 @@ async fn all(fetcher: &Fetcher, directory: &str, names: Vec<String>) -> Result<F
     }
     let mut files = Files::new();
     while let Some(done) = fetches.join_next().await {
-        let lost = |e: tokio::task::JoinError| Refusal::Unreadable {
+        let lost = |e: tokio::task::JoinError| BundleRefusal::Unreadable {
             file: directory.to_owned(),
             why: e.to_string(),
         };
@@ -130,11 +130,12 @@ async fn all(fetcher: &Fetcher, directory: &str, names: Vec<String>) -> Result<F
     Ok(files)
 }
 
-fn body_of(url: &str, fetched: Fetched) -> Result<Vec<u8>, Refusal> {
+fn body_of(url: &str, fetched: Fetched) -> Result<Vec<u8>, BundleRefusal> {
     match fetched.status {
         200 => Ok(fetched.body),
-        status => {
-            Err(Refusal::Unreadable { file: url.to_owned(), why: format!("the server answered {status}") })
-        }
+        status => Err(BundleRefusal::Unreadable {
+            file: url.to_owned(),
+            why: format!("the server answered {status}"),
+        }),
     }
 }

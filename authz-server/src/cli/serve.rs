@@ -38,7 +38,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         // Every thread that may evaluate a policy has the one stack size for which the policy's answer is
         // defined.
         .thread_stack_size(policy::STACK)
-        .on_thread_start(policy::this_thread_is_deep)
+        .on_thread_start(policy::mark_this_thread_deep)
         .build()
         .map_err(|e| Failure::new(format!("cannot start: {e}")))?;
     runtime.block_on(server::run(config, args.restored)).map_err(Failure::new)

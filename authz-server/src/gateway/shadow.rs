@@ -12,7 +12,7 @@ use super::gather::Known;
 use super::{Gatherer, IncomingRequest};
 use crate::bundles::candidate::{Candidate, Watcher};
 use crate::bundles::start_policy_thread;
-use policy::decision::{Case, Judgement, Passing, judge};
+use policy::decision::{Case, Judgement, PassReason, judge};
 
 /// Requests that may wait. Each waits with its body, which may have a megabyte.
 const WAITING_AT_MOST: usize = 64;
@@ -103,9 +103,9 @@ fn verdict(judgement: &Judgement) -> Verdict {
     match judgement {
         Judgement::Permit(permit) => (Some(permit.route().to_owned()), None),
         Judgement::Deny(denied) => (denied.route.clone(), Some(denied.denial)),
-        Judgement::Pass(pass) => match pass.passing() {
-            Passing::Ungoverned | Passing::Observed(Ok(_)) => (Some(pass.route().to_owned()), None),
-            Passing::Observed(Err(denied)) => (Some(pass.route().to_owned()), Some(denied.denial)),
+        Judgement::Pass(pass) => match pass.reason() {
+            PassReason::Ungoverned | PassReason::Observed(Ok(_)) => (Some(pass.route().to_owned()), None),
+            PassReason::Observed(Err(denied)) => (Some(pass.route().to_owned()), Some(denied.denial)),
         },
     }
 }

@@ -14,7 +14,7 @@ use crate::facts::{BurnedItem, BurnedItems};
 use crate::keys::DigestKey;
 use policy::Bundle;
 use policy::arguments::ArgumentValue;
-use policy::decision::{Case, Evidence, Facts, Judgement, Pass, Passing};
+use policy::decision::{Case, Evidence, Facts, Judgement, Pass, PassReason};
 
 /// The code of a verdict that permits.
 pub(super) const PERMIT: &str = "permit";
@@ -58,10 +58,10 @@ pub fn verdict<E: Evidence>(judgement: &Judgement<E>) -> RecordedVerdict {
             (denied.denial.code(), denied.policies.as_slice(), denied.route.as_deref())
         }
         Judgement::Pass(pass) => {
-            let (code, policies): (_, &[String]) = match pass.passing() {
-                Passing::Ungoverned => (PERMIT, &[]),
-                Passing::Observed(Ok(policies)) => (PERMIT, policies),
-                Passing::Observed(Err(denied)) => (denied.denial.code(), &denied.policies),
+            let (code, policies): (_, &[String]) = match pass.reason() {
+                PassReason::Ungoverned => (PERMIT, &[]),
+                PassReason::Observed(Ok(policies)) => (PERMIT, policies),
+                PassReason::Observed(Err(denied)) => (denied.denial.code(), &denied.policies),
             };
             (code, policies, Some(pass.route()))
         }
@@ -71,9 +71,9 @@ pub fn verdict<E: Evidence>(judgement: &Judgement<E>) -> RecordedVerdict {
 
 /// The outcome of a request that is forwarded whatever its verdict is.
 pub fn outcome_of<E: Evidence>(pass: &Pass<E>) -> DecisionOutcome {
-    match pass.passing() {
-        Passing::Ungoverned => DecisionOutcome::Ungoverned,
-        Passing::Observed(_) => DecisionOutcome::Observed,
+    match pass.reason() {
+        PassReason::Ungoverned => DecisionOutcome::Ungoverned,
+        PassReason::Observed(_) => DecisionOutcome::Observed,
     }
 }
 

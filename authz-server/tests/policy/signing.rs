@@ -94,7 +94,7 @@ fn a_note_is_valid_as_long_as_asked_and_no_longer_than_the_mesh_allows() {
     assert!(too_long.err.contains("the bundle allows 1 to 86400 s"), "{}", too_long.err);
     let stranger = home.policy(&["note", "--key", "keys/bundle.jwk"]);
     assert_eq!(stranger.status, 2);
-    assert!(stranger.err.contains("none of the bundle's `notes.keys`"), "{}", stranger.err);
+    assert!(stranger.err.contains("not one of the bundle's `notes.keys`"), "{}", stranger.err);
 }
 
 /// Readers poll the directory while it changes: each bundle that they find is complete, and not older than

@@ -19,9 +19,9 @@ pub(super) fn read(documents: &Documents, faults: &Faults) -> Hosts {
             );
         }
         for (canonical, aliases) in &proxy.hosts {
-            hosts.serve(&proxy.id.value, &canonical.value);
+            hosts.add_host(&proxy.id.value, &canonical.value);
             for name in std::iter::once(canonical).chain(aliases) {
-                let known = hosts.name(&name.value, &canonical.value);
+                let known = hosts.add_name(&name.value, &canonical.value);
                 if known != canonical.value {
                     let what =
                         format!("`{}` means `{}` here and `{known}` elsewhere", name.value, canonical.value);

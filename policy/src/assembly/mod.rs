@@ -21,9 +21,9 @@ use crate::documents::groups::Groups;
 use crate::documents::require::Require;
 use crate::documents::route::RouteDoc;
 use crate::documents::teams::Team;
-use crate::engine::{self, Compiled, Report, Uncompiled};
+use crate::engine::{self, Compiled, Findings, Uncompiled};
 use crate::fault::{Faults, Place, Placed};
-use crate::routes::{Opening, Policy, Route};
+use crate::routes::{Policy, Route, UngovernedMatch};
 use crate::warning::Notice;
 
 /// Assembles a policy; `None` if a fault was found.
@@ -51,9 +51,9 @@ pub(crate) fn assemble(documents: Documents, faults: &Faults) -> Option<Policy> 
     for ((document, require), slice) in governed.into_iter().zip(compiled.slices) {
         routes.push(Route::new(document, require, slice?));
     }
-    let openings = open
+    let ungoverned = open
         .iter()
-        .filter_map(|document| Some(Opening::new(document, document.ungoverned.as_ref()?)))
+        .filter_map(|document| Some(UngovernedMatch::new(document, document.ungoverned.as_ref()?)))
         .collect();
     let by_name =
         routes.iter().enumerate().map(|(position, route)| (route.name().to_owned(), position)).collect();
@@ -63,7 +63,7 @@ pub(crate) fn assemble(documents: Documents, faults: &Faults) -> Option<Policy> 
         hosts,
         groups,
         routes,
-        openings,
+        ungoverned,
         by_name,
         matcher,
         notices,
@@ -96,10 +96,10 @@ fn settle<'a>(
 
 fn written(compiled: &Compiled, governed: &[(&RouteDoc, Require)]) -> Vec<(PathBuf, Placed<String>)> {
     let files = governed.iter().map(|(document, _)| document.file.clone());
-    let own = compiled.reports.iter().zip(files);
+    let own = compiled.findings.iter().zip(files);
     let all = std::iter::once((&compiled.mesh, PathBuf::from(MESH_POLICY))).chain(own);
-    let of = |(report, file): (&Report, PathBuf)| {
-        report
+    let of = |(findings, file): (&Findings, PathBuf)| {
+        findings
             .written
             .iter()
             .map(move |(at, id)| (file.clone(), Placed::new(*at, id.clone())))
@@ -147,17 +147,17 @@ fn compile(
         );
         return None;
     };
-    compiled.mesh.tell(faults.in_file(Path::new(MESH_POLICY)));
-    for (report, (document, _)) in compiled.reports.iter().zip(governed) {
-        report.tell(faults.in_file(&document.file));
+    compiled.mesh.report_faults(faults.in_file(Path::new(MESH_POLICY)));
+    for (findings, (document, _)) in compiled.findings.iter().zip(governed) {
+        findings.report_faults(faults.in_file(&document.file));
     }
     Some(compiled)
 }
 
 fn notices(compiled: &Compiled, governed: &[(&RouteDoc, Require)]) -> Vec<(PathBuf, Notice)> {
     let mesh = compiled.mesh.notices.iter().map(|notice| (PathBuf::from(MESH_POLICY), notice.clone()));
-    let own = compiled.reports.iter().zip(governed).flat_map(|(report, (document, _))| {
-        report.notices.iter().map(|notice| (document.file.clone(), notice.clone()))
+    let own = compiled.findings.iter().zip(governed).flat_map(|(findings, (document, _))| {
+        findings.notices.iter().map(|notice| (document.file.clone(), notice.clone()))
     });
     mesh.chain(own).collect()
 }

@@ -20,7 +20,7 @@ pub(super) fn index(
     for document in &documents.routes {
         let is_open = document.ungoverned.as_ref().is_some_and(|ungoverned| !ungoverned.observe);
         let is_governed = governed.get(routes).is_some_and(|(route, _)| std::ptr::eq(*route, document));
-        let leads_to = if is_open { MatchIndex::Opening(openings) } else { MatchIndex::Route(routes) };
+        let leads_to = if is_open { MatchIndex::Ungoverned(openings) } else { MatchIndex::Route(routes) };
         add(document, leads_to, &mut matcher, &names, faults);
         names.push((leads_to, document.name.value.as_str()));
         routes = routes.saturating_add(usize::from(is_governed));

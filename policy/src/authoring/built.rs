@@ -1,33 +1,37 @@
-//! A bundle's directory, read and found good: what may be signed.
+//! Builds a bundle from the files of a directory: reads the documents, runs their tests, and only then allows
+//! signing.
 
 use warrant::Seconds;
 
 use super::coverage::{self, Coverage};
-use super::run::{self, Outcome};
+use super::run::{self, TestOutcome};
 use super::view::View;
 use crate::assembly;
-use crate::bundles::{self, SignError, Signed, Signing};
+use crate::bundles::{self, SignError, SignedBundle, Signing};
 use crate::documents::files::{self, Files, Form};
 use crate::fault::{Fault, Faults, Placed};
 use crate::routes::{Policy, Route};
 use crate::warning::{Notice, Warning};
 
-/// Documents that are sound, and their tests, judged: to be looked at, and to be signed when all of them pass.
+/// Sound documents and the results of their tests. They can be looked at now, and signed if every test
+/// passes.
 #[derive(Debug)]
 pub struct Tested {
     built: Built,
     failures: Vec<Fault>,
 }
 
+/// Sound documents and the results of their tests. A caller can own one only if every test passed.
 #[derive(Debug)]
 pub struct Built {
     policy: Policy,
     packed: Files,
-    outcomes: Vec<Outcome>,
+    outcomes: Vec<TestOutcome>,
 }
 
 impl Tested {
-    /// Reads the files of a directory, by name, and judges their tests; every fault of the documents at once.
+    /// Reads the files of a directory, by name, and runs their tests; or returns every fault of the documents
+    /// at once.
     pub fn from_files(sources: &Files) -> Result<Self, Vec<Fault>> {
         let (faults, failures) = (Faults::new(), Faults::new());
         let built = files::read(sources, Form::Yaml, &faults).and_then(|mut documents| {
@@ -43,24 +47,24 @@ impl Tested {
         }
     }
 
-    /// The tests that fail, each at its case.
+    /// The failing tests, each with the place of its case.
     pub fn failures(&self) -> &[Fault] {
         &self.failures
     }
 
-    /// Whether they pass or not: nothing signs what is only borrowed from here.
+    /// The documents, whether their tests pass or not: for display only, never for signing.
     pub fn documents(&self) -> &Built {
         &self.built
     }
 
-    /// What may be signed: no test fails.
+    /// The documents for signing, if no test fails.
     pub fn passed(self) -> Result<Built, Vec<Fault>> {
         if self.failures.is_empty() { Ok(self.built) } else { Err(self.failures) }
     }
 }
 
 impl Built {
-    /// Builds from the files of a directory, by name; every fault at once.
+    /// Builds from the files of a directory, by name; or returns every fault or failing test at once.
     pub fn from_files(sources: &Files) -> Result<Self, Vec<Fault>> {
         Tested::from_files(sources).and_then(Tested::passed)
     }
@@ -74,25 +78,25 @@ impl Built {
     }
 
     pub fn route_named(&self, name: &str) -> Option<&Route> {
-        self.policy.by_name.get(name).and_then(|position| self.policy.routes.get(*position))
+        self.policy.route_named(name)
     }
 
-    /// Every case of every test, as it was judged.
-    pub fn outcomes(&self) -> &[Outcome] {
+    /// The result of every test case.
+    pub fn outcomes(&self) -> &[TestOutcome] {
         &self.outcomes
     }
 
-    /// What the tests reached, route by route.
+    /// What the tests covered, route by route.
     pub fn coverage(&self) -> Vec<Coverage> {
         coverage::coverage(&self.policy, &self.outcomes)
     }
 
-    /// To be looked at.
+    /// The same documents, for display.
     pub fn view(&self) -> View<'_> {
         View { policy: &self.policy, packed: &self.packed }
     }
 
-    /// What is probably not meant, as of this day; sorted by place.
+    /// What the author probably did not intend, as of this time; sorted by place.
     pub fn warnings(&self, now: Seconds) -> Vec<Warning> {
         let mut warnings: Vec<_> = self.policy.notices.iter().map(|(file, notice)| notice.on(file)).collect();
         for (file, until) in &self.policy.untils {
@@ -109,36 +113,38 @@ impl Built {
         warnings
     }
 
-    /// Signs the bundle. What the signatures do not reach is refused here, not first by every server.
-    pub fn sign(&self, terms: &Signing<'_>) -> Result<Signed, SignError> {
+    /// Signs the bundle. Too few signing keys are refused here, and not only later by every server.
+    pub fn sign(&self, terms: &Signing<'_>) -> Result<SignedBundle, SignError> {
         bundles::sign(self.audience(), self.packed.clone(), terms)
     }
 
-    /// Every file as a bundle holds it.
+    /// Every file, in the form that a bundle contains.
     pub fn packed(&self) -> &Files {
         &self.packed
     }
 }
 
-/// A caller is a name in a list; a policy that was written as text can be wrong in ways that only a test shows.
+/// A caller is only a name in a list, but a policy that is written as text can be wrong in ways that only a
+/// test shows.
 fn untested(policy: &Placed<String>) -> Notice {
     Notice::new(
         policy.at,
         "untested-policy",
-        format!("no test hits `{}`", policy.value),
+        format!("no test is decided by `{}`", policy.value),
         "write a case that it decides, with `because`",
     )
 }
 
-/// An exception that is over says nothing any more; one without an end in sight is no exception.
+/// An exception that has ended has no effect, and one that ends far in the future is not an exception any
+/// more.
 fn until_is_near(until: &Placed<u64>, now: Seconds) -> Option<Notice> {
     const FAR: u64 = 90 * 86_400;
     if until.value <= now.get() {
         return Some(Notice::new(
             until.at,
             "until-past",
-            "`until` is over",
-            "take the exception out, or give it a new day",
+            "`until` is in the past",
+            "remove the exception, or set a new date",
         ));
     }
     (until.value > now.get().saturating_add(FAR)).then(|| {
@@ -146,7 +152,7 @@ fn until_is_near(until: &Placed<u64>, now: Seconds) -> Option<Notice> {
             until.at,
             "until-far",
             "`until` is more than 90 days ahead",
-            "choose a nearer day: exceptions are renewed, not forgotten",
+            "choose an earlier date, and renew the exception later if you must",
         )
     })
 }

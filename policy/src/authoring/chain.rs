@@ -1,4 +1,5 @@
-//! The warrant of a test: a real one, signed by an authority that exists in the tests alone, so that the law itself judges it.
+//! Mints the warrant of a test: a real one, signed by an authority that exists only in tests, so that
+//! `warrant` itself checks it.
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use warrant::mint::{Delegation, Grant, GrantDetail, MintError, Root, Signer, SignerError};
@@ -9,13 +10,13 @@ use warrant::{
 
 use crate::documents::situation::WarrantDoc;
 
-/// A key that everybody knows, and nobody trusts outside a test.
-struct TestKey {
+/// The key of the tests' authority. It is public, and is trusted only inside a test.
+struct TestAuthorityKey {
     pair: Ed25519KeyPair,
     public: PublicKey,
 }
 
-impl TestKey {
+impl TestAuthorityKey {
     fn new() -> Option<Self> {
         let pair = Ed25519KeyPair::from_seed_unchecked(&[7; 32]).ok()?;
         let public = PublicKey::from_raw(Algorithm::Ed25519, pair.public_key().as_ref()).ok()?;
@@ -23,7 +24,7 @@ impl TestKey {
     }
 }
 
-impl Signer for TestKey {
+impl Signer for TestAuthorityKey {
     fn public_key(&self) -> &PublicKey {
         &self.public
     }
@@ -33,13 +34,13 @@ impl Signer for TestKey {
             .sign(input)
             .as_ref()
             .try_into()
-            .map_err(|_| SignerError("a signature of another length".to_owned()))
+            .map_err(|_| SignerError("the signature does not have 64 bytes".to_owned()))
     }
 }
 
-/// What a chain is made from, beside what the test says.
-pub(super) struct Made<'a> {
-    pub(super) said: &'a WarrantDoc,
+/// The content of a test's warrant: what the test describes, and the values for the rest.
+pub(super) struct TestWarrant<'a> {
+    pub(super) described: &'a WarrantDoc,
     pub(super) issuer: &'a str,
     pub(super) audience: &'a str,
     pub(super) caller: &'a str,
@@ -49,42 +50,43 @@ pub(super) struct Made<'a> {
     pub(super) now: Seconds,
 }
 
-impl Made<'_> {
-    /// The chain, its signatures verified; else why what the test says makes none.
+impl TestWarrant<'_> {
+    /// The chain, with verified signatures; or why the described warrant cannot exist.
     pub(super) fn chain(&self) -> Result<Chain, String> {
-        let key = TestKey::new().ok_or("no key could be made for the test")?;
-        let token = self
-            .token(&key)
-            .map_err(|error| format!("the warrant that the test describes cannot be: {error:?}"))?;
-        let believed = |denial: Denial| {
-            format!("the warrant that the test describes is not believed: {}", denial.code())
-        };
-        let presented = PresentedWarrant::parse(token.as_bytes()).map_err(believed)?;
-        presented.verify(&self.trust(&key)?, &AwsLcVerifier).map_err(believed)
+        let key = TestAuthorityKey::new().ok_or("the key for the test could not be made")?;
+        let token =
+            self.token(&key).map_err(|error| format!("the described warrant cannot be minted: {error:?}"))?;
+        let refused = |denial: Denial| format!("the described warrant is refused: {}", denial.code());
+        let presented = PresentedWarrant::parse(token.as_bytes()).map_err(refused)?;
+        presented.verify(&self.trust(&key)?, &AwsLcVerifier).map_err(refused)
     }
 
     fn root_sub(&self) -> &str {
-        self.said.root.as_deref().unwrap_or(self.caller)
+        self.described.root.as_deref().unwrap_or(self.caller)
     }
 
-    fn token(&self, key: &TestKey) -> Result<String, MintError> {
-        let attr = |name: &str| self.said.attr.get(name).map(|text| text.as_str().into());
+    fn token(&self, key: &TestAuthorityKey) -> Result<String, MintError> {
+        let attr = |name: &str| self.described.attr.get(name).map(|text| text.as_str().into());
         let attr = Attribution { run: attr("run"), agent: attr("agent"), purpose: attr("purpose") };
         let root = Root {
             iss: self.issuer.to_owned(),
             txn: "test".to_owned(),
             ini: self
-                .said
+                .described
                 .started_by
                 .as_ref()
                 .map(|(iss, sub)| Starter { iss: iss.as_str().into(), sub: sub.as_str().into() }),
             pol: None,
             dec: None,
-            attr: (!self.said.attr.is_empty()).then_some(attr),
-            grant: self.grant(if self.said.depth == 0 { self.caller } else { self.root_sub() }, key, "root"),
+            attr: (!self.described.attr.is_empty()).then_some(attr),
+            grant: self.grant(
+                if self.described.depth == 0 { self.caller } else { self.root_sub() },
+                key,
+                "root",
+            ),
         };
         let mut token = root.sign(key, "test")?;
-        for depth in 1..=self.said.depth {
+        for depth in 1..=self.described.depth {
             let parent =
                 PresentedWarrant::parse(token.as_bytes()).map_err(|_| MintError::Malformed("a parent"))?;
             let grant = self.grant(self.caller, key, &format!("link-{depth}"));
@@ -93,7 +95,7 @@ impl Made<'_> {
         Ok(token)
     }
 
-    fn grant(&self, sub: &str, key: &TestKey, jti: &str) -> Grant {
+    fn grant(&self, sub: &str, key: &TestAuthorityKey, jti: &str) -> Grant {
         Grant {
             sub: sub.to_owned(),
             cnf: key.public,
@@ -110,12 +112,12 @@ impl Made<'_> {
         }
     }
 
-    /// The test's authority stands in for the issuer that it names.
-    fn trust(&self, key: &TestKey) -> Result<Trust, String> {
+    /// Trusts the tests' authority under the name of the issuer.
+    fn trust(&self, key: &TestAuthorityKey) -> Result<Trust, String> {
         let mut subjects: Vec<_> =
             [self.root_sub(), self.caller].into_iter().filter_map(SubjectPattern::parse).collect();
         subjects.dedup();
-        let starters = self.said.started_by.iter().map(|(iss, _)| iss.clone()).collect();
+        let starters = self.described.started_by.iter().map(|(iss, _)| iss.clone()).collect();
         let issuer = Issuer {
             iss: self.issuer.to_owned(),
             keys: vec![("test".to_owned(), key.public)],

@@ -1,31 +1,31 @@
-//! What the tests of a bundle have reached: which policies decided, which requirements were seen to deny.
+//! The test coverage of a bundle: which policies decided a case, and which requirements denied one.
 
 use warrant::Denial;
 
-use super::run::Outcome;
+use super::run::TestOutcome;
 use crate::routes::Policy;
 use crate::routes::Route;
 
-/// What the tests reached of one route.
+/// The test coverage of one route.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Coverage {
     pub route: String,
-    /// Each policy, sorted, and how many cases it decided.
+    /// Each policy, sorted, with the number of cases it decided.
     pub policies: Vec<(String, usize)>,
-    /// Each requirement that a test can break, and how many cases broke it.
+    /// Each requirement that a test can violate, with the number of cases that did.
     pub requirements: Vec<(&'static str, usize)>,
 }
 
-pub(crate) fn coverage(policy: &Policy, outcomes: &[Outcome]) -> Vec<Coverage> {
+pub(crate) fn coverage(policy: &Policy, outcomes: &[TestOutcome]) -> Vec<Coverage> {
     let mut all: Vec<_> = policy.routes.iter().map(|route| of(route, outcomes)).collect();
     all.sort_by(|one, other| one.route.cmp(&other.route));
     all
 }
 
-fn of(route: &Route, outcomes: &[Outcome]) -> Coverage {
-    let on_it = || outcomes.iter().filter(|outcome| outcome.judged.route.as_deref() == Some(route.name()));
-    let hits = |id: &String| on_it().filter(|outcome| outcome.judged.policies.contains(id)).count();
-    let denials = |code: Denial| on_it().filter(|outcome| outcome.judged.denial == Some(code)).count();
+fn of(route: &Route, outcomes: &[TestOutcome]) -> Coverage {
+    let on_route = || outcomes.iter().filter(|outcome| outcome.judged.route.as_deref() == Some(route.name()));
+    let hits = |id: &String| on_route().filter(|outcome| outcome.judged.policies.contains(id)).count();
+    let denials = |code: Denial| on_route().filter(|outcome| outcome.judged.denial == Some(code)).count();
     Coverage {
         route: route.name().to_owned(),
         policies: route.policies().into_iter().map(|id| (id.clone(), hits(&id))).collect(),

@@ -1,5 +1,5 @@
-//! A JSON schema of the documents, for editors: completion and a red line while one types. What decides is the readers; a test holds
-//! the keys of both together.
+//! A JSON schema of the documents, for completion and error marks in editors. The readers in `documents`
+//! decide what is valid; a test ensures that both know the same keys.
 
 use serde_json::{Map, Value, json};
 

@@ -1,27 +1,27 @@
-//! What a request would meet: which route, which policies, which answer, why, and what to do about it.
+//! Explains a request: its route, the policies that decide, the result, the reason, and what to do about it.
 
 use warrant::{Denial, Host, Method, RawPath, Seconds, Target};
 
-use super::judge::{Judged, judge, judged};
+use super::judge::{JudgedCase, judge, judged};
 use super::question::Question;
 use crate::decision::{Case, Evidence};
 use crate::documents::scalars::rfc3339;
-use crate::routes::{Found, Located, Opening, Policy, Route};
+use crate::routes::{Found, Located, Policy, Route, UngovernedMatch};
 
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Explained {
     /// `allow`, `ungoverned`, or the code of the denial.
     pub result: &'static str,
-    /// Of a denial.
+    /// The HTTP status of a denial.
     pub status: Option<u16>,
-    /// Which route matched, or which match that needs no warrant.
+    /// The route, or the match that needs no warrant.
     pub route: Option<String>,
     pub team: Option<String>,
     /// Which policies decided.
     pub policies: Vec<String>,
     pub why: String,
     pub cure: Option<String>,
-    /// Until then it is forwarded whatever the result; seconds since 1970.
+    /// Until then it is forwarded, whatever the result; seconds since 1970.
     pub observed_until: Option<u64>,
 }
 
@@ -49,11 +49,11 @@ impl Explained {
     }
 }
 
-/// Explains a request; else why what is asked is no request.
+/// Explains a request; or says why the question does not describe a request.
 pub(crate) fn explain(policy: &Policy, question: &Question, now: Seconds) -> Result<Explained, String> {
     let Some(host) = host(policy, question)? else {
         let known: Vec<_> = policy.hosts.aliases().into_keys().collect();
-        let why = format!("no proxy serves this host; hosts are: {}", known.join(", "));
+        let why = format!("no proxy serves this host; known hosts: {}", known.join(", "));
         return Ok(Explained::denied(Denial::TargetMismatch, why));
     };
     let (path, _) = question.split();
@@ -66,22 +66,22 @@ pub(crate) fn explain(policy: &Policy, question: &Question, now: Seconds) -> Res
     };
     Ok(match policy.find(&Target { host: name, method, path }) {
         Found::Nothing => nothing_matches(policy, &question.method, &host, path),
-        Found::Opening(opening) => without_a_warrant(opening, now),
+        Found::Ungoverned(ungoverned) => without_a_warrant(ungoverned, now),
         Found::Route(route) => {
-            told(judge(policy, route, &question.situation(route, &host)?, now)?, route, now)
+            on_route(judge(policy, route, &question.situation(route, &host)?, now)?, route, now)
         }
     })
 }
 
-/// Explains a case that was gathered elsewhere, such as one out of the record.
+/// Explains a case from another source, such as the record.
 pub fn explain_case<E: Evidence>(case: &Case<'_, E>, policy: &Policy) -> Explained {
     let located = case.http.as_ref().ok().and_then(|http| http.located.as_ref().ok());
     let found = located.map_or(Found::Nothing, |located| located.found);
     let judged = judged(case, policy, found.route().map(Route::name));
     match (found, located, judged.denial) {
-        (Found::Route(route), ..) => told(judged, route, case.now),
-        (Found::Opening(opening), _, None | Some(Denial::NoRoutePolicy)) => {
-            without_a_warrant(opening, case.now)
+        (Found::Route(route), ..) => on_route(judged, route, case.now),
+        (Found::Ungoverned(ungoverned), _, None | Some(Denial::NoRoutePolicy)) => {
+            without_a_warrant(ungoverned, case.now)
         }
         (Found::Nothing, Some(Located { target, .. }), Some(Denial::NoRoutePolicy)) => {
             nothing_matches(policy, target.method.as_str(), target.host.as_str(), target.path)
@@ -93,7 +93,7 @@ pub fn explain_case<E: Evidence>(case: &Case<'_, E>, policy: &Policy) -> Explain
     }
 }
 
-/// Explains a verdict that cannot be asked for again: by what its policies say of themselves.
+/// Explains a verdict that cannot be computed again, from the reasons in its policies.
 pub fn explain_verdict(
     policy: &Policy,
     route: Option<&str>,
@@ -106,16 +106,16 @@ pub fn explain_verdict(
         return Explained::denied(denial, denial.meaning());
     };
     let reason = policies.first().and_then(|first| route.slice().reason(first)).map(str::to_owned);
-    let judged = Judged {
+    let judged = JudgedCase {
         route: Some(route.name().to_owned()),
         denial,
         policies: policies.to_vec(),
         detail: reason.filter(|_| denial == Some(Denial::PolicyDenied)),
     };
-    told(judged, route, now)
+    on_route(judged, route, now)
 }
 
-/// The canonical host; `None` where nobody serves it.
+/// The canonical host; `None` if no proxy serves it.
 fn host(policy: &Policy, question: &Question) -> Result<Option<String>, String> {
     if let Some(name) = &question.host {
         return Ok(policy.hosts.canonical(&name.to_ascii_lowercase()).map(str::to_owned));
@@ -124,25 +124,28 @@ fn host(policy: &Policy, question: &Question) -> Result<Option<String>, String> 
     let mut names = hosts.keys();
     match (names.next(), names.next()) {
         (Some(only), None) => Ok(Some((*only).to_owned())),
-        _ => Err(format!("which host? There are: {}", hosts.into_keys().collect::<Vec<_>>().join(", "))),
+        _ => Err(format!("name the host; known hosts: {}", hosts.into_keys().collect::<Vec<_>>().join(", "))),
     }
 }
 
-/// A match that is declared ungoverned, or was.
-fn without_a_warrant(opening: &Opening, now: Seconds) -> Explained {
-    let told = match opening.until().filter(|_| !opening.is_open(now)) {
+/// Explains a match that is ungoverned, or was until its end.
+fn without_a_warrant(ungoverned: &UngovernedMatch, now: Seconds) -> Explained {
+    let explained = match ungoverned.until().filter(|_| !ungoverned.is_open(now)) {
         Some(until) => {
-            let why = format!("it was ungoverned until {} ({})", rfc3339(until), opening.reason());
+            let why = format!("it was ungoverned until {} ({})", rfc3339(until), ungoverned.reason());
             Explained::denied(Denial::NoRoutePolicy, why)
         }
         None => Explained {
             result: "ungoverned",
             status: None,
             cure: None,
-            ..Explained::denied(Denial::NoRoutePolicy, format!("it needs no warrant: {}", opening.reason()))
+            ..Explained::denied(
+                Denial::NoRoutePolicy,
+                format!("it needs no warrant: {}", ungoverned.reason()),
+            )
         },
     };
-    told.by(opening.name(), opening.team())
+    explained.by(ungoverned.name(), ungoverned.team())
 }
 
 fn nothing_matches(policy: &Policy, method: &str, host: &str, path: RawPath<'_>) -> Explained {
@@ -170,8 +173,8 @@ fn nothing_matches(policy: &Policy, method: &str, host: &str, path: RawPath<'_>)
     Explained::denied(Denial::NoRoutePolicy, why)
 }
 
-/// What the judge said on a route, with what its policies advise.
-fn told(judged: Judged, route: &Route, now: Seconds) -> Explained {
+/// Explains the verdict on a route, with the advice of its policies.
+fn on_route(judged: JudgedCase, route: &Route, now: Seconds) -> Explained {
     let observed_until = route.observed_until().filter(|_| route.is_observed(now));
     let explained = match judged.denial {
         None => Explained {
@@ -183,23 +186,24 @@ fn told(judged: Judged, route: &Route, now: Seconds) -> Explained {
         Some(denial) => {
             let own = judged.policies.first().and_then(|first| route.slice().cure(first)).map(str::to_owned);
             let why = judged.detail.unwrap_or_else(|| denial.meaning().to_owned());
-            let said = Explained::denied(denial, why);
-            let cure = own.or_else(|| mend(denial, &judged.policies)).or(said.cure);
-            Explained { cure, ..said }
+            let denied = Explained::denied(denial, why);
+            let cure = own.or_else(|| policy_cure(denial, &judged.policies)).or(denied.cure);
+            Explained { cure, ..denied }
         }
     };
     Explained { policies: judged.policies, observed_until, ..explained }.by(route.name(), route.team())
 }
 
-/// A policy without `@cure`, for whoever can change it: the code's own cure leads here.
-fn mend(denial: Denial, policies: &[String]) -> Option<String> {
+/// The advice for a policy without `@cure`: the denial's own cure tells the reader to ask for this
+/// explanation.
+fn policy_cure(denial: Denial, policies: &[String]) -> Option<String> {
     match (denial, policies.first()) {
         (Denial::PolicyDenied, None) => {
-            Some("name the holder in the route's `callers`, or write a permit for it".to_owned())
+            Some("add the holder to the route's `callers`, or write a permit for it".to_owned())
         }
-        (Denial::PolicyDenied | Denial::PolicyError, Some(first)) => {
-            Some(format!("change the request, or `{first}`; a `@cure` in it would be told here"))
-        }
+        (Denial::PolicyDenied | Denial::PolicyError, Some(first)) => Some(format!(
+            "change the request, or change the policy `{first}`; if the policy had a `@cure`, it would be shown here"
+        )),
         _ => None,
     }
 }

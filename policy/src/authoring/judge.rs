@@ -1,35 +1,35 @@
-//! A situation becomes a case for the judge, the same that judges requests: what a test says of it, and for the rest what
-//! makes the route's requirements hold.
+//! Judges the situation of a test with the judge of real requests. It makes a case from what the test says;
+//! everything else gets a value that satisfies the route's requirements.
 
 use std::collections::BTreeMap;
 
 use warrant::mint::GrantDetail;
 use warrant::{Chain, Denial, Host, Method, ProofId, RawPath, Seconds, Target};
 
-use super::chain::Made;
+use super::chain::TestWarrant;
 use crate::arguments::{ArgumentError, Endpoint, Extracted, Sent, SentBody};
 use crate::decision::{
-    self, Attestation, Attested, Case, Evidence, Facts, HttpCase, Identity, Judgement, Passing, ProofFound,
+    self, Attestation, Attested, Case, Evidence, Facts, HttpCase, Identity, Judgement, PassReason, ProofFound,
 };
 use crate::documents::require::{Holder, UseLimit};
 use crate::documents::situation::Situation;
 use crate::routes::{Policy, Route};
 
-/// What came of it.
+/// A case and its verdict.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct Judged {
+pub struct JudgedCase {
     /// Which route matched.
     pub route: Option<String>,
-    /// `None` is an allow.
+    /// `None` if it is allowed.
     #[serde(serialize_with = "result_code")]
     pub denial: Option<Denial>,
     /// Which policies decided.
     pub policies: Vec<String>,
-    /// What is to be said of a denial beyond its code.
+    /// What explains the denial, in addition to its code.
     pub detail: Option<String>,
 }
 
-/// Its chain is signed by an authority that exists in the test alone: what is permitted on it is nobody's to act upon.
+/// The chain is signed by an authority that exists only in tests: a permit for it can never be executed.
 #[derive(Clone, Copy, Debug)]
 enum ByTest {}
 
@@ -37,23 +37,23 @@ impl Evidence for ByTest {
     type Chain = Box<Chain>;
 }
 
-/// Judges a situation on its own route's terms; else why what the test says is none.
+/// Judges a situation, with defaults from its route; or says why it does not describe a request.
 pub(super) fn judge(
     policy: &Policy,
     route: &Route,
     situation: &Situation,
     now: Seconds,
-) -> Result<Judged, String> {
-    let chosen = Chosen::of(route, situation)?;
+) -> Result<JudgedCase, String> {
+    let chosen = ChosenTarget::of(route, situation)?;
     let (path, query) = RawPath::parse(chosen.path.as_bytes())
-        .map_err(|_| format!("`{}` is no path that can be governed", chosen.path))?;
+        .map_err(|_| format!("`{}` is not a path that can be governed", chosen.path))?;
     if query.is_some() {
-        return Err("the path holds a query: write it as `query`".to_owned());
+        return Err("the path contains a query: write it as `query`".to_owned());
     }
     let target = Target { host: chosen.host, method: chosen.method, path };
     let found = policy.find(&target);
-    let terms_of = found.route().unwrap_or(route);
-    let chain = chain(policy, terms_of, situation, &target, now)?;
+    let defaults = found.route().unwrap_or(route);
+    let chain = chain(policy, defaults, situation, &target, now)?;
     let proxy = policy.hosts.proxy_of(target.host.as_str()).unwrap_or_default().to_owned();
     let case = Case::<ByTest> {
         now,
@@ -64,19 +64,19 @@ pub(super) fn judge(
         http: Ok(HttpCase {
             authority: target.host.as_str().as_bytes(),
             located: policy.locate(&proxy, target.host.as_str().as_bytes(), &target.method, path),
-            proof: proof(terms_of, &chain, now),
+            proof: proof(defaults, &chain, now),
             chain: Ok(Box::new(chain)),
             body: None,
             given: found.route().map(|found| given(found, situation, &target)),
         }),
-        facts: facts(terms_of, situation),
+        facts: facts(defaults, situation),
     };
     Ok(judged(&case, policy, found.route().map(Route::name)))
 }
 
-/// What the judge says of a case, and where nothing permits, what came nearest; `found` is the route that matches.
-pub(super) fn judged<E: Evidence>(case: &Case<'_, E>, policy: &Policy, found: Option<&str>) -> Judged {
-    let permitted = |route: &str, policies: &[String]| Judged {
+/// Judges a case. If no policy permits, adds the nearest permit. `found` is the route that matches.
+pub(super) fn judged<E: Evidence>(case: &Case<'_, E>, policy: &Policy, found: Option<&str>) -> JudgedCase {
+    let permitted = |route: &str, policies: &[String]| JudgedCase {
         route: Some(route.to_owned()),
         denial: None,
         policies: policies.to_vec(),
@@ -84,20 +84,21 @@ pub(super) fn judged<E: Evidence>(case: &Case<'_, E>, policy: &Policy, found: Op
     };
     let denied = match decision::judge(case, policy) {
         Judgement::Permit(permit) => return permitted(permit.route(), permit.policies()),
-        Judgement::Pass(pass) => match pass.passing() {
-            Passing::Ungoverned => return permitted(pass.route(), &[]),
-            Passing::Observed(Ok(policies)) => return permitted(pass.route(), policies),
-            Passing::Observed(Err(denied)) => denied.clone(),
+        Judgement::Pass(pass) => match pass.reason() {
+            PassReason::Ungoverned => return permitted(pass.route(), &[]),
+            PassReason::Observed(Ok(policies)) => return permitted(pass.route(), policies),
+            PassReason::Observed(Err(denied)) => denied.clone(),
         },
         Judgement::Deny(denied) => denied,
     };
-    // Nothing permitted: whoever must mend the policy or the request wants to know what came nearest.
+    // No policy permitted: to correct the policy or the request, the reader needs to know which permit came
+    // nearest.
     let nearest = || {
         let found = decision::nearest(case, policy)?;
-        Some(format!("the nearest permit is {}, of which this does not hold: {}", found.policy, found.part))
+        Some(format!("the nearest permit is {}; this part of it does not hold: {}", found.policy, found.part))
     };
     let is_unpermitted = denied.denial == Denial::PolicyDenied && denied.policies.is_empty();
-    Judged {
+    JudgedCase {
         route: found.map(str::to_owned),
         denial: Some(denied.denial),
         policies: denied.policies,
@@ -105,21 +106,21 @@ pub(super) fn judged<E: Evidence>(case: &Case<'_, E>, policy: &Policy, found: Op
     }
 }
 
-/// The target: what the test says, else what the route matches first.
-struct Chosen {
+/// The target: what the test says, and for the rest the first match of the route.
+struct ChosenTarget {
     host: Host,
     method: Method,
     path: String,
 }
 
-impl Chosen {
+impl ChosenTarget {
     fn of(route: &Route, situation: &Situation) -> Result<Self, String> {
         let first = route.declared().endpoints.first().ok_or("the route matches nothing")?;
-        let said = |text: &Option<String>, other: &str| text.clone().unwrap_or_else(|| other.to_owned());
-        let (host, method) = (said(&situation.host, &first.host), said(&situation.method, &first.method));
+        let or = |text: &Option<String>, default: &str| text.clone().unwrap_or_else(|| default.to_owned());
+        let (host, method) = (or(&situation.host, &first.host), or(&situation.method, &first.method));
         Ok(Self {
-            host: Host::parse(&host).ok_or_else(|| format!("`{host}` is no host"))?,
-            method: Method::parse(&method).ok_or_else(|| format!("`{method}` is no method"))?,
+            host: Host::parse(&host).ok_or_else(|| format!("`{host}` is not a valid host"))?,
+            method: Method::parse(&method).ok_or_else(|| format!("`{method}` is not a valid method"))?,
             path: situation.path.clone().unwrap_or_else(|| example(first)),
         })
     }
@@ -146,7 +147,7 @@ fn chain(
     target: &Target<'_>,
     now: Seconds,
 ) -> Result<Chain, String> {
-    let said = &situation.warrant;
+    let described = &situation.warrant;
     let terms = &policy.mesh.terms;
     let everything = GrantDetail {
         hosts: vec![target.host.as_str().to_owned()],
@@ -157,20 +158,20 @@ fn chain(
     };
     let required = if route.require().uses == UseLimit::Any { None } else { Some(1) };
     let first = policy.mesh.trust.issuers().first().map(|issuer| issuer.iss.as_str());
-    let made = Made {
-        said,
-        issuer: said.issuer.as_deref().or(first).unwrap_or_default(),
+    let warrant = TestWarrant {
+        described,
+        issuer: described.issuer.as_deref().or(first).unwrap_or_default(),
         audience: &terms.audience,
         caller: caller(situation),
-        lifetime: said.lifetime.unwrap_or_else(|| route.require().max_lifetime.min(terms.max_lifetime)),
-        uses: said.uses.unwrap_or(required),
-        details: said.details.clone().unwrap_or_else(|| vec![everything]),
+        lifetime: described.lifetime.unwrap_or_else(|| route.require().max_lifetime.min(terms.max_lifetime)),
+        uses: described.uses.unwrap_or(required),
+        details: described.details.clone().unwrap_or_else(|| vec![everything]),
         now,
     };
-    made.chain()
+    warrant.chain()
 }
 
-/// Whoever holds a test's warrant can prove it.
+/// The proof of possession, if the route requires one: a test's caller always has it.
 fn proof(route: &Route, chain: &Chain, now: Seconds) -> ProofFound {
     match route.require().holder {
         Holder::Mtls => ProofFound::NotWanted,
@@ -193,7 +194,7 @@ fn given(route: &Route, situation: &Situation, target: &Target<'_>) -> Result<Ex
     route.read(target, &Sent { query, headers: &headers, body })
 }
 
-/// What the test says of the world, over what the route requires of it.
+/// The facts that the test states, and for the rest those that the route requires.
 fn facts(route: &Route, situation: &Situation) -> Facts {
     let require = route.require();
     let first = |(key, values): &(String, Vec<String>)| Some((key.clone(), values.first()?.clone()));
@@ -220,7 +221,7 @@ fn facts(route: &Route, situation: &Situation) -> Facts {
     }
 }
 
-/// A result as it is told: the code of a denial, or `allow`.
+/// The result as text: the code of a denial, or `allow`.
 #[expect(clippy::ref_option, reason = "the shape that serde asks for")]
 fn result_code<S: serde::Serializer>(denial: &Option<Denial>, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(denial.map_or("allow", Denial::code))

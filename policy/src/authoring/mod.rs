@@ -1,6 +1,8 @@
-//! What only authors use: building a bundle's directory, running its tests, explaining and showing a policy.
+//! Tools for policy authors: they build a bundle from a directory, run its tests, and explain and show a
+//! policy.
 //!
-//! It knows the judge, so that a team's tests meet the judge that requests meet; the judge does not know it.
+//! This module knows the judge, so that a team's tests use the same judge as requests. The judge does not
+//! know this module.
 
 mod built;
 mod chain;
@@ -16,7 +18,7 @@ pub use built::{Built, Tested};
 pub use coverage::Coverage;
 pub use editor::documents_schema;
 pub use explain::{Explained, explain_case, explain_verdict};
-pub use judge::Judged;
+pub use judge::JudgedCase;
 pub use question::Question;
-pub use run::Outcome;
-pub use view::{Recorded, View};
+pub use run::TestOutcome;
+pub use view::{RecordedArgument, View};

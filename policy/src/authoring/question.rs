@@ -1,5 +1,5 @@
-//! A request that somebody asks about: what is said of it becomes a situation, as a test's would. Arguments may be given by name; each is
-//! put where the route reads it.
+//! A request to explain: what is known about it becomes a situation, as in a test. Arguments can be given by
+//! name; each is put where the route reads it.
 
 use std::collections::BTreeMap;
 
@@ -10,11 +10,12 @@ use crate::documents::arguments::{ArgumentSource, ArgumentType, DeclaredArgument
 use crate::documents::situation::{Situation, WarrantDoc};
 use crate::routes::Route;
 
-/// What is asked about. What is not said is chosen so that the route's requirements hold.
+/// The request to explain. Values that are not given are chosen so that they satisfy the route's
+/// requirements.
 #[derive(Clone, Debug, Default)]
 pub struct Question {
     pub method: String,
-    /// A canonical name or an alias; may be left out where there is one host only.
+    /// A canonical name or an alias; may be left out if there is only one host.
     pub host: Option<String>,
     /// Raw, with its query.
     pub path: String,
@@ -23,14 +24,14 @@ pub struct Question {
     pub body: Option<String>,
     /// Arguments of the route, by name.
     pub args: Vec<(String, String)>,
-    /// Whom the warrant names, and who presents it.
+    /// The workload that the warrant names, and that presents it.
     pub caller: String,
-    /// The root's `sub`, where it is another.
+    /// The root's `sub`, if it is not the caller.
     pub root: Option<String>,
     pub depth: u8,
-    /// Of every link, in seconds.
+    /// The lifetime of every link, in seconds.
     pub lifetime: Option<u64>,
-    /// `Some(None)`: without limit.
+    /// `Some(None)` is unlimited use.
     pub uses: Option<Option<u32>>,
     pub attr: BTreeMap<String, String>,
     pub environment: BTreeMap<String, String>,
@@ -47,10 +48,10 @@ impl Question {
         }
     }
 
-    /// What the test of this route would say.
+    /// The situation that a test of this route would describe.
     pub(super) fn situation(&self, route: &Route, host: &str) -> Result<Situation, String> {
         let (path, query) = self.split();
-        let mut asked = Situation {
+        let mut situation = Situation {
             host: Some(host.to_owned()),
             method: Some(self.method.clone()),
             path: Some(path.to_owned()),
@@ -81,47 +82,48 @@ impl Question {
                 let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
                 format!("route `{}` has no argument `{name}`; it has: {known}", route.name())
             })?;
-            put(&mut asked, argument, value)?;
+            put(&mut situation, argument, value)?;
         }
-        Ok(asked)
+        Ok(situation)
     }
 }
 
 /// Puts an argument where the route reads it.
-fn put(asked: &mut Situation, argument: &DeclaredArgument, value: &str) -> Result<(), String> {
+fn put(situation: &mut Situation, argument: &DeclaredArgument, value: &str) -> Result<(), String> {
     match &argument.from {
         ArgumentSource::Path(segment) => Err(format!(
-            "argument `{}` is the segment {{{segment}}} of the path: write it there",
+            "argument `{}` is the segment {{{segment}}} of the path: write it in the path",
             argument.name
         )),
         ArgumentSource::Query(name) => {
             let piece = format!("{}={}", escaped(name), escaped(value));
-            asked.query = Some(match asked.query.take() {
+            situation.query = Some(match situation.query.take() {
                 Some(query) if !query.is_empty() => format!("{query}&{piece}"),
                 Some(_) | None => piece,
             });
             Ok(())
         }
         ArgumentSource::Header(name) => {
-            asked.headers.push((name.clone(), value.to_owned()));
+            situation.headers.push((name.clone(), value.to_owned()));
             Ok(())
         }
         ArgumentSource::Body(pointer) => {
-            let mut body = match &asked.body {
+            let mut body = match &situation.body {
                 Some(text) => {
-                    serde_json::from_str(text).map_err(|error| format!("the body is no JSON: {error}"))?
+                    serde_json::from_str(text).map_err(|error| format!("the body is not JSON: {error}"))?
                 }
                 None => Value::Object(Map::new()),
             };
             insert(&mut body, &pointer.0, json(argument.kind, value))
-                .ok_or_else(|| format!("argument `{}` has no place in this body", argument.name))?;
-            asked.body = Some(body.to_string());
+                .ok_or_else(|| format!("argument `{}` cannot be put into this body", argument.name))?;
+            situation.body = Some(body.to_string());
             Ok(())
         }
     }
 }
 
-/// What a person writes for a value of this type; what does not look like one stays text, and is refused as the request's would be.
+/// Reads the text that a person writes for a value of this type. If it does not look like one it stays a
+/// text, and is refused as in a request.
 fn json(kind: ArgumentType, value: &str) -> Value {
     match kind {
         ArgumentType::String => Value::String(value.to_owned()),
@@ -141,7 +143,7 @@ fn insert(body: &mut Value, pointer: &[String], value: Value) -> Option<()> {
     Some(())
 }
 
-/// Everything but letters, digits and what RFC 3986 calls unreserved.
+/// Escapes everything except what RFC 3986 calls unreserved.
 fn escaped(text: &str) -> String {
     let one = |byte: u8| match byte {
         b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),

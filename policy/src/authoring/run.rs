@@ -1,40 +1,40 @@
-//! Running the tests of a bundle, and what they covered.
+//! Runs the tests of a bundle, and reports which cases fail.
 
 use std::collections::BTreeSet;
 
 use warrant::Seconds;
 
-use super::judge::{Judged, judge};
+use super::judge::{JudgedCase, judge};
 use crate::documents::route_tests::{ExpectedResult, TestCase, TestsDoc};
 use crate::fault::{Faults, Place};
 use crate::routes::Policy;
 
-/// When nothing says otherwise it is noon of a day in 2026: a test must answer the same on every day.
+/// The time of a test that names none: noon of a day in 2026, so that a test has the same result on every
+/// day.
 const NOON: Seconds = Seconds::new(1_767_268_800);
 
-/// One case, judged.
+/// The result of one test case.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct Outcome {
+pub struct TestOutcome {
     pub route: String,
     pub case: String,
-    /// Whether it is what the case expects.
+    /// Whether the case got the result that it expects.
     pub passed: bool,
-    pub judged: Judged,
+    pub judged: JudgedCase,
 }
 
-/// Runs every test; each failure is noted at its case.
-pub(crate) fn run(policy: &Policy, tests: &[TestsDoc], faults: &Faults) -> Vec<Outcome> {
+/// Runs every test, and reports each failure with the place of its case.
+pub(crate) fn run(policy: &Policy, tests: &[TestsDoc], faults: &Faults) -> Vec<TestOutcome> {
     tests.iter().flat_map(|tests| run_one(policy, tests, faults)).collect()
 }
 
-fn run_one(policy: &Policy, tests: &TestsDoc, faults: &Faults) -> Vec<Outcome> {
+fn run_one(policy: &Policy, tests: &TestsDoc, faults: &Faults) -> Vec<TestOutcome> {
     let page = faults.in_file(&tests.file);
-    let Some(route) = policy.by_name.get(&tests.name.value).and_then(|position| policy.routes.get(*position))
-    else {
+    let Some(route) = policy.route_named(&tests.name.value) else {
         page.fault(
             tests.name.at,
             format!("there is no governed route `{}`", tests.name.value),
-            "write the route, or take its tests out",
+            "write the route, or remove its tests",
         );
         return Vec::new();
     };
@@ -45,7 +45,7 @@ fn run_one(policy: &Policy, tests: &TestsDoc, faults: &Faults) -> Vec<Outcome> {
             Err(why) => page.fault(
                 case.at,
                 format!("the case `{}`: {why}", case.name),
-                "mend what the case says of the request or the warrant",
+                "correct the request or the warrant in the case",
             ),
             Ok(judged) => {
                 let difference = difference(case, &judged);
@@ -54,18 +54,18 @@ fn run_one(policy: &Policy, tests: &TestsDoc, faults: &Faults) -> Vec<Outcome> {
                     page.fault(
                         at,
                         format!("the case `{}` fails: {what}", case.name),
-                        "mend the policy, or what the case expects",
+                        "correct the policy or the expectation",
                     );
                 }
                 let route = tests.name.value.clone();
-                outcomes.push(Outcome { route, case: case.name.clone(), passed, judged });
+                outcomes.push(TestOutcome { route, case: case.name.clone(), passed, judged });
             }
         }
     }
     outcomes
 }
 
-fn difference(case: &TestCase, judged: &Judged) -> Option<(Place, String)> {
+fn difference(case: &TestCase, judged: &JudgedCase) -> Option<(Place, String)> {
     let found = judged.denial.map_or(ExpectedResult::Allow, ExpectedResult::Deny);
     let by = if judged.policies.is_empty() {
         String::new()
@@ -76,15 +76,18 @@ fn difference(case: &TestCase, judged: &Judged) -> Option<(Place, String)> {
     if found != case.expect {
         return Some((
             case.at,
-            format!("it is `{}`{by}{detail}, and `{}` is expected", found.name(), case.expect.name()),
+            format!("the result is `{}`{by}{detail}, but `{}` is expected", found.name(), case.expect.name()),
         ));
     }
     let because = case.because.as_ref().filter(|because| !judged.policies.contains(&because.value))?;
     let by = if by.is_empty() { " by no policy".to_owned() } else { by };
-    Some((because.at, format!("it is `{}`{by}, and not because of `{}`", found.name(), because.value)))
+    Some((
+        because.at,
+        format!("the result is `{}`{by}, but `because` names `{}`", found.name(), because.value),
+    ))
 }
 
-/// Every policy that decided in some case.
-pub(crate) fn covered(outcomes: &[Outcome]) -> BTreeSet<&str> {
+/// Every policy that decided at least one case.
+pub(crate) fn covered(outcomes: &[TestOutcome]) -> BTreeSet<&str> {
     outcomes.iter().flat_map(|outcome| outcome.judged.policies.iter().map(String::as_str)).collect()
 }

@@ -1,4 +1,4 @@
-//! What can be shown of a policy: to a person, to an editor, to a proxy's configuration.
+//! Views of a policy for people, editors and proxy configurations: documents, schemas and lists.
 
 use std::collections::BTreeSet;
 
@@ -10,40 +10,36 @@ use crate::bundles::Bundle;
 use crate::documents::arguments::DeclaredArgument;
 use crate::documents::files::Files;
 use crate::documents::require::{Condition, Holder, Require, UseLimit};
-use crate::engine::{Asked, Nearest, Shape};
-use crate::routes::{Opening, Policy, Route};
+use crate::engine::{Nearest, PolicyQuery, Shape};
+use crate::routes::{Policy, Route, UngovernedMatch};
 use crate::strict::canonical;
 use warrant::Seconds;
 
-/// A policy, to be looked at.
+/// A policy and its files, for display.
 #[derive(Clone, Copy, Debug)]
 pub struct View<'a> {
     pub(crate) policy: &'a Policy,
     pub(crate) packed: &'a Files,
 }
 
-/// An argument as the record will hold it.
+/// How an argument will be recorded.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
-pub struct Recorded {
+pub struct RecordedArgument {
     pub route: String,
     pub argument: String,
-    /// A keyed digest only: such a decision cannot be judged again.
+    /// Whether only a keyed digest is recorded: then the decision cannot be judged again.
     pub is_withheld: bool,
 }
 
 impl<'a> View<'a> {
-    /// What is in a signed bundle.
+    /// The view of a signed bundle.
     pub fn of(bundle: &'a Bundle) -> Self {
         Self { policy: bundle, packed: bundle.files() }
     }
 
-    fn route(&self, name: &str) -> Option<&'a Route> {
-        self.policy.by_name.get(name).and_then(|position| self.policy.routes.get(*position))
-    }
-
     /// The schema that a route's policies are validated against, as Cedar's JSON.
     pub fn schema(&self, route: &str) -> Option<Value> {
-        let route = self.route(route)?;
+        let route = self.policy.route_named(route)?;
         let actions: BTreeSet<_> = route.declared().actions();
         let shape = Shape::of_route(
             route.name(),
@@ -55,35 +51,36 @@ impl<'a> View<'a> {
         Some(shape.to_json())
     }
 
-    /// A document as it was written, in the form in which a bundle holds it.
+    /// A document as it was written, in the form that a bundle contains.
     pub fn document(&self, name: &str) -> Option<Value> {
-        let route = self.route(name).map(|route| (route.team(), route.name()));
-        let opening = || self.policy.openings.iter().find(|opening| opening.name() == name);
-        let (team, name) = route.or_else(|| opening().map(|opening| (opening.team(), opening.name())))?;
+        let governed = self.policy.route_named(name).map(|route| (route.team(), route.name()));
+        let ungoverned = || self.policy.ungoverned.iter().find(|found| found.name() == name);
+        let (team, name) = governed.or_else(|| ungoverned().map(|found| (found.team(), found.name())))?;
         serde_json::from_slice(self.packed.get(&format!("routes/{team}/{name}.json"))?).ok()
     }
 
-    /// Every route that governs, and every match that needs no warrant; each sorted by name.
+    /// Every governed route, sorted by name.
     pub fn routes(&self) -> Vec<&'a Route> {
         let mut routes: Vec<_> = self.policy.routes.iter().collect();
         routes.sort_by_key(|route| route.name());
         routes
     }
 
-    pub fn openings(&self) -> Vec<&'a Opening> {
-        let mut openings: Vec<_> = self.policy.openings.iter().collect();
-        openings.sort_by_key(|opening| opening.name());
-        openings
+    /// Every match that needs no warrant, sorted by name.
+    pub fn ungoverned(&self) -> Vec<&'a UngovernedMatch> {
+        let mut ungoverned: Vec<_> = self.policy.ungoverned.iter().collect();
+        ungoverned.sort_by_key(|found| found.name());
+        ungoverned
     }
 
-    /// What a request would meet, and why.
+    /// Explains what would happen to a request, and why.
     pub fn explain(&self, question: &Question, now: Seconds) -> Result<Explained, String> {
         explain::explain(self.policy, question, now)
     }
 
-    /// A route's document with everything filled in that its team's defaults say, canonical.
+    /// A route's document in canonical form, with its team's defaults filled in.
     pub fn expanded(&self, route: &str) -> Option<String> {
-        let route = self.route(route)?;
+        let route = self.policy.route_named(route)?;
         let file = format!("routes/{}/{}.json", route.team(), route.name());
         let mut document: Value = serde_json::from_slice(self.packed.get(&file)?).ok()?;
         let spec = document.get_mut("spec")?.as_object_mut()?;
@@ -91,11 +88,11 @@ impl<'a> View<'a> {
         Some(canonical::of_json(&document))
     }
 
-    /// Every argument that will be recorded, sorted.
-    pub fn recorded(&self) -> Vec<Recorded> {
+    /// How each argument will be recorded, sorted.
+    pub fn recorded(&self) -> Vec<RecordedArgument> {
         let of = |route: &Route| {
             let name = route.name().to_owned();
-            let one = move |argument: &DeclaredArgument| Recorded {
+            let one = move |argument: &DeclaredArgument| RecordedArgument {
                 route: name.clone(),
                 argument: argument.name.clone(),
                 is_withheld: argument.is_withheld,
@@ -107,7 +104,7 @@ impl<'a> View<'a> {
         all
     }
 
-    /// The routes whose checks must carry the body, sorted.
+    /// The routes whose authorization checks must contain the body, sorted.
     pub fn reading_bodies(&self) -> Vec<&'a str> {
         let mut names: Vec<_> =
             self.policy.routes.iter().filter(|route| route.reads_body()).map(Route::name).collect();
@@ -115,9 +112,9 @@ impl<'a> View<'a> {
         names
     }
 
-    /// Where nothing permits: the permit that came nearest, and what of it does not hold.
-    pub fn nearest(&self, route: &str, asked: &Asked<'_>) -> Option<Nearest> {
-        self.policy.nearest(self.route(route)?, asked)
+    /// If no policy permits: the permit that came nearest, and the part of it that does not hold.
+    pub fn nearest(&self, route: &str, query: &PolicyQuery<'_>) -> Option<Nearest> {
+        self.policy.nearest(self.policy.route_named(route)?, query)
     }
 }
 

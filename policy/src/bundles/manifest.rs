@@ -1,16 +1,17 @@
-//! The manifest: what a bundle is, whom it is for, how long, of which files, and whom to trust next.
+//! The manifest of a bundle: its audience, version, time window and files, and the trust for the next bundle.
 
 use std::collections::BTreeMap;
 
 use super::dsse::Envelope;
-use super::refusal::Refusal;
+use super::payload::{self, Payload};
+use super::refusal::BundleRefusal;
 use super::trust::TrustKeys;
 use crate::strict::{Node, NodeValue, canonical, json};
 use warrant::Digest;
 
 pub(crate) const KIND: &str = "application/vnd.portcullis.bundle+json";
 
-/// The major and minor version of the policy language by which this server judges.
+/// The major and minor version of the policy language that this version of Portcullis uses.
 pub(crate) const ENGINE: &str = "4.6";
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,12 +22,12 @@ pub(crate) struct Manifest {
     pub(crate) expires: u64,
     pub(crate) engine: String,
     pub(crate) files: BTreeMap<String, Digest>,
-    /// The trust that the next bundle is judged by.
+    /// The trust that the next bundle must satisfy.
     pub(crate) trust: TrustKeys,
 }
 
 impl Manifest {
-    /// The bytes that are signed, and whose digest is the bundle's.
+    /// The bytes that are signed; their digest is the bundle's digest.
     pub(crate) fn to_json(&self) -> String {
         let audience = canonical::quoted(&self.audience);
         let engine = canonical::quoted(&self.engine);
@@ -43,9 +44,9 @@ impl Manifest {
         json::manifest(text.as_bytes()).map_or(text, |node| canonical::of(&node))
     }
 
-    /// Opens an envelope; nothing of it is believed yet.
-    pub(crate) fn open(file: &str, bytes: &[u8]) -> Result<(Self, Envelope, Vec<u8>), Refusal> {
-        let malformed = |why: String| Refusal::Malformed { file: file.to_owned(), why };
+    /// Reads an envelope and its manifest; no signature is checked yet.
+    pub(crate) fn open(file: &str, bytes: &[u8]) -> Result<(Self, Envelope, Vec<u8>), BundleRefusal> {
+        let malformed = |why: String| BundleRefusal::Malformed { file: file.to_owned(), why };
         let (envelope, payload) = Envelope::read(bytes, KIND).map_err(malformed)?;
         let manifest = json::manifest(&payload).and_then(|node| Self::read(&node)).map_err(malformed)?;
         Ok((manifest, envelope, payload))
@@ -53,76 +54,33 @@ impl Manifest {
 
     fn read(node: &Node) -> Result<Self, String> {
         let known = ["audience", "version", "notBefore", "expires", "engine", "files", "trust"];
-        let NodeValue::Map(members) = &node.value else { return Err("no object".to_owned()) };
-        if let Some((key, _)) = members.iter().find(|(key, _)| !known.contains(&key.text.as_str())) {
-            return Err(format!("unknown member `{}`", key.text));
-        }
-        let get = |name: &str| {
-            members
-                .iter()
-                .find(|(key, _)| key.text == name)
-                .map(|(_, node)| node)
-                .ok_or(format!("`{name}` is missing"))
-        };
+        let payload = Payload::read(node, &known)?;
         Ok(Self {
-            audience: text(get("audience")?)?,
-            version: number(get("version")?)?,
-            not_before: number(get("notBefore")?)?,
-            expires: number(get("expires")?)?,
-            engine: text(get("engine")?)?,
-            files: files(get("files")?)?,
-            trust: TrustKeys::read(get("trust")?)?,
+            audience: payload.text("audience")?,
+            version: payload.number("version")?,
+            not_before: payload.number("notBefore")?,
+            expires: payload.number("expires")?,
+            engine: payload.text("engine")?,
+            files: files(payload.member("files")?)?,
+            trust: TrustKeys::read(payload.member("trust")?)?,
         })
     }
 }
 
-pub(crate) fn text(node: &Node) -> Result<String, String> {
-    let NodeValue::Text(text, _) = &node.value else {
-        return Err(format!("{} where a text is wanted", node.kind()));
-    };
-    Ok(text.clone())
-}
-
-pub(crate) fn number(node: &Node) -> Result<u64, String> {
-    let NodeValue::Integer(value) = node.value else {
-        return Err(format!("{} where an integer is wanted", node.kind()));
-    };
-    u64::try_from(value).map_err(|_| format!("{value} is negative"))
-}
-
 fn files(node: &Node) -> Result<BTreeMap<String, Digest>, String> {
-    let NodeValue::Map(members) = &node.value else { return Err("`files` is no object".to_owned()) };
+    let NodeValue::Map(members) = &node.value else { return Err("`files` is not an object".to_owned()) };
     let one = |key: &str, node: &Node| {
-        if !is_name(key) {
-            return Err(format!("`{key}` is no file of a bundle"));
+        if !is_file_name(key) {
+            return Err(format!("`{key}` is not a valid name for a file of a bundle"));
         }
-        Ok((key.to_owned(), Digest::parse(&text(node)?).ok_or("a digest of another form")?))
+        Ok((key.to_owned(), payload::digest(key, node)?))
     };
     members.iter().map(|(key, node)| one(&key.text, node)).collect()
 }
 
-/// A name that leads nowhere but below the bundle's own folder: it is used before any signature has been looked at.
-fn is_name(text: &str) -> bool {
+/// Whether a name stays inside the bundle's own directory: names are used before any signature is checked.
+fn is_file_name(text: &str) -> bool {
     let inside = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'.');
     text.split('/')
         .all(|part| part.starts_with(|first: char| first.is_ascii_alphanumeric()) && part.bytes().all(inside))
-}
-
-/// A manifest with its payload changed, and signed again: what a thief of these keys could make.
-#[cfg(test)]
-pub(crate) fn resigned(
-    manifest: &[u8],
-    change: impl FnOnce(String) -> String,
-    signers: &[&dyn warrant::mint::Signer],
-) -> Vec<u8> {
-    use super::dsse::signing_input;
-    let (_, payload) = Envelope::read(manifest, KIND).unwrap();
-    let payload = change(String::from_utf8(payload).unwrap());
-    let input = signing_input(KIND, payload.as_bytes());
-    Envelope::new(
-        KIND,
-        payload.as_bytes(),
-        signers.iter().map(|signer| (*signer.public_key(), signer.sign(&input).unwrap())),
-    )
-    .to_json()
 }

@@ -1,11 +1,13 @@
-//! Signed bundles: the only form in which a policy is in force. Authentic, current, never rolled back.
+//! Signed bundles: a policy can be in force only as a bundle that is authentic, current and never rolled
+//! back.
 
 mod dsse;
 mod manifest;
 mod note;
-mod opening;
+mod open;
 mod parcel;
 mod past;
+mod payload;
 mod refusal;
 mod signing;
 mod trust;
@@ -16,23 +18,23 @@ use std::ops::Deref;
 use warrant::{Digest, Seconds};
 
 #[cfg(test)]
-pub(crate) use manifest::{ENGINE, resigned as resigned_manifest};
+pub(crate) use dsse::resigned;
 #[cfg(test)]
-pub(crate) use note::resigned as resigned_note;
+pub(crate) use manifest::ENGINE;
 pub use note::{InForceUntil, Note, NoteError};
-pub use opening::{Activated, Expected, open, trust_in_force, vouch};
+pub use open::{Activated, Expected, check_manifest, open, trust_in_force};
 pub use parcel::{MANIFEST, NOTE, Parcel};
-pub use past::Past;
-pub use refusal::Refusal;
+pub use past::PastBundle;
+pub use refusal::BundleRefusal;
 pub(crate) use signing::sign;
-pub use signing::{SignError, Signed, Signing};
+pub use signing::{SignError, SignedBundle, Signing};
 pub use trust::{TrustError, TrustKeys};
 
 use crate::documents::files::Files;
 use crate::routes::Policy;
 use manifest::Manifest;
 
-/// A policy whose signatures, window and documents hold.
+/// A policy with valid signatures and valid documents, inside its time window.
 #[derive(Debug)]
 pub struct Bundle {
     policy: Policy,
@@ -66,30 +68,31 @@ impl Bundle {
         &self.manifest.audience
     }
 
-    /// What bounds it whatever a note says.
+    /// The end of its time window; no note can extend it.
     pub fn expires(&self) -> Seconds {
         Seconds::new(self.manifest.expires)
     }
 
-    /// The trust by which the next bundle is judged.
+    /// The trust that the next bundle must satisfy.
     pub fn next_trust(&self) -> &TrustKeys {
         &self.manifest.trust
     }
 
-    /// What to keep durably once it is active: the floor of every later bundle.
+    /// What to store durably after it becomes active: the floor for every later bundle.
     pub fn activated(&self) -> Activated {
         let mut retired = self.retired.clone();
         retired.remove(&self.manifest.trust.digest());
         Activated { version: self.version(), digest: self.digest, retired }
     }
 
-    /// Its files, as they were signed: with the manifest, all that judging a recorded decision again takes.
+    /// Its files, as they were signed. With the manifest they are all that is needed to judge a recorded
+    /// decision again.
     pub fn files(&self) -> &Files {
         &self.packed
     }
 }
 
-/// A bundle is asked what its policy is asked; who judges needs no more than that.
+/// A bundle can be used as its policy: the judge needs nothing else of it.
 impl Deref for Bundle {
     type Target = Policy;
 

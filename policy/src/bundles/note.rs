@@ -1,7 +1,7 @@
-//! The note: which bundle is current, said by an online key, for a while.
+//! The note: a short-lived statement, signed by an online key, that names the current bundle.
 //!
-//! Without one the newest bundle could be held back from a server for ever; so the active bundle is in force only while a fresh
-//! note names it.
+//! Without notes an attacker could hide a newer bundle from a server for ever. So the active bundle is in
+//! force only while a fresh note names it.
 
 use std::fmt;
 
@@ -9,15 +9,15 @@ use warrant::mint::Signer;
 use warrant::{Seconds, Verifier};
 
 use super::Bundle;
-use super::dsse::{Envelope, signing_input};
-use super::manifest::{number, text};
-use super::refusal::Refusal;
-use crate::strict::{Node, NodeValue, canonical, json};
+use super::dsse::Envelope;
+use super::payload::Payload;
+use super::refusal::BundleRefusal;
+use crate::strict::{Node, canonical, json};
 use warrant::Digest;
 
 const KIND: &str = "application/vnd.portcullis.latest+json";
 
-/// A note, opened and not yet believed.
+/// A note that was read, but is not verified yet.
 #[derive(Clone, Debug)]
 pub struct Note {
     audience: String,
@@ -29,12 +29,14 @@ pub struct Note {
     payload: Vec<u8>,
 }
 
-/// A note that held: until when its bundle is in force, the bundle's own window aside.
+/// The result of a verified note: until when its bundle is in force. The end of the bundle's own window is
+/// included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct InForceUntil(pub Seconds);
 
 impl Note {
-    /// Signs a note for this bundle, from now for `lifetime` seconds; the bytes of the file `latest.json`.
+    /// Signs a note for this bundle, valid from now for `lifetime` seconds; returns the bytes of the file
+    /// `latest.json`.
     pub fn sign(
         bundle: &Bundle,
         now: Seconds,
@@ -43,10 +45,12 @@ impl Note {
     ) -> Result<Vec<u8>, NoteError> {
         let most = bundle.mesh.notes.max_age;
         if lifetime == 0 || lifetime > most {
-            return Err(NoteError(format!("a note for {lifetime} s, and the bundle allows 1 to {most} s")));
+            return Err(NoteError(format!(
+                "the lifetime of the note is {lifetime} s, but the bundle allows 1 to {most} s"
+            )));
         }
         if !bundle.mesh.notes.keys.contains(signer.public_key()) {
-            return Err(NoteError("the key is none of the bundle's `notes.keys`".to_owned()));
+            return Err(NoteError("the key is not one of the bundle's `notes.keys`".to_owned()));
         }
         let audience = canonical::quoted(bundle.audience());
         let payload = format!(
@@ -56,55 +60,43 @@ impl Note {
             now.get(),
             bundle.version()
         );
-        let signature = signer
-            .sign(&signing_input(KIND, payload.as_bytes()))
-            .map_err(|error| NoteError(error.to_string()))?;
-        Ok(Envelope::new(KIND, payload.as_bytes(), [(*signer.public_key(), signature)]).to_json())
+        let envelope = Envelope::sign(KIND, payload.as_bytes(), &[signer]);
+        envelope.map(|envelope| envelope.to_json()).map_err(|error| NoteError(error.to_string()))
     }
 
-    /// Opens a note's file.
-    pub fn open(bytes: &[u8]) -> Result<Self, Refusal> {
-        let malformed = |why: String| Refusal::Malformed { file: "latest.json".to_owned(), why };
+    /// Reads a note's file; no signature is checked yet.
+    pub fn open(bytes: &[u8]) -> Result<Self, BundleRefusal> {
+        let malformed = |why: String| BundleRefusal::Malformed { file: "latest.json".to_owned(), why };
         let (envelope, payload) = Envelope::read(bytes, KIND).map_err(malformed)?;
         let node = json::parse(&payload).map_err(malformed)?;
         Self::read(&node, envelope, payload.clone()).map_err(malformed)
     }
 
     fn read(node: &Node, envelope: Envelope, payload: Vec<u8>) -> Result<Self, String> {
-        let known = ["audience", "version", "digest", "iat", "exp"];
-        let NodeValue::Map(members) = &node.value else { return Err("no object".to_owned()) };
-        if let Some((key, _)) = members.iter().find(|(key, _)| !known.contains(&key.text.as_str())) {
-            return Err(format!("unknown member `{}`", key.text));
-        }
-        let get = |name: &str| {
-            members
-                .iter()
-                .find(|(key, _)| key.text == name)
-                .map(|(_, node)| node)
-                .ok_or(format!("`{name}` is missing"))
-        };
+        let members = Payload::read(node, &["audience", "version", "digest", "iat", "exp"])?;
         Ok(Self {
-            audience: text(get("audience")?)?,
-            version: number(get("version")?)?,
-            digest: Digest::parse(&text(get("digest")?)?).ok_or("`digest` has another form")?,
-            iat: number(get("iat")?)?,
-            exp: number(get("exp")?)?,
+            audience: members.text("audience")?,
+            version: members.number("version")?,
+            digest: members.digest("digest")?,
+            iat: members.number("iat")?,
+            exp: members.number("exp")?,
             envelope,
             payload,
         })
     }
 
-    /// Whether this note keeps that bundle in force now, and until when.
+    /// Until when this note keeps the bundle in force, or why it does not.
     pub fn verify(
         &self,
         bundle: &Bundle,
         now: Seconds,
         verifier: &dyn Verifier,
-    ) -> Result<InForceUntil, Refusal> {
+    ) -> Result<InForceUntil, BundleRefusal> {
         let notes = &bundle.mesh.notes;
-        let other = |what, found: String, wanted: String| Err(Refusal::NoteForOther { what, found, wanted });
+        let other =
+            |what, found: String, wanted: String| Err(BundleRefusal::NoteForOther { what, found, wanted });
         if self.envelope.good_keys(&notes.keys, &self.payload, verifier).is_empty() {
-            return Err(Refusal::NoteNotSigned);
+            return Err(BundleRefusal::NoteNotSigned);
         }
         if self.audience != bundle.audience() {
             return other("the audience", self.audience.clone(), bundle.audience().to_owned());
@@ -117,24 +109,24 @@ impl Note {
         }
         let lifetime = self.exp.saturating_sub(self.iat);
         if lifetime > notes.max_age {
-            return Err(Refusal::NoteTooLong { lifetime, most: notes.max_age });
+            return Err(BundleRefusal::NoteTooLong { lifetime, most: notes.max_age });
         }
         if now.get().saturating_add(bundle.terms().leeway) < self.iat {
-            return Err(Refusal::NoteNotYet { iat: self.iat });
+            return Err(BundleRefusal::NoteNotYet { iat: self.iat });
         }
         if now.get() >= self.exp {
-            return Err(Refusal::NoteOver { exp: self.exp });
+            return Err(BundleRefusal::NoteOver { exp: self.exp });
         }
         Ok(InForceUntil(Seconds::new(self.exp.min(bundle.expires().get()))))
     }
 
-    /// The version it names: what a server that holds another looks for.
+    /// The version it names. A server with another version looks for this one.
     pub fn version(&self) -> u64 {
         self.version
     }
 }
 
-/// Why no note was signed.
+/// Why a note was not signed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NoteError(String);
 
@@ -145,12 +137,3 @@ impl fmt::Display for NoteError {
 }
 
 impl std::error::Error for NoteError {}
-
-/// A note with its payload changed, and signed again: what a thief of the note key could make.
-#[cfg(test)]
-pub(crate) fn resigned(note: &[u8], change: impl FnOnce(String) -> String, signer: &dyn Signer) -> Vec<u8> {
-    let (_, payload) = Envelope::read(note, KIND).unwrap();
-    let payload = change(String::from_utf8(payload).unwrap());
-    let signature = signer.sign(&signing_input(KIND, payload.as_bytes())).unwrap();
-    Envelope::new(KIND, payload.as_bytes(), [(*signer.public_key(), signature)]).to_json()
-}

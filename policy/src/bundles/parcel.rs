@@ -1,18 +1,18 @@
-//! A signed bundle as bytes, wherever they came from: the manifest, the chain of trust, the files.
+//! A parcel: a signed bundle as bytes from any source, with its manifest, its chain of trust and its files.
 //!
-//! Laid out so that a reader never sees half of a change: each version has a folder of its own, and the manifest, which
-//! names it, is put in place last.
+//! The layout ensures that a reader never sees half of a change: each version has its own directory, and the
+//! manifest, which names the version, is written last.
 
 use std::collections::BTreeMap;
 
 use super::manifest::Manifest;
-use super::refusal::Refusal;
+use super::refusal::BundleRefusal;
 use crate::documents::files::Files;
 use warrant::Digest;
 
-/// Where the manifest is.
+/// The file name of the manifest.
 pub const MANIFEST: &str = "manifest.json";
-/// Where the note is.
+/// The file name of the note.
 pub const NOTE: &str = "latest.json";
 
 #[derive(Clone, Debug, Default)]
@@ -20,37 +20,38 @@ pub struct Parcel {
     pub manifest: Vec<u8>,
     /// Manifests that changed the trust, oldest first.
     pub trust: Vec<Vec<u8>>,
-    /// By the name that the manifest gives each.
+    /// The files, by their names in the manifest.
     pub files: Files,
 }
 
 impl Parcel {
-    /// Which version a manifest says it is: where to look for its files. Nothing of it is believed yet.
-    pub fn version_of(manifest: &[u8]) -> Result<u64, Refusal> {
+    /// The version in a manifest, which tells where its files are. No signature is checked.
+    pub fn version_of(manifest: &[u8]) -> Result<u64, BundleRefusal> {
         Manifest::open(MANIFEST, manifest).map(|(manifest, _, _)| manifest.version)
     }
 
-    /// The files that a manifest lists, for a reader that cannot list a folder, and need not fetch what it has.
-    pub fn files_of(manifest: &[u8]) -> Result<BTreeMap<String, Digest>, Refusal> {
+    /// The files in a manifest, for a reader that cannot list a directory, or already has some of the files.
+    /// No signature is checked.
+    pub fn files_of(manifest: &[u8]) -> Result<BTreeMap<String, Digest>, BundleRefusal> {
         Manifest::open(MANIFEST, manifest).map(|(manifest, _, _)| manifest.files)
     }
 
-    /// The path of a step of the trust chain, counted from zero.
+    /// The path of a step of the trust chain; `step` counts from zero.
     pub fn trust_path(step: usize) -> String {
         format!("trust/{}.json", step.saturating_add(1))
     }
 
-    /// The folder of a version's files.
-    pub fn folder(version: u64) -> String {
+    /// The directory of a version's files.
+    pub fn directory(version: u64) -> String {
         version.to_string()
     }
 
-    /// Every path with its bytes, the manifest aside: it is written last.
+    /// Every path with its bytes, without the manifest, which is written last.
     pub fn paths(&self, version: u64) -> BTreeMap<String, &[u8]> {
         let files = self
             .files
             .iter()
-            .map(|(name, bytes)| (format!("{}/{name}", Self::folder(version)), bytes.as_slice()));
+            .map(|(name, bytes)| (format!("{}/{name}", Self::directory(version)), bytes.as_slice()));
         let trust =
             self.trust.iter().enumerate().map(|(step, bytes)| (Self::trust_path(step), bytes.as_slice()));
         files.chain(trust).collect()

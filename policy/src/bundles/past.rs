@@ -1,42 +1,44 @@
-//! A bundle that was in force once, opened to look back at what it decided, or one that might be, to see what it would.
+//! Opens a bundle that was in force earlier, to judge recorded decisions again, or a candidate, to see what
+//! it would decide.
 //!
-//! Nobody's signature is asked for: its digest is on record, and that names every byte of it. So what comes out is a type
-//! of its own, and there is no way from it to what a server judges by.
+//! Signatures are not checked: the record has the bundle's digest, which determines every byte of it. So the
+//! result is a type of its own, and a server cannot put it in force.
 
 use std::ops::Deref;
 
 use super::Bundle;
 use super::manifest::{ENGINE, Manifest};
-use super::opening::files_are_those;
+use super::open::check_files;
 use super::parcel::{MANIFEST, Parcel};
-use super::refusal::Refusal;
+use super::refusal::BundleRefusal;
 use crate::assembly;
 use crate::documents::files::{self, Form};
 use crate::fault::Faults;
 use warrant::Digest;
 
-/// Judges again, and is never in force.
+/// A bundle that can judge again, but can never be in force.
 #[derive(Debug)]
-pub struct Past(Bundle);
+pub struct PastBundle(Bundle);
 
-impl Past {
-    /// The bundle in a parcel, whoever signed it and whenever it held; its files are those that its manifest names.
-    pub fn open(parcel: &Parcel) -> Result<Past, Refusal> {
+impl PastBundle {
+    /// The bundle in a parcel, with any signatures and any time window. Its files must be those that its
+    /// manifest names.
+    pub fn open(parcel: &Parcel) -> Result<PastBundle, BundleRefusal> {
         let (manifest, _, payload) = Manifest::open(MANIFEST, &parcel.manifest)?;
         if manifest.engine != ENGINE {
-            return Err(Refusal::OtherEngine { found: manifest.engine, wanted: ENGINE });
+            return Err(BundleRefusal::OtherEngine { found: manifest.engine, wanted: ENGINE });
         }
-        files_are_those(parcel, &manifest)?;
+        check_files(parcel, &manifest)?;
         let faults = Faults::new();
         let policy = files::read(&parcel.files, Form::Json, &faults)
             .and_then(|documents| assembly::assemble(documents, &faults))
-            .ok_or_else(|| Refusal::Unsound { faults: faults.into_sorted() })?;
+            .ok_or_else(|| BundleRefusal::Unsound { faults: faults.into_sorted() })?;
         let files = parcel.files.clone();
-        Ok(Past(Bundle::new(policy, manifest, Digest::of(&payload), Default::default(), files)))
+        Ok(PastBundle(Bundle::new(policy, manifest, Digest::of(&payload), Default::default(), files)))
     }
 }
 
-impl Deref for Past {
+impl Deref for PastBundle {
     type Target = Bundle;
 
     fn deref(&self) -> &Bundle {

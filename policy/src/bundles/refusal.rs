@@ -1,4 +1,5 @@
-//! Why a bundle or a note is not taken: one message each, saying what was found and what to do.
+//! The reasons to refuse a bundle or a note. Each has its own message, which says what was found and what to
+//! do.
 
 use std::fmt;
 
@@ -6,24 +7,25 @@ use crate::fault::Fault;
 use warrant::Digest;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// A file of the bundle is not there or cannot be read.
+pub enum BundleRefusal {
+    /// A file of the bundle is missing or cannot be read.
     Unreadable {
         file: String,
         why: String,
     },
-    /// A file has no such form.
+    /// A file does not have the required form.
     Malformed {
         file: String,
         why: String,
     },
-    /// Fewer good signatures than the trust in force asks for.
+    /// Fewer good signatures than the trust in force requires.
     TooFewSignatures {
         good: usize,
         wanted: u32,
-        strangers: Vec<String>,
+        /// Names of keys that signed but are not in the trust.
+        unknown: Vec<String>,
     },
-    /// The manifest changes the trust, and those who would be trusted have not signed.
+    /// The manifest changes the trust, but the new trust has not signed it.
     TrustNotAccepted {
         good: usize,
         wanted: u32,
@@ -67,7 +69,7 @@ pub enum Refusal {
     FileChanged {
         file: String,
     },
-    /// The documents do not hold; the first of their faults, and how many there are.
+    /// The documents have faults.
     Unsound {
         faults: Vec<Fault>,
     },
@@ -89,50 +91,50 @@ pub enum Refusal {
     },
 }
 
-impl Refusal {
-    /// Whether the same manifest will be refused for ever: what it names does not hold. Anything else may be a copy that
-    /// is half done, a server that is away, a clock.
+impl BundleRefusal {
+    /// Whether the same manifest will always be refused, because its documents have faults. Any other reason
+    /// can pass: a copy that is not complete, a server that is not reachable, a wrong clock.
     pub const fn is_final(&self) -> bool {
         matches!(self, Self::Unsound { .. })
     }
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for BundleRefusal {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreadable { file, why } => write!(out, "{file} cannot be read: {why}"),
             Self::Malformed { file, why } => write!(out, "{file} is malformed: {why}"),
-            Self::TooFewSignatures { good, wanted, strangers } => {
+            Self::TooFewSignatures { good, wanted, unknown } => {
                 write!(
                     out,
-                    "the manifest has {good} good signatures of the {wanted} that the trust in force asks for"
+                    "the manifest has {good} good signatures, but the trust in force requires {wanted}"
                 )?;
-                if !strangers.is_empty() {
-                    write!(out, " (ignored, of unknown keys: {})", strangers.join(", "))?;
+                if !unknown.is_empty() {
+                    write!(out, " (signatures by unknown keys are ignored: {})", unknown.join(", "))?;
                 }
                 write!(out, "; sign it with a trusted key")
             }
             Self::TrustNotAccepted { good, wanted } => {
                 write!(
                     out,
-                    "the manifest changes the trust, and {good} of the {wanted} signatures that the new trust asks for are there; sign it by both"
+                    "the manifest changes the trust, but it has {good} of the {wanted} signatures that the new trust requires; sign it with the keys of both trusts"
                 )
             }
             Self::ChainBroken { file, why } => write!(
                 out,
-                "{file} does not continue the chain of trust: {why}; serve every change of trust since the configured one"
+                "{file} does not continue the chain of trust: {why}; provide every change of trust since the configured trust"
             ),
             Self::TrustRolledBack => write!(
                 out,
-                "the bundle is signed under a trust that an activated bundle has replaced; sign it with the keys that followed"
+                "the bundle is signed by a trust that an activated bundle has replaced; sign it with the keys of the new trust"
             ),
             Self::OtherAudience { found, wanted } => write!(
                 out,
-                "the bundle is for the audience `{found}`, this server is for `{wanted}`; give each mesh its own"
+                "the bundle is for the audience `{found}`, but this server is for `{wanted}`; sign a separate bundle for each mesh"
             ),
             Self::OtherEngine { found, wanted } => write!(
                 out,
-                "the bundle was built for policy language {found}, this server judges by {wanted}; build it again with this version"
+                "the bundle was built for policy language {found}, but this server uses {wanted}; build it again with this version of Portcullis"
             ),
             Self::NotYet { not_before } => {
                 write!(out, "the bundle is not valid before {not_before}; wait, or check the clock")
@@ -140,41 +142,45 @@ impl fmt::Display for Refusal {
             Self::Over { expires } => write!(out, "the bundle expired at {expires}; sign a new version"),
             Self::RolledBack { version, highest } => write!(
                 out,
-                "the bundle has version {version}, and {highest} was active already; sign a higher version"
+                "the bundle has version {version}, but version {highest} was already active; sign a higher version"
             ),
             Self::SameVersionOtherContent { version, found, activated } => {
                 write!(
                     out,
-                    "version {version} was active with other content ({activated}, here {found}); sign a higher version"
+                    "version {version} was active with other content ({activated}, this bundle is {found}); sign a higher version"
                 )
             }
             Self::FileAdded { file } => {
                 write!(out, "{file} is not in the manifest; remove it, or build and sign the bundle again")
             }
             Self::FileMissing { file } => {
-                write!(out, "{file} is in the manifest and is not there; copy the whole bundle")
+                write!(out, "{file} is in the manifest but not in the bundle; copy the whole bundle")
             }
             Self::FileChanged { file } => {
                 write!(out, "{file} is not the file that was signed; build and sign the bundle again")
             }
             Self::Unsound { faults } => {
-                write!(out, "the bundle is signed and does not hold ({} faults)", faults.len())?;
+                write!(
+                    out,
+                    "the bundle is signed, but its documents are not valid ({} faults)",
+                    faults.len()
+                )?;
                 faults.first().map_or(Ok(()), |first| write!(out, ": {first}"))
             }
             Self::NoteNotSigned => write!(
                 out,
-                "the note is signed by no note key of the bundle that it names; sign it with one of `notes.keys`"
+                "the note is not signed by a note key of the bundle that it names; sign it with one of `notes.keys`"
             ),
             Self::NoteForOther { what, found, wanted } => write!(
                 out,
-                "the note names {what} {found}, and {wanted} is active; sign a note for the active bundle"
+                "the note names {what} {found}, but {wanted} is active; sign a note for the active bundle"
             ),
             Self::NoteTooLong { lifetime, most } => write!(
                 out,
-                "the note holds for {lifetime} s, and the bundle allows {most} s; sign a shorter one"
+                "the note is valid for {lifetime} s, but the bundle allows at most {most} s; sign a note with a shorter lifetime"
             ),
             Self::NoteNotYet { iat } => {
-                write!(out, "the note was made in the future ({iat}); check the clocks")
+                write!(out, "the note was issued in the future ({iat}); check the clocks")
             }
             Self::NoteOver { exp } => {
                 write!(out, "the note expired at {exp}; sign a new one with `portcullis policy note`")
@@ -183,4 +189,4 @@ impl fmt::Display for Refusal {
     }
 }
 
-impl std::error::Error for Refusal {}
+impl std::error::Error for BundleRefusal {}

@@ -1,4 +1,4 @@
-//! Who may sign bundles: keys, and how many of them it takes.
+//! The trust: the keys that may sign bundles, and how many of them must sign.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -6,7 +6,7 @@ use std::fmt;
 use warrant::{Algorithm, PublicKey, Verifier};
 
 use super::dsse::Envelope;
-use super::refusal::Refusal;
+use super::refusal::BundleRefusal;
 use crate::documents::mesh::{public_key, read_all};
 use crate::fault::Faults;
 use crate::strict::{Node, canonical, json, list, members, natural};
@@ -20,24 +20,24 @@ pub struct TrustKeys {
 }
 
 impl TrustKeys {
-    /// Keys that can be told apart, all Ed25519, and a threshold that they can reach.
+    /// The keys must be distinct and Ed25519, and the threshold must be reachable.
     pub fn new(threshold: u32, keys: Vec<PublicKey>) -> Result<Self, TrustError> {
         let distinct: BTreeSet<_> = keys.iter().collect();
         if distinct.len() != keys.len() {
-            return Err(TrustError("a key stands there twice"));
+            return Err(TrustError("a key occurs twice"));
         }
         if keys.iter().any(|key| key.alg() != Algorithm::Ed25519) {
-            return Err(TrustError("a key that is not Ed25519"));
+            return Err(TrustError("a key is not an Ed25519 key"));
         }
         if threshold == 0 || usize::try_from(threshold).is_ok_and(|threshold| threshold > keys.len()) {
-            return Err(TrustError("a threshold that is zero, or more than there are keys"));
+            return Err(TrustError("the threshold is zero, or greater than the number of keys"));
         }
         let mut keys = keys;
         keys.sort();
         Ok(Self { threshold, keys })
     }
 
-    /// Reads the configuration's or the manifest's `{threshold, keys}`.
+    /// Reads `{threshold, keys}`, from the configuration or a manifest.
     pub fn from_json(bytes: &[u8]) -> Result<Self, String> {
         Self::read(&json::parse(bytes)?)
     }
@@ -54,11 +54,11 @@ impl TrustKeys {
         match (parts, first) {
             (Some((threshold, keys)), None) => Self::new(threshold, keys).map_err(|error| error.to_string()),
             (_, Some(fault)) => Err(fault.to_string()),
-            (None, None) => Err("no trust".to_owned()),
+            (None, None) => Err("it is not a valid trust".to_owned()),
         }
     }
 
-    /// Canonical: equal trusts are equal bytes.
+    /// The canonical form: equal trusts have equal bytes.
     pub fn to_json(&self) -> String {
         let keys: Vec<_> = self.keys.iter().map(PublicKey::to_jwk_json).collect();
         let text = format!("{{\"keys\":[{}],\"threshold\":{}}}", keys.join(","), self.threshold);
@@ -69,8 +69,8 @@ impl TrustKeys {
         Digest::of(self.to_json().as_bytes())
     }
 
-    /// Whether enough of the keys have signed.
-    pub(crate) fn have_signed(
+    /// Checks that enough of the keys have signed.
+    pub(crate) fn check_signed(
         &self,
         envelope: &Envelope,
         payload: &[u8],
@@ -80,24 +80,24 @@ impl TrustKeys {
         if u32::try_from(good).is_ok_and(|good| good >= self.threshold) {
             return Ok(());
         }
-        Err(TooFew { good, wanted: self.threshold, strangers: envelope.strangers(&self.keys) })
+        Err(TooFew { good, wanted: self.threshold, unknown: envelope.unknown_keys(&self.keys) })
     }
 }
 
-/// Fewer keys have signed than a trust asks for.
+/// Fewer keys have signed than the trust requires.
 pub(crate) struct TooFew {
     pub(crate) good: usize,
     pub(crate) wanted: u32,
-    pub(crate) strangers: Vec<String>,
+    pub(crate) unknown: Vec<String>,
 }
 
-impl From<TooFew> for Refusal {
+impl From<TooFew> for BundleRefusal {
     fn from(few: TooFew) -> Self {
-        Self::TooFewSignatures { good: few.good, wanted: few.wanted, strangers: few.strangers }
+        Self::TooFewSignatures { good: few.good, wanted: few.wanted, unknown: few.unknown }
     }
 }
 
-/// Why a set of keys can be no trust.
+/// Why a set of keys is not a valid trust.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TrustError(&'static str);
 

@@ -1,22 +1,22 @@
-//! Facts about the world beside the request, as plain values. A fact that nobody knows is absent here, and whatever
-//! asks for it denies.
+//! Facts about the world outside the request, as plain values. An unknown fact is absent, and a rule that
+//! needs it denies.
 
 use std::collections::BTreeMap;
 
 use crate::documents::Posture;
 
-/// What the judge may know.
+/// All facts that the judge may know.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
-    /// Who presented the connection's validated certificate.
+    /// The identity in the connection's validated certificate.
     pub identity: Option<Identity>,
-    /// Where this server runs: one value a dimension.
+    /// Where this server runs: one value for each dimension.
     pub environment: BTreeMap<String, String>,
-    /// Conditions of the mesh, as they were last attested.
+    /// Conditions of the mesh, as last attested.
     pub conditions: BTreeMap<String, Attested>,
     /// The current attestations of the certificate's workload.
     pub attestations: Vec<Attestation>,
-    /// How the mesh stands.
+    /// The posture of the mesh.
     pub posture: Posture,
     /// Whether the root is in the issuance record.
     pub issued: bool,
@@ -29,22 +29,23 @@ pub struct Identity(pub String);
 /// One current attestation about a workload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attestation {
-    /// Who stated it, about whom.
+    /// The attestor.
     pub iss: String,
+    /// The workload.
     pub subject: String,
     /// Until when it is current.
     pub exp: u64,
-    /// Whether it speaks for the workload.
+    /// Whether it is in favour of the workload.
     pub positive: bool,
     pub measurement: String,
-    /// Seconds since it was stated.
+    /// Seconds since it was attested.
     pub age: u64,
 }
 
-/// A condition as it was last attested.
+/// A condition, as last attested.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attested {
     pub value: String,
-    /// Seconds since.
+    /// Seconds since it was attested.
     pub age: u64,
 }

@@ -1,4 +1,4 @@
-//! The judge: one case against one policy, in the order of precedence of the closed list. The first that holds is
+//! Judges one case by one policy, in the order of precedence of the denials. The first denial that applies is
 //! the answer.
 
 use std::collections::BTreeMap;
@@ -8,47 +8,48 @@ use warrant::{Admitted, Chain, ChainExpectations, Denial, Revocable, Target};
 
 use super::case::{Case, Evidence, HttpCase, ProofFound};
 use super::facts::Identity;
-use super::require::{attested, in_environment};
-use super::verdict::{Denied, Judgement, Pass, Passing, Permit};
+use super::require::{check_attestations, in_environment};
+use super::verdict::{Denied, Judgement, Pass, PassReason, Permit};
 use crate::arguments::Extracted;
 use crate::documents::require::Holder;
-use crate::engine::{Asked, Attribution, Lineage, Nearest, Principal, Starter};
-use crate::routes::{Located, Passage, Policy, Route};
+use crate::engine::{Lineage, Nearest, PolicyQuery, Principal};
+use crate::routes::{Exemption, Located, Policy, Route};
 
 pub fn judge<E: Evidence>(case: &Case<'_, E>, policy: &Policy) -> Judgement<E> {
-    match hear(case, policy) {
+    match try_judge(case, policy) {
         Ok(judgement) => judgement,
         Err(denied) => Judgement::Deny(denied),
     }
 }
 
-/// Where nothing permitted: the permit that came nearest, and what of it does not hold.
+/// If no policy permitted: the permit that came nearest, and the part of it that does not hold.
 pub fn nearest<E: Evidence>(case: &Case<'_, E>, policy: &Policy) -> Option<Nearest> {
     let (http, located) = understood(case, policy).ok()?;
-    let docket = docket(case, http, located, policy).ok()?;
-    let proved = docket.prove().ok()?;
-    policy.nearest(docket.route, &docket.asked(&proved))
+    let admitted = admit(case, http, located, policy).ok()?;
+    let proved = admitted.prove().ok()?;
+    policy.nearest(admitted.route, &admitted.query(&proved))
 }
 
-/// First what denies everywhere, then whether anything is governed here, then the warrant.
-fn hear<E: Evidence>(case: &Case<'_, E>, policy: &Policy) -> Result<Judgement<E>, Denied> {
+/// First come the denials that apply everywhere, then the question whether a route governs the request, then
+/// the warrant.
+fn try_judge<E: Evidence>(case: &Case<'_, E>, policy: &Policy) -> Result<Judgement<E>, Denied> {
     case.governance?;
     let (http, located) = understood(case, policy)?;
-    match located.found.passage(case.now) {
-        Some(Passage::Ungoverned(opening)) => Ok(Judgement::Pass(pass(opening.name(), Passing::Ungoverned))),
-        Some(Passage::Observed(route)) => {
-            let verdict = governed(case, http, located, policy).map(|permit| permit.policies);
-            // What was not the client's doing denies even where a route is only watched.
+    match located.found.exemption(case.now) {
+        Some(Exemption::Ungoverned(found)) => Ok(Judgement::Pass(pass(found.name(), PassReason::Ungoverned))),
+        Some(Exemption::Observed(route)) => {
+            let verdict = judge_governed(case, http, located, policy).map(|permit| permit.policies);
+            // A fault of our own denies even if the route is only observed.
             match verdict {
                 Err(denied) if denied.denial == Denial::Internal => Err(denied),
-                verdict => Ok(Judgement::Pass(pass(route.name(), Passing::Observed(verdict)))),
+                verdict => Ok(Judgement::Pass(pass(route.name(), PassReason::Observed(verdict)))),
             }
         }
-        None => governed(case, http, located, policy).map(Judgement::Permit),
+        None => judge_governed(case, http, located, policy).map(Judgement::Permit),
     }
 }
 
-/// The request, and where it leads.
+/// The request, with its target and what governs it.
 fn understood<'c, E: Evidence>(
     case: &'c Case<'_, E>,
     policy: &Policy,
@@ -58,44 +59,44 @@ fn understood<'c, E: Evidence>(
     if policy.is_source_of(located.found) { Ok((http, located)) } else { Err(Denial::Internal.into()) }
 }
 
-fn pass<E: Evidence>(route: &str, passing: Passing) -> Pass<E> {
-    Pass { evidence: PhantomData, route: route.to_owned(), passing }
+fn pass<E: Evidence>(route: &str, reason: PassReason) -> Pass<E> {
+    Pass { evidence: PhantomData, route: route.to_owned(), reason }
 }
 
-fn governed<E: Evidence>(
+fn judge_governed<E: Evidence>(
     case: &Case<'_, E>,
     http: &HttpCase<'_, E>,
     located: &Located<'_>,
     policy: &Policy,
 ) -> Result<Permit<E>, Denied> {
-    let docket = docket(case, http, located, policy)?;
-    let on_it = |denied| Denied { route: Some(docket.route.name().to_owned()), ..denied };
-    docket.judge().map_err(on_it)
+    let admitted = admit(case, http, located, policy)?;
+    let on_route = |denied| Denied { route: Some(admitted.route.name().to_owned()), ..denied };
+    admitted.judge().map_err(on_route)
 }
 
-/// The case with its route, once the law has admitted the warrant to the target.
-fn docket<'a, E: Evidence>(
+/// The case with its route, after `warrant` has admitted the chain to the target.
+fn admit<'a, E: Evidence>(
     case: &'a Case<'a, E>,
     http: &'a HttpCase<'a, E>,
     located: &'a Located<'a>,
     policy: &'a Policy,
-) -> Result<Docket<'a, E>, Denied> {
+) -> Result<AdmittedCase<'a, E>, Denied> {
     let target = &located.target;
     let chain: &Chain = http.chain.as_ref().map_err(|denial| Denied::because(*denial))?;
     let expect =
         ChainExpectations { now: case.now, terms: policy.terms(), revoked: &nothing_is_revoked, target };
     let admitted = chain.check(&expect)?;
     let route = located.found.route().ok_or(Denial::NoRoutePolicy)?;
-    Ok(Docket { case, http, target, chain, admitted, policy, route })
+    Ok(AdmittedCase { case, http, target, chain, admitted, policy, route })
 }
 
-/// Revocations are facts that nobody can record yet; the question has its place in the order already.
+/// Revocations cannot be recorded yet, but the check already has its place in the order.
 fn nothing_is_revoked(_: &Revocable) -> bool {
     false
 }
 
-/// A case that has found its route.
-struct Docket<'a, E: Evidence> {
+/// A case whose warrant is admitted to the target, with the route that governs it.
+struct AdmittedCase<'a, E: Evidence> {
     case: &'a Case<'a, E>,
     http: &'a HttpCase<'a, E>,
     target: &'a Target<'a>,
@@ -105,7 +106,7 @@ struct Docket<'a, E: Evidence> {
     route: &'a Route,
 }
 
-/// What has held by the time that the policy is asked.
+/// What is proved before the policies are asked.
 struct Proved<'a> {
     given: &'a Extracted,
     principal: Principal,
@@ -113,10 +114,10 @@ struct Proved<'a> {
     conditions: BTreeMap<String, String>,
 }
 
-impl<E: Evidence> Docket<'_, E> {
+impl<E: Evidence> AdmittedCase<'_, E> {
     fn judge(&self) -> Result<Permit<E>, Denied> {
         let proved = self.prove()?;
-        let policies = self.ask(&self.asked(&proved))?;
+        let policies = self.ask(&self.query(&proved))?;
         Ok(Permit {
             evidence: PhantomData,
             route: self.route.name().to_owned(),
@@ -130,7 +131,7 @@ impl<E: Evidence> Docket<'_, E> {
         })
     }
 
-    /// Everything that the route requires, in the order of the closed list.
+    /// Checks everything that the route requires, in the order of the denials.
     fn prove(&self) -> Result<Proved<'_>, Denied> {
         let (require, facts) = (self.route.require(), &self.case.facts);
         require.check_lineage(self.chain)?;
@@ -139,12 +140,12 @@ impl<E: Evidence> Docket<'_, E> {
         let principal = self.holder()?;
         let environment = in_environment(require, self.chain, facts)?;
         let conditions = require.conditions_in(&facts.conditions)?;
-        attested(require, self.chain, facts, self.policy.attestation_max_age())?;
+        check_attestations(require, self.chain, facts, self.policy.attestation_max_age())?;
         Ok(Proved { given, principal, environment, conditions })
     }
 
-    fn asked<'a>(&'a self, proved: &'a Proved<'_>) -> Asked<'a> {
-        Asked {
+    fn query<'a>(&'a self, proved: &'a Proved<'_>) -> PolicyQuery<'a> {
+        PolicyQuery {
             principal: &proved.principal,
             now: self.case.now,
             action: &proved.given.action,
@@ -159,7 +160,7 @@ impl<E: Evidence> Docket<'_, E> {
         }
     }
 
-    /// What the route read, and whether one detail of every link admits it.
+    /// What the route read, if every link has a detail that admits it.
     fn arguments(&self) -> Result<&Extracted, Denied> {
         let given = match &self.http.given {
             Some(Ok(given)) => given,
@@ -167,7 +168,8 @@ impl<E: Evidence> Docket<'_, E> {
                 let (detail, cure) = (Some(unread.detail.clone()), unread.cure.clone());
                 return Err(Denied { detail, cure, ..Denied::because(unread.denial) });
             }
-            // Gathering looks the route up as the judge does; where it found none, neither can be trusted.
+            // Gathering and the judge look up the route in the same way. If gathering found none, neither can
+            // be trusted.
             None => return Err(Denial::Internal.into()),
         };
         let arguments = given.args.to_warrant_arguments().ok_or(Denial::Internal)?;
@@ -175,7 +177,8 @@ impl<E: Evidence> Docket<'_, E> {
         Ok(given)
     }
 
-    /// Who holds the warrant. On a link `sub` is only its parent's word, so that a proof alone makes its holder the key.
+    /// Who holds the warrant. The `sub` of a link is only a claim of its parent, so with a proof alone the
+    /// holder is the key.
     fn holder(&self) -> Result<Principal, Denial> {
         let leaf = self.chain.leaf();
         let by_certificate = || match &self.case.facts.identity {
@@ -198,23 +201,18 @@ impl<E: Evidence> Docket<'_, E> {
 
     fn lineage(&self) -> Lineage<'_> {
         let origin = self.chain.root_claims();
-        let attr = origin.attr().map_or_else(Attribution::default, |attr| Attribution {
-            run: attr.run.as_deref(),
-            agent: attr.agent.as_deref(),
-            purpose: attr.purpose.as_deref(),
-        });
         Lineage {
             depth: u8::try_from(self.chain.depth()).unwrap_or(u8::MAX),
             issuer: self.chain.root().iss(),
             root: self.chain.root().sub(),
-            started_by: origin.ini().map(|starter| Starter { iss: &starter.iss, sub: &starter.sub }),
-            attr,
+            started_by: origin.ini(),
+            attr: origin.attr(),
         }
     }
 
-    fn ask(&self, asked: &Asked<'_>) -> Result<Vec<String>, Denied> {
-        match self.policy.decide(self.route, asked) {
-            Ok(decided) => Ok(decided.policies),
+    fn ask(&self, query: &PolicyQuery<'_>) -> Result<Vec<String>, Denied> {
+        match self.policy.decide(self.route, query) {
+            Ok(permitted) => Ok(permitted.policies),
             Err(refused) => Err(Denied {
                 denial: refused.denial,
                 route: None,

@@ -1,5 +1,9 @@
-//! The decision: from what is known of a request to a verdict on it. **Pure**: no I/O, no clock, no randomness, no
-//! tokio, so that a recorded decision can be judged again on any machine and give the same answer.
+//! The judge: it takes everything that is known about a request and gives a verdict. **Pure**: no I/O, no
+//! clock, no randomness, no tokio, so that a recorded decision can be judged again on any machine with the
+//! same answer.
+//!
+//! The tests of the judge, with their table of cases, are in `authz-server/src/record/tests/judge.rs`: there
+//! every case is also recorded and judged again from the record.
 
 mod case;
 mod facts;
@@ -10,4 +14,4 @@ mod verdict;
 pub use case::{ByRecord, ByToken, Case, Evidence, HttpCase, Line, ProofFound};
 pub use facts::{Attestation, Attested, Facts, Identity};
 pub use judge::{judge, nearest};
-pub use verdict::{Denied, Judgement, Pass, Passing, Permit};
+pub use verdict::{Denied, Judgement, Pass, PassReason, Permit};

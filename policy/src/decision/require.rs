@@ -1,5 +1,5 @@
-//! What a route requires, asked of a lineage and of facts: one requirement, one function. The judge decides in which order
-//! they are asked. What is unknown is a denial.
+//! Checks what a route requires of a lineage and of the facts: one function for each requirement. The judge
+//! chooses the order. An unknown fact is a denial.
 
 use std::collections::BTreeMap;
 
@@ -9,8 +9,8 @@ use super::facts::{Attestation, Attested, Facts};
 use crate::documents::require::{Condition, Require, UseLimit};
 
 impl Require {
-    /// Lifetime, depth and uses of a lineage. Uses are judged on the root: the holder of an unlimited one would mint once-only
-    /// leaves for ever.
+    /// Checks the lifetime, depth and uses of a lineage. Uses are checked on the root: the holder of an
+    /// unlimited root could mint once-only leaves for ever.
     pub fn check_lineage(&self, chain: &Chain) -> Result<(), Denial> {
         if chain.links().any(|link| link.lifetime() > self.max_lifetime) {
             return Err(Denial::LifetimeTooLong);
@@ -24,12 +24,13 @@ impl Require {
         }
     }
 
-    /// The root is in the issuance record, where that is asked for.
+    /// Checks that the root is in the issuance record, if the route requires that.
     pub fn check_issued(&self, is_recorded: bool) -> Result<(), Denial> {
         if self.issued && !is_recorded { Err(Denial::NotIssued) } else { Ok(()) }
     }
 
-    /// Every dimension that is named has one of its values; a dimension that is unknown has none.
+    /// The dimensions that the route names, if each has one of the required values; an unknown dimension has
+    /// no value.
     pub fn environment_in(
         &self,
         facts: &BTreeMap<String, String>,
@@ -41,14 +42,14 @@ impl Require {
         self.environment.iter().map(value).collect::<Option<_>>().ok_or(Denial::EnvironmentMismatch)
     }
 
-    /// Every condition was attested lately, with the value that is wanted.
+    /// The conditions that the route names, if each was attested recently with the required value.
     pub fn conditions_in(
         &self,
         facts: &BTreeMap<String, Attested>,
     ) -> Result<BTreeMap<String, String>, Denial> {
         let value = |wanted: &Condition| {
             let fact = facts.get(&wanted.name)?;
-            // An age is fresh while at most its bound.
+            // An age equal to its bound is still fresh.
             (fact.value == wanted.equals && fact.age <= wanted.max_age)
                 .then(|| (wanted.name.clone(), fact.value.clone()))
         };
@@ -56,7 +57,7 @@ impl Require {
     }
 }
 
-/// The dimensions that the route names, once every link and the route agree with where this server is.
+/// The dimensions that the route names, if every link and the route accept the environment of this server.
 pub(super) fn in_environment(
     require: &Require,
     chain: &Chain,
@@ -66,9 +67,14 @@ pub(super) fn in_environment(
     require.environment_in(&facts.environment)
 }
 
-/// Whether the workload is what it must be, in the order in which the closed list asks. `most` is the age that holds
-/// where the route names none.
-pub(super) fn attested(require: &Require, chain: &Chain, facts: &Facts, most: u64) -> Result<(), Denial> {
+/// Checks the attestations of the workload, in the order of the denials. `most` is the maximum age if the
+/// route names none.
+pub(super) fn check_attestations(
+    require: &Require,
+    chain: &Chain,
+    facts: &Facts,
+    most: u64,
+) -> Result<(), Denial> {
     if require.attestation.is_none() && !chain.is_bound_to_attestation() {
         return Ok(());
     }

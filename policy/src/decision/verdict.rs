@@ -1,7 +1,8 @@
-//! The verdict: a permit with what it costs, a pass where nothing is governed yet, or a denial with its evidence.
+//! The verdict: a permit with its costs, a pass for a request that is not governed yet, or a denial with its
+//! evidence.
 //!
-//! A `Permit` and a `Pass` can be built only in this room, by the judge. Neither is an allow: nothing has been burned
-//! and nothing recorded (`gateway::record`).
+//! Only the judge can build a `Permit` or a `Pass`: their fields are private to `decision`. Neither is an
+//! allow: nothing has been burned and nothing recorded (`gateway::record`).
 
 use std::marker::PhantomData;
 
@@ -9,7 +10,7 @@ use warrant::{Burn, Denial, ProofId, Seconds};
 
 use super::case::{ByToken, Evidence};
 
-/// What the judge says.
+/// The judge's verdict.
 #[derive(Debug)]
 pub enum Judgement<E: Evidence = ByToken> {
     Permit(Permit<E>),
@@ -17,7 +18,7 @@ pub enum Judgement<E: Evidence = ByToken> {
     Deny(Denied),
 }
 
-/// The judge's yes, and what must be spent before it may be acted upon.
+/// The policies permit, and these uses must be burned before the request is allowed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Permit<E: Evidence = ByToken> {
     pub(super) evidence: PhantomData<E>,
@@ -25,35 +26,36 @@ pub struct Permit<E: Evidence = ByToken> {
     pub(super) policies: Vec<String>,
     pub(super) burns: Vec<Burn>,
     pub(super) proof: Option<ProofId>,
-    /// When the root was minted: a use counted before this server could remember it cannot be counted on.
+    /// When the root was minted. If that is before this server began to count uses, earlier uses may be
+    /// unknown.
     pub(super) minted: Seconds,
 }
 
-/// Forwarded without a warrant, for a reason that the platform team signed.
+/// The request is forwarded without a permit, for a reason that the platform team signed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pass<E: Evidence = ByToken> {
     pub(super) evidence: PhantomData<E>,
     pub(super) route: String,
-    pub(super) passing: Passing,
+    pub(super) reason: PassReason,
 }
 
-/// Why a request passes although nothing permits it.
+/// Why a request passes although no policy permits it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Passing {
+pub enum PassReason {
     /// The match is declared ungoverned.
     Ungoverned,
-    /// The route is only watched: what its verdict would have been.
+    /// The route is only observed: the verdict it would have had.
     Observed(Result<Vec<String>, Denied>),
 }
 
-/// A no. Anyone may build one, from anywhere: a denial needs no permission.
+/// A denial. Any code may build one: a denial needs no permission.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Denied {
     pub denial: Denial,
     pub route: Option<String>,
-    /// What this case adds to the denial's own meaning; told to the client, so never a secret.
+    /// What this case adds to the denial's own meaning. The client sees it, so it is never a secret.
     pub detail: Option<String>,
-    /// What a policy advises in place of the denial's own cure.
+    /// What a policy advises instead of the denial's own cure.
     pub cure: Option<String>,
     pub policies: Vec<String>,
 }
@@ -68,17 +70,17 @@ impl<E: Evidence> Permit<E> {
         &self.policies
     }
 
-    /// One use of each of these links goes, all or none.
+    /// One use of each of these links is burned: all or none.
     pub fn burns(&self) -> &[Burn] {
         &self.burns
     }
 
-    /// The proof that must never be seen again, where the route wanted one.
+    /// The proof that must never be accepted again, if the route required one.
     pub fn proof(&self) -> Option<&ProofId> {
         self.proof.as_ref()
     }
 
-    /// Whether what was spent for the one pays for the other.
+    /// Whether burning the costs of one of them also pays for the other.
     pub fn costs_as_much_as(&self, other: &Permit<E>) -> bool {
         self.burns == other.burns && self.proof == other.proof
     }
@@ -93,8 +95,8 @@ impl<E: Evidence> Pass<E> {
         &self.route
     }
 
-    pub fn passing(&self) -> &Passing {
-        &self.passing
+    pub fn reason(&self) -> &PassReason {
+        &self.reason
     }
 }
 

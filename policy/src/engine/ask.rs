@@ -1,26 +1,26 @@
-//! What is asked of the policy: facts only, each of them proved before.
+//! The question that Cedar is asked: only facts that were proved before.
 
 use std::collections::BTreeMap;
 
-use warrant::Seconds;
+use warrant::{Attribution, Seconds, Starter};
 
 use crate::arguments::Arguments;
 use crate::documents::Posture;
 
-/// Who is asking, as far as that is proved.
+/// The caller, as far as it is proved.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Principal {
-    /// Named by a certificate, or by the authority in a root.
+    /// Named by a certificate, or by the authority in a root warrant.
     Agent(String),
-    /// A delegated key, by its thumbprint: its holder's name is only its parent's word.
+    /// A delegated key, by its thumbprint. Only its parent gives its holder a name, and that proves nothing.
     Key(String),
 }
 
 #[derive(Clone, Copy, Debug)]
-pub struct Asked<'a> {
+pub struct PolicyQuery<'a> {
     pub principal: &'a Principal,
     pub now: Seconds,
-    /// What the route derives: the method, unless it says otherwise.
+    /// The action that the route derives: the method, unless the route says otherwise.
     pub action: &'a str,
     pub method: &'a str,
     /// Canonical.
@@ -36,7 +36,7 @@ pub struct Asked<'a> {
     pub warrant: Lineage<'a>,
 }
 
-/// What a policy may know of the lineage.
+/// What a policy may know about the lineage.
 #[derive(Clone, Copy, Debug)]
 pub struct Lineage<'a> {
     pub depth: u8,
@@ -45,19 +45,7 @@ pub struct Lineage<'a> {
     /// The root's `sub`.
     pub root: &'a str,
     /// The root's `ini`.
-    pub started_by: Option<Starter<'a>>,
-    pub attr: Attribution<'a>,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub struct Starter<'a> {
-    pub iss: &'a str,
-    pub sub: &'a str,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Attribution<'a> {
-    pub run: Option<&'a str>,
-    pub agent: Option<&'a str>,
-    pub purpose: Option<&'a str>,
+    pub started_by: Option<&'a Starter>,
+    /// The root's `attr`.
+    pub attr: Option<&'a Attribution>,
 }

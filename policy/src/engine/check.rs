@@ -1,4 +1,4 @@
-//! What Cedar allows and we do not, and what we allow and warn of: one rule, one function.
+//! Our own rules for policies that Cedar accepts: one function for each fault or warning.
 
 use cedar_policy::Effect;
 
@@ -7,23 +7,24 @@ use super::policies::Written;
 use crate::fault::{FileFaults, Place};
 use crate::warning::Notice;
 
-/// What was found in one text: gathered on its own thread, told on its file's page.
+/// Faults and warnings of one text. They are collected on a worker thread, and reported later with the file's
+/// name.
 #[derive(Debug, Default)]
-pub(crate) struct Report {
+pub(crate) struct Findings {
     faults: Vec<(Place, String, String)>,
     pub(crate) notices: Vec<Notice>,
-    /// Each policy by name, where it was written.
+    /// The name of each policy, with the place where it was written.
     pub(crate) written: Vec<(Place, String)>,
 }
 
-impl Report {
+impl Findings {
     pub(super) fn fault(&mut self, at: Place, what: impl Into<String>, instead: impl Into<String>) {
         self.faults.push((at, what.into(), instead.into()));
     }
 
-    /// What Cedar says of a place; it says it again for every action, and once is enough.
+    /// Adds a fault that Cedar reports, once for a place: Cedar repeats it for every action.
     pub(super) fn fault_once(&mut self, at: Place, what: String, instead: String) {
-        if !self.faults.iter().any(|(told, ..)| *told == at) {
+        if !self.faults.iter().any(|(known, ..)| *known == at) {
             self.fault(at, what, instead);
         }
     }
@@ -38,129 +39,131 @@ impl Report {
         self.notices.push(Notice::new(at, name, what, instead));
     }
 
-    pub(super) fn is_sound(&self) -> bool {
+    pub(super) fn has_no_faults(&self) -> bool {
         self.faults.is_empty()
     }
 
-    pub(crate) fn tell(&self, page: FileFaults<'_>) {
+    pub(crate) fn report_faults(&self, page: FileFaults<'_>) {
         for (at, what, instead) in &self.faults {
             page.fault(*at, what, instead);
         }
     }
 }
 
-/// Whose text it is, as far as the rules depend on it.
+/// Which text the policies are from, as far as the rules depend on it.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Whose<'a> {
+pub(super) enum TextOf<'a> {
     Mesh,
     Route {
         name: &'a str,
-        /// A delegated key may ask.
+        /// Whether a delegated key may be the caller.
         has_keys: bool,
-        /// Holder `proof` and use `any`: the warrant is all that a request brings.
+        /// Holder `proof` and use `any`: a request brings nothing but a warrant.
         is_open: bool,
     },
 }
 
-pub(super) fn rules(policies: &[Written], whose: Whose<'_>, report: &mut Report) {
+pub(super) fn check_rules(policies: &[Written], text: TextOf<'_>, findings: &mut Findings) {
     for policy in policies {
-        report.written.push((policy.at, policy.id.clone()));
-        names_nothing_reserved(policy, report);
-        cannot_be_stepped_out_of(policy, whose, report);
-        has_its_effect(policy, whose, report);
-        is_about_its_route(policy, whose, report);
-        leaves_more_than_the_warrant(policy, whose, report);
-        permits_on_some_ground(policy, report);
-        forbids_on_some_ground(policy, report);
+        findings.written.push((policy.at, policy.id.clone()));
+        check_reserved_name(policy, findings);
+        check_forbid_reaches_the_root(policy, text, findings);
+        check_effect(policy, text, findings);
+        check_resource(policy, text, findings);
+        check_open_route(policy, text, findings);
+        warn_of_open_permit(policy, findings);
+        warn_of_unconditional_forbid(policy, findings);
     }
 }
 
-fn names_nothing_reserved(policy: &Written, report: &mut Report) {
+fn check_reserved_name(policy: &Written, findings: &mut Findings) {
     if est::names_the_reserved(&policy.est) {
-        report.fault(
+        findings.fault(
             policy.at,
-            "the member `-`, which stands only for an empty list",
-            "name a group, a route or a posture that there is",
+            "the name `-`, which is reserved for an empty list",
+            "name a group, a route or a posture that exists",
         );
     }
 }
 
-/// A holder steps out of a `forbid` on his name by delegating to himself: the key that he then is has none.
-fn cannot_be_stepped_out_of(policy: &Written, whose: Whose<'_>, report: &mut Report) {
-    let keys_may_ask = match whose {
-        Whose::Mesh => true,
-        Whose::Route { has_keys, .. } => has_keys,
+/// A holder can avoid a `forbid` on their name by delegating to a key of their own: a delegated key has no
+/// name.
+fn check_forbid_reaches_the_root(policy: &Written, text: TextOf<'_>, findings: &mut Findings) {
+    let keys_may_ask = match text {
+        TextOf::Mesh => true,
+        TextOf::Route { has_keys, .. } => has_keys,
     };
     if policy.effect == Effect::Forbid
         && keys_may_ask
         && est::names_the_principal(&policy.est)
         && !est::names_the_root(&policy.est)
     {
-        report.fault(
+        findings.fault(
             policy.at,
-            "a forbid that names `principal` and not `context.warrant.root`, where a delegated key can ask",
-            "forbid by `context.warrant.root` as well: a holder would step out of it by delegating to himself",
+            "a forbid that names `principal` but not `context.warrant.root`, although a delegated key can be the principal",
+            "forbid by `context.warrant.root` too: otherwise a holder avoids the forbid by delegating to another key",
         );
     }
 }
 
-fn has_its_effect(policy: &Written, whose: Whose<'_>, report: &mut Report) {
-    if matches!(whose, Whose::Mesh) && policy.effect != Effect::Forbid {
-        report.fault(
+fn check_effect(policy: &Written, text: TextOf<'_>, findings: &mut Findings) {
+    if matches!(text, TextOf::Mesh) && policy.effect != Effect::Forbid {
+        findings.fault(
             policy.at,
             "a mesh-wide policy that permits",
-            "mesh-wide policies only forbid: write the permit into the route",
+            "mesh-wide policies can only forbid: write the permit in the route",
         );
     }
 }
 
-fn is_about_its_route(policy: &Written, whose: Whose<'_>, report: &mut Report) {
-    let Whose::Route { name, .. } = whose else { return };
-    if est::resource(&policy.est, name) == est::Resource::Other {
-        report.fault(
+fn check_resource(policy: &Written, text: TextOf<'_>, findings: &mut Findings) {
+    let TextOf::Route { name, .. } = text else { return };
+    if est::resource(&policy.est, name) == est::ResourceScope::Other {
+        findings.fault(
             policy.at,
-            "a resource that is neither open nor this route",
+            "a `resource` that is limited to something other than this route",
             format!("write `resource`, or `resource == Route::\"{name}\"`"),
         );
     }
 }
 
-fn leaves_more_than_the_warrant(policy: &Written, whose: Whose<'_>, report: &mut Report) {
-    let Whose::Route { is_open: true, .. } = whose else { return };
+fn check_open_route(policy: &Written, text: TextOf<'_>, findings: &mut Findings) {
+    let TextOf::Route { is_open: true, .. } = text else { return };
     if is_a_bare_permit(policy) {
-        report.fault(
+        findings.fault(
             policy.at,
-            "with `holder: proof` and `use: any` this permit leaves the warrant alone to decide",
+            "with `holder: proof` and `use: any`, this permit lets the warrant alone decide",
             OPEN_INSTEAD,
         );
     }
 }
 
-pub(super) const OPEN_INSTEAD: &str = "name who may, write a condition, or require `use: once` or `limited`";
+pub(super) const OPEN_INSTEAD: &str =
+    "name who is allowed, write a condition, or require `use: once` or `use: limited`";
 
 fn is_a_bare_permit(policy: &Written) -> bool {
     policy.effect == Effect::Permit && est::is_open_to_all(&policy.est) && !est::is_conditional(&policy.est)
 }
 
-fn permits_on_some_ground(policy: &Written, report: &mut Report) {
+fn warn_of_open_permit(policy: &Written, findings: &mut Findings) {
     if is_a_bare_permit(policy) {
-        report.warn(
+        findings.warn(
             policy.at,
             "open-permit",
             "a permit with neither a principal nor a condition",
-            "write `callers: [any-holder]`, which says so aloud",
+            "write `callers: [any-holder]`, which says so explicitly",
         );
     }
 }
 
-fn forbids_on_some_ground(policy: &Written, report: &mut Report) {
+fn warn_of_unconditional_forbid(policy: &Written, findings: &mut Findings) {
     let is_bare = est::is_open_to_all(&policy.est) && !est::is_conditional(&policy.est);
     if policy.effect == Effect::Forbid && is_bare {
-        report.warn(
+        findings.warn(
             policy.at,
             "unconditional-forbid",
-            "a forbid that always holds",
-            "take the route out, or write the condition",
+            "a forbid that always applies",
+            "remove the route, or write a condition",
         );
     }
 }

@@ -1,4 +1,4 @@
-//! Policies, compiled: one slice a route, each on a thread whose stack we made.
+//! Compiles the policies: one slice for each route, on threads with a stack of known size.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use cedar_policy::{Effect, Policy, PolicyId, PolicySet, ValidationMode, Validator};
 use serde_json::{Value, json};
 
-use super::check::{OPEN_INSTEAD, Report, Whose, rules};
+use super::check::{Findings, OPEN_INSTEAD, TextOf, check_rules};
 use super::est;
 use super::fit::Fit;
 use super::policies::{self, Advice, Written};
@@ -19,7 +19,7 @@ use crate::documents::require::{Holder, UseLimit};
 use crate::documents::route::{PolicyText, RouteDoc};
 use crate::fault::{Place, Placed};
 
-/// A route that is to be compiled.
+/// A route to compile.
 #[derive(Debug)]
 pub(crate) struct Uncompiled<'a> {
     pub(crate) document: &'a RouteDoc,
@@ -29,34 +29,34 @@ pub(crate) struct Uncompiled<'a> {
 
 #[derive(Debug)]
 pub(crate) struct Compiled {
-    /// In the order of the routes; `None` where a rule was broken.
+    /// In the order of the routes; `None` for a route with a fault.
     pub(crate) slices: Vec<Option<Slice>>,
     /// In the order of the routes.
-    pub(crate) reports: Vec<Report>,
-    pub(crate) mesh: Report,
+    pub(crate) findings: Vec<Findings>,
+    pub(crate) mesh: Findings,
 }
 
-/// The policies that are in every slice.
+/// The mesh-wide policies, which are in every slice.
 struct MeshWide {
     policies: Vec<Policy>,
     advice: BTreeMap<String, Advice>,
 }
 
-/// Compiles all routes; `None` when no thread could be had.
+/// Compiles all routes; `None` if a thread could not be started, or panicked.
 pub(crate) fn compile(mesh: &PolicyText, routes: &[Uncompiled<'_>], groups: &[&str]) -> Option<Compiled> {
-    let (mesh_report, mesh_wide) = stack::on_a_deep_stack(|| mesh_wide(mesh, routes, groups))?;
+    let (mesh_findings, mesh_wide) = stack::on_a_deep_stack(|| mesh_wide(mesh, routes, groups))?;
     let mesh_wide = Arc::new(mesh_wide);
     let compiled = stack::each(routes, |route| {
-        let mut report = Report::default();
-        let slice = one(route, &mesh_wide, groups, &mut report);
-        (slice.filter(|_| report.is_sound()), report)
+        let mut findings = Findings::default();
+        let slice = one(route, &mesh_wide, groups, &mut findings);
+        (slice.filter(|_| findings.has_no_faults()), findings)
     })?;
-    let (slices, reports) = compiled.into_iter().unzip();
-    Some(Compiled { slices, reports, mesh: mesh_report })
+    let (slices, findings) = compiled.into_iter().unzip();
+    Some(Compiled { slices, findings, mesh: mesh_findings })
 }
 
-fn mesh_wide(text: &PolicyText, routes: &[Uncompiled<'_>], groups: &[&str]) -> (Report, MeshWide) {
-    let mut report = Report::default();
+fn mesh_wide(text: &PolicyText, routes: &[Uncompiled<'_>], groups: &[&str]) -> (Findings, MeshWide) {
+    let mut findings = Findings::default();
     let shape = Shape {
         routes: routes.iter().map(|route| route.document.name.value.as_str()).collect(),
         groups: groups.to_vec(),
@@ -66,78 +66,84 @@ fn mesh_wide(text: &PolicyText, routes: &[Uncompiled<'_>], groups: &[&str]) -> (
     };
     let mut mesh = MeshWide { policies: Vec::new(), advice: BTreeMap::new() };
     match shape.schema() {
-        Err(why) => report.fault(text.at, why, "name fewer things"),
+        Err(why) => findings.fault(text.at, why, "rename what Cedar does not accept"),
         Ok(schema) => {
-            let written = policies::read(text, "mesh", &Validator::new(schema), &mut report);
-            rules(&written, Whose::Mesh, &mut report);
+            let written = policies::read(text, "mesh", &Validator::new(schema), &mut findings);
+            check_rules(&written, TextOf::Mesh, &mut findings);
             for policy in written {
-                mesh.policies.extend(named(&policy.id, policy.est, policy.at, &mut report));
+                mesh.policies.extend(named(&policy.id, policy.est, policy.at, &mut findings));
                 mesh.advice.insert(policy.id, policy.advice);
             }
         }
     }
-    (report, mesh)
+    (findings, mesh)
 }
 
-fn one(route: &Uncompiled<'_>, mesh: &MeshWide, groups: &[&str], report: &mut Report) -> Option<Slice> {
+fn one(route: &Uncompiled<'_>, mesh: &MeshWide, groups: &[&str], findings: &mut Findings) -> Option<Slice> {
     let document = route.document;
     let name = document.name.value.as_str();
     let shape = Shape::of_route(name, groups.to_vec(), route.actions.clone(), &document.args, route.require);
     let schema = shape
         .schema()
-        .map_err(|why| report.fault(document.spec, why, "rename what Cedar cannot take"))
+        .map_err(|why| findings.fault(document.spec, why, "rename what Cedar does not accept"))
         .ok()?;
     let validator = Validator::new(schema);
     let written = match &document.policy {
-        Some(text) => policies::read(text, name, &validator, report),
+        Some(text) => policies::read(text, name, &validator, findings),
         None => Vec::new(),
     };
     let is_open = route.require.holder == Holder::Proof && route.require.uses == UseLimit::Any;
-    rules(&written, Whose::Route { name, has_keys: shape.has_keys, is_open }, report);
-    someone_may(&written, route, is_open, report);
+    check_rules(&written, TextOf::Route { name, has_keys: shape.has_keys, is_open }, findings);
+    check_permits(&written, route, is_open, findings);
     let mut advice = mesh.advice.clone();
     let mut all = mesh.policies.clone();
     for policy in written {
         advice.insert(policy.id.clone(), policy.advice);
-        all.extend(named(&policy.id, est::about(policy.est, name), policy.at, report));
+        all.extend(named(&policy.id, est::about(policy.est, name), policy.at, findings));
     }
     for caller in document.callers.iter().filter(|caller| is_described(&caller.value, groups)) {
-        all.extend(named(&caller_id(name, &caller.value), permit_of(&caller.value, name), caller.at, report));
+        all.extend(named(
+            &caller_id(name, &caller.value),
+            permit_of(&caller.value, name),
+            caller.at,
+            findings,
+        ));
     }
-    if !report.is_sound() {
+    if !findings.has_no_faults() {
         return None;
     }
     let set = PolicySet::from_policies(all)
-        .map_err(|error| report.fault(document.spec, error.to_string(), "give each policy its own `@id`"))
+        .map_err(|error| findings.fault(document.spec, error.to_string(), "give each policy its own `@id`"))
         .ok()?;
-    holds_as_scoped(&set, &validator, document.spec, report);
+    check_scoped(&set, &validator, document.spec, findings);
     Some(Slice { policies: set, fit: Fit::of(&shape)?, advice })
 }
 
-/// A mesh-wide policy is not validated against a route's schema again: it sees less than there is, and some of its actions are others'.
-fn holds_as_scoped(set: &PolicySet, validator: &Validator, at: Place, report: &mut Report) {
+/// Validates the route's own policies again, each now about this route alone. Mesh-wide policies are left
+/// out: they were validated against a smaller schema, and may name actions of other routes.
+fn check_scoped(set: &PolicySet, validator: &Validator, at: Place, findings: &mut Findings) {
     let own =
         set.policies().filter(|policy| !AsRef::<str>::as_ref(policy.id()).starts_with("mesh/")).cloned();
     let Ok(own) = PolicySet::from_policies(own) else {
-        return report.fault(at, "two policies of one name", "give each policy its own `@id`");
+        return findings.fault(at, "two policies with the same name", "give each policy its own `@id`");
     };
     for error in validator.validate(&own, ValidationMode::Strict).validation_errors() {
-        report.fault(at, error.to_string(), "write the policy so that it holds for this route alone");
+        findings.fault(at, error.to_string(), "write the policy so that it is valid for this route alone");
     }
 }
 
-fn named(id: &str, est: Value, at: Place, report: &mut Report) -> Option<Policy> {
+fn named(id: &str, est: Value, at: Place, findings: &mut Findings) -> Option<Policy> {
     Policy::from_json(Some(PolicyId::new(id)), est)
-        .map_err(|error| report.fault(at, error.to_string(), "write the policy more plainly"))
+        .map_err(|error| findings.fault(at, error.to_string(), "write the policy in a simpler form"))
         .ok()
 }
 
-/// What the permit of a caller is called.
+/// The name of the permit for a caller.
 pub(crate) fn caller_id(route: &str, caller: &Caller) -> String {
     format!("{route}/caller:{}", caller.entry())
 }
 
-/// A group that nobody describes is told by the assembly, in words of its own.
+/// `assembly` reports a group that is not described, with a message of its own.
 fn is_described(caller: &Caller, groups: &[&str]) -> bool {
     match caller {
         Caller::Group(name) => groups.contains(&name.as_str()),
@@ -155,17 +161,17 @@ fn permit_of(caller: &Caller, route: &str) -> Value {
     est::about(open, route)
 }
 
-fn someone_may(written: &[Written], route: &Uncompiled<'_>, is_open: bool, report: &mut Report) {
+fn check_permits(written: &[Written], route: &Uncompiled<'_>, is_open: bool, findings: &mut Findings) {
     let document = route.document;
-    let is_silent = written.is_empty() && report.is_sound();
-    if let Some(policy) = document.policy.as_ref().filter(|_| is_silent) {
-        report.fault(policy.at, "a policy text without a policy", "write a permit, or leave `policy` out");
+    let is_empty = written.is_empty() && findings.has_no_faults();
+    if let Some(policy) = document.policy.as_ref().filter(|_| is_empty) {
+        findings.fault(policy.at, "the policy text contains no policy", "write a permit, or remove `policy`");
     }
     if document.callers.is_empty()
         && !written.is_empty()
         && written.iter().all(|policy| policy.effect == Effect::Forbid)
     {
-        report.warn(
+        findings.warn(
             document.spec,
             "no-permit",
             "nothing permits: every request of this route is denied",
@@ -174,9 +180,9 @@ fn someone_may(written: &[Written], route: &Uncompiled<'_>, is_open: bool, repor
     }
     let any_holder = |caller: &&Placed<Caller>| caller.value == Caller::AnyHolder;
     if let Some(caller) = document.callers.iter().find(any_holder).filter(|_| is_open) {
-        report.fault(
+        findings.fault(
             caller.at,
-            "with `holder: proof` and `use: any` this permit leaves the warrant alone to decide",
+            "with `holder: proof` and `use: any`, this permit lets the warrant alone decide",
             OPEN_INSTEAD,
         );
     }

@@ -1,33 +1,35 @@
-//! What is asked, as Cedar takes it: built from values, never by pasting text. Only `now` is text to Cedar, and that text is ours.
+//! Turns a question into a Cedar request. It is built from values, never from pasted text: only `now` is text
+//! to Cedar, and we write that text.
 
 use cedar_policy::{Context, Entities, Entity, EntityUid, Request, RestrictedExpression};
 
-use super::ask::{Asked, Lineage, Principal};
+use super::ask::{Lineage, PolicyQuery, Principal};
 use super::names::Type;
 use super::slice::Slice;
 use crate::arguments::ArgumentValue;
 use crate::documents::groups::Groups;
 use crate::documents::scalars::rfc3339;
 
-/// A request and its entities, or what of it does not fit the route's schema.
+/// A request and its entities; `None` if the query does not fit the route's schema.
 pub(super) fn request(
     slice: &Slice,
     route: &str,
     groups: &Groups,
-    asked: &Asked<'_>,
+    query: &PolicyQuery<'_>,
 ) -> Option<(Request, Entities)> {
-    if !slice.fit.admits(asked) {
+    if !slice.fit.admits(query) {
         return None;
     }
-    let principal = principal(asked)?;
-    let context = Context::from_pairs(context(asked)?).ok()?;
-    let (action, resource) = (Type::Action.entity(asked.action)?, Type::Route.entity(route)?);
+    let principal = principal(query)?;
+    let context = Context::from_pairs(context(query)?).ok()?;
+    let (action, resource) = (Type::Action.entity(query.action)?, Type::Route.entity(route)?);
     let request = Request::new(principal.clone(), action, resource, context, None).ok()?;
-    let root = Type::Agent.entity(asked.warrant.root)?;
-    // The root's groups are its own, whoever asks; where root and principal are one name they are one entity.
-    let mut entities = vec![with_groups(root.clone(), asked.warrant.root, groups)?];
+    let root = Type::Agent.entity(query.warrant.root)?;
+    // The root has its own groups, even if the caller is another workload. If root and principal have the
+    // same name, they are one entity.
+    let mut entities = vec![with_groups(root.clone(), query.warrant.root, groups)?];
     if principal != root {
-        entities.push(match asked.principal {
+        entities.push(match query.principal {
             Principal::Agent(name) => with_groups(principal, name, groups)?,
             Principal::Key(_) => Entity::with_uid(principal),
         });
@@ -35,8 +37,8 @@ pub(super) fn request(
     Some((request, Entities::from_entities(entities, None).ok()?))
 }
 
-pub(super) fn principal(asked: &Asked<'_>) -> Option<EntityUid> {
-    match asked.principal {
+pub(super) fn principal(query: &PolicyQuery<'_>) -> Option<EntityUid> {
+    match query.principal {
         Principal::Agent(name) => Type::Agent.entity(name),
         Principal::Key(thumbprint) => Type::Key.entity(thumbprint),
     }
@@ -49,24 +51,26 @@ fn with_groups(entity: EntityUid, name: &str, groups: &Groups) -> Option<Entity>
 
 type Pair = (String, RestrictedExpression);
 
-pub(super) fn context(asked: &Asked<'_>) -> Option<Vec<Pair>> {
-    let args = asked.args.iter().map(|(name, value)| (name.to_owned(), argument(value)));
+pub(super) fn context(query: &PolicyQuery<'_>) -> Option<Vec<Pair>> {
+    let args = query.args.iter().map(|(name, value)| (name.to_owned(), argument(value)));
     Some(vec![
         pair("args", RestrictedExpression::new_record(args).ok()?),
-        pair("posture", RestrictedExpression::new_entity_uid(Type::Posture.entity(asked.posture.name())?)),
-        pair("now", RestrictedExpression::new_datetime(rfc3339(asked.now.get()))),
-        pair("environment", texts(asked.environment.iter())?),
-        pair("conditions", texts(asked.conditions.iter())?),
-        pair("method", text(asked.method)),
-        pair("host", text(asked.host)),
-        pair("path", text(asked.path)),
-        pair("warrant", warrant(&asked.warrant)?),
+        pair("posture", RestrictedExpression::new_entity_uid(Type::Posture.entity(query.posture.name())?)),
+        pair("now", RestrictedExpression::new_datetime(rfc3339(query.now.get()))),
+        pair("environment", texts(query.environment.iter())?),
+        pair("conditions", texts(query.conditions.iter())?),
+        pair("method", text(query.method)),
+        pair("host", text(query.host)),
+        pair("path", text(query.path)),
+        pair("warrant", warrant(&query.warrant)?),
     ])
 }
 
 fn warrant(lineage: &Lineage<'_>) -> Option<RestrictedExpression> {
-    let attr = [("run", lineage.attr.run), ("agent", lineage.attr.agent), ("purpose", lineage.attr.purpose)];
-    let attr = attr.into_iter().filter_map(|(name, value)| Some(pair(name, text(value?))));
+    let attr =
+        lineage.attr.map(|attr| [("run", &attr.run), ("agent", &attr.agent), ("purpose", &attr.purpose)]);
+    let attr = attr.into_iter().flatten();
+    let attr = attr.filter_map(|(name, value)| Some(pair(name, text(value.as_deref()?))));
     let mut members = vec![
         pair("depth", RestrictedExpression::new_long(i64::from(lineage.depth))),
         pair("issuer", text(lineage.issuer)),
@@ -74,7 +78,7 @@ fn warrant(lineage: &Lineage<'_>) -> Option<RestrictedExpression> {
         pair("attr", RestrictedExpression::new_record(attr).ok()?),
     ];
     if let Some(starter) = &lineage.started_by {
-        let starter = [pair("iss", text(starter.iss)), pair("sub", text(starter.sub))];
+        let starter = [pair("iss", text(&starter.iss)), pair("sub", text(&starter.sub))];
         members.push(pair("started_by", RestrictedExpression::new_record(starter).ok()?));
     }
     RestrictedExpression::new_record(members).ok()
@@ -108,7 +112,8 @@ mod tests {
     use super::*;
     use crate::tests::fixture::{Ask, bundle, files};
 
-    /// Figures, not a verdict. Run it alone, with `--ignored --nocapture`, built for release.
+    /// This prints figures and asserts nothing. Run it alone, with `--ignored --nocapture`, built for
+    /// release.
     #[test]
     #[ignore = "measures"]
     fn figures() {
@@ -123,12 +128,12 @@ mod tests {
             };
             println!("{what}: {} ns", (0..10).map(|_| run()).min().unwrap());
         };
-        ask.with(|asked| {
-            each("rfc3339", &|| drop(rfc3339(asked.now.get())));
-            each("pairs", &|| drop(context(asked)));
-            each("context", &|| drop(Context::from_pairs(context(asked).unwrap())));
-            each("request and entities", &|| drop(request(slice, "pay", groups, asked)));
-            let (request, entities) = request(slice, "pay", groups, asked).unwrap();
+        ask.with(|query| {
+            each("rfc3339", &|| drop(rfc3339(query.now.get())));
+            each("pairs", &|| drop(context(query)));
+            each("context", &|| drop(Context::from_pairs(context(query).unwrap())));
+            each("request and entities", &|| drop(request(slice, "pay", groups, query)));
+            let (request, entities) = request(slice, "pay", groups, query).unwrap();
             let authorizer = cedar_policy::Authorizer::new();
             each("answer", &|| drop(authorizer.is_authorized(&request, &slice.policies, &entities)));
         });

@@ -1,74 +1,83 @@
-//! The answer: permitted by whom, or refused, by whom and why.
+//! The answer of the policies: permitted or not, by which policies, and why.
 
 use cedar_policy::{AuthorizationError, Authorizer, Decision};
 use warrant::Denial;
 
-use super::ask::Asked;
+use super::ask::PolicyQuery;
 use super::context;
 use super::policies::Advice;
 use super::slice::Slice;
 use super::stack;
 use crate::documents::groups::Groups;
 
-/// The policy permits: which policies did, by id, sorted.
+/// The policies permit; which of them did, by id, sorted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Decided {
+pub struct Permitted {
     pub policies: Vec<String>,
 }
 
-/// The policy does not permit.
+/// The policies do not permit.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refused {
+pub struct NotPermitted {
     pub denial: Denial,
-    /// What the policy's author says of it.
+    /// The `@reason` that the policy's author gave.
     pub reason: Option<String>,
     pub cure: Option<String>,
-    /// Which policies forbade, or erred, by id, sorted; none where nothing permitted.
+    /// Which policies forbade or failed, by id, sorted; empty if no policy permitted.
     pub policies: Vec<String>,
 }
 
-/// Asks the policy of this route.
+/// Asks the policies of this route.
 pub(crate) fn decide(
     slice: &Slice,
     route: &str,
     groups: &Groups,
-    asked: &Asked<'_>,
-) -> Result<Decided, Refused> {
-    stack::on_a_deep_stack(|| judge(slice, route, groups, asked)).unwrap_or_else(|| Err(internal()))
+    query: &PolicyQuery<'_>,
+) -> Result<Permitted, NotPermitted> {
+    stack::on_a_deep_stack(|| judge(slice, route, groups, query)).unwrap_or_else(|| Err(internal()))
 }
 
-fn judge(slice: &Slice, route: &str, groups: &Groups, asked: &Asked<'_>) -> Result<Decided, Refused> {
-    let (request, entities) = context::request(slice, route, groups, asked).ok_or_else(internal)?;
+fn judge(
+    slice: &Slice,
+    route: &str,
+    groups: &Groups,
+    query: &PolicyQuery<'_>,
+) -> Result<Permitted, NotPermitted> {
+    let (request, entities) = context::request(slice, route, groups, query).ok_or_else(internal)?;
     let response = Authorizer::new().is_authorized(&request, &slice.policies, &entities);
-    // Cedar skips a policy that errs, a forbid included: what it answers then is not what was written.
+    // Cedar skips a policy that fails, even a forbid: its answer is then not what the author wrote.
     let mut errors: Vec<_> = response.diagnostics().errors().map(error_of).collect();
     errors.sort();
     if errors.iter().any(|(_, is_recursion)| *is_recursion) {
         return Err(internal());
     }
     if !errors.is_empty() {
-        return Err(refused(Denial::PolicyError, errors.into_iter().map(|(id, _)| id).collect(), slice));
+        return Err(not_permitted(
+            Denial::PolicyError,
+            errors.into_iter().map(|(id, _)| id).collect(),
+            slice,
+        ));
     }
     let mut policies: Vec<_> = response.diagnostics().reason().map(ToString::to_string).collect();
     policies.sort();
     match response.decision() {
-        Decision::Allow => Ok(Decided { policies }),
-        Decision::Deny => Err(refused(Denial::PolicyDenied, policies, slice)),
+        Decision::Allow => Ok(Permitted { policies }),
+        Decision::Deny => Err(not_permitted(Denial::PolicyDenied, policies, slice)),
     }
 }
 
-/// Which policy erred, and whether only because the stack ran out: then no answer is the policy's.
+/// Which policy failed, and whether only because the stack ran out: then the policy itself gave no answer.
 pub(super) fn error_of(error: &AuthorizationError) -> (String, bool) {
     let AuthorizationError::PolicyEvaluationError(error) = error;
     (error.policy_id().to_string(), error.inner().to_string().contains("recursion limit"))
 }
 
-fn refused(denial: Denial, policies: Vec<String>, slice: &Slice) -> Refused {
+fn not_permitted(denial: Denial, policies: Vec<String>, slice: &Slice) -> NotPermitted {
     let Advice { reason, cure } =
         policies.first().and_then(|first| slice.advice.get(first)).cloned().unwrap_or_default();
-    Refused { denial, reason, cure, policies }
+    NotPermitted { denial, reason, cure, policies }
 }
 
-fn internal() -> Refused {
-    Refused { denial: Denial::Internal, reason: None, cure: None, policies: Vec::new() }
+fn internal() -> NotPermitted {
+    NotPermitted { denial: Denial::Internal, reason: None, cure: None, policies: Vec::new() }
 }

@@ -1,4 +1,4 @@
-//! Reading and changing a policy as Cedar's JSON: what the language itself does not tell.
+//! Reads and changes a policy in Cedar's JSON form, to find out what Cedar's interface does not tell.
 
 use cedar_policy::Policy;
 use serde_json::{Value, json};
@@ -6,38 +6,38 @@ use serde_json::{Value, json};
 use crate::strict::canonical;
 use warrant::Digest;
 
-/// A policy as JSON; what could not be written so is nothing that can be judged.
+/// A policy as JSON. A policy that cannot be written as JSON is not used.
 pub(super) fn of(policy: &Policy) -> Result<Value, String> {
     policy.to_json().map_err(|error| error.to_string())
 }
 
-/// The first 8 hexadecimal digits of the SHA-256 of its canonical form: its name, where it gives itself none.
+/// The first 8 hexadecimal digits of the SHA-256 of its canonical form: the name of a policy without `@id`.
 pub(super) fn short_digest(est: &Value) -> String {
     let digest = Digest::of(canonical::of_json(est).as_bytes());
     digest.to_string().chars().skip("sha256:".len()).take(8).collect()
 }
 
-/// Which resources a policy is about.
+/// The resources in the scope of a policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Resource {
+pub(super) enum ResourceScope {
     Open,
     /// This route alone.
     Own,
     Other,
 }
 
-pub(super) fn resource(est: &Value, route: &str) -> Resource {
+pub(super) fn resource(est: &Value, route: &str) -> ResourceScope {
     let scope = member(est, "resource");
     if *scope == json!({"op": "All"}) {
-        Resource::Open
+        ResourceScope::Open
     } else if *scope == is_route(route) {
-        Resource::Own
+        ResourceScope::Own
     } else {
-        Resource::Other
+        ResourceScope::Other
     }
 }
 
-/// The same policy, about this route alone.
+/// The same policy, limited to this route.
 pub(super) fn about(est: Value, route: &str) -> Value {
     let mut est = est;
     if let Value::Object(members) = &mut est {
@@ -50,23 +50,23 @@ fn is_route(route: &str) -> Value {
     json!({"op": "==", "entity": {"type": "Route", "id": route}})
 }
 
-/// Whether its scope says anything of who asks.
+/// Whether its scope accepts every principal.
 pub(super) fn is_open_to_all(est: &Value) -> bool {
     *member(member(est, "principal"), "op") == "All"
 }
 
-/// Whether it has a condition that is more than the literal that always holds.
+/// Whether it has a condition other than the literal that always holds.
 pub(super) fn is_conditional(est: &Value) -> bool {
-    let says_nothing = |condition: &Value| {
-        let always = *member(condition, "kind") == "when";
-        *member(condition, "body") == json!({"Value": always})
+    let always_holds = |condition: &Value| {
+        let is_when = *member(condition, "kind") == "when";
+        *member(condition, "body") == json!({"Value": is_when})
     };
     member(est, "conditions")
         .as_array()
-        .is_some_and(|conditions| conditions.iter().any(|condition| !says_nothing(condition)))
+        .is_some_and(|conditions| conditions.iter().any(|condition| !always_holds(condition)))
 }
 
-/// Whether it says anything of the principal, in its scope or in a condition.
+/// Whether its scope or a condition names the principal.
 pub(super) fn names_the_principal(est: &Value) -> bool {
     !is_open_to_all(est) || contains(member(est, "conditions"), &json!({"Var": "principal"}))
 }
@@ -78,14 +78,14 @@ pub(super) fn names_the_root(est: &Value) -> bool {
     contains(member(est, "conditions"), &read(read(context, "warrant"), "root"))
 }
 
-/// Whether anything in a policy names the reserved member of an enumeration.
+/// Whether a policy names the reserved member of an enumeration.
 pub(super) fn names_the_reserved(est: &Value) -> bool {
     ["Group", "Route", "Posture"]
         .into_iter()
         .any(|kind| contains(est, &json!({"type": kind, "id": super::names::RESERVED})))
 }
 
-/// A member of an object; of anything else, nothing.
+/// A member of an object; null if there is none.
 fn member<'a>(of: &'a Value, name: &str) -> &'a Value {
     of.get(name).unwrap_or(&Value::Null)
 }

@@ -1,12 +1,12 @@
-//! Why nothing permitted: the permit that came nearest, and the first part of it that does not hold.
+//! Explains why no policy permitted: finds the nearest permit, and the first part of it that does not hold.
 //!
-//! Each part of a permit is asked as a policy of its own. Conjuncts are asked together with those before them, since a later one
-//! may rest on what an earlier one makes sure of.
+//! Each part of a permit is evaluated as a policy of its own. A conjunct is evaluated together with those
+//! before it, because it may depend on them.
 
 use cedar_policy::{Authorizer, Decision, Entities, Policy, PolicySet, Request};
 use serde_json::{Value, json};
 
-use super::ask::Asked;
+use super::ask::PolicyQuery;
 use super::slice::Slice;
 use super::{context, est, stack};
 use crate::documents::groups::Groups;
@@ -17,19 +17,26 @@ pub struct Nearest {
     pub policy: String,
     /// The part of it that does not hold, as Cedar writes it.
     pub part: String,
-    /// How many of its parts hold, and of how many.
+    /// How many of its parts hold.
     pub holds: usize,
+    /// How many parts it has.
     pub parts: usize,
 }
 
-/// The nearest permit of a route's policies; `None` where there is no permit, or one permits.
-pub(crate) fn nearest(slice: &Slice, route: &str, groups: &Groups, asked: &Asked<'_>) -> Option<Nearest> {
+/// The nearest permit of a route's policies; `None` if there is no permit, or if one permits.
+pub(crate) fn nearest(
+    slice: &Slice,
+    route: &str,
+    groups: &Groups,
+    query: &PolicyQuery<'_>,
+) -> Option<Nearest> {
     stack::on_a_deep_stack(|| {
-        let (request, entities) = context::request(slice, route, groups, asked)?;
+        let (request, entities) = context::request(slice, route, groups, query)?;
         let permits =
             slice.policies.policies().filter(|policy| policy.effect() == cedar_policy::Effect::Permit);
         let found = permits.filter_map(|policy| distance(policy, &request, &entities));
-        // The fewest parts missing; among equals the first by name, so that the answer is always the same.
+        // The permit with the fewest missing parts. Among equals it is the first by name, so that the answer
+        // is always the same.
         found.min_by(|one, other| {
             missing(one).cmp(&missing(other)).then_with(|| one.policy.cmp(&other.policy))
         })
@@ -43,24 +50,24 @@ fn missing(nearest: &Nearest) -> usize {
 fn distance(policy: &Policy, request: &Request, entities: &Entities) -> Option<Nearest> {
     let est = est::of(policy).ok()?;
     let parts = parts(&est);
-    let verdicts: Vec<_> = parts.iter().map(|part| holds(&part.asked, request, entities)).collect();
+    let verdicts: Vec<_> = parts.iter().map(|part| holds(&part.evaluated, request, entities)).collect();
     let first_false = parts.iter().zip(&verdicts).find(|(_, holds)| !**holds).map(|(part, _)| part)?;
     let holds = verdicts.iter().filter(|holds| **holds).count();
     Some(Nearest {
         policy: policy.id().to_string(),
-        part: told(&first_false.told)?,
+        part: shown_text(&first_false.shown)?,
         holds,
         parts: parts.len(),
     })
 }
 
-/// One part of a permit: what is asked, and what is told of it.
-struct Part {
-    asked: Value,
-    told: Value,
+/// One part of a permit: the policy that is evaluated, and the policy that is shown to the reader.
+struct PermitPart {
+    evaluated: Value,
+    shown: Value,
 }
 
-fn parts(est: &Value) -> Vec<Part> {
+fn parts(est: &Value) -> Vec<PermitPart> {
     let open = json!({"effect": "permit", "principal": {"op": "All"}, "action": {"op": "All"}, "resource": {"op": "All"}, "conditions": []});
     let with = |member: &str, value: &Value| {
         let mut policy = open.clone();
@@ -72,15 +79,15 @@ fn parts(est: &Value) -> Vec<Part> {
     let mut all = Vec::new();
     for scope in ["principal", "action"] {
         let policy = with(scope, est.get(scope).unwrap_or(&Value::Null));
-        all.push(Part { asked: policy.clone(), told: policy });
+        all.push(PermitPart { evaluated: policy.clone(), shown: policy });
     }
     for condition in est.get("conditions").and_then(Value::as_array).into_iter().flatten() {
         let mut before = Vec::new();
         for conjunct in conjuncts(condition) {
             before.push(conjunct.clone());
-            all.push(Part {
-                asked: with("conditions", &Value::Array(before.clone())),
-                told: with("conditions", &json!([conjunct])),
+            all.push(PermitPart {
+                evaluated: with("conditions", &Value::Array(before.clone())),
+                shown: with("conditions", &json!([conjunct])),
             });
         }
     }
@@ -113,8 +120,8 @@ fn holds(est: &Value, request: &Request, entities: &Entities) -> bool {
     })
 }
 
-/// The part alone: what surrounds it says nothing.
-fn told(est: &Value) -> Option<String> {
+/// The text of the part alone, without the empty rest of its policy.
+fn shown_text(est: &Value) -> Option<String> {
     let text = Policy::from_json(None, est.clone()).ok()?.to_cedar()?;
     let plain: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let inside = plain.trim_end_matches(';').trim_end();

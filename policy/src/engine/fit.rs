@@ -1,12 +1,12 @@
-//! Whether a question has the shape for which a route's policies were validated.
+//! Checks that a question has the shape for which a route's policies were validated.
 //!
-//! Cedar would ask the same of its schema, by building and walking a typed copy of every value: half of what a judgement
-//! costs. Our values have their types already, so only names and kinds are left to compare; a property test holds the two
-//! to the same answer.
+//! Cedar can check this against its schema, but it builds and walks a typed copy of every value: half the
+//! cost of a judgement. Our values already have their types, so only names and kinds have to be compared. A
+//! property test ensures that both give the same answer.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::ask::{Asked, Principal};
+use super::ask::{PolicyQuery, Principal};
 use super::schema::Shape;
 use crate::arguments::ArgumentValue;
 use crate::documents::arguments::ArgumentType;
@@ -22,7 +22,7 @@ pub(super) struct Fit {
 }
 
 impl Fit {
-    /// `None` for a shape that is no route's.
+    /// `None` for the mesh-wide shape, which is not of one route.
     pub(super) fn of(shape: &Shape<'_>) -> Option<Fit> {
         let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
         let own = shape.own.as_ref()?;
@@ -36,19 +36,19 @@ impl Fit {
         })
     }
 
-    pub(super) fn admits(&self, asked: &Asked<'_>) -> bool {
-        let is_kind = |(name, value): (&str, &ArgumentValue)| {
+    pub(super) fn admits(&self, query: &PolicyQuery<'_>) -> bool {
+        let has_its_type = |(name, value): (&str, &ArgumentValue)| {
             self.args.get(name).is_some_and(|(kind, _)| is_of(value, *kind))
         };
-        let is_there = |(name, (_, is_optional)): (&String, &(ArgumentType, bool))| {
-            *is_optional || asked.args.iter().any(|(given, _)| given == name)
+        let is_present = |(name, (_, is_optional)): (&String, &(ArgumentType, bool))| {
+            *is_optional || query.args.iter().any(|(given, _)| given == name)
         };
-        self.actions.contains(asked.action)
-            && (self.has_keys || matches!(asked.principal, Principal::Agent(_)))
-            && asked.args.iter().all(is_kind)
-            && self.args.iter().all(is_there)
-            && asked.environment.keys().eq(&self.environment)
-            && asked.conditions.keys().eq(&self.conditions)
+        self.actions.contains(query.action)
+            && (self.has_keys || matches!(query.principal, Principal::Agent(_)))
+            && query.args.iter().all(has_its_type)
+            && self.args.iter().all(is_present)
+            && query.environment.keys().eq(&self.environment)
+            && query.conditions.keys().eq(&self.conditions)
     }
 }
 
@@ -101,7 +101,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_admits_what_the_schema_admits(
+        fn it_admits_exactly_what_the_schema_admits(
             holder in select(vec!["mtls", "proof"]),
             is_key in any::<bool>(),
             action in select(vec!["POST", "GET"]),
@@ -122,17 +122,17 @@ mod tests {
             let who = "somebody".to_owned();
             let ask = Ask::by(if is_key { Principal::Key(who) } else { Principal::Agent(who) });
             let args = args.into_iter().collect();
-            ask.with(|asked| {
-                let asked = Asked { action, args: &args, environment: &environment, conditions: &conditions, ..*asked };
-                let fit = bundle.route_named("pay").unwrap().slice().fit.admits(&asked);
+            ask.with(|query| {
+                let query = PolicyQuery { action, args: &args, environment: &environment, conditions: &conditions, ..*query };
+                let fit = bundle.route_named("pay").unwrap().slice().fit.admits(&query);
                 let request = Request::new(
-                    principal(&asked).unwrap(),
+                    principal(&query).unwrap(),
                     Type::Action.entity(action).unwrap(),
                     Type::Route.entity("pay").unwrap(),
-                    Context::from_pairs(context(&asked).unwrap()).unwrap(),
+                    Context::from_pairs(context(&query).unwrap()).unwrap(),
                     Some(&schema),
                 );
-                prop_assert_eq!(fit, request.is_ok(), "{:?}: {:?}", asked, request.err().map(|e| e.to_string()));
+                prop_assert_eq!(fit, request.is_ok(), "{:?}: {:?}", query, request.err().map(|e| e.to_string()));
                 Ok(())
             })?;
         }

@@ -1,4 +1,5 @@
-//! The words of a policy text, as far as its bounds depend on them: strings and comments are passed over.
+//! Splits a policy text into words, only as exactly as its bounds need; comments are skipped, and a string is
+//! one word.
 
 /// A word and the byte at which it begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -7,7 +8,7 @@ pub(super) struct Word<'a> {
     pub(super) text: &'a str,
 }
 
-/// The words of a text, up to where it can no longer be read.
+/// The words of a text, up to the first place that cannot be read.
 pub(super) struct Words<'a> {
     text: &'a str,
     at: usize,
@@ -57,7 +58,8 @@ fn is_inside_a_name(letter: char) -> bool {
     letter.is_alphanumeric() || letter == '_'
 }
 
-/// How long the string is that begins here; one that does not end goes to the end, where the parser will say so.
+/// The length of the string that begins here. A string without an end goes to the end of the text; Cedar's
+/// parser will report it.
 fn string(rest: &str) -> usize {
     let mut is_escaped = false;
     for (at, letter) in rest.char_indices().skip(1) {

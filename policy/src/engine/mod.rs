@@ -1,7 +1,8 @@
-//! The policy language: what decides, once everything that a route requires has held.
+//! The policy language: Cedar decides here, after all requirements of a route hold.
 //!
-//! Cedar does the deciding. Around it stands what it lacks for us: bounds on a text before its parser sees it, threads whose stack
-//! we made, one schema a route, one slice of policies a route, names for policies, and a refusal on any error of evaluation.
+//! Around Cedar we add what it lacks: bounds on a text before its parser sees it, threads with a stack of
+//! known size, one schema and one slice of policies for each route, names for policies, and a denial on any
+//! error of evaluation.
 
 mod ask;
 mod bounds;
@@ -21,13 +22,13 @@ mod schema;
 mod slice;
 mod stack;
 
-pub use ask::{Asked, Attribution, Lineage, Principal, Starter};
-pub(crate) use check::Report;
+pub use ask::{Lineage, PolicyQuery, Principal};
+pub(crate) use check::Findings;
 pub(crate) use compile::{Compiled, Uncompiled, compile};
 pub(crate) use decide::decide;
-pub use decide::{Decided, Refused};
+pub use decide::{NotPermitted, Permitted};
 pub use explain::Nearest;
 pub(crate) use explain::nearest;
 pub(crate) use schema::Shape;
 pub(crate) use slice::Slice;
-pub use stack::{STACK, on_a_deep_stack, this_thread_is_deep};
+pub use stack::{STACK, mark_this_thread_deep, on_a_deep_stack};

@@ -1,11 +1,11 @@
-//! The names of entities, made by Cedar's interface and never by pasting text.
+//! The names of Cedar entities, made through Cedar's interface and never by pasting text.
 
 use std::str::FromStr;
 use std::sync::LazyLock;
 
 use cedar_policy::{EntityId, EntityTypeName, EntityUid};
 
-/// A member of every enumeration, which no policy may name: Cedar has no empty ones.
+/// A member of every enumeration, because Cedar has no empty ones. No policy may name it.
 pub(super) const RESERVED: &str = "-";
 
 /// The types of our entities.
@@ -31,7 +31,7 @@ impl Type {
         }
     }
 
-    /// The entity of this type and name; `None` only if Cedar did not know its own word for a type.
+    /// The entity of this type and name; `None` only if Cedar rejected the name of the type.
     pub(super) fn entity(self, id: &str) -> Option<EntityUid> {
         static TYPES: LazyLock<Vec<Option<EntityTypeName>>> =
             LazyLock::new(|| ALL.iter().map(|kind| EntityTypeName::from_str(kind.name()).ok()).collect());

@@ -1,4 +1,4 @@
-//! A policy text, read: each policy with its name, its place and what its author says of it.
+//! Reads and validates a policy text: each policy gets its name, its place, and the author's advice.
 
 use std::collections::BTreeSet;
 use std::str::FromStr;
@@ -8,7 +8,7 @@ use miette::Diagnostic;
 use serde_json::Value;
 
 use super::bounds;
-use super::check::Report;
+use super::check::Findings;
 use super::est;
 use crate::documents::route::PolicyText;
 use crate::fault::Place;
@@ -25,26 +25,26 @@ pub(super) struct Written {
     pub(super) advice: Advice,
 }
 
-/// What its author says to whoever is refused by it.
+/// What the author of a policy tells a denied caller.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Advice {
     pub(crate) reason: Option<String>,
     pub(crate) cure: Option<String>,
 }
 
-/// Reads and validates a text against a schema; `prefix` is what its policies' names begin with.
+/// Reads and validates a text against a schema; `prefix` begins the name of each policy.
 pub(super) fn read(
     text: &PolicyText,
     prefix: &str,
     validator: &Validator,
-    report: &mut Report,
+    findings: &mut Findings,
 ) -> Vec<Written> {
     let place = |offset: usize| place_inside(text.at, text.style, &text.text, offset);
     let starts = match bounds::scan(&text.text) {
         Ok(starts) => starts,
         Err(excesses) => {
             for excess in excesses {
-                report.fault(place(excess.at), excess.what, excess.instead);
+                findings.fault(place(excess.at), excess.what, excess.instead);
             }
             return Vec::new();
         }
@@ -53,16 +53,16 @@ pub(super) fn read(
         Ok(set) => set,
         Err(errors) => {
             for error in errors.iter() {
-                cedar_says(error, &place, text.at, report);
+                report_diagnostic(error, &place, text.at, findings);
             }
             return Vec::new();
         }
     };
-    validate(&set, validator, &place, text.at, report);
+    validate(&set, validator, &place, text.at, findings);
     if starts.len() != set.num_of_policies() || set.num_of_templates() != 0 {
-        report.fault(
+        findings.fault(
             text.at,
-            "policies that could not be told apart",
+            "the policies could not be separated",
             "write plain `permit` and `forbid` policies, without slots",
         );
         return Vec::new();
@@ -70,9 +70,9 @@ pub(super) fn read(
     let written: Vec<_> = starts
         .iter()
         .enumerate()
-        .filter_map(|(number, start)| one(&set, number, place(*start), prefix, report))
+        .filter_map(|(number, start)| one(&set, number, place(*start), prefix, findings))
         .collect();
-    are_told_apart(&written, report);
+    check_names_are_unique(&written, findings);
     written
 }
 
@@ -81,21 +81,26 @@ fn validate(
     validator: &Validator,
     place: &impl Fn(usize) -> Place,
     at: Place,
-    report: &mut Report,
+    findings: &mut Findings,
 ) {
     let result = validator.validate(set, ValidationMode::Strict);
     for error in result.validation_errors() {
-        cedar_says(error, place, at, report);
+        report_diagnostic(error, place, at, findings);
     }
     for warning in result.validation_warnings() {
         let at = offset(warning).map_or(at, place);
-        report.warn(at, "cedar", without_policy_number(&warning.to_string()), help(warning));
+        findings.warn(at, "cedar", without_policy_number(&warning.to_string()), help(warning));
     }
 }
 
-fn cedar_says(error: &impl Diagnostic, place: &impl Fn(usize) -> Place, at: Place, report: &mut Report) {
+fn report_diagnostic(
+    error: &impl Diagnostic,
+    place: &impl Fn(usize) -> Place,
+    at: Place,
+    findings: &mut Findings,
+) {
     let at = offset(error).map_or(at, place);
-    report.fault_once(at, without_policy_number(&error.to_string()), help(error));
+    findings.fault_once(at, without_policy_number(&error.to_string()), help(error));
 }
 
 fn offset(diagnostic: &impl Diagnostic) -> Option<usize> {
@@ -109,7 +114,7 @@ fn help(diagnostic: &impl Diagnostic) -> String {
     )
 }
 
-/// Cedar counts policies; we say where they stand.
+/// Cedar names a policy by its number; we give its place instead.
 fn without_policy_number(message: &str) -> String {
     match message.strip_prefix("for policy `").and_then(|rest| rest.split_once("`, ")) {
         Some((_, rest)) => rest.to_owned(),
@@ -117,26 +122,30 @@ fn without_policy_number(message: &str) -> String {
     }
 }
 
-fn one(set: &PolicySet, number: usize, at: Place, prefix: &str, report: &mut Report) -> Option<Written> {
+fn one(set: &PolicySet, number: usize, at: Place, prefix: &str, findings: &mut Findings) -> Option<Written> {
     let policy = set.policy(&cedar_policy::PolicyId::new(format!("policy{number}")))?;
-    annotations_are_known(policy, at, report);
+    check_annotations(policy, at, findings);
     let est = match est::of(policy) {
         Ok(est) => est,
         Err(why) => {
-            report.fault(at, why, "write the policy more plainly");
+            findings.fault(at, why, "write the policy in a simpler form");
             return None;
         }
     };
     let name = match policy.annotation("id") {
         Some(id) if !is_id(id) => {
-            report.fault(at, format!("`{id}` is no name for a policy"), "use 1 to 63 of a-z, 0-9 and `-`");
+            findings.fault(
+                at,
+                format!("`{id}` is not a valid policy name"),
+                "use 1 to 63 of a-z, 0-9 and `-`",
+            );
             return None;
         }
         Some(id) => id.to_owned(),
         None => est::short_digest(&est),
     };
-    let said = |key: &str| policy.annotation(key).filter(|text| !text.is_empty()).map(str::to_owned);
-    let advice = Advice { reason: said("reason"), cure: said("cure") };
+    let annotation = |key: &str| policy.annotation(key).filter(|text| !text.is_empty()).map(str::to_owned);
+    let advice = Advice { reason: annotation("reason"), cure: annotation("cure") };
     Some(Written { id: format!("{prefix}/{name}"), at, effect: policy.effect(), est, advice })
 }
 
@@ -145,27 +154,27 @@ fn is_id(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
 }
 
-/// An annotation that nobody reads is a misspelt one.
-fn annotations_are_known(policy: &Policy, at: Place, report: &mut Report) {
+/// An unknown annotation is probably misspelt.
+fn check_annotations(policy: &Policy, at: Place, findings: &mut Findings) {
     for (name, text) in policy.annotations() {
         if !matches!(name, "id" | "reason" | "cure") {
-            report.fault(at, format!("unknown annotation `@{name}`"), "known here: @id, @reason, @cure");
+            findings.fault(at, format!("unknown annotation `@{name}`"), "known here: @id, @reason, @cure");
         }
         if text.len() > 256 || text.chars().any(is_deceptive) {
-            report.fault(
+            findings.fault(
                 at,
-                format!("the text of `@{name}` is long or holds control characters"),
+                format!("the text of `@{name}` is too long or contains control characters"),
                 "keep it within 256 bytes of plain text",
             );
         }
     }
 }
 
-fn are_told_apart(written: &[Written], report: &mut Report) {
+fn check_names_are_unique(written: &[Written], findings: &mut Findings) {
     let mut seen = BTreeSet::new();
     for policy in written {
         if !seen.insert(&policy.id) {
-            report.fault(
+            findings.fault(
                 policy.at,
                 format!("a second policy called `{}`", policy.id),
                 "give each its own `@id`",

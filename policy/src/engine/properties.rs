@@ -1,4 +1,4 @@
-//! Properties of deciding, over policies and questions that are drawn at random. A failure prints its seed.
+//! Properties of a decision, for random policies and questions. A failure prints its seed.
 
 use std::fmt::Write as _;
 
@@ -9,9 +9,9 @@ use super::ask::Principal;
 use super::{context, stack};
 use crate::arguments::{ArgumentValue, Arguments};
 use crate::tests::fixture::{Ask, PAY, PAY_FILE, bundle, edit, files};
-use crate::{Bundle, Decided, Posture, Refused};
+use crate::{Bundle, NotPermitted, Permitted, Posture};
 
-/// Conditions that hold, do not hold, or err, depending on what is asked.
+/// Conditions that hold, do not hold, or fail, depending on the question.
 const CONDITIONS: &[&str] = &[
     "context.args.amount > 10",
     "context.args.amount < 100",
@@ -51,24 +51,20 @@ fn drawn() -> impl Strategy<Value = Drawn> {
 }
 
 #[derive(Clone, Debug)]
-struct Question {
+struct DrawnQuestion {
     who: usize,
     amount: i64,
     note: Option<&'static str>,
     is_restricted: bool,
 }
 
-fn question() -> impl Strategy<Value = Question> {
+fn question() -> impl Strategy<Value = DrawnQuestion> {
     let note = prop_oneof![Just(None), Just(Some("x")), Just(Some("y"))];
-    (0_usize..3, 0_i64..200, note, any::<bool>()).prop_map(|(who, amount, note, is_restricted)| Question {
-        who,
-        amount,
-        note,
-        is_restricted,
-    })
+    (0_usize..3, 0_i64..200, note, any::<bool>())
+        .prop_map(|(who, amount, note, is_restricted)| DrawnQuestion { who, amount, note, is_restricted })
 }
 
-impl Question {
+impl DrawnQuestion {
     fn ask(&self, route: &'static str) -> Ask {
         let who = ["agent:a", "spiffe://shop/ns/shop/sa/payer", "agent:stranger"][self.who];
         let posture = if self.is_restricted { Posture::Restricted } else { Posture::Normal };
@@ -118,10 +114,12 @@ fn numbered(drawn: &[Drawn]) -> Vec<(usize, Drawn)> {
     drawn.iter().cloned().enumerate().collect()
 }
 
-type Answer = Result<Decided, Refused>;
-
-/// What Cedar says when it is given every policy of every route at once.
-fn unsliced(bundle: &Bundle, question: &Question, route: &'static str) -> (bool, Vec<String>, Vec<String>) {
+/// Cedar's answer when it is given every policy of every route at once.
+fn unsliced(
+    bundle: &Bundle,
+    question: &DrawnQuestion,
+    route: &'static str,
+) -> (bool, Vec<String>, Vec<String>) {
     let all: std::collections::BTreeMap<_, _> = bundle
         .routes()
         .iter()
@@ -131,8 +129,8 @@ fn unsliced(bundle: &Bundle, question: &Question, route: &'static str) -> (bool,
     let set = PolicySet::from_policies(all.into_values()).unwrap();
     let found = bundle.route_named(route).unwrap();
     let answer = stack::on_a_deep_stack(|| {
-        question.ask(route).with(|asked| {
-            let (request, entities) = context::request(found.slice(), route, &bundle.groups, asked).unwrap();
+        question.ask(route).with(|query| {
+            let (request, entities) = context::request(found.slice(), route, &bundle.groups, query).unwrap();
             let response = Authorizer::new().is_authorized(&request, &set, &entities);
             let mut reasons: Vec<_> = response.diagnostics().reason().map(ToString::to_string).collect();
             let mut errors: Vec<_> =
@@ -164,19 +162,19 @@ proptest! {
     }
 
     #[test]
-    fn one_more_forbid_never_allows(policies in prop::collection::vec(drawn(), 0..4), more in drawn(), questions in prop::collection::vec(question(), 12)) {
+    fn one_more_forbid_never_allows_more(policies in prop::collection::vec(drawn(), 0..4), more in drawn(), questions in prop::collection::vec(question(), 12)) {
         let forbid = Drawn { permits: false, ..more };
         let (base, added) = (numbered(&policies), [numbered(&policies), vec![(99, forbid)]].concat());
         let (base, added) = (with([&base, &[], &[]]), with([&added, &[], &[]]));
         for question in &questions {
-            let before: Answer = question.ask("pay").of(&base);
-            let after: Answer = question.ask("pay").of(&added);
+            let before: Result<Permitted, NotPermitted> = question.ask("pay").of(&base);
+            let after: Result<Permitted, NotPermitted> = question.ask("pay").of(&added);
             prop_assert!(before.is_ok() || after.is_err(), "{:?} became {:?}", before, after);
         }
     }
 
     #[test]
-    fn the_order_of_policies_says_nothing(policies in prop::collection::vec(drawn(), 1..6), questions in prop::collection::vec(question(), 12)) {
+    fn the_order_of_policies_does_not_matter(policies in prop::collection::vec(drawn(), 1..6), questions in prop::collection::vec(question(), 12)) {
         let forward = numbered(&policies);
         let backward: Vec<_> = forward.iter().rev().cloned().collect();
         let (one, other) = (with([&forward, &[], &[]]), with([&backward, &[], &[]]));

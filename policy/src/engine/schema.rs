@@ -1,4 +1,5 @@
-//! One schema a route: what a policy may say of it, so that a misspelt name is a fault at build and not a silence at run time.
+//! The Cedar schema of each route, with all names that a policy may use. So a misspelt name is a fault when
+//! the bundle is built, and is not silently ignored later.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +12,7 @@ use crate::documents::arguments::{ArgumentType, DeclaredArgument};
 use crate::documents::require::Holder;
 use crate::documents::require::Require;
 
-/// What a schema is made from.
+/// The names and types from which a schema is made.
 #[derive(Clone, Debug)]
 pub(crate) struct Shape<'a> {
     /// The routes that a policy may name.
@@ -20,7 +21,7 @@ pub(crate) struct Shape<'a> {
     pub(crate) actions: BTreeSet<&'a str>,
     /// Whether a delegated key may be the principal.
     pub(crate) has_keys: bool,
-    /// What only a route's own policies see; mesh-wide ones see none of it.
+    /// What only a route's own policies can read; `None` for mesh-wide policies.
     pub(crate) own: Option<Own<'a>>,
 }
 
@@ -58,7 +59,7 @@ impl<'a> Shape<'a> {
         Schema::from_json_value(self.to_json()).map_err(|error| error.to_string())
     }
 
-    /// As Cedar's JSON: made of values, so that no name in it can be more than a name.
+    /// As Cedar's JSON. It is made of values, so that a name in it can never be read as anything else.
     pub(crate) fn to_json(&self) -> Value {
         let holders = json!({"memberOfTypes": ["Group"]});
         let entities = json!({

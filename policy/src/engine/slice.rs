@@ -1,4 +1,5 @@
-//! The policies of one route, mesh-wide and own together: a mesh slice alone would always deny.
+//! The compiled policies of one route. They include the mesh-wide ones, which only forbid and so would always
+//! deny alone.
 
 use std::collections::BTreeMap;
 
@@ -15,12 +16,12 @@ pub(crate) struct Slice {
 }
 
 impl Slice {
-    /// Why the author of a policy refuses.
+    /// The `@reason` of a policy.
     pub(crate) fn reason(&self, policy: &str) -> Option<&str> {
         self.advice.get(policy)?.reason.as_deref()
     }
 
-    /// What the author of a policy tells whoever is refused by it.
+    /// The `@cure` of a policy: what the author advises a denied caller.
     pub(crate) fn cure(&self, policy: &str) -> Option<&str> {
         self.advice.get(policy)?.cure.as_deref()
     }

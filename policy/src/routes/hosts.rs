@@ -1,18 +1,18 @@
-//! Which proxy serves which hosts, and by which names each host is known.
+//! Which proxy serves which hosts, and the names of each host.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Debug, Default)]
 pub(crate) struct Hosts {
-    /// Canonical host by any of its names.
+    /// The canonical host for each name.
     canonical: BTreeMap<String, String>,
     /// What each proxy serves, canonical.
     served: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Hosts {
-    /// The canonical host of an authority, already lowered, that this proxy serves.
-    pub(crate) fn serves(&self, proxy: &str, authority: &str) -> Option<&str> {
+    /// The canonical host of an authority in lower case, if this proxy serves it.
+    pub(crate) fn served(&self, proxy: &str, authority: &str) -> Option<&str> {
         let canonical = self.canonical.get(authority)?;
         self.served.get(proxy)?.get(canonical).map(String::as_str)
     }
@@ -21,12 +21,12 @@ impl Hosts {
         self.served.contains_key(proxy)
     }
 
-    /// Some proxy that serves this canonical host, always the same; `None` where no request can reach it.
+    /// A proxy that serves this canonical host, always the same one; `None` if no request can reach the host.
     pub(crate) fn proxy_of(&self, canonical: &str) -> Option<&str> {
         self.served.iter().find(|(_, hosts)| hosts.contains(canonical)).map(|(proxy, _)| proxy.as_str())
     }
 
-    /// The canonical host that goes by this name.
+    /// The canonical host with this name or alias.
     pub(crate) fn canonical(&self, name: &str) -> Option<&str> {
         self.canonical.get(name).map(String::as_str)
     }
@@ -43,20 +43,20 @@ impl Hosts {
         all
     }
 
-    /// Adds a proxy that serves nothing yet; false if it is there already.
+    /// Adds a proxy that serves nothing yet; false if the proxy is already known.
     pub(crate) fn add_proxy(&mut self, proxy: &str) -> bool {
         let is_new = !self.served.contains_key(proxy);
         self.served.entry(proxy.to_owned()).or_default();
         is_new
     }
 
-    /// Adds a canonical host to what a proxy serves.
-    pub(crate) fn serve(&mut self, proxy: &str, canonical: &str) {
+    /// Adds a canonical host to those that a proxy serves.
+    pub(crate) fn add_host(&mut self, proxy: &str, canonical: &str) {
         self.served.entry(proxy.to_owned()).or_default().insert(canonical.to_owned());
     }
 
-    /// Gives a canonical host a name, unless the name is taken; returns the host that goes by it then.
-    pub(crate) fn name(&mut self, name: &str, canonical: &str) -> &str {
+    /// Gives a canonical host a name, unless the name is taken; returns the host that has the name now.
+    pub(crate) fn add_name(&mut self, name: &str, canonical: &str) -> &str {
         self.canonical.entry(name.to_owned()).or_insert_with(|| canonical.to_owned())
     }
 }

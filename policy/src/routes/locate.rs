@@ -1,10 +1,11 @@
-//! Where a request leads: the host that its proxy serves, and what governs it there. Found once for each request; whoever
-//! judges, records or explains the request carries what was found.
+//! Finds the target of a request: the host that its proxy serves, and the route that governs it there. It is
+//! looked up once for each request; the judge, the record and `explain` all use the same result. It may not
+//! know time or callers.
 
 use warrant::{Denial, Host, Method, RawPath, Seconds, Target};
 
 use super::policy::{MatchIndex, Policy};
-use super::route::{Opening, Route};
+use super::route::{Route, UngovernedMatch};
 
 /// The target of a request, and what governs it.
 #[derive(Clone, Debug)]
@@ -19,15 +20,15 @@ pub enum Found<'a> {
     /// Nothing matches: `no-route-policy`.
     Nothing,
     Route(&'a Route),
-    /// A match that needs no warrant while it is open.
-    Opening(&'a Opening),
+    /// A match that needs no warrant until its end.
+    Ungoverned(&'a UngovernedMatch),
 }
 
-/// How a request passes that needs no warrant.
+/// Why a request is forwarded without a permit.
 #[derive(Clone, Copy, Debug)]
-pub enum Passage<'a> {
-    Ungoverned(&'a Opening),
-    /// Judged on the facts and forwarded whatever comes out; nothing is burned.
+pub enum Exemption<'a> {
+    Ungoverned(&'a UngovernedMatch),
+    /// The request is judged and then forwarded, whatever the verdict; nothing is burned.
     Observed(&'a Route),
 }
 
@@ -40,59 +41,61 @@ impl Policy {
         method: &Method,
         path: RawPath<'a>,
     ) -> Result<Located<'a>, Denial> {
-        let host = self.serves(proxy, authority)?;
+        let host = self.served_host(proxy, authority)?;
         let target = Target { host, method: method.clone(), path };
         let found = self.find(&target);
         Ok(Located { target, found })
     }
 
-    /// Whether it was this policy that found it: a case is judged by the policy that located it, and by no other.
+    /// Whether this policy found it: only the policy that located a case may judge it.
     pub(crate) fn is_source_of(&self, found: Found<'_>) -> bool {
         match found {
             Found::Nothing => true,
             Found::Route(route) => self.routes.as_ptr_range().contains(&std::ptr::from_ref(route)),
-            Found::Opening(opening) => self.openings.as_ptr_range().contains(&std::ptr::from_ref(opening)),
+            Found::Ungoverned(found) => self.ungoverned.as_ptr_range().contains(&std::ptr::from_ref(found)),
         }
     }
 
-    /// What matches a target best, in force or not.
+    /// The best match for a target, in force or not.
     pub fn find(&self, target: &Target<'_>) -> Found<'_> {
         let segments: Vec<_> = target.path.segments().map(RawPath::unescaped).collect();
         let found = match self.matcher.find(target.host.as_str(), target.method.as_str(), &segments) {
             Some(MatchIndex::Route(position)) => self.routes.get(position).map(Found::Route),
-            Some(MatchIndex::Opening(position)) => self.openings.get(position).map(Found::Opening),
+            Some(MatchIndex::Ungoverned(position)) => self.ungoverned.get(position).map(Found::Ungoverned),
             None => None,
         };
         found.unwrap_or(Found::Nothing)
     }
 
     /// The canonical host of an `:authority` that this proxy serves.
-    pub fn serves(&self, proxy: &str, authority: &[u8]) -> Result<Host, Denial> {
+    pub fn served_host(&self, proxy: &str, authority: &[u8]) -> Result<Host, Denial> {
         let lowered = authority.to_ascii_lowercase();
         let is_plain = |byte: &u8| {
             byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b':' | b'-')
         };
         let name = std::str::from_utf8(&lowered).ok().filter(|_| lowered.iter().all(is_plain));
-        name.and_then(|name| self.hosts.serves(proxy, name))
+        name.and_then(|name| self.hosts.served(proxy, name))
             .and_then(Host::parse)
             .ok_or(Denial::TargetMismatch)
     }
 }
 
 impl<'a> Found<'a> {
-    /// The route that governs the request. An opening that is over governs nothing, and nothing broader replaces it.
+    /// The route that governs the request. An exception that has ended governs nothing, and no broader match
+    /// replaces it.
     pub fn route(self) -> Option<&'a Route> {
         match self {
             Found::Route(route) => Some(route),
-            Found::Opening(_) | Found::Nothing => None,
+            Found::Ungoverned(_) | Found::Nothing => None,
         }
     }
 
-    /// Whether the request passes without a warrant, or is only observed. Asked before any artifact is looked at.
-    pub fn passage(self, now: Seconds) -> Option<Passage<'a>> {
+    /// Whether the request needs no warrant, or is only observed. The judge asks this before it looks at any
+    /// artifact.
+    pub fn exemption(self, now: Seconds) -> Option<Exemption<'a>> {
         match self {
-            Found::Route(route) => route.is_observed(now).then_some(Passage::Observed(route)),
-            Found::Opening(opening) => opening.is_open(now).then_some(Passage::Ungoverned(opening)),
+            Found::Route(route) => route.is_observed(now).then_some(Exemption::Observed(route)),
+            Found::Ungoverned(found) => found.is_open(now).then_some(Exemption::Ungoverned(found)),
             Found::Nothing => None,
         }
     }

@@ -1,6 +1,6 @@
 //! The policy in its validated form: routes, hosts, and the one function that finds what governs a request.
 //!
-//! Everything here holds by construction: `assembly` builds it, after every rule has been checked.
+//! Everything here is valid by construction: `assembly` builds it after it has checked every rule.
 
 mod hosts;
 mod locate;
@@ -8,7 +8,7 @@ mod policy;
 mod route;
 
 pub(crate) use hosts::Hosts;
-pub use locate::{Found, Located, Passage};
+pub use locate::{Exemption, Found, Located};
 pub(crate) use policy::MatchIndex;
 pub use policy::Policy;
-pub use route::{Opening, Route};
+pub use route::{Route, UngovernedMatch};

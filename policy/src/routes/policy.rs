@@ -1,4 +1,5 @@
-//! The policy as a value, once it holds: whom it believes, and what it consists of.
+//! The validated policy as one value: the trusted issuers, the limits, the hosts and the routes.
+//! It answers questions about a request; it reads no document.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -6,41 +7,42 @@ use std::path::PathBuf;
 use warrant::{PublicKey, Terms, Trust};
 
 use super::hosts::Hosts;
-use super::route::{Opening, Route};
+use super::route::{Route, UngovernedMatch};
 use crate::documents::groups::Groups;
 use crate::documents::mesh::{Attestor, Mesh};
-use crate::engine::{self, Asked, Decided, Nearest, Refused};
+use crate::engine::{self, Nearest, NotPermitted, Permitted, PolicyQuery};
 use crate::fault::Placed;
 use crate::matching::Matcher;
 use crate::warning::Notice;
 
-/// Everything that decides, validated.
+/// Everything that a decision needs, validated.
 #[derive(Debug)]
 pub struct Policy {
     pub(crate) mesh: Mesh,
     pub(crate) hosts: Hosts,
     pub(crate) groups: Groups,
     pub(crate) routes: Vec<Route>,
-    pub(crate) openings: Vec<Opening>,
+    pub(crate) ungoverned: Vec<UngovernedMatch>,
+    /// The position of each route in `routes`.
     pub(crate) by_name: BTreeMap<String, usize>,
     pub(crate) matcher: Matcher<MatchIndex>,
-    /// What it could be warned of, by file.
+    /// Possible warnings, with their files.
     pub(crate) notices: Vec<(PathBuf, Notice)>,
-    /// Every `until`, by file.
+    /// Every `until`, with its file.
     pub(crate) untils: Vec<(PathBuf, Placed<u64>)>,
-    /// Every policy that was written as text, by file.
+    /// The name of every policy that was written as text, with its file.
     pub(crate) written: Vec<(PathBuf, Placed<String>)>,
 }
 
-/// What a match leads to: a position in `routes` or in `openings`.
+/// What a match leads to: a position in `routes` or in `ungoverned`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum MatchIndex {
     Route(usize),
-    Opening(usize),
+    Ungoverned(usize),
 }
 
 impl Policy {
-    /// Whose warrants are believed.
+    /// The issuers whose warrants are trusted.
     pub fn trust(&self) -> &Trust {
         &self.mesh.trust
     }
@@ -55,12 +57,12 @@ impl Policy {
         &self.mesh.burner
     }
 
-    /// How old an attestation may be where the route names no age, in seconds.
+    /// How old an attestation may be if the route names no age, in seconds.
     pub fn attestation_max_age(&self) -> u64 {
         self.mesh.attestation_max_age
     }
 
-    /// Who may state things about workloads and environments.
+    /// Who may attest facts about workloads and environments.
     pub fn attestors(&self) -> &[Attestor] {
         &self.mesh.attestors
     }
@@ -70,12 +72,12 @@ impl Policy {
         &self.mesh.notes.keys
     }
 
-    /// The longest that a note for it may hold, in seconds.
+    /// The longest lifetime of a note for it, in seconds.
     pub fn note_max_age(&self) -> u64 {
         self.mesh.notes.max_age
     }
 
-    /// Whether any host is served by this proxy: the allow-list of who may ask at all.
+    /// Whether the policy lists this proxy: only listed proxies may ask.
     pub fn knows_proxy(&self, proxy: &str) -> bool {
         self.hosts.knows_proxy(proxy)
     }
@@ -86,10 +88,11 @@ impl Policy {
     }
 
     /// Every match that needs no warrant.
-    pub fn openings(&self) -> &[Opening] {
-        &self.openings
+    pub fn ungoverned(&self) -> &[UngovernedMatch] {
+        &self.ungoverned
     }
 
+    /// The governed route with this name.
     pub fn route_named(&self, name: &str) -> Option<&Route> {
         self.by_name.get(name).and_then(|position| self.routes.get(*position))
     }
@@ -99,12 +102,12 @@ impl Policy {
     }
 
     /// Asks the policies of a route.
-    pub fn decide(&self, route: &Route, asked: &Asked<'_>) -> Result<Decided, Refused> {
-        engine::decide(route.slice(), route.name(), &self.groups, asked)
+    pub fn decide(&self, route: &Route, query: &PolicyQuery<'_>) -> Result<Permitted, NotPermitted> {
+        engine::decide(route.slice(), route.name(), &self.groups, query)
     }
 
-    /// The permit of a route that came nearest; `None` where there is no permit, or where one permits.
-    pub fn nearest(&self, route: &Route, asked: &Asked<'_>) -> Option<Nearest> {
-        engine::nearest(route.slice(), route.name(), &self.groups, asked)
+    /// The permit of a route that came nearest; `None` if the route has no permit, or if one permits.
+    pub fn nearest(&self, route: &Route, query: &PolicyQuery<'_>) -> Option<Nearest> {
+        engine::nearest(route.slice(), route.name(), &self.groups, query)
     }
 }

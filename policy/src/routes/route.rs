@@ -1,4 +1,4 @@
-//! A route in force: everything filled in, every rule held.
+//! A governed route or an ungoverned match, validated, with all defaults filled in.
 
 use warrant::Target;
 
@@ -16,14 +16,14 @@ pub struct Route {
     declared: Declared,
     require: Require,
     receipt: bool,
-    /// Until when it is only watched, in seconds since 1970.
+    /// Until when it is only observed, in seconds since 1970.
     observed_until: Option<u64>,
     slice: Slice,
 }
 
-/// A match that needs no warrant, for a reason, for a while.
+/// A match that needs no warrant: with a reason, and perhaps with an end.
 #[derive(Debug)]
-pub struct Opening {
+pub struct UngovernedMatch {
     name: String,
     team: String,
     reason: String,
@@ -68,17 +68,17 @@ impl Route {
         &self.declared.args
     }
 
-    /// Whether query parameters that are no arguments pass.
+    /// Whether the route accepts query parameters that are not arguments.
     pub fn takes_any_query(&self) -> bool {
         self.declared.any_query
     }
 
-    /// Whether the check must carry the body.
+    /// Whether the authorization check must contain the body.
     pub fn reads_body(&self) -> bool {
         self.declared.reads_body()
     }
 
-    /// What it matches: method, canonical host and pattern of each.
+    /// Everything it matches, each with method, canonical host and pattern.
     pub fn matches(&self) -> impl Iterator<Item = (&str, &str, &str)> {
         self.declared
             .endpoints
@@ -86,12 +86,12 @@ impl Route {
             .map(|endpoint| (endpoint.method.as_str(), endpoint.host.as_str(), endpoint.pattern.text()))
     }
 
-    /// Until when it is only watched, in seconds since 1970.
+    /// Until when it is only observed, in seconds since 1970.
     pub fn observed_until(&self) -> Option<u64> {
         self.observed_until
     }
 
-    /// Until when it is judged and forwarded whatever comes out.
+    /// Whether its requests are judged and then forwarded, whatever the verdict.
     pub fn is_observed(&self, now: warrant::Seconds) -> bool {
         self.observed_until.is_some_and(|until| now.get() < until)
     }
@@ -101,7 +101,7 @@ impl Route {
         self.slice.ids()
     }
 
-    /// What its action is derived from, where that is not the method.
+    /// What its action is derived from, if that is not the method.
     pub fn action(&self) -> Option<&DeclaredAction> {
         self.declared.action.as_ref()
     }
@@ -120,7 +120,7 @@ impl Route {
     }
 }
 
-impl Opening {
+impl UngovernedMatch {
     pub(crate) fn new(document: &RouteDoc, ungoverned: &UngovernedDoc) -> Self {
         Self {
             name: document.name.value.clone(),
@@ -147,7 +147,7 @@ impl Opening {
         self.until
     }
 
-    /// Whether it is still open; one that is over lets nothing through.
+    /// Whether the exception still holds. After its end it lets nothing through.
     pub fn is_open(&self, now: warrant::Seconds) -> bool {
         self.until.is_none_or(|until| now.get() < until)
     }

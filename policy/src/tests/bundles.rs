@@ -1,4 +1,4 @@
-//! Bundles: what is refused, each with its own message.
+//! Bundles: which are refused, each with its own message.
 
 use std::collections::BTreeSet;
 
@@ -6,18 +6,18 @@ use warrant::{AwsLcVerifier, Seconds};
 
 use super::fixture::{NOW, bundle, edited, expected, files, opened, parcel, simple_parcel, target, trust};
 use crate::Files;
-use crate::{Activated, Bundle, Expected, Parcel, Refusal, TrustKeys, open};
+use crate::{Activated, Bundle, BundleRefusal, Expected, Parcel, TrustKeys, open};
 
 fn floor(of: &Bundle) -> Activated {
     of.activated()
 }
 
-fn opened_by(parcel: &Parcel, trust: &TrustKeys, floor: Option<&Activated>) -> Result<Bundle, Refusal> {
+fn opened_by(parcel: &Parcel, trust: &TrustKeys, floor: Option<&Activated>) -> Result<Bundle, BundleRefusal> {
     open(parcel, &Expected { floor, ..expected(trust) }, &AwsLcVerifier)
 }
 
 #[test]
-fn a_signed_bundle_says_what_its_files_say() {
+fn a_signed_bundle_has_the_content_of_its_files() {
     let bundle = bundle(&files());
     assert_eq!((bundle.version(), bundle.audience(), bundle.burner()), (1, "shop", "shop/log/7f3a"));
     assert_eq!(
@@ -32,7 +32,7 @@ fn a_signed_bundle_says_what_its_files_say() {
         bundle.find(&target("localhost", "GET", "/hello")).route().map(|route| route.name()),
         Some("hello")
     );
-    assert_eq!(bundle.serves("local", b"LocalHost:10000").unwrap().as_str(), "localhost");
+    assert_eq!(bundle.served_host("local", b"LocalHost:10000").unwrap().as_str(), "localhost");
     for (proxy, authority) in [
         ("local", &b"payments"[..]),
         ("local", b"localhost:1"),
@@ -41,7 +41,7 @@ fn a_signed_bundle_says_what_its_files_say() {
         ("local", b""),
         ("local", b"localhost\xff"),
     ] {
-        assert!(bundle.serves(proxy, authority).is_err(), "{proxy} {authority:?}");
+        assert!(bundle.served_host(proxy, authority).is_err(), "{proxy} {authority:?}");
     }
 }
 
@@ -63,13 +63,13 @@ fn too_few_signatures() {
     let (one, two) = (trust(1, &[10, 11, 12]), trust(2, &[10, 11, 12]));
     let by = |seeds: &[u8]| parcel(&files(), 1, &one, &one, &[], seeds);
     assert!(opened_by(&parcel(&files(), 1, &two, &two, &[], &[10, 12]), &two, None).is_ok());
-    // The manifest's own trust asks for one; the configured trust is what counts.
+    // The manifest's own trust requires one signature, but only the configured trust counts.
     assert!(matches!(
         opened_by(&by(&[10]), &two, None),
-        Err(Refusal::TooFewSignatures { good: 1, wanted: 2, .. })
+        Err(BundleRefusal::TooFewSignatures { good: 1, wanted: 2, .. })
     ));
     assert!(
-        matches!(opened_by(&by(&[10, 20]), &two, None), Err(Refusal::TooFewSignatures { good: 1, wanted: 2, strangers }) if strangers.len() == 1)
+        matches!(opened_by(&by(&[10, 20]), &two, None), Err(BundleRefusal::TooFewSignatures { good: 1, wanted: 2, unknown }) if unknown.len() == 1)
     );
 }
 
@@ -88,29 +88,29 @@ fn a_key_counts_once_however_often_it_signs() {
         signatures.push(signatures[0].clone());
     });
     let refusal = opened_by(&doubled, &trust(2, &[10, 11]), None).unwrap_err();
-    assert!(matches!(refusal, Refusal::TooFewSignatures { good: 1, wanted: 2, .. }), "{refusal}");
+    assert!(matches!(refusal, BundleRefusal::TooFewSignatures { good: 1, wanted: 2, .. }), "{refusal}");
 }
 
 #[test]
-fn stripped_and_spoilt_signatures() {
+fn stripped_and_damaged_signatures() {
     let parcel = simple_parcel(&files(), 1);
     let stripped = tampered(&parcel, |envelope| envelope["signatures"] = serde_json::json!([]));
-    assert!(matches!(opened(&stripped), Err(Refusal::TooFewSignatures { good: 0, .. })));
-    let spoilt = tampered(&parcel, |envelope| {
+    assert!(matches!(opened(&stripped), Err(BundleRefusal::TooFewSignatures { good: 0, .. })));
+    let damaged = tampered(&parcel, |envelope| {
         let signature = envelope["signatures"][0]["sig"].as_str().unwrap();
         let other = if signature.starts_with('A') { "B" } else { "A" };
         envelope["signatures"][0]["sig"] =
             signature.chars().skip(1).fold(other.to_owned(), |sig, c| format!("{sig}{c}")).into();
     });
-    assert!(matches!(opened(&spoilt), Err(Refusal::TooFewSignatures { good: 0, .. })));
+    assert!(matches!(opened(&damaged), Err(BundleRefusal::TooFewSignatures { good: 0, .. })));
     let other_kind = tampered(&parcel, |envelope| {
         envelope["payloadType"] = "application/vnd.portcullis.latest+json".into()
     });
-    assert!(matches!(opened(&other_kind), Err(Refusal::Malformed { .. })));
+    assert!(matches!(opened(&other_kind), Err(BundleRefusal::Malformed { .. })));
 }
 
 #[test]
-fn versions_never_fall() {
+fn versions_never_decrease() {
     let second = opened(&simple_parcel(&files(), 2)).unwrap();
     let floor = floor(&second);
     let trust = trust(1, &[10]);
@@ -118,55 +118,55 @@ fn versions_never_fall() {
     assert!(opened_by(&simple_parcel(&files(), 3), &trust, Some(&floor)).is_ok());
     assert_eq!(
         opened_by(&simple_parcel(&files(), 1), &trust, Some(&floor)).unwrap_err(),
-        Refusal::RolledBack { version: 1, highest: 2 }
+        BundleRefusal::RolledBack { version: 1, highest: 2 }
     );
     let other = simple_parcel(&edited("routes/payments/pay.yaml", "60s", "61s"), 2);
     assert!(matches!(
         opened_by(&other, &trust, Some(&floor)),
-        Err(Refusal::SameVersionOtherContent { version: 2, .. })
+        Err(BundleRefusal::SameVersionOtherContent { version: 2, .. })
     ));
 }
 
 #[test]
-fn a_bundle_has_an_audience_and_a_window() {
+fn a_bundle_is_refused_for_another_audience_or_outside_its_window() {
     let parcel = simple_parcel(&files(), 1);
     let trust = trust(1, &[10]);
     let at =
         |now: u64| open(&parcel, &Expected { now: Seconds::new(now), ..expected(&trust) }, &AwsLcVerifier);
     assert!(at(NOW - 10).is_ok() && at(NOW + 999).is_ok());
-    assert_eq!(at(NOW - 11).unwrap_err(), Refusal::NotYet { not_before: NOW - 10 });
-    assert_eq!(at(NOW + 1000).unwrap_err(), Refusal::Over { expires: NOW + 1000 });
+    assert_eq!(at(NOW - 11).unwrap_err(), BundleRefusal::NotYet { not_before: NOW - 10 });
+    assert_eq!(at(NOW + 1000).unwrap_err(), BundleRefusal::Over { expires: NOW + 1000 });
     let elsewhere = open(&parcel, &Expected { audience: "bank", ..expected(&trust) }, &AwsLcVerifier);
     assert_eq!(
         elsewhere.unwrap_err(),
-        Refusal::OtherAudience { found: "shop".to_owned(), wanted: "bank".to_owned() }
+        BundleRefusal::OtherAudience { found: "shop".to_owned(), wanted: "bank".to_owned() }
     );
 }
 
 #[test]
-fn files_are_those_that_were_signed() {
+fn files_must_be_those_that_were_signed() {
     let good = simple_parcel(&files(), 1);
     let file = "routes/payments/pay.json".to_owned();
     let mut added = good.clone();
     added.files.insert("routes/payments/extra.json".to_owned(), good.files[&file].clone());
     assert_eq!(
         opened(&added).unwrap_err(),
-        Refusal::FileAdded { file: "routes/payments/extra.json".to_owned() }
+        BundleRefusal::FileAdded { file: "routes/payments/extra.json".to_owned() }
     );
     let mut changed = good.clone();
     changed.files.get_mut(&file).unwrap().push(b' ');
-    assert_eq!(opened(&changed).unwrap_err(), Refusal::FileChanged { file: file.clone() });
+    assert_eq!(opened(&changed).unwrap_err(), BundleRefusal::FileChanged { file: file.clone() });
     let mut missing = good;
     missing.files.remove(&file);
-    assert_eq!(opened(&missing).unwrap_err(), Refusal::FileMissing { file });
+    assert_eq!(opened(&missing).unwrap_err(), BundleRefusal::FileMissing { file });
 }
 
 #[test]
-fn a_change_of_trust_is_signed_by_both() {
+fn a_change_of_trust_must_be_signed_by_both() {
     let (old, new) = (trust(1, &[10]), trust(1, &[11]));
     let by_both = parcel(&files(), 2, &old, &new, &[], &[10, 11]);
     assert!(opened_by(&by_both, &old, None).is_ok());
-    // The same change without the chain: the manifest alone, by one side or the other.
+    // The same change without the chain: the manifest alone, signed by one side or by both.
     let without_chain = |seeds: &[u8]| {
         let keep: BTreeSet<String> =
             seeds.iter().map(|seed| trust(1, &[*seed]).keys[0].thumbprint().to_string()).collect();
@@ -179,11 +179,11 @@ fn a_change_of_trust_is_signed_by_both() {
     assert!(opened_by(&without_chain(&[10, 11]), &old, None).is_ok());
     assert_eq!(
         opened_by(&without_chain(&[10]), &old, None).unwrap_err(),
-        Refusal::TrustNotAccepted { good: 0, wanted: 1 }
+        BundleRefusal::TrustNotAccepted { good: 0, wanted: 1 }
     );
     assert!(matches!(
         opened_by(&without_chain(&[11]), &old, None),
-        Err(Refusal::TooFewSignatures { good: 0, .. })
+        Err(BundleRefusal::TooFewSignatures { good: 0, .. })
     ));
 }
 
@@ -198,7 +198,7 @@ fn chain_of_three() -> (TrustKeys, TrustKeys, TrustKeys, Parcel) {
 }
 
 #[test]
-fn a_new_server_walks_a_chain_of_three_from_anywhere() {
+fn a_new_server_follows_a_chain_of_three_from_any_of_its_trusts() {
     let (first, second, third, last) = chain_of_three();
     for trust in [&first, &second, &third] {
         assert_eq!(opened_by(&last, trust, None).unwrap().version(), 4);
@@ -206,86 +206,85 @@ fn a_new_server_walks_a_chain_of_three_from_anywhere() {
 }
 
 #[test]
-fn a_gap_in_the_chain_is_no_chain() {
+fn a_chain_with_a_gap_is_refused() {
     let (first, _, _, last) = chain_of_three();
     let without = |step: usize| {
         let mut parcel = last.clone();
         parcel.trust.remove(step);
         parcel
     };
-    assert!(matches!(opened_by(&without(0), &first, None), Err(Refusal::TooFewSignatures { .. })));
-    assert!(matches!(opened_by(&without(1), &first, None), Err(Refusal::TooFewSignatures { .. })));
+    assert!(matches!(opened_by(&without(0), &first, None), Err(BundleRefusal::TooFewSignatures { .. })));
+    assert!(matches!(opened_by(&without(1), &first, None), Err(BundleRefusal::TooFewSignatures { .. })));
     let mut swapped = last.clone();
     swapped.trust.swap(0, 1);
     assert!(opened_by(&swapped, &first, None).is_err());
 }
 
 #[test]
-fn a_trust_that_was_replaced_signs_nothing_more() {
+fn a_trust_that_was_replaced_can_sign_nothing_more() {
     let (first, _, _, last) = chain_of_three();
     let active = opened_by(&last, &first, None).unwrap();
     let floor = floor(&active);
     assert!(opened_by(&last, &first, Some(&floor)).is_ok());
     let by_the_old = parcel(&files(), 9, &first, &first, &[], &[10]);
     assert!(opened_by(&by_the_old, &first, None).is_ok());
-    assert_eq!(opened_by(&by_the_old, &first, Some(&floor)).unwrap_err(), Refusal::TrustRolledBack);
+    assert_eq!(opened_by(&by_the_old, &first, Some(&floor)).unwrap_err(), BundleRefusal::TrustRolledBack);
 }
 
 #[test]
 fn every_refusal_has_its_own_message() {
     let one = "a".to_owned();
     let all = [
-        Refusal::TooFewSignatures { good: 0, wanted: 1, strangers: vec![] },
-        Refusal::TrustNotAccepted { good: 0, wanted: 1 },
-        Refusal::TrustRolledBack,
-        Refusal::OtherAudience { found: one.clone(), wanted: one.clone() },
-        Refusal::OtherEngine { found: one.clone(), wanted: "4" },
-        Refusal::NotYet { not_before: 1 },
-        Refusal::Over { expires: 1 },
-        Refusal::RolledBack { version: 1, highest: 2 },
-        Refusal::FileAdded { file: one.clone() },
-        Refusal::FileMissing { file: one.clone() },
-        Refusal::FileChanged { file: one },
-        Refusal::NoteNotSigned,
-        Refusal::NoteOver { exp: 1 },
-        Refusal::NoteNotYet { iat: 1 },
-        Refusal::NoteTooLong { lifetime: 2, most: 1 },
+        BundleRefusal::TooFewSignatures { good: 0, wanted: 1, unknown: vec![] },
+        BundleRefusal::TrustNotAccepted { good: 0, wanted: 1 },
+        BundleRefusal::TrustRolledBack,
+        BundleRefusal::OtherAudience { found: one.clone(), wanted: one.clone() },
+        BundleRefusal::OtherEngine { found: one.clone(), wanted: "4" },
+        BundleRefusal::NotYet { not_before: 1 },
+        BundleRefusal::Over { expires: 1 },
+        BundleRefusal::RolledBack { version: 1, highest: 2 },
+        BundleRefusal::FileAdded { file: one.clone() },
+        BundleRefusal::FileMissing { file: one.clone() },
+        BundleRefusal::FileChanged { file: one },
+        BundleRefusal::NoteNotSigned,
+        BundleRefusal::NoteOver { exp: 1 },
+        BundleRefusal::NoteNotYet { iat: 1 },
+        BundleRefusal::NoteTooLong { lifetime: 2, most: 1 },
     ];
     let messages: BTreeSet<_> = all.iter().map(ToString::to_string).collect();
     assert_eq!(messages.len(), all.len());
 }
 
-/// A good bundle whose manifest says something else, signed by the trusted key all the same.
-fn saying(from: &str, to: &str) -> Parcel {
+/// A good bundle with a changed manifest, signed again by the trusted key.
+fn with_manifest(from: &str, to: &str) -> Parcel {
     let parcel = simple_parcel(&files(), 1);
     let change = |payload: String| {
         assert!(payload.contains(from), "{payload}");
         payload.replacen(from, to, 1)
     };
-    let manifest =
-        crate::bundles::resigned_manifest(&parcel.manifest, change, &[&super::fixture::TestKey::new(10)]);
+    let manifest = crate::bundles::resigned(&parcel.manifest, change, &[&super::fixture::TestKey::new(10)]);
     Parcel { manifest, ..parcel }
 }
 
 #[test]
-fn another_engine_is_refused_by_name() {
+fn another_engine_is_refused_with_its_version() {
     let language = cedar_policy::get_lang_version();
     assert_eq!(crate::bundles::ENGINE, format!("{}.{}", language.major, language.minor));
-    let refusal = opened(&saying("\"engine\":\"4.6\"", "\"engine\":\"4.5\"")).unwrap_err();
-    assert_eq!(refusal, Refusal::OtherEngine { found: "4.5".to_owned(), wanted: "4.6" });
+    let refusal = opened(&with_manifest("\"engine\":\"4.6\"", "\"engine\":\"4.5\"")).unwrap_err();
+    assert_eq!(refusal, BundleRefusal::OtherEngine { found: "4.5".to_owned(), wanted: "4.6" });
 }
 
 #[test]
-fn a_manifest_for_another_audience_than_its_mesh() {
-    let parcel = saying("\"audience\":\"shop\"", "\"audience\":\"bank\"");
+fn a_manifest_with_another_audience_than_its_mesh_is_refused() {
+    let parcel = with_manifest("\"audience\":\"shop\"", "\"audience\":\"bank\"");
     let trust = trust(1, &[10]);
     let refusal =
         open(&parcel, &Expected { audience: "bank", ..expected(&trust) }, &AwsLcVerifier).unwrap_err();
-    assert_eq!(refusal, Refusal::OtherAudience { found: "shop".to_owned(), wanted: "bank".to_owned() });
+    assert_eq!(refusal, BundleRefusal::OtherAudience { found: "shop".to_owned(), wanted: "bank".to_owned() });
 }
 
 #[test]
-fn a_manifest_is_a_closed_form() {
+fn a_manifest_with_any_other_form_is_refused() {
     for (from, to) in [
         ("\"version\":1", "\"version\":-1"),
         ("\"version\":1", "\"version\":1,\"more\":1"),
@@ -298,6 +297,6 @@ fn a_manifest_is_a_closed_form() {
         ("\"threshold\":1", "\"threshold\":2"),
         ("sha256:", "sha512:"),
     ] {
-        assert!(matches!(opened(&saying(from, to)), Err(Refusal::Malformed { .. })), "{to}");
+        assert!(matches!(opened(&with_manifest(from, to)), Err(BundleRefusal::Malformed { .. })), "{to}");
     }
 }

@@ -1,4 +1,4 @@
-//! Who is permitted, and why not.
+//! Which callers the policies permit, and which they deny and why.
 
 use warrant::Denial;
 
@@ -18,7 +18,7 @@ fn denial(bundle: &Bundle, ask: &Ask) -> (Denial, Vec<String>) {
 }
 
 #[test]
-fn callers_are_the_allow_list() {
+fn only_callers_are_permitted() {
     let bundle = bundle(&files());
     for name in [PAYER, "spiffe://shop/ns/batch/sa/a"] {
         assert_eq!(Ask::by(agent(name)).of(&bundle).unwrap().policies, ["pay/caller:group:payments-agents"]);
@@ -46,7 +46,7 @@ fn a_key_is_in_no_group_and_has_no_name() {
 }
 
 #[test]
-fn a_key_where_none_may_ask_is_internal() {
+fn a_key_on_a_route_without_keys_is_internal() {
     assert_eq!(
         denial(&bundle(&files()), &Ask::by(Principal::Key("x".to_owned()))),
         (Denial::Internal, vec![])
@@ -59,7 +59,7 @@ forbid (principal, action, resource) when { context.args.amount > 10000 };
 "#;
 
 #[test]
-fn a_forbid_overrides_and_says_why() {
+fn a_forbid_overrides_a_permit_and_says_why() {
     let bundle = bundle(&with_policy("amount: {from: body:/amount, type: natural}", LIMIT));
     let with = |amount| Ask::by(agent(PAYER)).arg("amount", ArgumentValue::Long(amount));
     assert!(with(10_000).of(&bundle).is_ok());
@@ -72,7 +72,7 @@ fn a_forbid_overrides_and_says_why() {
 }
 
 #[test]
-fn reasons_are_sorted_and_the_first_is_told() {
+fn policies_are_sorted_and_the_first_gives_the_reason() {
     let text: String = ["c", "a", "b"].map(|id| format!("@id(\"{id}\") @reason(\"{id} says no\") forbid (principal, action, resource) when {{ context.args.amount > 1 }};\n")).concat();
     let bundle = bundle(&with_policy("amount: {from: body:/amount, type: natural}", &text));
     for _ in 0..20 {
@@ -84,7 +84,7 @@ fn reasons_are_sorted_and_the_first_is_told() {
     }
 }
 
-/// Each of these Cedar itself would have allowed: it skips a policy that errs.
+/// Cedar itself would allow each of these, because it skips a policy that fails.
 #[test]
 fn an_error_inside_a_forbid_denies() {
     for (condition, amount) in [

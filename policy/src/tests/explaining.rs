@@ -1,4 +1,4 @@
-//! What a question about a request is answered: the route, the policies, the code, why, and the cure.
+//! How a request is explained: the route, the policies, the code, the reason, and the cure.
 
 use warrant::Seconds;
 
@@ -43,7 +43,7 @@ fn amount(value: &str) -> Question {
 }
 
 #[test]
-fn an_argument_stands_where_the_route_reads_it() {
+fn an_argument_is_put_where_the_route_reads_it() {
     let allowed = explain(&limited(), &amount("100"));
     assert_eq!((allowed.result, allowed.status, allowed.cure.as_deref()), ("allow", None, None));
     assert_eq!(allowed.policies, ["pay/caller:group:payments-agents"]);
@@ -66,7 +66,7 @@ fn an_argument_stands_where_the_route_reads_it() {
 }
 
 #[test]
-fn an_argument_that_cannot_be_put_anywhere_is_no_request() {
+fn an_argument_that_cannot_be_put_anywhere_is_refused() {
     let refused = |name: &str, body: Option<&str>| {
         let question = Question {
             args: vec![(name.to_owned(), "1".to_owned())],
@@ -77,12 +77,12 @@ fn an_argument_that_cannot_be_put_anywhere_is_no_request() {
     };
     assert!(refused("account", None).contains("segment {account} of the path"));
     assert!(refused("sum", None).contains("it has: account, amount, note, trace"));
-    assert!(refused("amount", Some("[]")).contains("no place in this body"));
-    assert!(refused("amount", Some("{")).contains("no JSON"));
+    assert!(refused("amount", Some("[]")).contains("cannot be put into this body"));
+    assert!(refused("amount", Some("{")).contains("not JSON"));
 }
 
 #[test]
-fn a_stranger_is_denied_and_told_what_came_nearest() {
+fn a_stranger_is_denied_and_told_the_nearest_permit() {
     let denied = explain(&files(), &Question { caller: "spiffe://shop/ns/x/sa/y".to_owned(), ..pay() });
     assert_eq!(denied.result, "policy-denied");
     assert!(denied.why.contains("pay/caller:group:payments-agents"), "{}", denied.why);
@@ -90,14 +90,14 @@ fn a_stranger_is_denied_and_told_what_came_nearest() {
 }
 
 #[test]
-fn where_nothing_matches_the_methods_that_do_are_named() {
+fn if_no_route_matches_the_methods_that_match_are_named() {
     let denied = explain(&files(), &Question { method: "GET".to_owned(), ..pay() });
     assert_eq!((denied.result, denied.route), ("no-route-policy", None));
     assert!(denied.why.contains("governed for POST (pay)"), "{}", denied.why);
 }
 
 #[test]
-fn hosts_go_by_their_aliases_and_none_is_guessed() {
+fn hosts_are_known_by_their_aliases_and_never_guessed() {
     let at = |host: Option<&str>| Question { host: host.map(str::to_owned), ..pay() };
     assert_eq!(explain(&files(), &at(Some("Payments"))).result, "allow");
     assert_eq!(explain(&files(), &at(Some("elsewhere"))).result, "target-mismatch");
@@ -108,11 +108,10 @@ fn hosts_go_by_their_aliases_and_none_is_guessed() {
 }
 
 #[test]
-fn what_is_ungoverned_or_watched_says_so() {
-    let opening = "routes/platform/hello.yaml";
+fn what_is_ungoverned_or_observed_says_so() {
+    let file = "routes/platform/hello.yaml";
     let from = "  require: {holder: proof, use: any, maxLifetime: 5m}\n  callers: [\"agent:demo\"]\n";
-    let ungoverned =
-        edited(opening, from, "  ungoverned: {reason: probes, until: \"2027-01-01T00:00:00Z\"}\n");
+    let ungoverned = edited(file, from, "  ungoverned: {reason: probes, until: \"2027-01-01T00:00:00Z\"}\n");
     let hello = Question {
         method: "GET".to_owned(),
         host: Some("localhost".to_owned()),
@@ -128,12 +127,12 @@ fn what_is_ungoverned_or_watched_says_so() {
     assert_eq!(closed.result, "no-route-policy");
     assert!(closed.why.contains("2027-01-01T00:00:00Z"), "{}", closed.why);
 
-    let watched = edited(
-        opening,
+    let observed = edited(
+        file,
         from,
         &format!("{from}  ungoverned: {{reason: new, until: \"2027-01-01T00:00:00Z\", observe: true}}\n"),
     );
-    let seen = explain(&watched, &hello);
+    let seen = explain(&observed, &hello);
     assert_eq!(
         (seen.result, seen.observed_until, seen.passes()),
         ("policy-denied", Some(1_798_761_600), true)

@@ -1,20 +1,22 @@
-//! A small sound bundle, and how to change one thing of it. The server's tests use this file too, so it names the crate
-//! `policy` as they do.
+//! A small sound bundle, and functions that change one thing in it. The server's tests use this file too, so
+//! it calls the crate `policy`, as they do.
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use warrant::mint::{Signer, SignerError};
-use warrant::{Algorithm, AwsLcVerifier, Host, Method, PublicKey, RawPath, Seconds, Target};
+use warrant::{
+    Algorithm, Attribution, AwsLcVerifier, Host, Method, PublicKey, RawPath, Seconds, Starter, Target,
+};
 
 use std::collections::BTreeMap;
 
 use policy::arguments::{ArgumentValue, Arguments};
 use policy::authoring::Built;
 use policy::{
-    Asked, Attribution, Bundle, Decided, Expected, Fault, Files, Lineage, Parcel, Posture, Principal,
-    Refusal, Refused, Signing, Starter, TrustKeys, open,
+    Bundle, BundleRefusal, Expected, Fault, Files, Lineage, NotPermitted, Parcel, Permitted, PolicyQuery,
+    Posture, Principal, Signing, TrustKeys, open,
 };
 
-/// The clock of every test.
+/// The time in every test.
 pub(crate) const NOW: u64 = 1_795_230_579;
 
 /// An Ed25519 key made from one number.
@@ -135,7 +137,7 @@ pub(crate) fn edited(name: &str, from: &str, to: &str) -> Files {
     files
 }
 
-/// Replaces a text that must be there.
+/// Replaces a text, which must occur in the file.
 pub(crate) fn edit(files: &mut Files, name: &str, from: &str, to: &str) {
     let text = String::from_utf8(files.get(name).unwrap().clone()).unwrap();
     assert!(text.contains(from), "{name} has no `{from}`");
@@ -154,10 +156,10 @@ pub(crate) fn told(faults: &[Fault]) -> String {
     faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
-/// Asserts that building says just this one thing, at this place.
+/// Asserts that the build reports exactly this one fault, at this place.
 pub(crate) fn assert_fault(files: &Files, place: &str, what: &str) {
     let faults = faults(files);
-    let [fault] = faults.as_slice() else { panic!("one fault is wanted:\n{}", told(&faults)) };
+    let [fault] = faults.as_slice() else { panic!("expected one fault:\n{}", told(&faults)) };
     assert!(fault.to_string().starts_with(place), "at {place}: {fault}");
     assert!(fault.what.contains(what), "`{what}`: {fault}");
     assert!(!fault.instead.is_empty());
@@ -184,7 +186,7 @@ pub(crate) fn parcel(
     built(files).sign(&terms).unwrap().parcel
 }
 
-/// Signed by the one key of a trust of one.
+/// Signs files with the one key of a simple trust.
 pub(crate) fn simple_parcel(files: &Files, version: u64) -> Parcel {
     parcel(files, version, &trust(1, &[10]), &trust(1, &[10]), &[], &[10])
 }
@@ -193,7 +195,7 @@ pub(crate) fn expected(trust: &TrustKeys) -> Expected<'_> {
     Expected { trust, audience: "shop", floor: None, now: Seconds::new(NOW) }
 }
 
-pub(crate) fn opened(parcel: &Parcel) -> Result<Bundle, Refusal> {
+pub(crate) fn opened(parcel: &Parcel) -> Result<Bundle, BundleRefusal> {
     open(parcel, &expected(&trust(1, &[10])), &AwsLcVerifier)
 }
 
@@ -256,13 +258,15 @@ impl Ask {
         Self { args: known.chain([(name.to_owned(), value)]).collect(), ..self }
     }
 
-    pub(crate) fn of(&self, bundle: &Bundle) -> Result<Decided, Refused> {
-        self.with(|asked| bundle.decide(bundle.route_named(self.route).unwrap(), asked))
+    pub(crate) fn of(&self, bundle: &Bundle) -> Result<Permitted, NotPermitted> {
+        self.with(|query| bundle.decide(bundle.route_named(self.route).unwrap(), query))
     }
 
-    /// Asks whoever takes the question.
-    pub(crate) fn with<T>(&self, whom: impl FnOnce(&Asked<'_>) -> T) -> T {
-        whom(&Asked {
+    /// Passes the question to this function.
+    pub(crate) fn with<T>(&self, ask: impl FnOnce(&PolicyQuery<'_>) -> T) -> T {
+        let starter = self.starter.map(|sub| Starter { iss: "https://idp.shop".into(), sub: sub.into() });
+        let attr = Attribution { purpose: self.purpose.map(Into::into), run: None, agent: None };
+        ask(&PolicyQuery {
             principal: &self.principal,
             now: Seconds::new(NOW),
             action: self.action,
@@ -277,8 +281,8 @@ impl Ask {
                 depth: self.depth,
                 issuer: "https://authority.shop",
                 root: self.root,
-                started_by: self.starter.map(|sub| Starter { iss: "https://idp.shop", sub }),
-                attr: Attribution { purpose: self.purpose, ..Attribution::default() },
+                started_by: starter.as_ref(),
+                attr: Some(&attr),
             },
         })
     }

@@ -3,7 +3,7 @@
 
 use super::fixture::{PAY_FILE, TestKey, built, faults, files, opened, told, with_policy};
 use crate::bundles;
-use crate::{Refusal, Signing};
+use crate::{BundleRefusal, Signing};
 
 const AMOUNT: &str = "amount: {from: body:/amount, type: natural}";
 
@@ -34,9 +34,9 @@ fn hostile() -> Vec<(&'static str, String)> {
             "// \u{202e} hidden\npermit (principal, action, resource) when { context.args.amount > 1 };"
                 .to_owned(),
         ),
-        ("a template's slot", "forbid (principal == ?principal, action, resource);".to_owned()),
+        ("a template slot", "forbid (principal == ?principal, action, resource);".to_owned()),
         (
-            "neither open nor this route",
+            "limited to something other than this route",
             "permit (principal, action, resource == Route::\"hello\") when { context.args.amount > 1 };"
                 .to_owned(),
         ),
@@ -78,7 +78,7 @@ fn hostile_policies_in_a_signed_bundle_are_refused_by_a_server() {
         document["spec"]["policy"] = text.into();
         packed.insert(name.to_owned(), serde_json::to_vec(&document).unwrap());
         let refusal = opened(&bundles::sign("shop", packed, &terms).unwrap().parcel).unwrap_err();
-        let Refusal::Unsound { faults } = &refusal else { panic!("{what}: {refusal}") };
+        let BundleRefusal::Unsound { faults } = &refusal else { panic!("{what}: {refusal}") };
         let what = if what == "bytes" { "it has" } else { what };
         assert!(
             faults.iter().any(|fault| fault.what.contains(what) && fault.line == 0),

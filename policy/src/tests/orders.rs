@@ -1,11 +1,11 @@
-//! The order in which documents are written says nothing; the order of lists and policies makes another bundle.
+//! The order of keys and files does not change a bundle; the order of lists and policies does.
 
 use super::fixture::{built, bundle, files};
 use super::permuted::{What, permuted};
 use crate::{Bundle, Files};
 
 #[test]
-fn the_order_of_keys_and_of_files_says_nothing_to_what_is_signed() {
+fn the_order_of_keys_and_of_files_does_not_change_what_is_signed() {
     let sound = built(&rich());
     for seed in 0..8 {
         let other = permuted(sound.packed(), What::Keys, seed);
@@ -16,7 +16,7 @@ fn the_order_of_keys_and_of_files_says_nothing_to_what_is_signed() {
 }
 
 #[test]
-fn another_order_of_lists_and_policies_is_another_bundle() {
+fn another_order_of_lists_and_policies_makes_another_bundle() {
     let names: std::collections::BTreeSet<String> = (0..8)
         .map(|seed| {
             let other: Bundle = bundle(&permuted(built(&rich()).packed(), What::Everything, seed));
@@ -26,7 +26,7 @@ fn another_order_of_lists_and_policies_is_another_bundle() {
     assert!(names.len() > 4, "few of 8 orders differ: {names:?}");
 }
 
-/// The small bundle with lists and policies to be put in another order.
+/// The small bundle with more lists and policies, which can be put in another order.
 fn rich() -> Files {
     let mut all = files();
     let policies = "callers: [\"group:payments-agents\", \"agent:a\", \"agent:b\"]\n  policy: |\n    @id(\"one\") forbid (principal, action, resource) when { context.method == \"GET\" };\n    @id(\"two\") forbid (principal, action, resource) when { context.warrant.depth > 3 };\n    @id(\"three\")\n    permit (principal == Agent::\"agent:c\", action, resource);";

@@ -1,16 +1,16 @@
-//! A bundle written anew in another order: keys, lists whose order means nothing, and policies within a document. Out of the
-//! form in which it was signed, so that whatever a test has built can be permuted.
+//! Writes a bundle's documents in another order: keys, lists and the policies within a document. The input is
+//! the signed form, so that any bundle that a test has built can be permuted.
 
 use serde_json::Value;
 
 use policy::Files;
 
-/// What is put into another order.
+/// What is put in another order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum What {
-    /// Keys alone: the canonical form, and so the bundle's name, stays as it is.
+    /// Only keys: the canonical form, and so the bundle's digest, stays the same.
     Keys,
-    /// Lists and policies too: it is another bundle, that must decide alike.
+    /// Lists and policies too: it is another bundle, which must decide in the same way.
     Everything,
 }
 
@@ -22,7 +22,7 @@ pub(crate) fn permuted(packed: &Files, what: What, seed: u64) -> Files {
         let text = std::str::from_utf8(bytes).unwrap();
         all.push(match name.strip_suffix(".json") {
             None => (name.clone(), order.policies(text)),
-            // What a test does in which order is a test's to say.
+            // The order of cases in a test is left as it is.
             Some(stem) if name.ends_with(".test.json") => (format!("{stem}.yaml"), text.to_owned()),
             Some(stem) => (format!("{stem}.yaml"), order.document(&serde_json::from_str(text).unwrap())),
         });
@@ -36,7 +36,7 @@ struct Order {
 }
 
 impl Order {
-    /// A number below the bound: SplitMix64, which repeats itself for the same seed on any machine.
+    /// A number below the bound, by SplitMix64: the same seed gives the same numbers on any machine.
     fn below(&mut self, bound: usize) -> usize {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.state;
@@ -56,7 +56,7 @@ impl Order {
         all
     }
 
-    /// In block style as far as `policy`, which must be a literal block; inside, JSON is YAML too.
+    /// In block style down to `policy`, which must be a literal block. The rest is JSON, which is YAML too.
     fn document(&mut self, document: &Value) -> String {
         let mut text = String::new();
         for (key, value) in self.shuffled(document.as_object().unwrap()) {
@@ -102,7 +102,7 @@ impl Order {
         }
     }
 
-    /// The policies of these tests end where a line ends in a semicolon.
+    /// Splits the policies: in these tests, a policy ends where a line ends in a semicolon.
     fn policies(&mut self, text: &str) -> String {
         if self.what == What::Keys {
             return text.to_owned();

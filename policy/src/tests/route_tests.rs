@@ -1,4 +1,5 @@
-//! Tests of routes: that they run, fail for what is wrong, and pass for nothing else.
+//! Route tests: they run, they fail with a clear message if something is wrong, and they pass only if
+//! everything is right.
 
 use super::fixture::{
     PAY_FILE, assert_fault, assert_sound, edit, faults, files, simple_parcel, told, with_policy,
@@ -40,23 +41,23 @@ fn the_example_of_the_documentation_passes() {
 }
 
 #[test]
-fn a_failing_test_refuses_the_build_and_says_what_came_instead() {
+fn a_failing_test_stops_the_build_and_says_what_the_result_was() {
     fails(
         &case("expect: policy-denied"),
-        "the case `more` fails: it is `allow` by pay/caller:group:payments-agents, and `policy-denied` is expected",
+        "the case `more` fails: the result is `allow` by pay/caller:group:payments-agents, but `policy-denied` is expected",
     );
     fails(
         &case("request: {body: {amount: 20000}}, expect: allow"),
-        "it is `policy-denied` by pay/limit (above the limit), and `allow` is expected",
+        "the result is `policy-denied` by pay/limit (above the limit), but `allow` is expected",
     );
     fails(
         &case("caller: \"agent:x\", expect: policy-denied, because: pay/limit"),
-        "it is `policy-denied` by no policy, and not because of `pay/limit`",
+        "the result is `policy-denied` by no policy, but `because` names `pay/limit`",
     );
 }
 
 #[test]
-fn every_row_that_a_policy_decides_can_be_expected() {
+fn every_denial_that_a_policy_decides_can_be_expected() {
     for good in [
         "request: {path: /v1/other}, expect: no-route-policy",
         "warrant: {use: {max: 2}}, expect: use-too-wide",
@@ -108,47 +109,47 @@ fn requirements_hold_unless_the_case_says_otherwise() {
 }
 
 #[test]
-fn a_delegated_key_is_nobody_by_name() {
+fn a_delegated_key_has_no_name() {
     let hello = "routes/platform/hello.yaml";
     let tests = "apiVersion: portcullis.dev/v1alpha1\nkind: RouteTests\nmetadata: {name: hello}\ncases:\n  - {name: root, caller: \"agent:demo\", expect: allow}\n  - {name: link, caller: \"agent:demo\", warrant: {depth: 1}, expect: policy-denied}\n";
     let mut files = files();
     files.insert("routes/platform/hello.test.yaml".to_owned(), tests.as_bytes().to_vec());
     assert_sound(&files);
     edit(&mut files, hello, "holder: proof", "holder: mtls");
-    assert_fault(&files, "routes/platform/hello.test.yaml:6:", "it is `allow`");
+    assert_fault(&files, "routes/platform/hello.test.yaml:6:", "the result is `allow`");
 }
 
 #[test]
-fn what_a_case_may_say() {
-    fails(&case("expect: denied"), "neither `allow` nor the code");
+fn what_a_case_may_contain() {
+    fails(&case("expect: denied"), "neither `allow` nor a code");
     fails(&case("expect: allow, expects: allow"), "unknown key `expects`");
     fails(&case("expect: allow, warrant: {uses: {max: 1}}"), "unknown key `uses`");
     fails(
         &case("request: {body: {amount: 1.5}}, expect: arguments-invalid"),
-        "some YAML parsers do not read",
+        "is not a text to every YAML reader",
     );
-    fails(&case("request: {path: \"/v1/payments/a?b=1\"}, expect: allow"), "the path holds a query");
-    fails(&case("request: {path: /v1//x}, expect: allow"), "no path that can be governed");
+    fails(&case("request: {path: \"/v1/payments/a?b=1\"}, expect: allow"), "the path contains a query");
+    fails(&case("request: {path: /v1//x}, expect: allow"), "not a path that can be governed");
     assert_fault(
         &with_tests(&format!("{TESTS}  - {{name: pays, expect: allow}}\n")),
         &format!("{FILE}:9:"),
-        "a second case is called `pays`",
+        "a second case called `pays`",
     );
     assert_fault(
         &with_tests(&TESTS.replace("name: pay}", "name: pays}")),
         &format!("{FILE}:3:"),
-        "but their file is called",
+        "stand in a file called",
     );
 }
 
 #[test]
-fn tests_have_their_route_beside_them() {
+fn tests_need_their_route_in_the_same_directory() {
     let mut files = files();
     files.insert(
         "routes/payments/other.test.yaml".to_owned(),
         TESTS.replace("name: pay}", "name: other}").into_bytes(),
     );
-    assert_fault(&files, "routes/payments/other.test.yaml:", "there is no route for these tests");
+    assert_fault(&files, "routes/payments/other.test.yaml:", "tests without their route");
 }
 
 #[test]
@@ -164,7 +165,7 @@ fn a_failure_names_the_nearest_permit() {
     let stranger = case("caller: \"agent:x\", expect: allow");
     fails(
         &stranger,
-        "it is `policy-denied` (the nearest permit is pay/caller:group:payments-agents, of which this does not hold: principal in Group::\"payments-agents\"), and `allow` is expected",
+        "the result is `policy-denied` (the nearest permit is pay/caller:group:payments-agents; this part of it does not hold: principal in Group::\"payments-agents\"), but `allow` is expected",
     );
 }
 
@@ -183,14 +184,14 @@ fn coverage_counts_policies_and_requirements() {
 
 const SERVED: &str = "  - {id: \"spiffe://shop/ns/shop/sa/payments\", hosts: {payments.shop: [payments, \"payments.shop:8080\"]}}\n";
 
-/// The judge that tests ask is the one that requests meet: what stands before the route's own rules is asked too.
+/// Tests use the judge that requests use, so the rules before the route's own rules apply too.
 #[test]
-fn a_test_meets_the_whole_judge() {
-    let mut nobody_serves = with_tests(TESTS);
-    edit(&mut nobody_serves, "proxies.yaml", SERVED, "");
-    let told = told(&faults(&nobody_serves));
+fn a_test_uses_the_whole_judge() {
+    let mut unserved = with_tests(TESTS);
+    edit(&mut unserved, "proxies.yaml", SERVED, "");
+    let told = told(&faults(&unserved));
     assert!(
-        told.contains("the case `pays` fails: it is `target-mismatch`, and `allow` is expected"),
+        told.contains("the case `pays` fails: the result is `target-mismatch`, but `allow` is expected"),
         "{told}"
     );
 
@@ -209,7 +210,7 @@ spec:
 }
 
 #[test]
-fn what_a_route_requires_of_the_workload_holds_in_a_test_that_does_not_say() {
+fn a_test_that_says_nothing_about_the_workload_satisfies_the_route() {
     let mut files = with_tests(TESTS);
     edit(&mut files, PAY_FILE, "holder: mtls,", "holder: both, attestation: {maxAge: 10m},");
     assert_sound(&files);

@@ -1,4 +1,5 @@
-//! Ten thousand routes: found as fast as ten, built and activated in seconds.
+//! Ten thousand routes: a route is found as fast as among ten, and a bundle is built and activated in
+//! seconds.
 
 use std::time::Instant;
 
@@ -20,7 +21,7 @@ pub(crate) fn many(count: usize) -> Files {
     files
 }
 
-/// Nanoseconds for finding a route and judging it, the best of several runs.
+/// Nanoseconds to find a route and judge it, the best of several runs.
 fn judging(bundle: &Bundle) -> u128 {
     let ask = Ask::by(Principal::Agent("spiffe://shop/ns/shop/sa/payer".to_owned()));
     let run = || {
@@ -47,7 +48,8 @@ fn the_same_route_is_found_among_hundreds() {
     }
 }
 
-/// Figures, not a verdict: a shared machine has no honest clock. Run it alone, with `--ignored --nocapture`.
+/// Prints figures and asserts no limit, because times on a shared machine are not reliable. Run it alone,
+/// with `--ignored --nocapture`.
 #[test]
 #[ignore = "measures"]
 fn figures() {
@@ -72,7 +74,8 @@ fn figures() {
     println!("{}", memory.lines().find(|line| line.starts_with("VmRSS")).unwrap());
 }
 
-/// Nanoseconds for one verification on P-256, the best of several runs: what a judgement is measured against.
+/// Nanoseconds for one verification on P-256, the best of several runs: the time of a judgement is compared
+/// with it.
 fn signature_check() -> u128 {
     use aws_lc_rs::rand::SystemRandom;
     use aws_lc_rs::signature::{

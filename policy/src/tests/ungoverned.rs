@@ -4,7 +4,7 @@ use warrant::Seconds;
 
 use super::fixture::{NOW, PAY_FILE, assert_fault, assert_sound, bundle, edit, edited, files, target};
 use crate::Files;
-use crate::{Bundle, Passage};
+use crate::{Bundle, Exemption};
 
 const HELLO: &str = "routes/platform/hello.yaml";
 const REST: &str = "  require: {holder: proof, use: any, maxLifetime: 5m}\n  callers: [\"agent:demo\"]\n";
@@ -16,9 +16,9 @@ fn ungoverned(members: &str) -> Files {
 }
 
 fn passage(bundle: &Bundle, path: &str, now: u64) -> Option<String> {
-    bundle.find(&target("localhost", "GET", path)).passage(Seconds::new(now)).map(|passage| match passage {
-        Passage::Ungoverned(opening) => format!("ungoverned: {}", opening.reason()),
-        Passage::Observed(route) => format!("observed: {}", route.name()),
+    bundle.find(&target("localhost", "GET", path)).exemption(Seconds::new(now)).map(|passage| match passage {
+        Exemption::Ungoverned(found) => format!("ungoverned: {}", found.reason()),
+        Exemption::Observed(route) => format!("observed: {}", route.name()),
     })
 }
 

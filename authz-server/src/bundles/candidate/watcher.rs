@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use policy::{Expected, Refusal, TrustKeys};
+use policy::{BundleRefusal, Expected, TrustKeys};
 use tracing::{info, warn};
 
 use super::Candidate;
@@ -63,12 +63,12 @@ impl Watcher {
     }
 
     /// Takes a candidate if it is signed and valid. It may have any version, because it never comes into force.
-    fn take(&mut self, manifest: Vec<u8>) -> Result<(), Refusal> {
+    fn take(&mut self, manifest: Vec<u8>) -> Result<(), BundleRefusal> {
         let expected =
             Expected { trust: &self.trust, audience: &self.audience, floor: None, now: self.clock.now() };
         let before = self.candidate.bundle();
         let opened = open_bundle(&mut self.source, &manifest, &expected, before.as_deref());
-        if opened.as_ref().map_or_else(Refusal::is_final, |_| true) {
+        if opened.as_ref().map_or_else(BundleRefusal::is_final, |_| true) {
             self.last_seen = manifest;
         }
         let bundle = opened?;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use warrant::{AwsLcVerifier, Seconds};
 
-use policy::{Files, Note, Refusal, Signing};
+use policy::{BundleRefusal, Files, Note, Signing};
 
 use super::{build, load};
 use crate::bundles::directory;
@@ -57,7 +57,7 @@ fn a_new_version_takes_the_place_of_the_old() {
     assert_eq!((bundle.version(), bundle.route_named("pay").unwrap().require().max_lifetime), (2, 61));
     ledger::durable::replace(&out.path().join("2/routes/payments/more.json"), b"{}").unwrap();
     let added = load(out.path(), &expected(&trust), &AwsLcVerifier).unwrap_err();
-    assert_eq!(added, Refusal::FileAdded { file: "routes/payments/more.json".to_owned() });
+    assert_eq!(added, BundleRefusal::FileAdded { file: "routes/payments/more.json".to_owned() });
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn a_missing_file_is_named() {
     assert!(build(&empty.path().join("nowhere")).unwrap_err()[0].what.contains("cannot be read"));
     let trust = trust(1, &[10]);
     assert!(
-        matches!(load(empty.path(), &expected(&trust), &AwsLcVerifier), Err(Refusal::Unreadable { file, .. }) if file == "manifest.json")
+        matches!(load(empty.path(), &expected(&trust), &AwsLcVerifier), Err(BundleRefusal::Unreadable { file, .. }) if file == "manifest.json")
     );
 }
 

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use crate::bundles::directory;
 use crate::cli::out::Failure;
-use policy::{MANIFEST, Past};
+use policy::{MANIFEST, PastBundle};
 
 /// Every bundle in these directories. Each is the directory of a signed bundle, or contains such directories.
-pub(in crate::cli) fn by_digest(directories: &[PathBuf]) -> Result<BTreeMap<String, Past>, Failure> {
+pub(in crate::cli) fn by_digest(directories: &[PathBuf]) -> Result<BTreeMap<String, PastBundle>, Failure> {
     let mut all = BTreeMap::new();
     for directory in directories {
         let found = bundle_directories(directory)?;
@@ -26,8 +26,8 @@ pub(in crate::cli) fn by_digest(directories: &[PathBuf]) -> Result<BTreeMap<Stri
     Ok(all)
 }
 
-pub(super) fn open(place: &Path) -> Result<Past, Failure> {
-    let opened = directory::parcel(place).and_then(|parcel| Past::open(&parcel));
+pub(super) fn open(place: &Path) -> Result<PastBundle, Failure> {
+    let opened = directory::parcel(place).and_then(|parcel| PastBundle::open(&parcel));
     opened.map_err(|refusal| Failure::new(format!("bundle {}: {refusal}", place.display())))
 }
 

@@ -19,7 +19,7 @@ use super::scan::{self, Next, RawEntry};
 use super::{bundles, describe, progress};
 use crate::cli::out::{ExitStatus, Failure, line};
 use crate::record::{JudgedAgain, judge_again};
-use policy::Past;
+use policy::PastBundle;
 
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct Args {
@@ -42,8 +42,8 @@ pub(in crate::cli) struct Args {
 
 /// The bundles that decisions are judged by.
 enum JudgeBy {
-    Recorded(BTreeMap<String, Past>),
-    Candidate(Box<Past>),
+    Recorded(BTreeMap<String, PastBundle>),
+    Candidate(Box<PastBundle>),
 }
 
 #[derive(Debug, Default)]

@@ -74,7 +74,7 @@ fn in_parallel<T: Send>(
     let next = AtomicU64::new(bundles.start);
     let done: Mutex<Vec<(u64, Vec<T>)>> = Mutex::default();
     let run = || {
-        policy::this_thread_is_deep();
+        policy::mark_this_thread_deep();
         loop {
             let number = next.fetch_add(1, Ordering::Relaxed);
             if number >= bundles.end {

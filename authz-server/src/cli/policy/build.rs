@@ -8,7 +8,7 @@ use super::documents::BuildArgs;
 use super::report::counted;
 use crate::cli::out::{ExitStatus, Failure, line};
 use policy::Digest;
-use policy::authoring::{Built, Recorded};
+use policy::authoring::{Built, RecordedArgument};
 
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct Args {
@@ -37,7 +37,7 @@ pub(in crate::cli) fn run(args: &Args) -> Result<ExitStatus, Failure> {
     report.print(args.build.documents.json, more)
 }
 
-fn print(built: &Built, recorded: &[Recorded]) -> Result<(), Failure> {
+fn print(built: &Built, recorded: &[RecordedArgument]) -> Result<(), Failure> {
     line(format!(
         "for {}: {}, {}",
         built.audience(),

@@ -8,7 +8,7 @@ use super::yaml;
 use crate::cli::out::{ExitStatus, Failure, line};
 use policy::authoring::View;
 use policy::rfc3339;
-use policy::{Opening, Route};
+use policy::{Route, UngovernedMatch};
 
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct Args {
@@ -46,7 +46,7 @@ fn document(view: View<'_>, name: &str, is_expanded: bool) -> Option<Value> {
 fn all(view: View<'_>, is_json: bool) -> Result<(), Failure> {
     if is_json {
         let routes: Vec<_> = view.routes().into_iter().map(route).collect();
-        let openings: Vec<_> = view.openings().into_iter().map(opening).collect();
+        let openings: Vec<_> = view.ungoverned().into_iter().map(opening).collect();
         return line(json!({"routes": routes, "ungoverned": openings}));
     }
     for route in view.routes() {
@@ -55,7 +55,7 @@ fn all(view: View<'_>, is_json: bool) -> Result<(), Failure> {
         route.matches().try_for_each(|(method, host, path)| line(format!("  {method} {host}{path}")))?;
         line(format!("  policies: {}", route.policies().join(", ")))?;
     }
-    for opening in view.openings() {
+    for opening in view.ungoverned() {
         let until = opening.until().map(|until| format!(" until {}", rfc3339(until))).unwrap_or_default();
         line(format!("{} of {}: ungoverned{until}: {}", opening.name(), opening.team(), opening.reason()))?;
     }
@@ -73,6 +73,6 @@ fn route(route: &Route) -> Value {
     })
 }
 
-fn opening(opening: &Opening) -> Value {
+fn opening(opening: &UngovernedMatch) -> Value {
     json!({"name": opening.name(), "team": opening.team(), "reason": opening.reason(), "until": opening.until()})
 }

@@ -20,7 +20,7 @@ use crate::cli::values::duration;
 use crate::clock::Clock;
 use crate::keys::PrivateKey;
 use policy::authoring::Built;
-use policy::{Bundle, Note, Parcel, Signed, Signing, TrustKeys};
+use policy::{Bundle, Note, Parcel, SignedBundle, Signing, TrustKeys};
 
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct Args {
@@ -128,8 +128,13 @@ fn lock(directory: &Path) -> Result<File, Failure> {
     Ok(opened)
 }
 
-fn sign(args: &Args, built: &Built, directory: &BundleDirectory, clock: &Clock) -> Result<Signed, Failure> {
-    let refused = |refusal: policy::Refusal| {
+fn sign(
+    args: &Args,
+    built: &Built,
+    directory: &BundleDirectory,
+    clock: &Clock,
+) -> Result<SignedBundle, Failure> {
+    let refused = |refusal: policy::BundleRefusal| {
         Failure::new(format!("the current bundle in {} is refused: {refusal}", directory.path.display()))
     };
     let before = directory::signed_so_far(&directory.path).map_err(refused)?;

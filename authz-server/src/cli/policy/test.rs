@@ -7,7 +7,7 @@ use serde_json::{Map, json};
 use super::documents::DocumentArgs;
 use super::report::counted;
 use crate::cli::out::{ExitStatus, Failure, line};
-use policy::authoring::{Built, Coverage, Outcome};
+use policy::authoring::{Built, Coverage, TestOutcome};
 
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct Args {
@@ -58,7 +58,7 @@ fn print(built: &Built, coverage: &[Coverage]) -> Result<(), Failure> {
     Ok(())
 }
 
-fn print_case(outcome: &Outcome) -> Result<(), Failure> {
+fn print_case(outcome: &TestOutcome) -> Result<(), Failure> {
     let answer = outcome.judged.denial.map_or("allow", warrant::Denial::code);
     let verdict = if outcome.passed { "ok  " } else { "FAIL" };
     line(format!("  {verdict} {}: {answer}", outcome.case))

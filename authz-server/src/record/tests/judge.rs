@@ -14,7 +14,7 @@ use warrant::{
 use policy::Bundle;
 use policy::arguments::{Sent, SentBody};
 use policy::decision::{
-    Attestation, Attested, Case, Denied, Facts, HttpCase, Identity, Judgement, Line, Passing, Permit,
+    Attestation, Attested, Case, Denied, Facts, HttpCase, Identity, Judgement, Line, PassReason, Permit,
     ProofFound, judge,
 };
 
@@ -389,7 +389,9 @@ fn an_ungoverned_request_passes_without_a_warrant_and_stale_governance_denies_it
         ..given()
     };
     match open(Ok(())).judged() {
-        Judgement::Pass(pass) => assert_eq!((pass.route(), pass.passing()), ("health", &Passing::Ungoverned)),
+        Judgement::Pass(pass) => {
+            assert_eq!((pass.route(), pass.reason()), ("health", &PassReason::Ungoverned))
+        }
         other @ (Judgement::Permit(_) | Judgement::Deny(_)) => panic!("{other:?}"),
     }
     assert_eq!(open(Err(Denial::GovernanceStale)).denial(), Denial::GovernanceStale);
@@ -408,9 +410,11 @@ fn an_observed_request_passes_and_says_which_answer_it_would_have_got() {
         [(changed(|_| {}), None), (Err(Denial::WarrantMissing), Some(Denial::WarrantMissing))]
     {
         match watched(chain).judged() {
-            Judgement::Pass(pass) => match pass.passing() {
-                Passing::Observed(verdict) => assert_eq!(verdict.as_ref().err().map(|d| d.denial), expected),
-                Passing::Ungoverned => panic!("observed, not ungoverned"),
+            Judgement::Pass(pass) => match pass.reason() {
+                PassReason::Observed(verdict) => {
+                    assert_eq!(verdict.as_ref().err().map(|d| d.denial), expected)
+                }
+                PassReason::Ungoverned => panic!("observed, not ungoverned"),
             },
             other @ (Judgement::Permit(_) | Judgement::Deny(_)) => panic!("{other:?}"),
         }

@@ -60,7 +60,7 @@ fn attacks(keys: &BundleKeys, active: &UnsignedBundle) -> Vec<Attack> {
         attack(
             "a lower version",
             active.clone().version(4).signed(&two),
-            "version 4, and 5 was active already",
+            "version 4, but version 5 was already active",
         ),
         attack(
             "the same version with other content",
@@ -70,11 +70,19 @@ fn attacks(keys: &BundleKeys, active: &UnsignedBundle) -> Vec<Attack> {
         attack(
             "stripped signatures",
             tampered(valid(), |envelope| envelope["signatures"] = json!([])),
-            "0 good signatures of the 2",
+            "0 good signatures, but the trust in force requires 2",
         ),
-        attack("too few signatures", next().signed(&[two[0]]), "1 good signatures of the 2"),
-        attack("one key counted twice", next().signed(&[two[0], two[0]]), "1 good signatures of the 2"),
-        attack("unknown keys", next().signed(&strangers), "(ignored, of unknown keys: "),
+        attack(
+            "too few signatures",
+            next().signed(&[two[0]]),
+            "1 good signatures, but the trust in force requires 2",
+        ),
+        attack(
+            "one key counted twice",
+            next().signed(&[two[0], two[0]]),
+            "1 good signatures, but the trust in force requires 2",
+        ),
+        attack("unknown keys", next().signed(&strangers), "(signatures by unknown keys are ignored: "),
         attack(
             "a payload changed after signing",
             tampered(valid(), |envelope| {
@@ -82,7 +90,7 @@ fn attacks(keys: &BundleKeys, active: &UnsignedBundle) -> Vec<Attack> {
                 let text = String::from_utf8(bytes).unwrap().replace("\"version\":6", "\"version\":7");
                 envelope["payload"] = STANDARD.encode(text).into();
             }),
-            "0 good signatures of the 2",
+            "0 good signatures, but the trust in force requires 2",
         ),
         attack(
             "a file added",
@@ -97,12 +105,12 @@ fn attacks(keys: &BundleKeys, active: &UnsignedBundle) -> Vec<Attack> {
         attack(
             "a file taken away",
             on_files(|signed| drop(signed.files.remove(HELLO))),
-            "routes/demo/hello.json is in the manifest and is not there",
+            "routes/demo/hello.json is in the manifest but not in the bundle",
         ),
         attack(
             "a manifest for another audience",
             next().with("audience", "other".into()).signed(&two),
-            "for the audience `other`, this server is for `demo`",
+            "for the audience `other`, but this server is for `demo`",
         ),
         attack(
             "documents for another audience",
@@ -127,12 +135,12 @@ fn attacks(keys: &BundleKeys, active: &UnsignedBundle) -> Vec<Attack> {
         attack(
             "a trust change signed by the old side only",
             next().with("trust", others.clone()).signed(&two),
-            "changes the trust, and 0 of the 2 signatures that the new trust asks for",
+            "changes the trust, but it has 0 of the 2 signatures that the new trust requires",
         ),
         attack(
             "a trust change signed by the new side only",
             next().with("trust", others).signed(&strangers),
-            "0 good signatures of the 2",
+            "0 good signatures, but the trust in force requires 2",
         ),
         attack(
             "no manifest",
@@ -142,7 +150,7 @@ fn attacks(keys: &BundleKeys, active: &UnsignedBundle) -> Vec<Attack> {
         attack(
             "an envelope of another kind",
             tampered(valid(), |envelope| envelope["payloadType"] = "application/json".into()),
-            "an envelope of `application/json`",
+            "found `application/json`",
         ),
     ];
     all.push(Attack {
@@ -155,13 +163,13 @@ fn attacks(keys: &BundleKeys, active: &UnsignedBundle) -> Vec<Attack> {
         name: "a note by a key that was rotated out",
         note: Some(valid().note(600, &keys.old_note)),
         offered: valid(),
-        message: "has no valid note yet: the note is signed by no note key",
+        message: "has no valid note yet: the note is not signed by a note key",
     });
     all.push(Attack {
         name: "a note that holds for too long",
         note: Some(valid().note(90_000, &keys.note)),
         offered: valid(),
-        message: "has no valid note yet: the note holds for 90000 s",
+        message: "has no valid note yet: the note is valid for 90000 s",
     });
     all.push(Attack {
         name: "a note about the bundle before",

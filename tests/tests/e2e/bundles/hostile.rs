@@ -11,13 +11,13 @@ const PAY: &str = "routes/demo/pay.json";
 fn policies() -> [(&'static str, String); 6] {
     let when = |text: &str| format!("permit (principal, action, resource) when {{ {text} }};");
     [
-        ("brackets more than 32 deep", when(&format!("{}1 == 1{}", "(".repeat(150), ")".repeat(150)))),
+        ("brackets nested more than 32 deep", when(&format!("{}1 == 1{}", "(".repeat(150), ")".repeat(150)))),
         ("more than 256 operators", when(&format!("1{} > 0", " + 1".repeat(600)))),
         ("524288 is the most", format!("// {}", "x".repeat(1024 * 1024))),
         ("U+202E", format!("// \u{202e} hidden\n{}", when("context.host == \"x\""))),
-        ("a template's slot", "forbid (principal == ?principal, action, resource);".to_owned()),
+        ("a template slot", "forbid (principal == ?principal, action, resource);".to_owned()),
         (
-            "neither open nor this route",
+            "limited to something other than this route",
             "forbid (principal, action, resource == Route::\"hello\") when { context.host == \"x\" };"
                 .to_owned(),
         ),

@@ -45,7 +45,7 @@ async fn a_new_server_follows_a_chain_of_three_changes_and_no_server_goes_back()
         UnsignedBundle::of(&home).version(4).with("trust", trust(1, &[&signer(83)])).signed(&[&signer(83)]);
     lower.after(&[&first, &second, &third]).put(&signers.place);
     let failed = home.fail_to_start().await;
-    assert!(failed.log.contains("version 4, and 5 was active already"), "{}", failed.log);
+    assert!(failed.log.contains("version 4, but version 5 was already active"), "{}", failed.log);
 
     // It accepts the chain with a higher version.
     let next =

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use warrant::mint::Signer as _;
 
 use super::{
-    Attestation, Denial, Facts, Grant, Identity, Judgement, MEASURED, PAYER, Passing, Seconds, TestCase,
+    Attestation, Denial, Facts, Grant, Identity, Judgement, MEASURED, PAYER, PassReason, Seconds, TestCase,
     attested, changed, delegated, given, with_requirement, with_route,
 };
 use crate::policy_fixture::{NOW, PAY_FILE, TestKey, bundle, edit, edited, files, policy_block};
@@ -40,7 +40,7 @@ fn every_row_of_the_judge_gets_the_same_verdict_again_on_any_thread_and_in_any_o
         let judgement = given.judged();
         let way = match &judgement {
             Judgement::Permit(_) => "permit",
-            Judgement::Pass(pass) if *pass.passing() == Passing::Ungoverned => "ungoverned",
+            Judgement::Pass(pass) if *pass.reason() == PassReason::Ungoverned => "ungoverned",
             Judgement::Pass(_) => "observed",
             Judgement::Deny(denied) => denied.denial.code(),
         };

@@ -1,9 +1,9 @@
-//! What is shown of a policy.
+//! Views of a policy: expanded documents, schemas, recorded arguments, and the nearest permit.
 
 use super::fixture::{Ask, PAY_FILE, built, edit, edited, policy_block, with_policy};
 use crate::Principal;
 use crate::arguments::ArgumentValue;
-use crate::authoring::Recorded;
+use crate::authoring::RecordedArgument;
 
 const AMOUNT: &str = "amount: {from: body:/amount, type: natural}";
 
@@ -28,14 +28,14 @@ fn an_expanded_document_is_the_same_route() {
     );
     let before = built(&files).route_named("pay").unwrap().require().clone();
     let expanded = built(&files).view().expanded("pay").unwrap();
-    // JSON is YAML: what is shown can be put in the place of what was written.
+    // JSON is YAML: the shown document can replace the written one.
     files.insert(PAY_FILE.to_owned(), expanded.clone().into_bytes());
     assert_eq!(*built(&files).route_named("pay").unwrap().require(), before);
     assert_eq!(built(&files).view().expanded("pay").unwrap(), expanded);
 }
 
 #[test]
-fn a_schema_says_what_a_policy_may_say() {
+fn a_schema_lists_the_names_that_a_policy_may_use() {
     let schema =
         built(&with_policy(AMOUNT, "permit (principal, action, resource) when { context.args.amount > 1 };"))
             .view()
@@ -51,14 +51,14 @@ fn a_schema_says_what_a_policy_may_say() {
 }
 
 #[test]
-fn what_will_be_recorded_and_whose_body_is_read() {
+fn recorded_arguments_and_routes_that_read_the_body_are_listed() {
     let built = built(&with_policy(
         "amount: {from: body:/amount, type: natural, record: digest}",
         "permit (principal, action, resource) when { context.args.amount > 1 };",
     ));
     assert_eq!(
         built.view().recorded(),
-        [Recorded { route: "pay".to_owned(), argument: "amount".to_owned(), is_withheld: true }]
+        [RecordedArgument { route: "pay".to_owned(), argument: "amount".to_owned(), is_withheld: true }]
     );
     assert_eq!(built.view().reading_bodies(), ["pay"]);
 }
@@ -80,7 +80,7 @@ fn the_nearest_permit_and_its_false_part() {
 }
 
 #[test]
-fn everything_that_is_shown_is_json_too() {
+fn faults_and_test_results_can_be_shown_as_json() {
     let mut files = with_policy(
         AMOUNT,
         "@id(\"limit\") forbid (principal, action, resource) when { context.args.amount > 1 };",

@@ -13,6 +13,7 @@ use tracing::{error, info, warn};
 use warrant::mint::Signer;
 use warrant::{AwsLcVerifier, Seconds};
 
+use super::KeeperError;
 use super::source::BundleSource;
 use super::{BundleStatus, PolicyInForce};
 use crate::clock::Clock;
@@ -62,15 +63,15 @@ enum Offered {
 }
 
 impl Keeper {
-    /// Opens the bundle that this server starts with and records its activation. The error is one line.
+    /// Opens the bundle that this server starts with and records its activation.
     pub fn open(
         config: BundleConfig,
         audience: String,
         ledger: Ledger,
         before: Option<&Activation>,
         clock: Clock,
-    ) -> Result<Keeper, String> {
-        let place = config.place.to_string();
+    ) -> Result<Keeper, KeeperError> {
+        let place = config.place.clone();
         let mut source = BundleSource::open(config.place)?;
         let floor = before.map(floor);
         let expected =
@@ -79,10 +80,10 @@ impl Keeper {
             let bundle = open_bundle(&mut source, &manifest, &expected, None)?;
             Ok((manifest, bundle))
         });
-        let (active, bundle) = opened.map_err(|refusal| format!("bundle {place}: {refusal}"))?;
+        let (active, bundle) = opened.map_err(|refusal| KeeperError::Refused { place, refusal })?;
         check_note_key(config.note_key.as_ref(), &bundle)?;
         record_activation(&ledger, &bundle, before.map(|before| before.bundle))
-            .map_err(|e| format!("the activation of the bundle could not be recorded: {e}"))?;
+            .map_err(KeeperError::NotRecorded)?;
         let mut keeper = Keeper {
             source,
             trust: config.trust,
@@ -301,12 +302,12 @@ fn floor(activation: &Activation) -> Activated {
 
 /// Records that this bundle is activated, unless it was the last one in force. Nothing is judged with a bundle before its
 /// activation is recorded.
-fn record_activation(ledger: &Ledger, bundle: &Bundle, before: Option<Digest>) -> Result<(), String> {
+fn record_activation(ledger: &Ledger, bundle: &Bundle, before: Option<Digest>) -> Result<(), RecordError> {
     let activation = activation(bundle, before);
     if before == Some(activation.bundle) {
         return Ok(());
     }
-    ledger.append(activation.into()).map(|_| ()).map_err(|e: RecordError| e.to_string())
+    ledger.append(activation.into()).map(drop)
 }
 
 fn activation(bundle: &Bundle, previous: Option<Digest>) -> Activation {
@@ -321,10 +322,7 @@ fn activation(bundle: &Bundle, previous: Option<Digest>) -> Activation {
 }
 
 /// Checks that the bundle lists our note key. Otherwise the fault would only show once the last valid note has expired.
-fn check_note_key(key: Option<&PrivateKey>, bundle: &Bundle) -> Result<(), String> {
-    if key.is_none_or(|key| bundle.note_keys().contains(key.public_key())) {
-        return Ok(());
-    }
-    let what = "bundle.noteKey is not among the keys that the mesh lists under `notes`";
-    Err(format!("{what}: sign a bundle that lists it, or remove `noteKey` and sign notes elsewhere"))
+fn check_note_key(key: Option<&PrivateKey>, bundle: &Bundle) -> Result<(), KeeperError> {
+    let is_listed = key.is_none_or(|key| bundle.note_keys().contains(key.public_key()));
+    if is_listed { Ok(()) } else { Err(KeeperError::NoteKeyNotListed) }
 }

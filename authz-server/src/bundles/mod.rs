@@ -5,6 +5,7 @@
 
 pub mod candidate;
 pub mod directory;
+mod error;
 mod in_force;
 mod keeper;
 mod source;
@@ -14,6 +15,7 @@ mod web;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 
+pub use error::{KeeperError, SourceError, ThreadError};
 pub use in_force::PolicyInForce;
 pub use keeper::Keeper;
 pub use status::BundleStatus;
@@ -25,7 +27,7 @@ pub struct KeeperThread {
 }
 
 /// Looks for newer bundles while the handle lives, on a thread that may compile policies.
-pub fn start_keeper(mut keeper: Keeper) -> Result<KeeperThread, String> {
+pub fn start_keeper(mut keeper: Keeper) -> Result<KeeperThread, ThreadError> {
     let (handle, stop) = mpsc::channel();
     start_policy_thread("bundles", move || {
         while let Err(RecvTimeoutError::Timeout) = stop.recv_timeout(keeper.interval()) {
@@ -36,12 +38,12 @@ pub fn start_keeper(mut keeper: Keeper) -> Result<KeeperThread, String> {
 }
 
 /// Starts a thread with the stack that policies need.
-pub fn start_policy_thread(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), String> {
+pub fn start_policy_thread(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), ThreadError> {
     let thread = thread::Builder::new().name(name.to_owned()).stack_size(policy::STACK);
     let run = move || {
         policy::mark_this_thread_deep();
         work();
     };
     // It is not joined at the end: it may be compiling a large bundle, and it has nothing to finish.
-    thread.spawn(run).map(drop).map_err(|e| format!("cannot start the thread {name}: {e}"))
+    thread.spawn(run).map(drop).map_err(|error| ThreadError { name: name.to_owned(), error })
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::SourceError;
 use super::web::Web;
 use crate::bundles::directory;
 use crate::config::BundlePlace;
@@ -15,7 +16,7 @@ pub(super) enum BundleSource {
 }
 
 impl BundleSource {
-    pub(super) fn open(place: BundlePlace) -> Result<BundleSource, String> {
+    pub(super) fn open(place: BundlePlace) -> Result<BundleSource, SourceError> {
         match place {
             BundlePlace::Directory(path) => Ok(BundleSource::Directory(path)),
             BundlePlace::Url(url) => Web::open(url).map(Box::new).map(BundleSource::Web),

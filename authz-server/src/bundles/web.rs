@@ -10,6 +10,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use super::SourceError;
 use crate::fetch::{Fetched, Fetcher, Limits};
 use policy::{BundleRefusal, Digest, Files, MANIFEST, NOTE, Parcel};
 
@@ -33,10 +34,10 @@ pub(super) struct Web {
 }
 
 impl Web {
-    pub(super) fn open(url: String) -> Result<Web, String> {
+    pub(super) fn open(url: String) -> Result<Web, SourceError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(|e| format!("bundle {url}: cannot be fetched: {e}"))?;
-        let fetcher = Fetcher::new().map_err(|e| e.to_string())?;
+        let runtime = runtime.map_err(|error| SourceError::Runtime { url: url.clone(), error })?;
+        let fetcher = Fetcher::new().map_err(SourceError::Client)?;
         let base = if url.ends_with('/') { url } else { format!("{url}/") };
         Ok(Web { base, fetcher, runtime, known: BTreeMap::new() })
     }

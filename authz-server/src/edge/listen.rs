@@ -1,8 +1,8 @@
 //! Listens on a Unix socket or on loopback, and names the peer of a connection.
 
-use std::io;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
+use std::{fmt, io};
 
 use rustix::fs::Mode;
 use rustix::process::umask;
@@ -22,9 +22,24 @@ pub enum BoundListener {
     Loopback(TcpListener, std::net::SocketAddr),
 }
 
+/// Why an address cannot be listened on.
+#[derive(Debug)]
+pub struct ListenError {
+    address: LocalAddress,
+    error: io::Error,
+}
+
+impl fmt::Display for ListenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot listen on {}: {}", self.address, self.error)
+    }
+}
+
+impl std::error::Error for ListenError {}
+
 impl BoundListener {
-    pub async fn at(at: &LocalAddress) -> Result<BoundListener, String> {
-        let failed = |e: io::Error| format!("cannot listen on {at}: {e}");
+    pub async fn at(at: &LocalAddress) -> Result<BoundListener, ListenError> {
+        let failed = |error| ListenError { address: at.clone(), error };
         match at {
             LocalAddress::Loopback(address) => {
                 let listener = TcpListener::bind(address).await.map_err(failed)?;
@@ -89,7 +104,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let address = LocalAddress::Unix(dir.path().join("s.sock"));
         let alive = BoundListener::at(&address).await.unwrap();
-        assert!(BoundListener::at(&address).await.unwrap_err().contains("cannot listen on unix:"));
+        assert!(
+            BoundListener::at(&address).await.unwrap_err().to_string().contains("cannot listen on unix:")
+        );
         let found = std::fs::metadata(dir.path().join("s.sock")).unwrap().permissions();
         assert_eq!(found.mode() & 0o777, 0o660, "for owner and group");
         drop(alive); // leaves the file behind, as a killed server does

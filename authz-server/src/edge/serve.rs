@@ -53,16 +53,19 @@ impl Accept for UnixListener {
 
 impl BoundListener {
     /// Serves gRPC until `stop` resolves, then takes no new connection and finishes what has begun.
-    pub async fn serve(self, router: Router, stop: impl Future<Output = ()>) -> Result<(), String> {
-        let served = match self {
+    pub async fn serve(
+        self,
+        router: Router,
+        stop: impl Future<Output = ()>,
+    ) -> Result<(), tonic::transport::Error> {
+        match self {
             BoundListener::Unix(listener, _) => {
                 router.serve_with_incoming_shutdown(incoming(listener), stop).await
             }
             BoundListener::Loopback(listener, _) => {
                 router.serve_with_incoming_shutdown(incoming(listener), stop).await
             }
-        };
-        served.map_err(|e| e.to_string())
+        }
     }
 
     /// The same for HTTP.

@@ -11,7 +11,7 @@ use warrant::{Denial, Seconds};
 use super::gather::Known;
 use super::{Gatherer, IncomingRequest};
 use crate::bundles::candidate::{Candidate, Watcher};
-use crate::bundles::start_policy_thread;
+use crate::bundles::{ThreadError, start_policy_thread};
 use policy::decision::{Case, Judgement, PassReason, judge};
 
 /// Requests that may wait. Each waits with its body, which may have a megabyte.
@@ -43,7 +43,7 @@ impl Shadow {
         candidate: Arc<Candidate>,
         mut watcher: Watcher,
         gatherer: Gatherer,
-    ) -> Result<Shadow, String> {
+    ) -> Result<Shadow, ThreadError> {
         let (queue, waiting) = sync_channel(WAITING_AT_MOST);
         start_policy_thread("candidate", move || judge_all(&mut watcher, &gatherer, &waiting))?;
         Ok(Shadow { queue, candidate })

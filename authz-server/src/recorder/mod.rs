@@ -3,9 +3,112 @@
 
 mod decision_id;
 mod floods;
-mod recorder;
 mod tickets;
 
+use std::sync::Arc;
+
+use ledger::entry::Entry;
+use ledger::flood::RecordAs;
+use ledger::{Ledger, Receipt, RecordError};
+use tokio::sync::oneshot;
+use tracing::warn;
+use warrant::{Denial, Digest};
+
 pub use decision_id::DecisionId;
-pub use recorder::Recorder;
+use floods::Floods;
 pub use tickets::Tickets;
+
+use crate::clock::Clock;
+use crate::keys::DigestKey;
+
+/// Writes entries into the ledger.
+#[derive(Clone, Debug)]
+pub struct Recorder {
+    ledger: Ledger,
+    digests: Arc<DigestKey>,
+    tickets: Arc<Tickets>,
+    floods: Arc<Floods>,
+}
+
+impl Recorder {
+    /// `denials`: how many denials per second are recorded one by one, in addition to each source's own share.
+    pub fn new(ledger: Ledger, digests: DigestKey, denials: u32, clock: Clock) -> Recorder {
+        let tickets = Arc::new(Tickets::of(&digests, ledger.origin()));
+        Recorder {
+            ledger,
+            digests: Arc::new(digests),
+            tickets,
+            floods: Arc::new(Floods::new(denials, clock)),
+        }
+    }
+
+    /// Counts a denial that gets no entry of its own. `name` is the id of its decision; for a denial that is known
+    /// only from an access log it is the proxy's request id.
+    pub fn count_denial(&self, reason: &str, source: &str, name: &str) {
+        self.floods.count(reason, source, name);
+    }
+
+    /// Records a denial, or only counts it if its source sends too many. Returns true if it was only counted.
+    pub fn record_denial(&self, denial: Denial, decision: &DecisionId, source: &str, entry: Entry) -> bool {
+        let is_summarised = self.floods.admit(denial, source, &entry) == RecordAs::Summary;
+        if !is_summarised {
+            self.submit_unawaited(&format!("the denial {}", decision.as_str()), entry);
+        }
+        is_summarised
+    }
+
+    /// Records the summaries of counted denials that are due; with `all`, every summary now.
+    pub fn record_floods(&self, all: bool) {
+        for denials in self.floods.due(all) {
+            let (floods, copy) = (Arc::clone(&self.floods), denials.clone());
+            self.submit(denials.into(), move |recorded| match recorded {
+                Ok(_) => {}
+                Err(RecordError::QueueFull) => floods.postpone(copy),
+                Err(refused) => warn!(%refused, "a summary of denials was not recorded"),
+            });
+        }
+    }
+
+    /// Records an entry; `done` is called on another thread with the result, and must not block.
+    pub fn submit(&self, entry: Entry, done: impl FnOnce(Result<Receipt, RecordError>) + Send + 'static) {
+        self.ledger.submit(entry, Box::new(done));
+    }
+
+    /// The ticket by which the outcome of an allow is recognised later.
+    pub fn issue_ticket(&self, decision: &DecisionId, index: u64, proxy: &str) -> String {
+        self.tickets.issue(decision.as_str(), index, proxy)
+    }
+
+    /// Whether this server allowed the decision of this id, with an entry at this index, for this proxy.
+    pub fn issued_ticket(&self, decision: &str, index: u64, proxy: &str, ticket: &str) -> bool {
+        self.tickets.is_valid(decision, index, proxy, ticket)
+    }
+
+    /// Waits until an entry is durable.
+    pub async fn append(&self, entry: Entry) -> Result<Receipt, RecordError> {
+        let (done, result) = oneshot::channel();
+        // If the receiver is gone, the deadline has passed; the gateway then records how the request ended.
+        self.submit(entry, move |recorded| drop(done.send(recorded)));
+        result.await.unwrap_or(Err(RecordError::Closed))
+    }
+
+    /// The key for values that are recorded as digests.
+    pub fn digest_key(&self) -> &DigestKey {
+        &self.digests
+    }
+
+    /// A keyed digest, recorded in place of a value that must not be recorded.
+    pub fn digest(&self, bytes: &[u8]) -> Digest {
+        Digest::from_bytes(self.digests.digest(bytes))
+    }
+
+    /// Records an entry without waiting, because nothing depends on it. `what` names it in the warning if it fails.
+    pub fn submit_unawaited(&self, what: &str, entry: Entry) {
+        let what = what.to_owned();
+        self.submit(entry, move |recorded| {
+            if let Err(refused) = recorded {
+                warn!(%refused, "{what} was not recorded");
+            }
+        });
+    }
+}

@@ -5,6 +5,7 @@
 //! the reverse order: nothing new is admitted, what has begun is finished, the ledger is closed last.
 
 mod background;
+mod error;
 mod health;
 mod open;
 mod readiness;
@@ -12,6 +13,7 @@ mod restored;
 mod serve;
 mod stop;
 
+pub use error::ServerError;
 pub use open::ledger_options;
 
 use crate::clock::Clock;
@@ -20,7 +22,7 @@ use crate::config::Config;
 /// Serves until the process must stop. The error is one line for the person who started it.
 ///
 /// `is_restored`: the ledger's disk was restored from a backup, and a new log begins in place of the old one.
-pub async fn run(config: Config, is_restored: bool) -> Result<(), String> {
+pub async fn run(config: Config, is_restored: bool) -> Result<(), ServerError> {
     let clock = Clock::of_the_machine();
     if is_restored {
         restored::begin_new_log(&config, &clock)?;

@@ -7,6 +7,7 @@ use ledger::entry::Posture;
 use ledger::{Ledger, Options};
 use tokio::task::block_in_place;
 
+use super::error::ServerError;
 use super::readiness;
 use crate::bundles::candidate::{Candidate, Watcher};
 use crate::bundles::{Keeper, PolicyInForce};
@@ -40,7 +41,7 @@ pub(super) struct OpenedServer {
 }
 
 /// Opens everything. The error is one line: what is wrong, where, and what to do.
-pub(super) async fn open(config: Config, clock: Clock) -> Result<OpenedServer, String> {
+pub(super) async fn open(config: Config, clock: Clock) -> Result<OpenedServer, ServerError> {
     let trust = config.bundle.trust.clone();
     let mut witnesses = Witnesses::of(&config.ledger.witnesses)?;
     let witnessed = witnesses.consult(&config.ledger.directory).await?;
@@ -122,9 +123,9 @@ impl OpenedLedger {
         bundle: BundleConfig,
         audience: String,
         clock: &Clock,
-    ) -> Result<OpenedLedger, String> {
+    ) -> Result<OpenedLedger, ServerError> {
         let ledger = open_ledger(config, &witnessed, clock)?;
-        let (folded, _) = facts::fold(&ledger, clock.now()).map_err(|e| e.to_string())?;
+        let (folded, _) = facts::fold(&ledger, clock.now())?;
         let before = folded.activation.as_ref();
         let keeper = Keeper::open(bundle, audience, ledger.clone(), before, clock.clone())?;
         let burner = Burner {
@@ -137,16 +138,20 @@ impl OpenedLedger {
     }
 }
 
-fn open_ledger(config: &LedgerConfig, witnessed: &[WitnessedSize], clock: &Clock) -> Result<Ledger, String> {
+fn open_ledger(
+    config: &LedgerConfig,
+    witnessed: &[WitnessedSize],
+    clock: &Clock,
+) -> Result<Ledger, ServerError> {
     let witnesses = config.witnesses.iter().map(|witness| witness.key.clone()).collect();
     let options = ledger_options(&config.key, clock)?.witnesses(witnesses);
     let options =
         witnessed.iter().fold(options, |options, WitnessedSize { by, size }| options.must_reach(by, *size));
-    Ledger::open(&config.directory, options).map_err(|e| e.to_string())
+    Ok(Ledger::open(&config.directory, options)?)
 }
 
 /// The options with which this server opens a ledger and `init` makes one.
-pub fn ledger_options(key: &PrivateKey, clock: &Clock) -> Result<Options, String> {
-    let key = ledger::SigningKey::from_seed(key.secret()).ok_or("the ledger's key is not an Ed25519 key")?;
+pub fn ledger_options(key: &PrivateKey, clock: &Clock) -> Result<Options, ServerError> {
+    let key = ledger::SigningKey::from_seed(key.secret()).ok_or(ServerError::LedgerKey)?;
     Ok(Options::new(key, clock.clone().into(), env!("CARGO_PKG_VERSION")))
 }

@@ -11,6 +11,7 @@ use tokio::task::{JoinError, JoinHandle, JoinSet};
 use tonic::service::interceptor::InterceptedService;
 use tracing::info;
 
+use super::error::ServerError;
 use super::open::OpenedServer;
 use super::{background, health, stop};
 use crate::bundles::{self, KeeperThread};
@@ -33,11 +34,11 @@ const LAST_LINES: Duration = Duration::from_millis(400);
 const CLOSE_WITHIN: Duration = Duration::from_secs(3);
 
 /// How one listener ended.
-type ListenerEnd = Result<Result<(), String>, JoinError>;
+type ListenerEnd = Result<Result<(), tonic::transport::Error>, JoinError>;
 
 /// A running server.
 pub(super) struct Serving {
-    listeners: JoinSet<Result<(), String>>,
+    listeners: JoinSet<Result<(), tonic::transport::Error>>,
     background: [JoinHandle<()>; 3],
     witness_tasks: JoinSet<()>,
     stop: watch::Sender<bool>,
@@ -48,7 +49,7 @@ pub(super) struct Serving {
     _keeper: KeeperThread,
 }
 
-pub(super) async fn serve(opened: OpenedServer) -> Result<Serving, String> {
+pub(super) async fn serve(opened: OpenedServer) -> Result<Serving, ServerError> {
     let ext_authz = BoundListener::at(&opened.listen.ext_authz).await?;
     let http = BoundListener::at(&opened.listen.http).await?;
     let (stop, stopping) = watch::channel(false);
@@ -104,7 +105,7 @@ impl Serving {
     }
 
     /// Finishes what has begun and closes the ledger last.
-    pub(super) async fn stop(mut self, ended_early: Option<ListenerEnd>) -> Result<(), String> {
+    pub(super) async fn stop(mut self, ended_early: Option<ListenerEnd>) -> Result<(), ServerError> {
         info!("stopping: decisions that have begun will finish, new requests are denied");
         self.admission.close();
         self.admission.drained().await;
@@ -121,7 +122,9 @@ impl Serving {
         self.recorder.record_floods(true);
         // Also if connections had to be closed: the ledger is complete and says that the server stopped cleanly.
         self.ledger.close();
-        ended_early.into_iter().chain(ended).try_for_each(|ended| ended.map_err(|e| e.to_string())?)?;
+        for ended in ended_early.into_iter().chain(ended) {
+            ended??;
+        }
         info!("stopped");
         Ok(())
     }

@@ -9,6 +9,7 @@ mod protocol;
 mod status;
 mod task;
 
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,7 +24,7 @@ pub use status::WitnessStatus;
 use task::WitnessTask;
 
 use crate::config::Witness;
-use crate::fetch::Fetcher;
+use crate::fetch::{FetchError, Fetcher};
 
 /// The time for one answer while the server starts: long enough for the other side of the world, and a start does not
 /// fail because of it.
@@ -48,13 +49,35 @@ pub struct WitnessedSize {
     pub size: u64,
 }
 
+/// Why a server cannot start with its witnesses.
+#[derive(Debug)]
+pub enum WitnessError {
+    /// There is no HTTPS client, for example because no certificate authority can be read.
+    Client(FetchError),
+    /// This witness holds so many entries, and this log does not continue them.
+    Forked { witness: String, held: u64 },
+}
+
+impl fmt::Display for WitnessError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            WitnessError::Client(error) => error.fmt(f),
+            WitnessError::Forked { witness, held } => {
+                write!(f, "witness {witness}: {}", client::fork_message(*held))
+            }
+        }
+    }
+}
+
+impl std::error::Error for WitnessError {}
+
 impl Witnesses {
     /// The configured witnesses. None of them is asked yet.
-    pub fn of(configured: &[Witness]) -> Result<Witnesses, String> {
+    pub fn of(configured: &[Witness]) -> Result<Witnesses, WitnessError> {
         if configured.is_empty() {
             return Ok(Witnesses(Vec::new()));
         }
-        let fetcher = Fetcher::new().map_err(|e| e.to_string())?;
+        let fetcher = Fetcher::new().map_err(WitnessError::Client)?;
         let known = |witness: &Witness| ConfiguredWitness {
             client: WitnessClient { witness: witness.clone(), fetcher: fetcher.clone() },
             status: Arc::new(WitnessStatus::of(witness.key.name())),
@@ -64,11 +87,11 @@ impl Witnesses {
     }
 
     /// Sends the last published checkpoint to all witnesses before the ledger is opened, while nothing has been
-    /// recorded or cut off yet. If one of them holds another history, the error is one line.
+    /// recorded or cut off yet.
     ///
     /// A witness that does not answer is skipped with a warning: otherwise a third party that is down could stop the
     /// mesh. If it holds another history, the server stops being ready as soon as it answers.
-    pub async fn consult(&mut self, ledger: &Path) -> Result<Vec<WitnessedSize>, String> {
+    pub async fn consult(&mut self, ledger: &Path) -> Result<Vec<WitnessedSize>, WitnessError> {
         if self.0.is_empty() {
             return Ok(Vec::new());
         }
@@ -93,7 +116,7 @@ impl Witnesses {
                     witnessed.push(WitnessedSize { by: format!("witness {name}"), size: held });
                 }
                 Submitted::Forked(held) => {
-                    return Err(format!("witness {name}: {}", client::fork_message(held)));
+                    return Err(WitnessError::Forked { witness: name.to_owned(), held });
                 }
                 Submitted::NotCosigned(why) => {
                     known.status.note_not_cosigned(&why);

@@ -76,7 +76,7 @@ impl PageReader {
         let newest = listed.out.lines().filter_map(|name| name.parse::<u64>().ok()).max().unwrap();
         let server = self.server.as_ref().unwrap();
         server.wait_for_log(Duration::from_secs(1), |fields| {
-            fields["message"] == "activated" && fields["version"] == newest
+            fields["message"] == "the bundle is activated" && fields["version"] == newest
         });
         self.version = newest;
     }

@@ -90,7 +90,7 @@ fn test_prints_every_case_and_what_the_tests_cover() {
     );
     assert!(
         failing.err.contains("refund.test.yaml:7:86: ")
-            && failing.err.contains("not because of `refund/other`"),
+            && failing.err.contains("but `because` names `refund/other`"),
         "{}",
         failing.err
     );

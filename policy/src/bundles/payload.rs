@@ -44,7 +44,12 @@ impl<'a> Payload<'a> {
 fn text(name: &str, node: &Node) -> Result<String, String> {
     match &node.value {
         NodeValue::Text(text, _) => Ok(text.clone()),
-        _ => Err(format!("`{name}`: expected a text, found {}", node.kind())),
+        NodeValue::Null
+        | NodeValue::Bool(_)
+        | NodeValue::Integer(_)
+        | NodeValue::Doubtful(_)
+        | NodeValue::List(_)
+        | NodeValue::Map(_) => Err(format!("`{name}`: expected a string, found {}", node.kind())),
     }
 }
 

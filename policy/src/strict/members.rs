@@ -108,7 +108,12 @@ pub fn natural(node: &Node, least: i64, most: i64, faults: FileFaults<'_>) -> Op
             faults.fault(node.at, format!("expected {range}, found {value}"), format!("write {range}"));
             None
         }
-        _ => expected(&range, node, faults),
+        NodeValue::Null
+        | NodeValue::Bool(_)
+        | NodeValue::Text(..)
+        | NodeValue::Doubtful(_)
+        | NodeValue::List(_)
+        | NodeValue::Map(_) => expected(&range, node, faults),
     }
 }
 

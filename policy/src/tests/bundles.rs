@@ -47,7 +47,7 @@ fn a_signed_bundle_has_the_content_of_its_files() {
 
 #[test]
 fn the_same_files_are_the_same_bundle() {
-    let digest = |files: &Files| opened(&simple_parcel(files, 1)).unwrap().digest().clone();
+    let digest = |files: &Files| opened(&simple_parcel(files, 1)).unwrap().digest();
     let reordered = edited(
         "routes/payments/pay.yaml",
         "{holder: mtls, use: once, maxLifetime: 60s}",

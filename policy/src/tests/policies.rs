@@ -79,8 +79,8 @@ fn in_yaml_a_policy_is_a_literal_block() {
 
 #[test]
 fn templates_and_slots_are_refused() {
-    provokes("forbid (principal == ?principal, action, resource);", "11:26:", "a template's slot");
-    provokes("forbid (principal, action, resource == ?resource);", "11:44:", "a template's slot");
+    provokes("forbid (principal == ?principal, action, resource);", "11:26:", "a template slot");
+    provokes("forbid (principal, action, resource == ?resource);", "11:44:", "a template slot");
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn only_known_annotations_are_allowed() {
     provokes(
         "@id(\"Limit\")\npermit (principal, action, resource) when { context.args.amount > 1 };",
         "11:5:",
-        "no name for a policy",
+        "not a valid policy name",
     );
     assert_sound(&pay(
         "@id(\"limit\") @reason(\"x\") @cure(\"y\")\npermit (principal, action, resource) when { context.args.amount > 1 };",
@@ -122,7 +122,7 @@ fn a_resource_is_open_or_the_route_itself() {
     assert_sound(&pay(&about("resource == Route::\"pay\"")));
     for resource in ["resource is Route", "resource in Route::\"pay\"", "resource is Route in Route::\"pay\""]
     {
-        provokes(&about(resource), "11:5:", "neither open nor this route");
+        provokes(&about(resource), "11:5:", "limited to something other than this route");
     }
 }
 
@@ -131,13 +131,13 @@ fn a_policy_cannot_name_the_reserved_member() {
     provokes(
         "forbid (principal, action, resource) when { context.warrant.root in Group::\"-\" };",
         "11:5:",
-        "the member `-`",
+        "the name `-`",
     );
 }
 
 #[test]
 fn a_policy_text_contains_a_policy() {
-    provokes("// nothing yet", "11:5", "a policy text without a policy");
+    provokes("// nothing yet", "11:5", "the policy text contains no policy");
 }
 
 #[test]
@@ -169,7 +169,7 @@ fn a_holder_cannot_escape_a_forbid_by_delegating() {
         let file = "routes/platform/hello.yaml";
         edited(file, "callers:", &format!("policy: |\n    {text}\n  callers:"))
     };
-    let what = "a forbid that names `principal` and not `context.warrant.root`";
+    let what = "a forbid that names `principal` but not `context.warrant.root`";
     for text in [
         "forbid (principal == Agent::\"agent:x\", action, resource);",
         "forbid (principal in Group::\"payments-agents\", action, resource);",
@@ -197,7 +197,7 @@ fn a_holder_cannot_escape_a_forbid_by_delegating() {
 #[test]
 fn the_warrant_alone_never_decides() {
     let file = "routes/platform/hello.yaml";
-    let what = "leaves the warrant alone to decide";
+    let what = "lets the warrant alone decide";
     let any_holder = edited(file, "agent:demo", "any-holder");
     assert_fault(&any_holder, &format!("{file}:8:13:"), what);
     for require in ["{holder: mtls, use: any", "{holder: proof, use: limited"] {

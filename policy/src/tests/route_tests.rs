@@ -121,7 +121,7 @@ fn a_delegated_key_has_no_name() {
 
 #[test]
 fn what_a_case_may_contain() {
-    fails(&case("expect: denied"), "neither `allow` nor a code");
+    fails(&case("expect: denied"), "neither `allow` nor the code of a denial");
     fails(&case("expect: allow, expects: allow"), "unknown key `expects`");
     fails(&case("expect: allow, warrant: {uses: {max: 1}}"), "unknown key `uses`");
     fails(
@@ -149,7 +149,7 @@ fn tests_need_their_route_in_the_same_directory() {
         "routes/payments/other.test.yaml".to_owned(),
         TESTS.replace("name: pay}", "name: other}").into_bytes(),
     );
-    assert_fault(&files, "routes/payments/other.test.yaml:", "tests without their route");
+    assert_fault(&files, "routes/payments/other.test.yaml:", "there is no route for these tests");
 }
 
 #[test]

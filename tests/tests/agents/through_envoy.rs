@@ -13,7 +13,6 @@ use crate::peer::python;
 async fn the_guides_helper_runs_one_errand_and_is_denied_a_second() {
     let world = World::start().await;
     let directory = world.directory();
-    std::os::unix::fs::symlink(world.home.file(""), directory.join("home")).unwrap();
     shell(directory, "portcullis key new --out agent.jwk\n");
     shell(directory, &block("key show"));
     shell(directory, &block("warrant mint"));

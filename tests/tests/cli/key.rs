@@ -101,9 +101,9 @@ fn a_file_without_a_usable_key_is_reported_in_one_line() {
     workdir.write("short.json", r#"{"kty":"OKP","crv":"Ed25519","x":"AA"}"#);
     for (line, named) in [
         ("key show $nowhere.jwk", "cannot be read"),
-        ("key show $not.json", "is no JWK"),
-        ("key show $rsa.json", "holds no key"),
-        ("key show $short.json", "holds no key"),
+        ("key show $not.json", "is neither a JWK"),
+        ("key show $rsa.json", "holds a key that a warrant cannot contain"),
+        ("key show $short.json", "holds a key that a warrant cannot contain"),
     ] {
         let output = workdir.fails(line);
         assert!(output.contains(named), "{line}: {output}");

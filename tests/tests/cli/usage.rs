@@ -41,7 +41,7 @@ fn every_wrong_argument_is_reported_in_one_line() {
         (Workdir::verify_line("@$root", &format!("{PAYS} --arg Amount=1")), "Amount=1"),
         (Workdir::verify_line("@$root", &format!("{PAYS} --subject *")), "not a valid pattern"),
         (Workdir::verify_line("@$root", &format!("{PAYS} --authority x")), "--proof"),
-        (Workdir::verify_line("@$root", PAYS).replace("$authority.jwk", "$root"), "is no JWK"),
+        (Workdir::verify_line("@$root", PAYS).replace("$authority.jwk", "$root"), "is neither a JWK"),
         (format!("warrant verify @$root --home $nowhere {PAYS}"), "nowhere"),
         ("warrant".to_owned() + " shred", "shred"),
     ] {

@@ -111,7 +111,7 @@ async fn when_a_decision_cannot_be_explained_the_message_names_what_is_missing()
     let recorded = three_decisions().await;
     let unknown = recorded.explain("-unknown", &[]);
     assert_eq!(unknown.status, 2);
-    assert!(unknown.err.contains("no decision -unknown is among the"), "{}", unknown.err);
+    assert!(unknown.err.contains("the decision -unknown is not among the"), "{}", unknown.err);
 
     let (home, refused) = (&recorded.world.home, &recorded.ids[2]);
     let before = recorded.explain(refused, &[]);

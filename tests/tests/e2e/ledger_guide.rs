@@ -7,7 +7,6 @@ use portcullis_tests::ledger_auditor::LedgerAuditor;
 use portcullis_tests::programs::{portcullis, repository};
 use portcullis_tests::world::World;
 use std::fs;
-use std::os::unix::fs::symlink;
 use std::process::Command;
 
 #[tokio::test]
@@ -18,7 +17,6 @@ async fn every_command_of_the_auditors_guide_does_what_it_says() {
     }
     let auditor = LedgerAuditor::new(&world.home, world.directory());
     until("outcomes to be published", async || (auditor.of_kind("outcome/1").len() == 3).then_some(())).await;
-    symlink(world.home.file(""), world.directory().join("home")).unwrap();
 
     let guide = fs::read_to_string(repository().join("docs/ledger.md")).unwrap();
     let blocks: Vec<&str> =

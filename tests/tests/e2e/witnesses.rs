@@ -166,7 +166,9 @@ async fn a_rolled_back_ledger_is_not_served_and_a_rewritten_one_is_discovered() 
     let before = witness.answers().len();
     let refused = refusal_line(&home).await;
     assert!(
-        refused.contains(&format!("witness {NAME} refuses that this log continues the {remembered}")),
+        refused.contains(&format!(
+            "witness {NAME}: it holds {remembered} entries that this log does not continue"
+        )),
         "{refused}"
     );
     let since = witness.wait_for_answers(before, 2).await;

@@ -2,9 +2,11 @@
 //! imports go down the order of the modules, never up.
 
 #![allow(
+    clippy::arithmetic_side_effects,
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
+    clippy::string_slice,
     clippy::unwrap_used,
     reason = "tests may panic: that is how they fail"
 )]

@@ -7,6 +7,7 @@ use policy::{BundleRefusal, Expected, TrustKeys};
 use tracing::{info, warn};
 
 use super::Candidate;
+use crate::bundles::SourceError;
 use crate::bundles::keeper::open_bundle;
 use crate::bundles::source::BundleSource;
 use crate::clock::Clock;
@@ -30,7 +31,7 @@ impl Watcher {
         audience: String,
         clock: Clock,
         candidate: Arc<Candidate>,
-    ) -> Result<Watcher, String> {
+    ) -> Result<Watcher, SourceError> {
         let source = BundleSource::open(place)?;
         Ok(Watcher { source, trust, audience, clock, candidate, last_seen: Vec::new() })
     }

@@ -58,7 +58,7 @@ struct RequestArgs {
     lifetime: Option<u64>,
     /// How often the root may be used, or `unlimited` [default: what the route requires]
     #[arg(long = "use", value_parser = uses)]
-    uses: Option<UseLimit>,
+    uses: Option<UsesArg>,
     /// An attribute in the warrant, as run=, agent= or purpose=
     #[arg(long, value_parser = pair)]
     attr: Vec<(String, String)>,
@@ -83,15 +83,15 @@ enum PostureArg {
 
 /// `None` means no limit.
 #[derive(Clone, Copy, Debug)]
-struct UseLimit(Option<u32>);
+struct UsesArg(Option<u32>);
 
-fn uses(text: &str) -> Result<UseLimit, String> {
+fn uses(text: &str) -> Result<UsesArg, String> {
     if text == "unlimited" {
-        return Ok(UseLimit(None));
+        return Ok(UsesArg(None));
     }
     let number = text.parse::<u32>().ok().filter(|number| (1..=0x7fff_ffff).contains(number));
     number
-        .map(|number| UseLimit(Some(number)))
+        .map(|number| UsesArg(Some(number)))
         .ok_or_else(|| "write a whole number of at least 1, or `unlimited`".to_owned())
 }
 
@@ -126,7 +126,7 @@ fn question(args: &RequestArgs) -> Question {
         root: args.root.clone(),
         depth: args.depth,
         lifetime: args.lifetime,
-        uses: args.uses.map(|UseLimit(uses)| uses),
+        uses: args.uses.map(|UsesArg(uses)| uses),
         attr: map(&args.attr),
         environment: map(&args.env),
         conditions: map(&args.conditions),

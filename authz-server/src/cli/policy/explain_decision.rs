@@ -45,7 +45,7 @@ pub(super) struct DecisionArgs {
 }
 
 /// The answer that was recorded.
-struct Answer {
+struct DecisionAnswer {
     result: &'static str,
     status: Option<u16>,
     is_forwarded: bool,
@@ -112,33 +112,33 @@ fn account(decision: &Decision, directories: &[PathBuf]) -> Result<Account, Fail
     }
 }
 
-fn answer(decision: &Decision, account: &Account) -> Result<Answer, Failure> {
-    let forwarded = |result| Answer { result, status: None, is_forwarded: true };
+fn answer(decision: &Decision, account: &Account) -> Result<DecisionAnswer, Failure> {
+    let forwarded = |result| DecisionAnswer { result, status: None, is_forwarded: true };
     Ok(match &decision.outcome {
         DecisionOutcome::Allowed => forwarded("allow"),
         DecisionOutcome::Ungoverned => forwarded("ungoverned"),
-        DecisionOutcome::Observed => Answer { is_forwarded: true, ..judged(account) },
+        DecisionOutcome::Observed => DecisionAnswer { is_forwarded: true, ..judged(account) },
         DecisionOutcome::Denied(code) => {
             let denial = Denial::from_code(code).ok_or_else(|| {
                 Failure::new(format!("decision {} has the unknown code {code}", decision.id))
             })?;
-            Answer { result: denial.code(), status: Some(denial.status()), is_forwarded: false }
+            DecisionAnswer { result: denial.code(), status: Some(denial.status()), is_forwarded: false }
         }
     })
 }
 
 /// The answer of the judge's verdict alone.
-fn judged(account: &Account) -> Answer {
+fn judged(account: &Account) -> DecisionAnswer {
     let explained = &account.explained;
-    Answer { result: explained.result, status: explained.status, is_forwarded: explained.passes() }
+    DecisionAnswer { result: explained.result, status: explained.status, is_forwarded: explained.passes() }
 }
 
 /// A denial that came after the judge's verdict, or in place of it.
-fn later_denial(account: &Account, answer: &Answer) -> Option<Denial> {
+fn later_denial(account: &Account, answer: &DecisionAnswer) -> Option<Denial> {
     Denial::from_code(answer.result).filter(|_| answer.result != account.explained.result)
 }
 
-fn print(found: &ProvedDecision, account: &Account, answer: &Answer) -> Result<(), Failure> {
+fn print(found: &ProvedDecision, account: &Account, answer: &DecisionAnswer) -> Result<(), Failure> {
     print_result(answer.result, answer.status)?;
     if let Some(denial) = later_denial(account, answer) {
         line(format!("  outcome:  {}", denial.meaning()))?;
@@ -184,7 +184,7 @@ fn in_words(verdict: &RecordedVerdict) -> String {
 }
 
 /// The members of an explained request, and those of the record.
-fn to_json(found: &ProvedDecision, account: &Account, answer: &Answer) -> Result<String, Failure> {
+fn to_json(found: &ProvedDecision, account: &Account, answer: &DecisionAnswer) -> Result<String, Failure> {
     let decision = &found.decision;
     let mut all = serde_json::to_value(&account.explained).map_err(Failure::new)?;
     let again = match &account.again {

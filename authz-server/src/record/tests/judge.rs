@@ -28,7 +28,7 @@ const PATH: &[u8] = b"/v1/payments/a-7";
 const MEASURED: &str = "sha256:00000000000000000000000000000000000000000000000000000000000000aa";
 
 /// The parts of a permitted case that a test may change.
-struct TestCase {
+struct JudgedRequest {
     bundle: Bundle,
     governance: Result<(), Denial>,
     proxy: &'static str,
@@ -92,8 +92,8 @@ fn delegated(change: impl FnOnce(&mut Grant)) -> Result<String, Denial> {
     Ok(Delegation { grant }.sign(&parent, &TestKey::new(2)).unwrap())
 }
 
-fn given() -> TestCase {
-    TestCase {
+fn given() -> JudgedRequest {
+    JudgedRequest {
         bundle: bundle(&files()),
         governance: Ok(()),
         proxy: PROXY,
@@ -106,11 +106,11 @@ fn given() -> TestCase {
 }
 
 /// The permitted case with one text of the route's document replaced.
-fn with_route(from: &str, to: &str) -> TestCase {
-    TestCase { bundle: bundle(&edited(PAY_FILE, from, to)), ..given() }
+fn with_route(from: &str, to: &str) -> JudgedRequest {
+    JudgedRequest { bundle: bundle(&edited(PAY_FILE, from, to)), ..given() }
 }
 
-fn with_requirement(requirement: &str) -> TestCase {
+fn with_requirement(requirement: &str) -> JudgedRequest {
     with_route("maxLifetime: 60s", &format!("maxLifetime: 60s, {requirement}"))
 }
 
@@ -123,7 +123,7 @@ fn chain(token: &str) -> Arc<warrant::Chain> {
     Arc::new(PresentedWarrant::parse(token.as_bytes()).unwrap().verify(&trust, &AwsLcVerifier).unwrap())
 }
 
-impl TestCase {
+impl JudgedRequest {
     fn judged(&self) -> Judgement {
         let judgement = judge(&self.case(&self.bundle), &self.bundle);
         check_judged_elsewhere(&self.bundle, |bundle| self.case(bundle));
@@ -200,7 +200,7 @@ fn a_matching_warrant_by_its_holder_is_permitted_and_says_what_it_costs() {
 #[test]
 fn of_several_faults_the_first_in_the_closed_list_is_the_answer() {
     // Every fault at once; each row corrects the one that was answered before.
-    let mut given = TestCase {
+    let mut given = JudgedRequest {
         governance: Err(Denial::GovernanceStale),
         proxy: "spiffe://shop/ns/other",
         chain: Err(Denial::WarrantMissing),
@@ -288,40 +288,40 @@ fn of_several_faults_the_first_in_the_closed_list_is_the_answer() {
 #[test]
 fn every_denial_after_the_route_is_found_names_the_route() {
     assert_eq!(given().permit().route(), "pay");
-    let denied = TestCase { facts: Facts::default(), ..given() }.denied();
+    let denied = JudgedRequest { facts: Facts::default(), ..given() }.denied();
     assert_eq!((denied.denial, denied.route.as_deref()), (Denial::IdentityMissing, Some("pay")));
 }
 
 #[test]
 fn where_no_route_matches_nothing_is_permitted() {
-    let other = TestCase { path: b"/v1/other", ..given() };
+    let other = JudgedRequest { path: b"/v1/other", ..given() };
     assert_eq!(other.denial(), Denial::NoRoutePolicy);
 }
 
 #[test]
 fn a_route_bounds_the_whole_lineage() {
-    let deep = TestCase { chain: delegated(|_| {}), ..with_requirement("maxDepth: 0") };
+    let deep = JudgedRequest { chain: delegated(|_| {}), ..with_requirement("maxDepth: 0") };
     assert_eq!(deep.denial(), Denial::LineageTooDeep);
-    let one_deep = TestCase { chain: delegated(|_| {}), ..with_requirement("maxDepth: 1") };
+    let one_deep = JudgedRequest { chain: delegated(|_| {}), ..with_requirement("maxDepth: 1") };
     assert_eq!(one_deep.permit().burns().len(), 2, "the root's use and the leaf's");
-    let unlimited_root = TestCase { chain: changed(|grant| grant.use_max = None), ..given() };
+    let unlimited_root = JudgedRequest { chain: changed(|grant| grant.use_max = None), ..given() };
     assert_eq!(unlimited_root.denial(), Denial::UseTooWide);
-    let twice = TestCase { chain: changed(|grant| grant.use_max = Some(2)), ..given() };
+    let twice = JudgedRequest { chain: changed(|grant| grant.use_max = Some(2)), ..given() };
     assert_eq!(twice.denial(), Denial::UseTooWide);
 }
 
 #[test]
 fn a_query_that_the_route_does_not_declare_is_outside_the_warrant() {
-    let asked = |path| TestCase { path, ..given() };
+    let asked = |path| JudgedRequest { path, ..given() };
     assert_eq!(asked(b"/v1/payments/a-7?x=1").denial(), Denial::OutsideWarrant);
     asked(b"/v1/payments/a-7?").permit();
-    TestCase { path: b"/v1/payments/a-7?x=1", ..with_route("  require:", "  query: any\n  require:") }
+    JudgedRequest { path: b"/v1/payments/a-7?x=1", ..with_route("  require:", "  query: any\n  require:") }
         .permit();
 }
 
 #[test]
 fn a_proof_names_the_holder_of_a_root_but_only_the_key_of_a_delegated_warrant() {
-    let by_proof = |chain| TestCase {
+    let by_proof = |chain| JudgedRequest {
         chain,
         proof: Some(Ok(())),
         bundle: bundle(&edited(PAY_FILE, "holder: mtls", "holder: proof")),
@@ -332,12 +332,12 @@ fn a_proof_names_the_holder_of_a_root_but_only_the_key_of_a_delegated_warrant() 
     assert_eq!(permit.proof().map(|id| id.jti.as_str()), Some("p"));
     // Its parent calls it the payer; a key is in no group, whatever its name.
     assert_eq!(by_proof(delegated(|_| {})).denial(), Denial::PolicyDenied);
-    assert_eq!(TestCase { proof: None, ..by_proof(changed(|_| {})) }.denial(), Denial::Internal);
+    assert_eq!(JudgedRequest { proof: None, ..by_proof(changed(|_| {})) }.denial(), Denial::Internal);
 }
 
 #[test]
 fn holder_both_requires_certificate_and_proof() {
-    let both = |proof, facts| TestCase {
+    let both = |proof, facts| JudgedRequest {
         proof,
         facts,
         bundle: bundle(&edited(PAY_FILE, "holder: mtls", "holder: both")),
@@ -381,7 +381,7 @@ fn an_ungoverned_request_passes_without_a_warrant_and_stale_governance_denies_it
         "routes/platform/health.yaml".to_owned(),
         b"apiVersion: portcullis.dev/v1alpha1\nkind: GovernedRoute\nmetadata: {name: health}\nspec:\n  match:\n    - {hosts: [payments.shop], methods: [POST], paths: [/healthz]}\n  ungoverned: {reason: probes}\n".to_vec(),
     );
-    let open = |governance| TestCase {
+    let open = |governance| JudgedRequest {
         bundle: bundle(&files),
         path: b"/healthz",
         chain: Err(Denial::WarrantMissing),
@@ -405,7 +405,7 @@ fn an_observed_request_passes_and_says_which_answer_it_would_have_got() {
     // The platform team may observe; the file moves into its directory.
     let pay = observed.remove(PAY_FILE).unwrap();
     observed.insert("routes/platform/pay.yaml".to_owned(), pay);
-    let watched = |chain| TestCase { bundle: bundle(&observed), chain, ..given() };
+    let watched = |chain| JudgedRequest { bundle: bundle(&observed), chain, ..given() };
     for (chain, expected) in
         [(changed(|_| {}), None), (Err(Denial::WarrantMissing), Some(Denial::WarrantMissing))]
     {

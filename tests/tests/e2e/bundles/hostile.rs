@@ -13,7 +13,7 @@ fn policies() -> [(&'static str, String); 6] {
     [
         ("brackets nested more than 32 deep", when(&format!("{}1 == 1{}", "(".repeat(150), ")".repeat(150)))),
         ("more than 256 operators", when(&format!("1{} > 0", " + 1".repeat(600)))),
-        ("524288 is the most", format!("// {}", "x".repeat(1024 * 1024))),
+        ("the maximum is 524288", format!("// {}", "x".repeat(1024 * 1024))),
         ("U+202E", format!("// \u{202e} hidden\n{}", when("context.host == \"x\""))),
         ("a template slot", "forbid (principal == ?principal, action, resource);".to_owned()),
         (

@@ -8,8 +8,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use warrant::mint::Signer as _;
 
 use super::{
-    Attestation, Denial, Facts, Grant, Identity, Judgement, MEASURED, PAYER, PassReason, Seconds, TestCase,
-    attested, changed, delegated, given, with_requirement, with_route,
+    Attestation, Denial, Facts, Grant, Identity, JudgedRequest, Judgement, MEASURED, PAYER, PassReason,
+    Seconds, attested, changed, delegated, given, with_requirement, with_route,
 };
 use crate::policy_fixture::{NOW, PAY_FILE, TestKey, bundle, edit, edited, files, policy_block};
 use crate::record;
@@ -57,30 +57,30 @@ fn every_row_of_the_judge_gets_the_same_verdict_again_on_any_thread_and_in_any_o
     assert_eq!(ways, ["observed", "permit", "ungoverned"].into());
 }
 
-fn denied() -> Vec<(Denial, TestCase)> {
+fn denied() -> Vec<(Denial, JudgedRequest)> {
     let with_a = with_route("  callers:", "  args: {a: {from: query:a, type: long}}\n  callers:");
     let mut all = vec![
-        (Denial::RequestAmbiguous, TestCase { request: Err(Denial::RequestAmbiguous), ..given() }),
-        (Denial::TargetMismatch, TestCase { proxy: "spiffe://shop/ns/other", ..given() }),
-        (Denial::NoRoutePolicy, TestCase { path: b"/v1/other", ..given() }),
-        (Denial::OutsideWarrant, TestCase { path: b"/v1/payments/a-7?x=1", ..given() }),
+        (Denial::RequestAmbiguous, JudgedRequest { request: Err(Denial::RequestAmbiguous), ..given() }),
+        (Denial::TargetMismatch, JudgedRequest { proxy: "spiffe://shop/ns/other", ..given() }),
+        (Denial::NoRoutePolicy, JudgedRequest { path: b"/v1/other", ..given() }),
+        (Denial::OutsideWarrant, JudgedRequest { path: b"/v1/payments/a-7?x=1", ..given() }),
         (Denial::ArgumentsInvalid, with_a),
         (Denial::NotIssued, with_requirement("issued: true")),
         (Denial::EnvironmentMismatch, with_requirement("environment: {region: [eu-1, eu-2]}")),
         (Denial::ConditionUnmet, with_requirement("conditions: [{name: window, equals: open, maxAge: 5m}]")),
-        (Denial::IdentityMissing, TestCase { facts: Facts::default(), ..given() }),
+        (Denial::IdentityMissing, JudgedRequest { facts: Facts::default(), ..given() }),
         // Where a proof is wanted and none was looked for, the case was gathered for another policy.
-        (Denial::Internal, TestCase { proof: None, ..by_proof(Ok(())) }),
+        (Denial::Internal, JudgedRequest { proof: None, ..by_proof(Ok(())) }),
     ];
     for denial in
         [Denial::Halted, Denial::GovernanceStale, Denial::GovernanceInconsistent, Denial::Overloaded]
     {
-        all.push((denial, TestCase { governance: Err(denial), ..given() }));
+        all.push((denial, JudgedRequest { governance: Err(denial), ..given() }));
     }
     for denial in
         [Denial::WarrantMissing, Denial::WarrantMalformed, Denial::IssuerUntrusted, Denial::SignatureInvalid]
     {
-        all.push((denial, TestCase { chain: Err(denial), ..given() }));
+        all.push((denial, JudgedRequest { chain: Err(denial), ..given() }));
     }
     for denial in [Denial::ProofMissing, Denial::ProofInvalid] {
         all.push((denial, by_proof(Err(denial))));
@@ -91,8 +91,8 @@ fn denied() -> Vec<(Denial, TestCase)> {
     all
 }
 
-fn of_the_warrant() -> Vec<(Denial, TestCase)> {
-    let with = |chain| TestCase { chain, ..given() };
+fn of_the_warrant() -> Vec<(Denial, JudgedRequest)> {
+    let with = |chain| JudgedRequest { chain, ..given() };
     let one = |change: fn(&mut Grant)| with(changed(change));
     vec![
         (Denial::Expired, with(expired())),
@@ -102,7 +102,10 @@ fn of_the_warrant() -> Vec<(Denial, TestCase)> {
         (Denial::AudienceMismatch, one(|grant| grant.aud = vec!["elsewhere".to_owned()])),
         (Denial::LineageBroken, with(under_another_parent())),
         (Denial::LineageWidened, with(widened())),
-        (Denial::LineageTooDeep, TestCase { chain: delegated(|_| {}), ..with_requirement("maxDepth: 0") }),
+        (
+            Denial::LineageTooDeep,
+            JudgedRequest { chain: delegated(|_| {}), ..with_requirement("maxDepth: 0") },
+        ),
         (Denial::OutsideWarrant, one(|grant| grant.details[0].methods = vec!["GET".to_owned()])),
         (Denial::UseTooWide, one(|grant| grant.use_max = None)),
         (Denial::IdentityMismatch, one(|grant| grant.sub = STRANGER.to_owned())),
@@ -138,7 +141,7 @@ fn widened() -> Result<String, Denial> {
     Ok(format!("{parent}~{signed}.{}", URL_SAFE_NO_PAD.encode(signature)))
 }
 
-fn of_the_workload() -> Vec<(Denial, TestCase)> {
+fn of_the_workload() -> Vec<(Denial, JudgedRequest)> {
     let measured = |attestations: Vec<Attestation>| {
         let mut given = with_requirement("attestation: {maxAge: 10m}");
         given.chain = changed(|grant| grant.att = Some(vec![MEASURED.to_owned()]));
@@ -155,13 +158,13 @@ fn of_the_workload() -> Vec<(Denial, TestCase)> {
 }
 
 /// What the policy errs at, forbids, or permits to nobody; among policies that hold.
-fn of_the_policy() -> Vec<(Denial, TestCase)> {
+fn of_the_policy() -> Vec<(Denial, JudgedRequest)> {
     let stranger = Facts { identity: Some(Identity(STRANGER.to_owned())), ..Facts::default() };
     let chain = changed(|grant| grant.sub = STRANGER.to_owned());
     vec![
         (Denial::PolicyError, with_policy(LONG, OVERFLOW, b"/v1/payments/a-7?a=9")),
         (Denial::PolicyDenied, with_policy(LONG, FORBIDS, b"/v1/payments/a-7?a=9")),
-        (Denial::PolicyDenied, TestCase { chain, facts: stranger, ..given() }),
+        (Denial::PolicyDenied, JudgedRequest { chain, facts: stranger, ..given() }),
     ]
 }
 
@@ -179,13 +182,13 @@ const PERMITS: &str = r#"@id("c") permit (principal, action, resource) when { co
 @id("a") forbid (principal, action, resource) when { context.method == "GET" };"#;
 
 /// How the judge answers, and the code on record, for each way to pass.
-fn passed() -> Vec<((&'static str, &'static str), TestCase)> {
+fn passed() -> Vec<((&'static str, &'static str), JudgedRequest)> {
     let permit = ("permit", "permit");
     let withheld = "a: {from: query:a, type: string, record: digest}";
     vec![
         (permit, given()),
         (permit, by_proof(Ok(()))),
-        (permit, TestCase { chain: delegated(|_| {}), ..given() }),
+        (permit, JudgedRequest { chain: delegated(|_| {}), ..given() }),
         (permit, where_everything_is_required()),
         (permit, with_policy(LONG, &largest(), b"/v1/payments/a-7?a=9")),
         (permit, with_policy(withheld, PERMITS, b"/v1/payments/a-7?a=card")),
@@ -196,7 +199,7 @@ fn passed() -> Vec<((&'static str, &'static str), TestCase)> {
     ]
 }
 
-fn where_everything_is_required() -> TestCase {
+fn where_everything_is_required() -> JudgedRequest {
     let conditions = [("window", "open"), ("level", "low")];
     let facts = Facts {
         identity: Some(Identity(PAYER.to_owned())),
@@ -209,7 +212,7 @@ fn where_everything_is_required() -> TestCase {
         issued: true,
     };
     let required = "environment: {zone: [b, a], region: [eu-1, eu-2]}, conditions: [{name: window, equals: open, maxAge: 5m}, {name: level, equals: low, maxAge: 5m}], attestation: {maxAge: 10m}, issued: true";
-    TestCase { facts, ..with_requirement(required) }
+    JudgedRequest { facts, ..with_requirement(required) }
 }
 
 /// The largest policy that the bounds allow, beside a small one.
@@ -220,24 +223,28 @@ fn largest() -> String {
     )
 }
 
-fn by_proof(proof: Result<(), Denial>) -> TestCase {
-    TestCase { proof: Some(proof), facts: Facts::default(), ..with_route("holder: mtls", "holder: proof") }
+fn by_proof(proof: Result<(), Denial>) -> JudgedRequest {
+    JudgedRequest {
+        proof: Some(proof),
+        facts: Facts::default(),
+        ..with_route("holder: mtls", "holder: proof")
+    }
 }
 
-fn with_policy(arg: &str, text: &str, path: &'static [u8]) -> TestCase {
+fn with_policy(arg: &str, text: &str, path: &'static [u8]) -> JudgedRequest {
     let callers = "callers: [\"group:payments-agents\"]";
     let files = edited(PAY_FILE, callers, &format!("{callers}\n  {}", policy_block(arg, text)));
-    TestCase { bundle: bundle(&files), path, ..given() }
+    JudgedRequest { bundle: bundle(&files), path, ..given() }
 }
 
-fn ungoverned() -> TestCase {
+fn ungoverned() -> JudgedRequest {
     let mut files = files();
     let health = "apiVersion: portcullis.dev/v1alpha1\nkind: GovernedRoute\nmetadata: {name: health}\nspec:\n  match:\n    - {hosts: [payments.shop], methods: [POST, GET], paths: [/healthz, /readyz]}\n  ungoverned: {reason: probes}\n";
     files.insert("routes/platform/health.yaml".to_owned(), health.as_bytes().to_vec());
-    TestCase { bundle: bundle(&files), path: b"/healthz", chain: Err(Denial::WarrantMissing), ..given() }
+    JudgedRequest { bundle: bundle(&files), path: b"/healthz", chain: Err(Denial::WarrantMissing), ..given() }
 }
 
-fn observed(chain: Result<String, Denial>) -> TestCase {
+fn observed(chain: Result<String, Denial>) -> JudgedRequest {
     let mut files = files();
     let until =
         "  ungoverned: {reason: adopting, until: \"2099-01-01T00:00:00Z\", observe: true}\n  require:";
@@ -245,5 +252,5 @@ fn observed(chain: Result<String, Denial>) -> TestCase {
     // The platform team may observe; the file moves into its directory.
     let pay = files.remove(PAY_FILE).unwrap();
     files.insert("routes/platform/pay.yaml".to_owned(), pay);
-    TestCase { bundle: bundle(&files), chain, ..given() }
+    JudgedRequest { bundle: bundle(&files), chain, ..given() }
 }

@@ -48,7 +48,7 @@ impl Fetcher {
         let connector = HttpsConnectorBuilder::new().with_native_roots().map_err(|e| FetchError {
             url: "https".to_owned(),
             what: format!(
-                "no certificate authority can be read: {e}; name a file with some in SSL_CERT_FILE"
+                "cannot read any CA certificate: {e}; set SSL_CERT_FILE to a file with CA certificates"
             ),
         })?;
         Ok(Fetcher::with_connector(connector.https_or_http().enable_http1().build()))

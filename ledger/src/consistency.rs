@@ -1,6 +1,6 @@
 //! Self-contained proofs that a log only grew, in the format of the `add-checkpoint` body of C2SP tlog-witness.
 //!
-//! A proof holds the old size, the hashes and the newer checkpoint. Who checks it must have the older checkpoint.
+//! A proof holds the old size, the hashes and the newer checkpoint. To check it, you need the older checkpoint.
 
 use std::fmt;
 

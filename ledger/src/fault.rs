@@ -75,7 +75,7 @@ impl fmt::Display for RecordError {
             Self::ReadOnly => f.write_str("the file system of the ledger is read-only; remount it writable"),
             Self::OverQuota => f.write_str("the disk quota is used up; raise it or free some space"),
             Self::Stale => f.write_str(
-                "the judge had not read a fact that is recorded before this decision; judge again",
+                "a newer fact was recorded before this decision, and the judge did not know it; judge the request again",
             ),
             Self::ClockAhead => {
                 f.write_str("the clock of the decision is more than 5 s ahead of the ledger's clock")

@@ -153,7 +153,7 @@ impl Claims {
         &self.aud
     }
 
-    /// Its name. Revocations and uses go by the path of these names.
+    /// Its `jti`. Revocations and uses are identified by the path of these ids.
     pub fn jti(&self) -> &str {
         &self.jti
     }

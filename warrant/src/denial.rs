@@ -124,7 +124,7 @@ denials! {
         "Wait and retry. Use a warrant until it expires; do not mint a new one for each request.";
     RequestAmbiguous = "request-ambiguous" 400 [Gate, Court] "The request can be read in two ways",
         "The path, the header `Warrant` or `Warrant-Proof`, or the proxy's check request can be read in different ways.",
-        "Send each header once and in ASCII. Send a path without empty segments, dot segments, `;` and escapes of plain characters.";
+        "Send each header once and in ASCII. The path may not contain an empty segment, a dot segment, `;`, or an escape of a plain character.";
     TargetMismatch = "target-mismatch" 421 [Gate, Court] "This host is not served here",
         "The proxy does not serve the host that the request names.",
         "Use one of the host names that are configured for the proxy.";
@@ -157,7 +157,7 @@ denials! {
         "Present all links, in the order in which they were delegated, and no others.";
     LineageWidened = "lineage-widened" 403 [Gate, Court] "A delegation widens its parent",
         "A link claims something that its parent does not have.",
-        "Delegate within the parent on every dimension. A dropped constraint also widens.";
+        "The child may not allow more than its parent in any dimension. A constraint that is left out allows more.";
     LineageTooDeep = "lineage-too-deep" 403 [Gate, Court] "The lineage is too deep",
         "A link is deeper in the chain than its `max_depth` or the route allows.",
         "Use a warrant that was delegated fewer times.";
@@ -189,7 +189,7 @@ denials! {
         "The route requires a `Warrant-Proof`, and the request has none.",
         "Sign the request with the leaf's key and send the proof in `Warrant-Proof`.";
     ProofInvalid = "proof-invalid" 401 [Court] "The proof of possession does not hold",
-        "The proof is malformed, or it is not signed by the leaf's key, not for this request or not from now.",
+        "The proof is malformed, is not signed by the leaf's key, is for another request, or was not made recently.",
         "Make a fresh proof for exactly this method, authority, path, query, warrant and body.";
     EnvironmentMismatch = "environment-mismatch" 403 [Court] "The warrant is for another environment",
         "A link or the route requires an environment that this server is not in.",
@@ -200,7 +200,7 @@ denials! {
     AttestationMissing = "attestation-missing" 403 [Court] "No attestation of the workload",
         "An attestation is required, and there is none for this workload.",
         "Attest the workload, or use a client certificate that can be looked up.";
-    AttestationInvalid = "attestation-invalid" 403 [Court] "The attestation denies",
+    AttestationInvalid = "attestation-invalid" 403 [Court] "The attestation is invalid or negative",
         "An attestation of this workload is not valid, or says that the workload must not be trusted.",
         "Replace the workload. Its attestor says what was found.";
     AttestationStale = "attestation-stale" 403 [Court] "The attestation is too old",
@@ -208,7 +208,7 @@ denials! {
         "Attest the workload again.";
     AttestationMismatch = "attestation-mismatch" 403 [Court] "The workload is not what the warrant is bound to",
         "A current measurement of the workload is not one of those that a link is bound to.",
-        "Run the measured build, or obtain a warrant for the new measurement.";
+        "Run the build that the warrant names, or obtain a warrant for the build that is running.";
     PolicyError = "policy-error" 403 [Court] "The policy could not be evaluated",
         "An error occurred while the policy was evaluated. A policy that fails denies.",
         "Policy authors: `portcullis policy explain` shows which policy failed and why.";
@@ -216,11 +216,11 @@ denials! {
         "No policy permits this execution, or one forbids it.",
         "`portcullis policy explain` names the policy. If the policy has a reason, the answer contains it.";
     Replayed = "replayed" 403 [Court] "Already used",
-        "The warrant's uses, or the proof, were spent by an earlier decision.",
+        "An earlier decision already used the last use of the warrant, or the proof.",
         "Obtain another warrant, or make a fresh proof. The answer names the earlier decision.";
     StateUnavailable = "state-unavailable" 503 [Court] "Uses cannot be counted now",
         "The uses or other data that this decision needs are not available.",
-        "Retry shortly with a fresh warrant. Operators: check which server may burn uses.";
+        "Retry shortly with a fresh warrant. Operators: compare `burner` in mesh.yaml with the name of this server's log.";
     LedgerUnavailable = "ledger-unavailable" 503 [Court] "The decision could not be recorded",
         "The decision could not be recorded durably. Without a record, nothing is allowed.",
         "Retry shortly. Operators: check the ledger's disk.";
@@ -234,7 +234,7 @@ denials! {
         "The stamp is for another method, authority or path.",
         "Operators: a filter after ext_authz changes requests. Move it before ext_authz.";
     Internal = "internal" 503 [Gate, Court, Seal] "Internal fault",
-        "Portcullis has a fault of its own, and every fault is a denial.",
+        "An error occurred inside Portcullis. Every error denies.",
         "Retry. Operators: the log names the decision and the fault.";
 }
 

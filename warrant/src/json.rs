@@ -1,7 +1,8 @@
 //! JSON as a warrant allows it, read in place: no recursion, no escapes in names, integers only.
 //!
 //! There is no tree of values. The reader of an object names the members that it knows, and the first member that it
-//! does not know is an error: every object is a closed set. May not know what any member means.
+//! does not know is an error: every object is a closed set. This module does not know what any member
+//! means.
 
 mod distinct;
 mod reader;

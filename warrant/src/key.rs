@@ -1,5 +1,5 @@
 //! Public keys. A delegator chooses the next holder's key, so a key is hostile input: its form is checked here, before
-//! any library sees it. May not know how signatures are verified.
+//! any library sees it. This module does not know how signatures are verified.
 
 use crate::{
     Digest, base64url,
@@ -165,14 +165,16 @@ impl PublicKey {
             Algorithm::Ed25519 if kty.is("OKP") && crv.is("Ed25519") && y.is_none() => {
                 Self::of(Coordinates::Ed25519(x))
             }
-            Algorithm::Es256 | Algorithm::Ed25519 => Err(Malformed("a key's members do not agree")),
+            Algorithm::Es256 | Algorithm::Ed25519 => {
+                Err(Malformed("the members of a key do not fit together"))
+            }
         }
     }
 
     fn of(coordinates: Coordinates) -> Result<Self, Malformed> {
         match coordinates {
             Coordinates::Ed25519(y) if !is_canonical_and_of_large_order(&y) => {
-                Err(Malformed("an Ed25519 key is not canonical, or is of small order"))
+                Err(Malformed("an Ed25519 key is not canonical, or it has small order"))
             }
             Coordinates::P256(_) | Coordinates::Ed25519(_) => Ok(Self(coordinates)),
         }

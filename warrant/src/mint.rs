@@ -1,5 +1,5 @@
 //! Makes warrants and proofs: typed descriptions in, compact tokens out. It never signs what this crate would refuse.
-//! May not know where a key is stored: a [`Signer`] signs.
+//! This module does not know where a key is stored: a [`Signer`] signs.
 
 mod claims;
 #[cfg(feature = "pure")]
@@ -158,7 +158,7 @@ impl NewProof<'_> {
         }
         let token = token(signer, "warrant-proof+jwt", None, &payload.end())?;
         PresentedProof::parse(token.as_bytes())
-            .map_err(|_| MintError::Malformed("the proof's name has a bad form, or the proof is too long"))?;
+            .map_err(|_| MintError::Malformed("the proof's `jti` is not valid, or the proof is too long"))?;
         Ok(token)
     }
 }
@@ -200,7 +200,7 @@ impl std::fmt::Display for MintError {
                 write!(f, "`{dimension}` is wider than the parent's: choose a value within the parent's")
             }
             Self::Sealed => f.write_str(
-                "the parent is sealed: its `depth` has reached its `max_depth`, or it has eight links",
+                "the parent cannot be delegated: its `depth` has reached its `max_depth`, or it already has eight links",
             ),
             Self::NotTheHolder => {
                 f.write_str("the key is not the parent's `cnf`: only its holder can delegate")

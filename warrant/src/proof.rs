@@ -1,4 +1,5 @@
-//! Proof of possession: a token that the leaf's key signs for one request, valid only around now.
+//! Proof of possession: a token that the leaf's key signs for one request. It is valid only close to the time in its
+//! `iat`.
 
 use crate::{
     Digest,

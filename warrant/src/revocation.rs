@@ -1,4 +1,5 @@
-//! What can be revoked, and how a revocation is identified. May not know where revocations are stored.
+//! What can be revoked, and how a revocation is identified. This module does not know where
+//! revocations are stored.
 
 use sha2::{Digest as _, Sha256};
 

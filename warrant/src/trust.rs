@@ -1,4 +1,4 @@
-//! The trusted issuers, and the mesh's own terms. May not know where they were configured.
+//! The trusted issuers, and the mesh's own terms. This module does not know where they were configured.
 
 use crate::{denial::Denial, formats, key::PublicKey, limits::MAX_LEEWAY_SECONDS, subject::SubjectPattern};
 

@@ -1,7 +1,7 @@
 //! A cache of chains whose signatures hold, so that a warrant that is used again only costs a lookup.
 //!
-//! Its size is bounded: it forgets the half that was not used recently. May not know time or trust: a cached chain is
-//! checked again on every use.
+//! Its size is bounded: it forgets the half that was not used recently. This module knows neither time nor trust: a
+//! cached chain is checked again on every use.
 
 use std::{
     collections::HashMap,

@@ -1,7 +1,7 @@
 //! The configuration of the plugin: typed, with all its faults reported at once.
 //!
-//! Unknown members are refused, because a gate that ignores part of its configuration could be open. May not know where
-//! the configuration comes from.
+//! Unknown members are refused, because a gate that ignores part of its configuration could be open. This module does
+//! not know where the configuration comes from.
 
 mod reader;
 
@@ -93,7 +93,7 @@ fn hosts(object: &ConfigObject<'_>, faults: &mut ConfigFaults) -> Option<ServedH
                     );
                 }
                 Err(BadName::Taken) => {
-                    faults.add(&at, format!("alias {name:?} already stands for another host"))
+                    faults.add(&at, format!("alias {name:?} already belongs to another host"))
                 }
             }
         }

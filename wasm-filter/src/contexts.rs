@@ -1,5 +1,5 @@
-//! The two contexts that Envoy drives: the root context with this VM's gate, and an HTTP context for each request. May
-//! not decide anything: they pass a request to the gate, and the gate's answer to Envoy.
+//! The two contexts that Envoy drives: the root context with this VM's gate, and an HTTP context for each request.
+//! They decide nothing: they pass a request to the gate, and the gate's answer to Envoy.
 
 use std::rc::Rc;
 

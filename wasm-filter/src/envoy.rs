@@ -1,4 +1,4 @@
-//! All calls to the proxy. May not decide anything.
+//! All calls to the proxy. This module decides nothing.
 //!
 //! Calls use `hostcalls` only: the methods of the context traits unwrap the proxy's answers, and no answer may make the
 //! module panic.

@@ -1,5 +1,5 @@
 //! The position `gate`: checks one request in the order of precedence, and answers with the first denial that holds.
-//! May not know the proxy that it runs in. May not read a clock: the time is passed in.
+//! This module does not know the proxy in which it runs. It reads no clock: the time is passed in.
 
 use std::{cell::RefCell, rc::Rc};
 

@@ -19,8 +19,8 @@ pub struct RequestHead<'a> {
 }
 
 impl<'a> RequestHead<'a> {
-    /// Reads all headers of a request. Asked for one header by name, a proxy may return the first of several, as Envoy
-    /// does. Only a look at all headers shows that there is exactly one.
+    /// Reads all headers of a request. If one header is requested by name, Envoy returns only the first of several. Only
+    /// a look at all headers shows that there is exactly one.
     ///
     /// # Errors
     /// [`Denial::RequestAmbiguous`].

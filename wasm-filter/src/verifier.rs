@@ -1,7 +1,7 @@
 //! Verifies signatures inside the proxy: ES256 with the proxy's own library, everything else in pure Rust.
 //!
-//! Envoy's BoringSSL needs a fraction of the time that the same arithmetic takes in Wasm. May not know how the proxy is
-//! called, or what a signature is for.
+//! Envoy's BoringSSL needs a fraction of the time that the same arithmetic takes in Wasm. This module does not know how
+//! the proxy is called, or what a signature is for.
 
 use prost::Message;
 use warrant::{Algorithm, PublicKey, PureVerifier, Signature, Verifier};

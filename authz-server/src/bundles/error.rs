@@ -1,4 +1,4 @@
-//! Why bundles cannot be kept: a closed list, since whoever starts a server can tell the cases apart.
+//! The errors of bundles, as a closed list: the code that starts a server can distinguish the cases.
 
 use std::{fmt, io};
 

@@ -24,7 +24,7 @@ struct Current {
     until: Option<InForceUntil>,
 }
 
-/// While it is held, no activation is between its record and its effect.
+/// While a caller holds this guard, no activation is half done: recorded, but not yet in effect.
 #[derive(Debug)]
 #[must_use]
 pub struct Settled<'a> {

@@ -271,7 +271,9 @@ impl Keeper {
         let note = signed
             .map_err(|e| BundleRefusal::Malformed { file: policy::NOTE.to_owned(), why: e.to_string() })?;
         if let Err(e) = self.source.save_note(&note) {
-            warn!("the server's own note could not be written, so the next start will sign another: {e}");
+            warn!(
+                "the server could not write its note to the disk: {e}. It will sign a new note at the next start"
+            );
         }
         Note::open(&note)?.verify(bundle, now, &AwsLcVerifier)
     }

@@ -1,7 +1,7 @@
 //! `ledger.witnesses`: who cosigns this log's checkpoints, and at which URLs.
 //!
-//! A cosignature is verified by its key, so its transport hardly matters. But a witness also says, unsigned, which
-//! size of this log it holds, and that can stop the server. So nobody on the way may be able to forge it: the URL
+//! A cosignature is verified by its key, so its transport hardly matters. But the size that a witness
+//! reports is not signed, and it can stop the server. So nobody on the network path may be able to forge it: the URL
 //! must use TLS or loopback.
 
 use hyper::Uri;
@@ -29,7 +29,7 @@ pub(super) fn read(node: &Node, page: FileFaults<'_>) -> Option<Vec<Witness>> {
             page.fault(
                 node.at,
                 format!("the witness `{}` occurs twice", witness.key.name()),
-                "list each witness once, with the key that it cosigns with now",
+                "list each witness once, with its current key",
             );
         }
         read.push(witness);

@@ -18,7 +18,7 @@ use warrant::problem::DENIAL_HEADER;
 
 use super::address;
 use super::answer::{FILTER, StampField};
-use super::listen::ProxyIdentity;
+use super::proxy_identity::ProxyIdentity;
 use crate::outcomes::{LogLine, LoggedStamp, Outcomes};
 
 /// The service to which Envoy streams its access log.
@@ -101,7 +101,7 @@ fn log_line(proxy: &str, line: HttpAccessLogEntry) -> Option<LogLine> {
         details: response.response_code_details,
         connection: common.connection_termination_details,
         denial: response.response_headers.remove(DENIAL_HEADER),
-        peer: common.downstream_direct_remote_address.as_ref().and_then(address::host),
+        client_address: common.downstream_direct_remote_address.as_ref().and_then(address::host),
         method: sent(":method").unwrap_or(method),
         host: request.authority,
         path: request.path,

@@ -10,7 +10,7 @@ use envoy_types::pb::envoy::service::auth::v3::authorization_server::Authorizati
 use envoy_types::pb::envoy::service::auth::v3::{CheckRequest, CheckResponse};
 use tonic::{Request, Response, Status};
 
-use super::listen::ProxyIdentity;
+use super::proxy_identity::ProxyIdentity;
 use super::{address, answer};
 use crate::gateway::{Gateway, IncomingBody, IncomingHttp, IncomingRequest};
 use policy::decision::Identity;
@@ -42,7 +42,7 @@ fn incoming(proxy: Option<ProxyIdentity>, check: CheckRequest) -> IncomingReques
     let attributes = check.attributes.unwrap_or_default();
     IncomingRequest {
         proxy: proxy.map(|ProxyIdentity(id)| id),
-        peer: attributes.source.as_ref().and_then(|source| address::host(source.address.as_ref()?)),
+        client_address: attributes.source.as_ref().and_then(|source| address::host(source.address.as_ref()?)),
         identity: attributes.source.and_then(identity),
         http: attributes.request.and_then(|request| request.http).map(http),
     }

@@ -1,4 +1,4 @@
-//! Listens on a Unix socket or on loopback, and names the peer of a connection.
+//! Listening on a Unix socket or on loopback.
 
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
@@ -7,13 +7,8 @@ use std::{fmt, io};
 use rustix::fs::Mode;
 use rustix::process::umask;
 use tokio::net::{TcpListener, UnixListener, UnixStream};
-use tonic::service::Interceptor;
 
 use crate::config::LocalAddress;
-
-/// The peer of a connection, as the bundle names its proxies. A peer on a local socket is `local`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ProxyIdentity(pub String);
 
 /// A bound listener, and the address that it really has (port 0 has become a port).
 #[derive(Debug)]
@@ -79,18 +74,6 @@ impl BoundListener {
             BoundListener::Unix(_, path) => LocalAddress::Unix(path.clone()),
             BoundListener::Loopback(_, address) => LocalAddress::Loopback(*address),
         }
-    }
-}
-
-/// Marks each call with its peer. Today every listener is local, so every peer is `local`; a listener with mutual TLS
-/// will put its client's SPIFFE ID here.
-#[derive(Clone, Copy, Debug)]
-pub struct NamePeer;
-
-impl Interceptor for NamePeer {
-    fn call(&mut self, mut request: tonic::Request<()>) -> Result<tonic::Request<()>, tonic::Status> {
-        request.extensions_mut().insert(ProxyIdentity("local".to_owned()));
-        Ok(request)
     }
 }
 

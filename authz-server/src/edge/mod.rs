@@ -7,4 +7,5 @@ pub mod answer;
 pub mod ext_authz;
 pub mod http;
 pub mod listen;
+pub mod proxy_identity;
 mod serve;

@@ -89,8 +89,8 @@ impl Paid {
     }
 }
 
-/// Whether nothing that this permit burns can have been burned before that start. Another machine's clock may be
-/// ahead of ours by as much as the mesh allows, and the whole second of the start counts too.
+/// True if neither the permit's uses nor its proof can have been burned before `start`. Another machine's clock may
+/// be ahead of ours by as much as the mesh allows, and the whole second of the start counts too.
 fn is_younger(permit: &Permit, start: Seconds, bundle: &Bundle) -> bool {
     let after = start.plus(bundle.terms().leeway);
     let is_root_younger = permit.burns().is_empty() || permit.minted() > after;

@@ -9,7 +9,7 @@ pub struct IncomingRequest {
     pub proxy: Option<String>,
     pub identity: Option<Identity>,
     /// The client's address as the proxy saw it. It names the source of a flood, and decides nothing.
-    pub peer: Option<String>,
+    pub client_address: Option<String>,
     /// `None`: a check without HTTP attributes, as a TCP filter sends.
     pub http: Option<IncomingHttp>,
 }
@@ -41,7 +41,7 @@ impl IncomingRequest {
     /// The source that a denial is counted for when there are too many to record each.
     pub fn source(&self) -> &str {
         let identity = self.identity.as_ref().map(|Identity(id)| id.as_str());
-        identity.or(self.peer.as_deref()).or(self.proxy.as_deref()).unwrap_or("unknown")
+        identity.or(self.client_address.as_deref()).or(self.proxy.as_deref()).unwrap_or("unknown")
     }
 
     /// The W3C trace context of the request, if it is well formed.

@@ -70,7 +70,7 @@ pub struct DenialAnswer {
 const JUDGINGS: usize = 2;
 
 impl Gateway {
-    /// Decides within the deadline; only a stage that does not wait can exceed it, because it cannot be interrupted.
+    /// Decides within the deadline. A stage that never waits cannot be interrupted, so only such a stage can exceed it.
     /// A request that is undecided at the deadline is denied. What it burned stays burned. If its allow was already
     /// on its way into the ledger, the ledger also records that the request was denied. The proxy's own timeout still
     /// applies.

@@ -106,7 +106,7 @@ fn payment(jti: &str) -> IncomingRequest {
     IncomingRequest {
         proxy: Some("spiffe://shop/ns/shop/sa/payments".to_owned()),
         identity: Some(Identity(PAYER.to_owned())),
-        peer: None,
+        client_address: None,
         http: Some(IncomingHttp {
             method: "POST".to_owned(),
             authority: b"payments.shop:8080".to_vec(),

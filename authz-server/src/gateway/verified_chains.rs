@@ -1,4 +1,4 @@
-//! A cache of verified lineages, so that a warrant that is used often is verified once.
+//! A cache of verified chains, so that a warrant that is used often is verified once.
 //!
 //! A valid signature stays valid. Whether the root's key is still trusted may change, so that is checked on every
 //! use. The key of an entry is the whole header, compared byte by byte: nothing shorter identifies what was verified.

@@ -25,7 +25,7 @@ pub struct LogLine {
     /// The denial code in the response's header, if there is one.
     pub denial: Option<String>,
     /// The client's address as the proxy saw it.
-    pub peer: Option<String>,
+    pub client_address: Option<String>,
     pub method: String,
     pub host: String,
     /// Raw, with its query.

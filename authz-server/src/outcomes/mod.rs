@@ -215,7 +215,7 @@ impl Outcomes {
         }
         self.metrics.count_log_line(LineResult::Refused.label());
         let reason = denial.map_or(line.word(), |denial| denial.code());
-        let source = format!("access-log:{}", line.peer.as_deref().unwrap_or(&line.proxy));
+        let source = format!("access-log:{}", line.client_address.as_deref().unwrap_or(&line.proxy));
         self.recorder.count_denial(reason, &source, &line.request_id);
     }
 

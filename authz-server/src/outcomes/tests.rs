@@ -51,7 +51,7 @@ impl TestOutcomes {
             bytes_in: 3,
             bytes_out: 5,
             details: "via_upstream".to_owned(),
-            peer: Some("10.0.0.1".to_owned()),
+            client_address: Some("10.0.0.1".to_owned()),
             method: "GET".to_owned(),
             host: "shop".to_owned(),
             path: "/a?secret=1".to_owned(),

@@ -50,8 +50,9 @@ impl fmt::Display for ServerError {
 
 impl std::error::Error for ServerError {}
 
+/// `?` turns each of these into the variant that holds it.
 macro_rules! from {
-    ($($variant:ident($error:ty)),*) => {
+    ($($variant:ident($error:ty)),* $(,)?) => {
         $(impl From<$error> for ServerError {
             fn from(error: $error) -> ServerError {
                 ServerError::$variant(error)
@@ -60,15 +61,6 @@ macro_rules! from {
     };
 }
 
-from!(
-    Restore(RestoreError),
-    Witness(WitnessError),
-    Ledger(OpenError),
-    Facts(ReadError),
-    Bundle(KeeperError),
-    Candidate(SourceError),
-    Thread(ThreadError),
-    Listen(ListenError),
-    Serving(tonic::transport::Error),
-    Panicked(JoinError)
-);
+from!(Restore(RestoreError), Witness(WitnessError), Ledger(OpenError), Facts(ReadError), Bundle(KeeperError));
+from!(Candidate(SourceError), Thread(ThreadError), Listen(ListenError));
+from!(Serving(tonic::transport::Error), Panicked(JoinError));

@@ -44,7 +44,10 @@ impl fmt::Display for RestoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             RestoreError::Incomplete(error) => {
-                write!(f, "{error}; the restored backup is incomplete: restore all of it, or another one")
+                write!(
+                    f,
+                    "{error}; the restored backup is incomplete: restore the whole backup, or use another backup"
+                )
             }
             RestoreError::Unreadable(error) => error.fmt(f),
             RestoreError::LogKey { file, what } => write!(f, "{}: {what}", file.display()),

@@ -19,7 +19,8 @@ use crate::edge::access_log::AccessLog;
 use crate::edge::ext_authz::ExtAuthz;
 use crate::edge::http::log::Log;
 use crate::edge::http::{self, HttpState, candidate};
-use crate::edge::listen::{BoundListener, NamePeer};
+use crate::edge::listen::BoundListener;
+use crate::edge::proxy_identity::NameProxy;
 use crate::gateway::Admission;
 use crate::outcomes::Outcomes;
 use crate::recorder::Recorder;
@@ -54,9 +55,9 @@ pub(super) async fn serve(opened: OpenedServer) -> Result<Serving, ServerError> 
     let http = BoundListener::at(&opened.listen.http).await?;
     let (stop, stopping) = watch::channel(false);
     let (health_reporter, health) = tonic_health::server::health_reporter();
-    let checks = InterceptedService::new(AuthorizationServer::new(ExtAuthz::new(opened.gateway)), NamePeer);
+    let checks = InterceptedService::new(AuthorizationServer::new(ExtAuthz::new(opened.gateway)), NameProxy);
     let access_log = AccessLog::new(Arc::clone(&opened.outcomes), stopping.clone());
-    let access_log = InterceptedService::new(AccessLogServiceServer::new(access_log), NamePeer);
+    let access_log = InterceptedService::new(AccessLogServiceServer::new(access_log), NameProxy);
     let router = tonic::transport::Server::builder()
         .http2_keepalive_interval(Some(PEER_ANSWERS_EVERY))
         .http2_keepalive_timeout(Some(PEER_ANSWERS_WITHIN))
@@ -106,7 +107,7 @@ impl Serving {
 
     /// Finishes what has begun and closes the ledger last.
     pub(super) async fn stop(mut self, ended_early: Option<ListenerEnd>) -> Result<(), ServerError> {
-        info!("stopping: decisions that have begun will finish, new requests are denied");
+        info!("stopping: running decisions finish, new requests are denied");
         self.admission.close();
         self.admission.drained().await;
         if self.outcomes.has_streams() {

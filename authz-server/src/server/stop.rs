@@ -37,7 +37,7 @@ pub(super) async fn within<T: 'static>(most: Duration, mut tasks: JoinSet<T>) ->
         }
     };
     if tokio::time::timeout(most, all).await.is_err() {
-        warn!("connections were still open after {} s and were closed", most.as_secs());
+        warn!("closed the connections that were still open after {} s", most.as_secs());
         tasks.shutdown().await;
     }
     ended

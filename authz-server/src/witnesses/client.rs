@@ -67,7 +67,7 @@ impl WitnessClient {
                 WitnessAnswer::Holds(held) if held == from && held == size => return Submitted::Forked(held),
                 WitnessAnswer::Holds(held) if held == from => {
                     return Submitted::NotCosigned(format!(
-                        "it refuses the size {held}, which it named itself"
+                        "it said that it holds {held} entries, but it refuses a proof from that size"
                     ));
                 }
                 WitnessAnswer::Holds(held) => from = held,

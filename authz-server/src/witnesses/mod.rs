@@ -26,8 +26,8 @@ use task::WitnessTask;
 use crate::config::Witness;
 use crate::fetch::{FetchError, Fetcher};
 
-/// The time for one answer while the server starts: long enough for the other side of the world, and a start does not
-/// fail because of it.
+/// The maximum time for one answer while the server starts. It is long enough for a distant witness. If it passes, the
+/// start continues.
 const AT_START: Duration = Duration::from_secs(3);
 
 /// The configured witnesses.

@@ -11,7 +11,7 @@ fn check_distinguishes_sound_failing_and_faulty_documents() {
     let sound = home.policy(&["check"]);
     assert_eq!(
         (sound.status, sound.out.as_str(), sound.err.as_str()),
-        (0, format!("sound: {routes} routes, 3 tests, 0 warnings\n").as_str(), "")
+        (0, format!("no faults: {routes} routes, 3 tests, 0 warnings\n").as_str(), "")
     );
     assert_eq!(
         home.json(&["check"], 0),
@@ -40,7 +40,7 @@ fn a_warning_is_shown_and_is_a_fault_with_strict() {
     let lenient = home.policy(&["check"]);
     assert_eq!(
         (lenient.status, lenient.out.as_str()),
-        (0, format!("sound: {} routes, 0 tests, 1 warning\n", home.routes()).as_str())
+        (0, format!("no faults: {} routes, 0 tests, 1 warning\n", home.routes()).as_str())
     );
     let place = "policy/identities.yaml:4:45: ";
     assert!(
@@ -167,7 +167,9 @@ fn show_lists_routes_and_shows_documents() {
     let unknown = home.policy(&["show", "refunds"]);
     assert_eq!(unknown.status, 2);
     assert!(
-        unknown.err.contains("no governed route `refunds`; there are: errand, hello, pay, refund"),
+        unknown
+            .err
+            .contains("no governed route `refunds`; the governed routes are: errand, hello, pay, refund"),
         "{}",
         unknown.err
     );

@@ -47,7 +47,7 @@ kind! { "outcome/1"
         duration: u64,
         /// The decision's id.
         id: String,
-        /// The index of the decision's entry; `null` if nobody waited for it.
+        /// The index of the decision's entry; `null` if it is not known.
         index: Option<u64>,
         /// The proxy that reported it.
         proxy: String,

@@ -32,7 +32,7 @@ object! { "Predecessor"
 kind! { "start/1"
     /// A server began to write.
     pub struct Start {
-        /// Whether the server before it ended without `stop/1`: what it was refusing or about to record is not in the log.
+        /// True if the previous server ended without `stop/1`. Entries that it refused or had not written are missing.
         cut: bool,
         /// How many bytes of an unfinished frame were cut off; `null` if none. No fact in it was acknowledged.
         torn: Option<u64>,

@@ -115,7 +115,7 @@ impl<'de> Deserialize<'de> for RequestText {
 
 impl JsonShape for RequestText {
     fn shape() -> String {
-        "string, or `{\"hex\":…}` where the bytes were no UTF-8".to_owned()
+        "string, or `{\"hex\":…}` if the bytes are not valid UTF-8".to_owned()
     }
 }
 

@@ -13,7 +13,7 @@ use crate::merkle::{Edge, TreeHead, leaf_hash};
 use crate::note::VerifyingKey;
 use crate::publish::{Checkpointer, TileBuilder};
 use crate::wal::frame;
-use crate::wal::recover::Batch;
+use crate::wal::reader::Batch;
 use crate::wal::segment::Segment;
 
 /// A log's name and the key that verifies it.

@@ -1,4 +1,4 @@
-//! The ledger: created once, opened by one process at a time, written by one thread.
+//! The ledger: created once, opened by one process at a time (a torn tail is then noted and cut), written by one thread.
 
 mod group_commit;
 mod init;

@@ -22,7 +22,7 @@ use crate::publish::{Backlog, Checkpointer, Publisher, TileBuilder};
 use crate::published_file::PublishedFile;
 use crate::tree::{Directory, LogSource, MerkleTree};
 use crate::wal::frame::Entries;
-use crate::wal::recover::{self, Batch, End};
+use crate::wal::reader::{self, Batch, End};
 use crate::wal::segment::Segment;
 use crate::wal::segment_maker::SegmentMaker;
 
@@ -100,7 +100,7 @@ impl PublishedLog {
         if published.tree().root().map_err(unreadable)? != head.root {
             return Err(OpenError::corrupt(
                 &path,
-                "the tiles do not lead to the root that the checkpoint names",
+                "the root computed from the tiles differs from the root in the checkpoint",
             ));
         }
         Ok(published)
@@ -138,7 +138,7 @@ fn recover_and_check(
         tree.edge(first).map_err(unreadable)
     };
     let mut last: Vec<u8> = Vec::new();
-    let end = recover::replay(layout, &log_id(layout, key)?, edge_at, |batch, edge| {
+    let end = reader::replay(layout, &log_id(layout, key)?, edge_at, |batch, edge| {
         if let Some(Some(entry)) = Entries(&batch.entries).last() {
             entry.clone_into(&mut last);
         }

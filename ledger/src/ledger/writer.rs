@@ -18,7 +18,7 @@ use crate::layout::Layout;
 use crate::merkle::{Edge, Hash, TreeHead};
 use crate::publish::{Backlog, Segments};
 use crate::wal::frame;
-use crate::wal::recover::Batch;
+use crate::wal::reader::Batch;
 use crate::wal::segment::Segment;
 use crate::wal::segment_maker::SegmentMaker;
 

@@ -5,7 +5,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::fault::RecordError;
-use crate::wal::recover::Batch;
+use crate::wal::reader::Batch;
 
 /// How many bytes may wait. At this limit the writer waits too: otherwise the backlog would grow without end while
 /// entries arrive faster than the disk can store their bundles.

@@ -15,7 +15,7 @@ use crate::merkle::{Edge, TreeHead};
 use crate::note::{Checkpoint, SigningKey};
 use crate::published_file::{FULL, PublishedFile};
 use crate::wal::frame::Entries;
-use crate::wal::recover::Batch;
+use crate::wal::reader::Batch;
 
 pub(crate) struct Checkpointer {
     pub(crate) layout: Layout,

@@ -1,5 +1,5 @@
-//! Checks the content of the entries in their order: times never go back, and no forwarded decision comes after an unread
-//! fact that concerns it, or an allow after a revocation.
+//! Checks the content of the entries in their order: times never go back; no forwarded decision comes after a fact that
+//! concerns it and that its judge had not read; no allow comes after a revocation of its warrant.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -98,7 +98,7 @@ impl<'a> OrderCheck<'a> {
         if let Some((index, _)) = unread.into_iter().find(|(_, fact)| concerns(fact, decision)) {
             report.add_fault(
                 place,
-                format!("it was forwarded although its judge had not read the fact at index {index}"),
+                format!("the request was forwarded, but the judge had not read the fact at index {index}"),
             );
         }
         if decision.outcome == DecisionOutcome::Allowed {

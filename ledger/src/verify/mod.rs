@@ -111,14 +111,17 @@ impl Auditor<'_> {
         report.size = signed.checkpoint().size;
         report.witnesses = signed.cosigners().iter().map(|cosigned| cosigned.witness.clone()).collect();
         if report.size == 0 {
-            report.add_fault(name, "the checkpoint has the size 0, but a log always has an entry");
+            report.add_fault(name, "the checkpoint has size 0, but every log has at least one entry");
             return Ok(report);
         }
         self.check_entries(source, &mut report)?;
         let tree = MerkleTree::new(source, report.size);
         match tree.root() {
             Ok(root) if root == signed.checkpoint().root => {}
-            Ok(_) => report.add_fault(name, "the entries do not lead to the root that the checkpoint names"),
+            Ok(_) => report.add_fault(
+                name,
+                "the root computed from the entries differs from the root in the checkpoint",
+            ),
             Err(error) => report.add_fault(name, error.to_string()),
         }
         self.check_previous(&tree, &mut report);

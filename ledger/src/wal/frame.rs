@@ -88,7 +88,7 @@ impl fmt::Display for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Magic => "it does not begin with the magic bytes",
-            Self::Length => "its length is impossible",
+            Self::Length => "its length is not valid",
             Self::Crc => "its checksum is wrong",
             Self::Foreign => "it belongs to another log or segment",
             Self::Entries => "its entries do not match its header",

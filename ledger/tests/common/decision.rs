@@ -1,5 +1,5 @@
-//! One denied decision, from which tests and benches make theirs by changing what they are about. The unit tests, the benches
-//! and the server's tests include this file too: each has `ledger::entry` in scope where it does.
+//! One denied decision. Tests and benches copy it and change the members that they test. The unit tests, the benches and
+//! the server's tests include this file too: each has `ledger::entry` in scope where it does.
 
 use super::entry::{
     Checks, Decision, DecisionOutcome, IntegerJson, RecordedRequest, RecordedVerdict, RequestText,

@@ -31,7 +31,7 @@ fn halves(piece: &[u8]) -> (&[u8], &[u8]) {
     (halves.next().unwrap_or_default(), halves.next().unwrap_or_default())
 }
 
-/// Refuses a piece in which one reader would find a declared parameter and another reader another value.
+/// Refuses a part of the query that two parsers could read differently, if one of them finds a declared parameter.
 fn check_separators(piece: &[u8], parameter: &str, declared: &[&str]) -> Result<(), String> {
     if !piece.iter().any(|byte| matches!(byte, b'+' | b';')) {
         return Ok(());
@@ -42,7 +42,7 @@ fn check_separators(piece: &[u8], parameter: &str, declared: &[&str]) -> Result<
             halves(part).0.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
         if declared.contains(&name.as_str()) || declared.contains(&decoded(&with_spaces)?.as_str()) {
             return Err(format!(
-                "`{parameter}`: servers read `+` and `;` differently; write them as %2B and %3B"
+                "`{parameter}` contains `+` or `;`, which servers read in different ways; write %2B or %3B"
             ));
         }
     }

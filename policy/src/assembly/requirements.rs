@@ -52,7 +52,7 @@ fn check_attestation(whole: &RequireDoc, written: &RequireDoc, document: &RouteD
     if by_proof && whole.attestation.is_some() {
         // A default is written in another file.
         let at = written.attestation.as_ref().map_or(document.spec, |own| own.at);
-        let what = "an attestation is required, but `holder: proof` shows no certificate";
+        let what = "an attestation is required, but with `holder: proof` there is no client certificate to look it up";
         faults.fault(at, what, "require `holder: mtls` or `holder: both`");
     }
 }

@@ -32,7 +32,7 @@ fn check_owners(documents: &Documents, faults: &Faults) {
         };
         if let Some((other, _)) = grounds.iter().take(position).find(|(_, earlier)| same(earlier)) {
             let what = format!(
-                "{}{} is also the ground of team `{}`",
+                "{}{} also belongs to the ground of team `{}`",
                 ground.host.value,
                 ground.prefix.value.text(),
                 other.name.value

@@ -34,7 +34,7 @@ fn check_nothing_else(document: &RouteDoc, ungoverned: &UngovernedDoc, faults: F
         faults.fault(
             ungoverned.at,
             format!("`{key}` together with `ungoverned`"),
-            "it would not be enforced: leave it out, or only watch the route with `observe: true`",
+            "it would not be enforced: remove it, or only observe the route with `observe: true`",
         );
     }
 }

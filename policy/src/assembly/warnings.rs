@@ -46,7 +46,7 @@ fn slash_twins(documents: &Documents, notices: &mut Vec<(PathBuf, Notice)>) {
         let Some(twin) = plain.get(&(host, method, rest)).filter(|_| is_slash) else { continue };
         if twin.name.value != document.name.value {
             let what = format!(
-                "{method} {host}{} matches this route, but without the last slash it matches route `{}`",
+                "{method} {host}{} matches this route. The same path without the last slash matches route `{}`",
                 path.value.text(),
                 twin.name.value
             );

@@ -107,7 +107,7 @@ impl fmt::Display for BundleRefusal {
             Self::TooFewSignatures { good, wanted, unknown } => {
                 write!(
                     out,
-                    "the manifest has {good} good signatures, but the trust in force requires {wanted}"
+                    "the manifest has {good} valid signatures, but the current trust requires {wanted}"
                 )?;
                 if !unknown.is_empty() {
                     write!(out, " (signatures by unknown keys are ignored: {})", unknown.join(", "))?;
@@ -122,11 +122,11 @@ impl fmt::Display for BundleRefusal {
             }
             Self::ChainBroken { file, why } => write!(
                 out,
-                "{file} does not continue the chain of trust: {why}; provide every change of trust since the configured trust"
+                "{file} does not continue the chain of trust: {why}; the directory `trust` must contain every change of trust since the configured trust"
             ),
             Self::TrustRolledBack => write!(
                 out,
-                "the bundle is signed by a trust that an activated bundle has replaced; sign it with the keys of the new trust"
+                "the bundle is signed with keys that an activated bundle has replaced; sign it with the current keys"
             ),
             Self::OtherAudience { found, wanted } => write!(
                 out,

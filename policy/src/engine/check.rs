@@ -132,7 +132,7 @@ fn check_open_route(policy: &Written, text: TextOf<'_>, findings: &mut Findings)
     if is_a_bare_permit(policy) {
         findings.fault(
             policy.at,
-            "with `holder: proof` and `use: any`, this permit lets the warrant alone decide",
+            "with `holder: proof` and `use: any`, this permit allows every holder of a valid warrant",
             OPEN_INSTEAD,
         );
     }
@@ -151,7 +151,7 @@ fn warn_of_open_permit(policy: &Written, findings: &mut Findings) {
             policy.at,
             "open-permit",
             "a permit with neither a principal nor a condition",
-            "write `callers: [any-holder]`, which says so explicitly",
+            "if every holder may call, write `callers: [any-holder]`",
         );
     }
 }

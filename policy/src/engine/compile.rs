@@ -182,7 +182,7 @@ fn check_permits(written: &[Written], route: &Uncompiled<'_>, is_open: bool, fin
     if let Some(caller) = document.callers.iter().find(any_holder).filter(|_| is_open) {
         findings.fault(
             caller.at,
-            "with `holder: proof` and `use: any`, this permit lets the warrant alone decide",
+            "with `holder: proof` and `use: any`, this permit allows every holder of a valid warrant",
             OPEN_INSTEAD,
         );
     }

@@ -1,5 +1,5 @@
-//! The compiled policies of one route. They include the mesh-wide ones, which only forbid and so would always
-//! deny alone.
+//! The compiled policies of one route. They include the mesh-wide policies. These only forbid, so a route with
+//! nothing else would deny every request.
 
 use std::collections::BTreeMap;
 

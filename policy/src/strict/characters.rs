@@ -31,10 +31,7 @@ fn check(text: &str, at: Place, faults: FileFaults<'_>) {
     if let Some(letter) = text.chars().find(|letter| is_deceptive(*letter)) {
         faults.fault(
             at,
-            format!(
-                "the control character U+{:04X}: a text with it can look different from what it says",
-                u32::from(letter)
-            ),
+            format!("the control character U+{:04X} can hide what a text contains", u32::from(letter)),
             "remove it",
         );
     }

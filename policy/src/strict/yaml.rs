@@ -38,10 +38,7 @@ pub fn read(bytes: &[u8], faults: FileFaults<'_>) -> Option<Node> {
         return None;
     }
     if let Some((at, letter)) = deceptive_letter(text) {
-        let what = format!(
-            "the control character U+{:04X}: a text with it can look different from what it says",
-            u32::from(letter)
-        );
+        let what = format!("the control character U+{:04X} can hide what a text contains", u32::from(letter));
         faults.fault(at, what, "remove it");
         return None;
     }

@@ -197,7 +197,7 @@ fn a_holder_cannot_escape_a_forbid_by_delegating() {
 #[test]
 fn the_warrant_alone_never_decides() {
     let file = "routes/platform/hello.yaml";
-    let what = "lets the warrant alone decide";
+    let what = "allows every holder of a valid warrant";
     let any_holder = edited(file, "agent:demo", "any-holder");
     assert_fault(&any_holder, &format!("{file}:8:13:"), what);
     for require in ["{holder: mtls, use: any", "{holder: proof, use: limited"] {

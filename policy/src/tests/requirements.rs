@@ -83,7 +83,7 @@ fn an_attestation_needs_a_certificate() {
     assert_fault(
         &with("proof"),
         &format!("{PAY_FILE}:7:"),
-        "an attestation is required, but `holder: proof` shows no certificate",
+        "an attestation is required, but with `holder: proof` there is no client certificate",
     );
 }
 

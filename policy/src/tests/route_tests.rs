@@ -126,19 +126,19 @@ fn what_a_case_may_contain() {
     fails(&case("expect: allow, warrant: {uses: {max: 1}}"), "unknown key `uses`");
     fails(
         &case("request: {body: {amount: 1.5}}, expect: arguments-invalid"),
-        "is not a text to every YAML reader",
+        "some YAML parsers do not read",
     );
     fails(&case("request: {path: \"/v1/payments/a?b=1\"}, expect: allow"), "the path contains a query");
     fails(&case("request: {path: /v1//x}, expect: allow"), "not a path that can be governed");
     assert_fault(
         &with_tests(&format!("{TESTS}  - {{name: pays, expect: allow}}\n")),
         &format!("{FILE}:9:"),
-        "a second case called `pays`",
+        "a second case is called `pays`",
     );
     assert_fault(
         &with_tests(&TESTS.replace("name: pay}", "name: pays}")),
         &format!("{FILE}:3:"),
-        "stand in a file called",
+        "but their file is called",
     );
 }
 

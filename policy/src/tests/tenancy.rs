@@ -77,7 +77,7 @@ fn a_ground_has_one_owner() {
     );
     let faults = super::fixture::faults(&files);
     assert!(
-        faults.iter().any(|fault| fault.what.contains("is also the ground of team `refunds`")),
+        faults.iter().any(|fault| fault.what.contains("also belongs to the ground of team `refunds`")),
         "{}",
         super::fixture::told(&faults)
     );

@@ -64,16 +64,14 @@ fn a_delegation_that_asks_for_more_is_refused_and_its_dimension_is_named() {
             "--measurement sha256:1111111111111111111111111111111111111111111111111111111111111111",
             "`att` is wider",
         ),
-        ("--lifetime 301s", "`time` would be wider than the parent's: the parent has 300 s left"),
+        ("--lifetime 301s", "the child would be valid longer than its parent; use --lifetime 300s or less"),
     ] {
         let message = workdir.fails(&Workdir::delegate_line(more));
         assert!(message.contains(dimension), "{more}: {message}");
     }
     let early = Workdir::delegate_line("").replace(AT, "1799999990");
     assert!(
-        workdir
-            .fails(&early)
-            .contains("`time` would be wider than the parent's: the parent begins 10 s later")
+        workdir.fails(&early).contains("the child would begin 10 s before its parent; choose a later --at")
     );
 }
 
@@ -106,5 +104,5 @@ fn a_delegation_that_is_not_possible_says_why() {
     workdir.write("root", "hello");
     assert!(workdir.fails(&Workdir::delegate_line("")).contains("the parent is malformed: link 0: "));
     workdir.mint("--host pay.shop --method POST --path /v1");
-    assert!(workdir.fails(&Workdir::delegate_line("")).contains("the parent is sealed"));
+    assert!(workdir.fails(&Workdir::delegate_line("")).contains("the parent cannot be delegated"));
 }

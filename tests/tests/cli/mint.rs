@@ -128,7 +128,7 @@ fn a_warrant_that_the_server_would_refuse_is_not_minted() {
         ("--host pay.shop --method POST --path /v1 --arg Amount=1", "a name that no argument can have"),
         (
             "--host pay.shop --method POST --path /v1 --arg a=9..1",
-            "a range that is not two numbers, the lower first",
+            "a range is not two numbers with the smaller one first",
         ),
         ("--host pay.shop --method POST --path /v1 --use 0", "'0' for '--use"),
         ("--host pay.shop --method POST --path /v1 --lifetime soon", "'soon' for '--lifetime"),

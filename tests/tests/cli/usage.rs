@@ -35,7 +35,7 @@ fn every_wrong_argument_is_reported_in_one_line() {
         ("warrant inspect @$nowhere".to_owned(), "nowhere cannot be read"),
         ("warrant prove --key $a.jwk --warrant x".to_owned(), "--method"),
         (format!("warrant prove --key $nowhere.jwk --warrant x --at {AT} {PAYS}"), "nowhere.jwk"),
-        (format!("warrant verify @$root {PAYS}"), "name whom to trust: --home, or --key with"),
+        (format!("warrant verify @$root {PAYS}"), "say which issuer to trust: give --home, or --key with"),
         (Workdir::verify_line("@$root", "--method POST --host pay.shop"), "--path"),
         (Workdir::verify_line("@$root", &PAYS.replace("pay.shop", "Pay.Shop")), "write it in lower case"),
         (Workdir::verify_line("@$root", &format!("{PAYS} --arg Amount=1")), "Amount=1"),

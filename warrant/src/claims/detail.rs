@@ -202,6 +202,6 @@ fn read_range(reader: &mut JsonReader<'_>) -> Parsed<Constraint> {
     })?;
     match (low, high) {
         (Some(low), Some(high)) if low <= high => Ok(Constraint::Range(low, high)),
-        _ => Err(Malformed("a range that is not two numbers, the lower first")),
+        _ => Err(Malformed("a range is not two numbers with the smaller one first")),
     }
 }

@@ -1,4 +1,5 @@
-//! Reads a JSON value and collects all faults instead of stopping at the first. May not know what any member means.
+//! Reads a JSON value and collects all faults instead of stopping at the first. This module does not know what
+//! any member means.
 
 use serde_json::{Map, Value};
 

@@ -49,7 +49,8 @@ pub(in crate::cli) fn run(args: &Args) -> Result<ExitStatus, Failure> {
     let (origin, into) = (ledger.origin().to_owned(), args.into.display());
     ledger.close();
     let report = json!({"origin": origin, "below": args.below, "bundles": moved, "into": into.to_string()});
-    let plain = format!("moved {moved} bundles, all entries of {origin} below {}, to {into}", args.below);
+    let plain =
+        format!("moved all entries of {origin} below index {} ({moved} entry bundles) to {into}", args.below);
     line(if args.json { report.to_string() } else { plain })?;
     Ok(ExitStatus::Success)
 }

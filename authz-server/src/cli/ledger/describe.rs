@@ -34,7 +34,7 @@ fn grounds(text: &mut String, decision: &Decision) {
         let _ = write!(text, "\n    bundle {} version {}", bundle.digest, bundle.version);
     }
     for burned in &decision.burned {
-        let _ = write!(text, "\n    spent: {} {} of {}", burned.what.word(), burned.name, burned.max);
+        let _ = write!(text, "\n    burned: {} {} of {}", burned.what.word(), burned.name, burned.max);
     }
 }
 

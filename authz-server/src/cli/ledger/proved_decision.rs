@@ -1,5 +1,4 @@
-//! Reads one decision and proves that it is in the log that a key signed and was not added to the files
-//! later.
+//! Reads one decision and proves that it is in the signed log. So nobody added it to the files later.
 
 use ledger::Entry;
 use ledger::entry::{Decision, Stamps};

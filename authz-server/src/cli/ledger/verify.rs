@@ -25,8 +25,8 @@ pub(in crate::cli) struct Args {
     /// A file with an older checkpoint: the log must continue it
     #[arg(long)]
     previous: Option<PathBuf>,
-    /// A file with a witness's verification key; where its signature line occurs, it must be valid. May be
-    /// given several times
+    /// A file with a witness's verification key. If the checkpoint has a line of this witness, it must be valid.
+    /// May be given several times
     #[arg(long)]
     witness: Vec<PathBuf>,
     /// Print JSON
@@ -144,7 +144,7 @@ impl Verification {
         line(format!("  cosigned by {witnesses}"))?;
         if let Some(Ok(inspection)) = &self.inspection {
             let (durable, promised) = (inspection.durable.size, inspection.handed_out.size);
-            line(format!("  {durable} entries are durable, {promised} were acknowledged"))?;
+            line(format!("  {durable} entries are durable, others were told of {promised}"))?;
         }
         Ok(())
     }

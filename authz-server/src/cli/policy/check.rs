@@ -28,7 +28,7 @@ pub(in crate::cli) fn run(args: &Args) -> Result<ExitStatus, Failure> {
     }
     let status = report.print(args.build.documents.json, more)?;
     if status == ExitStatus::Success && !args.build.documents.json {
-        line(format!("sound: {counts}"))?;
+        line(format!("no faults: {counts}"))?;
     }
     Ok(status)
 }

@@ -116,5 +116,8 @@ impl ViewArgs {
 pub(super) fn unknown_route(view: View<'_>, name: &str) -> Failure {
     let routes = view.routes();
     let known: Vec<_> = routes.iter().map(|route| route.name()).collect();
-    Failure::new(format!("there is no governed route `{name}`; there are: {}", known.join(", ")))
+    Failure::new(format!(
+        "there is no governed route `{name}`; the governed routes are: {}",
+        known.join(", ")
+    ))
 }

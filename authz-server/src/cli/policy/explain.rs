@@ -156,7 +156,7 @@ pub(super) fn print_grounds(explained: &Explained) -> Result<(), Failure> {
     }
     if let Some(until) = explained.observed_until {
         line(format!(
-            "  watched:  every request is forwarded, whatever the result, until {}",
+            "  observed: every request is forwarded until {}, even if it is denied",
             rfc3339(until)
         ))?;
     }

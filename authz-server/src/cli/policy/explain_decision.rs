@@ -22,7 +22,7 @@ use crate::record::{Account, JudgedAgain, explain};
 #[derive(Debug, ClapArgs)]
 #[group(conflicts_with = "RequestArgs")]
 pub(super) struct DecisionArgs {
-    /// Explain a recorded decision instead of a request: its id from an answer, a receipt or `ledger show`
+    /// Explain a recorded decision instead of a request. Give the id that is in the answer or in `ledger show`
     #[arg(long, allow_hyphen_values = true, conflicts_with_all = ["signed", "dir"])]
     pub(super) decision: Option<String>,
     /// The ledger's directory, a published log's directory, or its http(s):// prefix [default: the ledger in

@@ -14,7 +14,7 @@ use policy::{Route, UngovernedMatch};
 pub(in crate::cli) struct Args {
     /// The route whose document is shown [default: a list of all routes]
     route: Option<String>,
-    /// Fill in the defaults of the route's team: this is the form that decides and is recorded
+    /// Fill in the defaults of the route's team. The server decides by this form
     #[arg(long, requires = "route")]
     expanded: bool,
     #[command(flatten)]
@@ -50,7 +50,8 @@ fn all(view: View<'_>, is_json: bool) -> Result<(), Failure> {
         return line(json!({"routes": routes, "ungoverned": openings}));
     }
     for route in view.routes() {
-        let watched = route.observed_until().map(|until| format!(" (only watched until {})", rfc3339(until)));
+        let watched =
+            route.observed_until().map(|until| format!(" (only observed until {})", rfc3339(until)));
         line(format!("{} of {}{}", route.name(), route.team(), watched.unwrap_or_default()))?;
         route.matches().try_for_each(|(method, host, path)| line(format!("  {method} {host}{path}")))?;
         line(format!("  policies: {}", route.policies().join(", ")))?;

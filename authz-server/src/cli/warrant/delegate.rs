@@ -83,14 +83,14 @@ fn window(holder: &Claims, terms: &GrantArgs) -> Result<(Seconds, Seconds), Fail
     if terms.at.is_some() && begins < parents.nbf {
         let early = parents.nbf.get().saturating_sub(begins.get());
         return Err(Failure::new(format!(
-            "`time` would be wider than the parent's: the parent begins {early} s later"
+            "the child would begin {early} s before its parent; choose a later --at"
         )));
     }
     let begins = begins.max(parents.nbf);
     let left = parents.exp.get().saturating_sub(begins.get());
     match terms.lifetime {
         Some(asked) if asked > left => Err(Failure::new(format!(
-            "`time` would be wider than the parent's: the parent has {left} s left"
+            "the child would be valid longer than its parent; use --lifetime {left}s or less"
         ))),
         Some(asked) => Ok((begins, begins.plus(asked))),
         None => Ok((begins, begins.plus(DEFAULT_LIFETIME).min(parents.exp))),

@@ -53,7 +53,9 @@ impl TrustArgs {
                     .map_err(|e| Failure::new(format!("--issuer, --key: {e}")))?;
                 Ok((trust, terms))
             }
-            (None, ..) => Err(Failure::new("name whom to trust: --home, or --key with --issuer and --aud")),
+            (None, ..) => {
+                Err(Failure::new("say which issuer to trust: give --home, or --key with --issuer and --aud"))
+            }
         }
     }
 

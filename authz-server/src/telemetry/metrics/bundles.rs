@@ -28,7 +28,7 @@ impl Collector for BundleFigures {
         count("bundle_activations", "Bundles put in force since the start", self.status.activations())?;
         count(
             "bundle_complaints",
-            "Reasons for which a bundle or note was refused since the start",
+            "How often a bundle or note was refused for a new reason since the start",
             self.status.refused.times(),
         )?;
         if let Some(status) = self.candidate.as_ref().map(|candidate| candidate.status()) {

@@ -110,7 +110,7 @@ async fn an_answer_without_a_cosignature_is_reported_with_a_reason() {
     };
     let by_another = reason(|checkpoint| vec![lines(checkpoint, 3)]).await;
     assert!(by_another.contains(&witness_key().to_string()), "{by_another}");
-    assert!(reason(|_| vec![holds(0)]).await.contains("which it named itself"));
+    assert!(reason(|_| vec![holds(0)]).await.contains("it refuses a proof from that size"));
     assert!(reason(|_| vec![holds(1), holds(2), holds(1)]).await.contains("another size at each request"));
     assert!(reason(|_| vec![(404, "text/plain", String::new())]).await.contains("log.vkey"));
     assert!(

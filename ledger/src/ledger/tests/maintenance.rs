@@ -40,7 +40,7 @@ fn segments_are_removed_once_their_bundles_are_durable_and_a_start_does_not_need
     ledger.append(activation()).unwrap();
     ledger.close();
     let layout = Layout::new(&path);
-    let first = crate::wal::recover::segments(&layout).unwrap()[0];
+    let first = crate::wal::reader::segments(&layout).unwrap()[0];
     assert!(first > 3, "no segments were removed below {first}");
     let ledger = Ledger::open(&path, large_segments()).unwrap();
     assert_eq!(ledger.recovery().size, 604);

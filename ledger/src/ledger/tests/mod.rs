@@ -152,6 +152,6 @@ fn many_writers_share_frames_across_segments() {
     });
     assert_eq!(ledger.size(), 322);
     ledger.close();
-    assert!(crate::wal::recover::segments(&crate::layout::Layout::new(&path)).unwrap().len() > 2);
+    assert!(crate::wal::reader::segments(&crate::layout::Layout::new(&path)).unwrap().len() > 2);
     assert_eq!(Ledger::entries(&path, 0).unwrap().map(Result::unwrap).count(), 323);
 }

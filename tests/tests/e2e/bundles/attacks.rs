@@ -70,17 +70,17 @@ fn attacks(keys: &BundleKeys, active: &UnsignedBundle) -> Vec<Attack> {
         attack(
             "stripped signatures",
             tampered(valid(), |envelope| envelope["signatures"] = json!([])),
-            "0 good signatures, but the trust in force requires 2",
+            "0 valid signatures, but the current trust requires 2",
         ),
         attack(
             "too few signatures",
             next().signed(&[two[0]]),
-            "1 good signatures, but the trust in force requires 2",
+            "1 valid signatures, but the current trust requires 2",
         ),
         attack(
             "one key counted twice",
             next().signed(&[two[0], two[0]]),
-            "1 good signatures, but the trust in force requires 2",
+            "1 valid signatures, but the current trust requires 2",
         ),
         attack("unknown keys", next().signed(&strangers), "(signatures by unknown keys are ignored: "),
         attack(
@@ -90,7 +90,7 @@ fn attacks(keys: &BundleKeys, active: &UnsignedBundle) -> Vec<Attack> {
                 let text = String::from_utf8(bytes).unwrap().replace("\"version\":6", "\"version\":7");
                 envelope["payload"] = STANDARD.encode(text).into();
             }),
-            "0 good signatures, but the trust in force requires 2",
+            "0 valid signatures, but the current trust requires 2",
         ),
         attack(
             "a file added",
@@ -140,7 +140,7 @@ fn attacks(keys: &BundleKeys, active: &UnsignedBundle) -> Vec<Attack> {
         attack(
             "a trust change signed by the new side only",
             next().with("trust", others).signed(&strangers),
-            "0 good signatures, but the trust in force requires 2",
+            "0 valid signatures, but the current trust requires 2",
         ),
         attack(
             "no manifest",

@@ -88,7 +88,7 @@ async fn a_candidate_is_judged_in_the_background_and_its_differences_are_counted
     unsigned.put(&place);
     until("the candidate to be refused", async || {
         let status = candidate_status().await;
-        status["complaint"].as_str().is_some_and(|why| why.contains("0 good signatures")).then_some(())
+        status["complaint"].as_str().is_some_and(|why| why.contains("0 valid signatures")).then_some(())
     })
     .await;
     assert_eq!(candidate_status().await["version"], 2);

@@ -32,13 +32,13 @@ async fn a_new_server_follows_a_chain_of_three_changes_and_no_server_goes_back()
     // The first key, which is no longer trusted, signs a higher version and hides the chain that replaced it.
     std::fs::remove_dir_all(signers.place.join("trust")).unwrap();
     old.put(&signers.place);
-    let state = server.wait_for_bundle_state("a trust that an activated bundle has replaced").await;
+    let state = server.wait_for_bundle_state("keys that an activated bundle has replaced").await;
     assert!(state.starts_with("version 5 "), "{state}");
     server.process.stop().await;
     drop(server);
     let failed = home.fail_to_start().await;
     assert_eq!(failed.status, 2, "{}", failed.log);
-    assert!(failed.log.contains("a trust that an activated bundle has replaced"), "{}", failed.log);
+    assert!(failed.log.contains("keys that an activated bundle has replaced"), "{}", failed.log);
 
     // A server that starts refuses a version below the highest one that was active.
     let lower =

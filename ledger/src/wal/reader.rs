@@ -81,7 +81,7 @@ pub(crate) fn replay(
                 Next::Frame(end_of_frame, header, entries) => {
                     if let Some((_, _, torn @ 1..)) = end {
                         let what = format!(
-                            "a whole frame follows {torn} bytes of a broken frame in the segment before"
+                            "the segment before this one ends with {torn} bytes of a broken frame, but this segment begins with a valid frame"
                         );
                         return Err(OpenError::corrupt(&path, what));
                     }
@@ -196,16 +196,17 @@ impl SegmentReader {
             return match self.window.frame_within(self.at, last, &self.log, self.number)? {
                 None => Ok(Next::Torn(bytes)),
                 Some(whole) => {
-                    Err(self.corrupt(why, &format!("and a whole frame after it, at byte {whole}")))
+                    Err(self.corrupt(why, &format!(", but a valid frame follows it at byte {whole}")))
                 }
             };
         }
-        Err(self
-            .corrupt(why, &format!("and {bytes} bytes from there on, more than one unfinished frame has")))
+        let after =
+            format!(". {bytes} bytes begin there, which is more than one unfinished frame can contain");
+        Err(self.corrupt(why, &after))
     }
 
     fn corrupt(&self, why: Broken, after: &str) -> OpenError {
-        let what = format!("there is a broken frame at byte {} ({why}), {after}", self.at);
+        let what = format!("there is a broken frame at byte {} ({why}){after}", self.at);
         OpenError::corrupt(&self.window.path, what)
     }
 }

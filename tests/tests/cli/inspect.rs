@@ -1,5 +1,7 @@
 //! `portcullis warrant inspect` prints a tree for people and JSON for machines. Of a wrong chain it prints the readable part.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 
 use crate::workdir::{AT, Workdir};
@@ -59,9 +61,14 @@ agent:a, issued by https://authority.demo, for demo
 #[test]
 fn the_json_has_the_same_content_as_the_tree() {
     let workdir = Workdir::new();
-    workdir.write("chain", &chain(&workdir));
+    let chain = chain(&workdir);
+    workdir.write("chain", &chain);
     let json: Value = serde_json::from_str(&workdir.run("warrant inspect @$chain --json").success()).unwrap();
     assert_eq!((&json["verified"], &json["malformed"]), (&false.into(), &Value::Null));
+    // The digest of a link is what the next link names as its parent.
+    let child = chain.split('~').nth(1).unwrap().split('.').nth(1).unwrap();
+    let child: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(child).unwrap()).unwrap();
+    assert_eq!(json["links"][0]["digest"], child["parent"]);
     let leaf = &json["links"][2];
     assert_eq!((&leaf["sub"], &leaf["use"], &leaf["depth"]), (&"agent:c".into(), &1.into(), &2.into()));
     assert_eq!(leaf["env"]["region"][0], "eu-1");

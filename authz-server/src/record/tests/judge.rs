@@ -186,6 +186,15 @@ fn attested(positive: bool, age: u64) -> Attestation {
 }
 
 #[test]
+fn a_case_that_another_policy_located_is_denied() {
+    let (request, other) = (given(), bundle(&files()));
+    let case = request.case(&request.bundle);
+    let found = judge(&case, &other);
+    assert!(matches!(&found, Judgement::Deny(denied) if denied.denial == Denial::Internal), "{found:?}");
+    assert!(matches!(judge(&case, &request.bundle), Judgement::Permit(_)));
+}
+
+#[test]
 fn a_matching_warrant_by_its_holder_is_permitted_and_says_what_it_costs() {
     let permit = given().permit();
     assert_eq!(

@@ -3,6 +3,8 @@
 //! A crate of its own, because warrants, policies and the ledger all name content by digest, and the ledger may not know
 //! the crate `warrant`. One type serves all three. It knows nothing of what the bytes mean.
 
+pub mod hex;
+
 use std::fmt;
 
 use base64::Engine;
@@ -38,20 +40,8 @@ impl Digest {
     /// Reads `sha256:` and 64 lower-case hexadecimal digits. `None` for any other form.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let (pairs, rest) = text.strip_prefix("sha256:")?.as_bytes().as_chunks::<2>();
-        let digit = |byte: u8| match byte {
-            b'0'..=b'9' => byte.checked_sub(b'0'),
-            b'a'..=b'f' => byte.checked_sub(b'a')?.checked_add(10),
-            _ => None,
-        };
         let mut bytes = [0; 32];
-        if pairs.len() != bytes.len() || !rest.is_empty() {
-            return None;
-        }
-        for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
-            *byte = digit(*high)?.checked_mul(16)? | digit(*low)?;
-        }
-        Some(Self(bytes))
+        hex::decode_into(text.strip_prefix("sha256:")?, &mut bytes).then_some(Self(bytes))
     }
 
     /// The 43 characters of base64url without padding.
@@ -71,8 +61,7 @@ impl Digest {
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("sha256:")?;
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        write!(f, "sha256:{}", hex::encode(&self.0))
     }
 }
 

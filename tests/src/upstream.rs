@@ -6,7 +6,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{HeaderMap, Request, Response};
 use hyper_util::rt::TokioIo;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -85,6 +85,15 @@ impl Upstream {
     #[must_use]
     pub fn executions(&self) -> Vec<Execution> {
         self.executions.lock().unwrap().clone()
+    }
+
+    /// The ids of the decisions under which requests were executed.
+    ///
+    /// # Panics
+    /// When a request was executed without a decision.
+    #[must_use]
+    pub fn decisions(&self) -> BTreeSet<String> {
+        self.executions().iter().map(|execution| execution.decision().unwrap().to_owned()).collect()
     }
 
     /// Decisions under which more than one request was executed. In every test there must be none.

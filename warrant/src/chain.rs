@@ -144,7 +144,7 @@ impl Chain {
         paths(&self.links).pop().unwrap_or_default()
     }
 
-    /// The first second at which the chain is no longer valid.
+    /// The end of the chain: it is valid before this second.
     pub fn expires(&self) -> Seconds {
         self.links().map(Claims::exp).min().unwrap_or_default()
     }

@@ -46,7 +46,7 @@ pub struct Times {
     pub iat: Seconds,
     /// The first second at which it is valid.
     pub nbf: Seconds,
-    /// The first second at which it is no longer valid. Later than `nbf`.
+    /// The end: the link is valid before this second. Later than `nbf`.
     pub exp: Seconds,
 }
 
@@ -163,7 +163,7 @@ impl Claims {
         self.times
     }
 
-    /// The first second at which it is no longer valid.
+    /// The end: the link is valid before this second.
     pub const fn exp(&self) -> Seconds {
         self.times.exp
     }

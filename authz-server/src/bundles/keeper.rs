@@ -218,8 +218,8 @@ impl Keeper {
         }
     }
 
-    /// Keeps the active bundle in force longer, if there is a newer note about it or we may sign one. It returns an
-    /// error only once the bundle is no longer in force: until then a missing note does not matter.
+    /// Keeps the active bundle in force longer, if there is a newer note about it or we may sign one. A missing
+    /// note is an error only after the bundle's time in force has ended.
     fn renew_note(&mut self, is_newest: bool) -> Result<(), String> {
         let (bundle, now) = (self.policy.bundle(), self.clock.now());
         let half_way = now.plus(bundle.note_max_age() / 2).min(bundle.expires());

@@ -156,7 +156,8 @@ impl Drop for Abandoned<'_> {
             status: Some(u64::from(Denial::DeadlineExceeded.status())),
             termination: Denial::DeadlineExceeded.code().to_owned(),
         };
-        self.recorder.submit_unawaited("the outcome of an allow that came too late", outcome.into());
+        self.recorder
+            .submit_unawaited("the outcome of an allow that came too late".to_owned(), outcome.into());
     }
 }
 

@@ -121,7 +121,7 @@ impl Gatherer {
             };
             found = proof_found(route, chain.as_deref(), proof, &of);
         }
-        Ok(HttpCase { authority: &http.authority, located, chain, proof: found, body, given })
+        Ok(HttpCase { located, chain, proof: found, body, given })
     }
 }
 

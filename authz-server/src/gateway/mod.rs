@@ -26,6 +26,7 @@ pub use allow::{Allow, Stamp};
 pub use burn::Burner;
 use burn::Paid;
 pub use gather::Gatherer;
+use gather::Known;
 pub use incoming::{IncomingBody, IncomingHttp, IncomingRequest};
 use recording::Recording;
 pub use shadow::Shadow;
@@ -111,14 +112,10 @@ impl Gateway {
         request: &Arc<IncomingRequest>,
         paid: Option<Paid>,
     ) -> Result<Answer, Overtaken> {
-        let known = self.gatherer.known().await;
-        let case = self.gatherer.case(&known, request);
-        let judgement = judge(&case, &known.bundle);
+        let (known, judgement, recording) = self.judge(decision, request, paid.as_ref()).await;
         if let Some(shadow) = &self.shadow {
-            shadow.offer(request, &case, &judgement);
+            shadow.offer(request, &known, &judgement);
         }
-        let recording = Recording::of(&self.recorder, decision, &case, &judgement, &known.bundle, request);
-        let recording = recording.with_paid(paid.as_ref());
         match judgement {
             Judgement::Deny(denied) => Ok(recording.deny(denied)),
             Judgement::Pass(pass) => recording.pass(pass, paid).await,
@@ -132,6 +129,20 @@ impl Gateway {
         }
     }
 
+    /// Gathers and judges, and takes down both. `paid` is what an earlier judging of this request burned.
+    async fn judge(
+        &self,
+        decision: &DecisionId,
+        request: &IncomingRequest,
+        paid: Option<&Paid>,
+    ) -> (Known, Judgement, Recording) {
+        let known = self.gatherer.known().await;
+        let case = self.gatherer.case(&known, request);
+        let judgement = judge(&case, &known.bundle);
+        let recording = Recording::of(&self.recorder, decision, &case, &judgement, &known.bundle, request);
+        (known, judgement, recording.with_paid(paid))
+    }
+
     /// Denies a request after a fact was recorded before each of its allows. The reason is the judge's, if there is
     /// one now.
     async fn deny_overtaken(
@@ -140,11 +151,8 @@ impl Gateway {
         request: &IncomingRequest,
         paid: Option<Paid>,
     ) -> Answer {
-        let known = self.gatherer.known().await;
-        let case = self.gatherer.case(&known, request);
-        let judgement = judge(&case, &known.bundle);
-        let recording = Recording::of(&self.recorder, decision, &case, &judgement, &known.bundle, request);
-        recording.with_paid(paid.as_ref()).deny(match judgement {
+        let (_, judgement, recording) = self.judge(decision, request, paid.as_ref()).await;
+        recording.deny(match judgement {
             Judgement::Deny(denied) => denied,
             Judgement::Permit(_) | Judgement::Pass(_) => Denial::GovernanceStale.into(),
         })

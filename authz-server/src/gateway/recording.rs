@@ -71,7 +71,6 @@ impl Recording {
     /// not wait until the denial is recorded.
     pub(super) fn deny(mut self, denied: Denied) -> Answer {
         self.entry.outcome = DecisionOutcome::Denied(denied.denial.code().to_owned());
-        let (code, decision) = (denied.denial.code(), self.decision.as_str());
         // The next start must find what was burned, and a summary does not say it.
         let needs_own_entry = !self.entry.burned.is_empty();
         let is_too_long = !fits(&self.entry, 0);
@@ -79,10 +78,10 @@ impl Recording {
             if is_too_long {
                 shorten(&mut self.entry);
             }
-            self.recorder.submit_unawaited(&format!("the denial {decision}"), self.entry.into());
+            self.recorder.submit_denial(&self.decision, self.entry.into());
             false
         } else if is_too_long {
-            self.recorder.count_denial(code, &self.source, decision);
+            self.recorder.count_denial(denied.denial.code(), &self.source, self.decision.as_str());
             true
         } else {
             self.recorder.record_denial(denied.denial, &self.decision, &self.source, self.entry.into())

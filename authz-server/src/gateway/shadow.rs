@@ -12,7 +12,7 @@ use super::gather::Known;
 use super::{Gatherer, IncomingRequest};
 use crate::bundles::candidate::{Candidate, Watcher};
 use crate::bundles::{ThreadError, start_policy_thread};
-use policy::decision::{Case, Judgement, PassReason, judge};
+use policy::decision::{Judgement, PassReason, judge, result_code};
 
 /// Requests that may wait. Each waits with its body, which may have a megabyte.
 const WAITING_AT_MOST: usize = 64;
@@ -50,13 +50,13 @@ impl Shadow {
     }
 
     /// Never waits: if the queue is full, the request is skipped and counted.
-    pub(super) fn offer(&self, request: &Arc<IncomingRequest>, case: &Case<'_>, judgement: &Judgement) {
+    pub(super) fn offer(&self, request: &Arc<IncomingRequest>, known: &Known, judgement: &Judgement) {
         // What governance denies is denied under any bundle.
-        if case.governance.is_err() || self.candidate.bundle().is_none() {
+        if known.governance.is_err() || self.candidate.bundle().is_none() {
             return;
         }
         let (request, verdict) = (Arc::clone(request), verdict(judgement));
-        let once = JudgedOnce { request, now: case.now, as_of: case.as_of, verdict };
+        let once = JudgedOnce { request, now: known.now, as_of: known.as_of, verdict };
         if self.queue.try_send(once).is_err() {
             self.candidate.pass_over();
         }
@@ -91,10 +91,13 @@ impl JudgedOnce {
         let case = gatherer.case(&known, &self.request);
         let (_, found) = verdict(&judge(&case, &known.bundle));
         let (route, active) = (self.verdict.0.as_deref(), self.verdict.1);
-        let code = |denial: Option<Denial>| denial.map_or("allow", Denial::code);
         candidate.note(route, active, found).then(|| {
             let route = route.unwrap_or("no route");
-            format!("the candidate differs on {route}: active {}, candidate {}", code(active), code(found))
+            format!(
+                "the candidate differs on {route}: active {}, candidate {}",
+                result_code(active),
+                result_code(found)
+            )
         })
     }
 }

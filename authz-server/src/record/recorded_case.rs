@@ -68,7 +68,7 @@ impl RecordedBytes {
         let chain = chain(decision, bundle)?;
         let proof = proof(decision, chain.as_ref().ok())?;
         let given = given(decision)?;
-        Ok(HttpCase { authority: &self.authority, located, chain, proof, body: None, given })
+        Ok(HttpCase { located, chain, proof, body: None, given })
     }
 }
 

@@ -52,9 +52,14 @@ impl Recorder {
     pub fn record_denial(&self, denial: Denial, decision: &DecisionId, source: &str, entry: Entry) -> bool {
         let is_summarised = self.floods.admit(denial, source, &entry) == RecordAs::Summary;
         if !is_summarised {
-            self.submit_unawaited(&format!("the denial {}", decision.as_str()), entry);
+            self.submit_denial(decision, entry);
         }
         is_summarised
+    }
+
+    /// Records a denial by itself, however many its source sends.
+    pub fn submit_denial(&self, decision: &DecisionId, entry: Entry) {
+        self.submit_unawaited(format!("the denial {}", decision.as_str()), entry);
     }
 
     /// Records the summaries of counted denials that are due; with `all`, every summary now.
@@ -103,8 +108,7 @@ impl Recorder {
     }
 
     /// Records an entry without waiting, because nothing depends on it. `what` names it in the warning if it fails.
-    pub fn submit_unawaited(&self, what: &str, entry: Entry) {
-        let what = what.to_owned();
+    pub fn submit_unawaited(&self, what: String, entry: Entry) {
         self.submit(entry, move |recorded| {
             if let Err(refused) = recorded {
                 warn!(%refused, "{what} was not recorded");

@@ -41,22 +41,22 @@ impl WitnessTask {
         WitnessTask { client, ledger, status, holds, pause: PAUSE.0 }
     }
 
-    /// Runs until the server stops. A request that is under way then is dropped; cosignatures that have arrived are
-    /// still written.
-    pub(super) async fn run(mut self, stopping: watch::Receiver<bool>) {
+    /// Runs until the server stops, or until the sender of `stopping` is gone, which means the same. A request that is
+    /// under way then is dropped; cosignatures that have arrived are still written.
+    pub(super) async fn run(mut self, mut stopping: watch::Receiver<bool>) {
         let mut ticks = interval(LOOK_EVERY);
         let mut next = Instant::now();
         loop {
             tokio::select! {
                 _ = ticks.tick() => {}
-                () = stopped(stopping.clone()) => return,
+                _ = stopping.wait_for(|stop| *stop) => return,
             }
             if self.ledger.health().published == self.status.size() || Instant::now() < next {
                 continue;
             }
             let answered = tokio::select! {
                 answered = self.ask() => answered,
-                () = stopped(stopping.clone()) => return,
+                _ = stopping.wait_for(|stop| *stop) => return,
             };
             let is_well = match answered {
                 Ok((size, result)) => self.take(size, result).await,
@@ -125,10 +125,4 @@ impl WitnessTask {
         }
         false
     }
-}
-
-/// Returns once the server stops.
-async fn stopped(mut stopping: watch::Receiver<bool>) {
-    // If the sender is gone, the server has stopped too.
-    let _ = stopping.wait_for(|stopping| *stopping).await;
 }

@@ -26,7 +26,7 @@ pub use encoding::{ENTRY_BYTES_AT_MOST, Stamps};
 pub use entries_page::table;
 pub use fact::{Activation, AttestationStatement, ConditionStatement, PostureChange, Reinstate, Revocation};
 pub use lifecycle::{Archived, Gap, Init, Predecessor, Start, Stop};
-pub use value::{FactScope, IntegerJson, Nonce, Posture, RequestText, RevocationTarget, from_hex, to_hex};
+pub use value::{FactScope, IntegerJson, Nonce, Posture, RequestText, RevocationTarget};
 
 use crate::canonical::NotCanonical;
 use define::DocumentedObject;

@@ -5,7 +5,7 @@ use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use content_digest::Digest;
+use content_digest::{Digest, hex};
 use serde::de::{Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -33,25 +33,6 @@ impl JsonShape for Digest {
     fn shape() -> String {
         "digest".to_owned()
     }
-}
-
-/// Lower-case hexadecimal digits.
-#[must_use]
-pub fn to_hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// The bytes of an even number of lower-case hexadecimal digits.
-#[must_use]
-pub fn from_hex(text: &str) -> Option<Vec<u8>> {
-    let digit = |byte: &u8| match byte {
-        b'0'..=b'9' => byte.checked_sub(b'0'),
-        b'a'..=b'f' => byte.checked_sub(b'a')?.checked_add(10),
-        _ => None,
-    };
-    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
-    let bytes = pairs.iter().map(|[high, low]| Some(digit(high)?.checked_mul(16)? | digit(low)?)).collect();
-    if rest.is_empty() { bytes } else { None }
 }
 
 /// A part of a request, which need not be UTF-8.
@@ -91,7 +72,7 @@ impl Serialize for RequestText {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Utf8(text) => to.serialize_str(text),
-            Self::Bytes(bytes) => Hex { hex: to_hex(bytes) }.serialize(to),
+            Self::Bytes(bytes) => Hex { hex: hex::encode(bytes) }.serialize(to),
         }
     }
 }
@@ -108,7 +89,7 @@ impl<'de> Deserialize<'de> for RequestText {
             Either::Text(text) => return Ok(Self::Utf8(text)),
             Either::Hex(Hex { hex }) => hex,
         };
-        let bytes = from_hex(&hex).filter(|bytes| std::str::from_utf8(bytes).is_err());
+        let bytes = hex::decode(&hex).filter(|bytes| std::str::from_utf8(bytes).is_err());
         bytes.map(Self::Bytes).ok_or_else(|| D::Error::custom("`hex` is only for bytes that are not UTF-8"))
     }
 }

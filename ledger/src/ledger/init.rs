@@ -1,11 +1,12 @@
 //! Creates a log: everything is written in a temporary directory, which is renamed to its final name at the end.
 
+use content_digest::hex;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::options::Options;
 use crate::durable::Disk;
-use crate::entry::{Entry, Init, Nonce, Predecessor, Stamps, to_hex};
+use crate::entry::{Entry, Init, Nonce, Predecessor, Stamps};
 use crate::fault::InitError;
 use crate::handed_out::{self, HandedOut};
 use crate::layout::Layout;
@@ -53,7 +54,7 @@ pub(crate) fn init(
     }
     let disk = &options.disk;
     let id = Nonce::random().map_err(|why| InitError::Io(path.to_owned(), std::io::Error::other(why)))?.0;
-    let origin = format!("{name}/log/{}", to_hex(&id));
+    let origin = format!("{name}/log/{}", hex::encode(&id));
     let key =
         VerifyingKey::of_log(&origin, options.key.public()).map_err(|_| InitError::Name(name.to_owned()))?;
 

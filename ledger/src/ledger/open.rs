@@ -12,7 +12,9 @@ use super::torn_tail;
 use super::writer::{Writer, WriterState};
 use super::{Inner, Ledger, Recovery};
 use crate::durable::TEMPORARY;
-use crate::entry::{Entry, Start, from_hex};
+use content_digest::hex;
+
+use crate::entry::{Entry, Start};
 use crate::fault::{OpenError, ReadError};
 use crate::handed_out::{self, FactAcknowledger, HandedOut};
 use crate::layout::Layout;
@@ -270,7 +272,7 @@ pub(crate) fn verifying_key(layout: &Layout) -> Result<VerifyingKey, OpenError> 
 
 /// The random half of the origin, which frames contain.
 pub(crate) fn log_id(layout: &Layout, key: &VerifyingKey) -> Result<[u8; 16], OpenError> {
-    let hex = key.name().rsplit_once("/log/").map(|(_, hex)| hex).and_then(from_hex);
+    let hex = key.name().rsplit_once("/log/").map(|(_, id)| id).and_then(hex::decode);
     hex.and_then(|bytes| bytes.try_into().ok()).ok_or_else(|| {
         OpenError::corrupt(&layout.vkey(), "the name of the key is not an origin: `<name>/log/<32 hex>`")
     })

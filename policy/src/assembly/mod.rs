@@ -12,10 +12,9 @@ mod tenancy;
 mod ungoverned;
 mod warnings;
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use crate::arguments::{Endpoint, endpoints};
+use crate::arguments::Declared;
 use crate::documents::files::{Documents, MESH_POLICY};
 use crate::documents::groups::Groups;
 use crate::documents::require::Require;
@@ -37,7 +36,8 @@ pub(crate) fn assemble(documents: Documents, faults: &Faults) -> Option<Policy> 
     let (governed, open) = settle(&documents, faults);
     let matcher = overlaps::index(&documents, &governed, faults);
     let groups: Vec<_> = documents.identities.groups.iter().map(|(name, _)| name.value.as_str()).collect();
-    let compiled = compile(&documents, &governed, &groups, faults);
+    let declared: Vec<_> = governed.iter().map(|(document, _)| Declared::by(document)).collect();
+    let compiled = compile(&documents, &governed, &declared, &groups, faults);
     if faults.count() != before {
         return None;
     }
@@ -48,8 +48,8 @@ pub(crate) fn assemble(documents: Documents, faults: &Faults) -> Option<Policy> 
     let untils = untils(&documents);
     let written = written(&compiled, &governed);
     let mut routes = Vec::new();
-    for ((document, require), slice) in governed.into_iter().zip(compiled.slices) {
-        routes.push(Route::new(document, require, slice?));
+    for (((document, require), declared), slice) in governed.into_iter().zip(declared).zip(compiled.slices) {
+        routes.push(Route::new(document, require, declared, slice?));
     }
     let ungoverned = open
         .iter()
@@ -123,20 +123,14 @@ fn team_of<'a>(document: &RouteDoc, documents: &'a Documents) -> Option<&'a Team
 fn compile(
     documents: &Documents,
     governed: &[(&RouteDoc, Require)],
+    declared: &[Declared],
     groups: &[&str],
     faults: &Faults,
 ) -> Option<Compiled> {
-    let endpoints: Vec<_> = governed.iter().map(|(document, _)| endpoints(document)).collect();
     let uncompiled: Vec<_> = governed
         .iter()
-        .zip(&endpoints)
-        .map(|((document, require), endpoints)| {
-            let derived = document.action.iter().flat_map(|action| action.one_of.iter().map(String::as_str));
-            let own = endpoints.iter().map(Endpoint::action);
-            let actions: BTreeSet<_> =
-                if document.action.is_some() { derived.collect() } else { own.collect() };
-            Uncompiled { document, require, actions }
-        })
+        .zip(declared)
+        .map(|((document, require), declared)| Uncompiled { document, require, actions: declared.actions() })
         .collect();
     let compiled = engine::compile(&documents.mesh_policy, &uncompiled, groups);
     let Some(compiled) = compiled else {

@@ -21,7 +21,7 @@ pub struct JudgedCase {
     /// Which route matched.
     pub route: Option<String>,
     /// `None` if it is allowed.
-    #[serde(serialize_with = "result_code")]
+    #[serde(serialize_with = "crate::decision::serialize_result")]
     pub denial: Option<Denial>,
     /// Which policies decided.
     pub policies: Vec<String>,
@@ -55,15 +55,15 @@ pub(super) fn judge(
     let defaults = found.route().unwrap_or(route);
     let chain = chain(policy, defaults, situation, &target, now)?;
     let proxy = policy.hosts.proxy_of(target.host.as_str()).unwrap_or_default().to_owned();
+    let located = policy.locate(&proxy, target.host.as_str().as_bytes(), &target.method, path);
     let case = Case::<ByTest> {
         now,
         as_of: 0,
         governance: Ok(()),
-        proxy: proxy.clone(),
+        proxy,
         line: None,
         http: Ok(HttpCase {
-            authority: target.host.as_str().as_bytes(),
-            located: policy.locate(&proxy, target.host.as_str().as_bytes(), &target.method, path),
+            located,
             proof: proof(defaults, &chain, now),
             chain: Ok(Box::new(chain)),
             body: None,
@@ -219,10 +219,4 @@ fn facts(route: &Route, situation: &Situation) -> Facts {
         posture: situation.posture,
         issued: situation.warrant.issued.unwrap_or(true),
     }
-}
-
-/// The result as text: the code of a denial, or `allow`.
-#[expect(clippy::ref_option, reason = "the shape that serde asks for")]
-fn result_code<S: serde::Serializer>(denial: &Option<Denial>, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(denial.map_or("allow", Denial::code))
 }

@@ -69,7 +69,7 @@ impl Note {
         let malformed = |why: String| BundleRefusal::Malformed { file: "latest.json".to_owned(), why };
         let (envelope, payload) = Envelope::read(bytes, KIND).map_err(malformed)?;
         let node = json::parse(&payload).map_err(malformed)?;
-        Self::read(&node, envelope, payload.clone()).map_err(malformed)
+        Self::read(&node, envelope, payload).map_err(malformed)
     }
 
     fn read(node: &Node, envelope: Envelope, payload: Vec<u8>) -> Result<Self, String> {

@@ -80,8 +80,6 @@ impl<'a> Line<'a> {
 /// The parsed request, and the artifacts it carries.
 #[derive(Debug)]
 pub struct HttpCase<'a, E: Evidence = ByToken> {
-    /// As it was sent.
-    pub authority: &'a [u8],
     /// The target and what governs it, looked up once; or why there is no target.
     pub located: Result<Located<'a>, Denial>,
     /// The lineage with valid signatures; or why there is none.

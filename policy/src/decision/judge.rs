@@ -168,8 +168,7 @@ impl<E: Evidence> AdmittedCase<'_, E> {
                 let (detail, cure) = (Some(unread.detail.clone()), unread.cure.clone());
                 return Err(Denied { detail, cure, ..Denied::because(unread.denial) });
             }
-            // Gathering and the judge look up the route in the same way. If gathering found none, neither can
-            // be trusted.
+            // A route was located, but the case holds nothing that was read for it: it was not built correctly.
             None => return Err(Denial::Internal.into()),
         };
         let arguments = given.args.to_warrant_arguments().ok_or(Denial::Internal)?;

@@ -14,4 +14,4 @@ mod verdict;
 pub use case::{ByRecord, ByToken, Case, Evidence, HttpCase, Line, ProofFound};
 pub use facts::{Attestation, Attested, Facts, Identity};
 pub use judge::{judge, nearest};
-pub use verdict::{Denied, Judgement, Pass, PassReason, Permit};
+pub use verdict::{Denied, Judgement, Pass, PassReason, Permit, result_code, serialize_result};

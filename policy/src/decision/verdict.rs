@@ -115,3 +115,16 @@ impl From<Denial> for Denied {
         Denied::because(denial)
     }
 }
+
+/// A result in one word: the code of a denial, or `allow`.
+pub fn result_code(denial: Option<Denial>) -> &'static str {
+    denial.map_or("allow", Denial::code)
+}
+
+/// The same, in the shape that serde asks for.
+pub fn serialize_result<S: serde::Serializer>(
+    denial: &Option<Denial>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(result_code(*denial))
+}

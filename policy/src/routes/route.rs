@@ -31,11 +31,11 @@ pub struct UngovernedMatch {
 }
 
 impl Route {
-    pub(crate) fn new(document: &RouteDoc, require: Require, slice: Slice) -> Self {
+    pub(crate) fn new(document: &RouteDoc, require: Require, declared: Declared, slice: Slice) -> Self {
         Self {
             name: document.name.value.clone(),
             team: document.team.clone(),
-            declared: Declared::by(document),
+            declared,
             require,
             receipt: document.receipt,
             observed_until: document

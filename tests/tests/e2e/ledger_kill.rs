@@ -6,7 +6,6 @@ use portcullis_tests::condition::until;
 use portcullis_tests::ledger_auditor::{LedgerAuditor, copy};
 use portcullis_tests::server::Server;
 use portcullis_tests::world::{HOST, World};
-use std::collections::BTreeSet;
 use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -51,12 +50,7 @@ async fn after_kills_under_load_every_executed_request_is_on_record() {
     world.allows(&world.agent.request(&hello(), "GET", "/hello/last")).await;
     world.server.process.stop().await;
 
-    let executed: BTreeSet<String> = world
-        .upstream
-        .executions()
-        .iter()
-        .map(|execution| execution.decision().unwrap().to_owned())
-        .collect();
+    let executed = world.upstream.decisions();
     let on_record = auditor.allowed();
     let missing: Vec<_> = executed.difference(&on_record).collect();
     assert!(missing.is_empty(), "executed and not on record: {missing:?}");
@@ -139,7 +133,7 @@ async fn a_ledger_behind_its_published_checkpoint_is_not_served_and_a_restored_o
     ]);
     assert_eq!(reasserted.status, 0, "{reasserted:?}");
     world.server = Server::start(&world.home).await;
-    // The server is no longer halted. But this bundle names the old log as the one that burns, and the log is a new one.
+    // The halt has ended. But this bundle says that the old log counts uses, and this log is a new one.
     until("the server to judge", async || {
         (world.send(&request()).await.code().as_deref() == Some("state-unavailable")).then_some(())
     })

@@ -54,7 +54,7 @@ fn imports_of_the_rules_go_down() {
     check("policy/src", &POLICY, &[]);
 }
 
-/// `authority` is the room for what comes next; every other name must be there.
+/// `authority` is reserved for the module that comes next; every other name must be there.
 fn check(folder: &str, order: &[&str], common: &[&str]) {
     let files = sources::below(folder);
     let (mut upward, mut imports) = (Vec::new(), 0);

@@ -24,7 +24,7 @@ pub struct Grant {
     pub iat: Seconds,
     /// The first second at which it is valid.
     pub nbf: Seconds,
-    /// The first second at which it is no longer valid.
+    /// The end: the warrant is valid before this second.
     pub exp: Seconds,
     /// The deepest position that a delegation below it may have.
     pub max_depth: u64,

@@ -13,9 +13,9 @@ pub struct Difference {
     /// The route that the active bundle found for the request.
     pub route: Option<String>,
     /// `None` is an allow.
-    #[serde(serialize_with = "result_code")]
+    #[serde(serialize_with = "policy::decision::serialize_result")]
     pub active: Option<Denial>,
-    #[serde(serialize_with = "result_code")]
+    #[serde(serialize_with = "policy::decision::serialize_result")]
     pub candidate: Option<Denial>,
 }
 
@@ -59,12 +59,6 @@ impl Differences {
     pub fn list(&self) -> impl Iterator<Item = (&Difference, u64)> {
         self.kinds.iter().map(|(difference, count)| (difference, *count))
     }
-}
-
-/// A result in words: the code of a denial, or `allow`.
-#[expect(clippy::ref_option, reason = "the shape that serde asks for")]
-fn result_code<S: serde::Serializer>(denial: &Option<Denial>, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(denial.map_or("allow", Denial::code))
 }
 
 #[cfg(test)]

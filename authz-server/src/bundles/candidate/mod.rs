@@ -55,7 +55,6 @@ pub struct CountedDifference {
 impl Candidate {
     /// Sets a new candidate, which starts without results, and returns the one before.
     pub fn replace(&self, bundle: Arc<Bundle>) -> Option<Arc<Bundle>> {
-        self.refused.clear();
         let next = CandidateState { bundle: Some(bundle), ..CandidateState::default() };
         std::mem::replace(&mut *self.state(), next).bundle
     }

@@ -59,7 +59,7 @@ fn print(built: &Built, coverage: &[Coverage]) -> Result<(), Failure> {
 }
 
 fn print_case(outcome: &TestOutcome) -> Result<(), Failure> {
-    let answer = outcome.judged.denial.map_or("allow", warrant::Denial::code);
+    let answer = policy::decision::result_code(outcome.judged.denial);
     let verdict = if outcome.passed { "ok  " } else { "FAIL" };
     line(format!("  {verdict} {}: {answer}", outcome.case))
 }

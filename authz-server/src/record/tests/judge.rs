@@ -149,7 +149,7 @@ impl JudgedRequest {
             (_, Some(Err(denial))) => ProofFound::Failed(denial),
             (_, None) => ProofFound::NotWanted,
         };
-        let http = HttpCase { authority: HOST, located, chain, proof, body: None, given: read };
+        let http = HttpCase { located, chain, proof, body: None, given: read };
         Case {
             now: Seconds::new(NOW),
             as_of: 7,

@@ -29,7 +29,7 @@ async fn a_new_server_follows_a_chain_of_three_changes_and_no_server_goes_back()
     let mut server = Server::start(&home).await;
     assert!(server.bundle_state().await.starts_with("version 5 "), "{}", server.bundle_state().await);
 
-    // The first key, which is no longer trusted, signs a higher version and hides the chain that replaced it.
+    // The first key was replaced. It signs a higher version, and hides the chain that replaced it.
     std::fs::remove_dir_all(signers.place.join("trust")).unwrap();
     old.put(&signers.place);
     let state = server.wait_for_bundle_state("keys that an activated bundle has replaced").await;

@@ -1,4 +1,5 @@
-//! Floods of denials: up to a rate each denial is an entry of its own, beyond it denials are counted in summaries.
+//! Floods of denials: up to a rate in entries and bytes each denial is an entry of its own, beyond it denials are
+//! counted in summaries.
 //!
 //! Anybody can cause denials. Each source has its own share of the rate, so a source that floods does not push the others
 //! out of the log. Every denial is either recorded or counted. This module has no clock: the caller passes the time in.
@@ -12,10 +13,10 @@ use crate::entry::{Denials, Digest};
 /// How fast denials are recorded one by one.
 #[derive(Clone, Copy, Debug)]
 pub struct Rate {
-    /// Entries a second, all sources together.
-    pub all: u32,
-    /// Entries a second for each source, even when the other sources have used up `all`.
-    pub share: u32,
+    /// What all sources together may use in a second.
+    pub all: Budget,
+    /// What each source may use in a second, even when the other sources have used up `all`.
+    pub share: Budget,
     /// How many sources have their own share within a second. All further sources have one share together.
     pub sources: usize,
     /// How many summaries may be open at a time. Further sources have one summary for each reason together; if there are
@@ -26,9 +27,38 @@ pub struct Rate {
     pub every: u64,
 }
 
+/// A number of entries and their bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Budget {
+    entries: u32,
+    bytes: u64,
+}
+
+/// An ordinary denial takes less. Larger ones use up a budget sooner.
+const BYTES_AN_ENTRY: u64 = 2048;
+
+impl Budget {
+    /// A budget for this many denials of ordinary size.
+    #[must_use]
+    pub fn of_entries(entries: u32) -> Self {
+        Self { entries, bytes: u64::from(entries).saturating_mul(BYTES_AN_ENTRY) }
+    }
+
+    /// Takes one entry of this length. `false`, and nothing is taken, if it does not fit.
+    fn take(&mut self, length: u64) -> bool {
+        let (Some(entries), Some(bytes)) = (self.entries.checked_sub(1), self.bytes.checked_sub(length))
+        else {
+            return false;
+        };
+        *self = Self { entries, bytes };
+        true
+    }
+}
+
 impl Default for Rate {
     fn default() -> Self {
-        Self { all: 500, share: 5, sources: 1024, summaries: 128, every: 1000 }
+        let (all, share) = (Budget::of_entries(500), Budget::of_entries(5));
+        Self { all, share, sources: 1024, summaries: 128, every: 1000 }
     }
 }
 
@@ -46,8 +76,9 @@ pub enum RecordAs {
 pub struct Flood {
     rate: Rate,
     second: u64,
-    recorded: u32,
-    shares: HashMap<String, u32>,
+    /// What is left of this second's budgets.
+    all: Budget,
+    shares: HashMap<String, Budget>,
     open: HashMap<(String, String), Summary>,
     since: Option<u64>,
 }
@@ -67,31 +98,30 @@ impl Flood {
     /// With no denials yet.
     #[must_use]
     pub fn new(rate: Rate) -> Self {
-        Self { rate, second: 0, recorded: 0, shares: HashMap::new(), open: HashMap::new(), since: None }
+        Self { rate, second: 0, all: rate.all, shares: HashMap::new(), open: HashMap::new(), since: None }
     }
 
-    /// Decides how one denial is recorded. If it is only counted, `entry` makes the canonical bytes for the digest.
+    /// Decides how one denial is recorded, whose entry has this length. If it is only counted, `entry` makes the
+    /// canonical bytes for the digest.
     pub fn admit(
         &mut self,
         now: u64,
         source: &str,
         reason: &str,
+        length: usize,
         entry: impl FnOnce() -> Vec<u8>,
     ) -> RecordAs {
         if now / 1000 != self.second {
             self.second = now / 1000;
-            self.recorded = 0;
+            self.all = self.rate.all;
             self.shares.clear();
         }
         let known = self.shares.len() < self.rate.sources || self.shares.contains_key(source);
         let source = if known { source } else { OTHERS };
-        let used = self.shares.entry(source.to_owned()).or_default();
-        // A source uses its share first and the common rate only beyond it, so a flood cannot use up another's share.
-        if *used < self.rate.share || self.recorded < self.rate.all {
-            if *used >= self.rate.share {
-                self.recorded = self.recorded.saturating_add(1);
-            }
-            *used = used.saturating_add(1);
+        let share = self.shares.entry(source.to_owned()).or_insert(self.rate.share);
+        let length = u64::try_from(length).unwrap_or(u64::MAX);
+        // A source uses its share first and the common budget only beyond it, so a flood cannot use up another's share.
+        if share.take(length) || self.all.take(length) {
             return RecordAs::OwnEntry;
         }
         self.count(now, source, reason, &entry());
@@ -156,27 +186,28 @@ mod tests {
 
     #[test]
     fn a_source_that_floods_leaves_the_others_their_share_and_every_denial_is_counted() {
-        let rate = Rate { all: 10, share: 2, sources: 3, summaries: 100, every: 1000 };
+        let (all, share) = (Budget::of_entries(10), Budget::of_entries(2));
+        let rate = Rate { all, share, sources: 3, summaries: 100, every: 1000 };
         let mut flood = Flood::new(rate);
         let mut recorded = 0_u64;
         for n in 0..1000_u32 {
             recorded += u64::from(
-                flood.admit(5_000, "loud", "expired", || n.to_be_bytes().to_vec()) == RecordAs::OwnEntry,
+                flood.admit(5_000, "loud", "expired", 100, || n.to_be_bytes().to_vec()) == RecordAs::OwnEntry,
             );
         }
         assert_eq!(recorded, 12, "its share and the whole rate");
         for source in ["a", "b"] {
-            assert_eq!(flood.admit(5_100, source, "revoked", || b"x".to_vec()), RecordAs::OwnEntry);
-            assert_eq!(flood.admit(5_100, source, "revoked", || b"x".to_vec()), RecordAs::OwnEntry);
-            assert_eq!(flood.admit(5_100, source, "revoked", || b"x".to_vec()), RecordAs::Summary);
+            assert_eq!(flood.admit(5_100, source, "revoked", 100, || b"x".to_vec()), RecordAs::OwnEntry);
+            assert_eq!(flood.admit(5_100, source, "revoked", 100, || b"x".to_vec()), RecordAs::OwnEntry);
+            assert_eq!(flood.admit(5_100, source, "revoked", 100, || b"x".to_vec()), RecordAs::Summary);
         }
         assert_eq!(
-            flood.admit(5_200, "fourth", "revoked", || b"x".to_vec()),
+            flood.admit(5_200, "fourth", "revoked", 100, || b"x".to_vec()),
             RecordAs::OwnEntry,
             "it has one share together with all further sources"
         );
-        assert_eq!(flood.admit(5_200, "fifth", "revoked", || b"x".to_vec()), RecordAs::OwnEntry);
-        assert_eq!(flood.admit(5_200, "sixth", "revoked", || b"x".to_vec()), RecordAs::Summary);
+        assert_eq!(flood.admit(5_200, "fifth", "revoked", 100, || b"x".to_vec()), RecordAs::OwnEntry);
+        assert_eq!(flood.admit(5_200, "sixth", "revoked", 100, || b"x".to_vec()), RecordAs::Summary);
         assert_eq!(flood.due(5_900, false), vec![]);
         let due = flood.due(6_000, false);
         let counts: Vec<_> = due.iter().map(|d| (d.source.as_str(), d.reason.as_str(), d.count)).collect();
@@ -192,7 +223,20 @@ mod tests {
         }
         assert_eq!(due[2].digest, Digest::from_bytes(sha.finalize().into()));
         assert_eq!(flood.due(9_000, true), vec![]);
-        assert_eq!(flood.admit(6_000, "loud", "expired", Vec::new), RecordAs::OwnEntry, "a new second");
+        assert_eq!(flood.admit(6_000, "loud", "expired", 100, Vec::new), RecordAs::OwnEntry, "a new second");
+    }
+
+    #[test]
+    fn large_denials_use_up_the_budgets_sooner_and_a_small_one_still_has_its_share() {
+        let mut flood = Flood::new(Rate::default());
+        let mut admit = |source: &str, length: usize| {
+            flood.admit(5_000, source, "expired", length, Vec::new) == RecordAs::OwnEntry
+        };
+        let large = 51_200;
+        let recorded = (0..1000).filter(|_| admit("loud", large)).count();
+        assert_eq!(recorded, 1_024_000 / large, "the common budget in bytes: a large entry fits no share");
+        assert!(!admit("loud", 11_000) && admit("loud", 1_400), "its own share is still there");
+        assert!(admit("quiet", 10_000) && !admit("quiet", 10_000), "a share is in bytes too");
     }
 
     #[test]

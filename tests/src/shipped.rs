@@ -161,6 +161,18 @@ impl Configuration {
         self
     }
 
+    /// Leaves out what the routes remove from responses. An installation may not have these lines.
+    ///
+    /// # Panics
+    /// When they are not there.
+    #[must_use]
+    pub fn keeping_response_headers(mut self) -> Configuration {
+        let routes = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/route_config";
+        let routes = self.0.pointer_mut(routes).and_then(Value::as_object_mut).expect("routes");
+        routes.remove("response_headers_to_remove").expect("a header that is removed");
+        self
+    }
+
     fn http_filters(&mut self) -> &mut Vec<Value> {
         self.array("/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters")
     }

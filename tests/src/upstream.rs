@@ -1,7 +1,9 @@
-//! The guarded upstream: an HTTP/1.1 server that accepts every request and remembers it.
+//! The guarded upstream: an HTTP/1.1 server that accepts every request and remembers it. Its responses claim to be
+//! denials by Portcullis, as a hostile upstream's might.
 
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
+use hyper::header::HeaderValue;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{HeaderMap, Request, Response};
@@ -139,5 +141,7 @@ async fn execute(
     };
     let body = body.collect().await.map(|whole| whole.to_bytes()).unwrap_or_default();
     executions.lock().unwrap()[number].body = body;
-    Ok(Response::new(Full::new(Bytes::from(answer))))
+    let mut response = Response::new(Full::new(Bytes::from(answer)));
+    response.headers_mut().insert("warrant-denial", HeaderValue::from_static("claimed-by-the-upstream"));
+    Ok(response)
 }

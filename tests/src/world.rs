@@ -149,6 +149,8 @@ impl World {
         let before = self.executions_of(request);
         let response = self.send(request).await;
         assert_eq!(response.status, 200, "denied with {:?}: {}", response.code(), response.text());
+        let claim = response.headers.get("warrant-denial");
+        assert!(claim.is_none_or(|claim| claim == "none"), "executed, but it looks denied: {claim:?}");
         assert_eq!(self.executions_of(request), before + 1, "executions of {request:?}");
         self.denied.lock().unwrap().remove(&request.id);
         let executions = self.upstream.executions();

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// The links from root to leaf, every signature verified. A chain can be cached and checked again; call
-/// [`Chain::check_trust`] each time.
+/// [`Chain::is_verified_by`] each time.
 #[derive(Clone, Debug)]
 pub struct Chain {
     links: Vec<Claims>,
@@ -149,15 +149,16 @@ impl Chain {
         self.links().map(Claims::exp).min().unwrap_or_default()
     }
 
-    /// Checks that the key that verified the root is still trusted, and still for this holder and starter. Call it on
-    /// every use of a cached chain, so that removing a key takes effect at once.
+    /// Whether the key that verified the root is still the one that its names lead to. Ask on every use of a cached
+    /// chain, so that removing a key takes effect at once. If the names lead to another key now, the cached result says
+    /// nothing: verify the signatures again, so that the answer does not depend on what was cached.
     ///
     /// # Errors
-    /// [`Denial::IssuerUntrusted`].
-    pub fn check_trust(&self, trust: &Trust) -> Result<(), Denial> {
+    /// [`Denial::IssuerUntrusted`] if the names lead to no key for this holder and starter.
+    pub fn is_verified_by(&self, trust: &Trust) -> Result<bool, Denial> {
         let starter = self.root_claims().ini().map(|starter| &*starter.iss);
         let key = trust.key_for(self.root().iss(), &self.kid, self.root().sub(), starter)?;
-        if *key == self.root_key { Ok(()) } else { Err(Denial::IssuerUntrusted) }
+        Ok(*key == self.root_key)
     }
 
     /// Checks time, audience, lineage, revocation and scope, in the order of precedence.

@@ -53,7 +53,7 @@ pub use key::{Algorithm, KeyError, PublicKey, Thumbprint};
 pub use lineage::{DIMENSIONS, Dimension};
 pub use paths::{PathPattern, RawPath};
 pub use presented_warrant::{LinkFault, PresentedWarrant};
-pub use proof::{PresentedProof, ProofExpectations, ProofId};
+pub use proof::{PresentedProof, ProofBody, ProofExpectations, ProofId};
 pub use request::{Host, Method, Target, single_header};
 pub use revocation::{Mark, Revocable, RevocationKind, Revocations};
 pub use signature::Signature;

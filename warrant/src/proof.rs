@@ -44,8 +44,19 @@ pub struct ProofExpectations<'a> {
     pub path_and_query: &'a [u8],
     /// The value of the `Warrant` header.
     pub warrant_header: &'a [u8],
-    /// The body, if the route reads arguments from it. Then the proof must cover it.
-    pub body: Option<&'a [u8]>,
+    /// The body, as far as it is known.
+    pub body: ProofBody<'a>,
+}
+
+/// What is known of the body, and so what a proof must say about it.
+#[derive(Clone, Copy, Debug)]
+pub enum ProofBody<'a> {
+    /// The whole body is not known: `cd` cannot be compared.
+    Unknown,
+    /// The whole body, which the route does not read: a proof need not have `cd`, but a `cd` must match.
+    Unread(&'a [u8]),
+    /// The whole body, from which the route reads arguments: the proof must have `cd`, and it must match.
+    Read(&'a [u8]),
 }
 
 /// What must be burned so that the proof is accepted only once.
@@ -106,13 +117,23 @@ impl<'a> PresentedProof<'a> {
             && *own.method == *expect.method
             && own.target.bytes().eq(expect.authority.iter().chain(expect.path_and_query).copied())
             && own.warrant == Digest::of(expect.warrant_header)
-            && expect.body.is_none_or(|body| own.body == Some(Digest::of(body)))
+            && expect.body.matches(own.body)
     }
 
     fn read(header: &'a [u8]) -> Parsed<Self> {
         let token = Token::parse(header, TokenKind::Proof)?;
         let claims = token.read_payload(read_claims)?;
         Ok(Self { token, claims })
+    }
+}
+
+impl ProofBody<'_> {
+    fn matches(self, claimed: Option<Digest>) -> bool {
+        match (self, claimed) {
+            (Self::Unknown, _) | (Self::Unread(_), None) => true,
+            (Self::Read(_), None) => false,
+            (Self::Unread(body) | Self::Read(body), Some(claimed)) => claimed == Digest::of(body),
+        }
     }
 }
 

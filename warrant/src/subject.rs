@@ -9,7 +9,7 @@ pub enum SubjectPattern {
     Exact(Box<str>),
     /// Written `<prefix>/**`: one or more whole segments below the prefix, none empty, `.` or `..`.
     Below(Box<str>),
-    /// Written `<prefix>:*`: any rest without `/` and `:`.
+    /// Written `<prefix>:*`: any rest of one or more characters without `/` and `:`.
     Named(Box<str>),
 }
 
@@ -31,7 +31,9 @@ impl SubjectPattern {
             Self::Exact(exact) => &**exact == name,
             Self::Below(prefix) => rest(name, prefix, '/')
                 .is_some_and(|rest| rest.split('/').all(|segment| !matches!(segment, "" | "." | ".."))),
-            Self::Named(prefix) => rest(name, prefix, ':').is_some_and(|rest| !rest.contains(['/', ':'])),
+            Self::Named(prefix) => {
+                rest(name, prefix, ':').is_some_and(|rest| !rest.is_empty() && !rest.contains(['/', ':']))
+            }
         }
     }
 
@@ -103,7 +105,7 @@ mod tests {
                     "spiffe://shop/a/.",
                 ][..],
             ),
-            ("agent:*", &["agent:a"], &["agent", "agent:a:b", "agent:a/b", "agents:a"]),
+            ("agent:*", &["agent:a"], &["agent", "agent:", "agent:a:b", "agent:a/b", "agents:a"]),
             ("a", &["a"], &["a:b", "a/b", "A"]),
         ] {
             yes.iter().for_each(|name| assert!(pattern(text).matches(name), "{text} {name}"));

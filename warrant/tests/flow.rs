@@ -12,8 +12,8 @@ mod common;
 use common::{NOW, chain, delegate, grant, holder, judged, judged_for, root, target, terms, trust, verified};
 use warrant::{
     Algorithm, Argument, Arguments, AwsLcVerifier, ChainExpectations, Constraint, Denial, PresentedProof,
-    PresentedWarrant, ProofExpectations, PureVerifier, Revocable, RevocationKind, Seconds, Trust, Value,
-    Verifier,
+    PresentedWarrant, ProofBody, ProofExpectations, PureVerifier, Revocable, RevocationKind, Seconds, Trust,
+    Value, Verifier,
     mint::{self, Delegation, MintError, PureSigner, Signer},
 };
 
@@ -143,7 +143,7 @@ fn a_proof_is_valid_for_one_request_and_only_around_now() {
         authority: b"payments:8080",
         path_and_query: b"/v1/payments/x?a=b",
         warrant_header: header.as_bytes(),
-        body: Some(b"{}"),
+        body: ProofBody::Read(b"{}"),
     };
     let key = *holder(0).public_key();
     let check = |of: ProofExpectations<'_>| {
@@ -154,10 +154,9 @@ fn a_proof_is_valid_for_one_request_and_only_around_now() {
         (id.jti.as_str(), id.forget_after, id.thumbprint),
         ("p1", Seconds::new(NOW + 30), key.thumbprint())
     );
-    assert!(
-        check(ProofExpectations { body: None, ..of }).is_ok(),
-        "a body that was not read is not compared"
-    );
+    for body in [ProofBody::Unknown, ProofBody::Unread(b"{}")] {
+        assert!(check(ProofExpectations { body, ..of }).is_ok(), "{body:?}");
+    }
     for other in [
         ProofExpectations { now: Seconds::new(NOW + 31), ..of },
         ProofExpectations { now: Seconds::new(NOW - 31), ..of },
@@ -165,10 +164,21 @@ fn a_proof_is_valid_for_one_request_and_only_around_now() {
         ProofExpectations { authority: b"payments", ..of },
         ProofExpectations { path_and_query: b"/v1/payments/x", ..of },
         ProofExpectations { warrant_header: b"x", ..of },
-        ProofExpectations { body: Some(b"[]"), ..of },
+        ProofExpectations { body: ProofBody::Read(b"[]"), ..of },
+        ProofExpectations { body: ProofBody::Unread(b"[]"), ..of },
+        ProofExpectations { body: ProofBody::Unread(b""), ..of },
     ] {
         assert_eq!(check(other), Err(Denial::ProofInvalid), "{other:?}");
     }
+    let text_without = mint::NewProof { body: None, ..proof }.sign(&holder(0)).unwrap();
+    let check_without = |body| {
+        PresentedProof::parse(text_without.as_bytes())
+            .unwrap()
+            .check(&key, &AwsLcVerifier, &ProofExpectations { body, ..of })
+            .is_ok()
+    };
+    assert!(check_without(ProofBody::Unknown) && check_without(ProofBody::Unread(b"{}")));
+    assert!(!check_without(ProofBody::Read(b"{}")), "a route that reads the body requires `cd`");
     let stranger =
         PresentedProof::parse(text.as_bytes()).unwrap().check(holder(1).public_key(), &AwsLcVerifier, &of);
     assert_eq!(stranger, Err(Denial::ProofInvalid));

@@ -60,8 +60,9 @@ impl<V: Verifier> Gate<V> {
     fn verified_chain(&self, header: &[u8]) -> Result<Rc<Chain>, Denial> {
         let trust = &self.config.trust;
         let cached = self.cache.try_borrow_mut().ok().and_then(|mut cache| cache.find(header));
-        if let Some(chain) = cached {
-            chain.check_trust(trust)?;
+        if let Some(chain) = cached
+            && chain.is_verified_by(trust)?
+        {
             return Ok(chain);
         }
         let chain = Rc::new(PresentedWarrant::parse(header)?.verify(trust, &self.verifier)?);

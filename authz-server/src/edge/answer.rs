@@ -22,6 +22,10 @@ pub const DECISION_HEADER: &str = "warrant-decision";
 /// that only we may set.
 const REMOVED_HEADERS: [&str; 4] = ["warrant", "warrant-proof", "warrant-receipt", DENIAL_HEADER];
 
+/// What the denial header says in a response of the upstream that has one. Only we may say which request was denied, and
+/// this one is executed.
+const NOT_DENIED: &str = "none";
+
 pub fn check_response(answer: &Answer) -> CheckResponse {
     let (code, http_response, dynamic_metadata) = match answer {
         Answer::Allow(allow) => (Code::Ok, HttpResponse::OkResponse(ok(allow)), Some(stamp(allow))),
@@ -37,6 +41,10 @@ fn ok(allow: &Allow) -> OkHttpResponse {
     OkHttpResponse {
         headers: vec![set(DECISION_HEADER, allow.decision().as_str())],
         headers_to_remove: REMOVED_HEADERS.map(str::to_owned).to_vec(),
+        response_headers_to_add: vec![HeaderValueOption {
+            append_action: HeaderAppendAction::OverwriteIfExists.into(),
+            ..set(DENIAL_HEADER, NOT_DENIED)
+        }],
         ..OkHttpResponse::default()
     }
 }

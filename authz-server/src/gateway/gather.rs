@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use ledger::entry;
 use warrant::{
-    AwsLcVerifier, Chain, Denial, Method, PresentedProof, ProofExpectations, RawPath, Seconds, Target,
-    single_header,
+    AwsLcVerifier, Chain, Denial, Method, PresentedProof, ProofBody, ProofExpectations, RawPath, Seconds,
+    Target, single_header,
 };
 
 use super::incoming::{IncomingHttp, IncomingRequest};
@@ -117,7 +117,7 @@ impl Gatherer {
                 authority: &http.authority,
                 path_and_query: &http.path,
                 warrant_header: presented,
-                body,
+                body: proof_body(body, http),
             };
             found = proof_found(route, chain.as_deref(), proof, &of);
         }
@@ -150,6 +150,16 @@ fn read_arguments(
         Some(body) => SentBody::Whole(&body.bytes),
     };
     route.read(target, &Sent { query, headers: &headers, body })
+}
+
+/// What a proof must say about the body. `read` is the body if the route reads it.
+fn proof_body<'a>(read: Option<&'a [u8]>, http: &'a IncomingHttp) -> ProofBody<'a> {
+    match (read, &http.body) {
+        (Some(read), _) => ProofBody::Read(read),
+        (None, Some(body)) if !body.is_partial => ProofBody::Unread(&body.bytes),
+        // The proxy sends no body for most routes, so a missing body need not be an empty one.
+        (None, _) => ProofBody::Unknown,
+    }
 }
 
 /// A proof is not read if the route requires none. Without a chain there is no key to prove possession of.

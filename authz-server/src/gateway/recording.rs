@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ledger::entry::{self, Decision, DecisionOutcome, ENTRY_BYTES_AT_MOST};
+use ledger::entry::{Decision, DecisionOutcome, ENTRY_BYTES_AT_MOST};
 use policy::Bundle;
 use policy::decision::{Case, Denied, Judgement};
 use warrant::Denial;
@@ -71,20 +71,22 @@ impl Recording {
     /// not wait until the denial is recorded.
     pub(super) fn deny(mut self, denied: Denied) -> Answer {
         self.entry.outcome = DecisionOutcome::Denied(denied.denial.code().to_owned());
+        self.entry.request.shorten();
         // The next start must find what was burned, and a summary does not say it.
         let needs_own_entry = !self.entry.burned.is_empty();
-        let is_too_long = !fits(&self.entry, 0);
+        let length = self.entry.len_at_most().filter(|length| *length <= ENTRY_BYTES_AT_MOST);
         let is_summarised = if needs_own_entry {
-            if is_too_long {
+            if length.is_none() {
                 shorten(&mut self.entry);
             }
             self.recorder.submit_denial(&self.decision, self.entry.into());
             false
-        } else if is_too_long {
+        } else if let Some(length) = length {
+            let (decision, source) = (&self.decision, &self.source);
+            self.recorder.record_denial(denied.denial, decision, source, self.entry.into(), length)
+        } else {
             self.recorder.count_denial(denied.denial.code(), &self.source, self.decision.as_str());
             true
-        } else {
-            self.recorder.record_denial(denied.denial, &self.decision, &self.source, self.entry.into())
         };
         let issuers = self.bundle.trust().issuers().iter().map(|issuer| issuer.iss.as_str());
         let challenge =
@@ -98,9 +100,9 @@ pub(super) fn fits(decision: &Decision, more: usize) -> bool {
     decision.len_at_most().is_some_and(|length| length.saturating_add(more) <= ENTRY_BYTES_AT_MOST)
 }
 
-/// Keeps only what must not be lost: what was decided and what was burned.
+/// Removes the two parts of a denial that can be long, but not what must not be lost: what was decided and what was
+/// burned.
 pub(super) fn shorten(decision: &mut Decision) {
     decision.args.clear();
     decision.chain.clear();
-    decision.request.path = entry::RequestText::from("");
 }

@@ -6,17 +6,17 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use ledger::entry::{DecisionOutcome, FactScope, Posture, PostureChange};
 use ledger::{Entry, Ledger, Options, SigningKey};
 use warrant::Seconds;
-use warrant::mint::{Grant, GrantDetail, Root};
+use warrant::mint::{Grant, GrantDetail, NewProof, Root};
 
 use super::*;
 use crate::bundles::PolicyInForce;
 use crate::clock::Clock;
 use crate::facts::BurnTable;
 use crate::keys::DigestKey;
-use crate::policy_fixture::{NOW, TestKey, bundle, files};
+use crate::policy_fixture::{NOW, PAY_FILE, TestKey, bundle, edited, files};
 use crate::telemetry::{BundleFigures, LedgerFigures};
-use policy::InForceUntil;
 use policy::decision::Identity;
+use policy::{Files, InForceUntil};
 
 const PAYER: &str = "spiffe://shop/ns/shop/sa/payer";
 
@@ -25,10 +25,15 @@ struct TestGateway {
     ledger: Ledger,
     /// How many more times a fact is recorded in between.
     facts: Arc<AtomicU32>,
+    files: Files,
     _directory: tempfile::TempDir,
 }
 
 fn test_gateway() -> TestGateway {
+    test_gateway_with(files())
+}
+
+fn test_gateway_with(files: Files) -> TestGateway {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("ledger");
     let options = || Options::new(SigningKey::from_seed(&[9; 32]).unwrap(), Arc::new(|| NOW * 1000), "test");
@@ -45,7 +50,7 @@ fn test_gateway() -> TestGateway {
             NOW * 1000
         }
     });
-    let bundle = bundle(&files());
+    let bundle = bundle(&files);
     let origin = bundle.burner().to_owned();
     let policy = Arc::new(PolicyInForce::new(bundle, Some(InForceUntil(Seconds::new(NOW + 60)))));
     let bundles = BundleFigures { policy: Arc::clone(&policy), status: Arc::default(), candidate: None };
@@ -70,7 +75,7 @@ fn test_gateway() -> TestGateway {
         shadow: None,
         deadline: Duration::from_secs(5),
     };
-    TestGateway { gateway, ledger, facts, _directory: directory }
+    TestGateway { gateway, ledger, facts, files, _directory: directory }
 }
 
 fn posture() -> Entry {
@@ -127,16 +132,20 @@ impl TestGateway {
         }
     }
 
-    /// Outcome and number of burned items of each recorded decision; each is judged again, with the same bytes as
-    /// result.
+    /// Outcome and number of burned items of each recorded decision. Each whose path is recorded whole is judged again,
+    /// with the same bytes as result.
     fn on_record(&self) -> Vec<(String, usize)> {
         // Denials are not waited for; everything that was submitted before this entry is durable with it.
         self.ledger.append(posture()).unwrap();
-        let bundle = bundle(&files());
+        let bundle = bundle(&self.files);
         let decided = |entry| {
             let Entry::Decision(decision) = entry else { return None };
             let again = policy::on_a_deep_stack(|| crate::record::judge_again(&decision, &bundle)).unwrap();
-            assert_eq!(again, crate::record::JudgedAgain::Same, "judged again: {decision:?}");
+            let expected = match decision.request.path.whole() {
+                Some(_) => crate::record::JudgedAgain::Same,
+                None => crate::record::JudgedAgain::Withheld,
+            };
+            assert_eq!(again, expected, "judged again: {decision:?}");
             Some((decision.outcome.to_string(), decision.burned.len()))
         };
         self.ledger.read(0).unwrap().filter_map(|record| decided(record.unwrap().entry)).collect()
@@ -190,28 +199,136 @@ async fn an_allow_that_comes_after_the_deadline_is_recorded_as_not_forwarded() {
 #[tokio::test]
 async fn a_request_that_no_entry_can_hold_is_denied_and_counted_before_anything_is_burned() {
     let test = test_gateway();
-    let asked = |length: usize| {
-        let mut asked = payment("long");
-        asked.http.as_mut().unwrap().path = [b"/v1/payments/".to_vec(), vec![b'a'; length]].concat();
-        asked
-    };
     // The first does not fit together with what would be burned; the second does not fit at all.
-    for (length, is_summarised) in [(60_000, false), (70_000, true)] {
-        let Answer::Deny(denial_answer) = test.gateway.decide(asked(length)).await else { panic!("allowed") };
+    for length in [60_000, 70_000] {
+        let answer = test.gateway.decide(with_path("long", &long_path(length))).await;
+        let Answer::Deny(denial_answer) = answer else { panic!("allowed") };
         assert_eq!(
             (denial_answer.denied.denial.code(), denial_answer.is_summarised),
-            ("arguments-invalid", is_summarised)
+            ("arguments-invalid", false)
         );
     }
+    let allowed = test.gateway.decide(with_path("long", &long_path(40_000))).await;
+    assert!(matches!(allowed, Answer::Allow(_)), "nothing was burned");
+    let recorded = [("arguments-invalid", 0), ("arguments-invalid", 0), ("allowed", 1)];
+    assert_eq!(test.on_record(), recorded.map(|(code, burned)| (code.to_owned(), burned)));
+}
+
+fn with_path(jti: &str, path: &str) -> IncomingRequest {
+    let mut asked = payment(jti);
+    asked.http.as_mut().unwrap().path = path.as_bytes().to_vec();
+    asked
+}
+
+fn long_path(length: usize) -> String {
+    format!("/v1/payments/{}", "a".repeat(length))
+}
+
+#[tokio::test]
+async fn a_denial_whose_arguments_no_entry_can_hold_is_counted() {
+    let reads = "  args: {a: {from: body:/a, type: strings}, b: {from: body:/b, type: strings}, c: {from: body:/c, type: strings}, d: {from: body:/d, type: strings}}\n  callers:";
+    let test = test_gateway_with(edited(PAY_FILE, "  callers:", reads));
+    let mut asked = payment("large");
+    let http = asked.http.as_mut().unwrap();
+    let texts = serde_json::json!(vec!["a".repeat(250); 64]);
+    let body = serde_json::json!({"a": texts, "b": texts, "c": texts, "d": texts});
+    http.headers.push(("content-type".to_owned(), b"application/json".to_vec()));
+    http.body = Some(IncomingBody { bytes: body.to_string().into_bytes(), is_partial: false });
+    let Answer::Deny(denial_answer) = test.gateway.decide(asked).await else { panic!("allowed") };
+    assert_eq!(
+        (denial_answer.denied.denial.code(), denial_answer.is_summarised),
+        ("arguments-invalid", true)
+    );
     test.gateway.recorder.record_floods(true);
-    assert!(matches!(test.gateway.decide(asked(40_000)).await, Answer::Allow(_)), "nothing was burned");
-    let recorded = [("arguments-invalid", 0), ("allowed", 1)].map(|(code, burned)| (code.to_owned(), burned));
-    assert_eq!(test.on_record(), recorded);
+    assert_eq!(test.on_record(), []);
     let counted = test.ledger.read(0).unwrap().find_map(|record| {
         let Entry::Denials(denials) = record.unwrap().entry else { return None };
         Some((denials.reason, denials.count))
     });
     assert_eq!(counted, Some(("arguments-invalid".to_owned(), 1)));
+}
+
+#[tokio::test]
+async fn a_denial_keeps_only_the_beginning_of_a_long_path_and_an_allow_keeps_all_of_it() {
+    let test = test_gateway();
+    let path = long_path(30_000);
+    let recorded = async |asked| {
+        test.gateway.decide(asked).await;
+        test.on_record();
+        let entries = test.ledger.read(0).unwrap();
+        let decided = entries.filter_map(|record| {
+            let Entry::Decision(decision) = record.unwrap().entry else { return None };
+            Some(decision)
+        });
+        decided.last().unwrap()
+    };
+
+    let allowed = recorded(with_path("one", &path)).await;
+    assert_eq!(
+        (allowed.outcome.to_string().as_str(), allowed.request.path.kept()),
+        ("allowed", path.as_bytes())
+    );
+
+    let denied = recorded(with_path("one", &path)).await;
+    assert_eq!(denied.outcome.to_string(), "replayed");
+    let as_json = serde_json::to_value(&denied.request.path).unwrap();
+    let digest = warrant::Digest::of(path.as_bytes()).to_string();
+    assert_eq!(
+        as_json,
+        serde_json::json!({"digest": digest, "length": path.len(), "start": long_path(1024 - long_path(0).len())})
+    );
+    assert!(denied.len_at_most().unwrap() < 3_000, "{:?}", denied.len_at_most());
+}
+
+#[tokio::test]
+async fn a_password_in_the_authority_and_a_fragment_are_not_recorded() {
+    let test = test_gateway();
+    let mut asked = with_path("one", "/v1/payments/a-7#token=s3cret");
+    asked.http.as_mut().unwrap().authority = b"user:s3cret@payments.shop:8080".to_vec();
+    assert!(matches!(test.gateway.decide(asked).await, Answer::Deny(_)));
+    let mut asked = payment("one");
+    asked.http.as_mut().unwrap().authority = b"user:s3cret@payments.shop:8080".to_vec();
+    let Answer::Deny(denied) = test.gateway.decide(asked).await else { panic!("allowed") };
+    assert_eq!(denied.denied.denial.code(), "target-mismatch");
+
+    let codes = ["request-ambiguous", "target-mismatch"].map(|code| (code.to_owned(), 0));
+    assert_eq!(test.on_record(), codes);
+    for record in test.ledger.read(0).unwrap() {
+        let entry = format!("{:?}", record.unwrap().entry);
+        assert!(!entry.contains("s3cret") && !entry.contains("user"), "{entry}");
+    }
+}
+
+#[tokio::test]
+async fn a_proof_that_covers_another_body_is_invalid_even_where_the_route_reads_no_body() {
+    let test = test_gateway_with(edited(PAY_FILE, "holder: mtls", "holder: proof"));
+    let code = async |jti: &str, covered: Option<&[u8]>, sent: Option<IncomingBody>| {
+        let mut asked = payment(jti);
+        let http = asked.http.as_mut().unwrap();
+        let header = String::from_utf8(http.headers[0].1.clone()).unwrap();
+        let proof = NewProof {
+            jti: jti.to_owned(),
+            iat: Seconds::new(NOW),
+            method: "POST",
+            authority: "payments.shop:8080",
+            path_and_query: "/v1/payments/a-7",
+            warrant_header: &header,
+            body: covered,
+        };
+        let proof = proof.sign(&TestKey::new(2)).unwrap();
+        http.headers.push(("warrant-proof".to_owned(), proof.into_bytes()));
+        http.body = sent;
+        match test.gateway.decide(asked).await {
+            Answer::Allow(_) => "allowed",
+            Answer::Deny(denial_answer) => denial_answer.denied.denial.code(),
+        }
+    };
+    let sent = |is_partial| Some(IncomingBody { bytes: b"{}".to_vec(), is_partial });
+    assert_eq!(code("same", Some(b"{}"), sent(false)).await, "allowed");
+    assert_eq!(code("none", None, sent(false)).await, "allowed");
+    assert_eq!(code("other", Some(b"[]"), sent(false)).await, "proof-invalid");
+    assert_eq!(code("cut", Some(b"{} "), sent(true)).await, "allowed", "only a whole body can be compared");
+    assert_eq!(code("unsent", Some(b"{} "), None).await, "allowed");
 }
 
 #[tokio::test]
@@ -228,8 +345,9 @@ async fn what_was_burned_fits_into_the_record_however_long_the_rest_is() {
     long.request.path = ledger::entry::RequestText::from("\u{1}".repeat(30_000).as_str());
     assert!(!recording::fits(&long, 0));
     let before = (long.id.clone(), long.verdict.clone(), long.burned.clone());
+    long.request.shorten();
     recording::shorten(&mut long);
-    assert!(recording::fits(&long, 60_000));
+    assert!(recording::fits(&long, 50_000));
     assert_eq!((long.id, long.verdict, long.burned), before);
 }
 

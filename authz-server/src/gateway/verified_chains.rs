@@ -32,8 +32,9 @@ impl VerifiedChains {
     /// The lineage in this header: its signatures were verified now or earlier, and its root's key is trusted now.
     /// Only valid lineages are cached, so that garbage cannot evict them.
     pub fn verify(&self, header: &[u8], trust: &Trust) -> Result<Arc<Chain>, Denial> {
-        if let Some(chain) = self.0.get(header) {
-            chain.check_trust(trust)?;
+        if let Some(chain) = self.0.get(header)
+            && chain.is_verified_by(trust)?
+        {
             return Ok(chain);
         }
         let chain = Arc::new(PresentedWarrant::parse(header)?.verify(trust, &AwsLcVerifier)?);
@@ -96,14 +97,20 @@ mod tests {
     }
 
     #[test]
-    fn a_cached_lineage_is_refused_once_its_key_is_no_longer_trusted() {
+    fn a_cached_lineage_is_refused_once_its_key_is_removed_or_replaced() {
         let authority = PrivateKey::generate(Algorithm::Es256, Some("a1")).unwrap();
         let (chains, header) = (VerifiedChains::new(), root(&authority));
         let first = chains.verify(header.as_bytes(), &trust(&authority)).unwrap();
         let again = chains.verify(header.as_bytes(), &trust(&authority)).unwrap();
         assert!(Arc::ptr_eq(&first, &again), "verified once");
+        // Another key of the same name: the answer is the one that an empty cache gives.
         let other = PrivateKey::generate(Algorithm::Es256, Some("a1")).unwrap();
-        assert_eq!(chains.verify(header.as_bytes(), &trust(&other)).unwrap_err(), Denial::IssuerUntrusted);
+        for chains in [&chains, &VerifiedChains::new()] {
+            let refused = chains.verify(header.as_bytes(), &trust(&other)).unwrap_err();
+            assert_eq!(refused, Denial::SignatureInvalid);
+            let refused = chains.verify(header.as_bytes(), &Trust::default()).unwrap_err();
+            assert_eq!(refused, Denial::IssuerUntrusted);
+        }
     }
 
     #[test]

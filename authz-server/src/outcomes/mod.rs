@@ -190,14 +190,15 @@ impl Outcomes {
         );
         let whole = line.path.as_str();
         let (path, query) = whole.split_once('?').map_or((whole, None), |(path, query)| (path, Some(query)));
-        let request = RecordedRequest {
+        let mut request = RecordedRequest {
             action: None,
             body: None,
-            host: RequestText::from(cut(&line.host)),
-            method: RequestText::from(cut(&line.method)),
-            path: RequestText::from(cut(path)),
+            host: RequestText::from(line.host.as_str()),
+            method: RequestText::from(line.method.as_str()),
+            path: RequestText::from(path),
             query: query.map(|query| self.recorder.digest(query.as_bytes())),
         };
+        request.shorten();
         let entry = UngovernedRequest { id, proxy: line.proxy, request, status: line.status, upstream };
         self.record(LineResult::Ungoverned, entry.into(), || ())
     }

@@ -107,15 +107,24 @@ fn request(case: &Case<'_>, key: &DigestKey) -> RecordedRequest {
         return RecordedRequest { action: None, body: None, host, method, path, query: None };
     };
     let (path, query) = line.path();
+    // A fragment may be as secret as a query. No request with one is ever understood.
+    let path = path.split(|byte| *byte == b'#').next().unwrap_or_default();
     let given = case.http.as_ref().ok().and_then(|http| http.given.as_ref()?.as_ref().ok());
     RecordedRequest {
         action: given.map(|given| given.action.clone()),
         body: case.body().map(|body| Digest::from_bytes(key.digest(body))),
-        host: RequestText::from_bytes(line.authority),
+        host: RequestText::from_bytes(without_user(line.authority)),
         method: RequestText::from(line.method),
         path: RequestText::from_bytes(path),
         query: query.map(|query| Digest::from_bytes(key.digest(query))),
     }
+}
+
+/// An authority without what stands before its last `@`: a client may have written a password there. The `@` stays, so
+/// that the record shows why no proxy serves this host.
+fn without_user(authority: &[u8]) -> &[u8] {
+    let at = authority.iter().rposition(|byte| *byte == b'@').unwrap_or_default();
+    authority.get(at..).unwrap_or_default()
 }
 
 /// Ages are relative to the decision's clock, so that judging again sees the same ages.

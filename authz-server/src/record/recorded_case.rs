@@ -25,6 +25,8 @@ pub(super) struct RecordedBytes {
     method: String,
     authority: Vec<u8>,
     path: Vec<u8>,
+    /// Whether the record has only the beginning of one of them.
+    is_shortened: bool,
 }
 
 impl RecordedBytes {
@@ -34,6 +36,9 @@ impl RecordedBytes {
             method: String::from_utf8_lossy(&bytes(&request.method)).into_owned(),
             authority: bytes(&request.host),
             path: bytes(&request.path),
+            is_shortened: [&request.method, &request.host, &request.path]
+                .iter()
+                .any(|text| text.whole().is_none()),
         }
     }
 
@@ -62,6 +67,9 @@ impl RecordedBytes {
     }
 
     fn http<'a>(&'a self, decision: &Decision, bundle: &'a Bundle) -> Result<HttpCase<'a, ByRecord>, NoCase> {
+        if self.is_shortened {
+            return Err(NoCase::Withheld);
+        }
         let method = Method::parse(&self.method).ok_or(NoCase::Unfit("the method"))?;
         let (path, _) = RawPath::parse(&self.path).map_err(|_| NoCase::Unfit("the path"))?;
         let located = bundle.locate(&decision.proxy, &self.authority, &method, path);
@@ -73,7 +81,7 @@ impl RecordedBytes {
 }
 
 fn bytes(text: &RequestText) -> Vec<u8> {
-    text.as_bytes().to_vec()
+    text.kept().to_vec()
 }
 
 /// The result of a check that is always made.

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use ledger::Entry;
 use ledger::entry::{Denials, Nonce, Stamps};
-use ledger::flood::{Flood, Rate, RecordAs};
+use ledger::flood::{Budget, Flood, Rate, RecordAs};
 use warrant::Denial;
 
 use crate::clock::Clock;
@@ -20,17 +20,17 @@ pub(super) struct Floods {
 
 impl Floods {
     pub(super) fn new(a_second: u32, clock: Clock) -> Floods {
-        let flood = Mutex::new(Flood::new(Rate { all: a_second, ..Rate::default() }));
+        let flood = Mutex::new(Flood::new(Rate { all: Budget::of_entries(a_second), ..Rate::default() }));
         Floods { flood, postponed: Mutex::default(), clock }
     }
 
-    /// Decides how this denial is recorded; if only in a summary, it is counted here.
-    pub(super) fn admit(&self, denial: Denial, source: &str, entry: &Entry) -> RecordAs {
+    /// Decides how this denial is recorded, whose entry has this length; if only in a summary, it is counted here.
+    pub(super) fn admit(&self, denial: Denial, source: &str, entry: &Entry, length: usize) -> RecordAs {
         let now = self.clock.milliseconds();
         // The entry's nonce would be random; a summary only needs the rest of the bytes.
         let stamps = Stamps { nonce: Nonce([0; 16]), time: now };
         let bytes = || entry.to_bytes(stamps).unwrap_or_default();
-        self.flood().admit(now, source, denial.code(), bytes)
+        self.flood().admit(now, source, denial.code(), length, bytes)
     }
 
     /// Counts a denial that has no entry; its summary knows only its name.

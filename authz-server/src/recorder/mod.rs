@@ -48,9 +48,17 @@ impl Recorder {
         self.floods.count(reason, source, name);
     }
 
-    /// Records a denial, or only counts it if its source sends too many. Returns true if it was only counted.
-    pub fn record_denial(&self, denial: Denial, decision: &DecisionId, source: &str, entry: Entry) -> bool {
-        let is_summarised = self.floods.admit(denial, source, &entry) == RecordAs::Summary;
+    /// Records a denial, or only counts it if its source sends too many, or too much. `length` is the entry's. Returns
+    /// true if it was only counted.
+    pub fn record_denial(
+        &self,
+        denial: Denial,
+        decision: &DecisionId,
+        source: &str,
+        entry: Entry,
+        length: usize,
+    ) -> bool {
+        let is_summarised = self.floods.admit(denial, source, &entry, length) == RecordAs::Summary;
         if !is_summarised {
             self.submit_denial(decision, entry);
         }

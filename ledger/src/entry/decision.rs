@@ -88,6 +88,16 @@ object! { "Request"
     }
 }
 
+impl RecordedRequest {
+    /// Keeps at most 1 KiB of each text. A client can cause denials for nothing, and must not choose their size too.
+    pub fn shorten(&mut self) {
+        for text in [&mut self.host, &mut self.method, &mut self.path] {
+            let whole = std::mem::replace(text, RequestText::from(""));
+            *text = whole.shortened();
+        }
+    }
+}
+
 object! { "Checks"
     /// The result of each check before the judge: `ok`, a denial's code, or `null` if the check was not made.
     pub struct Checks {

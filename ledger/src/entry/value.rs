@@ -42,9 +42,22 @@ pub enum RequestText {
     Utf8(String),
     /// Other bytes, written as `{"hex":"…"}`.
     Bytes(Vec<u8>),
+    /// The beginning of a text that was too long to be kept, written as `{"digest":…,"length":…,"start":…}`.
+    Start(Box<TextStart>),
+}
+
+/// The beginning of a long text, and the length and digest of the whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TextStart {
+    start: RequestText,
+    length: u64,
+    digest: Digest,
 }
 
 impl RequestText {
+    /// How much is kept of a text that a client can make as long as it likes, where nothing needs the whole.
+    pub const SHORT: usize = 1024;
+
     /// From bytes, which may be UTF-8 or not.
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Self {
@@ -52,13 +65,37 @@ impl RequestText {
             .map_or_else(|_| Self::Bytes(bytes.to_vec()), |text| Self::Utf8(text.to_owned()))
     }
 
-    /// The bytes, as they were in the request.
+    /// All bytes, as they were in the request; `None` if only the beginning is kept.
     #[must_use]
-    pub fn as_bytes(&self) -> &[u8] {
+    pub fn whole(&self) -> Option<&[u8]> {
+        match self {
+            Self::Utf8(_) | Self::Bytes(_) => Some(self.kept()),
+            Self::Start(_) => None,
+        }
+    }
+
+    /// The bytes that are kept: all of them, or the beginning.
+    #[must_use]
+    pub fn kept(&self) -> &[u8] {
         match self {
             Self::Utf8(text) => text.as_bytes(),
             Self::Bytes(bytes) => bytes,
+            Self::Start(long) => long.start.kept(),
         }
+    }
+
+    /// Keeps at most the first [`RequestText::SHORT`] bytes, and the length and digest of the whole.
+    #[must_use]
+    pub fn shortened(self) -> Self {
+        let Some(whole) = self.whole().filter(|whole| whole.len() > Self::SHORT) else { return self };
+        // Not within a character: the beginning of a text is a text.
+        let end = match &self {
+            Self::Utf8(text) => text.floor_char_boundary(Self::SHORT),
+            Self::Bytes(_) | Self::Start(_) => Self::SHORT,
+        };
+        let start = Self::from_bytes(whole.get(..end).unwrap_or_default());
+        let length = u64::try_from(whole.len()).unwrap_or(u64::MAX);
+        Self::Start(Box::new(TextStart { start, length, digest: Digest::of(whole) }))
     }
 }
 
@@ -73,6 +110,9 @@ impl Serialize for RequestText {
         match self {
             Self::Utf8(text) => to.serialize_str(text),
             Self::Bytes(bytes) => Hex { hex: hex::encode(bytes) }.serialize(to),
+            Self::Start(long) => {
+                Long { digest: long.digest, length: long.length, start: long.start.clone() }.serialize(to)
+            }
         }
     }
 }
@@ -81,22 +121,35 @@ impl<'de> Deserialize<'de> for RequestText {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
         #[serde(untagged)]
-        enum Either {
+        enum Form {
             Text(String),
             Hex(Hex),
+            Long(Long),
         }
-        let hex = match Either::deserialize(from)? {
-            Either::Text(text) => return Ok(Self::Utf8(text)),
-            Either::Hex(Hex { hex }) => hex,
-        };
-        let bytes = hex::decode(&hex).filter(|bytes| std::str::from_utf8(bytes).is_err());
-        bytes.map(Self::Bytes).ok_or_else(|| D::Error::custom("`hex` is only for bytes that are not UTF-8"))
+        match Form::deserialize(from)? {
+            Form::Text(text) => Ok(Self::Utf8(text)),
+            Form::Hex(Hex { hex }) => {
+                let bytes = hex::decode(&hex).filter(|bytes| std::str::from_utf8(bytes).is_err());
+                bytes
+                    .map(Self::Bytes)
+                    .ok_or_else(|| D::Error::custom("`hex` is only for bytes that are not UTF-8"))
+            }
+            Form::Long(Long { digest, length, start }) => {
+                let is_shortened = start.whole().is_some_and(|start| start.len() <= Self::SHORT)
+                    && usize::try_from(length).is_ok_and(|length| length > Self::SHORT);
+                let long = TextStart { start, length, digest };
+                is_shortened.then(|| Self::Start(Box::new(long))).ok_or_else(|| {
+                    D::Error::custom("only a text of over 1024 bytes is kept as its beginning")
+                })
+            }
+        }
     }
 }
 
 impl JsonShape for RequestText {
     fn shape() -> String {
-        "string, or `{\"hex\":…}` if the bytes are not valid UTF-8".to_owned()
+        "string, or `{\"hex\":…}` if the bytes are not valid UTF-8; of a long one `{\"digest\":…,\"length\":…,\"start\":…}`"
+            .to_owned()
     }
 }
 
@@ -104,6 +157,14 @@ impl JsonShape for RequestText {
 #[serde(deny_unknown_fields)]
 struct Hex {
     hex: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Long {
+    digest: Digest,
+    length: u64,
+    start: RequestText,
 }
 
 /// A JSON value without fractions, for parts that have their own types elsewhere, such as a warrant's details.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use warrant::{Chain, Denial};
 
 use super::facts::{Attestation, Attested, Facts};
-use crate::documents::require::{Condition, Require, UseLimit};
+use crate::documents::require::{Condition, Holder, Require, UseLimit};
 
 impl Require {
     /// Checks the lifetime, depth and uses of a lineage. Uses are checked on the root: the holder of an
@@ -79,7 +79,10 @@ pub(super) fn check_attestations(
         return Ok(());
     }
     let current = &facts.attestations;
-    if current.is_empty() || facts.identity.is_none() {
+    // Attestations are about the workload in the certificate. A proof alone says who holds the warrant and
+    // not which workload asks, so the certificate may belong to somebody else.
+    let is_about_the_holder = require.holder != Holder::Proof && facts.identity.is_some();
+    if current.is_empty() || !is_about_the_holder {
         return Err(Denial::AttestationMissing);
     }
     if !current.iter().all(|one| one.positive) {

@@ -4,6 +4,7 @@ use portcullis_tests::agent::{Agent, WarrantSpec, hello, payment};
 use portcullis_tests::client::ClientRequest;
 use portcullis_tests::keys::{Algorithm, TestKey};
 use portcullis_tests::ledger_auditor::LedgerAuditor;
+use portcullis_tests::shipped::Configuration;
 use portcullis_tests::world::{HOST, World};
 
 #[tokio::test]
@@ -49,8 +50,29 @@ async fn a_decision_id_from_the_client_is_replaced_by_the_id_of_the_recorded_dec
 async fn headers_that_only_portcullis_may_set_or_that_rewrite_a_request_do_not_reach_the_upstream() {
     let world = World::start().await;
     let reserved = ["warrant-receipt", "warrant-denial"];
-    let rewriting =
-        ["x-http-method-override", "x-method-override", "x-original-url", "x-forwarded-host", "forwarded"];
+    let rewriting = [
+        "forwarded",
+        "x-forwarded-host",
+        "x-forwarded-method",
+        "x-forwarded-path",
+        "x-forwarded-prefix",
+        "x-forwarded-server",
+        "x-forwarded-uri",
+        "x-host",
+        "x-http-host-override",
+        "x-http-method",
+        "x-http-method-override",
+        "x-method-override",
+        "x-original-host",
+        "x-original-method",
+        "x-original-path",
+        "x-original-uri",
+        "x-original-url",
+        "x-override-url",
+        "x-request-uri",
+        "x-rewrite-url",
+        "x-script-name",
+    ];
     let mut request = world.agent.request(&hello(), "GET", "/hello/you");
     for name in reserved.iter().chain(&rewriting) {
         request = request.with(name, "made up by the client");
@@ -63,6 +85,20 @@ async fn headers_that_only_portcullis_may_set_or_that_rewrite_a_request_do_not_r
         assert!(!executions[0].headers.contains_key(*name), "{name} reached the upstream");
     }
     world.end().await;
+}
+
+#[tokio::test]
+async fn an_upstream_cannot_make_an_executed_request_look_denied() {
+    // Where the routes do not remove the header, the server's answer overwrites it.
+    let overwriting = World::with(Configuration::keeping_response_headers).await;
+    for (world, expected) in [(World::start().await, None), (overwriting, Some("none"))] {
+        let response = world.allows(&world.agent.request(&hello(), "GET", "/hello/you")).await;
+        assert_eq!(response.headers.get("warrant-denial").map(|claim| claim.to_str().unwrap()), expected);
+        let denied =
+            world.denies(&ClientRequest::new("GET", HOST, "/hello/you"), 401, "warrant-missing").await;
+        assert_eq!(denied.headers["warrant-denial"], "warrant-missing");
+        world.end().await;
+    }
 }
 
 #[tokio::test]

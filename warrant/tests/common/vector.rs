@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use warrant::{
     Argument, Arguments, ChainExpectations, Denial, Host, Issuer, Method, PresentedProof, PresentedWarrant,
-    ProofExpectations, PublicKey, RawPath, Revocable, RevocationKind, Seconds, SubjectPattern, Target, Terms,
-    Trust, Value, Verifier, single_header,
+    ProofBody, ProofExpectations, PublicKey, RawPath, Revocable, RevocationKind, Seconds, SubjectPattern,
+    Target, Terms, Trust, Value, Verifier, single_header,
 };
 
 /// One file of `warrant/vectors/`.
@@ -135,7 +135,11 @@ impl Vector {
                 authority: self.request.authority.as_ref().unwrap_or(&self.request.host).as_bytes(),
                 path_and_query: self.request.path.as_bytes(),
                 warrant_header: header,
-                body: self.request.body.as_ref().map(String::as_bytes),
+                body: self
+                    .request
+                    .body
+                    .as_ref()
+                    .map_or(ProofBody::Unknown, |body| ProofBody::Read(body.as_bytes())),
             };
             PresentedProof::parse(proof.ok_or(Denial::ProofMissing)?)?.check(
                 chain.leaf().cnf().key().unwrap(),

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use ledger::Entry;
-use ledger::entry::{Decision, RecordedLink, Stamps};
+use ledger::entry::{Decision, RecordedLink, RequestText, Stamps};
 
 use super::time::rfc3339;
 
@@ -48,9 +48,8 @@ fn what(entry: &Entry) -> String {
     match entry {
         Entry::Decision(d) => {
             let request = &d.request;
-            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).escape_debug().to_string();
-            let (method, host) = (text(request.method.as_bytes()), text(request.host.as_bytes()));
-            format!("{} {method} {host} {} ({})", d.outcome, text(request.path.as_bytes()), d.id)
+            let (method, host, path) = (text(&request.method), text(&request.host), text(&request.path));
+            format!("{} {method} {host} {path} ({})", d.outcome, d.id)
         }
         Entry::Denials(d) => format!("{} more times {}, from {}", d.count, d.reason, d.source),
         Entry::Init(init) => format!("{kind} {}", init.origin),
@@ -79,6 +78,12 @@ fn what(entry: &Entry) -> String {
         Entry::Gap(gap) => format!("{kind} {} entries could not be recorded: {}", gap.count, gap.reason),
         Entry::Archived(archived) => format!("{kind} entries below {}", archived.below),
     }
+}
+
+/// A text of a request, safe for a terminal; `…` says that only its beginning is recorded.
+fn text(text: &RequestText) -> String {
+    let end = if text.whole().is_some() { "" } else { "…" };
+    format!("{}{end}", String::from_utf8_lossy(text.kept()).escape_debug())
 }
 
 fn previous_run(was_cut: bool) -> &'static str {

@@ -7,7 +7,7 @@ use clap::Args as ClapArgs;
 use serde_json::json;
 use warrant::{
     Argument, Arguments, AwsLcVerifier, ChainExpectations, Denial, Host, Method, PresentedProof,
-    PresentedWarrant, ProofExpectations, RawPath, Revocable, Seconds, Target, Terms, Trust,
+    PresentedWarrant, ProofBody, ProofExpectations, RawPath, Revocable, Seconds, Target, Terms, Trust,
 };
 
 use super::scope::value;
@@ -137,7 +137,7 @@ impl VerifyInput<'_> {
                 authority: args.authority.as_deref().unwrap_or(&args.host).as_bytes(),
                 path_and_query: args.path.as_bytes(),
                 warrant_header: self.header.as_bytes(),
-                body: self.body.as_deref(),
+                body: self.body.as_deref().map_or(ProofBody::Unknown, ProofBody::Read),
             };
             // A presented chain contains its keys. Only a chain from a record has thumbprints without keys.
             let key = chain.leaf().cnf().key().ok_or(Denial::Internal)?;

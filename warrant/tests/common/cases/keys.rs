@@ -189,6 +189,13 @@ pub(super) fn add(list: &mut List) {
         "issuer-untrusted",
     );
     list.add(
+        "a subject with an empty name",
+        root_with(|l| {
+            l.set("sub", json!("agent:"));
+        }),
+        "issuer-untrusted",
+    );
+    list.add(
         "a subject with one colon too many",
         root_with(|l| {
             l.set("sub", json!("agent:a:b"));

@@ -154,7 +154,18 @@ fn of_the_workload() -> Vec<(Denial, JudgedRequest)> {
         (Denial::AttestationInvalid, measured(vec![attested(false, 0)])),
         (Denial::AttestationStale, measured(vec![attested(true, 601)])),
         (Denial::AttestationMismatch, measured(vec![other])),
+        (Denial::AttestationMissing, by_another_ones_certificate()),
     ]
+}
+
+/// A warrant that is bound to a measurement, held by proof alone: the certificate on the connection has the measurement,
+/// but nobody says that it is the holder's.
+fn by_another_ones_certificate() -> JudgedRequest {
+    let mut given = by_proof(Ok(()));
+    given.chain = changed(|grant| grant.att = Some(vec![MEASURED.to_owned()]));
+    given.facts.identity = Some(Identity(STRANGER.to_owned()));
+    given.facts.attestations = vec![attested(true, 0)];
+    given
 }
 
 /// What the policy errs at, forbids, or permits to nobody; among policies that hold.

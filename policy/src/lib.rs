@@ -26,7 +26,6 @@ pub mod strict;
 mod tests;
 mod warning;
 
-pub use arguments::LARGEST_BODY;
 pub use bundles::{
     Activated, Bundle, BundleRefusal, Expected, InForceUntil, MANIFEST, NOTE, Note, NoteError, Parcel,
     PastBundle, SignError, SignedBundle, Signing, TrustError, TrustKeys, check_manifest, open,

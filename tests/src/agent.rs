@@ -117,7 +117,7 @@ impl Agent {
             authority: &request.host,
             path_and_query: &request.target,
             warrant_header: warrant,
-            body: None,
+            body: (!request.body.is_empty()).then_some(&request.body),
         };
         proof.sign(&self.holder).unwrap_or_else(|why| panic!("{request:?}: {why}"))
     }

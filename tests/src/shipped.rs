@@ -142,8 +142,7 @@ impl Configuration {
     /// When the configuration has no routes.
     #[must_use]
     pub fn answering_directly(mut self) -> Configuration {
-        let connection_manager = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config";
-        for host in self.array(&format!("{connection_manager}/route_config/virtual_hosts")) {
+        for host in self.array(&format!("{CONNECTION_MANAGER}/route_config/virtual_hosts")) {
             host["routes"] = json!([{"match": {"prefix": "/"}, "direct_response": {"status": 200}}]);
         }
         self
@@ -161,20 +160,59 @@ impl Configuration {
         self
     }
 
+    /// Sends bodies of at most this many bytes to the server, as `portcullis policy envoy` prints it for a route that
+    /// reads the body.
+    ///
+    /// # Panics
+    /// When there is no route.
+    #[must_use]
+    pub fn sending_bodies(mut self, most: usize) -> Configuration {
+        let body = json!({"max_request_bytes": most, "allow_partial_message": false, "pack_as_bytes": true});
+        let kind = "type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute";
+        let settings = json!({"@type": kind, "check_settings": {"with_request_body": body}});
+        let routes = format!("{CONNECTION_MANAGER}/route_config/virtual_hosts/0/routes");
+        for route in self.array(&routes) {
+            route["typed_per_filter_config"] = json!({EXT_AUTHZ: settings});
+        }
+        self
+    }
+
+    /// Leaves out what the filter itself says about bodies, so that only the settings of routes are there.
+    ///
+    /// # Panics
+    /// When it is not there.
+    #[must_use]
+    pub fn without_body_settings_of_the_filter(mut self) -> Configuration {
+        let filter = self.http_filters().iter_mut().find(|filter| filter["name"] == EXT_AUTHZ);
+        let settings = filter.and_then(|filter| filter["typed_config"].as_object_mut()).expect("ext_authz");
+        settings.remove("with_request_body").expect("the filter's settings for bodies");
+        self
+    }
+
+    /// Changes one value.
+    ///
+    /// # Panics
+    /// When there is no value at this place.
+    #[must_use]
+    pub fn set(mut self, pointer: &str, value: Value) -> Configuration {
+        *self.0.pointer_mut(pointer).unwrap_or_else(|| panic!("nothing at {pointer}")) = value;
+        self
+    }
+
     /// Leaves out what the routes remove from responses. An installation may not have these lines.
     ///
     /// # Panics
     /// When they are not there.
     #[must_use]
     pub fn keeping_response_headers(mut self) -> Configuration {
-        let routes = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/route_config";
-        let routes = self.0.pointer_mut(routes).and_then(Value::as_object_mut).expect("routes");
+        let routes = self.0.pointer_mut(&format!("{CONNECTION_MANAGER}/route_config"));
+        let routes = routes.and_then(Value::as_object_mut).expect("routes");
         routes.remove("response_headers_to_remove").expect("a header that is removed");
         self
     }
 
     fn http_filters(&mut self) -> &mut Vec<Value> {
-        self.array("/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters")
+        self.array(&format!("{CONNECTION_MANAGER}/http_filters"))
     }
 
     fn array(&mut self, pointer: &str) -> &mut Vec<Value> {
@@ -197,6 +235,9 @@ impl Configuration {
         file
     }
 }
+
+/// The one listener's HTTP settings.
+pub const CONNECTION_MANAGER: &str = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config";
 
 const ENDPOINT: &str = "/load_assignment/endpoints/0/lb_endpoints/0/endpoint/address";
 

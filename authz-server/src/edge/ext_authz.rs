@@ -76,10 +76,16 @@ fn http(request: HttpRequest) -> IncomingHttp {
 
 /// The body, if the proxy is configured to send it. Envoy says in a header of its own whether it is complete; a
 /// client that sends that header gets a denial.
-fn body(request: &HttpRequest) -> Option<IncomingBody> {
-    let bytes = raw_or_text(request.raw_body.clone(), request.body.clone());
-    let is_partial = is_partial(request);
-    (!bytes.is_empty() || is_partial).then_some(IncomingBody { bytes, is_partial })
+fn body(request: &HttpRequest) -> IncomingBody {
+    if is_partial(request) {
+        IncomingBody::Partial
+    } else if !request.body.is_empty() {
+        IncomingBody::Text
+    } else if request.raw_body.is_empty() {
+        IncomingBody::Absent
+    } else {
+        IncomingBody::Whole(request.raw_body.clone())
+    }
 }
 
 fn is_partial(request: &HttpRequest) -> bool {
@@ -109,6 +115,18 @@ mod tests {
         let request = HttpRequest { header_map: Some(HeaderMap { headers }), ..HttpRequest::default() };
         let expected = vec![("warrant".to_owned(), b"a".to_vec()), ("warrant".to_owned(), b"\xff".to_vec())];
         assert_eq!(http(request).headers, expected);
+    }
+
+    #[test]
+    fn a_body_as_text_is_not_the_body() {
+        let body = |raw_body: &[u8], body: &str| {
+            let (raw_body, body) = (raw_body.to_vec(), body.to_owned());
+            http(HttpRequest { raw_body, body, ..HttpRequest::default() }).body
+        };
+        assert_eq!(body(b"{}", "").whole(), Some(&b"{}"[..]));
+        for other in [body(b"", ""), body(b"", "{}"), body(b"{}", "{}")] {
+            assert_eq!(other.whole(), None, "{other:?}");
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use warrant::{
     Target, single_header,
 };
 
-use super::incoming::{IncomingHttp, IncomingRequest};
+use super::incoming::{IncomingBody, IncomingHttp, IncomingRequest};
 use super::verified_chains::VerifiedChains;
 use crate::bundles::PolicyInForce;
 use crate::clock::Clock;
@@ -109,7 +109,7 @@ impl Gatherer {
         let located = bundle.locate(proxy, &http.authority, &method, path);
         let (mut found, mut given, mut body) = (ProofFound::NotWanted, None, None);
         if let Ok(Located { target, found: Found::Route(route) }) = &located {
-            body = route.reads_body().then(|| http.body.as_ref().map_or(&[][..], |body| &body.bytes));
+            body = route.reads_body().then(|| http.body.whole().unwrap_or_default());
             given = Some(read_arguments(route, target, query, http));
             let of = ProofExpectations {
                 now,
@@ -145,20 +145,21 @@ fn read_arguments(
     let headers: Vec<(&str, &[u8])> =
         http.headers.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect();
     let body = match &http.body {
-        None => SentBody::Absent,
-        Some(body) if body.is_partial => SentBody::Partial,
-        Some(body) => SentBody::Whole(&body.bytes),
+        IncomingBody::Absent => SentBody::Absent,
+        IncomingBody::Whole(bytes) => SentBody::Whole(bytes),
+        IncomingBody::Partial => SentBody::Partial,
+        IncomingBody::Text => SentBody::Text,
     };
     route.read(target, &Sent { query, headers: &headers, body })
 }
 
 /// What a proof must say about the body. `read` is the body if the route reads it.
 fn proof_body<'a>(read: Option<&'a [u8]>, http: &'a IncomingHttp) -> ProofBody<'a> {
-    match (read, &http.body) {
+    match (read, http.body.whole()) {
         (Some(read), _) => ProofBody::Read(read),
-        (None, Some(body)) if !body.is_partial => ProofBody::Unread(&body.bytes),
+        (None, Some(whole)) => ProofBody::Unread(whole),
         // The proxy sends no body for most routes, so a missing body need not be an empty one.
-        (None, _) => ProofBody::Unknown,
+        (None, None) => ProofBody::Unknown,
     }
 }
 

@@ -26,15 +26,30 @@ pub struct IncomingHttp {
     pub headers: Vec<(String, Vec<u8>)>,
     /// Whether the proxy sends every header line, including its own `:method`, `:authority` and `:path`.
     pub are_raw: bool,
-    /// The part of the body that the proxy sent; `None` if it sent none.
-    pub body: Option<IncomingBody>,
+    pub body: IncomingBody,
 }
 
+/// What the proxy sent of the body.
 #[derive(Debug)]
-pub struct IncomingBody {
-    pub bytes: Vec<u8>,
-    /// Whether the proxy cut it off.
-    pub is_partial: bool,
+pub enum IncomingBody {
+    /// Nothing. It may be empty, or the proxy does not send bodies for this route.
+    Absent,
+    /// All of it, byte for byte.
+    Whole(Vec<u8>),
+    /// Only the beginning.
+    Partial,
+    /// As text, in which the proxy may have replaced bytes.
+    Text,
+}
+
+impl IncomingBody {
+    /// The whole body, if it is known.
+    pub fn whole(&self) -> Option<&[u8]> {
+        match self {
+            IncomingBody::Whole(bytes) => Some(bytes),
+            IncomingBody::Absent | IncomingBody::Partial | IncomingBody::Text => None,
+        }
+    }
 }
 
 impl IncomingRequest {

@@ -118,7 +118,7 @@ fn payment(jti: &str) -> IncomingRequest {
             path: b"/v1/payments/a-7".to_vec(),
             headers: vec![("warrant".to_owned(), token.into_bytes())],
             are_raw: false,
-            body: None,
+            body: IncomingBody::Absent,
         }),
     }
 }
@@ -233,7 +233,7 @@ async fn a_denial_whose_arguments_no_entry_can_hold_is_counted() {
     let texts = serde_json::json!(vec!["a".repeat(250); 64]);
     let body = serde_json::json!({"a": texts, "b": texts, "c": texts, "d": texts});
     http.headers.push(("content-type".to_owned(), b"application/json".to_vec()));
-    http.body = Some(IncomingBody { bytes: body.to_string().into_bytes(), is_partial: false });
+    http.body = IncomingBody::Whole(body.to_string().into_bytes());
     let Answer::Deny(denial_answer) = test.gateway.decide(asked).await else { panic!("allowed") };
     assert_eq!(
         (denial_answer.denied.denial.code(), denial_answer.is_summarised),
@@ -302,7 +302,7 @@ async fn a_password_in_the_authority_and_a_fragment_are_not_recorded() {
 #[tokio::test]
 async fn a_proof_that_covers_another_body_is_invalid_even_where_the_route_reads_no_body() {
     let test = test_gateway_with(edited(PAY_FILE, "holder: mtls", "holder: proof"));
-    let code = async |jti: &str, covered: Option<&[u8]>, sent: Option<IncomingBody>| {
+    let code = async |jti: &str, covered: Option<&[u8]>, sent: IncomingBody| {
         let mut asked = payment(jti);
         let http = asked.http.as_mut().unwrap();
         let header = String::from_utf8(http.headers[0].1.clone()).unwrap();
@@ -323,12 +323,15 @@ async fn a_proof_that_covers_another_body_is_invalid_even_where_the_route_reads_
             Answer::Deny(denial_answer) => denial_answer.denied.denial.code(),
         }
     };
-    let sent = |is_partial| Some(IncomingBody { bytes: b"{}".to_vec(), is_partial });
-    assert_eq!(code("same", Some(b"{}"), sent(false)).await, "allowed");
-    assert_eq!(code("none", None, sent(false)).await, "allowed");
-    assert_eq!(code("other", Some(b"[]"), sent(false)).await, "proof-invalid");
-    assert_eq!(code("cut", Some(b"{} "), sent(true)).await, "allowed", "only a whole body can be compared");
-    assert_eq!(code("unsent", Some(b"{} "), None).await, "allowed");
+    let whole = || IncomingBody::Whole(b"{}".to_vec());
+    assert_eq!(code("same", Some(b"{}"), whole()).await, "allowed");
+    assert_eq!(code("none", None, whole()).await, "allowed");
+    assert_eq!(code("other", Some(b"[]"), whole()).await, "proof-invalid");
+    for (jti, sent) in
+        [("cut", IncomingBody::Partial), ("text", IncomingBody::Text), ("unsent", IncomingBody::Absent)]
+    {
+        assert_eq!(code(jti, Some(b"[]"), sent).await, "allowed", "only a whole body can be compared");
+    }
 }
 
 #[tokio::test]

@@ -272,7 +272,7 @@ fn envoy_sends_a_body_only_for_a_route_that_reads_it() {
     let body = &json["refund"]["envoy.filters.http.ext_authz"]["check_settings"]["with_request_body"];
     assert_eq!(
         *body,
-        json!({"max_request_bytes": 1_048_576, "allow_partial_message": false, "pack_as_bytes": true})
+        json!({"max_request_bytes": 65_536, "allow_partial_message": false, "pack_as_bytes": true})
     );
 }
 

@@ -10,8 +10,6 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 
 use crate::documents::arguments::Pointer;
 
-/// The longest body.
-pub const LONGEST: usize = 1024 * 1024;
 /// The maximum depth of lists and objects inside each other.
 const DEEPEST: usize = 64;
 
@@ -27,10 +25,10 @@ pub(super) enum Json {
     Object(Vec<(String, Json)>),
 }
 
-/// Reads a body.
-pub(super) fn parse(bytes: &[u8]) -> Result<Json, String> {
-    if bytes.len() > LONGEST {
-        return Err(format!("the body has {} bytes; the maximum is 1 MiB", bytes.len()));
+/// Reads a body of at most this many bytes.
+pub(super) fn parse(bytes: &[u8], most: usize) -> Result<Json, String> {
+    if bytes.len() > most {
+        return Err(format!("the body has {} bytes; this route reads at most {most}", bytes.len()));
     }
     let refused = |error: serde_json::Error| format!("the JSON of the body is not accepted: {error}");
     let mut reader = serde_json::Deserializer::from_slice(bytes);
@@ -158,11 +156,14 @@ impl<'de> Visitor<'de> for Depth {
 mod tests {
     use super::*;
 
+    const MOST: usize = 1000;
+
+    fn parse(body: &str) -> Result<Json, String> {
+        super::parse(body.as_bytes(), MOST)
+    }
+
     fn at(body: &str, pointer: &[&str]) -> Option<Json> {
-        parse(body.as_bytes())
-            .unwrap()
-            .at(&Pointer(pointer.iter().map(|token| (*token).to_owned()).collect()))
-            .cloned()
+        parse(body).unwrap().at(&Pointer(pointer.iter().map(|token| (*token).to_owned()).collect())).cloned()
     }
 
     #[test]
@@ -193,10 +194,10 @@ mod tests {
             "{\"k\":1,\"\u{212a}\":2}",
             "{\"\u{3c3}\":1,\"\u{3c2}\":2}",
         ] {
-            assert!(parse(body.as_bytes()).unwrap_err().contains("twice"), "{body}");
+            assert!(parse(body).unwrap_err().contains("twice"), "{body}");
         }
-        assert!(parse(r#"{"a":{"a":1},"b":{"a":1}}"#.as_bytes()).is_ok());
-        assert!(parse("{\"ss\":1,\"\u{df}\":2}".as_bytes()).is_ok(), "simple folding, not full");
+        assert!(parse(r#"{"a":{"a":1},"b":{"a":1}}"#).is_ok());
+        assert!(parse("{\"ss\":1,\"\u{df}\":2}").is_ok(), "simple folding, not full");
     }
 
     #[test]
@@ -204,16 +205,16 @@ mod tests {
         for body in
             ["", "{}x", "{} {}", "nul", "{\"a\":\"\\ud800\"}", "{\"a\":01}", "\u{feff}{}", "{\"a\":1e999}"]
         {
-            assert!(parse(body.as_bytes()).is_err(), "{body}");
+            assert!(parse(body).is_err(), "{body}");
         }
-        assert!(parse(b"{\"a\":\"\xff\"}").is_err());
-        assert!(parse(b" \t\r\n{} \t\r\n").is_ok());
+        assert!(super::parse(b"{\"a\":\"\xff\"}", MOST).is_err());
+        assert!(parse(" \t\r\n{} \t\r\n").is_ok());
         let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
-        assert!(parse(nested(64).as_bytes()).is_ok());
-        assert!(parse(nested(65).as_bytes()).is_err());
+        assert!(parse(&nested(64)).is_ok());
+        assert!(parse(&nested(65)).is_err());
         let long = |length: usize| format!("\"{}\"", "x".repeat(length - 2));
-        assert!(parse(long(LONGEST).as_bytes()).is_ok());
-        assert!(parse(long(LONGEST + 1).as_bytes()).is_err());
+        assert!(parse(&long(MOST)).is_ok());
+        assert!(parse(&long(MOST + 1)).unwrap_err().contains("1001 bytes; this route reads at most 1000"));
     }
 
     #[test]
@@ -225,7 +226,7 @@ mod tests {
             ("-0", Json::Number),
             ("18446744073709551615", Json::Number),
         ] {
-            assert_eq!(parse(body.as_bytes()), Ok(expected), "{body}");
+            assert_eq!(parse(body), Ok(expected), "{body}");
         }
     }
 

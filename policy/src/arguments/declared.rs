@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::documents::arguments::{ArgumentSource, DeclaredAction, DeclaredArgument};
+use crate::documents::body_limit;
 use crate::documents::route::RouteDoc;
 use crate::matching::Pattern;
 
@@ -15,6 +16,8 @@ pub(crate) struct Declared {
     pub(crate) action: Option<DeclaredAction>,
     /// Whether query parameters that no argument names are allowed.
     pub(crate) any_query: bool,
+    /// The longest body in bytes.
+    pub(crate) longest_body: usize,
 }
 
 /// One host, method and path pattern that a route matches.
@@ -34,6 +37,7 @@ impl Declared {
             args: document.args.clone(),
             action: document.action.clone(),
             any_query: document.any_query,
+            longest_body: document.body_limit.as_ref().map_or(body_limit::DEFAULT, |limit| limit.value),
         }
     }
 

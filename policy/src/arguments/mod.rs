@@ -11,7 +11,6 @@ mod read;
 mod typed;
 mod values;
 
-pub use body::LONGEST as LARGEST_BODY;
 pub(crate) use declared::{Declared, Endpoint, endpoints, reads_body};
 pub(crate) use read::read;
 pub use read::{ArgumentError, Extracted, RequestPart, Sent, SentBody};

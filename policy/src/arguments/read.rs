@@ -25,6 +25,8 @@ pub enum SentBody<'a> {
     Whole(&'a [u8]),
     /// Only the beginning.
     Partial,
+    /// As text, in which a proxy writes `!` for each byte that is not UTF-8. It may not be what is forwarded.
+    Text,
     Absent,
 }
 
@@ -113,25 +115,28 @@ fn json(declared: &Declared, sent: &Sent<'_>) -> Result<Option<Json>, ArgumentEr
         .map_err(|why| ArgumentError::of(RequestPart::Body, "", &why))?;
     match sent.body {
         SentBody::Whole(bytes) => {
-            body::parse(bytes).map(Some).map_err(|why| ArgumentError::of(RequestPart::Body, "", &why))
+            let parsed = body::parse(bytes, declared.longest_body);
+            parsed.map(Some).map_err(|why| ArgumentError::of(RequestPart::Body, "", &why))
         }
         SentBody::Partial => Err(ArgumentError::of(
             RequestPart::Body,
             "",
             "the proxy sent only a part of the body with the check",
         )),
-        SentBody::Absent => Err(ArgumentError {
-            cure: Some(
-                "give this route `check_settings.with_request_body`, as `portcullis policy envoy` prints it"
-                    .to_owned(),
-            ),
-            ..ArgumentError::of(
-                RequestPart::Body,
-                "",
-                "the proxy sent no body with the check, but this route reads it",
-            )
-        }),
+        SentBody::Text => Err(misconfigured(
+            "the proxy sent the body as text, which may differ from the bytes that it forwards",
+            "set `pack_as_bytes: true` in `with_request_body` of the ext_authz filter itself: Envoy ignores it in the settings of a route",
+        )),
+        SentBody::Absent => Err(misconfigured(
+            "the proxy sent no body with the check, but this route reads it",
+            "give this route `check_settings.with_request_body`, as `portcullis policy envoy` prints it",
+        )),
     }
+}
+
+/// The body cannot be read, and the client cannot help it.
+fn misconfigured(what: &str, cure: &str) -> ArgumentError {
+    ArgumentError { cure: Some(cure.to_owned()), ..ArgumentError::of(RequestPart::Body, "", what) }
 }
 
 impl DecodedRequest<'_> {

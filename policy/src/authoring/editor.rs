@@ -109,6 +109,7 @@ fn route() -> Value {
         ("args", map(argument)),
         ("action", object(&[("from", text()), ("one_of", texts())], &["from", "one_of"])),
         ("query", one_of(&["declared", "any"])),
+        ("body", object(&[("max", text())], &["max"])),
         ("evidence", object(&[("receipt", flag())], &["receipt"])),
         ("callers", texts()),
         ("policy", text()),

@@ -3,6 +3,7 @@
 //! Each document is read on its own. `assembly` checks what depends on another document (grounds, aliases, groups, defaults).
 
 pub(crate) mod arguments;
+pub(crate) mod body_limit;
 pub(crate) mod callers;
 pub(crate) mod files;
 pub(crate) mod groups;

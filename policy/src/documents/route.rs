@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::arguments::{self, DeclaredAction, DeclaredArgument};
+use super::body_limit;
 use super::callers::{self, Caller};
 use super::kind::{DocumentKind, open};
 use super::matches::{self, MatchDoc};
@@ -24,6 +25,8 @@ pub(crate) struct RouteDoc {
     pub(crate) action: Option<DeclaredAction>,
     pub(crate) any_query: bool,
     pub(crate) receipt: bool,
+    /// The longest body in bytes, if the route names one.
+    pub(crate) body_limit: Option<Placed<usize>>,
     pub(crate) callers: Vec<Placed<Caller>>,
     pub(crate) policy: Option<PolicyText>,
     pub(crate) ungoverned: Option<UngovernedDoc>,
@@ -57,8 +60,18 @@ pub(crate) fn read(node: &Node, team: &str, stem: &str, faults: FileFaults<'_>) 
             "leave it out, or move the file",
         );
     }
-    let known =
-        ["match", "require", "args", "action", "query", "evidence", "callers", "policy", "ungoverned"];
+    let known = [
+        "match",
+        "require",
+        "args",
+        "action",
+        "query",
+        "body",
+        "evidence",
+        "callers",
+        "policy",
+        "ungoverned",
+    ];
     let spec = members(document.members.need("spec", faults)?, &known, faults)?;
     let matches = match spec.need("match", faults) {
         Some(node) => read_all(list(node, faults).unwrap_or_default(), |node| matches::read(node, faults)),
@@ -69,6 +82,7 @@ pub(crate) fn read(node: &Node, team: &str, stem: &str, faults: FileFaults<'_>) 
     let action = optional(spec, "action", |node| arguments::action(node, faults));
     let any_query =
         optional(spec, "query", |node| scalars::one_of(node, &[("declared", false), ("any", true)], faults));
+    let body_limit = optional(spec, "body", |node| body_limit::read(node, faults));
     let receipt = optional(spec, "evidence", |node| receipt(node, faults));
     let callers = optional(spec, "callers", |node| callers::read(node, faults));
     let policy = optional(spec, "policy", |node| policy(node, faults));
@@ -83,6 +97,7 @@ pub(crate) fn read(node: &Node, team: &str, stem: &str, faults: FileFaults<'_>) 
         action: action?,
         any_query: any_query?.unwrap_or(false),
         receipt: receipt?.unwrap_or(false),
+        body_limit: body_limit?,
         callers: callers?.unwrap_or_default(),
         policy: policy?,
         ungoverned: ungoverned?,

@@ -78,6 +78,11 @@ impl Route {
         self.declared.reads_body()
     }
 
+    /// The longest body that the check may contain, in bytes.
+    pub fn longest_body(&self) -> usize {
+        self.declared.longest_body
+    }
+
     /// Everything it matches, each with method, canonical host and pattern.
     pub fn matches(&self) -> impl Iterator<Item = (&str, &str, &str)> {
         self.declared

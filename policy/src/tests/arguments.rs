@@ -133,6 +133,7 @@ fn a_body_must_be_whole_plain_json() {
     assert!(body(&[], SentBody::Whole(b"{\"amount\":1}")).is_err());
     assert!(body(&[JSON[0], ("content-encoding", b"gzip")], SentBody::Whole(b"{\"amount\":1}")).is_err());
     assert!(body(JSON, SentBody::Partial).is_err());
+    assert!(body(JSON, SentBody::Text).unwrap_err().cure.unwrap().contains("pack_as_bytes"));
     assert!(body(JSON, SentBody::Absent).unwrap_err().cure.unwrap().contains("with_request_body"));
 }
 

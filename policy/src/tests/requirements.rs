@@ -145,6 +145,21 @@ fn a_body_is_read_only_for_methods_that_have_one() {
 }
 
 #[test]
+fn a_route_reads_bodies_up_to_64_kib_or_up_to_what_it_says() {
+    let longest = |body: &str| {
+        let args = format!("  args: {{a: {{from: body:/a, type: long}}}}{body}\n  callers");
+        bundle(&edited(PAY_FILE, "  callers", &args)).route_named("pay").unwrap().longest_body()
+    };
+    assert_eq!(longest(""), 65_536);
+    assert_eq!(longest("\n  body: {max: 1MiB}"), 1_048_576);
+    let with = |body: &str| edited(PAY_FILE, "  callers", &format!("  body: {body}\n  callers"));
+    let place = format!("{PAY_FILE}:8:");
+    assert_fault(&with("{max: 64KiB}"), &place, "a limit for the body on a route that reads no body");
+    assert_fault(&with("{max: 2MiB}"), &place, "`2MiB` is not a size from 1KiB to 1MiB");
+    assert_fault(&with("{}"), &place, "an empty map");
+}
+
+#[test]
 fn actions_are_a_fixed_list_read_from_the_path_or_the_body() {
     let with = |action: &str| edited(PAY_FILE, "  callers", &format!("  action: {action}\n  callers"));
     assert_sound(&with("{from: path:account, one_of: [search, read]}"));

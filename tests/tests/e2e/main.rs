@@ -10,6 +10,7 @@
     reason = "a test and its helpers fail by panicking"
 )]
 
+mod bodies;
 mod bundles;
 mod compose;
 mod explain_recorded;

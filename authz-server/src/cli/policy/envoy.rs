@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::documents::ViewArgs;
 use super::yaml;
 use crate::cli::out::{ExitStatus, Failure, line};
-use policy::{LARGEST_BODY, Route};
+use policy::Route;
 
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct Args {
@@ -41,7 +41,7 @@ fn settings(route: &Route) -> Value {
     json!({"envoy.filters.http.ext_authz": {
         "@type": "type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute",
         "check_settings": {"with_request_body": {
-            "allow_partial_message": false, "max_request_bytes": LARGEST_BODY, "pack_as_bytes": true,
+            "allow_partial_message": false, "max_request_bytes": route.longest_body(), "pack_as_bytes": true,
         }},
     }})
 }

@@ -12,6 +12,7 @@ use crate::command::portcullis;
 use crate::condition::until;
 use crate::process::Process;
 use crate::programs;
+use crate::slow_disk;
 
 /// A home directory made by `portcullis init`.
 #[derive(Clone, Debug)]
@@ -122,6 +123,18 @@ impl Server {
             .args(["-c", "trap '' XFSZ; exec \"$@\"", "sh"])
             .arg(serve.get_program())
             .args(serve.get_args());
+        Server::run(command).await
+    }
+
+    /// The same on a disk where each `fdatasync` takes at least this long.
+    ///
+    /// # Panics
+    /// When the shim that delays the calls cannot be compiled.
+    pub async fn start_on_slow_disk(home: &Home, delay: Duration) -> Server {
+        let mut command = home.serve();
+        command
+            .env("LD_PRELOAD", slow_disk::shim(&home.0))
+            .env(slow_disk::DELAY, delay.as_micros().to_string());
         Server::run(command).await
     }
 

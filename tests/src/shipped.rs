@@ -80,10 +80,25 @@ impl Configuration {
         self.cluster(name, socket_address(address))
     }
 
-    /// Moves a cluster to another Unix socket.
+    /// Moves the server to another Unix socket, for decisions and for the access log.
     #[must_use]
-    pub fn cluster_at_socket(self, name: &str, socket: &Path) -> Configuration {
-        self.cluster(name, json!({"pipe": {"path": socket}}))
+    pub fn server_at_socket(self, socket: &Path) -> Configuration {
+        let at = json!({"pipe": {"path": socket}});
+        self.cluster(DECISIONS, at.clone()).cluster(ACCESS_LOG, at)
+    }
+
+    /// Sends the access log over the connection of decisions, as a configuration that was written by hand may do.
+    ///
+    /// # Panics
+    /// When the configuration sends no access log to the server.
+    #[must_use]
+    pub fn with_access_log_beside_decisions(mut self) -> Configuration {
+        let logs = self.array(&format!("{CONNECTION_MANAGER}/access_log"));
+        let service = logs.iter_mut().find_map(|log| {
+            log.pointer_mut("/typed_config/common_config/grpc_service/envoy_grpc/cluster_name")
+        });
+        *service.expect("an access log goes to the server") = json!(DECISIONS);
+        self
     }
 
     fn cluster(mut self, name: &str, address: Value) -> Configuration {
@@ -142,8 +157,7 @@ impl Configuration {
     /// When the configuration has no routes.
     #[must_use]
     pub fn answering_directly(mut self) -> Configuration {
-        let connection_manager = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config";
-        for host in self.array(&format!("{connection_manager}/route_config/virtual_hosts")) {
+        for host in self.array(&format!("{CONNECTION_MANAGER}/route_config/virtual_hosts")) {
             host["routes"] = json!([{"match": {"prefix": "/"}, "direct_response": {"status": 200}}]);
         }
         self
@@ -162,7 +176,7 @@ impl Configuration {
     }
 
     fn http_filters(&mut self) -> &mut Vec<Value> {
-        self.array("/static_resources/listeners/0/filter_chains/0/filters/0/typed_config/http_filters")
+        self.array(&format!("{CONNECTION_MANAGER}/http_filters"))
     }
 
     fn array(&mut self, pointer: &str) -> &mut Vec<Value> {
@@ -186,7 +200,12 @@ impl Configuration {
     }
 }
 
+const CONNECTION_MANAGER: &str = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config";
 const ENDPOINT: &str = "/load_assignment/endpoints/0/lb_endpoints/0/endpoint/address";
+
+/// The names of the server's clusters in `envoy/envoy.yaml`.
+const DECISIONS: &str = "portcullis";
+const ACCESS_LOG: &str = "portcullis_access_log";
 
 /// The names of the filters in `envoy/envoy.yaml`.
 pub const GATE: &str = "portcullis.gate";

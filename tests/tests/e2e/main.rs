@@ -25,6 +25,7 @@ mod readme;
 mod server_restarts;
 mod shipped;
 mod sizes;
+mod slow_disk;
 mod starting;
 mod warrants;
 mod witnesses;

@@ -80,16 +80,18 @@ pub(super) async fn serve(opened: OpenedServer) -> Result<Serving, ServerError> 
         tokio::spawn(health::report(health_reporter, Arc::clone(&opened.readiness))),
     ];
     let witness_tasks = opened.witnesses.start_tasks(&opened.ledger, &stopping);
+    let closed_connections = |listener| opened.metrics.closed_connections(listener);
+    let (of_http, of_ext_authz) = (closed_connections("http"), closed_connections("ext_authz"));
     let log = Log { ledger: opened.ledger.clone(), readers: Arc::new(opened.readers) };
     let pages = http::router(HttpState { readiness: opened.readiness, metrics: opened.metrics, log })
         .merge(candidate::router(opened.candidate));
     let mut listeners = JoinSet::new();
     let http_stop = stop::requested(stopping.clone());
     listeners.spawn(async move {
-        http.serve_http(pages, http_stop).await;
+        http.serve_http(pages, of_http, http_stop).await;
         Ok(())
     });
-    listeners.spawn(ext_authz.serve(router, stop::requested(stopping)));
+    listeners.spawn(ext_authz.serve(router, of_ext_authz, stop::requested(stopping)));
     Ok(Serving {
         listeners,
         background,

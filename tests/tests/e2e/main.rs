@@ -12,6 +12,7 @@
 
 mod bundles;
 mod compose;
+mod crowds;
 mod explain_recorded;
 mod faults;
 mod gate_or_server_alone;

@@ -61,7 +61,7 @@ impl Contender {
         command.arg(&socket);
         let server = Process::start("always-allow", command);
         until("the server to listen", async || UnixStream::connect(&socket).await.ok()).await;
-        let configuration = measured().without(GATE).cluster_at_socket("portcullis", &socket);
+        let configuration = measured().without(GATE).server_at_socket(&socket);
         let envoy = Envoy::start(&configuration, directory.path()).await;
         Contender::new(ALWAYS_ALLOW, envoy, Some(server), plain(), directory)
     }
@@ -80,8 +80,7 @@ impl Contender {
         let directory = directory();
         let home = Home::init(directory.path(), &[]);
         let server = Server::start(&home).await;
-        let configuration =
-            measured().gate_at(&home.file("gate.yaml")).cluster_at_socket("portcullis", &home.socket());
+        let configuration = measured().gate_at(&home.file("gate.yaml")).server_at_socket(&home.socket());
         let envoy = Envoy::start(&change(configuration), directory.path()).await;
         let agent = Agent::at(&home);
         let warrant = agent.warrant(&hello());

@@ -28,6 +28,7 @@ pub mod replay_check;
 pub mod server;
 pub mod shipped;
 pub mod signed_bundles;
+pub mod slow_disk;
 pub mod upstream;
 pub mod web_server;
 pub mod world;

@@ -4,6 +4,7 @@ use rustix::param::clock_ticks_per_second;
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::io::{PipeReader, Read};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -108,7 +109,7 @@ impl Process {
     /// processor may still be running then. So this waits until the kernel says that every thread is suspended.
     pub async fn freeze(&self) {
         self.signal(Signal::STOP);
-        let tasks = format!("/proc/{}/task", self.child.id());
+        let tasks = self.file_in_proc("task");
         let is_suspended = |task: fs::DirEntry| {
             let stat = fs::read_to_string(task.path().join("stat")).unwrap_or_default();
             stat.rsplit_once(") ").is_some_and(|(_, fields)| fields.starts_with('T'))
@@ -147,13 +148,30 @@ impl Process {
         Pid::from_child(&self.child)
     }
 
+    /// What the kernel says about it under this name.
+    #[must_use]
+    pub fn file_in_proc(&self, name: &str) -> PathBuf {
+        PathBuf::from(format!("/proc/{}/{name}", self.child.id()))
+    }
+
+    /// How many sockets it has open.
+    ///
+    /// # Panics
+    /// When the process has ended.
+    #[must_use]
+    pub fn open_sockets(&self) -> usize {
+        let files = fs::read_dir(self.file_in_proc("fd")).expect("it runs");
+        let targets = files.flatten().filter_map(|file| fs::read_link(file.path()).ok());
+        targets.filter(|target| target.to_string_lossy().starts_with("socket:")).count()
+    }
+
     /// The processor time that it has used so far, in user and kernel together.
     ///
     /// # Panics
     /// When the process has ended.
     #[must_use]
     pub fn processor_time(&self) -> Duration {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("it runs");
+        let stat = fs::read_to_string(self.file_in_proc("stat")).expect("it runs");
         // The second field, the name in parentheses, may hold blanks; utime and stime are the 12th and 13th after it.
         let (_, fields) = stat.rsplit_once(") ").expect("/proc/PID/stat has a name");
         let ticks: u64 =

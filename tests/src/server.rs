@@ -12,6 +12,7 @@ use crate::command::portcullis;
 use crate::condition::until;
 use crate::process::Process;
 use crate::programs;
+use crate::slow_disk;
 
 /// A home directory made by `portcullis init`.
 #[derive(Clone, Debug)]
@@ -82,6 +83,15 @@ impl Home {
         command.args(["serve", "--log-format", "json", "--config"]).arg(self.file("portcullis.yaml"));
         command
     }
+
+    /// The same, after the shell has changed something that the server inherits.
+    fn serve_after(&self, change: &str) -> Command {
+        let serve = self.serve();
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("{change}; exec \"$@\""), "sh"]);
+        command.arg(serve.get_program()).args(serve.get_args());
+        command
+    }
 }
 
 /// The end of a server that did not start.
@@ -116,12 +126,23 @@ impl Server {
     /// The same, prepared for [`Server::fill_disk`]: a write beyond the limit fails with an error, as on a full disk.
     /// Without this preparation the kernel would end the process.
     pub async fn start_for_full_disks(home: &Home) -> Server {
-        let serve = home.serve();
-        let mut command = Command::new("sh");
+        Server::run(home.serve_after("trap '' XFSZ")).await
+    }
+
+    /// The same with a soft limit of 512 open files.
+    pub async fn start_with_few_files(home: &Home) -> Server {
+        Server::run(home.serve_after("ulimit -Sn 512")).await
+    }
+
+    /// The same on a disk where each `fdatasync` takes at least this long.
+    ///
+    /// # Panics
+    /// When the shim that delays the calls cannot be compiled.
+    pub async fn start_on_slow_disk(home: &Home, delay: Duration) -> Server {
+        let mut command = home.serve();
         command
-            .args(["-c", "trap '' XFSZ; exec \"$@\"", "sh"])
-            .arg(serve.get_program())
-            .args(serve.get_args());
+            .env("LD_PRELOAD", slow_disk::shim(&home.0))
+            .env(slow_disk::DELAY, delay.as_micros().to_string());
         Server::run(command).await
     }
 

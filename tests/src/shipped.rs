@@ -80,10 +80,25 @@ impl Configuration {
         self.cluster(name, socket_address(address))
     }
 
-    /// Moves a cluster to another Unix socket.
+    /// Moves the server to another Unix socket, for decisions and for the access log.
     #[must_use]
-    pub fn cluster_at_socket(self, name: &str, socket: &Path) -> Configuration {
-        self.cluster(name, json!({"pipe": {"path": socket}}))
+    pub fn server_at_socket(self, socket: &Path) -> Configuration {
+        let at = json!({"pipe": {"path": socket}});
+        self.cluster(DECISIONS, at.clone()).cluster(ACCESS_LOG, at)
+    }
+
+    /// Sends the access log over the connection of decisions, as a configuration that was written by hand may do.
+    ///
+    /// # Panics
+    /// When the configuration sends no access log to the server.
+    #[must_use]
+    pub fn with_access_log_beside_decisions(mut self) -> Configuration {
+        let logs = self.array(&format!("{CONNECTION_MANAGER}/access_log"));
+        let service = logs.iter_mut().find_map(|log| {
+            log.pointer_mut("/typed_config/common_config/grpc_service/envoy_grpc/cluster_name")
+        });
+        *service.expect("an access log goes to the server") = json!(DECISIONS);
+        self
     }
 
     fn cluster(mut self, name: &str, address: Value) -> Configuration {
@@ -240,6 +255,10 @@ impl Configuration {
 pub const CONNECTION_MANAGER: &str = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config";
 
 const ENDPOINT: &str = "/load_assignment/endpoints/0/lb_endpoints/0/endpoint/address";
+
+/// The names of the server's clusters in `envoy/envoy.yaml`.
+const DECISIONS: &str = "portcullis";
+const ACCESS_LOG: &str = "portcullis_access_log";
 
 /// The names of the filters in `envoy/envoy.yaml`.
 pub const GATE: &str = "portcullis.gate";

@@ -79,7 +79,7 @@ impl Setup {
         let configuration = Configuration::shipped("envoy.yaml")
             .listening_on_loopback(self.port)
             .gate_at(&home.file("gate.yaml"))
-            .cluster_at_socket("portcullis", &home.socket())
+            .server_at_socket(&home.socket())
             .cluster_at("upstream", upstream.address());
         let envoy = Envoy::start(&(self.change)(configuration), directory.path()).await;
         let agent = Agent::at(&home);

@@ -34,17 +34,20 @@ impl AccessLog {
         AccessLog { outcomes, stopping }
     }
 
-    async fn record(&self, proxy: &str, message: StreamAccessLogsMessage) {
+    fn take(&self, proxy: &str, message: StreamAccessLogsMessage) {
         let Some(LogEntries::HttpLogs(lines)) = message.log_entries else { return };
-        self.outcomes
-            .record_lines(lines.log_entry.into_iter().filter_map(|line| log_line(proxy, line)))
-            .await;
+        lines
+            .log_entry
+            .into_iter()
+            .filter_map(|line| log_line(proxy, line))
+            .for_each(|line| self.outcomes.take(line));
     }
 }
 
 #[tonic::async_trait]
 impl AccessLogService for AccessLog {
-    /// Reads further lines only after the previous ones are recorded.
+    /// Reads lines as fast as they come. Lines that nobody reads would use up what the proxy may send on this connection, and
+    /// its checks with it.
     async fn stream_access_logs(
         &self,
         request: Request<Streaming<StreamAccessLogsMessage>>,
@@ -66,7 +69,7 @@ impl AccessLogService for AccessLog {
                 () = &mut stopped => Ok(None),
             };
             match message {
-                Ok(Some(message)) => self.record(&proxy, message).await,
+                Ok(Some(message)) => self.take(&proxy, message),
                 Ok(None) => return Ok(Response::new(StreamAccessLogsResponse {})),
                 Err(status) => {
                     self.outcomes.stream_failed(&proxy, status.message());

@@ -1,20 +1,25 @@
 //! Listening on a Unix socket or on loopback.
 
+use std::net::SocketAddr;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::{fmt, io};
 
 use rustix::fs::Mode;
 use rustix::process::umask;
-use tokio::net::{TcpListener, UnixListener, UnixStream};
+use tokio::net::{TcpListener, TcpSocket, UnixListener, UnixStream};
 
 use crate::config::LocalAddress;
+
+/// What the kernel holds of an answer that a client does not read; by itself it would hold up to some megabytes for each.
+const SEND_BUFFER: u32 = 128 * 1024;
+const BACKLOG: u32 = 1024;
 
 /// A bound listener, and the address that it really has (port 0 has become a port).
 #[derive(Debug)]
 pub enum BoundListener {
     Unix(UnixListener, PathBuf),
-    Loopback(TcpListener, std::net::SocketAddr),
+    Loopback(TcpListener, SocketAddr),
 }
 
 /// Why an address cannot be listened on.
@@ -37,7 +42,7 @@ impl BoundListener {
         let failed = |error| ListenError { address: at.clone(), error };
         match at {
             LocalAddress::Loopback(address) => {
-                let listener = TcpListener::bind(address).await.map_err(failed)?;
+                let listener = listen_on_tcp(*address).map_err(failed)?;
                 let bound = listener.local_addr().map_err(failed)?;
                 Ok(BoundListener::Loopback(listener, bound))
             }
@@ -52,6 +57,15 @@ impl BoundListener {
             }
         }
     }
+}
+
+/// The connections have the options of their listener.
+fn listen_on_tcp(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_reuseaddr(true)?;
+    socket.set_send_buffer_size(SEND_BUFFER)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// Removes a socket file that a killed server left behind. A socket on which a server answers, or a file that is not

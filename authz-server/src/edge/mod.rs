@@ -4,6 +4,7 @@
 pub mod access_log;
 mod address;
 pub mod answer;
+mod connections;
 pub mod ext_authz;
 pub mod http;
 pub mod listen;

@@ -3,27 +3,32 @@
 //! This is best effort: a proxy that crashes loses its unsent lines, and nothing is allowed or denied because of an
 //! outcome. Each outcome of a forwarded request is recorded. A request that ran without an allow, or twice, is
 //! recorded and raises an alarm. A request that was refused before it reached this server is only counted.
+//!
+//! No line waits for the disk, whatever the disk does: a proxy that cannot send its lines could not ask for decisions on the
+//! same connection. What does not fit into the ledger's queue is dropped, and counted in an entry.
 
+mod dropped;
 mod line;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use ledger::RecordError;
 use ledger::entry::{Entry, OutcomeReport, RecordedRequest, RequestText, UngovernedRequest};
-use tokio::sync::{Mutex, oneshot};
-use tracing::{error, warn};
+use tracing::{error, info, warn};
 use warrant::Denial;
 
+use dropped::DroppedOutcomes;
 pub use line::{LogLine, LoggedStamp};
 
+use crate::clock::Clock;
+use crate::complaint::Complaint;
 use crate::facts::EndedDecisions;
 use crate::recorder::Recorder;
 use crate::telemetry::Metrics;
 
 /// Envoy's own words for a denial that came from us, and so is already recorded.
 const DENIED_BY_US: &str = "ext_authz_denied";
-/// At most this many lines of all proxies wait for the disk at a time: the queue to it is for decisions.
-const AT_A_TIME: usize = 64;
 /// Text whose length a client chooses is cut to this many bytes.
 const TEXT_AT_MOST: usize = 1024;
 
@@ -32,8 +37,19 @@ pub struct Outcomes {
     ended: Arc<EndedDecisions>,
     recorder: Recorder,
     metrics: Arc<Metrics>,
-    turn: Mutex<()>,
+    clock: Clock,
+    losses: Arc<Losses>,
     streams: AtomicUsize,
+}
+
+/// The outcomes that could not be recorded.
+#[derive(Debug, Default)]
+struct Losses {
+    dropped: DroppedOutcomes,
+    /// Why outcomes are not recorded now.
+    complaint: Complaint,
+    /// Whether the complaint was raised since the last look.
+    is_recent: AtomicBool,
 }
 
 /// What a line of a proxy's access log is counted as.
@@ -75,16 +91,14 @@ impl LineResult {
 #[must_use]
 pub struct OpenStream<'a>(&'a AtomicUsize);
 
-/// An entry on its way into the ledger.
-type Pending = oneshot::Receiver<()>;
-
 impl Outcomes {
-    pub fn new(ended: EndedDecisions, recorder: Recorder, metrics: Arc<Metrics>) -> Outcomes {
+    pub fn new(ended: EndedDecisions, recorder: Recorder, metrics: Arc<Metrics>, clock: Clock) -> Outcomes {
         Outcomes {
             ended: Arc::new(ended),
             recorder,
             metrics,
-            turn: Mutex::default(),
+            clock,
+            losses: Arc::default(),
             streams: AtomicUsize::new(0),
         }
     }
@@ -99,18 +113,16 @@ impl Outcomes {
         self.streams.load(Ordering::Relaxed) > 0
     }
 
-    /// Records lines of a proxy's access log, and returns once they are recorded. The caller reads no further lines
-    /// until then: a proxy can wait.
-    pub async fn record_lines(&self, lines: impl IntoIterator<Item = LogLine>) {
-        let mut lines = lines.into_iter().peekable();
-        while lines.peek().is_some() {
-            let _turn = self.turn.lock().await;
-            let pending: Vec<_> =
-                lines.by_ref().take(AT_A_TIME).filter_map(|line| self.record_line(line)).collect();
-            for one in pending {
-                // If the sender is gone, the reason is already in the log.
-                let _ = one.await;
+    /// Takes a line of a proxy's access log. It does not wait: the entry is recorded in its turn, or dropped and counted.
+    pub fn take(&self, line: LogLine) {
+        match &line.stamp {
+            Some(stamp) if self.is_ours(stamp, &line.proxy) => {
+                let (id, index) = (stamp.decision.clone(), stamp.index);
+                self.ended(id, index, line);
             }
+            // A request that was let through and found no upstream is an alarm too.
+            Some(_) | None if line.reached || line.attempts > 0 => self.ungoverned(line),
+            Some(_) | None => self.not_forwarded(&line),
         }
     }
 
@@ -120,26 +132,25 @@ impl Outcomes {
         self.metrics.count_log_line(LineResult::Lost.label());
     }
 
-    fn record_line(&self, line: LogLine) -> Option<Pending> {
-        match &line.stamp {
-            Some(stamp) if self.is_ours(stamp, &line.proxy) => {
-                let (id, index) = (stamp.decision.clone(), stamp.index);
-                Some(self.ended(id, index, line))
-            }
-            // A request that was let through and found no upstream is an alarm too.
-            Some(_) | None if line.reached || line.attempts > 0 => Some(self.ungoverned(line)),
-            Some(_) | None => {
-                self.not_forwarded(&line);
-                None
-            }
+    /// Records how many outcomes were dropped since the last call.
+    pub fn record_dropped(&self) {
+        if !self.losses.is_recent.swap(false, Ordering::Relaxed) && self.losses.complaint.clear() {
+            info!("outcomes are recorded again");
         }
+        let Some(gap) = self.losses.dropped.take() else { return };
+        let (losses, copy) = (Arc::clone(&self.losses), gap.clone());
+        self.recorder.submit(gap.into(), move |recorded| {
+            if recorded.is_err() {
+                losses.dropped.put_back(copy);
+            }
+        });
     }
 
     fn is_ours(&self, stamp: &LoggedStamp, proxy: &str) -> bool {
         self.recorder.issued_ticket(&stamp.decision, stamp.index, proxy, &stamp.ticket)
     }
 
-    fn ended(&self, id: String, index: u64, line: LogLine) -> Pending {
+    fn ended(&self, id: String, index: u64, line: LogLine) {
         let repeat = self.ended.note(index);
         let (proxy, attempts) = (&line.proxy, line.attempts);
         let result = match (repeat, attempts) {
@@ -176,10 +187,10 @@ impl Outcomes {
             if !repeat {
                 ended.forget(index);
             }
-        })
+        });
     }
 
-    fn ungoverned(&self, line: LogLine) -> Pending {
+    fn ungoverned(&self, line: LogLine) {
         let id = line.stamp.map(|stamp| cut(&stamp.decision).to_owned());
         let upstream = cut(&line.upstream).to_owned();
         error!(
@@ -200,7 +211,7 @@ impl Outcomes {
         };
         request.shorten();
         let entry = UngovernedRequest { id, proxy: line.proxy, request, status: line.status, upstream };
-        self.record(LineResult::Ungoverned, entry.into(), || ())
+        self.record(LineResult::Ungoverned, entry.into(), || ());
     }
 
     /// Counts a request that was not forwarded, with the reason for its refusal. Our own denials are already
@@ -222,19 +233,23 @@ impl Outcomes {
 
     /// Counts the line and records its entry. It is counted even if it cannot be recorded: an alarm must not be lost
     /// because the disk is full.
-    fn record(&self, result: LineResult, entry: Entry, undo: impl FnOnce() + Send + 'static) -> Pending {
+    fn record(&self, result: LineResult, entry: Entry, undo: impl FnOnce() + Send + 'static) {
         self.metrics.count_log_line(result.label());
-        let (done, pending) = oneshot::channel();
-        let metrics = Arc::clone(&self.metrics);
-        self.recorder.submit(entry, move |recorded| {
-            if let Err(refused) = recorded {
-                warn!(%refused, "an outcome was not recorded");
-                metrics.count_log_line(LineResult::Lost.label());
-                undo();
+        let (metrics, losses, clock) =
+            (Arc::clone(&self.metrics), Arc::clone(&self.losses), self.clock.clone());
+        self.recorder.submit_report(entry, move |recorded| {
+            let Err(refused) = recorded else { return };
+            metrics.count_log_line(LineResult::Lost.label());
+            undo();
+            // What the disk refuses, the ledger itself counts.
+            if refused == RecordError::QueueFull {
+                losses.dropped.count(clock.milliseconds());
             }
-            let _ = done.send(());
+            losses.is_recent.store(true, Ordering::Relaxed);
+            if losses.complaint.raise(refused.word()) {
+                warn!(%refused, "outcomes are not recorded; portcullis_outcomes_total{{outcome=\"lost\"}} counts them");
+            }
         });
-        pending
     }
 }
 

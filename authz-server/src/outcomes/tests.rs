@@ -1,7 +1,10 @@
 //! What each kind of line is recorded and counted as.
 
-use std::sync::Arc;
+use std::io;
+use std::sync::{Arc, Condvar, Mutex, mpsc};
+use std::time::{Duration, Instant};
 
+use ledger::durable::{Disk, Op, Watch};
 use ledger::{Ledger, Options, SigningKey};
 
 use super::*;
@@ -21,19 +24,24 @@ struct TestOutcomes {
 
 impl TestOutcomes {
     fn new() -> TestOutcomes {
+        TestOutcomes::with(|options| options)
+    }
+
+    fn with(change: impl FnOnce(Options) -> Options) -> TestOutcomes {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("ledger");
         let options =
             || Options::new(SigningKey::from_seed(&[9; 32]).unwrap(), Arc::new(|| NOW * 1000), "test");
         Ledger::init(&path, "shop", &options()).unwrap();
-        let ledger = Ledger::open(&path, options()).unwrap();
+        let ledger = Ledger::open(&path, change(options())).unwrap();
         let digests = DigestKey::generate().unwrap();
         let tickets = Tickets::of(&digests, ledger.origin());
         let recorder = Recorder::new(ledger.clone(), digests, 500, Clock::from_fn(|| NOW * 1000));
         let policy = Arc::new(PolicyInForce::new(bundle(&files()), None));
         let bundles = BundleFigures { policy, status: Arc::default(), candidate: None };
         let metrics = Arc::new(Metrics::new(LedgerFigures::new(ledger.clone()), bundles));
-        let outcomes = Outcomes::new(EndedDecisions::default(), recorder, metrics);
+        let clock = Clock::from_fn(|| NOW * 1000);
+        let outcomes = Outcomes::new(EndedDecisions::default(), recorder, metrics, clock);
         TestOutcomes { outcomes, tickets, ledger, _directory: directory }
     }
 
@@ -60,12 +68,19 @@ impl TestOutcomes {
     }
 
     /// The entries that were recorded for these lines.
-    async fn recorded(&self, lines: Vec<LogLine>) -> Vec<Entry> {
-        self.outcomes.record_lines(lines).await;
+    fn recorded(&self, lines: Vec<LogLine>) -> Vec<Entry> {
+        lines.into_iter().for_each(|line| self.outcomes.take(line));
         self.outcomes.recorder.record_floods(true);
-        // This entry is durable only after everything that was submitted before it.
+        // There must be space for one more report. It comes after everything that was submitted before it.
+        let from = Instant::now();
+        while self.ledger.health().waiting > 0 {
+            assert!(from.elapsed() < Duration::from_secs(30), "the ledger does not write");
+            std::thread::yield_now();
+        }
+        let (done, durable) = mpsc::sync_channel(1);
         let stop = ledger::entry::Stop { refused: 0 };
-        self.ledger.append(stop.into()).unwrap();
+        self.ledger.submit_report(stop.into(), Box::new(move |recorded| done.send(recorded).unwrap()));
+        durable.recv().unwrap().unwrap();
         let entries = self.ledger.read(2).unwrap().map(|record| record.unwrap().entry);
         entries.filter(|entry| !matches!(entry, Entry::Stop(_))).collect()
     }
@@ -77,10 +92,10 @@ impl TestOutcomes {
     }
 }
 
-#[tokio::test]
-async fn an_allowed_request_has_its_outcome_and_a_second_one_is_an_alarm() {
+#[test]
+fn an_allowed_request_has_its_outcome_and_a_second_one_is_an_alarm() {
     let test = TestOutcomes::new();
-    let recorded = test.recorded(vec![test.line("d", 7), test.line("d", 7)]).await;
+    let recorded = test.recorded(vec![test.line("d", 7), test.line("d", 7)]);
     let outcome = |repeat| {
         Entry::Outcome(OutcomeReport {
             attempts: 1,
@@ -101,17 +116,17 @@ async fn an_allowed_request_has_its_outcome_and_a_second_one_is_an_alarm() {
     test.counts("repeated", 1);
 }
 
-#[tokio::test]
-async fn a_request_that_was_sent_upstream_more_than_once_is_an_alarm() {
+#[test]
+fn a_request_that_was_sent_upstream_more_than_once_is_an_alarm() {
     let test = TestOutcomes::new();
     let again = LogLine { attempts: 3, ..test.line("d", 7) };
-    let recorded = test.recorded(vec![again]).await;
+    let recorded = test.recorded(vec![again]);
     assert!(matches!(&recorded[..], [Entry::Outcome(one)] if one.attempts == 3 && !one.repeat));
     test.counts("retried", 1);
 }
 
-#[tokio::test]
-async fn a_request_that_ran_without_our_decision_is_an_alarm_and_records_no_secret() {
+#[test]
+fn a_request_that_ran_without_our_decision_is_an_alarm_and_records_no_secret() {
     let test = TestOutcomes::new();
     let forged = |change: fn(&mut LoggedStamp)| {
         let mut line = test.line("d", 7);
@@ -126,7 +141,7 @@ async fn a_request_that_ran_without_our_decision_is_an_alarm_and_records_no_secr
         forged(|stamp| stamp.ticket = "AAAA".to_owned()),
     ];
     let count = lines.len();
-    let recorded = test.recorded(lines).await;
+    let recorded = test.recorded(lines);
     assert_eq!(recorded.len(), count);
     for entry in &recorded {
         let Entry::Ungoverned(one) = entry else { panic!("{entry:?}") };
@@ -136,8 +151,8 @@ async fn a_request_that_ran_without_our_decision_is_an_alarm_and_records_no_secr
     test.counts("ungoverned", 5);
 }
 
-#[tokio::test]
-async fn a_refusal_from_elsewhere_is_counted_by_reason_and_our_own_denial_is_not() {
+#[test]
+fn a_refusal_from_elsewhere_is_counted_by_reason_and_our_own_denial_is_not() {
     let test = TestOutcomes::new();
     let refused = |details: &str, denial: Option<&str>| LogLine {
         stamp: None,
@@ -148,16 +163,14 @@ async fn a_refusal_from_elsewhere_is_counted_by_reason_and_our_own_denial_is_not
         denial: denial.map(str::to_owned),
         ..test.line("d", 7)
     };
-    let recorded = test
-        .recorded(vec![
-            refused("", Some("warrant-missing")),
-            refused("", Some("warrant-missing")),
-            refused("ext_authz_denied", Some("policy-denied")),
-            refused("ext_authz_error", None),
-            refused("http1.codec_error{and what a client wrote}", Some("no code of ours")),
-            refused("{nothing}", None),
-        ])
-        .await;
+    let recorded = test.recorded(vec![
+        refused("", Some("warrant-missing")),
+        refused("", Some("warrant-missing")),
+        refused("ext_authz_denied", Some("policy-denied")),
+        refused("ext_authz_error", None),
+        refused("http1.codec_error{and what a client wrote}", Some("no code of ours")),
+        refused("{nothing}", None),
+    ]);
     let counted: Vec<_> = recorded
         .iter()
         .map(|entry| {
@@ -178,8 +191,8 @@ async fn a_refusal_from_elsewhere_is_counted_by_reason_and_our_own_denial_is_not
     test.counts("refused", 5);
 }
 
-#[tokio::test]
-async fn an_alarm_can_be_recorded_whatever_the_client_sends() {
+#[test]
+fn an_alarm_can_be_recorded_whatever_the_client_sends() {
     let test = TestOutcomes::new();
     let long = "\u{1}é".repeat(40_000);
     let line = LogLine {
@@ -190,41 +203,42 @@ async fn an_alarm_can_be_recorded_whatever_the_client_sends() {
         upstream: long.clone(),
         ..test.line("d", 7)
     };
-    let recorded = test.recorded(vec![line]).await;
+    let recorded = test.recorded(vec![line]);
     assert!(matches!(&recorded[..], [Entry::Ungoverned(_)]), "{recorded:?}");
 }
 
-#[tokio::test]
-async fn a_request_that_was_let_through_without_a_decision_is_an_alarm_even_without_an_upstream() {
+#[test]
+fn a_request_that_was_let_through_without_a_decision_is_an_alarm_even_without_an_upstream() {
     let test = TestOutcomes::new();
     let line = LogLine { stamp: None, reached: false, attempts: 2, status: Some(503), ..test.line("d", 7) };
-    let recorded = test.recorded(vec![line]).await;
+    let recorded = test.recorded(vec![line]);
     assert!(matches!(&recorded[..], [Entry::Ungoverned(_)]), "{recorded:?}");
     let again = LogLine { reached: false, attempts: 2, ..test.line("d", 7) };
-    let recorded = test.recorded(vec![again]).await;
+    let recorded = test.recorded(vec![again]);
     assert!(matches!(&recorded[..], [_, Entry::Outcome(one)] if one.reached), "its first attempt may have");
 }
 
-#[tokio::test]
-async fn an_answer_by_the_proxy_itself_is_not_a_denial() {
+#[test]
+fn an_answer_by_the_proxy_itself_is_not_a_denial() {
     let test = TestOutcomes::new();
     let line = LogLine { stamp: None, reached: false, attempts: 0, status: Some(301), ..test.line("d", 7) };
-    assert_eq!(test.recorded(vec![line]).await, []);
+    assert_eq!(test.recorded(vec![line]), []);
     test.counts("answered", 1);
 }
 
-#[tokio::test]
-async fn an_outcome_that_cannot_be_recorded_is_counted_and_the_next_one_counts_as_the_first() {
+#[test]
+fn an_outcome_that_cannot_be_recorded_is_counted_and_the_next_one_counts_as_the_first() {
     let test = TestOutcomes::new();
     test.ledger.close();
-    test.outcomes.record_lines([test.line("d", 7), LogLine { stamp: None, ..test.line("d", 7) }]).await;
+    test.outcomes.take(test.line("d", 7));
+    test.outcomes.take(LogLine { stamp: None, ..test.line("d", 7) });
     test.counts("lost", 2);
     test.counts("ungoverned", 1);
     assert!(!test.outcomes.ended.note(7));
 }
 
-#[tokio::test]
-async fn an_allowed_request_that_reached_no_upstream_says_so() {
+#[test]
+fn an_allowed_request_that_reached_no_upstream_says_so() {
     let test = TestOutcomes::new();
     let line = LogLine {
         reached: false,
@@ -233,7 +247,58 @@ async fn an_allowed_request_that_reached_no_upstream_says_so() {
         details: "upstream_reset_before_response_started{connection_failure}".to_owned(),
         ..test.line("d", 7)
     };
-    let recorded = test.recorded(vec![line]).await;
+    let recorded = test.recorded(vec![line]);
     let [Entry::Outcome(one)] = &recorded[..] else { panic!("{recorded:?}") };
     assert!(!one.reached && one.termination.starts_with("upstream_reset"), "{one:?}");
+}
+
+/// A disk whose syncs do not end while it is stopped.
+#[derive(Debug, Default)]
+struct StoppedDisk {
+    is_stopped: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl StoppedDisk {
+    fn set(&self, is_stopped: bool) {
+        *self.is_stopped.lock().unwrap() = is_stopped;
+        self.changed.notify_all();
+    }
+}
+
+impl Watch for StoppedDisk {
+    fn before(&self, op: &Op<'_>) -> io::Result<()> {
+        if let Op::Sync(_) = op {
+            drop(self.changed.wait_while(self.is_stopped.lock().unwrap(), |stopped| *stopped).unwrap());
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn while_the_disk_stands_still_lines_are_taken_and_those_that_do_not_fit_are_counted_in_an_entry() {
+    const LINES: u64 = 1000;
+    let disk = Arc::<StoppedDisk>::default();
+    let test = TestOutcomes::with(|options| options.disk(Disk::watched(disk.clone())).reports(100));
+    let line = LogLine { stamp: None, ..test.line("d", 7) };
+    disk.set(true);
+    // No line waits for the disk: otherwise this would never end.
+    (0..LINES).for_each(|_| test.outcomes.take(line.clone()));
+    assert_eq!(test.ledger.health().waiting, 100);
+    disk.set(false);
+
+    test.outcomes.record_dropped();
+    test.outcomes.record_dropped();
+    let recorded = test.recorded(vec![]);
+    // The first lines left the queue before the disk stood still.
+    let kept = recorded.iter().filter(|entry| matches!(entry, Entry::Ungoverned(_))).count();
+    let gap = |entry: &Entry| {
+        let Entry::Gap(gap) = entry else { return None };
+        Some((gap.reason.clone(), gap.count))
+    };
+    let gaps: Vec<_> = recorded.iter().filter_map(gap).collect();
+    let dropped = LINES - u64::try_from(kept).unwrap();
+    assert_eq!(gaps, [("queue-full".to_owned(), dropped)], "one entry counts what was dropped");
+    test.counts("ungoverned", LINES);
+    test.counts("lost", dropped);
 }

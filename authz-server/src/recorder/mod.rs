@@ -87,6 +87,15 @@ impl Recorder {
         self.ledger.submit(entry, Box::new(done));
     }
 
+    /// The same for a report: an entry that may wait, and that never delays a decision.
+    pub fn submit_report(
+        &self,
+        entry: Entry,
+        done: impl FnOnce(Result<Receipt, RecordError>) + Send + 'static,
+    ) {
+        self.ledger.submit_report(entry, Box::new(done));
+    }
+
     /// The ticket by which the outcome of an allow is recognised later.
     pub fn issue_ticket(&self, decision: &DecisionId, index: u64, proxy: &str) -> String {
         self.tickets.issue(decision.as_str(), index, proxy)

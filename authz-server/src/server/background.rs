@@ -1,14 +1,17 @@
-//! Background tasks, off the path of decisions: recording summaries of floods, and watching the free space on disk.
+//! Background tasks, off the path of decisions: recording what was only counted, and watching the free space on disk.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tracing::{info, warn};
 
 use crate::clock::Clock;
+use crate::outcomes::Outcomes;
 use crate::recorder::Recorder;
 use crate::telemetry::LedgerFigures;
 
 const FLOODS_EVERY: Duration = Duration::from_millis(250);
+const DROPPED_EVERY: Duration = Duration::from_secs(1);
 const DISK_EVERY: Duration = Duration::from_secs(5);
 
 /// Records summaries of counted denials while the server runs.
@@ -17,6 +20,15 @@ pub(super) async fn floods(recorder: Recorder) {
     loop {
         ticks.tick().await;
         recorder.record_floods(false);
+    }
+}
+
+/// Records how many outcomes were dropped while the server runs.
+pub(super) async fn dropped_outcomes(outcomes: Arc<Outcomes>) {
+    let mut ticks = tokio::time::interval(DROPPED_EVERY);
+    loop {
+        ticks.tick().await;
+        outcomes.record_dropped();
     }
 }
 

@@ -5,6 +5,7 @@
 //! the reverse order: nothing new is admitted, what has begun is finished, the ledger is closed last.
 
 mod background;
+mod descriptors;
 mod error;
 mod health;
 mod open;
@@ -23,6 +24,7 @@ use crate::config::Config;
 ///
 /// `is_restored`: the ledger's disk was restored from a backup, and a new log begins in place of the old one.
 pub async fn run(config: Config, is_restored: bool) -> Result<(), ServerError> {
+    descriptors::raise_limit();
     let clock = Clock::of_the_machine();
     if is_restored {
         restored::begin_new_log(&config, &clock)?;

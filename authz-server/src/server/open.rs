@@ -88,7 +88,7 @@ pub(super) async fn open(config: Config, clock: Clock) -> Result<OpenedServer, S
         shadow,
         deadline: config.limits.deadline,
     });
-    let outcomes = Arc::new(Outcomes::new(ended, recorder.clone(), Arc::clone(&metrics)));
+    let outcomes = Arc::new(Outcomes::new(ended, recorder.clone(), Arc::clone(&metrics), clock.clone()));
     Ok(OpenedServer {
         listen: config.listen,
         clock,

@@ -28,6 +28,10 @@ use crate::recorder::Recorder;
 /// A proxy that answers no ping is gone, even if its connection looks open.
 const PEER_ANSWERS_EVERY: Duration = Duration::from_secs(15);
 const PEER_ANSWERS_WITHIN: Duration = Duration::from_secs(5);
+/// What a proxy may send unread: on one stream enough for the largest check, and on a connection many times that, so that
+/// one stream that is read late cannot hold up the others.
+const STREAM_WINDOW: u32 = 1024 * 1024;
+const CONNECTION_WINDOW: u32 = 16 * STREAM_WINDOW;
 /// A proxy keeps lines of its access log back for a moment (`buffer_flush_interval`, 250 ms in our configurations). A
 /// stop waits this long for the lines about the last decisions.
 const LAST_LINES: Duration = Duration::from_millis(400);
@@ -40,7 +44,7 @@ type ListenerEnd = Result<Result<(), tonic::transport::Error>, JoinError>;
 /// A running server.
 pub(super) struct Serving {
     listeners: JoinSet<Result<(), tonic::transport::Error>>,
-    background: [JoinHandle<()>; 3],
+    background: [JoinHandle<()>; 4],
     witness_tasks: JoinSet<()>,
     stop: watch::Sender<bool>,
     admission: Admission,
@@ -61,6 +65,8 @@ pub(super) async fn serve(opened: OpenedServer) -> Result<Serving, ServerError> 
     let router = tonic::transport::Server::builder()
         .http2_keepalive_interval(Some(PEER_ANSWERS_EVERY))
         .http2_keepalive_timeout(Some(PEER_ANSWERS_WITHIN))
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
         .add_service(health)
         .add_service(checks)
         .add_service(access_log);
@@ -69,20 +75,23 @@ pub(super) async fn serve(opened: OpenedServer) -> Result<Serving, ServerError> 
     let keeper = bundles::start_keeper(opened.keeper)?;
     let background = [
         tokio::spawn(background::floods(opened.recorder.clone())),
+        tokio::spawn(background::dropped_outcomes(Arc::clone(&opened.outcomes))),
         tokio::spawn(background::disk(opened.figures, opened.clock)),
         tokio::spawn(health::report(health_reporter, Arc::clone(&opened.readiness))),
     ];
     let witness_tasks = opened.witnesses.start_tasks(&opened.ledger, &stopping);
+    let closed_connections = |listener| opened.metrics.closed_connections(listener);
+    let (of_http, of_ext_authz) = (closed_connections("http"), closed_connections("ext_authz"));
     let log = Log { ledger: opened.ledger.clone(), readers: Arc::new(opened.readers) };
     let pages = http::router(HttpState { readiness: opened.readiness, metrics: opened.metrics, log })
         .merge(candidate::router(opened.candidate));
     let mut listeners = JoinSet::new();
     let http_stop = stop::requested(stopping.clone());
     listeners.spawn(async move {
-        http.serve_http(pages, http_stop).await;
+        http.serve_http(pages, of_http, http_stop).await;
         Ok(())
     });
-    listeners.spawn(ext_authz.serve(router, stop::requested(stopping)));
+    listeners.spawn(ext_authz.serve(router, of_ext_authz, stop::requested(stopping)));
     Ok(Serving {
         listeners,
         background,
@@ -121,6 +130,7 @@ impl Serving {
         // belongs to another process.
         while self.witness_tasks.join_next().await.is_some() {}
         self.recorder.record_floods(true);
+        self.outcomes.record_dropped();
         // Also if connections had to be closed: the ledger is complete and says that the server stopped cleanly.
         self.ledger.close();
         for ended in ended_early.into_iter().chain(ended) {

@@ -3,5 +3,7 @@
 mod metrics;
 mod readiness;
 
-pub use metrics::{BundleFigures, FreeSpace, LedgerFigures, Metrics, Pace, WitnessFigures};
+pub use metrics::{
+    BundleFigures, CloseReason, ClosedConnections, FreeSpace, LedgerFigures, Metrics, Pace, WitnessFigures,
+};
 pub use readiness::Readiness;

@@ -50,7 +50,7 @@ kind! { "stop/1"
 }
 
 kind! { "gap/1"
-    /// Entries were refused while nothing could be recorded.
+    /// Entries were refused while nothing could be recorded, or outcomes while too many others were waiting.
     pub struct Gap {
         /// How many entries were refused.
         count: u64,
@@ -58,7 +58,7 @@ kind! { "gap/1"
         first: u64,
         /// The time of the last one, in milliseconds.
         last: u64,
-        /// The cause: `disk-full`, `read-only` or `over-quota`.
+        /// The cause: `disk-full`, `read-only` or `over-quota`; `queue-full` for outcomes that had to be dropped.
         reason: String,
     }
 }

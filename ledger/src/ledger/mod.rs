@@ -146,13 +146,16 @@ impl Ledger {
     /// Queues an entry. `done` is called once, when the entry is durable or refused, usually from another thread. It must
     /// not block.
     pub fn submit(&self, entry: Entry, done: Callback) {
-        let drafted = Nonce::random().and_then(|nonce| entry.draft(nonce).map_err(RecordError::NotCanonical));
-        match drafted {
-            Err(refused) => done(Err(refused)),
-            Ok(draft) if draft.len_at_most() > ENTRY_BYTES_AT_MOST => {
-                done(Err(RecordError::TooLarge(draft.len_at_most())));
-            }
-            Ok(draft) => self.inner.writer.submit(Job { draft, kind: JobKind::of(entry), done }),
+        if let Some(job) = job(entry, done) {
+            self.inner.writer.submit(job);
+        }
+    }
+
+    /// The same for a report: an entry that may wait, because nothing depends on it. Reports have a queue of their own, and
+    /// are written into the space that other entries leave. So they delay none of these, however many reports there are.
+    pub fn submit_report(&self, entry: Entry, done: Callback) {
+        if let Some(job) = job(entry, done) {
+            self.inner.writer.submit_report(job);
         }
     }
 
@@ -256,6 +259,19 @@ impl Ledger {
     pub fn close(&self) {
         self.inner.close();
     }
+}
+
+/// Makes the job for an entry. If the entry cannot be recorded, its caller is answered here.
+fn job(entry: Entry, done: Callback) -> Option<Job> {
+    let drafted = Nonce::random().and_then(|nonce| entry.draft(nonce).map_err(RecordError::NotCanonical));
+    match drafted {
+        Err(refused) => done(Err(refused)),
+        Ok(draft) if draft.len_at_most() > ENTRY_BYTES_AT_MOST => {
+            done(Err(RecordError::TooLarge(draft.len_at_most())));
+        }
+        Ok(draft) => return Some(Job { draft, kind: JobKind::of(entry), done }),
+    }
+    None
 }
 
 impl Inner {

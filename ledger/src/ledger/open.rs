@@ -8,6 +8,7 @@ use super::group_commit::RecentFacts;
 use super::notifier::Notifier;
 use super::options::Options;
 use super::outside_claims::{OutsideClaim, OutsideClaims};
+use super::queue::Queue;
 use super::torn_tail;
 use super::writer::{Writer, WriterState};
 use super::{Inner, Ledger, Recovery};
@@ -204,7 +205,8 @@ fn resume(
     };
     let publisher = Publisher::start(checkpointer, Arc::clone(&backlog), options.interval)
         .map_err(OpenError::at(path))?;
-    let writer = Writer::start(state, options.queue).map_err(OpenError::at(path))?;
+    let writer =
+        Writer::start(state, Queue::new(options.queue, options.reports)).map_err(OpenError::at(path))?;
     let recovery = Recovery { size, cut, torn, start: size };
     let inner = Inner {
         layout: layout.clone(),

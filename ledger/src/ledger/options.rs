@@ -20,6 +20,7 @@ pub struct Options {
     pub(crate) version: String,
     pub(crate) segment_bytes: u64,
     pub(crate) queue: usize,
+    pub(crate) reports: usize,
     pub(crate) disk: Disk,
     pub(crate) interval: Duration,
     pub(crate) witnesses: Vec<VerifyingKey>,
@@ -36,6 +37,7 @@ impl Options {
             version: version.to_owned(),
             segment_bytes: 64 * 1024 * 1024,
             queue: 4096,
+            reports: 32_768,
             disk: Disk::real(),
             interval: Duration::from_secs(1),
             witnesses: Vec::new(),
@@ -54,6 +56,13 @@ impl Options {
     #[must_use]
     pub fn queue(mut self, entries: usize) -> Self {
         self.queue = entries.max(1);
+        self
+    }
+
+    /// The same for reports, which have a queue of their own.
+    #[must_use]
+    pub fn reports(mut self, entries: usize) -> Self {
+        self.reports = entries.max(1);
         self
     }
 

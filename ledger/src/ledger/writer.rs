@@ -53,9 +53,9 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    pub(crate) fn start(state: WriterState, queue: usize) -> std::io::Result<Self> {
+    pub(crate) fn start(state: WriterState, queue: Queue) -> std::io::Result<Self> {
         let shared = Arc::new(Shared {
-            queue: Queue::new(queue),
+            queue,
             durable: Mutex::new(state.durable()),
             refusing: Mutex::new(None),
             written: AtomicU64::new(0),
@@ -69,6 +69,10 @@ impl Writer {
 
     pub(crate) fn submit(&self, job: Job) {
         self.shared.queue.push(job);
+    }
+
+    pub(crate) fn submit_report(&self, job: Job) {
+        self.shared.queue.push_report(job);
     }
 
     pub(crate) fn durable(&self) -> Durable {

@@ -72,7 +72,7 @@ async fn the_services_of_the_compose_file_guard_the_upstream() {
     let configuration = Configuration::shipped("envoy.yaml")
         .listening_on_loopback(0)
         .gate_at(Path::new(&gate))
-        .cluster_at_socket("portcullis", Path::new(&socket))
+        .server_at_socket(Path::new(&socket))
         .cluster_at("upstream", upstream.address());
     let envoy = Envoy::start(&configuration, directory.path()).await;
 

@@ -13,6 +13,7 @@
 mod bodies;
 mod bundles;
 mod compose;
+mod crowds;
 mod explain_recorded;
 mod faults;
 mod gate_or_server_alone;
@@ -26,6 +27,7 @@ mod readme;
 mod server_restarts;
 mod shipped;
 mod sizes;
+mod slow_disk;
 mod starting;
 mod warrants;
 mod witnesses;

@@ -1,6 +1,7 @@
 //! The server's metrics, in the OpenMetrics text format.
 
 mod bundles;
+mod connections;
 mod ledger;
 mod pace;
 mod witnesses;
@@ -15,6 +16,8 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 pub use bundles::BundleFigures;
+use connections::Closed;
+pub use connections::{CloseReason, ClosedConnections};
 pub use ledger::{FreeSpace, LedgerFigures};
 pub use pace::Pace;
 pub use witnesses::WitnessFigures;
@@ -28,6 +31,7 @@ pub struct Metrics {
     decisions: Family<Answered, Counter>,
     seconds: Histogram,
     log_lines: Family<FromAccessLog, Counter>,
+    closed: Family<Closed, Counter>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -53,9 +57,15 @@ impl Metrics {
         registry.register("decision_seconds", "Time from a check to its answer", seconds.clone());
         let log_lines = Family::<FromAccessLog, Counter>::default();
         registry.register("outcomes", "Lines of proxies' access logs, by result", log_lines.clone());
+        let closed = Family::<Closed, Counter>::default();
+        registry.register(
+            "connections_closed",
+            "Connections that the server closed before their client did, by listener and reason",
+            closed.clone(),
+        );
         registry.register_collector(Box::new(ledger));
         registry.register_collector(Box::new(bundles));
-        Metrics { registry, decisions, seconds, log_lines }
+        Metrics { registry, decisions, seconds, log_lines, closed }
     }
 
     /// Adds the figures of these witnesses.
@@ -74,6 +84,11 @@ impl Metrics {
     /// Counts a line of a proxy's access log under this result.
     pub fn count_log_line(&self, outcome: &'static str) {
         self.log_lines.get_or_create(&FromAccessLog { outcome }).inc();
+    }
+
+    /// Counts the connections of this listener that the server closes.
+    pub fn closed_connections(&self, listener: &'static str) -> ClosedConnections {
+        ClosedConnections::of(listener, self.closed.clone())
     }
 
     pub fn exposition(&self) -> String {

@@ -49,8 +49,8 @@ pub struct Disk {
 /// A file that is open for writing at any offset.
 #[derive(Debug)]
 pub struct DiskFile {
-    file: File,
-    path: PathBuf,
+    pub(super) file: File,
+    pub(super) path: PathBuf,
     disk: Disk,
 }
 
@@ -194,6 +194,10 @@ impl DiskFile {
     /// Makes the bytes durable, and the metadata that is needed to read them.
     pub(crate) fn sync(&self) -> io::Result<()> {
         self.disk.announce(&Op::Sync(&self.path)).and_then(|()| self.file.sync_data()).map_err(not_synced)
+    }
+
+    pub(crate) fn length(&self) -> io::Result<u64> {
+        Ok(self.file.metadata()?.len())
     }
 
     pub(crate) fn path(&self) -> &Path {

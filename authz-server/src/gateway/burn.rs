@@ -89,11 +89,13 @@ impl Paid {
     }
 }
 
-/// True if neither the permit's uses nor its proof can have been burned before `start`. Another machine's clock may
-/// be ahead of ours by as much as the mesh allows, and the whole second of the start counts too.
+/// True if neither the permit's uses nor its proof can have been burned before `start`. The whole second of the start
+/// counts too. A root may have come from a machine whose clock is ahead of ours by as much as the mesh allows. A proof
+/// holds as long as it is at most one window ahead of our own clock, whatever the mesh allows.
 fn is_younger(permit: &Permit, start: Seconds, bundle: &Bundle) -> bool {
-    let after = start.plus(bundle.terms().leeway);
-    let is_root_younger = permit.burns().is_empty() || permit.minted() > after;
-    let is_proof_younger = permit.proof().is_none_or(|id| id.forget_after > after.plus(PROOF_WINDOW_SECONDS));
+    let is_root_younger = permit.burns().is_empty() || permit.minted() > start.plus(bundle.terms().leeway);
+    let newest_proof_then = start.plus(PROOF_WINDOW_SECONDS);
+    let is_proof_younger =
+        permit.proof().is_none_or(|id| id.forget_after > newest_proof_then.plus(PROOF_WINDOW_SECONDS));
     is_root_younger && is_proof_younger
 }

@@ -237,6 +237,11 @@ impl Ledger {
         RecordedEntries::open(path, from)
     }
 
+    /// The entries that are published now, from an index on.
+    pub fn read_published(&self, from: u64) -> Result<RecordedEntries, ReadError> {
+        RecordedEntries::open(self.inner.layout.root(), from)
+    }
+
     /// The published entries of a ledger from an index on. The ledger need not be open.
     pub fn entries(path: &Path, from: u64) -> Result<RecordedEntries, ReadError> {
         RecordedEntries::open(path, from)

@@ -272,9 +272,10 @@ fn unreadable(error: ReadError) -> OpenError {
 
 /// Removes temporary files that a crash left; they only take up space.
 fn remove_unfinished(layout: &Layout, options: &Options) -> Result<(), OpenError> {
-    for directory in [layout.wal(), layout.log(), layout.root().to_owned()] {
-        for entry in std::fs::read_dir(&directory).map_err(OpenError::at(&directory))? {
-            let path = entry.map_err(OpenError::at(&directory))?.path();
+    let all = [layout.wal(), layout.log(), layout.snapshots(), layout.root().to_owned()];
+    for directory in all.iter().filter(|directory| directory.exists()) {
+        for entry in std::fs::read_dir(directory).map_err(OpenError::at(directory))? {
+            let path = entry.map_err(OpenError::at(directory))?.path();
             if path.to_str().is_some_and(|name| name.ends_with(TEMPORARY)) {
                 options.disk.remove(&path).map_err(OpenError::at(&path))?;
             }

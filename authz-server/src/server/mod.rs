@@ -11,6 +11,7 @@ mod open;
 mod readiness;
 mod restored;
 mod serve;
+mod snapshots;
 mod stop;
 
 pub use error::ServerError;

@@ -270,7 +270,7 @@ fn growth(dir: &Path, entries: usize) {
 
     let began = Instant::now();
     let ledger = Ledger::open(&path, options()).unwrap();
-    let snapshot = ledger.snapshot().unwrap().unwrap();
+    let snapshot = ledger.snapshots().unwrap().next().unwrap();
     let folded = ledger.read(snapshot.head.size).unwrap().map(Result::unwrap).count();
     println!(
         "start from a snapshot at {size} entries: {:?}, {folded} entries folded (target: 3 s)",

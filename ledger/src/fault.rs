@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::canonical::NotCanonical;
+use crate::layout::Layout;
 
 /// Why an entry was not recorded. The caller must not act on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -157,6 +158,14 @@ impl OpenError {
     pub(crate) fn at(path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |error| Self::Io(path, error)
+    }
+
+    /// The error of a file that could not be held.
+    pub(crate) fn not_held(layout: &Layout, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let (root, path) = (layout.root().to_owned(), path.to_owned());
+        move |error| {
+            if error.kind() == io::ErrorKind::WouldBlock { Self::Locked(root) } else { Self::Io(path, error) }
+        }
     }
 }
 

@@ -3,10 +3,13 @@
 //! The file has two slots of one sector each. They are written in turn and in place, so an update needs one `fdatasync`
 //! and no free space: a revocation is acknowledged even on a full disk. After a crash during a write the other slot still
 //! has the last size that anybody was told. A sector is written whole or not at all: an unreadable slot means damage.
+//!
+//! The file also carries the lock of the only writer. It is never replaced, and a log without it does not start, so
+//! nobody gets rid of the lock without breaking the log.
 
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::JoinHandle;
 
 use base64::Engine;
@@ -14,7 +17,8 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::durable::{Disk, DiskFile};
 use crate::fault::{OpenError, RecordError};
-use crate::ledger::{WaitingCallers, abort_process};
+use crate::layout::Layout;
+use crate::ledger::{WaitingCallers, abort_process, abort_unless_named};
 use crate::merkle::TreeHead;
 
 /// The bytes of one slot: one sector.
@@ -68,20 +72,47 @@ pub(crate) fn read(path: &Path, origin: &str) -> Result<(u64, TreeHead), OpenErr
 #[derive(Debug)]
 pub(crate) struct HandedOut {
     origin: String,
-    file: DiskFile,
-    last: Mutex<(u64, TreeHead)>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    /// The turn number of the last slot.
+    turn: u64,
+    last: TreeHead,
+    /// `None` once the ledger is closed: then the file may belong to another process.
+    file: Option<Arc<DiskFile>>,
 }
 
 impl HandedOut {
-    pub(crate) fn open(disk: &Disk, path: &Path, origin: &str) -> Result<Self, OpenError> {
-        let last = read(path, origin)?;
-        let file = disk.open_for_writing(path).map_err(OpenError::at(path))?;
-        Ok(Self { origin: origin.to_owned(), file, last: Mutex::new(last) })
+    /// Opens the file and takes the lock of the only writer, which [`HandedOut::close`] gives back.
+    pub(crate) fn open(disk: &Disk, layout: &Layout, origin: &str) -> Result<Self, OpenError> {
+        let path = layout.handed_out();
+        let file = disk.open_for_writing(&path).map_err(OpenError::at(&path))?;
+        file.hold().map_err(OpenError::not_held(layout, &path))?;
+        let (turn, last) = read(&path, origin)?;
+        let state = State { turn, last, file: Some(Arc::new(file)) };
+        Ok(Self { origin: origin.to_owned(), state: Mutex::new(state) })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Only complete values are stored under this lock.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The last head in the file.
     pub(crate) fn last(&self) -> TreeHead {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner).1
+        self.state().last
+    }
+
+    /// The file, for checks of its name; `None` once the ledger is closed.
+    pub(crate) fn file(&self) -> Option<Arc<DiskFile>> {
+        self.state().file.clone()
+    }
+
+    /// Gives the lock back. Nothing is written after that.
+    pub(crate) fn close(&self) {
+        drop(self.state().file.take());
     }
 
     /// Writes this head to the file if it is larger than the last one. Its entries must already be durable in the
@@ -89,18 +120,20 @@ impl HandedOut {
     ///
     /// A crash before the sync: nobody was told. After it: the next start requires at least this size.
     pub(crate) fn raise_to(&self, head: TreeHead) -> Result<(), RecordError> {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if head.size <= last.1.size {
+        let mut state = self.state();
+        if head.size <= state.last.size {
             return Ok(());
         }
-        let turn = last.0.saturating_add(1);
+        let Some(file) = state.file.clone() else { return Err(RecordError::Closed) };
+        let turn = state.turn.saturating_add(1);
         let place = if turn & 1 == 0 { 0 } else { 512 };
-        let written = self.file.write_at(&slot(&self.origin, turn, head), place);
-        written.map_err(|error| crate::ledger::temporary_or_abort(&error, self.file.path()))?;
-        if let Err(error) = self.file.sync() {
-            abort_process("`handed-out` cannot be synced", self.file.path(), &error);
+        let written = file.write_at(&slot(&self.origin, turn, head), place);
+        written.map_err(|error| crate::ledger::temporary_or_abort(&error, file.path()))?;
+        if let Err(error) = file.sync() {
+            abort_process("`handed-out` cannot be synced", file.path(), &error);
         }
-        *last = (turn, head);
+        abort_unless_named(&file);
+        (state.turn, state.last) = (turn, head);
         Ok(())
     }
 }
@@ -113,7 +146,7 @@ pub(crate) struct FactAcknowledger {
 }
 
 impl FactAcknowledger {
-    pub(crate) fn start(handed_out: std::sync::Arc<HandedOut>) -> std::io::Result<Self> {
+    pub(crate) fn start(handed_out: Arc<HandedOut>) -> std::io::Result<Self> {
         let (facts, arrived) = mpsc::channel::<(TreeHead, WaitingCallers)>();
         let thread = std::thread::Builder::new().name("ledger-facts".to_owned()).spawn(move || {
             while let Ok((mut head, mut callers)) = arrived.recv() {
@@ -154,10 +187,11 @@ mod tests {
     #[test]
     fn the_last_head_is_read_back_and_every_changed_byte_is_an_error() {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("handed-out");
+        let layout = Layout::new(dir.path());
+        let path = layout.handed_out();
         let head = |size| TreeHead { size, root: [7; 32] };
         crate::durable::write_new(&path, &new_file("demo/log/00", head(1)), 0o600).unwrap();
-        let handed_out = HandedOut::open(&Disk::real(), &path, "demo/log/00").unwrap();
+        let handed_out = HandedOut::open(&Disk::real(), &layout, "demo/log/00").unwrap();
         for size in [5, 4, 9] {
             handed_out.raise_to(head(size)).unwrap();
         }

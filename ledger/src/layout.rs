@@ -9,8 +9,7 @@ pub const TILE_WIDTH: u64 = 256;
 ///
 /// ```text
 /// log.vkey      the verification key, for readers; a verifier must not take the key from here
-/// lock          held by the process that writes
-/// handed-out    the largest size that anybody outside was told
+/// handed-out    the largest size that anybody outside was told; the process that writes has the lock on it
 /// torn          how many bytes a start cut off; exists until that start is recorded
 /// wal/          the segments of the write-ahead log: <number>.wal
 /// log/          the published log: checkpoint, tile/
@@ -38,12 +37,6 @@ impl Layout {
     #[must_use]
     pub fn vkey(&self) -> PathBuf {
         self.root.join("log.vkey")
-    }
-
-    /// The lock file of the writer.
-    #[must_use]
-    pub fn lock(&self) -> PathBuf {
-        self.root.join("lock")
     }
 
     /// The file that holds the largest size that anybody outside was told.

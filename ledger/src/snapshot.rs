@@ -2,6 +2,16 @@
 //!
 //! The caller chooses the format of the facts. A snapshot is an index: it can be deleted as long as the entries below its
 //! size exist. It names its log, its size and the root at that size; one that does not match the log is not used.
+//!
+//! # The steps of saving one, and what a crash between them leaves
+//!
+//! 1. The file is written under a temporary name and synced. A crash before the end of this step: the older snapshots are
+//!    still there, and the next start removes the temporary file.
+//! 2. It is renamed, and the directory is synced. A crash in between: the whole snapshot is there, or only the older ones.
+//! 3. All but the newest two are removed. After a crash in this step the next snapshot removes the rest; one that comes
+//!    back because its removal was not synced is older than those that are used.
+//!
+//! Two are kept, so that a start has another one if the newest is damaged.
 
 use std::path::{Path, PathBuf};
 
@@ -40,14 +50,17 @@ impl Snapshot {
         )
     }
 
-    fn parse(bytes: &[u8], origin: &str) -> Option<Self> {
+    fn parse(bytes: Vec<u8>, origin: &str) -> Option<Self> {
         let mut lines = bytes.splitn(6, |byte| *byte == b'\n');
         let mut text = || std::str::from_utf8(lines.next()?).ok();
         let (_, _, size, root, _) = (text()?, text()?, text()?, text()?, text()?);
-        let root = STANDARD.decode(root).ok()?.try_into().ok()?;
-        let facts = lines.next()?.to_vec();
-        let snapshot = Self { head: TreeHead { size: size.parse().ok()?, root }, facts };
-        bytes.starts_with(snapshot.header(origin).as_bytes()).then_some(snapshot)
+        let head = TreeHead { size: size.parse().ok()?, root: STANDARD.decode(root).ok()?.try_into().ok()? };
+        let header = bytes.len().checked_sub(lines.next()?.len())?;
+        // The facts may be large: they move to the front of the same memory.
+        let mut facts = bytes;
+        let given: Vec<u8> = facts.drain(..header).collect();
+        let snapshot = Self { head, facts };
+        (given == snapshot.header(origin).as_bytes()).then_some(snapshot)
     }
 }
 
@@ -57,41 +70,56 @@ fn path(layout: &Layout, size: u64) -> PathBuf {
 
 /// Saves a snapshot and removes all but the newest two.
 pub(crate) fn save(disk: &Disk, layout: &Layout, origin: &str, snapshot: &Snapshot) -> std::io::Result<()> {
-    let bytes = [snapshot.header(origin).as_bytes(), &snapshot.facts].concat();
-    disk.replace(&path(layout, snapshot.head.size), &bytes)?;
-    let mut kept = 0;
-    for (_, path) in newest_first(layout)? {
-        kept = u32::saturating_add(kept, 1);
-        if kept > 2 {
-            disk.remove(&path)?;
-        }
+    let directory = layout.snapshots();
+    if !directory.exists() {
+        // Somebody deleted it. The ledger's own directory must be there.
+        disk.create_dir(&directory, 0o700)?;
+    }
+    let header = snapshot.header(origin);
+    disk.replace_by_parts(&path(layout, snapshot.head.size), &[header.as_bytes(), &snapshot.facts])?;
+    for old in newest_first(layout)?.iter().skip(2) {
+        disk.remove(old)?;
     }
     Ok(())
 }
 
-/// The newest snapshot that can be read and whose root is the root of this log at that size.
-pub(crate) fn newest(
+/// The snapshots that can be read and whose root is the root of this log at their size, the newest first. One that is not
+/// used is reported.
+pub(crate) fn usable(
     layout: &Layout,
     origin: &str,
     holds: impl Fn(TreeHead) -> bool,
-) -> std::io::Result<Option<Snapshot>> {
-    for (_, path) in newest_first(layout)? {
-        let found = Snapshot::parse(&std::fs::read(&path)?, origin).filter(|snapshot| holds(snapshot.head));
-        if found.is_some() {
-            return Ok(found);
+) -> std::io::Result<impl Iterator<Item = Snapshot>> {
+    let read = move |path: PathBuf| {
+        let file = path.display();
+        match std::fs::read(&path) {
+            Ok(bytes) => {
+                let found = Snapshot::parse(bytes, origin).filter(|snapshot| holds(snapshot.head));
+                if found.is_none() {
+                    tracing::warn!(path = %file, "this snapshot is damaged or belongs to another log; it is not used");
+                }
+                found
+            }
+            Err(error) => {
+                tracing::warn!(path = %file, %error, "this snapshot cannot be read; it is not used");
+                None
+            }
         }
-        tracing::warn!(path = %path.display(), "this snapshot is damaged or belongs to another log; it is not used");
-    }
-    Ok(None)
+    };
+    Ok(newest_first(layout)?.into_iter().filter_map(read))
 }
 
-fn newest_first(layout: &Layout) -> std::io::Result<Vec<(u64, PathBuf)>> {
+fn newest_first(layout: &Layout) -> std::io::Result<Vec<PathBuf>> {
     let size = |path: &Path| path.file_name()?.to_str()?.strip_suffix(".snapshot")?.parse::<u64>().ok();
+    let entries = match std::fs::read_dir(layout.snapshots()) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        found => found?,
+    };
     let mut found = Vec::new();
-    for entry in std::fs::read_dir(layout.snapshots())? {
+    for entry in entries {
         let path = entry?.path();
         found.extend(size(&path).map(|size| (size, path)));
     }
     found.sort_by(|a, b| b.cmp(a));
-    Ok(found)
+    Ok(found.into_iter().map(|(_, path)| path).collect())
 }

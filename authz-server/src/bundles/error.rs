@@ -36,8 +36,8 @@ pub enum KeeperError {
 /// Why a thread that keeps or judges bundles could not be started.
 #[derive(Debug)]
 pub struct ThreadError {
-    pub(super) name: String,
-    pub(super) error: io::Error,
+    pub name: String,
+    pub error: io::Error,
 }
 
 impl fmt::Display for SourceError {

@@ -3,8 +3,6 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
-use serde::{Deserialize, Serialize};
-
 /// Two megabytes of bits. At a thousand requests a second, with one outcome each, they reach back more than two hours;
 /// if more is recorded, they reach back less far.
 const REACH: u64 = 1 << 24;
@@ -16,8 +14,7 @@ const WORD: u64 = 64;
 pub struct EndedDecisions(Mutex<EndedBits>);
 
 /// The bits as a snapshot keeps them.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct EndedBits {
     /// The index that the first bit stands for, a multiple of 64.
     pub(super) first: u64,

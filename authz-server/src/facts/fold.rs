@@ -1,20 +1,22 @@
 //! Folds the ledger into what the server must know when it starts: which uses are burned, which bundle was last in
-//! force, the mesh's posture. Folding begins at the newest snapshot of these facts, if there is one.
+//! force, the mesh's posture. Folding begins at the newest snapshot of these facts that can be used.
 
-use ledger::entry::{Activation, BurnKind, Entry, FactScope, Posture, PostureChange, RecordedBurn};
-use ledger::{Ledger, ReadError, RecordedEntry};
+use ledger::entry::{Activation, BurnKind, Decision, Entry, FactScope, Posture, PostureChange, RecordedBurn};
+use ledger::{Ledger, ReadError, RecordedEntries, RecordedEntry};
+use tracing::warn;
 use warrant::Seconds;
 
-use super::burns::{BurnTable, BurnedItem};
+use super::burns::{BurnTable, BurnedItem, RootTag};
 use super::ended::EndedDecisions;
 use super::snapshot;
 
-/// This many entries are folded in a moment; if there were more, a snapshot is saved for the next start.
-const MANY: u64 = 100_000;
-
-/// The facts that this server needs from the ledger.
+/// The facts that this server needs from the ledger, at one size of it.
 #[derive(Debug, Default)]
 pub struct Folded {
+    /// The size of the ledger: these facts are those of the entries below it, and of no other.
+    pub as_of: u64,
+    /// The time of the last of these entries. Uses are forgotten by this time, and by no clock.
+    pub time: Seconds,
     pub burns: BurnTable,
     /// The newest activation, which no older bundle may undo.
     pub activation: Option<Activation>,
@@ -27,31 +29,59 @@ pub struct Folded {
     pub ended: EndedDecisions,
 }
 
-/// Folds everything that is durable now, and returns the size up to which it was folded.
-pub fn fold(ledger: &Ledger, now: Seconds) -> Result<(Folded, u64), ReadError> {
-    let saved =
-        ledger.snapshot()?.and_then(|saved| Some((snapshot::from_bytes(&saved.facts)?, saved.head.size)));
-    let (mut folded, from) = saved.unwrap_or_default();
-    let records = ledger.read(from)?;
-    let size = records.size();
-    for record in records {
-        folded.add(record?, now);
-    }
-    if size.saturating_sub(from) > MANY {
-        ledger.save_snapshot(size, snapshot::to_bytes(&folded, now))?;
-    }
-    Ok((folded, size))
+/// How much was folded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Amount {
+    pub entries: u64,
+    /// The bytes of these entries.
+    pub bytes: u64,
 }
 
+/// Folds everything that is durable now. Returns the facts, and how much came after the snapshot that was used.
+pub fn fold(ledger: &Ledger) -> Result<(Folded, Amount), ReadError> {
+    let mut facts = Folded::from_snapshot(ledger)?;
+    let folded = facts.fold_on(ledger.read(facts.as_of)?)?;
+    Ok((facts, folded))
+}
+
+/// A log that is not longer has no snapshot yet.
+const FEW: u64 = 100_000;
+
 impl Folded {
-    fn add(&mut self, record: RecordedEntry, now: Seconds) {
-        let time = Seconds::new(record.stamps.time / 1000);
-        match record.entry {
-            Entry::Decision(decision) => {
-                for burned in &decision.burned {
-                    self.burns.restore_recorded(&burned_item(burned), now, &decision.id);
-                }
+    /// The facts of the newest snapshot that can be used; none at all, as of size 0, if there is none.
+    pub fn from_snapshot(ledger: &Ledger) -> Result<Folded, ReadError> {
+        let opened = ledger.snapshots()?.find_map(|saved| {
+            let facts = snapshot::from_bytes(&saved.facts);
+            if facts.is_none() {
+                warn!(size = saved.head.size, "the facts in this snapshot have another form; it is not used");
             }
+            Some(Folded { as_of: saved.head.size, ..facts? })
+        });
+        if opened.is_none() && ledger.size() > FEW {
+            warn!(
+                entries = ledger.size(),
+                "there is no usable snapshot of the facts: all entries are folded"
+            );
+        }
+        Ok(opened.unwrap_or_default())
+    }
+
+    /// Folds the entries that come after these facts: `records` must begin at `as_of`.
+    pub fn fold_on(&mut self, mut records: RecordedEntries) -> Result<Amount, ReadError> {
+        let mut entries = 0_u64;
+        for record in records.by_ref() {
+            let record = record?;
+            self.as_of = record.index.saturating_add(1);
+            self.add(record);
+            entries = entries.saturating_add(1);
+        }
+        Ok(Amount { entries, bytes: records.bytes() })
+    }
+
+    fn add(&mut self, record: RecordedEntry) {
+        self.time = Seconds::new(record.stamps.time / 1000);
+        match record.entry {
+            Entry::Decision(decision) => self.add_burned(&decision),
             Entry::Outcome(outcome) => {
                 if let Some(index) = outcome.index {
                     self.ended.note(index);
@@ -61,8 +91,8 @@ impl Folded {
             Entry::Posture(PostureChange { scope: FactScope::Mesh, stance, .. }) => {
                 self.posture = Some(stance)
             }
-            Entry::Init(init) if init.restored.is_some() => self.burns_lost_at = Some(time),
-            Entry::Start(start) if start.torn.is_some() => self.burns_lost_at = Some(time),
+            Entry::Init(init) if init.restored.is_some() => self.burns_lost_at = Some(self.time),
+            Entry::Start(start) if start.torn.is_some() => self.burns_lost_at = Some(self.time),
             Entry::Init(_)
             | Entry::Posture(_)
             | Entry::Start(_)
@@ -76,6 +106,13 @@ impl Folded {
             | Entry::Ungoverned(_)
             | Entry::Gap(_)
             | Entry::Archived(_) => {}
+        }
+    }
+
+    fn add_burned(&self, decision: &Decision) {
+        let root = RootTag::of(decision);
+        for burned in &decision.burned {
+            self.burns.restore_recorded(&burned_item(burned), self.time, root, &decision.id);
         }
     }
 }

@@ -6,6 +6,6 @@ mod ended;
 mod fold;
 pub mod snapshot;
 
-pub use burns::{BurnTable, BurnedItem, BurnedItems, NotBurned};
+pub use burns::{BurnFor, BurnTable, BurnedItem, BurnedItems, Full, NotBurned, Room, RootTag};
 pub use ended::EndedDecisions;
-pub use fold::{Folded, fold};
+pub use fold::{Amount, Folded, fold};

@@ -5,7 +5,7 @@ use ledger::entry;
 use warrant::limits::PROOF_WINDOW_SECONDS;
 use warrant::{Denial, Seconds};
 
-use crate::facts::{BurnTable, BurnedItems, NotBurned};
+use crate::facts::{BurnFor, BurnTable, BurnedItems, Full, NotBurned};
 use crate::record;
 use policy::Bundle;
 use policy::decision::{Denied, Permit};
@@ -31,17 +31,17 @@ pub(super) struct Paid {
 
 impl Burner {
     /// Burns what a permit costs. If an earlier judging of the same request already burned as much, that pays for
-    /// this one; if it burned anything else, the request is denied.
+    /// this one; if it burned anything else, the request is denied. `recorded` is the time of the last durable entry.
     pub(super) fn pay(
         &self,
         earlier: Option<Paid>,
         permit: &Permit,
         bundle: &Bundle,
-        now: Seconds,
-        decision: &str,
+        recorded: Seconds,
+        burn_for: BurnFor<'_>,
     ) -> Result<BurnedItems, Denied> {
         match earlier {
-            None => self.burn(permit, bundle, now, decision),
+            None => self.burn(permit, bundle, recorded, burn_for),
             Some(earlier) if self.covers(&earlier.permit, permit, bundle) => Ok(earlier.burned),
             Some(_) => Err(Denied::on_route(Denial::GovernanceStale, permit.route())),
         }
@@ -51,24 +51,20 @@ impl Burner {
         &self,
         permit: &Permit,
         bundle: &Bundle,
-        now: Seconds,
-        decision: &str,
+        recorded: Seconds,
+        burn_for: BurnFor<'_>,
     ) -> Result<BurnedItems, Denied> {
         let (burns, proof) = (permit.burns(), permit.proof());
-        let replayed = |first: String| Denied {
-            detail: Some(format!("used by decision {first}")),
-            ..Denied::on_route(Denial::Replayed, permit.route())
-        };
-        let unavailable = || Denied::on_route(Denial::StateUnavailable, permit.route());
         let costs = !burns.is_empty() || proof.is_some();
         if costs && !self.can_count(permit, bundle) {
             // A use that is known to be burned is a replay, even if this server does not count.
-            return Err(self.burns.burned_by(burns, proof).map_or_else(unavailable, replayed));
+            let replayed = self.burns.burned_by(burns, proof).map(|not| denied(&not, permit.route()));
+            return Err(
+                replayed.unwrap_or_else(|| Denied::on_route(Denial::StateUnavailable, permit.route()))
+            );
         }
-        self.burns.burn(burns, proof, now, decision).map_err(|refused| match refused {
-            NotBurned::Replayed { first } => replayed(first),
-            NotBurned::Full => unavailable(),
-        })
+        let burned = self.burns.burn(burns, proof, recorded, burn_for);
+        burned.map_err(|not| denied(&not, permit.route()))
     }
 
     /// Whether what was burned for an earlier permit of the same request pays for this one.
@@ -83,17 +79,36 @@ impl Burner {
     }
 }
 
+fn denied(not_burned: &NotBurned, route: &str) -> Denied {
+    let (denial, detail) = match not_burned {
+        NotBurned::Replayed { first: Some(first) } => (Denial::Replayed, format!("used by decision {first}")),
+        NotBurned::Replayed { first: None } => (Denial::Replayed, "used by an earlier decision".to_owned()),
+        NotBurned::Full(full) => {
+            let what = match full {
+                Full::Table => "this server",
+                Full::ShareOfRoot => "the root of this warrant",
+                Full::ShareOfSource => "the source of this request",
+            };
+            let detail = format!("{what} has no room for more uses and proofs until one of them expires");
+            (Denial::StateUnavailable, detail)
+        }
+    };
+    Denied { detail: Some(detail), ..Denied::on_route(denial, route) }
+}
+
 impl Paid {
     pub(super) fn recorded(&self) -> Vec<entry::RecordedBurn> {
         record::recorded_burns(&self.burned, self.permit.burns())
     }
 }
 
-/// True if neither the permit's uses nor its proof can have been burned before `start`. Another machine's clock may
-/// be ahead of ours by as much as the mesh allows, and the whole second of the start counts too.
+/// True if neither the permit's uses nor its proof can have been burned before `start`. The whole second of the start
+/// counts too. A root may have come from a machine whose clock is ahead of ours by as much as the mesh allows. A proof
+/// holds as long as it is at most one window ahead of our own clock, whatever the mesh allows.
 fn is_younger(permit: &Permit, start: Seconds, bundle: &Bundle) -> bool {
-    let after = start.plus(bundle.terms().leeway);
-    let is_root_younger = permit.burns().is_empty() || permit.minted() > after;
-    let is_proof_younger = permit.proof().is_none_or(|id| id.forget_after > after.plus(PROOF_WINDOW_SECONDS));
+    let is_root_younger = permit.burns().is_empty() || permit.minted() > start.plus(bundle.terms().leeway);
+    let newest_proof_then = start.plus(PROOF_WINDOW_SECONDS);
+    let is_proof_younger =
+        permit.proof().is_none_or(|id| id.forget_after > newest_proof_then.plus(PROOF_WINDOW_SECONDS));
     is_root_younger && is_proof_younger
 }

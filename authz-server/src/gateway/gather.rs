@@ -85,6 +85,12 @@ impl Gatherer {
         }
     }
 
+    /// The time of the last durable entry. What is burned is forgotten by this time and not by a clock, which may be ahead
+    /// for a while.
+    pub(super) fn recorded_time(&self) -> Seconds {
+        Seconds::new(self.ledger.time() / 1000)
+    }
+
     /// Now is the later of the wall clock and the last entry's time. If they are too far apart, neither can be trusted.
     fn time(&self) -> (Seconds, Result<(), Denial>) {
         let (wall, last) = (self.clock.milliseconds(), self.ledger.time());

@@ -32,6 +32,7 @@ use recording::Recording;
 pub use shadow::Shadow;
 pub use verified_chains::VerifiedChains;
 
+use crate::facts::{BurnFor, RootTag};
 use crate::recorder::{DecisionId, Recorder};
 use crate::telemetry::Metrics;
 
@@ -120,7 +121,13 @@ impl Gateway {
             Judgement::Deny(denied) => Ok(recording.deny(denied)),
             Judgement::Pass(pass) => recording.pass(pass, paid).await,
             Judgement::Permit(permit) => {
-                let pay = || self.burner.pay(paid, &permit, &known.bundle, known.now, decision.as_str());
+                let burn_for = BurnFor {
+                    decision: decision.as_str(),
+                    root: RootTag::of(&recording.entry),
+                    source: request.source(),
+                };
+                let recorded = self.gatherer.recorded_time();
+                let pay = || self.burner.pay(paid, &permit, &known.bundle, recorded, burn_for);
                 match recording.check_fits().and_then(|()| pay()) {
                     Ok(burned) => recording.allow(permit, burned).await,
                     Err(denied) => Ok(recording.deny(denied)),

@@ -1,6 +1,8 @@
 //! What happens when a fact is recorded before an allow whose judge had not read it. The clock is read after the
 //! ledger's size, so a test clock that appends a fact puts it between judging and recording.
 
+mod burning;
+
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use ledger::entry::{DecisionOutcome, FactScope, Posture, PostureChange};
@@ -83,16 +85,16 @@ fn posture() -> Entry {
     PostureChange { by, reason, scope: FactScope::Mesh, stance: Posture::Normal, subject }.into()
 }
 
-/// One payment with a warrant for one use.
-fn payment(jti: &str) -> IncomingRequest {
+/// A warrant of the authority for the key 2.
+fn warrant(jti: &str, sub: &str, use_max: Option<u32>, (method, host, paths): (&str, &str, &str)) -> String {
     let detail = GrantDetail {
-        hosts: vec!["payments.shop".to_owned()],
-        methods: vec!["POST".to_owned()],
-        paths: vec!["/v1/**".to_owned()],
+        hosts: vec![host.to_owned()],
+        methods: vec![method.to_owned()],
+        paths: vec![paths.to_owned()],
         ..GrantDetail::default()
     };
     let grant = Grant {
-        sub: PAYER.to_owned(),
+        sub: sub.to_owned(),
         cnf: *warrant::mint::Signer::public_key(&TestKey::new(2)),
         aud: vec!["shop".to_owned()],
         jti: jti.to_owned(),
@@ -100,14 +102,19 @@ fn payment(jti: &str) -> IncomingRequest {
         nbf: Seconds::new(NOW),
         exp: Seconds::new(NOW + 60),
         max_depth: 0,
-        use_max: Some(1),
+        use_max,
         env: vec![],
         att: None,
         details: vec![detail],
     };
     let (iss, txn) = ("https://authority.shop".to_owned(), "t".to_owned());
     let root = Root { iss, txn, ini: None, pol: None, dec: None, attr: None, grant };
-    let token = root.sign(&TestKey::new(1), "a1").unwrap();
+    root.sign(&TestKey::new(1), "a1").unwrap()
+}
+
+/// One payment with a warrant for one use.
+fn payment(jti: &str) -> IncomingRequest {
+    let token = warrant(jti, PAYER, Some(1), ("POST", "payments.shop", "/v1/**"));
     IncomingRequest {
         proxy: Some("spiffe://shop/ns/shop/sa/payments".to_owned()),
         identity: Some(Identity(PAYER.to_owned())),
@@ -126,7 +133,11 @@ fn payment(jti: &str) -> IncomingRequest {
 impl TestGateway {
     async fn code(&self, jti: &str, facts_between: u32) -> &'static str {
         self.facts.store(facts_between, Ordering::Relaxed);
-        match self.gateway.decide(payment(jti)).await {
+        self.answer(payment(jti)).await
+    }
+
+    async fn answer(&self, request: IncomingRequest) -> &'static str {
+        match self.gateway.decide(request).await {
             Answer::Allow(_) => "allowed",
             Answer::Deny(denial_answer) => denial_answer.denied.denial.code(),
         }
@@ -171,8 +182,7 @@ async fn a_second_fact_in_between_denies_and_the_use_stays_burned_also_after_a_r
     assert_eq!(test.code("one", 0).await, "replayed");
     let stale = DecisionOutcome::Denied("governance-stale".to_owned()).to_string();
     assert_eq!(test.on_record(), [(stale, 1), ("replayed".to_owned(), 0)], "the record says what was burned");
-    let (folded, _) = crate::facts::fold(&test.ledger, Seconds::new(NOW)).unwrap();
-    assert_eq!(folded.burns.len(), 1);
+    assert_eq!(crate::facts::fold(&test.ledger).unwrap().0.burns.len(), 1);
 }
 
 #[tokio::test]

@@ -12,6 +12,7 @@ mod open;
 mod readiness;
 mod restored;
 mod serve;
+mod snapshots;
 mod stop;
 
 pub use error::ServerError;

@@ -2,10 +2,12 @@
 //! decides.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use ledger::entry::Posture;
 use ledger::{Ledger, Options};
 use tokio::task::block_in_place;
+use tracing::info;
 
 use super::error::ServerError;
 use super::readiness;
@@ -13,7 +15,7 @@ use crate::bundles::candidate::{Candidate, Watcher};
 use crate::bundles::{Keeper, PolicyInForce};
 use crate::clock::Clock;
 use crate::config::{BundleConfig, Config, LedgerConfig, Listen};
-use crate::facts::{self, EndedDecisions};
+use crate::facts::{self, Amount, EndedDecisions};
 use crate::gateway::{Admission, Burner, Gateway, Gatherer, Shadow, VerifiedChains};
 use crate::keys::{PrivateKey, Readers};
 use crate::outcomes::Outcomes;
@@ -125,7 +127,9 @@ impl OpenedLedger {
         clock: &Clock,
     ) -> Result<OpenedLedger, ServerError> {
         let ledger = open_ledger(config, &witnessed, clock)?;
-        let (folded, _) = facts::fold(&ledger, clock.now())?;
+        let began = Instant::now();
+        let (folded, Amount { entries, bytes }) = facts::fold(&ledger)?;
+        info!(as_of = folded.as_of, entries, bytes, took = ?began.elapsed(), "folded the facts from the ledger");
         let before = folded.activation.as_ref();
         let keeper = Keeper::open(bundle, audience, ledger.clone(), before, clock.clone())?;
         let burner = Burner {

@@ -13,6 +13,7 @@ use tracing::info;
 
 use super::error::ServerError;
 use super::open::OpenedServer;
+use super::snapshots::{self, SnapshotThread};
 use super::{background, health, stop};
 use crate::bundles::{self, KeeperThread};
 use crate::edge::access_log::AccessLog;
@@ -51,6 +52,7 @@ pub(super) struct Serving {
     outcomes: Arc<Outcomes>,
     recorder: Recorder,
     ledger: Ledger,
+    snapshots: SnapshotThread,
     _keeper: KeeperThread,
 }
 
@@ -73,6 +75,7 @@ pub(super) async fn serve(opened: OpenedServer) -> Result<Serving, ServerError> 
     info!(ext_authz = %ext_authz.address(), http = %http.address(), "listening");
 
     let keeper = bundles::start_keeper(opened.keeper)?;
+    let snapshots = snapshots::start(opened.ledger.clone(), snapshots::SCHEDULE)?;
     let background = [
         tokio::spawn(background::floods(opened.recorder.clone())),
         tokio::spawn(background::dropped_outcomes(Arc::clone(&opened.outcomes))),
@@ -101,6 +104,7 @@ pub(super) async fn serve(opened: OpenedServer) -> Result<Serving, ServerError> 
         outcomes: opened.outcomes,
         recorder: opened.recorder,
         ledger: opened.ledger,
+        snapshots,
         _keeper: keeper,
     })
 }
@@ -131,6 +135,7 @@ impl Serving {
         while self.witness_tasks.join_next().await.is_some() {}
         self.recorder.record_floods(true);
         self.outcomes.record_dropped();
+        drop(self.snapshots);
         // Also if connections had to be closed: the ledger is complete and says that the server stopped cleanly.
         self.ledger.close();
         for ended in ended_early.into_iter().chain(ended) {

@@ -49,8 +49,8 @@ pub struct Disk {
 /// A file that is open for writing at any offset.
 #[derive(Debug)]
 pub struct DiskFile {
-    file: File,
-    path: PathBuf,
+    pub(super) file: File,
+    pub(super) path: PathBuf,
     disk: Disk,
 }
 
@@ -72,24 +72,42 @@ impl Disk {
     }
 
     pub(crate) fn write_new(&self, path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
-        let temporary = self.write_temporary(path, bytes, mode)?;
+        let temporary = self.write_temporary(path, &[bytes], mode)?;
         self.rename_new(&temporary, path).inspect_err(|_| self.discard(&temporary))?;
         self.sync_dir(parent(path))
     }
 
     pub(crate) fn replace(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        self.replace_by_parts(path, &[bytes])
+    }
+
+    /// Replaces a file by these parts, one after the other.
+    pub(crate) fn replace_by_parts(&self, path: &Path, parts: &[&[u8]]) -> io::Result<()> {
         let mode = std::fs::metadata(path).map_or(0o644, |found| found.permissions().mode() & 0o777);
-        let temporary = self.write_temporary(path, bytes, mode)?;
+        let temporary = self.write_temporary(path, parts, mode)?;
         self.rename(&temporary, path).inspect_err(|_| self.discard(&temporary))?;
         self.sync_dir(parent(path))
     }
 
     /// Writes and syncs the file under its temporary name, and returns that name. The caller renames it and syncs the
-    /// directory.
-    pub(crate) fn write_temporary(&self, path: &Path, bytes: &[u8], mode: u32) -> io::Result<PathBuf> {
-        let Unsynced { file, .. } = self.write_unsynced(path, bytes, mode)?;
+    /// directory. A large file is synced in pieces: otherwise the sync of a frame could wait behind all of it.
+    fn write_temporary(&self, path: &Path, parts: &[&[u8]], mode: u32) -> io::Result<PathBuf> {
+        const PIECE: usize = 4 * 1024 * 1024;
+        let temporary = temporary_name(path);
+        self.discard(&temporary);
+        let file = self.create(&temporary, mode)?;
+        let (mut at, mut unsynced) = (0_u64, 0_usize);
+        for piece in parts.iter().flat_map(|part| part.chunks(PIECE)) {
+            if unsynced >= PIECE {
+                file.sync()?;
+                unsynced = 0;
+            }
+            file.write_at(piece, at).inspect_err(|_| self.discard(&temporary))?;
+            unsynced = unsynced.saturating_add(piece.len());
+            at = at.saturating_add(u64::try_from(piece.len()).unwrap_or(u64::MAX));
+        }
         file.sync()?;
-        Ok(temporary_name(path))
+        Ok(temporary)
     }
 
     /// Writes the file under its temporary name. [`Unsynced::sync_and_rename`] does the rest, so that many files can be
@@ -194,6 +212,10 @@ impl DiskFile {
     /// Makes the bytes durable, and the metadata that is needed to read them.
     pub(crate) fn sync(&self) -> io::Result<()> {
         self.disk.announce(&Op::Sync(&self.path)).and_then(|()| self.file.sync_data()).map_err(not_synced)
+    }
+
+    pub(crate) fn length(&self) -> io::Result<u64> {
+        Ok(self.file.metadata()?.len())
     }
 
     pub(crate) fn path(&self) -> &Path {

@@ -18,6 +18,7 @@
 //! would report success for bytes that are lost. The free functions return the error; [`crate::Ledger`] ends the process.
 
 mod disk;
+mod held;
 
 use std::io;
 use std::path::Path;

@@ -104,7 +104,7 @@ fn first_frame(
     let (mut entries, mut frame) = (Vec::new(), Vec::new());
     frame::push_entry(&mut entries, |out| out.extend_from_slice(&bytes));
     frame::encode(&header, &entries, &mut frame);
-    let mut segment = Segment::open(&options.disk, layout, 1, 0)?;
+    let mut segment = Segment::resume(1, Segment::hold(&options.disk, layout, 1)?, 0)?;
     segment.write(&frame)?;
     segment.sync()?;
     Ok((Batch { first: 0, entries, leaves: vec![leaf_hash(&bytes)] }, edge))
@@ -121,7 +121,7 @@ fn first_checkpoint(
     let path = layout.handed_out();
     let bytes = handed_out::new_file(origin, TreeHead { size: edge.size(), root: edge.root() });
     options.disk.write_new(&path, &bytes, 0o600).map_err(InitError::at(&path))?;
-    let opened = HandedOut::open(&options.disk, &path, origin);
+    let opened = HandedOut::open(&options.disk, layout, origin);
     let handed_out = opened.map_err(|error| InitError::Io(path.clone(), std::io::Error::other(error)))?;
     let mut checkpointer = Checkpointer::new(
         layout,

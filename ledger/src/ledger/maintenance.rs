@@ -74,24 +74,30 @@ impl Ledger {
     }
 
     /// Saves the facts in force at a size, so that a start need not read the entries below it again. The size must not be
-    /// larger than the published size.
+    /// larger than the published size. Entries can be recorded meanwhile.
     pub fn save_snapshot(&self, size: u64, facts: Vec<u8>) -> Result<Snapshot, ReadError> {
         let inner = &self.inner;
         let source = Directory::new(&inner.layout.log());
         let root = MerkleTree::new(&source, inner.backlog.status().0).edge(size)?.root();
         let snapshot = Snapshot { head: TreeHead { size, root }, facts };
+        let path = inner.layout.snapshots();
         let saved = snapshot::save(&inner.options.disk, &inner.layout, &inner.origin, &snapshot);
-        saved.map_err(|error| ReadError::Io(inner.layout.snapshots(), error))?;
+        saved.map_err(|error| {
+            ReadError::Io(path.clone(), io::Error::other(temporary_or_abort(&error, &path)))
+        })?;
         Ok(snapshot)
     }
 
-    /// The newest snapshot that matches this log.
-    pub fn snapshot(&self) -> Result<Option<Snapshot>, ReadError> {
+    /// The snapshots that match this log, the newest first. Each is read when it is asked for.
+    pub fn snapshots(&self) -> Result<impl Iterator<Item = Snapshot>, ReadError> {
         let inner = &self.inner;
         let source = Directory::new(&inner.layout.log());
-        let tree = MerkleTree::new(&source, inner.backlog.status().0);
-        let holds = |head: TreeHead| tree.edge(head.size).is_ok_and(|edge| edge.root() == head.root);
-        let found = snapshot::newest(&inner.layout, &inner.origin, holds);
+        let published = inner.backlog.status().0;
+        let holds = move |head: TreeHead| {
+            let root = MerkleTree::new(&source, published).edge(head.size).map(|edge| edge.root());
+            root.is_ok_and(|root| root == head.root)
+        };
+        let found = snapshot::usable(&inner.layout, &inner.origin, holds);
         found.map_err(|error| ReadError::Io(inner.layout.snapshots(), error))
     }
 

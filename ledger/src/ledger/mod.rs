@@ -14,10 +14,9 @@ mod waiting_callers;
 mod writer;
 
 use std::fmt;
-use std::fs::File;
 use std::io;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 
 pub(crate) use waiting_callers::WaitingCallers;
 
@@ -28,6 +27,7 @@ pub use options::{ClockFn, Options};
 pub use queue::Callback;
 pub use read::{RecordedEntries, RecordedEntry};
 
+use crate::durable::DiskFile;
 use crate::entry::{ENTRY_BYTES_AT_MOST, Entry, Nonce, Predecessor};
 use crate::fault::{InitError, OpenError, ReadError, RecordError};
 use crate::handed_out::HandedOut;
@@ -84,8 +84,6 @@ struct Inner {
     handed_out: Arc<HandedOut>,
     /// Locked while the published checkpoint is changed.
     checkpoint: Arc<Mutex<()>>,
-    /// The writer's lock on the ledger's directory.
-    lock: Mutex<Option<File>>,
 }
 
 /// What was found when the ledger was opened.
@@ -242,6 +240,11 @@ impl Ledger {
         RecordedEntries::open(path, from)
     }
 
+    /// The entries that are published now, from an index on.
+    pub fn read_published(&self, from: u64) -> Result<RecordedEntries, ReadError> {
+        RecordedEntries::open(self.inner.layout.root(), from)
+    }
+
     /// The published entries of a ledger from an index on. The ledger need not be open.
     pub fn entries(path: &Path, from: u64) -> Result<RecordedEntries, ReadError> {
         RecordedEntries::open(path, from)
@@ -278,7 +281,7 @@ impl Inner {
     fn close(&self) {
         self.writer.close();
         self.publisher.close();
-        drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
+        self.handed_out.close();
     }
 }
 
@@ -317,6 +320,20 @@ impl Nonce {
 pub(crate) fn abort_process(what: &str, path: &Path, error: &dyn fmt::Display) -> ! {
     tracing::error!(path = %path.display(), %error, "{what}: the process ends, because it is unknown what is durable");
     std::process::abort()
+}
+
+/// Ends the process if the name of an open file of the log does not lead to it any more. The file was deleted or replaced,
+/// or its directory was moved: what is written to it from now on is in no log that a start finds, and another process may
+/// already write to the files that have the names.
+pub(crate) fn abort_unless_named(file: &DiskFile) {
+    let advice = "put the ledger's directory back as it was before you start the server again";
+    match file.has_its_name() {
+        Ok(true) => {}
+        Ok(false) => {
+            abort_process("a file of the open ledger was removed, replaced or moved", file.path(), &advice)
+        }
+        Err(error) => abort_process("a file of the open ledger cannot be found", file.path(), &error),
+    }
 }
 
 /// Returns an error that passes by itself. After any other write error the state of the disk is unknown, so the process

@@ -1,8 +1,10 @@
 //! Opens a ledger: recovers the entries, refuses files that contradict each other, and records the start.
 
-use std::fs::File;
+use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+
+use content_digest::hex;
 
 use super::group_commit::RecentFacts;
 use super::notifier::Notifier;
@@ -12,9 +14,7 @@ use super::queue::Queue;
 use super::torn_tail;
 use super::writer::{Writer, WriterState};
 use super::{Inner, Ledger, Recovery};
-use crate::durable::TEMPORARY;
-use content_digest::hex;
-
+use crate::durable::{DiskFile, TEMPORARY};
 use crate::entry::{Entry, Start};
 use crate::fault::{OpenError, ReadError};
 use crate::handed_out::{self, FactAcknowledger, HandedOut};
@@ -26,7 +26,7 @@ use crate::published_file::PublishedFile;
 use crate::tree::{Directory, LogSource, MerkleTree};
 use crate::wal::frame::Entries;
 use crate::wal::reader::{self, Batch, End};
-use crate::wal::segment::Segment;
+use crate::wal::segment::{EndedSegment, Segment};
 use crate::wal::segment_maker::SegmentMaker;
 
 pub(crate) fn open(path: &Path, options: &Options) -> Result<Ledger, OpenError> {
@@ -35,8 +35,8 @@ pub(crate) fn open(path: &Path, options: &Options) -> Result<Ledger, OpenError> 
     if VerifyingKey::of_log(key.name(), options.key.public()).as_ref() != Ok(&key) {
         return Err(OpenError::WrongKey(layout.vkey()));
     }
-    let lock = lock(&layout)?;
-    let handed_out = HandedOut::open(&options.disk, &layout.handed_out(), key.name())?;
+    let handed_out = HandedOut::open(&options.disk, &layout, key.name())?;
+    let held = hold_segments(&layout, options)?;
     let published = PublishedLog::read(&layout, &key, &options.witnesses)?;
     let (builder, edge) = resumed_builder(&published.tree(), published.head.size)?;
     let mut checkpointer =
@@ -48,7 +48,20 @@ pub(crate) fn open(path: &Path, options: &Options) -> Result<Ledger, OpenError> 
         checkpointer.add(batch)
     })?;
     // Everything is consistent. Nothing was recorded or cut before this point.
-    resume(path, options, &key, lock, end, &last, checkpointer)
+    resume(path, options, &key, held, end, &last, checkpointer)
+}
+
+/// The segments that this process holds, by their numbers.
+type HeldSegments = BTreeMap<u64, DiskFile>;
+
+/// Holds every segment. The lock on `handed-out` keeps other writers away, but somebody could replace that file by a
+/// copy; then these locks still do. Two writers would overwrite each other's durable entries.
+fn hold_segments(layout: &Layout, options: &Options) -> Result<HeldSegments, OpenError> {
+    let hold = |number| {
+        let held = Segment::hold(&options.disk, layout, number);
+        Ok((number, held.map_err(OpenError::not_held(layout, &layout.segment(number)))?))
+    };
+    reader::segments(layout)?.into_iter().map(hold).collect()
 }
 
 /// What an inspection finds. An inspection changes nothing.
@@ -161,7 +174,7 @@ fn resume(
     path: &Path,
     options: &Options,
     key: &VerifyingKey,
-    lock: File,
+    mut held: HeldSegments,
     end: End,
     last: &[u8],
     checkpointer: Checkpointer,
@@ -170,8 +183,13 @@ fn resume(
     let segment_path = layout.segment(end.segment);
     let (stamps, entry) = Entry::read(last)
         .map_err(|why| OpenError::corrupt(&segment_path, format!("its last entry is not valid: {why}")))?;
-    let segment =
-        Segment::open(&options.disk, &layout, end.segment, end.at).map_err(OpenError::at(&segment_path))?;
+    let mut take_held = |number| {
+        held.remove(&number).ok_or_else(|| {
+            OpenError::corrupt(&layout.segment(number), "this segment appeared while the ledger was opened")
+        })
+    };
+    let segment = Segment::resume(end.segment, take_held(end.segment)?, end.at)
+        .map_err(OpenError::at(&segment_path))?;
     let torn = torn_tail::note_and_cut(&options.disk, &layout, &segment, end.torn)?;
     remove_unfinished(&layout, options)?;
     let size = end.edge.size();
@@ -180,10 +198,16 @@ fn resume(
     let segment_maker =
         SegmentMaker::start(options.disk.clone(), layout.clone(), options.segment_bytes, end.spare)
             .map_err(OpenError::at(path))?;
-    let ended = end.segments.iter().filter(|(number, _)| *number != end.segment).copied();
+    let ended = end.segments.iter().filter(|(number, _)| *number != end.segment);
+    let ended =
+        ended.map(|(number, end)| Ok(EndedSegment { number: *number, end: *end, file: take_held(*number)? }));
+    let ended = ended.collect::<Result<Vec<_>, OpenError>>()?;
+    // The rest are spare segments. The writer holds each when it comes to it.
+    drop(held);
     let segments = Arc::clone(&checkpointer.segments);
     segments.lock().unwrap_or_else(std::sync::PoisonError::into_inner).extend(ended);
     let handed_out = Arc::clone(&checkpointer.handed_out);
+    let lock = handed_out.file().ok_or_else(|| OpenError::Locked(path.to_owned()))?;
     let checkpoint = Arc::clone(&checkpointer.checkpoint);
     let backlog = Arc::new(Backlog::new(checkpointer.published, size));
     let state = WriterState {
@@ -194,6 +218,7 @@ fn resume(
         segment_maker,
         ended: None,
         segments,
+        lock,
         edge: end.edge,
         time: stamps.time,
         facts: RecentFacts::from(size),
@@ -218,7 +243,6 @@ fn resume(
         backlog,
         handed_out,
         checkpoint,
-        lock: Mutex::new(Some(lock)),
     };
     let ledger = Ledger { inner: Arc::new(inner) };
     if let Err(refused) = ledger.append(start.into()) {
@@ -250,9 +274,10 @@ fn unreadable(error: ReadError) -> OpenError {
 
 /// Removes temporary files that a crash left; they only take up space.
 fn remove_unfinished(layout: &Layout, options: &Options) -> Result<(), OpenError> {
-    for directory in [layout.wal(), layout.log(), layout.root().to_owned()] {
-        for entry in std::fs::read_dir(&directory).map_err(OpenError::at(&directory))? {
-            let path = entry.map_err(OpenError::at(&directory))?.path();
+    let all = [layout.wal(), layout.log(), layout.snapshots(), layout.root().to_owned()];
+    for directory in all.iter().filter(|directory| directory.exists()) {
+        for entry in std::fs::read_dir(directory).map_err(OpenError::at(directory))? {
+            let path = entry.map_err(OpenError::at(directory))?.path();
             if path.to_str().is_some_and(|name| name.ends_with(TEMPORARY)) {
                 options.disk.remove(&path).map_err(OpenError::at(&path))?;
             }
@@ -278,20 +303,4 @@ pub(crate) fn log_id(layout: &Layout, key: &VerifyingKey) -> Result<[u8; 16], Op
     hex.and_then(|bytes| bytes.try_into().ok()).ok_or_else(|| {
         OpenError::corrupt(&layout.vkey(), "the name of the key is not an origin: `<name>/log/<32 hex>`")
     })
-}
-
-/// Takes the writer's lock. Two writers would overwrite each other's durable entries.
-fn lock(layout: &Layout) -> Result<File, OpenError> {
-    let path = layout.lock();
-    let file = std::fs::OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path)
-        .map_err(OpenError::at(&path))?;
-    match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(file),
-        Err(rustix::io::Errno::WOULDBLOCK) => Err(OpenError::Locked(layout.root().to_owned())),
-        Err(error) => Err(OpenError::Io(path, error.into())),
-    }
 }

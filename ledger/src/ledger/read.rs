@@ -27,6 +27,7 @@ pub struct RecordedEntries {
     source: Directory,
     size: u64,
     next: u64,
+    bytes: u64,
     bundle: Option<(u64, Vec<Vec<u8>>)>,
 }
 
@@ -36,13 +37,19 @@ impl RecordedEntries {
         let layout = Layout::new(path);
         let source = Directory::new(&layout.log());
         let checkpoint = published_checkpoint(&layout, &source, &[])?;
-        Ok(Self { source, size: checkpoint.checkpoint().size, next: from, bundle: None })
+        Ok(Self { source, size: checkpoint.checkpoint().size, next: from, bytes: 0, bundle: None })
     }
 
     /// The size of the log up to which this reads.
     #[must_use]
     pub fn size(&self) -> u64 {
         self.size
+    }
+
+    /// How many bytes of entries were read so far.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// The index and bytes of the next entry.
@@ -67,6 +74,7 @@ impl RecordedEntries {
         let place = usize::try_from(index & 0xff).unwrap_or(usize::MAX);
         let bytes =
             self.bundle.as_ref().and_then(|(_, entries)| entries.get(place)).cloned().unwrap_or_default();
+        self.bytes = self.bytes.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
         Some(Ok((index, bytes)))
     }
 }

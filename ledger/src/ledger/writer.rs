@@ -10,7 +10,8 @@ use super::notifier::Notifier;
 use super::options::Options;
 use super::queue::{Job, JobKind, Queue};
 use super::waiting_callers::WaitingCallers;
-use super::{Receipt, abort_process, temporary_or_abort};
+use super::{Receipt, abort_process, abort_unless_named, temporary_or_abort};
+use crate::durable::DiskFile;
 use crate::entry::{Entry, Gap, Nonce, Stop};
 use crate::fault::RecordError;
 use crate::handed_out::FactAcknowledger;
@@ -19,7 +20,7 @@ use crate::merkle::{Edge, Hash, TreeHead};
 use crate::publish::{Backlog, Segments};
 use crate::wal::frame;
 use crate::wal::reader::Batch;
-use crate::wal::segment::Segment;
+use crate::wal::segment::{EndedSegment, Segment};
 use crate::wal::segment_maker::SegmentMaker;
 
 /// How often the writer tries again while nothing can be recorded. It must try by itself: while the server is not ready,
@@ -107,9 +108,11 @@ pub(crate) struct WriterState {
     pub(crate) log: [u8; 16],
     pub(crate) segment: Segment,
     pub(crate) segment_maker: SegmentMaker,
-    /// The segment before this one and its end, until this one has a frame.
-    pub(crate) ended: Option<(u64, u64)>,
+    /// The segment before this one, until this one has a frame.
+    pub(crate) ended: Option<EndedSegment>,
     pub(crate) segments: Segments,
+    /// `handed-out`, which carries the lock of the only writer.
+    pub(crate) lock: Arc<DiskFile>,
     pub(crate) edge: Edge,
     pub(crate) time: u64,
     pub(crate) facts: RecentFacts,
@@ -168,6 +171,8 @@ impl WriterState {
         {
             self.rotate()?;
         }
+        // Before the write: if another process has taken over the names, it may have the same segment.
+        self.check_names();
         let header = frame::FrameHeader {
             count: u32::try_from(group.waiters.len()).unwrap_or(u32::MAX),
             log: self.log,
@@ -184,17 +189,28 @@ impl WriterState {
             abort_process("the write-ahead log cannot be synced", self.segment.path(), &error);
         }
         // After a crash from here on the frame stays: entries may be recorded although their callers got no answer.
+        // After the sync: whoever opens the log from now on under these names finds the frame.
+        self.check_names();
         Ok(())
+    }
+
+    /// Ends the process if a file of the log was removed, replaced or moved.
+    fn check_names(&self) {
+        abort_unless_named(&self.lock);
+        abort_unless_named(self.segment.file());
+        self.ended.iter().for_each(|ended| abort_unless_named(&ended.file));
+        locked(&self.segments).iter().for_each(|ended| abort_unless_named(&ended.file));
     }
 
     fn rotate(&mut self) -> Result<(), RecordError> {
         let next = self.segment.number().saturating_add(1);
         let path = self.layout.segment(next);
         self.segment_maker.wait_for(next).map_err(|error| temporary_or_abort(&error, &path))?;
-        let segment = Segment::open(&self.options.disk, &self.layout, next, 0)
+        let segment = Segment::hold(&self.options.disk, &self.layout, next)
+            .and_then(|file| Segment::resume(next, file, 0))
             .map_err(|error| temporary_or_abort(&error, &path))?;
-        self.ended = Some((self.segment.number(), self.edge.size()));
-        self.segment = segment;
+        let ended = std::mem::replace(&mut self.segment, segment);
+        self.ended = Some(ended.into_ended(self.edge.size()));
         self.segment_maker.request(next.saturating_add(1));
         Ok(())
     }

@@ -183,13 +183,10 @@ impl Checkpointer {
         loop {
             let first = {
                 let mut segments = self.segments.lock().unwrap_or_else(PoisonError::into_inner);
-                match segments.front() {
-                    Some((number, end)) if *end <= bundled => {
-                        let number = *number;
-                        segments.pop_front();
-                        number
-                    }
-                    Some(_) | None => return Ok(()),
+                // It leaves the queue first: the writer checks that the files in the queue have their names.
+                match segments.pop_front_if(|segment| segment.end <= bundled) {
+                    Some(segment) => segment.number,
+                    None => return Ok(()),
                 }
             };
             remove_if_there(&self.disk, &self.layout.segment(first))?;

@@ -24,12 +24,13 @@ pub(crate) use checkpointer::Checkpointer;
 pub(crate) use tile_builder::TileBuilder;
 
 use crate::fault::RecordError;
+use crate::wal::segment::EndedSegment;
 
 /// How long to wait before the next try on a full disk.
 const RETRY: Duration = Duration::from_millis(200);
 
-/// The segments that are finished and still exist, each with the log's size at its end.
-pub(crate) type Segments = Arc<Mutex<VecDeque<(u64, u64)>>>;
+/// The segments that are finished and still exist.
+pub(crate) type Segments = Arc<Mutex<VecDeque<EndedSegment>>>;
 
 /// The handle of the publishing thread.
 #[derive(Debug)]

@@ -23,6 +23,14 @@ pub(crate) struct Segment {
     spoiled: u64,
 }
 
+/// A segment that is full, with the log's size at its end. It is held until its entries are in bundles.
+#[derive(Debug)]
+pub(crate) struct EndedSegment {
+    pub(crate) number: u64,
+    pub(crate) end: u64,
+    pub(crate) file: DiskFile,
+}
+
 impl Segment {
     /// Creates a segment that is filled with zeros.
     ///
@@ -46,11 +54,26 @@ impl Segment {
         disk.sync_dir(&layout.wal())
     }
 
-    /// Opens a segment for writing from the offset `at` on. From there on it must have only zeros.
-    pub(crate) fn open(disk: &Disk, layout: &Layout, number: u64, at: u64) -> io::Result<Self> {
-        let path = layout.segment(number);
-        let length = std::fs::metadata(&path)?.len();
-        Ok(Self { number, file: disk.open_for_writing(&path)?, at, length, spoiled: 0 })
+    /// Opens a segment for writing, and holds it: no other process can then write to it.
+    pub(crate) fn hold(disk: &Disk, layout: &Layout, number: u64) -> io::Result<DiskFile> {
+        let file = disk.open_for_writing(&layout.segment(number))?;
+        file.hold()?;
+        Ok(file)
+    }
+
+    /// Writes to a segment from the offset `at` on. From there on it must have only zeros.
+    pub(crate) fn resume(number: u64, file: DiskFile, at: u64) -> io::Result<Self> {
+        let length = file.length()?;
+        Ok(Self { number, file, at, length, spoiled: 0 })
+    }
+
+    /// The segment as one that nothing more is written to; `end` is the log's size at its end.
+    pub(crate) fn into_ended(self, end: u64) -> EndedSegment {
+        EndedSegment { number: self.number, end, file: self.file }
+    }
+
+    pub(crate) fn file(&self) -> &DiskFile {
+        &self.file
     }
 
     pub(crate) fn number(&self) -> u64 {

@@ -39,10 +39,9 @@ pub(in crate::cli) fn run(args: &Args) -> Result<ExitStatus, Failure> {
     busy.set_message("recovering the ledger");
     let ledger = Ledger::open(&config.ledger.directory, options).map_err(Failure::new)?;
     busy.set_message("saving the facts that are still needed");
-    let now = clock.now();
-    let (folded, size) = facts::fold(&ledger, now).map_err(Failure::new)?;
-    let snapshot =
-        ledger.save_snapshot(size, facts::snapshot::to_bytes(&folded, now)).map_err(Failure::new)?;
+    let (facts, _) = facts::fold(&ledger).map_err(Failure::new)?;
+    let saved = ledger.save_snapshot(facts.as_of, facts::snapshot::to_bytes(&facts));
+    let snapshot = saved.map_err(Failure::new)?;
     busy.set_message("copying, checking, removing");
     let moved = ledger.archive(args.below, &args.into, &snapshot).map_err(Failure::new)?;
     busy.finish_and_clear();

@@ -3,6 +3,9 @@
 use super::model::{DiskStep, Model, StepRecorder, Survival};
 use super::*;
 use crate::durable::Disk;
+use crate::layout::Layout;
+use crate::snapshot;
+use crate::tree::MerkleTree;
 
 /// An entry, and the number of operations after which it had been acknowledged.
 struct Acknowledged {
@@ -10,6 +13,12 @@ struct Acknowledged {
     receipt: Receipt,
     id: String,
     fact: bool,
+}
+
+/// A snapshot that was saved, and the number of operations after which it had been.
+struct Saved {
+    steps: usize,
+    size: u64,
 }
 
 const SEED: u64 = 20_261;
@@ -43,11 +52,11 @@ fn after_every_crash_only_whole_frames_are_found_and_no_acknowledged_entry_is_lo
     assert!(images > 1_000 && torn > 20 && reopened > 100 && run.acknowledged.len() > 40);
 }
 
-/// The test above must catch a ledger that acknowledges before its sync. Here are three, made from the same run.
+/// The test above must catch a ledger that acknowledges before its sync. Here are four, made from the same run.
 #[test]
 fn a_ledger_that_forgets_a_sync_is_caught() {
     type Forgets = fn(&DiskStep) -> bool;
-    let wrong: [(&str, Forgets); 3] = [
+    let wrong: [(&str, Forgets); 4] = [
         (
             "the sync of a frame",
             |step| matches!(step, DiskStep::Sync(path) if path.extension().is_some_and(|end| end == "wal")),
@@ -57,6 +66,10 @@ fn a_ledger_that_forgets_a_sync_is_caught() {
             |step| matches!(step, DiskStep::Sync(path) if path.ends_with("handed-out")),
         ),
         ("the sync of directories", |step| matches!(step, DiskStep::SyncDir(_))),
+        (
+            "the sync of a snapshot",
+            |step| matches!(step, DiskStep::Sync(path) if path.to_string_lossy().contains(".snapshot")),
+        ),
     ];
     let run = Run::record();
     for (what, forgets) in wrong {
@@ -118,6 +131,7 @@ struct Run {
     start: Model,
     steps: Vec<DiskStep>,
     acknowledged: Vec<Acknowledged>,
+    saved: Vec<Saved>,
     longest: u64,
 }
 
@@ -136,10 +150,10 @@ impl Run {
         Ledger::init(&path, "demo", &small()).unwrap();
         let start = Model::of(&path);
         let recorder = Arc::new(StepRecorder::default());
-        let acknowledged = run(&path, &recorder);
+        let (acknowledged, saved) = run(&path, &recorder);
         let steps = recorder.steps.lock().unwrap().clone();
         let longest = Ledger::inspect(&path).unwrap().durable.size;
-        Self { dir, start, steps, acknowledged, longest }
+        Self { dir, start, steps, acknowledged, saved, longest }
     }
 
     /// Cuts the power after each step: once with no unsynced data, once with all of it, and several times with a random
@@ -191,13 +205,53 @@ impl<'a> Image<'a> {
                 size(true)
             ));
         }
+        self.check_snapshots()?;
         Ok(found)
+    }
+
+    /// Checks that the newest usable snapshot is at least the last one that was saved, and has the facts of its own size.
+    fn check_snapshots(&self) -> Result<(), String> {
+        let (log, published) = Ledger::published(self.path).map_err(|error| error.to_string())?;
+        let published = published.checkpoint().clone();
+        let holds = |head: TreeHead| {
+            let root = MerkleTree::new(&log, published.size).edge(head.size).map(|edge| edge.root());
+            root.is_ok_and(|root| root == head.root)
+        };
+        let layout = Layout::new(self.path);
+        let mut usable =
+            snapshot::usable(&layout, &published.origin, holds).map_err(|error| error.to_string())?;
+        let newest = usable.next();
+        let saved =
+            self.run.saved.iter().filter(|saved| saved.steps <= self.done).map(|saved| saved.size).max();
+        match (&newest, saved) {
+            (None, None) => return Ok(()),
+            (None, Some(saved)) => return Err(format!("the snapshot at {saved} is lost")),
+            (Some(newest), saved) if newest.head.size < saved.unwrap_or(0) => {
+                return Err(format!(
+                    "the newest snapshot is at {}, and one at {saved:?} was saved",
+                    newest.head.size
+                ));
+            }
+            (Some(_), _) => {}
+        }
+        for snapshot in newest.into_iter().chain(usable) {
+            if snapshot.facts != facts_at(snapshot.head.size) {
+                return Err(format!("the snapshot at {} has other facts", snapshot.head.size));
+            }
+        }
+        Ok(())
     }
 }
 
-/// Two servers, one after the other, with several segments, facts among the decisions, and checkpoints in between.
-fn run(path: &Path, recorder: &Arc<StepRecorder>) -> Vec<Acknowledged> {
-    let mut acknowledged = Vec::new();
+/// The facts of a snapshot at this size: several sectors, which a crash may separate.
+fn facts_at(size: u64) -> Vec<u8> {
+    size.to_le_bytes().repeat(300)
+}
+
+/// Two servers, one after the other, with several segments, facts among the decisions, and checkpoints and snapshots in
+/// between.
+fn run(path: &Path, recorder: &Arc<StepRecorder>) -> (Vec<Acknowledged>, Vec<Saved>) {
+    let (mut acknowledged, mut saved) = (Vec::new(), Vec::new());
     for server in 0..2 {
         let ledger = Ledger::open(path, small().disk(Disk::watched(recorder.clone()))).unwrap();
         for n in 0..24 {
@@ -216,12 +270,14 @@ fn run(path: &Path, recorder: &Arc<StepRecorder>) -> Vec<Acknowledged> {
                 fact,
             });
             if n % 10 == 9 {
-                ledger.publish().unwrap();
+                let size = ledger.publish().unwrap();
+                ledger.save_snapshot(size, facts_at(size)).unwrap();
+                saved.push(Saved { steps: recorder.steps.lock().unwrap().len(), size });
             }
         }
         ledger.close();
     }
-    acknowledged
+    (acknowledged, saved)
 }
 
 fn continues<'a>(image: &Path, torn: u64, safe: impl Iterator<Item = &'a Acknowledged>) {

@@ -1,0 +1,38 @@
+//! Files that a process holds while it writes a log: locked against other writers, and reachable by their names.
+//!
+//! A lock protects a file, and not its name. If the file is deleted or replaced, another process finds another file
+//! under the name and can lock that one. So a writer also checks, before and after each frame, that the names still lead
+//! to the files that it holds: what it writes to a file without a name is lost.
+
+use std::io;
+use std::os::unix::fs::MetadataExt;
+
+use rustix::fs::FlockOperation;
+use rustix::io::Errno;
+
+use super::DiskFile;
+
+impl DiskFile {
+    /// Locks the file until it is closed. It is an error of the kind `WouldBlock` if another process has the lock, or
+    /// replaced the file before this process had it.
+    pub(crate) fn hold(&self) -> io::Result<()> {
+        match rustix::fs::flock(&self.file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) if self.has_its_name()? => Ok(()),
+            Ok(()) | Err(Errno::WOULDBLOCK) => Err(io::ErrorKind::WouldBlock.into()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Whether the name with which the file was opened still leads to it. The number of a file that is open is not given
+    /// to another file, so equal numbers mean the same file.
+    pub(crate) fn has_its_name(&self) -> io::Result<bool> {
+        let named = match std::fs::metadata(&self.path) {
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                return Ok(false);
+            }
+            found => found?,
+        };
+        let held = self.file.metadata()?;
+        Ok((named.dev(), named.ino()) == (held.dev(), held.ino()))
+    }
+}

@@ -53,9 +53,7 @@ impl Folded {
                 }
             }
             Entry::Outcome(outcome) => {
-                if let Some(index) = outcome.index {
-                    self.ended.note(index);
-                }
+                self.ended.note(outcome.index);
             }
             Entry::Activation(activation) => self.activation = Some(activation),
             Entry::Posture(PostureChange { scope: FactScope::Mesh, stance, .. }) => {

@@ -8,6 +8,8 @@
 #[cfg(test)]
 #[path = "../tests/common/decision.rs"]
 mod example_decision;
+#[cfg(test)]
+mod example_log;
 
 pub mod canonical;
 pub mod consistency;

@@ -107,6 +107,12 @@ impl PublishedFile {
         (file.path() == path).then_some(file)
     }
 
+    /// Whether this is the path of a directory in which such files lie.
+    pub(crate) fn is_directory(path: &str) -> bool {
+        let first = if path.ends_with(".p") { "1" } else { "000" };
+        path == "tile" || Self::parse(&format!("{path}/{first}")).is_some()
+    }
+
     /// The value of `Content-Type`.
     #[must_use]
     pub fn content_type(self) -> &'static str {
@@ -191,6 +197,20 @@ mod tests {
             "tile/0/xx01/000",
         ] {
             assert_eq!(PublishedFile::parse(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn directories_are_those_in_which_files_lie() {
+        for path in
+            ["tile", "tile/0", "tile/entries", "tile/entries/x001", "tile/0/x001/x000", "tile/0/000.p"]
+        {
+            assert!(PublishedFile::is_directory(path), "{path}");
+        }
+        for path in
+            ["", "tiles", "tile/64", "tile/0/x000", "tile/0/000", "tile/entries/old", "checkpoint", "tile/.p"]
+        {
+            assert!(!PublishedFile::is_directory(path), "{path}");
         }
     }
 

@@ -5,6 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::durable::TEMPORARY;
 use crate::fault::ReadError;
 use crate::merkle::{Edge, Hash, leaf_hash, node_hash, subtree_root};
 use crate::published_file::PublishedFile;
@@ -18,78 +19,96 @@ pub trait LogSource: Sync {
     /// The name of this file in messages.
     fn name(&self, file: PublishedFile) -> PathBuf;
 
-    /// Calls the function with every partial file, if the source can list them.
-    fn partials(&self, _: &mut dyn FnMut(PublishedFile, &[u8])) -> Result<(), ReadError> {
+    /// Calls the function with everything that only a list of the files shows, if the source can list them.
+    fn listing(&self, _: &mut dyn FnMut(Listed<'_>)) -> Result<(), ReadError> {
         Ok(())
     }
+}
+
+/// Something that a list of a log's files shows.
+#[derive(Clone, Copy, Debug)]
+pub enum Listed<'a> {
+    /// A partial file and its bytes.
+    Partial(PublishedFile, &'a [u8]),
+    /// A name that is not part of the layout, or that is neither a regular file nor a directory.
+    Foreign(&'a Path),
 }
 
 /// A published log in a directory.
 #[derive(Clone, Debug)]
 pub struct Directory {
     path: PathBuf,
-    archive: Option<PathBuf>,
+    archives: Vec<PathBuf>,
 }
 
 impl Directory {
     /// The log whose `checkpoint` file is in this directory.
     #[must_use]
     pub fn new(path: &Path) -> Self {
-        Self { path: path.to_owned(), archive: None }
+        Self { path: path.to_owned(), archives: Vec::new() }
     }
 
-    /// The same log with an archive: bundles that were moved to the archive are read from there.
+    /// The same log with one more archive: bundles that were moved to an archive are read from there.
     #[must_use]
     pub fn with_archive(mut self, archive: &Path) -> Self {
-        self.archive = Some(archive.to_owned());
+        self.archives.push(archive.to_owned());
         self
     }
 }
 
 impl LogSource for Directory {
     fn get(&self, file: PublishedFile) -> Result<Option<Vec<u8>>, ReadError> {
-        let path = self.name(file);
-        match read(&path)? {
-            None => self.archive.as_ref().map_or(Ok(None), |archive| read(&archive.join(file.path()))),
-            found => Ok(found),
+        for place in std::iter::once(&self.path).chain(&self.archives) {
+            if let Some(bytes) = read(&place.join(file.path()))? {
+                return Ok(Some(bytes));
+            }
         }
+        Ok(None)
     }
 
     fn name(&self, file: PublishedFile) -> PathBuf {
         self.path.join(file.path())
     }
 
-    fn partials(&self, see: &mut dyn FnMut(PublishedFile, &[u8])) -> Result<(), ReadError> {
-        self.walk(&self.path.join("tile"), see)
+    fn listing(&self, see: &mut dyn FnMut(Listed<'_>)) -> Result<(), ReadError> {
+        walk(&self.path, &self.path, see)?;
+        // An archive may lie in a directory with other things; only its tiles belong to the log.
+        self.archives.iter().try_for_each(|archive| walk(archive, &archive.join("tile"), see))
     }
 }
 
-impl Directory {
-    /// Visits the partial files in this directory and below. Full files are not read: there are many of them.
-    fn walk(&self, directory: &Path, see: &mut dyn FnMut(PublishedFile, &[u8])) -> Result<(), ReadError> {
-        let at = |error| ReadError::Io(directory.to_owned(), error);
-        let entries = match fs::read_dir(directory) {
-            Ok(entries) => entries,
-            // Partial tiles and their directory are removed once the full tile exists.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(error) => return Err(at(error)),
-        };
-        for entry in entries {
-            let entry = entry.map_err(at)?;
-            let path = entry.path();
-            if entry.file_type().map_err(at)?.is_dir() {
-                self.walk(&path, see)?;
-                continue;
-            }
-            let name =
-                path.strip_prefix(&self.path).ok().and_then(Path::to_str).and_then(PublishedFile::parse);
-            let partial = name.filter(|file| file.full() != *file);
-            if let (Some(file), Some(bytes)) = (partial, read(&path)?) {
-                see(file, &bytes);
+/// Visits what is in this directory and below. Full files are not read: there are many of them.
+fn walk(log: &Path, directory: &Path, see: &mut dyn FnMut(Listed<'_>)) -> Result<(), ReadError> {
+    let at = |error| ReadError::Io(directory.to_owned(), error);
+    let entries = match fs::read_dir(directory) {
+        Ok(entries) => entries,
+        // Partial tiles and their directory are removed once the full tile exists.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(at(error)),
+    };
+    for entry in entries {
+        let entry = entry.map_err(at)?;
+        let (path, kind) = (entry.path(), entry.file_type().map_err(at)?);
+        let name = path.strip_prefix(log).ok().and_then(Path::to_str).unwrap_or_default();
+        if kind.is_dir() && PublishedFile::is_directory(name) {
+            walk(log, &path, see)?;
+            continue;
+        }
+        // The writer of the log may be about to rename this file.
+        let is_temporary =
+            name.strip_suffix(TEMPORARY).is_some_and(|name| PublishedFile::parse(name).is_some());
+        match PublishedFile::parse(name).filter(|_| kind.is_file()) {
+            None if kind.is_file() && is_temporary => {}
+            None => see(Listed::Foreign(&path)),
+            Some(file) if file.full() == file => {}
+            Some(file) => {
+                if let Some(bytes) = read(&path)? {
+                    see(Listed::Partial(file, &bytes));
+                }
             }
         }
-        Ok(())
     }
+    Ok(())
 }
 
 fn read(path: &Path) -> Result<Option<Vec<u8>>, ReadError> {

@@ -137,7 +137,7 @@ fn writes_until_it_is_killed() {
                     let (id, entry) = if n % 16 == 15 {
                         ("fact".to_owned(), fact())
                     } else {
-                        let id = format!("{writer}-{n}");
+                        let id = format!("{}-{writer}-{n}", std::process::id());
                         (id.clone(), denial(&id))
                     };
                     let index = ledger.append(entry).unwrap().index();

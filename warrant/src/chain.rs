@@ -134,6 +134,11 @@ impl Chain {
         &self.kid
     }
 
+    /// The authority's key, which verified the root.
+    pub const fn authority_key(&self) -> &PublicKey {
+        &self.root_key
+    }
+
     /// The digest of every link's signing input, the root's first. Empty for a chain from a record.
     pub fn digests(&self) -> impl ExactSizeIterator<Item = Digest> + '_ {
         self.digests.iter().copied()

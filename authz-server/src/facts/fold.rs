@@ -83,9 +83,7 @@ impl Folded {
         match record.entry {
             Entry::Decision(decision) => self.add_burned(&decision),
             Entry::Outcome(outcome) => {
-                if let Some(index) = outcome.index {
-                    self.ended.note(index);
-                }
+                self.ended.note(outcome.index);
             }
             Entry::Activation(activation) => self.activation = Some(activation),
             Entry::Posture(PostureChange { scope: FactScope::Mesh, stance, .. }) => {

@@ -16,7 +16,7 @@ use super::burn::Paid;
 use super::recording::Recording;
 use crate::facts::BurnedItems;
 use crate::record;
-use crate::recorder::{DecisionId, Recorder};
+use crate::recorder::DecisionId;
 
 /// A request that may be forwarded: it was judged, paid for, and durably recorded.
 #[derive(Debug)]
@@ -71,12 +71,15 @@ impl Recording {
         };
         self.entry.outcome = outcome;
         let proxy = self.entry.proxy.clone();
-        let mut abandoned =
-            Abandoned { recorder: &self.recorder, decision: &self.decision, proxy: &proxy, is_armed: true };
-        let recorded = self.recorder.append(self.entry.into()).await;
-        abandoned.is_armed = false;
-        drop(abandoned);
-        match recorded {
+        let too_late = {
+            let (recorder, decision, proxy) = (self.recorder.clone(), self.decision.clone(), proxy.clone());
+            move |receipt: Receipt| {
+                let outcome = came_too_late(&decision, &proxy, receipt.index());
+                let what = "the outcome of an allow that came too late".to_owned();
+                recorder.submit_unawaited(what, outcome.into());
+            }
+        };
+        match self.recorder.append(self.entry.into(), too_late).await {
             Ok(receipt) => {
                 let ticket = self.recorder.issue_ticket(&self.decision, receipt.index(), &proxy);
                 Ok(Answer::Allow(Box::new(Allow { decision: self.decision, stamp, receipt, ticket })))
@@ -128,36 +131,21 @@ impl Allow {
     }
 }
 
-/// Records what became of a request whose allow came too late. While an entry that says `allowed` is on its way to
-/// the disk, the deadline may pass and the client gets a denial. This guard is then dropped while armed, and appends
-/// that outcome.
-struct Abandoned<'a> {
-    recorder: &'a Recorder,
-    decision: &'a DecisionId,
-    proxy: &'a str,
-    is_armed: bool,
-}
-
-impl Drop for Abandoned<'_> {
-    fn drop(&mut self) {
-        if !self.is_armed {
-            return;
-        }
-        let outcome = entry::OutcomeReport {
-            attempts: 0,
-            bytes_in: 0,
-            bytes_out: 0,
-            duration: 0,
-            id: self.decision.as_str().to_owned(),
-            index: None,
-            proxy: self.proxy.to_owned(),
-            reached: false,
-            repeat: false,
-            status: Some(u64::from(Denial::DeadlineExceeded.status())),
-            termination: Denial::DeadlineExceeded.code().to_owned(),
-        };
-        self.recorder
-            .submit_unawaited("the outcome of an allow that came too late".to_owned(), outcome.into());
+/// The outcome of an allow that is on record although the request was denied: the deadline passed while the entry was on
+/// its way to the disk.
+fn came_too_late(decision: &DecisionId, proxy: &str, index: u64) -> entry::OutcomeReport {
+    entry::OutcomeReport {
+        attempts: 0,
+        bytes_in: 0,
+        bytes_out: 0,
+        duration: 0,
+        id: decision.as_str().to_owned(),
+        index,
+        proxy: proxy.to_owned(),
+        reached: false,
+        repeat: false,
+        status: Some(u64::from(Denial::DeadlineExceeded.status())),
+        termination: Denial::DeadlineExceeded.code().to_owned(),
     }
 }
 

@@ -70,7 +70,7 @@ impl Recording {
     /// Denies: because the judge did, or for a later reason, such as a use that is already burned. The answer does
     /// not wait until the denial is recorded.
     pub(super) fn deny(mut self, denied: Denied) -> Answer {
-        self.entry.outcome = DecisionOutcome::Denied(denied.denial.code().to_owned());
+        self.entry.outcome = DecisionOutcome::Denied(record::code_of(denied.denial));
         self.entry.request.shorten();
         // The next start must find what was burned, and a summary does not say it.
         let needs_own_entry = !self.entry.burned.is_empty();

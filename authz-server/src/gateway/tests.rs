@@ -5,7 +5,7 @@ mod burning;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use ledger::entry::{DecisionOutcome, FactScope, Posture, PostureChange};
+use ledger::entry::{DecisionOutcome, DenialCode, FactScope, Posture, PostureChange};
 use ledger::{Entry, Ledger, Options, SigningKey};
 use warrant::Seconds;
 use warrant::mint::{Grant, GrantDetail, NewProof, Root};
@@ -180,7 +180,7 @@ async fn a_second_fact_in_between_denies_and_the_use_stays_burned_also_after_a_r
     let test = test_gateway();
     assert_eq!(test.code("one", 2).await, "governance-stale");
     assert_eq!(test.code("one", 0).await, "replayed");
-    let stale = DecisionOutcome::Denied("governance-stale".to_owned()).to_string();
+    let stale = DecisionOutcome::Denied(DenialCode::GovernanceStale).to_string();
     assert_eq!(test.on_record(), [(stale, 1), ("replayed".to_owned(), 0)], "the record says what was burned");
     assert_eq!(crate::facts::fold(&test.ledger).unwrap().0.burns.len(), 1);
 }
@@ -203,6 +203,8 @@ async fn an_allow_that_comes_after_the_deadline_is_recorded_as_not_forwarded() {
         |entry| matches!(entry, Entry::Outcome(one) if one.id == decision.as_str() && one.termination == "deadline-exceeded"),
     );
     assert!(decided.is_some() && decided < ended, "{decided:?} {ended:?}");
+    let Some(Entry::Outcome(outcome)) = ended.map(|place| &entries[place]) else { panic!("{ended:?}") };
+    assert_eq!(usize::try_from(outcome.index).ok(), decided, "the outcome names the entry of its decision");
     assert_eq!(test.code("late", 0).await, "replayed", "what it had burned stays burned");
 }
 
@@ -342,6 +344,30 @@ async fn a_proof_that_covers_another_body_is_invalid_even_where_the_route_reads_
     {
         assert_eq!(code(jti, Some(b"[]"), sent).await, "allowed", "only a whole body can be compared");
     }
+}
+
+#[tokio::test]
+async fn neither_a_query_nor_a_fragment_is_ever_recorded() {
+    let test = test_gateway();
+    for (path, code) in
+        [("/v1/payments/a-7?card=1", "outside-warrant"), ("/v1/a#card?b", "request-ambiguous")]
+    {
+        let mut asked = payment("p");
+        asked.http.as_mut().unwrap().path = path.as_bytes().to_vec();
+        let Answer::Deny(denial_answer) = test.gateway.decide(asked).await else { panic!("allowed") };
+        assert_eq!(denial_answer.denied.denial.code(), code);
+    }
+    test.on_record();
+    let paths: Vec<String> =
+        test.ledger
+            .read(0)
+            .unwrap()
+            .filter_map(|record| {
+                if let Entry::Decision(decision) = record.unwrap().entry { Some(decision) } else { None }
+            })
+            .map(|decision| String::from_utf8_lossy(decision.request.path.kept()).into_owned())
+            .collect();
+    assert_eq!(paths, ["/v1/payments/a-7", "/v1/a"]);
 }
 
 #[tokio::test]

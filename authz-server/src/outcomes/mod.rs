@@ -174,7 +174,7 @@ impl Outcomes {
             bytes_out: line.bytes_out,
             duration: line.duration,
             id,
-            index: Some(index),
+            index,
             proxy: line.proxy,
             // The log says nothing about the attempts before the last one.
             reached: line.reached || line.attempts > 1,
@@ -201,6 +201,7 @@ impl Outcomes {
         );
         let whole = line.path.as_str();
         let (path, query) = whole.split_once('?').map_or((whole, None), |(path, query)| (path, Some(query)));
+        let path = path.split('#').next().unwrap_or_default();
         let mut request = RecordedRequest {
             action: None,
             body: None,

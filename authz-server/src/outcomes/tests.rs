@@ -103,7 +103,7 @@ fn an_allowed_request_has_its_outcome_and_a_second_one_is_an_alarm() {
             bytes_out: 5,
             duration: 12,
             id: "d".to_owned(),
-            index: Some(7),
+            index: 7,
             proxy: "local".to_owned(),
             reached: true,
             repeat,

@@ -9,13 +9,19 @@ use warrant::{Chain, ChainFromRecord, Claims, Constraint, Detail, LinkFromRecord
 const DETAILS_BYTES: usize = 4096;
 
 pub(super) fn links(chain: &Chain) -> Vec<RecordedLink> {
-    chain.links().map(|claims| link(claims, chain.kid())).collect()
+    let key = chain.authority_key().thumbprint().to_string();
+    chain.links().map(|claims| link(claims, chain.kid(), &key)).collect()
 }
 
 /// The lineage in these links; `None` if they do not hold all of it.
 pub(super) fn recalled(links: &[RecordedLink], is_bound: bool, trust: &Trust) -> Option<ChainFromRecord> {
-    let kid = links.first()?.kid.as_deref()?;
-    ChainFromRecord::of(links.iter().map(on_record).collect::<Option<_>>()?, is_bound, kid, trust)
+    let root = links.first()?;
+    let kid = root.kid.as_deref()?;
+    let chain =
+        ChainFromRecord::of(links.iter().map(on_record).collect::<Option<_>>()?, is_bound, kid, trust)?;
+    // Another key than the trusted one cannot have verified the root.
+    let is_trusted_key = root.key.as_ref() == Some(&chain.authority_key().thumbprint().to_string());
+    is_trusted_key.then_some(chain)
 }
 
 fn on_record(link: &RecordedLink) -> Option<LinkFromRecord> {
@@ -42,7 +48,7 @@ fn on_record(link: &RecordedLink) -> Option<LinkFromRecord> {
     })
 }
 
-fn link(claims: &Claims, kid: &str) -> RecordedLink {
+fn link(claims: &Claims, kid: &str, key: &str) -> RecordedLink {
     let root = claims.as_root();
     let text = |text: &str| text.to_owned();
     RecordedLink {
@@ -61,6 +67,7 @@ fn link(claims: &Claims, kid: &str) -> RecordedLink {
             .map(|who| Person { iss: who.iss.to_string(), sub: who.sub.to_string() }),
         iss: claims.iss().to_owned(),
         jti: claims.jti().to_owned(),
+        key: root.map(|_| key.to_owned()),
         kid: root.map(|_| kid.to_owned()),
         max_depth: claims.max_depth(),
         nbf: claims.times().nbf.get(),

@@ -1,43 +1,43 @@
-//! The checks that were made before the judge was called: turns them into the record's words, and back.
+//! The checks that were made before the judge was called, in the record's words.
 
-use ledger::entry::Checks;
+use ledger::entry::{CheckResult, Checks};
 use warrant::Denial;
+
+use super::codes::check_result;
 
 use policy::arguments::{ArgumentError, RequestPart};
 use policy::decision::{Case, HttpCase, ProofFound};
 
-const OK: &str = "ok";
-
 /// The recorded result of a check that was made.
-fn word(result: Result<(), Denial>) -> Option<String> {
-    Some(result.map_or_else(Denial::code, |()| OK).to_owned())
+fn made(result: Result<(), Denial>) -> Option<CheckResult> {
+    Some(check_result(result))
 }
 
 pub(super) fn checks(case: &Case<'_>) -> Checks {
-    let (governance, issued) = (word(case.governance), case.facts.issued.then(|| OK.to_owned()));
+    let (governance, issued) = (made(case.governance), case.facts.issued.then_some(CheckResult::Passed));
     match &case.http {
-        Err(denial) => Checks { governance, issued, request: word(Err(*denial)), ..Checks::default() },
-        Ok(http) => Checks { governance, issued, request: word(Ok(())), ..of_http(http) },
+        Err(denial) => Checks { governance, issued, request: made(Err(*denial)), ..Checks::default() },
+        Ok(http) => Checks { governance, issued, request: made(Ok(())), ..of_http(http) },
     }
 }
 
 fn of_http(http: &HttpCase<'_>) -> Checks {
-    let (mut parse, mut signatures, mut binding) = (word(Ok(())), None, None);
+    let (mut parse, mut signatures, mut binding) = (made(Ok(())), None, None);
     match &http.chain {
         Ok(chain) => {
-            signatures = word(Ok(()));
-            binding = word(if chain.is_bound() { Ok(()) } else { Err(Denial::LineageBroken) });
+            signatures = made(Ok(()));
+            binding = made(if chain.is_bound() { Ok(()) } else { Err(Denial::LineageBroken) });
         }
-        Err(denial @ (Denial::IssuerUntrusted | Denial::SignatureInvalid)) => signatures = word(Err(*denial)),
-        Err(denial) => parse = word(Err(*denial)),
+        Err(denial @ (Denial::IssuerUntrusted | Denial::SignatureInvalid)) => signatures = made(Err(*denial)),
+        Err(denial) => parse = made(Err(*denial)),
     }
     let proof = match &http.proof {
         ProofFound::NotWanted => None,
-        ProofFound::Failed(denial) => word(Err(*denial)),
-        ProofFound::Holds(_) => word(Ok(())),
+        ProofFound::Failed(denial) => made(Err(*denial)),
+        ProofFound::Holds(_) => made(Ok(())),
     };
     let read = http.given.as_ref().map(|given| given.as_ref().err());
-    let of = |part: RequestPart| read.and_then(|unread| word(failed(unread, part)));
+    let of = |part: RequestPart| read.and_then(|unread| made(failed(unread, part)));
     let body = http.body.and(of(RequestPart::Body));
     Checks {
         arguments: of(RequestPart::Line),
@@ -54,13 +54,4 @@ fn of_http(http: &HttpCase<'_>) -> Checks {
 /// Reading stops at the first fault, so the parts that were read before it had none.
 fn failed(unread: Option<&ArgumentError>, part: RequestPart) -> Result<(), Denial> {
     unread.filter(|unread| unread.part == part).map_or(Ok(()), |unread| Err(unread.denial))
-}
-
-/// The result of a recorded check: `None` if it was not made, an error if the word is not one that we write.
-pub(super) fn result(check: Option<&String>) -> Result<Option<Result<(), Denial>>, ()> {
-    match check.map(String::as_str) {
-        None => Ok(None),
-        Some(OK) => Ok(Some(Ok(()))),
-        Some(code) => Denial::from_code(code).map(|denial| Some(Err(denial))).ok_or(()),
-    }
 }

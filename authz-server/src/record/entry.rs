@@ -4,20 +4,18 @@ use std::collections::BTreeMap;
 
 use ledger::entry::{
     self, Decision, DecisionOutcome, IntegerJson, RecordedAttestation, RecordedBundle, RecordedCondition,
-    RecordedRequest, RecordedVerdict, RequestText,
+    RecordedRequest, RecordedVerdict, RequestText, VerdictCode,
 };
 use warrant::{Burn, Denial, Digest, Seconds};
 
 use super::chain::links;
 use super::checks::checks;
+use super::codes::code_of;
 use crate::facts::{BurnedItem, BurnedItems};
 use crate::keys::DigestKey;
 use policy::Bundle;
 use policy::arguments::ArgumentValue;
 use policy::decision::{Case, Evidence, Facts, Judgement, Pass, PassReason};
-
-/// The code of a verdict that permits.
-pub(super) const PERMIT: &str = "permit";
 
 /// The entry of a case: the judge's input and its verdict. The outcome is filled in later; until then it says denied.
 pub fn of_case(
@@ -41,8 +39,8 @@ pub fn of_case(
         environment: case.facts.environment.clone(),
         id: decision.to_owned(),
         identity: case.facts.identity.as_ref().map(|identity| identity.0.clone()),
-        outcome: DecisionOutcome::Denied(Denial::Internal.code().to_owned()),
-        posture: case.facts.posture.name().to_owned(),
+        outcome: DecisionOutcome::Denied(code_of(Denial::Internal)),
+        posture: posture(case.facts.posture),
         proxy: case.proxy.clone(),
         request: request(case, key),
         traceparent: None,
@@ -52,21 +50,22 @@ pub fn of_case(
 
 /// The judge's verdict in the form in which verdicts are compared.
 pub fn verdict<E: Evidence>(judgement: &Judgement<E>) -> RecordedVerdict {
+    let denied = |denial| VerdictCode::Denied(code_of(denial));
     let (code, policies, route) = match judgement {
-        Judgement::Permit(permit) => (PERMIT, permit.policies(), Some(permit.route())),
-        Judgement::Deny(denied) => {
-            (denied.denial.code(), denied.policies.as_slice(), denied.route.as_deref())
+        Judgement::Permit(permit) => (VerdictCode::Permit, permit.policies(), Some(permit.route())),
+        Judgement::Deny(denial) => {
+            (denied(denial.denial), denial.policies.as_slice(), denial.route.as_deref())
         }
         Judgement::Pass(pass) => {
             let (code, policies): (_, &[String]) = match pass.reason() {
-                PassReason::Ungoverned => (PERMIT, &[]),
-                PassReason::Observed(Ok(policies)) => (PERMIT, policies),
-                PassReason::Observed(Err(denied)) => (denied.denial.code(), &denied.policies),
+                PassReason::Ungoverned => (VerdictCode::Permit, &[]),
+                PassReason::Observed(Ok(policies)) => (VerdictCode::Permit, policies),
+                PassReason::Observed(Err(denial)) => (denied(denial.denial), &denial.policies),
             };
             (code, policies, Some(pass.route()))
         }
     };
-    RecordedVerdict { code: code.to_owned(), policies: policies.to_vec(), route: route.map(str::to_owned) }
+    RecordedVerdict { code, policies: policies.to_vec(), route: route.map(str::to_owned) }
 }
 
 /// The outcome of a request that is forwarded whatever its verdict is.
@@ -107,7 +106,7 @@ fn request(case: &Case<'_>, key: &DigestKey) -> RecordedRequest {
         return RecordedRequest { action: None, body: None, host, method, path, query: None };
     };
     let (path, query) = line.path();
-    // A fragment may be as secret as a query. No request with one is ever understood.
+    // A path with a fragment is always ambiguous. The fragment may hold a secret, like a query.
     let path = path.split(|byte| *byte == b'#').next().unwrap_or_default();
     let given = case.http.as_ref().ok().and_then(|http| http.given.as_ref()?.as_ref().ok());
     RecordedRequest {
@@ -125,6 +124,13 @@ fn request(case: &Case<'_>, key: &DigestKey) -> RecordedRequest {
 fn without_user(authority: &[u8]) -> &[u8] {
     let at = authority.iter().rposition(|byte| *byte == b'@').unwrap_or_default();
     authority.get(at..).unwrap_or_default()
+}
+
+fn posture(posture: policy::Posture) -> entry::Posture {
+    match posture {
+        policy::Posture::Normal => entry::Posture::Normal,
+        policy::Posture::Restricted => entry::Posture::Restricted,
+    }
 }
 
 /// Ages are relative to the decision's clock, so that judging again sees the same ages.

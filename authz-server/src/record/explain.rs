@@ -1,9 +1,9 @@
 //! Explains a recorded decision: judges it again with a bundle, and says what the judge and the policies say about it.
 
 use ledger::entry::Decision;
-use warrant::{Denial, Seconds};
+use warrant::Seconds;
 
-use super::entry::PERMIT;
+use super::codes::denial_in;
 use super::judged_again::{JudgedAgain, judge_again};
 use super::recorded_case::{NoCase, RecordedBytes};
 use policy::Bundle;
@@ -26,9 +26,7 @@ pub fn explain(decision: &Decision, bundle: &Bundle) -> Account {
         Ok(case) => explain_case(&case, bundle),
         Err(NoCase::Withheld | NoCase::Unfit(_)) => {
             let verdict = &decision.verdict;
-            // An unknown code must not be explained as an allow.
-            let denial = (verdict.code != PERMIT)
-                .then(|| Denial::from_code(&verdict.code).unwrap_or(Denial::Internal));
+            let denial = denial_in(verdict.code);
             let now = Seconds::new(decision.clock);
             explain_verdict(bundle, verdict.route.as_deref(), denial, &verdict.policies, now)
         }

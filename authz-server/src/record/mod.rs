@@ -5,6 +5,7 @@
 
 mod chain;
 mod checks;
+mod codes;
 mod entry;
 mod explain;
 mod judged_again;
@@ -12,6 +13,7 @@ mod recorded_case;
 #[cfg(test)]
 mod tests;
 
+pub use codes::{code_of, denial_in, denial_of};
 pub use entry::{of_case, outcome_of, recorded_burns, verdict};
 pub use explain::{Account, explain};
 pub use judged_again::{JudgedAgain, judge_again};

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use ledger::entry::{Decision, IntegerJson, RequestText};
+use ledger::entry::{self, CheckResult, Decision, IntegerJson, RequestText};
 use warrant::{ChainFromRecord, Denial, Method, ProofId, RawPath, Seconds, Thumbprint};
 
 use super::chain::recalled;
-use super::checks::result;
+use super::codes::result_of;
 use policy::arguments::{ArgumentError, ArgumentValue, Extracted, RequestPart};
 use policy::decision::{Attestation, Attested, ByRecord, Case, Facts, HttpCase, Identity, Line, ProofFound};
 use policy::{Bundle, Posture};
@@ -49,8 +49,8 @@ impl RecordedBytes {
         bundle: &'a Bundle,
     ) -> Result<Case<'a, ByRecord>, NoCase> {
         let checks = &decision.checks;
-        let governance = made(checks.governance.as_ref(), "the check `governance`")?;
-        let http = match made(checks.request.as_ref(), "the check `request`")? {
+        let governance = made(checks.governance, "the check `governance`")?;
+        let http = match made(checks.request, "the check `request`")? {
             Err(denial) => Err(denial),
             Ok(()) => Ok(self.http(decision, bundle)?),
         };
@@ -85,33 +85,28 @@ fn bytes(text: &RequestText) -> Vec<u8> {
 }
 
 /// The result of a check that is always made.
-fn made(check: Option<&String>, name: &'static str) -> Result<Result<(), Denial>, NoCase> {
-    checked(check, name)?.ok_or(NoCase::Unfit(name))
-}
-
-fn checked(check: Option<&String>, name: &'static str) -> Result<Option<Result<(), Denial>>, NoCase> {
-    result(check).map_err(|()| NoCase::Unfit(name))
+fn made(check: Option<CheckResult>, name: &'static str) -> Result<Result<(), Denial>, NoCase> {
+    check.map(result_of).ok_or(NoCase::Unfit(name))
 }
 
 fn chain(decision: &Decision, bundle: &Bundle) -> Result<Result<ChainFromRecord, Denial>, NoCase> {
     let checks = &decision.checks;
-    for (check, name) in
-        [(&checks.parse, "the check `parse`"), (&checks.signatures, "the check `signatures`")]
+    for (check, name) in [(checks.parse, "the check `parse`"), (checks.signatures, "the check `signatures`")]
     {
-        if let Err(denial) = made(check.as_ref(), name)? {
+        if let Err(denial) = made(check, name)? {
             return Ok(Err(denial));
         }
     }
     if decision.chain.iter().any(|link| link.is_withheld()) {
         return Err(NoCase::Withheld);
     }
-    let is_bound = made(checks.binding.as_ref(), "the check `binding`")?.is_ok();
+    let is_bound = made(checks.binding, "the check `binding`")?.is_ok();
     recalled(&decision.chain, is_bound, bundle.trust()).map(Ok).ok_or(NoCase::Unfit("the chain"))
 }
 
 /// The judge only needs to know that a proof held, and whose key it was: the leaf's.
 fn proof(decision: &Decision, chain: Option<&ChainFromRecord>) -> Result<ProofFound, NoCase> {
-    Ok(match checked(decision.checks.proof.as_ref(), "the check `proof`")? {
+    Ok(match decision.checks.proof.map(result_of) {
         None => ProofFound::NotWanted,
         Some(Err(denial)) => ProofFound::Failed(denial),
         Some(Ok(())) => {
@@ -125,12 +120,12 @@ fn proof(decision: &Decision, chain: Option<&ChainFromRecord>) -> Result<ProofFo
 fn given(decision: &Decision) -> Result<Option<Result<Extracted, ArgumentError>>, NoCase> {
     let checks = &decision.checks;
     let parts = [
-        (&checks.arguments, RequestPart::Line, "the check `arguments`"),
-        (&checks.query, RequestPart::Query, "the check `query`"),
-        (&checks.body, RequestPart::Body, "the check `body`"),
+        (checks.arguments, RequestPart::Line),
+        (checks.query, RequestPart::Query),
+        (checks.body, RequestPart::Body),
     ];
-    for (check, part, name) in parts {
-        if let Some(Err(denial)) = checked(check.as_ref(), name)? {
+    for (check, part) in parts {
+        if let Some(Err(denial)) = check.map(result_of) {
             return Ok(Some(Err(ArgumentError { denial, part, detail: String::new(), cure: None })));
         }
     }
@@ -166,8 +161,12 @@ fn facts(decision: &Decision) -> Result<Facts, NoCase> {
     let conditions = decision.conditions.iter().filter_map(|state| {
         Some((state.name.clone(), Attested { value: state.value.clone()?, age: age(state.iat?) }))
     });
-    let posture = Posture::ALL.into_iter().find(|posture| posture.name() == decision.posture);
-    let issued = checked(decision.checks.issued.as_ref(), "the check `issued`")?;
+    let posture = match decision.posture {
+        entry::Posture::Normal => Posture::Normal,
+        entry::Posture::Restricted => Posture::Restricted,
+        // Whatever is halted is denied before the judge reads a posture.
+        entry::Posture::Halted => return Err(NoCase::Unfit("the posture")),
+    };
     Ok(Facts {
         identity: decision.identity.clone().map(Identity),
         environment: decision.environment.clone(),
@@ -184,7 +183,7 @@ fn facts(decision: &Decision) -> Result<Facts, NoCase> {
                 age: age(one.iat),
             })
             .collect(),
-        posture: posture.ok_or(NoCase::Unfit("the posture"))?,
-        issued: issued.is_some_and(|result| result.is_ok()),
+        posture,
+        issued: decision.checks.issued == Some(CheckResult::Passed),
     })
 }

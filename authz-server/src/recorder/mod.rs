@@ -21,6 +21,22 @@ pub use tickets::Tickets;
 use crate::clock::Clock;
 use crate::keys::DigestKey;
 
+/// A caller's claim to the receipt of its entry, while it waits.
+struct Claim<F: Fn(Receipt)> {
+    result: oneshot::Receiver<Result<Receipt, RecordError>>,
+    unclaimed: F,
+}
+
+impl<F: Fn(Receipt)> Drop for Claim<F> {
+    /// After `close` nothing more can be sent. What was sent before and not received is unclaimed.
+    fn drop(&mut self) {
+        self.result.close();
+        if let Ok(Ok(receipt)) = self.result.try_recv() {
+            (self.unclaimed)(receipt);
+        }
+    }
+}
+
 /// Writes entries into the ledger.
 #[derive(Clone, Debug)]
 pub struct Recorder {
@@ -106,12 +122,22 @@ impl Recorder {
         self.tickets.is_valid(decision, index, proxy, ticket)
     }
 
-    /// Waits until an entry is durable.
-    pub async fn append(&self, entry: Entry) -> Result<Receipt, RecordError> {
+    /// Waits until an entry is durable. If the caller stops waiting and the entry is recorded nevertheless, `unclaimed`
+    /// is called with its receipt: exactly once, and never after this returned.
+    pub async fn append(
+        &self,
+        entry: Entry,
+        unclaimed: impl Fn(Receipt) + Clone + Send + 'static,
+    ) -> Result<Receipt, RecordError> {
         let (done, result) = oneshot::channel();
-        // If the receiver is gone, the deadline has passed; the gateway then records how the request ended.
-        self.submit(entry, move |recorded| drop(done.send(recorded)));
-        result.await.unwrap_or(Err(RecordError::Closed))
+        let mut claim = Claim { result, unclaimed: unclaimed.clone() };
+        self.submit(entry, move |recorded| {
+            // The receiver is gone: the caller stopped waiting before the entry was durable.
+            if let Err(Ok(receipt)) = done.send(recorded) {
+                unclaimed(receipt);
+            }
+        });
+        (&mut claim.result).await.unwrap_or(Err(RecordError::Closed))
     }
 
     /// The key for values that are recorded as digests.

@@ -47,8 +47,8 @@ kind! { "outcome/1"
         duration: u64,
         /// The decision's id.
         id: String,
-        /// The index of the decision's entry; `null` if it is not known.
-        index: Option<u64>,
+        /// The index of the decision's entry.
+        index: u64,
         /// The proxy that reported it.
         proxy: String,
         /// Whether a byte of it was sent to an upstream, or may have been sent in an attempt before the last.

@@ -42,8 +42,7 @@ fn issuer(decision: &Decision) -> Option<&str> {
 pub(crate) fn names(what: RevocationTarget, iss: &str, value: &str, decision: &Decision) -> bool {
     match what {
         RevocationTarget::Path => issuer(decision) == Some(iss) && is_prefix(value, decision),
-        // It may be the authority's key, and the entry has only its `kid`.
-        RevocationTarget::Key => !decision.chain.is_empty(),
+        RevocationTarget::Key => decision.chain.iter().any(|link| link.is_by_key(value)),
         RevocationTarget::Lineage => {
             issuer(decision) == Some(iss)
                 && decision.chain.iter().any(|link| link.txn.as_deref() == Some(value))
@@ -62,7 +61,7 @@ fn is_prefix(path: &str, decision: &Decision) -> bool {
 mod tests {
     use super::super::{
         Activation, AttestationStatement, ConditionStatement, DecisionOutcome, Details, Digest, Posture,
-        PostureChange, RecordedCondition, RecordedLink, RecordedVerdict, Revocation,
+        PostureChange, RecordedCondition, RecordedLink, RecordedVerdict, Revocation, VerdictCode,
     };
     use super::*;
     use crate::example_decision::denied;
@@ -82,6 +81,7 @@ mod tests {
             ini: None,
             iss: iss.to_owned(),
             jti: jti.to_owned(),
+            key: txn.map(|_| format!("key-of-{iss}")),
             kid: None,
             max_depth: 3,
             nbf: 1,
@@ -105,7 +105,7 @@ mod tests {
     }
 
     fn permit(route: &str) -> RecordedVerdict {
-        RecordedVerdict { code: "permit".to_owned(), policies: vec![], route: Some(route.to_owned()) }
+        RecordedVerdict { code: VerdictCode::Permit, policies: vec![], route: Some(route.to_owned()) }
     }
 
     fn revoked(what: RevocationTarget, iss: &str, value: &str) -> Entry {
@@ -162,7 +162,8 @@ mod tests {
             revoked(RevocationTarget::Path, "https://a", "r/c"),
             revoked(RevocationTarget::Lineage, "https://a", "t"),
             revoked(RevocationTarget::Subject, "", "child"),
-            revoked(RevocationTarget::Key, "", "any key: it may be the authority's"),
+            revoked(RevocationTarget::Key, "", "key-of-child"),
+            revoked(RevocationTarget::Key, "", "key-of-https://a"),
         ];
         let foreign = [
             posture(FactScope::Route, "hello"),
@@ -174,6 +175,7 @@ mod tests {
             revoked(RevocationTarget::Path, "https://a", "r/c/more"),
             revoked(RevocationTarget::Path, "https://a", "r/cc"),
             revoked(RevocationTarget::Lineage, "https://a", "u"),
+            revoked(RevocationTarget::Key, "", "key-of-nobody"),
             revoked(RevocationTarget::Subject, "", "nobody"),
             Entry::Decision(decision()),
         ];

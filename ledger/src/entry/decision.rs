@@ -1,15 +1,15 @@
 //! The entry kind `decision/1`: the judge's whole input, as parsed facts, and the result.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use content_digest::Digest;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::codes::{CheckResult, DecisionOutcome, VerdictCode};
 use super::define::{JsonShape, kind, object, words};
 use super::encoding::EntryDraft;
-use super::value::{IntegerJson, Nonce, RequestText};
+use super::value::{IntegerJson, Nonce, Posture, RequestText};
 
 kind! { "decision/1"
     /// One request was decided. The entry has the judge's whole input, so it can be judged again without any token.
@@ -40,8 +40,8 @@ kind! { "decision/1"
         identity: Option<String>,
         /// The answer to the proxy.
         outcome: DecisionOutcome,
-        /// The posture in force: a word of `posture/1`.
-        posture: String,
+        /// The posture that policies read. Where `halted` applies, the request is denied before any policy reads it.
+        posture: Posture,
         /// The proxy that asked.
         proxy: String,
         /// The request.
@@ -102,25 +102,25 @@ object! { "Checks"
     /// The result of each check before the judge: `ok`, a denial's code, or `null` if the check was not made.
     pub struct Checks {
         /// The arguments in path and headers, and the action, are what the route expects.
-        arguments: Option<String>,
+        arguments: Option<CheckResult>,
         /// Each link names the link before it, by its digest and by its holder's key.
-        binding: Option<String>,
+        binding: Option<CheckResult>,
         /// The body was read and is what the route expects.
-        body: Option<String>,
+        body: Option<CheckResult>,
         /// A bundle is in force, the clock is sane, nothing is halted.
-        governance: Option<String>,
+        governance: Option<CheckResult>,
         /// The root is in the record of issued warrants.
-        issued: Option<String>,
+        issued: Option<CheckResult>,
         /// The warrant was parsed.
-        parse: Option<String>,
+        parse: Option<CheckResult>,
         /// The proof of possession was parsed and is valid.
-        proof: Option<String>,
+        proof: Option<CheckResult>,
         /// The query was read and is what the route expects.
-        query: Option<String>,
+        query: Option<CheckResult>,
         /// The request line and Portcullis's headers are not ambiguous.
-        request: Option<String>,
+        request: Option<CheckResult>,
         /// The root's key is trusted, and all signatures are valid.
-        signatures: Option<String>,
+        signatures: Option<CheckResult>,
     }
 }
 
@@ -181,7 +181,9 @@ object! { "Link"
         iss: String,
         /// Its id.
         jti: String,
-        /// The authority's key; roots only.
+        /// The JWK thumbprint (RFC 7638) of the authority's key that verified it; roots only.
+        key: Option<String>,
+        /// The name of the authority's key; roots only.
         kid: Option<String>,
         /// The greatest depth that the chain may have.
         max_depth: u64,
@@ -209,6 +211,11 @@ object! { "Person"
 }
 
 impl RecordedLink {
+    /// Whether this key signed it as the authority's, or is its holder's.
+    pub(crate) fn is_by_key(&self, thumbprint: &str) -> bool {
+        self.cnf == thumbprint || self.key.as_deref() == Some(thumbprint)
+    }
+
     /// Whether a part of it is recorded only as a digest.
     #[must_use]
     pub fn is_withheld(&self) -> bool {
@@ -316,75 +323,11 @@ object! { "Burned"
 object! { "Verdict"
     /// The judge's verdict.
     pub struct RecordedVerdict {
-        /// `permit`, or the code of the first denial that holds.
-        code: String,
+        /// What the judge said: the first denial that holds, or a permit.
+        code: VerdictCode,
         /// The ids of the policies that decided, sorted.
         policies: Vec<String>,
         /// The route that matched.
         route: Option<String>,
-    }
-}
-
-/// The answer to a request, as `decision/1` records it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum DecisionOutcome {
-    /// Forwarded: every check and the judge permitted it.
-    Allowed,
-    /// Forwarded: the matching route is declared ungoverned.
-    Ungoverned,
-    /// Forwarded: the route is only observed. The verdict says what would have been decided.
-    Observed,
-    /// Not forwarded, with this denial code.
-    Denied(String),
-}
-
-impl DecisionOutcome {
-    fn word(&self) -> &str {
-        match self {
-            Self::Allowed => "allowed",
-            Self::Ungoverned => "ungoverned",
-            Self::Observed => "observed",
-            Self::Denied(code) => code,
-        }
-    }
-}
-
-impl fmt::Display for DecisionOutcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.word())
-    }
-}
-
-impl Serialize for DecisionOutcome {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        // A denial must never be written in a way that is read as a forward.
-        match self {
-            Self::Denied(code) if FORWARDS.contains(&code.as_str()) => {
-                Err(serde::ser::Error::custom(format!("`{code}` is not a denial code")))
-            }
-            Self::Allowed | Self::Ungoverned | Self::Observed | Self::Denied(_) => {
-                to.serialize_str(self.word())
-            }
-        }
-    }
-}
-
-const FORWARDS: [&str; 3] = ["allowed", "ungoverned", "observed"];
-
-impl<'de> Deserialize<'de> for DecisionOutcome {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let word = String::deserialize(from)?;
-        Ok(match word.as_str() {
-            "allowed" => Self::Allowed,
-            "ungoverned" => Self::Ungoverned,
-            "observed" => Self::Observed,
-            _ => Self::Denied(word),
-        })
-    }
-}
-
-impl JsonShape for DecisionOutcome {
-    fn shape() -> String {
-        "`allowed` or `observed` or `ungoverned` or a denial's code".to_owned()
     }
 }

@@ -124,13 +124,22 @@ macro_rules! object {
 macro_rules! words {
     ($(#[doc = $doc:literal])+ pub enum $name:ident { $( $(#[doc = $says:literal])+ $word:ident = $text:literal, )+ }) => {
         $(#[doc = $doc])+
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
         pub enum $name { $( $(#[doc = $says])+ #[serde(rename = $text)] $word, )+ }
 
         impl $name {
+            /// Every word, in the order of the declaration.
+            pub const ALL: &[Self] = &[$( Self::$word ),+];
+
             /// The word as it is recorded.
             #[must_use]
             pub fn word(self) -> &'static str { match self { $( Self::$word => $text, )+ } }
+
+            /// The value with this word.
+            #[must_use]
+            pub fn from_word(word: &str) -> Option<Self> {
+                match word { $( $text => Some(Self::$word), )+ _ => None }
+            }
         }
 
         impl $crate::entry::define::JsonShape for $name {

@@ -4,6 +4,7 @@
 //! entry of the log.
 
 mod activity;
+mod codes;
 pub(crate) mod concern;
 mod decision;
 pub(crate) mod define;
@@ -16,11 +17,12 @@ mod value;
 use serde::Deserialize;
 
 pub use activity::{Denials, Issued, OutcomeReport, UngovernedRequest};
+pub use codes::{CheckResult, DecisionOutcome, DenialCode, VerdictCode};
 pub use concern::concerns;
 pub use content_digest::Digest;
 pub use decision::{
-    BurnKind, Checks, Decision, DecisionOutcome, Details, Person, RecordedAttestation, RecordedBundle,
-    RecordedBurn, RecordedCondition, RecordedLink, RecordedRequest, RecordedVerdict,
+    BurnKind, Checks, Decision, Details, Person, RecordedAttestation, RecordedBundle, RecordedBurn,
+    RecordedCondition, RecordedLink, RecordedRequest, RecordedVerdict,
 };
 pub use encoding::{ENTRY_BYTES_AT_MOST, Stamps};
 pub use entries_page::table;

@@ -278,7 +278,7 @@ words! {
 }
 
 words! {
-    /// The posture: how much is allowed.
+    /// The posture: how much is allowed, from the mildest to the strictest.
     pub enum Posture {
         /// What the policy allows.
         Normal = "normal",

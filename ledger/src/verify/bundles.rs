@@ -1,7 +1,9 @@
-//! Checks bundles of entries against their leaf tiles, and each entry against its canonical form. Runs in parallel.
+//! Checks bundles of entries against their leaf tiles, and each entry by itself: its canonical form, and what it must be.
+//! Runs in parallel.
 
 use std::collections::BTreeMap;
 
+use super::entry_form;
 use crate::entry::Entry;
 use crate::fault::ReadError;
 use crate::ledger::RecordedEntry;
@@ -84,6 +86,9 @@ impl BundleGroup {
                 Ok((stamps, entry)) => {
                     let count = self.kinds.entry(entry.kind()).or_default();
                     *count = count.saturating_add(1);
+                    for what in entry_form::faults(place, stamps, &entry) {
+                        self.faults.push((format!("entry {place}"), what));
+                    }
                     self.records.push(RecordedEntry { index: place, stamps, entry });
                 }
                 Err(why) => self.faults.push((format!("entry {place}"), why.to_string())),

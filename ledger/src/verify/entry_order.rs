@@ -1,148 +1,139 @@
-//! Checks the content of the entries in their order: times never go back; no forwarded decision comes after a fact that
-//! concerns it and that its judge had not read; no allow comes after a revocation of its warrant.
+//! Checks the entries in their order: times never go back; the facts in force, the uses and the outcomes before each entry
+//! agree with it; no forwarded decision comes after a fact that concerns it and that its judge had not read.
+//!
+//! Memory: what `facts_in_force`, `uses` and `decisions` hold, and the last facts.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::AuditReport;
-use crate::entry::{Decision, DecisionOutcome, Entry, Revocation, RevocationTarget, concerns};
+use super::decisions::Decisions;
+use super::facts_in_force::FactsInForce;
+use super::uses::Uses;
+use crate::entry::{Decision, Entry, Init, concerns};
+use crate::fault::ReadError;
 use crate::ledger::RecordedEntry;
 use crate::note::VerifyingKey;
+use crate::tree::MerkleTree;
 
-/// How many recent facts are checked against decisions that had not read them: as many as the writer remembers.
-const FACTS: usize = 1024;
+/// How many recent facts are checked against decisions that had not read them. The writer remembers 1,024, and up to as
+/// many of the frame that it is writing.
+const FACTS: usize = 2048;
 
 pub(super) struct OrderCheck<'a> {
     log: &'a VerifyingKey,
     time: u64,
-    facts: VecDeque<(u64, Arc<Entry>)>,
-    revoked: HashMap<(RevocationTarget, String, String), (u64, Option<u64>)>,
+    /// Facts below this index are no longer in `recent`.
+    floor: u64,
+    recent: VecDeque<(u64, Arc<Entry>)>,
+    facts: FactsInForce,
+    uses: Uses,
+    decisions: Decisions,
 }
 
 impl<'a> OrderCheck<'a> {
     pub(super) fn new(log: &'a VerifyingKey) -> Self {
-        Self { log, time: 0, facts: VecDeque::new(), revoked: HashMap::new() }
+        Self {
+            log,
+            time: 0,
+            floor: 0,
+            recent: VecDeque::new(),
+            facts: FactsInForce::default(),
+            uses: Uses::default(),
+            decisions: Decisions::default(),
+        }
     }
 
     pub(super) fn check_all(&mut self, records: Vec<RecordedEntry>, report: &mut AuditReport) {
         for record in records {
-            let place = format!("entry {}", record.index);
             if record.stamps.time < self.time {
-                report.add_fault(&place, "its time is earlier than that of the entry before it");
+                report.add_entry_fault(record.index, "its time is earlier than that of the entry before it");
             }
             self.time = record.stamps.time;
-            self.check(&place, record, report);
+            self.check(record, report);
         }
     }
 
-    fn check(&mut self, place: &str, record: RecordedEntry, report: &mut AuditReport) {
+    /// Reports what only shows when all entries were seen.
+    pub(super) fn finish(&self, tree: &MerkleTree<'_>, report: &mut AuditReport) -> Result<(), ReadError> {
+        self.decisions.report_repeated_ids(tree, report)
+    }
+
+    fn check(&mut self, record: RecordedEntry, report: &mut AuditReport) {
+        let index = record.index;
         match &record.entry {
-            Entry::Init(init) if record.index == 0 => {
-                if init.origin != self.log.name() || init.key != self.log.to_string() {
-                    report.add_fault(place, "it names another log or another key");
-                }
-                return;
-            }
-            _ if record.index == 0 => report.add_fault(place, "the first entry is not `init/1`"),
-            Entry::Init(_) => report.add_fault(place, "`init/1` must be the first entry"),
-            Entry::Decision(decision) => return self.check_decision(place, &record, decision, report),
-            Entry::Revocation(revocation) => {
-                let key = (revocation.what, issuer(revocation), revocation.value.clone());
-                self.revoked.insert(key, (record.index, revocation.until));
-            }
-            Entry::Reinstate(reinstate) => {
-                self.revoked
-                    .retain(|(what, _, value), _| *what != reinstate.what || *value != reinstate.value);
-            }
-            Entry::Outcome(outcome) if outcome.index.is_some_and(|index| index >= record.index) => {
-                report.add_fault(place, "it is the outcome of a decision that comes after it");
+            Entry::Init(init) => self.check_init(index, init, report),
+            _ if index == 0 => report.add_entry_fault(index, "the first entry is not `init/1`"),
+            Entry::Decision(decision) => self.check_decision(&record, decision, report),
+            Entry::Outcome(outcome) => self.decisions.end(index, outcome, report),
+            Entry::Revocation(_)
+            | Entry::Reinstate(_)
+            | Entry::Attestation(_)
+            | Entry::Condition(_)
+            | Entry::Posture(_)
+            | Entry::Activation(_) => {
+                self.facts.add(index, record.stamps.time / 1000, &record.entry, report);
+                self.remember(index, record.entry);
             }
             Entry::Start(_)
             | Entry::Stop(_)
             | Entry::Denials(_)
             | Entry::Issued(_)
-            | Entry::Attestation(_)
-            | Entry::Condition(_)
-            | Entry::Posture(_)
-            | Entry::Activation(_)
-            | Entry::Outcome(_)
             | Entry::Ungoverned(_)
             | Entry::Gap(_)
             | Entry::Archived(_) => {}
         }
-        if record.entry.is_fact() {
-            self.facts.push_back((record.index, Arc::new(record.entry)));
-            if self.facts.len() > FACTS {
-                self.facts.pop_front();
-            }
+    }
+
+    fn check_init(&self, index: u64, init: &Init, report: &mut AuditReport) {
+        if index > 0 {
+            report.add_entry_fault(index, "`init/1` must be the first entry");
+        } else if init.origin != self.log.name() || init.key != self.log.to_string() {
+            report.add_entry_fault(index, "it names another log or another key");
         }
     }
 
-    fn check_decision(
-        &self,
-        place: &str,
-        record: &RecordedEntry,
-        decision: &Decision,
-        report: &mut AuditReport,
-    ) {
-        if decision.clock.saturating_mul(1000) > record.stamps.time {
-            report.add_fault(place, "its `clock` is later than its `time`");
+    fn remember(&mut self, index: u64, fact: Entry) {
+        self.recent.push_back((index, Arc::new(fact)));
+        if self.recent.len() > FACTS {
+            let oldest = self.recent.pop_front();
+            self.floor = oldest.map_or(self.floor, |(index, _)| index.saturating_add(1));
         }
-        if decision.as_of > record.index {
-            report.add_fault(place, "its `as_of` names facts that were not recorded yet");
+    }
+
+    fn check_decision(&mut self, record: &RecordedEntry, decision: &Decision, report: &mut AuditReport) {
+        let index = record.index;
+        self.decisions.add(index, decision);
+        if decision.as_of > index {
+            report.add_entry_fault(index, "its `as_of` names facts that were not recorded yet");
         }
-        if !decision.forwards() {
-            return;
-        }
-        let unread = self.facts.iter().rev().take_while(|(index, _)| *index >= decision.as_of);
-        if let Some((index, _)) = unread.into_iter().find(|(_, fact)| concerns(fact, decision)) {
-            report.add_fault(
-                place,
-                format!("the request was forwarded, but the judge had not read the fact at index {index}"),
-            );
-        }
-        if decision.outcome == DecisionOutcome::Allowed {
-            report.allows = report.allows.saturating_add(1);
-            if let Some(index) = self.revocation_of(decision) {
-                report.add_fault(
-                    place,
-                    format!("it was allowed although entry {index} had revoked its warrant"),
+        let now = record.stamps.time / 1000;
+        for burn in &decision.burned {
+            if !self.uses.add(burn, decision.clock, now) {
+                let (what, name) = (burn.what.word(), &burn.name);
+                report.add_entry_fault(
+                    index,
+                    format!("it exceeds a limit: the {what} of {name} was burned before"),
                 );
             }
         }
+        if decision.forwards() {
+            self.check_unread(index, decision, report);
+            self.facts.check_forward(index, decision, report);
+        }
     }
 
-    /// The index of a revocation that names a link of this warrant and has not expired.
-    fn revocation_of(&self, decision: &Decision) -> Option<u64> {
-        if self.revoked.is_empty() {
-            return None;
+    fn check_unread(&self, index: u64, decision: &Decision, report: &mut AuditReport) {
+        if decision.as_of < self.floor {
+            let what =
+                format!("the request was forwarded, but its judge had read none of the last {FACTS} facts");
+            return report.add_entry_fault(index, what);
         }
-        let root = decision.chain.first()?;
-        let mut path = String::new();
-        for link in &decision.chain {
-            path = if path.is_empty() { link.jti.clone() } else { format!("{path}/{}", link.jti) };
-            let lineage = link.txn.clone().unwrap_or_default();
-            let names = [
-                (RevocationTarget::Path, root.iss.clone(), path.clone()),
-                (RevocationTarget::Lineage, root.iss.clone(), lineage),
-                (RevocationTarget::Key, String::new(), link.cnf.clone()),
-                (RevocationTarget::Subject, String::new(), link.sub.clone()),
-            ];
-            let in_force = |until: &Option<u64>| until.is_none_or(|until| decision.clock < until);
-            let found =
-                names.iter().find_map(|name| self.revoked.get(name).filter(|(_, until)| in_force(until)));
-            if let Some((index, _)) = found {
-                return Some(*index);
-            }
+        let mut unread = self.recent.iter().rev().take_while(|(fact, _)| *fact >= decision.as_of);
+        if let Some((fact, _)) = unread.find(|(_, fact)| concerns(fact, decision)) {
+            let what =
+                format!("the request was forwarded, but its judge had not read the fact at index {fact}");
+            report.add_entry_fault(index, what);
         }
-        None
-    }
-}
-
-/// The issuer in a revocation; empty for keys and holders, which are revoked for all issuers.
-fn issuer(revocation: &Revocation) -> String {
-    match revocation.what {
-        RevocationTarget::Path | RevocationTarget::Lineage => revocation.iss.clone(),
-        RevocationTarget::Key | RevocationTarget::Subject => String::new(),
     }
 }

@@ -1,12 +1,23 @@
 //! Audits a published log from outside. It trusts only the verification key that the auditor provides.
 //!
-//! It reads every entry, builds every tile again from the entries and compares it, and checks the content of the entries
-//! in their order: times never go back, and no decision is forwarded after an unread fact that concerns it. It uses all
-//! cores, and its memory does not grow with the log.
+//! It reads every entry, builds every tile again from the entries and compares it. It checks each entry by itself
+//! (`entry_form`), and the entries in their order (`entry_order`). It needs no bundle: that the judge's verdicts are right
+//! is proved by judging again, which this crate cannot.
+//!
+//! It uses all cores. Its memory grows by 8 bytes for each entry (`decisions`), and with the uses that have not expired
+//! (`uses`) and the facts in force (`facts_in_force`); entries themselves are kept only for a few bundles a thread.
 
 mod bundles;
+mod decisions;
+mod entry_form;
 mod entry_order;
+mod facts_in_force;
+#[cfg(test)]
+mod tests;
 mod upper_tiles;
+mod uses;
+
+pub use entry_form::LEEWAY_AT_MOST_SECONDS;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,7 +27,7 @@ use crate::fault::ReadError;
 use crate::merkle::Hash;
 use crate::note::{SignedCheckpoint, VerifyingKey};
 use crate::published_file::PublishedFile;
-use crate::tree::{LogSource, MerkleTree};
+use crate::tree::{Listed, LogSource, MerkleTree};
 use bundles::{BundleGroup, read_group};
 use entry_order::OrderCheck;
 use upper_tiles::UpperTiles;
@@ -47,7 +58,7 @@ pub struct AuditReport {
     pub bytes: u64,
     /// The number of entries of each kind.
     pub kinds: BTreeMap<&'static str, u64>,
-    /// How many allows were checked against the revocations before them.
+    /// How many allows were checked against the facts before them.
     pub allows: u64,
     /// The witnesses that cosigned.
     pub witnesses: Vec<String>,
@@ -66,6 +77,10 @@ impl AuditReport {
         if self.faults.len() < FAULTS_AT_MOST {
             self.faults.push(AuditFault { place: place.into(), what: what.into() });
         }
+    }
+
+    fn add_entry_fault(&mut self, index: u64, what: impl Into<String>) {
+        self.add_fault(format!("entry {index}"), what);
     }
 }
 
@@ -114,8 +129,8 @@ impl Auditor<'_> {
             report.add_fault(name, "the checkpoint has size 0, but every log has at least one entry");
             return Ok(report);
         }
-        self.check_entries(source, &mut report)?;
         let tree = MerkleTree::new(source, report.size);
+        self.check_entries(&tree, source, &mut report)?;
         match tree.root() {
             Ok(root) if root == signed.checkpoint().root => {}
             Ok(_) => report.add_fault(
@@ -125,7 +140,12 @@ impl Auditor<'_> {
             Err(error) => report.add_fault(name, error.to_string()),
         }
         self.check_previous(&tree, &mut report);
-        source.partials(&mut |file, bytes| check_partial(&tree, file, bytes, &mut report))?;
+        source.listing(&mut |listed| match listed {
+            Listed::Partial(file, bytes) => check_partial(&tree, file, bytes, &mut report),
+            Listed::Foreign(path) => {
+                report.add_fault(path.display().to_string(), "this name is not part of a log's layout");
+            }
+        })?;
         Ok(report)
     }
 
@@ -150,7 +170,12 @@ impl Auditor<'_> {
     }
 
     /// Reads and checks all entries, several groups of bundles at a time: the groups in parallel, their entries in order.
-    fn check_entries(&self, source: &dyn LogSource, report: &mut AuditReport) -> Result<(), ReadError> {
+    fn check_entries(
+        &self,
+        tree: &MerkleTree<'_>,
+        source: &dyn LogSource,
+        report: &mut AuditReport,
+    ) -> Result<(), ReadError> {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let threads = if self.threads == 0 { cores } else { self.threads };
         let at_once = threads.saturating_mul(GROUPS_A_THREAD);
@@ -176,7 +201,8 @@ impl Auditor<'_> {
             first = first.saturating_add(u64::try_from(at_once).unwrap_or(u64::MAX));
             (self.progress)(bundles::end(first, report.size), report.size);
         }
-        upper.finish(report)
+        upper.finish(report)?;
+        order.finish(tree, report)
     }
 
     fn read_groups(

@@ -2,7 +2,8 @@
 //! the server's tests include this file too: each has `ledger::entry` in scope where it does.
 
 use super::entry::{
-    Checks, Decision, DecisionOutcome, IntegerJson, RecordedRequest, RecordedVerdict, RequestText,
+    CheckResult, Checks, Decision, DecisionOutcome, DenialCode, IntegerJson, Posture, RecordedRequest,
+    RecordedVerdict, RequestText, VerdictCode,
 };
 
 pub(crate) fn denied(id: &str) -> Decision {
@@ -13,19 +14,19 @@ pub(crate) fn denied(id: &str) -> Decision {
         burned: vec![],
         bundle: None,
         chain: vec![],
-        checks: Checks { parse: Some("ok".into()), ..Checks::default() },
+        checks: Checks { parse: Some(CheckResult::Passed), ..Checks::default() },
         clock: 1_700_000_000,
         conditions: vec![],
         environment: [("region".to_owned(), "eu-1".to_owned())].into(),
         id: id.to_owned(),
         identity: None,
-        outcome: DecisionOutcome::Denied("expired".to_owned()),
-        posture: "normal".to_owned(),
+        outcome: DecisionOutcome::Denied(DenialCode::Expired),
+        posture: Posture::Normal,
         proxy: "local".to_owned(),
         request: request("localhost", "GET", "/hello/you"),
         traceparent: None,
         verdict: RecordedVerdict {
-            code: "expired".to_owned(),
+            code: VerdictCode::Denied(DenialCode::Expired),
             policies: vec![],
             route: Some("hello".to_owned()),
         },

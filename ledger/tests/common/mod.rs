@@ -5,7 +5,7 @@ mod decision;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use ledger::entry::{self, Activation, Digest};
+use ledger::entry::{self, Revocation, RevocationTarget};
 use ledger::{Entry, Options, SigningKey};
 
 pub(crate) fn options() -> Options {
@@ -19,6 +19,14 @@ pub(crate) fn denial(id: &str) -> Entry {
 }
 
 pub(crate) fn fact() -> Entry {
-    Activation { bundle: Digest::of(b"bundle"), expires: 1, previous: None, retired: vec![], version: 1 }
-        .into()
+    let text = str::to_owned;
+    Revocation {
+        by: text("op"),
+        iss: String::new(),
+        reason: text("a drill"),
+        until: None,
+        value: text("agent:x"),
+        what: RevocationTarget::Subject,
+    }
+    .into()
 }

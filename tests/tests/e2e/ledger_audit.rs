@@ -66,6 +66,36 @@ async fn every_executed_request_is_on_record_and_every_decision_is_judged_the_sa
 }
 
 #[tokio::test]
+async fn verify_and_replay_each_say_in_one_line_what_they_prove_and_what_only_the_other_proves() {
+    let world = World::start().await;
+    let auditor = LedgerAuditor::new(&world.home, world.directory());
+    let sent = traffic(&world).await;
+    auditor.wait_for_decisions(sent).await;
+    let bundle = world.home.file("bundle").display().to_string();
+    let replay = ["--bundles", bundle.as_str()];
+    for (command, other, further) in [("verify", "replay", &[][..]), ("replay", "verify", &replay)] {
+        let plain = auditor.run(command, auditor.folder(), further).success();
+        let line = plain.lines().find(|line| line.starts_with(&format!("  `{command}` proves: ")));
+        let line = line.unwrap_or_else(|| panic!("{plain}"));
+        assert!(line.contains(&format!(". Only `{other}` proves: ")), "{line}");
+        let json = auditor.run(command, auditor.folder(), &[further, &["--json"]].concat()).success();
+        let json: Value = serde_json::from_str(&json).unwrap();
+        let parts =
+            [&json["proves"], &json[&format!("only_{other}_proves")]].map(|part| part.as_str().unwrap());
+        assert!(parts.iter().all(|part| !part.is_empty() && line.contains(part)), "{json}");
+    }
+
+    // A file that is no part of the layout is named, in the ledger and in the published log.
+    for place in ["notes.txt", "wal/old", "log/notes.txt"] {
+        let file = auditor.folder().join(place);
+        overwrite(&file, b"x");
+        auditor.audit(auditor.folder(), &[]).expect_fault(place);
+        fs::remove_file(&file).unwrap();
+    }
+    world.end().await;
+}
+
+#[tokio::test]
 async fn a_candidate_bundle_lists_every_decision_that_it_would_change_with_both_verdicts() {
     let world = World::start().await;
     let auditor = LedgerAuditor::new(&world.home, world.directory());

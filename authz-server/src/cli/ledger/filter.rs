@@ -130,5 +130,5 @@ fn is_of_code(entry: &Entry, code: &str) -> bool {
         return denials.reason == code;
     }
     decision(entry)
-        .is_some_and(|decision| decision.outcome.to_string() == code || decision.verdict.code == code)
+        .is_some_and(|decision| decision.outcome.word() == code || decision.verdict.code.word() == code)
 }

@@ -12,6 +12,7 @@ pub(super) mod log;
 mod progress;
 mod prove;
 pub(super) mod proved_decision;
+mod proves;
 mod reassert;
 mod remote;
 mod replay;

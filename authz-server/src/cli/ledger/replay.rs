@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
 use ledger::Entry;
-use ledger::entry::{Decision, Stamps};
+use ledger::entry::{Decision, Stamps, VerdictCode};
 use ledger::tree::MerkleTree;
 use ledger::verify::Auditor;
 use serde_json::json;
@@ -16,7 +16,7 @@ use serde_json::json;
 use super::filter::Filter;
 use super::log::{LogLocation, OpenLog, TrustedKey};
 use super::scan::{self, Next, RawEntry};
-use super::{bundles, describe, progress};
+use super::{bundles, describe, progress, proves};
 use crate::cli::out::{ExitStatus, Failure, line};
 use crate::record::{JudgedAgain, judge_again};
 use policy::PastBundle;
@@ -149,15 +149,15 @@ fn print_difference(
         let (now, unfit) = (now.ok(), now.err());
         return line(json!({"index": index, "id": decision.id, "then": then, "now": now, "unfit": unfit}));
     }
-    let code = |code: &str, route: &Option<String>| match route {
+    let code = |code: VerdictCode, route: &Option<String>| match route {
         Some(route) => format!("{code} on {route}"),
-        None => code.to_owned(),
+        None => code.to_string(),
     };
     let now = match now {
-        Ok(now) => format!("now {} ({})", code(&now.code, &now.route), now.policies.join(", ")),
+        Ok(now) => format!("now {} ({})", code(now.code, &now.route), now.policies.join(", ")),
         Err(what) => format!("cannot be judged: this version cannot read its record ({what})"),
     };
-    let then = format!("then {} ({})", code(&then.code, &then.route), then.policies.join(", "));
+    let then = format!("then {} ({})", code(then.code, &then.route), then.policies.join(", "));
     line(format!("{}\n    {then}\n    {now}", describe::line(index, stamps, &Entry::Decision(decision))))
 }
 
@@ -179,6 +179,7 @@ impl Counts {
             return line(json!({
                 "decisions": self.judged, "same": self.same, "differs": self.differs,
                 "withheld": self.withheld, "unfit": self.unfit, "unknown_bundles": self.unknown,
+                "proves": proves::BY_REPLAY, "only_verify_proves": proves::ONLY_BY_VERIFY,
             }));
         }
         line(format!(
@@ -188,7 +189,7 @@ impl Counts {
         for (name, count) in &self.unknown {
             line(format!("{count} decisions not judged: bundle {name} is missing, add it with --bundles"))?;
         }
-        Ok(())
+        line(proves::line("replay", proves::BY_REPLAY, "verify", proves::ONLY_BY_VERIFY))
     }
 
     fn status(&self) -> Result<ExitStatus, Failure> {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args as ClapArgs;
 use ledger::consistency::Consistency;
+use ledger::layout::Layout;
 use ledger::note::SignedCheckpoint;
 use ledger::proof::EntryProof;
 use ledger::verify::{AuditFault, AuditReport, Auditor};
@@ -12,7 +13,7 @@ use ledger::{Inspection, Ledger, OpenError, ReadError, VerifyingKey};
 use serde_json::{Value as Json, json};
 
 use super::log::{LogLocation, OpenLog, TrustedKey, read_key};
-use super::{describe, progress};
+use super::{describe, progress, proves};
 use crate::cli::out::{ExitStatus, Failure, line};
 
 #[derive(Debug, ClapArgs)]
@@ -42,7 +43,8 @@ pub(in crate::cli) fn run(args: &Args) -> Result<ExitStatus, Failure> {
         return verify_proof(args, &read_file(file)?, &key, &witnesses);
     }
     let log = args.location.open()?;
-    let report = audit(args, &log, &key, &witnesses)?;
+    let mut report = audit(args, &log, &key, &witnesses)?;
+    report.faults.extend(foreign_names(&log)?);
     let verification = Verification { inspection: inspect(&log, &key)?, report };
     verification.print(args.json)?;
     Ok(if verification.holds() { ExitStatus::Success } else { ExitStatus::Denied })
@@ -91,6 +93,17 @@ fn audit(
     }
 }
 
+/// Names in a whole ledger that are not part of its layout. The audit lists those in the published log.
+fn foreign_names(log: &OpenLog) -> Result<Vec<AuditFault>, Failure> {
+    let Some(directory) = &log.directory else { return Ok(Vec::new()) };
+    let names = Layout::new(directory).foreign_names().map_err(Failure::new)?;
+    let fault = |path: PathBuf| AuditFault {
+        place: path.display().to_string(),
+        what: "this name is not part of a ledger's layout".to_owned(),
+    };
+    Ok(names.into_iter().map(fault).collect())
+}
+
 /// Compares a whole ledger with its write-ahead log and with the acknowledged entries, as a start of the
 /// server does.
 fn inspect(log: &OpenLog, key: &VerifyingKey) -> Result<Option<Result<Inspection, String>>, Failure> {
@@ -136,7 +149,7 @@ impl Verification {
         line(format!("{verdict}: {}, {} entries, {} bytes", report.origin, report.size, report.bytes))?;
         let kinds: Vec<String> = report.kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
         line(format!(
-            "  {}; {} allows checked against earlier revocations",
+            "  {}; {} allows checked against the facts before them",
             kinds.join(", "),
             report.allows
         ))?;
@@ -146,7 +159,7 @@ impl Verification {
             let (durable, promised) = (inspection.durable.size, inspection.handed_out.size);
             line(format!("  {durable} entries are durable, others were told of {promised}"))?;
         }
-        Ok(())
+        line(proves::line("verify", proves::BY_VERIFY, "replay", proves::ONLY_BY_REPLAY))
     }
 
     fn to_json(&self, faults: &[(String, String)]) -> Json {
@@ -163,6 +176,7 @@ impl Verification {
             "holds": self.holds(), "origin": report.origin, "size": report.size, "bytes": report.bytes,
             "kinds": report.kinds, "allows": report.allows, "witnesses": report.witnesses,
             "ledger": inspected, "faults": faults,
+            "proves": proves::BY_VERIFY, "only_replay_proves": proves::ONLY_BY_REPLAY,
         })
     }
 }

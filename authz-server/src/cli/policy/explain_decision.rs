@@ -17,7 +17,7 @@ use crate::cli::ledger::proved_decision::{self, ProvedDecision};
 use crate::cli::ledger::{bundles, time};
 use crate::cli::out::{ExitStatus, Failure, line};
 use crate::config::{self, BundlePlace};
-use crate::record::{Account, JudgedAgain, explain};
+use crate::record::{Account, JudgedAgain, denial_of, explain};
 
 #[derive(Debug, ClapArgs)]
 #[group(conflicts_with = "RequestArgs")]
@@ -56,7 +56,7 @@ pub(super) fn run(args: &DecisionArgs, id: &str, home: &Path, json: bool) -> Res
     let location = LogLocation::new(ledger, args.archive.clone(), args.token_file.clone());
     let found = proved_decision::read(&location, &OptionalKey::new(args.vkey.clone()), id)?;
     let account = account(&found.decision, &directories)?;
-    let answer = answer(&found.decision, &account)?;
+    let answer = answer(&found.decision, &account);
     if json {
         line(to_json(&found, &account, &answer)?)?;
     } else {
@@ -112,19 +112,17 @@ fn account(decision: &Decision, directories: &[PathBuf]) -> Result<Account, Fail
     }
 }
 
-fn answer(decision: &Decision, account: &Account) -> Result<DecisionAnswer, Failure> {
+fn answer(decision: &Decision, account: &Account) -> DecisionAnswer {
     let forwarded = |result| DecisionAnswer { result, status: None, is_forwarded: true };
-    Ok(match &decision.outcome {
+    match &decision.outcome {
         DecisionOutcome::Allowed => forwarded("allow"),
         DecisionOutcome::Ungoverned => forwarded("ungoverned"),
         DecisionOutcome::Observed => DecisionAnswer { is_forwarded: true, ..judged(account) },
         DecisionOutcome::Denied(code) => {
-            let denial = Denial::from_code(code).ok_or_else(|| {
-                Failure::new(format!("decision {} has the unknown code {code}", decision.id))
-            })?;
+            let denial = denial_of(*code);
             DecisionAnswer { result: denial.code(), status: Some(denial.status()), is_forwarded: false }
         }
-    })
+    }
 }
 
 /// The answer of the judge's verdict alone.
@@ -216,15 +214,19 @@ fn to_json(found: &ProvedDecision, account: &Account, answer: &DecisionAnswer) -
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ledger::entry::{DenialCode, VerdictCode};
 
     #[test]
     fn both_sides_of_a_difference_are_named() {
-        let by = |code: &str, policies: &[&str]| RecordedVerdict {
-            code: code.to_owned(),
+        let by = |code: VerdictCode, policies: &[&str]| RecordedVerdict {
+            code,
             policies: policies.iter().map(|id| (*id).to_owned()).collect(),
             route: Some("pay".to_owned()),
         };
-        let text = compared(&by("permit", &["pay/a", "pay/b"]), &JudgedAgain::Differs(by("expired", &[])));
+        let text = compared(
+            &by(VerdictCode::Permit, &["pay/a", "pay/b"]),
+            &JudgedAgain::Differs(by(VerdictCode::Denied(DenialCode::Expired), &[])),
+        );
         assert_eq!(
             text,
             "THE RECORD DIFFERS: recorded: permit on pay by pay/a, pay/b; judged again: expired on pay"

@@ -36,7 +36,7 @@ fn greeting_under(root: &str, jti: &str, iat: u64) -> IncomingRequest {
                 ("warrant-proof".to_owned(), proof.into_bytes()),
             ],
             are_raw: false,
-            body: None,
+            body: IncomingBody::Absent,
         }),
     }
 }

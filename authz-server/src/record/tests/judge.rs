@@ -19,7 +19,9 @@ use policy::decision::{
 };
 
 use super::judged_elsewhere::check_judged_elsewhere;
+use crate::keys::DigestKey;
 use crate::policy_fixture::{self as fixture, NOW, PAY_FILE, TestKey, bundle, edited, files};
+use crate::record::{self, JudgedAgain};
 
 const PAYER: &str = "spiffe://shop/ns/shop/sa/payer";
 const PROXY: &str = "spiffe://shop/ns/shop/sa/payments";
@@ -192,6 +194,20 @@ fn a_case_that_another_policy_located_is_denied() {
     let found = judge(&case, &other);
     assert!(matches!(&found, Judgement::Deny(denied) if denied.denial == Denial::Internal), "{found:?}");
     assert!(matches!(judge(&case, &request.bundle), Judgement::Permit(_)));
+}
+
+#[test]
+fn the_record_names_the_authoritys_key_and_a_record_with_another_key_is_not_judged() {
+    let request = given();
+    let case = request.case(&request.bundle);
+    let key = DigestKey::generate().unwrap();
+    let judged = judge(&case, &request.bundle);
+    let mut recorded = record::of_case("d", &case, &judged, &request.bundle, &key);
+    let thumbprint = TestKey::new(1).public_key().thumbprint().to_string();
+    assert_eq!(recorded.chain[0].key.as_deref(), Some(thumbprint.as_str()));
+    assert_eq!(record::judge_again(&recorded, &request.bundle), JudgedAgain::Same);
+    recorded.chain[0].key = Some(TestKey::new(2).public_key().thumbprint().to_string());
+    assert_eq!(record::judge_again(&recorded, &request.bundle), JudgedAgain::Unfit("the chain"));
 }
 
 #[test]

@@ -4,7 +4,10 @@
 mod judge;
 mod judged_elsewhere;
 
-use ledger::entry::{Checks, Decision, DecisionOutcome, IntegerJson, RecordedVerdict};
+use ledger::entry::{
+    CheckResult, Checks, Decision, DecisionOutcome, DenialCode, IntegerJson, Posture, RecordedVerdict,
+    VerdictCode,
+};
 
 use super::{JudgedAgain, explain, judge_again};
 use crate::example_decision;
@@ -12,17 +15,22 @@ use crate::policy_fixture::{NOW, bundle, files, with_policy};
 
 /// A request without a warrant on a governed route.
 fn decision() -> Decision {
-    let ok = || Some("ok".to_owned());
-    let code = "warrant-missing".to_owned();
+    let ok = Some(CheckResult::Passed);
+    let code = DenialCode::WarrantMissing;
     Decision {
         args: [].into(),
-        checks: Checks { governance: ok(), request: ok(), parse: Some(code.clone()), ..Checks::default() },
+        checks: Checks {
+            governance: ok,
+            request: ok,
+            parse: Some(CheckResult::Denied(code)),
+            ..Checks::default()
+        },
         clock: NOW,
         environment: [].into(),
-        outcome: DecisionOutcome::Denied(code.clone()),
+        outcome: DecisionOutcome::Denied(code),
         proxy: "spiffe://shop/ns/shop/sa/payments".to_owned(),
         request: example_decision::request("payments.shop:8080", "POST", "/v1/payments/a-7"),
-        verdict: RecordedVerdict { code, policies: vec![], route: None },
+        verdict: RecordedVerdict { code: VerdictCode::Denied(code), policies: vec![], route: None },
         ..example_decision::denied("d")
     }
 }
@@ -35,21 +43,21 @@ fn an_honest_record_gets_the_same_verdict_again() {
 #[test]
 fn a_verdict_that_the_judge_did_not_give_is_detected() {
     let mut forged = decision();
-    forged.verdict.code = "permit".to_owned();
+    forged.verdict.code = VerdictCode::Permit;
     let JudgedAgain::Differs(found) = judge_again(&forged, &bundle(&files())) else {
         panic!("accepted as the judge's")
     };
-    assert_eq!(found.code, "warrant-missing");
+    assert_eq!(found.code.word(), "warrant-missing");
 }
 
 #[test]
 fn stale_governance_and_an_ambiguous_request_are_part_of_the_input() {
-    for (check, code) in [(0, "governance-stale"), (1, "request-ambiguous")] {
+    for (check, code) in [(0, DenialCode::GovernanceStale), (1, DenialCode::RequestAmbiguous)] {
         let mut one = decision();
         let place = if check == 0 { &mut one.checks.governance } else { &mut one.checks.request };
-        *place = Some(code.to_owned());
-        let JudgedAgain::Differs(found) = judge_again(&one, &bundle(&files())) else { panic!("{code}") };
-        assert_eq!(found.code, code);
+        *place = Some(CheckResult::Denied(code));
+        let JudgedAgain::Differs(found) = judge_again(&one, &bundle(&files())) else { panic!("{code:?}") };
+        assert_eq!(found.code, VerdictCode::Denied(code));
     }
 }
 
@@ -62,13 +70,13 @@ fn a_record_whose_parts_do_not_fit_together_is_not_judged() {
         judge_again(&one, &bundle)
     };
     assert_eq!(unfit(|d| d.checks.governance = None), JudgedAgain::Unfit("the check `governance`"));
-    assert_eq!(unfit(|d| d.checks.parse = Some("fine".to_owned())), JudgedAgain::Unfit("the check `parse`"));
-    assert_eq!(unfit(|d| d.posture = "calm".to_owned()), JudgedAgain::Unfit("the posture"));
+    assert_eq!(unfit(|d| d.checks.parse = None), JudgedAgain::Unfit("the check `parse`"));
+    assert_eq!(unfit(|d| d.posture = Posture::Halted), JudgedAgain::Unfit("the posture"));
     assert_eq!(unfit(|d| d.request.path = "/a//b".into()), JudgedAgain::Unfit("the path"));
     let nothing_signed = |d: &mut Decision| {
-        d.checks.parse = Some("ok".to_owned());
-        d.checks.signatures = Some("ok".to_owned());
-        d.checks.binding = Some("ok".to_owned());
+        d.checks.parse = Some(CheckResult::Passed);
+        d.checks.signatures = Some(CheckResult::Passed);
+        d.checks.binding = Some(CheckResult::Passed);
     };
     assert_eq!(unfit(nothing_signed), JudgedAgain::Unfit("the chain"));
     let withheld = |d: &mut Decision| {
@@ -88,10 +96,10 @@ fn an_explanation_says_what_the_judge_says_and_that_the_record_differs() {
     assert_eq!(honest.explained.route.as_deref(), Some("pay"), "the judge denied before it named the route");
 
     let mut forged = decision();
-    forged.verdict.code = "permit".to_owned();
+    forged.verdict.code = VerdictCode::Permit;
     let account = explain(&forged, &bundle(&files()));
     assert_eq!(account.explained.result, "warrant-missing");
-    assert!(matches!(account.again, JudgedAgain::Differs(found) if found.code == "warrant-missing"));
+    assert!(matches!(account.again, JudgedAgain::Differs(found) if found.code.word() == "warrant-missing"));
 
     let mut elsewhere = decision();
     elsewhere.request.path = "/nowhere".into();
@@ -104,24 +112,23 @@ fn where_arguments_are_withheld_the_recorded_policies_are_explained() {
     let limit = "@id(\"limit\") @reason(\"too much\") @cure(\"ask for less\")\nforbid (principal, action, resource) when { context.args.amount > 100 };";
     let bundle = bundle(&with_policy("amount: {from: query:amount, type: natural, record: digest}", limit));
     let mut one = decision();
-    one.checks.parse = Some("ok".to_owned());
+    one.checks.parse = Some(CheckResult::Passed);
     one.request.action = Some("POST".to_owned());
     one.args
         .insert("amount".to_owned(), IntegerJson::Object([("hmac".to_owned(), IntegerJson::Null)].into()));
-    one.checks.signatures = Some("issuer-untrusted".to_owned());
-    let told = |code: &str, policies: &[&str]| {
+    one.checks.signatures = Some(CheckResult::Denied(DenialCode::IssuerUntrusted));
+    let told = |code: VerdictCode, policies: &[&str]| {
         let mut one = one.clone();
         let policies = policies.iter().map(|id| (*id).to_owned()).collect();
-        one.verdict = RecordedVerdict { code: code.to_owned(), policies, route: Some("pay".to_owned()) };
+        one.verdict = RecordedVerdict { code, policies, route: Some("pay".to_owned()) };
         let account = explain(&one, &bundle);
         assert_eq!(account.again, JudgedAgain::Withheld);
         account.explained
     };
-    let refused = told("policy-denied", &["pay/limit"]);
+    let refused = told(VerdictCode::Denied(DenialCode::PolicyDenied), &["pay/limit"]);
     assert_eq!((refused.result, refused.why.as_str()), ("policy-denied", "too much"));
     assert_eq!(refused.cure.as_deref(), Some("ask for less"));
-    let permitted = told("permit", &["pay/caller:group:payments-agents"]);
+    let permitted = told(VerdictCode::Permit, &["pay/caller:group:payments-agents"]);
     assert_eq!(permitted.result, "allow");
-    assert_eq!(told("some-day", &[]).result, "internal", "a code that is not ours permits nothing");
     assert_eq!(permitted.why, "permitted by pay/caller:group:payments-agents");
 }

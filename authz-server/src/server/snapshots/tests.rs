@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, mpsc};
 
-use ledger::entry::{BurnKind, DecisionOutcome, RecordedBurn, RecordedVerdict};
+use ledger::entry::{BurnKind, DecisionOutcome, RecordedBurn, RecordedVerdict, VerdictCode};
 use ledger::{Entry, Options, SigningKey};
 
 use super::*;
@@ -29,7 +29,7 @@ fn allow(ledger: &Ledger, name: &str) -> Entry {
     decision.as_of = ledger.size();
     decision.clock = NOW;
     decision.outcome = DecisionOutcome::Allowed;
-    decision.verdict = RecordedVerdict { code: "permit".to_owned(), ..decision.verdict };
+    decision.verdict = RecordedVerdict { code: VerdictCode::Permit, ..decision.verdict };
     decision.burned = vec![RecordedBurn {
         max: 1,
         name: name.to_owned(),

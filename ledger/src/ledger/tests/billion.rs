@@ -35,7 +35,7 @@ fn forge(path: &Path, options: &Options) {
     crate::durable::replace(&layout.handed_out(), &crate::handed_out::new_file(origin.name(), head)).unwrap();
 
     let stamps = crate::entry::Stamps { nonce: Nonce([1; 16]), time: 1_600_000_000_000 };
-    let entry = activation().to_bytes(stamps).unwrap();
+    let entry = fact().to_bytes(stamps).unwrap();
     edge.append(leaf_hash(&entry));
     let header = frame::FrameHeader {
         count: 1,
@@ -63,7 +63,7 @@ fn fill(ledger: &Ledger, entries: usize) -> f64 {
             let sender = sender.clone();
             let done =
                 Box::new(move |result: Result<Receipt, RecordError>| sender.send(result.unwrap()).unwrap());
-            ledger.submit(decision(&n.to_string(), 0, DecisionOutcome::Denied("expired".into())), done);
+            ledger.submit(decision(&n.to_string(), 0, EXPIRED), done);
         }
         assert_eq!(receiver.iter().take(2_000).count(), 2_000);
     }

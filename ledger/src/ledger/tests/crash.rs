@@ -256,18 +256,14 @@ fn run(path: &Path, recorder: &Arc<StepRecorder>) -> (Vec<Acknowledged>, Vec<Sav
         let ledger = Ledger::open(path, small().disk(Disk::watched(recorder.clone()))).unwrap();
         for n in 0..24 {
             let id = format!("{server}-{n}");
-            let fact = n % 6 == 5;
-            let entry = if fact {
-                activation()
-            } else {
-                decision(&id, ledger.size(), DecisionOutcome::Denied("expired".into()))
-            };
+            let is_fact = n % 6 == 5;
+            let entry = if is_fact { fact() } else { decision(&id, ledger.size(), EXPIRED) };
             let receipt = ledger.append(entry).unwrap();
             acknowledged.push(Acknowledged {
                 steps: recorder.steps.lock().unwrap().len(),
                 receipt,
                 id,
-                fact,
+                fact: is_fact,
             });
             if n % 10 == 9 {
                 let size = ledger.publish().unwrap();
@@ -293,7 +289,7 @@ fn continues<'a>(image: &Path, torn: u64, safe: impl Iterator<Item = &'a Acknowl
             assert!(record.entry.is_fact());
         }
     }
-    let receipt = ledger.append(activation()).unwrap();
+    let receipt = ledger.append(fact()).unwrap();
     ledger.close();
     let after = Ledger::inspect(image).unwrap();
     assert_eq!((after.torn, after.published), (0, after.durable));

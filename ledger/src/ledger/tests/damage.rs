@@ -20,10 +20,10 @@ pub(super) fn audit_holds(path: &Path) {
 fn small_ledger(path: &Path, entries: usize) -> VerifyingKey {
     let origin = Ledger::init(path, "demo", &small()).unwrap();
     let ledger = Ledger::open(path, small()).unwrap();
+    ledger.append(crate::example_log::activation(1).into()).unwrap();
     for n in 0..entries {
         ledger.append(decision(&n.to_string(), ledger.size(), DecisionOutcome::Allowed)).unwrap();
         if n == entries / 2 {
-            ledger.append(activation()).unwrap();
             ledger.publish().unwrap();
         }
     }

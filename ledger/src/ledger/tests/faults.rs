@@ -27,7 +27,7 @@ impl Watch for Full {
 }
 
 fn denial(n: usize) -> Entry {
-    decision(&format!("{n}-{}", "z".repeat(1000)), 0, DecisionOutcome::Denied("expired".into()))
+    decision(&format!("{n}-{}", "z".repeat(1000)), 0, EXPIRED)
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn without_free_space_entries_are_refused_and_recording_resumes_by_itself() {
             assert!(waited < 20_000, "{error}: it never recovered");
             std::thread::park_timeout(std::time::Duration::from_millis(1));
         }
-        ledger.append(denial(0)).unwrap();
+        ledger.append(denial(recorded)).unwrap();
         ledger.close();
         let records: Vec<_> = Ledger::entries(&path, 0).unwrap().map(Result::unwrap).collect();
         let gaps: Vec<_> = records
@@ -93,7 +93,7 @@ fn a_fact_is_acknowledged_on_a_full_disk_while_its_segment_has_space() {
     let ledger =
         Ledger::open(&path, small().disk(Disk::watched(Arc::new(OnlyGrowth(full.clone()))))).unwrap();
     full.now.store(true, Ordering::SeqCst);
-    let receipt = ledger.append(activation()).unwrap();
+    let receipt = ledger.append(fact()).unwrap();
     assert!(Ledger::inspect(&path).unwrap().handed_out.size > receipt.index());
     full.now.store(false, Ordering::SeqCst);
 }

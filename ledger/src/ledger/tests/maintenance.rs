@@ -25,7 +25,7 @@ fn padded(path: &Path, entries: usize, padding: usize, options: Options) -> Ledg
         let sender = sender.clone();
         let done = Box::new(move |result| sender.send(result).unwrap());
         let id = format!("{n}{}", "p".repeat(padding));
-        ledger.submit(decision(&id, 0, DecisionOutcome::Denied("expired".into())), done);
+        ledger.submit(decision(&id, 0, EXPIRED), done);
     }
     assert!(receiver.iter().take(entries).all(|result| result.is_ok()));
     ledger
@@ -37,7 +37,7 @@ fn segments_are_removed_once_their_bundles_are_durable_and_a_start_does_not_need
     let path = dir.path().join("ledger");
     let ledger = padded(&path, 600, 20_000, large_segments());
     ledger.publish().unwrap();
-    ledger.append(activation()).unwrap();
+    ledger.append(fact()).unwrap();
     ledger.close();
     let layout = Layout::new(&path);
     let first = crate::wal::reader::segments(&layout).unwrap()[0];
@@ -119,7 +119,7 @@ fn a_rewritten_log_does_not_continue_the_checkpoint_of_an_auditor() {
     let ledger = filled(&path, 10, large_segments());
     ledger.publish().unwrap();
     let earlier = std::fs::read(path.join("log/checkpoint")).unwrap();
-    ledger.append(activation()).unwrap();
+    ledger.append(fact()).unwrap();
     ledger.close();
     let source = Directory::new(&path.join("log"));
     let key: VerifyingKey = std::fs::read_to_string(path.join("log.vkey")).unwrap().parse().unwrap();
@@ -203,9 +203,7 @@ fn a_ledger_can_be_read_copied_and_audited_while_it_is_written() {
         scope.spawn(|| {
             let padding = "p".repeat(3_000);
             for n in 0..2_000 {
-                ledger
-                    .append(decision(&format!("{n}{padding}"), 0, DecisionOutcome::Denied("expired".into())))
-                    .unwrap();
+                ledger.append(decision(&format!("{n}{padding}"), 0, EXPIRED)).unwrap();
                 if stop.load(Ordering::SeqCst) {
                     return;
                 }

@@ -17,8 +17,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::*;
-use crate::entry::{Activation, Decision, DecisionOutcome, Digest, RecordedVerdict};
+use crate::entry::{Decision, DecisionOutcome, DenialCode, FactScope, Posture, PostureChange};
 use crate::example_decision::denied;
+use crate::example_log;
 use crate::note::SigningKey;
 
 fn options(now: &Arc<AtomicU64>) -> Options {
@@ -51,13 +52,22 @@ impl SeededRandom {
     }
 }
 
+const EXPIRED: DecisionOutcome = DecisionOutcome::Denied(DenialCode::Expired);
+
 fn decision(id: &str, as_of: u64, outcome: DecisionOutcome) -> Entry {
-    let verdict = RecordedVerdict { code: "permit".to_owned(), ..denied(id).verdict };
-    Entry::Decision(Decision { as_of, outcome, verdict, ..denied(id) })
+    let like = match outcome {
+        DecisionOutcome::Denied(_) => denied(id),
+        DecisionOutcome::Allowed | DecisionOutcome::Observed | DecisionOutcome::Ungoverned => {
+            example_log::allowed(id)
+        }
+    };
+    Entry::Decision(Decision { as_of, outcome, ..like })
 }
 
-fn activation() -> Entry {
-    Activation { bundle: Digest::of(b""), expires: 1, previous: None, retired: vec![], version: 1 }.into()
+/// A fact that concerns every decision and can be recorded any number of times.
+fn fact() -> Entry {
+    let (by, reason, subject) = ("op".to_owned(), "a drill".to_owned(), String::new());
+    PostureChange { by, reason, scope: FactScope::Mesh, stance: Posture::Normal, subject }.into()
 }
 
 #[test]
@@ -75,7 +85,7 @@ fn acknowledged_entries_are_there_after_reopening() {
     let receipt = ledger.append(decision("d1", 2, DecisionOutcome::Allowed)).unwrap();
     assert_eq!((receipt.index(), receipt.size(), receipt.time()), (2, 3, 1_700_000_000_000));
     now.store(1_600_000_000_000, Ordering::SeqCst);
-    let denied = decision("d2", 0, DecisionOutcome::Denied("expired".into()));
+    let denied = decision("d2", 0, EXPIRED);
     assert_eq!(ledger.append(denied.clone()).unwrap().time(), 1_700_000_000_000, "time never goes back");
     ledger.close();
     assert_eq!(ledger.append(denied.clone()), Err(RecordError::Closed));
@@ -100,10 +110,10 @@ fn an_allow_is_stale_if_a_new_fact_was_recorded_before_it() {
     Ledger::init(&path, "demo", &options(&now)).unwrap();
     let ledger = Ledger::open(&path, options(&now)).unwrap();
     let as_of = ledger.size();
-    ledger.append(activation()).unwrap();
+    ledger.append(fact()).unwrap();
     assert_eq!(ledger.append(decision("d", as_of, DecisionOutcome::Allowed)), Err(RecordError::Stale));
     assert_eq!(ledger.append(decision("d", as_of, DecisionOutcome::Observed)), Err(RecordError::Stale));
-    assert!(ledger.append(decision("d", as_of, DecisionOutcome::Denied("expired".into()))).is_ok());
+    assert!(ledger.append(decision("d", as_of, EXPIRED)).is_ok());
     assert!(ledger.append(decision("d", ledger.size(), DecisionOutcome::Allowed)).is_ok());
     now.store(1_699_999_994_000, Ordering::SeqCst);
     let Entry::Decision(mut ahead) = decision("d", ledger.size(), DecisionOutcome::Allowed) else {
@@ -120,10 +130,11 @@ fn an_entry_that_is_too_large_or_not_canonical_is_refused_and_nothing_is_recorde
     let now = Arc::new(AtomicU64::new(1_700_000_000_000));
     Ledger::init(&path, "demo", &options(&now)).unwrap();
     let ledger = Ledger::open(&path, options(&now)).unwrap();
-    let large = decision(&"x".repeat(70_000), 9, DecisionOutcome::Denied("expired".into()));
+    let large = decision(&"x".repeat(70_000), 9, EXPIRED);
     assert!(matches!(ledger.append(large), Err(RecordError::TooLarge(_))));
-    let disguised = decision("d", 9, DecisionOutcome::Denied("allowed".into()));
-    assert!(matches!(ledger.append(disguised), Err(RecordError::NotCanonical(_))));
+    let Entry::Decision(mut inexact) = decision("d", 9, EXPIRED) else { panic!("a decision") };
+    inexact.clock = 1 << 53;
+    assert!(matches!(ledger.append(inexact.into()), Err(RecordError::NotCanonical(_))));
     assert_eq!(ledger.size(), 2);
 }
 
@@ -140,11 +151,7 @@ fn many_writers_share_frames_across_segments() {
             let (ledger, padding) = (&ledger, &padding);
             scope.spawn(move || {
                 for n in 0..40 {
-                    let entry = decision(
-                        &format!("{writer}-{n}-{padding}"),
-                        0,
-                        DecisionOutcome::Denied("expired".into()),
-                    );
+                    let entry = decision(&format!("{writer}-{n}-{padding}"), 0, EXPIRED);
                     ledger.append(entry).unwrap();
                 }
             });

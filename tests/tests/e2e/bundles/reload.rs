@@ -2,7 +2,7 @@
 
 use super::Signers;
 use ledger::Ledger;
-use ledger::entry::{DecisionOutcome, Entry};
+use ledger::entry::{DecisionOutcome, Entry, VerdictCode};
 use portcullis_tests::agent::hello;
 use portcullis_tests::condition::until;
 use portcullis_tests::signed_bundles::UnsignedBundle;
@@ -95,7 +95,7 @@ fn check_record(world: &World, asked: u64) -> Option<()> {
                     newest(&activations, decision.as_of),
                     "the newest bundle at the time of its facts: {decision:?}"
                 );
-                let is_permit = decision.verdict.code == "permit";
+                let is_permit = decision.verdict.code == VerdictCode::Permit;
                 assert_eq!(is_permit, allows(version), "version {version}: {decision:?}");
                 if decision.outcome == DecisionOutcome::Allowed {
                     allowed += 1;

@@ -44,7 +44,7 @@ fn every_row_of_the_judge_gets_the_same_verdict_again_on_any_thread_and_in_any_o
             Judgement::Pass(_) => "observed",
             Judgement::Deny(denied) => denied.denial.code(),
         };
-        assert_eq!((way, record::verdict(&judgement).code.as_str()), expected);
+        assert_eq!((way, record::verdict(&judgement).code.word()), expected);
         ways.insert(way);
         cases += 1;
     }

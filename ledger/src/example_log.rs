@@ -1,0 +1,109 @@
+//! Entries of a sound log, for tests: an activation, and allows by its bundle. Tests change one member at a time.
+#![expect(clippy::arithmetic_side_effects, reason = "small numbers in tests")]
+
+use crate::entry::{
+    Activation, BurnKind, CheckResult, Checks, Decision, DecisionOutcome, Details, Digest, RecordedBundle,
+    RecordedBurn, RecordedLink, RecordedVerdict, VerdictCode,
+};
+use crate::example_decision::denied;
+
+/// The second at which the example decisions are taken.
+pub(crate) const CLOCK: u64 = 1_700_000_000;
+pub(crate) const ISSUER: &str = "https://authority.example";
+
+pub(crate) fn bundle(version: u64) -> Digest {
+    Digest::of(format!("bundle {version}").as_bytes())
+}
+
+/// The activation of the bundle of this version, after the one before it.
+pub(crate) fn activation(version: u64) -> Activation {
+    let previous = version.checked_sub(1).filter(|before| *before > 0).map(bundle);
+    Activation { bundle: bundle(version), expires: CLOCK + 3600, previous, retired: vec![], version }
+}
+
+/// An allow through one link without a limit, under the bundle of version 1.
+pub(crate) fn allowed(id: &str) -> Decision {
+    let passed = Some(CheckResult::Passed);
+    Decision {
+        bundle: Some(RecordedBundle { digest: bundle(1), version: 1 }),
+        chain: vec![root(id, None)],
+        checks: Checks {
+            arguments: passed,
+            binding: passed,
+            governance: passed,
+            parse: passed,
+            request: passed,
+            signatures: passed,
+            ..Checks::default()
+        },
+        outcome: DecisionOutcome::Allowed,
+        verdict: RecordedVerdict {
+            code: VerdictCode::Permit,
+            policies: vec!["hello/caller".to_owned()],
+            route: Some("hello".to_owned()),
+        },
+        ..denied(id)
+    }
+}
+
+/// An allow through links with these limits, which burns a use of each.
+pub(crate) fn allowed_with_limits(id: &str, jtis: &[(&str, Option<u64>)]) -> Decision {
+    let mut decision = allowed(id);
+    decision.chain.clear();
+    let mut path = String::new();
+    for (jti, max) in jtis {
+        let link = match decision.chain.last() {
+            None => root(jti, *max),
+            Some(parent) => child(parent, jti, *max),
+        };
+        path = if path.is_empty() { (*jti).to_owned() } else { format!("{path}/{jti}") };
+        decision.burned.extend(max.map(|max| RecordedBurn {
+            max,
+            name: path.clone(),
+            owner: ISSUER.to_owned(),
+            until: link.exp,
+            what: BurnKind::Use,
+        }));
+        decision.chain.push(link);
+    }
+    decision
+}
+
+pub(crate) fn root(jti: &str, max: Option<u64>) -> RecordedLink {
+    RecordedLink {
+        att: None,
+        attr: None,
+        aud: vec!["demo".to_owned()],
+        authorization_details: Details::Whole(vec![]),
+        cnf: "key-of-the-agent".to_owned(),
+        dec: None,
+        depth: 0,
+        env: [].into(),
+        exp: CLOCK + 60,
+        iat: CLOCK,
+        ini: None,
+        iss: ISSUER.to_owned(),
+        jti: jti.to_owned(),
+        key: Some("key-of-the-authority".to_owned()),
+        kid: Some("a1".to_owned()),
+        max_depth: 3,
+        nbf: CLOCK,
+        pol: None,
+        sub: "agent:demo".to_owned(),
+        txn: Some("lineage".to_owned()),
+        r#use: max,
+    }
+}
+
+fn child(parent: &RecordedLink, jti: &str, max: Option<u64>) -> RecordedLink {
+    RecordedLink {
+        cnf: format!("key-of-{jti}"),
+        depth: parent.depth + 1,
+        iss: format!("urn:ietf:params:oauth:jwk-thumbprint:sha-256:{}", parent.cnf),
+        key: None,
+        kid: None,
+        sub: format!("agent:{jti}"),
+        txn: None,
+        ..root(jti, max)
+    }
+}

@@ -1,0 +1,237 @@
+//! Facts that were recorded before an allow, and that its judge claims to have read.
+
+use super::*;
+use crate::entry::{
+    Activation, AttestationStatement, ConditionStatement, Digest, FactScope, Posture, PostureChange,
+    RecordedAttestation, RecordedCondition, Reinstate, Revocation, RevocationTarget,
+};
+use crate::example_log::{ISSUER, bundle};
+
+fn text(text: &str) -> String {
+    text.to_owned()
+}
+
+fn posture(scope: FactScope, subject: &str, stance: Posture) -> Entry {
+    PostureChange { by: text("op"), reason: text("a drill"), scope, stance, subject: text(subject) }.into()
+}
+
+fn revocation(what: RevocationTarget, iss: &str, value: &str, until: Option<u64>) -> Entry {
+    Revocation { by: text("op"), iss: text(iss), reason: text("lost"), until, value: text(value), what }
+        .into()
+}
+
+fn reinstate(what: RevocationTarget, iss: &str, value: &str) -> Entry {
+    Reinstate { by: text("op"), iss: text(iss), reason: text("found"), value: text(value), what }.into()
+}
+
+fn measured(digit: &str) -> Digest {
+    Digest::of(digit.as_bytes())
+}
+
+fn attestation(positive: bool, iat: u64, key: Option<&str>) -> Entry {
+    AttestationStatement {
+        debug: None,
+        exp: CLOCK + 600,
+        iat,
+        iss: text("https://attestor"),
+        key: key.map(text),
+        measurement: vec![measured("1")],
+        positive,
+        statement: Digest::of(b"statement"),
+        subject: text("spiffe://demo/agent"),
+    }
+    .into()
+}
+
+/// The next allow, by a workload whose attestations the judge read.
+fn attested(facts: usize, read: &[bool], is_bound: bool) -> Entry {
+    let mut decision = next_allow(facts);
+    decision.identity = Some(text("spiffe://demo/agent"));
+    decision.attestation = read
+        .iter()
+        .map(|positive| RecordedAttestation {
+            exp: CLOCK + 600,
+            iat: CLOCK - 10,
+            iss: text("https://attestor"),
+            measurement: vec![measured("1")],
+            positive: *positive,
+            subject: text("spiffe://demo/agent"),
+        })
+        .collect();
+    decision.chain[0].att = is_bound.then(|| vec![measured("1").to_string()]);
+    decision.into()
+}
+
+fn condition(value: &str, iat: u64, subject: &str) -> Entry {
+    let scope = if subject.is_empty() { FactScope::Mesh } else { FactScope::Environment };
+    ConditionStatement {
+        exp: CLOCK + 600,
+        iat,
+        iss: text("https://attestor"),
+        name: text("window"),
+        scope,
+        statement: Digest::of(b"statement"),
+        subject: text(subject),
+        value: text(value),
+    }
+    .into()
+}
+
+fn when_open(facts: usize) -> Entry {
+    let read = RecordedCondition { iat: Some(CLOCK), name: text("window"), value: Some(text("open")) };
+    Decision { conditions: vec![read], ..next_allow(facts) }.into()
+}
+
+#[test]
+fn nothing_is_forwarded_after_a_halt_that_applies_to_it() {
+    let sound = sound_log();
+    let halted = |scope, subject| posture(scope, subject, Posture::Halted);
+    for (scope, subject) in [
+        (FactScope::Mesh, ""),
+        (FactScope::Environment, "region=eu-1"),
+        (FactScope::Route, "hello"),
+        (FactScope::Issuer, ISSUER),
+    ] {
+        sound.refuses("although entry 8 had halted it", vec![halted(scope, subject), next_allow(1).into()]);
+        sound.accepts(
+            "the halt ended",
+            vec![halted(scope, subject), posture(scope, subject, Posture::Normal), next_allow(2).into()],
+        );
+    }
+    for (scope, subject) in
+        [(FactScope::Environment, "region=us-1"), (FactScope::Route, "pay"), (FactScope::Issuer, "https://b")]
+    {
+        sound.accepts("a halt elsewhere", vec![halted(scope, subject), next_allow(1).into()]);
+    }
+    for outcome in [DecisionOutcome::Observed, DecisionOutcome::Ungoverned] {
+        let forward = Decision { outcome, ..next_allow(1) };
+        sound.refuses("had halted it", vec![halted(FactScope::Mesh, ""), forward.into()]);
+    }
+}
+
+#[test]
+fn the_recorded_posture_is_the_strictest_that_applies() {
+    let sound = sound_log();
+    let restricted = || posture(FactScope::Route, "hello", Posture::Restricted);
+    sound.refuses("entry 8 had set `restricted`", vec![restricted(), next_allow(1).into()]);
+    let told = Decision { posture: Posture::Restricted, ..next_allow(1) };
+    sound.accepts("the judge was told", vec![restricted(), told.into()]);
+}
+
+#[test]
+fn nothing_is_allowed_after_a_revocation_of_its_warrant() {
+    let sound = sound_log();
+    for (what, iss, value) in [
+        (RevocationTarget::Path, ISSUER, "next"),
+        (RevocationTarget::Lineage, ISSUER, "lineage"),
+        (RevocationTarget::Key, "", "key-of-the-agent"),
+        (RevocationTarget::Key, "", "key-of-the-authority"),
+        (RevocationTarget::Subject, "", "agent:demo"),
+    ] {
+        let revoked = |until| revocation(what, iss, value, until);
+        sound.refuses("although entry 8 had revoked its warrant", vec![revoked(None), next_allow(1).into()]);
+        sound.accepts("the revocation has ended", vec![revoked(Some(CLOCK)), next_allow(1).into()]);
+        // A shorter revocation of the same value must not take the place of a longer one.
+        for longer in [None, Some(CLOCK + 9)] {
+            let both = vec![revoked(longer), revoked(Some(CLOCK)), next_allow(2).into()];
+            sound.refuses("although entry 8 had revoked its warrant", both);
+        }
+    }
+    for (what, iss, value) in [
+        (RevocationTarget::Path, "https://b", "next"),
+        (RevocationTarget::Path, ISSUER, "nex"),
+        (RevocationTarget::Key, "", "a1"),
+    ] {
+        sound.accepts("another warrant", vec![revocation(what, iss, value, None), next_allow(1).into()]);
+    }
+}
+
+#[test]
+fn only_the_revoked_key_or_holder_is_reinstated() {
+    let sound = sound_log();
+    for (what, value) in
+        [(RevocationTarget::Key, "key-of-the-agent"), (RevocationTarget::Subject, "agent:demo")]
+    {
+        let revoked = || revocation(what, "", value, None);
+        let ended = vec![revoked(), reinstate(what, "", value), next_allow(2).into()];
+        sound.accepts("it was reinstated", ended);
+        let other = vec![revoked(), reinstate(what, "", "other"), next_allow(2).into()];
+        sound.refuses("although entry 8 had revoked its warrant", other);
+        // A reinstatement for one issuer does not lift a revocation for all.
+        let by_issuer = sound.audit_after(|log| {
+            add(log, vec![revoked(), reinstate(what, ISSUER, value), next_allow(2).into()]);
+        });
+        let faults: Vec<_> = by_issuer.faults.iter().map(|fault| fault.place.as_str()).collect();
+        assert_eq!(faults, ["entry 9", "entry 10"], "{:?}", by_issuer.faults);
+    }
+    for (what, value) in [(RevocationTarget::Path, "next"), (RevocationTarget::Lineage, "lineage")] {
+        let lifted = sound.audit_after(|log| {
+            let revoked = revocation(what, ISSUER, value, None);
+            add(log, vec![revoked, reinstate(what, ISSUER, value), next_allow(2).into()]);
+        });
+        let faults: Vec<_> = lifted.faults.iter().map(|fault| fault.place.as_str()).collect();
+        assert_eq!(faults, ["entry 9", "entry 10"], "{:?}", lifted.faults);
+    }
+}
+
+#[test]
+fn a_revocation_names_an_issuer_exactly_if_it_holds_for_one() {
+    let sound = sound_log();
+    sound.refuses("names none", vec![revocation(RevocationTarget::Key, ISSUER, "k", None)]);
+    sound.refuses("needs an issuer", vec![revocation(RevocationTarget::Path, "", "p", None)]);
+}
+
+#[test]
+fn a_bound_warrant_is_not_allowed_after_a_negative_attestation() {
+    let sound = sound_log();
+    let (positive, negative) = (attestation(true, CLOCK - 10, None), attestation(false, CLOCK - 9, None));
+    sound.accepts("a positive one", vec![positive.clone(), attested(1, &[true], true)]);
+    let contradiction = vec![positive.clone(), negative.clone(), attested(2, &[true], true)];
+    sound.refuses("entry 9 is a negative attestation of its workload", contradiction);
+    sound.refuses("is not the newest in the log", vec![attested(0, &[true], false)]);
+    sound.refuses("does not admit it", vec![negative.clone(), attested(1, &[false], true)]);
+    sound.accepts(
+        "a newer positive one",
+        vec![negative.clone(), attestation(true, CLOCK - 8, None), attested(2, &[true], true)],
+    );
+    let at_once = vec![attestation(true, CLOCK - 9, None), negative.clone(), attested(2, &[true], true)];
+    sound.refuses("is a negative attestation", at_once);
+    // The route did not ask for an attestation, and the judge had read it.
+    sound.accepts("an unbound warrant", vec![negative.clone(), attested(1, &[false], false)]);
+    sound.accepts("no attestation was asked for", vec![negative, attested(1, &[], false)]);
+}
+
+#[test]
+fn a_condition_that_the_judge_relied_on_is_the_newest_in_the_log() {
+    let sound = sound_log();
+    sound.accepts("it is open", vec![condition("open", CLOCK, ""), when_open(1)]);
+    sound.accepts("it is open here", vec![condition("open", CLOCK, "region=eu-1"), when_open(1)]);
+    sound.refuses("the condition `window`", vec![condition("open", CLOCK, "region=us-1"), when_open(1)]);
+    sound.refuses("the condition `window`", vec![when_open(0)]);
+    let closed = vec![condition("open", CLOCK - 1, ""), condition("closed", CLOCK, ""), when_open(2)];
+    sound.refuses("the condition `window`", closed);
+}
+
+#[test]
+fn a_forward_is_by_the_bundle_that_was_activated_last() {
+    let sound = sound_log();
+    sound.refuses(
+        "by another bundle than the one that entry 8 activated",
+        vec![activation(2).into(), next_allow(1).into()],
+    );
+    let mut second = next_allow(1);
+    second.bundle = Some(crate::entry::RecordedBundle { digest: bundle(2), version: 2 });
+    sound.accepts("by the second", vec![activation(2).into(), second.into()]);
+    let over = Activation { expires: CLOCK, ..activation(2) };
+    let mut late = next_allow(1);
+    late.bundle = Some(crate::entry::RecordedBundle { digest: bundle(2), version: 2 });
+    sound.refuses("by a bundle that had expired", vec![over.into(), late.into()]);
+    sound.refuses("its version is not above", vec![Activation { version: 1, ..activation(2) }.into()]);
+    sound.refuses("its `previous` is not the bundle", vec![activation(3).into()]);
+    let none = sound.audit_after(|log| drop(log.remove(2)));
+    assert!(
+        none.faults.iter().any(|fault| fault.what.contains("no bundle was activated")),
+        "{:?}",
+        none.faults
+    );
+}

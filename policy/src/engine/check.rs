@@ -3,6 +3,7 @@
 use cedar_policy::Effect;
 
 use super::est;
+use super::message::Message;
 use super::policies::Written;
 use crate::fault::{FileFaults, Place};
 use crate::warning::Notice;
@@ -22,10 +23,10 @@ impl Findings {
         self.faults.push((at, what.into(), instead.into()));
     }
 
-    /// Adds a fault that Cedar reports, once for a place: Cedar repeats it for every action.
-    pub(super) fn fault_once(&mut self, at: Place, what: String, instead: String) {
+    /// Adds a fault that Cedar reports: one for each place.
+    pub(super) fn fault_once(&mut self, at: Place, message: Message) {
         if !self.faults.iter().any(|(known, ..)| *known == at) {
-            self.fault(at, what, instead);
+            self.fault(at, message.what, message.instead);
         }
     }
 

@@ -101,3 +101,15 @@ fn faults_of_all_files_are_reported_at_once() {
         assert!(fault["file"] == file && fault["what"].as_str().unwrap().contains(what), "{file}: {fault}");
     }
 }
+
+#[test]
+fn every_run_of_check_says_the_same() {
+    let home = with_refunds();
+    home.edit(REFUND_FILE, "methods: [POST]", "methods: [POST, PUT, PATCH]");
+    home.edit(REFUND_FILE, "amount > 100", "amont > 100 && context.hst == \"a\" && action == Action::\"P\"");
+    let first = home.policy(&["check"]);
+    assert_eq!((first.status, first.err.lines().count()), (2, 3), "{}", first.err);
+    for _ in 0..8 {
+        assert_eq!(home.policy(&["check"]).err, first.err);
+    }
+}

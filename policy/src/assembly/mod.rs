@@ -4,6 +4,7 @@
 
 mod arguments;
 mod callers;
+mod floors;
 mod hosts;
 mod names;
 mod overlaps;

@@ -9,7 +9,7 @@ use super::question::Question;
 use crate::bundles::Bundle;
 use crate::documents::arguments::DeclaredArgument;
 use crate::documents::files::Files;
-use crate::documents::require::{Condition, Holder, Require, UseLimit};
+use crate::documents::require::{Condition, Require};
 use crate::engine::{Nearest, PolicyQuery, Shape};
 use crate::routes::{Policy, Route, UngovernedMatch};
 use crate::strict::canonical;
@@ -119,18 +119,8 @@ impl<'a> View<'a> {
 }
 
 fn require(require: &Require) -> Value {
-    let holder = match require.holder {
-        Holder::Mtls => "mtls",
-        Holder::Proof => "proof",
-        Holder::Both => "both",
-    };
-    let uses = match require.uses {
-        UseLimit::Any => "any",
-        UseLimit::Limited => "limited",
-        UseLimit::Once => "once",
-    };
     let seconds = |seconds: u64| format!("{seconds}s");
-    let mut all = json!({"holder": holder, "use": uses, "maxLifetime": seconds(require.max_lifetime)});
+    let mut all = json!({"holder": require.holder.name(), "use": require.uses.name(), "maxLifetime": seconds(require.max_lifetime)});
     let Value::Object(members) = &mut all else { return all };
     if let Some(depth) = require.max_depth {
         members.insert("maxDepth".to_owned(), depth.into());

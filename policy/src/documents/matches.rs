@@ -116,11 +116,11 @@ fn pattern(node: &Node, faults: FileFaults<'_>) -> Option<Placed<Pattern>> {
     let text = string(node, faults)?;
     match Pattern::parse(text) {
         Ok(pattern) => Some(Placed::new(node.at, pattern)),
-        Err(why) => {
+        Err(broken) => {
             faults.fault(
                 node.at,
-                format!("`{text}` is not a valid path pattern: {why}"),
-                "write literal segments, `*` or `{name}` for one segment, and a last `**` for any number of segments",
+                format!("`{text}` is not a valid path pattern: {}", broken.why),
+                broken.instead,
             );
             None
         }

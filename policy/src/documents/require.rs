@@ -13,12 +13,36 @@ pub enum Holder {
     Both,
 }
 
+impl Holder {
+    pub(crate) const ALL: [Self; 3] = [Self::Mtls, Self::Proof, Self::Both];
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Mtls => "mtls",
+            Self::Proof => "proof",
+            Self::Both => "both",
+        }
+    }
+}
+
 /// The limit of uses that the root of a warrant must have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum UseLimit {
     Any,
     Limited,
     Once,
+}
+
+impl UseLimit {
+    pub(crate) const ALL: [Self; 3] = [Self::Once, Self::Limited, Self::Any];
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Any => "any",
+            Self::Limited => "limited",
+            Self::Once => "once",
+        }
+    }
 }
 
 /// A state of the mesh or of an environment that must have been attested recently.
@@ -85,8 +109,8 @@ const KNOWN: &[&str] =
 
 pub(crate) fn read(node: &Node, faults: FileFaults<'_>) -> Option<RequireDoc> {
     let spec = members(node, KNOWN, faults)?;
-    let holders = [("mtls", Holder::Mtls), ("proof", Holder::Proof), ("both", Holder::Both)];
-    let uses = [("once", UseLimit::Once), ("limited", UseLimit::Limited), ("any", UseLimit::Any)];
+    let holders = Holder::ALL.map(|holder| (holder.name(), holder));
+    let uses = UseLimit::ALL.map(|uses| (uses.name(), uses));
     let holder = placed(spec, "holder", |node| scalars::one_of(node, &holders, faults));
     let uses = placed(spec, "use", |node| scalars::one_of(node, &uses, faults));
     let max_lifetime = placed(spec, "maxLifetime", |node| scalars::duration(node, faults));

@@ -45,6 +45,15 @@ fn seconds(text: &str) -> Option<u64> {
     number.parse::<u64>().ok()?.checked_mul(unit)
 }
 
+/// A duration as an author would write it.
+pub(crate) fn duration_text(seconds: u64) -> String {
+    match seconds {
+        hours if hours.is_multiple_of(3600) => format!("{}h", hours / 3600),
+        minutes if minutes.is_multiple_of(60) => format!("{}m", minutes / 60),
+        seconds => format!("{seconds}s"),
+    }
+}
+
 /// One of a fixed list of words.
 pub(crate) fn one_of<T: Copy>(node: &Node, words: &[(&str, T)], faults: FileFaults<'_>) -> Option<T> {
     let text = string(node, faults)?;
@@ -194,6 +203,14 @@ mod tests {
         for text in ["", "s", "0s", "05m", "60", "1.5h", "1d", "10000000s", "-1s", "1 s", "1S", "\u{661}s"] {
             assert_eq!(seconds(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn durations_are_told_as_they_are_written() {
+        for text in ["1s", "61s", "5m", "90m", "24h"] {
+            assert_eq!(duration_text(seconds(text).unwrap()), text);
+        }
+        assert_eq!(duration_text(3600), "1h");
     }
 
     #[test]

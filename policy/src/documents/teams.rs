@@ -93,15 +93,13 @@ fn allowance(node: &Node, faults: FileFaults<'_>) -> Option<Allowance> {
 
 fn exact_path(node: &Node, faults: FileFaults<'_>) -> Option<Pattern> {
     let text = string(node, faults)?;
-    let read = Pattern::parse(text).ok().filter(Pattern::is_exact);
-    if read.is_none() {
-        faults.fault(
-            node.at,
-            format!("`{text}` is not an exact path"),
-            "write literal segments only, like `/healthz`",
-        );
+    match Pattern::exact(text) {
+        Ok(pattern) => Some(pattern),
+        Err(broken) => {
+            faults.fault(node.at, format!("`{text}` is not an exact path: {}", broken.why), broken.instead);
+            None
+        }
     }
-    read
 }
 
 fn host_of(node: &Node, faults: FileFaults<'_>) -> Option<Placed<String>> {
@@ -117,13 +115,12 @@ fn ground(node: &Node, faults: FileFaults<'_>) -> Option<Ground> {
 
 fn prefix(node: &Node, faults: FileFaults<'_>) -> Option<Placed<Pattern>> {
     let text = string(node, faults)?;
-    let read = Pattern::ground(text);
-    if read.is_none() {
-        faults.fault(
-            node.at,
-            format!("`{text}` is not a valid prefix of a ground"),
-            "write whole literal segments without `*` and trailing slash, like `/v1/payments`; `/` is the whole host",
-        );
+    match Pattern::ground(text) {
+        Ok(pattern) => Some(Placed::new(node.at, pattern)),
+        Err(broken) => {
+            let what = format!("`{text}` is not a valid prefix of a ground: {}", broken.why);
+            faults.fault(node.at, what, broken.instead);
+            None
+        }
     }
-    read.map(|pattern| Placed::new(node.at, pattern))
 }

@@ -3,6 +3,7 @@
 use cedar_policy::Effect;
 
 use super::est;
+use super::message::Message;
 use super::policies::Written;
 use crate::fault::{FileFaults, Place};
 use crate::warning::Notice;
@@ -22,10 +23,10 @@ impl Findings {
         self.faults.push((at, what.into(), instead.into()));
     }
 
-    /// Adds a fault that Cedar reports, once for a place: Cedar repeats it for every action.
-    pub(super) fn fault_once(&mut self, at: Place, what: String, instead: String) {
+    /// Adds a fault that Cedar reports: one for each place.
+    pub(super) fn fault_once(&mut self, at: Place, message: Message) {
         if !self.faults.iter().any(|(known, ..)| *known == at) {
-            self.fault(at, what, instead);
+            self.fault(at, message.what, message.instead);
         }
     }
 
@@ -138,8 +139,7 @@ fn check_open_route(policy: &Written, text: TextOf<'_>, findings: &mut Findings)
     }
 }
 
-pub(super) const OPEN_INSTEAD: &str =
-    "name who is allowed, write a condition, or require `use: once` or `use: limited`";
+pub(super) const OPEN_INSTEAD: &str = "name who is allowed, write a condition on `principal` or `context`, or require `use: once` or `use: limited`";
 
 fn is_a_bare_permit(policy: &Written) -> bool {
     policy.effect == Effect::Permit && est::is_open_to_all(&policy.est) && !est::is_conditional(&policy.est)
@@ -150,7 +150,7 @@ fn warn_of_open_permit(policy: &Written, findings: &mut Findings) {
         findings.warn(
             policy.at,
             "open-permit",
-            "a permit with neither a principal nor a condition",
+            "a permit with neither a principal nor a condition that reads `principal` or `context`",
             "if every holder may call, write `callers: [any-holder]`",
         );
     }
@@ -162,8 +162,8 @@ fn warn_of_unconditional_forbid(policy: &Written, findings: &mut Findings) {
         findings.warn(
             policy.at,
             "unconditional-forbid",
-            "a forbid that always applies",
-            "remove the route, or write a condition",
+            "a forbid without a condition that reads `principal` or `context`",
+            "remove the route, or write such a condition",
         );
     }
 }

@@ -68,7 +68,7 @@ fn mesh_wide(text: &PolicyText, routes: &[Uncompiled<'_>], groups: &[&str]) -> (
     match shape.schema() {
         Err(why) => findings.fault(text.at, why, "rename what Cedar does not accept"),
         Ok(schema) => {
-            let written = policies::read(text, "mesh", &Validator::new(schema), &mut findings);
+            let written = read(text, "mesh", &Validator::new(schema), &shape, &mut findings);
             check_rules(&written, TextOf::Mesh, &mut findings);
             for policy in written {
                 mesh.policies.extend(named(&policy.id, policy.est, policy.at, &mut findings));
@@ -77,6 +77,19 @@ fn mesh_wide(text: &PolicyText, routes: &[Uncompiled<'_>], groups: &[&str]) -> (
         }
     }
     (findings, mesh)
+}
+
+/// Parses and validates the policies of a text.
+fn read(
+    text: &PolicyText,
+    prefix: &str,
+    validator: &Validator,
+    shape: &Shape<'_>,
+    findings: &mut Findings,
+) -> Vec<Written> {
+    let Some(parsed) = policies::parse(text, prefix, findings) else { return Vec::new() };
+    parsed.validate(validator, shape, findings);
+    parsed.written
 }
 
 fn one(route: &Uncompiled<'_>, mesh: &MeshWide, groups: &[&str], findings: &mut Findings) -> Option<Slice> {
@@ -89,7 +102,7 @@ fn one(route: &Uncompiled<'_>, mesh: &MeshWide, groups: &[&str], findings: &mut 
         .ok()?;
     let validator = Validator::new(schema);
     let written = match &document.policy {
-        Some(text) => policies::read(text, name, &validator, findings),
+        Some(text) => read(text, name, &validator, &shape, findings),
         None => Vec::new(),
     };
     let is_open = route.require.holder == Holder::Proof && route.require.uses == UseLimit::Any;
@@ -101,13 +114,11 @@ fn one(route: &Uncompiled<'_>, mesh: &MeshWide, groups: &[&str], findings: &mut 
         advice.insert(policy.id.clone(), policy.advice);
         all.extend(named(&policy.id, est::about(policy.est, name), policy.at, findings));
     }
-    for caller in document.callers.iter().filter(|caller| is_described(&caller.value, groups)) {
-        all.extend(named(
-            &caller_id(name, &caller.value),
-            permit_of(&caller.value, name),
-            caller.at,
-            findings,
-        ));
+    // A caller that is written twice is a warning, and one permit.
+    let callers: BTreeMap<_, _> =
+        document.callers.iter().map(|caller| (caller_id(name, &caller.value), caller)).collect();
+    for (id, caller) in callers.into_iter().filter(|(_, caller)| is_described(&caller.value, groups)) {
+        all.extend(named(&id, permit_of(&caller.value, name), caller.at, findings));
     }
     if !findings.has_no_faults() {
         return None;
@@ -127,8 +138,11 @@ fn check_scoped(set: &PolicySet, validator: &Validator, at: Place, findings: &mu
     let Ok(own) = PolicySet::from_policies(own) else {
         return findings.fault(at, "two policies with the same name", "give each policy its own `@id`");
     };
-    for error in validator.validate(&own, ValidationMode::Strict).validation_errors() {
-        findings.fault(at, error.to_string(), "write the policy so that it is valid for this route alone");
+    let result = validator.validate(&own, ValidationMode::Strict);
+    // Cedar reports them in an order that changes from run to run.
+    let errors: BTreeSet<_> = result.validation_errors().map(ToString::to_string).collect();
+    if let Some(error) = errors.first() {
+        findings.fault(at, error, "write the policy so that it is valid for this route alone");
     }
 }
 

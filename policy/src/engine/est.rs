@@ -55,15 +55,14 @@ pub(super) fn is_open_to_all(est: &Value) -> bool {
     *member(member(est, "principal"), "op") == "All"
 }
 
-/// Whether it has a condition other than the literal that always holds.
+/// Whether it has a condition: a `when` or an `unless` that reads `principal` or `context`.
+///
+/// Only these two differ between requests of one route and action. Without them an expression is a constant (`1 == 1`,
+/// `resource == resource`), whatever it looks like, and counts as no condition. A condition counts even if its value
+/// never changes (`context == context`): it is not computed here.
 pub(super) fn is_conditional(est: &Value) -> bool {
-    let always_holds = |condition: &Value| {
-        let is_when = *member(condition, "kind") == "when";
-        *member(condition, "body") == json!({"Value": is_when})
-    };
-    member(est, "conditions")
-        .as_array()
-        .is_some_and(|conditions| conditions.iter().any(|condition| !always_holds(condition)))
+    let conditions = member(est, "conditions");
+    ["principal", "context"].into_iter().any(|read| contains(conditions, &json!({"Var": read})))
 }
 
 /// Whether its scope or a condition names the principal.

@@ -14,6 +14,7 @@ mod est;
 mod explain;
 mod fit;
 mod lex;
+mod message;
 mod names;
 mod policies;
 #[cfg(test)]

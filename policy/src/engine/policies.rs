@@ -1,4 +1,4 @@
-//! Reads and validates a policy text: each policy gets its name, its place, and the author's advice.
+//! Parses and validates a policy text: each policy gets its name, its place, and the author's advice.
 
 use std::collections::BTreeSet;
 use std::str::FromStr;
@@ -10,6 +10,8 @@ use serde_json::Value;
 use super::bounds;
 use super::check::Findings;
 use super::est;
+use super::message::{self, Message};
+use super::schema::Shape;
 use crate::documents::route::PolicyText;
 use crate::fault::Place;
 use crate::strict::{is_deceptive, place_inside};
@@ -32,94 +34,80 @@ pub(crate) struct Advice {
     pub(crate) cure: Option<String>,
 }
 
-/// Reads and validates a text against a schema; `prefix` begins the name of each policy.
-pub(super) fn read(
-    text: &PolicyText,
-    prefix: &str,
-    validator: &Validator,
-    findings: &mut Findings,
-) -> Vec<Written> {
-    let place = |offset: usize| place_inside(text.at, text.style, &text.text, offset);
+/// A text that Cedar can parse, with its policies.
+#[derive(Debug)]
+pub(super) struct Parsed<'a> {
+    text: &'a PolicyText,
+    set: PolicySet,
+    pub(super) written: Vec<Written>,
+}
+
+/// Parses a text; `prefix` begins the name of each policy. `None`, with faults, if it cannot be parsed.
+pub(super) fn parse<'a>(text: &'a PolicyText, prefix: &str, findings: &mut Findings) -> Option<Parsed<'a>> {
     let starts = match bounds::scan(&text.text) {
         Ok(starts) => starts,
         Err(excesses) => {
             for excess in excesses {
-                findings.fault(place(excess.at), excess.what, excess.instead);
+                findings.fault(place(text, excess.at), excess.what, excess.instead);
             }
-            return Vec::new();
+            return None;
         }
     };
     let set = match PolicySet::from_str(&text.text) {
         Ok(set) => set,
         Err(errors) => {
             for error in errors.iter() {
-                report_diagnostic(error, &place, text.at, findings);
+                findings.fault_once(place_of(text, error), message::of_syntax(error));
             }
-            return Vec::new();
+            return None;
         }
     };
-    validate(&set, validator, &place, text.at, findings);
     if starts.len() != set.num_of_policies() || set.num_of_templates() != 0 {
         findings.fault(
             text.at,
             "the policies could not be separated",
             "write plain `permit` and `forbid` policies, without slots",
         );
-        return Vec::new();
+        return None;
     }
     let written: Vec<_> = starts
         .iter()
         .enumerate()
-        .filter_map(|(number, start)| one(&set, number, place(*start), prefix, findings))
+        .filter_map(|(number, start)| one(&set, number, place(text, *start), prefix, findings))
         .collect();
     check_names_are_unique(&written, findings);
-    written
+    Some(Parsed { text, set, written })
 }
 
-fn validate(
-    set: &PolicySet,
-    validator: &Validator,
-    place: &impl Fn(usize) -> Place,
-    at: Place,
-    findings: &mut Findings,
-) {
-    let result = validator.validate(set, ValidationMode::Strict);
-    for error in result.validation_errors() {
-        report_diagnostic(error, place, at, findings);
+impl Parsed<'_> {
+    /// Validates the policies against the schema of this shape.
+    pub(super) fn validate(&self, validator: &Validator, shape: &Shape<'_>, findings: &mut Findings) {
+        let result = validator.validate(&self.set, ValidationMode::Strict);
+        // Cedar reports a fault once for each action, in an order that changes from run to run.
+        let errors: BTreeSet<_> = result
+            .validation_errors()
+            .map(|error| (place_of(self.text, error), message::of_validation(error, shape)))
+            .collect();
+        for (at, message) in errors {
+            findings.fault_once(at, message);
+        }
+        let warnings: BTreeSet<_> = result
+            .validation_warnings()
+            .map(|warning| (place_of(self.text, warning), message::of_warning(warning)))
+            .collect();
+        for (at, Message { what, instead }) in warnings {
+            findings.warn(at, "cedar", what, instead);
+        }
     }
-    for warning in result.validation_warnings() {
-        let at = offset(warning).map_or(at, place);
-        findings.warn(at, "cedar", without_policy_number(&warning.to_string()), help(warning));
-    }
 }
 
-fn report_diagnostic(
-    error: &impl Diagnostic,
-    place: &impl Fn(usize) -> Place,
-    at: Place,
-    findings: &mut Findings,
-) {
-    let at = offset(error).map_or(at, place);
-    findings.fault_once(at, without_policy_number(&error.to_string()), help(error));
+fn place(text: &PolicyText, offset: usize) -> Place {
+    place_inside(text.at, text.style, &text.text, offset)
 }
 
-fn offset(diagnostic: &impl Diagnostic) -> Option<usize> {
-    diagnostic.labels()?.map(|label| label.offset()).min()
-}
-
-fn help(diagnostic: &impl Diagnostic) -> String {
-    diagnostic.help().map_or_else(
-        || "see the route's schema: `portcullis policy schema <route>`".to_owned(),
-        |help| help.to_string(),
-    )
-}
-
-/// Cedar names a policy by its number; we give its place instead.
-fn without_policy_number(message: &str) -> String {
-    match message.strip_prefix("for policy `").and_then(|rest| rest.split_once("`, ")) {
-        Some((_, rest)) => rest.to_owned(),
-        None => message.to_owned(),
-    }
+fn place_of(text: &PolicyText, diagnostic: &impl Diagnostic) -> Place {
+    let offset = diagnostic.labels().and_then(|labels| labels.map(|label| label.offset()).min());
+    offset.map_or(text.at, |offset| place(text, offset))
 }
 
 fn one(set: &PolicySet, number: usize, at: Place, prefix: &str, findings: &mut Findings) -> Option<Written> {

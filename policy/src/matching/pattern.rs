@@ -2,6 +2,8 @@
 
 use warrant::{PathPattern, RawPath};
 
+use super::BrokenRule;
+
 /// One segment of a pattern.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Step {
@@ -21,7 +23,7 @@ pub(crate) struct Pattern {
 
 impl Pattern {
     /// Reads a pattern. What is not valid in a warrant is not valid here.
-    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, BrokenRule> {
         let mut names = Vec::new();
         let mut unnamed = Vec::new();
         for (position, segment) in text.split('/').skip(1).enumerate() {
@@ -33,11 +35,9 @@ impl Pattern {
                 None => unnamed.push(segment),
             }
         }
-        if !text.starts_with('/') {
-            return Err("it does not begin with `/`".to_owned());
-        }
-        if PathPattern::parse(&format!("/{}", unnamed.join("/"))).is_none() {
-            return Err("no path that a request may have can match it".to_owned());
+        let plain = format!("/{}", unnamed.join("/"));
+        if !text.starts_with('/') || PathPattern::parse(&plain).is_none() {
+            return Err(BrokenRule::of(if text.starts_with('/') { &plain } else { text }));
         }
         let is_open = unnamed.last() == Some(&"**");
         if is_open {
@@ -55,14 +55,27 @@ impl Pattern {
     }
 
     /// Reads the prefix of a team's ground: whole literal segments, without a trailing slash; `/` is the whole host.
-    pub(crate) fn ground(text: &str) -> Option<Self> {
-        let whole = || Self { text: text.to_owned(), steps: Vec::new(), is_open: false, names: Vec::new() };
-        match text {
-            "/" => Some(whole()),
-            _ => Self::parse(text).ok().filter(|ground| {
-                !text.ends_with('/') && !ground.is_open && !ground.steps.contains(&Step::Any)
-            }),
+    pub(crate) fn ground(text: &str) -> Result<Self, BrokenRule> {
+        if text == "/" {
+            return Ok(Self { text: text.to_owned(), steps: Vec::new(), is_open: false, names: Vec::new() });
         }
+        let ground = Self::exact(text)?;
+        match text.trim_end_matches('/') {
+            shorter if shorter == text => Ok(ground),
+            shorter => Err(BrokenRule::new("it ends in `/`", format!("write `{shorter}`"))),
+        }
+    }
+
+    /// Reads a path without `*`, `{name}` and `**`.
+    pub(crate) fn exact(text: &str) -> Result<Self, BrokenRule> {
+        let pattern = Self::parse(text)?;
+        if pattern.is_exact() {
+            return Ok(pattern);
+        }
+        Err(BrokenRule::new(
+            "it has a segment that is not literal",
+            "write literal segments only, without `*`, `{name}` and `**`",
+        ))
     }
 
     pub(crate) fn text(&self) -> &str {
@@ -127,14 +140,18 @@ impl Step {
     }
 }
 
-fn add_name(names: &mut Vec<(String, usize)>, name: &str, position: usize) -> Result<(), String> {
+fn add_name(names: &mut Vec<(String, usize)>, name: &str, position: usize) -> Result<(), BrokenRule> {
     if !is_name(name) {
-        return Err(format!(
-            "`{{{name}}}` is not a valid name: use a-z, 0-9 and `_`, and begin with a letter"
+        return Err(BrokenRule::new(
+            format!("`{{{name}}}` is not a valid name of a segment"),
+            "use at most 32 of a-z, 0-9 and `_`, and begin with a letter",
         ));
     }
     if names.iter().any(|(known, _)| known == name) {
-        return Err(format!("`{{{name}}}` occurs twice"));
+        return Err(BrokenRule::new(
+            format!("`{{{name}}}` occurs twice"),
+            "give each segment its own name, or write `*`",
+        ));
     }
     names.push((name.to_owned(), position));
     Ok(())
@@ -178,6 +195,33 @@ mod tests {
     }
 
     #[test]
+    fn a_text_that_is_not_a_pattern_says_which_rule_it_breaks_and_what_to_write() {
+        for (text, why, instead) in [
+            ("", "it does not begin with `/`", "begin it with `/`"),
+            ("v1/a", "it does not begin with `/`", "begin it with `/`"),
+            ("/a/**/b", "`**` is not at the end", "only at the end"),
+            ("/a//b", "two `/` follow each other", "one `/`"),
+            ("/a*", "in `a*` the `*` is not a whole segment", "`%2A`"),
+            ("/x/{a}b", "in `{a}b` the braces are not a whole segment", "`{name}` alone"),
+            ("/{A}", "`{A}` is not a valid name", "a-z"),
+            ("/{a}/{a}", "`{a}` occurs twice", "its own name"),
+            ("/a/../b", "the segment `..`", "to which it leads"),
+            ("/a?b=1", "`?` is not part of a path", "`query:<name>`"),
+            ("/a;b", "no request may have `;`", "leave it out"),
+            ("/a\\b", "no request may have `\\`", "leave it out"),
+            ("/a b", "` ` is not escaped", "write it as `%20`"),
+            ("/caf\u{e9}", "`\u{e9}` is not escaped", "write it as `%C3%A9`"),
+            ("/%2f", "`%2f` has an escape", "`%20` is a space"),
+            ("/%zz", "`%zz` has an escape", "`%20` is a space"),
+        ] {
+            let broken = Pattern::parse(text).unwrap_err();
+            assert!(broken.why.contains(why) && broken.instead.contains(instead), "{text}: {broken:?}");
+        }
+        let long = format!("/{}", "a".repeat(256));
+        assert_eq!(Pattern::parse(&long).unwrap_err().instead, "use at most 256 bytes");
+    }
+
+    #[test]
     fn an_escaped_star_is_a_literal() {
         assert_eq!(pattern("/%2A").steps(), [Step::Literal("*".to_owned())]);
         assert_eq!(pattern("/a%3Ab").steps(), pattern("/a:b").steps());
@@ -207,9 +251,9 @@ mod tests {
         }
         let whole = Pattern::ground("/").unwrap();
         assert!(pattern("/a").is_below(&whole) && pattern("/**").is_below(&whole));
-        assert!(Pattern::ground("/a/b").is_some());
+        assert!(Pattern::ground("/a/b").is_ok());
         for text in ["/a/", "/a/*", "/a/**", "/a/{b}", "a", ""] {
-            assert!(Pattern::ground(text).is_none(), "{text}");
+            assert!(Pattern::ground(text).is_err(), "{text}");
         }
     }
 }

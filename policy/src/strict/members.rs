@@ -137,11 +137,16 @@ fn expected<T>(what: &str, node: &Node, faults: FileFaults<'_>) -> Option<T> {
 }
 
 fn suggestion(name: &str, known: &[&str]) -> String {
-    let near = known.iter().map(|candidate| (strsim::levenshtein(name, candidate), candidate)).min();
-    match near {
-        Some((distance, candidate)) if distance <= 2 => format!("did you mean `{candidate}`?"),
-        _ => format!("known keys: {}", known.join(", ")),
+    match nearest(name, known) {
+        Some(candidate) => format!("did you mean `{candidate}`?"),
+        None => format!("known keys: {}", known.join(", ")),
     }
+}
+
+/// The known name that was probably meant; always the same one for the same names.
+pub(crate) fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+    let near = known.iter().map(|candidate| (strsim::levenshtein(name, candidate), *candidate)).min();
+    near.filter(|(distance, _)| *distance <= 2).map(|(_, candidate)| candidate)
 }
 
 /// The place in the file of byte `offset` of a string, as exact as the style of the string allows.

@@ -29,7 +29,7 @@ fn all_faults_are_reported_at_once() {
             + "routes/payments/pay.yaml:6:42: `post` is not a valid method; write it in capital letters, like `POST`\n"
             + "routes/payments/pay.yaml:8:3: unknown key `calers`; did you mean `callers`?\n"
             + "routes/payments/pay.yml: a bundle has no file with this name; name it `routes/<team>/<name>.yaml` or `routes/<team>/<name>.test.yaml`, or begin its name with a dot if it does not belong to the bundle\n"
-            + "teams.yaml:6:44: `/v1/payments/` is not a valid prefix of a ground; write whole literal segments without `*` and trailing slash, like `/v1/payments`; `/` is the whole host"
+            + "teams.yaml:6:44: `/v1/payments/` is not a valid prefix of a ground: it ends in `/`; write `/v1/payments`"
     );
 }
 

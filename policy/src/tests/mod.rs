@@ -9,6 +9,7 @@ mod explaining;
 pub(crate) mod fixture;
 mod hostile;
 mod limits;
+mod messages;
 mod notes;
 mod orders;
 mod permuted;

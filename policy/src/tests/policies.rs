@@ -194,6 +194,26 @@ fn a_holder_cannot_escape_a_forbid_by_delegating() {
     }
 }
 
+/// They read neither `principal` nor `context`, so they are the same for every request.
+pub(super) const CONSTANT_CONDITIONS: &[&str] = &[
+    "when { true }",
+    "when { 1 == 1 }",
+    "when { 2 > 1 && \"a\" like \"*\" }",
+    "when { resource == resource }",
+    "when { resource is Route }",
+    "when { action == action }",
+    "when { [1, 2].contains(1) }",
+    "when { {principal: 1, context: 2}.principal == 1 }",
+    "when { \"principal\" != \"context\" }",
+    "when { Agent::\"principal\" == Agent::\"principal\" }",
+    "when { if true then true else false }",
+    "when { datetime(\"2026-01-01\") < datetime(\"2027-01-01\") }",
+    "unless { false }",
+    "unless { 1 == 2 }",
+    "unless { !(resource in resource) }",
+    "when { true } unless { 1 > 2 }",
+];
+
 #[test]
 fn the_warrant_alone_never_decides() {
     let file = "routes/platform/hello.yaml";
@@ -213,9 +233,17 @@ fn the_warrant_alone_never_decides() {
     ] {
         assert_fault(&written(text), &format!("{file}:9:5:"), what);
     }
+    for condition in CONSTANT_CONDITIONS {
+        let text = format!("permit (principal, action, resource) {condition};");
+        assert_fault(&written(&text), &format!("{file}:9:5:"), what);
+    }
     for text in [
         "permit (principal is Agent, action, resource);",
         "permit (principal, action, resource) when { context.host == \"localhost\" };",
+        "permit (principal, action, resource) when { principal is Agent };",
+        "permit (principal, action, resource) when { 1 == 1 } unless { context.warrant.depth > 1 };",
+        "permit (principal, action, resource) when { if 1 == 1 then context.host == \"a\" else false };",
+        "permit (principal, action, resource) when { [1].contains(1) && {a: context.host}.a == \"a\" };",
     ] {
         assert_sound(&written(text));
     }

@@ -68,8 +68,25 @@ fn floors_are_checked_against_what_is_in_force() {
         };
         good.iter().for_each(|require| assert_sound(&with(require)));
         bad.iter().for_each(|require| {
-            assert_fault(&with(require), &format!("{PAY_FILE}:"), "is below the floor of team `payments`")
+            let what = format!("is below the floor of team `payments`: `{}", told_as(floors));
+            assert_fault(&with(require), &format!("{PAY_FILE}:"), &what);
+            // What the fault says is enough.
+            let fault = faults(&with(require)).remove(0);
+            let cure =
+                fault.instead.strip_prefix("write `").unwrap().split_once("` under `require`").unwrap().0;
+            assert_sound(&with(cure));
         });
+    }
+}
+
+/// A floor as a fault tells it: names and texts are quoted.
+fn told_as(floor: &str) -> &str {
+    match floor.split_once(": {region") {
+        Some(_) => "environment: {\"region\": [\"eu\", \"us\"]}`",
+        None if floor.starts_with("conditions") => {
+            "conditions: [{name: \"w\", equals: \"open\", maxAge: 5m}]`"
+        }
+        None => floor,
     }
 }
 

@@ -3,6 +3,7 @@
 use warrant::Seconds;
 
 use super::fixture::{NOW, PAY_FILE, built, edit, edited, files, with_policy};
+use super::policies::CONSTANT_CONDITIONS;
 use crate::Files;
 
 const AMOUNT: &str = "amount: {from: body:/amount, type: natural}";
@@ -33,7 +34,7 @@ fn the_small_bundle_has_no_warning() {
 fn warnings_of_cedar_are_passed_on() {
     let condition =
         |text: &str| with_policy(AMOUNT, &format!("permit (principal, action, resource) when {{ {text} }};"));
-    warns(&condition("1 == 2"), PAY_FILE, 11, "cedar");
+    warns(&condition("context.host == \"a\" && 1 == 2"), PAY_FILE, 11, "cedar");
     warns(&condition("context.host == \"p\u{430}y\""), PAY_FILE, 11, "cedar");
     has_no_warning(&condition("context.host == \"pay\""));
 }
@@ -44,6 +45,10 @@ fn a_permit_without_principal_or_condition_is_a_warning() {
         ["permit (principal, action, resource);", "permit (principal, action, resource) when { true };"]
     {
         warns(&with_policy(AMOUNT, text), PAY_FILE, 11, "open-permit");
+    }
+    for condition in CONSTANT_CONDITIONS {
+        let text = format!("permit (principal, action, resource) {condition};");
+        warns(&with_policy(AMOUNT, &text), PAY_FILE, 11, "open-permit");
     }
     has_no_warning(&with_policy(
         AMOUNT,
@@ -80,6 +85,10 @@ fn a_forbid_that_always_holds_is_a_warning() {
         11,
         "unconditional-forbid",
     );
+    for condition in CONSTANT_CONDITIONS {
+        let text = format!("forbid (principal, action, resource) {condition};");
+        warns(&with_policy(AMOUNT, &text), PAY_FILE, 11, "unconditional-forbid");
+    }
     has_no_warning(&with_policy(
         AMOUNT,
         "forbid (principal, action, resource) when { context.args.amount > 1 };",

@@ -20,9 +20,9 @@ use crate::bundles::ThreadError;
 use crate::complaint::Complaint;
 use crate::facts::{Amount, Folded, snapshot};
 
-/// How much may come after a snapshot before the next one is due: whichever is reached first. A start folds about 180 MB/s,
-/// and some 200,000 entries a second, so this takes it about half a second.
-pub(super) const SCHEDULE: Amount = Amount { entries: 100_000, bytes: 64 * 1024 * 1024 };
+/// How much may come after a snapshot before the next one is due: whichever is reached first. A start folds some 100,000
+/// entries or 80 MB a second, so this takes it about half a second. Opening a full table of uses takes it one more.
+pub(super) const SCHEDULE: Amount = Amount { entries: 50_000, bytes: 32 * 1024 * 1024 };
 
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 

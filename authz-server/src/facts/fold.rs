@@ -40,7 +40,7 @@ pub struct Amount {
 /// Folds everything that is durable now. Returns the facts, and how much came after the snapshot that was used.
 pub fn fold(ledger: &Ledger) -> Result<(Folded, Amount), ReadError> {
     let mut facts = Folded::from_snapshot(ledger)?;
-    let folded = facts.fold_on(ledger.read(facts.as_of)?)?;
+    let folded = facts.fold_on(ledger.read(facts.as_of)?, usize::MAX)?;
     Ok((facts, folded))
 }
 
@@ -66,10 +66,10 @@ impl Folded {
         Ok(opened.unwrap_or_default())
     }
 
-    /// Folds the entries that come after these facts: `records` must begin at `as_of`.
-    pub fn fold_on(&mut self, mut records: RecordedEntries) -> Result<Amount, ReadError> {
+    /// Folds the entries that come after these facts, at most this many: `records` must begin at `as_of`.
+    pub fn fold_on(&mut self, mut records: RecordedEntries, most: usize) -> Result<Amount, ReadError> {
         let mut entries = 0_u64;
-        for record in records.by_ref() {
+        for record in records.by_ref().take(most) {
             let record = record?;
             self.as_of = record.index.saturating_add(1);
             self.add(record);

@@ -91,12 +91,7 @@ pub fn from_bytes(bytes: &[u8]) -> Option<Folded> {
         return None;
     }
     let burns = BurnTable::default();
-    items
-        .as_chunks::<ITEM>()
-        .0
-        .iter()
-        .filter_map(|item| read_item(item))
-        .for_each(|item| burns.restore(item));
+    burns.restore(items.as_chunks::<ITEM>().0.iter().filter_map(|item| read_item(item)));
     let words = words.as_chunks::<WORD>().0.iter().map(|word| u64::from_le_bytes(*word)).collect();
     let activation = header.activation.map(|activation| Activation {
         bundle: activation.bundle,

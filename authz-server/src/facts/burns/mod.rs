@@ -140,14 +140,14 @@ impl BurnTable {
         index.take(item.name(), item.until(), root, SourceTag::default(), decision);
     }
 
-    /// Restores an item from a snapshot.
-    pub(super) fn restore(&self, saved: SavedItem) {
-        let SavedItem { name, last, root, until, used } = saved;
+    /// Restores the items of a snapshot.
+    pub(super) fn restore(&self, items: impl Iterator<Item = SavedItem>) {
         let mut index = self.index();
-        let name = ItemName(name);
-        let slot = index.slot_for(name, until, RootTag(root), SourceTag::default());
-        if let Some(slot) = slot {
-            (slot.used, slot.last) = (used, DecisionBytes(last));
+        for SavedItem { name, last, root, until, used } in items {
+            let slot = index.slot_for(ItemName(name), until, RootTag(root), SourceTag::default());
+            if let Some(slot) = slot {
+                (slot.used, slot.last) = (used, DecisionBytes(last));
+            }
         }
     }
 
@@ -223,12 +223,11 @@ impl Index {
         root: RootTag,
         source: SourceTag,
     ) -> Option<&mut Slot> {
-        if self.slots.get(name).is_none() {
-            self.slots.insert(NewItem { name, root, source, until });
-            self.roots.add(root.0);
-            self.sources.add(u64::from(source.0));
-        }
-        self.slots.get_mut(name)
+        let Index { slots, roots, sources } = self;
+        slots.slot_for(NewItem { name, root, source, until }, || {
+            roots.add(root.0);
+            sources.add(u64::from(source.0));
+        })
     }
 
     fn forget_expired(&mut self, now: Seconds) {

@@ -58,21 +58,29 @@ impl Slots {
     }
 
     pub(super) fn get(&self, name: ItemName) -> Option<&Slot> {
-        at(&self.chunks, self.find(name)?)
+        at(&self.chunks, self.find(name, self.hash(name))?)
     }
 
-    pub(super) fn get_mut(&mut self, name: ItemName) -> Option<&mut Slot> {
-        let number = self.find(name)?;
+    fn hash(&self, name: ItemName) -> u64 {
+        self.key.hash_one(name.0)
+    }
+
+    fn find(&self, name: ItemName, hash: u64) -> Option<u32> {
+        let is_it = |number: &u32| at(&self.chunks, *number).is_some_and(|slot| slot.name == name);
+        self.index.find(hash, is_it).copied()
+    }
+
+    /// The slot of an item. If it has none yet, it gets one, and `added` is called.
+    pub(super) fn slot_for(&mut self, item: NewItem, added: impl FnOnce()) -> Option<&mut Slot> {
+        let hash = self.hash(item.name);
+        let number = self.find(item.name, hash).unwrap_or_else(|| {
+            added();
+            self.insert(item, hash)
+        });
         at_mut(&mut self.chunks, number)
     }
 
-    fn find(&self, name: ItemName) -> Option<u32> {
-        let is_it = |number: &u32| at(&self.chunks, *number).is_some_and(|slot| slot.name == name);
-        self.index.find(self.key.hash_one(name.0), is_it).copied()
-    }
-
-    /// Adds an item whose name is not in the table.
-    pub(super) fn insert(&mut self, item: NewItem) {
+    fn insert(&mut self, item: NewItem, hash: u64) -> u32 {
         let NewItem { name, root, source, until } = item;
         let number = self.free_slot();
         let next = self.by_expiry.insert(until, number).unwrap_or(NONE);
@@ -82,7 +90,8 @@ impl Slots {
         }
         let Slots { chunks, index, key, .. } = self;
         let hash_of = |number: &u32| key.hash_one(at(chunks, *number).map_or([0; 32], |slot| slot.name.0));
-        index.insert_unique(key.hash_one(name.0), number, hash_of);
+        index.insert_unique(hash, number, hash_of);
+        number
     }
 
     /// The number of a slot that holds nothing.

@@ -231,7 +231,7 @@ fn a_damaged_a_foreign_and_a_missing_snapshot_are_left_out_and_the_facts_are_the
 }
 
 #[test]
-#[ignore = "takes minutes: cargo test --release --workspace --lib -- --ignored after_a_million_entries --nocapture"]
+#[ignore = "takes minutes, on a machine with nothing else to do: cargo test --release --workspace --lib -- --ignored after_a_million_entries --nocapture"]
 fn a_start_after_a_million_entries_and_a_kill_takes_at_most_3_s() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("ledger");
@@ -264,8 +264,11 @@ fn a_start_after_a_million_entries_and_a_kill_takes_at_most_3_s() {
 fn records_a_million() {
     let ledger = opened(Path::new(&from_environment("LEDGER")));
     let _snapshots = start(ledger.clone(), SCHEDULE).unwrap();
-    for round in 0_u32.. {
-        record(&ledger, 10_000, &format!("{round}"));
+    // Ten thousand a second: more than a server of two cores decides.
+    let began = Instant::now();
+    for round in 1_u32.. {
+        record(&ledger, 1_000, &format!("{round}"));
+        until("its turn", || began.elapsed() > round * Duration::from_millis(100));
         println!("recorded {}", ledger.size());
     }
 }

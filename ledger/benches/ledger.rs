@@ -14,16 +14,19 @@
 
 #[path = "../tests/common/decision.rs"]
 mod example_decision;
+#[path = "../src/example_log.rs"]
+mod example_log;
 
 use std::fs::OpenOptions;
 use std::io;
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use ledger::durable::{Disk, Op, Watch};
-use ledger::entry;
+use ledger::entry::{self, Decision, OutcomeReport};
 use ledger::tree::Directory;
 use ledger::verify::Auditor;
 use ledger::{Entry, Ledger, Options, RecordError, SigningKey};
@@ -36,6 +39,7 @@ fn main() {
     many_writers(dir.path(), 400_000 / scale);
     one_writer(dir.path(), 3_000 / scale);
     growth(dir.path(), 1_000_000 / scale);
+    allows(dir.path(), 1_000_000 / scale);
     println!("largest resident memory of the whole run: {} MB", resident_mb());
 }
 
@@ -232,12 +236,12 @@ fn raw_small(dir: &Path) -> Vec<Duration> {
         .collect()
 }
 
-/// Submits entries without waiting for each one, as many as fit in the queue.
-fn fill(ledger: &Ledger, entries: usize) -> Duration {
+/// Submits entries with these numbers without waiting for each one, as many as fit in the queue.
+fn fill(ledger: &Ledger, numbers: Range<usize>, entry: &dyn Fn(usize) -> Entry) -> Duration {
     let began = Instant::now();
     let (sender, receiver) = mpsc::channel();
     let mut out = 0;
-    for n in 0..entries {
+    for n in numbers {
         let sender = sender.clone();
         ledger.submit(entry(n), Box::new(move |result| drop(sender.send(result))));
         out += 1;
@@ -260,8 +264,9 @@ fn growth(dir: &Path, entries: usize) {
     let ledger = Ledger::open(&path, options()).unwrap();
     let tenth = entries / 10;
     let mut costs = Vec::new();
-    for _ in 0..10 {
-        costs.push(fill(&ledger, tenth).as_secs_f64() / tenth as f64 * 1e6);
+    for part in 0..10 {
+        let numbers = part * tenth..(part + 1) * tenth;
+        costs.push(fill(&ledger, numbers, &entry).as_secs_f64() / tenth as f64 * 1e6);
     }
     println!("cost an entry, pipelined, by tenth of {entries}: {costs:.2?} µs");
     let size = ledger.publish().unwrap();
@@ -294,6 +299,50 @@ fn growth(dir: &Path, entries: usize) {
         bytes as f64 / fold.as_secs_f64() / 1e6,
         read / 1_000_000
     );
+    audit(&path, "denials");
+}
+
+/// Measures an audit of allows, each of which burns a use, and of their outcomes: what an audit keeps most about.
+fn allows(dir: &Path, entries: usize) {
+    let path = dir.join("allows");
+    let clock = || example_log::CLOCK * 1000;
+    let options = || Options::new(SigningKey::from_seed(&[1; 32]).unwrap(), Arc::new(clock), "bench");
+    Ledger::init(&path, "bench", &options()).unwrap();
+    let ledger = Ledger::open(&path, options()).unwrap();
+    ledger.append(example_log::activation(1).into()).unwrap();
+    // The queue keeps the order, so that each outcome knows the index of its decision.
+    let first = ledger.size();
+    let pair = |n: usize| {
+        let (id, index) = (format!("{:022}", n / 2), first + (n as u64 & !1));
+        if n.is_multiple_of(2) {
+            let link = [(id.as_str(), Some(1))];
+            Entry::from(Decision { as_of: first, ..example_log::allowed_with_limits(&id, &link) })
+        } else {
+            outcome_of(index, id).into()
+        }
+    };
+    fill(&ledger, 0..entries, &pair);
+    ledger.close();
+    audit(&path, "allows and outcomes");
+}
+
+fn outcome_of(index: u64, id: String) -> OutcomeReport {
+    OutcomeReport {
+        attempts: 1,
+        bytes_in: 100,
+        bytes_out: 1000,
+        duration: 3,
+        id,
+        index,
+        proxy: "local".to_owned(),
+        reached: true,
+        repeat: false,
+        status: Some(200),
+        termination: String::new(),
+    }
+}
+
+fn audit(path: &Path, of: &str) {
     let key = std::fs::read_to_string(path.join("log.vkey")).unwrap().parse().unwrap();
     let auditor = Auditor { log: &key, witnesses: &[], previous: None, threads: 0, progress: &|_, _| () };
     let began = Instant::now();
@@ -301,7 +350,7 @@ fn growth(dir: &Path, entries: usize) {
     assert!(report.holds(), "{:?}", report.faults);
     let took = began.elapsed().as_secs_f64();
     println!(
-        "verify: {:.0} entries/s, {:.0} MB/s, entries of {} bytes (target: 400 MB/s or 300,000 of 512 bytes)",
+        "verify of {of}: {:.0} entries/s, {:.0} MB/s, entries of {} bytes (target: 400 MB/s or 300,000 of 512 bytes)",
         report.size as f64 / took,
         report.bytes as f64 / took / 1e6,
         report.bytes / report.size

@@ -111,7 +111,7 @@ impl Layout {
 }
 
 /// The names in the ledger's own directory.
-const FILES: [&str; 5] = ["log.vkey", "lock", "handed-out", "torn", "archives"];
+const FILES: [&str; 4] = ["log.vkey", "handed-out", "torn", "archives"];
 const DIRECTORIES: [&str; 4] = ["wal", "log", "snapshot", "bundles"];
 
 fn is_root_name(name: &str) -> bool {

@@ -113,17 +113,7 @@ impl LedgerAuditor {
     /// When the ledger cannot be read.
     #[must_use]
     pub fn entries(&self) -> Vec<Value> {
-        self.entries_with(&[])
-    }
-
-    /// The same, read with these further arguments.
-    ///
-    /// # Panics
-    /// When the ledger cannot be read.
-    #[must_use]
-    pub fn entries_with(&self, further: &[String]) -> Vec<Value> {
-        let further: Vec<&str> = further.iter().map(String::as_str).collect();
-        let exported = self.run("export", self.folder(), &further);
+        let exported = self.run("export", self.folder(), &[]);
         assert_eq!(exported.status, 0, "export: {}", exported.err);
         exported.out.lines().map(|line| serde_json::from_str(line).expect(line)).collect()
     }

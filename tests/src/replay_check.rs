@@ -1,25 +1,20 @@
 //! The replay check judges every recorded decision of a world a second time. It uses another process, which gets nothing
-//! but the record and the bundles that were in force. Every decision that a client or the upstream knows must be on
+//! but the ledger's directory, with the bundles that the server kept there. Every decision that a client or the upstream knows must be on
 //! record, and each must come out byte for byte the same.
 
 use serde_json::Value;
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Instant;
 
 use crate::client::ClientResponse;
 use crate::ledger_auditor::LedgerAuditor;
 use crate::server::{Home, Server};
-use crate::signed_bundles;
 
 /// What is needed to judge a world's decisions a second time.
 #[derive(Debug)]
 pub struct ReplayCheck {
     auditor: LedgerAuditor,
-    /// A copy of every published bundle, named by the digest that decisions record.
-    bundles: PathBuf,
-    archive: Option<PathBuf>,
     /// Why this world's record cannot be judged.
     skip: Option<&'static str>,
     /// The ids of denials whose response said that they are on record.
@@ -27,19 +22,11 @@ pub struct ReplayCheck {
 }
 
 impl ReplayCheck {
-    /// Copies the bundle and the ledger's key as they are before the first decision.
+    /// Copies the ledger's key as it is before the first decision.
     #[must_use]
     pub fn new(home: &Home) -> ReplayCheck {
-        let bundle = home.file("bundle");
-        signed_bundles::keep_copy(&bundle);
-        let bundles = signed_bundles::copies_of(&bundle);
-        let auditor = LedgerAuditor::new(home, &bundles);
-        ReplayCheck { auditor, bundles, archive: None, skip: None, recorded_denials: Mutex::default() }
-    }
-
-    /// Tells where older entries were moved to.
-    pub fn archive_is_at(&mut self, archive: &Path) {
-        self.archive = Some(archive.to_owned());
+        let auditor = LedgerAuditor::new(home, &home.file(""));
+        ReplayCheck { auditor, skip: None, recorded_denials: Mutex::default() }
     }
 
     /// Skips the check, because the test has replaced or damaged the record.
@@ -71,7 +58,7 @@ impl ReplayCheck {
         }
         let from = Instant::now();
         let ended_in_order = stop(server).await;
-        let entries = self.auditor.entries_with(&self.archive_arguments()).into_iter();
+        let entries = self.auditor.entries().into_iter();
         let entries: Vec<Value> = entries.map(|mut line| line["entry"].take()).collect();
         let decisions: Vec<&Value> = entries.iter().filter(|entry| entry["kind"] == "decision/1").collect();
         let text = |value: &Value| value.as_str().expect("a decision's members are text").to_owned();
@@ -88,7 +75,7 @@ impl ReplayCheck {
         }
         let digests: BTreeSet<String> =
             decisions.iter().map(|decision| text(&decision["bundle"]["digest"])).collect();
-        let counts = self.replay(&digests);
+        let counts = self.replay();
         let count = |name: &str| counts[name].as_u64().expect("a count");
         assert_eq!(
             (count("decisions"), count("differs"), count("unfit"), &counts["unknown_bundles"]),
@@ -106,19 +93,9 @@ impl ReplayCheck {
         );
     }
 
-    fn archive_arguments(&self) -> Vec<String> {
-        let named = |archive: &PathBuf| ["--archive".to_owned(), archive.display().to_string()];
-        self.archive.iter().flat_map(named).collect()
-    }
-
     /// The counts of `portcullis ledger replay`.
-    fn replay(&self, digests: &BTreeSet<String>) -> Value {
-        let mut words = self.archive_arguments();
-        words.push("--bundles".to_owned());
-        words.extend(digests.iter().map(|digest| self.bundles.join(digest).display().to_string()));
-        words.push("--json".to_owned());
-        let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        let output = self.auditor.run("replay", self.auditor.folder(), &words);
+    fn replay(&self) -> Value {
+        let output = self.auditor.run("replay", self.auditor.folder(), &["--json"]);
         let last = output.out.lines().last().and_then(|line| serde_json::from_str(line).ok());
         last.unwrap_or_else(|| panic!("replay printed no counts: {output:?}"))
     }

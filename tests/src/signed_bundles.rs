@@ -12,7 +12,6 @@ use std::time::SystemTime;
 use warrant::mint::Signer;
 
 use crate::keys::TestKey;
-use crate::ledger_auditor;
 use crate::server::Home;
 
 /// A bundle's content, before it is signed.
@@ -107,7 +106,7 @@ impl SignedBundle {
         self
     }
 
-    /// Writes it to `place`, the manifest last, and keeps a copy for the replay check.
+    /// Writes it to `place`, the manifest last.
     ///
     /// # Panics
     /// When a file cannot be written.
@@ -121,7 +120,6 @@ impl SignedBundle {
             write(&place.join(format!("trust/{}.json", step + 1)), envelope.to_string().as_bytes());
         }
         write(&place.join("manifest.json"), self.envelope.to_string().as_bytes());
-        keep_copy(place);
     }
 
     /// A note about it, valid for this many seconds from now.
@@ -140,36 +138,6 @@ impl SignedBundle {
     #[must_use]
     pub fn digest(&self) -> String {
         digest(&STANDARD.decode(self.envelope["payload"].as_str().expect("a text")).expect("base64"))
-    }
-}
-
-/// The directory with copies of all bundles that were published at this place, each in a directory named by its digest.
-///
-/// # Panics
-/// When the place has no parent.
-#[must_use]
-pub fn copies_of(place: &Path) -> PathBuf {
-    place.parent().expect("a bundle is in a directory").join("past")
-}
-
-/// Keeps a copy of the bundle at this place, unless there is already a copy with its digest: the first bundle with a digest
-/// is the valid one, and a later one is a forgery. A bundle without a manifest or files is not copied, because no decision
-/// can name it.
-///
-/// # Panics
-/// When files cannot be copied.
-pub fn keep_copy(place: &Path) {
-    let envelope = read(&place.join("manifest.json"));
-    let parsed: Value = serde_json::from_slice(&envelope).unwrap_or_default();
-    let Some(payload) = parsed["payload"].as_str().and_then(|text| STANDARD.decode(text).ok()) else {
-        return;
-    };
-    let manifest: Value = serde_json::from_slice(&payload).unwrap_or_default();
-    let version = manifest["version"].to_string();
-    let (files, copy) = (place.join(&version), copies_of(place).join(digest(&payload)));
-    if files.is_dir() && !copy.exists() {
-        ledger_auditor::copy(&files, &copy.join(&version));
-        write(&copy.join("manifest.json"), &envelope);
     }
 }
 

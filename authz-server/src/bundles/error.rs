@@ -1,5 +1,6 @@
 //! The errors of bundles, as a closed list: the code that starts a server can distinguish the cases.
 
+use std::path::PathBuf;
 use std::{fmt, io};
 
 use ledger::RecordError;
@@ -29,6 +30,11 @@ pub enum KeeperError {
     /// The server has a note key that the bundle does not list: the fault would only show once the last valid note has
     /// expired.
     NoteKeyNotListed,
+    /// The copy of the bundle could not be written, and no decision may name a bundle without a copy.
+    NotKept {
+        directory: PathBuf,
+        error: io::Error,
+    },
     /// The activation could not be recorded, and nothing is judged by a bundle before that.
     NotRecorded(RecordError),
 }
@@ -58,6 +64,9 @@ impl fmt::Display for KeeperError {
                 "bundle.noteKey is not among the keys that the mesh lists under `notes`: sign a bundle that lists it, \
                  or remove `noteKey` and sign notes elsewhere",
             ),
+            KeeperError::NotKept { directory, error } => {
+                write!(f, "the bundle's copy could not be written to {}: {error}", directory.display())
+            }
             KeeperError::NotRecorded(error) => {
                 write!(f, "the activation of the bundle could not be recorded: {error}")
             }

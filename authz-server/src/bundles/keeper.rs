@@ -15,7 +15,7 @@ use warrant::{AwsLcVerifier, Seconds};
 
 use super::KeeperError;
 use super::source::BundleSource;
-use super::{BundleStatus, PolicyInForce};
+use super::{BundleStatus, KeptBundles, PolicyInForce};
 use crate::clock::Clock;
 use crate::config::BundleConfig;
 use crate::keys::PrivateKey;
@@ -33,6 +33,7 @@ pub struct Keeper {
     /// With this key the server signs its own notes.
     note_key: Option<PrivateKey>,
     ledger: Ledger,
+    kept: KeptBundles,
     clock: Clock,
     policy: Arc<PolicyInForce>,
     status: Arc<BundleStatus>,
@@ -48,11 +49,8 @@ pub struct Keeper {
 #[derive(Debug)]
 enum Offered {
     None,
-    /// It is valid, but it needs a note or the record of its activation.
-    Waiting {
-        manifest: Vec<u8>,
-        bundle: Box<Bundle>,
-    },
+    /// It is valid, but it needs a note, a durable copy or the record of its activation.
+    Waiting(OpenedBundle),
     /// `again`: when to read the same manifest again; `None` if the manifest itself is at fault.
     Refused {
         manifest: Vec<u8>,
@@ -60,6 +58,13 @@ enum Offered {
         again: Option<Instant>,
         pause: Duration,
     },
+}
+
+/// A valid bundle, and the bytes from which it was opened.
+#[derive(Debug)]
+pub(super) struct OpenedBundle {
+    pub(super) bundle: Box<Bundle>,
+    parcel: Parcel,
 }
 
 impl Keeper {
@@ -76,12 +81,15 @@ impl Keeper {
         let floor = before.map(floor);
         let expected =
             Expected { trust: &config.trust, audience: &audience, floor: floor.as_ref(), now: clock.now() };
-        let opened = source.manifest().and_then(|manifest| {
-            let bundle = open_bundle(&mut source, &manifest, &expected, None)?;
-            Ok((manifest, bundle))
-        });
-        let (active, bundle) = opened.map_err(|refusal| KeeperError::Refused { place, refusal })?;
+        let opened =
+            source.manifest().and_then(|manifest| open_bundle(&mut source, &manifest, &expected, None));
+        let opened = opened.map_err(|refusal| KeeperError::Refused { place, refusal })?;
+        let OpenedBundle { bundle, parcel } = opened;
         check_note_key(config.note_key.as_ref(), &bundle)?;
+        let kept = KeptBundles::of_ledger(ledger.layout().root());
+        // Also if the bundle is not new: somebody may have removed its copy.
+        kept.keep(&bundle.digest(), &parcel)
+            .map_err(|error| KeeperError::NotKept { directory: kept.directory(), error })?;
         record_activation(&ledger, &bundle, before.map(|before| before.bundle))
             .map_err(KeeperError::NotRecorded)?;
         let mut keeper = Keeper {
@@ -90,10 +98,11 @@ impl Keeper {
             audience,
             note_key: config.note_key,
             ledger,
+            kept,
             clock,
-            policy: Arc::new(PolicyInForce::new(bundle, None)),
+            policy: Arc::new(PolicyInForce::new(*bundle, None)),
             status: Arc::default(),
-            active,
+            active: parcel.manifest,
             offered: Offered::None,
             replaced: Vec::new(),
         };
@@ -141,8 +150,8 @@ impl Keeper {
 
     /// Activates the offered bundle if it is valid. Otherwise the active bundle stays, and the error says why.
     fn consider(&mut self, manifest: Vec<u8>) -> Result<(), String> {
-        let bundle = match std::mem::replace(&mut self.offered, Offered::None) {
-            Offered::Waiting { manifest: known, bundle } if known == manifest => bundle,
+        let opened = match std::mem::replace(&mut self.offered, Offered::None) {
+            Offered::Waiting(opened) if opened.parcel.manifest == manifest => opened,
             Offered::Refused { manifest: known, why, again, pause } if known == manifest => {
                 if again.is_none_or(|again| Instant::now() < again) {
                     self.offered = Offered::Refused { manifest, why: why.clone(), again, pause };
@@ -150,30 +159,30 @@ impl Keeper {
                 }
                 self.open_offered(&manifest, pause.saturating_mul(2).min(PAUSE.1))?
             }
-            Offered::None | Offered::Waiting { .. } | Offered::Refused { .. } => {
+            Offered::None | Offered::Waiting(_) | Offered::Refused { .. } => {
                 self.open_offered(&manifest, PAUSE.0)?
             }
         };
-        if bundle.digest() == self.policy.bundle().digest() {
+        if opened.bundle.digest() == self.policy.bundle().digest() {
             // The same bundle in another envelope, for example with one more signature.
             self.active = manifest;
             return Ok(());
         }
-        let until = match self.note_about(&bundle) {
+        let until = match self.note_about(&opened.bundle) {
             Ok(until) => until,
             Err(refusal) => {
                 let why = format!(
                     "bundle version {} is valid but has no valid note yet: {refusal}",
-                    bundle.version()
+                    opened.bundle.version()
                 );
-                self.offered = Offered::Waiting { manifest, bundle };
+                self.offered = Offered::Waiting(opened);
                 return Err(why);
             }
         };
-        self.activate(manifest, bundle, until)
+        self.activate(opened, until)
     }
 
-    fn open_offered(&mut self, manifest: &[u8], pause: Duration) -> Result<Box<Bundle>, String> {
+    fn open_offered(&mut self, manifest: &[u8], pause: Duration) -> Result<OpenedBundle, String> {
         let active = self.policy.bundle();
         let floor = active.activated();
         let expected = Expected {
@@ -183,7 +192,7 @@ impl Keeper {
             now: self.clock.now(),
         };
         let opened = open_bundle(&mut self.source, manifest, &expected, Some(&active));
-        opened.map(Box::new).map_err(|refusal| {
+        opened.map_err(|refusal| {
             let why = format!("the offered bundle is refused: {refusal}");
             let again = if refusal.is_final() { None } else { Instant::now().checked_add(pause) };
             self.offered = Offered::Refused { manifest: manifest.to_owned(), why: why.clone(), again, pause };
@@ -191,19 +200,24 @@ impl Keeper {
         })
     }
 
-    fn activate(
-        &mut self,
-        manifest: Vec<u8>,
-        bundle: Box<Bundle>,
-        until: InForceUntil,
-    ) -> Result<(), String> {
+    fn activate(&mut self, opened: OpenedBundle, until: InForceUntil) -> Result<(), String> {
+        let OpenedBundle { bundle, parcel } = opened;
+        if let Err(error) = self.kept.keep(&bundle.digest(), &parcel) {
+            let (version, place) = (bundle.version(), self.kept.directory());
+            self.offered = Offered::Waiting(OpenedBundle { bundle, parcel });
+            return Err(format!(
+                "bundle version {version} is not in force yet: its copy could not be written to {}: {error}",
+                place.display()
+            ));
+        }
+        // A crash here leaves a copy of a bundle that was never in force, which does no harm.
         let activation = activation(&bundle, Some(self.policy.bundle().digest()));
         let (version, digest) = (bundle.version(), bundle.digest());
         let recorded = || self.ledger.append(activation.into()).map(|_| ());
         match self.policy.activate(bundle, until, recorded) {
             Ok(before) => {
                 self.replaced.push(before);
-                self.active = manifest;
+                self.active = parcel.manifest;
                 self.status.count_activation();
                 info!(version, bundle = %digest, until = until.0.get(), "the bundle is activated");
                 Ok(())
@@ -212,7 +226,7 @@ impl Keeper {
                 let why = format!(
                     "bundle version {version} is not in force yet: its activation could not be recorded: {refused}"
                 );
-                self.offered = Offered::Waiting { manifest, bundle };
+                self.offered = Offered::Waiting(OpenedBundle { bundle, parcel });
                 Err(why)
             }
         }
@@ -286,12 +300,13 @@ pub(super) fn open_bundle(
     manifest: &[u8],
     expected: &Expected<'_>,
     active: Option<&Bundle>,
-) -> Result<Bundle, BundleRefusal> {
+) -> Result<OpenedBundle, BundleRefusal> {
     let mut parcel = Parcel { manifest: manifest.to_owned(), trust: source.trust()?, ..Parcel::default() };
     policy::check_manifest(&parcel, expected, &AwsLcVerifier)?;
     let nothing = policy::Files::new();
     parcel.files = source.content(&parcel, active.map_or(&nothing, Bundle::files))?;
-    policy::open(&parcel, expected, &AwsLcVerifier)
+    let bundle = Box::new(policy::open(&parcel, expected, &AwsLcVerifier)?);
+    Ok(OpenedBundle { bundle, parcel })
 }
 
 fn floor(activation: &Activation) -> Activated {

@@ -8,6 +8,7 @@ pub mod directory;
 mod error;
 mod in_force;
 mod keeper;
+mod kept;
 mod source;
 mod status;
 mod web;
@@ -18,6 +19,7 @@ use std::thread;
 pub use error::{KeeperError, SourceError, ThreadError};
 pub use in_force::PolicyInForce;
 pub use keeper::Keeper;
+pub use kept::{KeptBundles, KeptError};
 pub use status::BundleStatus;
 
 /// The keeper's thread runs as long as this lives.

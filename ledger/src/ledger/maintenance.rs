@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use super::{Ledger, temporary_or_abort};
+use super::{Ledger, archive_places, temporary_or_abort};
 use crate::durable::Disk;
 use crate::entry::{Archived, Entry};
 use crate::fault::{ReadError, RecordError};
@@ -114,6 +114,9 @@ impl Ledger {
         let source = Directory::new(&inner.layout.log());
         let tree = MerkleTree::new(&source, published);
         let copies = Directory::new(into);
+        inner.options.disk.create_dir_all(into, 0o755).map_err(|e| ArchiveError::Io(into.to_owned(), e))?;
+        // A crash after this leaves the name of an archive that holds only copies.
+        archive_places::note(&inner.options.disk, &inner.layout, into).map_err(ArchiveError::Read)?;
         let mut moved = Vec::new();
         for index in 0..below / TILE_WIDTH {
             let file = PublishedFile::Entries { index, width: FULL };

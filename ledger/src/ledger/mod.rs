@@ -1,5 +1,6 @@
 //! The ledger: created once, opened by one process at a time (a torn tail is then noted and cut), written by one thread.
 
+mod archive_places;
 mod group_commit;
 mod init;
 mod maintenance;
@@ -15,7 +16,7 @@ mod writer;
 
 use std::fmt;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, mpsc};
 
 pub(crate) use waiting_callers::WaitingCallers;
@@ -162,6 +163,17 @@ impl Ledger {
         let (done, answer) = mpsc::sync_channel(1);
         self.submit(entry, Box::new(move |result| drop(done.send(result))));
         answer.recv().unwrap_or(Err(RecordError::Closed))
+    }
+
+    /// The paths in the ledger's directory.
+    #[must_use]
+    pub fn layout(&self) -> &Layout {
+        &self.inner.layout
+    }
+
+    /// The archives to which entries of the ledger in this directory were moved, the oldest first.
+    pub fn archives(path: &Path) -> Result<Vec<PathBuf>, ReadError> {
+        archive_places::read(&Layout::new(path))
     }
 
     /// The log's name.

@@ -1,8 +1,4 @@
-//! The facts in force at each place of the log: the bundle, postures, revocations, attestations and conditions. Checks each
-//! forwarded decision against them.
-//!
-//! A judge may have read fewer facts than are recorded before its decision. Facts that it had not read and that concern it
-//! are a fault already (`entry_order`), so here all facts before the decision count.
+//! The facts in force at each place of the log: the bundle, postures, revocations, attestations and conditions.
 //!
 //! Memory: one item for each fact that is still in force. Revocations of paths and lineages go when they have expired,
 //! revocations of keys and holders stay until they are reinstated, and negative attestations until a newer positive one.
@@ -11,8 +7,8 @@ use std::collections::HashMap;
 
 use super::AuditReport;
 use crate::entry::{
-    Activation, AttestationStatement, ConditionStatement, Decision, DecisionOutcome, Digest, Entry,
-    FactScope, Posture, RecordedAttestation, Reinstate, Revocation, RevocationTarget,
+    Activation, AttestationStatement, ConditionStatement, Digest, Entry, FactScope, Posture, Reinstate,
+    Revocation, RevocationTarget,
 };
 
 /// What a revocation names: the kind, the issuer (empty for keys and holders) and the value.
@@ -20,29 +16,29 @@ type Revoked = (RevocationTarget, String, String);
 
 #[derive(Default)]
 pub(super) struct FactsInForce {
-    active: Option<Active>,
-    postures: HashMap<(FactScope, String), (u64, Posture)>,
-    revoked: HashMap<Revoked, InForce>,
+    pub(super) active: Option<Active>,
+    pub(super) postures: HashMap<(FactScope, String), (u64, Posture)>,
+    pub(super) revoked: HashMap<Revoked, InForce>,
     /// By the workload.
-    attestations: HashMap<String, Vec<(u64, AttestationStatement)>>,
+    pub(super) attestations: HashMap<String, Vec<(u64, AttestationStatement)>>,
     /// By the name of the condition.
-    conditions: HashMap<String, Vec<(u64, ConditionStatement)>>,
+    pub(super) conditions: HashMap<String, Vec<(u64, ConditionStatement)>>,
     /// The number of facts above which those that are over are removed.
     sweep_at: usize,
 }
 
-struct Active {
-    index: u64,
-    bundle: Digest,
-    version: u64,
-    expires: u64,
+pub(super) struct Active {
+    pub(super) index: u64,
+    pub(super) bundle: Digest,
+    pub(super) version: u64,
+    pub(super) expires: u64,
 }
 
 /// A revocation in force: its index, and when it ends.
 #[derive(Clone, Copy)]
-struct InForce {
-    index: u64,
-    until: Option<u64>,
+pub(super) struct InForce {
+    pub(super) index: u64,
+    pub(super) until: Option<u64>,
 }
 
 impl InForce {
@@ -156,182 +152,5 @@ impl FactsInForce {
         self.attestations.retain(|_, known| !known.is_empty());
         let left = self.revoked.len().saturating_add(self.attestations.len());
         self.sweep_at = left.saturating_mul(2).max(1024);
-    }
-
-    /// Checks a forwarded decision against everything that is in force.
-    pub(super) fn check_forward(&self, index: u64, decision: &Decision, report: &mut AuditReport) {
-        self.check_bundle(index, decision, report);
-        self.check_posture(index, decision, report);
-        if decision.outcome != DecisionOutcome::Allowed {
-            return;
-        }
-        report.allows = report.allows.saturating_add(1);
-        if let Some(by) = self.revocation_of(decision) {
-            report.add_entry_fault(
-                index,
-                format!("it was allowed although entry {by} had revoked its warrant"),
-            );
-        }
-        self.check_attestations(index, decision, report);
-        self.check_conditions(index, decision, report);
-    }
-
-    fn check_bundle(&self, index: u64, decision: &Decision, report: &mut AuditReport) {
-        // A forward without a bundle is a fault by itself.
-        let Some(bundle) = &decision.bundle else { return };
-        let outcome = decision.outcome;
-        match &self.active {
-            None => {
-                report.add_entry_fault(
-                    index,
-                    format!("it is `{outcome}`, but no bundle was activated before it"),
-                );
-            }
-            Some(active) if (active.bundle, active.version) != (bundle.digest, bundle.version) => {
-                report.add_entry_fault(
-                    index,
-                    format!(
-                        "it is `{outcome}` by another bundle than the one that entry {} activated",
-                        active.index
-                    ),
-                );
-            }
-            Some(active) if decision.clock >= active.expires => {
-                report.add_entry_fault(
-                    index,
-                    format!("it is `{outcome}` by a bundle that had expired at {}", active.expires),
-                );
-            }
-            Some(_) => {}
-        }
-    }
-
-    fn check_posture(&self, index: u64, decision: &Decision, report: &mut AuditReport) {
-        let strictest = self.postures.iter().filter(|(place, _)| applies(place, decision));
-        let Some((by, stance)) = strictest.map(|(_, set)| *set).max_by_key(|(_, stance)| *stance) else {
-            return;
-        };
-        let outcome = decision.outcome;
-        if stance == Posture::Halted {
-            report.add_entry_fault(index, format!("it is `{outcome}` although entry {by} had halted it"));
-        } else if decision.posture < stance {
-            report.add_entry_fault(
-                index,
-                format!(
-                    "its posture is `{}`, but entry {by} had set `{}`",
-                    decision.posture.word(),
-                    stance.word()
-                ),
-            );
-        }
-    }
-
-    /// The index of a revocation that names a link of this warrant and has not ended.
-    fn revocation_of(&self, decision: &Decision) -> Option<u64> {
-        if self.revoked.is_empty() {
-            return None;
-        }
-        let root = decision.chain.first()?;
-        let in_force = |what: RevocationTarget, iss: &str, value: &str| {
-            let found = self.revoked.get(&(what, iss.to_owned(), value.to_owned()))?;
-            found.until.is_none_or(|until| decision.clock < until).then_some(found.index)
-        };
-        let mut path = String::new();
-        for link in &decision.chain {
-            path = if path.is_empty() { link.jti.clone() } else { format!("{path}/{}", link.jti) };
-            let found = in_force(RevocationTarget::Path, &root.iss, &path)
-                .or_else(|| in_force(RevocationTarget::Lineage, &root.iss, link.txn.as_deref()?))
-                .or_else(|| in_force(RevocationTarget::Key, "", &link.cnf))
-                .or_else(|| in_force(RevocationTarget::Key, "", link.key.as_deref()?))
-                .or_else(|| in_force(RevocationTarget::Subject, "", &link.sub));
-            if found.is_some() {
-                return found;
-            }
-        }
-        None
-    }
-
-    /// What the judge read about the workload must be what the log says. Whether the route asked for an attestation is
-    /// known only with the bundle; so a negative statement is a fault here if the warrant is bound to an attestation, or
-    /// if the judge read other statements about the workload.
-    fn check_attestations(&self, index: u64, decision: &Decision, report: &mut AuditReport) {
-        for read in &decision.attestation {
-            let known = self.attestations.get(&read.subject).into_iter().flatten();
-            if !known.into_iter().any(|(_, statement)| is_recorded(read, statement)) {
-                report.add_entry_fault(
-                    index,
-                    format!(
-                        "it was allowed by an attestation of {} by {} that is not the newest in the log",
-                        read.subject, read.iss
-                    ),
-                );
-            }
-        }
-        let is_bound = decision.chain.iter().any(|link| link.att.is_some());
-        if !is_bound && decision.attestation.is_empty() {
-            return;
-        }
-        let Some(workload) = &decision.identity else { return };
-        for (by, statement) in self.attestations.get(workload).into_iter().flatten() {
-            // A statement about another key may be about another workload of this name.
-            if statement.positive || statement.key.is_some() {
-                continue;
-            }
-            let is_read = decision.attestation.iter().any(|read| !read.positive && read.iss == statement.iss);
-            // An attestor that a later bundle no longer names does not count; only the bundle tells.
-            let may_have_left = self.active.as_ref().is_some_and(|active| active.index > *by)
-                && !decision.attestation.iter().any(|read| read.iss == statement.iss);
-            if !may_have_left && (is_bound || !is_read) {
-                report.add_entry_fault(
-                    index,
-                    format!("it was allowed although entry {by} is a negative attestation of its workload"),
-                );
-            }
-        }
-    }
-
-    /// A condition that the judge relied on must be the newest statement about it, and still be valid.
-    fn check_conditions(&self, index: u64, decision: &Decision, report: &mut AuditReport) {
-        for read in &decision.conditions {
-            let Some(value) = &read.value else { continue };
-            let known = self.conditions.get(&read.name).into_iter().flatten();
-            let mut known = known.filter(|(_, statement)| {
-                is_here(statement.scope, &statement.subject, decision) && decision.clock < statement.exp
-            });
-            if !known.any(|(_, statement)| statement.value == *value) {
-                report.add_entry_fault(
-                    index,
-                    format!(
-                        "it was allowed by the condition `{}` with a value that is not the newest in the log",
-                        read.name
-                    ),
-                );
-            }
-        }
-    }
-}
-
-fn is_recorded(read: &RecordedAttestation, statement: &AttestationStatement) -> bool {
-    (&read.iss, read.exp, read.positive) == (&statement.iss, statement.exp, statement.positive)
-        && read.measurement.iter().all(|measured| statement.measurement.contains(measured))
-}
-
-/// Whether a posture at this place applies to the decision.
-fn applies((scope, subject): &(FactScope, String), decision: &Decision) -> bool {
-    match scope {
-        FactScope::Mesh | FactScope::Environment => is_here(*scope, subject, decision),
-        FactScope::Route => decision.verdict.route.as_ref() == Some(subject),
-        FactScope::Issuer => decision.chain.first().is_some_and(|root| root.iss == *subject),
-    }
-}
-
-/// Whether the mesh, or this environment (`dimension=value`), is where the decision was taken.
-fn is_here(scope: FactScope, subject: &str, decision: &Decision) -> bool {
-    match scope {
-        FactScope::Mesh => true,
-        FactScope::Environment => subject.split_once('=').is_some_and(|(dimension, value)| {
-            decision.environment.get(dimension).is_some_and(|own| own == value)
-        }),
-        FactScope::Route | FactScope::Issuer => false,
     }
 }

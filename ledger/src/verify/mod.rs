@@ -12,6 +12,7 @@ mod decisions;
 mod entry_form;
 mod entry_order;
 mod facts_in_force;
+mod forward;
 #[cfg(test)]
 mod tests;
 mod upper_tiles;

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::manifest::Manifest;
+use super::open::check_files;
 use super::refusal::BundleRefusal;
 use crate::documents::files::Files;
 use warrant::Digest;
@@ -28,6 +29,18 @@ impl Parcel {
     /// The version in a manifest, which tells where its files are. No signature is checked.
     pub fn version_of(manifest: &[u8]) -> Result<u64, BundleRefusal> {
         Manifest::open(MANIFEST, manifest).map(|(manifest, _, _)| manifest.version)
+    }
+
+    /// The digest of the bundle of this manifest. No signature is checked.
+    pub fn digest_of(manifest: &[u8]) -> Result<Digest, BundleRefusal> {
+        Manifest::open(MANIFEST, manifest).map(|(_, _, payload)| Digest::of(&payload))
+    }
+
+    /// The digest of the bundle, if its files are those that its manifest names. No signature is checked.
+    pub fn digest(&self) -> Result<Digest, BundleRefusal> {
+        let (manifest, _, payload) = Manifest::open(MANIFEST, &self.manifest)?;
+        check_files(self, &manifest)?;
+        Ok(Digest::of(&payload))
     }
 
     /// The files in a manifest, for a reader that cannot list a directory, or already has some of the files.

@@ -3,6 +3,7 @@
 
 mod attacks;
 mod hostile;
+mod kept;
 mod many;
 mod places;
 mod reload;

@@ -4,13 +4,19 @@ use crate::bundles::Signers;
 use portcullis_tests::agent::{WarrantSpec, hello, payment};
 use portcullis_tests::client::ClientRequest;
 use portcullis_tests::command::{CommandOutput, portcullis};
-use portcullis_tests::ledger_auditor::LedgerAuditor;
+use portcullis_tests::ledger_auditor::{LedgerAuditor, copy};
 use portcullis_tests::programs;
-use portcullis_tests::signed_bundles::{UnsignedBundle, copies_of};
+use portcullis_tests::signed_bundles::UnsignedBundle;
 use portcullis_tests::world::{HOST, World};
 use serde_json::Value;
 use std::fs;
+use std::path::Path;
 use std::process::Command;
+
+#[expect(clippy::disallowed_methods, reason = "a test's own file needs no durability")]
+fn write(file: &Path, bytes: &[u8]) {
+    fs::write(file, bytes).unwrap();
+}
 
 struct Recorded {
     world: World,
@@ -115,15 +121,28 @@ async fn when_a_decision_cannot_be_explained_the_message_names_what_is_missing()
 
     let (home, refused) = (&recorded.world.home, &recorded.ids[2]);
     let before = recorded.explain(refused, &[]);
-    // The home directory now has another bundle: the earlier one must be given.
     let digest = recorded.json(refused, 1)["decision"]["bundle"]["digest"].as_str().unwrap().to_owned();
+    let earlier = recorded.world.directory().join("earlier");
+    copy(&home.file("bundle"), &earlier);
     Signers::of(home).publish(&UnsignedBundle::of(home).version(2));
+    // The server kept the bundle. Without that copy it must be given.
+    assert_eq!(recorded.explain(refused, &[]), before);
+    let kept = home.file(&format!("ledger/bundles/{}.json", digest.strip_prefix("sha256:").unwrap()));
+    let bytes = fs::read(&kept).unwrap();
+    fs::remove_file(&kept).unwrap();
     let gone = recorded.explain(refused, &[]);
     assert_eq!((gone.status, gone.out.as_str()), (2, ""));
     let wanted = format!("was taken with the bundle {digest} (version 1), which is not in");
     assert!(gone.err.contains(&wanted) && gone.err.contains("--bundles"), "{}", gone.err);
-    let earlier = copies_of(&home.file("bundle")).join(&digest).display().to_string();
-    assert_eq!(recorded.explain(refused, &["--bundles", &earlier]), before);
+    assert_eq!(recorded.explain(refused, &["--bundles", earlier.to_str().unwrap()]), before);
+    write(&kept, &bytes[1..]);
+    let damaged = recorded.explain(refused, &[]);
+    assert!(
+        damaged.status == 2 && damaged.err.contains("this copy of a bundle is damaged"),
+        "{}",
+        damaged.err
+    );
+    write(&kept, &bytes);
 
     for (words, wanted) in [
         (&["--vkey", "/nowhere"][..], "/nowhere: cannot be read"),

@@ -235,14 +235,38 @@ async fn the_log_and_its_archive_hold_together_and_the_server_continues_without_
     let (config, archive) = (world.home.file("portcullis.yaml"), world.directory().join("archive"));
     let (config, archive) = (config.to_str().unwrap(), archive.to_str().unwrap());
     let moved = portcullis(&["ledger", "archive", "--config", config, "--below", "256", "--into", archive]);
-    world.replay_check.archive_is_at(Path::new(archive));
     assert_eq!(moved.status, 0, "{moved:?}");
-    auditor.audit(auditor.folder(), &["--archive", archive]).expect_holds();
+    // Every reader finds the archive by itself. Archiving adds three entries: it starts the ledger, names the archive, and
+    // stops the ledger.
+    auditor.audit(auditor.folder(), &[]).expect_holds();
+    assert_eq!(auditor.entries().len(), before + 3);
+    let show = |by: &[&str], further: &[&str]| {
+        let output = auditor.run("show", auditor.folder(), &[by, further, &["--json"]].concat());
+        (output.status, output.out.lines().count(), output.err)
+    };
+    let (oldest, newest) = (["--kind", "activation/1"], ["--kind", "archived/1"]);
+    assert_eq!(show(&oldest, &[]), (0, 1, String::new()), "as before the archive");
+    let lines = before.to_string();
+    let tail = || auditor.run("tail", auditor.folder(), &["-n", &lines]).success().lines().count();
+    assert_eq!(tail(), before, "it reaches into the archive");
+
+    // The archive is moved to another place, as to a colder disk.
+    let elsewhere = world.directory().join("elsewhere");
+    rename(Path::new(archive), &elsewhere);
+    let there = ["--archive", elsewhere.to_str().unwrap()];
     // Without the archive the log is not complete: its first tile of entries is missing.
     auditor.audit(auditor.folder(), &[]).expect_fault("tile/entries/000");
-    let all = auditor.run("export", auditor.folder(), &["--archive", archive]);
-    // Archiving adds three entries: it starts the ledger, names the archive, and stops the ledger.
-    assert_eq!(all.out.lines().count(), before + 3);
+    let (status, found, err) = show(&newest, &[]);
+    assert!((status, found) == (0, 1) && err.contains("entries below 256 are not here"), "{err}");
+    let (status, found, err) = show(&oldest, &[]);
+    assert!(
+        (status, found) == (2, 0) && err.contains("nothing was found among the entries from 256 on"),
+        "{err}"
+    );
+    assert_eq!(tail(), before + 3 - 256, "only what is here");
+    assert_eq!(show(&oldest, &there), (0, 1, String::new()));
+    auditor.audit(auditor.folder(), &there).expect_holds();
+    rename(&elsewhere, Path::new(archive));
 
     world.server = Server::start(&world.home).await;
     until("a request to be allowed again", async || {
@@ -252,6 +276,11 @@ async fn the_log_and_its_archive_hold_together_and_the_server_continues_without_
     .await;
     world.denies(&pay(), 403, "replayed").await;
     world.end().await;
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test's own directory needs no durability")]
+fn rename(from: &Path, to: &Path) {
+    fs::rename(from, to).unwrap();
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test's own file needs no durability")]

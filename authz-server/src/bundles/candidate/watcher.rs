@@ -72,9 +72,9 @@ impl Watcher {
         if opened.as_ref().map_or_else(BundleRefusal::is_final, |_| true) {
             self.last_seen = manifest;
         }
-        let bundle = opened?;
+        let bundle = opened?.bundle;
         info!(version = bundle.version(), bundle = %bundle.digest(), "also judging with this candidate bundle");
-        drop(self.candidate.replace(Arc::new(bundle)));
+        drop(self.candidate.replace(bundle.into()));
         Ok(())
     }
 }

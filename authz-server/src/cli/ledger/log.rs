@@ -4,10 +4,10 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args as ClapArgs;
-use ledger::VerifyingKey;
 use ledger::note::SignedCheckpoint;
 use ledger::published_file::PublishedFile;
 use ledger::tree::{Directory, LogSource};
+use ledger::{Ledger, VerifyingKey};
 
 use super::remote::Remote;
 use crate::cli::out::Failure;
@@ -16,9 +16,10 @@ use crate::cli::out::Failure;
 pub(in crate::cli) struct LogLocation {
     /// A ledger's directory, a published log's directory, or its http(s):// prefix
     pub(super) place: String,
-    /// The archive to which older entries were moved
+    /// An archive to which older entries were moved, if it is not where `ledger archive` put it. May be given
+    /// several times
     #[arg(long)]
-    archive: Option<PathBuf>,
+    archive: Vec<PathBuf>,
     /// A file with the token for reading entries over HTTP
     #[arg(long)]
     token_file: Option<PathBuf>,
@@ -81,19 +82,19 @@ pub(super) fn read_key(file: &Path) -> Result<VerifyingKey, Failure> {
 impl LogLocation {
     pub(in crate::cli) fn new(
         place: String,
-        archive: Option<PathBuf>,
+        archive: Vec<PathBuf>,
         token_file: Option<PathBuf>,
     ) -> LogLocation {
         LogLocation { place, archive, token_file }
     }
 
-    pub(super) fn is_remote(&self) -> bool {
+    pub(in crate::cli) fn is_remote(&self) -> bool {
         self.place.starts_with("http://") || self.place.starts_with("https://")
     }
 
     pub(super) fn open(&self) -> Result<OpenLog, Failure> {
         if self.is_remote() {
-            if self.archive.is_some() {
+            if !self.archive.is_empty() {
                 return Err(Failure::new(
                     "--archive works only with a directory: for a URL, copy the archive into the log that is served",
                 ));
@@ -107,10 +108,10 @@ impl LogLocation {
         if !log.is_dir() {
             return Err(Failure::new(format!("{} is not a directory", log.display())));
         }
-        let mut directory = Directory::new(&log);
-        if let Some(archive) = &self.archive {
-            directory = directory.with_archive(archive);
-        }
+        // A ledger names its archives; one that was moved away since is not there.
+        let noted = if is_ledger { Ledger::archives(path).map_err(Failure::new)? } else { Vec::new() };
+        let archives = self.archive.iter().chain(noted.iter().filter(|archive| archive.is_dir()));
+        let directory = archives.fold(Directory::new(&log), |log, archive| log.with_archive(archive));
         Ok(OpenLog { source: Box::new(directory), directory: is_ledger.then(|| path.to_owned()) })
     }
 }
@@ -123,6 +124,24 @@ impl OpenLog {
         note.ok_or_else(|| {
             Failure::new(format!("{}: there is no checkpoint, so this is not a log", name.display()))
         })
+    }
+
+    /// The index of the first entry that is here, in a log of this size. Archived entries are the first ones.
+    pub(super) fn first_entry(&self, size: u64) -> Result<u64, Failure> {
+        let is_here = |index: u64| {
+            let Some(file) = PublishedFile::entries(index, size) else { return Ok(true) };
+            let found = self.source.get(file).map_err(Failure::new)?;
+            Ok(found.is_some() || self.source.get(file.full()).map_err(Failure::new)?.is_some())
+        };
+        let (mut low, mut high) = (0, size.div_ceil(256));
+        if is_here(low)? {
+            return Ok(low);
+        }
+        while low < high {
+            let middle = low.midpoint(high);
+            if is_here(middle)? { high = middle } else { low = middle.saturating_add(1) }
+        }
+        Ok(low.saturating_mul(256).min(size))
     }
 
     /// The current checkpoint, if this key signed it.

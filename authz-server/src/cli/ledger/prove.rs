@@ -97,9 +97,17 @@ pub(super) fn find(log: &OpenLog, size: u64, id: &str) -> Result<u64, Failure> {
     let wanted = filter::Filter::of_decision(id);
     let mut found = None;
     let work = |raw: scan::RawEntry<'_>| wanted.find(raw).map(|hit| hit.map(|_| raw.index));
-    scan::each(&tree, 0..size, &progress::bar("searching", size, false), work, |hit| {
+    let from = log.first_entry(size)?;
+    scan::each(&tree, from..size, &progress::bar("searching", size, false), work, |hit| {
         found = hit.map_err(Failure::new)?;
         Ok(if found.is_some() { Next::Stop } else { Next::Continue })
     })?;
-    found.ok_or_else(|| Failure::new(format!("the decision {id} is not among the {size} published entries")))
+    found.ok_or_else(|| {
+        let archived = if from > 0 {
+            format!("; entries below {from} were archived: --archive DIR")
+        } else {
+            String::new()
+        };
+        Failure::new(format!("the decision {id} is not among the {size} published entries{archived}"))
+    })
 }

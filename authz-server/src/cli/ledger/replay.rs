@@ -13,6 +13,7 @@ use ledger::tree::MerkleTree;
 use ledger::verify::Auditor;
 use serde_json::json;
 
+use super::bundles::PastBundles;
 use super::filter::Filter;
 use super::log::{LogLocation, OpenLog, TrustedKey};
 use super::scan::{self, Next, RawEntry};
@@ -27,8 +28,9 @@ pub(in crate::cli) struct Args {
     location: LogLocation,
     #[command(flatten)]
     key: TrustedKey,
-    /// Directories with the bundles that were in force: signed bundles, or directories of them
-    #[arg(long, num_args = 1.., required_unless_present = "with")]
+    /// Further directories with bundles that were in force: signed bundles, or directories of them. The server keeps
+    /// every bundle beside its log, so these are needed only for a log without its ledger's directory
+    #[arg(long, num_args = 1..)]
     bundles: Vec<PathBuf>,
     /// A signed candidate bundle to judge by instead: lists the decisions that would differ
     #[arg(long, conflicts_with = "bundles")]
@@ -42,7 +44,7 @@ pub(in crate::cli) struct Args {
 
 /// The bundles that decisions are judged by.
 enum JudgeBy {
-    Recorded(BTreeMap<String, PastBundle>),
+    Recorded(PastBundles),
     Candidate(Box<PastBundle>),
 }
 
@@ -68,7 +70,12 @@ pub(in crate::cli) fn run(args: &Args) -> Result<ExitStatus, Failure> {
     let Some(size) = size else { return Ok(ExitStatus::Denied) };
     let by = match &args.with {
         Some(candidate) => JudgeBy::Candidate(Box::new(bundles::open(candidate)?)),
-        None => JudgeBy::Recorded(bundles::by_digest(&args.bundles)?),
+        None if args.bundles.is_empty() && log.directory.is_none() => {
+            return Err(Failure::new(
+                "the bundles that were in force are needed: give the ledger's whole directory, or --bundles DIR",
+            ));
+        }
+        None => JudgeBy::Recorded(PastBundles::new(&args.bundles, log.directory.as_deref())?),
     };
     let counts = replay(args, &log, size, &by)?;
     counts.print(args.json)?;
@@ -99,11 +106,11 @@ fn audit(args: &Args, log: &OpenLog) -> Result<Option<u64>, Failure> {
 
 fn replay(args: &Args, log: &OpenLog, size: u64, by: &JudgeBy) -> Result<Counts, Failure> {
     let tree = MerkleTree::new(log.source.as_ref(), size);
-    let first = args.filter.since.map_or(Ok(0), |since| scan::first_since(&tree, since))?;
+    let first = args.filter.since.map_or(Ok(0), |since| scan::first_since(&tree, 0, since))?;
     let mut counts = Counts::default();
     let work = |raw: RawEntry<'_>| match args.filter.find(raw)? {
         Some((stamps, Entry::Decision(decision))) => {
-            let judged = by.judge(&decision);
+            let judged = by.judge(&decision)?;
             Ok(Some((raw.index, stamps, decision, judged)))
         }
         Some(_) | None => Ok(None),
@@ -120,15 +127,16 @@ fn replay(args: &Args, log: &OpenLog, size: u64, by: &JudgeBy) -> Result<Counts,
 }
 
 impl JudgeBy {
-    fn judge(&self, decision: &Decision) -> Replayed {
-        let name = decision.bundle.as_ref().map(|bundle| bundle.digest.to_string()).unwrap_or_default();
-        match self {
-            JudgeBy::Candidate(past) => Replayed::Again(judge_again(decision, past)),
-            JudgeBy::Recorded(known) => match known.get(&name) {
-                Some(past) => Replayed::Again(judge_again(decision, past)),
-                None => Replayed::NoBundle(name),
-            },
-        }
+    fn judge(&self, decision: &Decision) -> Result<Replayed, String> {
+        let past = match (self, &decision.bundle) {
+            (JudgeBy::Candidate(past), _) => return Ok(Replayed::Again(judge_again(decision, past))),
+            (JudgeBy::Recorded(_), None) => return Ok(Replayed::NoBundle("none".to_owned())),
+            (JudgeBy::Recorded(known), Some(by)) => known.find(&by.digest)?.ok_or(by.digest),
+        };
+        Ok(match past {
+            Ok(past) => Replayed::Again(judge_again(decision, &past)),
+            Err(digest) => Replayed::NoBundle(digest.to_string()),
+        })
     }
 }
 

@@ -101,10 +101,11 @@ fn in_parallel<T: Send>(
     Ok(done.into_iter().flat_map(|(_, all)| all).collect())
 }
 
-/// The index of an entry before which every entry is older than this time. Times never decrease, so a binary
-/// search finds it.
-pub(super) fn first_since(tree: &MerkleTree<'_>, since: u64) -> Result<u64, Failure> {
-    let (mut low, mut high) = (0, tree.size().div_ceil(256));
+/// The index of an entry from `from` on, before which every entry is older than this time. Times never decrease, so a
+/// binary search finds it.
+pub(super) fn first_since(tree: &MerkleTree<'_>, from: u64, since: u64) -> Result<u64, Failure> {
+    let first = from / 256;
+    let (mut low, mut high) = (first, tree.size().div_ceil(256));
     while low < high {
         let middle = low.midpoint(high);
         let bundle = tree.bundle(middle).map_err(Failure::new)?;
@@ -114,5 +115,5 @@ pub(super) fn first_since(tree: &MerkleTree<'_>, since: u64) -> Result<u64, Fail
         if stamps.time < since { low = middle.saturating_add(1) } else { high = middle }
     }
     // The previous bundle begins earlier, but may also contain later entries.
-    Ok(low.saturating_sub(1).saturating_mul(256))
+    Ok(low.saturating_sub(1).max(first).saturating_mul(256))
 }

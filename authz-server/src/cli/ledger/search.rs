@@ -8,7 +8,7 @@ use super::filter::Filter;
 use super::log::{OpenLog, OptionalKey};
 use super::progress;
 use super::scan::{self, Next, RawEntry};
-use crate::cli::out::Failure;
+use crate::cli::out::{Failure, line_to_stderr};
 
 /// One selected entry.
 pub(super) struct FoundEntry {
@@ -18,17 +18,33 @@ pub(super) struct FoundEntry {
     pub(super) bytes: Vec<u8>,
 }
 
-/// Searches everything that is published so far. Returns the number of selected entries.
+/// What a search found.
+pub(super) struct Found {
+    /// The number of selected entries.
+    pub(super) count: u64,
+    /// The entries below this index were not searched: they were archived, and the archive is not at hand.
+    pub(super) from: u64,
+}
+
+/// Searches everything that is published so far and is here, and says on standard error what is not here.
 pub(super) fn entries(
     log: &OpenLog,
     key: &OptionalKey,
     filter: &Filter,
     json: bool,
     mut take: impl FnMut(FoundEntry) -> Result<(), Failure>,
-) -> Result<u64, Failure> {
+) -> Result<Found, Failure> {
     let size = log.checkpoint(&key.read(log)?)?.checkpoint().size;
     let tree = MerkleTree::new(log.source.as_ref(), size);
-    let first = filter.since.map_or(Ok(0), |since| scan::first_since(&tree, since))?;
+    let from = log.first_entry(size)?;
+    let first = filter.since.map_or(Ok(from), |since| scan::first_since(&tree, from, since))?;
+    // If the oldest entry here is older than the range, nothing that was archived is in it.
+    let from = if first > from { 0 } else { from };
+    if from > 0 {
+        line_to_stderr(format!(
+            "portcullis: entries below {from} are not here: they were archived; name the archive with --archive to read them too"
+        ));
+    }
     let bar = progress::bar("searching", size, json);
     let mut count: u64 = 0;
     let work = |raw: RawEntry<'_>| {
@@ -59,7 +75,7 @@ pub(super) fn entries(
         }
         Ok(Next::Continue)
     })?;
-    Ok(count)
+    Ok(Found { count, from })
 }
 
 impl FoundEntry {

@@ -12,11 +12,12 @@ use warrant::Denial;
 
 use super::explain::{print_grounds, print_result};
 use crate::cli::init::home;
+use crate::cli::ledger::bundles::PastBundles;
 use crate::cli::ledger::log::{LogLocation, OptionalKey};
 use crate::cli::ledger::proved_decision::{self, ProvedDecision};
-use crate::cli::ledger::{bundles, time};
+use crate::cli::ledger::time;
 use crate::cli::out::{ExitStatus, Failure, line};
-use crate::config::{self, BundlePlace};
+use crate::config;
 use crate::record::{Account, JudgedAgain, denial_of, explain};
 
 #[derive(Debug, ClapArgs)]
@@ -29,17 +30,17 @@ pub(super) struct DecisionArgs {
     /// HOME's configuration]
     #[arg(long, requires = "decision")]
     ledger: Option<String>,
-    /// The archive to which older entries were moved
+    /// An archive to which older entries were moved, if it is not where `ledger archive` put it
     #[arg(long, requires = "decision")]
-    archive: Option<PathBuf>,
+    archive: Vec<PathBuf>,
     /// A file with the token for reading entries over HTTP
     #[arg(long, requires = "decision")]
     token_file: Option<PathBuf>,
     /// The file with the log's verification key [default: log.vkey in the ledger's directory]
     #[arg(long, requires = "decision")]
     vkey: Option<PathBuf>,
-    /// Directories with the bundles that were in force: signed bundles, or directories of them [default: the
-    /// one in HOME's configuration]
+    /// Further directories with bundles that were in force: signed bundles, or directories of them. The server keeps
+    /// every bundle beside its log, so these are needed only for a log without its ledger's directory
     #[arg(long, num_args = 1.., requires = "decision")]
     bundles: Vec<PathBuf>,
 }
@@ -52,10 +53,11 @@ struct DecisionAnswer {
 }
 
 pub(super) fn run(args: &DecisionArgs, id: &str, home: &Path, json: bool) -> Result<ExitStatus, Failure> {
-    let (ledger, directories) = args.ledger_and_bundles(home)?;
+    let (ledger, kept) = args.ledger_and_kept(home)?;
+    let bundles = PastBundles::new(&args.bundles, kept.as_deref())?;
     let location = LogLocation::new(ledger, args.archive.clone(), args.token_file.clone());
     let found = proved_decision::read(&location, &OptionalKey::new(args.vkey.clone()), id)?;
-    let account = account(&found.decision, &directories)?;
+    let account = account(&found.decision, &bundles)?;
     let answer = answer(&found.decision, &account);
     if json {
         line(to_json(&found, &account, &answer)?)?;
@@ -67,41 +69,35 @@ pub(super) fn run(args: &DecisionArgs, id: &str, home: &Path, json: bool) -> Res
 }
 
 impl DecisionArgs {
-    /// The ledger and the directories of bundles: from the command line, otherwise from the home directory.
-    fn ledger_and_bundles(&self, home: &Path) -> Result<(String, Vec<PathBuf>), Failure> {
-        if let (Some(ledger), false) = (&self.ledger, self.bundles.is_empty()) {
-            return Ok((ledger.clone(), self.bundles.clone()));
+    /// The ledger, and the directory of the ledger whose kept bundles are used: from the command line, otherwise from the
+    /// home directory.
+    fn ledger_and_kept(&self, home: &Path) -> Result<(String, Option<PathBuf>), Failure> {
+        let is_remote = |place: &String| LogLocation::new(place.clone(), Vec::new(), None).is_remote();
+        match &self.ledger {
+            Some(ledger) if !is_remote(ledger) => return Ok((ledger.clone(), Some(PathBuf::from(ledger)))),
+            Some(ledger) if !self.bundles.is_empty() => return Ok((ledger.clone(), None)),
+            Some(_) | None => {}
         }
         let config = config::load(&home::configuration(home)).map_err(|faults| Failure::all(&faults))?;
-        let ledger = self.ledger.clone().unwrap_or_else(|| config.ledger.directory.display().to_string());
-        if !self.bundles.is_empty() {
-            return Ok((ledger, self.bundles.clone()));
-        }
-        match config.bundle.place {
-            BundlePlace::Directory(directory) => Ok((ledger, vec![directory])),
-            BundlePlace::Url(url) => Err(Failure::new(format!(
-                "the server of this home directory fetches its bundles from {url}: name the directory of the bundle that was in force with --bundles"
-            ))),
-        }
+        let own = config.ledger.directory;
+        Ok((self.ledger.clone().unwrap_or_else(|| own.display().to_string()), Some(own)))
     }
 }
 
-fn account(decision: &Decision, directories: &[PathBuf]) -> Result<Account, Failure> {
+fn account(decision: &Decision, bundles: &PastBundles) -> Result<Account, Failure> {
     let Some(by) = &decision.bundle else {
         return Err(Failure::new(format!("decision {} names no bundle", decision.id)));
     };
-    let known = bundles::by_digest(directories)?;
-    let Some(past) = known.get(&by.digest.to_string()) else {
-        let searched: Vec<_> = directories.iter().map(|directory| directory.display().to_string()).collect();
+    let Some(past) = bundles.find(&by.digest).map_err(Failure::new)? else {
         return Err(Failure::new(format!(
             "decision {} was taken with the bundle {} (version {}), which is not in {}: name the bundle's directory with --bundles",
             decision.id,
             by.digest,
             by.version,
-            searched.join(", ")
+            bundles.searched()
         )));
     };
-    let account = policy::on_a_deep_stack(|| explain(decision, past));
+    let account = policy::on_a_deep_stack(|| explain(decision, &past));
     let account = account.ok_or_else(|| Failure::new("could not start a thread to judge on"))?;
     match account.again {
         JudgedAgain::Unfit(what) => Err(Failure::new(format!(

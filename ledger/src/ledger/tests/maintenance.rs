@@ -103,6 +103,12 @@ fn an_archived_log_verifies_together_with_its_archive() {
     let archived: Vec<_> = archived.collect();
     assert_eq!((archived[0].below, archived[0].snapshot), (512, snapshot.digest()));
     ledger.close();
+    assert_eq!(
+        Ledger::archives(&path).unwrap(),
+        [archive.canonicalize().unwrap()],
+        "named once, for readers"
+    );
+    assert_eq!(Layout::new(&path).foreign_names().unwrap(), Vec::<std::path::PathBuf>::new());
     let key = std::fs::read_to_string(path.join("log.vkey")).unwrap().parse().unwrap();
     assert!(audit(&path, &key).is_err(), "bundles are missing");
     let auditor = Auditor { log: &key, witnesses: &[], previous: None, threads: 2, progress: &|_, _| () };

@@ -34,17 +34,14 @@ impl Tested {
     /// at once.
     pub fn from_files(sources: &Files) -> Result<Self, Vec<Fault>> {
         let (faults, failures) = (Faults::new(), Faults::new());
-        let built = files::read(sources, Form::Yaml, &faults).and_then(|mut documents| {
-            let packed = std::mem::take(&mut documents.packed);
-            let tests = std::mem::take(&mut documents.tests);
-            let policy = assembly::assemble(documents, &faults)?;
-            let outcomes = run::run(&policy, &tests, &failures);
-            faults.is_empty().then_some(Built { policy, packed, outcomes })
-        });
-        match built {
-            Some(built) => Ok(Self { built, failures: failures.into_sorted() }),
-            None => Err(faults.into_sorted()),
-        }
+        let mut documents = files::read(sources, Form::Yaml, &faults);
+        let packed = std::mem::take(&mut documents.packed);
+        let tests = std::mem::take(&mut documents.tests);
+        let Some(policy) = assembly::assemble(documents, &faults) else {
+            return Err(faults.into_sorted());
+        };
+        let outcomes = run::run(&policy, &tests, &failures);
+        Ok(Self { built: Built { policy, packed, outcomes }, failures: failures.into_sorted() })
     }
 
     /// The failing tests, each with the place of its case.

@@ -5,7 +5,7 @@ use warrant::{Denial, Host, Method, RawPath, Seconds, Target};
 use super::judge::{JudgedCase, judge, judged};
 use super::question::Question;
 use crate::decision::{Case, Evidence};
-use crate::documents::scalars::rfc3339;
+use crate::documents::times::rfc3339;
 use crate::routes::{Found, Located, Policy, Route, UngovernedMatch};
 
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]

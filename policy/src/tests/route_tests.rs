@@ -121,7 +121,7 @@ fn a_delegated_key_has_no_name() {
 
 #[test]
 fn what_a_case_may_contain() {
-    fails(&case("expect: denied"), "neither `allow` nor the code of a denial");
+    fails(&case("expect: denied"), "is not `allow` or the code of a denial");
     fails(&case("expect: allow, expects: allow"), "unknown key `expects`");
     fails(&case("expect: allow, warrant: {uses: {max: 1}}"), "unknown key `uses`");
     fails(
@@ -138,7 +138,7 @@ fn what_a_case_may_contain() {
     assert_fault(
         &with_tests(&TESTS.replace("name: pay}", "name: pays}")),
         &format!("{FILE}:3:"),
-        "but their file is called",
+        "but the name of the file is",
     );
 }
 

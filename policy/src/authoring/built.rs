@@ -4,7 +4,7 @@
 use warrant::Seconds;
 
 use super::coverage::{self, Coverage};
-use super::run::{self, TestOutcome};
+use super::run::{self, TestOutcome, TestRun};
 use super::view::View;
 use crate::assembly;
 use crate::bundles::{self, SignError, SignedBundle, Signing};
@@ -19,6 +19,7 @@ use crate::warning::{Notice, Warning};
 pub struct Tested {
     built: Built,
     failures: Vec<Fault>,
+    failing: usize,
 }
 
 /// Sound documents and the results of their tests. A caller can own one only if every test passed.
@@ -40,13 +41,19 @@ impl Tested {
         let Some(policy) = assembly::assemble(documents, &faults) else {
             return Err(faults.into_sorted());
         };
-        let outcomes = run::run(&policy, &tests, &failures);
-        Ok(Self { built: Built { policy, packed, outcomes }, failures: failures.into_sorted() })
+        let TestRun { outcomes, failing, .. } = run::run(&policy, &tests, &failures);
+        let built = Built { policy, packed, outcomes };
+        Ok(Self { built, failures: failures.into_sorted(), failing })
     }
 
-    /// The failing tests, each with the place of its case.
+    /// Why tests fail: each case with its place, or a cause that they have in common.
     pub fn failures(&self) -> &[Fault] {
         &self.failures
+    }
+
+    /// How many cases fail.
+    pub fn failing(&self) -> usize {
+        self.failing
     }
 
     /// The documents, whether their tests pass or not: for display only, never for signing.

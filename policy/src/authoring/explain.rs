@@ -68,7 +68,7 @@ pub(crate) fn explain(policy: &Policy, question: &Question, now: Seconds) -> Res
         Found::Nothing => nothing_matches(policy, &question.method, &host, path),
         Found::Ungoverned(ungoverned) => without_a_warrant(ungoverned, now),
         Found::Route(route) => {
-            on_route(judge(policy, route, &question.situation(route, &host)?, now)?, route, now)
+            on_route(judge(policy, route, &question.situation(route, &host)?, now)?.judged, route, now)
         }
     })
 }

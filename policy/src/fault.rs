@@ -93,6 +93,11 @@ pub struct FileFaults<'a> {
 }
 
 impl FileFaults<'_> {
+    /// How many faults the whole list has: a part that was read without adding one has none.
+    pub fn count(&self) -> usize {
+        self.faults.count()
+    }
+
     pub fn fault(&self, at: Place, what: impl Into<String>, instead: impl Into<String>) {
         self.faults.0.borrow_mut().push(Fault {
             file: self.file.to_path_buf(),

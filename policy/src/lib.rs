@@ -36,7 +36,7 @@ pub use documents::arguments::{ArgumentSource, ArgumentType, DeclaredAction, Dec
 pub use documents::files::Files;
 pub use documents::mesh::{Attestor, Notes, public_key};
 pub use documents::require::{Condition, Holder, Require, UseLimit};
-pub use documents::scalars::rfc3339;
+pub use documents::times::rfc3339;
 pub use engine::{
     Lineage, Nearest, NotPermitted, Permitted, PolicyQuery, Principal, STACK, mark_this_thread_deep,
     on_a_deep_stack,

@@ -5,11 +5,11 @@ use crate::home::{Home, REFUND_FILE, TESTS_FILE, with_refunds};
 /// For every kind of file and of rule: a file, a text in it, its replacement, the place that is reported, and
 /// a part of the message.
 const CHANGES: [(&str, &str, &str, &str, &str); 15] = [
-    ("policy/mesh.yaml", "leeway: 5s", "leeway: 5m", "policy/mesh.yaml:8:3", "30s"),
-    ("policy/mesh.yaml", "  maxLifetime: 1h", "  maxLifetim: 1h", "policy/mesh.yaml:6:3", "maxLifetime"),
-    ("policy/proxies.yaml", "{id: local", "{id: lo cal", "policy/proxies.yaml:5:10", "lo cal"),
-    ("policy/identities.yaml", "agent:demo", "agent:*:x", "policy/identities.yaml:4:", "agent:*:x"),
-    ("policy/teams.yaml", "prefix: /", "prefix: v1", "policy/teams.yaml:6:", "v1"),
+    ("policy/mesh.yaml", "leeway: 5s", "leeway: 5m", "policy/mesh.yaml:9:3", "30s"),
+    ("policy/mesh.yaml", "  maxLifetime: 1h", "  maxLifetim: 1h", "policy/mesh.yaml:7:3", "maxLifetime"),
+    ("policy/proxies.yaml", "{id: local", "{id: lo cal", "policy/proxies.yaml:6:10", "lo cal"),
+    ("policy/identities.yaml", "agent:demo", "agent:*:x", "policy/identities.yaml:5:", "agent:*:x"),
+    ("policy/teams.yaml", "prefix: /", "prefix: v1", "policy/teams.yaml:7:", "v1"),
     (
         "policy/mesh.cedar",
         "// Mesh-wide",

@@ -40,6 +40,7 @@ fn a_newcomer_gets_from_init_to_an_explained_denial() {
         match kind.as_str() {
             "sh" => reader.run_block(text),
             "yaml" => reader.write_document(text),
+            "text" if text.starts_with("# yaml-language-server") => reader.check_is_in_a_document(text),
             "text" => reader.check_was_printed(text),
             "sh recorded" | "text recorded" => {}
             other => panic!("a block of kind {other:?}"),
@@ -101,6 +102,15 @@ impl PageReader {
         for line in text.lines() {
             assert!(self.printed.contains(line), "{line:?} is not in\n{}", self.printed);
         }
+    }
+
+    /// The line is the first one of a document that `init` made, and what it links is there.
+    fn check_is_in_a_document(&self, line: &str) {
+        let routes = self.directory.join("policy/routes/demo");
+        assert!(fs::read_to_string(routes.join("hello.yaml")).unwrap().starts_with(line));
+        let schema = fs::read(routes.join(line.trim_end().split_once("$schema=").unwrap().1)).unwrap();
+        let schema: Value = serde_json::from_slice(&schema).unwrap();
+        assert_eq!(schema["oneOf"].as_array().unwrap().len(), 6);
     }
 
     /// Each route of the page has a test in which a stranger is denied by the policy, and for no other

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::home::{Home, REFUND_FILE, TESTS_FILE, members, with_refunds};
+use crate::home::{Home, REFUND_FILE, TESTS_FILE, everything_in, members, with_refunds};
 
 #[test]
 fn check_distinguishes_sound_failing_and_faulty_documents() {
@@ -42,7 +42,7 @@ fn a_warning_is_shown_and_is_a_fault_with_strict() {
         (lenient.status, lenient.out.as_str()),
         (0, format!("no faults: {} routes, 0 tests, 1 warning\n", home.routes()).as_str())
     );
-    let place = "policy/identities.yaml:4:45: ";
+    let place = "policy/identities.yaml:5:45: ";
     assert!(
         lenient.err.starts_with(&format!("warning: {place}")) && lenient.err.ends_with("[duplicate]\n"),
         "{}",
@@ -313,4 +313,21 @@ fn commands_that_only_ask_need_sound_documents_but_no_passing_tests() {
         assert!(output.err.starts_with("policy/routes/demo/refund.yaml:10:"), "{}", output.err);
         assert_eq!(members(&home.json(verb, 2)), ["failures", "faults", "warnings"]);
     }
+}
+
+#[test]
+fn every_document_that_init_makes_links_the_schema_for_editors() {
+    let home = Home::new();
+    let printed = home.policy(&["schema", "--yaml"]).out;
+    let mut linked = 0;
+    for (path, bytes) in everything_in(&home.path.join("policy")) {
+        if path.extension().is_some_and(|extension| extension == "yaml") {
+            let text = String::from_utf8(bytes).unwrap();
+            let link = text.lines().next().unwrap().strip_prefix("# yaml-language-server: $schema=");
+            let schema = path.parent().unwrap().join(link.unwrap_or_else(|| panic!("{}", path.display())));
+            assert_eq!(std::fs::read_to_string(schema).unwrap(), printed, "{}", path.display());
+            linked += 1;
+        }
+    }
+    assert_eq!(linked, 7);
 }

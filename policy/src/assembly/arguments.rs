@@ -26,7 +26,10 @@ pub(super) fn check_arguments(document: &RouteDoc, faults: FileFaults<'_>) {
     }
     if reads_body(&document.args, document.action.as_ref()) {
         check_methods_have_bodies(document, faults);
-    } else if let Some(limit) = &document.body_limit {
+    } else if let Some(limit) = &document.body_limit
+        && !document.broken.has("args")
+        && !document.broken.has("action")
+    {
         faults.fault(
             limit.at,
             "a limit for the body on a route that reads no body",

@@ -1,20 +1,24 @@
 //! Checks the requirements of a route against the floors of its team: what all its routes must require.
 
-use crate::documents::require::{Condition, Dimensions, Holder, Require, RequireDoc};
+use crate::documents::require::{Condition, Dimensions, Holder, RequireDoc};
 use crate::documents::route::RouteDoc;
-use crate::documents::scalars::duration_text;
 use crate::documents::teams::Team;
-use crate::fault::{FileFaults, Place};
+use crate::documents::times::duration_text;
+use crate::fault::{FileFaults, Place, Placed};
 
-/// Adds a fault for each requirement that is below its floor.
+/// Adds a fault for each requirement that is below its floor. `known` is what is written, with the defaults.
 pub(super) fn check_floors(
-    require: &Require,
+    known: &RequireDoc,
     written: &RequireDoc,
     document: &RouteDoc,
     team: &Team,
     faults: FileFaults<'_>,
 ) {
-    for Below { key, at, floor } in below(require, written, &team.floors) {
+    // A key that is not known is not compared.
+    for Below { key, at, floor } in below(known, written, &team.floors) {
+        if known.broken.has(key) || team.floors.broken.has(key) {
+            continue;
+        }
         // A default of the team is written in another file.
         let at = at.unwrap_or(document.spec);
         let what =
@@ -32,51 +36,53 @@ struct Below {
     floor: String,
 }
 
-fn below(require: &Require, written: &RequireDoc, floors: &RequireDoc) -> Vec<Below> {
+fn below(known: &RequireDoc, written: &RequireDoc, floors: &RequireDoc) -> Vec<Below> {
     let mut all = Vec::new();
     let mut check = |key, holds: bool, at: Option<Place>, floor: String| {
         if !holds {
             all.push(Below { key, at, floor });
         }
     };
-    let at_most = |floor: u64, here: Option<u64>| here.is_some_and(|here| here <= floor);
-    if let Some(floor) = &floors.holder {
-        let holds = require.holder == floor.value || require.holder == Holder::Both;
+    // These three are needed: that one is missing is a fault of its own.
+    if let (Some(floor), Some(own)) = (&floors.holder, &known.holder) {
+        let holds = own.value == floor.value || own.value == Holder::Both;
         check("holder", holds, place(&written.holder), floor.value.name().to_owned());
     }
-    if let Some(floor) = &floors.uses {
-        let holds = require.uses >= floor.value;
+    if let (Some(floor), Some(own)) = (&floors.uses, &known.uses) {
+        let holds = own.value >= floor.value;
         check("use", holds, place(&written.uses), floor.value.name().to_owned());
     }
-    if let Some(floor) = &floors.max_lifetime {
-        let holds = require.max_lifetime <= floor.value;
+    if let (Some(floor), Some(own)) = (&floors.max_lifetime, &known.max_lifetime) {
+        let holds = own.value <= floor.value;
         check("maxLifetime", holds, place(&written.max_lifetime), duration_text(floor.value));
     }
+    // Of these an absent one is the weakest.
     if let Some(floor) = &floors.max_depth {
-        let holds = at_most(u64::from(floor.value), require.max_depth.map(u64::from));
+        let holds = known.max_depth.as_ref().is_some_and(|own| own.value <= floor.value);
         check("maxDepth", holds, place(&written.max_depth), floor.value.to_string());
     }
     if let Some(floor) = &floors.issued {
-        let holds = require.issued || !floor.value;
+        let holds = !floor.value || known.issued.as_ref().is_some_and(|own| own.value);
         check("issued", holds, place(&written.issued), floor.value.to_string());
     }
     if let Some(floor) = &floors.environment {
-        let holds = is_inside(&require.environment, &floor.value);
+        let holds = known.environment.as_ref().is_some_and(|own| is_inside(&own.value, &floor.value));
         check("environment", holds, place(&written.environment), environment_text(&floor.value));
     }
     if let Some(floor) = &floors.conditions {
-        let holds = floor.value.iter().all(|wanted| has_condition(&require.conditions, wanted));
+        let own: &[Condition] = known.conditions.as_ref().map_or(&[], |own| &own.value);
+        let holds = floor.value.iter().all(|wanted| has_condition(own, wanted));
         check("conditions", holds, place(&written.conditions), conditions_text(&floor.value));
     }
     if let Some(floor) = &floors.attestation {
-        let holds = at_most(floor.value, require.attestation);
+        let holds = known.attestation.as_ref().is_some_and(|own| own.value <= floor.value);
         let text = format!("{{maxAge: {}}}", duration_text(floor.value));
         check("attestation", holds, place(&written.attestation), text);
     }
     all
 }
 
-fn place<T>(written: &Option<crate::fault::Placed<T>>) -> Option<Place> {
+fn place<T>(written: &Option<Placed<T>>) -> Option<Place> {
     written.as_ref().map(|written| written.at)
 }
 

@@ -10,16 +10,18 @@ pub(super) fn read(documents: &Documents, faults: &Faults) -> Hosts {
     let file = documents.top("proxies");
     let file_faults = faults.in_file(Path::new(&file));
     let mut hosts = Hosts::default();
-    for proxy in &documents.proxies.0 {
-        if !hosts.add_proxy(&proxy.id.value) {
+    for proxy in documents.proxies.iter().flat_map(|proxies| &proxies.0) {
+        if let Some(id) = proxy.id.as_ref().filter(|id| !hosts.add_proxy(&id.value)) {
             file_faults.fault(
-                proxy.id.at,
-                format!("the proxy `{}` occurs twice", proxy.id.value),
+                id.at,
+                format!("the proxy `{}` occurs twice", id.value),
                 "write all its hosts in one entry",
             );
         }
         for (canonical, aliases) in &proxy.hosts {
-            hosts.add_host(&proxy.id.value, &canonical.value);
+            if let Some(id) = &proxy.id {
+                hosts.add_host(&id.value, &canonical.value);
+            }
             for name in std::iter::once(canonical).chain(aliases) {
                 let known = hosts.add_name(&name.value, &canonical.value);
                 if known != canonical.value {
@@ -41,11 +43,11 @@ pub(super) fn check_all_canonical(documents: &Documents, hosts: &Hosts, faults: 
         }
     }
     let file = documents.top("teams");
-    for allowance in documents.teams.0.iter().flat_map(|team| &team.allowances) {
-        check_canonical(&allowance.host, hosts, Path::new(&file), faults);
-    }
-    for ground in documents.teams.0.iter().flat_map(|team| &team.ground) {
-        check_canonical(&ground.host, hosts, Path::new(&file), faults);
+    for team in documents.teams.iter().flat_map(|teams| &teams.list) {
+        let allowed = team.allowances.iter().map(|allowance| &allowance.host);
+        for host in allowed.chain(team.ground.iter().map(|ground| &ground.host)) {
+            check_canonical(host, hosts, Path::new(&file), faults);
+        }
     }
 }
 

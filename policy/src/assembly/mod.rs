@@ -15,54 +15,62 @@ mod warnings;
 
 use std::path::{Path, PathBuf};
 
+use self::requirements::Settled;
 use crate::arguments::Declared;
 use crate::documents::files::{Documents, MESH_POLICY};
 use crate::documents::groups::Groups;
-use crate::documents::require::Require;
 use crate::documents::route::RouteDoc;
 use crate::documents::teams::Team;
-use crate::engine::{self, Compiled, Findings, Uncompiled};
+use crate::engine::{self, Compiled, Findings, MeshText, Uncompiled};
 use crate::fault::{Faults, Place, Placed};
 use crate::routes::{Policy, Route, UngovernedMatch};
 use crate::warning::Notice;
 
-/// Assembles a policy; `None` if a fault was found.
+/// A document that is not open, with what it requires.
+struct Governed<'a> {
+    document: &'a RouteDoc,
+    settled: Settled,
+}
+
+/// Assembles a policy; `None` if there is any fault, in the documents or between them.
+///
+/// Every check runs, also if a document has faults: then it leaves out what that document would have decided.
 pub(crate) fn assemble(documents: Documents, faults: &Faults) -> Option<Policy> {
-    let before = faults.count();
     names::check_names(&documents, faults);
     let hosts = hosts::read(&documents, faults);
     hosts::check_all_canonical(&documents, &hosts, faults);
-    tenancy::check_grounds(&documents, faults);
+    tenancy::check_grounds(&documents, &hosts, faults);
     callers::check_callers(&documents, faults);
-    let (governed, open) = settle(&documents, faults);
-    let matcher = overlaps::index(&documents, &governed, faults);
-    let groups: Vec<_> = documents.identities.groups.iter().map(|(name, _)| name.value.as_str()).collect();
-    let declared: Vec<_> = governed.iter().map(|(document, _)| Declared::by(document)).collect();
-    let compiled = compile(&documents, &governed, &declared, &groups, faults);
-    if faults.count() != before {
+    let governed = settle(&documents, faults);
+    let matcher = overlaps::index(&documents, faults);
+    let declared: Vec<_> = governed.iter().map(|governed| Declared::by(governed.document)).collect();
+    let compiled = compile(&documents, &governed, &declared, faults)?;
+    if !faults.is_empty() {
         return None;
     }
-    let compiled = compiled?;
     let mut notices = notices(&compiled, &governed);
     notices.extend(warnings::of(&documents, &hosts));
     notices.extend(documents.duplicates.iter().cloned());
     let untils = untils(&documents);
     let written = written(&compiled, &governed);
     let mut routes = Vec::new();
-    for (((document, require), declared), slice) in governed.into_iter().zip(declared).zip(compiled.slices) {
-        routes.push(Route::new(document, require, declared, slice?));
+    for ((Governed { document, settled }, declared), slice) in
+        governed.into_iter().zip(declared).zip(compiled.slices)
+    {
+        routes.push(Route::new(document, settled.in_force?, declared, slice?));
     }
-    let ungoverned = open
+    let ungoverned = documents
+        .routes
         .iter()
+        .filter(|document| document.is_open())
         .filter_map(|document| Some(UngovernedMatch::new(document, document.ungoverned.as_ref()?)))
         .collect();
     let by_name =
         routes.iter().enumerate().map(|(position, route)| (route.name().to_owned(), position)).collect();
-    let groups = Groups::new(documents.identities);
     Some(Policy {
-        mesh: documents.mesh,
+        mesh: documents.mesh?,
         hosts,
-        groups,
+        groups: Groups::new(documents.identities?),
         routes,
         ungoverned,
         by_name,
@@ -73,12 +81,9 @@ pub(crate) fn assemble(documents: Documents, faults: &Faults) -> Option<Policy> 
     })
 }
 
-/// The governed routes with their requirements, and the documents that let requests through without a warrant.
-fn settle<'a>(
-    documents: &'a Documents,
-    faults: &Faults,
-) -> (Vec<(&'a RouteDoc, Require)>, Vec<&'a RouteDoc>) {
-    let (mut governed, mut open) = (Vec::new(), Vec::new());
+/// Checks each route alone, and settles what each governed one requires.
+fn settle<'a>(documents: &'a Documents, faults: &Faults) -> Vec<Governed<'a>> {
+    let mut governed = Vec::new();
     for document in &documents.routes {
         let file_faults = faults.in_file(&document.file);
         let team = team_of(document, documents);
@@ -86,17 +91,19 @@ fn settle<'a>(
         if let Some(ungoverned) = &document.ungoverned {
             ungoverned::check_ungoverned(document, ungoverned, team, file_faults);
         }
-        match &document.ungoverned {
-            Some(ungoverned) if !ungoverned.observe => open.push(document),
-            _ => governed
-                .extend(requirements::settle(document, team, file_faults).map(|require| (document, require))),
+        if document.broken.has("ungoverned") {
+            // It may be a route that requires nothing.
+            governed.push(Governed { document, settled: Settled::unknown() });
+        } else if !document.is_open() {
+            let settled = requirements::settle(document, team, file_faults);
+            governed.push(Governed { document, settled });
         }
     }
-    (governed, open)
+    governed
 }
 
-fn written(compiled: &Compiled, governed: &[(&RouteDoc, Require)]) -> Vec<(PathBuf, Placed<String>)> {
-    let files = governed.iter().map(|(document, _)| document.file.clone());
+fn written(compiled: &Compiled, governed: &[Governed<'_>]) -> Vec<(PathBuf, Placed<String>)> {
+    let files = governed.iter().map(|governed| governed.document.file.clone());
     let own = compiled.findings.iter().zip(files);
     let all = std::iter::once((&compiled.mesh, PathBuf::from(MESH_POLICY))).chain(own);
     let of = |(findings, file): (&Findings, PathBuf)| {
@@ -118,23 +125,35 @@ fn untils(documents: &Documents) -> Vec<(PathBuf, Placed<u64>)> {
 }
 
 fn team_of<'a>(document: &RouteDoc, documents: &'a Documents) -> Option<&'a Team> {
-    documents.teams.0.iter().find(|team| team.name.value == document.team)
+    documents.teams.as_ref()?.list.iter().find(|team| team.name.value == document.team)
 }
 
 fn compile(
     documents: &Documents,
-    governed: &[(&RouteDoc, Require)],
+    governed: &[Governed<'_>],
     declared: &[Declared],
-    groups: &[&str],
     faults: &Faults,
 ) -> Option<Compiled> {
     let uncompiled: Vec<_> = governed
         .iter()
         .zip(declared)
-        .map(|((document, require), declared)| Uncompiled { document, require, actions: declared.actions() })
+        .map(|(Governed { document, settled }, declared)| Uncompiled {
+            document,
+            require: &settled.known,
+            actions: declared.actions(),
+        })
         .collect();
-    let compiled = engine::compile(&documents.mesh_policy, &uncompiled, groups);
-    let Some(compiled) = compiled else {
+    let groups: Option<Vec<_>> = documents
+        .identities
+        .as_ref()
+        .map(|identities| identities.groups.iter().map(|(name, _)| name.value.as_str()).collect());
+    let open = documents.routes.iter().filter(|document| document.is_open()).map(Declared::by);
+    let mesh = MeshText {
+        policy: documents.mesh_policy.as_ref(),
+        unread_routes: &documents.unread_routes,
+        open: &open.collect::<Vec<_>>(),
+    };
+    let Some(compiled) = engine::compile(&mesh, &uncompiled, groups.as_deref()) else {
         faults.in_file(Path::new(".")).fault(
             Place::NONE,
             "the policies could not be compiled: could not start a thread",
@@ -143,16 +162,16 @@ fn compile(
         return None;
     };
     compiled.mesh.report_faults(faults.in_file(Path::new(MESH_POLICY)));
-    for (findings, (document, _)) in compiled.findings.iter().zip(governed) {
-        findings.report_faults(faults.in_file(&document.file));
+    for (findings, governed) in compiled.findings.iter().zip(governed) {
+        findings.report_faults(faults.in_file(&governed.document.file));
     }
     Some(compiled)
 }
 
-fn notices(compiled: &Compiled, governed: &[(&RouteDoc, Require)]) -> Vec<(PathBuf, Notice)> {
+fn notices(compiled: &Compiled, governed: &[Governed<'_>]) -> Vec<(PathBuf, Notice)> {
     let mesh = compiled.mesh.notices.iter().map(|notice| (PathBuf::from(MESH_POLICY), notice.clone()));
-    let own = compiled.findings.iter().zip(governed).flat_map(|(findings, (document, _))| {
-        findings.notices.iter().map(|notice| (document.file.clone(), notice.clone()))
+    let own = compiled.findings.iter().zip(governed).flat_map(|(findings, governed)| {
+        findings.notices.iter().map(|notice| (governed.document.file.clone(), notice.clone()))
     });
     mesh.chain(own).collect()
 }

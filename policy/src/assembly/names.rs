@@ -18,8 +18,9 @@ pub(super) fn check_names(documents: &Documents, faults: &Faults) {
             );
         }
     }
+    let Some(teams) = documents.teams.as_ref().filter(|teams| teams.is_complete) else { return };
     for route in &documents.routes {
-        if !documents.teams.0.iter().any(|team| team.name.value == route.team) {
+        if !teams.list.iter().any(|team| team.name.value == route.team) {
             let what = format!("the directory `{}` is not the name of a team", route.team);
             faults.in_file(&route.file).fault(
                 route.name.at,

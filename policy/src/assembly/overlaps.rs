@@ -3,28 +3,23 @@
 //! With two such routes it would be unclear which of them decides.
 
 use crate::documents::files::Documents;
-use crate::documents::require::Require;
 use crate::documents::route::RouteDoc;
 use crate::fault::Faults;
 use crate::matching::Matcher;
 use crate::routes::MatchIndex;
 
-pub(super) fn index(
-    documents: &Documents,
-    governed: &[(&RouteDoc, Require)],
-    faults: &Faults,
-) -> Matcher<MatchIndex> {
+/// The index of the governed and the open matches, whose positions are those in their lists.
+pub(super) fn index(documents: &Documents, faults: &Faults) -> Matcher<MatchIndex> {
     let mut matcher = Matcher::default();
-    let (mut routes, mut openings) = (0_usize, 0_usize);
+    let (mut governed, mut open) = (0_usize, 0_usize);
     let mut names = Vec::new();
     for document in &documents.routes {
-        let is_open = document.ungoverned.as_ref().is_some_and(|ungoverned| !ungoverned.observe);
-        let is_governed = governed.get(routes).is_some_and(|(route, _)| std::ptr::eq(*route, document));
-        let leads_to = if is_open { MatchIndex::Ungoverned(openings) } else { MatchIndex::Route(routes) };
+        let leads_to =
+            if document.is_open() { MatchIndex::Ungoverned(open) } else { MatchIndex::Route(governed) };
         add(document, leads_to, &mut matcher, &names, faults);
         names.push((leads_to, document.name.value.as_str()));
-        routes = routes.saturating_add(usize::from(is_governed));
-        openings = openings.saturating_add(usize::from(is_open));
+        open = open.saturating_add(usize::from(document.is_open()));
+        governed = governed.saturating_add(usize::from(!document.is_open()));
     }
     matcher
 }

@@ -5,22 +5,26 @@ use std::path::Path;
 use crate::documents::files::Documents;
 use crate::documents::route::RouteDoc;
 use crate::documents::teams::{Ground, Team};
-use crate::fault::{Faults, Placed};
+use crate::fault::{Faults, FileFaults, Placed};
 use crate::matching::Pattern;
+use crate::routes::Hosts;
 
-pub(super) fn check_grounds(documents: &Documents, faults: &Faults) {
+/// Nothing is checked against a ground that has a fault.
+pub(super) fn check_grounds(documents: &Documents, hosts: &Hosts, faults: &Faults) {
+    let Some(teams) = &documents.teams else { return };
     check_owners(documents, faults);
-    // For a route that a team leaves ungoverned its allowance decides, not its ground.
-    for route in documents
-        .routes
-        .iter()
-        .filter(|route| route.ungoverned.as_ref().is_none_or(|ungoverned| ungoverned.observe))
-    {
-        let owner = documents.teams.0.iter().find(|team| team.name.value == route.team);
-        for team in owner.into_iter().filter(|team| !team.is_platform) {
-            check_route(route, team, documents, faults);
+    let is_known = |team: &&Team| !team.broken.has("ground") && !team.broken.has("platform");
+    for route in documents.routes.iter().filter(|route| is_on_ground(route)) {
+        let owner = teams.list.iter().find(|team| team.name.value == route.team).filter(is_known);
+        if let Some(team) = owner.filter(|team| !team.is_platform) {
+            Grounds { documents, hosts }.check_route(route, team, faults.in_file(&route.file));
         }
     }
+}
+
+/// For a route that a team leaves ungoverned its allowance decides, not its ground.
+fn is_on_ground(route: &RouteDoc) -> bool {
+    !route.is_open() && !route.broken.has("ungoverned")
 }
 
 fn check_owners(documents: &Documents, faults: &Faults) {
@@ -37,77 +41,73 @@ fn check_owners(documents: &Documents, faults: &Faults) {
                 ground.prefix.value.text(),
                 other.name.value
             );
-            faults.in_file(Path::new(&file)).fault(
-                ground.prefix.at,
-                what,
-                format!("give it to either `{}` or `{}`", other.name.value, team.name.value),
-            );
+            let instead = if other.name.value == team.name.value {
+                "keep one of them".to_owned()
+            } else {
+                format!("give it to either `{}` or `{}`", other.name.value, team.name.value)
+            };
+            faults.in_file(Path::new(&file)).fault(ground.prefix.at, what, instead);
         }
     }
 }
 
 fn all_grounds(documents: &Documents) -> impl Iterator<Item = (&Team, &Ground)> {
-    documents.teams.0.iter().flat_map(|team| team.ground.iter().map(move |ground| (team, ground)))
+    let teams = documents.teams.iter().flat_map(|teams| &teams.list);
+    teams.flat_map(|team| team.ground.iter().map(move |ground| (team, ground)))
 }
 
-fn check_route(route: &RouteDoc, team: &Team, documents: &Documents, faults: &Faults) {
-    for item in &route.matches {
-        for host in &item.hosts {
-            for path in &item.paths {
-                check_path(route, team, host, path, documents, faults);
+/// The grounds of a bundle, and the canonical names of their hosts. An alias is a fault of its own, not one of grounds.
+struct Grounds<'a> {
+    documents: &'a Documents,
+    hosts: &'a Hosts,
+}
+
+impl Grounds<'_> {
+    fn is_on_host(&self, ground: &Ground, host: &str) -> bool {
+        let canonical = |name| self.hosts.canonical(name).unwrap_or(name);
+        canonical(&ground.host.value) == canonical(host)
+    }
+
+    fn check_route(&self, route: &RouteDoc, team: &Team, faults: FileFaults<'_>) {
+        for item in &route.matches {
+            for host in &item.hosts {
+                for path in &item.paths {
+                    self.check_path(team, &host.value, path, faults);
+                }
             }
         }
     }
-}
 
-fn check_path(
-    route: &RouteDoc,
-    team: &Team,
-    host: &Placed<String>,
-    path: &Placed<Pattern>,
-    documents: &Documents,
-    faults: &Faults,
-) {
-    let file_faults = faults.in_file(&route.file);
-    let here = |ground: &&Ground| ground.host.value == host.value;
-    let Some(own) = team
-        .ground
-        .iter()
-        .filter(here)
-        .filter(|ground| path.value.is_below(&ground.prefix.value))
-        .max_by_key(|ground| ground.prefix.value.steps().len())
-    else {
-        let what = format!(
-            "{}{} is outside the ground of team `{}`",
-            host.value,
-            path.value.text(),
-            team.name.value
-        );
-        file_faults.fault(
-            path.at,
-            what,
-            format!(
-                "use a path on its ground in {}, or ask the platform team to extend it",
-                documents.top("teams")
-            ),
-        );
-        return;
-    };
-    // An inner ground belongs only to its owner. A ground around the route's own ground is not an inner one.
-    let inner = |ground: &Ground| {
-        ground.prefix.value.steps().len() > own.prefix.value.steps().len()
-            && path.value.reaches(&ground.prefix.value)
-    };
-    for (other, ground) in all_grounds(documents).filter(|(other, ground)| {
-        other.name.value != team.name.value && ground.host.value == host.value && inner(ground)
-    }) {
-        let what = format!(
-            "{}{} could match inside {}, the ground of team `{}`",
-            host.value,
-            path.value.text(),
-            ground.prefix.value.text(),
-            other.name.value
-        );
-        file_faults.fault(path.at, what, "narrow the pattern so that it cannot match there");
+    fn check_path(&self, team: &Team, host: &str, path: &Placed<Pattern>, faults: FileFaults<'_>) {
+        let Some(own) = team
+            .ground
+            .iter()
+            .filter(|ground| self.is_on_host(ground, host))
+            .filter(|ground| path.value.is_below(&ground.prefix.value))
+            .max_by_key(|ground| ground.prefix.value.steps().len())
+        else {
+            let what =
+                format!("{host}{} is outside the ground of team `{}`", path.value.text(), team.name.value);
+            let file = self.documents.top("teams");
+            let instead =
+                format!("use a path on its ground in {file}, or ask the platform team to extend it");
+            return faults.fault(path.at, what, instead);
+        };
+        // An inner ground belongs only to its owner. A ground around the route's own ground is not an inner one.
+        let inner = |ground: &Ground| {
+            ground.prefix.value.steps().len() > own.prefix.value.steps().len()
+                && path.value.reaches(&ground.prefix.value)
+        };
+        for (other, ground) in all_grounds(self.documents).filter(|(other, ground)| {
+            other.name.value != team.name.value && self.is_on_host(ground, host) && inner(ground)
+        }) {
+            let what = format!(
+                "{host}{} could match inside {}, the ground of team `{}`",
+                path.value.text(),
+                ground.prefix.value.text(),
+                other.name.value
+            );
+            faults.fault(path.at, what, "narrow the pattern so that it cannot match there");
+        }
     }
 }

@@ -15,7 +15,8 @@ pub(super) fn check_ungoverned(
     if !ungoverned.observe {
         check_nothing_else(document, ungoverned, faults);
     }
-    if let Some(team) = team.filter(|team| !team.is_platform) {
+    let is_known = |team: &&Team| !team.broken.has("ungoverned") && !team.broken.has("platform");
+    if let Some(team) = team.filter(is_known).filter(|team| !team.is_platform) {
         check_allowance(document, ungoverned, team, faults);
     }
 }

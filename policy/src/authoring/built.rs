@@ -4,7 +4,7 @@
 use warrant::Seconds;
 
 use super::coverage::{self, Coverage};
-use super::run::{self, TestOutcome};
+use super::run::{self, TestOutcome, TestRun};
 use super::view::View;
 use crate::assembly;
 use crate::bundles::{self, SignError, SignedBundle, Signing};
@@ -19,6 +19,7 @@ use crate::warning::{Notice, Warning};
 pub struct Tested {
     built: Built,
     failures: Vec<Fault>,
+    failing: usize,
 }
 
 /// Sound documents and the results of their tests. A caller can own one only if every test passed.
@@ -34,22 +35,25 @@ impl Tested {
     /// at once.
     pub fn from_files(sources: &Files) -> Result<Self, Vec<Fault>> {
         let (faults, failures) = (Faults::new(), Faults::new());
-        let built = files::read(sources, Form::Yaml, &faults).and_then(|mut documents| {
-            let packed = std::mem::take(&mut documents.packed);
-            let tests = std::mem::take(&mut documents.tests);
-            let policy = assembly::assemble(documents, &faults)?;
-            let outcomes = run::run(&policy, &tests, &failures);
-            faults.is_empty().then_some(Built { policy, packed, outcomes })
-        });
-        match built {
-            Some(built) => Ok(Self { built, failures: failures.into_sorted() }),
-            None => Err(faults.into_sorted()),
-        }
+        let mut documents = files::read(sources, Form::Yaml, &faults);
+        let packed = std::mem::take(&mut documents.packed);
+        let tests = std::mem::take(&mut documents.tests);
+        let Some(policy) = assembly::assemble(documents, &faults) else {
+            return Err(faults.into_sorted());
+        };
+        let TestRun { outcomes, failing, .. } = run::run(&policy, &tests, &failures);
+        let built = Built { policy, packed, outcomes };
+        Ok(Self { built, failures: failures.into_sorted(), failing })
     }
 
-    /// The failing tests, each with the place of its case.
+    /// Why tests fail: each case with its place, or a cause that they have in common.
     pub fn failures(&self) -> &[Fault] {
         &self.failures
+    }
+
+    /// How many cases fail.
+    pub fn failing(&self) -> usize {
+        self.failing
     }
 
     /// The documents, whether their tests pass or not: for display only, never for signing.

@@ -41,7 +41,7 @@ impl Signer for TestAuthorityKey {
 /// The content of a test's warrant: what the test describes, and the values for the rest.
 pub(super) struct TestWarrant<'a> {
     pub(super) described: &'a WarrantDoc,
-    pub(super) issuer: &'a str,
+    pub(super) mesh: &'a Trust,
     pub(super) audience: &'a str,
     pub(super) caller: &'a str,
     pub(super) lifetime: u64,
@@ -51,14 +51,40 @@ pub(super) struct TestWarrant<'a> {
 }
 
 impl TestWarrant<'_> {
-    /// The chain, with verified signatures; or why the described warrant cannot exist.
-    pub(super) fn chain(&self) -> Result<Chain, String> {
+    /// The chain, with verified signatures, or its denial under the trust of the mesh; or why the described warrant
+    /// cannot exist.
+    pub(super) fn chain(&self) -> Result<Result<Chain, Denial>, String> {
         let key = TestAuthorityKey::new().ok_or("the key for the test could not be made")?;
         let token =
             self.token(&key).map_err(|error| format!("the described warrant cannot be minted: {error:?}"))?;
-        let refused = |denial: Denial| format!("the described warrant is refused: {}", denial.code());
-        let presented = PresentedWarrant::parse(token.as_bytes()).map_err(refused)?;
-        presented.verify(&self.trust(&key)?, &AwsLcVerifier).map_err(refused)
+        let trust = self.trust(&key)?;
+        let presented = PresentedWarrant::parse(token.as_bytes());
+        Ok(presented.and_then(|presented| presented.verify(&trust, &AwsLcVerifier)))
+    }
+
+    /// Why the mesh does not trust this warrant; `None` if it does.
+    pub(super) fn why_untrusted(&self) -> Option<String> {
+        let (iss, sub) = (self.iss(), self.root_sub());
+        let Some(issuer) = self.mesh.issuers().iter().find(|issuer| issuer.iss == iss) else {
+            return Some(format!("the mesh has no issuer `{iss}`"));
+        };
+        if !issuer.subjects.iter().any(|pattern| pattern.matches(sub)) {
+            return Some(format!("no issuer of the mesh may vouch for `{sub}`: see `subjects` in mesh.yaml"));
+        }
+        let (by, _) = self.described.started_by.as_ref()?;
+        let may_name = by == iss || issuer.starters.contains(by);
+        (!may_name).then(|| {
+            format!("the issuer `{iss}` may not name who is known to `{by}`: see `starters` in mesh.yaml")
+        })
+    }
+
+    /// The issuer that the test names, or the one that may vouch for the holder of the root.
+    fn iss(&self) -> &str {
+        let vouches =
+            |issuer: &&Issuer| issuer.subjects.iter().any(|pattern| pattern.matches(self.root_sub()));
+        let issuers = self.mesh.issuers();
+        let issuer = issuers.iter().find(vouches).or(issuers.first());
+        self.described.issuer.as_deref().or(issuer.map(|issuer| issuer.iss.as_str())).unwrap_or_default()
     }
 
     fn root_sub(&self) -> &str {
@@ -69,7 +95,7 @@ impl TestWarrant<'_> {
         let attr = |name: &str| self.described.attr.get(name).map(|text| text.as_str().into());
         let attr = Attribution { run: attr("run"), agent: attr("agent"), purpose: attr("purpose") };
         let root = Root {
-            iss: self.issuer.to_owned(),
+            iss: self.iss().to_owned(),
             txn: "test".to_owned(),
             ini: self
                 .described
@@ -112,18 +138,25 @@ impl TestWarrant<'_> {
         }
     }
 
-    /// Trusts the tests' authority under the name of the issuer.
+    /// The trust of the mesh, where each issuer has the key of the tests' authority instead of its own.
     fn trust(&self, key: &TestAuthorityKey) -> Result<Trust, String> {
-        let mut subjects: Vec<_> =
-            [self.root_sub(), self.caller].into_iter().filter_map(SubjectPattern::parse).collect();
-        subjects.dedup();
-        let starters = self.described.started_by.iter().map(|(iss, _)| iss.clone()).collect();
-        let issuer = Issuer {
-            iss: self.issuer.to_owned(),
-            keys: vec![("test".to_owned(), key.public)],
-            subjects,
-            starters,
-        };
-        Trust::new(vec![issuer]).map_err(|error| error.to_string())
+        let with_test_key =
+            |issuer: &Issuer| Issuer { keys: vec![("test".to_owned(), key.public)], ..issuer.clone() };
+        Trust::new(self.mesh.issuers().iter().map(with_test_key).collect()).map_err(|error| error.to_string())
+    }
+}
+
+/// A holder for tests that name none: one for whom an issuer of the mesh may vouch.
+pub(super) fn some_holder(mesh: &Trust) -> String {
+    const USUAL: &str = "agent:test";
+    let patterns = || mesh.issuers().iter().flat_map(|issuer| &issuer.subjects);
+    if patterns().any(|pattern| pattern.matches(USUAL)) {
+        return USUAL.to_owned();
+    }
+    match patterns().next() {
+        Some(SubjectPattern::Exact(name)) => name.to_string(),
+        Some(SubjectPattern::Below(prefix)) => format!("{prefix}/test"),
+        Some(SubjectPattern::Named(prefix)) => format!("{prefix}:test"),
+        None => USUAL.to_owned(),
     }
 }

@@ -10,25 +10,29 @@ use crate::routes::Route;
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Coverage {
     pub route: String,
-    /// Each policy, sorted, with the number of cases it decided.
+    /// Each policy with the number of cases it decided: first the route's own, then mesh-wide ones, each sorted.
     pub policies: Vec<(String, usize)>,
     /// Each requirement that a test can violate, with the number of cases that did.
     pub requirements: Vec<(&'static str, usize)>,
 }
 
+/// Routes with tests come first: they are the ones that their author works on.
 pub(crate) fn coverage(policy: &Policy, outcomes: &[TestOutcome]) -> Vec<Coverage> {
-    let mut all: Vec<_> = policy.routes.iter().map(|route| of(route, outcomes)).collect();
-    all.sort_by(|one, other| one.route.cmp(&other.route));
-    all
+    let is_untested = |name: &str| !outcomes.iter().any(|outcome| outcome.route == name);
+    let mut routes: Vec<_> = policy.routes.iter().collect();
+    routes.sort_by_cached_key(|route| (is_untested(route.name()), route.name().to_owned()));
+    routes.into_iter().map(|route| of(route, outcomes)).collect()
 }
 
 fn of(route: &Route, outcomes: &[TestOutcome]) -> Coverage {
     let on_route = || outcomes.iter().filter(|outcome| outcome.judged.route.as_deref() == Some(route.name()));
     let hits = |id: &String| on_route().filter(|outcome| outcome.judged.policies.contains(id)).count();
     let denials = |code: Denial| on_route().filter(|outcome| outcome.judged.denial == Some(code)).count();
+    let mut policies = route.policies();
+    policies.sort_by_key(|id| !id.strip_prefix(route.name()).is_some_and(|rest| rest.starts_with('/')));
     Coverage {
         route: route.name().to_owned(),
-        policies: route.policies().into_iter().map(|id| (id.clone(), hits(&id))).collect(),
+        policies: policies.into_iter().map(|id| (id.clone(), hits(&id))).collect(),
         requirements: requirements(route).into_iter().map(|(name, code)| (name, denials(code))).collect(),
     }
 }

@@ -5,7 +5,7 @@ use warrant::{Denial, Host, Method, RawPath, Seconds, Target};
 use super::judge::{JudgedCase, judge, judged};
 use super::question::Question;
 use crate::decision::{Case, Evidence};
-use crate::documents::scalars::rfc3339;
+use crate::documents::times::rfc3339;
 use crate::routes::{Found, Located, Policy, Route, UngovernedMatch};
 
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -68,7 +68,7 @@ pub(crate) fn explain(policy: &Policy, question: &Question, now: Seconds) -> Res
         Found::Nothing => nothing_matches(policy, &question.method, &host, path),
         Found::Ungoverned(ungoverned) => without_a_warrant(ungoverned, now),
         Found::Route(route) => {
-            on_route(judge(policy, route, &question.situation(route, &host)?, now)?, route, now)
+            on_route(judge(policy, route, &question.situation(route, &host)?, now)?.judged, route, now)
         }
     })
 }

@@ -6,13 +6,14 @@ use std::collections::BTreeMap;
 use warrant::mint::GrantDetail;
 use warrant::{Chain, Denial, Host, Method, ProofId, RawPath, Seconds, Target};
 
-use super::chain::TestWarrant;
+use super::chain::{TestWarrant, some_holder};
 use crate::arguments::{ArgumentError, Endpoint, Extracted, Sent, SentBody};
 use crate::decision::{
     self, Attestation, Attested, Case, Evidence, Facts, HttpCase, Identity, Judgement, PassReason, ProofFound,
 };
 use crate::documents::require::{Holder, UseLimit};
 use crate::documents::situation::Situation;
+use crate::documents::times::duration_text;
 use crate::routes::{Policy, Route};
 
 /// A case and its verdict.
@@ -37,13 +38,21 @@ impl Evidence for ByTest {
     type Chain = Box<Chain>;
 }
 
-/// Judges a situation, with defaults from its route; or says why it does not describe a request.
+/// The verdict on a situation.
+pub(super) struct JudgedSituation {
+    pub(super) judged: JudgedCase,
+    /// The host of the request, if no proxy serves it: then no request can reach any route there.
+    pub(super) unserved_host: Option<String>,
+}
+
+/// Judges a situation under the mesh's own trust and terms, with defaults from its route; or says why it does not
+/// describe a request.
 pub(super) fn judge(
     policy: &Policy,
     route: &Route,
     situation: &Situation,
     now: Seconds,
-) -> Result<JudgedCase, String> {
+) -> Result<JudgedSituation, String> {
     let chosen = ChosenTarget::of(route, situation)?;
     let (path, query) = RawPath::parse(chosen.path.as_bytes())
         .map_err(|_| format!("`{}` is not a path that can be governed", chosen.path))?;
@@ -53,8 +62,12 @@ pub(super) fn judge(
     let target = Target { host: chosen.host, method: chosen.method, path };
     let found = policy.find(&target);
     let defaults = found.route().unwrap_or(route);
-    let chain = chain(policy, defaults, situation, &target, now)?;
-    let proxy = policy.hosts.proxy_of(target.host.as_str()).unwrap_or_default().to_owned();
+    let caller = situation.caller.clone().unwrap_or_else(|| some_holder(policy.trust()));
+    let warrant = warrant(policy, defaults, situation, &caller, &target, now);
+    let chain = warrant.chain()?;
+    let proxy = policy.hosts.proxy_of(target.host.as_str());
+    let unserved_host = proxy.is_none().then(|| target.host.as_str().to_owned());
+    let proxy = proxy.unwrap_or_default().to_owned();
     let located = policy.locate(&proxy, target.host.as_str().as_bytes(), &target.method, path);
     let case = Case::<ByTest> {
         now,
@@ -64,14 +77,27 @@ pub(super) fn judge(
         line: None,
         http: Ok(HttpCase {
             located,
-            proof: proof(defaults, &chain, now),
-            chain: Ok(Box::new(chain)),
+            proof: proof(defaults, chain.as_ref().ok(), now),
+            chain: chain.map(Box::new),
             body: None,
             given: found.route().map(|found| given(found, situation, &target)),
         }),
-        facts: facts(defaults, situation),
+        facts: facts(defaults, situation, &caller),
     };
-    Ok(judged(&case, policy, found.route().map(Route::name)))
+    let judged = judged(&case, policy, found.route().map(Route::name));
+    let detail = judged.detail.clone().or_else(|| detail(policy, judged.denial?, &warrant));
+    Ok(JudgedSituation { judged: JudgedCase { detail, ..judged }, unserved_host })
+}
+
+/// Which part of the mesh's own trust or terms denies a warrant.
+fn detail(policy: &Policy, denial: Denial, warrant: &TestWarrant<'_>) -> Option<String> {
+    let most = policy.terms().max_lifetime;
+    if denial == Denial::IssuerUntrusted {
+        return warrant.why_untrusted();
+    }
+    let is_above_the_mesh = denial == Denial::LifetimeTooLong && warrant.lifetime > most;
+    is_above_the_mesh
+        .then(|| format!("the mesh allows at most {}: see `maxLifetime` in mesh.yaml", duration_text(most)))
 }
 
 /// Judges a case. If no policy permits, adds the nearest permit. `found` is the route that matches.
@@ -136,19 +162,16 @@ fn example(endpoint: &Endpoint) -> String {
     if filled.len() < 2 { "/".to_owned() } else { filled.join("/") }
 }
 
-fn caller(situation: &Situation) -> &str {
-    situation.caller.as_deref().unwrap_or("agent:test")
-}
-
-fn chain(
-    policy: &Policy,
+fn warrant<'a>(
+    policy: &'a Policy,
     route: &Route,
-    situation: &Situation,
+    situation: &'a Situation,
+    caller: &'a str,
     target: &Target<'_>,
     now: Seconds,
-) -> Result<Chain, String> {
+) -> TestWarrant<'a> {
     let described = &situation.warrant;
-    let terms = &policy.mesh.terms;
+    let terms = policy.terms();
     let everything = GrantDetail {
         hosts: vec![target.host.as_str().to_owned()],
         methods: vec![target.method.as_str().to_owned()],
@@ -157,25 +180,23 @@ fn chain(
         args: Vec::new(),
     };
     let required = if route.require().uses == UseLimit::Any { None } else { Some(1) };
-    let first = policy.mesh.trust.issuers().first().map(|issuer| issuer.iss.as_str());
-    let warrant = TestWarrant {
+    TestWarrant {
         described,
-        issuer: described.issuer.as_deref().or(first).unwrap_or_default(),
+        mesh: policy.trust(),
         audience: &terms.audience,
-        caller: caller(situation),
+        caller,
         lifetime: described.lifetime.unwrap_or_else(|| route.require().max_lifetime.min(terms.max_lifetime)),
         uses: described.uses.unwrap_or(required),
         details: described.details.clone().unwrap_or_else(|| vec![everything]),
         now,
-    };
-    warrant.chain()
+    }
 }
 
-/// The proof of possession, if the route requires one: a test's caller always has it.
-fn proof(route: &Route, chain: &Chain, now: Seconds) -> ProofFound {
-    match route.require().holder {
-        Holder::Mtls => ProofFound::NotWanted,
-        Holder::Proof | Holder::Both => ProofFound::Holds(ProofId {
+/// The proof of possession, if the route requires one: a test's caller always has it. Without a chain nobody asks.
+fn proof(route: &Route, chain: Option<&Chain>, now: Seconds) -> ProofFound {
+    match (route.require().holder, chain) {
+        (Holder::Mtls, _) | (_, None) => ProofFound::NotWanted,
+        (Holder::Proof | Holder::Both, Some(chain)) => ProofFound::Holds(ProofId {
             thumbprint: chain.leaf().cnf().thumbprint(),
             jti: "test".to_owned(),
             forget_after: now,
@@ -195,14 +216,14 @@ fn given(route: &Route, situation: &Situation, target: &Target<'_>) -> Result<Ex
 }
 
 /// The facts that the test states, and for the rest those that the route requires.
-fn facts(route: &Route, situation: &Situation) -> Facts {
+fn facts(route: &Route, situation: &Situation, caller: &str) -> Facts {
     let require = route.require();
     let first = |(key, values): &(String, Vec<String>)| Some((key.clone(), values.first()?.clone()));
     let environment = require.environment.iter().filter_map(first);
     let conditions =
         require.conditions.iter().map(|condition| (condition.name.clone(), condition.equals.clone()));
     let conditions: BTreeMap<_, _> = conditions.chain(situation.conditions.clone()).collect();
-    let subject = caller(situation).to_owned();
+    let subject = caller.to_owned();
     let attestation = require.attestation.map(|_| Attestation {
         iss: String::new(),
         subject: subject.clone(),

@@ -1,12 +1,13 @@
 //! Runs the tests of a bundle, and reports which cases fail.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
-use warrant::Seconds;
+use warrant::{Denial, Seconds};
 
-use super::judge::{JudgedCase, judge};
+use super::judge::{JudgedCase, JudgedSituation, judge};
 use crate::documents::route_tests::{ExpectedResult, TestCase, TestsDoc};
-use crate::fault::{Faults, Place};
+use crate::fault::{Faults, FileFaults, Place};
 use crate::routes::Policy;
 
 /// The time of a test that names none: noon of a day in 2026, so that a test has the same result on every
@@ -23,46 +24,85 @@ pub struct TestOutcome {
     pub judged: JudgedCase,
 }
 
-/// Runs every test, and reports each failure with the place of its case.
-pub(crate) fn run(policy: &Policy, tests: &[TestsDoc], faults: &Faults) -> Vec<TestOutcome> {
-    tests.iter().flat_map(|tests| run_one(policy, tests, faults)).collect()
+/// The results of all tests.
+#[derive(Debug, Default)]
+pub(crate) struct TestRun {
+    pub(crate) outcomes: Vec<TestOutcome>,
+    /// How many cases did not pass.
+    pub(crate) failing: usize,
+    /// How many cases failed only because no proxy serves their host, by host.
+    unserved: BTreeMap<String, usize>,
 }
 
-fn run_one(policy: &Policy, tests: &TestsDoc, faults: &Faults) -> Vec<TestOutcome> {
-    let page = faults.in_file(&tests.file);
-    let Some(route) = policy.route_named(&tests.name.value) else {
-        page.fault(
-            tests.name.at,
-            format!("there is no governed route `{}`", tests.name.value),
-            "write the route, or remove its tests",
+/// Runs every test, and reports each failure with the place of its case. A host that no proxy serves is reported once.
+pub(crate) fn run(policy: &Policy, tests: &[TestsDoc], faults: &Faults) -> TestRun {
+    let mut run = TestRun::default();
+    for tests in tests {
+        run.one(policy, tests, faults.in_file(&tests.file));
+    }
+    for (host, cases) in &run.unserved {
+        let what = format!(
+            "no proxy serves `{host}`, so every request there is `target-mismatch`, and tests fail for this reason alone: {cases}"
         );
-        return Vec::new();
-    };
-    let mut outcomes = Vec::new();
-    for case in &tests.cases {
-        let now = case.situation.now.map_or(NOON, Seconds::new);
-        match judge(policy, route, &case.situation, now) {
-            Err(why) => page.fault(
-                case.at,
-                format!("the case `{}`: {why}", case.name),
-                "correct the request or the warrant in the case",
-            ),
-            Ok(judged) => {
-                let difference = difference(case, &judged);
-                let passed = difference.is_none();
-                if let Some((at, what)) = difference {
-                    page.fault(
-                        at,
-                        format!("the case `{}` fails: {what}", case.name),
-                        "correct the policy or the expectation",
+        let instead = "add the host to a proxy, or correct its name in the route";
+        faults.in_file(Path::new("proxies.yaml")).fault(Place::NONE, what, instead);
+    }
+    run
+}
+
+impl TestRun {
+    fn one(&mut self, policy: &Policy, tests: &TestsDoc, faults: FileFaults<'_>) {
+        let Some(route) = policy.route_named(&tests.name.value) else {
+            faults.fault(
+                tests.name.at,
+                format!("there is no governed route `{}`", tests.name.value),
+                "write the route, or remove its tests",
+            );
+            return;
+        };
+        for case in &tests.cases {
+            let now = case.situation.now.map_or(NOON, Seconds::new);
+            match judge(policy, route, &case.situation, now) {
+                Err(why) => {
+                    self.failing = self.failing.saturating_add(1);
+                    faults.fault(
+                        case.at,
+                        format!("the case `{}`: {why}", case.name),
+                        "correct the request or the warrant in the case",
                     );
                 }
-                let route = tests.name.value.clone();
-                outcomes.push(TestOutcome { route, case: case.name.clone(), passed, judged });
+                Ok(JudgedSituation { judged, unserved_host }) => {
+                    let passed = self.check(case, &judged, unserved_host, faults);
+                    self.failing = self.failing.saturating_add(usize::from(!passed));
+                    let (route, case) = (tests.name.value.clone(), case.name.clone());
+                    self.outcomes.push(TestOutcome { route, case, passed, judged });
+                }
             }
         }
     }
-    outcomes
+
+    /// Whether the case got the result that it expects.
+    fn check(
+        &mut self,
+        case: &TestCase,
+        judged: &JudgedCase,
+        unserved_host: Option<String>,
+        faults: FileFaults<'_>,
+    ) -> bool {
+        let Some((at, what)) = difference(case, judged) else { return true };
+        match unserved_host.filter(|_| judged.denial == Some(Denial::TargetMismatch)) {
+            Some(host) => {
+                let cases = self.unserved.entry(host).or_default();
+                *cases = cases.saturating_add(1);
+            }
+            None => faults.fault(
+                at,
+                format!("the case `{}` fails: {what}", case.name),
+                "correct the policy or the expectation",
+            ),
+        }
+        false
+    }
 }
 
 fn difference(case: &TestCase, judged: &JudgedCase) -> Option<(Place, String)> {

@@ -9,8 +9,8 @@ use super::question::Question;
 use crate::bundles::Bundle;
 use crate::documents::arguments::DeclaredArgument;
 use crate::documents::files::Files;
-use crate::documents::require::{Condition, Require};
-use crate::engine::{Nearest, PolicyQuery, Shape};
+use crate::documents::require::{Condition, Holder, Require};
+use crate::engine::{Nearest, Own, PolicyQuery, Shape};
 use crate::routes::{Policy, Route, UngovernedMatch};
 use crate::strict::canonical;
 use warrant::Seconds;
@@ -43,10 +43,10 @@ impl<'a> View<'a> {
         let actions: BTreeSet<_> = route.declared().actions();
         let shape = Shape::of_route(
             route.name(),
-            self.policy.groups.names().collect(),
+            Some(self.policy.groups.names().collect()),
             actions,
-            route.args(),
-            route.require(),
+            route.require().holder == Holder::Proof,
+            Own::of(route.args(), route.require()),
         );
         Some(shape.to_json())
     }

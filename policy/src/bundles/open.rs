@@ -43,8 +43,7 @@ pub fn open(
     let CheckedManifest { manifest, digest, retired } = checked_manifest(parcel, expected, verifier)?;
     check_files(parcel, &manifest)?;
     let faults = Faults::new();
-    let policy = files::read(&parcel.files, Form::Json, &faults)
-        .and_then(|documents| assembly::assemble(documents, &faults));
+    let policy = assembly::assemble(files::read(&parcel.files, Form::Json, &faults), &faults);
     match policy {
         Some(policy) if policy.mesh.terms.audience == manifest.audience => {
             Ok(Bundle::new(policy, manifest, digest, retired, parcel.files.clone()))

@@ -30,8 +30,7 @@ impl PastBundle {
         }
         check_files(parcel, &manifest)?;
         let faults = Faults::new();
-        let policy = files::read(&parcel.files, Form::Json, &faults)
-            .and_then(|documents| assembly::assemble(documents, &faults))
+        let policy = assembly::assemble(files::read(&parcel.files, Form::Json, &faults), &faults)
             .ok_or_else(|| BundleRefusal::Unsound { faults: faults.into_sorted() })?;
         let files = parcel.files.clone();
         Ok(PastBundle(Bundle::new(policy, manifest, Digest::of(&payload), Default::default(), files)))

@@ -1,9 +1,11 @@
 //! Reads `args` and `action` of a route: what is read from a request, and where it is found.
 
+use super::mesh::read_all;
+use super::parts::Parts;
 use super::scalars;
 use crate::fault::{FileFaults, Place, Placed};
 use crate::matching::is_name;
-use crate::strict::{MapKey, Node, entries, flag, list, members, string, texts};
+use crate::strict::{Form, MapKey, Node, NodeValue, entries, flag, formed, list, members};
 
 /// One declared argument.
 #[derive(Clone, Debug)]
@@ -43,18 +45,6 @@ impl ArgumentSource {
     }
 }
 
-impl std::fmt::Display for ArgumentType {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.write_str(match self {
-            Self::Long => "long",
-            Self::Natural => "natural",
-            Self::String => "string",
-            Self::Bool => "bool",
-            Self::Strings => "strings",
-        })
-    }
-}
-
 /// An RFC 6901 pointer, unescaped, with at least one token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pointer(pub Vec<String>);
@@ -69,6 +59,26 @@ pub enum ArgumentType {
     Bool,
     /// A JSON array of strings.
     Strings,
+}
+
+impl ArgumentType {
+    const ALL: [Self; 5] = [Self::Long, Self::Natural, Self::String, Self::Bool, Self::Strings];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Long => "long",
+            Self::Natural => "natural",
+            Self::String => "string",
+            Self::Bool => "bool",
+            Self::Strings => "strings",
+        }
+    }
+}
+
+impl std::fmt::Display for ArgumentType {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(self.name())
+    }
 }
 
 /// Where the action is read, and all its possible values.
@@ -100,35 +110,29 @@ const CEDAR_WORDS: &[&str] = &[
     "context",
 ];
 
+/// The arguments that can be read.
 pub(super) fn read(node: &Node, faults: FileFaults<'_>) -> Option<Vec<DeclaredArgument>> {
-    let written = entries(node, faults)?;
-    let read: Vec<_> = written.iter().filter_map(|(key, node)| argument(key, node, faults)).collect();
-    (read.len() == written.len()).then_some(read)
+    Some(entries(node, faults)?.iter().filter_map(|(key, node)| argument(key, node, faults)).collect())
 }
 
 fn argument(key: &MapKey, node: &Node, faults: FileFaults<'_>) -> Option<DeclaredArgument> {
-    if !is_name(&key.text) || CEDAR_WORDS.contains(&key.text.as_str()) {
+    let is_named = is_name(&key.text) && !CEDAR_WORDS.contains(&key.text.as_str());
+    if !is_named {
         faults.fault(
             key.at,
             format!("`{}` is not a valid name for an argument", key.text),
             "use at most 32 of a-z, 0-9 and `_`, begin with a letter, and avoid the reserved words of Cedar",
         );
-        return None;
     }
     let spec = members(node, &["from", "type", "optional", "record"], faults)?;
-    let types = [
-        ("long", ArgumentType::Long),
-        ("natural", ArgumentType::Natural),
-        ("string", ArgumentType::String),
-        ("bool", ArgumentType::Bool),
-        ("strings", ArgumentType::Strings),
-    ];
-    let from = spec.need("from", faults).and_then(|node| source(node, faults));
-    let kind = spec.need("type", faults).and_then(|node| scalars::one_of(node, &types, faults));
-    let is_optional = spec.get("optional").map_or(Some(false), |node| flag(node, faults));
-    let is_withheld = spec
-        .get("record")
-        .map_or(Some(false), |node| scalars::one_of(node, &[("value", false), ("digest", true)], faults));
+    let mut parts = Parts::new(spec, faults);
+    let types = ArgumentType::ALL.map(|kind| (kind.name(), kind));
+    let records = [("value", false), ("digest", true)];
+    let from = parts.needed("from", |node| source(node, faults));
+    let kind = parts.needed("type", |node| scalars::one_of(node, &types, faults));
+    let is_optional = parts.optional("optional", |node| flag(node, faults)).unwrap_or_default();
+    let is_withheld =
+        parts.optional("record", |node| scalars::one_of(node, &records, faults)).unwrap_or_default();
     let (from, kind) = (from?, kind?);
     if kind == ArgumentType::Strings && !matches!(from.value, ArgumentSource::Body(_)) {
         faults.fault(
@@ -138,12 +142,12 @@ fn argument(key: &MapKey, node: &Node, faults: FileFaults<'_>) -> Option<Declare
         );
         return None;
     }
-    Some(DeclaredArgument {
+    (is_named && parts.broken.is_empty()).then(|| DeclaredArgument {
         name: key.text.clone(),
         from: from.value,
         kind,
-        is_optional: is_optional?,
-        is_withheld: is_withheld?,
+        is_optional,
+        is_withheld,
         from_at: from.at,
     })
 }
@@ -162,55 +166,51 @@ pub(super) fn action(node: &Node, faults: FileFaults<'_>) -> Option<DeclaredActi
         }
         Some(from.value)
     });
-    let one_of = spec.need("one_of", faults).and_then(|node| {
-        list(node, faults)?;
-        let names = texts(node, faults)?;
-        let read: Vec<_> = names.iter().filter_map(|name| action_name(name, faults)).collect();
-        (read.len() == names.len()).then_some(read)
-    });
+    let form = Form {
+        what: "a name that `actions` of a warrant can contain",
+        instead: "use 1 to 256 printable ASCII characters without `\"` and `\\`, and not `-` alone",
+    };
+    let is_action = |text: &str| scalars::is_plain(text) && text != "-";
+    let name = |node: &Node| formed(node, form, faults, |text| is_action(text).then(|| text.to_owned()));
+    let one_of = spec.need("one_of", faults).and_then(|node| read_all(list(node, faults)?, name));
     Some(DeclaredAction { from: from?, one_of: one_of?, at: spec.at })
 }
 
-fn action_name(name: &Placed<String>, faults: FileFaults<'_>) -> Option<String> {
-    if !scalars::is_plain(&name.value) || name.value == "-" {
-        faults.fault(
-            name.at,
-            format!("`{}` is not a name that `actions` of a warrant can contain", name.value),
-            "use printable ASCII without `\"` and `\\`, and not `-` alone",
-        );
+fn source(node: &Node, faults: FileFaults<'_>) -> Option<Placed<ArgumentSource>> {
+    if let NodeValue::Text(text, _) = &node.value
+        && let Err((why, instead)) = ArgumentSource::parse(text)
+    {
+        faults.fault(node.at, format!("`{text}`: {why}"), instead);
         return None;
     }
-    Some(name.value.clone())
+    let form = Form { what: "a place in a request", instead: SOURCES };
+    let read = formed(node, form, faults, |text| ArgumentSource::parse(text).ok())?;
+    Some(Placed::new(node.at, read))
 }
 
-fn source(node: &Node, faults: FileFaults<'_>) -> Option<Placed<ArgumentSource>> {
-    let text = string(node, faults)?;
-    let read = match text.split_once(':') {
-        Some(("path", name)) => named(name, "a valid name of a segment").map(ArgumentSource::Path),
-        Some(("query", name)) if !name.is_empty() => Ok(ArgumentSource::Query(name.to_owned())),
-        Some(("header", name)) => header(name).map(ArgumentSource::Header),
-        Some(("body", pointer)) => Pointer::parse(pointer).map(ArgumentSource::Body),
-        _ => Err("it does not name a place in a request".to_owned()),
-    };
-    match read {
-        Ok(source) => Some(Placed::new(node.at, source)),
-        Err(why) => {
-            faults.fault(
-                node.at,
-                format!("`{text}`: {why}"),
-                "write `path:<name>`, `query:<name>`, `header:<name>` or `body:/<pointer>`",
-            );
-            None
+const SOURCES: &str = "write `path:<name>`, `query:<name>`, `header:<name>` or `body:/<pointer>`";
+
+/// Why a text names no place in a request, and what to write instead.
+type Refusal = (&'static str, &'static str);
+
+impl ArgumentSource {
+    fn parse(text: &str) -> Result<Self, Refusal> {
+        match text.split_once(':') {
+            Some(("path", name)) if is_name(name) => Ok(Self::Path(name.to_owned())),
+            Some(("path", _)) => Err((
+                "it does not name a segment",
+                "write `path:<name>`, for a `{name}` of at most 32 of a-z, 0-9 and `_`, a letter first",
+            )),
+            Some(("query", name)) if !name.is_empty() => Ok(Self::Query(name.to_owned())),
+            Some(("header", name)) => header(name).map(Self::Header),
+            Some(("body", pointer)) => Pointer::parse(pointer).map(Self::Body),
+            _ => Err(("it does not name a place in a request", SOURCES)),
         }
     }
 }
 
-fn named(name: &str, what: &str) -> Result<String, String> {
-    if is_name(name) { Ok(name.to_owned()) } else { Err(format!("`{name}` is not {what}")) }
-}
-
 /// A policy must not depend on headers that a proxy writes, that frame a message, or that hold secrets.
-fn header(name: &str) -> Result<String, String> {
+fn header(name: &str) -> Result<String, Refusal> {
     const REFUSED: &[&str] = &[
         "host",
         "connection",
@@ -233,37 +233,54 @@ fn header(name: &str) -> Result<String, String> {
     let inside =
         |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_' | b'.');
     if name.is_empty() || !name.bytes().all(inside) {
-        return Err("write the name of a header in lower case, without `:`".to_owned());
+        return Err((
+            "it is not the name of a header",
+            "write the name in lower case, without `:`, like `header:x-tenant`",
+        ));
     }
     if REFUSED.contains(&name) || REFUSED_BEGINNINGS.iter().any(|beginning| name.starts_with(beginning)) {
-        return Err("a policy may not use this header: it is written by proxies, frames the message or holds a secret".to_owned());
+        return Err((
+            "a policy may not use this header: it is written by proxies, frames the message or holds a secret",
+            "read another header",
+        ));
     }
     Ok(name.to_owned())
 }
 
 impl Pointer {
-    fn parse(text: &str) -> Result<Self, String> {
+    fn parse(text: &str) -> Result<Self, Refusal> {
         let Some(rest) = text.strip_prefix('/') else {
-            return Err("a pointer into the body must begin with `/`".to_owned());
+            return Err((
+                "a pointer into the body must begin with `/`",
+                "write `body:/<name>`, and one more `/<name>` for each level below",
+            ));
         };
         let tokens: Result<Vec<_>, _> = rest.split('/').map(token).collect();
         tokens.map(Self)
     }
 }
 
-fn token(text: &str) -> Result<String, String> {
+fn token(text: &str) -> Result<String, Refusal> {
     let mut read = String::new();
     let mut letters = text.chars();
     while let Some(letter) = letters.next() {
         match (letter, if letter == '~' { letters.next() } else { None }) {
             ('~', Some('0')) => read.push('~'),
             ('~', Some('1')) => read.push('/'),
-            ('~', _) => return Err("in a pointer write `~` as `~0` and `/` as `~1`".to_owned()),
+            ('~', _) => {
+                return Err((
+                    "`~` is not escaped",
+                    "in a pointer write `~` as `~0`, and `/` in a name as `~1`",
+                ));
+            }
             (other, _) => read.push(other),
         }
     }
     if read == "-" {
-        return Err("`-` means the item after the last one, and there is no such item".to_owned());
+        return Err((
+            "`-` means the item after the last one, and there is no such item",
+            "write the number of an item, from 0",
+        ));
     }
     Ok(read)
 }

@@ -3,7 +3,7 @@
 //! A proxy keeps each unfinished body in its memory before anybody is asked, so the limit is low unless a route says more.
 
 use crate::fault::{FileFaults, Placed};
-use crate::strict::{Node, members, string};
+use crate::strict::{Form, Node, formed, members};
 
 /// The limit of a route that names none.
 pub(crate) const DEFAULT: usize = 64 * 1024;
@@ -13,16 +13,11 @@ const HIGHEST: usize = 1024 * 1024;
 /// The limit in bytes.
 pub(crate) fn read(node: &Node, faults: FileFaults<'_>) -> Option<Placed<usize>> {
     let max = members(node, &["max"], faults)?.need("max", faults)?;
-    let text = string(max, faults)?;
-    let Some(bytes) = bytes(text) else {
-        faults.fault(
-            max.at,
-            format!("`{text}` is not a size from 1KiB to 1MiB"),
-            "write a whole number and `KiB`, like `256KiB`, or `1MiB`",
-        );
-        return None;
+    let form = Form {
+        what: "a size from 1KiB to 1MiB",
+        instead: "write a whole number and `KiB`, like `256KiB`, or `1MiB`",
     };
-    Some(Placed { at: max.at, value: bytes })
+    Some(Placed { at: max.at, value: formed(max, form, faults, bytes)? })
 }
 
 /// `[1-9][0-9]{0,3}KiB` or `1MiB`, at most 1 MiB.

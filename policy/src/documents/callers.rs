@@ -1,8 +1,9 @@
 //! Reads `callers` of a route: a plain allow-list. Each entry becomes one permit.
 
+use super::parts::readable;
 use super::scalars;
 use crate::fault::{FileFaults, Placed};
-use crate::strict::{Node, texts};
+use crate::strict::{Form, Node, formed, list};
 
 /// For more callers than this, a route should name a group.
 const MOST: usize = 64;
@@ -29,7 +30,7 @@ impl Caller {
 }
 
 pub(super) fn read(node: &Node, faults: FileFaults<'_>) -> Option<Vec<Placed<Caller>>> {
-    let written = texts(node, faults)?;
+    let written = list(node, faults)?;
     if written.len() > MOST {
         faults.fault(
             node.at,
@@ -38,25 +39,22 @@ pub(super) fn read(node: &Node, faults: FileFaults<'_>) -> Option<Vec<Placed<Cal
         );
         return None;
     }
-    let read: Vec<_> = written.iter().filter_map(|text| caller(text, faults)).collect();
-    (read.len() == written.len()).then_some(read)
+    let form = Form {
+        what: "a valid caller",
+        instead: "write `group:<name>`, `any-holder`, or the full name of a holder without `*`, like `agent:payer` or a SPIFFE ID",
+    };
+    let caller = |node: &Node| {
+        formed(node, form, faults, |text| caller(text).map(|caller| Placed::new(node.at, caller)))
+    };
+    Some(readable(written, caller))
 }
 
-fn caller(text: &Placed<String>, faults: FileFaults<'_>) -> Option<Placed<Caller>> {
-    let caller = match text.value.as_str() {
-        "any-holder" => Caller::AnyHolder,
-        group if group.starts_with("group:") => Caller::Group(group.trim_start_matches("group:").to_owned()),
-        name if is_holder(name) => Caller::Agent(name.to_owned()),
-        other => {
-            faults.fault(
-                text.at,
-                format!("`{other}` is not a valid caller"),
-                "write `group:<name>`, the full name of a holder without `*`, or `any-holder`",
-            );
-            return None;
-        }
-    };
-    Some(Placed::new(text.at, caller))
+fn caller(text: &str) -> Option<Caller> {
+    match text.strip_prefix("group:") {
+        Some(group) => scalars::is_label(group).then(|| Caller::Group(group.to_owned())),
+        None if text == "any-holder" => Some(Caller::AnyHolder),
+        None => is_holder(text).then(|| Caller::Agent(text.to_owned())),
+    }
 }
 
 /// A full name that `sub` of a warrant can be: no wildcard, and a valid SPIFFE ID if it begins like one.

@@ -46,16 +46,19 @@ impl Form {
     }
 }
 
-/// All documents of a bundle, each read on its own.
+/// All documents of a bundle, each read on its own, as far as it can be read. A document that could not be read has
+/// faults.
 #[derive(Debug)]
 pub(crate) struct Documents {
     pub(crate) form: Form,
-    pub(crate) mesh: Mesh,
-    pub(crate) proxies: Proxies,
-    pub(crate) identities: Identities,
-    pub(crate) teams: Teams,
-    pub(crate) mesh_policy: PolicyText,
+    pub(crate) mesh: Option<Mesh>,
+    pub(crate) proxies: Option<Proxies>,
+    pub(crate) identities: Option<Identities>,
+    pub(crate) teams: Option<Teams>,
+    pub(crate) mesh_policy: Option<PolicyText>,
     pub(crate) routes: Vec<RouteDoc>,
+    /// The names of the routes that could not be read.
+    pub(crate) unread_routes: Vec<String>,
     pub(crate) tests: Vec<TestsDoc>,
     /// Values that occur twice in one list, by file.
     pub(crate) duplicates: Vec<(PathBuf, Notice)>,
@@ -72,20 +75,22 @@ impl Documents {
 
 pub(crate) const MESH_POLICY: &str = "mesh.cedar";
 
-/// Reads every file and adds every fault. Returns the documents only if there is no fault.
-pub(crate) fn read(files: &Files, form: Form, faults: &Faults) -> Option<Documents> {
-    let before = faults.count();
+/// Reads every file, and adds every fault.
+pub(crate) fn read(files: &Files, form: Form, faults: &Faults) -> Documents {
     let mut reading = Reading { form, faults, files, packed: Files::new(), duplicates: Vec::new() };
     let mesh = reading.top("mesh", mesh::read);
     let proxies = reading.top("proxies", proxies::read);
     let identities = reading.top("identities", identities::read);
     let teams = reading.top("teams", teams::read);
     let mesh_policy = reading.mesh_policy();
-    let (mut routes, mut tests) = (Vec::new(), Vec::new());
+    let (mut routes, mut unread_routes, mut tests) = (Vec::new(), Vec::new(), Vec::new());
     for (name, bytes) in files {
         match role(name, form) {
             Some(Role::Top) => {}
-            Some(Role::Route { team, stem }) => routes.extend(reading.route(name, bytes, team, stem)),
+            Some(Role::Route { team, stem }) => match reading.route(name, bytes, team, stem) {
+                Some(route) => routes.push(route),
+                None => unread_routes.push(stem.to_owned()),
+            },
             Some(Role::Tests { team, stem }) => tests.extend(reading.tests(name, bytes, team, stem)),
             None => faults.in_file(Path::new(name)).fault(
                 Place::NONE,
@@ -94,19 +99,20 @@ pub(crate) fn read(files: &Files, form: Form, faults: &Faults) -> Option<Documen
             ),
         }
     }
-    let documents = Documents {
+    let Reading { packed, duplicates, .. } = reading;
+    Documents {
         form,
-        mesh: mesh?,
-        proxies: proxies?,
-        identities: identities?,
-        teams: teams?,
-        mesh_policy: mesh_policy?,
+        mesh,
+        proxies,
+        identities,
+        teams,
+        mesh_policy,
         routes,
+        unread_routes,
         tests,
-        duplicates: reading.duplicates,
-        packed: reading.packed,
-    };
-    (faults.count() == before).then_some(documents)
+        duplicates,
+        packed,
+    }
 }
 
 const NAMES: &str = "name it `routes/<team>/<name>.yaml` or `routes/<team>/<name>.test.yaml`, or begin its name with a dot if it does not belong to the bundle";

@@ -2,7 +2,7 @@
 
 use super::scalars;
 use crate::fault::{FileFaults, Placed};
-use crate::strict::{Node, members, string};
+use crate::strict::{Form, Members, Node, NodeValue, formed, members};
 
 const API_VERSION: &str = "portcullis.dev/v1alpha1";
 
@@ -18,6 +18,9 @@ pub(crate) enum DocumentKind {
 }
 
 impl DocumentKind {
+    const ALL: [Self; 6] =
+        [Self::Mesh, Self::Proxies, Self::Identities, Self::Teams, Self::GovernedRoute, Self::RouteTests];
+
     const fn name(self) -> &'static str {
         match self {
             Self::Mesh => "Mesh",
@@ -39,70 +42,82 @@ impl DocumentKind {
     }
 }
 
-/// A document whose head is valid.
+/// A document of this kind, whose head has been read.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OpenedDocument<'a> {
     /// All members, `spec` among them.
-    pub(crate) members: crate::strict::Members<'a>,
+    pub(crate) members: Members<'a>,
     /// The members of `metadata`, for a kind that has it.
-    metadata: Option<crate::strict::Members<'a>>,
+    metadata: Option<Members<'a>>,
 }
 
-/// Reads the head of a document that must be of this kind.
+/// Reads the head of a document that must be of this kind. `None` if it is something else: then what it contains
+/// would only give more faults.
 pub(crate) fn open<'a>(
     node: &'a Node,
     kind: DocumentKind,
     faults: FileFaults<'_>,
 ) -> Option<OpenedDocument<'a>> {
     let members = members(node, kind.members(), faults)?;
-    let version = members.need("apiVersion", faults).and_then(|node| check_value(node, API_VERSION, faults));
-    let named = members.need("kind", faults).and_then(|node| check_value(node, kind.name(), faults));
+    if let Some(node) = members.need("apiVersion", faults) {
+        scalars::one_of(node, &[(API_VERSION, ())], faults);
+    }
+    if let Some(node) = members.need("kind", faults) {
+        scalars::one_of(node, &[(kind.name(), ())], faults);
+        let is_another = |other: &DocumentKind| {
+            *other != kind && matches!(&node.value, NodeValue::Text(text, _) if text == other.name())
+        };
+        if DocumentKind::ALL.iter().any(is_another) {
+            return None;
+        }
+    }
     let has_metadata = kind.members().contains(&"metadata");
-    let metadata = if has_metadata {
-        members.need("metadata", faults).and_then(|node| open_metadata(node, faults))
-    } else {
-        None
-    };
-    (version.is_some() && named.is_some() && (!has_metadata || metadata.is_some()))
-        .then_some(OpenedDocument { members, metadata })
+    let metadata = members.get("metadata").filter(|_| has_metadata);
+    if has_metadata {
+        members.need("metadata", faults);
+    }
+    Some(OpenedDocument { members, metadata: metadata.and_then(|node| open_metadata(node, faults)) })
 }
 
 impl OpenedDocument<'_> {
-    /// `metadata.name`, if it is a valid name.
-    pub(crate) fn name(&self, faults: FileFaults<'_>) -> Option<Placed<String>> {
-        let node = self.metadata?.need("name", faults)?;
-        let name = string(node, faults)?;
-        if !scalars::is_label(name) || name == "mesh" {
-            faults.fault(
-                node.at,
-                format!("`{name}` is not a valid name for a route"),
-                "use at most 63 of a-z, 0-9 and `-`, no `-` at either end, and not `mesh`",
-            );
-            return None;
+    /// The name that a document has by its file, which `metadata.name` must repeat. `is_called` begins the fault.
+    pub(crate) fn name(&self, stem: &str, is_called: &str, faults: FileFaults<'_>) -> Placed<String> {
+        let written = self.metadata.and_then(|metadata| metadata.need("name", faults));
+        if let Some(node) = written {
+            let form = Form { what: "a valid name for a route", instead: NAME };
+            let name = formed(node, form, faults, |text| is_route_name(text).then(|| text.to_owned()));
+            if let Some(name) = name.filter(|name| name != stem) {
+                faults.fault(
+                    node.at,
+                    format!("{is_called} `{name}`, but the name of the file is `{stem}`"),
+                    "give both the same name",
+                );
+            }
         }
-        Some(Placed::new(node.at, name.to_owned()))
+        Placed::new(written.map_or(self.members.at, |node| node.at), stem.to_owned())
     }
 
-    pub(crate) fn namespace(&self, faults: FileFaults<'_>) -> Option<Placed<String>> {
-        let node = self.metadata?.get("namespace")?;
-        string(node, faults).map(|name| Placed::new(node.at, name.to_owned()))
+    /// Checks that `metadata.namespace` is the team whose directory the document is in, if it is written.
+    pub(crate) fn check_namespace(&self, team: &str, faults: FileFaults<'_>) {
+        let written = self.metadata.and_then(|metadata| metadata.get("namespace"));
+        let Some(node) = written else { return };
+        if !matches!(&node.value, NodeValue::Text(text, _) if text == team) {
+            faults.fault(
+                node.at,
+                format!("the namespace is not `{team}`, the team whose directory this is"),
+                "leave it out, or move the file",
+            );
+        }
     }
+}
+
+const NAME: &str = "use 1 to 63 of a-z, 0-9 and `-`, no `-` at either end, and not `mesh`";
+
+fn is_route_name(text: &str) -> bool {
+    scalars::is_label(text) && text != "mesh"
 }
 
 /// `labels` and `annotations` are allowed for other tools. They are not read.
-fn open_metadata<'a>(node: &'a Node, faults: FileFaults<'_>) -> Option<crate::strict::Members<'a>> {
+fn open_metadata<'a>(node: &'a Node, faults: FileFaults<'_>) -> Option<Members<'a>> {
     members(node, &["name", "namespace", "labels", "annotations"], faults)
-}
-
-fn check_value(node: &Node, expected: &str, faults: FileFaults<'_>) -> Option<()> {
-    let found = string(node, faults)?;
-    if found != expected {
-        faults.fault(
-            node.at,
-            format!("expected `{expected}`, found `{found}`"),
-            format!("write `{expected}`"),
-        );
-        return None;
-    }
-    Some(())
 }

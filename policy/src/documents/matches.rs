@@ -1,10 +1,10 @@
 //! Reads `match` of a route: the hosts, methods and paths that it matches.
 
-use super::mesh::read_all;
-use super::proxies::host;
+use super::parts::readable;
+use super::scalars;
 use crate::fault::{FileFaults, Placed};
 use crate::matching::Pattern;
-use crate::strict::{Node, list, members, string, texts};
+use crate::strict::{Form, Node, NodeValue, formed, list, members};
 
 /// One item of a route's `match`.
 #[derive(Debug)]
@@ -30,64 +30,72 @@ impl MatchDoc {
     }
 }
 
+/// Reads what can be read of an item.
 pub(super) fn read(node: &Node, faults: FileFaults<'_>) -> Option<MatchDoc> {
-    let is_grpc = members(node, &["hosts", "methods", "paths", "grpc"], faults)?.get("grpc").is_some();
+    let is_grpc =
+        matches!(&node.value, NodeValue::Map(items) if items.iter().any(|(key, _)| key.text == "grpc"));
     if is_grpc { grpc(node, faults) } else { plain(node, faults) }
 }
 
 fn plain(node: &Node, faults: FileFaults<'_>) -> Option<MatchDoc> {
     let item = members(node, &["hosts", "methods", "paths", "grpc"], faults)?;
-    let hosts = item.need("hosts", faults).and_then(|node| hosts(node, faults));
-    let methods = item
-        .need("methods", faults)
-        .and_then(|node| methods(node, is_http_method, "it in capital letters, like `POST`", faults));
-    let paths = item
-        .need("paths", faults)
-        .and_then(|node| read_all(list(node, faults)?, |node| pattern(node, faults)));
-    Some(MatchDoc { hosts: hosts?, methods: methods?, paths: paths?, is_grpc: false })
+    let paths = |node| {
+        let path = |node: &Node| scalars::path(node, "a valid path pattern", faults, Pattern::parse);
+        Some(readable(list(node, faults)?, path))
+    };
+    Some(MatchDoc {
+        hosts: item.need("hosts", faults).and_then(|node| hosts(node, faults)).unwrap_or_default(),
+        methods: item.need("methods", faults).and_then(|node| http_methods(node, faults)).unwrap_or_default(),
+        paths: item.need("paths", faults).and_then(paths).unwrap_or_default(),
+        is_grpc: false,
+    })
 }
 
 /// `{hosts, grpc: pay.v1.Payments, methods: [Create]}` is short for `POST /pay.v1.Payments/Create`.
 fn grpc(node: &Node, faults: FileFaults<'_>) -> Option<MatchDoc> {
     let item = members(node, &["hosts", "methods", "grpc"], faults)?;
-    let hosts = item.need("hosts", faults).and_then(|node| hosts(node, faults));
-    let methods = item
-        .need("methods", faults)
-        .and_then(|node| methods(node, is_grpc_method, "the name of a gRPC method, like `Create`", faults));
+    let hosts = item.need("hosts", faults).and_then(|node| hosts(node, faults)).unwrap_or_default();
+    let methods = item.need("methods", faults).and_then(|node| grpc_methods(node, faults));
     let service = item.need("grpc", faults).and_then(|node| service(node, faults));
-    let (service, methods) = (service?, methods?);
-    let paths = methods.iter().filter_map(|method| {
-        Pattern::parse(&format!("/{service}/{}", method.value)).ok().map(|path| Placed::new(method.at, path))
-    });
-    Some(MatchDoc { hosts: hosts?, paths: paths.collect(), methods, is_grpc: true })
+    let (methods, paths) = match service {
+        Some(service) => methods
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|method| {
+                let path = Pattern::parse(&format!("/{service}/{}", method.value)).ok()?;
+                let at = method.at;
+                Some((method, Placed::new(at, path)))
+            })
+            .unzip(),
+        None => (Vec::new(), Vec::new()),
+    };
+    Some(MatchDoc { hosts, methods, paths, is_grpc: true })
 }
 
-pub(super) fn hosts(node: &Node, faults: FileFaults<'_>) -> Option<Vec<Placed<String>>> {
-    let written = texts(node, faults)?;
-    let count = written.len();
-    let read: Vec<_> = written.into_iter().filter_map(|text| host(text, faults)).collect();
-    (read.len() == count).then_some(read)
+fn hosts(node: &Node, faults: FileFaults<'_>) -> Option<Vec<Placed<String>>> {
+    Some(readable(list(node, faults)?, |node| scalars::host(node, faults)))
 }
 
 pub(super) fn http_methods(node: &Node, faults: FileFaults<'_>) -> Option<Vec<Placed<String>>> {
-    methods(node, is_http_method, "it in capital letters, like `POST`", faults)
+    let form = Form { what: "a valid method", instead: "write it in capital letters, like `POST`" };
+    methods(node, form, is_http_method, faults)
+}
+
+fn grpc_methods(node: &Node, faults: FileFaults<'_>) -> Option<Vec<Placed<String>>> {
+    let form = Form { what: "a valid method", instead: "write the name of a gRPC method, like `Create`" };
+    methods(node, form, is_grpc_method, faults)
 }
 
 fn methods(
     node: &Node,
-    is_good: fn(&str) -> bool,
-    instead: &str,
+    form: Form<'_>,
+    is_method: fn(&str) -> bool,
     faults: FileFaults<'_>,
 ) -> Option<Vec<Placed<String>>> {
-    let written = texts(node, faults)?;
-    for method in written.iter().filter(|method| !is_good(&method.value)) {
-        faults.fault(
-            method.at,
-            format!("`{}` is not a valid method", method.value),
-            format!("write {instead}"),
-        );
-    }
-    written.iter().all(|method| is_good(&method.value)).then_some(written)
+    let method = |node: &Node| {
+        formed(node, form, faults, |text| is_method(text).then(|| Placed::new(node.at, text.to_owned())))
+    };
+    Some(readable(list(node, faults)?, method))
 }
 
 fn is_http_method(text: &str) -> bool {
@@ -100,29 +108,6 @@ fn is_grpc_method(text: &str) -> bool {
 }
 
 fn service(node: &Node, faults: FileFaults<'_>) -> Option<String> {
-    let text = string(node, faults)?;
-    if !text.split('.').all(is_grpc_method) {
-        faults.fault(
-            node.at,
-            format!("`{text}` is not a valid gRPC service"),
-            "write its full name, like `pay.v1.Payments`",
-        );
-        return None;
-    }
-    Some(text.to_owned())
-}
-
-fn pattern(node: &Node, faults: FileFaults<'_>) -> Option<Placed<Pattern>> {
-    let text = string(node, faults)?;
-    match Pattern::parse(text) {
-        Ok(pattern) => Some(Placed::new(node.at, pattern)),
-        Err(broken) => {
-            faults.fault(
-                node.at,
-                format!("`{text}` is not a valid path pattern: {}", broken.why),
-                broken.instead,
-            );
-            None
-        }
-    }
+    let form = Form { what: "a valid gRPC service", instead: "write its full name, like `pay.v1.Payments`" };
+    formed(node, form, faults, |text| text.split('.').all(is_grpc_method).then(|| text.to_owned()))
 }

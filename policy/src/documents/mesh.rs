@@ -3,12 +3,15 @@
 use warrant::{Issuer, PublicKey, SubjectPattern, Terms, Trust};
 
 use super::kind::{DocumentKind, open};
-use super::scalars;
-use crate::fault::{FileFaults, Place, Placed};
-use crate::strict::{Members, Node, canonical, list, members, string, texts};
+use super::{scalars, times};
+use crate::fault::FileFaults;
+use crate::strict::{Form, Members, Node, canonical, formed, list, members, texts};
 
 /// The longest time for which one signed note may keep a bundle in force, in seconds.
 const LONGEST_NOTE: u64 = 30 * 24 * 3600;
+
+/// The longest lifetime that a mesh may allow its warrants, in seconds.
+const LONGEST_LIFETIME: u64 = 24 * 3600;
 
 #[derive(Debug)]
 pub(crate) struct Mesh {
@@ -44,11 +47,11 @@ pub(crate) fn read(node: &Node, faults: FileFaults<'_>) -> Option<Mesh> {
     let spec = members(document.members.need("spec", faults)?, &known, faults)?;
     let terms = terms(spec, faults);
     let attestation_max_age =
-        spec.need("attestationMaxAge", faults).and_then(|node| scalars::duration(node, faults));
-    let burner = spec.need("burner", faults).and_then(|node| plain(node, faults));
+        spec.need("attestationMaxAge", faults).and_then(|node| times::duration(node, faults));
+    let burner = spec.need("burner", faults).and_then(|node| scalars::plain(node, faults));
     let trust = spec.need("issuers", faults).and_then(|node| trust(node, faults));
     let attestors = match spec.get("attestors") {
-        Some(node) => read_all(list(node, faults)?, |node| attestor(node, faults)),
+        Some(node) => list(node, faults).and_then(|items| read_all(items, |node| attestor(node, faults))),
         None => Some(Vec::new()),
     };
     let notes = spec.need("notes", faults).and_then(|node| notes(node, faults));
@@ -63,23 +66,34 @@ pub(crate) fn read(node: &Node, faults: FileFaults<'_>) -> Option<Mesh> {
 }
 
 fn terms(spec: Members<'_>, faults: FileFaults<'_>) -> Option<Terms> {
-    let audience = spec.need("audience", faults).and_then(|node| plain(node, faults));
-    let max_lifetime = spec.need("maxLifetime", faults).and_then(|node| scalars::duration(node, faults));
+    let audience = spec.need("audience", faults).and_then(|node| scalars::plain(node, faults));
+    let max_lifetime = spec.need("maxLifetime", faults).and_then(|node| max_lifetime(node, faults));
     let leeway = match spec.get("leeway") {
-        Some(node) => scalars::duration(node, faults),
+        Some(node) => times::duration(node, faults),
         None => Some(0),
     };
-    match Terms::new(audience?, max_lifetime?, leeway?) {
-        Ok(terms) => Some(terms),
+    let place = spec.place("leeway");
+    // With a lifetime that has a fault of its own, the leeway is still checked.
+    match Terms::new(audience.as_deref().unwrap_or("-"), max_lifetime.unwrap_or(1), leeway?) {
+        Ok(terms) => (audience.is_some() && max_lifetime.is_some()).then_some(terms),
         Err(error) => {
-            faults.fault(
-                spec.place("leeway"),
-                error.to_string(),
-                "the maximum leeway is 30s, and maxLifetime must be more than 0",
-            );
+            faults.fault(place, error.to_string(), "write at most `30s`, or leave the key out");
             None
         }
     }
+}
+
+fn max_lifetime(node: &Node, faults: FileFaults<'_>) -> Option<u64> {
+    let lifetime = times::duration(node, faults)?;
+    if lifetime > LONGEST_LIFETIME {
+        faults.fault(
+            node.at,
+            format!("`maxLifetime` of the mesh is {lifetime} seconds"),
+            "write at most `24h`: revocations are only kept a little longer",
+        );
+        return None;
+    }
+    Some(lifetime)
 }
 
 fn trust(node: &Node, faults: FileFaults<'_>) -> Option<Trust> {
@@ -90,7 +104,7 @@ fn trust(node: &Node, faults: FileFaults<'_>) -> Option<Trust> {
             faults.fault(
                 node.at,
                 error.to_string(),
-                "give each subject only one issuer, and each key its own `kid`",
+                "give each holder one issuer, each issuer one entry, and each of its keys its own `kid`",
             );
             None
         }
@@ -99,11 +113,13 @@ fn trust(node: &Node, faults: FileFaults<'_>) -> Option<Trust> {
 
 fn issuer(node: &Node, faults: FileFaults<'_>) -> Option<Issuer> {
     let spec = members(node, &["iss", "keys", "subjects", "starters"], faults)?;
-    let iss = spec.need("iss", faults).and_then(|node| plain(node, faults));
+    let iss = spec.need("iss", faults).and_then(|node| scalars::plain(node, faults));
     let keys = spec.need("keys", faults).and_then(|node| named_keys(node, faults));
     let subjects = spec.need("subjects", faults).and_then(|node| patterns(node, faults));
     let starters = match spec.get("starters") {
-        Some(node) => texts(node, faults).map(|list| list.into_iter().map(|text| text.value).collect()),
+        Some(node) => {
+            list(node, faults).and_then(|items| read_all(items, |node| scalars::plain(node, faults)))
+        }
         None => Some(Vec::new()),
     };
     Some(Issuer { iss: iss?, keys: keys?, subjects: subjects?, starters: starters? })
@@ -112,14 +128,16 @@ fn issuer(node: &Node, faults: FileFaults<'_>) -> Option<Issuer> {
 fn attestor(node: &Node, faults: FileFaults<'_>) -> Option<Attestor> {
     let spec = members(node, &["iss", "keys", "anchors", "about"], faults)?;
     if spec.get("keys").is_none() && spec.get("anchors").is_none() {
-        faults.fault(
-            spec.at,
-            "the attestor has neither `keys` nor `anchors`",
-            "write the keys that sign its statements, or the root certificates of their chains",
-        );
+        if !spec.misspells("keys") && !spec.misspells("anchors") {
+            faults.fault(
+                spec.at,
+                "the attestor has neither `keys` nor `anchors`",
+                "write the keys that sign its statements, or the root certificates of their chains",
+            );
+        }
         return None;
     }
-    let iss = spec.need("iss", faults).and_then(|node| plain(node, faults));
+    let iss = spec.need("iss", faults).and_then(|node| scalars::plain(node, faults));
     let keys = spec.get("keys").map_or(Some(Vec::new()), |node| named_keys(node, faults));
     let anchors = spec.get("anchors").map_or(Some(Vec::new()), |node| texts(node, faults));
     let about = spec.need("about", faults).and_then(|node| patterns(node, faults));
@@ -137,7 +155,7 @@ fn notes(node: &Node, faults: FileFaults<'_>) -> Option<Notes> {
         .need("keys", faults)
         .and_then(|node| read_all(list(node, faults)?, |node| note_key(node, faults)));
     let max_age = spec.need("maxAge", faults).and_then(|node| {
-        let age = scalars::duration(node, faults)?;
+        let age = times::duration(node, faults)?;
         if age > LONGEST_NOTE {
             faults.fault(
                 node.at,
@@ -157,7 +175,7 @@ fn note_key(node: &Node, faults: FileFaults<'_>) -> Option<PublicKey> {
         faults.fault(
             node.at,
             "the key for notes is not an Ed25519 key",
-            "make one with `portcullis key new --alg Ed25519`",
+            "make one with `portcullis key new --alg ed25519 --out <file>`, and write what `portcullis key show <file>` prints",
         );
         return None;
     }
@@ -166,20 +184,22 @@ fn note_key(node: &Node, faults: FileFaults<'_>) -> Option<PublicKey> {
 
 fn named_keys(node: &Node, faults: FileFaults<'_>) -> Option<Vec<(String, PublicKey)>> {
     read_all(list(node, faults)?, |node| {
+        let before = faults.count();
         let spec = members(node, &["kid", "kty", "crv", "x", "y", "alg"], faults)?;
-        let node_of_kid = spec.need("kid", faults)?;
-        let kid = string(node_of_kid, faults)?;
-        let inside = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
-        if !(1..=64).contains(&kid.len()) || !kid.bytes().all(inside) {
-            faults.fault(
-                node_of_kid.at,
-                format!("`{kid}` is not a valid `kid`"),
-                "use 1 to 64 of A-Z, a-z, 0-9, `.`, `_` and `-`",
-            );
-            return None;
-        }
-        Some((kid.to_owned(), public_key(node, faults)?))
+        let has_unknown_keys = faults.count() != before;
+        let form = Form { what: "a valid `kid`", instead: "use 1 to 64 of A-Z, a-z, 0-9, `.`, `_` and `-`" };
+        let kid = spec
+            .need("kid", faults)
+            .and_then(|node| formed(node, form, faults, |text| is_kid(text).then(|| text.to_owned())));
+        // Without the key that was misspelt it is not a public key either.
+        let key = if has_unknown_keys { None } else { public_key(node, faults) };
+        Some((kid?, key?))
     })
+}
+
+fn is_kid(text: &str) -> bool {
+    let inside = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    (1..=64).contains(&text.len()) && text.bytes().all(inside)
 }
 
 /// A public JWK without its `kid`. `warrant` decides whether its members are a valid key.
@@ -194,43 +214,20 @@ pub fn public_key(node: &Node, faults: FileFaults<'_>) -> Option<PublicKey> {
             faults.fault(
                 node.at,
                 format!("this is not a valid public key: {error}"),
-                "write the public JWK that `portcullis key show` prints, with `alg`",
+                "write the public JWK that `portcullis key show <file>` prints",
             );
             None
         }
     }
 }
 
-/// Patterns of subjects or identities.
+/// The patterns of subjects or identities, if all can be read.
 pub(crate) fn patterns(node: &Node, faults: FileFaults<'_>) -> Option<Vec<SubjectPattern>> {
-    let written: Vec<Placed<String>> = texts(node, faults)?;
-    let read: Vec<_> = written.iter().filter_map(|text| pattern(text.at, &text.value, faults)).collect();
-    (read.len() == written.len()).then_some(read)
-}
-
-fn pattern(at: Place, text: &str, faults: FileFaults<'_>) -> Option<SubjectPattern> {
-    let read = SubjectPattern::parse(text);
-    if read.is_none() {
-        faults.fault(
-            at,
-            format!("`{text}` is not a valid pattern of identities"),
-            "write the full identity, or end it with `/**` or `:*`; a `*` is not allowed elsewhere",
-        );
-    }
-    read
-}
-
-fn plain(node: &Node, faults: FileFaults<'_>) -> Option<String> {
-    let text = string(node, faults)?;
-    if !scalars::is_plain(text) {
-        faults.fault(
-            node.at,
-            "a warrant cannot contain this text",
-            "use 1 to 256 printable ASCII characters without `\"` and `\\`",
-        );
-        return None;
-    }
-    Some(text.to_owned())
+    let form = Form {
+        what: "a valid pattern of identities",
+        instead: "write the full identity, or end it with `/**` or `:*`; a `*` is not allowed elsewhere",
+    };
+    read_all(list(node, faults)?, |node| formed(node, form, faults, SubjectPattern::parse))
 }
 
 /// Reads every item, so that every fault is found. Returns them only if all are valid.

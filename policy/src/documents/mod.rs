@@ -1,6 +1,6 @@
 //! The documents that platform teams write, as typed values: one module per kind.
 //!
-//! Each document is read on its own. `assembly` checks what depends on another document (grounds, aliases, groups, defaults).
+//! Each document is read on its own, as far as it can be read (`parts`). `assembly` checks what depends on another document (grounds, aliases, groups, defaults).
 
 pub(crate) mod arguments;
 pub(crate) mod body_limit;
@@ -11,6 +11,7 @@ pub(crate) mod identities;
 mod kind;
 pub(crate) mod matches;
 pub(crate) mod mesh;
+pub(crate) mod parts;
 mod posture;
 pub(crate) mod proxies;
 pub(crate) mod require;
@@ -19,6 +20,7 @@ pub(crate) mod route_tests;
 pub(crate) mod scalars;
 pub(crate) mod situation;
 pub(crate) mod teams;
+pub(crate) mod times;
 pub(crate) mod ungoverned;
 
 pub use posture::Posture;

@@ -1,17 +1,18 @@
 //! Reads `kind: Proxies`: the hosts that each proxy may ask about, and the aliases of each host.
 
 use super::kind::{DocumentKind, open};
-use super::mesh::read_all;
+use super::parts::readable;
 use super::scalars;
 use crate::fault::{FileFaults, Placed};
-use crate::strict::{Node, NodeValue, entries, list, members, string, texts};
+use crate::strict::{Form, Node, NodeValue, entries, formed, list, members};
 
 #[derive(Debug)]
 pub(crate) struct Proxies(pub(crate) Vec<Proxy>);
 
 #[derive(Debug)]
 pub(crate) struct Proxy {
-    pub(crate) id: Placed<String>,
+    /// `None` if it has a fault.
+    pub(crate) id: Option<Placed<String>>,
     /// Each canonical host with its aliases.
     pub(crate) hosts: Vec<ServedHost>,
 }
@@ -19,57 +20,43 @@ pub(crate) struct Proxy {
 /// A canonical host and its aliases.
 pub(crate) type ServedHost = (Placed<String>, Vec<Placed<String>>);
 
+/// Reads what can be read of the proxies.
 pub(crate) fn read(node: &Node, faults: FileFaults<'_>) -> Option<Proxies> {
     let document = open(node, DocumentKind::Proxies, faults)?;
     let items = list(document.members.need("spec", faults)?, faults)?;
-    read_all(items, |node| proxy(node, faults)).map(Proxies)
+    Some(Proxies(readable(items, |node| proxy(node, faults))))
 }
 
 fn proxy(node: &Node, faults: FileFaults<'_>) -> Option<Proxy> {
     let spec = members(node, &["id", "hosts"], faults)?;
     let id = spec.need("id", faults).and_then(|node| id(node, faults));
     let hosts = spec.need("hosts", faults).and_then(|node| hosts(node, faults));
-    Some(Proxy { id: id?, hosts: hosts? })
+    Some(Proxy { id, hosts: hosts.unwrap_or_default() })
 }
 
 fn id(node: &Node, faults: FileFaults<'_>) -> Option<Placed<String>> {
-    let id = string(node, faults)?;
-    if id != "local" && !scalars::is_spiffe_id(id) {
-        faults.fault(
-            node.at,
-            format!("`{id}` is not a valid identity of a proxy"),
-            "write the SPIFFE ID of its certificate, or `local` for a Unix socket or loopback",
-        );
-        return None;
-    }
-    Some(Placed::new(node.at, id.to_owned()))
+    let form = Form {
+        what: "a valid identity of a proxy",
+        instead: "write the SPIFFE ID of its certificate, or `local` for a Unix socket or loopback",
+    };
+    formed(node, form, faults, |text| {
+        (text == "local" || scalars::is_spiffe_id(text)).then(|| Placed::new(node.at, text.to_owned()))
+    })
 }
 
 fn hosts(node: &Node, faults: FileFaults<'_>) -> Option<Vec<ServedHost>> {
-    let written = entries(node, faults)?;
     let mut read = Vec::new();
-    for (key, aliases) in written {
-        let canonical = host(Placed::new(key.at, key.text.clone()), faults);
+    for (key, aliases) in entries(node, faults)? {
         // A host without aliases has only its own name.
         let has_none = matches!(&aliases.value, NodeValue::List(list) if list.is_empty());
-        let aliases = if has_none { Some(Vec::new()) } else { texts(aliases, faults) };
-        let aliases = aliases.map(|list| list.into_iter().filter_map(|alias| host(alias, faults)).collect());
-        if let (Some(canonical), Some(aliases)) = (canonical, aliases) {
-            read.push((canonical, aliases));
+        let aliases = if has_none { None } else { list(aliases, faults) };
+        let aliases = readable(aliases.unwrap_or_default(), |node| scalars::host(node, faults));
+        if scalars::is_host(&key.text) {
+            read.push((Placed::new(key.at, key.text.clone()), aliases));
+        } else {
+            let Form { what, instead } = scalars::HOST;
+            faults.fault(key.at, format!("`{}` is not {what}", key.text), instead);
         }
     }
-    (read.len() == written.len()).then_some(read)
-}
-
-/// A host as a warrant writes it.
-pub(crate) fn host(text: Placed<String>, faults: FileFaults<'_>) -> Option<Placed<String>> {
-    if !scalars::is_host(&text.value) {
-        faults.fault(
-            text.at,
-            format!("`{}` is not a valid host", text.value),
-            "write lower-case labels separated by dots, with `:port` if clients send it",
-        );
-        return None;
-    }
-    Some(text)
+    Some(read)
 }

@@ -1,9 +1,9 @@
 //! Reads `require` of a route, and the same keys in `defaults` and `floors` of a team.
 
-use super::mesh::read_all;
-use super::scalars;
+use super::parts::{Broken, Parts, readable};
+use super::{scalars, times};
 use crate::fault::{FileFaults, Placed};
-use crate::strict::{Members, Node, entries, flag, list, members, natural, string, texts};
+use crate::strict::{Node, entries, flag, list, members, natural, string};
 
 /// How the holder proves that the warrant is theirs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -86,112 +86,117 @@ pub(crate) struct RequireDoc {
     pub(crate) conditions: Option<Placed<Vec<Condition>>>,
     /// The maximum age of an attestation, in seconds.
     pub(crate) attestation: Option<Placed<u64>>,
+    /// The keys whose values are not known, because they have a fault.
+    pub(crate) broken: Broken,
 }
 
 impl RequireDoc {
+    /// Nothing is known of any key: the document with them could not be read.
+    pub(crate) fn unknown() -> Self {
+        Self { broken: Broken::all(KNOWN), ..Self::default() }
+    }
+
     /// Fills in absent keys from `other`. A key that is present replaces the other's value completely.
     pub(crate) fn or(self, other: &Self) -> Self {
+        let mut broken = self.broken.clone();
+        let written = self.written();
+        for key in KNOWN.iter().filter(|key| other.broken.has(key) && !written.contains(key)) {
+            broken.add(key);
+        }
+        let own = |key: &str| self.broken.has(key);
         Self {
-            holder: self.holder.or_else(|| other.holder.clone()),
-            uses: self.uses.or_else(|| other.uses.clone()),
-            max_lifetime: self.max_lifetime.or_else(|| other.max_lifetime.clone()),
-            max_depth: self.max_depth.or_else(|| other.max_depth.clone()),
-            issued: self.issued.or_else(|| other.issued.clone()),
-            environment: self.environment.or_else(|| other.environment.clone()),
-            conditions: self.conditions.or_else(|| other.conditions.clone()),
-            attestation: self.attestation.or_else(|| other.attestation.clone()),
+            holder: filled(own("holder"), self.holder, &other.holder),
+            uses: filled(own("use"), self.uses, &other.uses),
+            max_lifetime: filled(own("maxLifetime"), self.max_lifetime, &other.max_lifetime),
+            max_depth: filled(own("maxDepth"), self.max_depth, &other.max_depth),
+            issued: filled(own("issued"), self.issued, &other.issued),
+            environment: filled(own("environment"), self.environment, &other.environment),
+            conditions: filled(own("conditions"), self.conditions, &other.conditions),
+            attestation: filled(own("attestation"), self.attestation, &other.attestation),
+            broken,
         }
     }
+
+    /// The keys that are present.
+    fn written(&self) -> Vec<&'static str> {
+        let all = [
+            ("holder", self.holder.is_some()),
+            ("use", self.uses.is_some()),
+            ("maxLifetime", self.max_lifetime.is_some()),
+            ("maxDepth", self.max_depth.is_some()),
+            ("issued", self.issued.is_some()),
+            ("environment", self.environment.is_some()),
+            ("conditions", self.conditions.is_some()),
+            ("attestation", self.attestation.is_some()),
+        ];
+        all.into_iter().filter(|(_, is_written)| *is_written).map(|(key, _)| key).collect()
+    }
+}
+
+/// The value of a key, or its default if the key is absent: a broken one is not.
+fn filled<T: Clone>(is_broken: bool, own: Option<T>, default: &Option<T>) -> Option<T> {
+    own.or_else(|| default.clone().filter(|_| !is_broken))
 }
 
 const KNOWN: &[&str] =
     &["holder", "use", "maxLifetime", "maxDepth", "issued", "environment", "conditions", "attestation"];
 
+/// Reads what can be read of the requirements.
 pub(crate) fn read(node: &Node, faults: FileFaults<'_>) -> Option<RequireDoc> {
-    let spec = members(node, KNOWN, faults)?;
     let holders = Holder::ALL.map(|holder| (holder.name(), holder));
     let uses = UseLimit::ALL.map(|uses| (uses.name(), uses));
-    let holder = placed(spec, "holder", |node| scalars::one_of(node, &holders, faults));
-    let uses = placed(spec, "use", |node| scalars::one_of(node, &uses, faults));
-    let max_lifetime = placed(spec, "maxLifetime", |node| scalars::duration(node, faults));
-    let max_depth = placed(spec, "maxDepth", |node| {
-        natural(node, 0, 7, faults).and_then(|depth| u8::try_from(depth).ok())
-    });
-    let issued = placed(spec, "issued", |node| flag(node, faults));
-    let environment = placed(spec, "environment", |node| environment(node, faults));
-    let conditions = placed(spec, "conditions", |node| conditions(node, faults));
-    let attestation = placed(spec, "attestation", |node| {
-        scalars::duration(members(node, &["maxAge"], faults)?.need("maxAge", faults)?, faults)
-    });
+    let mut parts = Parts::new(members(node, KNOWN, faults)?, faults);
     Some(RequireDoc {
-        holder: holder?,
-        uses: uses?,
-        max_lifetime: max_lifetime?,
-        max_depth: max_depth?,
-        issued: issued?,
-        environment: environment?,
-        conditions: conditions?,
-        attestation: attestation?,
+        holder: parts.optional("holder", |node| at(node, scalars::one_of(node, &holders, faults))),
+        uses: parts.optional("use", |node| at(node, scalars::one_of(node, &uses, faults))),
+        max_lifetime: parts.optional("maxLifetime", |node| at(node, times::duration(node, faults))),
+        max_depth: parts.optional("maxDepth", |node| {
+            at(node, natural(node, 0, 7, faults).and_then(|depth| u8::try_from(depth).ok()))
+        }),
+        issued: parts.optional("issued", |node| at(node, flag(node, faults))),
+        environment: parts.optional("environment", |node| at(node, environment(node, faults))),
+        conditions: parts.optional("conditions", |node| at(node, conditions(node, faults))),
+        attestation: parts.optional("attestation", |node| {
+            let age = members(node, &["maxAge"], faults)?.need("maxAge", faults)?;
+            at(node, times::duration(age, faults))
+        }),
+        broken: parts.broken,
     })
 }
 
-fn placed<T>(
-    spec: Members<'_>,
-    name: &str,
-    read: impl FnOnce(&Node) -> Option<T>,
-) -> Option<Option<Placed<T>>> {
-    match spec.get(name) {
-        Some(node) => read(node).map(|value| Some(Placed::new(node.at, value))),
-        None => Some(None),
-    }
+fn at<T>(node: &Node, value: Option<T>) -> Option<Placed<T>> {
+    value.map(|value| Placed::new(node.at, value))
 }
 
 fn environment(node: &Node, faults: FileFaults<'_>) -> Option<Dimensions> {
-    let written = entries(node, faults)?;
     let mut read = Vec::new();
-    for (key, values) in written {
+    for (key, values) in entries(node, faults)? {
         if !scalars::is_plain(&key.text) {
             faults.fault(
                 key.at,
                 format!("`{}` is not a dimension that a warrant can contain", key.text),
-                "use printable ASCII without `\"` and `\\`",
+                scalars::PLAIN,
             );
             continue;
         }
-        if let Some(values) = plain_texts(values, faults) {
-            read.push((key.text.clone(), values));
-        }
+        let values = list(values, faults).unwrap_or_default();
+        read.push((key.text.clone(), readable(values, |node| scalars::plain(node, faults))));
     }
-    (read.len() == written.len()).then_some(read)
-}
-
-fn plain_texts(node: &Node, faults: FileFaults<'_>) -> Option<Vec<String>> {
-    let written = texts(node, faults)?;
-    for text in written.iter().filter(|text| !scalars::is_plain(&text.value)) {
-        faults.fault(
-            text.at,
-            "a warrant cannot contain this value",
-            "use 1 to 256 printable ASCII characters without `\"` and `\\`",
-        );
-    }
-    written
-        .iter()
-        .all(|text| scalars::is_plain(&text.value))
-        .then(|| written.into_iter().map(|text| text.value).collect())
+    Some(read)
 }
 
 fn conditions(node: &Node, faults: FileFaults<'_>) -> Option<Vec<Condition>> {
-    let items = list(node, faults)?;
-    let read = read_all(items, |node| condition(node, faults))?;
-    for (position, (item, condition)) in items.iter().zip(&read).enumerate() {
-        if read.iter().take(position).any(|earlier| earlier.name == condition.name) {
+    let mut read: Vec<Condition> = Vec::new();
+    for item in list(node, faults)? {
+        let Some(condition) = condition(item, faults) else { continue };
+        if read.iter().any(|earlier| earlier.name == condition.name) {
             faults.fault(
                 item.at,
                 format!("the condition `{}` occurs twice", condition.name),
                 "keep one of them",
             );
-            return None;
         }
+        read.push(condition);
     }
     Some(read)
 }
@@ -200,6 +205,6 @@ fn condition(node: &Node, faults: FileFaults<'_>) -> Option<Condition> {
     let spec = members(node, &["name", "equals", "maxAge"], faults)?;
     let name = spec.need("name", faults).and_then(|node| string(node, faults));
     let equals = spec.need("equals", faults).and_then(|node| string(node, faults));
-    let max_age = spec.need("maxAge", faults).and_then(|node| scalars::duration(node, faults));
+    let max_age = spec.need("maxAge", faults).and_then(|node| times::duration(node, faults));
     Some(Condition { name: name?.to_owned(), equals: equals?.to_owned(), max_age: max_age? })
 }

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use warrant::Denial;
 
 use super::kind::{DocumentKind, open};
+use super::parts::{Parts, readable};
 use super::situation::{self, Situation};
 use crate::fault::{FileFaults, Place, Placed};
 use crate::strict::canonical;
-use crate::strict::{MapKey, Node, NodeValue, list, members, string};
+use crate::strict::{Form, MapKey, Node, NodeValue, formed, list, members, string};
 
 #[derive(Debug)]
 pub(crate) struct TestsDoc {
@@ -64,21 +65,14 @@ pub(crate) fn with_json_values(node: &Node) -> Node {
 
 pub(crate) fn read(node: &Node, stem: &str, faults: FileFaults<'_>) -> Option<TestsDoc> {
     let document = open(node, DocumentKind::RouteTests, faults)?;
-    let name = document.name(faults)?;
-    if name.value != stem {
-        faults.fault(
-            name.at,
-            format!("the tests are of `{}`, but their file is called `{stem}.test`", name.value),
-            "give both the same name",
-        );
-        return None;
-    }
+    let name = document.name(stem, "the tests are of", faults);
     let nothing = Node { at: node.at, value: NodeValue::Map(Vec::new()) };
     let given = document.members.get("given").unwrap_or(&nothing);
+    situation::read(given, faults);
     let items = list(document.members.need("cases", faults)?, faults)?;
-    let cases: Vec<_> = items.iter().filter_map(|item| case(item, given, faults)).collect();
+    let cases = readable(items, |item| case(item, given, faults));
     check_names(&cases, faults);
-    (cases.len() == items.len()).then(|| TestsDoc { file: faults.file.to_path_buf(), name, cases })
+    Some(TestsDoc { file: faults.file.to_path_buf(), name, cases })
 }
 
 fn check_names(cases: &[TestCase], faults: FileFaults<'_>) {
@@ -95,39 +89,25 @@ fn check_names(cases: &[TestCase], faults: FileFaults<'_>) {
 
 fn case(node: &Node, given: &Node, faults: FileFaults<'_>) -> Option<TestCase> {
     let known = [&["name", "expect", "because"][..], situation::KNOWN].concat();
-    let spec = members(node, &known, faults)?;
-    let name = spec.need("name", faults).and_then(|node| string(node, faults));
-    let expect = spec.need("expect", faults).and_then(|node| expect(node, faults));
-    let because = match spec.get("because") {
-        Some(node) => Some(Some(Placed::new(node.at, string(node, faults)?.to_owned()))),
-        None => Some(None),
-    };
+    let mut parts = Parts::new(members(node, &known, faults)?, faults);
+    let name = parts.needed("name", |node| string(node, faults));
+    let expect = parts.needed("expect", |node| expect(node, faults));
+    let because =
+        parts.optional("because", |node| Some(Placed::new(node.at, string(node, faults)?.to_owned())));
     let own = only(node, situation::KNOWN);
     let situation = situation::read(&merged(given, &own), faults);
-    Some(TestCase {
-        at: node.at,
-        name: name?.to_owned(),
-        expect: expect?,
-        because: because?,
-        situation: situation?,
-    })
+    Some(TestCase { at: node.at, name: name?.to_owned(), expect: expect?, because, situation: situation? })
 }
 
 fn expect(node: &Node, faults: FileFaults<'_>) -> Option<ExpectedResult> {
-    let text = string(node, faults)?;
-    let read = if text == "allow" {
-        Some(ExpectedResult::Allow)
-    } else {
-        Denial::from_code(text).map(ExpectedResult::Deny)
+    let form = Form {
+        what: "`allow` or the code of a denial",
+        instead: "write `allow`, or a code like `policy-denied`: docs/denials.md lists them",
     };
-    if read.is_none() {
-        faults.fault(
-            node.at,
-            format!("`{text}` is neither `allow` nor the code of a denial"),
-            "write `allow`, or a code like `policy-denied`",
-        );
-    }
-    read
+    formed(node, form, faults, |text| match text {
+        "allow" => Some(ExpectedResult::Allow),
+        code => Denial::from_code(code).map(ExpectedResult::Deny),
+    })
 }
 
 fn only(node: &Node, names: &[&str]) -> Node {

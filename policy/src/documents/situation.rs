@@ -9,10 +9,11 @@ use warrant::{Constraint, Value as ArgumentValue};
 
 use super::Posture;
 use super::mesh::read_all;
-use super::scalars;
+use super::parts::Parts;
+use super::{scalars, times};
 use crate::fault::FileFaults;
 use crate::strict::{
-    Members, Node, NodeValue, canonical, entries, flag, list, members, natural, string, texts,
+    Form, MapKey, Node, NodeValue, canonical, entries, flag, formed, list, members, natural, string, texts,
 };
 
 pub(super) const KNOWN: &[&str] =
@@ -49,40 +50,35 @@ pub(crate) struct WarrantDoc {
     pub(crate) details: Option<Vec<GrantDetail>>,
 }
 
+/// Reads what can be read of a situation. A map without members says nothing.
 pub(super) fn read(node: &Node, faults: FileFaults<'_>) -> Option<Situation> {
-    if matches!(&node.value, NodeValue::Map(members) if members.is_empty()) {
-        return Some(Situation::default());
-    }
-    let spec = members(node, KNOWN, faults)?;
-    let mut read = Situation::default();
-    if let Some(node) = spec.get("request") {
-        request(&mut read, node, faults)?;
-    }
-    if let Some(node) = spec.get("warrant") {
-        read.warrant = warrant(node, faults)?;
-    }
-    read.caller = optional(spec, "caller", faults)?;
-    read.environment = named_texts(spec, "environment", faults)?;
-    read.conditions = named_texts(spec, "conditions", faults)?;
-    if let Some(node) = spec.get("posture") {
-        read.posture = scalars::one_of(node, &Posture::ALL.map(|posture| (posture.name(), posture)), faults)?;
-    }
-    if let Some(node) = spec.get("now") {
-        read.now = Some(scalars::instant(node, faults)?);
-    }
+    let mut parts = Parts::new(members(node, KNOWN, faults)?, faults);
+    let postures = Posture::ALL.map(|posture| (posture.name(), posture));
+    let mut read = Situation {
+        caller: parts.optional("caller", |node| text(node, faults)),
+        warrant: parts.optional("warrant", |node| warrant(node, faults)).unwrap_or_default(),
+        environment: parts.optional("environment", |node| named_texts(node, faults)).unwrap_or_default(),
+        conditions: parts.optional("conditions", |node| named_texts(node, faults)).unwrap_or_default(),
+        posture: parts
+            .optional("posture", |node| scalars::one_of(node, &postures, faults))
+            .unwrap_or_default(),
+        now: parts.optional("now", |node| times::instant(node, faults)),
+        ..Situation::default()
+    };
+    parts.optional("request", |node| request(&mut read, node, faults));
     Some(read)
 }
 
 fn request(read: &mut Situation, node: &Node, faults: FileFaults<'_>) -> Option<()> {
     let spec = members(node, &["host", "method", "path", "query", "headers", "body"], faults)?;
-    read.host = optional(spec, "host", faults)?;
-    read.method = optional(spec, "method", faults)?;
-    read.path = optional(spec, "path", faults)?;
-    read.query = optional(spec, "query", faults)?;
-    read.headers = named_texts(spec, "headers", faults)?.into_iter().collect();
-    if let Some(node) = spec.get("body") {
-        read.body = Some(canonical::of(&plain(node, faults)?));
-    }
+    let mut parts = Parts::new(spec, faults);
+    read.host = parts.optional("host", |node| text(node, faults));
+    read.method = parts.optional("method", |node| text(node, faults));
+    read.path = parts.optional("path", |node| text(node, faults));
+    read.query = parts.optional("query", |node| text(node, faults));
+    let headers = parts.optional("headers", |node| named_texts(node, faults));
+    read.headers = headers.unwrap_or_default().into_iter().collect();
+    read.body = parts.optional("body", |node| Some(canonical::of(&plain(node, faults)?)));
     Some(())
 }
 
@@ -95,9 +91,12 @@ fn plain(node: &Node, faults: FileFaults<'_>) -> Option<Node> {
         }
         NodeValue::List(items) => NodeValue::List(read_all(items, |item| plain(item, faults))?),
         NodeValue::Map(members) => {
-            let read: Option<Vec<_>> =
-                members.iter().map(|(key, node)| Some((key.clone(), plain(node, faults)?))).collect();
-            NodeValue::Map(read?)
+            let read: Vec<_> =
+                members.iter().filter_map(|(key, node)| Some((key.clone(), plain(node, faults)?))).collect();
+            if read.len() != members.len() {
+                return None;
+            }
+            NodeValue::Map(read)
         }
         other @ (NodeValue::Null | NodeValue::Bool(_) | NodeValue::Integer(_) | NodeValue::Text(..)) => {
             other.clone()
@@ -118,61 +117,61 @@ fn warrant(node: &Node, faults: FileFaults<'_>) -> Option<WarrantDoc> {
         "attr",
         "authorization_details",
     ];
-    let spec = members(node, &known, faults)?;
-    let uses = match spec.get("use") {
-        Some(node) => Some(Some(uses(node, faults)?)),
-        None => Some(None),
-    };
-    let lifetime = spec.get("lifetime").map_or(Some(None), |node| scalars::duration(node, faults).map(Some));
-    let depth = spec
-        .get("depth")
-        .map_or(Some(0), |node| natural(node, 0, 7, faults).and_then(|depth| u8::try_from(depth).ok()));
-    let issued = spec.get("issued").map_or(Some(None), |node| flag(node, faults).map(Some));
-    let started_by = spec.get("started_by").map_or(Some(None), |node| starter(node, faults).map(Some));
-    let details = spec
-        .get("authorization_details")
-        .map_or(Some(None), |node| read_all(list(node, faults)?, |node| detail(node, faults)).map(Some));
+    let mut parts = Parts::new(members(node, &known, faults)?, faults);
     Some(WarrantDoc {
-        uses: uses?,
-        lifetime: lifetime?,
-        depth: depth?,
-        issued: issued?,
-        issuer: optional(spec, "issuer", faults)?,
-        root: optional(spec, "root", faults)?,
-        started_by: started_by?,
-        attr: named_texts(spec, "attr", faults)?,
-        details: details?,
+        uses: parts.optional("use", |node| uses(node, faults)),
+        lifetime: parts.optional("lifetime", |node| times::duration(node, faults)),
+        depth: parts
+            .optional("depth", |node| u8::try_from(natural(node, 0, 7, faults)?).ok())
+            .unwrap_or_default(),
+        issued: parts.optional("issued", |node| flag(node, faults)),
+        issuer: parts.optional("issuer", |node| text(node, faults)),
+        root: parts.optional("root", |node| text(node, faults)),
+        started_by: parts.optional("started_by", |node| starter(node, faults)),
+        attr: parts.optional("attr", |node| named_texts(node, faults)).unwrap_or_default(),
+        details: parts.optional("authorization_details", |node| {
+            read_all(list(node, faults)?, |node| detail(node, faults))
+        }),
     })
 }
 
 /// `{max: 3}`, or `unlimited`.
 fn uses(node: &Node, faults: FileFaults<'_>) -> Option<Option<u32>> {
-    if let NodeValue::Text(_, _) = node.value {
-        return scalars::one_of(node, &[("unlimited", None)], faults);
+    if let NodeValue::Map(_) = node.value {
+        let max = members(node, &["max"], faults)?.need("max", faults)?;
+        return natural(max, 1, i64::from(i32::MAX), faults)
+            .and_then(|max| u32::try_from(max).ok())
+            .map(Some);
     }
-    let max = members(node, &["max"], faults)?.need("max", faults)?;
-    natural(max, 1, i64::from(i32::MAX), faults).and_then(|max| u32::try_from(max).ok()).map(Some)
+    let form =
+        Form { what: "a limit of uses", instead: "write `{max: <number>}`, like `{max: 1}`, or `unlimited`" };
+    formed(node, form, faults, |text| (text == "unlimited").then_some(None))
 }
 
 fn starter(node: &Node, faults: FileFaults<'_>) -> Option<(String, String)> {
     let spec = members(node, &["iss", "sub"], faults)?;
-    let (iss, sub) = (spec.need("iss", faults)?, spec.need("sub", faults)?);
-    Some((string(iss, faults)?.to_owned(), string(sub, faults)?.to_owned()))
+    let iss = spec.need("iss", faults).and_then(|node| text(node, faults));
+    let sub = spec.need("sub", faults).and_then(|node| text(node, faults));
+    Some((iss?, sub?))
 }
 
 fn detail(node: &Node, faults: FileFaults<'_>) -> Option<GrantDetail> {
     let spec = members(node, &["type", "hosts", "methods", "paths", "actions", "args"], faults)?;
-    scalars::one_of(spec.need("type", faults)?, &[("execution", ())], faults)?;
-    let some = |name| spec.need(name, faults).and_then(|node| plain_texts(node, faults));
-    let (hosts, methods, paths) = (some("hosts"), some("methods"), some("paths"));
-    let actions = spec.get("actions").map_or(Some(None), |node| plain_texts(node, faults).map(Some));
-    let args = spec.get("args").map_or(Some(Vec::new()), |node| {
-        entries(node, faults)?
-            .iter()
-            .map(|(key, node)| Some((key.text.clone(), constraint(node, faults)?)))
-            .collect()
-    });
-    Some(GrantDetail { hosts: hosts?, methods: methods?, paths: paths?, actions: actions?, args: args? })
+    let mut parts = Parts::new(spec, faults);
+    parts.needed("type", |node| scalars::one_of(node, &[("execution", ())], faults));
+    let read = GrantDetail {
+        hosts: parts.needed("hosts", |node| plain_texts(node, faults)).unwrap_or_default(),
+        methods: parts.needed("methods", |node| plain_texts(node, faults)).unwrap_or_default(),
+        paths: parts.needed("paths", |node| plain_texts(node, faults)).unwrap_or_default(),
+        actions: parts.optional("actions", |node| plain_texts(node, faults)),
+        args: parts.optional("args", |node| constraints(node, faults)).unwrap_or_default(),
+    };
+    parts.broken.is_empty().then_some(read)
+}
+
+fn constraints(node: &Node, faults: FileFaults<'_>) -> Option<Vec<(String, Constraint)>> {
+    let read = |(key, node): &(MapKey, Node)| Some((key.text.clone(), constraint(node, faults)?));
+    Some(entries(node, faults)?.iter().filter_map(read).collect())
 }
 
 fn constraint(node: &Node, faults: FileFaults<'_>) -> Option<Constraint> {
@@ -192,7 +191,17 @@ fn constraint(node: &Node, faults: FileFaults<'_>) -> Option<Constraint> {
         };
         return Some(Constraint::Range(*low, *high));
     }
-    scalars::check_true(spec.need("any", faults)?, faults).map(|()| Constraint::Any)
+    if let Some(node) = spec.get("any") {
+        return scalars::check_true(node, faults).map(|()| Constraint::Any);
+    }
+    if !["exact", "one_of", "range", "any"].iter().any(|name| spec.misspells(name)) {
+        faults.fault(
+            node.at,
+            "a constraint without members",
+            "write `exact`, `one_of`, `range` or `any: true` in it",
+        );
+    }
+    None
 }
 
 fn argument(node: &Node, faults: FileFaults<'_>) -> Option<ArgumentValue> {
@@ -212,14 +221,11 @@ fn plain_texts(node: &Node, faults: FileFaults<'_>) -> Option<Vec<String>> {
     Some(texts(node, faults)?.into_iter().map(|text| text.value).collect())
 }
 
-fn optional(spec: Members<'_>, name: &str, faults: FileFaults<'_>) -> Option<Option<String>> {
-    spec.get(name).map_or(Some(None), |node| string(node, faults).map(|text| Some(text.to_owned())))
+fn text(node: &Node, faults: FileFaults<'_>) -> Option<String> {
+    string(node, faults).map(str::to_owned)
 }
 
-fn named_texts(spec: Members<'_>, name: &str, faults: FileFaults<'_>) -> Option<BTreeMap<String, String>> {
-    let Some(node) = spec.get(name) else { return Some(BTreeMap::new()) };
-    entries(node, faults)?
-        .iter()
-        .map(|(key, node)| Some((key.text.clone(), string(node, faults)?.to_owned())))
-        .collect()
+fn named_texts(node: &Node, faults: FileFaults<'_>) -> Option<BTreeMap<String, String>> {
+    let read = |(key, node): &(MapKey, Node)| Some((key.text.clone(), text(node, faults)?));
+    Some(entries(node, faults)?.iter().filter_map(read).collect())
 }

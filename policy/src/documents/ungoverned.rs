@@ -1,6 +1,7 @@
 //! Reads `ungoverned` of a route: it is let through without a warrant, or only watched, for a stated reason.
 
-use super::scalars;
+use super::parts::Parts;
+use super::times;
 use crate::fault::{FileFaults, Placed};
 use crate::strict::{Node, flag, members, string};
 
@@ -17,31 +18,27 @@ pub(crate) struct UngovernedDoc {
 
 pub(super) fn read(node: &Node, faults: FileFaults<'_>) -> Option<UngovernedDoc> {
     let spec = members(node, &["reason", "until", "observe"], faults)?;
-    let reason = spec.need("reason", faults).and_then(|node| {
-        let reason = string(node, faults)?;
-        if reason.trim().is_empty() {
-            faults.fault(
-                node.at,
-                "the reason is empty",
-                "write why the route is not governed: an auditor will ask",
-            );
-            return None;
-        }
-        Some(reason.to_owned())
-    });
-    let until = match spec.get("until") {
-        Some(node) => scalars::instant(node, faults).map(|seconds| Some(Placed::new(node.at, seconds))),
-        None => Some(None),
-    };
-    let observe = spec.get("observe").map_or(Some(false), |node| flag(node, faults));
-    let read = UngovernedDoc { reason: reason?, until: until?, observe: observe?, at: spec.at };
-    if read.observe && read.until.is_none() {
+    let mut parts = Parts::new(spec, faults);
+    let reason = parts.needed("reason", |node| reason(node, faults));
+    let until = parts
+        .optional("until", |node| times::instant(node, faults).map(|seconds| Placed::new(node.at, seconds)));
+    let observe = parts.optional("observe", |node| flag(node, faults)).unwrap_or_default();
+    if observe && until.is_none() && !parts.broken.has("until") {
         faults.fault(
             spec.place("observe"),
             "`observe` without `until`",
             "write when the route becomes governed: `until: \"2027-01-31T00:00:00Z\"`",
         );
+    }
+    parts.broken.is_empty().then_some(UngovernedDoc { reason: reason?, until, observe, at: spec.at })
+}
+
+fn reason(node: &Node, faults: FileFaults<'_>) -> Option<String> {
+    let reason = string(node, faults)?;
+    if reason.trim().is_empty() {
+        let instead = "write why the route is not governed: an auditor will ask";
+        faults.fault(node.at, "the reason is empty", instead);
         return None;
     }
-    Some(read)
+    Some(reason.to_owned())
 }

@@ -6,26 +6,17 @@ use std::sync::Arc;
 use cedar_policy::{Effect, Policy, PolicyId, PolicySet, ValidationMode, Validator};
 use serde_json::{Value, json};
 
+use super::assumed::Assumed;
 use super::check::{Findings, OPEN_INSTEAD, TextOf, check_rules};
-use super::est;
 use super::fit::Fit;
-use super::policies::{self, Advice, Written};
+use super::policies::{self, Advice, Parsed, Written};
 use super::schema::Shape;
 use super::slice::Slice;
-use super::stack;
+use super::uncompiled::{MeshText, Uncompiled, shape_of_mesh};
+use super::{est, stack};
 use crate::documents::callers::Caller;
-use crate::documents::require::Require;
-use crate::documents::require::{Holder, UseLimit};
-use crate::documents::route::{PolicyText, RouteDoc};
+use crate::documents::route::RouteDoc;
 use crate::fault::{Place, Placed};
-
-/// A route to compile.
-#[derive(Debug)]
-pub(crate) struct Uncompiled<'a> {
-    pub(crate) document: &'a RouteDoc,
-    pub(crate) require: &'a Require,
-    pub(crate) actions: BTreeSet<&'a str>,
-}
 
 #[derive(Debug)]
 pub(crate) struct Compiled {
@@ -43,7 +34,11 @@ struct MeshWide {
 }
 
 /// Compiles all routes; `None` if a thread could not be started, or panicked.
-pub(crate) fn compile(mesh: &PolicyText, routes: &[Uncompiled<'_>], groups: &[&str]) -> Option<Compiled> {
+pub(crate) fn compile(
+    mesh: &MeshText<'_>,
+    routes: &[Uncompiled<'_>],
+    groups: Option<&[&str]>,
+) -> Option<Compiled> {
     let (mesh_findings, mesh_wide) = stack::on_a_deep_stack(|| mesh_wide(mesh, routes, groups))?;
     let mesh_wide = Arc::new(mesh_wide);
     let compiled = stack::each(routes, |route| {
@@ -55,61 +50,92 @@ pub(crate) fn compile(mesh: &PolicyText, routes: &[Uncompiled<'_>], groups: &[&s
     Some(Compiled { slices, findings, mesh: mesh_findings })
 }
 
-fn mesh_wide(text: &PolicyText, routes: &[Uncompiled<'_>], groups: &[&str]) -> (Findings, MeshWide) {
+fn mesh_wide(
+    mesh: &MeshText<'_>,
+    routes: &[Uncompiled<'_>],
+    groups: Option<&[&str]>,
+) -> (Findings, MeshWide) {
     let mut findings = Findings::default();
-    let shape = Shape {
-        routes: routes.iter().map(|route| route.document.name.value.as_str()).collect(),
-        groups: groups.to_vec(),
-        actions: routes.iter().flat_map(|route| route.actions.iter().copied()).collect(),
-        has_keys: true,
-        own: None,
-    };
-    let mut mesh = MeshWide { policies: Vec::new(), advice: BTreeMap::new() };
-    match shape.schema() {
-        Err(why) => findings.fault(text.at, why, "rename what Cedar does not accept"),
-        Ok(schema) => {
-            let written = read(text, "mesh", &Validator::new(schema), &shape, &mut findings);
-            check_rules(&written, TextOf::Mesh, &mut findings);
-            for policy in written {
-                mesh.policies.extend(named(&policy.id, policy.est, policy.at, &mut findings));
-                mesh.advice.insert(policy.id, policy.advice);
-            }
-        }
+    let mut wide = MeshWide { policies: Vec::new(), advice: BTreeMap::new() };
+    let Some(text) = mesh.policy else { return (findings, wide) };
+    let Some(parsed) = policies::parse(text, "mesh", &mut findings) else { return (findings, wide) };
+    let knows_actions = mesh.unread_routes.is_empty() && routes.iter().all(Uncompiled::knows_actions);
+    let assumed = if knows_actions { Assumed::default() } else { Assumed::of_mesh(&parsed.written) };
+    let shape = assumed.added_to(shape_of_mesh(mesh, routes, groups));
+    validate(&parsed, &shape, text.at, &mut findings);
+    check_rules(&parsed.written, TextOf::Mesh, &mut findings);
+    for policy in parsed.written {
+        wide.policies.extend(named(&policy.id, policy.est, policy.at, &mut findings));
+        wide.advice.insert(policy.id, policy.advice);
     }
-    (findings, mesh)
+    (findings, wide)
 }
 
-/// Parses and validates the policies of a text.
-fn read(
-    text: &PolicyText,
-    prefix: &str,
-    validator: &Validator,
-    shape: &Shape<'_>,
+/// Validates a text against a shape; the validator, unless Cedar does not accept the shape.
+fn validate(parsed: &Parsed<'_>, shape: &Shape<'_>, at: Place, findings: &mut Findings) -> Option<Validator> {
+    let validator = validator_of(shape, at, findings)?;
+    parsed.validate(&validator, shape, findings);
+    Some(validator)
+}
+
+fn validator_of(shape: &Shape<'_>, at: Place, findings: &mut Findings) -> Option<Validator> {
+    let schema = shape.schema();
+    schema
+        .map(Validator::new)
+        .map_err(|why| findings.fault(at, why, "rename what Cedar does not accept"))
+        .ok()
+}
+
+fn one(
+    route: &Uncompiled<'_>,
+    mesh: &MeshWide,
+    groups: Option<&[&str]>,
     findings: &mut Findings,
-) -> Vec<Written> {
-    let Some(parsed) = policies::parse(text, prefix, findings) else { return Vec::new() };
-    parsed.validate(validator, shape, findings);
-    parsed.written
-}
-
-fn one(route: &Uncompiled<'_>, mesh: &MeshWide, groups: &[&str], findings: &mut Findings) -> Option<Slice> {
+) -> Option<Slice> {
     let document = route.document;
     let name = document.name.value.as_str();
-    let shape = Shape::of_route(name, groups.to_vec(), route.actions.clone(), &document.args, route.require);
-    let schema = shape
-        .schema()
-        .map_err(|why| findings.fault(document.spec, why, "rename what Cedar does not accept"))
-        .ok()?;
-    let validator = Validator::new(schema);
-    let written = match &document.policy {
-        Some(text) => read(text, name, &validator, &shape, findings),
-        None => Vec::new(),
+    let parsed = match &document.policy {
+        Some(text) => policies::parse(text, name, findings),
+        None => None,
     };
-    let is_open = route.require.holder == Holder::Proof && route.require.uses == UseLimit::Any;
-    check_rules(&written, TextOf::Route { name, has_keys: shape.has_keys, is_open }, findings);
-    check_permits(&written, route, is_open, findings);
-    let mut advice = mesh.advice.clone();
-    let mut all = mesh.policies.clone();
+    let assumed = Assumed::of_route(route, parsed.as_ref().map_or(&[], |parsed| &parsed.written));
+    let groups_of_shape = groups.map(<[_]>::to_vec);
+    let shape = Shape::of_route(name, groups_of_shape, route.actions.clone(), route.has_keys(), route.own());
+    let shape = assumed.added_to(shape);
+    // An argument that cannot be read has no type, and what reads it cannot be validated.
+    let knows_arguments = !document.broken.has("args");
+    let validator = match &parsed {
+        Some(parsed) if knows_arguments => validate(parsed, &shape, document.spec, findings),
+        _ => validator_of(&shape, document.spec, findings),
+    }?;
+    let written = parsed.map(|parsed| parsed.written).unwrap_or_default();
+    let text = TextOf::Route { name, has_keys: route.has_keys(), is_open: route.is_open() };
+    check_rules(&written, text, findings);
+    check_permits(&written, route, findings);
+    if !route.is_whole() || !findings.has_no_faults() {
+        return None;
+    }
+    let (all, advice) = policies_of(document, written, mesh, groups.unwrap_or_default(), findings);
+    if !findings.has_no_faults() {
+        return None;
+    }
+    let set = PolicySet::from_policies(all)
+        .map_err(|error| findings.fault(document.spec, error.to_string(), "give each policy its own `@id`"))
+        .ok()?;
+    check_scoped(&set, &validator, document.spec, findings);
+    Some(Slice { policies: set, fit: Fit::of(&shape)?, advice })
+}
+
+/// The mesh-wide policies, the route's own, each about this route alone, and a permit for each caller.
+fn policies_of(
+    document: &RouteDoc,
+    written: Vec<Written>,
+    mesh: &MeshWide,
+    groups: &[&str],
+    findings: &mut Findings,
+) -> (Vec<Policy>, BTreeMap<String, Advice>) {
+    let name = document.name.value.as_str();
+    let (mut all, mut advice) = (mesh.policies.clone(), mesh.advice.clone());
     for policy in written {
         advice.insert(policy.id.clone(), policy.advice);
         all.extend(named(&policy.id, est::about(policy.est, name), policy.at, findings));
@@ -120,14 +146,7 @@ fn one(route: &Uncompiled<'_>, mesh: &MeshWide, groups: &[&str], findings: &mut 
     for (id, caller) in callers.into_iter().filter(|(_, caller)| is_described(&caller.value, groups)) {
         all.extend(named(&id, permit_of(&caller.value, name), caller.at, findings));
     }
-    if !findings.has_no_faults() {
-        return None;
-    }
-    let set = PolicySet::from_policies(all)
-        .map_err(|error| findings.fault(document.spec, error.to_string(), "give each policy its own `@id`"))
-        .ok()?;
-    check_scoped(&set, &validator, document.spec, findings);
-    Some(Slice { policies: set, fit: Fit::of(&shape)?, advice })
+    (all, advice)
 }
 
 /// Validates the route's own policies again, each now about this route alone. Mesh-wide policies are left
@@ -175,7 +194,7 @@ fn permit_of(caller: &Caller, route: &str) -> Value {
     est::about(open, route)
 }
 
-fn check_permits(written: &[Written], route: &Uncompiled<'_>, is_open: bool, findings: &mut Findings) {
+fn check_permits(written: &[Written], route: &Uncompiled<'_>, findings: &mut Findings) {
     let document = route.document;
     let is_empty = written.is_empty() && findings.has_no_faults();
     if let Some(policy) = document.policy.as_ref().filter(|_| is_empty) {
@@ -193,7 +212,7 @@ fn check_permits(written: &[Written], route: &Uncompiled<'_>, is_open: bool, fin
         );
     }
     let any_holder = |caller: &&Placed<Caller>| caller.value == Caller::AnyHolder;
-    if let Some(caller) = document.callers.iter().find(any_holder).filter(|_| is_open) {
+    if let Some(caller) = document.callers.iter().find(any_holder).filter(|_| route.is_open()) {
         findings.fault(
             caller.at,
             "with `holder: proof` and `use: any`, this permit allows every holder of a valid warrant",

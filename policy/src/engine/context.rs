@@ -8,7 +8,7 @@ use super::names::Type;
 use super::slice::Slice;
 use crate::arguments::ArgumentValue;
 use crate::documents::groups::Groups;
-use crate::documents::scalars::rfc3339;
+use crate::documents::times::rfc3339;
 
 /// A request and its entities; `None` if the query does not fit the route's schema.
 pub(super) fn request(

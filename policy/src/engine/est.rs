@@ -84,6 +84,41 @@ pub(super) fn names_the_reserved(est: &Value) -> bool {
         .any(|kind| contains(est, &json!({"type": kind, "id": super::names::RESERVED})))
 }
 
+/// The actions that it names.
+pub(super) fn actions(est: &Value) -> Vec<String> {
+    let mut names = Vec::new();
+    each(est, &mut |value| {
+        if *member(value, "type") == "Action" {
+            names.extend(member(value, "id").as_str().map(str::to_owned));
+        }
+    });
+    names
+}
+
+/// The names that it reads from a record of the context, such as `region` of `context.environment`.
+pub(super) fn read_from_context(est: &Value, record: &str) -> Vec<String> {
+    let left = json!({".": {"left": {"Var": "context"}, "attr": record}});
+    let mut names = Vec::new();
+    each(est, &mut |value| {
+        for access in [".", "has"].map(|operator| member(value, operator)) {
+            if *member(access, "left") == left {
+                names.extend(member(access, "attr").as_str().map(str::to_owned));
+            }
+        }
+    });
+    names
+}
+
+/// Visits every value inside a value, and the value itself.
+fn each(value: &Value, visit: &mut impl FnMut(&Value)) {
+    visit(value);
+    match value {
+        Value::Array(items) => items.iter().for_each(|item| each(item, visit)),
+        Value::Object(members) => members.values().for_each(|member| each(member, visit)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
 /// A member of an object; null if there is none.
 fn member<'a>(of: &'a Value, name: &str) -> &'a Value {
     of.get(name).unwrap_or(&Value::Null)

@@ -118,8 +118,10 @@ fn unknown(kind: Type, id: &str, shape: &Shape<'_>) -> Message {
     let what = format!("there is no {word} `{id}` here");
     let instead = match kind {
         Type::Action => one_of(id, shape.actions.iter().copied(), &word),
-        Type::Group if shape.groups.is_empty() => "define the group in identities.yaml".to_owned(),
-        Type::Group => one_of(id, shape.groups.iter().copied(), &word),
+        Type::Group => match shape.groups.as_deref().unwrap_or_default() {
+            [] => "define the group in identities.yaml".to_owned(),
+            groups => one_of(id, groups.iter().copied(), &word),
+        },
         Type::Route => one_of(id, shape.routes.iter().copied(), &word),
         Type::Posture => one_of(id, Posture::ALL.into_iter().map(Posture::name), &word),
         Type::Agent | Type::Key => NAMES.to_owned(),

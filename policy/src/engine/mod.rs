@@ -5,6 +5,7 @@
 //! error of evaluation.
 
 mod ask;
+mod assumed;
 mod bounds;
 mod check;
 mod compile;
@@ -22,14 +23,16 @@ mod properties;
 mod schema;
 mod slice;
 mod stack;
+mod uncompiled;
 
 pub use ask::{Lineage, PolicyQuery, Principal};
 pub(crate) use check::Findings;
-pub(crate) use compile::{Compiled, Uncompiled, compile};
+pub(crate) use compile::{Compiled, compile};
 pub(crate) use decide::decide;
 pub use decide::{NotPermitted, Permitted};
 pub use explain::Nearest;
 pub(crate) use explain::nearest;
-pub(crate) use schema::Shape;
+pub(crate) use schema::{Own, Shape};
 pub(crate) use slice::Slice;
 pub use stack::{STACK, mark_this_thread_deep, on_a_deep_stack};
+pub(crate) use uncompiled::{MeshText, Uncompiled};

@@ -9,7 +9,6 @@ use serde_json::{Map, Value, json};
 use super::names::{RESERVED, Type};
 use crate::documents::Posture;
 use crate::documents::arguments::{ArgumentType, DeclaredArgument};
-use crate::documents::require::Holder;
 use crate::documents::require::Require;
 
 /// The names and types from which a schema is made.
@@ -17,7 +16,8 @@ use crate::documents::require::Require;
 pub(crate) struct Shape<'a> {
     /// The routes that a policy may name.
     pub(crate) routes: Vec<&'a str>,
-    pub(crate) groups: Vec<&'a str>,
+    /// The groups that a policy may name; `None` if the groups are not known: then it may name any.
+    pub(crate) groups: Option<Vec<&'a str>>,
     pub(crate) actions: BTreeSet<&'a str>,
     /// Whether a delegated key may be the principal.
     pub(crate) has_keys: bool,
@@ -32,27 +32,27 @@ pub(crate) struct Own<'a> {
     pub(crate) conditions: Vec<&'a str>,
 }
 
+impl<'a> Own<'a> {
+    /// Of a route with these arguments and requirements.
+    pub(crate) fn of(args: &'a [DeclaredArgument], require: &'a Require) -> Self {
+        Self {
+            args,
+            environment: require.environment.iter().map(|(key, _)| key.as_str()).collect(),
+            conditions: require.conditions.iter().map(|condition| condition.name.as_str()).collect(),
+        }
+    }
+}
+
 impl<'a> Shape<'a> {
     /// The shape of one route.
     pub(crate) fn of_route(
         name: &'a str,
-        groups: Vec<&'a str>,
+        groups: Option<Vec<&'a str>>,
         actions: BTreeSet<&'a str>,
-        args: &'a [DeclaredArgument],
-        require: &'a Require,
+        has_keys: bool,
+        own: Own<'a>,
     ) -> Self {
-        let own = Own {
-            args,
-            environment: require.environment.iter().map(|(key, _)| key.as_str()).collect(),
-            conditions: require.conditions.iter().map(|condition| condition.name.as_str()).collect(),
-        };
-        Self {
-            routes: vec![name],
-            groups,
-            actions,
-            has_keys: require.holder == Holder::Proof,
-            own: Some(own),
-        }
+        Self { routes: vec![name], groups, actions, has_keys, own: Some(own) }
     }
 
     pub(super) fn schema(&self) -> Result<Schema, String> {
@@ -64,7 +64,10 @@ impl<'a> Shape<'a> {
         let holders = json!({"memberOfTypes": ["Group"]});
         let entities = json!({
             "Agent": holders, "Key": holders,
-            "Group": {"enum": with_reserved(self.groups.iter().copied())},
+            "Group": match &self.groups {
+                Some(groups) => json!({"enum": with_reserved(groups.iter().copied())}),
+                None => json!({}),
+            },
             "Route": {"enum": with_reserved(self.routes.iter().copied())},
             "Posture": {"enum": with_reserved(Posture::ALL.into_iter().map(Posture::name))},
         });

@@ -1,5 +1,6 @@
 //! Reads typed values from a tree. Each reader adds a fault and returns `None` if the value is wrong; the caller goes on.
 
+use super::canonical;
 use super::node::{MapKey, Node, NodeValue, Style};
 use crate::fault::{FileFaults, Place, Placed};
 
@@ -8,28 +9,37 @@ use crate::fault::{FileFaults, Place, Placed};
 pub struct Members<'a> {
     pub at: Place,
     members: &'a [(MapKey, Node)],
+    known: &'a [&'a str],
 }
 
-/// The members of `node`, each of which must be among `known`.
-pub fn members<'a>(node: &'a Node, known: &[&str], faults: FileFaults<'_>) -> Option<Members<'a>> {
-    let list = entries(node, faults)?;
-    for (key, _) in list {
-        if !known.contains(&key.text.as_str()) {
-            faults.fault(key.at, format!("unknown key `{}`", key.text), suggestion(&key.text, known));
-        }
+/// The members of `node`, each of which must be among `known`. A key that is needed is asked for by `need`.
+pub fn members<'a>(node: &'a Node, known: &'a [&'a str], faults: FileFaults<'_>) -> Option<Members<'a>> {
+    let NodeValue::Map(list) = &node.value else {
+        return expected("a map", &format!("write a map; its keys are: {}", known.join(", ")), node, faults);
+    };
+    let members = Members { at: node.at, members: list, known };
+    for (key, _) in list.iter().filter(|(key, _)| !known.contains(&key.text.as_str())) {
+        let instead = match members.meant_by(&key.text) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => format!("known keys: {}", known.join(", ")),
+        };
+        faults.fault(key.at, format!("unknown key `{}`", key.text), instead);
     }
-    Some(Members { at: node.at, members: list })
+    Some(members)
 }
 
 /// The members of a map whose keys the author chooses. The map must not be empty.
 pub fn entries<'a>(node: &'a Node, faults: FileFaults<'_>) -> Option<&'a [(MapKey, Node)]> {
-    let NodeValue::Map(list) = &node.value else { return expected("a map", node, faults) };
+    let NodeValue::Map(list) = &node.value else { return expected("a map", "write a map", node, faults) };
     if list.is_empty() {
-        faults.fault(node.at, "an empty map", "leave the key out, or add an entry");
+        faults.fault(node.at, "an empty map", ONE_ENTRY);
         return None;
     }
     Some(list)
 }
+
+/// Not "leave the key out": not every key may be left out.
+const ONE_ENTRY: &str = "write at least one entry";
 
 impl<'a> Members<'a> {
     pub fn get(&self, name: &str) -> Option<&'a Node> {
@@ -43,35 +53,94 @@ impl<'a> Members<'a> {
 
     pub fn need(&self, name: &str, faults: FileFaults<'_>) -> Option<&'a Node> {
         let found = self.get(name);
-        if found.is_none() {
+        if found.is_none() && !self.misspells(name) {
             faults.fault(self.at, format!("`{name}` is missing"), format!("write `{name}: …` here"));
         }
         found
     }
+
+    /// Whether this key is absent, and an unknown key was probably meant to be it: then the unknown key is the
+    /// fault, and that this one is missing is not another.
+    pub fn misspells(&self, name: &str) -> bool {
+        let is_meant =
+            |key: &MapKey| !self.known.contains(&key.text.as_str()) && self.meant_by(&key.text) == Some(name);
+        self.members.iter().any(|(key, _)| is_meant(key))
+    }
+
+    /// The absent key that was probably meant by an unknown one.
+    fn meant_by(&self, unknown: &str) -> Option<&'a str> {
+        let absent: Vec<_> = self.known.iter().copied().filter(|name| self.get(name).is_none()).collect();
+        nearest(unknown, &absent)
+    }
 }
 
+/// What a string must be, for a string that cannot have any text.
+#[derive(Clone, Copy, Debug)]
+pub struct Form<'a> {
+    /// After "is not".
+    pub what: &'a str,
+    pub instead: &'a str,
+}
+
+/// A string with any text.
 pub fn string<'a>(node: &'a Node, faults: FileFaults<'_>) -> Option<&'a str> {
-    match &node.value {
-        NodeValue::Text(text, _) => Some(text),
-        NodeValue::Doubtful(text) => {
-            faults.fault(
-                node.at,
-                format!("some YAML parsers do not read `{text}` as a string"),
-                format!("quote it: \"{text}\""),
-            );
-            None
-        }
-        NodeValue::Bool(value) => quote_it(node, &value.to_string(), faults),
-        NodeValue::Integer(value) => quote_it(node, &value.to_string(), faults),
-        NodeValue::Null | NodeValue::List(_) | NodeValue::Map(_) => expected("a string", node, faults),
+    if let NodeValue::Text(text, _) = &node.value {
+        return Some(text);
     }
+    match unquoted(node) {
+        Some(text) => quote_it(node, &text, faults),
+        None => expected("a string", "write a string", node, faults),
+    }
+}
+
+/// A string of a form that `read` knows. A scalar without quotes is told to be quoted only if `read` accepts it then.
+pub fn formed<T>(
+    node: &Node,
+    form: Form<'_>,
+    faults: FileFaults<'_>,
+    read: impl Fn(&str) -> Option<T>,
+) -> Option<T> {
+    let not_one = |text: &str| {
+        faults.fault(node.at, format!("`{text}` is not {}", form.what), form.instead);
+        None
+    };
+    if let NodeValue::Text(text, _) = &node.value {
+        return read(text).or_else(|| not_one(text));
+    }
+    match unquoted(node) {
+        Some(text) if read(&text).is_some() => quote_it(node, &text, faults),
+        Some(text) => not_one(&text),
+        None => expected(form.what, form.instead, node, faults),
+    }
+}
+
+/// The text of a scalar that is not a string, as it was written.
+fn unquoted(node: &Node) -> Option<String> {
+    match &node.value {
+        NodeValue::Doubtful(text) => Some(text.clone()),
+        NodeValue::Bool(value) => Some(value.to_string()),
+        NodeValue::Integer(value) => Some(value.to_string()),
+        NodeValue::Null | NodeValue::Text(..) | NodeValue::List(_) | NodeValue::Map(_) => None,
+    }
+}
+
+fn quote_it<T>(node: &Node, text: &str, faults: FileFaults<'_>) -> Option<T> {
+    let what = if matches!(node.value, NodeValue::Doubtful(_)) {
+        format!("some YAML parsers do not read `{text}` as a string")
+    } else {
+        format!("expected a string, found {}: `{text}`", node.kind())
+    };
+    faults.fault(node.at, what, format!("quote it: {}", canonical::quoted(text)));
+    None
 }
 
 /// A list with at least one entry: one reader would take an empty list for "nothing", another for "anything".
 pub fn list<'a>(node: &'a Node, faults: FileFaults<'_>) -> Option<&'a [Node]> {
-    let NodeValue::List(items) = &node.value else { return expected("a list", node, faults) };
+    let NodeValue::List(items) = &node.value else {
+        return expected("a list", "write a list", node, faults);
+    };
     if items.is_empty() {
-        faults.fault(node.at, "an empty list", "leave the key out, or add an entry");
+        faults.fault(node.at, "an empty list", ONE_ENTRY);
         return None;
     }
     Some(items)
@@ -89,58 +158,27 @@ pub fn texts(node: &Node, faults: FileFaults<'_>) -> Option<Vec<Placed<String>>>
 
 pub fn flag(node: &Node, faults: FileFaults<'_>) -> Option<bool> {
     if let NodeValue::Bool(value) = node.value {
-        Some(value)
-    } else {
-        expected("`true` or `false`", node, faults)
+        return Some(value);
     }
+    expected("a boolean", "write `true` or `false`, without quotes", node, faults)
 }
 
 /// A whole number within bounds.
 pub fn natural(node: &Node, least: i64, most: i64, faults: FileFaults<'_>) -> Option<i64> {
-    if let NodeValue::Integer(value) = node.value
-        && (least..=most).contains(&value)
-    {
-        return Some(value);
-    }
     let range = format!("an integer from {least} to {most}");
-    match node.value {
-        NodeValue::Integer(value) => {
-            faults.fault(node.at, format!("expected {range}, found {value}"), format!("write {range}"));
-            None
-        }
-        NodeValue::Null
-        | NodeValue::Bool(_)
-        | NodeValue::Text(..)
-        | NodeValue::Doubtful(_)
-        | NodeValue::List(_)
-        | NodeValue::Map(_) => expected(&range, node, faults),
+    let NodeValue::Integer(value) = node.value else {
+        return expected(&range, &format!("write {range}, without quotes"), node, faults);
+    };
+    if !(least..=most).contains(&value) {
+        faults.fault(node.at, format!("expected {range}, found {value}"), format!("write {range}"));
+        return None;
     }
+    Some(value)
 }
 
-fn quote_it<T>(node: &Node, text: &str, faults: FileFaults<'_>) -> Option<T> {
-    match node.at {
-        Place::NONE => expected("a string", node, faults),
-        at => {
-            faults.fault(
-                at,
-                format!("expected a string, found {}: `{text}`", node.kind()),
-                format!("quote it: \"{text}\""),
-            );
-            None
-        }
-    }
-}
-
-fn expected<T>(what: &str, node: &Node, faults: FileFaults<'_>) -> Option<T> {
-    faults.fault(node.at, format!("expected {what}, found {}", node.kind()), format!("write {what}"));
+fn expected<T>(what: &str, instead: &str, node: &Node, faults: FileFaults<'_>) -> Option<T> {
+    faults.fault(node.at, format!("expected {what}, found {}", node.kind()), instead);
     None
-}
-
-fn suggestion(name: &str, known: &[&str]) -> String {
-    match nearest(name, known) {
-        Some(candidate) => format!("did you mean `{candidate}`?"),
-        None => format!("known keys: {}", known.join(", ")),
-    }
 }
 
 /// The known name that was probably meant; always the same one for the same names.

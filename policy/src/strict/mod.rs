@@ -15,6 +15,8 @@ pub use canonical::of as canonical_json;
 pub use characters::{check_characters, is_deceptive};
 pub use duplicates::duplicates;
 pub(crate) use members::nearest;
-pub use members::{Members, entries, flag, list, members, natural, place_inside, string, texts};
+pub use members::{
+    Form, Members, entries, flag, formed, list, members, natural, place_inside, string, texts,
+};
 pub use node::{LARGEST, MapKey, Node, NodeValue, Style};
 pub use yaml::read as yaml;

@@ -25,7 +25,7 @@ fn all_faults_are_reported_at_once() {
     let faults = faults(&files);
     assert_eq!(
         told(&faults),
-        "mesh.yaml:7:11: expected a string, found an integer: `5`; quote it: \"5\"\n".to_owned()
+        "mesh.yaml:7:11: `5` is not a valid duration; write a whole number from 1 to 9999999 and `s`, `m` or `h`, like `60s`\n".to_owned()
             + "routes/payments/pay.yaml:6:42: `post` is not a valid method; write it in capital letters, like `POST`\n"
             + "routes/payments/pay.yaml:8:3: unknown key `calers`; did you mean `callers`?\n"
             + "routes/payments/pay.yml: a bundle has no file with this name; name it `routes/<team>/<name>.yaml` or `routes/<team>/<name>.test.yaml`, or begin its name with a dot if it does not belong to the bundle\n"
@@ -54,8 +54,8 @@ fn empty_lists_and_maps_are_faults() {
 
 #[test]
 fn each_value_has_the_form_of_its_key() {
-    provokes("mtls", "tls", 7, "`tls` is not allowed here");
-    provokes("60s", "60", 7, "expected a string, found an integer");
+    provokes("mtls", "tls", 7, "`tls` is not a value of this key");
+    provokes("60s", "60", 7, "`60` is not a valid duration");
     provokes("60s", "1d", 7, "is not a valid duration");
     provokes("{name: pay}", "{name: Pay}", 3, "is not a valid name for a route");
     provokes("{name: pay}", "{name: mesh}", 3, "is not a valid name for a route");
@@ -76,8 +76,8 @@ fn conditions_are_complete_and_have_different_names() {
 
 #[test]
 fn names_and_files_agree() {
-    provokes("{name: pay}", "{name: pays}", 3, "but its file is called `pay`");
-    provokes("{name: pay}", "{name: pay, namespace: shop}", 3, "the namespace is `shop`");
+    provokes("{name: pay}", "{name: pays}", 3, "but the name of the file is `pay`");
+    provokes("{name: pay}", "{name: pay, namespace: shop}", 3, "the namespace is not `payments`");
     assert_sound(&edited(PAY, "{name: pay}", "{name: pay, namespace: payments, labels: {a: b}}"));
 }
 

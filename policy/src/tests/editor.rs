@@ -28,7 +28,7 @@ fn everything() -> Files {
         "    ground:",
         "    ungoverned: [{host: payments.shop, methods: [GET], path: /healthz}]\n    ground:",
     );
-    let tests = "apiVersion: portcullis.dev/v1alpha1\nkind: RouteTests\nmetadata: {name: pay}\ngiven: {request: {body: {amount: 1}}, caller: spiffe://shop/ns/shop/sa/payer}\ncases:\n  - {name: a, expect: allow, warrant: {use: {max: 1}, started_by: {iss: a, sub: b}, authorization_details: [{type: execution, hosts: [payments.shop], methods: [POST], paths: [/**], args: {amount: {any: true}}}]}}\n";
+    let tests = "apiVersion: portcullis.dev/v1alpha1\nkind: RouteTests\nmetadata: {name: pay}\ngiven: {request: {body: {amount: 1}}, caller: spiffe://shop/ns/shop/sa/payer}\ncases:\n  - {name: a, expect: allow, warrant: {use: {max: 1}, started_by: {iss: \"https://idp.shop\", sub: b}, authorization_details: [{type: execution, hosts: [payments.shop], methods: [POST], paths: [/**], args: {amount: {any: true}}}]}}\n";
     files.insert(TESTS.to_owned(), tests.as_bytes().to_vec());
     files
 }

@@ -90,6 +90,19 @@ fn a_stranger_is_denied_and_told_the_nearest_permit() {
 }
 
 #[test]
+fn a_request_is_explained_under_the_trust_and_terms_of_the_mesh() {
+    let untrusted = explain(&files(), &Question { caller: "robot:x".to_owned(), ..pay() });
+    assert_eq!((untrusted.result, untrusted.status), ("issuer-untrusted", Some(401)));
+    assert!(untrusted.why.contains("may vouch for `robot:x`"), "{}", untrusted.why);
+
+    let long = edited("routes/payments/pay.yaml", "maxLifetime: 60s", "maxLifetime: 2h");
+    let denied = explain(&long, &Question { lifetime: Some(3601), ..pay() });
+    assert_eq!(denied.result, "lifetime-too-long");
+    assert!(denied.why.contains("the mesh allows at most 1h"), "{}", denied.why);
+    assert_eq!(explain(&long, &Question { lifetime: Some(3600), ..pay() }).result, "allow");
+}
+
+#[test]
 fn if_no_route_matches_the_methods_that_match_are_named() {
     let denied = explain(&files(), &Question { method: "GET".to_owned(), ..pay() });
     assert_eq!((denied.result, denied.route), ("no-route-policy", None));

@@ -104,7 +104,7 @@ fn headers_that_proxies_write_or_that_hold_secrets_cannot_be_arguments() {
     for read in ["x-forward", "x-envo", "hosts", "content-type", "x-request-id"] {
         assert_sound(&with(read));
     }
-    assert_fault(&with(":path"), &format!("{PAY_FILE}:8:"), "without `:`");
+    assert_fault(&with(":path"), &format!("{PAY_FILE}:8:"), "is not the name of a header");
 }
 
 #[test]

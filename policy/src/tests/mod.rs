@@ -1,7 +1,9 @@
 //! Tests of the crate, from files to an answer. `fixture` has a small valid bundle; each test changes one thing in it.
 
+mod all_at_once;
 mod arguments;
 mod bundles;
+mod cures;
 mod deciding;
 mod documents;
 mod editor;

@@ -116,7 +116,7 @@ fn arguments_fit_what_the_route_matches() {
     for (args, what) in [
         ("Amount: {from: body:/a, type: long}", "is not a valid name for an argument"),
         ("if: {from: body:/a, type: long}", "is not a valid name for an argument"),
-        ("a: {from: body:/a, type: float}", "`float` is not allowed here"),
+        ("a: {from: body:/a, type: float}", "`float` is not a value of this key"),
         ("a: {from: body, type: long}", "does not name a place in a request"),
         ("a: {from: body:a, type: long}", "must begin with `/`"),
         ("a: {from: body:/-, type: long}", "the item after the last one"),
@@ -127,10 +127,10 @@ fn arguments_fit_what_the_route_matches() {
         ("a: {from: header:x-forwarded-for, type: string}", "written by proxies"),
         ("a: {from: header:x-envoy-peer, type: string}", "written by proxies"),
         ("a: {from: header:warrant-proof, type: string}", "written by proxies"),
-        ("a: {from: \"header::path\", type: string}", "without `:`"),
-        ("a: {from: header:X-Team, type: string}", "lower case"),
-        ("a: {from: body:/a, type: long, record: never}", "`never` is not allowed here"),
-        ("a: {from: body:/a, type: long, optional: maybe}", "`true` or `false`"),
+        ("a: {from: \"header::path\", type: string}", "is not the name of a header"),
+        ("a: {from: header:X-Team, type: string}", "is not the name of a header"),
+        ("a: {from: body:/a, type: long, record: never}", "`never` is not a value of this key"),
+        ("a: {from: body:/a, type: long, optional: maybe}", "expected a boolean"),
     ] {
         assert_fault(&with(args), &format!("{PAY_FILE}:8:"), what);
     }
@@ -173,7 +173,7 @@ fn a_route_reads_bodies_up_to_64_kib_or_up_to_what_it_says() {
     let place = format!("{PAY_FILE}:8:");
     assert_fault(&with("{max: 64KiB}"), &place, "a limit for the body on a route that reads no body");
     assert_fault(&with("{max: 2MiB}"), &place, "`2MiB` is not a size from 1KiB to 1MiB");
-    assert_fault(&with("{}"), &place, "an empty map");
+    assert_fault(&with("{}"), &place, "`max`");
 }
 
 #[test]

@@ -121,7 +121,7 @@ fn a_delegated_key_has_no_name() {
 
 #[test]
 fn what_a_case_may_contain() {
-    fails(&case("expect: denied"), "neither `allow` nor the code of a denial");
+    fails(&case("expect: denied"), "is not `allow` or the code of a denial");
     fails(&case("expect: allow, expects: allow"), "unknown key `expects`");
     fails(&case("expect: allow, warrant: {uses: {max: 1}}"), "unknown key `uses`");
     fails(
@@ -138,7 +138,7 @@ fn what_a_case_may_contain() {
     assert_fault(
         &with_tests(&TESTS.replace("name: pay}", "name: pays}")),
         &format!("{FILE}:3:"),
-        "but their file is called",
+        "but the name of the file is",
     );
 }
 
@@ -182,19 +182,106 @@ fn coverage_counts_policies_and_requirements() {
     assert_eq!(built.outcomes().len(), 4);
 }
 
+#[test]
+fn coverage_shows_first_what_an_author_works_on() {
+    let mut files = with_tests(TESTS);
+    let mesh = "@id(\"frozen\") forbid (principal, action, resource) when { context.warrant.depth > 3 };\n// nothing";
+    edit(&mut files, "mesh.cedar", "// nothing", mesh);
+    let coverage = super::fixture::built(&files).coverage();
+    let routes: Vec<_> = coverage.iter().map(|coverage| coverage.route.as_str()).collect();
+    assert_eq!(routes, ["pay", "hello"], "hello has no tests");
+    let policies: Vec<_> = coverage[0].policies.iter().map(|(id, _)| id.as_str()).collect();
+    assert_eq!(policies, ["pay/caller:group:payments-agents", "pay/limit", "mesh/frozen"]);
+}
+
 const SERVED: &str = "  - {id: \"spiffe://shop/ns/shop/sa/payments\", hosts: {payments.shop: [payments, \"payments.shop:8080\"]}}\n";
+
+#[test]
+fn tests_run_under_the_trust_of_the_mesh() {
+    for (good, code) in [
+        ("caller: \"robot:x\"", "issuer-untrusted"),
+        ("caller: spiffe://bank/a", "issuer-untrusted"),
+        ("warrant: {root: \"robot:x\", depth: 1}", "issuer-untrusted"),
+        ("warrant: {issuer: \"https://other.shop\"}", "issuer-untrusted"),
+        ("warrant: {started_by: {iss: \"https://other.shop\", sub: ann}}", "issuer-untrusted"),
+        // Only the root has an issuer.
+        ("caller: \"robot:x\", warrant: {root: \"agent:a\", depth: 1}", "policy-denied"),
+        ("caller: \"agent:x\"", "policy-denied"),
+    ] {
+        assert_sound(&case(&format!("{good}, expect: {code}")));
+    }
+    fails(
+        &case("caller: \"robot:x\", expect: allow"),
+        "the result is `issuer-untrusted` (no issuer of the mesh may vouch for `robot:x`: see `subjects` in mesh.yaml)",
+    );
+}
+
+#[test]
+fn a_warrant_of_a_test_comes_from_the_issuer_that_may_vouch_for_its_holder() {
+    let mut files =
+        case("caller: \"robot:x\", warrant: {issuer: \"https://robots.shop\"}, expect: policy-denied");
+    let key = super::fixture::TestKey::new(2).jwk().replacen('{', "{\"kid\": \"b1\", ", 1);
+    let issuer =
+        format!("    - {{iss: \"https://robots.shop\", keys: [{key}], subjects: [\"robot:*\"]}}\n  notes");
+    edit(&mut files, "mesh.yaml", "  notes", &issuer);
+    assert_sound(&files);
+    edit(&mut files, FILE, ", warrant: {issuer: \"https://robots.shop\"}", "");
+    assert_sound(&files);
+    // A case that names no caller gets one that the mesh trusts.
+    edit(&mut files, "mesh.yaml", "\"spiffe://shop/**\", \"agent:*\"", "\"spiffe://shop/**\"");
+    edit(&mut files, FILE, "caller: spiffe://shop/ns/shop/sa/payer", "posture: normal");
+    edit(&mut files, FILE, "{name: pays, expect: allow}", "{name: pays, expect: policy-denied}");
+    edit(
+        &mut files,
+        FILE,
+        "because: pay/limit}",
+        "because: pay/limit}\n  - {name: elsewhere, request: {path: /v1/other}, expect: no-route-policy}",
+    );
+    assert_sound(&files);
+}
+
+#[test]
+fn tests_run_under_the_terms_of_the_mesh() {
+    let mut files = case("warrant: {lifetime: 61m}, expect: lifetime-too-long");
+    edit(&mut files, PAY_FILE, "maxLifetime: 60s", "maxLifetime: 2h");
+    assert_sound(&files);
+    edit(&mut files, FILE, "expect: lifetime-too-long", "expect: allow");
+    fails(
+        &files,
+        "the result is `lifetime-too-long` (the mesh allows at most 1h: see `maxLifetime` in mesh.yaml)",
+    );
+    edit(&mut files, FILE, "lifetime: 61m", "lifetime: 1h");
+    assert_sound(&files);
+}
 
 /// Tests use the judge that requests use, so the rules before the route's own rules apply too.
 #[test]
-fn a_test_uses_the_whole_judge() {
+fn a_host_that_no_proxy_serves_is_told_once_and_first() {
     let mut unserved = with_tests(TESTS);
     edit(&mut unserved, "proxies.yaml", SERVED, "");
-    let told = told(&faults(&unserved));
-    assert!(
-        told.contains("the case `pays` fails: the result is `target-mismatch`, but `allow` is expected"),
-        "{told}"
+    assert_fault(
+        &unserved,
+        "proxies.yaml: ",
+        "no proxy serves `payments.shop`, so every request there is `target-mismatch`",
     );
+    assert!(told(&faults(&unserved)).contains("for this reason alone: 3;"));
+    edit(&mut unserved, FILE, "path: /v1/payments/a-7,", "path: /v1/payments/a-7, host: localhost,");
+    let all = faults(&unserved);
+    assert!(
+        all.len() == 3 && all.iter().all(|fault| fault.what.contains("`no-route-policy`")),
+        "{}",
+        told(&all)
+    );
+    let expected = TESTS
+        .replace("expect: allow", "expect: target-mismatch")
+        .replace("expect: policy-denied, because: pay/limit", "expect: target-mismatch");
+    let mut expected = with_tests(&expected.replace("expect: policy-denied", "expect: target-mismatch"));
+    edit(&mut expected, "proxies.yaml", SERVED, "");
+    assert_sound(&expected);
+}
 
+#[test]
+fn a_test_of_what_is_ungoverned_passes() {
     let mut ungoverned = case("request: {path: /v1/payments/a-7/health}, expect: allow");
     let open = "apiVersion: portcullis.dev/v1alpha1
 kind: GovernedRoute

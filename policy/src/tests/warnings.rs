@@ -163,3 +163,30 @@ fn a_policy_that_no_test_hits_is_a_warning() {
     files.insert("routes/payments/pay.test.yaml".to_owned(), tests.as_bytes().to_vec());
     assert_eq!(untested(&files), Vec::<u32>::new());
 }
+
+/// Before anything is governed, the mesh-wide policies have nothing to apply to. That does not make them impossible.
+#[test]
+fn a_bundle_of_ungoverned_routes_alone_has_no_warning() {
+    let mut files = edited(
+        HELLO,
+        "  require: {holder: proof, use: any, maxLifetime: 5m}\n  callers: [\"agent:demo\"]\n",
+        "  ungoverned: {reason: a probe}\n",
+    );
+    files.remove(PAY_FILE);
+    for text in [
+        "forbid (principal, action, resource) when { context.warrant.depth > 3 };",
+        "forbid (principal, action == Action::\"GET\", resource) when { context.host == \"a\" };",
+    ] {
+        let mut files = files.clone();
+        edit(&mut files, "mesh.cedar", "// nothing", &format!("{text}\n// nothing"));
+        has_no_warning(&files);
+    }
+    // A policy that is impossible everywhere is still one.
+    edit(
+        &mut files,
+        "mesh.cedar",
+        "// nothing",
+        "forbid (principal, action, resource) when { context.warrant.depth > 3 && false };\n// nothing",
+    );
+    warns(&files, "mesh.cedar", 1, "cedar");
+}

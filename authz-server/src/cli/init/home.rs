@@ -15,6 +15,7 @@ use crate::cli::out::Failure;
 use crate::clock::Clock;
 use crate::keys::{self, DigestKey, PrivateKey};
 use crate::{config, server};
+use policy::authoring::documents_schema;
 use policy::{Bundle, Expected, Note, Signing, TrustKeys};
 
 /// The name of the authority's first key.
@@ -50,6 +51,8 @@ pub(super) fn make(args: &Args) -> Result<Bundle, Failure> {
     for (name, text) in sample::documents(&values) {
         write(&args.dir.join("policy").join(name), &text)?;
     }
+    let schema = serde_json::to_string_pretty(&documents_schema()).map_err(Failure::new)?;
+    write(&args.dir.join("policy").join(sample::SCHEMA), &format!("{schema}\n"))?;
     let bundle = sign_bundle(args, &ring, &clock)?;
     write(&configuration(&args.dir), &sample::configuration(&values))?;
     Ok(bundle)

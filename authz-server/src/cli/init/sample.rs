@@ -17,9 +17,22 @@ const DOCUMENTS: [(&str, &str); 8] = [
 
 const CONFIGURATION: &str = include_str!("sample/portcullis.yaml");
 
-/// The documents with these values. The build reads them again, and refuses values that are not allowed.
+/// The schema of the documents, for editors. Its name begins with a dot, so that it is not taken for a document.
+pub(super) const SCHEMA: &str = ".portcullis.schema.json";
+
+/// The documents with these values, each with a link to the schema. The build reads them again, and refuses values that
+/// are not allowed.
 pub(super) fn documents(values: &Placeholders) -> impl Iterator<Item = (&'static str, String)> {
-    DOCUMENTS.iter().map(|(path, text)| (*path, fill(text, values)))
+    DOCUMENTS.iter().map(|(path, text)| (*path, format!("{}{}", schema_link(path), fill(text, values))))
+}
+
+/// The line by which YAML editors find the schema of a document.
+fn schema_link(path: &str) -> String {
+    if !path.ends_with(".yaml") {
+        return String::new();
+    }
+    let up = "../".repeat(path.matches('/').count());
+    format!("# yaml-language-server: $schema={up}{SCHEMA}\n")
 }
 
 pub(super) fn configuration(values: &Placeholders) -> String {

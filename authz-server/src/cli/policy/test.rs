@@ -31,7 +31,7 @@ pub(in crate::cli) fn run(args: &Args) -> Result<ExitStatus, Failure> {
     if let (ExitStatus::Success | ExitStatus::Denied, false, Some(tested)) =
         (status, args.documents.json, &report.tested)
     {
-        let (cases, failing) = (tested.documents().outcomes().len(), report.failures.len());
+        let (cases, failing) = (tested.documents().outcomes().len(), tested.failing());
         line(format!("{}, {failing} failing", counted(cases, "case")))?;
     }
     Ok(status)

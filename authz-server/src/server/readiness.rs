@@ -1,6 +1,7 @@
 //! The parts that must be ready before this server can allow a request.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use ledger::Ledger;
 
@@ -19,6 +20,14 @@ pub(super) fn parts(
 ) -> Readiness {
     let (ledger, policy, clock, admission) =
         (ledger.clone(), Arc::clone(policy), clock.clone(), admission.clone());
+    let (keeper, keeper_clock) = (Arc::clone(&status), clock.clone());
+    let looks = move || match keeper.heartbeat.stuck(Instant::now()) {
+        Some(stuck) => {
+            let since = keeper_clock.now().get().saturating_sub(stuck.since.as_secs());
+            Err(format!("{stuck} (since {since})"))
+        }
+        None => Ok(()),
+    };
     let with_refusal = move |text: String| match status.refused.reason() {
         Some(why) => format!("{text}; {why}"),
         None => text,
@@ -29,6 +38,7 @@ pub(super) fn parts(
         .with_remark("bundle", move || {
             policy.readiness(clock.now()).map(&with_refusal).map_err(&with_refusal)
         })
+        .with("keeper", looks)
         .with("admission", stopping)
 }
 

@@ -4,6 +4,7 @@
 mod attacks;
 mod hostile;
 mod many;
+mod odd_files;
 mod places;
 mod reload;
 mod trust;

@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 use crate::client::get;
 use crate::command::portcullis;
 use crate::condition::until;
+use crate::preloaded_faults::PreloadedFaults;
 use crate::process::Process;
 use crate::programs;
-use crate::slow_disk::SlowDisk;
 
 /// A home directory made by `portcullis init`.
 #[derive(Clone, Debug)]
@@ -134,10 +134,10 @@ impl Server {
         Server::run(home.serve_after("ulimit -Sn 512")).await
     }
 
-    /// The same on a slow disk.
-    pub async fn start_on_slow_disk(home: &Home, disk: &SlowDisk) -> Server {
+    /// The same on a machine that gets these faults.
+    pub async fn start_with_faults(home: &Home, faults: &PreloadedFaults) -> Server {
         let mut command = home.serve();
-        disk.use_in(&mut command);
+        faults.use_in(&mut command);
         Server::run(command).await
     }
 

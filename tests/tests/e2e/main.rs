@@ -30,3 +30,4 @@ mod slow_disk;
 mod starting;
 mod warrants;
 mod witnesses;
+mod wrong_clock;

@@ -8,6 +8,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use warrant::Seconds;
 
+/// A wall clock that is further behind the last entry of the ledger than this is broken, or was: no time window can rely
+/// on it.
+const MAY_LAG_MS: u64 = 5_000;
+
 /// A source of milliseconds since 1970: the machine's clock, or a function of a test.
 #[derive(Clone)]
 pub struct Clock(Arc<dyn Fn() -> u64 + Send + Sync>);
@@ -33,6 +37,26 @@ impl Clock {
     }
 }
 
+/// The wall clock compared with the last entry of the ledger, whose times never run backwards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimeReading {
+    /// The later of the two.
+    pub now: Seconds,
+    /// Until when the wall clock says a time that cannot be relied on; `None` if it can.
+    pub unreliable_until: Option<Seconds>,
+}
+
+impl Clock {
+    /// Compares the wall clock with the time of the ledger's last entry, in milliseconds.
+    pub fn compared_with(&self, last: u64) -> TimeReading {
+        let (wall, from) = (self.milliseconds(), last.saturating_sub(MAY_LAG_MS));
+        TimeReading {
+            now: Seconds::new(wall.max(last) / 1000),
+            unreliable_until: (wall < from).then(|| Seconds::new(from.div_ceil(1000))),
+        }
+    }
+}
+
 impl From<Clock> for ledger::ClockFn {
     fn from(clock: Clock) -> ledger::ClockFn {
         clock.0
@@ -49,4 +73,22 @@ impl std::fmt::Debug for Clock {
 fn wall_milliseconds() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wall_clock_far_behind_the_ledger_is_unreliable_until_it_has_nearly_caught_up() {
+        let reading = |wall, last| {
+            let TimeReading { now, unreliable_until } = Clock::from_fn(move || wall).compared_with(last);
+            (now.get(), unreliable_until.map(Seconds::get))
+        };
+        assert_eq!(reading(100_000, 99_000), (100, None));
+        assert_eq!(reading(100_000, 105_000), (105, None));
+        assert_eq!(reading(100_000, 105_001), (105, Some(101)));
+        assert_eq!(reading(100_000, 3_700_000), (3700, Some(3695)));
+        assert_eq!(reading(0, 4_000), (4, None));
+    }
 }

@@ -165,6 +165,17 @@ impl Process {
         targets.filter(|target| target.to_string_lossy().starts_with("socket:")).count()
     }
 
+    /// The most memory that it has used so far, in bytes.
+    ///
+    /// # Panics
+    /// When the process has ended.
+    #[must_use]
+    pub fn most_memory(&self) -> u64 {
+        let status = fs::read_to_string(self.file_in_proc("status")).expect("it runs");
+        let kilobytes = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.strip_suffix("kB"));
+        kilobytes.and_then(|number| number.trim().parse::<u64>().ok()).expect("the kernel counts it") << 10
+    }
+
     /// The processor time that it has used so far, in user and kernel together.
     ///
     /// # Panics

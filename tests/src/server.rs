@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 use crate::client::get;
 use crate::command::portcullis;
 use crate::condition::until;
+use crate::preloaded_faults::PreloadedFaults;
 use crate::process::Process;
 use crate::programs;
-use crate::slow_disk;
 
 /// A home directory made by `portcullis init`.
 #[derive(Clone, Debug)]
@@ -134,15 +134,10 @@ impl Server {
         Server::run(home.serve_after("ulimit -Sn 512")).await
     }
 
-    /// The same on a disk where each `fdatasync` takes at least this long.
-    ///
-    /// # Panics
-    /// When the shim that delays the calls cannot be compiled.
-    pub async fn start_on_slow_disk(home: &Home, delay: Duration) -> Server {
+    /// The same on a machine that gets these faults.
+    pub async fn start_with_faults(home: &Home, faults: &PreloadedFaults) -> Server {
         let mut command = home.serve();
-        command
-            .env("LD_PRELOAD", slow_disk::shim(&home.0))
-            .env(slow_disk::DELAY, delay.as_micros().to_string());
+        faults.use_in(&mut command);
         Server::run(command).await
     }
 
@@ -175,7 +170,7 @@ impl Server {
         state
     }
 
-    /// The remark of `/readyz` about one part of the server.
+    /// The remark of `/readyz` about one part of the server; empty if it has none.
     ///
     /// # Errors
     /// Why the part is not ready.
@@ -191,7 +186,8 @@ impl Server {
         match (part["remark"].as_str(), part["why_not"].as_str()) {
             (Some(remark), None) => Ok(remark.to_owned()),
             (None, Some(why_not)) => Err(why_not.to_owned()),
-            _ => panic!("a part has either `remark` or `why_not`: {part}"),
+            (None, None) if part["ready"] == true => Ok(String::new()),
+            _ => panic!("a part that is not ready says why, and a part that is has at most a remark: {part}"),
         }
     }
 

@@ -4,11 +4,15 @@
 use std::fs;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use policy::authoring::{Built, Tested};
 use policy::fault::{Fault, Faults, Place};
 use policy::{Bundle, BundleRefusal, Expected, Files, MANIFEST, NOTE, Parcel, SignedBundle};
+
+use super::bounds;
+use super::folder::{FileRefusal, Folder};
+use super::gather::gather;
 
 /// Builds the bundle from this source directory; the error lists every fault.
 pub fn build(dir: &Path) -> Result<Built, Vec<Fault>> {
@@ -36,46 +40,29 @@ fn is_skipped(name: &str) -> bool {
 
 /// Reads a source directory.
 pub fn sources(dir: &Path) -> Result<Files, Vec<Fault>> {
-    let faults = Faults::new();
-    let mut files = Files::new();
-    gather(dir, "", &mut files, &faults);
-    if faults.is_empty() { Ok(files) } else { Err(faults.into_sorted()) }
+    let read = match Folder::open(dir) {
+        Ok(folder) => gather(&folder, is_skipped),
+        Err(error) => Err(vec![(".".to_owned(), error.into())]),
+    };
+    read.map_err(|unread| {
+        let faults = Faults::new();
+        for (file, refusal) in unread {
+            let what = format!("cannot be read: {refusal}");
+            faults.in_file(Path::new(&file)).fault(Place::NONE, what, cure(&refusal));
+        }
+        faults.into_sorted()
+    })
 }
 
-fn gather(dir: &Path, prefix: &str, files: &mut Files, faults: &Faults) {
-    let shown = PathBuf::from(if prefix.is_empty() { "." } else { prefix });
-    let unreadable = |path: &Path, error: &io::Error| {
-        faults.in_file(path).fault(
-            Place::NONE,
-            format!("cannot be read: {error}"),
-            "make it readable, or remove it",
-        );
-    };
-    let entries = match fs::read_dir(dir).and_then(Iterator::collect::<io::Result<Vec<_>>>) {
-        Ok(entries) => entries,
-        Err(error) => return unreadable(&shown, &error),
-    };
-    for entry in entries {
-        let Some(name) = entry.file_name().to_str().map(|name| format!("{prefix}{name}")) else {
-            faults.in_file(&shown).fault(Place::NONE, "a file's name is not UTF-8", "rename it");
-            continue;
-        };
-        if entry.file_name().to_str().is_some_and(is_skipped) {
-            continue;
+fn cure(refusal: &FileRefusal) -> &'static str {
+    match refusal {
+        FileRefusal::OtherKind { .. } => "put the file itself in its place: a link could lead anywhere",
+        FileRefusal::TooLong { .. } => "split it",
+        FileRefusal::NameNotUtf8 => "rename it",
+        FileRefusal::TooMany | FileRefusal::TooMuchTogether | FileRefusal::TooDeep => {
+            "remove what does not belong to the policy"
         }
-        match entry.file_type() {
-            Ok(kind) if kind.is_dir() => gather(&entry.path(), &format!("{name}/"), files, faults),
-            Ok(kind) if kind.is_file() => match fs::read(entry.path()) {
-                Ok(bytes) => drop(files.insert(name, bytes)),
-                Err(error) => unreadable(Path::new(&name), &error),
-            },
-            Ok(_) => faults.in_file(Path::new(&name)).fault(
-                Place::NONE,
-                "not a regular file",
-                "replace a link by the file itself: a link could lead anywhere",
-            ),
-            Err(error) => unreadable(Path::new(&name), &error),
-        }
+        FileRefusal::Missing | FileRefusal::Io(_) => "make it readable, or remove it",
     }
 }
 
@@ -96,26 +83,27 @@ pub fn parcel(dir: &Path) -> Result<Parcel, BundleRefusal> {
 
 /// The chain of trust.
 pub fn trust(dir: &Path) -> Result<Vec<Vec<u8>>, BundleRefusal> {
-    let mut trust = Vec::new();
-    while dir.join(Parcel::trust_path(trust.len())).exists() {
-        trust.push(file(dir, &Parcel::trust_path(trust.len()))?);
+    let (folder, mut trust) = (open(dir)?, Vec::new());
+    while trust.len() < bounds::TRUST_STEPS {
+        let path = Parcel::trust_path(trust.len());
+        match folder.read(&path, bounds::MANIFEST_BYTES) {
+            Ok(step) => trust.push(step),
+            Err(FileRefusal::Missing) => break,
+            Err(refusal) => return Err(unreadable(&path, &refusal)),
+        }
     }
     Ok(trust)
 }
 
 /// The files of the version that this manifest names.
 pub fn content(dir: &Path, manifest: &[u8]) -> Result<Files, BundleRefusal> {
-    let folder = Parcel::directory(Parcel::version_of(manifest)?);
-    let faults = Faults::new();
-    let mut files = Files::new();
-    gather(&dir.join(&folder), "", &mut files, &faults);
-    match faults.into_sorted().into_iter().next() {
-        Some(fault) => Err(BundleRefusal::Unreadable {
-            file: format!("{folder}/{}", fault.file.display()),
-            why: fault.what,
-        }),
-        None => Ok(files),
-    }
+    let name = Parcel::directory(Parcel::version_of(manifest)?);
+    let folder = open(dir)?.folder(&name).map_err(|refusal| unreadable(&name, &refusal))?;
+    gather(&folder, is_skipped).map_err(|unread| {
+        let first = unread.into_iter().min_by(|(one, _), (other, _)| one.cmp(other));
+        let (file, refusal) = first.unwrap_or_else(|| (".".to_owned(), FileRefusal::Missing));
+        unreadable(&format!("{name}/{file}"), &refusal)
+    })
 }
 
 /// What the signer of the next bundle needs of the last one: its manifest and the chain of trust, not its files.
@@ -129,17 +117,25 @@ pub fn signed_so_far(dir: &Path) -> Result<Parcel, BundleRefusal> {
 
 /// The manifest's bytes.
 pub fn manifest(dir: &Path) -> Result<Vec<u8>, BundleRefusal> {
-    file(dir, MANIFEST)
+    file(dir, MANIFEST, bounds::MANIFEST_BYTES)
 }
 
 /// The note's bytes.
 pub fn note(dir: &Path) -> Result<Vec<u8>, BundleRefusal> {
-    file(dir, NOTE)
+    file(dir, NOTE, bounds::FILE_BYTES)
 }
 
-fn file(dir: &Path, name: &str) -> Result<Vec<u8>, BundleRefusal> {
-    fs::read(dir.join(name))
-        .map_err(|error| BundleRefusal::Unreadable { file: name.to_owned(), why: error.to_string() })
+fn file(dir: &Path, name: &str, at_most: usize) -> Result<Vec<u8>, BundleRefusal> {
+    open(dir)?.read(name, at_most).map_err(|refusal| unreadable(name, &refusal))
+}
+
+/// The directory that is configured. It is opened anew each time, because it may be a link that is moved to another one.
+fn open(dir: &Path) -> Result<Folder, BundleRefusal> {
+    Folder::open(dir).map_err(|error| unreadable(&dir.display().to_string(), &error.into()))
+}
+
+fn unreadable(file: &str, refusal: &FileRefusal) -> BundleRefusal {
+    BundleRefusal::Unreadable { file: file.to_owned(), why: refusal.to_string() }
 }
 
 /// Writes a signed bundle. A concurrent reader sees the old one or the new one, because the manifest is written last.
@@ -166,10 +162,7 @@ fn check_version_unchanged(signed: &SignedBundle, dir: &Path) -> io::Result<()> 
     if !folder.exists() {
         return Ok(());
     }
-    let faults = Faults::new();
-    let mut existing = Files::new();
-    gather(&folder, "", &mut existing, &faults);
-    if faults.is_empty() && existing == signed.parcel.files {
+    if gather(&Folder::open(&folder)?, is_skipped).is_ok_and(|existing| existing == signed.parcel.files) {
         return Ok(());
     }
     let what = format!("version {} already exists with other content; sign a higher version", signed.version);

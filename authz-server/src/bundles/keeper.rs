@@ -15,7 +15,7 @@ use warrant::{AwsLcVerifier, Seconds};
 
 use super::KeeperError;
 use super::source::BundleSource;
-use super::{BundleStatus, KeptBundles, PolicyInForce};
+use super::{BundleStatus, KeptBundles, PolicyInForce, Step};
 use crate::clock::Clock;
 use crate::config::BundleConfig;
 use crate::keys::PrivateKey;
@@ -125,6 +125,7 @@ impl Keeper {
 
     /// Looks once at what is offered.
     pub(super) fn look(&mut self) {
+        self.status.heartbeat.begin(Step::Look);
         self.replaced.retain(|bundle| Arc::strong_count(bundle) > 1);
         let considered = match self.source.manifest() {
             Ok(manifest) if manifest == self.active => {
@@ -137,6 +138,7 @@ impl Keeper {
         // Our own note says that this is the newest bundle, so it is signed only while we see that it is.
         let renewed = self.renew_note(considered.is_ok());
         self.report(considered.and(renewed));
+        self.status.heartbeat.begin(Step::Look);
     }
 
     fn report(&self, outcome: Result<(), String>) {
@@ -191,7 +193,9 @@ impl Keeper {
             floor: Some(&floor),
             now: self.clock.now(),
         };
+        self.status.heartbeat.begin(Step::Load);
         let opened = open_bundle(&mut self.source, manifest, &expected, Some(&active));
+        self.status.heartbeat.begin(Step::Look);
         opened.map_err(|refusal| {
             let why = format!("the offered bundle is refused: {refusal}");
             let again = if refusal.is_final() { None } else { Instant::now().checked_add(pause) };
@@ -272,6 +276,7 @@ impl Keeper {
     }
 
     fn note_read(&mut self, bundle: &Bundle, now: Seconds) -> Result<InForceUntil, BundleRefusal> {
+        self.status.heartbeat.begin(Step::Look);
         Note::open(&self.source.note()?)?.verify(bundle, now, &AwsLcVerifier)
     }
 

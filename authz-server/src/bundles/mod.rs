@@ -3,9 +3,13 @@
 //!
 //! The crate `policy` says what a bundle is; this module reads and writes the files, and puts a bundle in force.
 
+mod bounds;
 pub mod candidate;
 pub mod directory;
 mod error;
+mod folder;
+mod gather;
+mod heartbeat;
 mod in_force;
 mod keeper;
 mod kept;
@@ -13,10 +17,13 @@ mod source;
 mod status;
 mod web;
 
+use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 
 pub use error::{KeeperError, SourceError, ThreadError};
+pub use heartbeat::Heartbeat;
+use heartbeat::Step;
 pub use in_force::PolicyInForce;
 pub use keeper::Keeper;
 pub use kept::{KeptBundles, KeptError};
@@ -28,10 +35,21 @@ pub struct KeeperThread {
     _until_dropped: mpsc::Sender<()>,
 }
 
+/// Notes the end of the keeper's thread.
+struct EndOnDrop(Arc<BundleStatus>);
+
+impl Drop for EndOnDrop {
+    fn drop(&mut self) {
+        self.0.heartbeat.begin(Step::End);
+    }
+}
+
 /// Looks for newer bundles while the handle lives, on a thread that may compile policies.
 pub fn start_keeper(mut keeper: Keeper) -> Result<KeeperThread, ThreadError> {
     let (handle, stop) = mpsc::channel();
     start_policy_thread("bundles", move || {
+        // Also if it panics.
+        let _ends = EndOnDrop(keeper.status());
         while let Err(RecvTimeoutError::Timeout) = stop.recv_timeout(keeper.interval()) {
             keeper.look();
         }

@@ -2,12 +2,15 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::Heartbeat;
 use crate::complaint::Complaint;
 
 #[derive(Debug, Default)]
 pub struct BundleStatus {
     /// Why the bundle that is offered now is refused.
     pub refused: Complaint,
+    /// Whether somebody still looks.
+    pub heartbeat: Heartbeat,
     activations: AtomicU64,
 }
 

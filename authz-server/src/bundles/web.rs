@@ -10,18 +10,15 @@ use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use super::SourceError;
+use super::{SourceError, bounds};
 use crate::fetch::{Fetched, Fetcher, Limits};
 use policy::{BundleRefusal, Digest, Files, MANIFEST, NOTE, Parcel};
 
-/// A manifest names 10,000 files in about 1.5 MiB.
-const MANIFEST_LIMITS: Limits = Limits { bytes: 16 * 1024 * 1024, time: Duration::from_secs(30) };
-/// A document is at most 256 KiB as it is written.
-const FILE_LIMITS: Limits = Limits { bytes: 1024 * 1024, time: Duration::from_secs(10) };
+/// A look at the source must end before the keeper counts as stuck.
+const MANIFEST_LIMITS: Limits = Limits { bytes: bounds::MANIFEST_BYTES, time: Duration::from_secs(8) };
+const FILE_LIMITS: Limits = Limits { bytes: bounds::FILE_BYTES, time: Duration::from_secs(8) };
 /// How many files are fetched at once.
 const AT_ONCE: usize = 16;
-/// A chain of trust has one step for each change of keys.
-const STEPS_AT_MOST: usize = 1024;
 
 #[derive(Debug)]
 pub(super) struct Web {
@@ -52,7 +49,7 @@ impl Web {
 
     pub(super) fn trust(&mut self) -> Result<Vec<Vec<u8>>, BundleRefusal> {
         let mut trust = Vec::new();
-        while trust.len() < STEPS_AT_MOST {
+        while trust.len() < bounds::TRUST_STEPS {
             let url = format!("{}{}", self.base, Parcel::trust_path(trust.len()));
             let fetched = self.runtime.block_on(get(&self.fetcher, &url, &[], MANIFEST_LIMITS))?;
             if fetched.status == 404 {
@@ -66,7 +63,11 @@ impl Web {
     pub(super) fn content(&mut self, manifest: &[u8], held: &Files) -> Result<Files, BundleRefusal> {
         let directory = format!("{}{}/", self.base, Parcel::directory(Parcel::version_of(manifest)?));
         let (mut files, mut missing) = (Files::new(), Vec::new());
-        for (name, digest) in Parcel::files_of(manifest)? {
+        let listed = Parcel::files_of(manifest)?;
+        if listed.len() > bounds::FILES {
+            return Err(too_large(&directory));
+        }
+        for (name, digest) in listed {
             match held.get(&name).filter(|bytes| Digest::of(bytes) == digest) {
                 Some(bytes) => drop(files.insert(name, bytes.clone())),
                 None => missing.push(name),
@@ -119,16 +120,23 @@ async fn all(fetcher: &Fetcher, directory: &str, names: Vec<String>) -> Result<F
             bytes.map(|bytes| (name, bytes))
         });
     }
-    let mut files = Files::new();
+    let (mut files, mut bytes_left) = (Files::new(), bounds::CONTENT_BYTES);
     while let Some(done) = fetches.join_next().await {
         let lost = |e: tokio::task::JoinError| BundleRefusal::Unreadable {
             file: directory.to_owned(),
             why: e.to_string(),
         };
         let (name, bytes) = done.map_err(lost)??;
+        bytes_left = bytes_left.checked_sub(bytes.len()).ok_or_else(|| too_large(directory))?;
         files.insert(name, bytes);
     }
     Ok(files)
+}
+
+fn too_large(directory: &str) -> BundleRefusal {
+    let (files, bytes) = (bounds::FILES, bounds::CONTENT_BYTES);
+    let why = format!("it has more than {files} files, or more than {bytes} bytes in them");
+    BundleRefusal::Unreadable { file: directory.to_owned(), why }
 }
 
 fn body_of(url: &str, fetched: Fetched) -> Result<Vec<u8>, BundleRefusal> {

@@ -86,11 +86,12 @@ impl Recording {
             }
             Err(RecordError::Stale) => Err(Overtaken(paid)),
             Err(refused) => {
-                let decision = self.decision.as_str();
-                warn!(decision, %refused, "the decision could not be recorded, so the request is denied");
                 let denial = denial_for(&refused);
-                // What a full disk refuses is counted in the gap entry, which is written once there is free space.
+                // A full disk refuses every decision. The ledger says so once, and counts them in the gap entry, which is
+                // written once there is free space.
                 if !refused.is_from_disk() {
+                    let decision = self.decision.as_str();
+                    warn!(decision, %refused, "the decision could not be recorded, so the request is denied");
                     self.recorder.count_denial(denial.code(), &self.source, self.decision.as_str());
                 }
                 Ok(Answer::denied(self.decision, Denied::on_route(denial, route), true))

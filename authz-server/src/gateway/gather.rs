@@ -17,9 +17,6 @@ use policy::arguments::{ArgumentError, Extracted, Sent, SentBody};
 use policy::decision::{Case, Facts, HttpCase, ProofFound};
 use policy::{Bundle, Found, Holder, Located, Posture, Route};
 
-/// A wall clock that is further behind the ledger than this is broken, and no time window can rely on it.
-const CLOCK_MAY_LAG_MS: u64 = 5_000;
-
 /// The sources of facts.
 #[derive(Debug)]
 pub struct Gatherer {
@@ -93,10 +90,9 @@ impl Gatherer {
 
     /// Now is the later of the wall clock and the last entry's time. If they are too far apart, neither can be trusted.
     fn time(&self) -> (Seconds, Result<(), Denial>) {
-        let (wall, last) = (self.clock.milliseconds(), self.ledger.time());
-        let sane = wall.saturating_add(CLOCK_MAY_LAG_MS) >= last;
-        let now = Seconds::new(wall.max(last) / 1000);
-        (now, if sane { Ok(()) } else { Err(Denial::GovernanceInconsistent) })
+        let reading = self.clock.compared_with(self.ledger.time());
+        let is_reliable = reading.unreliable_until.is_none();
+        (reading.now, if is_reliable { Ok(()) } else { Err(Denial::GovernanceInconsistent) })
     }
 
     fn http_case<'a>(

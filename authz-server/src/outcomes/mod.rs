@@ -242,7 +242,10 @@ impl Outcomes {
             let Err(refused) = recorded else { return };
             metrics.count_log_line(LineResult::Lost.label());
             undo();
-            // What the disk refuses, the ledger itself counts.
+            // The ledger says once that the disk refuses, and counts what it refuses.
+            if refused.is_from_disk() {
+                return;
+            }
             if refused == RecordError::QueueFull {
                 losses.dropped.count(clock.milliseconds());
             }

@@ -1,11 +1,14 @@
 //! The parts that must be ready before this server can allow a request.
 
 use std::sync::Arc;
+use std::time::Instant;
 
-use ledger::Ledger;
+use ledger::{Health, Ledger};
+use tracing::{error, info};
 
 use crate::bundles::{BundleStatus, PolicyInForce};
 use crate::clock::Clock;
+use crate::complaint::Complaint;
 use crate::gateway::Admission;
 use crate::telemetry::Readiness;
 use crate::witnesses::Witnesses;
@@ -19,17 +22,64 @@ pub(super) fn parts(
 ) -> Readiness {
     let (ledger, policy, clock, admission) =
         (ledger.clone(), Arc::clone(policy), clock.clone(), admission.clone());
+    let (keeper, keeper_clock) = (Arc::clone(&status), clock.clone());
+    let looks = move || match keeper.heartbeat.stuck(Instant::now()) {
+        Some(stuck) => {
+            let since = keeper_clock.now().get().saturating_sub(stuck.since.as_secs());
+            Err(format!("{stuck} (since {since})"))
+        }
+        None => Ok(()),
+    };
+    let time_is_reliable = {
+        let (ledger, clock, complaint) = (ledger.clone(), clock.clone(), Complaint::default());
+        move || reliable_time(&ledger, &clock, &complaint)
+    };
     let with_refusal = move |text: String| match status.refused.reason() {
         Some(why) => format!("{text}; {why}"),
         None => text,
     };
     let stopping = move || if admission.is_closed() { Err("this server is stopping".into()) } else { Ok(()) };
     Readiness::default()
-        .with("ledger", move || ledger.health().refusing.map_or(Ok(()), |refused| Err(refused.to_string())))
+        .with_optional_remark("ledger", move || recording(&ledger.health()))
+        .with("clock", time_is_reliable)
         .with_remark("bundle", move || {
             policy.readiness(clock.now()).map(&with_refusal).map_err(&with_refusal)
         })
+        .with("keeper", looks)
         .with("admission", stopping)
+}
+
+/// Whether entries are recorded, and what is wrong while they still are.
+fn recording(health: &Health) -> Result<Option<String>, String> {
+    match (&health.refusing, &health.unpublished) {
+        (Some(refused), _) => Err(refused.to_string()),
+        (None, Some(refused)) => Ok(Some(format!(
+            "entries are recorded, but not published, and soon every request will be denied: {refused}"
+        ))),
+        (None, None) => Ok(None),
+    }
+}
+
+/// Whether the wall clock agrees with the ledger. It is asked several times a second, so the log says at once when it does
+/// not.
+fn reliable_time(ledger: &Ledger, clock: &Clock, complaint: &Complaint) -> Result<(), String> {
+    let last = ledger.time();
+    let Some(until) = clock.compared_with(last).unreliable_until else {
+        if complaint.clear() {
+            info!("the wall clock agrees with the ledger again");
+        }
+        return Ok(());
+    };
+    let why = format!(
+        "the wall clock is behind the last entry of the ledger, which has the time {}: every request is \
+         governance-inconsistent until the clock says {}. Set the clock if it is wrong; if it was ahead before, wait",
+        last / 1000,
+        until.get()
+    );
+    if complaint.raise(&why) {
+        error!("{why}");
+    }
+    Err(why)
 }
 
 /// Each witness is a part of its own.

@@ -47,6 +47,15 @@ impl Readiness {
         self.push(name, Box::new(move || check().map(Some)))
     }
 
+    /// Adds a part that may have a remark when it is ready.
+    pub fn with_optional_remark(
+        self,
+        name: impl Into<String>,
+        check: impl Fn() -> Result<Option<String>, String> + Send + Sync + 'static,
+    ) -> Readiness {
+        self.push(name, Box::new(check))
+    }
+
     fn push(mut self, name: impl Into<String>, check: PartCheck) -> Readiness {
         self.parts.push((name.into(), check));
         self

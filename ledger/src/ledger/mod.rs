@@ -107,8 +107,10 @@ pub struct Health {
     pub size: u64,
     /// The size of the last checkpoint.
     pub published: u64,
-    /// Why nothing can be recorded or published at the moment.
+    /// Why nothing can be recorded at the moment.
     pub refusing: Option<RecordError>,
+    /// Why nothing can be published at the moment. Entries are still recorded, until 8 MiB of them wait to be published.
+    pub unpublished: Option<RecordError>,
     /// The number of entries that wait in the queue.
     pub waiting: usize,
     /// The bytes of the entries that were recorded since the ledger was opened.
@@ -221,12 +223,13 @@ impl Ledger {
     /// The current state of the ledger.
     #[must_use]
     pub fn health(&self) -> Health {
-        let (published, stuck) = self.inner.backlog.status();
+        let (published, unpublished) = self.inner.backlog.status();
         let writer = &self.inner.writer;
         Health {
             size: self.size(),
             published,
-            refusing: writer.refusing().or(stuck),
+            refusing: writer.refusing(),
+            unpublished,
             waiting: writer.waiting(),
             written: writer.written(),
         }

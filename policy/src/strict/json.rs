@@ -11,10 +11,10 @@ use super::node::{DEEPEST, LARGEST, MapKey, Node, NodeValue, Style};
 use crate::fault::{FileFaults, Place};
 
 /// The longest document: canonical JSON is no longer than the YAML it was made from.
-const LONGEST: usize = 512 * 1024;
+pub const LONGEST: usize = 512 * 1024;
 
 /// The longest manifest: about 100,000 files.
-const LONGEST_MANIFEST: usize = 16 * 1024 * 1024;
+pub const LONGEST_MANIFEST: usize = 16 * 1024 * 1024;
 
 /// Reads one document. `None`, with a fault added, when it cannot be read.
 pub(crate) fn read(bytes: &[u8], faults: FileFaults<'_>) -> Option<Node> {

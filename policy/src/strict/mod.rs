@@ -14,6 +14,7 @@ mod yaml;
 pub use canonical::of as canonical_json;
 pub use characters::{check_characters, is_deceptive};
 pub use duplicates::duplicates;
+pub use json::{LONGEST as LONGEST_DOCUMENT, LONGEST_MANIFEST};
 pub(crate) use members::nearest;
 pub use members::{
     Form, Members, entries, flag, formed, list, members, natural, place_inside, string, texts,

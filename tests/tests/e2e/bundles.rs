@@ -5,6 +5,7 @@ mod attacks;
 mod hostile;
 mod kept;
 mod many;
+mod odd_files;
 mod places;
 mod reload;
 mod trust;

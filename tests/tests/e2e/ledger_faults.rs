@@ -5,9 +5,12 @@ use portcullis_tests::agent::hello;
 use portcullis_tests::client::get;
 use portcullis_tests::condition::until;
 use portcullis_tests::ledger_auditor::LedgerAuditor;
+use portcullis_tests::preloaded_faults::PreloadedFaults;
 use portcullis_tests::server::Server;
 use portcullis_tests::world::World;
 use serde_json::Value;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
 #[tokio::test]
 async fn a_full_disk_denies_every_request_and_the_server_continues_by_itself_when_there_is_space() {
@@ -46,6 +49,65 @@ async fn a_full_disk_denies_every_request_and_the_server_continues_by_itself_whe
     let count: u64 = gaps.iter().map(|gap| gap["count"].as_u64().unwrap()).sum();
     assert!(count >= 5, "every denied request is counted in a gap: {gaps:?}");
     auditor.audit(auditor.folder(), &[]).expect_holds();
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disk_that_fills_up_stops_publishing_first_with_a_remark_and_decisions_only_when_its_reserve_is_used_up()
+ {
+    let mut world = World::start().await;
+    world.server.process.stop().await;
+    let machine = PreloadedFaults::new(world.directory());
+    world.server = Server::start_with_faults(&world.home, &machine).await;
+    let request = || world.agent.request(&hello(), "GET", &format!("/hello/{}", "x".repeat(900)));
+    until("requests to be allowed", async || (world.send(&request()).await.status == 200).then_some(()))
+        .await;
+
+    machine.fill_disk();
+    world.allows(&request()).await;
+    let remark = until("the remark about the disk", async || {
+        let remark = world.server.readiness_of("ledger").await.expect("entries are still recorded");
+        Some(remark).filter(|remark| !remark.is_empty())
+    })
+    .await;
+    assert!(remark.contains("recorded, but not published") && remark.contains("is full"), "{remark}");
+    world.allows(&request()).await;
+    let metrics = get(world.server.http(), "/metrics").await.unwrap().text();
+    assert!(metrics.contains("portcullis_ledger_unpublished 1"), "{metrics}");
+    assert!(metrics.contains("portcullis_ledger_refusing_disk_full 0"), "{metrics}");
+
+    let allowed = AtomicUsize::new(0);
+    let use_up = async || {
+        while world.send(&request()).await.status == 200 {
+            allowed.fetch_add(1, Ordering::Relaxed);
+        }
+    };
+    tokio::join!(use_up(), use_up(), use_up(), use_up(), use_up(), use_up(), use_up(), use_up());
+    println!("{} requests were allowed on the full disk", allowed.load(Ordering::Relaxed));
+    for _ in 0..20 {
+        world.denies(&request(), 503, "ledger-unavailable").await;
+    }
+    let why = world.server.readiness_of("ledger").await.unwrap_err();
+    assert!(why.contains("the disk of the ledger is full"), "{why}");
+    let log = world.server.process.log();
+    let lines = log.lines().filter(|line| line.contains("is full; free some space")).count();
+    assert_eq!(lines, 2, "one line when nothing can be published, one when nothing can be recorded:\n{log}");
+
+    machine.free_disk();
+    let freed = Instant::now();
+    until("the server to be ready again", async || {
+        world.server.readiness_of("ledger").await.ok().filter(String::is_empty)
+    })
+    .await;
+    println!("ready again {:?} after there was space", freed.elapsed());
+    world.allows(&request()).await;
+    let auditor = LedgerAuditor::new(&world.home, world.directory());
+    let gaps = until("the gap to be published", async || {
+        Some(auditor.of_kind("gap/1")).filter(|gaps| !gaps.is_empty())
+    })
+    .await;
+    let [gap] = gaps.as_slice() else { panic!("one gap: {gaps:?}") };
+    assert!(gap["reason"] == "disk-full" && gap["count"].as_u64().unwrap() >= 20, "{gap}");
     world.end().await;
 }
 

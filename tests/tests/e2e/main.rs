@@ -31,3 +31,4 @@ mod slow_disk;
 mod starting;
 mod warrants;
 mod witnesses;
+mod wrong_clock;

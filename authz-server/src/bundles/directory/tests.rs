@@ -1,5 +1,7 @@
 //! Bundles written to a directory and read from it.
 
+use std::os::unix::fs::symlink;
+use std::os::unix::net::UnixListener;
 use std::path::Path;
 
 use warrant::{AwsLcVerifier, Seconds};
@@ -60,17 +62,107 @@ fn a_new_version_takes_the_place_of_the_old() {
     assert_eq!(added, BundleRefusal::FileAdded { file: "routes/payments/more.json".to_owned() });
 }
 
+/// Each makes something at a path that is not a document, and says how a reader names it.
+type OddFile = (fn(&Path), &'static str);
+
+const ODD_FILES: [OddFile; 6] = [
+    (
+        |path| symlink("/dev/zero", path).unwrap(),
+        "it is a symbolic link, and only regular files are read here",
+    ),
+    (
+        |path| symlink(path.with_file_name("pay.yaml"), path).unwrap(),
+        "it is a symbolic link, and only regular files are read here",
+    ),
+    (
+        |path| symlink(path.parent().unwrap(), path).unwrap(),
+        "it is a symbolic link, and only regular files are read here",
+    ),
+    (fifo, "it is a FIFO, and only regular files are read here"),
+    (|path| drop(UnixListener::bind(path).unwrap()), "it is a socket, and only regular files are read here"),
+    (sparse, "it is too long: the maximum is 524288 bytes"),
+];
+
+fn fifo(path: &Path) {
+    let mode = rustix::fs::Mode::from_raw_mode(0o644);
+    rustix::fs::mknodat(rustix::fs::CWD, path, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+}
+
+/// A file of a terabyte, most of it a hole.
+fn sparse(path: &Path) {
+    let file = std::fs::OpenOptions::new().write(true).create_new(true).open(path).unwrap();
+    file.set_len(1 << 40).unwrap();
+}
+
 #[test]
-fn a_link_is_not_a_document() {
+fn only_regular_files_of_a_reasonable_size_are_read() {
+    for (make, expected) in ODD_FILES {
+        let (source, out) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        lay_out(&files(), source.path());
+        make(&source.path().join("routes/payments/odd.yaml"));
+        let faults = told(&build(source.path()).unwrap_err());
+        assert!(
+            faults.starts_with(&format!("routes/payments/odd.yaml: cannot be read: {expected}; ")),
+            "{faults}"
+        );
+
+        publish(&files(), 1, out.path());
+        let odd = out.path().join("1/routes/payments/odd.json");
+        make(&odd);
+        let refused = directory::parcel(out.path()).unwrap_err().to_string();
+        assert_eq!(refused, format!("1/routes/payments/odd.json cannot be read: {expected}"));
+        std::fs::remove_file(odd).unwrap();
+        for name in ["manifest.json", "latest.json", "trust/1.json"] {
+            let path = out.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            let _ = std::fs::remove_file(&path);
+            make(&path);
+        }
+        let expected = expected.replace("524288", "16777216");
+        for read in [directory::manifest(out.path()).map(drop), directory::trust(out.path()).map(drop)] {
+            let refused = read.unwrap_err().to_string();
+            assert!(refused.contains(&format!("json cannot be read: {expected}")), "{refused}");
+        }
+        assert!(
+            directory::note(out.path())
+                .unwrap_err()
+                .to_string()
+                .starts_with("latest.json cannot be read: it ")
+        );
+    }
+}
+
+#[test]
+fn a_link_to_a_version_is_refused_and_a_link_to_the_whole_bundle_is_followed() {
+    let (out, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    publish(&files(), 1, out.path());
+    let link = elsewhere.path().join("..data");
+    symlink(out.path(), &link).unwrap();
+    assert!(directory::parcel(&link).is_ok(), "this is how Kubernetes mounts a ConfigMap");
+    publish(&files(), 2, out.path());
+    std::fs::remove_dir_all(out.path().join("2")).unwrap();
+    symlink("1", out.path().join("2")).unwrap();
+    let refused = directory::parcel(&link).unwrap_err().to_string();
+    assert_eq!(refused, "2 cannot be read: it is a symbolic link, and only directories are read here");
+}
+
+#[test]
+fn a_directory_without_end_is_given_up() {
     let source = tempfile::tempdir().unwrap();
     lay_out(&files(), source.path());
-    let path = source.path().join("routes/payments/linked.yaml");
-    std::os::unix::fs::symlink(source.path().join("routes/payments/pay.yaml"), path).unwrap();
-    let faults = build(source.path()).unwrap_err();
-    assert_eq!(
-        told(&faults),
-        "routes/payments/linked.yaml: not a regular file; replace a link by the file itself: a link could lead anywhere"
-    );
+    let mut deep = source.path().join("routes");
+    (0..20).for_each(|_| deep.push("d"));
+    std::fs::create_dir_all(&deep).unwrap();
+    let faults = told(&build(source.path()).unwrap_err());
+    assert!(faults.contains("more than 16 directories are in each other"), "{faults}");
+    std::fs::remove_dir_all(source.path().join("routes/d")).unwrap();
+
+    let large = vec![b' '; 512 * 1024];
+    for n in 0..260 {
+        ledger::durable::replace(&source.path().join(format!("routes/{n}.yaml")), &large).unwrap();
+    }
+    let faults = told(&build(source.path()).unwrap_err());
+    assert!(faults.contains("the files up to this one have more than 134217728 bytes"), "{faults}");
 }
 
 #[test]

@@ -97,6 +97,12 @@ impl Collector for LedgerFigures {
             let is_it = u64::from(word == refusing);
             figures.gauge(name, "1 while nothing can be recorded for this reason", None, is_it)?;
         }
+        figures.gauge(
+            "ledger_unpublished",
+            "1 while entries are recorded but cannot be published",
+            None,
+            u64::from(health.unpublished.is_some()),
+        )?;
         let Ok(usage) = self.ledger.usage() else { return Ok(()) };
         figures.gauge(
             "ledger_disk_total",

@@ -100,7 +100,7 @@ impl Default for BurnTable {
 impl BurnTable {
     pub fn with_room(room: Room) -> BurnTable {
         let (roots, sources) = (CountByOwner::default(), CountByOwner::default());
-        BurnTable { room, index: Mutex::new(Index { slots: Slots::for_items(room.all), roots, sources }) }
+        BurnTable { room, index: Mutex::new(Index { slots: Slots::new(), roots, sources }) }
     }
 
     /// Burns one use of every link and the proof: all or none. `now` must be the time of an entry that is on record: what

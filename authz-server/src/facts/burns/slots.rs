@@ -42,12 +42,13 @@ pub(super) struct Slots {
 }
 
 impl Slots {
-    /// An empty table with an index for this many items.
-    pub(super) fn for_items(most: usize) -> Slots {
+    /// An empty table. Its index grows with it: most servers never count millions of names, and an index for them would
+    /// take memory from the start. Each time it doubles, one decision waits for it, for tens of milliseconds at most.
+    pub(super) fn new() -> Slots {
         Slots {
             chunks: Vec::new(),
             free: NONE,
-            index: HashTable::with_capacity(most),
+            index: HashTable::new(),
             key: RandomState::new(),
             by_expiry: BTreeMap::new(),
         }

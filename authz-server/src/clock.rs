@@ -8,8 +8,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use warrant::Seconds;
 
-/// A wall clock that is further behind the last entry of the ledger than this is broken, or was: no time window can rely
-/// on it.
+/// If the wall clock is behind the last entry of the ledger by more than this, it is wrong now or was wrong before. No
+/// time window can rely on it.
 const MAY_LAG_MS: u64 = 5_000;
 
 /// A source of milliseconds since 1970: the machine's clock, or a function of a test.
@@ -42,7 +42,7 @@ impl Clock {
 pub struct TimeReading {
     /// The later of the two.
     pub now: Seconds,
-    /// Until when the wall clock says a time that cannot be relied on; `None` if it can.
+    /// The time until which the wall clock cannot be relied on; `None` if it can be relied on now.
     pub unreliable_until: Option<Seconds>,
 }
 

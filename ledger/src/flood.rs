@@ -1,5 +1,5 @@
-//! Floods of denials: up to a rate in entries and bytes each denial is an entry of its own, beyond it denials are
-//! counted in summaries.
+//! Floods of denials: within a budget of entries and bytes each denial is an entry of its own. Denials above the
+//! budget are only counted, in summaries.
 //!
 //! Anybody can cause denials. Each source has its own share of the rate, so a source that floods does not push the others
 //! out of the log. Every denial is either recorded or counted. This module has no clock: the caller passes the time in.
@@ -34,7 +34,7 @@ pub struct Budget {
     bytes: u64,
 }
 
-/// An ordinary denial takes less. Larger ones use up a budget sooner.
+/// An ordinary denial takes less than this. Larger denials use up a budget sooner.
 const BYTES_AN_ENTRY: u64 = 2048;
 
 impl Budget {
@@ -101,7 +101,7 @@ impl Flood {
         Self { rate, second: 0, all: rate.all, shares: HashMap::new(), open: HashMap::new(), since: None }
     }
 
-    /// Decides how one denial is recorded, whose entry has this length. If it is only counted, `entry` makes the
+    /// Decides how one denial is recorded. `length` is that of its entry. If it is only counted, `entry` makes the
     /// canonical bytes for the digest.
     pub fn admit(
         &mut self,
@@ -120,7 +120,8 @@ impl Flood {
         let source = if known { source } else { OTHERS };
         let share = self.shares.entry(source.to_owned()).or_insert(self.rate.share);
         let length = u64::try_from(length).unwrap_or(u64::MAX);
-        // A source uses its share first and the common budget only beyond it, so a flood cannot use up another's share.
+        // A source uses its own share first, and then the common budget. So a flood cannot use up the share of
+        // another.
         if share.take(length) || self.all.take(length) {
             return RecordAs::OwnEntry;
         }

@@ -4,8 +4,8 @@
 //! and no free space: a revocation is acknowledged even on a full disk. After a crash during a write the other slot still
 //! has the last size that anybody was told. A sector is written whole or not at all: an unreadable slot means damage.
 //!
-//! The file also carries the lock of the only writer. It is never replaced, and a log without it does not start, so
-//! nobody gets rid of the lock without breaking the log.
+//! The file also carries the lock of the only writer. The file is never replaced, and a log without it does not start.
+//! So the lock cannot be removed without breaking the log.
 
 use std::os::unix::fs::FileExt;
 use std::path::Path;

@@ -19,6 +19,8 @@ pub const TILE_WIDTH: u64 = 256;
 /// wal/          the segments of the write-ahead log: <number>.wal
 /// log/          the published log: checkpoint, tile/
 /// snapshot/     the facts that were in force at a size, so that a start can begin from them
+/// bundles/      the policy bundles that were ever in force: <digest>.json
+/// archives      the directories to which entries were moved, one path a line; exists after the first archive
 /// ```
 #[derive(Clone, Debug)]
 pub struct Layout {
@@ -80,7 +82,7 @@ impl Layout {
         self.root.join("snapshot")
     }
 
-    /// The directory of the policy bundles that were ever in force. What is in them is the caller's business.
+    /// The directory of the policy bundles that were ever in force. This crate does not open its files.
     #[must_use]
     pub fn bundles(&self) -> PathBuf {
         self.root.join("bundles")

@@ -19,7 +19,8 @@ pub trait LogSource: Sync {
     /// The name of this file in messages.
     fn name(&self, file: PublishedFile) -> PathBuf;
 
-    /// Calls the function with everything that only a list of the files shows, if the source can list them.
+    /// Calls the function for each thing that only a list of the files shows. Does nothing if the source cannot list
+    /// files.
     fn listing(&self, _: &mut dyn FnMut(Listed<'_>)) -> Result<(), ReadError> {
         Ok(())
     }

@@ -7,7 +7,7 @@
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::disallowed_methods,
-    reason = "a test binary: it may fail, and it does to files what no ledger does"
+    reason = "a test binary: it may fail, and it changes files in ways that no ledger does"
 )]
 
 mod common;

@@ -93,7 +93,7 @@ pub struct FileFaults<'a> {
 }
 
 impl FileFaults<'_> {
-    /// How many faults the whole list has: a part that was read without adding one has none.
+    /// How many faults the whole list has. If reading a part does not change this number, the part has no fault.
     pub fn count(&self) -> usize {
         self.faults.count()
     }

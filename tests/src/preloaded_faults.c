@@ -1,5 +1,5 @@
 /* Faults for the server under test: loaded before the C library, it reads from files in the directory PRELOADED_FAULTS what
-   is wrong at this moment. Without a file nothing is.
+   is wrong at this moment. A fault without a file is not active.
 
      sync-delay    each fdatasync takes this many milliseconds longer; a delay that is taken back ends at once
      full-disk     if it is not 0, no file can be created in the ledger: what is preallocated can still be written, as on a

@@ -16,7 +16,7 @@ pub struct PreloadedFaults {
 }
 
 impl PreloadedFaults {
-    /// Nothing is wrong yet. The files that will say so are in this directory.
+    /// Compiles the library. No fault is active yet. Files in this directory begin and end the faults.
     ///
     /// # Panics
     /// When the library cannot be compiled. This takes the C compiler that Rust links with.

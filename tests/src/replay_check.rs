@@ -1,6 +1,6 @@
-//! The replay check judges every recorded decision of a world a second time. It uses another process, which gets nothing
-//! but the ledger's directory, with the bundles that the server kept there. Every decision that a client or the upstream knows must be on
-//! record, and each must come out byte for byte the same.
+//! The replay check judges every recorded decision of a world a second time. It uses another process, which gets
+//! nothing but the ledger's directory, with the bundles that the server kept there. Every decision that a client or
+//! the upstream knows must be on record, and each must come out byte for byte the same.
 
 use serde_json::Value;
 use std::collections::BTreeSet;

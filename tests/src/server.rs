@@ -187,7 +187,7 @@ impl Server {
             (Some(remark), None) => Ok(remark.to_owned()),
             (None, Some(why_not)) => Err(why_not.to_owned()),
             (None, None) if part["ready"] == true => Ok(String::new()),
-            _ => panic!("a part that is not ready says why, and a part that is has at most a remark: {part}"),
+            _ => panic!("a part that is not ready says why, and a ready part has at most a remark: {part}"),
         }
     }
 

@@ -3,13 +3,13 @@
 
 /// A manifest names 10,000 files in about 1.5 MiB.
 pub(super) const MANIFEST_BYTES: usize = policy::strict::LONGEST_MANIFEST;
-/// A document in a signed bundle; as it is written it may have half of that.
+/// A document in a signed bundle (JSON). A document that an author writes (YAML) may have half of that.
 pub(super) const FILE_BYTES: usize = policy::strict::LONGEST_DOCUMENT;
 /// All documents together.
 pub(super) const CONTENT_BYTES: usize = 128 * 1024 * 1024;
-/// Documents, directories and what is skipped.
+/// How many names a directory may have in all: documents, directories and what is skipped.
 pub(super) const FILES: usize = 100_000;
-/// Directories in directories: a bundle has two.
+/// How deep directories may be nested. In a bundle it is two levels.
 pub(super) const DEPTH: usize = 16;
 /// A chain of trust has one step for each change of keys.
 pub(super) const TRUST_STEPS: usize = 1024;

@@ -129,7 +129,8 @@ fn file(dir: &Path, name: &str, at_most: usize) -> Result<Vec<u8>, BundleRefusal
     open(dir)?.read(name, at_most).map_err(|refusal| unreadable(name, &refusal))
 }
 
-/// The directory that is configured. It is opened anew each time, because it may be a link that is moved to another one.
+/// The configured directory. It is opened again each time: it may be a link, which can lead to another directory
+/// by now.
 fn open(dir: &Path) -> Result<Folder, BundleRefusal> {
     Folder::open(dir).map_err(|error| unreadable(&dir.display().to_string(), &error.into()))
 }

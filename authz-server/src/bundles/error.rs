@@ -65,7 +65,12 @@ impl fmt::Display for KeeperError {
                  or remove `noteKey` and sign notes elsewhere",
             ),
             KeeperError::NotKept { directory, error } => {
-                write!(f, "the bundle's copy could not be written to {}: {error}", directory.display())
+                write!(
+                    f,
+                    "the bundle's copy could not be written to {}: {error}; make the directory writable, or free \
+                     some space",
+                    directory.display()
+                )
             }
             KeeperError::NotRecorded(error) => {
                 write!(f, "the activation of the bundle could not be recorded: {error}")

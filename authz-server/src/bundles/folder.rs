@@ -1,6 +1,5 @@
-//! Reads files from a directory into which somebody else may put anything: regular files only, opened without following a
-//! link and without waiting for a writer, and bounded. It knows nothing of bundles except how
-//! large they may be.
+//! Reads files from a directory that others may fill with anything. It reads regular files only, up to a bound. It
+//! does not follow links and does not wait for a writer. It knows nothing of bundles except how large they may be.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -23,7 +22,7 @@ pub(super) struct Folder(OwnedFd);
 #[derive(Debug)]
 pub(super) enum FileRefusal {
     Missing,
-    /// It is something else than was expected: what it is, and what alone is read.
+    /// It is not of the expected kind: what it is, and which kind is read.
     OtherKind {
         is: &'static str,
         only: &'static str,
@@ -34,20 +33,20 @@ pub(super) enum FileRefusal {
     NameNotUtf8,
     /// The directory and the directories in it hold more files than a bundle may have.
     TooMany,
-    /// More bytes in all.
+    /// All files together hold more bytes than a bundle may have.
     TooMuchTogether,
-    /// More directories in each other.
+    /// Directories are nested more deeply than the bound allows.
     TooDeep,
     Io(io::Error),
 }
 
-/// Never wait for a writer, as an open of a FIFO does.
+/// Opening must not wait: without `NONBLOCK` an open of a FIFO waits for a writer.
 const NEVER_WAITS: OFlags =
     OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::CLOEXEC).union(OFlags::NOCTTY);
 
 impl Folder {
-    /// Opens the directory that an operator has named. The path may lead through links: whoever sets it decides where it
-    /// leads.
+    /// Opens the directory that an operator has configured. Links in this path are followed: the operator decides
+    /// where it leads.
     pub(super) fn open(path: &Path) -> io::Result<Folder> {
         Ok(Folder(openat(CWD, path, NEVER_WAITS.union(OFlags::DIRECTORY), Mode::empty())?))
     }
@@ -67,10 +66,10 @@ impl Folder {
         // A device may act when it is opened, so it is not opened at all.
         self.check_kind(path, FileType::RegularFile)?;
         let file = openat(&self.0, path, NEVER_WAITS.union(OFlags::NOFOLLOW), Mode::empty())?;
-        // It may have been replaced meanwhile.
+        // The file may have been replaced between the check and the open.
         check(file_type(fstat(&file)?.st_mode), FileType::RegularFile)?;
         let mut bytes = Vec::new();
-        // One byte more than allowed tells a file that is too long, also one that grows while it is read.
+        // One byte more than allowed is enough to see that a file is too long, also if it grows while it is read.
         let bound = u64::try_from(at_most).unwrap_or(u64::MAX).saturating_add(1);
         File::from(file).take(bound).read_to_end(&mut bytes)?;
         if bytes.len() > at_most { Err(FileRefusal::TooLong { at_most }) } else { Ok(bytes) }
@@ -94,7 +93,7 @@ impl Folder {
         if kind != FileType::Unknown {
             return Ok(kind == FileType::Directory);
         }
-        // Some file systems do not tell.
+        // Some file systems do not give the kind with the name.
         let found = statat(&self.0, entry.file_name(), AtFlags::SYMLINK_NOFOLLOW)?;
         Ok(file_type(found.st_mode) == FileType::Directory)
     }

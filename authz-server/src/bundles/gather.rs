@@ -34,7 +34,7 @@ struct Gathering {
     is_skipped: fn(&str) -> bool,
 }
 
-/// A bound of the whole was reached, and reading ended.
+/// A bound for all files together was reached, and reading ended.
 struct TooMuch(Unread);
 
 impl Gathering {

@@ -1,5 +1,6 @@
-//! Whether the keeper of the bundle still looks. A source that does not answer, for example a network file system, can stop a
-//! thread for good, and a bundle that nobody replaces looks like one that nobody has to replace.
+//! Tells whether the keeper still looks for newer bundles. A source that does not answer, for example a network file
+//! system, can stop its thread for good. Without this check, that would look the same as a source that has nothing
+//! newer.
 
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -37,7 +38,7 @@ impl Default for Heartbeat {
     }
 }
 
-/// The keeper has done the same for too long.
+/// The keeper has been in one step for too long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stuck {
     step: Step,
@@ -65,9 +66,13 @@ impl fmt::Display for Stuck {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.step {
             Step::Look => {
-                "nobody looks for newer bundles and notes: the bundle's directory or URL, or the ledger's disk, does not answer"
+                "nobody looks for newer bundles and notes: the bundle's directory or URL, or the ledger's disk, does \
+                 not answer; the server goes on by itself when it does"
             }
-            Step::Load => "an offered bundle is not loaded: its directory or URL does not answer, or it is too large",
+            Step::Load => {
+                "an offered bundle is not loaded: its directory or URL does not answer, or it is too large; correct \
+                 the place, or offer a smaller bundle"
+            }
             Step::End => "nobody looks for newer bundles and notes: the thread that does has ended; restart the server",
         })
     }

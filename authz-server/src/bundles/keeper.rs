@@ -87,7 +87,7 @@ impl Keeper {
         let OpenedBundle { bundle, parcel } = opened;
         check_note_key(config.note_key.as_ref(), &bundle)?;
         let kept = KeptBundles::of_ledger(ledger.layout().root());
-        // Also if the bundle is not new: somebody may have removed its copy.
+        // Also if the bundle is not new: its copy may have been removed.
         kept.keep(&bundle.digest(), &parcel)
             .map_err(|error| KeeperError::NotKept { directory: kept.directory(), error })?;
         record_activation(&ledger, &bundle, before.map(|before| before.bundle))
@@ -210,7 +210,8 @@ impl Keeper {
             let (version, place) = (bundle.version(), self.kept.directory());
             self.offered = Offered::Waiting(OpenedBundle { bundle, parcel });
             return Err(format!(
-                "bundle version {version} is not in force yet: its copy could not be written to {}: {error}",
+                "bundle version {version} is not in force yet: its copy could not be written to {}: {error}; make the \
+                 directory writable, or free some space",
                 place.display()
             ));
         }

@@ -1,8 +1,9 @@
 //! Bundles that were ever in force, kept beside the log: one file for each, named by the bundle's digest.
 //!
-//! With them a recorded decision can be judged again, whatever became of the place that the bundle came from. A copy is
+//! With them a recorded decision can be judged again, even if the place that the bundle came from is gone. A copy is
 //! durable before the activation of its bundle is recorded, so that no decision names a bundle without a copy. Nothing
-//! removes one. So they grow by one file for each activation, as large as the bundle; only a trusted signer can cause one.
+//! removes a copy. So the directory grows by one file for each activation, as large as the bundle. Only a trusted
+//! signer can cause an activation.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -9,7 +9,7 @@ use crate::complaint::Complaint;
 pub struct BundleStatus {
     /// Why the bundle that is offered now is refused.
     pub refused: Complaint,
-    /// Whether somebody still looks.
+    /// Whether the keeper still looks for newer bundles.
     pub heartbeat: Heartbeat,
     activations: AtomicU64,
 }

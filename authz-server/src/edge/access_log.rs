@@ -46,8 +46,8 @@ impl AccessLog {
 
 #[tonic::async_trait]
 impl AccessLogService for AccessLog {
-    /// Reads lines as fast as they come. Lines that nobody reads would use up what the proxy may send on this connection, and
-    /// its checks with it.
+    /// Reads lines as fast as they come. Unread lines would use up the flow-control window of this connection, and
+    /// then the proxy could send no check on it either.
     async fn stream_access_logs(
         &self,
         request: Request<Streaming<StreamAccessLogsMessage>>,

@@ -22,8 +22,8 @@ pub const DECISION_HEADER: &str = "warrant-decision";
 /// that only we may set.
 const REMOVED_HEADERS: [&str; 4] = ["warrant", "warrant-proof", "warrant-receipt", DENIAL_HEADER];
 
-/// What the denial header says in a response of the upstream that has one. Only we may say which request was denied, and
-/// this one is executed.
+/// The value that replaces a denial header which an upstream has put into its response. Only this server says that a
+/// request was denied, and this request was executed.
 const NOT_DENIED: &str = "none";
 
 pub fn check_response(answer: &Answer) -> CheckResponse {

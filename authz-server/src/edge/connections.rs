@@ -18,7 +18,7 @@ use tonic::transport::server::Connected;
 
 use crate::telemetry::{CloseReason, ClosedConnections};
 
-/// How long a peer may take to read something of what is written to it.
+/// How long a peer may read nothing of what is written to it.
 const READ_WITHIN: Duration = Duration::from_secs(10);
 
 /// The open connections of one listener.
@@ -64,7 +64,7 @@ impl Connections {
         self.closed.count(CloseReason::NoRequest);
     }
 
-    /// Gives a new connection a place, if need be that of another one.
+    /// Gives a new connection a place. If no place is free, the slowest connection is closed and loses its place.
     pub(super) fn admit<S>(self: &Arc<Self>, stream: S) -> BoundedConnection<S> {
         let place = Arc::<Place>::default();
         place.progress.store(self.now(), Ordering::Relaxed);
@@ -145,7 +145,7 @@ impl<S> BoundedConnection<S> {
         self.place.progress.store(self.connections.now(), Ordering::Relaxed);
     }
 
-    /// Takes the result of a write: a write that does not move for too long is an error.
+    /// Passes the result of a write on. It is an error if the peer has read nothing for too long.
     fn written<T>(&mut self, cx: &mut Context<'_>, result: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if result.is_ready() {
             self.stalled = None;

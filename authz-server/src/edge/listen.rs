@@ -11,7 +11,8 @@ use tokio::net::{TcpListener, TcpSocket, UnixListener, UnixStream};
 
 use crate::config::LocalAddress;
 
-/// What the kernel holds of an answer that a client does not read; by itself it would hold up to some megabytes for each.
+/// How many unread bytes of an answer the kernel holds for a client. Without this limit it can hold megabytes for
+/// each.
 const SEND_BUFFER: u32 = 128 * 1024;
 const BACKLOG: u32 = 1024;
 
@@ -59,7 +60,7 @@ impl BoundListener {
     }
 }
 
-/// The connections have the options of their listener.
+/// Connections inherit the options of their listener.
 fn listen_on_tcp(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     socket.set_reuseaddr(true)?;

@@ -44,11 +44,11 @@ pub fn fold(ledger: &Ledger) -> Result<(Folded, Amount), ReadError> {
     Ok((facts, folded))
 }
 
-/// A log that is not longer has no snapshot yet.
+/// A log with at most this many entries may have no snapshot yet, so nothing is logged about it.
 const FEW: u64 = 100_000;
 
 impl Folded {
-    /// The facts of the newest snapshot that can be used; none at all, as of size 0, if there is none.
+    /// The facts of the newest snapshot that can be used. Without one: no facts, as of size 0.
     pub fn from_snapshot(ledger: &Ledger) -> Result<Folded, ReadError> {
         let opened = ledger.snapshots()?.find_map(|saved| {
             let facts = snapshot::from_bytes(&saved.facts);

@@ -3,7 +3,7 @@
 //! While the entries below that size exist, a snapshot is only an index. After they are archived it replaces them,
 //! and its digest is in the ledger.
 //!
-//! The form is one line of JSON, and then what there may be millions of, in numbers of fixed size (little-endian):
+//! The form is one line of JSON, and then two lists that may be long, as numbers of fixed size (little-endian):
 //!
 //! ```text
 //! ended    8 a word    one bit for each of the last decisions
@@ -48,7 +48,7 @@ struct ActivationForm {
     version: u64,
 }
 
-/// The facts that are still needed at their own time.
+/// The bytes of these facts, without the items that have expired at the facts' own time.
 pub fn to_bytes(folded: &Folded) -> Vec<u8> {
     let (mut items, mut burned_items) = (Vec::new(), 0_usize);
     folded.burns.for_each_unexpired(folded.time, |item| {
@@ -80,7 +80,8 @@ pub fn to_bytes(folded: &Folded) -> Vec<u8> {
     bytes
 }
 
-/// `None` if another version wrote the bytes. `as_of` is not among them: whoever keeps them knows it.
+/// `None` if another version wrote the bytes, or if they are not whole. They do not contain `as_of`: the caller sets
+/// it.
 pub fn from_bytes(bytes: &[u8]) -> Option<Folded> {
     let line = bytes.iter().position(|byte| *byte == b'\n')?;
     let (header, rest) = bytes.split_at_checked(line)?;

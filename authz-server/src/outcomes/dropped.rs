@@ -13,7 +13,7 @@ impl DroppedOutcomes {
         self.add(Gap { count: 1, first: now, last: now, reason: RecordError::QueueFull.word().to_owned() });
     }
 
-    /// The entry about what was dropped; afterwards nothing is.
+    /// Takes the entry about the dropped outcomes. After that, none is counted.
     pub(super) fn take(&self) -> Option<Gap> {
         self.gap().take()
     }

@@ -119,7 +119,7 @@ fn request(case: &Case<'_>, key: &DigestKey) -> RecordedRequest {
     }
 }
 
-/// An authority without what stands before its last `@`: a client may have written a password there. The `@` stays, so
+/// An authority without the text before its last `@`: a client may have written a password there. The `@` stays, so
 /// that the record shows why no proxy serves this host.
 fn without_user(authority: &[u8]) -> &[u8] {
     let at = authority.iter().rposition(|byte| *byte == b'@').unwrap_or_default();

@@ -24,7 +24,8 @@ impl Floods {
         Floods { flood, postponed: Mutex::default(), clock }
     }
 
-    /// Decides how this denial is recorded, whose entry has this length; if only in a summary, it is counted here.
+    /// Decides how this denial is recorded. `length` is that of its entry. If only a summary counts it, it is counted
+    /// here.
     pub(super) fn admit(&self, denial: Denial, source: &str, entry: &Entry, length: usize) -> RecordAs {
         let now = self.clock.milliseconds();
         // The entry's nonce would be random; a summary only needs the rest of the bytes.

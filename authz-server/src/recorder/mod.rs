@@ -64,8 +64,8 @@ impl Recorder {
         self.floods.count(reason, source, name);
     }
 
-    /// Records a denial, or only counts it if its source sends too many, or too much. `length` is the entry's. Returns
-    /// true if it was only counted.
+    /// Records a denial, or only counts it if its source sends too many denials, or too many bytes of them. `length`
+    /// is the length of the entry. Returns true if it was only counted.
     pub fn record_denial(
         &self,
         denial: Denial,

@@ -4,7 +4,7 @@
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tracing::warn;
 
-/// What the connections of both listeners and the ledger's files need at most, with room to spare.
+/// More than the connections of both listeners and the ledger's files ever need.
 const NEEDED: u64 = 4096;
 
 /// Raises the soft limit to what is needed, as far as the hard limit permits.

@@ -26,7 +26,7 @@ pub(super) fn parts(
     let looks = move || match keeper.heartbeat.stuck(Instant::now()) {
         Some(stuck) => {
             let since = keeper_clock.now().get().saturating_sub(stuck.since.as_secs());
-            Err(format!("{stuck} (since {since})"))
+            Err(format!("{stuck} (since {since}, in seconds since 1970)"))
         }
         None => Ok(()),
     };
@@ -71,8 +71,9 @@ fn reliable_time(ledger: &Ledger, clock: &Clock, complaint: &Complaint) -> Resul
         return Ok(());
     };
     let why = format!(
-        "the wall clock is behind the last entry of the ledger, which has the time {}: every request is \
-         governance-inconsistent until the clock says {}. Set the clock if it is wrong; if it was ahead before, wait",
+        "the wall clock is behind the last entry of the ledger, which has the time {} (seconds since 1970): \
+         every request is governance-inconsistent until the clock says {}. Set the clock if it \
+         is wrong; if it was ahead before, wait",
         last / 1000,
         until.get()
     );

@@ -1,9 +1,9 @@
 //! Saves snapshots of the facts while the server runs, so that the next start has little to fold however old the log is
 //! and however this server ends.
 //!
-//! The thread does what a start does: it opens the newest snapshot and folds the entries that came after it. Then it goes
-//! on folding what is published, and saves the facts at exactly the size up to which it has folded. So the live table of
-//! uses, which is ahead of the log, is not asked, and the thread holds no lock that a decision or the ledger's writer
+//! The thread does what a start does: it opens the newest snapshot and folds the entries that came after it. Then it
+//! goes on folding what is published, and saves the facts at exactly the size up to which it has folded. It does not
+//! read the live table of uses, which is ahead of the log, and it holds no lock that a decision or the ledger's writer
 //! waits for.
 
 #[cfg(test)]
@@ -29,11 +29,11 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// How many entries are folded before the thread looks whether it must stop or save: a tenth of a second of work.
 const FOLDED_AT_ONCE: usize = 10_000;
 
-/// Saving a full table of uses takes a second. After it the thread only folds for this many times as long, so that a busy
-/// log does not make saving a full-time job.
+/// Saving a full table of uses takes a second. After saving, the thread only folds for this many times as long, so
+/// that it saves at most a quarter of the time, however busy the log is.
 const REST_FACTOR: u32 = 3;
 
-/// How long to wait after the log could not be read, or a snapshot not be saved.
+/// How long to wait after the log could not be read, or a snapshot could not be saved.
 const PAUSE_AFTER_ERROR: Duration = Duration::from_secs(10);
 
 /// The thread. It ends when this is dropped: what it has begun is finished first, because nothing may be written once the

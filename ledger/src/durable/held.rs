@@ -23,8 +23,8 @@ impl DiskFile {
         }
     }
 
-    /// Whether the name with which the file was opened still leads to it. The number of a file that is open is not given
-    /// to another file, so equal numbers mean the same file.
+    /// Whether the name with which the file was opened still leads to it. The inode number of an open file is not
+    /// given to another file, so equal numbers mean the same file.
     pub(crate) fn has_its_name(&self) -> io::Result<bool> {
         let named = match std::fs::metadata(&self.path) {
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {

@@ -98,7 +98,7 @@ words! {
     }
 }
 
-/// Reads a word of a closed set without a copy of it.
+/// Reads a word of a closed set without copying it.
 struct ClosedWord<T> {
     read: fn(&str) -> Option<T>,
     /// The words of the set, for the message.

@@ -89,7 +89,7 @@ object! { "Request"
 }
 
 impl RecordedRequest {
-    /// Keeps at most 1 KiB of each text. A client can cause denials for nothing, and must not choose their size too.
+    /// Keeps at most 1 KiB of each text. A denial costs a client nothing, so the client must not choose its size.
     pub fn shorten(&mut self) {
         for text in [&mut self.host, &mut self.method, &mut self.path] {
             let whole = std::mem::replace(text, RequestText::from(""));

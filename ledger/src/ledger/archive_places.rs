@@ -1,5 +1,6 @@
-//! Where a ledger's archives are: one absolute path a line, in a file beside the log. Readers find archived entries there
-//! without being told. The paths are a hint and are not trusted: every entry that is read is checked against its hash.
+//! Where a ledger's archives are: one absolute path a line, in a file beside the log. So readers find archived
+//! entries by themselves. The paths are a hint and are not trusted: every entry that is read is checked against its
+//! hash.
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -153,7 +153,7 @@ impl Ledger {
     }
 
     /// The same for a report: an entry that may wait, because nothing depends on it. Reports have a queue of their own, and
-    /// are written into the space that other entries leave. So they delay none of these, however many reports there are.
+    /// are written into the space that other entries leave. So they never delay other entries, however many they are.
     pub fn submit_report(&self, entry: Entry, done: Callback) {
         if let Some(job) = job(entry, done) {
             self.inner.writer.submit_report(job);

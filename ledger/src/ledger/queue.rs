@@ -137,7 +137,7 @@ impl QueueState {
     fn fill(&mut self, batch: &mut Vec<Job>) {
         let whole = Space { entries: ENTRIES_AT_MOST, bytes: PAYLOAD_AT_MOST.saturating_sub(RESERVED) };
         let left = move_into(batch, &mut self.jobs, whole);
-        // After the last decision there is no reason to hurry.
+        // Once the queue is closed, no decision comes, so reports may fill the frame.
         let for_reports = if self.closed { left } else { left.smaller(REPORTS_IN_A_FRAME) };
         let unused = move_into(batch, &mut self.reports, for_reports);
         self.report_bytes = self.report_bytes.saturating_sub(for_reports.bytes.saturating_sub(unused.bytes));

@@ -189,7 +189,7 @@ impl WriterState {
             abort_process("the write-ahead log cannot be synced", self.segment.path(), &error);
         }
         // After a crash from here on the frame stays: entries may be recorded although their callers got no answer.
-        // After the sync: whoever opens the log from now on under these names finds the frame.
+        // After the sync: a process that opens the log by these names from now on finds the frame.
         self.check_names();
         Ok(())
     }

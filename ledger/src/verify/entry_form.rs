@@ -102,7 +102,7 @@ fn decision_faults(stamps: Stamps, decision: &Decision, faults: &mut Vec<String>
     check_forward(decision, faults);
 }
 
-/// What every forwarded request needs, also without a warrant.
+/// What every forwarded request needs, even one without a warrant.
 fn check_forward(decision: &Decision, faults: &mut Vec<String>) {
     let outcome = decision.outcome;
     if decision.bundle.is_none() {
@@ -154,7 +154,7 @@ fn require_passed(
     }
 }
 
-/// The checks of every warrant must have passed; the others, if the route asked for them.
+/// The checks of every warrant must have passed. The other checks must have passed if the route asked for them.
 fn check_results(decision: &Decision, faults: &mut Vec<String>) {
     let Checks {
         arguments,
@@ -180,7 +180,7 @@ fn check_results(decision: &Decision, faults: &mut Vec<String>) {
     }
 }
 
-/// Each link stands at its place, and only the first has the members of a root.
+/// Each link follows from the one before it, and only the first link has the members of a root.
 fn check_lineage(decision: &Decision, faults: &mut Vec<String>) {
     let mut parent: Option<&RecordedLink> = None;
     for (place, link) in (0_u64..).zip(&decision.chain) {

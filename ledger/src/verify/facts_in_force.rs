@@ -1,7 +1,7 @@
 //! The facts in force at each place of the log: the bundle, postures, revocations, attestations and conditions.
 //!
-//! Memory: one item for each fact that is still in force. Revocations of paths and lineages go when they have expired,
-//! revocations of keys and holders stay until they are reinstated, and negative attestations until a newer positive one.
+//! Memory: one item for each fact that is still in force. A revocation is removed when it has ended. A revocation of a
+//! key or holder is also removed by a reinstatement. A negative attestation stays until there is a newer positive one.
 
 use std::collections::HashMap;
 
@@ -23,7 +23,7 @@ pub(super) struct FactsInForce {
     pub(super) attestations: HashMap<String, Vec<(u64, AttestationStatement)>>,
     /// By the name of the condition.
     pub(super) conditions: HashMap<String, Vec<(u64, ConditionStatement)>>,
-    /// The number of facts above which those that are over are removed.
+    /// The number of facts at which the facts that have ended are removed.
     sweep_at: usize,
 }
 
@@ -139,7 +139,7 @@ impl FactsInForce {
         }
     }
 
-    /// Forgets what is over, whenever there are twice as many facts as after the last time.
+    /// Removes the facts that have ended, whenever the number of facts has doubled since the last time.
     fn sweep(&mut self, now: u64) {
         if self.revoked.len().saturating_add(self.attestations.len()) < self.sweep_at {
             return;

@@ -3,7 +3,7 @@
 //! The order in which uses were burned is not the order in which they were recorded. So a holder who wrote two links of the
 //! same path with different limits must not look like a fault: what counts is whether *some* order keeps all limits.
 //!
-//! Memory: about 75 to 150 bytes for each use or proof that has not expired, as in the server; a use is forgotten
+//! Memory: about 75 to 150 bytes for each use or proof that has not expired. A use is forgotten
 //! `RECORDED_WITHIN_SECONDS` after its expiry, because no decision may be recorded later than that.
 
 use std::collections::{BTreeMap, HashMap};

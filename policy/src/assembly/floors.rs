@@ -14,7 +14,7 @@ pub(super) fn check_floors(
     team: &Team,
     faults: FileFaults<'_>,
 ) {
-    // A key that is not known is not compared.
+    // A key with a fault is not compared: its value is not known.
     for Below { key, at, floor } in below(known, written, &team.floors) {
         if known.broken.has(key) || team.floors.broken.has(key) {
             continue;
@@ -43,7 +43,7 @@ fn below(known: &RequireDoc, written: &RequireDoc, floors: &RequireDoc) -> Vec<B
             all.push(Below { key, at, floor });
         }
     };
-    // These three are needed: that one is missing is a fault of its own.
+    // These three are required. A missing one is reported as a fault of its own.
     if let (Some(floor), Some(own)) = (&floors.holder, &known.holder) {
         let holds = own.value == floor.value || own.value == Holder::Both;
         check("holder", holds, place(&written.holder), floor.value.name().to_owned());
@@ -56,7 +56,7 @@ fn below(known: &RequireDoc, written: &RequireDoc, floors: &RequireDoc) -> Vec<B
         let holds = own.value <= floor.value;
         check("maxLifetime", holds, place(&written.max_lifetime), duration_text(floor.value));
     }
-    // Of these an absent one is the weakest.
+    // These may be absent, and an absent requirement is the weakest.
     if let Some(floor) = &floors.max_depth {
         let holds = known.max_depth.as_ref().is_some_and(|own| own.value <= floor.value);
         check("maxDepth", holds, place(&written.max_depth), floor.value.to_string());

@@ -34,7 +34,7 @@ struct Governed<'a> {
 
 /// Assembles a policy; `None` if there is any fault, in the documents or between them.
 ///
-/// Every check runs, also if a document has faults: then it leaves out what that document would have decided.
+/// Every check runs, also if a document has faults. Then it leaves out what depends on the faulty part.
 pub(crate) fn assemble(documents: Documents, faults: &Faults) -> Option<Policy> {
     names::check_names(&documents, faults);
     let hosts = hosts::read(&documents, faults);
@@ -92,7 +92,7 @@ fn settle<'a>(documents: &'a Documents, faults: &Faults) -> Vec<Governed<'a>> {
             ungoverned::check_ungoverned(document, ungoverned, team, file_faults);
         }
         if document.broken.has("ungoverned") {
-            // It may be a route that requires nothing.
+            // It may be meant as an ungoverned route, which requires nothing.
             governed.push(Governed { document, settled: Settled::unknown() });
         } else if !document.is_open() {
             let settled = requirements::settle(document, team, file_faults);

@@ -24,7 +24,7 @@ impl Settled {
     }
 }
 
-/// Without a team that is known nothing is known of its defaults and floors.
+/// If the team is not known, its defaults and floors are not known either.
 pub(super) fn settle(document: &RouteDoc, team: Option<&Team>, faults: FileFaults<'_>) -> Settled {
     let written = document.require.clone().unwrap_or_else(|| match document.broken.has("require") {
         true => RequireDoc::unknown(),
@@ -43,7 +43,7 @@ pub(super) fn settle(document: &RouteDoc, team: Option<&Team>, faults: FileFault
     Settled { in_force: in_force(&known), known }
 }
 
-/// A missing requirement is told with a value that is not below the floor.
+/// The message about a missing requirement offers a value that is not below the floor.
 fn check_complete(known: &RequireDoc, floors: &RequireDoc, document: &RouteDoc, faults: FileFaults<'_>) {
     let missing = |name: &str, example: String| {
         let what = format!("`require.{name}` is missing, and the team has no default");

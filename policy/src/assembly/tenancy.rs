@@ -22,7 +22,7 @@ pub(super) fn check_grounds(documents: &Documents, hosts: &Hosts, faults: &Fault
     }
 }
 
-/// For a route that a team leaves ungoverned its allowance decides, not its ground.
+/// For an ungoverned route the team's allowance decides, and not its ground.
 fn is_on_ground(route: &RouteDoc) -> bool {
     !route.is_open() && !route.broken.has("ungoverned")
 }

@@ -192,7 +192,8 @@ fn warrant<'a>(
     }
 }
 
-/// The proof of possession, if the route requires one: a test's caller always has it. Without a chain nobody asks.
+/// The proof of possession, if the route requires one: a test's caller always has it. Without a chain no
+/// proof is checked.
 fn proof(route: &Route, chain: Option<&Chain>, now: Seconds) -> ProofFound {
     match (route.require().holder, chain) {
         (Holder::Mtls, _) | (_, None) => ProofFound::NotWanted,

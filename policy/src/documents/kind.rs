@@ -51,7 +51,7 @@ pub(crate) struct OpenedDocument<'a> {
     metadata: Option<Members<'a>>,
 }
 
-/// Reads the head of a document that must be of this kind. `None` if it is something else: then what it contains
+/// Reads the head of a document that must be of this kind. `None` if it is of another kind: then its contents
 /// would only give more faults.
 pub(crate) fn open<'a>(
     node: &'a Node,

@@ -1,6 +1,7 @@
 //! The documents that platform teams write, as typed values: one module per kind.
 //!
-//! Each document is read on its own, as far as it can be read (`parts`). `assembly` checks what depends on another document (grounds, aliases, groups, defaults).
+//! Each document is read on its own, as far as it can be read (`parts`). `assembly` checks what depends on another
+//! document (grounds, aliases, groups, defaults).
 
 pub(crate) mod arguments;
 pub(crate) mod body_limit;

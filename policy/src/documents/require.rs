@@ -133,7 +133,7 @@ impl RequireDoc {
     }
 }
 
-/// The value of a key, or its default if the key is absent: a broken one is not.
+/// The value of a key, or its default if the key is absent. A key with a fault is not absent: it gets no default.
 fn filled<T: Clone>(is_broken: bool, own: Option<T>, default: &Option<T>) -> Option<T> {
     own.or_else(|| default.clone().filter(|_| !is_broken))
 }

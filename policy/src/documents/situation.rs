@@ -50,7 +50,7 @@ pub(crate) struct WarrantDoc {
     pub(crate) details: Option<Vec<GrantDetail>>,
 }
 
-/// Reads what can be read of a situation. A map without members says nothing.
+/// Reads what can be read of a situation. A map without members leaves everything to the defaults.
 pub(super) fn read(node: &Node, faults: FileFaults<'_>) -> Option<Situation> {
     let mut parts = Parts::new(members(node, KNOWN, faults)?, faults);
     let postures = Posture::ALL.map(|posture| (posture.name(), posture));

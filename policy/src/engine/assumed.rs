@@ -1,4 +1,5 @@
-//! What is taken as known where a fault in a document hides what a policy may name: the names that the policy uses.
+//! Assumptions about names. If a fault in a document hides which names a policy may use, the names that it uses are
+//! taken to exist.
 //!
 //! So the fault is reported once, where it is, and the rest of the policy is still validated. What is compiled with
 //! assumptions is never used: a policy with any fault does not come into force.

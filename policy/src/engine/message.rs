@@ -18,7 +18,7 @@ pub(super) struct Message {
     pub(super) instead: String,
 }
 
-/// Longer lists of names are not told.
+/// A list with more names than this is not printed.
 const MOST_NAMES: usize = 16;
 
 const FUNCTIONS: [&str; 4] = ["datetime", "decimal", "duration", "ip"];

@@ -23,12 +23,12 @@ impl<'a> Uncompiled<'a> {
         !self.document.broken.has("match") && !self.document.broken.has("action")
     }
 
-    /// Whether a delegated key may ask; no if it is not known.
+    /// Whether a delegated key may ask; false if that is not known.
     pub(super) fn has_keys(&self) -> bool {
         self.require.holder.as_ref().is_some_and(|holder| holder.value == Holder::Proof)
     }
 
-    /// Whether a request brings nothing but a warrant; no if it is not known.
+    /// Whether a warrant for any number of uses and a proof are enough; false if that is not known.
     pub(super) fn is_open(&self) -> bool {
         self.has_keys() && self.require.uses.as_ref().is_some_and(|uses| uses.value == UseLimit::Any)
     }

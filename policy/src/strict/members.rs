@@ -59,8 +59,8 @@ impl<'a> Members<'a> {
         found
     }
 
-    /// Whether this key is absent, and an unknown key was probably meant to be it: then the unknown key is the
-    /// fault, and that this one is missing is not another.
+    /// Whether this key is absent and an unknown key was probably meant to be it. Then only the unknown key is
+    /// reported, and not the missing key too.
     pub fn misspells(&self, name: &str) -> bool {
         let is_meant =
             |key: &MapKey| !self.known.contains(&key.text.as_str()) && self.meant_by(&key.text) == Some(name);
@@ -74,10 +74,10 @@ impl<'a> Members<'a> {
     }
 }
 
-/// What a string must be, for a string that cannot have any text.
+/// What a string must be, where not every text is valid.
 #[derive(Clone, Copy, Debug)]
 pub struct Form<'a> {
-    /// After "is not".
+    /// The end of the message "`<text>` is not …".
     pub what: &'a str,
     pub instead: &'a str,
 }
@@ -93,7 +93,8 @@ pub fn string<'a>(node: &'a Node, faults: FileFaults<'_>) -> Option<&'a str> {
     }
 }
 
-/// A string of a form that `read` knows. A scalar without quotes is told to be quoted only if `read` accepts it then.
+/// A string of a form that `read` accepts. For a scalar without quotes, the message says to quote it only if `read`
+/// accepts its text.
 pub fn formed<T>(
     node: &Node,
     form: Form<'_>,

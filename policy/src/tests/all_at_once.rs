@@ -47,7 +47,7 @@ spec:
     .to_owned()
 }
 
-/// Faults that depend on more than one document: a file, a text in it, a wrong text, and a part of what is told.
+/// Faults that depend on more than one document: a file, a text in it, a wrong text, and a part of the message.
 const BETWEEN: &[(&str, &str, &str, &str)] = &[
     ("routes/payments/refund.yaml", "/v1/payments/refunds", "/v2/refunds", "outside the ground"),
     ("routes/payments/refund.yaml", "group:payments-agents", "group:nobody", "`nobody` is not defined"),
@@ -62,8 +62,8 @@ const BETWEEN: &[(&str, &str, &str, &str)] = &[
     (HELLO, "[localhost]", "[\"localhost:10000\"]", "is an alias"),
 ];
 
-/// Faults of one document: a file, a text in it, a wrong text, and what is told, alone; then which of `BETWEEN` it hides,
-/// because nobody can know.
+/// Faults of one document: a file, a text in it, a wrong text, and a part of the only message. Last, the faults of
+/// `BETWEEN` that it hides, because they depend on what cannot be read.
 const SHAPES: &[(&str, &str, &str, &str, &[&str])] = &[
     ("mesh.yaml", "leeway: 5s", "leeway: 5", "is not a valid duration", &[]),
     ("mesh.yaml", "  leeway: 5s", "  leway: 5s", "did you mean `leeway`", &[]),

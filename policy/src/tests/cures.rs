@@ -1,4 +1,4 @@
-//! Tests of cures: what a fault says to write instead, written as it says, builds.
+//! Tests of cures: if an author writes what a fault says to write, the bundle builds.
 
 use super::fixture::{PAY_FILE, assert_sound, built, edit, edited, faults, files, told, with_policy};
 use crate::Files;
@@ -349,7 +349,7 @@ fn what_a_cure_says_to_write_builds() {
     }
 }
 
-/// `require: {}` was told to be left out, and then its keys were missing.
+/// The cure must not be to leave `require: {}` out: its keys would still be missing.
 #[test]
 fn an_empty_require_is_told_what_is_missing() {
     let require = "{holder: mtls, use: once, maxLifetime: 60s}";

@@ -79,7 +79,7 @@ fn floors_are_checked_against_what_is_in_force() {
     }
 }
 
-/// A floor as a fault tells it: names and texts are quoted.
+/// A floor as a message writes it: names and texts are quoted.
 fn told_as(floor: &str) -> &str {
     match floor.split_once(": {region") {
         Some(_) => "environment: {\"region\": [\"eu\", \"us\"]}`",

@@ -60,7 +60,7 @@ impl PastBundles {
         if let Some(place) = self.places.get(digest) {
             let past = directory::parcel(place).and_then(|parcel| PastBundle::open(&parcel));
             let past = past.map_err(|refusal| format!("bundle {}: {refusal}", place.display()))?;
-            // The directory may hold another bundle by now.
+            // The directory may have got another bundle since it was listed.
             return Ok(Some(past).filter(|past| past.digest() == *digest));
         }
         let Some(kept) = &self.kept else { return Ok(None) };
@@ -68,7 +68,7 @@ impl PastBundles {
         PastBundle::open(&parcel).map(Some).map_err(|refusal| format!("kept bundle {digest}: {refusal}"))
     }
 
-    /// Where it was looked, for a message.
+    /// The places that were searched, for a message.
     pub(in crate::cli) fn searched(&self) -> String {
         let kept = self.kept.iter().map(KeptBundles::directory);
         let all: Vec<String> =

@@ -80,7 +80,7 @@ fn what(entry: &Entry) -> String {
     }
 }
 
-/// A text of a request, safe for a terminal; `…` says that only its beginning is recorded.
+/// A text of a request, safe for a terminal. `…` at its end means that only the beginning is recorded.
 fn text(text: &RequestText) -> String {
     let end = if text.whole().is_some() { "" } else { "…" };
     format!("{}{end}", String::from_utf8_lossy(text.kept()).escape_debug())

@@ -108,7 +108,7 @@ impl LogLocation {
         if !log.is_dir() {
             return Err(Failure::new(format!("{} is not a directory", log.display())));
         }
-        // A ledger names its archives; one that was moved away since is not there.
+        // A ledger names its archives. An archive that was moved since then is skipped.
         let noted = if is_ledger { Ledger::archives(path).map_err(Failure::new)? } else { Vec::new() };
         let archives = self.archive.iter().chain(noted.iter().filter(|archive| archive.is_dir()));
         let directory = archives.fold(Directory::new(&log), |log, archive| log.with_archive(archive));

@@ -1,8 +1,9 @@
 //! What `verify` and `replay` prove, each in one line that also says what only the other one proves.
 
 pub(super) const BY_VERIFY: &str = "all bytes, hashes and signatures; every entry has the form of its kind; ids are unique; \
-     every allow has a permitting verdict, a chain, the active bundle, passed checks, times that hold by its own clock, \
-     and its uses within their limits; none comes after a halt, revocation or negative fact that concerns it; \
+     every allow has a permitting verdict, a chain, the active bundle, passed checks, valid times by its own clock, \
+     and its uses within their limits; none comes after a halt or a revocation that concerns it, \
+     or contradicts an attestation or a condition in the log; \
      every outcome belongs to one forward";
 
 pub(super) const ONLY_BY_REPLAY: &str = "each verdict is the one that its bundle gives";

@@ -101,8 +101,8 @@ fn in_parallel<T: Send>(
     Ok(done.into_iter().flat_map(|(_, all)| all).collect())
 }
 
-/// The index of an entry from `from` on, before which every entry is older than this time. Times never decrease, so a
-/// binary search finds it.
+/// An index, at least `from`, below which every entry is older than this time. Times never decrease, so a binary
+/// search finds it.
 pub(super) fn first_since(tree: &MerkleTree<'_>, from: u64, since: u64) -> Result<u64, Failure> {
     let first = from / 256;
     let (mut low, mut high) = (first, tree.size().div_ceil(256));

@@ -22,11 +22,11 @@ pub(super) struct FoundEntry {
 pub(super) struct Found {
     /// The number of selected entries.
     pub(super) count: u64,
-    /// The entries below this index were not searched: they were archived, and the archive is not at hand.
+    /// The entries below this index were not searched: they are in an archive that was not found.
     pub(super) from: u64,
 }
 
-/// Searches everything that is published so far and is here, and says on standard error what is not here.
+/// Searches all published entries that are in the log or in a known archive. Says on standard error which are missing.
 pub(super) fn entries(
     log: &OpenLog,
     key: &OptionalKey,
@@ -38,7 +38,7 @@ pub(super) fn entries(
     let tree = MerkleTree::new(log.source.as_ref(), size);
     let from = log.first_entry(size)?;
     let first = filter.since.map_or(Ok(from), |since| scan::first_since(&tree, from, since))?;
-    // If the oldest entry here is older than the range, nothing that was archived is in it.
+    // If the oldest entry here is older than the searched range, no archived entry is in the range.
     let from = if first > from { 0 } else { from };
     if from > 0 {
         line_to_stderr(format!(

@@ -23,10 +23,10 @@ impl BurnedItems {
     }
 }
 
-/// The digest of everything that names an item. Its expiry does not.
+/// The digest of everything that names an item. The expiry is not part of the name.
 ///
-/// The whole digest is kept. Two names of one digest would share one count and one expiry, and holders choose the names
-/// of their links and proofs: with half of the digest, 2^64 tries would find such a pair.
+/// The whole digest is kept. Two names with the same digest would share one count and one expiry, and holders choose
+/// the names of their links and proofs: with half of the digest, 2^64 tries would find such a pair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct ItemName(pub(super) [u8; 32]);
 
@@ -46,7 +46,8 @@ impl BurnedItem {
     }
 }
 
-/// The digest of two texts. The length of the first keeps them apart, and the kind keeps uses from proofs.
+/// The digest of two texts. The length of the first says where the second begins; the kind keeps uses and proofs
+/// apart.
 pub(super) fn digest(kind: char, first: &str, second: &str) -> Digest {
     Digest::of(format!("{kind}{}:{first}{second}", first.len()).as_bytes())
 }

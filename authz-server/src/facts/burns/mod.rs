@@ -24,7 +24,7 @@ use slots::{NewItem, Slot, Slots};
 const KEPT_AFTER_EXPIRY_SECONDS: u64 = 61;
 
 /// How many items are counted, and how many of them for one root and for one source of requests. An item takes at most
-/// 100 bytes, with everything that finds it; a test measures it.
+/// 100 bytes, its part of the indexes included; a test measures it.
 #[derive(Clone, Copy, Debug)]
 pub struct Room {
     pub all: usize,
@@ -54,7 +54,7 @@ pub struct BurnFor<'a> {
 pub enum NotBurned {
     /// One of the uses is burned already; this decision burned it (or the last of them), if that is known.
     Replayed { first: Option<String> },
-    /// There is no room for another item until one expires.
+    /// There is no space for another item until one expires.
     Full(Full),
 }
 
@@ -181,7 +181,7 @@ impl Index {
         wanted.iter().find_map(burner)
     }
 
-    /// Checks that there is room for the items that are not counted yet.
+    /// Checks that there is space for the items that are not counted yet.
     fn check_room(
         &self,
         wanted: &[WantedItem],

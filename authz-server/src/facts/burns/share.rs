@@ -43,7 +43,7 @@ pub(super) struct SourceTag(pub(super) u32);
 ///
 /// An owner has one counter in each of four rows, chosen by a hash with a key of this process, and its count is the
 /// smallest of the four. A count is never too small. It is much too large only if each of the four counters is shared
-/// with an owner that has many items, and with eight such owners at most that is one case in ten million million.
+/// with an owner that has many items. There are at most eight such owners, so the chance is about 1 in 10^13.
 #[derive(Debug)]
 pub(super) struct CountByOwner {
     key: RandomState,
@@ -60,7 +60,7 @@ impl Default for CountByOwner {
 }
 
 impl CountByOwner {
-    /// `owner`: any number that stands for the owner; zero is nobody.
+    /// `owner`: any number that stands for the owner. Zero is an unknown owner, whose count is always zero.
     pub(super) fn count(&self, owner: u64) -> u32 {
         let counts = self.places(owner).into_iter().filter_map(|place| self.counters.get(place));
         if owner == 0 { 0 } else { counts.copied().min().unwrap_or(0) }

@@ -1,7 +1,7 @@
 //! The memory of the table: items of 72 bytes in slots, found by their names and in the order in which they expire.
 //!
-//! Slots are allocated in chunks that never move, and the index over them has its full size from the start: no decision
-//! waits while a large table is copied into a larger one. It knows no limits and no shares.
+//! Slots are allocated in chunks that never move. Only the index over them is copied when it grows. It knows no limits
+//! and no shares.
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
@@ -11,14 +11,14 @@ use hashbrown::HashTable;
 use super::item::{DecisionBytes, ItemName};
 use super::share::{RootTag, SourceTag};
 
-/// One counted item. Its members are ordered so that none of the bytes is padding.
+/// One counted item. Its members are ordered so that there is no padding.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Slot {
     pub(super) name: ItemName,
     /// The decision that burned it last.
     pub(super) last: DecisionBytes,
     pub(super) root: RootTag,
-    /// The second after which it is not asked for.
+    /// The second after which no decision asks for it.
     pub(super) until: u32,
     pub(super) used: u32,
     pub(super) source: SourceTag,
@@ -35,7 +35,7 @@ pub(super) struct Slots {
     free: u32,
     /// The number of the slot of each name.
     index: HashTable<u32>,
-    /// Keyed, so that nobody can choose names that all fall into one place.
+    /// The hash has a secret key, so that nobody can choose names whose hashes collide.
     key: RandomState,
     /// For each second, the first slot of its list. A slot may be in the list of an earlier second than its own.
     by_expiry: BTreeMap<u32, u32>,

@@ -134,7 +134,7 @@ fn thousands_that_expire_together_are_forgotten_by_many_decisions_and_each_slot_
     assert!((0..5_000).all(|n| burn(&table, &[link(&format!("b{n}"), 1, 500)], 100, 4) == replayed(2)));
 }
 
-/// Small room, so that a test can fill it.
+/// A small table, so that a test can fill it.
 fn small() -> BurnTable {
     BurnTable::with_room(Room { all: 100, root: 10, source: 30 })
 }
@@ -215,7 +215,7 @@ fn an_item_takes_at_most_100_bytes_with_everything_that_finds_it() {
         assert_eq!(filled.len(), 100_000);
         table = Some(filled);
     });
-    // What counts the shares has the same size for any number of items, so it is told apart.
+    // The counters of the shares have the same size for any number of items, so they are not part of an item.
     let fixed = allocation_counter::measure(|| drop((CountByOwner::default(), CountByOwner::default())));
     let each = (used.bytes_current.unsigned_abs() - fixed.bytes_max) / items;
     println!("{each} bytes an item, and {} bytes for the shares", fixed.bytes_max);

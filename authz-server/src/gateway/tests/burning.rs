@@ -1,5 +1,5 @@
-//! What is not burned: uses and proofs that may have been burned before a start that cut a torn tail, and those for which
-//! there is no room.
+//! What is not burned: uses and proofs that may have been burned before a start that cut a torn tail, and those for
+//! which there is no space.
 
 use warrant::mint::NewProof;
 

@@ -1,4 +1,4 @@
-//! What stands in the bundle's directory may be anything. The server reads regular files of a reasonable size and refuses
+//! A bundle's directory may contain anything. The server reads regular files of a reasonable size and refuses
 //! everything else by name, and it neither waits for a file nor fills its memory with one.
 
 use std::fs;

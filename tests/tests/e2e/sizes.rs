@@ -1,8 +1,11 @@
-//! Limits for the server's memory and for the size of the gate's module.
+//! Limits for the server's memory and for the size of the gate's module, and the disk that a decision takes.
 
-use portcullis_tests::agent::hello;
+use portcullis_tests::agent::{hello, payment};
+use portcullis_tests::condition::until;
+use portcullis_tests::ledger_auditor::LedgerAuditor;
 use portcullis_tests::programs;
 use portcullis_tests::world::World;
+use serde_json::Value;
 use std::fs;
 
 const MEBIBYTE: u64 = 1 << 20;
@@ -14,6 +17,46 @@ async fn the_server_idles_under_thirty_megabytes() {
     let resident = world.server.process.resident_bytes();
     println!("resident after one request: {} KiB ({})", resident / 1024, programs::portcullis().display());
     assert!(resident < 30 * MEBIBYTE, "{resident} bytes");
+    world.end().await;
+}
+
+/// The smallest and the largest entry, in bytes.
+fn sizes(entries: &[Value]) -> (usize, usize) {
+    let sizes = entries.iter().map(|entry| entry.to_string().len());
+    (sizes.clone().min().expect("entries"), sizes.max().expect("entries"))
+}
+
+#[tokio::test]
+async fn an_allow_and_its_outcome_take_the_disk_that_the_readme_says() {
+    const ALLOWS: usize = 20;
+    let world = World::start().await;
+    for number in 0..ALLOWS / 2 {
+        world.allows(&world.agent.request(&hello(), "GET", "/hello/you")).await;
+        let path = format!("/v1/payments/{number}");
+        world.allows(&world.agent.request(&payment(), "POST", &path)).await;
+    }
+    let auditor = LedgerAuditor::new(&world.home, world.directory());
+    let outcomes = until("the outcomes", async || {
+        Some(auditor.of_kind("outcome/1")).filter(|outcomes| outcomes.len() >= ALLOWS)
+    })
+    .await;
+    let (allow, outcome) = (sizes(&auditor.decisions()), sizes(&outcomes));
+    println!("an allow takes {} to {} bytes, an outcome {} to {}", allow.0, allow.1, outcome.0, outcome.1);
+
+    let readme = fs::read_to_string(programs::repository().join("README.md")).unwrap();
+    let said = |what: &str| -> usize {
+        let (before, _) = readme.split_once(what).unwrap_or_else(|| panic!("`{what}` in the README"));
+        before
+            .rsplit(|byte: char| !byte.is_ascii_digit() && byte != ',')
+            .next()
+            .unwrap()
+            .replace(',', "")
+            .parse()
+            .unwrap()
+    };
+    // What is said is the most that was measured, rounded up to the next 100 bytes.
+    assert_eq!(said(" bytes\nfor an allow"), allow.1.next_multiple_of(100));
+    assert_eq!(said(" bytes for an outcome"), outcome.1.next_multiple_of(100));
     world.end().await;
 }
 

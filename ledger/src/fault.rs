@@ -18,7 +18,8 @@ pub enum RecordError {
     ReadOnly,
     /// The quota is used up. Recording resumes by itself once there is free space.
     OverQuota,
-    /// A forwarded decision whose judge had not read a fact that is now recorded before it. It must be judged again.
+    /// A forwarded decision whose judge had not read a fact that is now recorded before it, or that was judged too long
+    /// ago. It must be judged again.
     Stale,
     /// The decision's clock is more than five seconds ahead of the ledger's clock.
     ClockAhead,
@@ -76,7 +77,7 @@ impl fmt::Display for RecordError {
             Self::ReadOnly => f.write_str("the file system of the ledger is read-only; remount it writable"),
             Self::OverQuota => f.write_str("the disk quota is used up; raise it or free some space"),
             Self::Stale => f.write_str(
-                "a newer fact was recorded before this decision, and the judge did not know it; judge the request again",
+                "a fact that the judge did not know was recorded before this decision, or it was judged more than 60 s ago; judge the request again",
             ),
             Self::ClockAhead => {
                 f.write_str("the clock of the decision is more than 5 s ahead of the ledger's clock")

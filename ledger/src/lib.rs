@@ -34,8 +34,8 @@ mod wal;
 pub use crate::entry::Entry;
 pub use crate::fault::{InitError, OpenError, ReadError, RecordError};
 pub use crate::ledger::{
-    ArchiveError, Callback, ClockFn, Health, Inspection, Ledger, Options, Origin, Receipt, RecordedEntries,
-    RecordedEntry, Recovery, Usage,
+    ArchiveError, Callback, ClockFn, FORWARD_RECORDED_WITHIN_SECONDS, Health, Inspection, Ledger, Options,
+    Origin, Receipt, RecordedEntries, RecordedEntry, Recovery, Usage,
 };
 pub use crate::merkle::{Hash, TreeHead};
 pub use crate::note::{SigningKey, VerifyingKey};

@@ -3,9 +3,9 @@
 
 mod burning;
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use ledger::entry::{DecisionOutcome, DenialCode, FactScope, Posture, PostureChange};
+use ledger::entry::{DecisionOutcome, DenialCode, FactScope, Posture, PostureChange, Stop};
 use ledger::{Entry, Ledger, Options, SigningKey};
 use warrant::Seconds;
 use warrant::mint::{Grant, GrantDetail, NewProof, Root};
@@ -27,6 +27,8 @@ struct TestGateway {
     ledger: Ledger,
     /// How many more times a fact is recorded in between.
     facts: Arc<AtomicU32>,
+    /// For how many milliseconds the server stands still after the next judge has read the clock. An entry is recorded then.
+    pause: Arc<AtomicU64>,
     files: Files,
     _directory: tempfile::TempDir,
 }
@@ -38,23 +40,34 @@ fn test_gateway() -> TestGateway {
 fn test_gateway_with(files: Files) -> TestGateway {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("ledger");
-    let options = || Options::new(SigningKey::from_seed(&[9; 32]).unwrap(), Arc::new(|| NOW * 1000), "test");
+    let time = Arc::new(AtomicU64::new(NOW * 1000));
+    let options = || {
+        let time = Arc::clone(&time);
+        let clock = Arc::new(move || time.load(Ordering::Relaxed));
+        Options::new(SigningKey::from_seed(&[9; 32]).unwrap(), clock, "test")
+    };
     Ledger::init(&path, "shop", &options()).unwrap();
     let ledger = Ledger::open(&path, options()).unwrap();
-    let facts: Arc<AtomicU32> = Arc::default();
+    let (facts, pause) = (Arc::<AtomicU32>::default(), Arc::<AtomicU64>::default());
     let clock = Clock::from_fn({
-        let (ledger, facts) = (ledger.clone(), Arc::clone(&facts));
+        let (ledger, facts, pause) = (ledger.clone(), Arc::clone(&facts), Arc::clone(&pause));
         move || {
             let due = |left: u32| left.checked_sub(1);
             if facts.fetch_update(Ordering::Relaxed, Ordering::Relaxed, due).is_ok() {
                 ledger.append(posture()).unwrap();
             }
-            NOW * 1000
+            let read = time.load(Ordering::Relaxed);
+            let pause = pause.swap(0, Ordering::Relaxed);
+            if pause > 0 {
+                time.fetch_add(pause, Ordering::Relaxed);
+                ledger.append(Stop { refused: 0 }.into()).unwrap();
+            }
+            read
         }
     });
     let bundle = bundle(&files);
     let origin = bundle.burner().to_owned();
-    let policy = Arc::new(PolicyInForce::new(bundle, Some(InForceUntil(Seconds::new(NOW + 60)))));
+    let policy = Arc::new(PolicyInForce::new(bundle, Some(InForceUntil(Seconds::new(NOW + 600)))));
     let bundles = BundleFigures { policy: Arc::clone(&policy), status: Arc::default(), candidate: None };
     let gateway = Gateway {
         gatherer: Gatherer {
@@ -77,7 +90,7 @@ fn test_gateway_with(files: Files) -> TestGateway {
         shadow: None,
         deadline: Duration::from_secs(5),
     };
-    TestGateway { gateway, ledger, facts, files, _directory: directory }
+    TestGateway { gateway, ledger, facts, pause, files, _directory: directory }
 }
 
 fn posture() -> Entry {
@@ -127,6 +140,14 @@ fn payment(jti: &str) -> IncomingRequest {
             are_raw: false,
             body: IncomingBody::Absent,
         }),
+    }
+}
+
+impl Drop for TestGateway {
+    /// An answer may come before the writer has let go of what the caller gave it. The ledger must be closed here, and not
+    /// where its last handle happens to be dropped: its directory is about to be removed.
+    fn drop(&mut self) {
+        self.ledger.close();
     }
 }
 
@@ -195,6 +216,8 @@ async fn an_allow_that_comes_after_the_deadline_is_recorded_as_not_forwarded() {
     assert!(polled_once(run.as_mut()).await.is_none(), "nothing is allowed without waiting");
     drop(run);
 
+    // When the first is durable, the outcome is queued; when the second is durable, the outcome is too.
+    test.ledger.append(posture()).unwrap();
     test.ledger.append(posture()).unwrap();
     let entries: Vec<Entry> = test.ledger.read(0).unwrap().map(|record| record.unwrap().entry).collect();
     let decided =

@@ -11,6 +11,11 @@ use crate::fault::RecordError;
 use crate::merkle::{Edge, Hash, leaf_hash};
 use crate::wal::frame::{self, Entries};
 
+/// A decision to forward a request is recorded at most this many seconds after its clock: the longest deadline that can be
+/// configured. Whoever counts uses keeps them a second longer than this after their expiry, so no decision is recorded that
+/// asked for a use after it was forgotten.
+pub const FORWARD_RECORDED_WITHIN_SECONDS: u64 = 60;
+
 /// How far a decision's clock may be ahead of the ledger's clock, in milliseconds.
 const CLOCK_AHEAD: u64 = 5_000;
 
@@ -111,6 +116,10 @@ impl GroupCommit {
             return Err(RecordError::ClockAhead);
         }
         if let JobKind::Forward(decision) = kind {
+            // The process was stopped, the disk did not answer, or the wall clock was set.
+            if is_too_late(decision, time) {
+                return Err(RecordError::Stale);
+            }
             let here = self.facts.iter().any(|(_, fact)| concerns(fact, decision));
             if here || decision.as_of > self.edge.size() || known.makes_stale(decision) {
                 return Err(RecordError::Stale);
@@ -118,4 +127,9 @@ impl GroupCommit {
         }
         Ok(time.max(clock))
     }
+}
+
+/// Whether this time, in milliseconds, is too long after the clock of a decision to forward.
+pub(crate) fn is_too_late(decision: &Decision, time: u64) -> bool {
+    time / 1000 > decision.clock.saturating_add(FORWARD_RECORDED_WITHIN_SECONDS)
 }

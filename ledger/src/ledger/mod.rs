@@ -19,8 +19,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, mpsc};
 
+pub(crate) use group_commit::is_too_late;
 pub(crate) use waiting_callers::WaitingCallers;
 
+pub use group_commit::FORWARD_RECORDED_WITHIN_SECONDS;
 pub use init::Origin;
 pub use maintenance::{ArchiveError, Usage};
 pub use open::Inspection;

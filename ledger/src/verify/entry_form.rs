@@ -8,14 +8,11 @@ use crate::entry::{
     RecordedLink, RequestText, RevocationTarget, Stamps, VerdictCode,
 };
 use crate::layout::TILE_WIDTH;
+use crate::ledger::{FORWARD_RECORDED_WITHIN_SECONDS, is_too_late};
 
 /// The most that a bundle can set as the leeway for times in the future. `warrant` has the same limit, and a test of the
 /// server compares them.
 pub const LEEWAY_AT_MOST_SECONDS: u64 = 30;
-
-/// An allow is recorded at most this long after its clock: the longest deadline that can be configured is 60 s. Uses are
-/// counted until this long after their expiry, so that no use is recorded after it was forgotten.
-pub(super) const RECORDED_WITHIN_SECONDS: u64 = 120;
 
 /// What is wrong with this entry by itself.
 pub(super) fn faults(index: u64, stamps: Stamps, entry: &Entry) -> Vec<String> {
@@ -87,7 +84,7 @@ fn decision_faults(stamps: Stamps, decision: &Decision, faults: &mut Vec<String>
     check_path(&decision.request.path, faults);
     match decision.outcome {
         DecisionOutcome::Denied(_) => return,
-        DecisionOutcome::Allowed => check_allow(stamps, decision, faults),
+        DecisionOutcome::Allowed => check_allow(decision, faults),
         DecisionOutcome::Ungoverned => {
             if decision.verdict.code != VerdictCode::Permit {
                 faults.push(format!(
@@ -99,12 +96,17 @@ fn decision_faults(stamps: Stamps, decision: &Decision, faults: &mut Vec<String>
         // An observed request is forwarded whatever the verdict is.
         DecisionOutcome::Observed => {}
     }
-    check_forward(decision, faults);
+    check_forward(stamps, decision, faults);
 }
 
 /// What every forwarded request needs, even one without a warrant.
-fn check_forward(decision: &Decision, faults: &mut Vec<String>) {
+fn check_forward(stamps: Stamps, decision: &Decision, faults: &mut Vec<String>) {
     let outcome = decision.outcome;
+    if is_too_late(decision, stamps.time) {
+        faults.push(format!(
+            "it is `{outcome}` by a clock that is more than {FORWARD_RECORDED_WITHIN_SECONDS} s earlier than its `time`"
+        ));
+    }
     if decision.bundle.is_none() {
         faults.push(format!("it is `{outcome}`, but it names no bundle"));
     }
@@ -120,14 +122,9 @@ fn check_forward(decision: &Decision, faults: &mut Vec<String>) {
     }
 }
 
-fn check_allow(stamps: Stamps, decision: &Decision, faults: &mut Vec<String>) {
+fn check_allow(decision: &Decision, faults: &mut Vec<String>) {
     if decision.verdict.code != VerdictCode::Permit {
         faults.push(format!("it is `allowed`, but its verdict is `{}`", decision.verdict.code));
-    }
-    if stamps.time / 1000 > decision.clock.saturating_add(RECORDED_WITHIN_SECONDS) {
-        faults.push(format!(
-            "it was allowed by a clock that is more than {RECORDED_WITHIN_SECONDS} s earlier than its `time`"
-        ));
     }
     check_results(decision, faults);
     if decision.chain.is_empty() {

@@ -109,7 +109,7 @@ impl<'a> OrderCheck<'a> {
         }
         let now = record.stamps.time / 1000;
         for burn in &decision.burned {
-            if !self.uses.add(burn, decision.clock, now) {
+            if !self.uses.add(burn, now) {
                 let (what, name) = (burn.what.word(), &burn.name);
                 report.add_entry_fault(
                     index,

@@ -10,6 +10,7 @@ use crate::entry::{
     Activation, AttestationStatement, ConditionStatement, Digest, Entry, FactScope, Posture, Reinstate,
     Revocation, RevocationTarget,
 };
+use crate::ledger::FORWARD_RECORDED_WITHIN_SECONDS;
 
 /// What a revocation names: the kind, the issuer (empty for keys and holders) and the value.
 type Revoked = (RevocationTarget, String, String);
@@ -144,7 +145,7 @@ impl FactsInForce {
         if self.revoked.len().saturating_add(self.attestations.len()) < self.sweep_at {
             return;
         }
-        let is_over = |until: u64| until.saturating_add(super::entry_form::RECORDED_WITHIN_SECONDS) < now;
+        let is_over = |until: u64| until.saturating_add(FORWARD_RECORDED_WITHIN_SECONDS) < now;
         self.revoked.retain(|_, revoked| !revoked.until.is_some_and(is_over));
         for known in self.attestations.values_mut() {
             known.retain(|(_, statement)| !statement.positive || !is_over(statement.exp));

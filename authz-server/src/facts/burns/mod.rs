@@ -19,9 +19,9 @@ pub use share::RootTag;
 use share::{CountByOwner, SourceTag};
 use slots::{NewItem, Slot, Slots};
 
-/// A decision reads its clock before it burns, and may last as long as the longest deadline that can be configured.
-/// An item is forgotten only when no running decision can ask for it by an earlier time.
-const KEPT_AFTER_EXPIRY_SECONDS: u64 = 61;
+/// A decision reads its clock before it burns, and other entries may be recorded in between. An item is forgotten only
+/// when an allow by a clock before its expiry would be refused by the ledger, because it comes too late.
+const KEPT_AFTER_EXPIRY_SECONDS: u64 = ledger::FORWARD_RECORDED_WITHIN_SECONDS + 1;
 
 /// How many items are counted, and how many of them for one root and for one source of requests. An item takes at most
 /// 100 bytes, its part of the indexes included; a test measures it.

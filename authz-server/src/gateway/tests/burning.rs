@@ -62,6 +62,19 @@ async fn a_root_that_may_have_been_used_before_a_torn_tail_was_cut_does_not_pass
 }
 
 #[tokio::test]
+async fn a_use_that_was_forgotten_between_judging_and_burning_is_not_allowed_again() {
+    let test = test_gateway();
+    assert_eq!(test.code("one", 0).await, "allowed");
+    // The warrant holds for 60 s, and its use is counted for 61 s more.
+    test.pause.store(200_000, Ordering::Relaxed);
+    assert_eq!(
+        test.code("one", 0).await,
+        "expired",
+        "judged before the pause, and burned and recorded after it"
+    );
+}
+
+#[tokio::test]
 async fn a_full_share_denies_its_own_root_or_source_and_nobody_else() {
     let mut test = test_gateway();
     test.gateway.burner.burns = BurnTable::with_room(Room { all: 100, root: 2, source: 4 });

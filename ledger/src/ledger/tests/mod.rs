@@ -124,6 +124,27 @@ fn an_allow_is_stale_if_a_new_fact_was_recorded_before_it() {
 }
 
 #[test]
+fn an_allow_that_comes_too_long_after_its_clock_is_stale() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("ledger");
+    let now = Arc::new(AtomicU64::new(1_700_000_000_000));
+    Ledger::init(&path, "demo", &options(&now)).unwrap();
+    let ledger = Ledger::open(&path, options(&now)).unwrap();
+    let judged_now = |outcome| {
+        let Entry::Decision(decision) = decision("d", ledger.size(), outcome) else { panic!("a decision") };
+        Entry::Decision(Decision { clock: 1_700_000_000, ..decision })
+    };
+    now.store(1_700_000_060_999, Ordering::SeqCst);
+    assert!(ledger.append(judged_now(DecisionOutcome::Allowed)).is_ok());
+    // As after a stop of the whole process, a disk that did not answer, or a wall clock that was set.
+    now.store(1_700_000_061_000, Ordering::SeqCst);
+    for forwarded in [DecisionOutcome::Allowed, DecisionOutcome::Observed, DecisionOutcome::Ungoverned] {
+        assert_eq!(ledger.append(judged_now(forwarded)), Err(RecordError::Stale), "{forwarded}");
+    }
+    assert!(ledger.append(judged_now(EXPIRED)).is_ok(), "a denial is recorded whenever it comes");
+}
+
+#[test]
 fn an_entry_that_is_too_large_or_not_canonical_is_refused_and_nothing_is_recorded() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("ledger");

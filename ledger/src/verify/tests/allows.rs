@@ -52,7 +52,7 @@ fn table() -> Vec<Change> {
         ("link 0 of its warrant was not valid yet", |d| d.chain[0].nbf = d.clock + 31),
         ("link 0 of its warrant was not valid yet", |d| d.chain[0].iat = d.clock + 31),
         ("its `clock` is later than its `time`", |d| d.clock += 1),
-        ("a clock that is more than 120 s earlier", |d| d.clock -= 121),
+        ("a clock that is more than 60 s earlier", |d| d.clock -= 61),
         ("link 1 of its chain does not follow", |d| d.chain[1].depth = 2),
         ("link 1 of its chain does not follow", |d| d.chain[1].iss = "urn:another:key".to_owned()),
         ("link 1 of its chain does not follow", |d| d.chain[1].txn = Some("t".to_owned())),

@@ -22,6 +22,7 @@ mod ledger_faults;
 mod ledger_guide;
 mod ledger_http;
 mod ledger_kill;
+mod limited_uses;
 mod outcomes;
 mod readme;
 mod server_restarts;

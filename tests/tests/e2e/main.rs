@@ -24,6 +24,7 @@ mod ledger_http;
 mod ledger_kill;
 mod limited_uses;
 mod outcomes;
+mod raw_requests;
 mod readme;
 mod server_restarts;
 mod shipped;

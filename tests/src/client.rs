@@ -1,7 +1,9 @@
-//! The HTTP client of the tests. It opens one connection for each request, so that no request can depend on another.
+//! The HTTP client of the tests. It opens one connection for each request, so that no request can depend on another. A test
+//! with thousands of requests keeps its connections open instead.
 
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
+use hyper::client::conn::http1::SendRequest;
 use hyper::{HeaderMap, Request};
 use hyper_util::rt::TokioIo;
 use std::net::SocketAddr;
@@ -57,9 +59,10 @@ impl ClientRequest {
     }
 
     async fn exchange(&self, to: SocketAddr) -> Result<ClientResponse, Unanswered> {
-        let stream = TcpStream::connect(to).await?;
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-        tokio::spawn(connection);
+        Connection::new(to).exchange(self).await
+    }
+
+    fn to_http(&self) -> Result<Request<Full<Bytes>>, hyper::http::Error> {
         let mut request = Request::builder()
             .method(self.method.as_str())
             .uri(&self.target)
@@ -68,13 +71,52 @@ impl ClientRequest {
         for (name, value) in &self.headers {
             request = request.header(name, value);
         }
-        let response = sender.send_request(request.body(Full::new(self.body.clone()))?).await?;
-        let (head, body) = response.into_parts();
-        Ok(ClientResponse {
-            status: head.status.as_u16(),
-            headers: head.headers,
-            body: body.collect().await?.to_bytes(),
-        })
+        request.body(Full::new(self.body.clone()))
+    }
+}
+
+/// A connection that is kept open for the next request. It connects when it is first used, and again after it was closed.
+#[derive(Debug)]
+pub struct Connection {
+    to: SocketAddr,
+    sender: Option<SendRequest<Full<Bytes>>>,
+}
+
+impl Connection {
+    #[must_use]
+    pub fn new(to: SocketAddr) -> Connection {
+        Connection { to, sender: None }
+    }
+
+    /// Sends the request once. After an error nobody knows whether it arrived.
+    ///
+    /// # Errors
+    /// When nothing listens there, or the response is not complete within [`LONGEST_WAIT`].
+    pub async fn send(&mut self, request: &ClientRequest) -> Result<ClientResponse, Unanswered> {
+        tokio::time::timeout(LONGEST_WAIT, self.exchange(request)).await?
+    }
+
+    async fn exchange(&mut self, request: &ClientRequest) -> Result<ClientResponse, Unanswered> {
+        let request = request.to_http()?;
+        let open = match self.sender.take() {
+            Some(mut sender) => sender.ready().await.is_ok().then_some(sender),
+            None => None,
+        };
+        let mut sender = match open {
+            Some(sender) => sender,
+            None => self.connect().await?,
+        };
+        let (head, body) = sender.send_request(request).await?.into_parts();
+        let body = body.collect().await?.to_bytes();
+        self.sender = Some(sender);
+        Ok(ClientResponse { status: head.status.as_u16(), headers: head.headers, body })
+    }
+
+    async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, Unanswered> {
+        let stream = TcpStream::connect(self.to).await?;
+        let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+        tokio::spawn(connection);
+        Ok(sender)
     }
 }
 

@@ -15,6 +15,8 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinSet;
 
+use crate::random::Random;
+
 /// What a fake server answers to every check.
 #[derive(Clone, Copy, Debug)]
 pub enum FakeAnswer {
@@ -144,16 +146,10 @@ fn grpc(messages: Bytes, status: u8) -> Response<FakeBody> {
         .expect("the headers are well-formed")
 }
 
-/// Bytes without a meaning, always the same for one seed (splitmix64).
+/// Bytes without a meaning, always the same for one seed.
 fn noise(seed: u64, length: usize) -> Vec<u8> {
-    let mut state = seed;
-    let word = || {
-        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)).to_le_bytes()
-    };
-    std::iter::repeat_with(word).flatten().take(length).collect()
+    let mut random = Random::new(seed);
+    std::iter::repeat_with(|| random.word().to_le_bytes()).flatten().take(length).collect()
 }
 
 /// One uncompressed gRPC message: a zero byte, the length, the message.

@@ -2,6 +2,7 @@
 
 use std::env;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// The directory of the repository.
 #[must_use]
@@ -68,6 +69,17 @@ fn downloaded_envoy() -> Option<PathBuf> {
 pub fn agents_python() -> PathBuf {
     let python = repository().join("target/tools/agents-venv/bin/python3");
     existing(python, "run ./dev test, which installs it from tests/tests/agents/requirements.txt")
+}
+
+/// Python for readers and witnesses that need no library.
+///
+/// # Panics
+/// When there is none.
+#[must_use]
+pub fn python3() -> &'static str {
+    let found = Command::new("python3").arg("--version").output().is_ok_and(|output| output.status.success());
+    assert!(found, "NOT RUN: python3 is missing (Debian: apt-get install python3). ./dev test installs it.");
+    "python3"
 }
 
 fn existing(path: PathBuf, cure: &str) -> PathBuf {

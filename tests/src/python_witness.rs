@@ -8,7 +8,7 @@ use std::process::Command;
 
 use crate::condition::until;
 use crate::process::Process;
-use crate::programs::repository;
+use crate::programs::{python3, repository};
 use crate::server::Home;
 
 /// The name of the witness and of its key.
@@ -32,7 +32,7 @@ impl PythonWitness {
     #[expect(clippy::disallowed_methods, reason = "a test's own file needs no durability")]
     pub async fn start(home: &Home, directory: &Path) -> PythonWitness {
         let state = directory.join("witness.json");
-        let mut command = Command::new("python3");
+        let mut command = Command::new(python3());
         command.arg("-B").arg(repository().join("tests/src/python_witness.py")).arg(NAME).arg(&state);
         command.arg(home.file("ledger/log.vkey"));
         let mut process = Process::start("witness", command);

@@ -3,6 +3,7 @@
 //! Every test ends its world with [`World::end`], which checks what must hold whatever the test was about.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,6 +12,8 @@ use tempfile::TempDir;
 use crate::agent::Agent;
 use crate::client::{ClientRequest, ClientResponse};
 use crate::envoy::Envoy;
+use crate::raw::{self, RawAnswers};
+use crate::raw_h2;
 use crate::replay_check::ReplayCheck;
 use crate::server::{Home, Server};
 use crate::shipped::Configuration;
@@ -46,13 +49,21 @@ pub struct Setup {
     pub init: Vec<String>,
     /// A change of the shipped Envoy configuration.
     pub change: fn(Configuration) -> Configuration,
+    /// Where Envoy finds the upstream, if it is not the upstream of this world.
+    pub upstream_at: Option<SocketAddr>,
     /// True for a test that shows executions without a decision. In every other test such an execution is a failure.
     pub allow_undecided: bool,
 }
 
 impl Default for Setup {
     fn default() -> Setup {
-        Setup { port: 0, init: Vec::new(), change: |shipped| shipped, allow_undecided: false }
+        Setup {
+            port: 0,
+            init: Vec::new(),
+            change: |shipped| shipped,
+            upstream_at: None,
+            allow_undecided: false,
+        }
     }
 }
 
@@ -80,7 +91,7 @@ impl Setup {
             .listening_on_loopback(self.port)
             .gate_at(&home.file("gate.yaml"))
             .server_at_socket(&home.socket())
-            .cluster_at("upstream", upstream.address());
+            .cluster_at("upstream", self.upstream_at.unwrap_or(upstream.address()));
         let envoy = Envoy::start(&(self.change)(configuration), directory.path()).await;
         let agent = Agent::at(&home);
         World {
@@ -126,6 +137,22 @@ impl World {
         let response = sent.unwrap_or_else(|why| panic!("no response to {request:?}: {why}"));
         self.replay_check.note(&response);
         response
+    }
+
+    /// Sends these bytes to Envoy over a connection of their own, and reads all responses. It expects `count` of them.
+    pub async fn send_raw(&self, bytes: &[u8], count: usize) -> RawAnswers {
+        self.sent.fetch_add(1, Ordering::Relaxed);
+        let answers = raw::exchange(self.envoy.address(), bytes, count).await;
+        for answer in &answers.responses {
+            self.replay_check.note(answer);
+        }
+        answers
+    }
+
+    /// The same over HTTP/2, with these fields. Returns the status, if there is an answer.
+    pub async fn send_raw_h2(&self, fields: &[raw_h2::Field]) -> Option<u16> {
+        self.sent.fetch_add(1, Ordering::Relaxed);
+        raw_h2::exchange(self.envoy.address(), fields).await
     }
 
     /// Runs a blocking client of another kind that sends requests to Envoy.

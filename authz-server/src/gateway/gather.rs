@@ -127,15 +127,24 @@ impl Gatherer {
     }
 }
 
-/// If the raw headers are there, they must repeat the request line exactly; otherwise something on the way changed one.
+/// Without raw headers the proxy sends text, and in it this character for every byte that is not UTF-8. So it may stand for
+/// a byte that reaches the upstream, and that nobody has judged.
+const ANY_BYTE: u8 = b'!';
+
+/// If the raw headers are there, they must repeat the request line exactly; otherwise something on the way changed one. If
+/// they are not there, the path may have no character that can stand for another byte.
 fn check_raw_line(http: &IncomingHttp) -> Result<(), Denial> {
+    if !http.are_raw {
+        let is_known = !http.path.contains(&ANY_BYTE);
+        return if is_known { Ok(()) } else { Err(Denial::RequestAmbiguous) };
+    }
     let line: [(&'static str, &[u8]); 3] =
         [(":method", http.method.as_bytes()), (":authority", &http.authority), (":path", &http.path)];
     let same = |(name, value): &(&'static str, &[u8])| {
         let mut values = http.values(name);
         (values.next(), values.next()) == (Some(*value), None)
     };
-    if !http.are_raw || line.iter().all(same) { Ok(()) } else { Err(Denial::RequestAmbiguous) }
+    if line.iter().all(same) { Ok(()) } else { Err(Denial::RequestAmbiguous) }
 }
 
 fn read_arguments(
@@ -145,7 +154,7 @@ fn read_arguments(
     http: &IncomingHttp,
 ) -> Result<Extracted, ArgumentError> {
     let headers: Vec<(&str, &[u8])> =
-        http.headers.iter().map(|(name, value)| (name.as_str(), value.as_slice())).collect();
+        http.headers.iter().map(|(name, value)| (name.as_str(), known_value(http, value))).collect();
     let body = match &http.body {
         IncomingBody::Absent => SentBody::Absent,
         IncomingBody::Whole(bytes) => SentBody::Whole(bytes),
@@ -153,6 +162,11 @@ fn read_arguments(
         IncomingBody::Text => SentBody::Text,
     };
     route.read(target, &Sent { query, headers: &headers, body })
+}
+
+/// The value of a header, or bytes that are not UTF-8 if nobody can know it: no argument can be read from them.
+fn known_value<'a>(http: &IncomingHttp, value: &'a [u8]) -> &'a [u8] {
+    if !http.are_raw && value.contains(&ANY_BYTE) { b"\xff" } else { value }
 }
 
 /// What a proof must say about the body. `read` is the body if the route reads it.

@@ -422,6 +422,30 @@ async fn polled_once<F: Future + Unpin>(mut future: F) -> Option<F::Output> {
     .await
 }
 
+/// Envoy writes `!` for every byte that is not UTF-8, unless it sends the raw headers too.
+#[tokio::test]
+async fn without_raw_headers_a_path_with_an_exclamation_mark_is_ambiguous() {
+    let test = test_gateway();
+    let answer = async |jti: &str, are_raw: bool, path: &str| {
+        let mut asked = payment(jti);
+        let http = asked.http.as_mut().unwrap();
+        http.are_raw = are_raw;
+        http.path = path.as_bytes().to_vec();
+        if are_raw {
+            let line = [(":method", "POST"), (":authority", "payments.shop:8080"), (":path", path)];
+            http.headers.extend(line.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec())));
+        }
+        match test.gateway.decide(asked).await {
+            Answer::Allow(_) => "allowed",
+            Answer::Deny(denial_answer) => denial_answer.denied.denial.code(),
+        }
+    };
+    assert_eq!(answer("plain", false, "/v1/payments/a-7").await, "allowed");
+    assert_eq!(answer("mark", false, "/v1/payments/a!7").await, "request-ambiguous");
+    assert_eq!(answer("query", false, "/v1/payments/a-7?x=!").await, "request-ambiguous");
+    assert_ne!(answer("raw", true, "/v1/payments/a!7").await, "request-ambiguous");
+}
+
 #[tokio::test]
 async fn a_request_line_that_the_raw_headers_do_not_repeat_is_ambiguous() {
     let test = test_gateway();

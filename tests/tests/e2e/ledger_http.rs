@@ -4,6 +4,7 @@ use portcullis_tests::agent::hello;
 use portcullis_tests::client::{ClientRequest, ClientResponse};
 use portcullis_tests::condition::until;
 use portcullis_tests::ledger_auditor::{LedgerAuditor, copy, python_reader};
+use portcullis_tests::programs::python3;
 use portcullis_tests::world::World;
 use std::fs;
 use std::path::Path;
@@ -82,12 +83,12 @@ async fn a_stranger_fetches_the_log_and_a_reader_in_another_language_accepts_it(
     assert_eq!(auditor.audit(&proof_file, &[]).expect_holds()["index"], 5);
     assert_eq!(get(&world, "/log/proof/999999", Some(&token)).await.status, 404);
 
-    let reader = Command::new("python3")
+    let reader = Command::new(python3())
         .arg("-B")
         .arg(python_reader())
         .args([auditor.key(), &fetched, &proof_file])
         .output()
-        .expect("python3 runs the reader");
+        .unwrap();
     assert!(reader.status.success(), "{}", String::from_utf8_lossy(&reader.stderr));
     auditor.audit(&fetched, &[]).expect_holds();
 

@@ -1,70 +1,142 @@
 //! The server is killed under load, and its ledger is rolled back. I1: every executed request is on record as allowed.
 
+use ledger::Ledger;
+use ledger::entry::{DecisionOutcome, Entry};
 use portcullis_tests::agent::{hello, payment};
-use portcullis_tests::client::ClientRequest;
+use portcullis_tests::client::{ClientRequest, Connection};
 use portcullis_tests::condition::until;
 use portcullis_tests::ledger_auditor::{LedgerAuditor, copy};
-use portcullis_tests::server::Server;
+use portcullis_tests::random::Random;
+use portcullis_tests::server::{Home, Server};
 use portcullis_tests::world::{HOST, World};
+use std::collections::BTreeSet;
 use std::fs;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 
-const KILLS: usize = 6;
-const CLIENTS: usize = 4;
+const REQUESTS: usize = 2_000;
+const KILLS: usize = 20;
+const CLIENTS: usize = 8;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn after_kills_under_load_every_executed_request_is_on_record() {
+async fn after_20_kills_at_random_moments_under_load_every_executed_request_is_on_record() {
+    let mut random = Random::of_this_run("kills under load");
     let mut world = World::start().await;
     let auditor = LedgerAuditor::new(&world.home, world.directory());
-    let (stop, allowed, denied) =
-        (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-    let clients: Vec<_> = (0..CLIENTS)
-        .map(|client| {
-            let (agent, envoy) = (world.agent.clone(), world.envoy.address());
-            let (stop, allowed, denied) = (stop.clone(), allowed.clone(), denied.clone());
-            tokio::spawn(async move {
-                while !stop.load(Ordering::Relaxed) {
-                    let request = agent.request(&hello(), "GET", &format!("/hello/{client}"));
-                    let status = request.send(envoy).await.map(|answer| answer.status);
-                    let counter = if matches!(status, Ok(200)) { &allowed } else { &denied };
-                    counter.fetch_add(1, Ordering::Relaxed);
-                }
-            })
-        })
-        .collect();
-    for kill in 1..=KILLS {
-        let before = allowed.load(Ordering::Relaxed);
-        // Each kill comes at another moment of the load.
-        until("the load to run", async || {
-            (allowed.load(Ordering::Relaxed) >= before + 7 * kill).then_some(())
-        })
-        .await;
+    let from = Instant::now();
+    let mut load = Load::start(&world);
+    let mut record = Record::default();
+    for _ in 0..KILLS {
+        // Each kill comes at another moment of the load: the requests after it run into the kill and the start.
+        load.add(REQUESTS / KILLS);
+        load.wait_for(load.ordered - REQUESTS / KILLS + random.below(REQUESTS / KILLS)).await;
         world.server.process.kill();
+        let executed = world.upstream.decisions();
         world.server = Server::start(&world.home).await;
+        record.wait_for(&executed, &world.home).await;
+        load.wait_for(load.ordered).await;
     }
-    stop.store(true, Ordering::Relaxed);
-    for client in clients {
-        client.await.unwrap();
-    }
+    let denied = load.stop().await;
     world.allows(&world.agent.request(&hello(), "GET", "/hello/last")).await;
     world.server.process.stop().await;
 
     let executed = world.upstream.decisions();
-    let on_record = auditor.allowed();
-    let missing: Vec<_> = executed.difference(&on_record).collect();
-    assert!(missing.is_empty(), "executed and not on record: {missing:?}");
+    record.wait_for(&executed, &world.home).await;
     auditor.audit(auditor.folder(), &[]).expect_holds();
     let cut = auditor.of_kind("start/1").iter().filter(|start| start["cut"] == true).count();
     assert_eq!(cut, KILLS, "each start after a kill has `cut`");
     println!(
-        "{KILLS} kills: {} requests executed, {} on record as allowed, {} not allowed",
+        "{KILLS} kills in {:?}: {} requests executed, {} on record as allowed, {denied} not allowed",
+        from.elapsed(),
         executed.len(),
-        on_record.len(),
-        denied.load(Ordering::Relaxed)
+        record.allowed.len()
     );
-    assert!(executed.len() >= 7 * KILLS, "the load reached the upstream");
+    assert!(
+        executed.len() >= REQUESTS && denied > 0,
+        "the load reached the upstream, and the kills were felt"
+    );
     world.end().await;
+}
+
+/// Clients that send requests until as many as ordered were allowed.
+struct Load {
+    /// One permit for each request that may still be allowed.
+    orders: Arc<Semaphore>,
+    ordered: usize,
+    allowed: Arc<AtomicUsize>,
+    clients: JoinSet<usize>,
+}
+
+impl Load {
+    fn start(world: &World) -> Load {
+        let (orders, allowed) = (Arc::new(Semaphore::new(0)), Arc::<AtomicUsize>::default());
+        let mut clients = JoinSet::new();
+        for client in 0..CLIENTS {
+            let (agent, mut connection) = (world.agent.clone(), Connection::new(world.envoy.address()));
+            let (orders, allowed) = (orders.clone(), allowed.clone());
+            clients.spawn(async move {
+                let mut denied = 0;
+                while let Ok(order) = orders.acquire().await {
+                    let request = agent.request(&hello(), "GET", &format!("/hello/{client}"));
+                    match connection.send(&request).await {
+                        Ok(answer) if answer.status == 200 => {
+                            order.forget();
+                            allowed.fetch_add(1, Ordering::Relaxed);
+                        }
+                        Ok(_) | Err(_) => denied += 1,
+                    }
+                }
+                denied
+            });
+        }
+        Load { orders, ordered: 0, allowed, clients }
+    }
+
+    fn add(&mut self, requests: usize) {
+        self.ordered += requests;
+        self.orders.add_permits(requests);
+    }
+
+    /// Waits until this many requests were allowed.
+    async fn wait_for(&self, count: usize) {
+        until("the load to run", async || (self.allowed.load(Ordering::Relaxed) >= count).then_some(()))
+            .await;
+    }
+
+    /// Stops all clients. Returns how many requests were not allowed.
+    async fn stop(self) -> usize {
+        self.orders.close();
+        self.clients.join_all().await.into_iter().sum()
+    }
+}
+
+/// The ids of all allowed decisions, as they are read from the ledger's files.
+#[derive(Default)]
+struct Record {
+    allowed: BTreeSet<String>,
+    next: u64,
+}
+
+impl Record {
+    /// Waits until these decisions are published: a start publishes what it finds in the write-ahead log.
+    async fn wait_for(&mut self, executed: &BTreeSet<String>, home: &Home) {
+        until("every executed request to be on record as allowed", async || {
+            for record in Ledger::entries(&home.file("ledger"), self.next).unwrap() {
+                let record = record.unwrap();
+                self.next = record.index + 1;
+                if let Entry::Decision(decision) = record.entry
+                    && decision.outcome == DecisionOutcome::Allowed
+                {
+                    self.allowed.insert(decision.id);
+                }
+            }
+            executed.is_subset(&self.allowed).then_some(())
+        })
+        .await;
+    }
 }
 
 #[tokio::test]

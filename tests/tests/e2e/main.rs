@@ -11,6 +11,7 @@
 )]
 
 mod bodies;
+mod broken_upstreams;
 mod bundles;
 mod compose;
 mod crowds;
@@ -22,7 +23,9 @@ mod ledger_faults;
 mod ledger_guide;
 mod ledger_http;
 mod ledger_kill;
+mod limited_uses;
 mod outcomes;
+mod raw_requests;
 mod readme;
 mod server_restarts;
 mod shipped;

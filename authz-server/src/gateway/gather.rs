@@ -193,3 +193,26 @@ fn proof_found(
     let checked = PresentedProof::parse(proof).and_then(|proof| proof.check(key, &AwsLcVerifier, of));
     checked.map_or_else(ProofFound::Failed, ProofFound::Holds)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_raw_headers_no_argument_can_be_read_from_a_header_with_an_exclamation_mark() {
+        let value = |are_raw, value| {
+            let http = IncomingHttp {
+                method: "GET".to_owned(),
+                authority: Vec::new(),
+                path: Vec::new(),
+                headers: Vec::new(),
+                are_raw,
+                body: IncomingBody::Absent,
+            };
+            std::str::from_utf8(known_value(&http, value)).map(str::to_owned).ok()
+        };
+        assert_eq!(value(true, b"a!b"), Some("a!b".to_owned()));
+        assert_eq!(value(false, b"ab"), Some("ab".to_owned()));
+        assert_eq!(value(false, b"a!b"), None);
+    }
+}

@@ -190,18 +190,16 @@ impl Process {
         Duration::from_micros(ticks * 1_000_000 / clock_ticks_per_second())
     }
 
-    /// The resident memory in bytes, as the kernel counts it.
+    /// The memory of its own that is resident, in bytes, as the kernel counts it. Pages of the program's file are not
+    /// counted: the kernel can drop them, and a debug build has several times as many as a release build.
     ///
     /// # Panics
     /// When the process has ended.
     #[must_use]
-    pub fn resident_bytes(&self) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
-        let line =
-            status.lines().find(|line| line.starts_with("VmRSS:")).expect("a running process has VmRSS");
-        let kilobytes: u64 =
-            line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("VmRSS: N kB");
-        kilobytes * 1024
+    pub fn own_resident_bytes(&self) -> u64 {
+        let status = fs::read_to_string(self.file_in_proc("status")).expect("it runs");
+        let kilobytes = status.lines().find_map(|line| line.strip_prefix("RssAnon:")?.strip_suffix("kB"));
+        kilobytes.and_then(|number| number.trim().parse::<u64>().ok()).expect("the kernel counts it") << 10
     }
 }
 

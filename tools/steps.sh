@@ -63,10 +63,10 @@ build_for_tests() { cargo build --locked --workspace "$@"; }
 build_for_demo() { build_for_tests --bin portcullis --bin demo; }
 
 tell_first_run() {
-	say "dev: This is the first run here, so everything is compiled: about 7 minutes of processor time, half of that on two cores.
+	say "dev: This is the first run here, so everything is compiled: about 10 minutes of processor time, half of that on two cores.
      Every later run takes seconds. What comes:
        1. the gate, a Wasm module for Envoy: about a minute
-       2. the server and the demo: about three minutes on two cores. Cargo names each part when it begins it
+       2. the server and the demo: about five minutes on two cores. Cargo names each part when it begins it
        3. the story: Envoy, the server and an upstream start, and each row of a table is a request and what became of it"
 }
 

@@ -343,12 +343,13 @@ impl EntryBundle {
 
 #[cfg(test)]
 #[expect(clippy::arithmetic_side_effects, reason = "small numbers in a test")]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::merkle::{consistency_holds, inclusion_root};
     use crate::publish::TileBuilder;
 
-    struct Memory(BTreeMap<PublishedFile, Vec<u8>>);
+    /// A published log in memory.
+    pub(crate) struct Memory(pub(crate) BTreeMap<PublishedFile, Vec<u8>>);
 
     impl LogSource for Memory {
         fn get(&self, file: PublishedFile) -> Result<Option<Vec<u8>>, ReadError> {

@@ -21,6 +21,8 @@ use policy::public_key;
 use policy::strict::{self, MapKey, Members, Node, entries, list, members, natural, string};
 
 const DEADLINE_MS: i64 = 500;
+/// The ledger refuses a forward that is recorded later than this after its clock.
+const LONGEST_DEADLINE_MS: i64 = ledger::FORWARD_RECORDED_WITHIN_SECONDS.cast_signed() * 1000;
 const DECISIONS: i64 = 1024;
 const DENIALS: i64 = 500;
 
@@ -240,7 +242,7 @@ impl ConfigReader<'_> {
             Some(node) => natural(node, 1, most, self.page),
             None => Some(default),
         };
-        let deadline = number("deadlineMilliseconds", DEADLINE_MS, 60_000);
+        let deadline = number("deadlineMilliseconds", DEADLINE_MS, LONGEST_DEADLINE_MS);
         let decisions = number("decisions", DECISIONS, 1_000_000);
         let denials = number("denialsPerSecond", DENIALS, 1_000_000);
         let deadline = Duration::from_millis(u64::try_from(deadline?).ok()?);

@@ -56,8 +56,8 @@ fn identity(source: Peer) -> Option<Identity> {
     validated.then_some(Identity(source.principal))
 }
 
-fn http(request: HttpRequest) -> IncomingHttp {
-    let (body, are_raw) = (body(&request), request.header_map.is_some());
+fn http(mut request: HttpRequest) -> IncomingHttp {
+    let (body, are_raw) = (take_body(&mut request), request.header_map.is_some());
     let headers = match request.header_map {
         // Byte for byte, one entry for each header line.
         Some(map) => map.headers.into_iter().map(|h| (h.key, raw_or_text(h.raw_value, h.value))).collect(),
@@ -76,7 +76,7 @@ fn http(request: HttpRequest) -> IncomingHttp {
 
 /// The body, if the proxy is configured to send it. Envoy says in a header of its own whether it is complete; a
 /// client that sends that header gets a denial.
-fn body(request: &HttpRequest) -> IncomingBody {
+fn take_body(request: &mut HttpRequest) -> IncomingBody {
     if is_partial(request) {
         IncomingBody::Partial
     } else if !request.body.is_empty() {
@@ -84,7 +84,7 @@ fn body(request: &HttpRequest) -> IncomingBody {
     } else if request.raw_body.is_empty() {
         IncomingBody::Absent
     } else {
-        IncomingBody::Whole(request.raw_body.clone())
+        IncomingBody::Whole(std::mem::take(&mut request.raw_body))
     }
 }
 

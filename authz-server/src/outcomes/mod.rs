@@ -14,7 +14,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use ledger::RecordError;
-use ledger::entry::{Entry, OutcomeReport, RecordedRequest, RequestText, UngovernedRequest};
+use ledger::entry::{Entry, OutcomeReport, RequestText, UngovernedRequest};
+use policy::decision::Line;
 use tracing::{error, info, warn};
 use warrant::Denial;
 
@@ -24,13 +25,12 @@ pub use line::{LogLine, LoggedStamp};
 use crate::clock::Clock;
 use crate::complaint::Complaint;
 use crate::facts::EndedDecisions;
+use crate::record;
 use crate::recorder::Recorder;
 use crate::telemetry::Metrics;
 
 /// Envoy's own words for a denial that came from us, and so is already recorded.
 const DENIED_BY_US: &str = "ext_authz_denied";
-/// Text whose length a client chooses is cut to this many bytes.
-const TEXT_AT_MOST: usize = 1024;
 
 #[derive(Debug)]
 pub struct Outcomes {
@@ -199,17 +199,12 @@ impl Outcomes {
             upstream,
             "ALARM: a request was let through without a decision"
         );
-        let whole = line.path.as_str();
-        let (path, query) = whole.split_once('?').map_or((whole, None), |(path, query)| (path, Some(query)));
-        let path = path.split('#').next().unwrap_or_default();
-        let mut request = RecordedRequest {
-            action: None,
-            body: None,
-            host: RequestText::from(line.host.as_str()),
-            method: RequestText::from(line.method.as_str()),
-            path: RequestText::from(path),
-            query: query.map(|query| self.recorder.digest(query.as_bytes())),
+        let sent = Line {
+            method: &line.method,
+            authority: line.host.as_bytes(),
+            path_and_query: line.path.as_bytes(),
         };
+        let mut request = record::request_line(&sent, self.recorder.digest_key());
         request.shorten();
         let entry = UngovernedRequest { id, proxy: line.proxy, request, status: line.status, upstream };
         self.record(LineResult::Ungoverned, entry.into(), || ());
@@ -263,8 +258,9 @@ impl Drop for OpenStream<'_> {
     }
 }
 
+/// The beginning of a text whose length a client chooses.
 fn cut(text: &str) -> &str {
-    text.get(..text.floor_char_boundary(TEXT_AT_MOST)).unwrap_or(text)
+    text.get(..text.floor_char_boundary(RequestText::SHORT)).unwrap_or(text)
 }
 
 #[cfg(test)]

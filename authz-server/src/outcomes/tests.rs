@@ -61,7 +61,7 @@ impl TestOutcomes {
             details: "via_upstream".to_owned(),
             client_address: Some("10.0.0.1".to_owned()),
             method: "GET".to_owned(),
-            host: "shop".to_owned(),
+            host: "user:secret@shop".to_owned(),
             path: "/a?secret=1".to_owned(),
             ..LogLine::default()
         }

@@ -8,7 +8,7 @@ use warrant::Denial;
 
 macro_rules! codes {
     ($($name:ident)+) => {
-        /// The ledger's word for a denial. A denial that only the seal raises is no decision of this server.
+        /// The ledger's word for a denial. This server does not decide a denial that only the seal raises.
         pub fn code_of(denial: Denial) -> DenialCode {
             match denial {
                 $( Denial::$name => DenialCode::$name, )+

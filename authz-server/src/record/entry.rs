@@ -15,7 +15,7 @@ use crate::facts::{BurnedItem, BurnedItems};
 use crate::keys::DigestKey;
 use policy::Bundle;
 use policy::arguments::ArgumentValue;
-use policy::decision::{Case, Evidence, Facts, Judgement, Pass, PassReason};
+use policy::decision::{Case, Evidence, Facts, Judgement, Line, Pass, PassReason};
 
 /// The entry of a case: the judge's input and its verdict. The outcome is filled in later; until then it says denied.
 pub fn of_case(
@@ -105,13 +105,22 @@ fn request(case: &Case<'_>, key: &DigestKey) -> RecordedRequest {
         let (host, method, path) = (nothing(), nothing(), nothing());
         return RecordedRequest { action: None, body: None, host, method, path, query: None };
     };
-    let (path, query) = line.path();
-    // A path with a fragment is always ambiguous. The fragment may hold a secret, like a query.
-    let path = path.split(|byte| *byte == b'#').next().unwrap_or_default();
     let given = case.http.as_ref().ok().and_then(|http| http.given.as_ref()?.as_ref().ok());
     RecordedRequest {
         action: given.map(|given| given.action.clone()),
         body: case.body().map(|body| Digest::from_bytes(key.digest(body))),
+        ..request_line(line, key)
+    }
+}
+
+/// A request line as it is recorded: without what may be a secret. That is a query, a fragment (with which a path is always
+/// ambiguous), and the user and password of an authority.
+pub fn request_line(line: &Line<'_>, key: &DigestKey) -> RecordedRequest {
+    let (path, query) = line.path();
+    let path = path.split(|byte| *byte == b'#').next().unwrap_or_default();
+    RecordedRequest {
+        action: None,
+        body: None,
         host: RequestText::from_bytes(without_user(line.authority)),
         method: RequestText::from(line.method),
         path: RequestText::from_bytes(path),

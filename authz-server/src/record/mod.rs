@@ -14,6 +14,6 @@ mod recorded_case;
 mod tests;
 
 pub use codes::{code_of, denial_in, denial_of};
-pub use entry::{of_case, outcome_of, recorded_burns, verdict};
+pub use entry::{of_case, outcome_of, recorded_burns, request_line, verdict};
 pub use explain::{Account, explain};
 pub use judged_again::{JudgedAgain, judge_again};

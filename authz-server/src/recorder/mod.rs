@@ -12,7 +12,7 @@ use ledger::flood::RecordAs;
 use ledger::{Ledger, Receipt, RecordError};
 use tokio::sync::oneshot;
 use tracing::warn;
-use warrant::{Denial, Digest};
+use warrant::Denial;
 
 pub use decision_id::DecisionId;
 use floods::Floods;
@@ -143,11 +143,6 @@ impl Recorder {
     /// The key for values that are recorded as digests.
     pub fn digest_key(&self) -> &DigestKey {
         &self.digests
-    }
-
-    /// A keyed digest, recorded in place of a value that must not be recorded.
-    pub fn digest(&self, bytes: &[u8]) -> Digest {
-        Digest::from_bytes(self.digests.digest(bytes))
     }
 
     /// Records an entry without waiting, because nothing depends on it. `what` names it in the warning if it fails.

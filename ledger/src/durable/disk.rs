@@ -93,9 +93,7 @@ impl Disk {
     /// directory. A large file is synced in pieces: otherwise the sync of a frame could wait behind all of it.
     fn write_temporary(&self, path: &Path, parts: &[&[u8]], mode: u32) -> io::Result<PathBuf> {
         const PIECE: usize = 4 * 1024 * 1024;
-        let temporary = temporary_name(path);
-        self.discard(&temporary);
-        let file = self.create(&temporary, mode)?;
+        let (temporary, file) = self.create_temporary(path, mode)?;
         let (mut at, mut unsynced) = (0_u64, 0_usize);
         for piece in parts.iter().flat_map(|part| part.chunks(PIECE)) {
             if unsynced >= PIECE {
@@ -113,11 +111,17 @@ impl Disk {
     /// Writes the file under its temporary name. [`Unsynced::sync_and_rename`] does the rest, so that many files can be
     /// synced at the same time.
     pub(crate) fn write_unsynced(&self, path: &Path, bytes: &[u8], mode: u32) -> io::Result<Unsynced> {
+        let (temporary, file) = self.create_temporary(path, mode)?;
+        file.write_at(bytes, 0).inspect_err(|_| self.discard(&temporary))?;
+        Ok(Unsynced { file, path: path.to_owned() })
+    }
+
+    /// An empty file under the temporary name of this path. A file that a crash left there is replaced.
+    fn create_temporary(&self, path: &Path, mode: u32) -> io::Result<(PathBuf, DiskFile)> {
         let temporary = temporary_name(path);
         self.discard(&temporary);
         let file = self.create(&temporary, mode)?;
-        file.write_at(bytes, 0).inspect_err(|_| self.discard(&temporary))?;
-        Ok(Unsynced { file, path: path.to_owned() })
+        Ok((temporary, file))
     }
 
     /// Best effort: the next start removes a temporary file that is left, and no reader uses it.

@@ -49,7 +49,7 @@ impl Decisions {
         });
         let Some(word) = forward else {
             let what = format!(
-                "it is the outcome of entry {}, which is no earlier forward of its id",
+                "it is the outcome of entry {}, which is not an earlier forward of its id",
                 outcome.index
             );
             return report.add_entry_fault(index, what);

@@ -23,7 +23,7 @@ const FACTS: usize = 2048;
 pub(super) struct OrderCheck<'a> {
     log: &'a VerifyingKey,
     time: u64,
-    /// Facts below this index are no longer in `recent`.
+    /// Facts below this index were removed from `recent`.
     floor: u64,
     recent: VecDeque<(u64, Arc<Entry>)>,
     facts: FactsInForce,

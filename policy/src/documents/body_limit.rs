@@ -2,6 +2,7 @@
 //!
 //! A proxy keeps each unfinished body in its memory before anybody is asked, so the limit is low unless a route says more.
 
+use super::scalars;
 use crate::fault::{FileFaults, Placed};
 use crate::strict::{Form, Node, formed, members};
 
@@ -27,10 +28,7 @@ fn bytes(text: &str) -> Option<usize> {
         (None, Some(number)) => (number, 1024 * 1024),
         (None, None) => return None,
     };
-    let is_number = (1..=4).contains(&number.len())
-        && !number.starts_with('0')
-        && number.bytes().all(|byte| byte.is_ascii_digit());
-    let bytes = number.parse::<usize>().ok().filter(|_| is_number)?.checked_mul(unit)?;
+    let bytes = usize::try_from(scalars::positive_number(number, 4)?).ok()?.checked_mul(unit)?;
     (bytes <= HIGHEST).then_some(bytes)
 }
 

@@ -102,6 +102,14 @@ pub(crate) fn is_spiffe_id(text: &str) -> bool {
         && text.len() <= 256
 }
 
+/// A number above 0 as people write it: at most this many digits, and no leading zero.
+pub(crate) fn positive_number(text: &str, most_digits: usize) -> Option<u64> {
+    let is_number = (1..=most_digits).contains(&text.len())
+        && !text.starts_with('0')
+        && text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|_| is_number)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

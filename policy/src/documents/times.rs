@@ -1,5 +1,6 @@
 //! Reads durations and points in time, and writes them as an author would.
 
+use super::scalars;
 use crate::fault::FileFaults;
 use crate::strict::{Form, Node, formed};
 
@@ -20,13 +21,7 @@ fn seconds(text: &str) -> Option<u64> {
         _ => return None,
     };
     let number = text.get(..text.len().checked_sub(1)?)?;
-    let is_number = (1..=7).contains(&number.len())
-        && !number.starts_with('0')
-        && number.bytes().all(|byte| byte.is_ascii_digit());
-    if !is_number {
-        return None;
-    }
-    number.parse::<u64>().ok()?.checked_mul(unit)
+    scalars::positive_number(number, 7)?.checked_mul(unit)
 }
 
 /// A duration as an author would write it.

@@ -85,7 +85,7 @@ async fn verify_and_replay_each_say_in_one_line_what_they_prove_and_what_only_th
         assert!(parts.iter().all(|part| !part.is_empty() && line.contains(part)), "{json}");
     }
 
-    // A file that is no part of the layout is named, in the ledger and in the published log.
+    // A file that does not belong to the layout is named, in the ledger and in the published log.
     for place in ["notes.txt", "wal/old", "log/notes.txt"] {
         let file = auditor.folder().join(place);
         overwrite(&file, b"x");

@@ -41,7 +41,7 @@ fn an_outcome_belongs_to_one_earlier_forward() {
     let sound = sound_log();
     let outcome = |index: u64, id: &str| Entry::from(outcome_of(index, id));
     for (index, id) in [(3, "b"), (5, "b"), (5, "a"), (2, "a"), (99, "a"), (8, "a")] {
-        sound.refuses("which is no earlier forward of its id", vec![outcome(index, id)]);
+        sound.refuses("which is not an earlier forward of its id", vec![outcome(index, id)]);
     }
     for (index, id) in [(6, "o"), (7, "u")] {
         sound.accepts("an outcome of another forward", vec![outcome(index, id)]);
@@ -49,7 +49,7 @@ fn an_outcome_belongs_to_one_earlier_forward() {
     sound.refuses("entry 3 has an outcome already", vec![outcome(3, "a")]);
     let repeat = OutcomeReport { repeat: true, ..outcome_of(3, "a") };
     sound.accepts("a repeat that says so", vec![repeat.clone().into(), repeat.into()]);
-    sound.finds(OUTCOME, "no earlier forward", |log| log[OUTCOME].1 = outcome(6, "o"));
+    sound.finds(OUTCOME, "not an earlier forward", |log| log[OUTCOME].1 = outcome(6, "o"));
 }
 
 #[test]

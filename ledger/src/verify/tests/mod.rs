@@ -19,12 +19,12 @@ use super::{AuditReport, Auditor};
 use crate::entry::{Decision, DecisionOutcome, Entry, Nonce, OutcomeReport, Stamps};
 use crate::example_decision::denied;
 use crate::example_log::{CLOCK, activation, allowed, allowed_with_limits};
-use crate::fault::ReadError;
 use crate::ledger::{Ledger, Options};
 use crate::merkle::{Edge, leaf_hash};
 use crate::note::{Checkpoint, SigningKey, VerifyingKey};
 use crate::publish::TileBuilder;
 use crate::published_file::PublishedFile;
+use crate::tree::tests::Memory;
 use crate::tree::{Directory, LogSource};
 
 /// The places of the entries in the sound log.
@@ -35,18 +35,6 @@ const OBSERVED: usize = 6;
 const UNGOVERNED: usize = 7;
 /// The size of the sound log without its `stop/1`: where an attacker adds entries.
 const END: usize = 8;
-
-struct Memory(BTreeMap<PublishedFile, Vec<u8>>);
-
-impl LogSource for Memory {
-    fn get(&self, file: PublishedFile) -> Result<Option<Vec<u8>>, ReadError> {
-        Ok(self.0.get(&file).cloned())
-    }
-
-    fn name(&self, file: PublishedFile) -> PathBuf {
-        file.path().into()
-    }
-}
 
 fn signing_key() -> SigningKey {
     SigningKey::from_seed(&[1; 32]).unwrap()

@@ -13,7 +13,7 @@ pub fn repository() -> PathBuf {
 /// The binary `portcullis` that was built with the running program: same target directory, same profile.
 #[must_use]
 pub fn portcullis() -> PathBuf {
-    existing(profile().join("portcullis"), "cargo build --workspace --bins")
+    existing(profile().join("portcullis"), "cargo build --workspace --profile test --bins")
 }
 
 /// The gate's Wasm module.

@@ -17,7 +17,7 @@ use policy::decision::{Case, judge};
 use warrant::Digest;
 
 /// A much smaller and a much larger stack than a test's own thread has.
-const STACKS: [usize; 2] = [256 * 1024, 64 * 1024 * 1024];
+const STACKS: [usize; 2] = [256 * 1024, 256 * 1024 * 1024];
 
 /// One order in which the bundle stays the same, and others in which it is another bundle that must decide the same.
 const ORDERS: [(What, u64); 4] =

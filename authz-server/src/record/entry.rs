@@ -32,17 +32,20 @@ pub fn of_case(
         attestation: attestation(&case.facts, case.now),
         burned: Vec::new(),
         bundle: Some(RecordedBundle { digest: bundle.digest(), version: bundle.version() }),
+        certificate: None,
         chain: chain.map(|chain| links(chain)).unwrap_or_default(),
         checks: checks(case),
         clock: case.now.get(),
         conditions: conditions(&case.facts, case.now),
         environment: case.facts.environment.clone(),
+        halted: Vec::new(),
         id: decision.to_owned(),
         identity: case.facts.identity.as_ref().map(|identity| identity.0.clone()),
         outcome: DecisionOutcome::Denied(code_of(Denial::Internal)),
         posture: posture(case.facts.posture),
         proxy: case.proxy.clone(),
         request: request(case, key),
+        revoked: Vec::new(),
         traceparent: None,
         verdict: verdict(judgement),
     }
@@ -147,9 +150,11 @@ fn conditions(facts: &Facts, now: Seconds) -> Vec<RecordedCondition> {
     let known = facts.conditions.iter();
     known
         .map(|(name, state)| RecordedCondition {
-            iat: Some(now.get().saturating_sub(state.age)),
+            exp: 0,
+            iat: now.get().saturating_sub(state.age),
+            iss: String::new(),
             name: name.clone(),
-            value: Some(state.value.clone()),
+            value: state.value.clone(),
         })
         .collect()
 }
@@ -158,9 +163,11 @@ fn attestation(facts: &Facts, now: Seconds) -> Vec<RecordedAttestation> {
     let current = facts.attestations.iter();
     current
         .map(|one| RecordedAttestation {
+            debug: None,
             exp: one.exp,
             iat: now.get().saturating_sub(one.age),
             iss: one.iss.clone(),
+            key: None,
             measurement: Digest::parse(&one.measurement).into_iter().collect(),
             positive: one.positive,
             subject: one.subject.clone(),

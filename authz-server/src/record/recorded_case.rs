@@ -158,9 +158,10 @@ fn value(json: &IntegerJson) -> Result<ArgumentValue, NoCase> {
 
 fn facts(decision: &Decision) -> Result<Facts, NoCase> {
     let age = |iat: u64| decision.clock.saturating_sub(iat);
-    let conditions = decision.conditions.iter().filter_map(|state| {
-        Some((state.name.clone(), Attested { value: state.value.clone()?, age: age(state.iat?) }))
-    });
+    let conditions = decision
+        .conditions
+        .iter()
+        .map(|state| (state.name.clone(), Attested { value: state.value.clone(), age: age(state.iat) }));
     let posture = match decision.posture {
         entry::Posture::Normal => Posture::Normal,
         entry::Posture::Restricted => Posture::Restricted,

@@ -155,7 +155,7 @@ fn denial_for(refused: &RecordError) -> Denial {
         RecordError::TooLarge(_) => Denial::ArgumentsInvalid,
         RecordError::Stale => Denial::GovernanceStale,
         RecordError::ClockAhead => Denial::GovernanceInconsistent,
-        RecordError::NotCanonical(_) => Denial::Internal,
+        RecordError::NotCanonical(_) | RecordError::Refused(_) => Denial::Internal,
         RecordError::QueueFull
         | RecordError::DiskFull
         | RecordError::ReadOnly

@@ -158,6 +158,13 @@ impl Entry {
     }
 }
 
+impl Entry {
+    /// Whether the follower of the log is told of it: facts, and the warrants that were issued.
+    pub(crate) fn is_followed(&self) -> bool {
+        self.is_fact() || matches!(self, Self::Issued(_))
+    }
+}
+
 /// The text after the first `"kind":"`, which in nearly every entry is the kind of the entry.
 fn guess(bytes: &[u8]) -> Option<&[u8]> {
     const MEMBER: &[u8] = b"\"kind\":\"";

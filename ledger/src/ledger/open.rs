@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use content_digest::hex;
 
-use super::group_commit::RecentFacts;
 use super::notifier::Notifier;
 use super::options::Options;
 use super::outside_claims::{OutsideClaim, OutsideClaims};
 use super::queue::Queue;
+use super::recent_facts::RecentFacts;
+use super::room::Room;
 use super::torn_tail;
 use super::writer::{Writer, WriterState};
 use super::{Inner, Ledger, Recovery};
@@ -27,7 +28,7 @@ use crate::tree::{Directory, LogSource, MerkleTree};
 use crate::wal::frame::Entries;
 use crate::wal::reader::{self, Batch, End};
 use crate::wal::segment::{EndedSegment, Segment};
-use crate::wal::segment_maker::SegmentMaker;
+use crate::wal::segment_maker::{SegmentMaker, SpareSegment};
 
 pub(crate) fn open(path: &Path, options: &Options) -> Result<Ledger, OpenError> {
     let layout = Layout::new(path);
@@ -195,9 +196,11 @@ fn resume(
     let size = end.edge.size();
     let cut = torn > 0 || !matches!(entry, Entry::Stop(_) | Entry::Init(_));
     let start = Start { cut, torn: (torn > 0).then_some(torn), version: options.version.clone() };
-    let segment_maker =
-        SegmentMaker::start(options.disk.clone(), layout.clone(), options.segment_bytes, end.spare)
-            .map_err(OpenError::at(path))?;
+    let mut spare: Vec<SpareSegment> =
+        end.spare.iter().map(|number| SpareSegment::Numbered(*number)).collect();
+    spare.extend(end.reserve.then_some(SpareSegment::Reserve));
+    let maker = SegmentMaker::start(options.disk.clone(), layout.clone(), options.segment_bytes, spare)
+        .map_err(OpenError::at(path))?;
     let ended = end.segments.iter().filter(|(number, _)| *number != end.segment);
     let ended =
         ended.map(|(number, end)| Ok(EndedSegment { number: *number, end: *end, file: take_held(*number)? }));
@@ -215,7 +218,7 @@ fn resume(
         options: options.clone(),
         log: log_id(&layout, key)?,
         segment,
-        segment_maker,
+        room: Room::new(options.disk.clone(), layout.clone(), maker),
         ended: None,
         segments,
         lock,

@@ -10,8 +10,10 @@ mod billion;
 mod crash;
 mod damage;
 mod faults;
+mod follow;
 mod maintenance;
 mod model;
+mod reserve;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

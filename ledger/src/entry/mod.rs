@@ -159,6 +159,31 @@ impl Entry {
 }
 
 impl Entry {
+    /// Its index in the log before a restore from a backup.
+    #[must_use]
+    pub fn was(&self) -> Option<u64> {
+        match self {
+            Self::Revocation(fact) => fact.was,
+            Self::Attestation(fact) => fact.was,
+            Self::Condition(fact) => fact.was,
+            Self::Posture(fact) => fact.was,
+            Self::Activation(fact) => fact.was,
+            Self::Init(_)
+            | Self::Start(_)
+            | Self::Stop(_)
+            | Self::Decision(_)
+            | Self::Denials(_)
+            | Self::Issued(_)
+            | Self::Reinstate(_)
+            | Self::Outcome(_)
+            | Self::Ungoverned(_)
+            | Self::Gap(_)
+            | Self::Archived(_)
+            | Self::Reads(_)
+            | Self::Restored(_) => None,
+        }
+    }
+
     /// Whether the follower of the log is told of it: facts, and the warrants that were issued.
     pub(crate) fn is_followed(&self) -> bool {
         self.is_fact() || matches!(self, Self::Issued(_))

@@ -23,6 +23,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, mpsc};
 
 pub(crate) use group_commit::is_too_late;
+pub(crate) use recent_facts::{RecentFacts, Unread};
 pub(crate) use waiting_callers::WaitingFacts;
 
 pub use follow::{Behind, FactCallback, FactError, FactReceipt, FactRefused, FollowFacts, Head};

@@ -9,8 +9,17 @@ use crate::ledger::FORWARD_RECORDED_WITHIN_SECONDS;
 /// Limits the memory if facts come faster than any server takes them. A judge that has read less must judge again.
 const FACTS_AT_MOST: usize = 128 * 1024;
 
-#[derive(Clone, Debug, Default)]
+/// How much longer an audit remembers facts than the writer: what the writer has in one frame. It must not find a fault where
+/// the writer still remembered the fact.
+const LONGER_SECONDS: u64 = 5;
+const MORE_FACTS: usize = 2048;
+
+#[derive(Clone, Debug)]
 pub(crate) struct RecentFacts {
+    /// For how many seconds facts are remembered.
+    seconds: u64,
+    /// How many facts are remembered.
+    most: usize,
     /// Facts below this index are not remembered.
     floor: u64,
     recent: VecDeque<RecentFact>,
@@ -24,16 +33,32 @@ struct RecentFact {
     fact: Arc<Entry>,
 }
 
+/// What a judge had not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unread {
+    /// The fact at this index, which concerns its decision.
+    Fact(u64),
+    /// Facts that are forgotten.
+    Forgotten,
+}
+
 impl RecentFacts {
     /// No facts: the judges of a new server have read everything below this size.
     pub(crate) fn from(size: u64) -> Self {
-        Self { floor: size, recent: VecDeque::new() }
+        let (seconds, most) = (FORWARD_RECORDED_WITHIN_SECONDS, FACTS_AT_MOST);
+        Self { seconds, most, floor: size, recent: VecDeque::new() }
+    }
+
+    /// The facts that the writer had at every place of the log, for an audit of it.
+    pub(crate) fn of_audit() -> Self {
+        let seconds = FORWARD_RECORDED_WITHIN_SECONDS.saturating_add(LONGER_SECONDS);
+        Self { seconds, most: FACTS_AT_MOST.saturating_add(MORE_FACTS), floor: 0, recent: VecDeque::new() }
     }
 
     /// Adds a fact at this index and time, in milliseconds.
     pub(crate) fn add(&mut self, index: u64, time: u64, fact: Arc<Entry>) {
         self.recent.push_back(RecentFact { index, time: time / 1000, fact });
-        if self.recent.len() > FACTS_AT_MOST {
+        if self.recent.len() > self.most {
             self.forget_oldest();
         }
     }
@@ -41,7 +66,7 @@ impl RecentFacts {
     /// Forgets the facts that are older than any decision to forward that may still be recorded at this time, in
     /// milliseconds.
     pub(crate) fn forget_before(&mut self, time: u64) {
-        let oldest = (time / 1000).saturating_sub(FORWARD_RECORDED_WITHIN_SECONDS);
+        let oldest = (time / 1000).saturating_sub(self.seconds);
         while self.recent.front().is_some_and(|first| first.time < oldest) {
             self.forget_oldest();
         }
@@ -53,14 +78,19 @@ impl RecentFacts {
         }
     }
 
-    /// Whether a fact that the judge had not read could change this decision. What the judge has read costs nothing here,
+    /// A fact that the judge had not read and that could change this decision. What the judge has read costs nothing here,
     /// however many facts it is.
-    pub(crate) fn makes_stale(&self, decision: &Decision) -> bool {
+    pub(crate) fn unread(&self, decision: &Decision) -> Option<Unread> {
         if decision.as_of < self.floor {
-            return true;
+            return Some(Unread::Forgotten);
         }
-        let unread = self.recent.partition_point(|fact| fact.index < decision.as_of);
-        self.recent.range(unread..).any(|unread| concerns(&unread.fact, decision))
+        let from = self.recent.partition_point(|fact| fact.index < decision.as_of);
+        let mut unread = self.recent.range(from..);
+        unread.find(|unread| concerns(&unread.fact, decision)).map(|found| Unread::Fact(found.index))
+    }
+
+    pub(crate) fn makes_stale(&self, decision: &Decision) -> bool {
+        self.unread(decision).is_some()
     }
 }
 

@@ -175,3 +175,32 @@ impl Backlog {
         self.changed.notify_all();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_publisher_that_is_stuck_refuses_decisions_first_and_facts_later() {
+        let backlog = Backlog::new(0, 0);
+        let put = |bytes| backlog.put(Batch { first: 0, entries: vec![0; bytes], leaves: vec![] });
+        let stuck = Err(RecordError::DiskFull);
+        assert!(backlog.wait_while_stuck(RecordError::DiskFull, Duration::ZERO));
+        put(BYTES_AT_MOST - 1);
+        assert!(backlog.has_space() && backlog.wait_for_space().is_ok());
+        put(1);
+        assert!(!backlog.has_space());
+        assert_eq!((backlog.wait_for_space(), backlog.wait_for_space_for_facts()), (stuck.clone(), Ok(())));
+        put(4 * 1024 * 1024);
+        assert_eq!(backlog.wait_for_space_for_facts(), stuck);
+    }
+
+    #[test]
+    fn a_closed_backlog_ends_even_if_nothing_can_be_published() {
+        let backlog = Backlog::new(0, 1);
+        backlog.put(Batch { first: 1, entries: vec![0], leaves: vec![[0; 32]] });
+        backlog.close();
+        assert!(backlog.take(Duration::ZERO).is_some_and(|work| work.batches.len() == 1));
+        assert!(backlog.take(Duration::ZERO).is_none());
+    }
+}

@@ -6,8 +6,8 @@
 use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
-use ledger::Ledger;
 use ledger::entry::{FactScope, Posture, PostureChange};
+use ledger::{Entry, Ledger, ReadError};
 use serde_json::json;
 
 use crate::cli::out::{ExitStatus, Failure, line};
@@ -35,11 +35,12 @@ pub(in crate::cli) fn run(args: &Args) -> Result<ExitStatus, Failure> {
     let options =
         server::ledger_options(&config.ledger.key, &Clock::of_the_machine()).map_err(Failure::new)?;
     let ledger = Ledger::open(&config.ledger.directory, options).map_err(Failure::new)?;
+    let replaces = newest_posture_of_the_mesh(&ledger).map_err(Failure::new)?;
     let posture = PostureChange {
         bundle: None,
         by: args.by.clone(),
         reason: args.reason.clone(),
-        replaces: None,
+        replaces,
         scope: FactScope::Mesh,
         stance: Posture::Normal,
         subject: String::new(),
@@ -54,4 +55,16 @@ pub(in crate::cli) fn run(args: &Args) -> Result<ExitStatus, Failure> {
         format!("entry {index}: the posture of the mesh is normal again")
     })?;
     Ok(ExitStatus::Success)
+}
+
+/// The entry that is ended: a posture is loosened only by its newest entry's name.
+fn newest_posture_of_the_mesh(ledger: &Ledger) -> Result<Option<u64>, ReadError> {
+    let mut newest = None;
+    for record in ledger.read(0)? {
+        let record = record?;
+        if matches!(record.entry, Entry::Posture(PostureChange { scope: FactScope::Mesh, .. })) {
+            newest = Some(record.index);
+        }
+    }
+    Ok(newest)
 }

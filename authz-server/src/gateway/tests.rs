@@ -217,9 +217,10 @@ async fn an_allow_that_comes_after_the_deadline_is_recorded_as_not_forwarded() {
     assert!(polled_once(run.as_mut()).await.is_none(), "nothing is allowed without waiting");
     drop(run);
 
-    // When the first is durable, the outcome is queued; when the second is durable, the outcome is too.
-    test.ledger.append(posture()).unwrap();
-    test.ledger.append(posture()).unwrap();
+    // When the first is durable, the outcome is queued; when the second is durable, the outcome is too. They are not facts,
+    // which would overtake the decision.
+    test.ledger.append(Stop { refused: 0 }.into()).unwrap();
+    test.ledger.append(Stop { refused: 0 }.into()).unwrap();
     let entries: Vec<Entry> = test.ledger.read(0).unwrap().map(|record| record.unwrap().entry).collect();
     let decided =
         entries.iter().position(|entry| matches!(entry, Entry::Decision(one) if one.id == decision.as_str()));

@@ -64,7 +64,8 @@ impl Gatherer {
             Some(http) => self.http_case(http, &proxy, &known.bundle, known.now),
             None => Err(Denial::RequestAmbiguous),
         };
-        // Conditions, attestations and issuances cannot be recorded yet; a route that requires one denies.
+        // Conditions, attestations, issuances, revocations and halted routes cannot be recorded yet; a route that
+        // requires one denies.
         let facts = Facts {
             identity: request.identity.clone(),
             environment: self.environment.clone(),

@@ -6,7 +6,7 @@ use ledger::entry::{
     self, Decision, DecisionOutcome, IntegerJson, RecordedAttestation, RecordedBundle, RecordedCondition,
     RecordedRequest, RecordedVerdict, RequestText, VerdictCode,
 };
-use warrant::{Burn, Denial, Digest, Seconds};
+use warrant::{Burn, Denial, Digest};
 
 use super::chain::links;
 use super::checks::checks;
@@ -29,13 +29,13 @@ pub fn of_case(
     Decision {
         args: args(case, key),
         as_of: case.as_of,
-        attestation: attestation(&case.facts, case.now),
+        attestation: attestation(&case.facts),
         burned: Vec::new(),
         bundle: Some(RecordedBundle { digest: bundle.digest(), version: bundle.version() }),
         chain: chain.map(|chain| links(chain)).unwrap_or_default(),
         checks: checks(case),
         clock: case.now.get(),
-        conditions: conditions(&case.facts, case.now),
+        conditions: conditions(&case.facts),
         environment: case.facts.environment.clone(),
         id: decision.to_owned(),
         identity: case.facts.identity.as_ref().map(|identity| identity.0.clone()),
@@ -142,26 +142,25 @@ fn posture(posture: policy::Posture) -> entry::Posture {
     }
 }
 
-/// Ages are relative to the decision's clock, so that judging again sees the same ages.
-fn conditions(facts: &Facts, now: Seconds) -> Vec<RecordedCondition> {
+fn conditions(facts: &Facts) -> Vec<RecordedCondition> {
     let known = facts.conditions.iter();
     known
-        .map(|(name, state)| RecordedCondition {
-            iat: Some(now.get().saturating_sub(state.age)),
-            name: name.clone(),
-            value: Some(state.value.clone()),
+        .map(|one| RecordedCondition {
+            iat: Some(one.iat),
+            name: one.name.clone(),
+            value: Some(one.value.clone()),
         })
         .collect()
 }
 
-fn attestation(facts: &Facts, now: Seconds) -> Vec<RecordedAttestation> {
+fn attestation(facts: &Facts) -> Vec<RecordedAttestation> {
     let current = facts.attestations.iter();
     current
         .map(|one| RecordedAttestation {
             exp: one.exp,
-            iat: now.get().saturating_sub(one.age),
+            iat: one.iat,
             iss: one.iss.clone(),
-            measurement: Digest::parse(&one.measurement).into_iter().collect(),
+            measurement: one.measurements.iter().filter_map(|text| Digest::parse(text)).collect(),
             positive: one.positive,
             subject: one.subject.clone(),
         })

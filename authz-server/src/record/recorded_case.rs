@@ -1,14 +1,14 @@
 //! Turns a recorded decision back into its case, as far as it was recorded.
 
-use std::collections::BTreeMap;
-
 use ledger::entry::{self, CheckResult, Decision, IntegerJson, RequestText};
 use warrant::{ChainFromRecord, Denial, Method, ProofId, RawPath, Seconds, Thumbprint};
 
 use super::chain::recalled;
 use super::codes::result_of;
 use policy::arguments::{ArgumentError, ArgumentValue, Extracted, RequestPart};
-use policy::decision::{Attestation, Attested, ByRecord, Case, Facts, HttpCase, Identity, Line, ProofFound};
+use policy::decision::{
+    Attestation, ByRecord, Case, ConditionFact, Facts, HttpCase, Identity, Issuance, Line, ProofFound,
+};
 use policy::{Bundle, Posture};
 
 /// Why a recorded decision cannot be turned back into its case.
@@ -157,9 +157,9 @@ fn value(json: &IntegerJson) -> Result<ArgumentValue, NoCase> {
 }
 
 fn facts(decision: &Decision) -> Result<Facts, NoCase> {
-    let age = |iat: u64| decision.clock.saturating_sub(iat);
-    let conditions = decision.conditions.iter().filter_map(|state| {
-        Some((state.name.clone(), Attested { value: state.value.clone()?, age: age(state.iat?) }))
+    let conditions = decision.conditions.iter().filter_map(|one| {
+        let (name, iss, value) = (one.name.clone(), String::new(), one.value.clone()?);
+        Some(ConditionFact { name, iss, value, iat: one.iat?, exp: u64::MAX })
     });
     let posture = match decision.posture {
         entry::Posture::Normal => Posture::Normal,
@@ -170,20 +170,27 @@ fn facts(decision: &Decision) -> Result<Facts, NoCase> {
     Ok(Facts {
         identity: decision.identity.clone().map(Identity),
         environment: decision.environment.clone(),
-        conditions: conditions.collect::<BTreeMap<_, _>>(),
+        conditions: conditions.collect(),
         attestations: decision
             .attestation
             .iter()
             .map(|one| Attestation {
                 iss: one.iss.clone(),
                 subject: one.subject.clone(),
+                key: None,
+                iat: one.iat,
                 exp: one.exp,
                 positive: one.positive,
-                measurement: one.measurement.first().map(ToString::to_string).unwrap_or_default(),
-                age: age(one.iat),
+                debug: Some(false),
+                measurements: one.measurement.iter().map(ToString::to_string).collect(),
             })
             .collect(),
         posture,
-        issued: decision.checks.issued == Some(CheckResult::Passed),
+        issuance: match decision.checks.issued {
+            Some(CheckResult::Passed) => Issuance::Recorded,
+            Some(CheckResult::Denied(_)) => Issuance::Unknown,
+            None => Issuance::NotRecorded,
+        },
+        ..Facts::default()
     })
 }

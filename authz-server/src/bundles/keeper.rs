@@ -341,6 +341,7 @@ fn activation(bundle: &Bundle, previous: Option<Digest>) -> Activation {
         previous,
         retired: activated.retired.into_iter().collect(),
         version: activated.version,
+        was: None,
     }
 }
 

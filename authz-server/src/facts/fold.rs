@@ -103,7 +103,9 @@ impl Folded {
             | Entry::Condition(_)
             | Entry::Ungoverned(_)
             | Entry::Gap(_)
-            | Entry::Archived(_) => {}
+            | Entry::Archived(_)
+            | Entry::Reads(_)
+            | Entry::Restored(_) => {}
         }
     }
 

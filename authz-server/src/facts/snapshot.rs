@@ -100,6 +100,7 @@ pub fn from_bytes(bytes: &[u8]) -> Option<Folded> {
         previous: activation.previous,
         retired: activation.retired,
         version: activation.version,
+        was: None,
     });
     Some(Folded {
         as_of: 0,
@@ -160,7 +161,7 @@ mod tests {
         by(&burns, "over", 1, 20, &d0).unwrap();
         by(&burns, "twice", 2, 100, &d2).unwrap();
         let (bundle, retired) = (Digest::of(b"b"), vec![Digest::of(b"a trust")]);
-        let activation = Activation { bundle, expires: 7, previous: None, retired, version: 3 };
+        let activation = Activation { bundle, expires: 7, previous: None, retired, version: 3, was: None };
         let folded = Folded {
             as_of: 17,
             time: Seconds::new(90),

@@ -95,7 +95,8 @@ fn test_gateway_with(files: Files) -> TestGateway {
 
 fn posture() -> Entry {
     let (by, reason, subject) = ("op".to_owned(), "a drill".to_owned(), String::new());
-    PostureChange { by, reason, scope: FactScope::Mesh, stance: Posture::Normal, subject }.into()
+    let (scope, stance) = (FactScope::Mesh, Posture::Normal);
+    PostureChange { bundle: None, by, reason, replaces: None, scope, stance, subject, was: None }.into()
 }
 
 /// A warrant of the authority for the key 2.

@@ -1,15 +1,14 @@
 //! Turns a recorded decision back into its case, as far as it was recorded.
 
-use ledger::entry::{self, CheckResult, Decision, IntegerJson, RequestText};
+use ledger::entry::{CheckResult, Decision, IntegerJson, RequestText};
 use warrant::{ChainFromRecord, Denial, Method, ProofId, RawPath, Seconds, Thumbprint};
 
 use super::chain::recalled;
 use super::codes::result_of;
+use super::facts;
+use policy::Bundle;
 use policy::arguments::{ArgumentError, ArgumentValue, Extracted, RequestPart};
-use policy::decision::{
-    Attestation, ByRecord, Case, ConditionFact, Facts, HttpCase, Identity, Issuance, Line, ProofFound,
-};
-use policy::{Bundle, Posture};
+use policy::decision::{ByRecord, Case, HttpCase, Line, ProofFound};
 
 /// Why a recorded decision cannot be turned back into its case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +61,7 @@ impl RecordedBytes {
             proxy: decision.proxy.clone(),
             line: Some(Line { method, authority, path_and_query: path }),
             http,
-            facts: facts(decision)?,
+            facts: facts::recalled(decision).ok_or(NoCase::Unfit("the posture"))?,
         })
     }
 
@@ -154,43 +153,4 @@ fn value(json: &IntegerJson) -> Result<ArgumentValue, NoCase> {
         IntegerJson::Object(_) => Err(NoCase::Withheld),
         IntegerJson::Null => Err(NoCase::Unfit("an argument")),
     }
-}
-
-fn facts(decision: &Decision) -> Result<Facts, NoCase> {
-    let conditions = decision.conditions.iter().filter_map(|one| {
-        let (name, iss, value) = (one.name.clone(), String::new(), one.value.clone()?);
-        Some(ConditionFact { name, iss, value, iat: one.iat?, exp: u64::MAX })
-    });
-    let posture = match decision.posture {
-        entry::Posture::Normal => Posture::Normal,
-        entry::Posture::Restricted => Posture::Restricted,
-        // Whatever is halted is denied before the judge reads a posture.
-        entry::Posture::Halted => return Err(NoCase::Unfit("the posture")),
-    };
-    Ok(Facts {
-        identity: decision.identity.clone().map(Identity),
-        environment: decision.environment.clone(),
-        conditions: conditions.collect(),
-        attestations: decision
-            .attestation
-            .iter()
-            .map(|one| Attestation {
-                iss: one.iss.clone(),
-                subject: one.subject.clone(),
-                key: None,
-                iat: one.iat,
-                exp: one.exp,
-                positive: one.positive,
-                debug: Some(false),
-                measurements: one.measurement.iter().map(ToString::to_string).collect(),
-            })
-            .collect(),
-        posture,
-        issuance: match decision.checks.issued {
-            Some(CheckResult::Passed) => Issuance::Recorded,
-            Some(CheckResult::Denied(_)) => Issuance::Unknown,
-            None => Issuance::NotRecorded,
-        },
-        ..Facts::default()
-    })
 }

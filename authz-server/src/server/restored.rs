@@ -116,11 +116,14 @@ fn origin(directory: &Path) -> Result<String, RestoreError> {
 fn halt(directory: &Path, options: Options) -> Result<(), ServerError> {
     let ledger = Ledger::open(directory, options)?;
     let posture = PostureChange {
+        bundle: None,
         by: "serve --restored".to_owned(),
         reason: "the ledger was restored from a backup".to_owned(),
+        replaces: None,
         scope: FactScope::Mesh,
         stance: Posture::Halted,
         subject: String::new(),
+        was: None,
     };
     let halted = ledger.append(posture.into());
     ledger.close();

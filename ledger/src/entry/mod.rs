@@ -16,18 +16,20 @@ mod value;
 
 use serde::Deserialize;
 
-pub use activity::{Denials, Issued, OutcomeReport, UngovernedRequest};
+pub use activity::{Denials, Issued, OutcomeReport, Reads, UngovernedRequest};
 pub use codes::{CheckResult, DecisionOutcome, DenialCode, VerdictCode};
 pub use concern::concerns;
 pub use content_digest::Digest;
 pub use decision::{
-    BurnKind, Checks, Decision, Details, Person, RecordedAttestation, RecordedBundle, RecordedBurn,
-    RecordedCondition, RecordedLink, RecordedRequest, RecordedVerdict,
+    BurnKind, Checks, Decision, Details, HaltedScope, Person, RecordedAttestation, RecordedBundle,
+    RecordedBurn, RecordedCondition, RecordedLink, RecordedRequest, RecordedRevocation, RecordedVerdict,
 };
 pub use encoding::{ENTRY_BYTES_AT_MOST, Stamps};
 pub use entries_page::table;
-pub use fact::{Activation, AttestationStatement, ConditionStatement, PostureChange, Reinstate, Revocation};
-pub use lifecycle::{Archived, Gap, Init, Predecessor, Start, Stop};
+pub use fact::{
+    Activation, AttestationStatement, ConditionStatement, PostureChange, Reinstate, Revocation, Signer,
+};
+pub use lifecycle::{Archived, Gap, Init, Predecessor, Restored, Start, Stop};
 pub use value::{FactScope, IntegerJson, Nonce, Posture, RequestText, RevocationTarget};
 
 use crate::canonical::NotCanonical;
@@ -116,6 +118,10 @@ entries! {
     Gap(Gap),
     /// Old bundles were moved to the archive.
     Archived(Archived),
+    /// A summary of reads of the record.
+    Reads(Reads),
+    /// The facts of the log before a restore are recorded again.
+    Restored(Restored),
 }
 
 impl Entry {
@@ -145,7 +151,9 @@ impl Entry {
             | Self::Outcome(_)
             | Self::Ungoverned(_)
             | Self::Gap(_)
-            | Self::Archived(_) => false,
+            | Self::Archived(_)
+            | Self::Reads(_)
+            | Self::Restored(_) => false,
         }
     }
 }

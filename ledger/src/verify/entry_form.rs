@@ -53,7 +53,9 @@ pub(super) fn faults(index: u64, stamps: Stamps, entry: &Entry) -> Vec<String> {
         | Entry::Posture(_)
         | Entry::Activation(_)
         | Entry::Outcome(_)
-        | Entry::Gap(_) => {}
+        | Entry::Gap(_)
+        | Entry::Reads(_)
+        | Entry::Restored(_) => {}
     }
     faults
 }

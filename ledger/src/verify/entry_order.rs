@@ -81,7 +81,9 @@ impl<'a> OrderCheck<'a> {
             | Entry::Issued(_)
             | Entry::Ungoverned(_)
             | Entry::Gap(_)
-            | Entry::Archived(_) => {}
+            | Entry::Archived(_)
+            | Entry::Reads(_)
+            | Entry::Restored(_) => {}
         }
     }
 

@@ -75,7 +75,9 @@ impl FactsInForce {
             | Entry::Outcome(_)
             | Entry::Ungoverned(_)
             | Entry::Gap(_)
-            | Entry::Archived(_) => return,
+            | Entry::Archived(_)
+            | Entry::Reads(_)
+            | Entry::Restored(_) => return,
         }
         self.sweep(now);
     }

@@ -146,12 +146,11 @@ impl FactsInForce {
     /// A condition that the judge relied on must be the newest statement about it, and still be valid.
     fn check_conditions(&self, index: u64, decision: &Decision, report: &mut AuditReport) {
         for read in &decision.conditions {
-            let Some(value) = &read.value else { continue };
             let known = self.conditions.get(&read.name).into_iter().flatten();
             let mut known = known.filter(|(_, statement)| {
                 is_here(statement.scope, &statement.subject, decision) && decision.clock < statement.exp
             });
-            if !known.any(|(_, statement)| statement.value == *value) {
+            if !known.any(|(_, statement)| statement.value == read.value) {
                 report.add_entry_fault(
                     index,
                     format!(

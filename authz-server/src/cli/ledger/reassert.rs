@@ -36,11 +36,14 @@ pub(in crate::cli) fn run(args: &Args) -> Result<ExitStatus, Failure> {
         server::ledger_options(&config.ledger.key, &Clock::of_the_machine()).map_err(Failure::new)?;
     let ledger = Ledger::open(&config.ledger.directory, options).map_err(Failure::new)?;
     let posture = PostureChange {
+        bundle: None,
         by: args.by.clone(),
         reason: args.reason.clone(),
+        replaces: None,
         scope: FactScope::Mesh,
         stance: Posture::Normal,
         subject: String::new(),
+        was: None,
     };
     let recorded = ledger.append(posture.into());
     ledger.close();

@@ -67,7 +67,8 @@ fn decision(id: &str, as_of: u64, outcome: DecisionOutcome) -> Entry {
 /// A fact that concerns every decision and can be recorded any number of times.
 fn fact() -> Entry {
     let (by, reason, subject) = ("op".to_owned(), "a drill".to_owned(), String::new());
-    PostureChange { by, reason, scope: FactScope::Mesh, stance: Posture::Normal, subject }.into()
+    let (scope, stance) = (FactScope::Mesh, Posture::Normal);
+    PostureChange { bundle: None, by, reason, replaces: None, scope, stance, subject, was: None }.into()
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::*;
 use crate::entry::{
     Activation, AttestationStatement, ConditionStatement, Digest, FactScope, Posture, PostureChange,
-    RecordedAttestation, RecordedCondition, Reinstate, Revocation, RevocationTarget,
+    RecordedAttestation, RecordedCondition, Reinstate, Revocation, RevocationTarget, Signer,
 };
 use crate::example_log::{ISSUER, bundle};
 
@@ -12,16 +12,18 @@ fn text(text: &str) -> String {
 }
 
 fn posture(scope: FactScope, subject: &str, stance: Posture) -> Entry {
-    PostureChange { by: text("op"), reason: text("a drill"), scope, stance, subject: text(subject) }.into()
+    let (by, reason, subject) = (text("op"), text("a drill"), text(subject));
+    PostureChange { bundle: None, by, reason, replaces: None, scope, stance, subject, was: None }.into()
 }
 
 fn revocation(what: RevocationTarget, iss: &str, value: &str, until: Option<u64>) -> Entry {
-    Revocation { by: text("op"), iss: text(iss), reason: text("lost"), until, value: text(value), what }
-        .into()
+    let (by, iss, reason, value) = (text("op"), text(iss), text("lost"), text(value));
+    Revocation { bundle: None, by, iss, reason, until, value, was: None, what }.into()
 }
 
 fn reinstate(what: RevocationTarget, iss: &str, value: &str) -> Entry {
-    Reinstate { by: text("op"), iss: text(iss), reason: text("found"), value: text(value), what }.into()
+    let (by, iss, reason, value) = (text("op"), text(iss), text("found"), text(value));
+    Reinstate { bundle: None, by, iss, reason, revocation: 8, value, what }.into()
 }
 
 fn measured(digit: &str) -> Digest {
@@ -30,15 +32,18 @@ fn measured(digit: &str) -> Digest {
 
 fn attestation(positive: bool, iat: u64, key: Option<&str>) -> Entry {
     AttestationStatement {
-        debug: None,
+        bundle: None,
+        debug: Some(false),
         exp: CLOCK + 600,
         iat,
         iss: text("https://attestor"),
         key: key.map(text),
         measurement: vec![measured("1")],
         positive,
+        signer: signer(),
         statement: Digest::of(b"statement"),
         subject: text("spiffe://demo/agent"),
+        was: None,
     }
     .into()
 }
@@ -50,9 +55,11 @@ fn attested(facts: usize, read: &[bool], is_bound: bool) -> Entry {
     decision.attestation = read
         .iter()
         .map(|positive| RecordedAttestation {
+            debug: Some(false),
             exp: CLOCK + 600,
             iat: CLOCK - 10,
             iss: text("https://attestor"),
+            key: None,
             measurement: vec![measured("1")],
             positive: *positive,
             subject: text("spiffe://demo/agent"),
@@ -65,20 +72,28 @@ fn attested(facts: usize, read: &[bool], is_bound: bool) -> Entry {
 fn condition(value: &str, iat: u64, subject: &str) -> Entry {
     let scope = if subject.is_empty() { FactScope::Mesh } else { FactScope::Environment };
     ConditionStatement {
+        bundle: None,
         exp: CLOCK + 600,
         iat,
         iss: text("https://attestor"),
         name: text("window"),
         scope,
+        signer: signer(),
         statement: Digest::of(b"statement"),
         subject: text(subject),
         value: text(value),
+        was: None,
     }
     .into()
 }
 
+fn signer() -> Signer {
+    Signer { anchor: None, key: text("key-of-the-attestor"), until: None }
+}
+
 fn when_open(facts: usize) -> Entry {
-    let read = RecordedCondition { iat: Some(CLOCK), name: text("window"), value: Some(text("open")) };
+    let (iss, name, value) = (text("https://attestor"), text("window"), text("open"));
+    let read = RecordedCondition { exp: CLOCK + 600, iat: CLOCK, iss, name, value };
     Decision { conditions: vec![read], ..next_allow(facts) }.into()
 }
 

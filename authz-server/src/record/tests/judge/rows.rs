@@ -5,8 +5,10 @@ use std::collections::BTreeSet;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use warrant::RevocationKind;
 use warrant::mint::Signer as _;
 
+use super::facts::{ISSUER, ROUTE, halted, revoked};
 use super::{
     Attestation, Denial, Facts, Grant, Identity, JudgedRequest, Judgement, MEASURED, PAYER, PassReason,
     Seconds, attested, changed, delegated, given, other_measured, stated, with_requirement, with_route,
@@ -16,12 +18,9 @@ use crate::record;
 use policy::Posture;
 use policy::decision::Issuance;
 
-/// Denials by other stages or crates, and denials that no recorded fact can cause yet. If the judge comes to raise
-/// one, its row must be added here.
+/// Denials by other stages or crates. If the judge comes to raise one, its row must be added below.
 const NOT_THE_JUDGES: &[(Denial, &str)] = &[
-    (Denial::Revoked, "no revocation can be recorded yet"),
     (Denial::Replayed, "the judge has permitted; the use was burned"),
-    (Denial::StateUnavailable, "the judge has permitted; uses cannot be counted"),
     (Denial::LedgerUnavailable, "the judge has permitted; nothing can be recorded"),
     (Denial::DeadlineExceeded, "the judge was not waited for"),
     (Denial::Ungoverned, "the seal's"),
@@ -85,10 +84,20 @@ fn denied() -> Vec<(Denial, JudgedRequest)> {
     for denial in [Denial::ProofMissing, Denial::ProofInvalid] {
         all.push((denial, by_proof(Err(denial))));
     }
+    all.push((Denial::Halted, halted(ROUTE, given())));
+    all.push((Denial::Halted, halted(ISSUER, given())));
+    all.push((Denial::Revoked, revoked(RevocationKind::Path, "root", given())));
+    all.push((Denial::StateUnavailable, with_unreadable_issuances()));
     all.extend(of_the_warrant());
     all.extend(of_the_workload());
     all.extend(of_the_policy());
     all
+}
+
+fn with_unreadable_issuances() -> JudgedRequest {
+    let mut given = with_requirement("issued: true");
+    given.facts.issuance = Issuance::Unknown;
+    given
 }
 
 fn of_the_warrant() -> Vec<(Denial, JudgedRequest)> {
@@ -214,13 +223,23 @@ fn where_everything_is_required() -> JudgedRequest {
         identity: Some(Identity(PAYER.to_owned())),
         environment: [("region".to_owned(), "eu-1".to_owned()), ("zone".to_owned(), "a".to_owned())].into(),
         conditions: vec![stated("window", "open", 1), stated("level", "low", 1)],
-        attestations: vec![attested(true, 600)],
+        certificate: Some(TestKey::new(2).public_key().thumbprint().to_string()),
+        attestations: vec![attested(true, 600), attested_key()],
         posture: Posture::Restricted,
         issuance: Issuance::Recorded,
         ..Facts::default()
     };
     let required = "environment: {zone: [b, a], region: [eu-1, eu-2]}, conditions: [{name: window, equals: open, maxAge: 5m}, {name: level, equals: low, maxAge: 5m}], attestation: {maxAge: 10m}, issued: true";
     JudgedRequest { facts, ..with_requirement(required) }
+}
+
+/// A statement about one key, with two measurements.
+fn attested_key() -> Attestation {
+    Attestation {
+        key: Some(TestKey::new(2).public_key().thumbprint().to_string()),
+        measurements: vec![MEASURED.to_owned(), MEASURED.replace("aa", "bb")],
+        ..attested(true, 600)
+    }
 }
 
 /// The largest policy that the bounds allow, beside a small one.

@@ -1,8 +1,21 @@
-//! The addresses that the server may listen on in cleartext: a Unix socket or loopback. The type allows nothing else.
+//! The addresses that the server listens on. Decisions and the API are served in cleartext only where no other machine can
+//! connect: the types allow nothing else. The health listener may have any address, because nothing else is served there.
 
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+
+/// Where the server listens, for each group of clients.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listen {
+    /// For proxies. A peer on this address is the proxy `local`.
+    pub proxies: LocalAddress,
+    /// For operators and auditors, on a Unix socket: loopback is not enough, because every user of this machine can
+    /// connect to it.
+    pub api: PathBuf,
+    /// Only `/livez`, `/readyz` and `/metrics` are served here, without TLS.
+    pub health: SocketAddr,
+}
 
 /// An address that cannot be reached from another machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +45,16 @@ impl LocalAddress {
             ))
         }
     }
+
+    /// Parses `unix:/path`, and nothing else.
+    pub fn parse_unix(text: &str) -> Result<PathBuf, String> {
+        match LocalAddress::parse(text) {
+            Ok(LocalAddress::Unix(path)) => Ok(path),
+            Ok(LocalAddress::Loopback(_)) | Err(_) => {
+                Err(format!("{text:?} is not a Unix socket: without TLS the API is served only on one"))
+            }
+        }
+    }
 }
 
 impl fmt::Display for LocalAddress {
@@ -54,6 +77,14 @@ mod tests {
         assert!(LocalAddress::parse("[::1]:9191").is_ok());
         for open in ["0.0.0.0:9191", "10.0.0.1:9191", "[::]:9191", "localhost:9191", "unix:", ""] {
             assert!(LocalAddress::parse(open).is_err(), "{open}");
+        }
+    }
+
+    #[test]
+    fn the_api_is_served_in_cleartext_on_a_unix_socket_only() {
+        assert!(LocalAddress::parse_unix("unix:/run/p.sock").is_ok());
+        for other in ["127.0.0.1:9191", "unix:", "0.0.0.0:9191", ""] {
+            assert!(LocalAddress::parse_unix(other).is_err(), "{other}");
         }
     }
 }

@@ -68,7 +68,7 @@ impl BoundListener {
             BoundListener::Unix(listener, _) => {
                 router.serve_with_incoming_shutdown(incoming(listener, connections), stop).await
             }
-            BoundListener::Loopback(listener, _) => {
+            BoundListener::Tcp(listener, _) => {
                 router.serve_with_incoming_shutdown(incoming(listener, connections), stop).await
             }
         }
@@ -84,7 +84,7 @@ impl BoundListener {
         let connections = Connections::at_most(HTTP_CONNECTIONS, closed);
         match self {
             BoundListener::Unix(listener, _) => serve_http(listener, connections, router, stop).await,
-            BoundListener::Loopback(listener, _) => serve_http(listener, connections, router, stop).await,
+            BoundListener::Tcp(listener, _) => serve_http(listener, connections, router, stop).await,
         }
     }
 }

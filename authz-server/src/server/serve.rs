@@ -16,11 +16,13 @@ use super::open::OpenedServer;
 use super::snapshots::{self, SnapshotThread};
 use super::{background, health, stop};
 use crate::bundles::{self, KeeperThread};
+use crate::config::Listen;
 use crate::edge::access_log::AccessLog;
 use crate::edge::ext_authz::ExtAuthz;
+use crate::edge::http;
+use crate::edge::http::health::{self as health_pages, Health};
 use crate::edge::http::log::Log;
-use crate::edge::http::{self, HttpState, candidate};
-use crate::edge::listen::BoundListener;
+use crate::edge::listen::{BoundListener, ListenAddress, SocketUsers};
 use crate::edge::proxy_identity::NameProxy;
 use crate::gateway::Admission;
 use crate::outcomes::Outcomes;
@@ -57,10 +59,12 @@ pub(super) struct Serving {
 }
 
 pub(super) async fn serve(opened: OpenedServer) -> Result<Serving, ServerError> {
-    let ext_authz = BoundListener::at(&opened.listen.ext_authz).await?;
-    let http = BoundListener::at(&opened.listen.http).await?;
+    let Listen { proxies, api, health } = opened.listen;
+    let proxies = BoundListener::at(&ListenAddress::from(&proxies)).await?;
+    let api = BoundListener::at(&ListenAddress::Unix { path: api, for_whom: SocketUsers::Owner }).await?;
+    let health = BoundListener::at(&ListenAddress::Tcp(health)).await?;
     let (stop, stopping) = watch::channel(false);
-    let (health_reporter, health) = tonic_health::server::health_reporter();
+    let (health_reporter, grpc_health) = tonic_health::server::health_reporter();
     let checks = InterceptedService::new(AuthorizationServer::new(ExtAuthz::new(opened.gateway)), NameProxy);
     let access_log = AccessLog::new(Arc::clone(&opened.outcomes), stopping.clone());
     let access_log = InterceptedService::new(AccessLogServiceServer::new(access_log), NameProxy);
@@ -69,10 +73,10 @@ pub(super) async fn serve(opened: OpenedServer) -> Result<Serving, ServerError> 
         .http2_keepalive_timeout(Some(PEER_ANSWERS_WITHIN))
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
-        .add_service(health)
+        .add_service(grpc_health)
         .add_service(checks)
         .add_service(access_log);
-    info!(ext_authz = %ext_authz.address(), http = %http.address(), "listening");
+    info!(proxies = %proxies.address(), api = %api.address(), health = %health.address(), "listening");
 
     let keeper = bundles::start_keeper(opened.keeper)?;
     let snapshots = snapshots::start(opened.ledger.clone(), snapshots::SCHEDULE)?;
@@ -84,17 +88,20 @@ pub(super) async fn serve(opened: OpenedServer) -> Result<Serving, ServerError> 
     ];
     let witness_tasks = opened.witnesses.start_tasks(&opened.ledger, &stopping);
     let closed_connections = |listener| opened.metrics.closed_connections(listener);
-    let (of_http, of_ext_authz) = (closed_connections("http"), closed_connections("ext_authz"));
+    let (of_proxies, of_api, of_health) =
+        (closed_connections("proxies"), closed_connections("api"), closed_connections("health"));
     let log = Log { ledger: opened.ledger.clone(), readers: Arc::new(opened.readers) };
-    let pages = http::router(HttpState { readiness: opened.readiness, metrics: opened.metrics, log })
-        .merge(candidate::router(opened.candidate));
+    let api_pages = http::api(log, opened.candidate);
+    let health_pages = health_pages::router(Health { readiness: opened.readiness, metrics: opened.metrics });
     let mut listeners = JoinSet::new();
-    let http_stop = stop::requested(stopping.clone());
-    listeners.spawn(async move {
-        http.serve_http(pages, of_http, http_stop).await;
-        Ok(())
-    });
-    listeners.spawn(ext_authz.serve(router, of_ext_authz, stop::requested(stopping)));
+    for (listener, pages, closed) in [(api, api_pages, of_api), (health, health_pages, of_health)] {
+        let stop = stop::requested(stopping.clone());
+        listeners.spawn(async move {
+            listener.serve_http(pages, closed, stop).await;
+            Ok(())
+        });
+    }
+    listeners.spawn(proxies.serve(router, of_proxies, stop::requested(stopping)));
     Ok(Serving {
         listeners,
         background,
@@ -126,7 +133,7 @@ impl Serving {
         if self.outcomes.has_streams() {
             tokio::time::sleep(LAST_LINES).await;
         }
-        // Both listeners receive it. If there is no receiver left, both have ended already.
+        // All listeners receive it. If there is no receiver left, both have ended already.
         let _ = self.stop.send(true);
         self.background.iter().for_each(|task| task.abort());
         let ended = stop::within(CLOSE_WITHIN, self.listeners).await;

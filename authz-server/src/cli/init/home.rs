@@ -100,8 +100,9 @@ fn placeholders(args: &Args, ring: &KeyRing, origin: &str) -> Placeholders {
         ("authority", jwk_with_kid(&ring.authority)),
         ("note", jwk(&ring.note)),
         ("bundleKey", jwk(&ring.bundle)),
-        ("extAuthz", args.ext_authz.to_string()),
-        ("http", args.http.to_string()),
+        ("proxies", args.proxies.to_string()),
+        ("api", args.api.to_string()),
+        ("health", args.health.to_string()),
     ])
 }
 

@@ -10,8 +10,8 @@ use axum::routing::get;
 
 use crate::bundles::candidate::Candidate;
 
-pub fn router(candidate: Option<Arc<Candidate>>) -> Router {
-    Router::new().route("/candidate", get(status)).with_state(candidate)
+pub(super) fn router(candidate: Option<Arc<Candidate>>) -> Router {
+    Router::new().route("/v1/candidate", get(status)).with_state(candidate)
 }
 
 async fn status(State(candidate): State<Option<Arc<Candidate>>>) -> Response {

@@ -21,7 +21,7 @@ pub(crate) fn print(world: &World, host: &str) {
     };
     println!("The demo runs until you press Ctrl-C:");
     println!("  guarded service   http://{host}");
-    println!("  Portcullis server http://{0}/readyz  http://{0}/metrics", world.server.http());
+    println!("  Portcullis server http://{0}/readyz  http://{0}/metrics", world.server.health());
     println!("  Envoy's admin     http://{}", world.envoy.admin());
     println!("  home directory    {home}");
     println!("\nSend a request without a warrant:\n");

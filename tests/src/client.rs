@@ -69,8 +69,19 @@ impl ClientRequest {
     /// # Errors
     /// When nothing listens there, or the response is not complete within [`LONGEST_WAIT`].
     pub async fn send_to_socket(&self, socket: &Path) -> Result<ClientResponse, Unanswered> {
+        self.send_over(UnixStream::connect(socket).await?).await
+    }
+
+    /// Sends the request over a connection that was opened for it alone.
+    ///
+    /// # Errors
+    /// When the response is not complete within [`LONGEST_WAIT`].
+    pub async fn send_over(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    ) -> Result<ClientResponse, Unanswered> {
         let exchange = async {
-            let mut sender = speak_http(UnixStream::connect(socket).await?).await?;
+            let mut sender = speak_http(stream).await?;
             answer(sender.send_request(self.to_http()?).await?).await
         };
         tokio::time::timeout(LONGEST_WAIT, exchange).await?

@@ -13,6 +13,7 @@
 )]
 
 pub mod agent;
+pub mod certificates;
 pub mod client;
 pub mod command;
 pub mod compose;

@@ -112,6 +112,8 @@ pub struct FailedStart {
 pub struct Server {
     pub process: Process,
     health: SocketAddr,
+    proxies: String,
+    api: String,
     /// The time from the start of the process to its readiness.
     pub took: Duration,
 }
@@ -152,19 +154,38 @@ impl Server {
         let from = Instant::now();
         let mut process = Process::start("portcullis", command);
         // The log says which port is used, because the configuration leaves it open.
-        let health = process.find_in_log("the address of health", health_address).await;
+        let [health, proxies, api] = process.find_in_log("its addresses", addresses).await;
+        let health = health.parse().expect("an address");
         until("the server to be ready", async || {
             process.assert_runs();
             get(health, "/readyz").await.filter(|response| response.status == 200)
         })
         .await;
-        Server { process, health, took: from.elapsed() }
+        Server { process, health, proxies, api, took: from.elapsed() }
     }
 
     /// The address of health and metrics.
     #[must_use]
     pub fn health(&self) -> SocketAddr {
         self.health
+    }
+
+    /// The TCP address for proxies.
+    ///
+    /// # Panics
+    /// When they use a Unix socket.
+    #[must_use]
+    pub fn proxies(&self) -> SocketAddr {
+        self.proxies.parse().expect("this server has a TCP address for proxies")
+    }
+
+    /// The TCP address of the API.
+    ///
+    /// # Panics
+    /// When it is on a Unix socket.
+    #[must_use]
+    pub fn api(&self) -> SocketAddr {
+        self.api.parse().expect("this server has a TCP address for its API")
     }
 
     /// What `/readyz` says about the bundle: that it is in force, or why not, and what is wrong with the offered one.
@@ -228,9 +249,10 @@ impl Server {
     }
 }
 
-/// The address in the server's log line `listening`.
-fn health_address(line: &str) -> Option<SocketAddr> {
+/// The addresses in the server's log line `listening`: for health, for proxies, and for the API.
+fn addresses(line: &str) -> Option<[String; 3]> {
     let line: Value = serde_json::from_str(line).ok()?;
     let fields = Some(&line["fields"]).filter(|fields| fields["message"] == "listening")?;
-    fields["health"].as_str()?.parse().ok()
+    let [health, proxies, api] = ["health", "proxies", "api"].map(|name| fields[name].as_str());
+    Some([health?.to_owned(), proxies?.to_owned(), api?.to_owned()])
 }

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tempfile::TempDir;
@@ -51,6 +51,10 @@ pub struct Setup {
     pub change: fn(Configuration) -> Configuration,
     /// Where Envoy finds the upstream, if it is not the upstream of this world.
     pub upstream_at: Option<SocketAddr>,
+    /// The directory with Envoy's files for mutual TLS, if the server is not on a Unix socket.
+    pub tls: Option<PathBuf>,
+    /// The directory with the files of a listener that asks clients for certificates.
+    pub clients: Option<PathBuf>,
     /// True for a test that shows executions without a decision. In every other test such an execution is a failure.
     pub allow_undecided: bool,
 }
@@ -62,6 +66,8 @@ impl Default for Setup {
             init: Vec::new(),
             change: |shipped| shipped,
             upstream_at: None,
+            tls: None,
+            clients: None,
             allow_undecided: false,
         }
     }
@@ -87,10 +93,17 @@ impl Setup {
         let replay_check = ReplayCheck::new(&home);
         let server = Server::start(&home).await;
         let upstream = Upstream::start().await;
-        let configuration = Configuration::shipped("envoy.yaml")
+        let configuration = match &self.tls {
+            None => Configuration::shipped("envoy.yaml").server_at_socket(&home.socket()),
+            Some(files) => Configuration::shipped("mtls.yaml").server_over_tls(server.proxies(), files),
+        };
+        let configuration = match &self.clients {
+            None => configuration,
+            Some(files) => configuration.asking_clients_for_certificates(files),
+        };
+        let configuration = configuration
             .listening_on_loopback(self.port)
             .gate_at(&home.file("gate.yaml"))
-            .server_at_socket(&home.socket())
             .cluster_at("upstream", self.upstream_at.unwrap_or(upstream.address()));
         let envoy = Envoy::start(&(self.change)(configuration), directory.path()).await;
         let agent = Agent::at(&home);

@@ -1,20 +1,34 @@
-//! The addresses that the server listens on. Decisions and the API are served in cleartext only where no other machine can
-//! connect: the types allow nothing else. The health listener may have any address, because nothing else is served there.
+//! The addresses that the server listens on. In cleartext it listens only where no other machine can connect: the types
+//! allow nothing else. The health listener alone may be open, because it says nothing that must be kept from anybody.
 
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use crate::keys::TlsFiles;
+
 /// Where the server listens, for each group of clients.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listen {
-    /// For proxies. A peer on this address is the proxy `local`.
-    pub proxies: LocalAddress,
-    /// For operators and auditors, on a Unix socket: loopback is not enough, because every user of this machine can
-    /// connect to it.
-    pub api: PathBuf,
+    pub proxies: ProxiesAddress,
+    pub api: ApiAddress,
     /// Only `/livez`, `/readyz` and `/metrics` are served here, without TLS.
     pub health: SocketAddr,
+}
+
+/// For proxies. A peer on a local address is the proxy `local`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProxiesAddress {
+    Local(LocalAddress),
+    Tls(TlsAddress),
+}
+
+/// For operators and auditors. A peer on the Unix socket is `local`; loopback is not enough, because every user of this
+/// machine can connect to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ApiAddress {
+    Unix(PathBuf),
+    Tls(TlsAddress),
 }
 
 /// An address that cannot be reached from another machine.
@@ -22,6 +36,13 @@ pub struct Listen {
 pub enum LocalAddress {
     Unix(PathBuf),
     Loopback(SocketAddr),
+}
+
+/// An address with TLS, and the files that it needs. They are read again whenever they change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsAddress {
+    pub address: SocketAddr,
+    pub files: TlsFiles,
 }
 
 impl LocalAddress {

@@ -16,7 +16,7 @@ use std::time::Duration;
 use crate::keys::{DigestKey, PrivateKey, Readers};
 use policy::{Fault, TrustKeys};
 
-pub use address::{Listen, LocalAddress};
+pub use address::{ApiAddress, Listen, LocalAddress, ProxiesAddress, TlsAddress};
 pub use read::read;
 pub use witnesses::Witness;
 

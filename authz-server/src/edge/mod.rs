@@ -8,5 +8,7 @@ mod connections;
 pub mod ext_authz;
 pub mod http;
 pub mod listen;
+pub mod peer;
 pub mod proxy_identity;
-mod serve;
+pub mod serve;
+pub mod tls;

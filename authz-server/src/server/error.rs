@@ -9,6 +9,7 @@ use tokio::task::JoinError;
 use super::restored::RestoreError;
 use crate::bundles::{KeeperError, SourceError, ThreadError};
 use crate::edge::listen::ListenError;
+use crate::keys::TlsFileError;
 use crate::witnesses::WitnessError;
 
 #[derive(Debug)]
@@ -23,9 +24,9 @@ pub enum ServerError {
     Bundle(KeeperError),
     Candidate(SourceError),
     Thread(ThreadError),
+    /// The files of a listener's TLS.
+    Tls(Vec<TlsFileError>),
     Listen(ListenError),
-    /// A listener failed while the server ran.
-    Serving(tonic::transport::Error),
     /// A listener stopped because of a panic.
     Panicked(JoinError),
 }
@@ -42,7 +43,10 @@ impl fmt::Display for ServerError {
             ServerError::Candidate(error) => error.fmt(f),
             ServerError::Thread(error) => error.fmt(f),
             ServerError::Listen(error) => error.fmt(f),
-            ServerError::Serving(error) => error.fmt(f),
+            ServerError::Tls(errors) => {
+                let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
+                f.write_str(&errors.join("; "))
+            }
             ServerError::Panicked(error) => error.fmt(f),
         }
     }
@@ -62,5 +66,4 @@ macro_rules! from {
 }
 
 from!(Restore(RestoreError), Witness(WitnessError), Ledger(OpenError), Facts(ReadError), Bundle(KeeperError));
-from!(Candidate(SourceError), Thread(ThreadError), Listen(ListenError));
-from!(Serving(tonic::transport::Error), Panicked(JoinError));
+from!(Candidate(SourceError), Thread(ThreadError), Listen(ListenError), Panicked(JoinError));

@@ -10,11 +10,12 @@ use tokio::task::block_in_place;
 use tracing::info;
 
 use super::error::ServerError;
+use super::listeners::Listeners;
 use super::readiness;
 use crate::bundles::candidate::{Candidate, Watcher};
 use crate::bundles::{Keeper, PolicyInForce};
 use crate::clock::Clock;
-use crate::config::{BundleConfig, Config, LedgerConfig, Listen};
+use crate::config::{BundleConfig, Config, LedgerConfig};
 use crate::facts::{self, Amount, EndedDecisions};
 use crate::gateway::{Admission, Burner, Gateway, Gatherer, Shadow, VerifiedChains};
 use crate::keys::{PrivateKey, Readers};
@@ -26,7 +27,7 @@ use crate::witnesses::{WitnessedSize, Witnesses};
 /// Everything that is open before the first listener.
 #[derive(Debug)]
 pub(super) struct OpenedServer {
-    pub(super) listen: Listen,
+    pub(super) listeners: Listeners,
     pub(super) clock: Clock,
     pub(super) ledger: Ledger,
     pub(super) readers: Readers,
@@ -44,6 +45,7 @@ pub(super) struct OpenedServer {
 
 /// Opens everything. The error is one line: what is wrong, where, and what to do.
 pub(super) async fn open(config: Config, clock: Clock) -> Result<OpenedServer, ServerError> {
+    let listeners = Listeners::of(&config.listen, &clock)?;
     let trust = config.bundle.trust.clone();
     let mut witnesses = Witnesses::of(&config.ledger.witnesses)?;
     let witnessed = witnesses.consult(&config.ledger.directory).await?;
@@ -63,6 +65,7 @@ pub(super) async fn open(config: Config, clock: Clock) -> Result<OpenedServer, S
     let metrics = Arc::new(Metrics::new(figures.clone(), of_bundles).with_witnesses(of_witnesses));
     let admission = Admission::of(config.limits.decisions);
     let parts = readiness::parts(&ledger, &policy, status, &clock, &admission);
+    let parts = readiness::with_tls(parts, &listeners);
     let readiness = Arc::new(readiness::with_witnesses(parts, &witnesses));
     let recorder =
         Recorder::new(ledger.clone(), config.ledger.digest_key, config.limits.denials, clock.clone());
@@ -92,7 +95,7 @@ pub(super) async fn open(config: Config, clock: Clock) -> Result<OpenedServer, S
     });
     let outcomes = Arc::new(Outcomes::new(ended, recorder.clone(), Arc::clone(&metrics), clock.clone()));
     Ok(OpenedServer {
-        listen: config.listen,
+        listeners,
         clock,
         ledger,
         readers: config.ledger.readers,

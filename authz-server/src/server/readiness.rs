@@ -6,6 +6,7 @@ use std::time::Instant;
 use ledger::{Health, Ledger};
 use tracing::{error, info};
 
+use super::listeners::Listeners;
 use crate::bundles::{BundleStatus, PolicyInForce};
 use crate::clock::Clock;
 use crate::complaint::Complaint;
@@ -81,6 +82,13 @@ fn reliable_time(ledger: &Ledger, clock: &Clock, complaint: &Complaint) -> Resul
         error!("{why}");
     }
     Err(why)
+}
+
+/// The TLS of each listener that has it is a part of its own.
+pub(super) fn with_tls(readiness: Readiness, listeners: &Listeners) -> Readiness {
+    listeners.tls().fold(readiness, |readiness, (name, tls)| {
+        readiness.with_optional_remark(format!("TLS of {name}"), move || tls.readiness())
+    })
 }
 
 /// Each witness is a part of its own.

@@ -8,6 +8,7 @@ use envoy_types::pb::envoy::service::auth::v3::authorization_server::Authorizati
 use ledger::Ledger;
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinHandle, JoinSet};
+use tonic::service::Routes;
 use tonic::service::interceptor::InterceptedService;
 use tracing::info;
 
@@ -16,25 +17,18 @@ use super::open::OpenedServer;
 use super::snapshots::{self, SnapshotThread};
 use super::{background, health, stop};
 use crate::bundles::{self, KeeperThread};
-use crate::config::Listen;
 use crate::edge::access_log::AccessLog;
 use crate::edge::ext_authz::ExtAuthz;
-use crate::edge::http;
-use crate::edge::http::health::{self as health_pages, Health};
 use crate::edge::http::log::Log;
-use crate::edge::listen::{BoundListener, ListenAddress, SocketUsers};
-use crate::edge::proxy_identity::NameProxy;
+use crate::edge::http::{self, health::Health};
+use crate::edge::listen::{BoundListener, ListenAddress};
+use crate::edge::proxy_identity::{AdmitProxy, NamedProxies};
+use crate::edge::serve::{OPERATORS_CONNECTIONS, PROXIES_CONNECTIONS, Pages, Protocol, Transport};
+use crate::edge::tls;
 use crate::gateway::Admission;
 use crate::outcomes::Outcomes;
 use crate::recorder::Recorder;
 
-/// A proxy that answers no ping is gone, even if its connection looks open.
-const PEER_ANSWERS_EVERY: Duration = Duration::from_secs(15);
-const PEER_ANSWERS_WITHIN: Duration = Duration::from_secs(5);
-/// What a proxy may send unread: on one stream enough for the largest check, and on a connection many times that, so that
-/// one stream that is read late cannot hold up the others.
-const STREAM_WINDOW: u32 = 1024 * 1024;
-const CONNECTION_WINDOW: u32 = 16 * STREAM_WINDOW;
 /// A proxy keeps lines of its access log back for a moment (`buffer_flush_interval`, 250 ms in our configurations). A
 /// stop waits this long for the lines about the last decisions.
 const LAST_LINES: Duration = Duration::from_millis(400);
@@ -42,12 +36,12 @@ const LAST_LINES: Duration = Duration::from_millis(400);
 const CLOSE_WITHIN: Duration = Duration::from_secs(3);
 
 /// How one listener ended.
-type ListenerEnd = Result<Result<(), tonic::transport::Error>, JoinError>;
+type ListenerEnd = Result<(), JoinError>;
 
 /// A running server.
 pub(super) struct Serving {
-    listeners: JoinSet<Result<(), tonic::transport::Error>>,
-    background: [JoinHandle<()>; 4],
+    listeners: JoinSet<()>,
+    background: [JoinHandle<()>; 5],
     witness_tasks: JoinSet<()>,
     stop: watch::Sender<bool>,
     admission: Admission,
@@ -59,49 +53,70 @@ pub(super) struct Serving {
 }
 
 pub(super) async fn serve(opened: OpenedServer) -> Result<Serving, ServerError> {
-    let Listen { proxies, api, health } = opened.listen;
-    let proxies = BoundListener::at(&ListenAddress::from(&proxies)).await?;
-    let api = BoundListener::at(&ListenAddress::Unix { path: api, for_whom: SocketUsers::Owner }).await?;
-    let health = BoundListener::at(&ListenAddress::Tcp(health)).await?;
+    let at = &opened.listeners;
+    let proxies = BoundListener::at(&at.proxies.address).await?;
+    let api = BoundListener::at(&at.api.address).await?;
+    let health = BoundListener::at(&ListenAddress::Tcp(at.health)).await?;
+    info!(proxies = %proxies.address(), api = %api.address(), health = %health.address(), "listening");
     let (stop, stopping) = watch::channel(false);
     let (health_reporter, grpc_health) = tonic_health::server::health_reporter();
-    let checks = InterceptedService::new(AuthorizationServer::new(ExtAuthz::new(opened.gateway)), NameProxy);
-    let access_log = AccessLog::new(Arc::clone(&opened.outcomes), stopping.clone());
-    let access_log = InterceptedService::new(AccessLogServiceServer::new(access_log), NameProxy);
-    let router = tonic::transport::Server::builder()
-        .http2_keepalive_interval(Some(PEER_ANSWERS_EVERY))
-        .http2_keepalive_timeout(Some(PEER_ANSWERS_WITHIN))
-        .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
-        .add_service(grpc_health)
-        .add_service(checks)
-        .add_service(access_log);
-    info!(proxies = %proxies.address(), api = %api.address(), health = %health.address(), "listening");
 
     let keeper = bundles::start_keeper(opened.keeper)?;
     let snapshots = snapshots::start(opened.ledger.clone(), snapshots::SCHEDULE)?;
     let background = [
         tokio::spawn(background::floods(opened.recorder.clone())),
         tokio::spawn(background::dropped_outcomes(Arc::clone(&opened.outcomes))),
-        tokio::spawn(background::disk(opened.figures, opened.clock)),
+        tokio::spawn(background::disk(opened.figures, opened.clock.clone())),
         tokio::spawn(health::report(health_reporter, Arc::clone(&opened.readiness))),
+        tokio::spawn(tls::keep_current(opened.listeners.tls().map(|(_, tls)| tls).collect())),
     ];
     let witness_tasks = opened.witnesses.start_tasks(&opened.ledger, &stopping);
-    let closed_connections = |listener| opened.metrics.closed_connections(listener);
-    let (of_proxies, of_api, of_health) =
-        (closed_connections("proxies"), closed_connections("api"), closed_connections("health"));
+    let named =
+        NamedProxies { policy: Arc::clone(&opened.gateway.gatherer.policy), clock: opened.clock.clone() };
+    let admit = AdmitProxy { proxies: named.clone(), metrics: Arc::clone(&opened.metrics) };
+    let checks = AuthorizationServer::new(ExtAuthz::new(opened.gateway));
+    let access_log =
+        AccessLogServiceServer::new(AccessLog::new(Arc::clone(&opened.outcomes), stopping.clone()));
+    let for_proxies = Routes::new(InterceptedService::new(checks, admit.clone()))
+        .add_service(InterceptedService::new(access_log, admit.clone()))
+        .add_service(InterceptedService::new(grpc_health, admit))
+        .into_axum_router();
     let log = Log { ledger: opened.ledger.clone(), readers: Arc::new(opened.readers) };
-    let api_pages = http::api(log, opened.candidate);
-    let health_pages = health_pages::router(Health { readiness: opened.readiness, metrics: opened.metrics });
+    let for_health = Health { readiness: opened.readiness, metrics: Arc::clone(&opened.metrics) };
+    let closed = |listener| opened.metrics.closed_connections(listener);
+    let all = [
+        (
+            proxies,
+            Pages {
+                router: for_proxies,
+                transport: opened.listeners.proxies.transport(Protocol::Http2, &opened.clock, Some(named)),
+                connections: PROXIES_CONNECTIONS,
+                closed: closed("proxies"),
+            },
+        ),
+        (
+            api,
+            Pages {
+                router: http::api(log, opened.candidate),
+                transport: opened.listeners.api.transport(Protocol::Http1, &opened.clock, None),
+                connections: OPERATORS_CONNECTIONS,
+                closed: closed("api"),
+            },
+        ),
+        (
+            health,
+            Pages {
+                router: http::health::router(for_health),
+                transport: Transport::Cleartext(Protocol::Http1),
+                connections: OPERATORS_CONNECTIONS,
+                closed: closed("health"),
+            },
+        ),
+    ];
     let mut listeners = JoinSet::new();
-    for (listener, pages, closed) in [(api, api_pages, of_api), (health, health_pages, of_health)] {
-        let stop = stop::requested(stopping.clone());
-        listeners.spawn(async move {
-            listener.serve_http(pages, closed, stop).await;
-            Ok(())
-        });
+    for (listener, pages) in all {
+        listeners.spawn(listener.serve(pages, stopping.clone()));
     }
-    listeners.spawn(proxies.serve(router, of_proxies, stop::requested(stopping)));
     Ok(Serving {
         listeners,
         background,
@@ -146,7 +161,7 @@ impl Serving {
         // Also if connections had to be closed: the ledger is complete and says that the server stopped cleanly.
         self.ledger.close();
         for ended in ended_early.into_iter().chain(ended) {
-            ended??;
+            ended?;
         }
         info!("stopped");
         Ok(())

@@ -25,6 +25,7 @@ mod ledger_http;
 mod ledger_kill;
 mod limited_uses;
 mod outcomes;
+mod proxies_over_tls;
 mod raw_requests;
 mod readme;
 mod server_restarts;

@@ -33,6 +33,37 @@ async fn every_fault_of_a_configuration_is_reported_with_its_file_line_and_cure(
 }
 
 #[tokio::test]
+async fn the_faults_of_tls_are_reported_with_all_others() {
+    let (_directory, home) = new_home();
+    home.configure(|configuration| {
+        configuration["listen"] = serde_json::json!({
+            "proxies": {
+                "address": "somewhere", "certificate": "tls.pem", "key": "tls.key", "clients": "clients.pem",
+            },
+            "api": {"address": "0.0.0.0:0", "certificate": "tls.pem", "key": "tls.key", "crls": "crls.pem"},
+        });
+        configuration["failOpen"] = true.into();
+    });
+
+    let failed = home.fail_to_start().await;
+
+    assert_eq!(failed.status, 2, "{}", failed.log);
+    for named in ["somewhere", "/tls.pem", "/tls.key", "/clients.pem", "CRLs without `clients`", "failOpen"] {
+        assert!(failed.log.contains(named), "{named} is not among the faults:\n{}", failed.log);
+    }
+}
+
+#[tokio::test]
+async fn proxies_that_connect_over_tls_must_show_a_certificate() {
+    let (_directory, home) = new_home();
+    home.configure(|configuration| {
+        configuration["listen"]["proxies"] =
+            serde_json::json!({"address": "0.0.0.0:0", "certificate": "tls.pem", "key": "tls.key"});
+    });
+    fails_naming(&home, "`clients` is missing").await;
+}
+
+#[tokio::test]
 async fn a_missing_key_is_named() {
     let (_directory, home) = new_home();
     fs::remove_file(home.file("keys/statement.jwk")).unwrap();

@@ -2,6 +2,7 @@
 
 mod bundles;
 mod connections;
+mod edge;
 mod ledger;
 mod pace;
 mod witnesses;
@@ -18,6 +19,7 @@ use prometheus_client::registry::Registry;
 pub use bundles::BundleFigures;
 use connections::Closed;
 pub use connections::{CloseReason, ClosedConnections};
+use edge::EdgeCounts;
 pub use ledger::{FreeSpace, LedgerFigures};
 pub use pace::Pace;
 pub use witnesses::WitnessFigures;
@@ -32,6 +34,7 @@ pub struct Metrics {
     seconds: Histogram,
     log_lines: Family<FromAccessLog, Counter>,
     closed: Family<Closed, Counter>,
+    edge: EdgeCounts,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -63,9 +66,11 @@ impl Metrics {
             "Connections that the server closed before their client did, by listener and reason",
             closed.clone(),
         );
+        let edge = EdgeCounts::default();
+        edge.register(&mut registry);
         registry.register_collector(Box::new(ledger));
         registry.register_collector(Box::new(bundles));
-        Metrics { registry, decisions, seconds, log_lines, closed }
+        Metrics { registry, decisions, seconds, log_lines, closed, edge }
     }
 
     /// Adds the figures of these witnesses.
@@ -84,6 +89,16 @@ impl Metrics {
     /// Counts a line of a proxy's access log under this result.
     pub fn count_log_line(&self, outcome: &'static str) {
         self.log_lines.get_or_create(&FromAccessLog { outcome }).inc();
+    }
+
+    /// Counts a call by a peer that is no proxy.
+    pub fn count_refused_proxy(&self, reason: &'static str) {
+        self.edge.count_refused_proxy(reason);
+    }
+
+    /// Counts a check whose client has no identity.
+    pub fn count_identity_missing(&self, reason: &'static str) {
+        self.edge.count_identity_missing(reason);
     }
 
     /// Counts the connections of this listener that the server closes.

@@ -17,6 +17,7 @@ use crate::raw_h2;
 use crate::replay_check::ReplayCheck;
 use crate::server::{Home, Server};
 use crate::shipped::Configuration;
+use crate::tls_client::TlsClient;
 use crate::upstream::{Execution, Upstream};
 
 /// The authority of the sample routes. `init` knows it as one of the aliases of `localhost`.
@@ -147,6 +148,19 @@ impl World {
     pub async fn send(&self, request: &ClientRequest) -> ClientResponse {
         self.sent.fetch_add(1, Ordering::Relaxed);
         let sent = request.send(self.envoy.address()).await;
+        let response = sent.unwrap_or_else(|why| panic!("no response to {request:?}: {why}"));
+        self.replay_check.note(&response);
+        response
+    }
+
+    /// Sends a request through Envoy as this client, over TLS.
+    ///
+    /// # Panics
+    /// When there is no response.
+    pub async fn send_as(&self, client: &TlsClient, request: &ClientRequest) -> ClientResponse {
+        self.sent.fetch_add(1, Ordering::Relaxed);
+        let stream = client.connect(self.envoy.address()).await.expect("Envoy speaks TLS");
+        let sent = request.send_over(stream).await;
         let response = sent.unwrap_or_else(|why| panic!("no response to {request:?}: {why}"));
         self.replay_check.note(&response);
         response

@@ -131,6 +131,7 @@ fn payment(jti: &str) -> IncomingRequest {
     IncomingRequest {
         proxy: Some("spiffe://shop/ns/shop/sa/payments".to_owned()),
         identity: Some(Identity(PAYER.to_owned())),
+        certificate: None,
         client_address: None,
         http: Some(IncomingHttp {
             method: "POST".to_owned(),

@@ -13,6 +13,7 @@
 mod bodies;
 mod broken_upstreams;
 mod bundles;
+mod client_certificates;
 mod compose;
 mod crowds;
 mod explain_recorded;

@@ -15,6 +15,8 @@ use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::server::danger::ClientCertVerifier;
 use tokio_rustls::rustls::sign::CertifiedKey;
 use warrant::Digest;
+use x509_parser::prelude::FromDer;
+use x509_parser::revocation_list::CertificateRevocationList;
 
 use super::certificate::Certificate;
 
@@ -54,6 +56,9 @@ pub struct TlsMaterial {
     /// What the certificate of this server says.
     pub certificate: Certificate,
     pub clients: Option<Arc<dyn ClientCertVerifier>>,
+    /// The last second in which every CRL is valid, in seconds since 1970; `None` without CRLs. After it no client is
+    /// admitted.
+    pub crls_until: Option<u64>,
 }
 
 /// Why a file cannot be used: one line with the file, the fault and the cure.
@@ -99,7 +104,9 @@ impl TlsFileContents {
         let clients = self.files.clients.as_ref().map(|clients| self.verifier(clients)).transpose();
         match (identity, clients) {
             (Ok((identity, certificate)), Ok(clients)) => {
-                Ok(TlsMaterial { identity: Arc::new(identity), certificate, clients })
+                let (clients, crls_until) = clients.unzip();
+                let crls_until = crls_until.flatten();
+                Ok(TlsMaterial { identity: Arc::new(identity), certificate, clients, crls_until })
             }
             (identity, clients) => Err(identity.err().into_iter().chain(clients.err()).collect()),
         }
@@ -127,7 +134,8 @@ impl TlsFileContents {
 
     /// Verifies a client's certificate as RFC 5280 says, for its use as a client's. With CRLs it also wants to know of every
     /// certificate below the root that it is not revoked, by a CRL that is in its time.
-    fn verifier(&self, clients: &ClientFiles) -> Result<Arc<dyn ClientCertVerifier>, TlsFileError> {
+    /// Also returns until when all CRLs are valid.
+    fn verifier(&self, clients: &ClientFiles) -> Result<VerifierAndCrls, TlsFileError> {
         let mut roots = RootCertStore::empty();
         for root in pem::<CertificateDer<'static>>(&clients.roots, &self.roots, "CERTIFICATE")? {
             roots
@@ -135,16 +143,27 @@ impl TlsFileContents {
                 .map_err(|e| fault(&clients.roots, format!("has a root that cannot be used: {e}")))?;
         }
         let mut builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider());
+        let mut crls_until = None;
         if let Some(path) = &clients.crls {
             let crls: Vec<CertificateRevocationListDer<'static>> = pem(path, &self.crls, "X509 CRL")?;
+            crls_until = crls.iter().filter_map(|crl| next_update(crl)).min();
             builder = builder.with_crls(crls).enforce_revocation_expiration();
         }
         if clients.is_optional {
             builder = builder.allow_unauthenticated();
         }
         let place = clients.crls.as_deref().unwrap_or(&clients.roots);
-        builder.build().map_err(|e| fault(place, format!("cannot be used: {e}")))
+        let verifier = builder.build().map_err(|e| fault(place, format!("cannot be used: {e}")))?;
+        Ok((verifier, crls_until))
     }
+}
+
+type VerifierAndCrls = (Arc<dyn ClientCertVerifier>, Option<u64>);
+
+/// When a newer CRL must be there, in seconds since 1970.
+fn next_update(crl: &CertificateRevocationListDer<'_>) -> Option<u64> {
+    let (_, read) = CertificateRevocationList::from_der(crl).ok()?;
+    u64::try_from(read.next_update()?.timestamp()).ok()
 }
 
 impl TlsFileError {

@@ -19,6 +19,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tempfile::TempDir;
+use tokio::task::JoinHandle;
 
 const PROXY: &str = "spiffe://demo/ns/demo/sa/edge";
 /// The name that the shipped configuration of Envoy requires of the server.
@@ -99,6 +100,10 @@ async fn a_proxy_that_the_bundle_no_longer_names_is_out_at_its_next_request() {
     let (world, ..) = Secured::new().start().await;
     let request = || world.agent.request(&hello(), "GET", "/hello/you");
     world.allows(&request()).await;
+    until("the access log to have a connection", async || {
+        (log_connections(&world, "upstream_cx_total").await > 0).then_some(())
+    })
+    .await;
 
     name_proxies(&world.home, 3, &["local", "spiffe://demo/ns/demo/sa/another"]);
     world.server.wait_for_bundle_state("version 3 (sha256:").await;
@@ -112,6 +117,11 @@ async fn a_proxy_that_the_bundle_no_longer_names_is_out_at_its_next_request() {
     })
     .await;
 
+    until("the connection of its access log to end", async || {
+        (log_connections(&world, "upstream_cx_destroy").await > 0).then_some(())
+    })
+    .await;
+
     name_proxies(&world.home, 4, &["local", PROXY]);
     world.server.wait_for_bundle_state("version 4 (sha256:").await;
     until("the proxy to be answered again", async || {
@@ -119,6 +129,48 @@ async fn a_proxy_that_the_bundle_no_longer_names_is_out_at_its_next_request() {
     })
     .await;
     world.end().await;
+}
+
+/// A count of the connections for the access log, in Envoy's words.
+async fn log_connections(world: &World, name: &str) -> u64 {
+    let name = format!("cluster.portcullis_access_log.{name}: ");
+    let stats = get(world.envoy.admin(), "/stats?filter=portcullis_access_log").await.unwrap().text();
+    stats.lines().find_map(|line| line.strip_prefix(&name)?.trim().parse().ok()).unwrap_or(0)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_bundles_proxies_change_under_load_and_only_those_that_are_named_are_answered() {
+    let (world, ..) = Secured::new().start().await;
+    let world = Arc::new(world);
+    let changed = async |version: u64, ids: &[&str]| {
+        name_proxies(&world.home, version, ids);
+        world.server.wait_for_bundle_state(&format!("version {version} (sha256:")).await;
+    };
+    // While this proxy stays, others come and go.
+    let over = Arc::new(AtomicBool::new(false));
+    let clients = ask_by_four(&over, &world);
+    for version in 3..9 {
+        let other = format!("spiffe://demo/ns/demo/sa/other-{version}");
+        changed(version, &["local", &other, PROXY]).await;
+    }
+    over.store(true, Ordering::Relaxed);
+    let answers = answers_of(clients).await;
+    assert!(answers.keys().eq(&[200]), "{answers:?}\n{}", world.server.process.log());
+
+    // Whoever asks after the bundle without it is in force gets nothing.
+    changed(9, &["local"]).await;
+    let executions = world.upstream.executions().len();
+    let over = Arc::new(AtomicBool::new(false));
+    let clients = ask_by_four(&over, &world);
+    until("the refused connections to be closed", async || {
+        (log_connections(&world, "upstream_cx_destroy").await > 0).then_some(())
+    })
+    .await;
+    over.store(true, Ordering::Relaxed);
+    let answers = answers_of(clients).await;
+    assert!(answers.keys().eq(&[503]), "{answers:?}\n{}", world.server.process.log());
+    assert_eq!(world.upstream.executions().len(), executions, "nothing was forwarded");
+    Arc::into_inner(world).expect("every client has ended").end().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -145,8 +197,7 @@ async fn certificates_and_roots_change_under_load_and_no_request_is_denied() {
     let (world, one, proxy) = Secured::new().start().await;
     let world = Arc::new(world);
     let over = Arc::new(AtomicBool::new(false));
-    let clients: Vec<_> =
-        (0..4).map(|_| tokio::spawn(ask_until(Arc::clone(&over), Arc::clone(&world)))).collect();
+    let clients = ask_by_four(&over, &world);
     let two = Root::new("two");
     let keys = world.home.file("keys");
 
@@ -167,15 +218,26 @@ async fn certificates_and_roots_change_under_load_and_no_request_is_denied() {
     changed_at_proxy(&world, || put_roots(&[&two], &proxy.join("roots.pem"))).await;
 
     over.store(true, Ordering::Relaxed);
-    let mut answers = BTreeMap::<u16, u64>::new();
+    let answers = answers_of(clients).await;
+    println!("answers by status: {answers:?}");
+    assert!(answers.keys().eq(&[200]), "{answers:?}\n{}", world.server.process.log());
+    Arc::into_inner(world).expect("every client has ended").end().await;
+}
+
+/// Four clients that ask until it is over.
+fn ask_by_four(over: &Arc<AtomicBool>, world: &Arc<World>) -> Vec<JoinHandle<Vec<u16>>> {
+    (0..4).map(|_| tokio::spawn(ask_until(Arc::clone(over), Arc::clone(world)))).collect()
+}
+
+/// How many answers had each status.
+async fn answers_of(clients: Vec<JoinHandle<Vec<u16>>>) -> BTreeMap<u16, u64> {
+    let mut answers = BTreeMap::new();
     for client in clients {
         for status in client.await.expect("every request was answered") {
             *answers.entry(status).or_default() += 1;
         }
     }
-    println!("answers by status: {answers:?}");
-    assert!(answers.keys().eq(&[200]), "{answers:?}\n{}", world.server.process.log());
-    Arc::into_inner(world).expect("every client has ended").end().await;
+    answers
 }
 
 async fn ask_until(over: Arc<AtomicBool>, world: Arc<World>) -> Vec<u16> {

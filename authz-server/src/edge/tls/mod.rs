@@ -63,6 +63,7 @@ struct Current {
     certificate: Certificate,
     server: Arc<ServerConfig>,
     clients: Option<Arc<dyn ClientCertVerifier>>,
+    crls_until: Option<u64>,
 }
 
 impl Tls {
@@ -105,7 +106,8 @@ impl Tls {
 
     /// Whether the certificate will hold for long enough, and the files are good: what is wrong, or worth knowing.
     pub fn readiness(&self) -> Result<Option<String>, String> {
-        let certificate = self.current().certificate.clone();
+        let current = self.current();
+        let certificate = &current.certificate;
         let now = self.clock.now().get();
         let life = certificate.not_after.saturating_sub(certificate.not_before);
         let renewed_before = RENEWED_BEFORE_SECONDS.min(life / RENEWED_IN_LAST);
@@ -118,6 +120,10 @@ impl Tls {
             format!("the certificate in {file} ran out at {until}; put a new one there")
         } else if until.saturating_sub(now) < renewed_before {
             format!("the certificate in {file} runs out at {until}; put a new one there")
+        } else if let Some(until) = current.crls_until.filter(|until| now > *until) {
+            format!(
+                "a CRL ran out at {until}, so clients' certificates are refused; put a newer one in its file"
+            )
         } else {
             return Ok(refused);
         };
@@ -144,7 +150,7 @@ impl Current {
         offered: Offered,
         clock: &Clock,
     ) -> Result<Current, TlsFileError> {
-        let TlsMaterial { identity, certificate, clients } = material;
+        let TlsMaterial { identity, certificate, clients, crls_until } = material;
         let clock = Arc::new(ClockOfTls(clock.clone()));
         let builder = ServerConfig::builder_with_details(provider(), clock)
             .with_protocol_versions(&[&version::TLS13])
@@ -159,7 +165,7 @@ impl Current {
         // A resumed session would bring a certificate that was verified by older roots.
         server.session_storage = Arc::new(NoServerSessionStorage {});
         server.send_tls13_tickets = 0;
-        Ok(Current { digest, certificate, server: Arc::new(server), clients })
+        Ok(Current { digest, certificate, server: Arc::new(server), clients, crls_until })
     }
 }
 

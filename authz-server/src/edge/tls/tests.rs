@@ -60,9 +60,14 @@ impl Root {
 
     /// A CRL that names this serial number.
     fn revoke(&self, serial: u64) -> String {
+        self.revoke_until(serial, 3)
+    }
+
+    /// The same, valid until the beginning of this day.
+    fn revoke_until(&self, serial: u64, day: u8) -> String {
         let params = CertificateRevocationListParams {
-            this_update: date_time_ymd(2026, 1, 1),
-            next_update: date_time_ymd(2026, 1, 3),
+            this_update: date_time_ymd(2025, 12, 31),
+            next_update: date_time_ymd(2026, 1, day),
             crl_number: SerialNumber::from(1),
             issuing_distribution_point: None,
             revoked_certs: vec![RevokedCertParams {
@@ -208,6 +213,15 @@ async fn a_revoked_certificate_is_refused_and_with_crls_everything_else_must_be_
     assert!(listener.tls.admits(&chain));
     listener.now.store((NOON + 2 * DAY) * 1000, Ordering::Relaxed);
     assert!(!listener.tls.admits(&chain));
+}
+
+#[tokio::test]
+async fn a_crl_that_has_run_out_is_a_readiness_failure() {
+    let listener = Listener::new(|clients| clients.crls = Some(clients.roots.with_file_name("crls.pem")));
+    assert_eq!(listener.tls.readiness(), Ok(None));
+    put(&listener.directory.path().join("crls.pem"), &listener.root.revoke_until(66, 1));
+    listener.tls.reload();
+    assert!(listener.tls.readiness().unwrap_err().contains("a CRL ran out at"));
 }
 
 #[tokio::test]

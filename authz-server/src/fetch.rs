@@ -58,6 +58,20 @@ impl Fetcher {
         Fetcher(Client::builder(TokioExecutor::new()).build(connector))
     }
 
+    /// Trusts a test's own server, and only https.
+    #[cfg(test)]
+    pub(crate) fn trusting(roots: tokio_rustls::rustls::RootCertStore) -> Fetcher {
+        use tokio_rustls::rustls::{ClientConfig, crypto};
+        let provider = std::sync::Arc::new(crypto::aws_lc_rs::default_provider());
+        let client = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let connector = HttpsConnectorBuilder::new().with_tls_config(client).https_only().enable_http1();
+        Fetcher::with_connector(connector.build())
+    }
+
     /// GET with these headers.
     pub async fn get(
         &self,
@@ -153,7 +167,7 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
     use tokio_rustls::TlsAcceptor;
-    use tokio_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig};
+    use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
     use super::*;
 
@@ -270,17 +284,7 @@ mod tests {
         });
         let mut roots = RootCertStore::empty();
         roots.add(made.cert.der().clone()).unwrap();
-        let client = ClientConfig::builder_with_provider(provider())
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let connector =
-            HttpsConnectorBuilder::new().with_tls_config(client).https_only().enable_http1().build();
-        assert_eq!(
-            Fetcher::with_connector(connector).get(&url, &[bearer()], LIMITS).await.unwrap().body,
-            b"safe"
-        );
+        assert_eq!(Fetcher::trusting(roots).get(&url, &[bearer()], LIMITS).await.unwrap().body, b"safe");
         let error = Fetcher::new().unwrap().get(&url, &[bearer()], LIMITS).await.unwrap_err().to_string();
         assert!(error.contains("certificate"), "{error}");
     }

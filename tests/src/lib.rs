@@ -30,6 +30,7 @@ pub mod random;
 pub mod raw;
 pub mod raw_h2;
 pub mod raw_upstream;
+pub mod receipts;
 pub mod replay_check;
 pub mod server;
 pub mod shipped;

@@ -6,4 +6,5 @@
 pub mod callers;
 mod json;
 pub mod problem;
+pub mod receipts;
 pub mod statements;

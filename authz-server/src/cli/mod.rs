@@ -6,6 +6,7 @@ mod key;
 mod ledger;
 mod out;
 mod policy;
+mod receipt;
 mod serve;
 mod values;
 mod warrant;
@@ -40,6 +41,9 @@ enum Command {
     /// Mint, delegate, inspect and verify warrants, and make proofs of possession
     #[command(subcommand)]
     Warrant(warrant::Command),
+    /// Check what an upstream gets to prove that a request was decided and recorded
+    #[command(subcommand)]
+    Receipt(receipt::Command),
     /// Write, test, sign and explain policies
     #[command(subcommand)]
     Policy(policy::Command),
@@ -56,6 +60,7 @@ pub fn main() -> ExitCode {
         Command::Key(command) => key::run(&command).map(|()| ExitStatus::Success),
         Command::Ledger(command) => ledger::run(&command),
         Command::Warrant(command) => warrant::run(&command),
+        Command::Receipt(command) => receipt::run(&command),
         Command::Policy(command) => policy::run(&command),
     };
     result.map_or_else(|failure| failure.print(), ExitCode::from)

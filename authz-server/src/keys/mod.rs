@@ -12,5 +12,5 @@ mod readers;
 pub use digest::DigestKey;
 pub use file::{KeyFileError, read, read_digest, read_token, write_digest, write_new, write_new_token};
 pub use private::PrivateKey;
-pub use public::{NamedKey, read_one_public, read_public};
+pub use public::{NamedKey, parse_public, read_one_public, read_public};
 pub use readers::Readers;

@@ -3,6 +3,7 @@
 //! It takes bytes, identities and the time, and gives typed values. It knows no listener, no ledger and no request
 //! path: the server connects them.
 
+pub mod api;
 pub mod callers;
 mod json;
 pub mod problem;

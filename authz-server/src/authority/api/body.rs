@@ -43,38 +43,45 @@ where
 
 #[cfg(test)]
 mod tests {
-    use axum::body::Body as AnyBody;
-    use hyper::body::Bytes;
-    use tokio_stream::{StreamExt, iter, pending};
+    use std::io;
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
+    use http_body_util::Full;
+    use hyper::body::{Bytes, Frame};
 
     use super::*;
 
-    fn endless() -> AnyBody {
-        let chunk = || Ok::<_, std::io::Error>(Bytes::from_static(&[b' '; 1024]));
-        AnyBody::from_stream(iter(std::iter::repeat_with(chunk)))
-    }
+    /// A body that asks a function for each part.
+    struct Parts<F>(F);
 
-    /// A body that begins and never goes on.
-    fn stuck() -> AnyBody {
-        let start = iter([Ok::<_, std::io::Error>(Bytes::from_static(b"{"))]);
-        AnyBody::from_stream(start.chain(pending()))
-    }
+    impl<F: FnMut() -> Poll<Option<io::Result<Bytes>>> + Unpin> Body for Parts<F> {
+        type Data = Bytes;
+        type Error = io::Error;
 
-    #[tokio::test]
-    async fn the_largest_body_is_read_whole_and_an_endless_one_is_too_large() {
-        let largest = vec![b' '; MAX_BODY_BYTES];
-        assert_eq!(read_body(AnyBody::from(largest.clone())).await.unwrap(), largest);
-        for body in [endless(), AnyBody::from(vec![b' '; MAX_BODY_BYTES + 1])] {
-            assert_eq!(read_body(body).await.unwrap_err().code(), ApiErrorCode::TooLarge);
+        fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+            (self.get_mut().0)().map_ok(Frame::data)
         }
     }
 
     #[tokio::test]
+    async fn the_largest_body_is_read_whole_and_a_longer_or_endless_one_is_too_large() {
+        let largest = vec![b' '; MAX_BODY_BYTES];
+        assert_eq!(read_body(Full::new(Bytes::from(largest.clone()))).await.unwrap(), largest);
+        let longer = Full::new(Bytes::from(vec![b' '; MAX_BODY_BYTES + 1]));
+        assert_eq!(read_body(longer).await.unwrap_err().code(), ApiErrorCode::TooLarge);
+        let endless = Parts(|| Poll::Ready(Some(Ok(Bytes::from_static(&[b' '; 1024])))));
+        assert_eq!(read_body(endless).await.unwrap_err().code(), ApiErrorCode::TooLarge);
+    }
+
+    #[tokio::test]
     async fn a_body_that_does_not_end_in_time_or_breaks_off_is_malformed() {
-        let error = read_within(stuck(), Duration::from_millis(20)).await.unwrap_err();
+        let mut start = Some(Ok(Bytes::from_static(b"{")));
+        let stuck = Parts(|| start.take().map_or(Poll::Pending, |part| Poll::Ready(Some(part))));
+        let error = read_within(stuck, Duration::from_millis(20)).await.unwrap_err();
         assert_eq!(error.to_string(), "malformed: the body did not arrive within 20ms");
-        let broken = iter([Ok(Bytes::from_static(b"{")), Err(std::io::Error::other("reset"))]);
-        let error = read_body(AnyBody::from_stream(broken)).await.unwrap_err();
+        let broken = Parts(|| Poll::Ready(Some(Err(io::Error::other("reset")))));
+        let error = read_body(broken).await.unwrap_err();
         assert_eq!(error.to_string(), "malformed: the body breaks off");
     }
 }

@@ -1,16 +1,18 @@
-//! One HTTP or HTTPS request, with a limit of bytes and of time. Redirects are not followed.
+//! One HTTP request, over TLS, TCP or a Unix socket, with a limit of bytes and of time. Redirects are not followed.
 //!
 //! The caller checks what was fetched (most of it is signed), so nothing here has to be trusted. The limits
 //! keep a hostile or broken server from filling the memory or blocking the caller. A redirect would send
 //! secret headers to another server. This file does not know what the bytes mean.
 
+mod unix;
+
 use std::fmt;
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::body::Bytes;
+use hyper::body::{Bytes, Incoming};
 use hyper::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
-use hyper::{Method, Request, Uri};
+use hyper::{Method, Request, Response, Uri};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -58,6 +60,20 @@ impl Fetcher {
         Fetcher(Client::builder(TokioExecutor::new()).build(connector))
     }
 
+    /// Trusts a test's own server, and only https.
+    #[cfg(test)]
+    pub(crate) fn trusting(roots: tokio_rustls::rustls::RootCertStore) -> Fetcher {
+        use tokio_rustls::rustls::{ClientConfig, crypto};
+        let provider = std::sync::Arc::new(crypto::aws_lc_rs::default_provider());
+        let client = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let connector = HttpsConnectorBuilder::new().with_tls_config(client).https_only().enable_http1();
+        Fetcher::with_connector(connector.build())
+    }
+
     /// GET with these headers.
     pub async fn get(
         &self,
@@ -73,6 +89,18 @@ impl Fetcher {
         self.request(Method::POST, url, &[], Full::from(body), limits).await
     }
 
+    /// A request with this method, these headers and this body.
+    pub async fn send(
+        &self,
+        method: Method,
+        url: &str,
+        headers: &[(HeaderName, HeaderValue)],
+        body: String,
+        limits: Limits,
+    ) -> Result<Fetched, FetchError> {
+        self.request(method, url, headers, Full::from(body), limits).await
+    }
+
     async fn request(
         &self,
         method: Method,
@@ -82,27 +110,38 @@ impl Fetcher {
         limits: Limits,
     ) -> Result<Fetched, FetchError> {
         let failed = |what: String| FetchError { url: url.to_owned(), what };
-        let uri: Uri = url.parse().map_err(|e| failed(format!("is not a valid URL: {e}")))?;
-        check_no_token_in_clear_text(&uri, headers).map_err(failed)?;
-        let request = Request::builder().method(method).uri(uri).body(body);
-        let mut request = request.map_err(|e| failed(e.to_string()))?;
+        let mut request = Request::new(body);
+        *request.method_mut() = method;
         request.headers_mut().extend(headers.iter().cloned());
-        let answer = tokio::time::timeout(limits.time, self.read_answer(request, limits.bytes)).await;
+        let socket = unix::parts(url);
+        if socket.is_none() {
+            let uri: Uri = url.parse().map_err(|e| failed(format!("is not a valid URL: {e}")))?;
+            check_no_token_in_clear_text(&uri, headers).map_err(failed)?;
+            *request.uri_mut() = uri;
+        }
+        let answer = async {
+            let answer = match socket {
+                Some((socket, path)) => unix::send(socket, path, request).await?,
+                None => self.0.request(request).await.map_err(|e| chain(&e))?,
+            };
+            read_answer(answer, limits.bytes).await
+        };
+        let answer = tokio::time::timeout(limits.time, answer).await;
         answer.unwrap_or_else(|_| Err(format!("no complete answer within {:?}", limits.time))).map_err(failed)
     }
+}
 
-    async fn read_answer(&self, request: Request<Full<Bytes>>, max_bytes: usize) -> Result<Fetched, String> {
-        let (head, body) = self.0.request(request).await.map_err(|e| chain(&e))?.into_parts();
-        let body = Limited::new(body, max_bytes).collect().await.map_err(|e| {
-            if e.is::<LengthLimitError>() {
-                format!("the answer has more than {max_bytes} bytes")
-            } else {
-                chain(&*e)
-            }
-        })?;
-        let (status, body) = (head.status.as_u16(), body.to_bytes().to_vec());
-        Ok(Fetched { status, headers: head.headers, body })
-    }
+async fn read_answer(answer: Response<Incoming>, max_bytes: usize) -> Result<Fetched, String> {
+    let (head, body) = answer.into_parts();
+    let body = Limited::new(body, max_bytes).collect().await.map_err(|e| {
+        if e.is::<LengthLimitError>() {
+            format!("the answer has more than {max_bytes} bytes")
+        } else {
+            chain(&*e)
+        }
+    })?;
+    let (status, body) = (head.status.as_u16(), body.to_bytes().to_vec());
+    Ok(Fetched { status, headers: head.headers, body })
 }
 
 /// Without TLS, a bearer token can be read everywhere on the network path. Loopback has no such path.
@@ -153,7 +192,7 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
     use tokio_rustls::TlsAcceptor;
-    use tokio_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig};
+    use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
     use super::*;
 
@@ -181,6 +220,22 @@ mod tests {
         assert_eq!((hello.status, hello.body.as_slice()), (200, &b"Some(\"Bearer secret\")"[..]));
         let gone = fetcher.get(&format!("{at}/gone"), &[], LIMITS).await.unwrap();
         assert_eq!((gone.status, gone.headers.get("etag").unwrap().as_bytes()), (410, &b"\"1\""[..]));
+    }
+
+    #[tokio::test]
+    async fn a_unix_socket_takes_a_token_and_gives_its_answer() {
+        let directory = tempfile::tempdir().unwrap();
+        let socket = directory.path().join("api.sock");
+        let hello = |headers: HeaderMap| async move { format!("{:?}", headers.get(AUTHORIZATION)) };
+        let listener = tokio::net::UnixListener::bind(&socket).unwrap();
+        tokio::spawn(async move { axum::serve(listener, Router::new().route("/log/x", get(hello))).await });
+        let fetcher = Fetcher::new().unwrap();
+        let url = format!("unix:{}:/log/x", socket.display());
+        let answer = fetcher.get(&url, &[bearer()], LIMITS).await.unwrap();
+        assert_eq!((answer.status, answer.body.as_slice()), (200, &b"Some(\"Bearer secret\")"[..]));
+        let nobody = format!("unix:{}:/log/x", directory.path().join("no.sock").display());
+        let error = fetcher.get(&nobody, &[], LIMITS).await.unwrap_err().to_string();
+        assert!(error.starts_with(&nobody) && error.contains("cannot connect"), "{error}");
     }
 
     #[tokio::test]
@@ -270,17 +325,7 @@ mod tests {
         });
         let mut roots = RootCertStore::empty();
         roots.add(made.cert.der().clone()).unwrap();
-        let client = ClientConfig::builder_with_provider(provider())
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let connector =
-            HttpsConnectorBuilder::new().with_tls_config(client).https_only().enable_http1().build();
-        assert_eq!(
-            Fetcher::with_connector(connector).get(&url, &[bearer()], LIMITS).await.unwrap().body,
-            b"safe"
-        );
+        assert_eq!(Fetcher::trusting(roots).get(&url, &[bearer()], LIMITS).await.unwrap().body, b"safe");
         let error = Fetcher::new().unwrap().get(&url, &[bearer()], LIMITS).await.unwrap_err().to_string();
         assert!(error.contains("certificate"), "{error}");
     }

@@ -1,9 +1,10 @@
 //! The server: Envoy's external authorization service, its authority and the command line, in one binary.
 //!
-//! The modules have this order, and imports only go down the list: `cli`, `server`, `edge`, `gateway`, `outcomes`,
-//! `telemetry`, `recorder`, `record`, `facts`, `bundles`, `witnesses`, `config`, `keys`. `clock`, `fetch` and
+//! The modules have this order, and imports only go down the list: `cli`, `server`, `edge`, `gateway`, `authority`,
+//! `outcomes`, `telemetry`, `recorder`, `record`, `facts`, `bundles`, `witnesses`, `config`, `keys`. `clock`, `fetch` and
 //! `complaint` serve all of them. A test checks the imports.
 
+pub mod authority;
 pub mod bundles;
 pub mod cli;
 pub mod clock;

@@ -56,7 +56,7 @@ impl Contender {
     /// ext_authz with a server that allows everything.
     pub async fn always_allow(program: &Path) -> Contender {
         let directory = directory();
-        let socket = directory.path().join("ext_authz.sock");
+        let socket = directory.path().join("proxies.sock");
         let mut command = Command::new(program);
         command.arg(&socket);
         let server = Process::start("always-allow", command);

@@ -18,7 +18,8 @@ pub(crate) fn bundle(version: u64) -> Digest {
 /// The activation of the bundle of this version, after the one before it.
 pub(crate) fn activation(version: u64) -> Activation {
     let previous = version.checked_sub(1).filter(|before| *before > 0).map(bundle);
-    Activation { bundle: bundle(version), expires: CLOCK + 3600, previous, retired: vec![], version }
+    let bundle = bundle(version);
+    Activation { bundle, expires: CLOCK + 3600, previous, retired: vec![], version, was: None }
 }
 
 /// An allow through one link without a limit, under the bundle of version 1.

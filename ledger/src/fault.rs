@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::canonical::NotCanonical;
 use crate::layout::Layout;
+use crate::ledger::FactRefused;
 
 /// Why an entry was not recorded. The caller must not act on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +28,8 @@ pub enum RecordError {
     TooLarge(usize),
     /// Something in the entry has no canonical form.
     NotCanonical(NotCanonical),
+    /// A fact that does not fit the facts that are in force.
+    Refused(FactRefused),
     /// The ledger is closed or is being closed.
     Closed,
 }
@@ -50,6 +53,7 @@ impl RecordError {
             Self::ClockAhead => "clock-ahead",
             Self::TooLarge(_) => "too-large",
             Self::NotCanonical(_) => "not-canonical",
+            Self::Refused(_) => "refused",
             Self::Closed => "closed",
         }
     }
@@ -84,6 +88,7 @@ impl fmt::Display for RecordError {
             }
             Self::TooLarge(bytes) => write!(f, "the entry has {bytes} bytes, at most 65,535 are allowed"),
             Self::NotCanonical(why) => write!(f, "the entry has no canonical form: {why}"),
+            Self::Refused(refused) => refused.fmt(f),
             Self::Closed => f.write_str("the ledger is closed"),
         }
     }

@@ -18,7 +18,7 @@ use base64::engine::general_purpose::STANDARD;
 use crate::durable::{Disk, DiskFile};
 use crate::fault::{OpenError, RecordError};
 use crate::layout::Layout;
-use crate::ledger::{WaitingCallers, abort_process, abort_unless_named};
+use crate::ledger::{WaitingFacts, abort_process, abort_unless_named};
 use crate::merkle::TreeHead;
 
 /// The bytes of one slot: one sector.
@@ -141,13 +141,13 @@ impl HandedOut {
 /// Acknowledges facts, each only once `handed-out` includes it. It has its own thread, so that allows do not wait for it.
 #[derive(Debug)]
 pub(crate) struct FactAcknowledger {
-    facts: Option<mpsc::Sender<(TreeHead, WaitingCallers)>>,
+    facts: Option<mpsc::Sender<(TreeHead, WaitingFacts)>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl FactAcknowledger {
     pub(crate) fn start(handed_out: Arc<HandedOut>) -> std::io::Result<Self> {
-        let (facts, arrived) = mpsc::channel::<(TreeHead, WaitingCallers)>();
+        let (facts, arrived) = mpsc::channel::<(TreeHead, WaitingFacts)>();
         let thread = std::thread::Builder::new().name("ledger-facts".to_owned()).spawn(move || {
             while let Ok((mut head, mut callers)) = arrived.recv() {
                 // One sync is enough for all that have arrived by now; the writer sends them in order.
@@ -156,17 +156,17 @@ impl FactAcknowledger {
                     callers.extend(more);
                 }
                 let raised = handed_out.raise_to(head);
-                callers.answer(|receipt| raised.clone().map(|()| receipt));
+                callers.answer(&raised);
             }
         })?;
         Ok(Self { facts: Some(facts), thread: Some(thread) })
     }
 
-    pub(crate) fn acknowledge(&self, head: TreeHead, callers: WaitingCallers) {
+    pub(crate) fn acknowledge(&self, head: TreeHead, callers: WaitingFacts) {
         if let Some(Err(mpsc::SendError((_, callers)))) =
             self.facts.as_ref().map(|facts| facts.send((head, callers)))
         {
-            callers.answer(|_| Err(RecordError::Closed));
+            callers.answer(&Err(RecordError::Closed));
         }
     }
 }

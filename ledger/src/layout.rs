@@ -16,7 +16,7 @@ pub const TILE_WIDTH: u64 = 256;
 /// log.vkey      the verification key, for readers; a verifier must not take the key from here
 /// handed-out    the largest size that anybody outside was told; the process that writes has the lock on it
 /// torn          how many bytes a start cut off; exists until that start is recorded
-/// wal/          the segments of the write-ahead log: <number>.wal
+/// wal/          the segments of the write-ahead log: <number>.wal; and reserve, the segment for facts on a full disk
 /// log/          the published log: checkpoint, tile/
 /// snapshot/     the facts that were in force at a size, so that a start can begin from them
 /// bundles/      the policy bundles that were ever in force: <digest>.json
@@ -70,6 +70,12 @@ impl Layout {
         self.wal().join(format!("{number:016}.wal"))
     }
 
+    /// The reserved segment of the write-ahead log, which has no number yet.
+    #[must_use]
+    pub fn reserve(&self) -> PathBuf {
+        self.wal().join(RESERVE)
+    }
+
     /// The directory of the published log.
     #[must_use]
     pub fn log(&self) -> PathBuf {
@@ -104,13 +110,16 @@ impl Layout {
     pub fn foreign_names(&self) -> Result<Vec<PathBuf>, ReadError> {
         let mut foreign = Vec::new();
         collect_foreign(&self.root, is_root_name, &mut foreign)?;
-        collect_foreign(&self.wal(), |name| is_numbered(name, ".wal"), &mut foreign)?;
+        collect_foreign(&self.wal(), |name| name == RESERVE || is_numbered(name, ".wal"), &mut foreign)?;
         collect_foreign(&self.snapshots(), |name| is_numbered(name, ".snapshot"), &mut foreign)?;
         collect_foreign(&self.bundles(), is_bundle_name, &mut foreign)?;
         foreign.sort();
         Ok(foreign)
     }
 }
+
+/// The name of the reserved segment.
+const RESERVE: &str = "reserve";
 
 /// The names in the ledger's own directory.
 const FILES: [&str; 4] = ["log.vkey", "handed-out", "torn", "archives"];

@@ -33,13 +33,19 @@ pub use bundles::{
 };
 pub use documents::Posture;
 pub use documents::arguments::{ArgumentSource, ArgumentType, DeclaredAction, DeclaredArgument, Pointer};
+pub use documents::attestors::Attestor;
+pub use documents::caller_issuers::{CallerIssuer, CallerKeys};
 pub use documents::files::Files;
-pub use documents::mesh::{Attestor, Notes, public_key};
+pub use documents::mesh::{Notes, public_key};
+pub use documents::operators::{
+    OperatorAction, OperatorContext, OperatorPrincipal, OperatorQuery, OperatorResource, Stance, tightens,
+};
+pub use documents::proxy_terms::ProxyTerms;
 pub use documents::require::{Condition, Holder, Require, UseLimit};
 pub use documents::times::rfc3339;
 pub use engine::{
-    Lineage, Nearest, NotPermitted, Permitted, PolicyQuery, Principal, STACK, mark_this_thread_deep,
-    on_a_deep_stack,
+    Lineage, Nearest, NotPermitted, Operators, Permitted, PolicyQuery, Principal, STACK,
+    mark_this_thread_deep, on_a_deep_stack,
 };
 pub use fault::{Fault, Place};
 pub use routes::{Exemption, Found, Located, Policy, Route, UngovernedMatch};

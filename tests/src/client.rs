@@ -2,13 +2,15 @@
 //! with thousands of requests keeps its connections open instead.
 
 use http_body_util::{BodyExt, Full};
-use hyper::body::Bytes;
+use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1::SendRequest;
-use hyper::{HeaderMap, Request};
+use hyper::{HeaderMap, Request, Response};
 use hyper_util::rt::TokioIo;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
 
 use crate::condition::LONGEST_WAIT;
 
@@ -62,6 +64,29 @@ impl ClientRequest {
         Connection::new(to).exchange(self).await
     }
 
+    /// Sends the request to a Unix socket.
+    ///
+    /// # Errors
+    /// When nothing listens there, or the response is not complete within [`LONGEST_WAIT`].
+    pub async fn send_to_socket(&self, socket: &Path) -> Result<ClientResponse, Unanswered> {
+        self.send_over(UnixStream::connect(socket).await?).await
+    }
+
+    /// Sends the request over a connection that was opened for it alone.
+    ///
+    /// # Errors
+    /// When the response is not complete within [`LONGEST_WAIT`].
+    pub async fn send_over(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    ) -> Result<ClientResponse, Unanswered> {
+        let exchange = async {
+            let mut sender = speak_http(stream).await?;
+            answer(sender.send_request(self.to_http()?).await?).await
+        };
+        tokio::time::timeout(LONGEST_WAIT, exchange).await?
+    }
+
     fn to_http(&self) -> Result<Request<Full<Bytes>>, hyper::http::Error> {
         let mut request = Request::builder()
             .method(self.method.as_str())
@@ -106,18 +131,28 @@ impl Connection {
             Some(sender) => sender,
             None => self.connect().await?,
         };
-        let (head, body) = sender.send_request(request).await?.into_parts();
-        let body = body.collect().await?.to_bytes();
+        let response = answer(sender.send_request(request).await?).await?;
         self.sender = Some(sender);
-        Ok(ClientResponse { status: head.status.as_u16(), headers: head.headers, body })
+        Ok(response)
     }
 
     async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, Unanswered> {
-        let stream = TcpStream::connect(self.to).await?;
-        let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-        tokio::spawn(connection);
-        Ok(sender)
+        speak_http(TcpStream::connect(self.to).await?).await
     }
+}
+
+async fn speak_http(
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+) -> Result<SendRequest<Full<Bytes>>, Unanswered> {
+    let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    tokio::spawn(connection);
+    Ok(sender)
+}
+
+async fn answer(response: Response<Incoming>) -> Result<ClientResponse, Unanswered> {
+    let (head, body) = response.into_parts();
+    let body = body.collect().await?.to_bytes();
+    Ok(ClientResponse { status: head.status.as_u16(), headers: head.headers, body })
 }
 
 /// Why there was no response.
@@ -148,6 +183,11 @@ impl ClientResponse {
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
+}
+
+/// The response to a plain GET from the API.
+pub async fn get_from_socket(socket: &Path, target: &str) -> Option<ClientResponse> {
+    ClientRequest::new("GET", "localhost", target).send_to_socket(socket).await.ok()
 }
 
 /// The response to a plain GET, for the addresses that operators use (health, metrics, admin).

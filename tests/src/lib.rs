@@ -13,15 +13,18 @@
 )]
 
 pub mod agent;
+pub mod certificates;
 pub mod client;
 pub mod command;
 pub mod compose;
 pub mod condition;
+pub mod direct_check;
 pub mod envoy;
 pub mod fake_server;
 pub mod history;
 pub mod keys;
 pub mod ledger_auditor;
+pub mod operator;
 pub mod preloaded_faults;
 pub mod process;
 pub mod programs;
@@ -30,10 +33,12 @@ pub mod random;
 pub mod raw;
 pub mod raw_h2;
 pub mod raw_upstream;
+pub mod receipts;
 pub mod replay_check;
 pub mod server;
 pub mod shipped;
 pub mod signed_bundles;
+pub mod tls_client;
 pub mod upstream;
 pub mod web_server;
 pub mod world;

@@ -29,8 +29,8 @@ impl Home {
         let text = |path: PathBuf| path.into_os_string().into_string().expect("paths of tests are text");
         let socket = format!("unix:{}", text(home.socket()));
         let (folder, module) = (text(home.0.clone()), text(programs::module()));
-        let mut words = vec!["init", &folder, "--module", &module, "--ext-authz", &socket];
-        words.extend(["--http", "127.0.0.1:0"]);
+        let mut words = vec!["init", &folder, "--module", &module, "--proxies", &socket];
+        words.extend(["--health", "127.0.0.1:0"]);
         words.extend(arguments.iter().map(String::as_str));
         let output = portcullis(&words);
         assert_eq!(output.status, 0, "portcullis init: {}", output.err);
@@ -62,10 +62,16 @@ impl Home {
         written.unwrap_or_else(|why| panic!("{}: {why}", file.display()));
     }
 
-    /// The socket of ext_authz.
+    /// The socket for proxies.
     #[must_use]
     pub fn socket(&self) -> PathBuf {
-        self.file("ext_authz.sock")
+        self.file("proxies.sock")
+    }
+
+    /// The socket of the API.
+    #[must_use]
+    pub fn api(&self) -> PathBuf {
+        self.file("api.sock")
     }
 
     /// Runs `portcullis serve` and waits for its end, for configurations that must not start.
@@ -105,7 +111,9 @@ pub struct FailedStart {
 #[derive(Debug)]
 pub struct Server {
     pub process: Process,
-    http: SocketAddr,
+    health: SocketAddr,
+    proxies: String,
+    api: String,
     /// The time from the start of the process to its readiness.
     pub took: Duration,
 }
@@ -141,24 +149,58 @@ impl Server {
         Server::run(command).await
     }
 
+    /// The same, and does not wait until the server is ready.
+    pub async fn start_unready_with_faults(home: &Home, faults: &PreloadedFaults) -> Server {
+        let mut command = home.serve();
+        faults.use_in(&mut command);
+        Server::run_unready(command).await
+    }
+
     /// Runs this command, which must log as JSON, and waits until the server is ready.
     pub async fn run(command: Command) -> Server {
         let from = Instant::now();
-        let mut process = Process::start("portcullis", command);
-        // The log says which port is used, because the configuration leaves it open.
-        let http = process.find_in_log("the address of HTTP", http_address).await;
+        let mut server = Server::run_unready(command).await;
+        let (process, health) = (&mut server.process, server.health);
         until("the server to be ready", async || {
             process.assert_runs();
-            get(http, "/readyz").await.filter(|response| response.status == 200)
+            get(health, "/readyz").await.filter(|response| response.status == 200)
         })
         .await;
-        Server { process, http, took: from.elapsed() }
+        Server { took: from.elapsed(), ..server }
+    }
+
+    /// Runs this command, which must log as JSON, and waits until it listens.
+    async fn run_unready(command: Command) -> Server {
+        let from = Instant::now();
+        let mut process = Process::start("portcullis", command);
+        // The log says which port is used, because the configuration leaves it open.
+        let [health, proxies, api] = process.find_in_log("its addresses", addresses).await;
+        let health = health.parse().expect("an address");
+        Server { process, health, proxies, api, took: from.elapsed() }
     }
 
     /// The address of health and metrics.
     #[must_use]
-    pub fn http(&self) -> SocketAddr {
-        self.http
+    pub fn health(&self) -> SocketAddr {
+        self.health
+    }
+
+    /// The TCP address for proxies.
+    ///
+    /// # Panics
+    /// When they use a Unix socket.
+    #[must_use]
+    pub fn proxies(&self) -> SocketAddr {
+        self.proxies.parse().expect("this server has a TCP address for proxies")
+    }
+
+    /// The TCP address of the API.
+    ///
+    /// # Panics
+    /// When it is on a Unix socket.
+    #[must_use]
+    pub fn api(&self) -> SocketAddr {
+        self.api.parse().expect("this server has a TCP address for its API")
     }
 
     /// What `/readyz` says about the bundle: that it is in force, or why not, and what is wrong with the offered one.
@@ -178,7 +220,7 @@ impl Server {
     /// # Panics
     /// When the server does not answer, or has no such part.
     pub async fn readiness_of(&self, name: &str) -> Result<String, String> {
-        let response = get(self.http, "/readyz").await.expect("a running server answers");
+        let response = get(self.health, "/readyz").await.expect("a running server answers");
         let detail: Value = serde_json::from_slice(&response.body).expect("the detail is JSON");
         let parts = detail["parts"].as_array().expect("a list of parts");
         let part = parts.iter().find(|part| part["name"] == name).expect("the server has this part");
@@ -222,9 +264,10 @@ impl Server {
     }
 }
 
-/// The address in the server's log line `listening`.
-fn http_address(line: &str) -> Option<SocketAddr> {
+/// The addresses in the server's log line `listening`: for health, for proxies, and for the API.
+fn addresses(line: &str) -> Option<[String; 3]> {
     let line: Value = serde_json::from_str(line).ok()?;
     let fields = Some(&line["fields"]).filter(|fields| fields["message"] == "listening")?;
-    fields["http"].as_str()?.parse().ok()
+    let [health, proxies, api] = ["health", "proxies", "api"].map(|name| fields[name].as_str());
+    Some([health?.to_owned(), proxies?.to_owned(), api?.to_owned()])
 }

@@ -87,6 +87,44 @@ impl Configuration {
         self.cluster(DECISIONS, at.clone()).cluster(ACCESS_LOG, at)
     }
 
+    /// Moves the server to another TCP address, and Envoy's files for mutual TLS to another directory.
+    ///
+    /// # Panics
+    /// When the configuration has no TLS.
+    #[must_use]
+    pub fn server_over_tls(self, address: SocketAddr, files: &Path) -> Configuration {
+        let moved = self.cluster_at(DECISIONS, address).cluster_at(ACCESS_LOG, address);
+        let text = serde_json::to_string(&moved.0).expect("data is JSON");
+        let moved = text.replace(TLS_FILES, files.to_str().expect("paths of tests are text"));
+        assert_ne!(text, moved, "the configuration names files for TLS");
+        Configuration(serde_json::from_str(&moved).expect("JSON"))
+    }
+
+    /// Lets the listener speak TLS and require a certificate of every client, with the files `server.pem`, `server.key` and
+    /// `roots.pem` in this directory.
+    ///
+    /// # Panics
+    /// When there is no listener.
+    #[must_use]
+    pub fn asking_clients_for_certificates(mut self, files: &Path) -> Configuration {
+        let file = |name: &str| json!({"filename": files.join(name)});
+        let chain = self.0.pointer_mut("/static_resources/listeners/0/filter_chains/0").expect("a listener");
+        chain["transport_socket"] = json!({
+            "name": "envoy.transport_sockets.tls",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
+                "require_client_certificate": true,
+                "common_tls_context": {
+                    "tls_certificates": [
+                        {"certificate_chain": file("server.pem"), "private_key": file("server.key")},
+                    ],
+                    "validation_context": {"trusted_ca": file("roots.pem")},
+                },
+            },
+        });
+        self
+    }
+
     /// Sends the access log over the connection of decisions, as a configuration that was written by hand may do.
     ///
     /// # Panics
@@ -251,10 +289,27 @@ impl Configuration {
     }
 }
 
+/// Copies the files that name Envoy's certificates and roots for mutual TLS into this directory, where those are too.
+///
+/// # Panics
+/// When a file cannot be read or written.
+#[expect(clippy::disallowed_methods, reason = "a test's own file needs no durability")]
+pub fn copy_tls_secrets(directory: &Path) {
+    for name in ["certificate", "roots"] {
+        let shipped = repository().join(format!("envoy/mtls-{name}.yaml"));
+        let text = fs::read_to_string(&shipped).unwrap_or_else(|why| panic!("{}: {why}", shipped.display()));
+        let text = text.replace(TLS_FILES, directory.to_str().expect("paths of tests are text"));
+        fs::write(directory.join(format!("{name}.yaml")), text).expect("the directory can be written");
+    }
+}
+
 /// The one listener's HTTP settings.
 pub const CONNECTION_MANAGER: &str = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config";
 
 const ENDPOINT: &str = "/load_assignment/endpoints/0/lb_endpoints/0/endpoint/address";
+
+/// The directory of Envoy's files for mutual TLS.
+const TLS_FILES: &str = "/etc/portcullis/tls";
 
 /// The names of the server's clusters in `envoy/envoy.yaml`.
 const DECISIONS: &str = "portcullis";

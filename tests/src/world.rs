@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tempfile::TempDir;
@@ -17,6 +17,7 @@ use crate::raw_h2;
 use crate::replay_check::ReplayCheck;
 use crate::server::{Home, Server};
 use crate::shipped::Configuration;
+use crate::tls_client::TlsClient;
 use crate::upstream::{Execution, Upstream};
 
 /// The authority of the sample routes. `init` knows it as one of the aliases of `localhost`.
@@ -51,6 +52,10 @@ pub struct Setup {
     pub change: fn(Configuration) -> Configuration,
     /// Where Envoy finds the upstream, if it is not the upstream of this world.
     pub upstream_at: Option<SocketAddr>,
+    /// The directory with Envoy's files for mutual TLS, if the server is not on a Unix socket.
+    pub tls: Option<PathBuf>,
+    /// The directory with the files of a listener that asks clients for certificates.
+    pub clients: Option<PathBuf>,
     /// True for a test that shows executions without a decision. In every other test such an execution is a failure.
     pub allow_undecided: bool,
 }
@@ -62,6 +67,8 @@ impl Default for Setup {
             init: Vec::new(),
             change: |shipped| shipped,
             upstream_at: None,
+            tls: None,
+            clients: None,
             allow_undecided: false,
         }
     }
@@ -87,10 +94,17 @@ impl Setup {
         let replay_check = ReplayCheck::new(&home);
         let server = Server::start(&home).await;
         let upstream = Upstream::start().await;
-        let configuration = Configuration::shipped("envoy.yaml")
+        let configuration = match &self.tls {
+            None => Configuration::shipped("envoy.yaml").server_at_socket(&home.socket()),
+            Some(files) => Configuration::shipped("mtls.yaml").server_over_tls(server.proxies(), files),
+        };
+        let configuration = match &self.clients {
+            None => configuration,
+            Some(files) => configuration.asking_clients_for_certificates(files),
+        };
+        let configuration = configuration
             .listening_on_loopback(self.port)
             .gate_at(&home.file("gate.yaml"))
-            .server_at_socket(&home.socket())
             .cluster_at("upstream", self.upstream_at.unwrap_or(upstream.address()));
         let envoy = Envoy::start(&(self.change)(configuration), directory.path()).await;
         let agent = Agent::at(&home);
@@ -134,6 +148,19 @@ impl World {
     pub async fn send(&self, request: &ClientRequest) -> ClientResponse {
         self.sent.fetch_add(1, Ordering::Relaxed);
         let sent = request.send(self.envoy.address()).await;
+        let response = sent.unwrap_or_else(|why| panic!("no response to {request:?}: {why}"));
+        self.replay_check.note(&response);
+        response
+    }
+
+    /// Sends a request through Envoy as this client, over TLS.
+    ///
+    /// # Panics
+    /// When there is no response.
+    pub async fn send_as(&self, client: &TlsClient, request: &ClientRequest) -> ClientResponse {
+        self.sent.fetch_add(1, Ordering::Relaxed);
+        let stream = client.connect(self.envoy.address()).await.expect("Envoy speaks TLS");
+        let sent = request.send_over(stream).await;
         let response = sent.unwrap_or_else(|why| panic!("no response to {request:?}: {why}"));
         self.replay_check.note(&response);
         response

@@ -1,98 +1,110 @@
-//! Which bundle is in force, and until when.
+//! Which bundle is active, and until when it is in force.
 //!
-//! A bundle is in force while a fresh note names it and its own time window holds. Both are replaced together, so
-//! that no decision can see one bundle with another bundle's note.
+//! A bundle is in force while a fresh note names it and its own time window holds. It becomes the active one only when the
+//! ledger's writer has made its activation durable; the end of its note is a cell of its own, beside the bundle that the note
+//! is about.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::RwLockReadGuard;
-use warrant::{Denial, Seconds};
-
+use arc_swap::ArcSwap;
 use policy::{Bundle, InForceUntil};
+use warrant::{Digest, Seconds};
 
+/// A bundle, and the end of its time in force.
 #[derive(Debug)]
-pub struct PolicyInForce {
-    current: RwLock<Arc<Current>>,
-    /// Held for writing from before an activation is recorded until the bundle is in force.
-    activation: tokio::sync::RwLock<()>,
-}
-
-#[derive(Debug)]
-struct Current {
+pub struct ActiveBundle {
     bundle: Arc<Bundle>,
-    /// `None`: no valid note has been seen yet.
-    until: Option<InForceUntil>,
+    /// In seconds; 0: no valid note about it has been seen yet.
+    until: AtomicU64,
 }
 
-/// While a caller holds this guard, no activation is half done: recorded, but not yet in effect.
-#[derive(Debug)]
-#[must_use]
-pub struct Settled<'a> {
-    _no_activation: RwLockReadGuard<'a, ()>,
-}
-
-impl PolicyInForce {
-    pub fn new(bundle: Bundle, until: Option<InForceUntil>) -> PolicyInForce {
-        let current = RwLock::new(Arc::new(Current { bundle: Arc::new(bundle), until }));
-        PolicyInForce { current, activation: tokio::sync::RwLock::new(()) }
+impl ActiveBundle {
+    fn new(bundle: Arc<Bundle>, until: Option<InForceUntil>) -> ActiveBundle {
+        let until = until.map_or(0, |InForceUntil(end)| end.get());
+        ActiveBundle { bundle, until: AtomicU64::new(until) }
     }
 
-    /// Waits until no activation is under way. A caller that holds the result reads a ledger size and a bundle that
-    /// belong together: never the old bundle with a size at which the new one is already recorded.
-    pub async fn settled(&self) -> Settled<'_> {
-        Settled { _no_activation: self.activation.read().await }
+    pub fn bundle(&self) -> &Arc<Bundle> {
+        &self.bundle
     }
 
-    /// The active bundle, and whether it is in force at `now`.
-    pub fn at(&self, now: Seconds) -> (Arc<Bundle>, Result<(), Denial>) {
-        let current = self.current();
-        let holds = current.until.is_some_and(|InForceUntil(end)| now < end);
-        (Arc::clone(&current.bundle), if holds { Ok(()) } else { Err(Denial::GovernanceStale) })
-    }
-
-    /// Puts a bundle in force once `record` has made its activation durable, and returns the bundle before it. On an
-    /// error it returns the new bundle and the reason. It waits for the disk, so no thread of the request path may
-    /// call it.
-    pub fn activate<E>(
-        &self,
-        bundle: Box<Bundle>,
-        until: InForceUntil,
-        record: impl FnOnce() -> Result<(), E>,
-    ) -> Result<Arc<Bundle>, (Box<Bundle>, E)> {
-        let _exclusive = self.activation.blocking_write();
-        // A crash before the record is durable: the old bundle was the last one in force. A crash after it: the next
-        // start activates the new bundle, and nothing was decided with it before.
-        if let Err(e) = record() {
-            return Err((bundle, e));
-        }
-        let next = Arc::new(Current { bundle: bundle.into(), until: Some(until) });
-        let before = std::mem::replace(&mut *self.write(), next);
-        Ok(Arc::clone(&before.bundle))
-    }
-
-    /// Extends the time in force by a newer note about the same bundle.
-    pub fn renew(&self, until: InForceUntil) {
-        let mut current = self.write();
-        *current = Arc::new(Current { bundle: Arc::clone(&current.bundle), until: Some(until) });
-    }
-
-    pub fn bundle(&self) -> Arc<Bundle> {
-        Arc::clone(&self.current().bundle)
+    pub fn is_in_force(&self, now: Seconds) -> bool {
+        self.until().is_some_and(|end| now < end)
     }
 
     pub fn until(&self) -> Option<Seconds> {
-        self.current().until.map(|InForceUntil(end)| end)
+        let until = self.until.load(Ordering::Acquire);
+        (until > 0).then(|| Seconds::new(until))
+    }
+}
+
+#[derive(Debug)]
+pub struct PolicyInForce {
+    active: ArcSwap<ActiveBundle>,
+    /// A bundle whose activation is on its way into the ledger.
+    next: Mutex<Option<Arc<ActiveBundle>>>,
+}
+
+impl PolicyInForce {
+    pub fn new(bundle: impl Into<Arc<Bundle>>, until: Option<InForceUntil>) -> PolicyInForce {
+        let active = ActiveBundle::new(bundle.into(), until);
+        PolicyInForce { active: ArcSwap::from_pointee(active), next: Mutex::default() }
+    }
+
+    pub fn active(&self) -> Arc<ActiveBundle> {
+        self.active.load_full()
+    }
+
+    /// Makes a bundle the active one by `record`, which makes its activation durable, and returns the bundle before it. On
+    /// an error it returns the new bundle and the reason. It waits for the disk, so no thread of the request path may call
+    /// it.
+    pub fn activate<E>(
+        &self,
+        bundle: Arc<Bundle>,
+        until: InForceUntil,
+        record: impl FnOnce() -> Result<(), E>,
+    ) -> Result<Arc<Bundle>, (Arc<Bundle>, E)> {
+        let before = Arc::clone(self.active().bundle());
+        *self.next() = Some(Arc::new(ActiveBundle::new(Arc::clone(&bundle), Some(until))));
+        // A crash before the record is durable: the old bundle was the last one in force. A crash after it: the next
+        // start activates the new bundle, and nothing was decided with it before.
+        let recorded = record();
+        *self.next() = None;
+        recorded.map(|()| before).map_err(|error| (bundle, error))
+    }
+
+    /// The activation of this bundle is durable. Called by the ledger's writer alone, before it answers `record`.
+    pub fn take_effect(&self, digest: Digest) -> Arc<ActiveBundle> {
+        let next = self.next().clone().filter(|next| next.bundle().digest() == digest);
+        if let Some(next) = next {
+            self.active.store(next);
+        }
+        self.active()
+    }
+
+    /// Extends the time in force by a newer note about the same bundle.
+    pub fn renew(&self, InForceUntil(end): InForceUntil) {
+        self.active().until.store(end.get(), Ordering::Release);
+    }
+
+    pub fn bundle(&self) -> Arc<Bundle> {
+        Arc::clone(self.active().bundle())
+    }
+
+    pub fn until(&self) -> Option<Seconds> {
+        self.active().until()
     }
 
     /// For readiness: what is in force and until when, or why nothing is.
     pub fn readiness(&self, now: Seconds) -> Result<String, String> {
-        let current = self.current();
-        let (version, digest) = (current.bundle.version(), current.bundle.digest());
-        match current.until {
-            Some(InForceUntil(end)) if now < end => {
+        let active = self.active();
+        let (version, digest) = (active.bundle.version(), active.bundle.digest());
+        match active.until() {
+            Some(end) if now < end => {
                 Ok(format!("version {version} ({digest}) is in force until {}", end.get()))
             }
-            Some(InForceUntil(end)) => Err(format!(
+            Some(end) => Err(format!(
                 "version {version} ({digest}) was in force until {}: its note or the bundle itself has expired; sign a new one",
                 end.get()
             )),
@@ -102,11 +114,8 @@ impl PolicyInForce {
         }
     }
 
-    fn current(&self) -> Arc<Current> {
-        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn write(&self) -> std::sync::RwLockWriteGuard<'_, Arc<Current>> {
-        self.current.write().unwrap_or_else(PoisonError::into_inner)
+    fn next(&self) -> MutexGuard<'_, Option<Arc<ActiveBundle>>> {
+        // Only complete values are stored under this lock.
+        self.next.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

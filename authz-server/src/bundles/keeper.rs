@@ -63,7 +63,7 @@ enum Offered {
 /// A valid bundle, and the bytes from which it was opened.
 #[derive(Debug)]
 pub(super) struct OpenedBundle {
-    pub(super) bundle: Box<Bundle>,
+    pub(super) bundle: Arc<Bundle>,
     parcel: Parcel,
 }
 
@@ -100,7 +100,7 @@ impl Keeper {
             ledger,
             kept,
             clock,
-            policy: Arc::new(PolicyInForce::new(*bundle, None)),
+            policy: Arc::new(PolicyInForce::new(bundle, None)),
             status: Arc::default(),
             active: parcel.manifest,
             offered: Offered::None,
@@ -311,7 +311,7 @@ pub(super) fn open_bundle(
     policy::check_manifest(&parcel, expected, &AwsLcVerifier)?;
     let nothing = policy::Files::new();
     parcel.files = source.content(&parcel, active.map_or(&nothing, Bundle::files))?;
-    let bundle = Box::new(policy::open(&parcel, expected, &AwsLcVerifier)?);
+    let bundle = Arc::new(policy::open(&parcel, expected, &AwsLcVerifier)?);
     Ok(OpenedBundle { bundle, parcel })
 }
 
@@ -341,6 +341,7 @@ fn activation(bundle: &Bundle, previous: Option<Digest>) -> Activation {
         previous,
         retired: activated.retired.into_iter().collect(),
         version: activated.version,
+        was: None,
     }
 }
 

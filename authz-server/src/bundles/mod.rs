@@ -24,7 +24,7 @@ use std::thread;
 pub use error::{KeeperError, SourceError, ThreadError};
 pub use heartbeat::Heartbeat;
 use heartbeat::Step;
-pub use in_force::PolicyInForce;
+pub use in_force::{ActiveBundle, PolicyInForce};
 pub use keeper::Keeper;
 pub use kept::{KeptBundles, KeptError};
 pub use status::BundleStatus;

@@ -4,14 +4,17 @@
 mod init;
 mod key;
 mod ledger;
+mod operate;
 mod out;
 mod policy;
+mod receipt;
 mod serve;
 mod values;
 mod warrant;
 
 use std::process::ExitCode;
 
+use ::ledger::entry::Posture;
 use clap::{Parser, Subcommand};
 use out::{ExitStatus, Failure};
 
@@ -40,6 +43,22 @@ enum Command {
     /// Mint, delegate, inspect and verify warrants, and make proofs of possession
     #[command(subcommand)]
     Warrant(warrant::Command),
+    /// Revoke a warrant, a lineage, a key or a holder: from now on nothing under this name is allowed
+    Revoke(operate::RevokeArgs),
+    /// End the revocation of a key or a holder
+    Reinstate(operate::ReinstateArgs),
+    /// Allow nothing: in the mesh, an environment, a route, or for an issuer
+    Halt(operate::PostureArgs),
+    /// Allow what the policy allows in the restricted posture
+    Restrict(operate::PostureArgs),
+    /// Allow what the policy allows
+    Resume(operate::PostureArgs),
+    /// Sign a statement about a workload or a condition, and bring it to a server
+    #[command(subcommand)]
+    Attest(operate::AttestCommand),
+    /// Check what an upstream gets to prove that a request was decided and recorded
+    #[command(subcommand)]
+    Receipt(receipt::Command),
     /// Write, test, sign and explain policies
     #[command(subcommand)]
     Policy(policy::Command),
@@ -56,6 +75,13 @@ pub fn main() -> ExitCode {
         Command::Key(command) => key::run(&command).map(|()| ExitStatus::Success),
         Command::Ledger(command) => ledger::run(&command),
         Command::Warrant(command) => warrant::run(&command),
+        Command::Revoke(args) => operate::revoke(&args),
+        Command::Reinstate(args) => operate::reinstate(&args),
+        Command::Halt(args) => operate::set_posture(&args, Posture::Halted),
+        Command::Restrict(args) => operate::set_posture(&args, Posture::Restricted),
+        Command::Resume(args) => operate::set_posture(&args, Posture::Normal),
+        Command::Attest(command) => operate::attest(&command),
+        Command::Receipt(command) => receipt::run(&command),
         Command::Policy(command) => policy::run(&command),
     };
     result.map_or_else(|failure| failure.print(), ExitCode::from)

@@ -1,5 +1,7 @@
 //! Parsers for values on the command line.
 
+use super::out::Failure;
+
 /// NAME=VALUE.
 pub(super) fn pair(text: &str) -> Result<(String, String), String> {
     let (name, value) =
@@ -19,6 +21,26 @@ pub(super) fn duration(text: &str) -> Result<u64, String> {
     };
     let number: u64 = number.and_then(|digits| digits.parse().ok()).ok_or_else(wrong)?;
     number.checked_mul(seconds).filter(|seconds| *seconds > 0).ok_or_else(wrong)
+}
+
+/// A value that is given directly, or as @FILE.
+pub(super) fn value_or_file(text: &str) -> Result<String, Failure> {
+    match text.strip_prefix('@') {
+        None => Ok(text.to_owned()),
+        Some(file) => {
+            let read = std::fs::read_to_string(file)
+                .map_err(|e| Failure::new(format!("{file} cannot be read: {e}")))?;
+            Ok(read.trim_end().to_owned())
+        }
+    }
+}
+
+/// Any bytes that are given directly, or as @FILE. Nothing is trimmed.
+pub(super) fn bytes_or_file(text: &str) -> Result<Vec<u8>, Failure> {
+    match text.strip_prefix('@') {
+        None => Ok(text.as_bytes().to_owned()),
+        Some(file) => std::fs::read(file).map_err(|e| Failure::new(format!("{file} cannot be read: {e}"))),
+    }
 }
 
 #[cfg(test)]

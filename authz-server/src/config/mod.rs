@@ -4,6 +4,7 @@
 //! `portcullis init`. Relative paths are relative to the file.
 
 mod address;
+mod listen;
 mod read;
 mod witnesses;
 
@@ -15,7 +16,7 @@ use std::time::Duration;
 use crate::keys::{DigestKey, PrivateKey, Readers};
 use policy::{Fault, TrustKeys};
 
-pub use address::LocalAddress;
+pub use address::{ApiAddress, Listen, LocalAddress, ProxiesAddress, TlsAddress};
 pub use read::read;
 pub use witnesses::Witness;
 
@@ -34,12 +35,6 @@ pub struct Config {
     /// Where this server runs: one value for each dimension. A dimension that is not listed is unknown, and a warrant
     /// that names it is denied.
     pub environment: BTreeMap<String, String>,
-}
-
-#[derive(Debug)]
-pub struct Listen {
-    pub ext_authz: LocalAddress,
-    pub http: LocalAddress,
 }
 
 /// Where signed bundles come from, and who may sign them.

@@ -11,8 +11,7 @@ use warrant::mint::Signer;
 use warrant::Digest;
 
 use super::{
-    BundleConfig, BundlePlace, Config, DecisionLimits, LedgerConfig, Listen, LocalAddress, SigningKeys,
-    witnesses,
+    BundleConfig, BundlePlace, Config, DecisionLimits, LedgerConfig, SigningKeys, listen, witnesses,
 };
 use crate::keys::{self, KeyFileError, PrivateKey, Readers};
 use policy::TrustKeys;
@@ -53,7 +52,8 @@ impl ConfigReader<'_> {
             self.page,
         )?;
         let audience = top.need("audience", self.page).and_then(|node| string(node, self.page));
-        let listen = top.need("listen", self.page).and_then(|node| self.listen(node));
+        let listen =
+            top.need("listen", self.page).and_then(|node| listen::read(node, self.page, self.directory));
         let bundle = top.need("bundle", self.page).and_then(|node| self.bundle(node));
         let candidate = self.candidate(top.get("candidate"));
         let ledger = top.need("ledger", self.page).and_then(|node| self.ledger(node));
@@ -71,29 +71,6 @@ impl ConfigReader<'_> {
             limits: limits?,
             environment: environment?,
         })
-    }
-
-    fn listen(&self, node: &Node) -> Option<Listen> {
-        let part = members(node, &["extAuthz", "http"], self.page)?;
-        let ext_authz = self.address(&part, "extAuthz");
-        let http = self.address(&part, "http");
-        Some(Listen { ext_authz: ext_authz?, http: http? })
-    }
-
-    fn address(&self, part: &Members<'_>, name: &str) -> Option<LocalAddress> {
-        let node = part.need(name, self.page)?;
-        match LocalAddress::parse(string(node, self.page)?) {
-            Ok(LocalAddress::Unix(path)) => Some(LocalAddress::Unix(self.directory.join(path))),
-            Ok(LocalAddress::Loopback(address)) => Some(LocalAddress::Loopback(address)),
-            Err(what) => {
-                self.page.fault(
-                    node.at,
-                    what,
-                    "write unix:PATH, or a loopback address and port such as 127.0.0.1:9191",
-                );
-                None
-            }
-        }
     }
 
     fn bundle(&self, node: &Node) -> Option<BundleConfig> {

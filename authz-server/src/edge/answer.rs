@@ -14,13 +14,14 @@ use envoy_types::pb::google::rpc::Status;
 use tonic::Code;
 use warrant::problem::{self, DENIAL_HEADER};
 
+use crate::authority::receipts::RECEIPT_HEADER;
 use crate::gateway::{Allow, Answer, DenialAnswer};
 
 /// The header that tells the upstream the decision's id. A client's own header of that name is overwritten.
 pub const DECISION_HEADER: &str = "warrant-decision";
 /// Headers that never reach an upstream: artifacts, because they could be presented again from there, and a header
 /// that only we may set.
-const REMOVED_HEADERS: [&str; 4] = ["warrant", "warrant-proof", "warrant-receipt", DENIAL_HEADER];
+const REMOVED_HEADERS: [&str; 4] = ["warrant", "warrant-proof", RECEIPT_HEADER, DENIAL_HEADER];
 
 /// The value that replaces a denial header which an upstream has put into its response. Only this server says that a
 /// request was denied, and this request was executed.
@@ -38,9 +39,12 @@ pub fn check_response(answer: &Answer) -> CheckResponse {
 }
 
 fn ok(allow: &Allow) -> OkHttpResponse {
+    let evidence = allow.evidence().map(|receipt| set(RECEIPT_HEADER, receipt));
+    // The proxy removes headers after it has set them. A client's own receipt is overwritten.
+    let removed = REMOVED_HEADERS.into_iter().filter(|name| evidence.is_none() || *name != RECEIPT_HEADER);
     OkHttpResponse {
-        headers: vec![set(DECISION_HEADER, allow.decision().as_str())],
-        headers_to_remove: REMOVED_HEADERS.map(str::to_owned).to_vec(),
+        headers_to_remove: removed.map(str::to_owned).collect(),
+        headers: [set(DECISION_HEADER, allow.decision().as_str())].into_iter().chain(evidence).collect(),
         response_headers_to_add: vec![HeaderValueOption {
             append_action: HeaderAppendAction::OverwriteIfExists.into(),
             ..set(DENIAL_HEADER, NOT_DENIED)

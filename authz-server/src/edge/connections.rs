@@ -14,7 +14,6 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
-use tonic::transport::server::Connected;
 
 use crate::telemetry::{CloseReason, ClosedConnections};
 
@@ -57,11 +56,6 @@ impl Connections {
             open: Mutex::default(),
             closed,
         })
-    }
-
-    /// Counts a connection that the server closes because no request comes.
-    pub(super) fn count_without_request(&self) {
-        self.closed.count(CloseReason::NoRequest);
     }
 
     /// Gives a new connection a place. If no place is free, the slowest connection is closed and loses its place.
@@ -211,14 +205,6 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for BoundedConnection<S> {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
-    }
-}
-
-impl<S: Connected> Connected for BoundedConnection<S> {
-    type ConnectInfo = S::ConnectInfo;
-
-    fn connect_info(&self) -> S::ConnectInfo {
-        self.stream.connect_info()
     }
 }
 

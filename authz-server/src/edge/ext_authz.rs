@@ -5,25 +5,38 @@
 
 use std::sync::Arc;
 
-use envoy_types::pb::envoy::service::auth::v3::attribute_context::{HttpRequest, Peer};
+use envoy_types::pb::envoy::service::auth::v3::attribute_context::{HttpRequest, Peer as Source};
 use envoy_types::pb::envoy::service::auth::v3::authorization_server::Authorization;
 use envoy_types::pb::envoy::service::auth::v3::{CheckRequest, CheckResponse};
 use tonic::{Request, Response, Status};
 
+use super::client_identity::{ClientIdentity, IdentityMissing, ReadCertificates, client_identity};
 use super::proxy_identity::ProxyIdentity;
 use super::{address, answer};
 use crate::gateway::{Gateway, IncomingBody, IncomingHttp, IncomingRequest};
-use policy::decision::Identity;
 
 /// The service that Envoy calls once for each request.
 #[derive(Clone, Debug)]
 pub struct ExtAuthz {
     gateway: Arc<Gateway>,
+    certificates: ReadCertificates,
 }
 
 impl ExtAuthz {
     pub fn new(gateway: Arc<Gateway>) -> ExtAuthz {
-        ExtAuthz { gateway }
+        ExtAuthz { gateway, certificates: ReadCertificates::new() }
+    }
+
+    /// Who the client is. A client without an identity that counts is counted by the reason.
+    fn identify(&self, proxy: Option<&ProxyIdentity>, source: Option<Source>) -> Option<ClientIdentity> {
+        let now = self.gateway.gatherer.clock.now().get();
+        let known = self.gateway.gatherer.live.now();
+        let terms = proxy.and_then(|ProxyIdentity(id)| known.bundle().proxy(id));
+        let strict_mtls = terms.is_some_and(|terms| terms.strict_mtls);
+        let found = source
+            .ok_or(IdentityMissing::Absent)
+            .and_then(|source| client_identity(source, now, strict_mtls, &self.certificates));
+        found.map_err(|why| self.gateway.metrics.count_identity_missing(why.label())).ok()
     }
 }
 
@@ -32,28 +45,32 @@ impl Authorization for ExtAuthz {
     /// It always answers, and never with a gRPC error: a denial is a result, with evidence.
     async fn check(&self, request: Request<CheckRequest>) -> Result<Response<CheckResponse>, Status> {
         let proxy = request.extensions().get::<ProxyIdentity>().cloned();
-        let incoming = incoming(proxy, request.into_inner());
+        let identify = |source| self.identify(proxy.as_ref(), source);
+        let incoming = incoming(proxy.clone(), request.into_inner(), identify);
         let answer = self.gateway.decide(incoming).await;
         Ok(Response::new(answer::check_response(&answer)))
     }
 }
 
-fn incoming(proxy: Option<ProxyIdentity>, check: CheckRequest) -> IncomingRequest {
+fn incoming(
+    proxy: Option<ProxyIdentity>,
+    check: CheckRequest,
+    identify: impl FnOnce(Option<Source>) -> Option<ClientIdentity>,
+) -> IncomingRequest {
     let attributes = check.attributes.unwrap_or_default();
+    let client_address =
+        attributes.source.as_ref().and_then(|source| address::host(source.address.as_ref()?));
+    let (identity, certificate) = match identify(attributes.source) {
+        Some(client) => (Some(client.identity), client.certificate),
+        None => (None, None),
+    };
     IncomingRequest {
         proxy: proxy.map(|ProxyIdentity(id)| id),
-        client_address: attributes.source.as_ref().and_then(|source| address::host(source.address.as_ref()?)),
-        identity: attributes.source.and_then(identity),
+        identity,
+        certificate,
+        client_address,
         http: attributes.request.and_then(|request| request.http).map(http),
     }
-}
-
-/// The caller's SPIFFE ID, only if its certificate came with it, and never from `service`, which is a client's
-/// header. The listener must validate the certificate: its validation context must not accept untrusted ones
-/// (SECURITY.md says what Envoy is trusted for).
-fn identity(source: Peer) -> Option<Identity> {
-    let validated = !source.certificate.is_empty() && source.principal.starts_with("spiffe://");
-    validated.then_some(Identity(source.principal))
 }
 
 fn http(mut request: HttpRequest) -> IncomingHttp {
@@ -130,19 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_principal_without_its_certificate_is_no_identity() {
-        let peer = Peer {
-            principal: "spiffe://shop/a".into(),
-            service: "spiffe://shop/a".into(),
-            ..Peer::default()
-        };
-        assert_eq!(identity(peer.clone()), None);
-        let with_certificate = Peer { certificate: "-----BEGIN".into(), ..peer };
-        assert_eq!(identity(with_certificate), Some(Identity("spiffe://shop/a".into())));
-    }
-
-    #[test]
     fn a_check_without_http_attributes_stays_without() {
-        assert!(incoming(None, CheckRequest::default()).http.is_none());
+        assert!(incoming(None, CheckRequest::default(), |_| None).http.is_none());
     }
 }

@@ -1,4 +1,4 @@
-//! Listening on a Unix socket or on loopback.
+//! Listening on a Unix socket or on a TCP port.
 
 use std::net::SocketAddr;
 use std::os::unix::fs::FileTypeExt;
@@ -16,17 +16,33 @@ use crate::config::LocalAddress;
 const SEND_BUFFER: u32 = 128 * 1024;
 const BACKLOG: u32 = 1024;
 
+/// The address of a listener.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ListenAddress {
+    Unix { path: PathBuf, for_whom: SocketUsers },
+    Tcp(SocketAddr),
+}
+
+/// Which users of this machine may connect to a Unix socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SocketUsers {
+    /// The server's own user.
+    Owner,
+    /// Also the users of its group: a proxy may run as another user.
+    OwnerAndGroup,
+}
+
 /// A bound listener, and the address that it really has (port 0 has become a port).
 #[derive(Debug)]
 pub enum BoundListener {
     Unix(UnixListener, PathBuf),
-    Loopback(TcpListener, SocketAddr),
+    Tcp(TcpListener, SocketAddr),
 }
 
 /// Why an address cannot be listened on.
 #[derive(Debug)]
 pub struct ListenError {
-    address: LocalAddress,
+    address: ListenAddress,
     error: io::Error,
 }
 
@@ -39,19 +55,19 @@ impl fmt::Display for ListenError {
 impl std::error::Error for ListenError {}
 
 impl BoundListener {
-    pub async fn at(at: &LocalAddress) -> Result<BoundListener, ListenError> {
+    pub async fn at(at: &ListenAddress) -> Result<BoundListener, ListenError> {
         let failed = |error| ListenError { address: at.clone(), error };
         match at {
-            LocalAddress::Loopback(address) => {
+            ListenAddress::Tcp(address) => {
                 let listener = listen_on_tcp(*address).map_err(failed)?;
                 let bound = listener.local_addr().map_err(failed)?;
-                Ok(BoundListener::Loopback(listener, bound))
+                Ok(BoundListener::Tcp(listener, bound))
             }
-            LocalAddress::Unix(path) => {
+            ListenAddress::Unix { path, for_whom } => {
                 remove_dead_socket(path).await.map_err(failed)?;
-                // The proxy may run under another user of the same group. No one else may connect, not even between two
-                // system calls: so the mode is set by umask, not by a later chmod.
-                let before = umask(Mode::from_raw_mode(0o117));
+                // No one else may connect, not even between two system calls: so the mode is set by umask, not by a later
+                // chmod.
+                let before = umask(for_whom.umask());
                 let bound = UnixListener::bind(path);
                 umask(before);
                 Ok(BoundListener::Unix(bound.map_err(failed)?, path.clone()))
@@ -84,10 +100,40 @@ async fn remove_dead_socket(path: &Path) -> io::Result<()> {
 }
 
 impl BoundListener {
-    pub fn address(&self) -> LocalAddress {
+    /// The address as the configuration writes it, for people.
+    pub fn address(&self) -> String {
         match self {
-            BoundListener::Unix(_, path) => LocalAddress::Unix(path.clone()),
-            BoundListener::Loopback(_, address) => LocalAddress::Loopback(*address),
+            BoundListener::Unix(_, path) => format!("unix:{}", path.display()),
+            BoundListener::Tcp(_, address) => address.to_string(),
+        }
+    }
+}
+
+impl From<&LocalAddress> for ListenAddress {
+    fn from(address: &LocalAddress) -> ListenAddress {
+        match address {
+            LocalAddress::Unix(path) => {
+                ListenAddress::Unix { path: path.clone(), for_whom: SocketUsers::OwnerAndGroup }
+            }
+            LocalAddress::Loopback(address) => ListenAddress::Tcp(*address),
+        }
+    }
+}
+
+impl SocketUsers {
+    fn umask(self) -> Mode {
+        Mode::from_raw_mode(match self {
+            SocketUsers::Owner => 0o177,
+            SocketUsers::OwnerAndGroup => 0o117,
+        })
+    }
+}
+
+impl fmt::Display for ListenAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ListenAddress::Unix { path, .. } => write!(f, "unix:{}", path.display()),
+            ListenAddress::Tcp(address) => address.fmt(f),
         }
     }
 }
@@ -100,15 +146,17 @@ mod tests {
     #[tokio::test]
     async fn a_dead_socket_is_removed_and_a_live_one_is_not() {
         let dir = tempfile::tempdir().unwrap();
-        let address = LocalAddress::Unix(dir.path().join("s.sock"));
+        let path = dir.path().join("s.sock");
+        let address = ListenAddress::Unix { path: path.clone(), for_whom: SocketUsers::OwnerAndGroup };
         let alive = BoundListener::at(&address).await.unwrap();
         assert!(
             BoundListener::at(&address).await.unwrap_err().to_string().contains("cannot listen on unix:")
         );
-        let found = std::fs::metadata(dir.path().join("s.sock")).unwrap().permissions();
-        assert_eq!(found.mode() & 0o777, 0o660, "for owner and group");
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o660);
         drop(alive); // leaves the file behind, as a killed server does
-        assert!(BoundListener::at(&address).await.is_ok());
+        let for_owner = ListenAddress::Unix { path: path.clone(), for_whom: SocketUsers::Owner };
+        let _alive = BoundListener::at(&for_owner).await.unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     }
 
     #[tokio::test]
@@ -116,7 +164,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("precious");
         ledger::durable::write_new(&path, b"data", 0o600).unwrap();
-        assert!(BoundListener::at(&LocalAddress::Unix(path.clone())).await.is_err());
+        let address = ListenAddress::Unix { path: path.clone(), for_whom: SocketUsers::Owner };
+        assert!(BoundListener::at(&address).await.is_err());
         assert_eq!(std::fs::read(&path).unwrap(), b"data");
     }
 }

@@ -4,9 +4,12 @@
 pub mod access_log;
 mod address;
 pub mod answer;
+mod client_identity;
 mod connections;
 pub mod ext_authz;
 pub mod http;
 pub mod listen;
+pub mod peer;
 pub mod proxy_identity;
-mod serve;
+pub mod serve;
+pub mod tls;

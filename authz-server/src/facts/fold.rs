@@ -1,14 +1,15 @@
 //! Folds the ledger into what the server must know when it starts: which uses are burned, which bundle was last in
-//! force, the mesh's posture. Folding begins at the newest snapshot of these facts that can be used.
+//! force, what is revoked, attested and halted. Folding begins at the newest snapshot of these facts that can be used.
 
-use ledger::entry::{Activation, BurnKind, Decision, Entry, FactScope, Posture, PostureChange, RecordedBurn};
-use ledger::{Ledger, ReadError, RecordedEntries, RecordedEntry};
+use ledger::entry::{BurnKind, Decision, Entry, RecordedBurn};
+use ledger::{ClosedLedger, Ledger, ReadError, RecordedEntries, RecordedEntry, Snapshot};
 use tracing::warn;
 use warrant::Seconds;
 
 use super::burns::{BurnTable, BurnedItem, RootTag};
 use super::ended::EndedDecisions;
 use super::snapshot;
+use super::tables::Tables;
 
 /// The facts that this server needs from the ledger, at one size of it.
 #[derive(Debug, Default)]
@@ -18,10 +19,7 @@ pub struct Folded {
     /// The time of the last of these entries. Uses are forgotten by this time, and by no clock.
     pub time: Seconds,
     pub burns: BurnTable,
-    /// The newest activation, which no older bundle may undo.
-    pub activation: Option<Activation>,
-    /// The mesh's posture, if it was ever recorded.
-    pub posture: Option<Posture>,
+    pub tables: Tables,
     /// When burned uses were last lost: a start had to cut off an entry that a crash had left half-written, or this log
     /// replaced one that was restored from a backup. What was burned before that time is not known for sure.
     pub burns_lost_at: Option<Seconds>,
@@ -39,59 +37,65 @@ pub struct Amount {
 
 /// Folds everything that is durable now. Returns the facts, and how much came after the snapshot that was used.
 pub fn fold(ledger: &Ledger) -> Result<(Folded, Amount), ReadError> {
-    let mut facts = Folded::from_snapshot(ledger)?;
+    let mut facts = Folded::from_snapshots(ledger.snapshots()?, ledger.size());
     let folded = facts.fold_on(ledger.read(facts.as_of)?, usize::MAX)?;
     Ok((facts, folded))
+}
+
+/// Folds everything of a ledger that nobody writes.
+pub fn fold_closed(ledger: &ClosedLedger) -> Result<Folded, ReadError> {
+    let mut facts = Folded::from_snapshots(ledger.snapshots()?, ledger.head().size);
+    for record in ledger.entries(facts.as_of)? {
+        facts.take(record?);
+    }
+    Ok(facts)
 }
 
 /// A log with at most this many entries may have no snapshot yet, so nothing is logged about it.
 const FEW: u64 = 100_000;
 
 impl Folded {
-    /// The facts of the newest snapshot that can be used. Without one: no facts, as of size 0.
-    pub fn from_snapshot(ledger: &Ledger) -> Result<Folded, ReadError> {
-        let opened = ledger.snapshots()?.find_map(|saved| {
+    /// The facts of the newest of these snapshots that can be used. Without one: no facts, as of size 0. `size` is that of the
+    /// log.
+    pub fn from_snapshots(mut snapshots: impl Iterator<Item = Snapshot>, size: u64) -> Folded {
+        let opened = snapshots.find_map(|saved| {
             let facts = snapshot::from_bytes(&saved.facts);
             if facts.is_none() {
                 warn!(size = saved.head.size, "the facts in this snapshot have another form; it is not used");
             }
             Some(Folded { as_of: saved.head.size, ..facts? })
         });
-        if opened.is_none() && ledger.size() > FEW {
-            warn!(
-                entries = ledger.size(),
-                "there is no usable snapshot of the facts: all entries are folded"
-            );
+        if opened.is_none() && size > FEW {
+            warn!(entries = size, "there is no usable snapshot of the facts: all entries are folded");
         }
-        Ok(opened.unwrap_or_default())
+        opened.unwrap_or_default()
     }
 
     /// Folds the entries that come after these facts, at most this many: `records` must begin at `as_of`.
     pub fn fold_on(&mut self, mut records: RecordedEntries, most: usize) -> Result<Amount, ReadError> {
         let mut entries = 0_u64;
         for record in records.by_ref().take(most) {
-            let record = record?;
-            self.as_of = record.index.saturating_add(1);
-            self.add(record);
+            self.take(record?);
             entries = entries.saturating_add(1);
         }
         Ok(Amount { entries, bytes: records.bytes() })
     }
 
-    fn add(&mut self, record: RecordedEntry) {
-        self.time = Seconds::new(record.stamps.time / 1000);
+    fn take(&mut self, record: RecordedEntry) {
+        let (index, time) = (record.index, record.stamps.time);
+        self.as_of = index.saturating_add(1);
+        self.time = Seconds::new(time / 1000);
+        self.tables.add(index, time, &record.entry);
+        self.tables.forget_ended(self.time);
         match record.entry {
             Entry::Decision(decision) => self.add_burned(&decision),
             Entry::Outcome(outcome) => {
                 self.ended.note(outcome.index);
             }
-            Entry::Activation(activation) => self.activation = Some(activation),
-            Entry::Posture(PostureChange { scope: FactScope::Mesh, stance, .. }) => {
-                self.posture = Some(stance)
-            }
             Entry::Init(init) if init.restored.is_some() => self.burns_lost_at = Some(self.time),
             Entry::Start(start) if start.torn.is_some() => self.burns_lost_at = Some(self.time),
             Entry::Init(_)
+            | Entry::Activation(_)
             | Entry::Posture(_)
             | Entry::Start(_)
             | Entry::Stop(_)
@@ -103,7 +107,9 @@ impl Folded {
             | Entry::Condition(_)
             | Entry::Ungoverned(_)
             | Entry::Gap(_)
-            | Entry::Archived(_) => {}
+            | Entry::Archived(_)
+            | Entry::Reads(_)
+            | Entry::Restored(_) => {}
         }
     }
 

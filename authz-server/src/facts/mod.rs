@@ -4,8 +4,14 @@
 mod burns;
 mod ended;
 mod fold;
+mod follower;
+mod known;
 pub mod snapshot;
+mod tables;
 
 pub use burns::{BurnFor, BurnTable, BurnedItem, BurnedItems, Full, NotBurned, Room, RootTag};
 pub use ended::EndedDecisions;
-pub use fold::{Amount, Folded, fold};
+pub use fold::{Amount, Folded, fold, fold_closed};
+pub use follower::follow;
+pub use known::{Known, LiveFacts};
+pub use tables::{AliveFact, Recorded, STATEMENT_SECONDS_AT_MOST, Speakers, TableSize, Tables};

@@ -3,80 +3,78 @@
 //! While the entries below that size exist, a snapshot is only an index. After they are archived it replaces them,
 //! and its digest is in the ledger.
 //!
-//! The form is one line of JSON, and then two lists that may be long, as numbers of fixed size (little-endian):
+//! The form is one line of JSON, and then lists that may be long, with numbers of fixed size (little-endian):
 //!
 //! ```text
 //! ended    8 a word    one bit for each of the last decisions
 //! burned  64 an item   name 32, last decision 16, root 8, until 4, used 4
+//! issued  40 an item   root 32, expiry 8
+//! facts                index 8, length 4, the canonical bytes of the entry
 //! ```
 
-use ledger::entry::{Activation, Digest, Posture};
+mod list;
+
+use ledger::entry::{Digest, Entry, Nonce, Stamps};
 use serde::{Deserialize, Serialize};
 use warrant::Seconds;
 
 use super::burns::{BurnTable, SavedItem};
 use super::ended::{EndedBits, EndedDecisions};
 use super::fold::Folded;
+use super::tables::{AliveFact, Tables};
+use list::{Reader, Writer};
 
-const VERSION: u32 = 2;
-
-const WORD: usize = 8;
-const ITEM: usize = 64;
+const VERSION: u32 = 3;
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SnapshotHeader {
     version: u32,
     time: u64,
-    activation: Option<ActivationForm>,
-    stance: Option<Posture>,
     forgot: Option<u64>,
     /// The index of the first bit of `ended`.
     ended_first: u64,
-    /// How many words and items follow.
+    /// How many of each list follow.
     ended_words: usize,
     burned_items: usize,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ActivationForm {
-    bundle: Digest,
-    expires: u64,
-    previous: Option<Digest>,
-    retired: Vec<Digest>,
-    version: u64,
+    issued: usize,
+    facts: usize,
 }
 
 /// The bytes of these facts, without the items that have expired at the facts' own time.
 pub fn to_bytes(folded: &Folded) -> Vec<u8> {
-    let (mut items, mut burned_items) = (Vec::new(), 0_usize);
+    let mut lists = Writer::default();
+    let ended = folded.ended.bits();
+    ended.words.iter().for_each(|word| lists.number(*word));
+    let mut burned_items = 0_usize;
     folded.burns.for_each_unexpired(folded.time, |item| {
-        write_item(&mut items, item);
+        write_item(&mut lists, &item);
         burned_items = burned_items.saturating_add(1);
     });
-    let ended = folded.ended.bits();
+    let tables = &folded.tables;
+    for (expiry, root) in tables.issued.iter() {
+        lists.bytes(root.bytes());
+        lists.number(*expiry);
+    }
+    let mut facts = 0_usize;
+    for fact in tables.alive() {
+        write_fact(&mut lists, &fact);
+        facts = facts.saturating_add(1);
+    }
     let header = SnapshotHeader {
         version: VERSION,
         time: folded.time.get(),
-        activation: folded.activation.as_ref().map(|activation| ActivationForm {
-            bundle: activation.bundle,
-            expires: activation.expires,
-            previous: activation.previous,
-            retired: activation.retired.clone(),
-            version: activation.version,
-        }),
-        stance: folded.posture,
         forgot: folded.burns_lost_at.map(Seconds::get),
         ended_first: ended.first,
         ended_words: ended.words.len(),
         burned_items,
+        issued: tables.issued.iter().count(),
+        facts,
     };
     // Strings, numbers and lists always serialise.
     let mut bytes = serde_json::to_vec(&header).unwrap_or_default();
     bytes.push(b'\n');
-    ended.words.iter().for_each(|word| bytes.extend_from_slice(&word.to_le_bytes()));
-    bytes.append(&mut items);
+    bytes.append(&mut lists.into_bytes());
     bytes
 }
 
@@ -87,52 +85,60 @@ pub fn from_bytes(bytes: &[u8]) -> Option<Folded> {
     let (header, rest) = bytes.split_at_checked(line)?;
     let header: SnapshotHeader =
         serde_json::from_slice(header).ok().filter(|header: &SnapshotHeader| header.version == VERSION)?;
-    let (words, items) = rest.get(1..)?.split_at_checked(header.ended_words.checked_mul(WORD)?)?;
-    if items.len() != header.burned_items.checked_mul(ITEM)? {
+    let mut lists = Reader::new(rest.get(1..)?);
+    let words = lists.items(header.ended_words, 8, |item| item.number())?;
+    let burns = BurnTable::default();
+    burns.restore(lists.items::<Vec<_>, _>(header.burned_items, 64, read_item)?.into_iter());
+    let mut tables = Tables::default();
+    for (root, expiry) in
+        lists.items::<Vec<_>, _>(header.issued, 40, |item| Some((item.array()?, item.number()?)))?
+    {
+        tables.issued.insert(expiry, Digest::from_bytes(root));
+    }
+    for _ in 0..header.facts {
+        read_fact(&mut lists, &mut tables)?;
+    }
+    if !lists.is_empty() {
         return None;
     }
-    let burns = BurnTable::default();
-    burns.restore(items.as_chunks::<ITEM>().0.iter().filter_map(|item| read_item(item)));
-    let words = words.as_chunks::<WORD>().0.iter().map(|word| u64::from_le_bytes(*word)).collect();
-    let activation = header.activation.map(|activation| Activation {
-        bundle: activation.bundle,
-        expires: activation.expires,
-        previous: activation.previous,
-        retired: activation.retired,
-        version: activation.version,
-    });
     Some(Folded {
         as_of: 0,
         time: Seconds::new(header.time),
         burns,
-        activation,
-        posture: header.stance,
+        tables,
         burns_lost_at: header.forgot.map(Seconds::new),
         ended: EndedDecisions::from_bits(EndedBits { first: header.ended_first, words }),
     })
 }
 
-fn write_item(bytes: &mut Vec<u8>, item: SavedItem) {
-    bytes.extend_from_slice(&item.name);
-    bytes.extend_from_slice(&item.last);
-    bytes.extend_from_slice(&item.root.to_le_bytes());
-    bytes.extend_from_slice(&item.until.to_le_bytes());
-    bytes.extend_from_slice(&item.used.to_le_bytes());
+fn write_item(lists: &mut Writer, item: &SavedItem) {
+    lists.bytes(&item.name);
+    lists.bytes(&item.last);
+    lists.number(item.root);
+    lists.bytes(&item.until.to_le_bytes());
+    lists.bytes(&item.used.to_le_bytes());
 }
 
-fn read_item(bytes: &[u8]) -> Option<SavedItem> {
-    let (name, rest) = bytes.split_first_chunk()?;
-    let (last, rest) = rest.split_first_chunk()?;
-    let (root, rest) = rest.split_first_chunk()?;
-    let (until, rest) = rest.split_first_chunk()?;
-    let (used, _) = rest.split_first_chunk()?;
-    Some(SavedItem {
-        name: *name,
-        last: *last,
-        root: u64::from_le_bytes(*root),
-        until: u32::from_le_bytes(*until),
-        used: u32::from_le_bytes(*used),
-    })
+fn read_item(item: &mut Reader<'_>) -> Option<SavedItem> {
+    let (name, last, root) = (item.array()?, item.array()?, item.number()?);
+    let [until, used] = [item.array()?, item.array()?].map(u32::from_le_bytes);
+    Some(SavedItem { name, last, root, until, used })
+}
+
+fn write_fact(lists: &mut Writer, fact: &AliveFact) {
+    // What was recorded has a canonical form.
+    let bytes = fact.entry.to_bytes(Stamps { nonce: Nonce([0; 16]), time: fact.time }).unwrap_or_default();
+    lists.number(fact.index);
+    lists.bytes(&u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_le_bytes());
+    lists.bytes(&bytes);
+}
+
+fn read_fact(lists: &mut Reader<'_>, tables: &mut Tables) -> Option<()> {
+    let (index, length) = (lists.number()?, u32::from_le_bytes(lists.array()?));
+    let bytes = lists.take(usize::try_from(length).ok()?)?;
+    let (Stamps { time, .. }, entry) = Entry::read(bytes).ok()?;
+    tables.add(index, time, &entry);
+    Some(())
 }
 
 #[cfg(test)]
@@ -140,10 +146,79 @@ mod tests {
     use super::*;
     use crate::facts::{BurnFor, NotBurned, RootTag};
     use crate::recorder::DecisionId;
+    use ledger::entry::{
+        Activation, ConditionStatement, FactScope, Issued, Posture, PostureChange, Revocation,
+        RevocationTarget, Signer,
+    };
     use warrant::Burn;
 
     fn burn(path: &str, max: u32, exp: u64) -> Burn {
         Burn { iss: "https://a".into(), path: path.into(), max, exp: Seconds::new(exp) }
+    }
+
+    const STAMPS: Stamps = Stamps { nonce: Nonce([0; 16]), time: 90_000 };
+
+    fn facts() -> [Entry; 5] {
+        let (by, reason) = (|| "op".to_owned(), || "a drill".to_owned());
+        let revocation = Revocation {
+            bundle: None,
+            by: by(),
+            iss: String::new(),
+            reason: reason(),
+            until: None,
+            value: "bob".to_owned(),
+            was: None,
+            what: RevocationTarget::Subject,
+        };
+        let posture = PostureChange {
+            bundle: None,
+            by: by(),
+            reason: reason(),
+            replaces: None,
+            scope: FactScope::Route,
+            stance: Posture::Halted,
+            subject: "pay".to_owned(),
+            was: None,
+        };
+        let condition = ConditionStatement {
+            bundle: None,
+            exp: 600,
+            iat: 80,
+            iss: "https://attest".to_owned(),
+            name: "window".to_owned(),
+            scope: FactScope::Mesh,
+            signer: Signer { anchor: None, key: "k".to_owned(), until: None },
+            statement: Digest::of(b"jws"),
+            subject: String::new(),
+            value: "open".to_owned(),
+            was: None,
+        };
+        let issued = Issued {
+            by: by(),
+            cnf: "k".to_owned(),
+            details: Digest::of(b"d"),
+            exp: 600,
+            grants: vec![],
+            iat: 80,
+            id: "i".to_owned(),
+            iss: "https://a".to_owned(),
+            jti: "r".to_owned(),
+            policy: None,
+            root: Digest::of(b"root"),
+            sub: "s".to_owned(),
+            token: None,
+            txn: "t".to_owned(),
+            r#use: None,
+        };
+        let activation = Activation {
+            bundle: Digest::of(b"b"),
+            expires: 7,
+            previous: None,
+            retired: vec![Digest::of(b"a trust")],
+            version: 3,
+            was: None,
+        };
+        [revocation.into(), posture.into(), condition.into(), issued.into(), activation.into()]
     }
 
     #[test]
@@ -159,24 +234,31 @@ mod tests {
         by(&burns, "once", 1, 100, &d1).unwrap();
         by(&burns, "over", 1, 20, &d0).unwrap();
         by(&burns, "twice", 2, 100, &d2).unwrap();
-        let (bundle, retired) = (Digest::of(b"b"), vec![Digest::of(b"a trust")]);
-        let activation = Activation { bundle, expires: 7, previous: None, retired, version: 3 };
+        let mut tables = Tables::default();
+        for (index, fact) in (3..).zip(facts()) {
+            tables.add(index, 90_000, &fact);
+        }
         let folded = Folded {
             as_of: 17,
             time: Seconds::new(90),
             burns,
-            activation: Some(activation.clone()),
-            posture: Some(Posture::Halted),
+            tables,
             burns_lost_at: Some(Seconds::new(5)),
             ended: EndedDecisions::default(),
         };
         folded.ended.note(77);
         let bytes = to_bytes(&folded);
         let back = from_bytes(&bytes).unwrap();
-        assert_eq!(
-            (back.activation, back.posture, back.burns_lost_at, back.time),
-            (Some(activation), Some(Posture::Halted), Some(Seconds::new(5)), Seconds::new(90))
-        );
+        assert_eq!((back.burns_lost_at, back.time), (Some(Seconds::new(5)), Seconds::new(90)));
+        let alive = |tables: &Tables| -> Vec<_> {
+            let of = |fact: AliveFact| (fact.index, fact.time, fact.entry.to_bytes(STAMPS).unwrap());
+            let mut alive: Vec<_> = tables.alive().map(of).collect();
+            alive.sort();
+            alive
+        };
+        assert_eq!(alive(&back.tables), alive(&folded.tables));
+        assert_eq!(alive(&back.tables).len(), 4);
+        assert!(back.tables.issued.contains(&Digest::of(b"root")));
         assert!(back.ended.note(77) && !back.ended.note(78));
         assert_eq!(back.burns.len(), 2);
         let replayed =

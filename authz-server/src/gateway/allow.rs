@@ -25,6 +25,8 @@ pub struct Allow {
     stamp: Stamp,
     receipt: Receipt,
     ticket: String,
+    /// Proves the decision to the upstream, if the route asks for that.
+    evidence: Option<String>,
 }
 
 /// The request line that a decision is about, and until when it holds. The seal, which runs after us, compares it.
@@ -79,10 +81,27 @@ impl Recording {
                 recorder.submit_unawaited(what, outcome.into());
             }
         };
-        match self.recorder.append(self.entry.into(), too_late).await {
+        match self.recorder.append(self.entry.into(), too_late.clone()).await {
             Ok(receipt) => {
+                let evidence = self
+                    .receipt
+                    .take()
+                    .map(|(mint, draft)| mint.sign(&draft, self.decision.as_str(), receipt.index()));
+                let Ok(evidence) = evidence.transpose() else {
+                    warn!(
+                        decision = self.decision.as_str(),
+                        "the receipt could not be signed, so the request is denied"
+                    );
+                    too_late(receipt);
+                    return Ok(Answer::denied(
+                        self.decision,
+                        Denied::on_route(Denial::Internal, route),
+                        true,
+                    ));
+                };
                 let ticket = self.recorder.issue_ticket(&self.decision, receipt.index(), &proxy);
-                Ok(Answer::Allow(Box::new(Allow { decision: self.decision, stamp, receipt, ticket })))
+                let decision = self.decision;
+                Ok(Answer::Allow(Box::new(Allow { decision, stamp, receipt, ticket, evidence })))
             }
             Err(RecordError::Stale) => Err(Overtaken(paid)),
             Err(refused) => {
@@ -126,6 +145,11 @@ impl Allow {
         &self.receipt
     }
 
+    /// Proves the decision to the upstream, if the route asks for that.
+    pub fn evidence(&self) -> Option<&str> {
+        self.evidence.as_deref()
+    }
+
     /// The ticket by which its outcome is recognised later.
     pub fn ticket(&self) -> &str {
         &self.ticket
@@ -155,7 +179,7 @@ fn denial_for(refused: &RecordError) -> Denial {
         RecordError::TooLarge(_) => Denial::ArgumentsInvalid,
         RecordError::Stale => Denial::GovernanceStale,
         RecordError::ClockAhead => Denial::GovernanceInconsistent,
-        RecordError::NotCanonical(_) => Denial::Internal,
+        RecordError::NotCanonical(_) | RecordError::Refused(_) => Denial::Internal,
         RecordError::QueueFull
         | RecordError::DiskFull
         | RecordError::ReadOnly

@@ -3,96 +3,81 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use ledger::entry;
 use warrant::{
     AwsLcVerifier, Chain, Denial, Method, PresentedProof, ProofBody, ProofExpectations, RawPath, Seconds,
     Target, single_header,
 };
 
+use super::case_facts::Circumstances;
 use super::incoming::{IncomingBody, IncomingHttp, IncomingRequest};
 use super::verified_chains::VerifiedChains;
-use crate::bundles::PolicyInForce;
 use crate::clock::Clock;
+use crate::facts::{Known, LiveFacts};
 use policy::arguments::{ArgumentError, Extracted, Sent, SentBody};
-use policy::decision::{Case, Facts, HttpCase, ProofFound};
-use policy::{Bundle, Found, Holder, Located, Posture, Route};
+use policy::decision::{Case, HttpCase, ProofFound};
+use policy::{Bundle, Found, Holder, Located, Route};
 
 /// The sources of facts.
 #[derive(Debug)]
 pub struct Gatherer {
     pub clock: Clock,
-    pub policy: Arc<PolicyInForce>,
-    pub ledger: ledger::Ledger,
+    pub live: LiveFacts,
     pub chains: VerifiedChains,
     /// Where this server runs.
     pub environment: BTreeMap<String, String>,
-    /// The mesh's posture when this server started; it cannot change while the server runs.
-    pub posture: entry::Posture,
 }
 
 /// What is known apart from the request; read once for each judging.
-#[derive(Debug)]
-pub(super) struct Known {
+#[derive(Clone, Debug)]
+pub(super) struct Situation {
+    pub(super) known: Arc<Known>,
+    /// The active bundle, or a candidate.
     pub(super) bundle: Arc<Bundle>,
     pub(super) now: Seconds,
-    /// The ledger's size, read before all other facts.
-    pub(super) as_of: u64,
-    /// Whether the server may decide at all: not halted, a bundle in force, a plausible clock.
+    /// Whether the server may decide at all: a bundle in force, a plausible clock. A halt is asked for each request.
     pub(super) governance: Result<(), Denial>,
 }
 
 impl Gatherer {
-    pub(super) async fn known(&self) -> Known {
-        // Read before all other facts: a fact that is recorded meanwhile must not look as if it had been read.
-        let settled = self.policy.settled().await;
-        let as_of = self.ledger.size();
-        let (now, clock_ok) = self.time();
-        let (bundle, in_force) = self.policy.at(now);
-        drop(settled);
-        let halted = if self.posture == entry::Posture::Halted { Err(Denial::Halted) } else { Ok(()) };
-        Known { bundle, now, as_of, governance: halted.and(in_force).and(clock_ok) }
+    pub(super) fn situation(&self) -> Situation {
+        let known = self.live.now();
+        let reading = self.clock.compared_with(known.time());
+        let is_reliable = reading.unreliable.is_none();
+        let clock = if is_reliable { Ok(()) } else { Err(Denial::GovernanceInconsistent) };
+        let governance = known.in_force(reading.now).and(clock);
+        Situation { bundle: Arc::clone(known.bundle()), known, now: reading.now, governance }
     }
 
-    /// The case of a request under this bundle, in force or not.
-    pub(super) fn case<'a>(&self, known: &'a Known, request: &'a IncomingRequest) -> Case<'a> {
-        let posture = match self.posture {
-            entry::Posture::Restricted => Posture::Restricted,
-            entry::Posture::Halted | entry::Posture::Normal => Posture::Normal,
-        };
+    /// The case of a request in this situation.
+    pub(super) fn case<'a>(&self, situation: &'a Situation, request: &'a IncomingRequest) -> Case<'a> {
+        let Situation { known, bundle, now, governance } = situation;
         let proxy = request.proxy.clone().unwrap_or_default();
         let http = match &request.http {
-            Some(http) => self.http_case(http, &proxy, &known.bundle, known.now),
+            Some(http) => self.http_case(http, &proxy, bundle, *now),
             None => Err(Denial::RequestAmbiguous),
         };
-        // Conditions, attestations and issuances cannot be recorded yet; a route that requires one denies.
-        let facts = Facts {
-            identity: request.identity.clone(),
-            environment: self.environment.clone(),
-            posture,
-            ..Facts::default()
+        let circumstances = Circumstances {
+            known,
+            bundle,
+            now: *now,
+            environment: bundle.environment_for(&proxy, &self.environment),
         };
+        let halted = if circumstances.is_halted() { Err(Denial::Halted) } else { Ok(()) };
         Case {
-            now: known.now,
-            as_of: known.as_of,
-            governance: known.governance,
+            now: *now,
+            as_of: known.as_of(),
+            governance: halted.and(*governance),
+            facts: circumstances.facts(request, http.as_ref().ok()),
             proxy,
             line: request.http.as_ref().map(IncomingHttp::line),
             http,
-            facts,
         }
     }
 
     /// The time of the last durable entry. What is burned is forgotten by this time and not by a clock, which may be ahead
     /// for a while.
     pub(super) fn recorded_time(&self) -> Seconds {
-        Seconds::new(self.ledger.time() / 1000)
-    }
-
-    /// Now is the later of the wall clock and the last entry's time. If they are too far apart, neither can be trusted.
-    fn time(&self) -> (Seconds, Result<(), Denial>) {
-        let reading = self.clock.compared_with(self.ledger.time());
-        let is_reliable = reading.unreliable_until.is_none();
-        (reading.now, if is_reliable { Ok(()) } else { Err(Denial::GovernanceInconsistent) })
+        Seconds::new(self.live.now().time() / 1000)
     }
 
     fn http_case<'a>(

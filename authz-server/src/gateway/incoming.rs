@@ -8,6 +8,8 @@ pub struct IncomingRequest {
     /// The proxy, by the identity of its connection to us; `None` if the connection has none.
     pub proxy: Option<String>,
     pub identity: Option<Identity>,
+    /// The thumbprint (RFC 7638) of the key of the client's certificate.
+    pub certificate: Option<String>,
     /// The client's address as the proxy saw it. It names the source of a flood, and decides nothing.
     pub client_address: Option<String>,
     /// `None`: a check without HTTP attributes, as a TCP filter sends.

@@ -5,8 +5,10 @@
 mod admission;
 mod allow;
 mod burn;
+mod case_facts;
 mod gather;
 mod incoming;
+mod receipts;
 mod recording;
 mod shadow;
 #[cfg(test)]
@@ -26,8 +28,9 @@ pub use allow::{Allow, Stamp};
 pub use burn::Burner;
 use burn::Paid;
 pub use gather::Gatherer;
-use gather::Known;
+use gather::Situation;
 pub use incoming::{IncomingBody, IncomingHttp, IncomingRequest};
+pub use receipts::ReceiptMint;
 use recording::Recording;
 pub use shadow::Shadow;
 pub use verified_chains::VerifiedChains;
@@ -44,6 +47,8 @@ pub struct Gateway {
     pub recorder: Recorder,
     pub admission: Admission,
     pub metrics: Arc<Metrics>,
+    /// `None` if the listener for proxies is on loopback: anybody on the machine could be the proxy.
+    pub receipts: Option<Arc<ReceiptMint>>,
     /// Judges the same requests with a candidate bundle, if one is configured.
     pub shadow: Option<Shadow>,
     /// Must be shorter than the proxy's own timeout, so that the denial comes from us, with a reason.
@@ -104,7 +109,7 @@ impl Gateway {
                 Err(Overtaken(earlier)) => paid = earlier,
             }
         }
-        self.deny_overtaken(decision, request, paid).await
+        self.deny_overtaken(decision, request, paid)
     }
 
     async fn judge_and_record(
@@ -113,12 +118,17 @@ impl Gateway {
         request: &Arc<IncomingRequest>,
         paid: Option<Paid>,
     ) -> Result<Answer, Overtaken> {
-        let (known, judgement, recording) = self.judge(decision, request, paid.as_ref()).await;
+        let (situation, judgement, recording) = self.judge(decision, request, paid.as_ref());
         if let Some(shadow) = &self.shadow {
-            shadow.offer(request, &known, &judgement);
+            shadow.offer(request, &situation, &judgement);
         }
         match judgement {
             Judgement::Deny(denied) => Ok(recording.deny(denied)),
+            // Of an overfull table nobody knows for how long this server can keep it.
+            Judgement::Pass(_) | Judgement::Permit(_) if situation.known.tables().is_overfull() => {
+                let route = recording.entry.verdict.route.clone();
+                Ok(recording.deny(Denied { route, ..Denial::StateUnavailable.into() }))
+            }
             Judgement::Pass(pass) => recording.pass(pass, paid).await,
             Judgement::Permit(permit) => {
                 let burn_for = BurnFor {
@@ -127,7 +137,7 @@ impl Gateway {
                     source: request.source(),
                 };
                 let recorded = self.gatherer.recorded_time();
-                let pay = || self.burner.pay(paid, &permit, &known.bundle, recorded, burn_for);
+                let pay = || self.burner.pay(paid, &permit, &situation.bundle, recorded, burn_for);
                 match recording.check_fits().and_then(|()| pay()) {
                     Ok(burned) => recording.allow(permit, burned).await,
                     Err(denied) => Ok(recording.deny(denied)),
@@ -137,28 +147,25 @@ impl Gateway {
     }
 
     /// Gathers and judges, and takes down both. `paid` is what an earlier judging of this request burned.
-    async fn judge(
+    fn judge(
         &self,
         decision: &DecisionId,
         request: &IncomingRequest,
         paid: Option<&Paid>,
-    ) -> (Known, Judgement, Recording) {
-        let known = self.gatherer.known().await;
-        let case = self.gatherer.case(&known, request);
-        let judgement = judge(&case, &known.bundle);
-        let recording = Recording::of(&self.recorder, decision, &case, &judgement, &known.bundle, request);
-        (known, judgement, recording.with_paid(paid))
+    ) -> (Situation, Judgement, Recording) {
+        let situation = self.gatherer.situation();
+        let case = self.gatherer.case(&situation, request);
+        let bundle = &situation.bundle;
+        let judgement = judge(&case, bundle);
+        let recording = Recording::of(&self.recorder, decision, &case, &judgement, bundle, request);
+        let recording = recording.with_paid(paid).with_receipt(self.receipts.as_ref(), &case, &judgement);
+        (situation, judgement, recording)
     }
 
     /// Denies a request after a fact was recorded before each of its allows. The reason is the judge's, if there is
     /// one now.
-    async fn deny_overtaken(
-        &self,
-        decision: &DecisionId,
-        request: &IncomingRequest,
-        paid: Option<Paid>,
-    ) -> Answer {
-        let (_, judgement, recording) = self.judge(decision, request, paid.as_ref()).await;
+    fn deny_overtaken(&self, decision: &DecisionId, request: &IncomingRequest, paid: Option<Paid>) -> Answer {
+        let (_, judgement, recording) = self.judge(decision, request, paid.as_ref());
         recording.deny(match judgement {
             Judgement::Deny(denied) => denied,
             Judgement::Permit(_) | Judgement::Pass(_) => Denial::GovernanceStale.into(),

@@ -10,6 +10,7 @@ use warrant::problem::{Problem, Realm};
 
 use super::allow::{Stamp, stamp};
 use super::burn::Paid;
+use super::receipts::{self, ReceiptDraft, ReceiptMint};
 use super::{Answer, DenialAnswer, IncomingRequest};
 use crate::record;
 use crate::recorder::{DecisionId, Recorder};
@@ -21,6 +22,8 @@ pub(super) struct Recording {
     pub(super) decision: DecisionId,
     pub(super) entry: Decision,
     pub(super) stamp: Option<Stamp>,
+    /// What the upstream gets to prove the decision, if the route asks for it.
+    pub(super) receipt: Option<(Arc<ReceiptMint>, ReceiptDraft)>,
     bundle: Arc<Bundle>,
     pub(super) source: String,
 }
@@ -45,6 +48,7 @@ impl Recording {
             decision: decision.clone(),
             entry,
             stamp: stamp(case),
+            receipt: None,
             bundle: Arc::clone(bundle),
             source: request.source().to_owned(),
         }
@@ -64,6 +68,18 @@ impl Recording {
     /// Adds what an earlier judging of this request burned: it stays burned, also if this judging denies.
     pub(super) fn with_paid(mut self, paid: Option<&Paid>) -> Recording {
         self.entry.burned = paid.map(Paid::recorded).unwrap_or_default();
+        self
+    }
+
+    /// Prepares the receipt for the upstream, if the route asks for one and this server may make it.
+    pub(super) fn with_receipt(
+        mut self,
+        mint: Option<&Arc<ReceiptMint>>,
+        case: &Case<'_>,
+        judgement: &Judgement,
+    ) -> Recording {
+        self.receipt =
+            mint.and_then(|mint| Some((Arc::clone(mint), receipts::draft(case, judgement, &self.bundle)?)));
         self
     }
 

@@ -6,9 +6,9 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Instant;
 
 use tracing::info;
-use warrant::{Denial, Seconds};
+use warrant::Denial;
 
-use super::gather::Known;
+use super::gather::Situation;
 use super::{Gatherer, IncomingRequest};
 use crate::bundles::candidate::{Candidate, Watcher};
 use crate::bundles::{ThreadError, start_policy_thread};
@@ -28,8 +28,8 @@ pub struct Shadow {
 #[derive(Debug)]
 struct JudgedOnce {
     request: Arc<IncomingRequest>,
-    now: Seconds,
-    as_of: u64,
+    /// In which the active bundle judged it.
+    situation: Situation,
     verdict: Verdict,
 }
 
@@ -50,13 +50,13 @@ impl Shadow {
     }
 
     /// Never waits: if the queue is full, the request is skipped and counted.
-    pub(super) fn offer(&self, request: &Arc<IncomingRequest>, known: &Known, judgement: &Judgement) {
+    pub(super) fn offer(&self, request: &Arc<IncomingRequest>, situation: &Situation, judgement: &Judgement) {
         // What governance denies is denied under any bundle.
-        if known.governance.is_err() || self.candidate.bundle().is_none() {
+        if situation.governance.is_err() || self.candidate.bundle().is_none() {
             return;
         }
         let (request, verdict) = (Arc::clone(request), verdict(judgement));
-        let once = JudgedOnce { request, now: known.now, as_of: known.as_of, verdict };
+        let once = JudgedOnce { request, situation: situation.clone(), verdict };
         if self.queue.try_send(once).is_err() {
             self.candidate.pass_over();
         }
@@ -87,9 +87,9 @@ impl JudgedOnce {
     /// of difference is new.
     fn judge_again(&self, gatherer: &Gatherer, candidate: &Candidate) -> Option<String> {
         let bundle = candidate.bundle()?;
-        let known = Known { bundle, now: self.now, as_of: self.as_of, governance: Ok(()) };
-        let case = gatherer.case(&known, &self.request);
-        let (_, found) = verdict(&judge(&case, &known.bundle));
+        let situation = Situation { bundle, governance: Ok(()), ..self.situation.clone() };
+        let case = gatherer.case(&situation, &self.request);
+        let (_, found) = verdict(&judge(&case, &situation.bundle));
         let (route, active) = (self.verdict.0.as_deref(), self.verdict.1);
         candidate.note(route, active, found).then(|| {
             let route = route.unwrap_or("no route");

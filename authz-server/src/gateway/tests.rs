@@ -2,18 +2,19 @@
 //! ledger's size, so a test clock that appends a fact puts it between judging and recording.
 
 mod burning;
+mod races;
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use ledger::entry::{DecisionOutcome, DenialCode, FactScope, Posture, PostureChange, Stop};
-use ledger::{Entry, Ledger, Options, SigningKey};
+use ledger::{Entry, Head, Ledger, Options, SigningKey};
 use warrant::Seconds;
 use warrant::mint::{Grant, GrantDetail, NewProof, Root};
 
 use super::*;
 use crate::bundles::PolicyInForce;
 use crate::clock::Clock;
-use crate::facts::BurnTable;
+use crate::facts::{self, BurnTable, Tables};
 use crate::keys::DigestKey;
 use crate::policy_fixture::{NOW, PAY_FILE, TestKey, bundle, edited, files};
 use crate::telemetry::{BundleFigures, LedgerFigures};
@@ -68,16 +69,11 @@ fn test_gateway_with(files: Files) -> TestGateway {
     let bundle = bundle(&files);
     let origin = bundle.burner().to_owned();
     let policy = Arc::new(PolicyInForce::new(bundle, Some(InForceUntil(Seconds::new(NOW + 600)))));
-    let bundles = BundleFigures { policy: Arc::clone(&policy), status: Arc::default(), candidate: None };
+    let head = Head { size: ledger.size(), root: ledger.root().1, time: ledger.time() };
+    let live = facts::follow(&ledger, head, Tables::default(), Arc::clone(&policy)).unwrap();
+    let bundles = BundleFigures { policy, status: Arc::default(), candidate: None };
     let gateway = Gateway {
-        gatherer: Gatherer {
-            clock,
-            policy,
-            ledger: ledger.clone(),
-            chains: VerifiedChains::new(),
-            environment: [].into(),
-            posture: Posture::Normal,
-        },
+        gatherer: Gatherer { clock, live, chains: VerifiedChains::new(), environment: [].into() },
         burner: Burner { burns: BurnTable::default(), origin, burns_lost_at: None },
         recorder: Recorder::new(
             ledger.clone(),
@@ -87,6 +83,7 @@ fn test_gateway_with(files: Files) -> TestGateway {
         ),
         admission: Admission::of(8),
         metrics: Arc::new(Metrics::new(LedgerFigures::new(ledger.clone()), bundles)),
+        receipts: None,
         shadow: None,
         deadline: Duration::from_secs(5),
     };
@@ -95,11 +92,23 @@ fn test_gateway_with(files: Files) -> TestGateway {
 
 fn posture() -> Entry {
     let (by, reason, subject) = ("op".to_owned(), "a drill".to_owned(), String::new());
-    PostureChange { by, reason, scope: FactScope::Mesh, stance: Posture::Normal, subject }.into()
+    let (scope, stance) = (FactScope::Mesh, Posture::Normal);
+    PostureChange { bundle: None, by, reason, replaces: None, scope, stance, subject, was: None }.into()
 }
 
 /// A warrant of the authority for the key 2.
-fn warrant(jti: &str, sub: &str, use_max: Option<u32>, (method, host, paths): (&str, &str, &str)) -> String {
+fn warrant(jti: &str, sub: &str, use_max: Option<u32>, details: (&str, &str, &str)) -> String {
+    warrant_of("t", jti, sub, use_max, details)
+}
+
+/// The same in this lineage.
+fn warrant_of(
+    txn: &str,
+    jti: &str,
+    sub: &str,
+    use_max: Option<u32>,
+    (method, host, paths): (&str, &str, &str),
+) -> String {
     let detail = GrantDetail {
         hosts: vec![host.to_owned()],
         methods: vec![method.to_owned()],
@@ -120,17 +129,23 @@ fn warrant(jti: &str, sub: &str, use_max: Option<u32>, (method, host, paths): (&
         att: None,
         details: vec![detail],
     };
-    let (iss, txn) = ("https://authority.shop".to_owned(), "t".to_owned());
+    let (iss, txn) = ("https://authority.shop".to_owned(), txn.to_owned());
     let root = Root { iss, txn, ini: None, pol: None, dec: None, attr: None, grant };
     root.sign(&TestKey::new(1), "a1").unwrap()
 }
 
 /// One payment with a warrant for one use.
 fn payment(jti: &str) -> IncomingRequest {
-    let token = warrant(jti, PAYER, Some(1), ("POST", "payments.shop", "/v1/**"));
+    payment_of("t", jti)
+}
+
+/// The same in this lineage.
+fn payment_of(txn: &str, jti: &str) -> IncomingRequest {
+    let token = warrant_of(txn, jti, PAYER, Some(1), ("POST", "payments.shop", "/v1/**"));
     IncomingRequest {
         proxy: Some("spiffe://shop/ns/shop/sa/payments".to_owned()),
         identity: Some(Identity(PAYER.to_owned())),
+        certificate: None,
         client_address: None,
         http: Some(IncomingHttp {
             method: "POST".to_owned(),
@@ -216,9 +231,10 @@ async fn an_allow_that_comes_after_the_deadline_is_recorded_as_not_forwarded() {
     assert!(polled_once(run.as_mut()).await.is_none(), "nothing is allowed without waiting");
     drop(run);
 
-    // When the first is durable, the outcome is queued; when the second is durable, the outcome is too.
-    test.ledger.append(posture()).unwrap();
-    test.ledger.append(posture()).unwrap();
+    // When the first is durable, the outcome is queued; when the second is durable, the outcome is too. They are not facts,
+    // which would overtake the decision.
+    test.ledger.append(Stop { refused: 0 }.into()).unwrap();
+    test.ledger.append(Stop { refused: 0 }.into()).unwrap();
     let entries: Vec<Entry> = test.ledger.read(0).unwrap().map(|record| record.unwrap().entry).collect();
     let decided =
         entries.iter().position(|entry| matches!(entry, Entry::Decision(one) if one.id == decision.as_str()));

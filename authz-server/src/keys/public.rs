@@ -19,21 +19,32 @@ pub struct NamedKey {
 pub fn read_public(path: &Path) -> Result<Vec<NamedKey>, KeyFileError> {
     let fault = |what: String| KeyFileError::new(path, what);
     let text = std::fs::read(path).map_err(|e| fault(format!("cannot be read: {e}")))?;
-    let not_json = |e: serde_json::Error| {
-        fault(format!("is neither a JWK nor a JWK set (line {}, column {})", e.line(), e.column()))
-    };
-    let mut jwk: Map<String, Json> = serde_json::from_slice(&text).map_err(not_json)?;
+    let jwk = members(&text).map_err(fault)?;
     if jwk.contains_key("d") {
         let own = read(path)?;
         let key = *own.public_key();
         return Ok(vec![NamedKey { kid: name(own.kid().map(str::to_owned), &key), key }]);
     }
+    public_keys(jwk).map_err(fault)
+}
+
+/// Reads a public JWK, or all keys of a JWK set, that did not come from a file.
+pub fn parse_public(text: &[u8]) -> Result<Vec<NamedKey>, String> {
+    public_keys(members(text)?)
+}
+
+fn members(text: &[u8]) -> Result<Map<String, Json>, String> {
+    serde_json::from_slice(text)
+        .map_err(|e| format!("is neither a JWK nor a JWK set (line {}, column {})", e.line(), e.column()))
+}
+
+fn public_keys(mut jwk: Map<String, Json>) -> Result<Vec<NamedKey>, String> {
     let keys = match jwk.remove("keys") {
         None => vec![Json::Object(jwk)],
         Some(Json::Array(keys)) if !keys.is_empty() => keys,
-        Some(_) => return Err(fault("its `keys` is not a list of JWKs".to_owned())),
+        Some(_) => return Err("its `keys` is not a list of JWKs".to_owned()),
     };
-    keys.into_iter().map(|key| public(key).map_err(fault)).collect()
+    keys.into_iter().map(public).collect()
 }
 
 /// Reads a file that must hold exactly one key.

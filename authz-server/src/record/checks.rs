@@ -6,7 +6,7 @@ use warrant::Denial;
 use super::codes::check_result;
 
 use policy::arguments::{ArgumentError, RequestPart};
-use policy::decision::{Case, HttpCase, ProofFound};
+use policy::decision::{Case, HttpCase, Issuance, ProofFound};
 
 /// The recorded result of a check that was made.
 fn made(result: Result<(), Denial>) -> Option<CheckResult> {
@@ -14,10 +14,23 @@ fn made(result: Result<(), Denial>) -> Option<CheckResult> {
 }
 
 pub(super) fn checks(case: &Case<'_>) -> Checks {
-    let (governance, issued) = (made(case.governance), case.facts.issued.then_some(CheckResult::Passed));
+    let (governance, issued) = (made(case.governance), issued(case));
     match &case.http {
         Err(denial) => Checks { governance, issued, request: made(Err(*denial)), ..Checks::default() },
         Ok(http) => Checks { governance, issued, request: made(Ok(())), ..of_http(http) },
+    }
+}
+
+/// What the issuance record said. That it could not be read is recorded only if the route asks for an entry there:
+/// otherwise the answer does not depend on it.
+fn issued(case: &Case<'_>) -> Option<CheckResult> {
+    let located = case.http.as_ref().ok().and_then(|http| http.located.as_ref().ok());
+    let is_required =
+        located.and_then(|located| located.found.route()).is_some_and(|route| route.require().issued);
+    match case.facts.issuance {
+        Issuance::Recorded => made(Ok(())),
+        Issuance::Unknown if is_required => made(Err(Denial::StateUnavailable)),
+        Issuance::Unknown | Issuance::NotRecorded => None,
     }
 }
 

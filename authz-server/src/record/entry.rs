@@ -3,19 +3,20 @@
 use std::collections::BTreeMap;
 
 use ledger::entry::{
-    self, Decision, DecisionOutcome, IntegerJson, RecordedAttestation, RecordedBundle, RecordedCondition,
-    RecordedRequest, RecordedVerdict, RequestText, VerdictCode,
+    self, Decision, DecisionOutcome, IntegerJson, RecordedBundle, RecordedRequest, RecordedVerdict,
+    RequestText, VerdictCode,
 };
-use warrant::{Burn, Denial, Digest, Seconds};
+use warrant::{Burn, Denial, Digest};
 
 use super::chain::links;
 use super::checks::checks;
 use super::codes::code_of;
+use super::facts;
 use crate::facts::{BurnedItem, BurnedItems};
 use crate::keys::DigestKey;
 use policy::Bundle;
 use policy::arguments::ArgumentValue;
-use policy::decision::{Case, Evidence, Facts, Judgement, Line, Pass, PassReason};
+use policy::decision::{Case, Evidence, Judgement, Line, Pass, PassReason};
 
 /// The entry of a case: the judge's input and its verdict. The outcome is filled in later; until then it says denied.
 pub fn of_case(
@@ -29,20 +30,23 @@ pub fn of_case(
     Decision {
         args: args(case, key),
         as_of: case.as_of,
-        attestation: attestation(&case.facts, case.now),
+        attestation: facts::attestation(&case.facts),
         burned: Vec::new(),
         bundle: Some(RecordedBundle { digest: bundle.digest(), version: bundle.version() }),
+        certificate: case.facts.certificate.clone(),
         chain: chain.map(|chain| links(chain)).unwrap_or_default(),
         checks: checks(case),
         clock: case.now.get(),
-        conditions: conditions(&case.facts, case.now),
+        conditions: facts::conditions(&case.facts),
         environment: case.facts.environment.clone(),
+        halted: facts::halted(case.facts.halted),
         id: decision.to_owned(),
         identity: case.facts.identity.as_ref().map(|identity| identity.0.clone()),
         outcome: DecisionOutcome::Denied(code_of(Denial::Internal)),
-        posture: posture(case.facts.posture),
+        posture: facts::posture(case.facts.posture),
         proxy: case.proxy.clone(),
         request: request(case, key),
+        revoked: facts::revoked(&case.facts),
         traceparent: None,
         verdict: verdict(judgement),
     }
@@ -133,39 +137,6 @@ pub fn request_line(line: &Line<'_>, key: &DigestKey) -> RecordedRequest {
 fn without_user(authority: &[u8]) -> &[u8] {
     let at = authority.iter().rposition(|byte| *byte == b'@').unwrap_or_default();
     authority.get(at..).unwrap_or_default()
-}
-
-fn posture(posture: policy::Posture) -> entry::Posture {
-    match posture {
-        policy::Posture::Normal => entry::Posture::Normal,
-        policy::Posture::Restricted => entry::Posture::Restricted,
-    }
-}
-
-/// Ages are relative to the decision's clock, so that judging again sees the same ages.
-fn conditions(facts: &Facts, now: Seconds) -> Vec<RecordedCondition> {
-    let known = facts.conditions.iter();
-    known
-        .map(|(name, state)| RecordedCondition {
-            iat: Some(now.get().saturating_sub(state.age)),
-            name: name.clone(),
-            value: Some(state.value.clone()),
-        })
-        .collect()
-}
-
-fn attestation(facts: &Facts, now: Seconds) -> Vec<RecordedAttestation> {
-    let current = facts.attestations.iter();
-    current
-        .map(|one| RecordedAttestation {
-            exp: one.exp,
-            iat: now.get().saturating_sub(one.age),
-            iss: one.iss.clone(),
-            measurement: Digest::parse(&one.measurement).into_iter().collect(),
-            positive: one.positive,
-            subject: one.subject.clone(),
-        })
-        .collect()
 }
 
 /// Arguments by value, so that the decision can be judged again. Arguments that the route withholds are keyed digests.

@@ -1,15 +1,14 @@
 //! Turns a recorded decision back into its case, as far as it was recorded.
 
-use std::collections::BTreeMap;
-
-use ledger::entry::{self, CheckResult, Decision, IntegerJson, RequestText};
+use ledger::entry::{CheckResult, Decision, IntegerJson, RequestText};
 use warrant::{ChainFromRecord, Denial, Method, ProofId, RawPath, Seconds, Thumbprint};
 
 use super::chain::recalled;
 use super::codes::result_of;
+use super::facts;
+use policy::Bundle;
 use policy::arguments::{ArgumentError, ArgumentValue, Extracted, RequestPart};
-use policy::decision::{Attestation, Attested, ByRecord, Case, Facts, HttpCase, Identity, Line, ProofFound};
-use policy::{Bundle, Posture};
+use policy::decision::{ByRecord, Case, HttpCase, Line, ProofFound};
 
 /// Why a recorded decision cannot be turned back into its case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +61,7 @@ impl RecordedBytes {
             proxy: decision.proxy.clone(),
             line: Some(Line { method, authority, path_and_query: path }),
             http,
-            facts: facts(decision)?,
+            facts: facts::recalled(decision).ok_or(NoCase::Unfit("the posture"))?,
         })
     }
 
@@ -154,36 +153,4 @@ fn value(json: &IntegerJson) -> Result<ArgumentValue, NoCase> {
         IntegerJson::Object(_) => Err(NoCase::Withheld),
         IntegerJson::Null => Err(NoCase::Unfit("an argument")),
     }
-}
-
-fn facts(decision: &Decision) -> Result<Facts, NoCase> {
-    let age = |iat: u64| decision.clock.saturating_sub(iat);
-    let conditions = decision.conditions.iter().filter_map(|state| {
-        Some((state.name.clone(), Attested { value: state.value.clone()?, age: age(state.iat?) }))
-    });
-    let posture = match decision.posture {
-        entry::Posture::Normal => Posture::Normal,
-        entry::Posture::Restricted => Posture::Restricted,
-        // Whatever is halted is denied before the judge reads a posture.
-        entry::Posture::Halted => return Err(NoCase::Unfit("the posture")),
-    };
-    Ok(Facts {
-        identity: decision.identity.clone().map(Identity),
-        environment: decision.environment.clone(),
-        conditions: conditions.collect::<BTreeMap<_, _>>(),
-        attestations: decision
-            .attestation
-            .iter()
-            .map(|one| Attestation {
-                iss: one.iss.clone(),
-                subject: one.subject.clone(),
-                exp: one.exp,
-                positive: one.positive,
-                measurement: one.measurement.first().map(ToString::to_string).unwrap_or_default(),
-                age: age(one.iat),
-            })
-            .collect(),
-        posture,
-        issued: decision.checks.issued == Some(CheckResult::Passed),
-    })
 }

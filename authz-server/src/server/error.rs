@@ -3,12 +3,14 @@
 
 use std::fmt;
 
-use ledger::{OpenError, ReadError};
+use ledger::{Behind, OpenError, ReadError};
 use tokio::task::JoinError;
 
 use super::restored::RestoreError;
 use crate::bundles::{KeeperError, SourceError, ThreadError};
 use crate::edge::listen::ListenError;
+use crate::fetch::FetchError;
+use crate::keys::TlsFileError;
 use crate::witnesses::WitnessError;
 
 #[derive(Debug)]
@@ -20,12 +22,16 @@ pub enum ServerError {
     Ledger(OpenError),
     /// The facts cannot be read from the ledger.
     Facts(ReadError),
+    /// Something was recorded while the facts were folded.
+    Behind(Behind),
     Bundle(KeeperError),
     Candidate(SourceError),
     Thread(ThreadError),
+    /// The files of a listener's TLS.
+    Tls(Vec<TlsFileError>),
+    /// The client for keys of callers' issuers.
+    Fetch(FetchError),
     Listen(ListenError),
-    /// A listener failed while the server ran.
-    Serving(tonic::transport::Error),
     /// A listener stopped because of a panic.
     Panicked(JoinError),
 }
@@ -38,11 +44,16 @@ impl fmt::Display for ServerError {
             ServerError::Witness(error) => error.fmt(f),
             ServerError::Ledger(error) => error.fmt(f),
             ServerError::Facts(error) => error.fmt(f),
+            ServerError::Behind(error) => error.fmt(f),
             ServerError::Bundle(error) => error.fmt(f),
             ServerError::Candidate(error) => error.fmt(f),
             ServerError::Thread(error) => error.fmt(f),
+            ServerError::Fetch(error) => error.fmt(f),
             ServerError::Listen(error) => error.fmt(f),
-            ServerError::Serving(error) => error.fmt(f),
+            ServerError::Tls(errors) => {
+                let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
+                f.write_str(&errors.join("; "))
+            }
             ServerError::Panicked(error) => error.fmt(f),
         }
     }
@@ -61,6 +72,11 @@ macro_rules! from {
     };
 }
 
-from!(Restore(RestoreError), Witness(WitnessError), Ledger(OpenError), Facts(ReadError), Bundle(KeeperError));
-from!(Candidate(SourceError), Thread(ThreadError), Listen(ListenError));
-from!(Serving(tonic::transport::Error), Panicked(JoinError));
+from!(Restore(RestoreError), Witness(WitnessError), Ledger(OpenError), Facts(ReadError), Behind(Behind));
+from!(
+    Bundle(KeeperError),
+    Candidate(SourceError),
+    Thread(ThreadError),
+    Listen(ListenError),
+    Panicked(JoinError)
+);

@@ -8,6 +8,7 @@ mod background;
 mod descriptors;
 mod error;
 mod health;
+mod listeners;
 mod open;
 mod readiness;
 mod restored;
@@ -17,6 +18,7 @@ mod stop;
 
 pub use error::ServerError;
 pub use open::ledger_options;
+pub use restored::BY_RESTORE;
 
 use crate::clock::Clock;
 use crate::config::Config;

@@ -4,29 +4,31 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use ledger::entry::Posture;
-use ledger::{Ledger, Options};
+use ledger::{Head, Ledger, Options};
 use tokio::task::block_in_place;
 use tracing::info;
 
 use super::error::ServerError;
+use super::listeners::Listeners;
 use super::readiness;
+use crate::authority::{FactRecorder, receipts};
+use crate::bundles::Keeper;
 use crate::bundles::candidate::{Candidate, Watcher};
-use crate::bundles::{Keeper, PolicyInForce};
 use crate::clock::Clock;
-use crate::config::{BundleConfig, Config, LedgerConfig, Listen};
-use crate::facts::{self, Amount, EndedDecisions};
-use crate::gateway::{Admission, Burner, Gateway, Gatherer, Shadow, VerifiedChains};
+use crate::config::{BundleConfig, Config, LedgerConfig, LocalAddress, ProxiesAddress};
+use crate::facts::{self, Amount, EndedDecisions, LiveFacts};
+use crate::fetch::Fetcher;
+use crate::gateway::{Admission, Burner, Gateway, Gatherer, ReceiptMint, Shadow, VerifiedChains};
 use crate::keys::{PrivateKey, Readers};
 use crate::outcomes::Outcomes;
 use crate::recorder::Recorder;
-use crate::telemetry::{BundleFigures, LedgerFigures, Metrics, Readiness, WitnessFigures};
+use crate::telemetry::{BundleFigures, FactFigures, LedgerFigures, Metrics, Readiness, WitnessFigures};
 use crate::witnesses::{WitnessedSize, Witnesses};
 
 /// Everything that is open before the first listener.
 #[derive(Debug)]
 pub(super) struct OpenedServer {
-    pub(super) listen: Listen,
+    pub(super) listeners: Listeners,
     pub(super) clock: Clock,
     pub(super) ledger: Ledger,
     pub(super) readers: Readers,
@@ -37,6 +39,10 @@ pub(super) struct OpenedServer {
     pub(super) admission: Admission,
     pub(super) recorder: Recorder,
     pub(super) outcomes: Arc<Outcomes>,
+    pub(super) facts: FactRecorder,
+    /// The body of `/v1/receipt-jwks.json`.
+    pub(super) receipt_keys: String,
+    pub(super) fetcher: Fetcher,
     pub(super) readiness: Arc<Readiness>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) figures: LedgerFigures,
@@ -44,13 +50,14 @@ pub(super) struct OpenedServer {
 
 /// Opens everything. The error is one line: what is wrong, where, and what to do.
 pub(super) async fn open(config: Config, clock: Clock) -> Result<OpenedServer, ServerError> {
+    let listeners = Listeners::of(&config.listen, &clock)?;
     let trust = config.bundle.trust.clone();
     let mut witnesses = Witnesses::of(&config.ledger.witnesses)?;
     let witnessed = witnesses.consult(&config.ledger.directory).await?;
     let recorded = block_in_place(|| {
         OpenedLedger::open(&config.ledger, witnessed, config.bundle, config.audience.clone(), &clock)
     })?;
-    let OpenedLedger { ledger, burner, keeper, posture, ended } = recorded;
+    let OpenedLedger { ledger, burner, keeper, live, ended } = recorded;
     let (policy, status) = (keeper.policy(), keeper.status());
     let candidate = config.candidate.is_some().then(Arc::<Candidate>::default);
     let figures = LedgerFigures::new(ledger.clone());
@@ -60,19 +67,19 @@ pub(super) async fn open(config: Config, clock: Clock) -> Result<OpenedServer, S
         candidate: candidate.clone(),
     };
     let of_witnesses = WitnessFigures(witnesses.status().collect());
-    let metrics = Arc::new(Metrics::new(figures.clone(), of_bundles).with_witnesses(of_witnesses));
+    let metrics = Metrics::new(figures.clone(), of_bundles).with_witnesses(of_witnesses);
+    let metrics = Arc::new(metrics.with_facts(FactFigures(live.clone())));
     let admission = Admission::of(config.limits.decisions);
     let parts = readiness::parts(&ledger, &policy, status, &clock, &admission);
+    let parts = readiness::with_tls(parts, &listeners);
     let readiness = Arc::new(readiness::with_witnesses(parts, &witnesses));
     let recorder =
         Recorder::new(ledger.clone(), config.ledger.digest_key, config.limits.denials, clock.clone());
     let gatherer = || Gatherer {
         clock: clock.clone(),
-        policy: Arc::<PolicyInForce>::clone(&policy),
-        ledger: ledger.clone(),
+        live: live.clone(),
         chains: VerifiedChains::new(),
         environment: config.environment.clone(),
-        posture,
     };
     let shadow = match (config.candidate, &candidate) {
         (Some(place), Some(candidate)) => {
@@ -81,18 +88,24 @@ pub(super) async fn open(config: Config, clock: Clock) -> Result<OpenedServer, S
         }
         (Some(_) | None, Some(_) | None) => None,
     };
+    let is_certain = !matches!(config.listen.proxies, ProxiesAddress::Local(LocalAddress::Loopback(_)));
+    let receipt_keys = receipts::jwks(&[&config.keys.receipt]);
+    let receipts = is_certain.then(|| Arc::new(ReceiptMint::new(config.keys.receipt, ledger.origin())));
     let gateway = Arc::new(Gateway {
         gatherer: gatherer(),
         burner,
         recorder: recorder.clone(),
         admission: admission.clone(),
         metrics: Arc::clone(&metrics),
+        receipts,
         shadow,
         deadline: config.limits.deadline,
     });
     let outcomes = Arc::new(Outcomes::new(ended, recorder.clone(), Arc::clone(&metrics), clock.clone()));
+    let facts = FactRecorder::new(ledger.clone(), live, clock.clone());
+    let fetcher = Fetcher::new().map_err(ServerError::Fetch)?;
     Ok(OpenedServer {
-        listen: config.listen,
+        listeners,
         clock,
         ledger,
         readers: config.ledger.readers,
@@ -103,6 +116,9 @@ pub(super) async fn open(config: Config, clock: Clock) -> Result<OpenedServer, S
         admission,
         recorder,
         outcomes,
+        facts,
+        receipt_keys,
+        fetcher,
         readiness,
         metrics,
         figures,
@@ -114,7 +130,7 @@ struct OpenedLedger {
     ledger: Ledger,
     burner: Burner,
     keeper: Keeper,
-    posture: Posture,
+    live: LiveFacts,
     ended: EndedDecisions,
 }
 
@@ -128,17 +144,21 @@ impl OpenedLedger {
     ) -> Result<OpenedLedger, ServerError> {
         let ledger = open_ledger(config, &witnessed, clock)?;
         let began = Instant::now();
-        let (folded, Amount { entries, bytes }) = facts::fold(&ledger)?;
+        let (mut folded, Amount { entries, bytes }) = facts::fold(&ledger)?;
         info!(as_of = folded.as_of, entries, bytes, took = ?began.elapsed(), "folded the facts from the ledger");
-        let before = folded.activation.as_ref();
+        let before = folded.tables.activation.as_ref().map(|activation| &activation.fact);
         let keeper = Keeper::open(bundle, audience, ledger.clone(), before, clock.clone())?;
+        // The keeper may have recorded an activation. Nobody else writes yet.
+        folded.fold_on(ledger.read(folded.as_of)?, usize::MAX)?;
+        let (size, root) = ledger.root();
+        let head = Head { size, root, time: ledger.time() };
+        let live = facts::follow(&ledger, head, folded.tables, keeper.policy())?;
         let burner = Burner {
             burns: folded.burns,
             origin: ledger.origin().to_owned(),
             burns_lost_at: folded.burns_lost_at,
         };
-        let posture = folded.posture.unwrap_or(Posture::Normal);
-        Ok(OpenedLedger { ledger, burner, keeper, posture, ended: folded.ended })
+        Ok(OpenedLedger { ledger, burner, keeper, live, ended: folded.ended })
     }
 }
 

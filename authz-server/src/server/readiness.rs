@@ -6,8 +6,9 @@ use std::time::Instant;
 use ledger::{Health, Ledger};
 use tracing::{error, info};
 
+use super::listeners::Listeners;
 use crate::bundles::{BundleStatus, PolicyInForce};
-use crate::clock::Clock;
+use crate::clock::{Clock, Unreliable};
 use crate::complaint::Complaint;
 use crate::gateway::Admission;
 use crate::telemetry::Readiness;
@@ -60,27 +61,45 @@ fn recording(health: &Health) -> Result<Option<String>, String> {
     }
 }
 
-/// Whether the wall clock agrees with the ledger. It is asked several times a second, so the log says at once when it does
-/// not.
+/// Whether the wall clock can be relied on. It is asked several times a second, so the log says at once when it cannot.
 fn reliable_time(ledger: &Ledger, clock: &Clock, complaint: &Complaint) -> Result<(), String> {
     let last = ledger.time();
-    let Some(until) = clock.compared_with(last).unreliable_until else {
-        if complaint.clear() {
-            info!("the wall clock agrees with the ledger again");
+    let (what, why) = match clock.compared_with(last).unreliable {
+        None => {
+            if complaint.clear() {
+                info!("the wall clock is relied on again");
+            }
+            return Ok(());
         }
-        return Ok(());
+        Some(Unreliable::Behind { until }) => (
+            "behind",
+            format!(
+                "the wall clock is behind the last entry of the ledger, which has the time {} (seconds since 1970): \
+                 every request is governance-inconsistent until the clock says {}. Set the clock if it \
+                 is wrong; if it was ahead before, wait",
+                last / 1000,
+                until.get()
+            ),
+        ),
+        Some(Unreliable::Set { for_another }) => (
+            "set",
+            format!(
+                "the wall clock was set: every request is governance-inconsistent for another {for_another} s, or until \
+                 the clock is set back. Set the clock if it is wrong; if it is right now, wait"
+            ),
+        ),
     };
-    let why = format!(
-        "the wall clock is behind the last entry of the ledger, which has the time {} (seconds since 1970): \
-         every request is governance-inconsistent until the clock says {}. Set the clock if it \
-         is wrong; if it was ahead before, wait",
-        last / 1000,
-        until.get()
-    );
-    if complaint.raise(&why) {
+    if complaint.raise(what) {
         error!("{why}");
     }
     Err(why)
+}
+
+/// The TLS of each listener that has it is a part of its own.
+pub(super) fn with_tls(readiness: Readiness, listeners: &Listeners) -> Readiness {
+    listeners.tls().fold(readiness, |readiness, (name, tls)| {
+        readiness.with_optional_remark(format!("TLS of {name}"), move || tls.readiness())
+    })
 }
 
 /// Each witness is a part of its own.

@@ -8,6 +8,7 @@ use envoy_types::pb::envoy::service::auth::v3::authorization_server::Authorizati
 use ledger::Ledger;
 use tokio::sync::watch;
 use tokio::task::{JoinError, JoinHandle, JoinSet};
+use tonic::service::Routes;
 use tonic::service::interceptor::InterceptedService;
 use tracing::info;
 
@@ -19,20 +20,15 @@ use crate::bundles::{self, KeeperThread};
 use crate::edge::access_log::AccessLog;
 use crate::edge::ext_authz::ExtAuthz;
 use crate::edge::http::log::Log;
-use crate::edge::http::{self, HttpState, candidate};
-use crate::edge::listen::BoundListener;
-use crate::edge::proxy_identity::NameProxy;
+use crate::edge::http::{self, Authenticator, CallCounter, health::Health};
+use crate::edge::listen::{BoundListener, ListenAddress};
+use crate::edge::proxy_identity::{AdmitProxy, NamedProxies};
+use crate::edge::serve::{OPERATORS_CONNECTIONS, PROXIES_CONNECTIONS, Pages, Protocol, Transport};
+use crate::edge::tls;
 use crate::gateway::Admission;
 use crate::outcomes::Outcomes;
 use crate::recorder::Recorder;
 
-/// A proxy that answers no ping is gone, even if its connection looks open.
-const PEER_ANSWERS_EVERY: Duration = Duration::from_secs(15);
-const PEER_ANSWERS_WITHIN: Duration = Duration::from_secs(5);
-/// What a proxy may send unread: on one stream enough for the largest check, and on a connection many times that, so that
-/// one stream that is read late cannot hold up the others.
-const STREAM_WINDOW: u32 = 1024 * 1024;
-const CONNECTION_WINDOW: u32 = 16 * STREAM_WINDOW;
 /// A proxy keeps lines of its access log back for a moment (`buffer_flush_interval`, 250 ms in our configurations). A
 /// stop waits this long for the lines about the last decisions.
 const LAST_LINES: Duration = Duration::from_millis(400);
@@ -40,12 +36,12 @@ const LAST_LINES: Duration = Duration::from_millis(400);
 const CLOSE_WITHIN: Duration = Duration::from_secs(3);
 
 /// How one listener ended.
-type ListenerEnd = Result<Result<(), tonic::transport::Error>, JoinError>;
+type ListenerEnd = Result<(), JoinError>;
 
 /// A running server.
 pub(super) struct Serving {
-    listeners: JoinSet<Result<(), tonic::transport::Error>>,
-    background: [JoinHandle<()>; 4],
+    listeners: JoinSet<()>,
+    background: [JoinHandle<()>; 5],
     witness_tasks: JoinSet<()>,
     stop: watch::Sender<bool>,
     admission: Admission,
@@ -57,44 +53,80 @@ pub(super) struct Serving {
 }
 
 pub(super) async fn serve(opened: OpenedServer) -> Result<Serving, ServerError> {
-    let ext_authz = BoundListener::at(&opened.listen.ext_authz).await?;
-    let http = BoundListener::at(&opened.listen.http).await?;
+    let at = &opened.listeners;
+    let proxies = BoundListener::at(&at.proxies.address).await?;
+    let api = BoundListener::at(&at.api.address).await?;
+    let health = BoundListener::at(&ListenAddress::Tcp(at.health)).await?;
+    info!(proxies = %proxies.address(), api = %api.address(), health = %health.address(), "listening");
     let (stop, stopping) = watch::channel(false);
-    let (health_reporter, health) = tonic_health::server::health_reporter();
-    let checks = InterceptedService::new(AuthorizationServer::new(ExtAuthz::new(opened.gateway)), NameProxy);
-    let access_log = AccessLog::new(Arc::clone(&opened.outcomes), stopping.clone());
-    let access_log = InterceptedService::new(AccessLogServiceServer::new(access_log), NameProxy);
-    let router = tonic::transport::Server::builder()
-        .http2_keepalive_interval(Some(PEER_ANSWERS_EVERY))
-        .http2_keepalive_timeout(Some(PEER_ANSWERS_WITHIN))
-        .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
-        .add_service(health)
-        .add_service(checks)
-        .add_service(access_log);
-    info!(ext_authz = %ext_authz.address(), http = %http.address(), "listening");
+    let (health_reporter, grpc_health) = tonic_health::server::health_reporter();
 
+    let policy = opened.keeper.policy();
     let keeper = bundles::start_keeper(opened.keeper)?;
     let snapshots = snapshots::start(opened.ledger.clone(), snapshots::SCHEDULE)?;
     let background = [
         tokio::spawn(background::floods(opened.recorder.clone())),
         tokio::spawn(background::dropped_outcomes(Arc::clone(&opened.outcomes))),
-        tokio::spawn(background::disk(opened.figures, opened.clock)),
+        tokio::spawn(background::disk(opened.figures, opened.clock.clone())),
         tokio::spawn(health::report(health_reporter, Arc::clone(&opened.readiness))),
+        tokio::spawn(tls::keep_current(opened.listeners.tls().map(|(_, tls)| tls).collect())),
     ];
     let witness_tasks = opened.witnesses.start_tasks(&opened.ledger, &stopping);
-    let closed_connections = |listener| opened.metrics.closed_connections(listener);
-    let (of_http, of_ext_authz) = (closed_connections("http"), closed_connections("ext_authz"));
+    let named = NamedProxies { policy, clock: opened.clock.clone() };
+    let admit = AdmitProxy { proxies: named.clone(), metrics: Arc::clone(&opened.metrics) };
+    let live = opened.gateway.gatherer.live.clone();
+    let authenticator = Authenticator::new(live, opened.clock.clone(), opened.fetcher);
+    let checks = AuthorizationServer::new(ExtAuthz::new(opened.gateway));
+    let access_log =
+        AccessLogServiceServer::new(AccessLog::new(Arc::clone(&opened.outcomes), stopping.clone()));
+    let for_proxies = Routes::new(InterceptedService::new(checks, admit.clone()))
+        .add_service(InterceptedService::new(access_log, admit.clone()))
+        .add_service(InterceptedService::new(grpc_health, admit))
+        .into_axum_router();
+    let counter = CallCounter::new(Arc::clone(&opened.metrics), opened.clock.clone());
     let log = Log { ledger: opened.ledger.clone(), readers: Arc::new(opened.readers) };
-    let pages = http::router(HttpState { readiness: opened.readiness, metrics: opened.metrics, log })
-        .merge(candidate::router(opened.candidate));
+    let for_health = Health { readiness: opened.readiness, metrics: Arc::clone(&opened.metrics) };
+    let closed = |listener| opened.metrics.closed_connections(listener);
+    let all = [
+        (
+            proxies,
+            Pages {
+                router: for_proxies,
+                transport: opened.listeners.proxies.transport(Protocol::Http2, &opened.clock, Some(named)),
+                connections: PROXIES_CONNECTIONS,
+                closed: closed("proxies"),
+            },
+        ),
+        (
+            api,
+            Pages {
+                router: http::api(
+                    log,
+                    opened.candidate,
+                    opened.facts,
+                    authenticator,
+                    counter,
+                    opened.receipt_keys,
+                ),
+                transport: opened.listeners.api.transport(Protocol::Http1, &opened.clock, None),
+                connections: OPERATORS_CONNECTIONS,
+                closed: closed("api"),
+            },
+        ),
+        (
+            health,
+            Pages {
+                router: http::health::router(for_health),
+                transport: Transport::Cleartext(Protocol::Http1),
+                connections: OPERATORS_CONNECTIONS,
+                closed: closed("health"),
+            },
+        ),
+    ];
     let mut listeners = JoinSet::new();
-    let http_stop = stop::requested(stopping.clone());
-    listeners.spawn(async move {
-        http.serve_http(pages, of_http, http_stop).await;
-        Ok(())
-    });
-    listeners.spawn(ext_authz.serve(router, of_ext_authz, stop::requested(stopping)));
+    for (listener, pages) in all {
+        listeners.spawn(listener.serve(pages, stopping.clone()));
+    }
     Ok(Serving {
         listeners,
         background,
@@ -126,7 +158,7 @@ impl Serving {
         if self.outcomes.has_streams() {
             tokio::time::sleep(LAST_LINES).await;
         }
-        // Both listeners receive it. If there is no receiver left, both have ended already.
+        // All listeners receive it. If there is no receiver left, both have ended already.
         let _ = self.stop.send(true);
         self.background.iter().for_each(|task| task.abort());
         let ended = stop::within(CLOSE_WITHIN, self.listeners).await;
@@ -139,7 +171,7 @@ impl Serving {
         // Also if connections had to be closed: the ledger is complete and says that the server stopped cleanly.
         self.ledger.close();
         for ended in ended_early.into_iter().chain(ended) {
-            ended??;
+            ended?;
         }
         info!("stopped");
         Ok(())

@@ -114,7 +114,7 @@ impl Snapshots {
             Some(facts) => facts,
             None => {
                 self.since = Amount::default();
-                Folded::from_snapshot(&self.ledger)?
+                Folded::from_snapshots(self.ledger.snapshots()?, self.ledger.size())
             }
         };
         if facts.as_of < self.ledger.health().published {

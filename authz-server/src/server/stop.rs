@@ -1,9 +1,8 @@
-//! Stopping: which signals stop the server, how listeners learn of it, and how long they may take.
+//! Stopping: which signals stop the server, and how long they may take.
 
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 use tracing::warn;
 
@@ -19,12 +18,6 @@ pub(super) async fn signalled() {
         // Without handlers the signals end the process by themselves.
         (Err(_), _) | (_, Err(_)) => std::future::pending().await,
     }
-}
-
-/// Resolves when the listeners must stop.
-pub(super) async fn requested(mut stopping: watch::Receiver<bool>) {
-    // An error means that the sender is gone, and with it the server.
-    let _ = stopping.wait_for(|stop| *stop).await;
 }
 
 /// Waits for the tasks and returns how each ended. The rest are aborted after `most`: a peer that never closes its

@@ -4,6 +4,7 @@ mod metrics;
 mod readiness;
 
 pub use metrics::{
-    BundleFigures, CloseReason, ClosedConnections, FreeSpace, LedgerFigures, Metrics, Pace, WitnessFigures,
+    BundleFigures, CloseReason, ClosedConnections, FactFigures, FreeSpace, LedgerFigures, Metrics, Pace,
+    WitnessFigures,
 };
 pub use readiness::Readiness;

@@ -4,7 +4,7 @@ use crate::home::{Home, REFUND_FILE, TESTS_FILE, with_refunds};
 
 /// For every kind of file and of rule: a file, a text in it, its replacement, the place that is reported, and
 /// a part of the message.
-const CHANGES: [(&str, &str, &str, &str, &str); 15] = [
+const CHANGES: [(&str, &str, &str, &str, &str); 16] = [
     ("policy/mesh.yaml", "leeway: 5s", "leeway: 5m", "policy/mesh.yaml:9:3", "30s"),
     ("policy/mesh.yaml", "  maxLifetime: 1h", "  maxLifetim: 1h", "policy/mesh.yaml:7:3", "maxLifetime"),
     ("policy/proxies.yaml", "{id: local", "{id: lo cal", "policy/proxies.yaml:6:10", "lo cal"),
@@ -16,6 +16,13 @@ const CHANGES: [(&str, &str, &str, &str, &str); 15] = [
         "permit (principal, action, resource); //",
         "policy/mesh.cedar:1:1",
         "forbid",
+    ),
+    (
+        "policy/operators.cedar",
+        "Person::\"local\"",
+        "Group::\"demo-agent\"",
+        "policy/operators.cedar:3:1",
+        "`demo-agents`",
     ),
     (REFUND_FILE, "methods: [POST]", "methods: [NO, post]", "policy/routes/demo/refund.yaml:6:38", "quote"),
     (

@@ -39,7 +39,7 @@ fn a_newcomer_gets_from_init_to_an_explained_denial() {
     for (kind, text) in &blocks {
         match kind.as_str() {
             "sh" => reader.run_block(text),
-            "yaml" => reader.write_document(text),
+            "yaml" | "cedar" => reader.write_document(text),
             "text" if text.starts_with("# yaml-language-server") => reader.check_is_in_a_document(text),
             "text" => reader.check_was_printed(text),
             "sh recorded" | "text recorded" => {}
@@ -53,7 +53,8 @@ fn a_newcomer_gets_from_init_to_an_explained_denial() {
 impl PageReader {
     fn write_document(&self, text: &str) {
         let first = text.lines().next().unwrap();
-        let name = first.strip_prefix("# ").unwrap_or_else(|| panic!("{first:?} names no file"));
+        let name = ["# ", "// "].iter().find_map(|comment| first.strip_prefix(comment));
+        let name = name.unwrap_or_else(|| panic!("{first:?} names no file"));
         fs::write(self.directory.join(name), text).unwrap();
     }
 
@@ -110,7 +111,7 @@ impl PageReader {
         assert!(fs::read_to_string(routes.join("hello.yaml")).unwrap().starts_with(line));
         let schema = fs::read(routes.join(line.trim_end().split_once("$schema=").unwrap().1)).unwrap();
         let schema: Value = serde_json::from_slice(&schema).unwrap();
-        assert_eq!(schema["oneOf"].as_array().unwrap().len(), 6);
+        assert_eq!(schema["oneOf"].as_array().unwrap().len(), 7);
     }
 
     /// Each route of the page has a test in which a stranger is denied by the policy, and for no other

@@ -4,14 +4,17 @@ use serde_json::{Value, json};
 
 use crate::home::{Home, REFUND_FILE, TESTS_FILE, everything_in, members, with_refunds};
 
+/// How many tests of `operators.cedar` a new home has.
+const OPERATOR_TESTS: usize = 13;
+
 #[test]
 fn check_distinguishes_sound_failing_and_faulty_documents() {
     let home = with_refunds();
-    let routes = home.routes();
+    let (routes, tests) = (home.routes(), OPERATOR_TESTS + 3);
     let sound = home.policy(&["check"]);
     assert_eq!(
         (sound.status, sound.out.as_str(), sound.err.as_str()),
-        (0, format!("no faults: {routes} routes, 3 tests, 0 warnings\n").as_str(), "")
+        (0, format!("no faults: {routes} routes, {tests} tests, 0 warnings\n").as_str(), "")
     );
     assert_eq!(
         home.json(&["check"], 0),
@@ -40,7 +43,7 @@ fn a_warning_is_shown_and_is_a_fault_with_strict() {
     let lenient = home.policy(&["check"]);
     assert_eq!(
         (lenient.status, lenient.out.as_str()),
-        (0, format!("no faults: {} routes, 0 tests, 1 warning\n", home.routes()).as_str())
+        (0, format!("no faults: {} routes, {OPERATOR_TESTS} tests, 1 warning\n", home.routes()).as_str())
     );
     let place = "policy/identities.yaml:5:45: ";
     assert!(
@@ -74,7 +77,10 @@ fn test_prints_every_case_and_what_the_tests_cover() {
         "  ok   too much: policy-denied",
         "  policies that decided: 2 of 2",
         "  requirements that denied: 0 of 3; never use, maxLifetime, args",
-        "3 cases, 0 failing",
+        "operators",
+        "  ok   local halts the mesh: allow",
+        "  policies that decided: 1 of 1",
+        format!("{} cases, 0 failing", OPERATOR_TESTS + 3).as_str(),
     ] {
         assert!(output.out.lines().any(|printed| printed == line), "{line:?} in\n{}", output.out);
     }
@@ -84,7 +90,7 @@ fn test_prints_every_case_and_what_the_tests_cover() {
     assert_eq!(failing.status, 1);
     assert!(
         failing.out.contains("  FAIL too much: policy-denied")
-            && failing.out.ends_with("3 cases, 1 failing\n"),
+            && failing.out.ends_with(&format!("{} cases, 1 failing\n", OPERATOR_TESTS + 3)),
         "{}",
         failing.out
     );
@@ -120,7 +126,7 @@ fn build_lists_what_would_be_signed_and_recorded() {
         output.out.starts_with(&format!(
             "for demo: {0} routes, {1} files\n",
             home.routes(),
-            home.routes() + 6
+            home.routes() + 8
         )),
         "{}",
         output.out
@@ -329,5 +335,5 @@ fn every_document_that_init_makes_links_the_schema_for_editors() {
             linked += 1;
         }
     }
-    assert_eq!(linked, 7);
+    assert_eq!(linked, 8);
 }

@@ -1,4 +1,5 @@
-//! Entry kinds about activity: issued warrants, ended requests, ungoverned requests, and summaries of denials.
+//! Entry kinds about activity: issued warrants, ended requests, ungoverned requests, reads of the record, and summaries of
+//! denials.
 
 use super::decision::RecordedRequest;
 use super::define::kind;
@@ -15,6 +16,8 @@ kind! { "issued/1"
         details: Digest,
         /// When it expires, in seconds.
         exp: u64,
+        /// The ids of the policies that granted it, sorted.
+        grants: Vec<String>,
         /// When it was issued, in seconds.
         iat: u64,
         /// The issuance's id.
@@ -25,8 +28,12 @@ kind! { "issued/1"
         jti: String,
         /// The digest of the bundle under which it was issued.
         policy: Option<Digest>,
+        /// SHA-256 of the signing input of the root, so that a root with other contents is not taken for it.
+        root: Digest,
         /// The holder.
         sub: String,
+        /// SHA-256 of the token of the subject for which it was issued; `null` if there was none.
+        token: Option<Digest>,
         /// The lineage's id.
         txn: String,
         /// How often it may be used; `null` for no limit.
@@ -94,5 +101,21 @@ kind! { "denials/1"
         reason: String,
         /// Where they came from. It begins with `access-log:` if only the proxy's access log reported them.
         source: String,
+    }
+}
+
+kind! { "reads/1"
+    /// A summary of reads of this record by one caller.
+    pub struct Reads {
+        /// Who read.
+        by: String,
+        /// How often.
+        count: u64,
+        /// The time of the first read, in milliseconds.
+        first: u64,
+        /// The time of the last read, in milliseconds.
+        last: u64,
+        /// What was read, by the action that was permitted.
+        what: String,
     }
 }

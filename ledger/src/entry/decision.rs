@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use super::codes::{CheckResult, DecisionOutcome, VerdictCode};
 use super::define::{JsonShape, kind, object, words};
 use super::encoding::EntryDraft;
-use super::value::{IntegerJson, Nonce, Posture, RequestText};
+use super::value::{IntegerJson, Nonce, Posture, RequestText, RevocationTarget};
 
 kind! { "decision/1"
     /// One request was decided. The entry has the judge's whole input, so it can be judged again without any token.
@@ -24,16 +24,21 @@ kind! { "decision/1"
         bundle: Option<RecordedBundle>,
         /// What was burned: one use of every link with a limit, and the proof.
         burned: Vec<RecordedBurn>,
+        /// The JWK thumbprint (RFC 7638) of the key of the client's certificate; `null` without a certificate.
+        certificate: Option<String>,
         /// The warrant, from its root to its leaf; empty if none could be read.
         chain: Vec<RecordedLink>,
         /// The checks before the judge, and their results.
         checks: Checks,
         /// The time that the judge used, in seconds.
         clock: u64,
-        /// The conditions that the judge read.
+        /// The conditions that the judge read: every current statement about a condition that the route names.
         conditions: Vec<RecordedCondition>,
         /// Where the server runs, by dimension.
         environment: BTreeMap<String, String>,
+        /// The halted places that the judge read. The mesh and the environment are not here: a halt there fails the check
+        /// `governance`.
+        halted: Vec<HaltedScope>,
         /// The decision's id.
         id: String,
         /// The client's SPIFFE ID, from its certificate.
@@ -46,6 +51,8 @@ kind! { "decision/1"
         proxy: String,
         /// The request.
         request: RecordedRequest,
+        /// The revocations in force that the judge read: those that name a link of the warrant.
+        revoked: Vec<RecordedRevocation>,
         /// The request's W3C trace context.
         traceparent: Option<String>,
         /// The judge's verdict.
@@ -267,12 +274,16 @@ impl JsonShape for Details {
 object! { "Measured"
     /// An attestation that the judge read.
     pub struct RecordedAttestation {
+        /// Whether debugging is enabled in the workload; `null` if the statement does not say.
+        debug: Option<bool>,
         /// Until when it is valid, in seconds.
         exp: u64,
         /// When the statement was made, in seconds.
         iat: u64,
         /// The attestor.
         iss: String,
+        /// The thumbprint of the workload's key; `null` if the statement names none.
+        key: Option<String>,
         /// The measurements.
         measurement: Vec<Digest>,
         /// Whether the statement is positive.
@@ -283,14 +294,40 @@ object! { "Measured"
 }
 
 object! { "Condition"
-    /// A condition that the judge read.
+    /// A current statement about a condition that the judge read. A condition without a current statement has none.
     pub struct RecordedCondition {
-        /// When it was stated, in seconds; `null` if no statement is known.
-        iat: Option<u64>,
+        /// Until when it is valid, in seconds.
+        exp: u64,
+        /// When the statement was made, in seconds.
+        iat: u64,
+        /// The attestor.
+        iss: String,
         /// The name of the condition.
         name: String,
-        /// Its value; `null` if no statement is known.
-        value: Option<String>,
+        /// Its value.
+        value: String,
+    }
+}
+
+words! {
+    /// A halted place of a request, beside the mesh and the environment.
+    pub enum HaltedScope {
+        /// The route that matched.
+        Route = "route",
+        /// The issuer of the warrant.
+        Issuer = "issuer",
+    }
+}
+
+object! { "Revoked"
+    /// A revocation in force that names a link of the warrant.
+    pub struct RecordedRevocation {
+        /// The issuer whose warrants are revoked; empty for keys and holders.
+        iss: String,
+        /// The path, thumbprint, lineage or holder.
+        value: String,
+        /// What the value is.
+        what: RevocationTarget,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Entry kinds that are facts: they can change all later decisions.
 
-use super::define::kind;
+use super::define::{kind, object};
 use content_digest::Digest;
 
 use super::value::{FactScope, Posture, RevocationTarget};
@@ -8,6 +8,8 @@ use super::value::{FactScope, Posture, RevocationTarget};
 kind! { "revocation/1"
     /// From this index on, nothing that this entry names is allowed.
     pub struct Revocation {
+        /// The bundle whose policies permitted it; `null` if it was recorded without a server.
+        bundle: Option<Digest>,
         /// Who asked for it.
         by: String,
         /// The issuer whose warrants are revoked; empty for keys and holders.
@@ -18,6 +20,8 @@ kind! { "revocation/1"
         until: Option<u64>,
         /// The path, thumbprint, lineage or holder.
         value: String,
+        /// Its index in the log before a restore from a backup; `null` if it was not restored.
+        was: Option<u64>,
         /// What the value is.
         what: RevocationTarget,
     }
@@ -26,12 +30,16 @@ kind! { "revocation/1"
 kind! { "reinstate/1"
     /// A revocation of a key or a holder ended.
     pub struct Reinstate {
+        /// The bundle whose policies permitted it; `null` if it was recorded without a server.
+        bundle: Option<Digest>,
         /// Who asked for it.
         by: String,
         /// As in the revocation.
         iss: String,
         /// The reason, in the words of the person who asked.
         reason: String,
+        /// The index of the revocation that it ends.
+        revocation: u64,
         /// As in the revocation.
         value: String,
         /// As in the revocation.
@@ -42,7 +50,9 @@ kind! { "reinstate/1"
 kind! { "attestation/1"
     /// An attestor made a statement about a workload.
     pub struct AttestationStatement {
-        /// Whether the workload runs in a debug mode; `null` if the statement does not say.
+        /// The bundle whose attestors it was checked against; `null` if it was recorded without a server.
+        bundle: Option<Digest>,
+        /// Whether debugging is enabled in the workload; `null` if the statement does not say.
         debug: Option<bool>,
         /// Until when it is valid, in seconds.
         exp: u64,
@@ -56,16 +66,34 @@ kind! { "attestation/1"
         measurement: Vec<Digest>,
         /// Whether the statement is positive. A valid negative statement denies.
         positive: bool,
+        /// The key that signed it.
+        signer: Signer,
         /// The digest of the statement.
         statement: Digest,
         /// The workload: its SPIFFE ID.
         subject: String,
+        /// Its index in the log before a restore from a backup; `null` if it was not restored.
+        was: Option<u64>,
+    }
+}
+
+object! { "Signer"
+    /// The key that signed a statement.
+    pub struct Signer {
+        /// SHA-256 of the DER of the certificate to which the key's own leads; `null` if the attestor's key set has the key.
+        anchor: Option<Digest>,
+        /// Its JWK thumbprint (RFC 7638).
+        key: String,
+        /// When its certificate expires, in seconds; `null` if it has none.
+        until: Option<u64>,
     }
 }
 
 kind! { "condition/1"
     /// An attestor stated a condition of an environment or of the mesh.
     pub struct ConditionStatement {
+        /// The bundle whose attestors it was checked against; `null` if it was recorded without a server.
+        bundle: Option<Digest>,
         /// Until when it is valid, in seconds.
         exp: u64,
         /// When the statement was made, in seconds.
@@ -76,28 +104,39 @@ kind! { "condition/1"
         name: String,
         /// `mesh` or `environment`.
         scope: FactScope,
+        /// The key that signed it.
+        signer: Signer,
         /// The digest of the statement.
         statement: Digest,
         /// The environment, as `dimension=value`; empty for the mesh.
         subject: String,
         /// Its value.
         value: String,
+        /// Its index in the log before a restore from a backup; `null` if it was not restored.
+        was: Option<u64>,
     }
 }
 
 kind! { "posture/1"
     /// The posture was changed: how much is allowed.
     pub struct PostureChange {
+        /// The bundle whose policies permitted it; `null` if it was recorded without a server.
+        bundle: Option<Digest>,
         /// Who asked for it.
         by: String,
         /// The reason, in the words of the person who asked.
         reason: String,
+        /// The index of the newest entry about the same scope and subject. It is required where that posture was
+        /// stricter, so that whoever loosens it knows what he ends; otherwise it may be `null`.
+        replaces: Option<u64>,
         /// Where it applies.
         scope: FactScope,
         /// The new posture.
         stance: Posture,
         /// The route, environment or issuer; empty for the mesh.
         subject: String,
+        /// Its index in the log before a restore from a backup; `null` if it was not restored.
+        was: Option<u64>,
     }
 }
 
@@ -114,5 +153,7 @@ kind! { "activation/1"
         retired: Vec<Digest>,
         /// Its version, which never goes down.
         version: u64,
+        /// Its index in the log before a restore from a backup; `null` if it was not restored.
+        was: Option<u64>,
     }
 }

@@ -1,4 +1,4 @@
-//! Entry kinds about the log itself: its beginning, starts and stops of servers, gaps, and the archive.
+//! Entry kinds about the log itself: its beginning, a restore, starts and stops of servers, gaps, and the archive.
 
 use super::define::{kind, object};
 use content_digest::Digest;
@@ -26,6 +26,14 @@ object! { "Predecessor"
         root: String,
         /// How many entries were restored.
         size: u64,
+    }
+}
+
+kind! { "restored/1"
+    /// Every fact that was in force in the log before a restore from a backup is recorded again in this one.
+    pub struct Restored {
+        /// How many facts were recorded again: those before this entry whose `was` is not `null`.
+        facts: u64,
     }
 }
 

@@ -12,22 +12,26 @@ pub(crate) mod encoding;
 mod entries_page;
 mod fact;
 mod lifecycle;
+mod recorded_fact;
 mod value;
 
 use serde::Deserialize;
 
-pub use activity::{Denials, Issued, OutcomeReport, UngovernedRequest};
+pub use activity::{Denials, Issued, OutcomeReport, Reads, UngovernedRequest};
 pub use codes::{CheckResult, DecisionOutcome, DenialCode, VerdictCode};
 pub use concern::concerns;
 pub use content_digest::Digest;
 pub use decision::{
-    BurnKind, Checks, Decision, Details, Person, RecordedAttestation, RecordedBundle, RecordedBurn,
-    RecordedCondition, RecordedLink, RecordedRequest, RecordedVerdict,
+    BurnKind, Checks, Decision, Details, HaltedScope, Person, RecordedAttestation, RecordedBundle,
+    RecordedBurn, RecordedCondition, RecordedLink, RecordedRequest, RecordedRevocation, RecordedVerdict,
 };
 pub use encoding::{ENTRY_BYTES_AT_MOST, Stamps};
 pub use entries_page::table;
-pub use fact::{Activation, AttestationStatement, ConditionStatement, PostureChange, Reinstate, Revocation};
-pub use lifecycle::{Archived, Gap, Init, Predecessor, Start, Stop};
+pub use fact::{
+    Activation, AttestationStatement, ConditionStatement, PostureChange, Reinstate, Revocation, Signer,
+};
+pub use lifecycle::{Archived, Gap, Init, Predecessor, Restored, Start, Stop};
+pub use recorded_fact::RecordedFact;
 pub use value::{FactScope, IntegerJson, Nonce, Posture, RequestText, RevocationTarget};
 
 use crate::canonical::NotCanonical;
@@ -116,6 +120,10 @@ entries! {
     Gap(Gap),
     /// Old bundles were moved to the archive.
     Archived(Archived),
+    /// A summary of reads of the record.
+    Reads(Reads),
+    /// The facts of the log before a restore are recorded again.
+    Restored(Restored),
 }
 
 impl Entry {
@@ -145,8 +153,42 @@ impl Entry {
             | Self::Outcome(_)
             | Self::Ungoverned(_)
             | Self::Gap(_)
-            | Self::Archived(_) => false,
+            | Self::Archived(_)
+            | Self::Reads(_)
+            | Self::Restored(_) => false,
         }
+    }
+}
+
+impl Entry {
+    /// Its index in the log before a restore from a backup.
+    #[must_use]
+    pub fn was(&self) -> Option<u64> {
+        match self {
+            Self::Revocation(fact) => fact.was,
+            Self::Attestation(fact) => fact.was,
+            Self::Condition(fact) => fact.was,
+            Self::Posture(fact) => fact.was,
+            Self::Activation(fact) => fact.was,
+            Self::Init(_)
+            | Self::Start(_)
+            | Self::Stop(_)
+            | Self::Decision(_)
+            | Self::Denials(_)
+            | Self::Issued(_)
+            | Self::Reinstate(_)
+            | Self::Outcome(_)
+            | Self::Ungoverned(_)
+            | Self::Gap(_)
+            | Self::Archived(_)
+            | Self::Reads(_)
+            | Self::Restored(_) => None,
+        }
+    }
+
+    /// Whether the follower of the log is told of it: facts, and the warrants that were issued.
+    pub(crate) fn is_followed(&self) -> bool {
+        self.is_fact() || matches!(self, Self::Issued(_))
     }
 }
 

@@ -1,12 +1,14 @@
 //! The group commit that the writer prepares: which entries of a batch are accepted, in which order, with which time.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::Callback;
-use super::queue::{Job, JobKind};
+use super::follow::{FactCallback, FactError, FactReceipt, FactRefused, FollowFacts};
+use super::queue::{FactJob, Job, JobKind};
+use super::recent_facts::RecentFacts;
+use super::waiting_callers::{WaitingCallers, WaitingFacts};
+use super::{Callback, Receipt};
 use crate::canonical::INTEGER_MAX;
-use crate::entry::{Decision, Entry, concerns};
+use crate::entry::{Decision, Entry, concerns, encoding};
 use crate::fault::RecordError;
 use crate::merkle::{Edge, Hash, leaf_hash};
 use crate::wal::frame::{self, Entries};
@@ -19,44 +21,25 @@ pub const FORWARD_RECORDED_WITHIN_SECONDS: u64 = 60;
 /// How far a decision's clock may be ahead of the ledger's clock, in milliseconds.
 const CLOCK_AHEAD: u64 = 5_000;
 
-/// How many facts are remembered. A judge that has read less must judge again.
-const FACTS_AT_MOST: usize = 1024;
-
-/// The facts that a judge may not have read yet.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct RecentFacts {
-    /// Facts below this index are not remembered.
-    floor: u64,
-    recent: VecDeque<(u64, Arc<Entry>)>,
-}
-
-impl RecentFacts {
-    /// No facts: the judges of a new server have read everything below this size.
-    pub(crate) fn from(size: u64) -> Self {
-        Self { floor: size, recent: VecDeque::new() }
-    }
-
-    pub(crate) fn add(&mut self, index: u64, fact: Arc<Entry>) {
-        self.recent.push_back((index, fact));
-        if self.recent.len() > FACTS_AT_MOST {
-            let oldest = self.recent.pop_front();
-            self.floor = oldest.map_or(self.floor, |(index, _)| index.saturating_add(1));
-        }
-    }
-
-    /// Whether a fact that the judge had not read could change this decision.
-    fn makes_stale(&self, decision: &Decision) -> bool {
-        let unread = self.recent.iter().rev().take_while(|(index, _)| *index >= decision.as_of);
-        decision.as_of < self.floor || unread.into_iter().any(|(_, fact)| concerns(fact, decision))
-    }
-}
-
 /// A caller that waits for an entry of the group commit.
 pub(crate) struct Waiter {
     pub(crate) done: Callback,
     pub(crate) index: u64,
     pub(crate) time: u64,
-    pub(crate) fact: bool,
+}
+
+/// A caller of a fact, and what its answer will be if the group commit is written.
+struct WaitingFact {
+    done: FactCallback,
+    answer: Result<FactInLog, FactRefused>,
+}
+
+/// Where a fact is in the log.
+#[derive(Clone, Copy)]
+struct FactInLog {
+    index: u64,
+    time: u64,
+    repeats: bool,
 }
 
 #[derive(Default)]
@@ -65,9 +48,15 @@ pub(crate) struct GroupCommit {
     pub(crate) leaves: Vec<Hash>,
     pub(crate) edge: Edge,
     pub(crate) time: u64,
-    /// The facts in this group commit. They can make later decisions in it stale too.
+    /// The facts and issued warrants in this group commit. Facts can make later decisions in it stale too.
     pub(crate) facts: Vec<(u64, Arc<Entry>)>,
-    pub(crate) waiters: Vec<Waiter>,
+    waiters: Vec<Waiter>,
+    waiting_facts: Vec<WaitingFact>,
+    /// Callers whose decision is stale. A fact of this group commit may be why, so they are answered only when it is in
+    /// effect: whoever judges again before that reads the old facts, and is stale again.
+    stale: Vec<Callback>,
+    /// How many entries are the ledger's own.
+    own: usize,
     /// Decisions that are freed only after all callers have their answer, because this takes time.
     to_free: Vec<Decision>,
 }
@@ -77,37 +66,109 @@ impl GroupCommit {
         Self { edge, time, ..Self::default() }
     }
 
+    /// Adds a fact if the follower admits it. Its caller is answered only when the group commit is written, or is not: the
+    /// follower may have decided by facts of this group commit.
+    pub(crate) fn add_fact(&mut self, job: FactJob, follower: &mut Option<Box<dyn FollowFacts>>, now: u64) {
+        let index = self.edge.size();
+        let time = self.next_time(now);
+        let FactJob { draft, fact, done } = job;
+        let admitted = match follower {
+            Some(follower) if fact.is_fact() => follower.admit(&fact, index, time),
+            Some(_) | None => Ok(()),
+        };
+        let answer = match admitted {
+            Ok(()) => {
+                self.push(&draft, time);
+                if fact.is_followed() {
+                    self.facts.push((index, fact));
+                }
+                Ok(FactInLog { index, time, repeats: false })
+            }
+            Err(FactRefused::Repeats { index, time }) => Ok(FactInLog { index, time, repeats: true }),
+            Err(refused) => Err(refused),
+        };
+        self.waiting_facts.push(WaitingFact { done, answer });
+    }
+
     pub(crate) fn add(&mut self, job: Job, known: &RecentFacts, now: u64) {
         let index = self.edge.size();
         let time = match self.admit(&job.kind, known, now) {
             Ok(time) => time,
+            Err(RecordError::Stale) => return self.stale.push(job.done),
             Err(refused) => return (job.done)(Err(refused)),
         };
+        self.push(&job.draft, time);
+        match job.kind {
+            JobKind::Forward(decision) => self.to_free.push(*decision),
+            JobKind::Own => self.own = self.own.saturating_add(1),
+            JobKind::Other | JobKind::Denied(_) => {}
+        }
+        self.waiters.push(Waiter { done: job.done, index, time });
+    }
+
+    fn push(&mut self, draft: &encoding::EntryDraft, time: u64) {
         let at = self.entries.len();
-        frame::push_entry(&mut self.entries, |out| job.draft.stamp(time, out));
+        frame::push_entry(&mut self.entries, |out| draft.stamp(time, out));
         if let Some(Some(entry)) = Entries(self.entries.get(at..).unwrap_or(&[])).next() {
             let leaf = leaf_hash(entry);
             self.edge.append(leaf);
             self.leaves.push(leaf);
         }
         self.time = time;
-        let mut fact = false;
-        match job.kind {
-            JobKind::Fact(entry) => {
-                self.facts.push((index, entry));
-                fact = true;
-            }
-            JobKind::Forward(decision) => self.to_free.push(*decision),
-            JobKind::Other | JobKind::Denied(_) => {}
+    }
+
+    /// Whether there is nothing to write.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.leaves.is_empty()
+    }
+
+    /// The callers whose decision is stale, for their answer.
+    pub(crate) fn take_stale(&mut self) -> Vec<Callback> {
+        std::mem::take(&mut self.stale)
+    }
+
+    /// The callers of a group commit that is durable, at this size. The facts' callers still wait for `handed-out`.
+    pub(crate) fn recorded(self, size: u64) -> (WaitingCallers, WaitingFacts) {
+        let (mut callers, mut facts) = (WaitingCallers::default(), WaitingFacts::default());
+        for Waiter { done, index, time } in self.waiters {
+            callers.push(done, Receipt { index, size, time });
         }
-        self.waiters.push(Waiter { done: job.done, index, time, fact });
+        for WaitingFact { done, answer } in self.waiting_facts {
+            facts.push(done, answer.map(|fact| fact.acknowledged(size)).map_err(FactError::Refused));
+        }
+        (callers, facts)
+    }
+
+    /// Answers the callers of a group commit that is not written; `size` is the log's size without it. Returns how many
+    /// entries of others are not recorded, and the callers of facts that repeat what was recorded before this group commit.
+    pub(crate) fn refuse(self, refused: &RecordError, size: u64) -> (u64, WaitingFacts) {
+        let mut repeats = WaitingFacts::default();
+        for waiter in self.waiters {
+            (waiter.done)(Err(refused.clone()));
+        }
+        for done in self.stale {
+            done(Err(RecordError::Stale));
+        }
+        for WaitingFact { done, answer } in self.waiting_facts {
+            match answer {
+                Ok(fact) if fact.repeats && fact.index < size => {
+                    repeats.push(done, Ok(fact.acknowledged(size)))
+                }
+                Ok(_) | Err(_) => done(Err(FactError::NotRecorded(refused.clone()))),
+            }
+        }
+        (u64::try_from(self.leaves.len().saturating_sub(self.own)).unwrap_or(u64::MAX), repeats)
+    }
+
+    fn next_time(&self, now: u64) -> u64 {
+        now.max(self.time).min(INTEGER_MAX)
     }
 
     /// The time to stamp on the entry, or why it is not recorded.
     fn admit(&self, kind: &JobKind, known: &RecentFacts, now: u64) -> Result<u64, RecordError> {
-        let time = now.max(self.time).min(INTEGER_MAX);
+        let time = self.next_time(now);
         let clock = match kind {
-            JobKind::Other | JobKind::Fact(_) => return Ok(time),
+            JobKind::Own | JobKind::Other => return Ok(time),
             JobKind::Forward(decision) => decision.clock,
             JobKind::Denied(clock) => *clock,
         };
@@ -126,6 +187,13 @@ impl GroupCommit {
             }
         }
         Ok(time.max(clock))
+    }
+}
+
+impl FactInLog {
+    fn acknowledged(self, size: u64) -> FactReceipt {
+        let receipt = Receipt { index: self.index, size, time: self.time };
+        FactReceipt { receipt, repeats: self.repeats }
     }
 }
 

@@ -86,7 +86,8 @@ fn first_frame(
     log: [u8; 16],
     entry: &Entry,
 ) -> std::io::Result<(Batch, Edge)> {
-    Segment::create(&options.disk, layout, 1, options.segment_bytes)?;
+    Segment::create(&options.disk, layout, &layout.segment(1), options.segment_bytes)?;
+    Segment::create(&options.disk, layout, &layout.reserve(), options.segment_bytes)?;
     let nonce = Nonce::random().map_err(std::io::Error::other)?;
     let bytes = entry.to_bytes(Stamps { nonce, time: (options.clock)() }).map_err(std::io::Error::other)?;
     let mut edge = Edge::default();

@@ -1,6 +1,8 @@
 //! The ledger: created once, opened by one process at a time (a torn tail is then noted and cut), written by one thread.
 
 mod archive_places;
+mod closed;
+mod follow;
 mod group_commit;
 mod init;
 mod maintenance;
@@ -10,6 +12,8 @@ mod options;
 mod outside_claims;
 mod queue;
 mod read;
+mod recent_facts;
+mod room;
 mod torn_tail;
 mod waiting_callers;
 mod writer;
@@ -20,8 +24,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, mpsc};
 
 pub(crate) use group_commit::is_too_late;
-pub(crate) use waiting_callers::WaitingCallers;
+pub(crate) use recent_facts::{RecentFacts, Unread};
+pub(crate) use waiting_callers::WaitingFacts;
 
+pub use closed::ClosedLedger;
+pub use follow::{Behind, FactCallback, FactError, FactReceipt, FactRefused, FollowFacts, Head};
 pub use group_commit::FORWARD_RECORDED_WITHIN_SECONDS;
 pub use init::Origin;
 pub use maintenance::{ArchiveError, Usage};
@@ -31,6 +38,7 @@ pub use queue::Callback;
 pub use read::{RecordedEntries, RecordedEntry};
 
 use crate::durable::DiskFile;
+use crate::entry::encoding::EntryDraft;
 use crate::entry::{ENTRY_BYTES_AT_MOST, Entry, Nonce, Predecessor};
 use crate::fault::{InitError, OpenError, ReadError, RecordError};
 use crate::handed_out::HandedOut;
@@ -39,7 +47,8 @@ use crate::merkle::{Hash, TreeHead};
 use crate::note::SignedCheckpoint;
 use crate::publish::{Backlog, Publisher};
 use crate::tree::Directory;
-use queue::{Job, JobKind};
+use follow::as_entry_answer;
+use queue::{FactJob, Job, JobKind};
 use writer::Writer;
 
 /// Proof that an entry is on disk. Only the writer creates it, after the sync that made the entry durable.
@@ -147,18 +156,38 @@ impl Ledger {
     }
 
     /// Queues an entry. `done` is called once, when the entry is durable or refused, usually from another thread. It must
-    /// not block.
+    /// not block. A fact, or an issued warrant, takes the way of [`Ledger::submit_fact`].
     pub fn submit(&self, entry: Entry, done: Callback) {
-        if let Some(job) = job(entry, done) {
-            self.inner.writer.submit(job);
+        if entry.is_followed() {
+            return self.submit_fact(entry, Box::new(move |answer| done(as_entry_answer(answer))));
         }
+        match draft(&entry) {
+            Ok(draft) => self.inner.writer.submit(Job { draft, kind: JobKind::of(entry), done }),
+            Err(refused) => done(Err(refused)),
+        }
+    }
+
+    /// Queues a fact, or another entry that must be acknowledged like one, ahead of decisions. `done` is called once: with
+    /// the receipt, when the entry is durable and every later start requires it, or when it is refused. It must not block.
+    pub fn submit_fact(&self, entry: Entry, done: FactCallback) {
+        match draft(&entry) {
+            Ok(draft) => self.inner.writer.submit_fact(FactJob { draft, fact: Arc::new(entry), done }),
+            Err(refused) => done(Err(FactError::NotRecorded(refused))),
+        }
+    }
+
+    /// Attaches what follows the log. It must have read all entries, and is asked and told about every later one. Another
+    /// follower takes the place of this one.
+    pub fn follow(&self, follower: Box<dyn FollowFacts>, as_of: u64) -> Result<(), Behind> {
+        self.inner.writer.follow(follower, as_of)
     }
 
     /// The same for a report: an entry that may wait, because nothing depends on it. Reports have a queue of their own, and
     /// are written into the space that other entries leave. So they never delay other entries, however many they are.
     pub fn submit_report(&self, entry: Entry, done: Callback) {
-        if let Some(job) = job(entry, done) {
-            self.inner.writer.submit_report(job);
+        match draft(&entry) {
+            Ok(draft) => self.inner.writer.submit_report(Job { draft, kind: JobKind::of(entry), done }),
+            Err(refused) => done(Err(refused)),
         }
     }
 
@@ -281,17 +310,11 @@ impl Ledger {
     }
 }
 
-/// Makes the job for an entry. If the entry cannot be recorded, its caller is answered here.
-fn job(entry: Entry, done: Callback) -> Option<Job> {
-    let drafted = Nonce::random().and_then(|nonce| entry.draft(nonce).map_err(RecordError::NotCanonical));
-    match drafted {
-        Err(refused) => done(Err(refused)),
-        Ok(draft) if draft.len_at_most() > ENTRY_BYTES_AT_MOST => {
-            done(Err(RecordError::TooLarge(draft.len_at_most())));
-        }
-        Ok(draft) => return Some(Job { draft, kind: JobKind::of(entry), done }),
-    }
-    None
+/// The bytes of an entry without its time.
+fn draft(entry: &Entry) -> Result<EntryDraft, RecordError> {
+    let draft = entry.draft(Nonce::random()?).map_err(RecordError::NotCanonical)?;
+    let length = draft.len_at_most();
+    if length > ENTRY_BYTES_AT_MOST { Err(RecordError::TooLarge(length)) } else { Ok(draft) }
 }
 
 impl Inner {

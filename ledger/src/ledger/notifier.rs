@@ -21,7 +21,7 @@ impl Notifier {
         let (batches, arrived) = mpsc::channel::<WaitingCallers>();
         let thread = std::thread::Builder::new().name("ledger-notify".to_owned()).spawn(move || {
             for callers in arrived {
-                callers.answer(Ok);
+                callers.answer();
             }
         })?;
         Ok(Self { batches: Some(batches), thread: Some(thread) })
@@ -30,12 +30,12 @@ impl Notifier {
     /// Answers these callers. Their entries must be durable.
     pub(crate) fn notify(&self, callers: WaitingCallers) {
         if callers.len() <= FEW {
-            return callers.answer(Ok);
+            return callers.answer();
         }
         if let Some(Err(mpsc::SendError(callers))) =
             self.batches.as_ref().map(|batches| batches.send(callers))
         {
-            callers.answer(Ok);
+            callers.answer();
         }
     }
 }

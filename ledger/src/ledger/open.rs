@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use content_digest::hex;
 
-use super::group_commit::RecentFacts;
 use super::notifier::Notifier;
 use super::options::Options;
 use super::outside_claims::{OutsideClaim, OutsideClaims};
 use super::queue::Queue;
+use super::recent_facts::RecentFacts;
+use super::room::Room;
 use super::torn_tail;
 use super::writer::{Writer, WriterState};
 use super::{Inner, Ledger, Recovery};
@@ -27,7 +28,7 @@ use crate::tree::{Directory, LogSource, MerkleTree};
 use crate::wal::frame::Entries;
 use crate::wal::reader::{self, Batch, End};
 use crate::wal::segment::{EndedSegment, Segment};
-use crate::wal::segment_maker::SegmentMaker;
+use crate::wal::segment_maker::{SegmentMaker, SpareSegment};
 
 pub(crate) fn open(path: &Path, options: &Options) -> Result<Ledger, OpenError> {
     let layout = Layout::new(path);
@@ -95,6 +96,26 @@ fn inspect_once(path: &Path) -> Result<Inspection, OpenError> {
     let durable = TreeHead { size: end.edge.size(), root: end.edge.root() };
     let torn = torn_tail::bytes_to_record(&layout, end.torn)?;
     Ok(Inspection { durable, published: published.head, handed_out, torn })
+}
+
+/// What a start would recover.
+pub(crate) struct Recovered {
+    pub(crate) origin: String,
+    pub(crate) durable: TreeHead,
+    pub(crate) published: u64,
+}
+
+/// Makes the checks of a start on a ledger that nobody writes. `each` gets every batch of the write-ahead log, and the
+/// published size: a batch may begin below it.
+pub(crate) fn recovered(path: &Path, mut each: impl FnMut(u64, &Batch)) -> Result<Recovered, OpenError> {
+    let layout = Layout::new(path);
+    let key = verifying_key(&layout)?;
+    let (_, handed_out) = handed_out::read(&layout.handed_out(), key.name())?;
+    let published = PublishedLog::read(&layout, &key, &[])?;
+    let size = published.head.size;
+    let (end, _) = recover_and_check(&layout, &key, &published, handed_out, &[], |batch| each(size, batch))?;
+    let durable = TreeHead { size: end.edge.size(), root: end.edge.root() };
+    Ok(Recovered { origin: key.name().to_owned(), durable, published: size })
 }
 
 /// The published log, as a start finds it.
@@ -195,9 +216,11 @@ fn resume(
     let size = end.edge.size();
     let cut = torn > 0 || !matches!(entry, Entry::Stop(_) | Entry::Init(_));
     let start = Start { cut, torn: (torn > 0).then_some(torn), version: options.version.clone() };
-    let segment_maker =
-        SegmentMaker::start(options.disk.clone(), layout.clone(), options.segment_bytes, end.spare)
-            .map_err(OpenError::at(path))?;
+    let mut spare: Vec<SpareSegment> =
+        end.spare.iter().map(|number| SpareSegment::Numbered(*number)).collect();
+    spare.extend(end.reserve.then_some(SpareSegment::Reserve));
+    let maker = SegmentMaker::start(options.disk.clone(), layout.clone(), options.segment_bytes, spare)
+        .map_err(OpenError::at(path))?;
     let ended = end.segments.iter().filter(|(number, _)| *number != end.segment);
     let ended =
         ended.map(|(number, end)| Ok(EndedSegment { number: *number, end: *end, file: take_held(*number)? }));
@@ -215,7 +238,7 @@ fn resume(
         options: options.clone(),
         log: log_id(&layout, key)?,
         segment,
-        segment_maker,
+        room: Room::new(options.disk.clone(), layout.clone(), maker),
         ended: None,
         segments,
         lock,

@@ -1,11 +1,13 @@
-//! The bounded queue between the callers and the writer. Reports, for which nobody waits, have a queue of their own: they are
-//! written into the space that the other entries leave, and can never keep a decision out.
+//! The bounded queue between the callers and the writer, in three lanes. Facts come first, so a flood of decisions never keeps
+//! a revocation out. Reports, for which nobody waits, are written into the space that the other entries leave, so they never
+//! keep a decision out.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::follow::{FactCallback, FactError};
 use crate::entry::{Decision, Entry, encoding};
 use crate::fault::RecordError;
 use crate::ledger::Receipt;
@@ -15,7 +17,7 @@ use crate::wal::frame::{ENTRIES_AT_MOST, PAYLOAD_AT_MOST};
 pub type Callback = Box<dyn FnOnce(Result<Receipt, RecordError>) + Send>;
 
 /// Bytes that a batch leaves free in its frame for a gap entry of the ledger itself.
-const RESERVED: usize = 4096;
+pub(crate) const RESERVED: usize = 4096;
 
 /// An entry that waits to be written.
 pub(crate) struct Job {
@@ -24,18 +26,18 @@ pub(crate) struct Job {
     pub(crate) done: Callback,
 }
 
-impl Job {
-    /// The most bytes that it takes in a frame.
-    fn bytes(&self) -> usize {
-        self.draft.len_at_most().saturating_add(2)
-    }
+/// A fact, or another entry that is acknowledged like one, that waits to be written.
+pub(crate) struct FactJob {
+    pub(crate) draft: encoding::EntryDraft,
+    pub(crate) fact: Arc<Entry>,
+    pub(crate) done: FactCallback,
 }
 
 /// What the writer must know about an entry besides its bytes. The rest of the entry is freed by the caller's thread.
 pub(crate) enum JobKind {
+    /// The ledger's own: it is written even where only facts are.
+    Own,
     Other,
-    /// It may make decisions stale.
-    Fact(Arc<Entry>),
     /// It may be stale.
     Forward(Box<Decision>),
     /// It has a clock, in seconds.
@@ -44,17 +46,72 @@ pub(crate) enum JobKind {
 
 impl JobKind {
     pub(crate) fn of(entry: Entry) -> Self {
-        if entry.is_fact() {
-            return Self::Fact(Arc::new(entry));
+        match entry {
+            Entry::Decision(decision) if decision.forwards() => Self::Forward(Box::new(decision)),
+            Entry::Decision(decision) => Self::Denied(decision.clock),
+            Entry::Start(_) | Entry::Stop(_) => Self::Own,
+            Entry::Init(_)
+            | Entry::Denials(_)
+            | Entry::Issued(_)
+            | Entry::Revocation(_)
+            | Entry::Reinstate(_)
+            | Entry::Attestation(_)
+            | Entry::Condition(_)
+            | Entry::Posture(_)
+            | Entry::Activation(_)
+            | Entry::Outcome(_)
+            | Entry::Ungoverned(_)
+            | Entry::Gap(_)
+            | Entry::Archived(_)
+            | Entry::Reads(_)
+            | Entry::Restored(_) => Self::Other,
         }
-        let Entry::Decision(decision) = entry else { return Self::Other };
-        if decision.forwards() { Self::Forward(Box::new(decision)) } else { Self::Denied(decision.clock) }
     }
+}
+
+/// The entries that the writer takes at once: at most one frame of them.
+#[derive(Default)]
+pub(crate) struct PendingBatch {
+    /// Written first.
+    pub(crate) facts: Vec<FactJob>,
+    pub(crate) jobs: Vec<Job>,
+}
+
+impl PendingBatch {
+    /// The most bytes that they take in a frame.
+    pub(crate) fn bytes(&self) -> usize {
+        let drafts = self.facts.iter().map(|job| &job.draft).chain(self.jobs.iter().map(|job| &job.draft));
+        drafts.map(bytes).fold(0, usize::saturating_add)
+    }
+
+    /// Takes out the entries that are refused where only facts and the ledger's own entries are written.
+    pub(crate) fn take_others(&mut self) -> Vec<Job> {
+        let is_own = |job: &Job| matches!(job.kind, JobKind::Own);
+        let (own, others) = std::mem::take(&mut self.jobs).into_iter().partition(is_own);
+        self.jobs = own;
+        others
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.facts.is_empty() && self.jobs.is_empty()
+    }
+}
+
+/// The most bytes that an entry takes in a frame.
+fn bytes(draft: &encoding::EntryDraft) -> usize {
+    draft.len_at_most().saturating_add(2)
 }
 
 /// How often an idle writer checks the queue before it sleeps. Waking it costs a single caller more than its part of a
 /// sync.
 const CHECKS: usize = 40;
+
+/// How many facts may wait.
+const FACTS_AT_MOST: Space = Space { entries: 4096, bytes: 32 * 1024 * 1024 };
+
+/// How much of one frame facts may take while decisions wait. A decision is stale if a fact that concerns it comes between
+/// its judge and its record, so without a limit a flood of facts could keep all decisions out.
+const FACTS_IN_A_FRAME: Space = Space { entries: 64, bytes: PAYLOAD_AT_MOST / 2 };
 
 /// How many bytes of reports may wait.
 const REPORT_BYTES_AT_MOST: usize = 16 * 1024 * 1024;
@@ -65,18 +122,14 @@ const REPORTS_IN_A_FRAME: Space = Space { entries: ENTRIES_AT_MOST / 2, bytes: P
 pub(crate) struct Queue {
     state: Mutex<QueueState>,
     arrived: Condvar,
-    limit: usize,
-    /// How many reports may wait.
-    reports: usize,
     /// The number of jobs, readable without the lock.
     length: AtomicUsize,
 }
 
-#[derive(Default)]
 struct QueueState {
-    jobs: VecDeque<Job>,
-    reports: VecDeque<Job>,
-    report_bytes: usize,
+    facts: Lane<FactJob>,
+    jobs: Lane<Job>,
+    reports: Lane<Job>,
     closed: bool,
     refused_when_full: u64,
 }
@@ -97,66 +150,89 @@ impl Space {
     fn after(self, bytes: usize) -> Option<Self> {
         Some(Self { entries: self.entries.checked_sub(1)?, bytes: self.bytes.checked_sub(bytes)? })
     }
+
+    /// The space that is left of this one where of `before` only `after` is left.
+    fn without(self, before: Self, after: Self) -> Self {
+        let entries = before.entries.saturating_sub(after.entries);
+        let bytes = before.bytes.saturating_sub(after.bytes);
+        Self { entries: self.entries.saturating_sub(entries), bytes: self.bytes.saturating_sub(bytes) }
+    }
+}
+
+/// Entries of one kind that wait, with the bytes that each takes in a frame.
+struct Lane<J> {
+    waiting: VecDeque<(usize, J)>,
+    bytes: usize,
+    most: Space,
+}
+
+impl<J> Lane<J> {
+    fn new(most: Space) -> Self {
+        Self { waiting: VecDeque::new(), bytes: 0, most }
+    }
+
+    /// Adds a job, or gives it back if there is no space for it.
+    fn add(&mut self, bytes: usize, job: J) -> Result<(), J> {
+        let sum = self.bytes.saturating_add(bytes);
+        if self.waiting.len() >= self.most.entries || sum > self.most.bytes {
+            return Err(job);
+        }
+        self.bytes = sum;
+        self.waiting.push_back((bytes, job));
+        Ok(())
+    }
+
+    /// Moves jobs into the batch while there is space, and returns the space that is left.
+    fn move_into(&mut self, batch: &mut Vec<J>, space: Space) -> Space {
+        let mut left = space;
+        while let Some(less) = self.waiting.front().and_then(|(bytes, _)| left.after(*bytes)) {
+            left = less;
+            if let Some((bytes, job)) = self.waiting.pop_front() {
+                self.bytes = self.bytes.saturating_sub(bytes);
+                batch.push(job);
+            }
+        }
+        left
+    }
 }
 
 impl QueueState {
     fn len(&self) -> usize {
-        self.jobs.len().saturating_add(self.reports.len())
+        self.facts
+            .waiting
+            .len()
+            .saturating_add(self.jobs.waiting.len())
+            .saturating_add(self.reports.waiting.len())
     }
 
-    fn accept(&mut self, job: Job, limit: usize) -> Result<(), (Job, RecordError)> {
-        if self.closed {
-            return Err((job, RecordError::Closed));
-        }
-        if self.jobs.len() >= limit {
-            return Err((job, self.full()));
-        }
-        self.jobs.push_back(job);
-        Ok(())
-    }
-
-    fn accept_report(&mut self, job: Job, limit: usize) -> Result<(), (Job, RecordError)> {
-        if self.closed {
-            return Err((job, RecordError::Closed));
-        }
-        let bytes = self.report_bytes.saturating_add(job.bytes());
-        if self.reports.len() >= limit || bytes > REPORT_BYTES_AT_MOST {
-            return Err((job, self.full()));
-        }
-        self.report_bytes = bytes;
-        self.reports.push_back(job);
-        Ok(())
-    }
-
+    /// The error for a job that the lane gave back.
     fn full(&mut self) -> RecordError {
         self.refused_when_full = self.refused_when_full.saturating_add(1);
         RecordError::QueueFull
     }
 
-    /// Moves as many jobs as fit in one frame into the batch: reports last.
-    fn fill(&mut self, batch: &mut Vec<Job>) {
+    /// Moves as many jobs as fit in one frame into the batch: facts first, reports last.
+    fn fill(&mut self, batch: &mut PendingBatch) {
         let whole = Space { entries: ENTRIES_AT_MOST, bytes: PAYLOAD_AT_MOST.saturating_sub(RESERVED) };
-        let left = move_into(batch, &mut self.jobs, whole);
+        let for_facts = if self.jobs.waiting.is_empty() { whole } else { whole.smaller(FACTS_IN_A_FRAME) };
+        let unused = self.facts.move_into(&mut batch.facts, for_facts);
+        let left = self.jobs.move_into(&mut batch.jobs, whole.without(for_facts, unused));
         // Once the queue is closed, no decision comes, so reports may fill the frame.
         let for_reports = if self.closed { left } else { left.smaller(REPORTS_IN_A_FRAME) };
-        let unused = move_into(batch, &mut self.reports, for_reports);
-        self.report_bytes = self.report_bytes.saturating_sub(for_reports.bytes.saturating_sub(unused.bytes));
+        self.reports.move_into(&mut batch.jobs, for_reports);
     }
-}
-
-/// Moves jobs from the front of a queue into the batch while there is space, and returns the space that is left.
-fn move_into(batch: &mut Vec<Job>, queue: &mut VecDeque<Job>, space: Space) -> Space {
-    let mut left = space;
-    while let Some(less) = queue.front().and_then(|job| left.after(job.bytes())) {
-        left = less;
-        batch.extend(queue.pop_front());
-    }
-    left
 }
 
 impl Queue {
     pub(crate) fn new(limit: usize, reports: usize) -> Self {
-        Self { state: Mutex::default(), arrived: Condvar::new(), limit, reports, length: AtomicUsize::new(0) }
+        let state = QueueState {
+            facts: Lane::new(FACTS_AT_MOST),
+            jobs: Lane::new(Space { entries: limit, bytes: usize::MAX }),
+            reports: Lane::new(Space { entries: reports, bytes: REPORT_BYTES_AT_MOST }),
+            closed: false,
+            refused_when_full: 0,
+        };
+        Self { state: Mutex::new(state), arrived: Condvar::new(), length: AtomicUsize::new(0) }
     }
 
     fn state(&self) -> MutexGuard<'_, QueueState> {
@@ -164,33 +240,56 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Adds a fact, or answers its caller at once with the error.
+    pub(crate) fn push_fact(&self, job: FactJob) {
+        let bytes = bytes(&job.draft);
+        if let Err((job, refused)) = self.add(job, |state| &mut state.facts, bytes) {
+            (job.done)(Err(FactError::NotRecorded(refused)));
+        }
+    }
+
     /// Adds a job, or answers its caller at once with the error.
     pub(crate) fn push(&self, job: Job) {
-        self.add(|state| state.accept(job, self.limit));
+        let bytes = bytes(&job.draft);
+        if let Err((job, refused)) = self.add(job, |state| &mut state.jobs, bytes) {
+            (job.done)(Err(refused));
+        }
     }
 
     /// The same for a report.
     pub(crate) fn push_report(&self, job: Job) {
-        self.add(|state| state.accept_report(job, self.reports));
+        let bytes = bytes(&job.draft);
+        if let Err((job, refused)) = self.add(job, |state| &mut state.reports, bytes) {
+            (job.done)(Err(refused));
+        }
     }
 
-    fn add(&self, accept: impl FnOnce(&mut QueueState) -> Result<(), (Job, RecordError)>) {
+    fn add<J>(
+        &self,
+        job: J,
+        lane: impl FnOnce(&mut QueueState) -> &mut Lane<J>,
+        bytes: usize,
+    ) -> Result<(), (J, RecordError)> {
         let mut state = self.state();
-        let accepted = accept(&mut state);
+        if state.closed {
+            return Err((job, RecordError::Closed));
+        }
+        if let Err(job) = lane(&mut state).add(bytes, job) {
+            return Err((job, state.full()));
+        }
         let length = state.len();
         self.length.store(length, Ordering::Release);
         drop(state);
-        match accepted {
-            // The writer sleeps only on an empty queue.
-            Ok(()) if length == 1 => self.arrived.notify_one(),
-            Ok(()) => {}
-            Err((job, refused)) => (job.done)(Err(refused)),
+        // The writer sleeps only on an empty queue.
+        if length == 1 {
+            self.arrived.notify_one();
         }
+        Ok(())
     }
 
     /// Waits for the next batch: all queued jobs that fit in one frame. `None` if the queue is closed and empty. After
     /// `patience` the batch may be empty.
-    pub(crate) fn take(&self, batch: &mut Vec<Job>, patience: Option<Duration>) -> Option<()> {
+    pub(crate) fn take(&self, batch: &mut PendingBatch, patience: Option<Duration>) -> Option<()> {
         for _ in 0..CHECKS {
             if self.length.load(Ordering::Acquire) > 0 {
                 break;
@@ -244,10 +343,37 @@ mod tests {
         Job { draft, kind: JobKind::Other, done: Box::new(drop) }
     }
 
-    fn taken(queue: &Queue) -> usize {
-        let mut batch = Vec::new();
+    fn fact(refused: u64) -> FactJob {
+        let entry = Entry::Stop(Stop { refused });
+        let draft = entry.draft(Nonce([0; 16])).unwrap();
+        FactJob { draft, fact: Arc::new(entry), done: Box::new(drop) }
+    }
+
+    fn taken_of(queue: &Queue) -> (usize, usize) {
+        let mut batch = PendingBatch::default();
         queue.take(&mut batch, None).unwrap();
-        batch.len()
+        (batch.facts.len(), batch.jobs.len())
+    }
+
+    fn taken(queue: &Queue) -> usize {
+        let (facts, jobs) = taken_of(queue);
+        facts.saturating_add(jobs)
+    }
+
+    #[test]
+    fn a_flood_of_decisions_and_reports_keeps_no_fact_out_and_a_flood_of_facts_leaves_space_for_decisions() {
+        let queue = Queue::new(4096, 5000);
+        (0..5000).for_each(|n| queue.push(job(n)));
+        (0..6000).for_each(|n| queue.push_report(job(n)));
+        assert_eq!(queue.refused_when_full(), 904 + 1000);
+        (0..4097).for_each(|n| queue.push_fact(fact(n)));
+        assert_eq!(queue.refused_when_full(), 904 + 1000 + 1, "the facts have a limit of their own");
+        assert_eq!(taken_of(&queue), (64, 960), "the facts are in the very next frame");
+        for left in [3136, 2176, 1216] {
+            assert_eq!(taken_of(&queue), (64, 960), "{left} decisions were waiting");
+        }
+        assert_eq!(taken_of(&queue), (64, 256 + 512));
+        assert_eq!(taken_of(&queue), (1024, 0), "no decision waits");
     }
 
     #[test]
@@ -275,7 +401,7 @@ mod tests {
         (0..3000).for_each(|n| queue.push_report(job(n)));
         queue.close();
         assert_eq!((taken(&queue), taken(&queue), taken(&queue)), (1024, 1024, 952));
-        assert!(queue.take(&mut Vec::new(), None).is_none());
+        assert!(queue.take(&mut PendingBatch::default(), None).is_none());
     }
 
     #[test]

@@ -1,43 +1,40 @@
 //! The writer thread: takes the queued entries, writes one frame, syncs once, and answers the callers.
 
+use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::group_commit::{GroupCommit, RecentFacts};
+use super::follow::{Behind, FactError, FollowFacts, Head};
+use super::group_commit::GroupCommit;
 use super::notifier::Notifier;
 use super::options::Options;
-use super::queue::{Job, JobKind, Queue};
-use super::waiting_callers::WaitingCallers;
-use super::{Receipt, abort_process, abort_unless_named, temporary_or_abort};
+use super::queue::{FactJob, Job, JobKind, PendingBatch, Queue, RESERVED};
+use super::recent_facts::RecentFacts;
+use super::room::Room;
+use super::waiting_callers::WaitingFacts;
+use super::{abort_process, abort_unless_named, temporary_or_abort};
 use crate::durable::DiskFile;
 use crate::entry::{Entry, Gap, Nonce, Stop};
 use crate::fault::RecordError;
 use crate::handed_out::FactAcknowledger;
 use crate::layout::Layout;
-use crate::merkle::{Edge, Hash, TreeHead};
+use crate::merkle::{Edge, TreeHead};
 use crate::publish::{Backlog, Segments};
 use crate::wal::frame;
 use crate::wal::reader::Batch;
 use crate::wal::segment::{EndedSegment, Segment};
-use crate::wal::segment_maker::SegmentMaker;
 
 /// How often the writer tries again while nothing can be recorded. It must try by itself: while the server is not ready,
 /// there may be no requests.
 const RETRY: Duration = Duration::from_millis(200);
 
-/// The durable part of the log.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Durable {
-    pub(crate) size: u64,
-    pub(crate) root: Hash,
-    pub(crate) time: u64,
-}
-
 struct Shared {
     queue: Queue,
-    durable: Mutex<Durable>,
+    /// Locked during a whole group commit, so that a follower comes between two of them.
+    follower: Mutex<Option<Box<dyn FollowFacts>>>,
+    durable: Mutex<Head>,
     refusing: Mutex<Option<RecordError>>,
     written: AtomicU64,
 }
@@ -57,7 +54,8 @@ impl Writer {
     pub(crate) fn start(state: WriterState, queue: Queue) -> std::io::Result<Self> {
         let shared = Arc::new(Shared {
             queue,
-            durable: Mutex::new(state.durable()),
+            follower: Mutex::new(None),
+            durable: Mutex::new(state.head()),
             refusing: Mutex::new(None),
             written: AtomicU64::new(0),
         });
@@ -76,7 +74,22 @@ impl Writer {
         self.shared.queue.push_report(job);
     }
 
-    pub(crate) fn durable(&self) -> Durable {
+    pub(crate) fn submit_fact(&self, job: FactJob) {
+        self.shared.queue.push_fact(job);
+    }
+
+    /// Attaches what follows the log. It must have read all of it.
+    pub(crate) fn follow(&self, follower: Box<dyn FollowFacts>, as_of: u64) -> Result<(), Behind> {
+        let mut attached = locked(&self.shared.follower);
+        let size = self.durable().size;
+        if as_of != size {
+            return Err(Behind { as_of, size });
+        }
+        *attached = Some(follower);
+        Ok(())
+    }
+
+    pub(crate) fn durable(&self) -> Head {
         *locked(&self.shared.durable)
     }
 
@@ -107,7 +120,7 @@ pub(crate) struct WriterState {
     pub(crate) options: Options,
     pub(crate) log: [u8; 16],
     pub(crate) segment: Segment,
-    pub(crate) segment_maker: SegmentMaker,
+    pub(crate) room: Room,
     /// The segment before this one, until this one has a frame.
     pub(crate) ended: Option<EndedSegment>,
     pub(crate) segments: Segments,
@@ -124,57 +137,159 @@ pub(crate) struct WriterState {
 }
 
 fn write_all(mut state: WriterState, shared: &Shared) {
-    let mut batch = Vec::new();
-    state.segment_maker.request(state.segment.number().saturating_add(1));
-    while shared.queue.take(&mut batch, state.gap.is_some().then_some(RETRY)).is_some() {
+    let mut batch = PendingBatch::default();
+    state.room.request_spares(state.segment.number());
+    loop {
+        let is_lacking = state.gap.is_some() || !state.room.retry_reserve();
+        let patience = is_lacking.then_some(RETRY);
+        if shared.queue.take(&mut batch, patience).is_none() {
+            break;
+        }
         state.commit(&mut batch, shared);
     }
-    let stop = Entry::Stop(Stop { refused: shared.queue.refused_when_full() });
-    if let Some(job) = own_job(stop) {
-        state.commit(&mut vec![job], shared);
-    }
+    batch.jobs.extend(state.gap.clone().and_then(|gap| own_job(Entry::Gap(gap))));
+    batch.jobs.extend(own_job(Entry::Stop(Stop { refused: shared.queue.refused_when_full() })));
+    state.commit(&mut batch, shared);
 }
 
 /// A job for an entry of the ledger itself. No caller waits for its answer.
 fn own_job(entry: Entry) -> Option<Job> {
     let draft = entry.draft(Nonce::random().ok()?).ok()?;
-    Some(Job { draft, kind: JobKind::Other, done: Box::new(drop) })
+    Some(Job { draft, kind: JobKind::Own, done: Box::new(drop) })
+}
+
+/// Which entries a group commit has.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Which {
+    All,
+    /// Facts and the ledger's own entries: decisions are refused, or still wait.
+    Facts,
 }
 
 impl WriterState {
-    fn durable(&self) -> Durable {
-        Durable { size: self.edge.size(), root: self.edge.root(), time: self.time }
+    fn head(&self) -> Head {
+        Head { size: self.edge.size(), root: self.edge.root(), time: self.time }
     }
 
-    /// Makes one group commit.
-    fn commit(&mut self, batch: &mut Vec<Job>, shared: &Shared) {
-        if let Some(gap) = self.gap.clone().and_then(|gap| own_job(Entry::Gap(gap))) {
-            batch.insert(0, gap);
-        }
-        let mut group = GroupCommit::new(self.edge.clone(), self.time);
+    /// Records a batch: all of it, or its facts alone if there is no room for decisions.
+    fn commit(&mut self, batch: &mut PendingBatch, shared: &Shared) {
         let now = (self.options.clock)();
-        for job in batch.drain(..) {
-            group.add(job, &self.facts, now);
+        // The publisher is behind. The facts do not wait for it with the decisions.
+        if !batch.facts.is_empty() && !self.backlog.has_space() {
+            let facts = PendingBatch { facts: std::mem::take(&mut batch.facts), jobs: Vec::new() };
+            self.commit_facts(facts, now, shared);
         }
-        if group.waiters.is_empty() {
+        if batch.is_empty() && self.gap.is_none() {
             return;
         }
-        match self.write(&group) {
-            Ok(()) => self.accept(group, shared),
-            Err(refused) => self.refuse(group, &refused, now, shared),
+        let for_gap = if self.gap.is_some() { RESERVED } else { 0 };
+        match self.make_room(batch.bytes().saturating_add(for_gap), Which::All) {
+            Ok(()) => {
+                // The last batch has the gap entry already.
+                let is_last = batch.jobs.iter().any(|job| matches!(job.kind, JobKind::Own));
+                if let Some(gap) =
+                    self.gap.clone().filter(|_| !is_last).and_then(|gap| own_job(Entry::Gap(gap)))
+                {
+                    batch.jobs.insert(0, gap);
+                }
+                self.commit_together(std::mem::take(batch), Which::All, now, shared);
+            }
+            Err(refused) => {
+                let others = batch.take_others();
+                self.note_refused(u64::try_from(others.len()).unwrap_or(u64::MAX), &refused, now, shared);
+                for job in others {
+                    (job.done)(Err(refused.clone()));
+                }
+                if !batch.is_empty() {
+                    self.commit_facts(std::mem::take(batch), now, shared);
+                }
+            }
         }
+    }
+
+    fn commit_facts(&mut self, batch: PendingBatch, now: u64, shared: &Shared) {
+        match self.make_room(batch.bytes(), Which::Facts) {
+            Ok(()) => self.commit_together(batch, Which::Facts, now, shared),
+            Err(refused) => {
+                let count = batch.facts.len().saturating_add(batch.jobs.len());
+                self.note_refused(u64::try_from(count).unwrap_or(u64::MAX), &refused, now, shared);
+                batch
+                    .facts
+                    .into_iter()
+                    .for_each(|job| (job.done)(Err(FactError::NotRecorded(refused.clone()))));
+                batch.jobs.into_iter().for_each(|job| (job.done)(Err(refused.clone())));
+            }
+        }
+    }
+
+    /// Makes one group commit. There must be room for it.
+    fn commit_together(&mut self, batch: PendingBatch, which: Which, now: u64, shared: &Shared) {
+        let mut follower = locked(&shared.follower);
+        let mut group = GroupCommit::new(self.edge.clone(), self.time);
+        for job in batch.facts {
+            group.add_fact(job, &mut follower, now);
+        }
+        self.facts.forget_before(group.time.max(now));
+        for job in batch.jobs {
+            group.add(job, &self.facts, now);
+        }
+        let written = if group.is_empty() { Ok(()) } else { self.write(&group) };
+        match written {
+            Ok(()) => self.accept(group, which, &mut follower, shared),
+            Err(refused) => {
+                if let Some(follower) = follower.as_mut() {
+                    follower.discard();
+                }
+                let (count, repeats) = group.refuse(&refused, self.edge.size());
+                self.note_refused(count, &refused, now, shared);
+                self.acknowledge(repeats);
+            }
+        }
+    }
+
+    /// Makes sure that a frame with this many bytes of entries can be written.
+    ///
+    /// Decisions never use the last whole segment: it stays for facts. So after a full disk has stopped decisions, there is a
+    /// whole segment for facts, or what facts have left of it.
+    fn make_room(&mut self, bytes: usize, which: Which) -> Result<(), RecordError> {
+        let frame = bytes.saturating_add(frame::HEADER_BYTES + frame::CRC_BYTES);
+        match which {
+            Which::All => {
+                self.backlog.wait_for_space()?;
+                if !self.segment.has_space(frame) {
+                    self.rotate(Room::next)?;
+                }
+                let next = self.segment.number().saturating_add(1);
+                self.room
+                    .require_spare(next)
+                    .map_err(|error| temporary_or_abort(&error, &self.layout.segment(next)))
+            }
+            Which::Facts => {
+                self.backlog.wait_for_space_for_facts()?;
+                if self.segment.has_space(frame) { Ok(()) } else { self.rotate(Room::next_or_reserve) }
+            }
+        }
+    }
+
+    /// Continues in another segment.
+    fn rotate(&mut self, take: fn(&mut Room, u64) -> io::Result<()>) -> Result<(), RecordError> {
+        let next = self.segment.number().saturating_add(1);
+        let path = self.layout.segment(next);
+        let segment = take(&mut self.room, next)
+            .and_then(|()| Segment::hold(&self.options.disk, &self.layout, next))
+            .and_then(|file| Segment::resume(next, file, 0))
+            .map_err(|error| temporary_or_abort(&error, &path))?;
+        let ended = std::mem::replace(&mut self.segment, segment);
+        self.ended = Some(ended.into_ended(self.edge.size()));
+        self.room.request_spares(next);
+        Ok(())
     }
 
     fn write(&mut self, group: &GroupCommit) -> Result<(), RecordError> {
-        self.backlog.wait_for_space()?;
-        if !self.segment.has_space(group.entries.len().saturating_add(frame::HEADER_BYTES + frame::CRC_BYTES))
-        {
-            self.rotate()?;
-        }
         // Before the write: if another process has taken over the names, it may have the same segment.
         self.check_names();
         let header = frame::FrameHeader {
-            count: u32::try_from(group.waiters.len()).unwrap_or(u32::MAX),
+            count: u32::try_from(group.leaves.len()).unwrap_or(u32::MAX),
             log: self.log,
             segment: self.segment.number(),
             first: self.edge.size(),
@@ -202,65 +317,68 @@ impl WriterState {
         locked(&self.segments).iter().for_each(|ended| abort_unless_named(&ended.file));
     }
 
-    fn rotate(&mut self) -> Result<(), RecordError> {
-        let next = self.segment.number().saturating_add(1);
-        let path = self.layout.segment(next);
-        self.segment_maker.wait_for(next).map_err(|error| temporary_or_abort(&error, &path))?;
-        let segment = Segment::hold(&self.options.disk, &self.layout, next)
-            .and_then(|file| Segment::resume(next, file, 0))
-            .map_err(|error| temporary_or_abort(&error, &path))?;
-        let ended = std::mem::replace(&mut self.segment, segment);
-        self.ended = Some(ended.into_ended(self.edge.size()));
-        self.segment_maker.request(next.saturating_add(1));
-        Ok(())
-    }
-
     /// Makes the durable frame the new state, and answers the callers.
-    fn accept(&mut self, group: GroupCommit, shared: &Shared) {
+    fn accept(
+        &mut self,
+        mut group: GroupCommit,
+        which: Which,
+        follower: &mut Option<Box<dyn FollowFacts>>,
+        shared: &Shared,
+    ) {
         let first = self.edge.size();
-        self.edge = group.edge;
+        let is_written = !group.is_empty();
+        self.edge = std::mem::take(&mut group.edge);
         self.time = group.time;
-        self.gap = None;
-        for (index, fact) in group.facts {
-            self.facts.add(index, fact);
+        let head = self.head();
+        let facts = std::mem::take(&mut group.facts);
+        if let Some(follower) = follower.as_mut().filter(|_| is_written) {
+            follower.commit(head, &facts);
+        }
+        for (index, fact) in facts.into_iter().filter(|(_, fact)| fact.is_fact()) {
+            self.facts.add(index, self.time, fact);
         }
         // Only now may the old segment be removed: the write-ahead log must always have a frame.
-        if let Some(ended) = self.ended.take() {
+        if let Some(ended) = self.ended.take_if(|_| is_written) {
             locked(&self.segments).push_back(ended);
         }
-        let durable = self.durable();
-        *locked(&shared.durable) = durable;
+        *locked(&shared.durable) = head;
         let bytes = u64::try_from(group.entries.len()).unwrap_or(u64::MAX);
         shared.written.fetch_add(bytes, Ordering::Relaxed);
-        if locked(&shared.refusing).take().is_some() {
-            tracing::info!("the ledger is recording again");
+        if is_written && which == Which::All {
+            self.gap = None;
+            if locked(&shared.refusing).take().is_some() {
+                tracing::info!("the ledger is recording again");
+            }
         }
-        self.backlog.put(Batch { first, entries: group.entries, leaves: group.leaves });
-        let (mut facts, mut others) = (WaitingCallers::default(), WaitingCallers::default());
-        for waiter in group.waiters {
-            let receipt = Receipt { index: waiter.index, size: durable.size, time: waiter.time };
-            if waiter.fact { facts.push(waiter.done, receipt) } else { others.push(waiter.done, receipt) }
+        if is_written {
+            let (entries, leaves) = (std::mem::take(&mut group.entries), std::mem::take(&mut group.leaves));
+            self.backlog.put(Batch { first, entries, leaves });
         }
-        self.notifier.notify(others);
+        for done in group.take_stale() {
+            done(Err(RecordError::Stale));
+        }
+        let (callers, facts) = group.recorded(head.size);
+        self.notifier.notify(callers);
+        self.acknowledge(facts);
+    }
+
+    fn acknowledge(&self, facts: WaitingFacts) {
         if !facts.is_empty() {
-            self.acknowledger.acknowledge(TreeHead { size: durable.size, root: durable.root }, facts);
+            let head = self.head();
+            self.acknowledger.acknowledge(TreeHead { size: head.size, root: head.root }, facts);
         }
     }
 
-    fn refuse(&mut self, group: GroupCommit, refused: &RecordError, now: u64, shared: &Shared) {
-        let own_gap = u64::from(self.gap.is_some());
-        let count = u64::try_from(group.waiters.len()).unwrap_or(u64::MAX).saturating_sub(own_gap);
-        let reason = refused.word().to_owned();
-        let gap = self.gap.get_or_insert(Gap { count: 0, first: now, last: now, reason });
-        gap.count = gap.count.saturating_add(count);
+    /// Counts entries that are not recorded, for the gap entry.
+    fn note_refused(&mut self, count: u64, refused: &RecordError, now: u64, shared: &Shared) {
         if count > 0 {
+            let reason = refused.word().to_owned();
+            let gap = self.gap.get_or_insert(Gap { count: 0, first: now, last: now, reason });
+            gap.count = gap.count.saturating_add(count);
             gap.last = now.max(gap.last);
         }
         if locked(&shared.refusing).replace(refused.clone()).as_ref() != Some(refused) {
             tracing::error!("entries are not recorded: {refused}");
-        }
-        for waiter in group.waiters {
-            (waiter.done)(Err(refused.clone()));
         }
     }
 }

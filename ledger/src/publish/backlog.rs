@@ -11,6 +11,9 @@ use crate::wal::reader::Batch;
 /// entries arrive faster than the disk can store their bundles.
 const BYTES_AT_MOST: usize = 8 * 1024 * 1024;
 
+/// How many bytes may wait if the entries that come are facts alone: decisions that nobody publishes keep no fact out.
+const BYTES_AT_MOST_FOR_FACTS: usize = BYTES_AT_MOST + 4 * 1024 * 1024;
+
 #[derive(Debug, Default)]
 pub(crate) struct Backlog {
     state: Mutex<BacklogState>,
@@ -56,10 +59,24 @@ impl Backlog {
         self.changed.wait_timeout(state, most).unwrap_or_else(PoisonError::into_inner).0
     }
 
+    /// Whether there is space now for a batch with decisions.
+    pub(crate) fn has_space(&self) -> bool {
+        self.state().bytes < BYTES_AT_MOST
+    }
+
     /// Waits until there is space for another batch. It is an error if the publisher is stuck.
     pub(crate) fn wait_for_space(&self) -> Result<(), RecordError> {
+        self.wait_below(BYTES_AT_MOST)
+    }
+
+    /// The same for a batch of facts.
+    pub(crate) fn wait_for_space_for_facts(&self) -> Result<(), RecordError> {
+        self.wait_below(BYTES_AT_MOST_FOR_FACTS)
+    }
+
+    fn wait_below(&self, most: usize) -> Result<(), RecordError> {
         let mut state = self.state();
-        while state.bytes >= BYTES_AT_MOST {
+        while state.bytes >= most {
             if let Some(refused) = &state.stuck {
                 return Err(refused.clone());
             }
@@ -85,6 +102,12 @@ impl Backlog {
     pub(crate) fn take(&self, interval: Duration) -> Option<Work> {
         let mut state = self.state();
         loop {
+            // The last checkpoint is published after this. If nothing can be published, it must end all the same.
+            if state.closed {
+                let batches = std::mem::take(&mut state.batches);
+                state.bytes = 0;
+                return (!batches.is_empty()).then_some(Work { batches, publish: false });
+            }
             let due =
                 state.last.is_none_or(|last| last.elapsed() >= interval) && state.size > state.published;
             let wanted = state.wanted > state.published;
@@ -93,11 +116,6 @@ impl Backlog {
                 state.bytes = 0;
                 self.changed.notify_all();
                 return Some(Work { batches, publish: due || wanted });
-            }
-            if state.closed {
-                let batches = std::mem::take(&mut state.batches);
-                state.bytes = 0;
-                return (!batches.is_empty()).then_some(Work { batches, publish: false });
             }
             // If there is nothing to publish now, an entry that arrives meanwhile waits at most one interval.
             let left = state
@@ -155,5 +173,34 @@ impl Backlog {
     pub(crate) fn close(&self) {
         self.state().closed = true;
         self.changed.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_publisher_that_is_stuck_refuses_decisions_first_and_facts_later() {
+        let backlog = Backlog::new(0, 0);
+        let put = |bytes| backlog.put(Batch { first: 0, entries: vec![0; bytes], leaves: vec![] });
+        let stuck = Err(RecordError::DiskFull);
+        assert!(backlog.wait_while_stuck(RecordError::DiskFull, Duration::ZERO));
+        put(BYTES_AT_MOST - 1);
+        assert!(backlog.has_space() && backlog.wait_for_space().is_ok());
+        put(1);
+        assert!(!backlog.has_space());
+        assert_eq!((backlog.wait_for_space(), backlog.wait_for_space_for_facts()), (stuck.clone(), Ok(())));
+        put(4 * 1024 * 1024);
+        assert_eq!(backlog.wait_for_space_for_facts(), stuck);
+    }
+
+    #[test]
+    fn a_closed_backlog_ends_even_if_nothing_can_be_published() {
+        let backlog = Backlog::new(0, 1);
+        backlog.put(Batch { first: 1, entries: vec![0], leaves: vec![[0; 32]] });
+        backlog.close();
+        assert!(backlog.take(Duration::ZERO).is_some_and(|work| work.batches.len() == 1));
+        assert!(backlog.take(Duration::ZERO).is_none());
     }
 }

@@ -53,7 +53,9 @@ pub(super) fn faults(index: u64, stamps: Stamps, entry: &Entry) -> Vec<String> {
         | Entry::Posture(_)
         | Entry::Activation(_)
         | Entry::Outcome(_)
-        | Entry::Gap(_) => {}
+        | Entry::Gap(_)
+        | Entry::Reads(_)
+        | Entry::Restored(_) => {}
     }
     faults
 }
@@ -116,6 +118,9 @@ fn check_forward(stamps: Stamps, decision: &Decision, faults: &mut Vec<String>) 
     if decision.posture == Posture::Halted {
         faults.push(format!("it is `{outcome}` in the posture `halted`"));
     }
+    for halted in &decision.halted {
+        faults.push(format!("it is `{outcome}`, but its `{}` was halted", halted.word()));
+    }
     let Checks { governance, request, .. } = &decision.checks;
     for (name, result) in [("governance", governance), ("request", request)] {
         require_passed(outcome, name, *result, faults);
@@ -129,6 +134,10 @@ fn check_allow(decision: &Decision, faults: &mut Vec<String>) {
     check_results(decision, faults);
     if decision.chain.is_empty() {
         faults.push("it is `allowed`, but its chain is empty".to_owned());
+    }
+    for revoked in &decision.revoked {
+        let (what, value) = (revoked.what.word(), &revoked.value);
+        faults.push(format!("it is `allowed`, but its judge had read that the {what} {value} is revoked"));
     }
     check_lineage(decision, faults);
     check_times(decision, faults);
@@ -255,8 +264,9 @@ fn check_burns(decision: &Decision, faults: &mut Vec<String>) {
     }
 }
 
-/// A warrant that is bound to an attestation needs current ones, all of them positive and with a measurement that every
-/// bound link names.
+/// A warrant that is bound to an attestation needs current ones: all of them positive, of workloads that nobody can debug,
+/// and with measurements that every bound link names. Whether the route asked for an attestation of another warrant is known
+/// only with the bundle.
 fn check_attestations(decision: &Decision, faults: &mut Vec<String>) {
     let bound: Vec<&Vec<String>> = decision.chain.iter().filter_map(|link| link.att.as_ref()).collect();
     if bound.is_empty() {
@@ -268,7 +278,8 @@ fn check_attestations(decision: &Decision, faults: &mut Vec<String>) {
     for one in &decision.attestation {
         let is_named =
             |set: &&Vec<String>| one.measurement.iter().all(|measured| set.contains(&measured.to_string()));
-        if !one.positive || one.exp <= decision.clock || !bound.iter().all(is_named) {
+        let is_good = one.positive && one.debug == Some(false) && !one.measurement.is_empty();
+        if !is_good || one.exp <= decision.clock || !bound.iter().all(is_named) {
             faults.push(format!(
                 "its warrant is bound to an attestation, but the one by {} does not admit it",
                 one.iss

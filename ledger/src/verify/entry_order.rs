@@ -1,34 +1,29 @@
 //! Checks the entries in their order: times never go back; the facts in force, the uses and the outcomes before each entry
 //! agree with it; no forwarded decision comes after a fact that concerns it and that its judge had not read.
 //!
-//! Memory: what `facts_in_force`, `uses` and `decisions` hold, and the last facts.
+//! Memory: what `facts_in_force`, `uses` and `decisions` hold, and the facts of the last minute.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::AuditReport;
 use super::decisions::Decisions;
 use super::facts_in_force::FactsInForce;
 use super::uses::Uses;
-use crate::entry::{Decision, Entry, Init, concerns};
+use crate::entry::{Decision, Entry, Init, Restored};
 use crate::fault::ReadError;
-use crate::ledger::RecordedEntry;
+use crate::ledger::{RecentFacts, RecordedEntry, Unread};
 use crate::note::VerifyingKey;
 use crate::tree::MerkleTree;
-
-/// How many recent facts are checked against decisions that had not read them. The writer remembers 1,024, and up to as
-/// many of the frame that it is writing.
-const FACTS: usize = 2048;
 
 pub(super) struct OrderCheck<'a> {
     log: &'a VerifyingKey,
     time: u64,
-    /// Facts below this index were removed from `recent`.
-    floor: u64,
-    recent: VecDeque<(u64, Arc<Entry>)>,
+    recent: RecentFacts,
     facts: FactsInForce,
     uses: Uses,
     decisions: Decisions,
+    /// How many facts were recorded again after a restore; `None` in a log that was not restored.
+    restored: Option<u64>,
 }
 
 impl<'a> OrderCheck<'a> {
@@ -36,11 +31,11 @@ impl<'a> OrderCheck<'a> {
         Self {
             log,
             time: 0,
-            floor: 0,
-            recent: VecDeque::new(),
+            recent: RecentFacts::of_audit(),
             facts: FactsInForce::default(),
             uses: Uses::default(),
             decisions: Decisions::default(),
+            restored: None,
         }
     }
 
@@ -72,32 +67,53 @@ impl<'a> OrderCheck<'a> {
             | Entry::Condition(_)
             | Entry::Posture(_)
             | Entry::Activation(_) => {
+                self.count_restored(index, &record.entry, report);
                 self.facts.add(index, record.stamps.time / 1000, &record.entry, report);
-                self.remember(index, record.entry);
+                self.recent.forget_before(self.time);
+                self.recent.add(index, self.time, Arc::new(record.entry));
             }
+            Entry::Restored(restored) => self.check_restored(index, restored, report),
             Entry::Start(_)
             | Entry::Stop(_)
             | Entry::Denials(_)
             | Entry::Issued(_)
             | Entry::Ungoverned(_)
             | Entry::Gap(_)
-            | Entry::Archived(_) => {}
+            | Entry::Archived(_)
+            | Entry::Reads(_) => {}
         }
     }
 
-    fn check_init(&self, index: u64, init: &Init, report: &mut AuditReport) {
+    fn check_init(&mut self, index: u64, init: &Init, report: &mut AuditReport) {
         if index > 0 {
             report.add_entry_fault(index, "`init/1` must be the first entry");
         } else if init.origin != self.log.name() || init.key != self.log.to_string() {
             report.add_entry_fault(index, "it names another log or another key");
+        } else {
+            self.restored = init.restored.as_ref().map(|_| 0);
         }
     }
 
-    fn remember(&mut self, index: u64, fact: Entry) {
-        self.recent.push_back((index, Arc::new(fact)));
-        if self.recent.len() > FACTS {
-            let oldest = self.recent.pop_front();
-            self.floor = oldest.map_or(self.floor, |(index, _)| index.saturating_add(1));
+    fn count_restored(&mut self, index: u64, fact: &Entry, report: &mut AuditReport) {
+        if fact.was().is_none() {
+            return;
+        }
+        match &mut self.restored {
+            Some(count) => *count = count.saturating_add(1),
+            None => {
+                report.add_entry_fault(index, "it has a place in a log before this one, but there is none")
+            }
+        }
+    }
+
+    fn check_restored(&self, index: u64, restored: &Restored, report: &mut AuditReport) {
+        if self.restored != Some(restored.facts) {
+            let counted = self.restored.unwrap_or(0);
+            let what = format!(
+                "it counts {} facts of the log before, but {counted} are recorded again",
+                restored.facts
+            );
+            report.add_entry_fault(index, what);
         }
     }
 
@@ -124,16 +140,11 @@ impl<'a> OrderCheck<'a> {
     }
 
     fn check_unread(&self, index: u64, decision: &Decision, report: &mut AuditReport) {
-        if decision.as_of < self.floor {
-            let what =
-                format!("the request was forwarded, but its judge had read none of the last {FACTS} facts");
-            return report.add_entry_fault(index, what);
-        }
-        let mut unread = self.recent.iter().rev().take_while(|(fact, _)| *fact >= decision.as_of);
-        if let Some((fact, _)) = unread.find(|(_, fact)| concerns(fact, decision)) {
-            let what =
-                format!("the request was forwarded, but its judge had not read the fact at index {fact}");
-            report.add_entry_fault(index, what);
-        }
+        let what = match self.recent.unread(decision) {
+            None => return,
+            Some(Unread::Fact(fact)) => format!("its judge had not read the fact at index {fact}"),
+            Some(Unread::Forgotten) => "its judge had read no facts of the last minute".to_owned(),
+        };
+        report.add_entry_fault(index, format!("the request was forwarded, but {what}"));
     }
 }

@@ -7,8 +7,8 @@ use std::collections::HashMap;
 
 use super::AuditReport;
 use crate::entry::{
-    Activation, AttestationStatement, ConditionStatement, Digest, Entry, FactScope, Posture, Reinstate,
-    Revocation, RevocationTarget,
+    Activation, AttestationStatement, ConditionStatement, Digest, Entry, FactScope, Posture, PostureChange,
+    Reinstate, Revocation, RevocationTarget,
 };
 use crate::ledger::FORWARD_RECORDED_WITHIN_SECONDS;
 
@@ -56,14 +56,12 @@ impl InForce {
 impl FactsInForce {
     /// Takes an entry at this index and time, in seconds. Only facts change anything.
     pub(super) fn add(&mut self, index: u64, now: u64, entry: &Entry, report: &mut AuditReport) {
+        self.check_bundle_of(index, entry, report);
         match entry {
             Entry::Activation(activation) => self.activate(index, activation, report),
-            Entry::Posture(posture) => {
-                let place = (posture.scope, posture.subject.clone());
-                self.postures.insert(place, (index, posture.stance));
-            }
+            Entry::Posture(posture) => self.change_posture(index, posture, report),
             Entry::Revocation(revocation) => self.revoke(index, revocation),
-            Entry::Reinstate(reinstate) => self.reinstate(reinstate),
+            Entry::Reinstate(reinstate) => self.reinstate(index, now, reinstate, report),
             Entry::Attestation(statement) => self.attest(index, statement),
             Entry::Condition(statement) => self.state(index, statement),
             Entry::Init(_)
@@ -75,7 +73,9 @@ impl FactsInForce {
             | Entry::Outcome(_)
             | Entry::Ungoverned(_)
             | Entry::Gap(_)
-            | Entry::Archived(_) => return,
+            | Entry::Archived(_)
+            | Entry::Reads(_)
+            | Entry::Restored(_) => return,
         }
         self.sweep(now);
     }
@@ -102,14 +102,66 @@ impl FactsInForce {
         }
     }
 
-    fn reinstate(&mut self, reinstate: &Reinstate) {
+    /// A reinstatement names the revocation that it ends, which must be in force.
+    fn reinstate(&mut self, index: u64, now: u64, reinstate: &Reinstate, report: &mut AuditReport) {
+        let named = (reinstate.what, reinstate.iss.clone(), reinstate.value.clone());
+        let is_over = |until: u64| until <= now;
+        let found = self.revoked.get(&named).filter(|revoked| !revoked.until.is_some_and(is_over));
+        if found.map(|revoked| revoked.index) != Some(reinstate.revocation) {
+            let what = format!(
+                "it names entry {}, which is not a revocation in force of its kind and value",
+                reinstate.revocation
+            );
+            report.add_entry_fault(index, what);
+        }
         match reinstate.what {
-            RevocationTarget::Key | RevocationTarget::Subject => {
-                let named = (reinstate.what, reinstate.iss.clone(), reinstate.value.clone());
-                self.revoked.remove(&named);
-            }
+            RevocationTarget::Key | RevocationTarget::Subject => drop(self.revoked.remove(&named)),
             // A revoked path or lineage stays revoked; the entry is a fault by itself.
             RevocationTarget::Path | RevocationTarget::Lineage => {}
+        }
+    }
+
+    /// Whoever loosens a posture names the entry that he ends, so that a delayed `normal` cannot end a newer halt. An entry
+    /// that was recorded again after a restore names an index of the log before it, or none.
+    fn change_posture(&mut self, index: u64, posture: &PostureChange, report: &mut AuditReport) {
+        let before = self.postures.insert((posture.scope, posture.subject.clone()), (index, posture.stance));
+        let newest = before.map(|(newest, _)| newest);
+        let is_looser = before.is_some_and(|(_, stance)| posture.stance < stance);
+        let is_wrong = posture.replaces.is_some() && posture.was.is_none();
+        if posture.replaces != newest && (is_looser || is_wrong) {
+            let newest = newest.map_or_else(|| "none".to_owned(), |newest| newest.to_string());
+            let what = format!(
+                "its `replaces` is not the newest posture of its scope and subject, which is {newest}"
+            );
+            report.add_entry_fault(index, what);
+        }
+    }
+
+    /// A fact is recorded only while the bundle is active under which it was permitted or verified.
+    fn check_bundle_of(&self, index: u64, entry: &Entry, report: &mut AuditReport) {
+        let (bundle, was) = match entry {
+            Entry::Revocation(fact) => (fact.bundle, fact.was),
+            Entry::Reinstate(fact) => (fact.bundle, None),
+            Entry::Attestation(fact) => (fact.bundle, fact.was),
+            Entry::Condition(fact) => (fact.bundle, fact.was),
+            Entry::Posture(fact) => (fact.bundle, fact.was),
+            Entry::Init(_)
+            | Entry::Start(_)
+            | Entry::Stop(_)
+            | Entry::Decision(_)
+            | Entry::Denials(_)
+            | Entry::Issued(_)
+            | Entry::Activation(_)
+            | Entry::Outcome(_)
+            | Entry::Ungoverned(_)
+            | Entry::Gap(_)
+            | Entry::Archived(_)
+            | Entry::Reads(_)
+            | Entry::Restored(_) => return,
+        };
+        let active = self.active.as_ref().map(|active| active.bundle);
+        if was.is_none() && bundle.is_some() && bundle != active {
+            report.add_entry_fault(index, "its `bundle` was not the active one");
         }
     }
 

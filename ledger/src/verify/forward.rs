@@ -6,8 +6,8 @@
 use super::AuditReport;
 use super::facts_in_force::FactsInForce;
 use crate::entry::{
-    AttestationStatement, Decision, DecisionOutcome, FactScope, Posture, RecordedAttestation,
-    RevocationTarget,
+    AttestationStatement, ConditionStatement, Decision, DecisionOutcome, FactScope, Posture,
+    RecordedAttestation, RevocationTarget,
 };
 
 impl FactsInForce {
@@ -110,7 +110,11 @@ impl FactsInForce {
     fn check_attestations(&self, index: u64, decision: &Decision, report: &mut AuditReport) {
         for read in &decision.attestation {
             let known = self.attestations.get(&read.subject).into_iter().flatten();
-            if !known.into_iter().any(|(_, statement)| is_recorded(read, statement)) {
+            let is_read = |(at, statement): &(u64, AttestationStatement)| {
+                is_recorded(read, statement)
+                    && ((read.iat, read.exp) == (statement.iat, statement.exp) || *at >= decision.as_of)
+            };
+            if !known.into_iter().any(is_read) {
                 report.add_entry_fault(
                     index,
                     format!(
@@ -127,7 +131,9 @@ impl FactsInForce {
         let Some(workload) = &decision.identity else { return };
         for (by, statement) in self.attestations.get(workload).into_iter().flatten() {
             // A statement about another key may be about another workload of this name.
-            if statement.positive || statement.key.is_some() {
+            let is_about_it =
+                statement.key.as_ref().is_none_or(|key| decision.certificate.as_ref() == Some(key));
+            if statement.positive || !is_about_it {
                 continue;
             }
             let is_read = decision.attestation.iter().any(|read| !read.positive && read.iss == statement.iss);
@@ -146,12 +152,15 @@ impl FactsInForce {
     /// A condition that the judge relied on must be the newest statement about it, and still be valid.
     fn check_conditions(&self, index: u64, decision: &Decision, report: &mut AuditReport) {
         for read in &decision.conditions {
-            let Some(value) = &read.value else { continue };
             let known = self.conditions.get(&read.name).into_iter().flatten();
             let mut known = known.filter(|(_, statement)| {
                 is_here(statement.scope, &statement.subject, decision) && decision.clock < statement.exp
             });
-            if !known.any(|(_, statement)| statement.value == *value) {
+            let is_read = |(at, statement): &(u64, ConditionStatement)| {
+                (&read.iss, &read.value) == (&statement.iss, &statement.value)
+                    && ((read.iat, read.exp) == (statement.iat, statement.exp) || *at >= decision.as_of)
+            };
+            if !known.any(is_read) {
                 report.add_entry_fault(
                     index,
                     format!(
@@ -164,9 +173,12 @@ impl FactsInForce {
     }
 }
 
+/// Whether this statement says what the judge had read. A newer one that says the same may have come after its `as_of`, so
+/// the times are compared elsewhere.
 fn is_recorded(read: &RecordedAttestation, statement: &AttestationStatement) -> bool {
-    (&read.iss, read.exp, read.positive) == (&statement.iss, statement.exp, statement.positive)
-        && read.measurement.iter().all(|measured| statement.measurement.contains(measured))
+    (&read.iss, &read.key, read.positive, read.debug)
+        == (&statement.iss, &statement.key, statement.positive, statement.debug)
+        && read.measurement == statement.measurement
 }
 
 /// Whether a posture at this place applies to the decision.

@@ -29,6 +29,8 @@ pub(crate) struct End {
     pub(crate) torn: u64,
     /// Later segments that are created and not used yet.
     pub(crate) spare: Vec<u64>,
+    /// Whether there is a reserve.
+    pub(crate) reserve: bool,
     pub(crate) edge: Edge,
     /// Each segment, with the log's size at its end.
     pub(crate) segments: Vec<(u64, u64)>,
@@ -57,6 +59,18 @@ pub(crate) fn segments(layout: &Layout) -> Result<Vec<u64>, OpenError> {
         ));
     }
     Ok(numbers)
+}
+
+/// Whether there is a reserve. Nothing was ever written to it, so it must have only zeros.
+fn has_whole_reserve(layout: &Layout) -> Result<bool, OpenError> {
+    let path = layout.reserve();
+    if !path.exists() {
+        return Ok(false);
+    }
+    match Window::open(&path)?.last_byte(0)? {
+        None => Ok(true),
+        Some(at) => Err(OpenError::corrupt(&path, format!("byte {at} of the reserved segment is not zero"))),
+    }
 }
 
 /// Reads all frames. `edge_at` gives the tree before the first frame; `each` gets every frame and the tree after it.
@@ -121,7 +135,8 @@ pub(crate) fn replay(
         }
     }
     let (Some((segment, at, torn)), Some(edge)) = (end, edge) else { return Ok(None) };
-    Ok(Some(End { segment, at, torn, spare, edge, segments: ends }))
+    let reserve = has_whole_reserve(layout)?;
+    Ok(Some(End { segment, at, torn, spare, reserve, edge, segments: ends }))
 }
 
 /// Checks that a frame continues the tree, and that its entries lead to the root in its header.

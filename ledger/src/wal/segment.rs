@@ -32,13 +32,12 @@ pub(crate) struct EndedSegment {
 }
 
 impl Segment {
-    /// Creates a segment that is filled with zeros.
+    /// Creates a segment under this name, filled with zeros.
     ///
     /// A crash before the rename leaves a temporary file, which the next start removes. A crash after it leaves an empty
     /// segment, which the next start uses.
-    pub(crate) fn create(disk: &Disk, layout: &Layout, number: u64, length: u64) -> io::Result<()> {
-        let path = layout.segment(number);
-        let mut temporary = path.clone().into_os_string();
+    pub(crate) fn create(disk: &Disk, layout: &Layout, path: &Path, length: u64) -> io::Result<()> {
+        let mut temporary = path.to_owned().into_os_string();
         temporary.push(TEMPORARY);
         let temporary = Path::new(&temporary);
         if temporary.exists() {
@@ -50,7 +49,15 @@ impl Segment {
             let _ = disk.remove(temporary);
             return Err(error);
         }
-        disk.rename(temporary, &path)?;
+        disk.rename(temporary, path)?;
+        disk.sync_dir(&layout.wal())
+    }
+
+    /// Gives the reserved segment this number. It needs no free space.
+    ///
+    /// A crash before the sync of the directory: the reserve or an empty segment is found, and nothing was written to it.
+    pub(crate) fn take_reserve(disk: &Disk, layout: &Layout, number: u64) -> io::Result<()> {
+        disk.rename(&layout.reserve(), &layout.segment(number))?;
         disk.sync_dir(&layout.wal())
     }
 

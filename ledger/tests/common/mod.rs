@@ -21,11 +21,13 @@ pub(crate) fn denial(id: &str) -> Entry {
 pub(crate) fn fact() -> Entry {
     let text = str::to_owned;
     Revocation {
+        bundle: None,
         by: text("op"),
         iss: String::new(),
         reason: text("a drill"),
         until: None,
         value: text("agent:x"),
+        was: None,
         what: RevocationTarget::Subject,
     }
     .into()

@@ -11,7 +11,7 @@ pub(super) fn read(documents: &Documents, faults: &Faults) -> Hosts {
     let file_faults = faults.in_file(Path::new(&file));
     let mut hosts = Hosts::default();
     for proxy in documents.proxies.iter().flat_map(|proxies| &proxies.0) {
-        if let Some(id) = proxy.id.as_ref().filter(|id| !hosts.add_proxy(&id.value)) {
+        if let Some(id) = proxy.id.as_ref().filter(|id| !hosts.add_proxy(&id.value, &proxy.terms)) {
             file_faults.fault(
                 id.at,
                 format!("the proxy `{}` occurs twice", id.value),

@@ -7,6 +7,7 @@ mod callers;
 mod floors;
 mod hosts;
 mod names;
+mod operators;
 mod overlaps;
 mod requirements;
 mod tenancy;
@@ -17,7 +18,7 @@ use std::path::{Path, PathBuf};
 
 use self::requirements::Settled;
 use crate::arguments::Declared;
-use crate::documents::files::{Documents, MESH_POLICY};
+use crate::documents::files::{Documents, MESH_POLICY, OPERATORS};
 use crate::documents::groups::Groups;
 use crate::documents::route::RouteDoc;
 use crate::documents::teams::Team;
@@ -45,14 +46,19 @@ pub(crate) fn assemble(documents: Documents, faults: &Faults) -> Option<Policy> 
     let matcher = overlaps::index(&documents, faults);
     let declared: Vec<_> = governed.iter().map(|governed| Declared::by(governed.document)).collect();
     let compiled = compile(&documents, &governed, &declared, faults)?;
+    let (operators, findings_of_operators) = operators::compile(&documents, faults)?;
     if !faults.is_empty() {
         return None;
     }
     let mut notices = notices(&compiled, &governed);
+    let of_operators = PathBuf::from(OPERATORS);
+    notices.extend(findings_of_operators.notices.into_iter().map(|notice| (of_operators.clone(), notice)));
     notices.extend(warnings::of(&documents, &hosts));
     notices.extend(documents.duplicates.iter().cloned());
     let untils = untils(&documents);
-    let written = written(&compiled, &governed);
+    let mut written = written(&compiled, &governed);
+    let named = |(at, id)| (of_operators.clone(), Placed::new(at, id));
+    written.extend(findings_of_operators.written.into_iter().map(named));
     let mut routes = Vec::new();
     for ((Governed { document, settled }, declared), slice) in
         governed.into_iter().zip(declared).zip(compiled.slices)
@@ -71,6 +77,7 @@ pub(crate) fn assemble(documents: Documents, faults: &Faults) -> Option<Policy> 
         mesh: documents.mesh?,
         hosts,
         groups: Groups::new(documents.identities?),
+        operators: operators?,
         routes,
         ungoverned,
         by_name,
@@ -154,18 +161,22 @@ fn compile(
         open: &open.collect::<Vec<_>>(),
     };
     let Some(compiled) = engine::compile(&mesh, &uncompiled, groups.as_deref()) else {
-        faults.in_file(Path::new(".")).fault(
-            Place::NONE,
-            "the policies could not be compiled: could not start a thread",
-            "free memory, and try again",
-        );
-        return None;
+        return could_not_compile(faults);
     };
     compiled.mesh.report_faults(faults.in_file(Path::new(MESH_POLICY)));
     for (findings, governed) in compiled.findings.iter().zip(governed) {
         findings.report_faults(faults.in_file(&governed.document.file));
     }
     Some(compiled)
+}
+
+fn could_not_compile<T>(faults: &Faults) -> Option<T> {
+    faults.in_file(Path::new(".")).fault(
+        Place::NONE,
+        "the policies could not be compiled: could not start a thread",
+        "free memory, and try again",
+    );
+    None
 }
 
 fn notices(compiled: &Compiled, governed: &[Governed<'_>]) -> Vec<(PathBuf, Notice)> {

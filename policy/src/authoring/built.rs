@@ -38,10 +38,11 @@ impl Tested {
         let mut documents = files::read(sources, Form::Yaml, &faults);
         let packed = std::mem::take(&mut documents.packed);
         let tests = std::mem::take(&mut documents.tests);
+        let operator_tests = documents.operator_tests.take();
         let Some(policy) = assembly::assemble(documents, &faults) else {
             return Err(faults.into_sorted());
         };
-        let TestRun { outcomes, failing, .. } = run::run(&policy, &tests, &failures);
+        let TestRun { outcomes, failing, .. } = run::run(&policy, &tests, operator_tests.as_ref(), &failures);
         let built = Built { policy, packed, outcomes };
         Ok(Self { built, failures: failures.into_sorted(), failing })
     }

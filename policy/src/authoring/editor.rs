@@ -2,6 +2,9 @@
 //! decide what is valid; a test ensures that both know the same keys.
 
 use serde_json::{Map, Value, json};
+use warrant::RevocationKind;
+
+use crate::documents::operators::{OperatorAction, Stance};
 
 /// The schema of every kind of document.
 pub fn documents_schema() -> Value {
@@ -15,6 +18,12 @@ pub fn documents_schema() -> Value {
             "RouteTests",
             true,
             &[("given", object(&situation(), &[])), ("cases", some(case()))],
+            &["cases"],
+        ),
+        document(
+            "OperatorTests",
+            false,
+            &[("given", object(&call(), &[])), ("cases", some(operator_case()))],
             &["cases"],
         ),
     ];
@@ -59,7 +68,13 @@ fn mesh() -> Value {
         &["iss", "keys", "subjects"],
     );
     let attestor = object(
-        &[("iss", text()), ("keys", some(key.clone())), ("anchors", texts()), ("about", texts())],
+        &[
+            ("iss", text()),
+            ("keys", some(key.clone())),
+            ("anchors", texts()),
+            ("about", texts()),
+            ("keyless", flag()),
+        ],
         &["iss", "about"],
     );
     let members = [
@@ -70,13 +85,31 @@ fn mesh() -> Value {
         ("burner", text()),
         ("issuers", some(issuer)),
         ("attestors", some(attestor)),
+        ("callers", some(caller_issuer())),
         ("notes", object(&[("keys", some(key)), ("maxAge", duration())], &["keys", "maxAge"])),
     ];
     object(&members, &["audience", "maxLifetime", "attestationMaxAge", "burner", "issuers", "notes"])
 }
 
+/// An issuer of tokens for the API.
+fn caller_issuer() -> Value {
+    let names = ["kid", "kty", "alg", "use", "n", "e", "crv", "x", "y", "x5t", "x5t#S256"];
+    let mut key: Vec<_> = names.map(|name| (name, text())).into();
+    key.extend([("key_ops", texts()), ("x5c", texts())]);
+    let set = object(&[("keys", some(object(&key, &["kid", "kty"])))], &["keys"]);
+    let members =
+        [("iss", text()), ("audience", text()), ("jwks", set), ("jwksUri", text()), ("groups", text())];
+    object(&members, &["iss", "audience"])
+}
+
 fn proxy() -> Value {
-    object(&[("id", text()), ("hosts", map(json!({"type": "array", "items": text()})))], &["id", "hosts"])
+    let members = [
+        ("id", text()),
+        ("hosts", map(json!({"type": "array", "items": text()}))),
+        ("strictMtls", flag()),
+        ("environment", map(texts())),
+    ];
+    object(&members, &["id", "hosts"])
 }
 
 fn team() -> Value {
@@ -140,6 +173,27 @@ fn case() -> Value {
     let mut members = vec![("name", text()), ("expect", text()), ("because", text())];
     members.extend(situation());
     object(&members, &["name", "expect"])
+}
+
+fn operator_case() -> Value {
+    let mut members = vec![("name", text()), ("expect", text()), ("because", text())];
+    members.extend(call());
+    object(&members, &["name", "expect"])
+}
+
+/// A call of the API.
+fn call() -> Vec<(&'static str, Value)> {
+    let words = |words: Vec<&'static str>| one_of(&words);
+    vec![
+        ("caller", text()),
+        ("groups", texts()),
+        ("action", words(OperatorAction::ALL.iter().map(|action| action.word()).collect())),
+        ("resource", text()),
+        ("kind", words(RevocationKind::ALL.iter().map(|kind| kind.word()).collect())),
+        ("value", text()),
+        ("stance", words(Stance::ALL.iter().map(|stance| stance.word()).collect())),
+        ("reason", text()),
+    ]
 }
 
 fn situation() -> Vec<(&'static str, Value)> {

@@ -9,7 +9,8 @@ use warrant::{Chain, Denial, Host, Method, ProofId, RawPath, Seconds, Target};
 use super::chain::{TestWarrant, some_holder};
 use crate::arguments::{ArgumentError, Endpoint, Extracted, Sent, SentBody};
 use crate::decision::{
-    self, Attestation, Attested, Case, Evidence, Facts, HttpCase, Identity, Judgement, PassReason, ProofFound,
+    self, Attestation, Case, ConditionFact, Evidence, Facts, HttpCase, Identity, Issuance, Judgement,
+    PassReason, ProofFound,
 };
 use crate::documents::require::{Holder, UseLimit};
 use crate::documents::situation::Situation;
@@ -82,7 +83,7 @@ pub(super) fn judge(
             body: None,
             given: found.route().map(|found| given(found, situation, &target)),
         }),
-        facts: facts(defaults, situation, &caller),
+        facts: facts(defaults, situation, &caller, now),
     };
     let judged = judged(&case, policy, found.route().map(Route::name));
     let detail = judged.detail.clone().or_else(|| detail(policy, judged.denial?, &warrant));
@@ -217,28 +218,34 @@ fn given(route: &Route, situation: &Situation, target: &Target<'_>) -> Result<Ex
 }
 
 /// The facts that the test states, and for the rest those that the route requires.
-fn facts(route: &Route, situation: &Situation, caller: &str) -> Facts {
+fn facts(route: &Route, situation: &Situation, caller: &str, now: Seconds) -> Facts {
     let require = route.require();
     let first = |(key, values): &(String, Vec<String>)| Some((key.clone(), values.first()?.clone()));
     let environment = require.environment.iter().filter_map(first);
     let conditions =
         require.conditions.iter().map(|condition| (condition.name.clone(), condition.equals.clone()));
     let conditions: BTreeMap<_, _> = conditions.chain(situation.conditions.clone()).collect();
+    let (iat, exp) = (now.get(), u64::MAX);
+    let stated = |(name, value)| ConditionFact { name, iss: String::new(), value, iat, exp };
     let subject = caller.to_owned();
     let attestation = require.attestation.map(|_| Attestation {
         iss: String::new(),
         subject: subject.clone(),
-        exp: u64::MAX,
+        key: None,
+        iat,
+        exp,
         positive: true,
-        measurement: String::new(),
-        age: 0,
+        debug: Some(false),
+        measurements: Vec::new(),
     });
+    let is_issued = situation.warrant.issued.unwrap_or(true);
     Facts {
         identity: Some(Identity(subject)),
         environment: environment.chain(situation.environment.clone()).collect(),
-        conditions: conditions.into_iter().map(|(name, value)| (name, Attested { value, age: 0 })).collect(),
+        conditions: conditions.into_iter().map(stated).collect(),
         attestations: attestation.into_iter().collect(),
         posture: situation.posture,
-        issued: situation.warrant.issued.unwrap_or(true),
+        issuance: if is_issued { Issuance::Recorded } else { Issuance::NotRecorded },
+        ..Facts::default()
     }
 }

@@ -6,7 +6,8 @@ use std::path::Path;
 use warrant::{Denial, Seconds};
 
 use super::judge::{JudgedCase, JudgedSituation, judge};
-use crate::documents::route_tests::{ExpectedResult, TestCase, TestsDoc};
+use crate::documents::operator_tests::OperatorTestsDoc;
+use crate::documents::route_tests::{CaseHead, ExpectedResult, TestsDoc};
 use crate::fault::{Faults, FileFaults, Place};
 use crate::routes::Policy;
 
@@ -17,6 +18,7 @@ const NOON: Seconds = Seconds::new(1_767_268_800);
 /// The result of one test case.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct TestOutcome {
+    /// The route, or `operators` for a test of `operators.cedar`.
     pub route: String,
     pub case: String,
     /// Whether the case got the result that it expects.
@@ -35,10 +37,18 @@ pub(crate) struct TestRun {
 }
 
 /// Runs every test, and reports each failure with the place of its case. A host that no proxy serves is reported once.
-pub(crate) fn run(policy: &Policy, tests: &[TestsDoc], faults: &Faults) -> TestRun {
+pub(crate) fn run(
+    policy: &Policy,
+    tests: &[TestsDoc],
+    of_operators: Option<&OperatorTestsDoc>,
+    faults: &Faults,
+) -> TestRun {
     let mut run = TestRun::default();
     for tests in tests {
         run.one(policy, tests, faults.in_file(&tests.file));
+    }
+    if let Some(tests) = of_operators {
+        run.operators(policy, tests, faults.in_file(&tests.file));
     }
     for (host, cases) in &run.unserved {
         let what = format!(
@@ -50,7 +60,28 @@ pub(crate) fn run(policy: &Policy, tests: &[TestsDoc], faults: &Faults) -> TestR
     run
 }
 
+/// The name under which the tests of `operators.cedar` are listed. No route has it.
+pub(crate) const OPERATORS: &str = "operators";
+
 impl TestRun {
+    fn operators(&mut self, policy: &Policy, tests: &OperatorTestsDoc, faults: FileFaults<'_>) {
+        for case in &tests.cases {
+            let (denial, policies, detail) = match policy.operators().decide(&case.query) {
+                Ok(permitted) => (None, permitted.policies, None),
+                Err(denied) => (Some(denied.denial), denied.policies, denied.reason),
+            };
+            let judged = JudgedCase { route: None, denial, policies, detail };
+            let passed = self.check(&case.head, &judged, None, faults);
+            self.add(OPERATORS, &case.head, passed, judged);
+        }
+    }
+
+    fn add(&mut self, route: &str, head: &CaseHead, passed: bool, judged: JudgedCase) {
+        self.failing = self.failing.saturating_add(usize::from(!passed));
+        let (route, case) = (route.to_owned(), head.name.clone());
+        self.outcomes.push(TestOutcome { route, case, passed, judged });
+    }
+
     fn one(&mut self, policy: &Policy, tests: &TestsDoc, faults: FileFaults<'_>) {
         let Some(route) = policy.route_named(&tests.name.value) else {
             faults.fault(
@@ -66,16 +97,14 @@ impl TestRun {
                 Err(why) => {
                     self.failing = self.failing.saturating_add(1);
                     faults.fault(
-                        case.at,
-                        format!("the case `{}`: {why}", case.name),
+                        case.head.at,
+                        format!("the case `{}`: {why}", case.head.name),
                         "correct the request or the warrant in the case",
                     );
                 }
                 Ok(JudgedSituation { judged, unserved_host }) => {
-                    let passed = self.check(case, &judged, unserved_host, faults);
-                    self.failing = self.failing.saturating_add(usize::from(!passed));
-                    let (route, case) = (tests.name.value.clone(), case.name.clone());
-                    self.outcomes.push(TestOutcome { route, case, passed, judged });
+                    let passed = self.check(&case.head, &judged, unserved_host, faults);
+                    self.add(&tests.name.value, &case.head, passed, judged);
                 }
             }
         }
@@ -84,7 +113,7 @@ impl TestRun {
     /// Whether the case got the result that it expects.
     fn check(
         &mut self,
-        case: &TestCase,
+        case: &CaseHead,
         judged: &JudgedCase,
         unserved_host: Option<String>,
         faults: FileFaults<'_>,
@@ -105,7 +134,7 @@ impl TestRun {
     }
 }
 
-fn difference(case: &TestCase, judged: &JudgedCase) -> Option<(Place, String)> {
+fn difference(case: &CaseHead, judged: &JudgedCase) -> Option<(Place, String)> {
     let found = judged.denial.map_or(ExpectedResult::Allow, ExpectedResult::Deny);
     let by = if judged.policies.is_empty() {
         String::new()

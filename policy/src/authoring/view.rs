@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::explain::{self, Explained};
 use super::question::Question;
+use super::run::OPERATORS;
 use crate::bundles::Bundle;
 use crate::documents::arguments::DeclaredArgument;
 use crate::documents::files::Files;
@@ -37,8 +38,11 @@ impl<'a> View<'a> {
         Self { policy: bundle, packed: bundle.files() }
     }
 
-    /// The schema that a route's policies are validated against, as Cedar's JSON.
+    /// The schema that a route's policies are validated against, or those of `operators`, as Cedar's JSON.
     pub fn schema(&self, route: &str) -> Option<Value> {
+        if route == OPERATORS {
+            return Some(self.policy.operators().schema());
+        }
         let route = self.policy.route_named(route)?;
         let actions: BTreeSet<_> = route.declared().actions();
         let shape = Shape::of_route(

@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
 
-use warrant::{Admitted, Chain, ChainExpectations, Denial, Revocable, Target};
+use warrant::{Admitted, Chain, ChainExpectations, Denial, Revocable, Revocations, Target};
 
 use super::case::{Case, Evidence, HttpCase, ProofFound};
-use super::facts::Identity;
+use super::facts::{Facts, Identity};
 use super::require::{check_attestations, in_environment};
 use super::verdict::{Denied, Judgement, Pass, PassReason, Permit};
 use crate::arguments::Extracted;
@@ -31,10 +31,14 @@ pub fn nearest<E: Evidence>(case: &Case<'_, E>, policy: &Policy) -> Option<Neare
 }
 
 /// First come the denials that apply everywhere, then the question whether a route governs the request, then
-/// the warrant.
+/// the warrant. A halted route needs no warrant to be told so, and is not forwarded even if it is ungoverned or
+/// observed.
 fn try_judge<E: Evidence>(case: &Case<'_, E>, policy: &Policy) -> Result<Judgement<E>, Denied> {
     case.governance?;
     let (http, located) = understood(case, policy)?;
+    if case.facts.halted.route {
+        return Err(Denied { route: located.found.name().map(str::to_owned), ..Denial::Halted.into() });
+    }
     match located.found.exemption(case.now) {
         Some(Exemption::Ungoverned(found)) => Ok(Judgement::Pass(pass(found.name(), PassReason::Ungoverned))),
         Some(Exemption::Observed(route)) => {
@@ -83,16 +87,20 @@ fn admit<'a, E: Evidence>(
 ) -> Result<AdmittedCase<'a, E>, Denied> {
     let target = &located.target;
     let chain: &Chain = http.chain.as_ref().map_err(|denial| Denied::because(*denial))?;
-    let expect =
-        ChainExpectations { now: case.now, terms: policy.terms(), revoked: &nothing_is_revoked, target };
+    if case.facts.halted.issuer {
+        return Err(Denial::Halted.into());
+    }
+    let expect = ChainExpectations { now: case.now, terms: policy.terms(), revoked: &case.facts, target };
     let admitted = chain.check(&expect)?;
     let route = located.found.route().ok_or(Denial::NoRoutePolicy)?;
     Ok(AdmittedCase { case, http, target, chain, admitted, policy, route })
 }
 
-/// Revocations cannot be recorded yet, but the check already has its place in the order.
-fn nothing_is_revoked(_: &Revocable) -> bool {
-    false
+/// The facts hold only the few revocations that name this chain.
+impl Revocations for Facts {
+    fn is_revoked(&self, one: &Revocable) -> bool {
+        self.revoked.contains(one)
+    }
 }
 
 /// A case whose warrant is admitted to the target, with the route that governs it.
@@ -118,6 +126,7 @@ impl<E: Evidence> AdmittedCase<'_, E> {
     fn judge(&self) -> Result<Permit<E>, Denied> {
         let proved = self.prove()?;
         let policies = self.ask(&self.query(&proved))?;
+        self.route.require().check_issuance_is_known(self.case.facts.issuance)?;
         Ok(Permit {
             evidence: PhantomData,
             route: self.route.name().to_owned(),
@@ -135,12 +144,12 @@ impl<E: Evidence> AdmittedCase<'_, E> {
     fn prove(&self) -> Result<Proved<'_>, Denied> {
         let (require, facts) = (self.route.require(), &self.case.facts);
         require.check_lineage(self.chain)?;
-        require.check_issued(facts.issued)?;
+        require.check_issued(facts.issuance)?;
         let given = self.arguments()?;
         let principal = self.holder()?;
         let environment = in_environment(require, self.chain, facts)?;
-        let conditions = require.conditions_in(&facts.conditions)?;
-        check_attestations(require, self.chain, facts, self.policy.attestation_max_age())?;
+        let conditions = require.conditions_in(&facts.conditions, self.case.now)?;
+        check_attestations(require, self.chain, facts, self.case.now, self.policy.attestation_max_age())?;
         Ok(Proved { given, principal, environment, conditions })
     }
 

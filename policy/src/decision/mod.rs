@@ -12,6 +12,6 @@ mod require;
 mod verdict;
 
 pub use case::{ByRecord, ByToken, Case, Evidence, HttpCase, Line, ProofFound};
-pub use facts::{Attestation, Attested, Facts, Identity};
+pub use facts::{Attestation, ConditionFact, Facts, HaltedScopes, Identity, Issuance};
 pub use judge::{judge, nearest};
 pub use verdict::{Denied, Judgement, Pass, PassReason, Permit, result_code, serialize_result};

@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use warrant::{Chain, Denial};
+use warrant::{Chain, Denial, Seconds};
 
-use super::facts::{Attestation, Attested, Facts};
+use super::facts::{Attestation, ConditionFact, Facts, Issuance};
 use crate::documents::require::{Condition, Holder, Require, UseLimit};
 
 impl Require {
@@ -24,9 +24,15 @@ impl Require {
         }
     }
 
-    /// Checks that the root is in the issuance record, if the route requires that.
-    pub fn check_issued(&self, is_recorded: bool) -> Result<(), Denial> {
-        if self.issued && !is_recorded { Err(Denial::NotIssued) } else { Ok(()) }
+    /// Checks that the root is not missing in the issuance record, if the route requires that it is there.
+    pub fn check_issued(&self, issuance: Issuance) -> Result<(), Denial> {
+        if self.issued && issuance == Issuance::NotRecorded { Err(Denial::NotIssued) } else { Ok(()) }
+    }
+
+    /// Checks that the issuance record could be read, if the route requires an entry there. This is a question
+    /// of state, so it is asked after all others.
+    pub fn check_issuance_is_known(&self, issuance: Issuance) -> Result<(), Denial> {
+        if self.issued && issuance == Issuance::Unknown { Err(Denial::StateUnavailable) } else { Ok(()) }
     }
 
     /// The dimensions that the route names, if each has one of the required values; an unknown dimension has
@@ -42,19 +48,27 @@ impl Require {
         self.environment.iter().map(value).collect::<Option<_>>().ok_or(Denial::EnvironmentMismatch)
     }
 
-    /// The conditions that the route names, if each was attested recently with the required value.
+    /// The conditions that the route names, each with its required value. Every current statement about one
+    /// must state this value and be recent, and there must be one.
     pub fn conditions_in(
         &self,
-        facts: &BTreeMap<String, Attested>,
+        facts: &[ConditionFact],
+        now: Seconds,
     ) -> Result<BTreeMap<String, String>, Denial> {
         let value = |wanted: &Condition| {
-            let fact = facts.get(&wanted.name)?;
-            // An age equal to its bound is still fresh.
-            (fact.value == wanted.equals && fact.age <= wanted.max_age)
-                .then(|| (wanted.name.clone(), fact.value.clone()))
+            let mut known = facts.iter().filter(|fact| fact.name == wanted.name).peekable();
+            known.peek()?;
+            known
+                .all(|fact| fact.value == wanted.equals && is_fresh(fact.iat, now, wanted.max_age))
+                .then(|| (wanted.name.clone(), wanted.equals.clone()))
         };
         self.conditions.iter().map(value).collect::<Option<_>>().ok_or(Denial::ConditionUnmet)
     }
+}
+
+/// An age equal to its bound is still fresh.
+fn is_fresh(iat: u64, now: Seconds, most: u64) -> bool {
+    now.get().saturating_sub(iat) <= most
 }
 
 /// The dimensions that the route names, if every link and the route accept the environment of this server.
@@ -73,6 +87,7 @@ pub(super) fn check_attestations(
     require: &Require,
     chain: &Chain,
     facts: &Facts,
+    now: Seconds,
     most: u64,
 ) -> Result<(), Denial> {
     if require.attestation.is_none() && !chain.is_bound_to_attestation() {
@@ -85,13 +100,23 @@ pub(super) fn check_attestations(
     if current.is_empty() || !is_about_the_holder {
         return Err(Denial::AttestationMissing);
     }
-    if !current.iter().all(|one| one.positive) {
+    // Whoever can debug a workload can make it do anything. Silence does not say that nobody can.
+    if !current.iter().all(|one| one.positive && one.debug == Some(false)) {
         return Err(Denial::AttestationInvalid);
     }
     let most = require.attestation.unwrap_or(most);
-    if current.iter().any(|one| one.age > most) {
+    if !current.iter().all(|one| is_fresh(one.iat, now, most)) {
         return Err(Denial::AttestationStale);
     }
-    let admitted = |one: &Attestation| chain.admits_measurement(&one.measurement);
-    if current.iter().all(admitted) { Ok(()) } else { Err(Denial::AttestationMismatch) }
+    if current.iter().all(|one| admits_measurements(chain, one)) {
+        Ok(())
+    } else {
+        Err(Denial::AttestationMismatch)
+    }
+}
+
+/// Whether the chain allows every measurement. A statement without one does not show what a chain asks for.
+fn admits_measurements(chain: &Chain, one: &Attestation) -> bool {
+    let are_there = !one.measurements.is_empty() || !chain.is_bound_to_attestation();
+    are_there && one.measurements.iter().all(|measurement| chain.admits_measurement(measurement))
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::identities::{self, Identities};
 use super::mesh::{self, Mesh};
+use super::operator_tests::{self, OperatorTestsDoc};
 use super::proxies::{self, Proxies};
 use super::route::{self, PolicyText, RouteDoc};
 use super::route_tests::{self, TestsDoc};
@@ -56,6 +57,8 @@ pub(crate) struct Documents {
     pub(crate) identities: Option<Identities>,
     pub(crate) teams: Option<Teams>,
     pub(crate) mesh_policy: Option<PolicyText>,
+    pub(crate) operators: Option<PolicyText>,
+    pub(crate) operator_tests: Option<OperatorTestsDoc>,
     pub(crate) routes: Vec<RouteDoc>,
     /// The names of the routes that could not be read.
     pub(crate) unread_routes: Vec<String>,
@@ -74,6 +77,9 @@ impl Documents {
 }
 
 pub(crate) const MESH_POLICY: &str = "mesh.cedar";
+pub(crate) const OPERATORS: &str = "operators.cedar";
+/// The name of the tests of operators, without the extension.
+const OPERATOR_TESTS: &str = "operators.test";
 
 /// Reads every file, and adds every fault.
 pub(crate) fn read(files: &Files, form: Form, faults: &Faults) -> Documents {
@@ -82,7 +88,9 @@ pub(crate) fn read(files: &Files, form: Form, faults: &Faults) -> Documents {
     let proxies = reading.top("proxies", proxies::read);
     let identities = reading.top("identities", identities::read);
     let teams = reading.top("teams", teams::read);
-    let mesh_policy = reading.mesh_policy();
+    let mesh_policy = reading.cedar(MESH_POLICY);
+    let operators = reading.cedar(OPERATORS);
+    let operator_tests = reading.operator_tests();
     let (mut routes, mut unread_routes, mut tests) = (Vec::new(), Vec::new(), Vec::new());
     for (name, bytes) in files {
         match role(name, form) {
@@ -107,6 +115,8 @@ pub(crate) fn read(files: &Files, form: Form, faults: &Faults) -> Documents {
         identities,
         teams,
         mesh_policy,
+        operators,
+        operator_tests,
         routes,
         unread_routes,
         tests,
@@ -124,11 +134,11 @@ enum Role<'a> {
 }
 
 fn role(name: &str, form: Form) -> Option<Role<'_>> {
-    if name == MESH_POLICY {
+    if matches!(name, MESH_POLICY | OPERATORS) {
         return Some(Role::Top);
     }
     let stem = name.strip_suffix(form.extension())?.strip_suffix('.')?;
-    if matches!(stem, "mesh" | "proxies" | "identities" | "teams") {
+    if matches!(stem, "mesh" | "proxies" | "identities" | "teams" | OPERATOR_TESTS) {
         return Some(Role::Top);
     }
     let (team, stem) = stem.strip_prefix("routes/")?.split_once('/')?;
@@ -163,9 +173,10 @@ impl Reading<'_> {
         read(&node, faults)
     }
 
-    fn mesh_policy(&mut self) -> Option<PolicyText> {
-        let faults = self.faults.in_file(Path::new(MESH_POLICY));
-        let Some(bytes) = self.files.get(MESH_POLICY) else {
+    /// A top file of policies.
+    fn cedar(&mut self, name: &str) -> Option<PolicyText> {
+        let faults = self.faults.in_file(Path::new(name));
+        let Some(bytes) = self.files.get(name) else {
             faults.fault(
                 Place::NONE,
                 "the file is missing",
@@ -177,12 +188,22 @@ impl Reading<'_> {
             faults.fault(Place::NONE, "the file is not UTF-8", "save it as UTF-8");
             return None;
         };
-        self.packed.insert(MESH_POLICY.to_owned(), bytes.clone());
+        self.packed.insert(name.to_owned(), bytes.clone());
         Some(PolicyText {
             at: Place { line: 1, column: 1 },
             text: text.to_owned(),
             style: Style::Literal { first: 1, indent: 0 },
         })
+    }
+
+    fn operator_tests(&mut self) -> Option<OperatorTestsDoc> {
+        let name = format!("{OPERATOR_TESTS}.{}", self.form.extension());
+        let bytes = self.files.get(&name)?;
+        let faults = self.faults.in_file(Path::new(&name));
+        let node = self.form.read(bytes, faults)?;
+        self.pack(format!("{OPERATOR_TESTS}.json"), &node);
+        self.note_duplicates(&name, &node);
+        operator_tests::read(&node, faults)
     }
 
     fn route(&mut self, name: &str, bytes: &[u8], team: &str, stem: &str) -> Option<RouteDoc> {

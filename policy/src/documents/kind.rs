@@ -15,11 +15,19 @@ pub(crate) enum DocumentKind {
     Teams,
     GovernedRoute,
     RouteTests,
+    OperatorTests,
 }
 
 impl DocumentKind {
-    const ALL: [Self; 6] =
-        [Self::Mesh, Self::Proxies, Self::Identities, Self::Teams, Self::GovernedRoute, Self::RouteTests];
+    const ALL: [Self; 7] = [
+        Self::Mesh,
+        Self::Proxies,
+        Self::Identities,
+        Self::Teams,
+        Self::GovernedRoute,
+        Self::RouteTests,
+        Self::OperatorTests,
+    ];
 
     const fn name(self) -> &'static str {
         match self {
@@ -29,6 +37,7 @@ impl DocumentKind {
             Self::Teams => "Teams",
             Self::GovernedRoute => "GovernedRoute",
             Self::RouteTests => "RouteTests",
+            Self::OperatorTests => "OperatorTests",
         }
     }
 
@@ -38,6 +47,7 @@ impl DocumentKind {
             Self::Mesh | Self::Proxies | Self::Identities | Self::Teams => &["apiVersion", "kind", "spec"],
             Self::GovernedRoute => &["apiVersion", "kind", "metadata", "spec"],
             Self::RouteTests => &["apiVersion", "kind", "metadata", "given", "cases"],
+            Self::OperatorTests => &["apiVersion", "kind", "given", "cases"],
         }
     }
 }
@@ -111,10 +121,11 @@ impl OpenedDocument<'_> {
     }
 }
 
-const NAME: &str = "use 1 to 63 of a-z, 0-9 and `-`, no `-` at either end, and not `mesh`";
+const NAME: &str =
+    "use 1 to 63 of a-z, 0-9 and `-`, no `-` at either end, and neither `mesh` nor `operators`";
 
 fn is_route_name(text: &str) -> bool {
-    scalars::is_label(text) && text != "mesh"
+    scalars::is_label(text) && !matches!(text, "mesh" | "operators")
 }
 
 /// `labels` and `annotations` are allowed for other tools. They are not read.

@@ -1,11 +1,13 @@
-//! Reads `kind: Mesh`: the audience, the limits, and the issuers and attestors that are trusted.
+//! Reads `kind: Mesh`: the audience, the limits, and who is trusted: issuers, attestors, callers, and keys for notes.
 
 use warrant::{Issuer, PublicKey, SubjectPattern, Terms, Trust};
 
+use super::attestors::{self, Attestor};
+use super::caller_issuers::{self, CallerIssuer};
 use super::kind::{DocumentKind, open};
 use super::{scalars, times};
 use crate::fault::FileFaults;
-use crate::strict::{Form, Members, Node, canonical, formed, list, members, texts};
+use crate::strict::{Form, Members, Node, canonical, formed, list, members};
 
 /// The longest time for which one signed note may keep a bundle in force, in seconds.
 const LONGEST_NOTE: u64 = 30 * 24 * 3600;
@@ -20,17 +22,8 @@ pub(crate) struct Mesh {
     pub(crate) burner: String,
     pub(crate) trust: Trust,
     pub(crate) attestors: Vec<Attestor>,
+    pub(crate) callers: Vec<CallerIssuer>,
     pub(crate) notes: Notes,
-}
-
-/// Who may make statements about workloads and environments.
-#[derive(Clone, Debug)]
-pub struct Attestor {
-    pub iss: String,
-    pub keys: Vec<(String, PublicKey)>,
-    /// Root certificates (base64 of their DER) of `x5c` chains.
-    pub anchors: Vec<String>,
-    pub about: Vec<SubjectPattern>,
 }
 
 /// Online keys. They can sign only notes.
@@ -42,8 +35,17 @@ pub struct Notes {
 
 pub(crate) fn read(node: &Node, faults: FileFaults<'_>) -> Option<Mesh> {
     let document = open(node, DocumentKind::Mesh, faults)?;
-    let known =
-        ["audience", "maxLifetime", "attestationMaxAge", "leeway", "burner", "issuers", "attestors", "notes"];
+    let known = [
+        "audience",
+        "maxLifetime",
+        "attestationMaxAge",
+        "leeway",
+        "burner",
+        "issuers",
+        "attestors",
+        "callers",
+        "notes",
+    ];
     let spec = members(document.members.need("spec", faults)?, &known, faults)?;
     let terms = terms(spec, faults);
     let attestation_max_age =
@@ -51,9 +53,12 @@ pub(crate) fn read(node: &Node, faults: FileFaults<'_>) -> Option<Mesh> {
     let burner = spec.need("burner", faults).and_then(|node| scalars::plain(node, faults));
     let trust = spec.need("issuers", faults).and_then(|node| trust(node, faults));
     let attestors = match spec.get("attestors") {
-        Some(node) => list(node, faults).and_then(|items| read_all(items, |node| attestor(node, faults))),
+        Some(node) => {
+            list(node, faults).and_then(|items| read_all(items, |node| attestors::read(node, faults)))
+        }
         None => Some(Vec::new()),
     };
+    let callers = spec.get("callers").map_or(Some(Vec::new()), |node| caller_issuers::read(node, faults));
     let notes = spec.need("notes", faults).and_then(|node| notes(node, faults));
     Some(Mesh {
         terms: terms?,
@@ -61,6 +66,7 @@ pub(crate) fn read(node: &Node, faults: FileFaults<'_>) -> Option<Mesh> {
         burner: burner?,
         trust: trust?,
         attestors: attestors?,
+        callers: callers?,
         notes: notes?,
     })
 }
@@ -125,30 +131,6 @@ fn issuer(node: &Node, faults: FileFaults<'_>) -> Option<Issuer> {
     Some(Issuer { iss: iss?, keys: keys?, subjects: subjects?, starters: starters? })
 }
 
-fn attestor(node: &Node, faults: FileFaults<'_>) -> Option<Attestor> {
-    let spec = members(node, &["iss", "keys", "anchors", "about"], faults)?;
-    if spec.get("keys").is_none() && spec.get("anchors").is_none() {
-        if !spec.misspells("keys") && !spec.misspells("anchors") {
-            faults.fault(
-                spec.at,
-                "the attestor has neither `keys` nor `anchors`",
-                "write the keys that sign its statements, or the root certificates of their chains",
-            );
-        }
-        return None;
-    }
-    let iss = spec.need("iss", faults).and_then(|node| scalars::plain(node, faults));
-    let keys = spec.get("keys").map_or(Some(Vec::new()), |node| named_keys(node, faults));
-    let anchors = spec.get("anchors").map_or(Some(Vec::new()), |node| texts(node, faults));
-    let about = spec.need("about", faults).and_then(|node| patterns(node, faults));
-    Some(Attestor {
-        iss: iss?,
-        keys: keys?,
-        anchors: anchors?.into_iter().map(|text| text.value).collect(),
-        about: about?,
-    })
-}
-
 fn notes(node: &Node, faults: FileFaults<'_>) -> Option<Notes> {
     let spec = members(node, &["keys", "maxAge"], faults)?;
     let keys = spec
@@ -182,7 +164,7 @@ fn note_key(node: &Node, faults: FileFaults<'_>) -> Option<PublicKey> {
     Some(key)
 }
 
-fn named_keys(node: &Node, faults: FileFaults<'_>) -> Option<Vec<(String, PublicKey)>> {
+pub(super) fn named_keys(node: &Node, faults: FileFaults<'_>) -> Option<Vec<(String, PublicKey)>> {
     read_all(list(node, faults)?, |node| {
         let before = faults.count();
         let spec = members(node, &["kid", "kty", "crv", "x", "y", "alg"], faults)?;
@@ -223,11 +205,15 @@ pub fn public_key(node: &Node, faults: FileFaults<'_>) -> Option<PublicKey> {
 
 /// The patterns of subjects or identities, if all can be read.
 pub(crate) fn patterns(node: &Node, faults: FileFaults<'_>) -> Option<Vec<SubjectPattern>> {
+    read_all(list(node, faults)?, |node| pattern(node, faults))
+}
+
+pub(super) fn pattern(node: &Node, faults: FileFaults<'_>) -> Option<SubjectPattern> {
     let form = Form {
         what: "a valid pattern of identities",
         instead: "write the full identity, or end it with `/**` or `:*`; a `*` is not allowed elsewhere",
     };
-    read_all(list(node, faults)?, |node| formed(node, form, faults, SubjectPattern::parse))
+    formed(node, form, faults, SubjectPattern::parse)
 }
 
 /// Reads every item, so that every fault is found. Returns them only if all are valid.

@@ -4,7 +4,9 @@
 //! document (grounds, aliases, groups, defaults).
 
 pub(crate) mod arguments;
+pub(crate) mod attestors;
 pub(crate) mod body_limit;
+pub(crate) mod caller_issuers;
 pub(crate) mod callers;
 pub(crate) mod files;
 pub(crate) mod groups;
@@ -12,9 +14,12 @@ pub(crate) mod identities;
 mod kind;
 pub(crate) mod matches;
 pub(crate) mod mesh;
+pub(crate) mod operator_tests;
+pub(crate) mod operators;
 pub(crate) mod parts;
 mod posture;
 pub(crate) mod proxies;
+pub(crate) mod proxy_terms;
 pub(crate) mod require;
 pub(crate) mod route;
 pub(crate) mod route_tests;

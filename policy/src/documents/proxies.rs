@@ -1,10 +1,13 @@
-//! Reads `kind: Proxies`: the hosts that each proxy may ask about, and the aliases of each host.
+//! Reads `kind: Proxies`: the hosts that each proxy may ask about, the aliases of each host, and the terms of each
+//! proxy.
 
 use super::kind::{DocumentKind, open};
 use super::parts::readable;
+use super::proxy_terms::ProxyTerms;
+use super::require;
 use super::scalars;
 use crate::fault::{FileFaults, Placed};
-use crate::strict::{Form, Node, NodeValue, entries, formed, list, members};
+use crate::strict::{Form, Node, NodeValue, entries, flag, formed, list, members};
 
 #[derive(Debug)]
 pub(crate) struct Proxies(pub(crate) Vec<Proxy>);
@@ -15,6 +18,7 @@ pub(crate) struct Proxy {
     pub(crate) id: Option<Placed<String>>,
     /// Each canonical host with its aliases.
     pub(crate) hosts: Vec<ServedHost>,
+    pub(crate) terms: ProxyTerms,
 }
 
 /// A canonical host and its aliases.
@@ -28,10 +32,16 @@ pub(crate) fn read(node: &Node, faults: FileFaults<'_>) -> Option<Proxies> {
 }
 
 fn proxy(node: &Node, faults: FileFaults<'_>) -> Option<Proxy> {
-    let spec = members(node, &["id", "hosts"], faults)?;
+    let spec = members(node, &["id", "hosts", "strictMtls", "environment"], faults)?;
     let id = spec.need("id", faults).and_then(|node| id(node, faults));
     let hosts = spec.need("hosts", faults).and_then(|node| hosts(node, faults));
-    Some(Proxy { id, hosts: hosts.unwrap_or_default() })
+    let strict_mtls = spec.get("strictMtls").and_then(|node| flag(node, faults));
+    let environment = spec.get("environment").and_then(|node| require::environment(node, faults));
+    let terms = ProxyTerms {
+        strict_mtls: strict_mtls.unwrap_or_default(),
+        environment: environment.unwrap_or_default(),
+    };
+    Some(Proxy { id, hosts: hosts.unwrap_or_default(), terms })
 }
 
 fn id(node: &Node, faults: FileFaults<'_>) -> Option<Placed<String>> {

@@ -168,7 +168,8 @@ fn at<T>(node: &Node, value: Option<T>) -> Option<Placed<T>> {
     value.map(|value| Placed::new(node.at, value))
 }
 
-fn environment(node: &Node, faults: FileFaults<'_>) -> Option<Dimensions> {
+/// Dimensions of the environment, each with its allowed values.
+pub(super) fn environment(node: &Node, faults: FileFaults<'_>) -> Option<Dimensions> {
     let mut read = Vec::new();
     for (key, values) in entries(node, faults)? {
         if !scalars::is_plain(&key.text) {

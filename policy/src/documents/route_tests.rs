@@ -20,12 +20,18 @@ pub(crate) struct TestsDoc {
 
 #[derive(Debug)]
 pub(crate) struct TestCase {
+    pub(crate) head: CaseHead,
+    pub(crate) situation: Situation,
+}
+
+/// What every case says: its name, and what is expected.
+#[derive(Debug)]
+pub(crate) struct CaseHead {
     pub(crate) at: Place,
     pub(crate) name: String,
     pub(crate) expect: ExpectedResult,
     /// The policy that must decide.
     pub(crate) because: Option<Placed<String>>,
-    pub(crate) situation: Situation,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,13 +77,13 @@ pub(crate) fn read(node: &Node, stem: &str, faults: FileFaults<'_>) -> Option<Te
     situation::read(given, faults);
     let items = list(document.members.need("cases", faults)?, faults)?;
     let cases = readable(items, |item| case(item, given, faults));
-    check_names(&cases, faults);
+    check_names(cases.iter().map(|case| &case.head), faults);
     Some(TestsDoc { file: faults.file.to_path_buf(), name, cases })
 }
 
-fn check_names(cases: &[TestCase], faults: FileFaults<'_>) {
-    for (position, case) in cases.iter().enumerate() {
-        if cases.iter().take(position).any(|earlier| earlier.name == case.name) {
+pub(super) fn check_names<'a>(cases: impl Iterator<Item = &'a CaseHead> + Clone, faults: FileFaults<'_>) {
+    for (position, case) in cases.clone().enumerate() {
+        if cases.clone().take(position).any(|earlier| earlier.name == case.name) {
             faults.fault(
                 case.at,
                 format!("a second case is called `{}`", case.name),
@@ -88,15 +94,21 @@ fn check_names(cases: &[TestCase], faults: FileFaults<'_>) {
 }
 
 fn case(node: &Node, given: &Node, faults: FileFaults<'_>) -> Option<TestCase> {
-    let known = [&["name", "expect", "because"][..], situation::KNOWN].concat();
+    let head = head(node, situation::KNOWN, faults);
+    let own = only(node, situation::KNOWN);
+    let situation = situation::read(&merged(given, &own), faults);
+    Some(TestCase { head: head?, situation: situation? })
+}
+
+/// Reads what every case says; `known` are the other keys of a case.
+pub(super) fn head(node: &Node, known: &[&str], faults: FileFaults<'_>) -> Option<CaseHead> {
+    let known = [&["name", "expect", "because"][..], known].concat();
     let mut parts = Parts::new(members(node, &known, faults)?, faults);
     let name = parts.needed("name", |node| string(node, faults));
     let expect = parts.needed("expect", |node| expect(node, faults));
     let because =
         parts.optional("because", |node| Some(Placed::new(node.at, string(node, faults)?.to_owned())));
-    let own = only(node, situation::KNOWN);
-    let situation = situation::read(&merged(given, &own), faults);
-    Some(TestCase { at: node.at, name: name?.to_owned(), expect: expect?, because, situation: situation? })
+    Some(CaseHead { at: node.at, name: name?.to_owned(), expect: expect?, because })
 }
 
 fn expect(node: &Node, faults: FileFaults<'_>) -> Option<ExpectedResult> {
@@ -110,7 +122,7 @@ fn expect(node: &Node, faults: FileFaults<'_>) -> Option<ExpectedResult> {
     })
 }
 
-fn only(node: &Node, names: &[&str]) -> Node {
+pub(super) fn only(node: &Node, names: &[&str]) -> Node {
     let mut kept = node.clone();
     if let NodeValue::Map(members) = &mut kept.value {
         members.retain(|(key, _)| names.contains(&key.text.as_str()));
@@ -119,7 +131,7 @@ fn only(node: &Node, names: &[&str]) -> Node {
 }
 
 /// Merges maps. Everything else is replaced completely, and so are `body` and `authorization_details`.
-fn merged(given: &Node, own: &Node) -> Node {
+pub(super) fn merged(given: &Node, own: &Node) -> Node {
     let (NodeValue::Map(base), NodeValue::Map(over)) = (&given.value, &own.value) else { return own.clone() };
     let mut all: Vec<(MapKey, Node)> = base.clone();
     for (key, node) in over {

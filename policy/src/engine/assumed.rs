@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use super::est;
-use super::names::RESERVED;
+use super::names::{RESERVED, Type};
 use super::policies::Written;
 use super::schema::{Own, Shape};
 use super::uncompiled::Uncompiled;
@@ -50,7 +50,7 @@ impl Assumed {
 
 /// Without any action Cedar would find every policy impossible.
 fn actions(written: &[Written]) -> BTreeSet<String> {
-    let mut all = named(written, est::actions);
+    let mut all = named(written, |policy| est::named(policy, Type::Action));
     all.insert(RESERVED.to_owned());
     all
 }

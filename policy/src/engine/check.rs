@@ -55,6 +55,7 @@ impl Findings {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum TextOf<'a> {
     Mesh,
+    Operators,
     Route {
         name: &'a str,
         /// Whether a delegated key may be the caller.
@@ -72,8 +73,8 @@ pub(super) fn check_rules(policies: &[Written], text: TextOf<'_>, findings: &mut
         check_effect(policy, text, findings);
         check_resource(policy, text, findings);
         check_open_route(policy, text, findings);
-        warn_of_open_permit(policy, findings);
-        warn_of_unconditional_forbid(policy, findings);
+        warn_of_open_permit(policy, text, findings);
+        warn_of_unconditional_forbid(policy, text, findings);
     }
 }
 
@@ -92,6 +93,7 @@ fn check_reserved_name(policy: &Written, findings: &mut Findings) {
 fn check_forbid_reaches_the_root(policy: &Written, text: TextOf<'_>, findings: &mut Findings) {
     let keys_may_ask = match text {
         TextOf::Mesh => true,
+        TextOf::Operators => false,
         TextOf::Route { has_keys, .. } => has_keys,
     };
     if policy.effect == Effect::Forbid
@@ -145,18 +147,28 @@ fn is_a_bare_permit(policy: &Written) -> bool {
     policy.effect == Effect::Permit && est::is_open_to_all(&policy.est) && !est::is_conditional(&policy.est)
 }
 
-fn warn_of_open_permit(policy: &Written, findings: &mut Findings) {
+fn warn_of_open_permit(policy: &Written, text: TextOf<'_>, findings: &mut Findings) {
+    let instead = match text {
+        TextOf::Mesh | TextOf::Route { .. } => "if every holder may call, write `callers: [any-holder]`",
+        TextOf::Operators => {
+            "name who may, like `principal in Group::\"<name>\"`: every caller of the API could"
+        }
+    };
     if is_a_bare_permit(policy) {
         findings.warn(
             policy.at,
             "open-permit",
             "a permit with neither a principal nor a condition that reads `principal` or `context`",
-            "if every holder may call, write `callers: [any-holder]`",
+            instead,
         );
     }
 }
 
-fn warn_of_unconditional_forbid(policy: &Written, findings: &mut Findings) {
+/// An operators' policy may forbid an action to everybody.
+fn warn_of_unconditional_forbid(policy: &Written, text: TextOf<'_>, findings: &mut Findings) {
+    if matches!(text, TextOf::Operators) {
+        return;
+    }
     let is_bare = est::is_open_to_all(&policy.est) && !est::is_conditional(&policy.est);
     if policy.effect == Effect::Forbid && is_bare {
         findings.warn(

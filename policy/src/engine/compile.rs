@@ -74,7 +74,7 @@ fn mesh_wide(
 /// Validates a text against a shape; the validator, unless Cedar does not accept the shape.
 fn validate(parsed: &Parsed<'_>, shape: &Shape<'_>, at: Place, findings: &mut Findings) -> Option<Validator> {
     let validator = validator_of(shape, at, findings)?;
-    parsed.validate(&validator, shape, findings);
+    parsed.validate(&validator, &shape.names(), findings);
     Some(validator)
 }
 
@@ -165,7 +165,7 @@ fn check_scoped(set: &PolicySet, validator: &Validator, at: Place, findings: &mu
     }
 }
 
-fn named(id: &str, est: Value, at: Place, findings: &mut Findings) -> Option<Policy> {
+pub(super) fn named(id: &str, est: Value, at: Place, findings: &mut Findings) -> Option<Policy> {
     Policy::from_json(Some(PolicyId::new(id)), est)
         .map_err(|error| findings.fault(at, error.to_string(), "write the policy in a simpler form"))
         .ok()

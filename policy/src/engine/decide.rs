@@ -1,6 +1,8 @@
 //! The answer of the policies: permitted or not, by which policies, and why.
 
-use cedar_policy::{AuthorizationError, Authorizer, Decision};
+use std::collections::BTreeMap;
+
+use cedar_policy::{AuthorizationError, Authorizer, Decision, Entities, PolicySet, Request};
 use warrant::Denial;
 
 use super::ask::PolicyQuery;
@@ -44,7 +46,17 @@ fn judge(
     query: &PolicyQuery<'_>,
 ) -> Result<Permitted, NotPermitted> {
     let (request, entities) = context::request(slice, route, groups, query).ok_or_else(internal)?;
-    let response = Authorizer::new().is_authorized(&request, &slice.policies, &entities);
+    answer(&slice.policies, &slice.advice, &request, &entities)
+}
+
+/// What these policies answer. An error in any of them denies.
+pub(super) fn answer(
+    all: &PolicySet,
+    advice: &BTreeMap<String, Advice>,
+    request: &Request,
+    entities: &Entities,
+) -> Result<Permitted, NotPermitted> {
+    let response = Authorizer::new().is_authorized(request, all, entities);
     // Cedar skips a policy that fails, even a forbid: its answer is then not what the author wrote.
     let mut errors: Vec<_> = response.diagnostics().errors().map(error_of).collect();
     errors.sort();
@@ -52,17 +64,14 @@ fn judge(
         return Err(internal());
     }
     if !errors.is_empty() {
-        return Err(not_permitted(
-            Denial::PolicyError,
-            errors.into_iter().map(|(id, _)| id).collect(),
-            slice,
-        ));
+        let failed = errors.into_iter().map(|(id, _)| id).collect();
+        return Err(not_permitted(Denial::PolicyError, failed, advice));
     }
     let mut policies: Vec<_> = response.diagnostics().reason().map(ToString::to_string).collect();
     policies.sort();
     match response.decision() {
         Decision::Allow => Ok(Permitted { policies }),
-        Decision::Deny => Err(not_permitted(Denial::PolicyDenied, policies, slice)),
+        Decision::Deny => Err(not_permitted(Denial::PolicyDenied, policies, advice)),
     }
 }
 
@@ -72,12 +81,16 @@ pub(super) fn error_of(error: &AuthorizationError) -> (String, bool) {
     (error.policy_id().to_string(), error.inner().to_string().contains("recursion limit"))
 }
 
-fn not_permitted(denial: Denial, policies: Vec<String>, slice: &Slice) -> NotPermitted {
+pub(super) fn not_permitted(
+    denial: Denial,
+    policies: Vec<String>,
+    advice: &BTreeMap<String, Advice>,
+) -> NotPermitted {
     let Advice { reason, cure } =
-        policies.first().and_then(|first| slice.advice.get(first)).cloned().unwrap_or_default();
+        policies.first().and_then(|first| advice.get(first)).cloned().unwrap_or_default();
     NotPermitted { denial, reason, cure, policies }
 }
 
-fn internal() -> NotPermitted {
+pub(super) fn internal() -> NotPermitted {
     NotPermitted { denial: Denial::Internal, reason: None, cure: None, policies: Vec::new() }
 }

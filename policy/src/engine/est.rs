@@ -3,6 +3,7 @@
 use cedar_policy::Policy;
 use serde_json::{Value, json};
 
+use super::names::Type;
 use crate::strict::canonical;
 use warrant::Digest;
 
@@ -79,16 +80,16 @@ pub(super) fn names_the_root(est: &Value) -> bool {
 
 /// Whether a policy names the reserved member of an enumeration.
 pub(super) fn names_the_reserved(est: &Value) -> bool {
-    ["Group", "Route", "Posture"]
+    ["Group", "Route", "Posture", "Team"]
         .into_iter()
         .any(|kind| contains(est, &json!({"type": kind, "id": super::names::RESERVED})))
 }
 
-/// The actions that it names.
-pub(super) fn actions(est: &Value) -> Vec<String> {
+/// The entities of this type that it names.
+pub(super) fn named(est: &Value, kind: Type) -> Vec<String> {
     let mut names = Vec::new();
     each(est, &mut |value| {
-        if *member(value, "type") == "Action" {
+        if *member(value, "type") == kind.name() {
             names.extend(member(value, "id").as_str().map(str::to_owned));
         }
     });

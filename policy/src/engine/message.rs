@@ -6,9 +6,7 @@
 
 use miette::Diagnostic;
 
-use super::names::Type;
-use super::schema::Shape;
-use crate::documents::Posture;
+use super::names::{KnownNames, Type};
 use crate::strict::nearest;
 
 /// A finding: what is wrong, and what to write instead.
@@ -39,23 +37,22 @@ pub(super) fn of_syntax(error: &impl Diagnostic) -> Message {
     Message { instead: help(error).unwrap_or_else(|| SYNTAX.to_owned()), what }
 }
 
-/// A policy that does not fit the schema of this shape.
-pub(super) fn of_validation(error: &impl Diagnostic, shape: &Shape<'_>) -> Message {
+/// A policy that does not fit its schema, which has these names.
+pub(super) fn of_validation(error: &impl Diagnostic, known: &KnownNames<'_>) -> Message {
     let told = plain(&error.to_string());
     if let Some(action) = told.strip_prefix("unrecognized action `").and_then(entity) {
-        return unknown(Type::Action, action.id, shape);
+        return unknown(Type::Action, action.id, known);
     }
     let named = told.strip_prefix("entity `").filter(|_| told.contains("is not declared as a valid eid"));
     if let Some(NamedEntity { kind, id }) = named.and_then(entity) {
-        return unknown(kind, id, shape);
+        return unknown(kind, id, known);
     }
     if let Some(kind) =
         told.strip_prefix("unrecognized entity type `").and_then(|rest| rest.split('`').next())
     {
-        let types = [Type::Agent, Type::Group, Type::Key, Type::Posture, Type::Route];
         return Message {
             what: format!("there is no entity type `{kind}`"),
-            instead: one_of(kind, types.into_iter().map(Type::name), "type"),
+            instead: one_of(kind, known.types.iter().map(|kind| kind.name()), "type"),
         };
     }
     Message { what: told, instead: help(error).unwrap_or_else(|| NAMES.to_owned()) }
@@ -104,27 +101,32 @@ struct NamedEntity<'a> {
     id: &'a str,
 }
 
+const ENUMERATED: [Type; 7] =
+    [Type::Action, Type::Group, Type::Kind, Type::Mesh, Type::Posture, Type::Route, Type::Team];
+
 fn entity(text: &str) -> Option<NamedEntity<'_>> {
     let (name, rest) = text.split_once("::\"")?;
-    let kind = [Type::Action, Type::Group, Type::Route, Type::Posture]
-        .into_iter()
-        .find(|kind| kind.name() == name)?;
+    let kind = ENUMERATED.into_iter().find(|kind| kind.name() == name)?;
     Some(NamedEntity { kind, id: rest.split_once("\"`").map_or(rest, |(id, _)| id) })
 }
 
-/// A name that the shape does not have.
-fn unknown(kind: Type, id: &str, shape: &Shape<'_>) -> Message {
+/// A name that is not known.
+pub(super) fn unknown(kind: Type, id: &str, known: &KnownNames<'_>) -> Message {
     let word = kind.name().to_lowercase();
     let what = format!("there is no {word} `{id}` here");
     let instead = match kind {
-        Type::Action => one_of(id, shape.actions.iter().copied(), &word),
-        Type::Group => match shape.groups.as_deref().unwrap_or_default() {
-            [] => "define the group in identities.yaml".to_owned(),
-            groups => one_of(id, groups.iter().copied(), &word),
-        },
-        Type::Route => one_of(id, shape.routes.iter().copied(), &word),
-        Type::Posture => one_of(id, Posture::ALL.into_iter().map(Posture::name), &word),
-        Type::Agent | Type::Key => NAMES.to_owned(),
+        Type::Group if known.members(kind).next().is_none() => {
+            "define the group in identities.yaml".to_owned()
+        }
+        Type::Agent | Type::Key | Type::Person | Type::Environment => NAMES.to_owned(),
+        Type::Action
+        | Type::Group
+        | Type::Issuer
+        | Type::Kind
+        | Type::Mesh
+        | Type::Posture
+        | Type::Route
+        | Type::Team => one_of(id, known.members(kind), &word),
     };
     Message { what, instead }
 }

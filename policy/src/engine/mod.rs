@@ -17,6 +17,7 @@ mod fit;
 mod lex;
 mod message;
 mod names;
+mod operators;
 mod policies;
 #[cfg(test)]
 mod properties;
@@ -32,6 +33,8 @@ pub(crate) use decide::decide;
 pub use decide::{NotPermitted, Permitted};
 pub use explain::Nearest;
 pub(crate) use explain::nearest;
+pub use operators::Operators;
+pub(crate) use operators::{OperatorNames, OperatorSlice, compile_operators};
 pub(crate) use schema::{Own, Shape};
 pub(crate) use slice::Slice;
 pub use stack::{STACK, mark_this_thread_deep, on_a_deep_stack};

@@ -8,15 +8,35 @@ use cedar_policy::{EntityId, EntityTypeName, EntityUid};
 /// A member of every enumeration, because Cedar has no empty ones. No policy may name it.
 pub(super) const RESERVED: &str = "-";
 
+/// The names that a text may use, to suggest the one that was probably meant.
+#[derive(Clone, Debug)]
+pub(super) struct KnownNames<'a> {
+    pub(super) types: &'a [Type],
+    /// The members of actions and of enumerations.
+    pub(super) members: Vec<(Type, Vec<&'a str>)>,
+}
+
+impl<'a> KnownNames<'a> {
+    pub(super) fn members(&self, of: Type) -> impl Iterator<Item = &'a str> {
+        self.members.iter().filter(move |(kind, _)| *kind == of).flat_map(|(_, names)| names.iter().copied())
+    }
+}
+
 /// The types of our entities.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Type {
     Action,
     Agent,
+    Environment,
     Group,
+    Issuer,
     Key,
+    Kind,
+    Mesh,
+    Person,
     Posture,
     Route,
+    Team,
 }
 
 impl Type {
@@ -24,10 +44,16 @@ impl Type {
         match self {
             Self::Action => "Action",
             Self::Agent => "Agent",
+            Self::Environment => "Environment",
             Self::Group => "Group",
+            Self::Issuer => "Issuer",
             Self::Key => "Key",
+            Self::Kind => "Kind",
+            Self::Mesh => "Mesh",
+            Self::Person => "Person",
             Self::Posture => "Posture",
             Self::Route => "Route",
+            Self::Team => "Team",
         }
     }
 
@@ -40,4 +66,17 @@ impl Type {
     }
 }
 
-const ALL: [Type; 6] = [Type::Action, Type::Agent, Type::Group, Type::Key, Type::Posture, Type::Route];
+const ALL: [Type; 12] = [
+    Type::Action,
+    Type::Agent,
+    Type::Environment,
+    Type::Group,
+    Type::Issuer,
+    Type::Key,
+    Type::Kind,
+    Type::Mesh,
+    Type::Person,
+    Type::Posture,
+    Type::Route,
+    Type::Team,
+];

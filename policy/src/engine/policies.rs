@@ -11,7 +11,7 @@ use super::bounds;
 use super::check::Findings;
 use super::est;
 use super::message::{self, Message};
-use super::schema::Shape;
+use super::names::KnownNames;
 use crate::documents::route::PolicyText;
 use crate::fault::Place;
 use crate::strict::{is_deceptive, place_inside};
@@ -80,13 +80,13 @@ pub(super) fn parse<'a>(text: &'a PolicyText, prefix: &str, findings: &mut Findi
 }
 
 impl Parsed<'_> {
-    /// Validates the policies against the schema of this shape.
-    pub(super) fn validate(&self, validator: &Validator, shape: &Shape<'_>, findings: &mut Findings) {
+    /// Validates the policies against a schema, which has these names.
+    pub(super) fn validate(&self, validator: &Validator, known: &KnownNames<'_>, findings: &mut Findings) {
         let result = validator.validate(&self.set, ValidationMode::Strict);
         // Cedar reports a fault once for each action, in an order that changes from run to run.
         let errors: BTreeSet<_> = result
             .validation_errors()
-            .map(|error| (place_of(self.text, error), message::of_validation(error, shape)))
+            .map(|error| (place_of(self.text, error), message::of_validation(error, known)))
             .collect();
         for (at, message) in errors {
             findings.fault_once(at, message);

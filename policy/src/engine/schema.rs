@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use cedar_policy::Schema;
 use serde_json::{Map, Value, json};
 
-use super::names::{RESERVED, Type};
+use super::names::{KnownNames, RESERVED, Type};
 use crate::documents::Posture;
 use crate::documents::arguments::{ArgumentType, DeclaredArgument};
 use crate::documents::require::Require;
@@ -59,6 +59,19 @@ impl<'a> Shape<'a> {
         Schema::from_json_value(self.to_json()).map_err(|error| error.to_string())
     }
 
+    /// The names that its policies may use.
+    pub(super) fn names(&self) -> KnownNames<'a> {
+        KnownNames {
+            types: &[Type::Agent, Type::Group, Type::Key, Type::Posture, Type::Route],
+            members: vec![
+                (Type::Action, self.actions.iter().copied().collect()),
+                (Type::Group, self.groups.clone().unwrap_or_default()),
+                (Type::Route, self.routes.clone()),
+                (Type::Posture, Posture::ALL.into_iter().map(Posture::name).collect()),
+            ],
+        }
+    }
+
     /// As Cedar's JSON. It is made of values, so that a name in it can never be read as anything else.
     pub(crate) fn to_json(&self) -> Value {
         let holders = json!({"memberOfTypes": ["Group"]});
@@ -101,19 +114,19 @@ impl<'a> Shape<'a> {
     }
 }
 
-fn with_reserved<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+pub(super) fn with_reserved<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     std::iter::once(RESERVED).chain(names).collect()
 }
 
-fn entity(kind: Type) -> Value {
+pub(super) fn entity(kind: Type) -> Value {
     json!({"type": "Entity", "name": kind.name()})
 }
 
-fn string() -> Value {
+pub(super) fn string() -> Value {
     json!({"type": "String"})
 }
 
-fn record<'a>(members: impl Iterator<Item = (&'a str, Value)>) -> Value {
+pub(super) fn record<'a>(members: impl Iterator<Item = (&'a str, Value)>) -> Value {
     let members: Map<_, _> = members.map(|(name, kind)| (name.to_owned(), kind)).collect();
     json!({"type": "Record", "attributes": members})
 }

@@ -2,12 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::documents::proxy_terms::ProxyTerms;
+
 #[derive(Debug, Default)]
 pub(crate) struct Hosts {
     /// The canonical host for each name.
     canonical: BTreeMap<String, String>,
     /// What each proxy serves, canonical.
     served: BTreeMap<String, BTreeSet<String>>,
+    /// The terms of each proxy.
+    terms: BTreeMap<String, ProxyTerms>,
 }
 
 impl Hosts {
@@ -17,8 +21,13 @@ impl Hosts {
         self.served.get(proxy)?.get(canonical).map(String::as_str)
     }
 
-    pub(crate) fn knows_proxy(&self, proxy: &str) -> bool {
-        self.served.contains_key(proxy)
+    pub(crate) fn terms(&self, proxy: &str) -> Option<&ProxyTerms> {
+        self.terms.get(proxy)
+    }
+
+    /// Every proxy, sorted.
+    pub(crate) fn proxies(&self) -> impl Iterator<Item = &str> {
+        self.terms.keys().map(String::as_str)
     }
 
     /// A proxy that serves this canonical host, always the same one; `None` if no request can reach the host.
@@ -44,10 +53,12 @@ impl Hosts {
     }
 
     /// Adds a proxy that serves nothing yet; false if the proxy is already known.
-    pub(crate) fn add_proxy(&mut self, proxy: &str) -> bool {
-        let is_new = !self.served.contains_key(proxy);
-        self.served.entry(proxy.to_owned()).or_default();
-        is_new
+    pub(crate) fn add_proxy(&mut self, proxy: &str, terms: &ProxyTerms) -> bool {
+        if self.terms.contains_key(proxy) {
+            return false;
+        }
+        self.terms.insert(proxy.to_owned(), terms.clone());
+        true
     }
 
     /// Adds a canonical host to those that a proxy serves.

@@ -81,6 +81,15 @@ impl Policy {
 }
 
 impl<'a> Found<'a> {
+    /// The name of what matches, in force or not.
+    pub fn name(self) -> Option<&'a str> {
+        match self {
+            Found::Route(route) => Some(route.name()),
+            Found::Ungoverned(found) => Some(found.name()),
+            Found::Nothing => None,
+        }
+    }
+
     /// The route that governs the request. An exception that has ended governs nothing, and no broader match
     /// replaces it.
     pub fn route(self) -> Option<&'a Route> {

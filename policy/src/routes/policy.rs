@@ -8,9 +8,12 @@ use warrant::{PublicKey, Terms, Trust};
 
 use super::hosts::Hosts;
 use super::route::{Route, UngovernedMatch};
+use crate::documents::attestors::Attestor;
+use crate::documents::caller_issuers::CallerIssuer;
 use crate::documents::groups::Groups;
-use crate::documents::mesh::{Attestor, Mesh};
-use crate::engine::{self, Nearest, NotPermitted, Permitted, PolicyQuery};
+use crate::documents::mesh::Mesh;
+use crate::documents::proxy_terms::ProxyTerms;
+use crate::engine::{self, Nearest, NotPermitted, OperatorSlice, Operators, Permitted, PolicyQuery};
 use crate::fault::Placed;
 use crate::matching::Matcher;
 use crate::warning::Notice;
@@ -21,6 +24,7 @@ pub struct Policy {
     pub(crate) mesh: Mesh,
     pub(crate) hosts: Hosts,
     pub(crate) groups: Groups,
+    pub(crate) operators: OperatorSlice,
     pub(crate) routes: Vec<Route>,
     pub(crate) ungoverned: Vec<UngovernedMatch>,
     /// The position of each route in `routes`.
@@ -67,6 +71,11 @@ impl Policy {
         &self.mesh.attestors
     }
 
+    /// The issuers whose tokens name callers of the API.
+    pub fn callers(&self) -> &[CallerIssuer] {
+        &self.mesh.callers
+    }
+
     /// The keys that may sign notes for it.
     pub fn note_keys(&self) -> &[PublicKey] {
         &self.mesh.notes.keys
@@ -77,9 +86,24 @@ impl Policy {
         self.mesh.notes.max_age
     }
 
-    /// Whether the policy lists this proxy: only listed proxies may ask.
-    pub fn knows_proxy(&self, proxy: &str) -> bool {
-        self.hosts.knows_proxy(proxy)
+    /// What the policy says of this proxy; `None` if it does not list it: only listed proxies may ask.
+    pub fn proxy(&self, id: &str) -> Option<&ProxyTerms> {
+        self.hosts.terms(id)
+    }
+
+    /// The identities of all proxies that may ask, sorted.
+    pub fn proxies(&self) -> impl Iterator<Item = &str> {
+        self.hosts.proxies()
+    }
+
+    /// The environment of a decision that this proxy asks for: the server's own, narrowed by the proxy's terms. A proxy
+    /// that is not listed has none.
+    pub fn environment_for(
+        &self,
+        proxy: &str,
+        server: &BTreeMap<String, String>,
+    ) -> BTreeMap<String, String> {
+        self.proxy(proxy).map(|terms| terms.narrow(server)).unwrap_or_default()
     }
 
     /// Every canonical host with its aliases, sorted.
@@ -99,6 +123,11 @@ impl Policy {
 
     pub fn routes(&self) -> &[Route] {
         &self.routes
+    }
+
+    /// Who may call the API.
+    pub fn operators(&self) -> Operators<'_> {
+        Operators::new(&self.operators, &self.groups)
     }
 
     /// Asks the policies of a route.

@@ -60,7 +60,7 @@ impl Route {
     }
 
     /// Whether an allowed request carries a receipt.
-    pub fn evidence_receipt(&self) -> bool {
+    pub fn wants_receipt(&self) -> bool {
         self.receipt
     }
 

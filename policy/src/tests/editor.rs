@@ -8,6 +8,7 @@ use super::fixture::{PAY_FILE, edit, faults, files, told, with_policy};
 use crate::Files;
 use crate::authoring::documents_schema;
 
+const OPERATOR_TESTS: &str = "operators.test.yaml";
 const TESTS: &str = "routes/payments/pay.test.yaml";
 
 /// A bundle that contains every kind of object.
@@ -28,6 +29,17 @@ fn everything() -> Files {
         "    ground:",
         "    ungoverned: [{host: payments.shop, methods: [GET], path: /healthz}]\n    ground:",
     );
+    edit(
+        &mut files,
+        "mesh.yaml",
+        "  notes:",
+        "  attestors:\n    - {iss: \"https://attest.shop\", anchors: [AAAA], about: [\"spiffe://shop/**\"], keyless: true}\n  callers:\n    - {audience: a, iss: \"https://idp.shop\", jwks: {keys: [{kty: OKP, kid: a, crv: Ed25519, x: AAAA}]}}\n  notes:",
+    );
+    files.insert(
+        "operators.cedar".to_owned(),
+        b"permit (principal == Person::\"local\", action, resource);".to_vec(),
+    );
+    files.insert(OPERATOR_TESTS.to_owned(), b"apiVersion: portcullis.dev/v1alpha1\nkind: OperatorTests\ngiven: {caller: local}\ncases:\n  - {name: a, expect: allow, action: read-facts}\n".to_vec());
     let tests = "apiVersion: portcullis.dev/v1alpha1\nkind: RouteTests\nmetadata: {name: pay}\ngiven: {request: {body: {amount: 1}}, caller: spiffe://shop/ns/shop/sa/payer}\ncases:\n  - {name: a, expect: allow, warrant: {use: {max: 1}, started_by: {iss: \"https://idp.shop\", sub: b}, authorization_details: [{type: execution, hosts: [payments.shop], methods: [POST], paths: [/**], args: {amount: {any: true}}}]}}\n";
     files.insert(TESTS.to_owned(), tests.as_bytes().to_vec());
     files
@@ -80,6 +92,12 @@ fn the_schema_has_the_keys_of_the_readers() {
     for (kind, path, file, object) in [
         ("Mesh", &["spec", "notes"][..], "mesh.yaml", "notes: {"),
         ("Mesh", &["spec", "issuers", "[]"], "mesh.yaml", "- {"),
+        ("Mesh", &["spec", "attestors", "[]"], "mesh.yaml", "attestors:\n    - {"),
+        ("Mesh", &["spec", "callers", "[]"], "mesh.yaml", "callers:\n    - {"),
+        ("Mesh", &["spec", "callers", "[]", "jwks"], "mesh.yaml", "jwks: {"),
+        ("Mesh", &["spec", "callers", "[]", "jwks", "keys", "[]"], "mesh.yaml", "jwks: {keys: [{"),
+        ("OperatorTests", &["given"], OPERATOR_TESTS, "given: {"),
+        ("OperatorTests", &["cases", "[]"], OPERATOR_TESTS, "- {"),
         ("Proxies", &["spec", "[]"], "proxies.yaml", "- {"),
         ("Identities", &["spec"], "identities.yaml", "spec: {"),
         ("Teams", &["spec", "*"], "teams.yaml", "platform: {"),
@@ -124,6 +142,7 @@ fn the_schema_has_the_keys_of_the_readers_for_whole_documents() {
         ("GovernedRoute", &["spec"], PAY_FILE, "  match:"),
         ("GovernedRoute", &[], PAY_FILE, "kind:"),
         ("RouteTests", &[], TESTS, "kind:"),
+        ("OperatorTests", &[], OPERATOR_TESTS, "kind:"),
     ] {
         let mut files = everything();
         let indent: String = before.chars().take_while(|letter| *letter == ' ').collect();

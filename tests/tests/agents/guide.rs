@@ -1,21 +1,26 @@
-//! The code blocks of the guide `docs/agents.md`.
+//! The code blocks of the guide `docs/agents.md`, and of the page `docs/api.md`.
 
 use portcullis_tests::programs::repository;
 use std::fs;
 
 /// The Python code that delegates and proves.
 pub(crate) fn library() -> String {
-    block("def delegate(")
+    block("docs/agents.md", "def delegate(")
 }
 
 /// The Python code that sends requests through Envoy.
 pub(crate) fn call() -> String {
-    block("urllib.request")
+    block("docs/agents.md", "urllib.request")
 }
 
-/// The only Python block of the page that contains these words.
-fn block(words: &str) -> String {
-    let page = fs::read_to_string(repository().join("docs/agents.md")).unwrap();
+/// The Python code that checks receipts in an upstream.
+pub(crate) fn receipts() -> String {
+    block("docs/api.md", "class Receipts")
+}
+
+/// The only Python block of this page that contains these words.
+fn block(page: &str, words: &str) -> String {
+    let page = fs::read_to_string(repository().join(page)).unwrap();
     let blocks = page.split("```python\n").skip(1).map(|rest| rest.split("```").next().unwrap());
     let found: Vec<&str> = blocks.filter(|block| block.contains(words)).collect();
     assert_eq!(found.len(), 1, "blocks with `{words}`: {found:?}");

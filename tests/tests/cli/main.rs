@@ -13,6 +13,7 @@ mod delegate;
 mod inspect;
 mod key;
 mod mint;
+mod receipt;
 mod usage;
 mod verify;
 mod workdir;

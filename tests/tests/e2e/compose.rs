@@ -68,7 +68,7 @@ async fn the_services_of_the_compose_file_guard_the_upstream() {
 
     let upstream = Upstream::start().await;
     let gate = native.path(&compose.services["envoy"], "/etc/portcullis/gate.yaml");
-    let socket = native.path(&compose.services["envoy"], "/run/portcullis/ext_authz.sock");
+    let socket = native.path(&compose.services["envoy"], "/run/portcullis/proxies.sock");
     let configuration = Configuration::shipped("envoy.yaml")
         .listening_on_loopback(0)
         .gate_at(Path::new(&gate))
@@ -104,7 +104,7 @@ impl Native<'_> {
     fn argument(&self, service: &Service, argument: &str) -> String {
         match argument.split_once('=') {
             // Each container has its own loopback. Here all share one, so the server uses a free port.
-            Some(("--http", _)) => "--http=127.0.0.1:0".to_owned(),
+            Some(("--health", _)) => "--health=127.0.0.1:0".to_owned(),
             Some((name, value)) if value.starts_with('/') => format!("{name}={}", self.path(service, value)),
             Some((name, value)) if value.starts_with("unix:") => {
                 format!("{name}=unix:{}", self.path(service, value.trim_start_matches("unix:")))

@@ -40,16 +40,16 @@ async fn keeps_answering_a_crowd_that_sends(bytes: &str) {
 
     let mut crowd = Vec::new();
     for n in 0..CROWD {
-        crowd.push(silent_client(server.http(), bytes).await);
+        crowd.push(silent_client(server.health(), bytes).await);
         if n % 20 == 0 {
-            assert_is_alive(server.http()).await;
+            assert_is_alive(server.health()).await;
         }
     }
     let from = Instant::now();
     let open = server.process.open_sockets() - before;
     assert!(open > CROWD / 2, "the crowd is there: {open} connections");
     until("the connections of the crowd to be closed", async || {
-        assert_is_alive(server.http()).await;
+        assert_is_alive(server.health()).await;
         (server.process.open_sockets() <= before + 2).then_some(())
     })
     .await;
@@ -86,9 +86,9 @@ async fn silent_connections_do_not_keep_a_proxy_from_its_decisions() {
             world.allows(&world.agent.request(&hello(), "GET", "/hello/you")).await;
         }
     }
-    let closed = "portcullis_connections_closed_total{listener=\"ext_authz\",reason=\"crowded\"} ";
+    let closed = "portcullis_connections_closed_total{listener=\"proxies\",reason=\"crowded\"} ";
     until("the connections beyond the bound to be closed", async || {
-        let metrics = get(world.server.http(), "/metrics").await?.text();
+        let metrics = get(world.server.health(), "/metrics").await?.text();
         let count = metrics.lines().find_map(|line| line.strip_prefix(closed)?.parse::<u64>().ok())?;
         (count > 70).then_some(())
     })

@@ -83,9 +83,9 @@ async fn a_recorded_decision_is_explained_by_its_route_its_policies_and_a_reason
     assert_eq!((&json["result"], &json["judge"]), (&"replayed".into(), &"allow".into()), "{json}");
     assert_eq!(json["decision"]["outcome"], "replayed");
 
-    // Over HTTP, by an auditor with the token, the key and a copy of the bundle.
+    // From the API, by an auditor with the token, the key and a copy of the bundle.
     let (url, key) = (
-        format!("http://{}/log", recorded.world.server.http()),
+        format!("unix:{}", recorded.world.home.api().display()),
         recorded.auditor.key().display().to_string(),
     );
     let token = recorded.world.home.file("keys/read-log.token").display().to_string();

@@ -27,17 +27,17 @@ async fn a_full_disk_denies_every_request_and_the_server_continues_by_itself_whe
     for _ in 0..5 {
         world.denies(&request(), 503, "ledger-unavailable").await;
     }
-    let ready = get(world.server.http(), "/readyz").await.unwrap();
+    let ready = get(world.server.health(), "/readyz").await.unwrap();
     assert_eq!(ready.status, 503);
     assert!(ready.text().contains("quota"), "{}", ready.text());
-    let metrics = get(world.server.http(), "/metrics").await.unwrap().text();
+    let metrics = get(world.server.health(), "/metrics").await.unwrap().text();
     assert!(metrics.contains("portcullis_ledger_refusing_over_quota 1"), "{metrics}");
     let is_error = |line: &str| (line.contains("ERROR") && line.contains("quota")).then_some(());
     world.server.process.find_in_log("an error about the quota", is_error).await;
 
     world.server.free_disk();
     until("the server to be ready again", async || {
-        get(world.server.http(), "/readyz").await.filter(|ready| ready.status == 200)
+        get(world.server.health(), "/readyz").await.filter(|ready| ready.status == 200)
     })
     .await;
     world.allows(&request()).await;
@@ -72,7 +72,7 @@ async fn a_disk_that_fills_up_stops_publishing_first_with_a_remark_and_decisions
     .await;
     assert!(remark.contains("recorded, but not published") && remark.contains("is full"), "{remark}");
     world.allows(&request()).await;
-    let metrics = get(world.server.http(), "/metrics").await.unwrap().text();
+    let metrics = get(world.server.health(), "/metrics").await.unwrap().text();
     assert!(metrics.contains("portcullis_ledger_unpublished 1"), "{metrics}");
     assert!(metrics.contains("portcullis_ledger_refusing_disk_full 0"), "{metrics}");
 
@@ -153,7 +153,7 @@ async fn the_metrics_show_how_the_ledger_grows() {
     for n in 0..10 {
         world.allows(&world.agent.request(&hello(), "GET", &format!("/hello/{n}"))).await;
     }
-    let metrics = get(world.server.http(), "/metrics").await.unwrap().text();
+    let metrics = get(world.server.health(), "/metrics").await.unwrap().text();
     let figure = |name: &str| -> f64 {
         let line = metrics.lines().find(|line| line.starts_with(&format!("portcullis_{name} ")));
         line.unwrap_or_else(|| panic!("no {name}:\n{metrics}")).rsplit(' ').next().unwrap().parse().unwrap()

@@ -11,13 +11,12 @@ use std::path::Path;
 use std::process::Command;
 
 async fn get(world: &World, path: &str, token: Option<&str>) -> ClientResponse {
-    let http = world.server.http();
-    let request = ClientRequest::new("GET", &http.to_string(), path);
+    let request = ClientRequest::new("GET", "localhost", path);
     let request = match token {
         Some(token) => request.with("authorization", format!("Bearer {token}")),
         None => request,
     };
-    request.send(http).await.unwrap()
+    request.send_to_socket(&world.home.api()).await.unwrap()
 }
 
 fn header<'a>(answer: &'a ClientResponse, name: &str) -> &'a str {
@@ -92,7 +91,7 @@ async fn a_stranger_fetches_the_log_and_a_reader_in_another_language_accepts_it(
     assert!(reader.status.success(), "{}", String::from_utf8_lossy(&reader.stderr));
     auditor.audit(&fetched, &[]).expect_holds();
 
-    let url = format!("http://{}/log", world.server.http());
+    let url = format!("unix:{}", world.home.api().display());
     let token_file = world.home.file("keys/read-log.token");
     let with_token = ["--token-file", token_file.to_str().unwrap()];
     auditor.audit(&url, &with_token).expect_holds();

@@ -13,6 +13,7 @@
 mod bodies;
 mod broken_upstreams;
 mod bundles;
+mod client_certificates;
 mod compose;
 mod crowds;
 mod explain_recorded;
@@ -24,7 +25,9 @@ mod ledger_guide;
 mod ledger_http;
 mod ledger_kill;
 mod limited_uses;
+mod operators;
 mod outcomes;
+mod proxies_over_tls;
 mod raw_requests;
 mod readme;
 mod server_restarts;

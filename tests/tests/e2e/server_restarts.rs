@@ -73,7 +73,7 @@ async fn clients_that_never_close_their_connections_do_not_keep_the_server_from_
     world.allows(&world.agent.request(&hello(), "GET", "/hello/you")).await;
     // One client sends nothing, one sends half a request, and the proxy is suspended with its connections open.
     let silent = UnixStream::connect(world.home.socket()).await.unwrap();
-    let mut half = TcpStream::connect(world.server.http()).await.unwrap();
+    let mut half = TcpStream::connect(world.server.health()).await.unwrap();
     half.write_all(b"GET /livez HTTP/1.1\r\n").await.unwrap();
     world.envoy.process.freeze().await;
 

@@ -15,8 +15,9 @@ fn new_home() -> (TempDir, Home) {
 async fn every_fault_of_a_configuration_is_reported_with_its_file_line_and_cure() {
     let (_directory, home) = new_home();
     home.configure(|configuration| {
-        configuration["listen"]["extAuthz"] = "0.0.0.0:9191".into();
-        configuration["listen"]["http"] = "somewhere".into();
+        configuration["listen"]["proxies"] = "0.0.0.0:9191".into();
+        configuration["listen"]["api"] = "127.0.0.1:9192".into();
+        configuration["listen"]["health"] = "somewhere".into();
         configuration["failOpen"] = true.into();
         configuration["limits"] = serde_json::json!({"deadlineMilliseconds": "soon"});
     });
@@ -24,11 +25,42 @@ async fn every_fault_of_a_configuration_is_reported_with_its_file_line_and_cure(
     let failed = home.fail_to_start().await;
 
     assert_eq!(failed.status, 2, "{}", failed.log);
-    for named in ["0.0.0.0:9191", "somewhere", "failOpen", "an integer from 1 to"] {
+    for named in ["0.0.0.0:9191", "127.0.0.1:9192", "somewhere", "failOpen", "an integer from 1 to"] {
         assert!(failed.log.contains(named), "{named} is not among the faults:\n{}", failed.log);
     }
     let places = failed.log.lines().filter(|line| line.contains("portcullis.yaml:")).count();
-    assert!(places >= 4, "every fault has a file and a line:\n{}", failed.log);
+    assert!(places >= 5, "every fault has a file and a line:\n{}", failed.log);
+}
+
+#[tokio::test]
+async fn the_faults_of_tls_are_reported_with_all_others() {
+    let (_directory, home) = new_home();
+    home.configure(|configuration| {
+        configuration["listen"] = serde_json::json!({
+            "proxies": {
+                "address": "somewhere", "certificate": "tls.pem", "key": "tls.key", "clients": "clients.pem",
+            },
+            "api": {"address": "0.0.0.0:0", "certificate": "tls.pem", "key": "tls.key", "crls": "crls.pem"},
+        });
+        configuration["failOpen"] = true.into();
+    });
+
+    let failed = home.fail_to_start().await;
+
+    assert_eq!(failed.status, 2, "{}", failed.log);
+    for named in ["somewhere", "/tls.pem", "/tls.key", "/clients.pem", "CRLs without `clients`", "failOpen"] {
+        assert!(failed.log.contains(named), "{named} is not among the faults:\n{}", failed.log);
+    }
+}
+
+#[tokio::test]
+async fn proxies_that_connect_over_tls_must_show_a_certificate() {
+    let (_directory, home) = new_home();
+    home.configure(|configuration| {
+        configuration["listen"]["proxies"] =
+            serde_json::json!({"address": "0.0.0.0:0", "certificate": "tls.pem", "key": "tls.key"});
+    });
+    fails_naming(&home, "`clients` is missing").await;
 }
 
 #[tokio::test]
@@ -77,7 +109,7 @@ async fn a_taken_port_is_named() {
     let (_directory, home) = new_home();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    home.configure(|configuration| configuration["listen"]["http"] = address.clone().into());
+    home.configure(|configuration| configuration["listen"]["health"] = address.clone().into());
     fails_naming(&home, &address).await;
 }
 

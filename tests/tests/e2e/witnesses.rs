@@ -2,7 +2,7 @@
 //! rewritten.
 
 use portcullis_tests::agent::hello;
-use portcullis_tests::client::get;
+use portcullis_tests::client::{get, get_from_socket};
 use portcullis_tests::condition::until;
 use portcullis_tests::ledger_auditor::{LedgerAuditor, copy};
 use portcullis_tests::python_witness::{NAME, PythonWitness};
@@ -33,10 +33,10 @@ async fn witnessed_home() -> Witnessed {
 }
 
 /// Waits until a checkpoint of more than `size` entries is published with the witness's line. Returns its size.
-async fn cosigned_beyond(server: &Server, size: u64) -> u64 {
+async fn cosigned_beyond(home: &Home, size: u64) -> u64 {
     let line = format!("\n\u{2014} {NAME} ");
     until(&format!("a cosigned checkpoint of more than {size} entries"), async || {
-        let note = get(server.http(), "/log/checkpoint").await?.text();
+        let note = get_from_socket(&home.api(), "/log/checkpoint").await?.text();
         let found = note.lines().nth(1)?.parse().ok()?;
         (note.contains(&line) && found > size).then_some(found)
     })
@@ -47,20 +47,20 @@ async fn cosigned_beyond(server: &Server, size: u64) -> u64 {
 async fn published_checkpoints_are_cosigned_and_auditors_can_check_the_witness() {
     let Witnessed { home, witness, auditor, directory } = witnessed_home().await;
     let mut world = Setup::default().start_in(directory, home).await;
-    let first = cosigned_beyond(&world.server, 0).await;
+    let first = cosigned_beyond(&world.home, 0).await;
     for n in 0..5 {
         world.allows(&world.agent.request(&hello(), "GET", &format!("/hello/{n}"))).await;
     }
     // After the last outcome the log does not change any more.
     until("outcomes to be published", async || (auditor.of_kind("outcome/1").len() == 5).then_some(())).await;
-    let grown = cosigned_beyond(&world.server, first + 9).await;
+    let grown = cosigned_beyond(&world.home, first + 9).await;
     assert_eq!(witness.size(), grown);
     let remark = format!("cosigned {grown} entries");
     until("the server to say so", async || {
         (world.server.readiness_of(PART).await.unwrap() == remark).then_some(())
     })
     .await;
-    let figures = get(world.server.http(), "/metrics").await.unwrap().text();
+    let figures = get(world.server.health(), "/metrics").await.unwrap().text();
     let figure = format!("portcullis_witness_cosigned{{witness=\"{NAME}\"}} {grown}\n");
     assert!(figures.contains(&figure), "{figures}");
 
@@ -78,7 +78,7 @@ async fn published_checkpoints_are_cosigned_and_auditors_can_check_the_witness()
     let before = witness.answers().len();
     world.server.process.stop().await;
     world.server = Server::start(&world.home).await;
-    cosigned_beyond(&world.server, grown).await;
+    cosigned_beyond(&world.home, grown).await;
     let since = witness.answers().split_off(before);
     assert!(
         since[0].starts_with("old 0 ") && since[0].ends_with(" -> 409"),
@@ -116,10 +116,10 @@ async fn a_witness_that_is_down_leaves_the_server_ready_and_one_that_remembers_m
     let why = until("the server not to be ready", async || server.readiness_of(PART).await.err()).await;
     assert!(why.starts_with("it holds 1000000 entries of this log, more than exist here"), "{why}");
     logs_once(&mut server, "this witness contradicts the ledger").await;
-    assert_eq!(get(server.http(), "/readyz").await.unwrap().status, 503);
+    assert_eq!(get(server.health(), "/readyz").await.unwrap().status, 503);
 
     witness.forget();
-    cosigned_beyond(&server, 0).await;
+    cosigned_beyond(&home, 0).await;
     until("the server to be ready", async || server.readiness_of(PART).await.ok()).await;
     logs_once(&mut server, "the witness cosigns").await;
     let by_witness = ["--witness", witness.key_file().to_str().unwrap()];
@@ -131,13 +131,13 @@ async fn a_witness_that_is_down_leaves_the_server_ready_and_one_that_remembers_m
 async fn a_rolled_back_ledger_is_not_served_and_a_rewritten_one_is_discovered() {
     let Witnessed { home, witness, auditor, directory } = witnessed_home().await;
     let mut server = Server::start(&home).await;
-    cosigned_beyond(&server, 0).await;
+    cosigned_beyond(&home, 0).await;
     server.process.stop().await;
     let backup = directory.path().join("backup");
     copy(&auditor.folder(), &backup);
     let backed_up = ledger::Ledger::inspect(&backup).unwrap().durable;
     let mut server = Server::start(&home).await;
-    cosigned_beyond(&server, backed_up.size).await;
+    cosigned_beyond(&home, backed_up.size).await;
     server.process.stop().await;
     let remembered = witness.size();
 

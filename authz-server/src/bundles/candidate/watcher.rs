@@ -74,7 +74,7 @@ impl Watcher {
         }
         let bundle = opened?.bundle;
         info!(version = bundle.version(), bundle = %bundle.digest(), "also judging with this candidate bundle");
-        drop(self.candidate.replace(bundle.into()));
+        drop(self.candidate.replace(bundle));
         Ok(())
     }
 }

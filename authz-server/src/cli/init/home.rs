@@ -20,6 +20,8 @@ use policy::{Bundle, Expected, Note, Signing, TrustKeys};
 
 /// The name of the authority's first key.
 const KID: &str = "a1";
+/// The name of the attestor's key.
+const ATTESTOR_KID: &str = "t1";
 /// The first bundle is valid for a year; its note only for a day at a time.
 const BUNDLE_SECONDS: u64 = 365 * 24 * 3600;
 
@@ -28,6 +30,7 @@ pub(super) struct Placeholders(pub(super) Vec<(&'static str, String)>);
 
 struct KeyRing {
     authority: PrivateKey,
+    attestor: PrivateKey,
     bundle: PrivateKey,
     note: PrivateKey,
     ledger: PrivateKey,
@@ -72,6 +75,7 @@ fn key_ring(dir: &Path) -> Result<KeyRing, Failure> {
     };
     let ring = KeyRing {
         authority: make("keys/authority.jwk", Algorithm::Es256, Some(KID))?,
+        attestor: make("keys/attestor.jwk", Algorithm::Es256, Some(ATTESTOR_KID))?,
         bundle: make("keys/bundle.jwk", Algorithm::Ed25519, None)?,
         note: make("keys/note.jwk", Algorithm::Ed25519, None)?,
         ledger: make("keys/ledger.jwk", Algorithm::Ed25519, None)?,
@@ -89,7 +93,7 @@ fn placeholders(args: &Args, ring: &KeyRing, origin: &str) -> Placeholders {
     let jwk = |key: &PrivateKey| key.public_key().to_jwk_json();
     // Some YAML parsers read an unquoted `y` as a boolean. The JWK is JSON, whose quoted names every parser
     // reads as text.
-    let jwk_with_kid = |key: &PrivateKey| jwk(key).replacen('{', &format!("{{\"kid\":\"{KID}\","), 1);
+    let named = |key: &PrivateKey, kid: &str| jwk(key).replacen('{', &format!("{{\"kid\":\"{kid}\","), 1);
     let aliases: Vec<String> = args.aliases.iter().map(|alias| format!("{alias:?}")).collect();
     Placeholders(vec![
         ("audience", args.audience.clone()),
@@ -97,11 +101,14 @@ fn placeholders(args: &Args, ring: &KeyRing, origin: &str) -> Placeholders {
         ("aliases", aliases.join(", ")),
         ("iss", format!("https://authority.{}", args.audience)),
         ("origin", origin.to_owned()),
-        ("authority", jwk_with_kid(&ring.authority)),
+        ("authority", named(&ring.authority, KID)),
+        ("attestorIss", format!("https://attestor.{}", args.audience)),
+        ("attestor", named(&ring.attestor, ATTESTOR_KID)),
         ("note", jwk(&ring.note)),
         ("bundleKey", jwk(&ring.bundle)),
-        ("extAuthz", args.ext_authz.to_string()),
-        ("http", args.http.to_string()),
+        ("proxies", args.proxies.to_string()),
+        ("api", args.api.to_string()),
+        ("health", args.health.to_string()),
     ])
 }
 

@@ -8,6 +8,7 @@ mod gate;
 pub(in crate::cli) mod home;
 mod sample;
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use clap::Args as ClapArgs;
@@ -35,11 +36,14 @@ pub(super) struct Args {
     #[arg(long)]
     gate: Option<PathBuf>,
     /// Where the server listens for proxies: unix:PATH (relative to DIR) or a loopback address
-    #[arg(long, default_value = "unix:ext_authz.sock", value_parser = local_address)]
-    ext_authz: LocalAddress,
-    /// Where the server listens for health and metrics
-    #[arg(long, default_value = "127.0.0.1:9181", value_parser = local_address)]
-    http: LocalAddress,
+    #[arg(long, default_value = "unix:proxies.sock", value_parser = local_address)]
+    proxies: LocalAddress,
+    /// Where the server listens for operators and auditors: unix:PATH (relative to DIR)
+    #[arg(long, default_value = "unix:api.sock", value_parser = unix_socket)]
+    api: LocalAddress,
+    /// Where the server listens for health checks and metrics
+    #[arg(long, default_value = "127.0.0.1:9181")]
+    health: SocketAddr,
     /// Keep an existing home directory as it is, and only write the gate's configuration again
     #[arg(long)]
     keep: bool,
@@ -47,6 +51,10 @@ pub(super) struct Args {
 
 fn local_address(text: &str) -> Result<LocalAddress, String> {
     LocalAddress::parse(text)
+}
+
+fn unix_socket(text: &str) -> Result<LocalAddress, String> {
+    LocalAddress::parse_unix(text).map(LocalAddress::Unix)
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {

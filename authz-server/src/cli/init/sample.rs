@@ -4,12 +4,14 @@
 use super::home::Placeholders;
 
 /// Each document's path below the directory `policy`, and its text.
-const DOCUMENTS: [(&str, &str); 8] = [
+const DOCUMENTS: [(&str, &str); 10] = [
     ("mesh.yaml", include_str!("sample/mesh.yaml")),
     ("proxies.yaml", include_str!("sample/proxies.yaml")),
     ("identities.yaml", include_str!("sample/identities.yaml")),
     ("teams.yaml", include_str!("sample/teams.yaml")),
     ("mesh.cedar", include_str!("sample/mesh.cedar")),
+    ("operators.cedar", include_str!("sample/operators.cedar")),
+    ("operators.test.yaml", include_str!("sample/operators.test.yaml")),
     ("routes/demo/errand.yaml", include_str!("sample/routes/demo/errand.yaml")),
     ("routes/demo/hello.yaml", include_str!("sample/routes/demo/hello.yaml")),
     ("routes/demo/pay.yaml", include_str!("sample/routes/demo/pay.yaml")),

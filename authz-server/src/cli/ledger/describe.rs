@@ -57,7 +57,9 @@ fn what(entry: &Entry) -> String {
         Entry::Stop(_) => kind.to_owned(),
         Entry::Issued(issued) => format!("{kind} {} to {}", issued.jti, issued.sub),
         Entry::Revocation(r) => format!("{kind} {} {}: {}", r.what.word(), r.value, r.reason),
-        Entry::Reinstate(r) => format!("{kind} {} {}: {}", r.what.word(), r.value, r.reason),
+        Entry::Reinstate(r) => {
+            format!("{kind} {} {}, revoked by entry {}: {}", r.what.word(), r.value, r.revocation, r.reason)
+        }
         Entry::Attestation(a) => format!("{kind} {} of {}", a.iss, a.subject),
         Entry::Condition(c) => format!("{kind} {}={} by {}", c.name, c.value, c.iss),
         Entry::Posture(p) => {
@@ -77,6 +79,8 @@ fn what(entry: &Entry) -> String {
         }
         Entry::Gap(gap) => format!("{kind} {} entries could not be recorded: {}", gap.count, gap.reason),
         Entry::Archived(archived) => format!("{kind} entries below {}", archived.below),
+        Entry::Reads(r) => format!("{kind} {} times {} by {}", r.count, r.what, r.by),
+        Entry::Restored(r) => format!("{kind} {} facts of the log before", r.facts),
     }
 }
 

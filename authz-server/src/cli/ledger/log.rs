@@ -1,5 +1,5 @@
-//! Opens a log for reading: a ledger's directory (of a running server, or a copy), its published part, or an
-//! HTTP(S) prefix.
+//! Opens a log for reading: a ledger's directory (of a running server, or a copy), its published part, an HTTP(S)
+//! prefix, or the Unix socket of a server's API.
 
 use std::path::{Path, PathBuf};
 
@@ -14,13 +14,14 @@ use crate::cli::out::Failure;
 
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct LogLocation {
-    /// A ledger's directory, a published log's directory, or its http(s):// prefix
+    /// A ledger's directory, a published log's directory, its http(s):// prefix, or unix:PATH, the socket of a
+    /// server's API
     pub(super) place: String,
     /// An archive to which older entries were moved, if it is not where `ledger archive` put it. May be given
     /// several times
     #[arg(long)]
     archive: Vec<PathBuf>,
-    /// A file with the token for reading entries over HTTP
+    /// A file with the token for reading entries over a network or a socket
     #[arg(long)]
     token_file: Option<PathBuf>,
 }
@@ -89,7 +90,7 @@ impl LogLocation {
     }
 
     pub(in crate::cli) fn is_remote(&self) -> bool {
-        self.place.starts_with("http://") || self.place.starts_with("https://")
+        ["http://", "https://", "unix:"].iter().any(|scheme| self.place.starts_with(scheme))
     }
 
     pub(super) fn open(&self) -> Result<OpenLog, Failure> {

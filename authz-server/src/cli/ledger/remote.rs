@@ -1,4 +1,4 @@
-//! Reads a published log below an HTTP(S) prefix.
+//! Reads a published log below an HTTP(S) prefix, or from the Unix socket of a server's API.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -24,8 +24,8 @@ pub(super) struct Remote {
 }
 
 impl Remote {
-    /// The prefix is the part of the URL before `/checkpoint`, such as `https://host/log`.
-    pub(super) fn new(prefix: &str, token_file: Option<&Path>) -> Result<Remote, Failure> {
+    /// The place is the part of the URL before `/checkpoint`, such as `https://host/log`, or `unix:PATH`.
+    pub(super) fn new(place: &str, token_file: Option<&Path>) -> Result<Remote, Failure> {
         let headers = token_file.map(bearer).transpose()?.into_iter().collect();
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
@@ -33,7 +33,12 @@ impl Remote {
             .build()
             .map_err(|e| Failure::new(format!("cannot start: {e}")))?;
         let fetcher = Fetcher::new().map_err(Failure::new)?;
-        Ok(Remote { prefix: prefix.trim_end_matches('/').to_owned(), headers, fetcher, runtime })
+        let prefix = if place.starts_with("unix:") {
+            format!("{place}:/log")
+        } else {
+            place.trim_end_matches('/').to_owned()
+        };
+        Ok(Remote { prefix, headers, fetcher, runtime })
     }
 
     fn url(&self, resource: PublishedFile) -> String {

@@ -33,7 +33,7 @@ pub(super) struct DecisionArgs {
     /// An archive to which older entries were moved, if it is not where `ledger archive` put it
     #[arg(long, requires = "decision")]
     archive: Vec<PathBuf>,
-    /// A file with the token for reading entries over HTTP
+    /// A file with the token for reading entries over a network or a socket
     #[arg(long, requires = "decision")]
     token_file: Option<PathBuf>,
     /// The file with the log's verification key [default: log.vkey in the ledger's directory]

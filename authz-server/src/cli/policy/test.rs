@@ -53,7 +53,9 @@ fn print(built: &Built, coverage: &[Coverage]) -> Result<(), Failure> {
             "  policies that decided: {}",
             reached(route.policies.iter().map(|(id, n)| (id.as_str(), *n)))
         ))?;
-        line(format!("  requirements that denied: {}", reached(route.requirements.iter().copied())))?;
+        if !route.requirements.is_empty() {
+            line(format!("  requirements that denied: {}", reached(route.requirements.iter().copied())))?;
+        }
     }
     Ok(())
 }

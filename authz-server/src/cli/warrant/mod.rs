@@ -17,6 +17,7 @@ mod verify;
 use clap::Subcommand;
 
 use super::out::{ExitStatus, Failure};
+use super::values::{bytes_or_file, value_or_file};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -39,25 +40,5 @@ pub(super) fn run(command: &Command) -> Result<ExitStatus, Failure> {
         Command::Inspect(args) => inspect::run(args),
         Command::Verify(args) => verify::run(args),
         Command::Prove(args) => prove::run(args).map(|()| ExitStatus::Success),
-    }
-}
-
-/// A value that is given directly, or as @FILE.
-fn value_or_file(text: &str) -> Result<String, Failure> {
-    match text.strip_prefix('@') {
-        None => Ok(text.to_owned()),
-        Some(file) => {
-            let read = std::fs::read_to_string(file)
-                .map_err(|e| Failure::new(format!("{file} cannot be read: {e}")))?;
-            Ok(read.trim_end().to_owned())
-        }
-    }
-}
-
-/// Any bytes that are given directly, or as @FILE. Nothing is trimmed.
-fn bytes_or_file(text: &str) -> Result<Vec<u8>, Failure> {
-    match text.strip_prefix('@') {
-        None => Ok(text.as_bytes().to_owned()),
-        Some(file) => std::fs::read(file).map_err(|e| Failure::new(format!("{file} cannot be read: {e}"))),
     }
 }

@@ -29,7 +29,7 @@ pub struct Log {
 
 const TEXT: &str = "text/plain; charset=utf-8";
 
-pub fn router(log: Log) -> Router {
+pub(super) fn router(log: Log) -> Router {
     Router::new()
         .route("/log/proof/{index}", get(proof))
         .route("/log/consistency/{old}", get(consistency))

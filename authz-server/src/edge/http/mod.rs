@@ -1,45 +1,36 @@
-//! The HTTP endpoints: liveness, readiness (and what is missing), metrics, and the log.
+//! The HTTP endpoints: those of the API, and those for health checks, which have a listener of their own.
 
-pub mod candidate;
+mod authenticate;
+mod candidate;
+mod count;
+mod facts;
+pub mod health;
 pub mod log;
+mod receipt_keys;
+mod refused;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::State;
-use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::middleware::from_fn_with_state;
 
-use crate::telemetry::Metrics;
-use crate::telemetry::Readiness;
+pub use authenticate::Authenticator;
+pub use count::CallCounter;
 
-#[derive(Clone, Debug)]
-pub struct HttpState {
-    pub readiness: Arc<Readiness>,
-    pub metrics: Arc<Metrics>,
-    pub log: log::Log,
-}
+use crate::authority::FactRecorder;
+use crate::bundles::candidate::Candidate;
 
-pub fn router(state: HttpState) -> Router {
-    let log = log::router(state.log.clone());
-    Router::new()
-        .route("/livez", get(|| async { "alive\n" }))
-        .route("/readyz", get(readyz))
-        .route("/metrics", get(metrics))
-        .with_state(state)
-        .merge(log)
-}
-
-/// 200 if every part is ready, else 503. The body lists each part, with the reason if it is not ready.
-async fn readyz(State(state): State<HttpState>) -> Response {
-    let report = state.readiness.report();
-    let status = if report.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")];
-    (status, headers, report.to_json()).into_response()
-}
-
-async fn metrics(State(state): State<HttpState>) -> Response {
-    let headers = [(header::CONTENT_TYPE, Metrics::CONTENT_TYPE)];
-    (headers, state.metrics.exposition()).into_response()
+/// What the API serves. Only keys and the public part of the log are for everybody.
+pub fn api(
+    log: log::Log,
+    candidate: Option<Arc<Candidate>>,
+    facts: FactRecorder,
+    authenticator: Authenticator,
+    counter: CallCounter,
+    receipt_keys: String,
+) -> Router {
+    let with_callers = facts::router(facts.clone()).merge(candidate::router(candidate, facts));
+    let with_callers = with_callers.layer(from_fn_with_state(authenticator, authenticate::authenticate));
+    let with_callers = with_callers.layer(from_fn_with_state(counter, count::count));
+    log::router(log).merge(with_callers).merge(receipt_keys::router(receipt_keys))
 }

@@ -26,6 +26,7 @@ fn greeting_under(root: &str, jti: &str, iat: u64) -> IncomingRequest {
     IncomingRequest {
         proxy: Some("local".to_owned()),
         identity: None,
+        certificate: None,
         client_address: None,
         http: Some(IncomingHttp {
             method: "GET".to_owned(),

@@ -2,6 +2,7 @@
 //!
 //! Every case that is judged here is also judged again under other conditions: see `judged_elsewhere`.
 
+mod facts;
 mod rows;
 
 use std::sync::Arc;
@@ -14,8 +15,8 @@ use warrant::{
 use policy::Bundle;
 use policy::arguments::{Sent, SentBody};
 use policy::decision::{
-    Attestation, Attested, Case, Denied, Facts, HttpCase, Identity, Judgement, Line, PassReason, Permit,
-    ProofFound, judge,
+    Attestation, Case, ConditionFact, Denied, Facts, HaltedScopes, HttpCase, Identity, Issuance, Judgement,
+    Line, PassReason, Permit, ProofFound, judge,
 };
 
 use super::judged_elsewhere::check_judged_elsewhere;
@@ -27,6 +28,7 @@ const PAYER: &str = "spiffe://shop/ns/shop/sa/payer";
 const PROXY: &str = "spiffe://shop/ns/shop/sa/payments";
 const HOST: &[u8] = b"payments.shop:8080";
 const PATH: &[u8] = b"/v1/payments/a-7";
+const ATTESTOR: &str = "https://attestor.shop";
 const MEASURED: &str = "sha256:00000000000000000000000000000000000000000000000000000000000000aa";
 
 /// The parts of a permitted case that a test may change.
@@ -183,8 +185,25 @@ impl JudgedRequest {
 }
 
 fn attested(positive: bool, age: u64) -> Attestation {
-    let (iss, subject) = ("https://attestor.shop".to_owned(), PAYER.to_owned());
-    Attestation { iss, subject, exp: NOW + 60, positive, measurement: MEASURED.to_owned(), age }
+    Attestation {
+        iss: ATTESTOR.to_owned(),
+        subject: PAYER.to_owned(),
+        key: None,
+        iat: NOW.saturating_sub(age),
+        exp: NOW + 60,
+        positive,
+        debug: Some(false),
+        measurements: vec![MEASURED.to_owned()],
+    }
+}
+
+fn other_measured() -> Attestation {
+    Attestation { measurements: vec![MEASURED.replace("aa", "bb")], ..attested(true, 0) }
+}
+
+fn stated(name: &str, value: &str, age: u64) -> ConditionFact {
+    let (name, value) = (name.to_owned(), value.to_owned());
+    ConditionFact { name, iss: ATTESTOR.to_owned(), value, iat: NOW.saturating_sub(age), exp: NOW + 60 }
 }
 
 #[test]
@@ -268,7 +287,7 @@ fn of_several_faults_the_first_in_the_closed_list_is_the_answer() {
     answers.push(given.denial());
     given.chain = changed(correct);
     answers.push(given.denial());
-    given.facts.issued = true;
+    given.facts.issuance = Issuance::Recorded;
     answers.push(given.denial());
     given.facts.identity = Some(Identity(PAYER.to_owned()));
     answers.push(given.denial());
@@ -276,7 +295,7 @@ fn of_several_faults_the_first_in_the_closed_list_is_the_answer() {
     answers.push(given.denial());
     given.facts.environment.insert("region".to_owned(), "eu-1".to_owned());
     answers.push(given.denial());
-    given.facts.conditions.insert("window".to_owned(), Attested { value: "open".to_owned(), age: 300 });
+    given.facts.conditions.push(stated("window", "open", 300));
     answers.push(given.denial());
     given.facts.attestations = vec![attested(false, 601)];
     answers.push(given.denial());
@@ -381,8 +400,7 @@ fn a_lineage_with_measurements_requires_one_on_every_route() {
         given
     };
     assert_eq!(bound(vec![]).denial(), Denial::AttestationMissing);
-    let other = Attestation { measurement: MEASURED.replace("aa", "bb"), ..attested(true, 0) };
-    assert_eq!(bound(vec![attested(true, 0), other]).denial(), Denial::AttestationMismatch);
+    assert_eq!(bound(vec![attested(true, 0), other_measured()]).denial(), Denial::AttestationMismatch);
     assert_eq!(bound(vec![attested(true, 15 * 60 + 1)]).denial(), Denial::AttestationStale);
     bound(vec![attested(true, 15 * 60)]).permit();
 }

@@ -13,6 +13,8 @@ pub enum CloseReason {
     NotRead,
     /// The client did not finish the head of a request.
     NoRequest,
+    /// The client did not finish the TLS handshake, or showed no certificate that counts.
+    NoHandshake,
 }
 
 impl CloseReason {
@@ -21,6 +23,7 @@ impl CloseReason {
             CloseReason::Crowded => "crowded",
             CloseReason::NotRead => "not-read",
             CloseReason::NoRequest => "no-request",
+            CloseReason::NoHandshake => "no-handshake",
         }
     }
 }

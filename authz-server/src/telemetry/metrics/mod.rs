@@ -2,6 +2,8 @@
 
 mod bundles;
 mod connections;
+mod edge;
+mod facts;
 mod ledger;
 mod pace;
 mod witnesses;
@@ -18,6 +20,8 @@ use prometheus_client::registry::Registry;
 pub use bundles::BundleFigures;
 use connections::Closed;
 pub use connections::{CloseReason, ClosedConnections};
+use edge::EdgeCounts;
+pub use facts::FactFigures;
 pub use ledger::{FreeSpace, LedgerFigures};
 pub use pace::Pace;
 pub use witnesses::WitnessFigures;
@@ -31,7 +35,9 @@ pub struct Metrics {
     decisions: Family<Answered, Counter>,
     seconds: Histogram,
     log_lines: Family<FromAccessLog, Counter>,
+    calls: Family<Called, Counter>,
     closed: Family<Closed, Counter>,
+    edge: EdgeCounts,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -46,6 +52,12 @@ struct FromAccessLog {
     outcome: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Called {
+    /// An error's code; empty for a call that was answered.
+    code: &'static str,
+}
+
 impl Metrics {
     pub const CONTENT_TYPE: &'static str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -57,15 +69,19 @@ impl Metrics {
         registry.register("decision_seconds", "Time from a check to its answer", seconds.clone());
         let log_lines = Family::<FromAccessLog, Counter>::default();
         registry.register("outcomes", "Lines of proxies' access logs, by result", log_lines.clone());
+        let calls = Family::<Called, Counter>::default();
+        registry.register("calls", "Calls to the API, by error code", calls.clone());
         let closed = Family::<Closed, Counter>::default();
         registry.register(
             "connections_closed",
             "Connections that the server closed before their client did, by listener and reason",
             closed.clone(),
         );
+        let edge = EdgeCounts::default();
+        edge.register(&mut registry);
         registry.register_collector(Box::new(ledger));
         registry.register_collector(Box::new(bundles));
-        Metrics { registry, decisions, seconds, log_lines, closed }
+        Metrics { registry, decisions, seconds, log_lines, calls, closed, edge }
     }
 
     /// Adds the figures of these witnesses.
@@ -73,6 +89,18 @@ impl Metrics {
     pub fn with_witnesses(mut self, witnesses: WitnessFigures) -> Metrics {
         self.registry.register_collector(Box::new(witnesses));
         self
+    }
+
+    /// Adds the sizes of the tables of facts.
+    #[must_use]
+    pub fn with_facts(mut self, facts: FactFigures) -> Metrics {
+        self.registry.register_collector(Box::new(facts));
+        self
+    }
+
+    /// Counts a call to the API; `code` is the error's code, empty for a call that was answered.
+    pub fn count_call(&self, code: &'static str) {
+        self.calls.get_or_create(&Called { code }).inc();
     }
 
     /// Counts an answered decision; `code` is the denial's code, empty for an allow.
@@ -84,6 +112,16 @@ impl Metrics {
     /// Counts a line of a proxy's access log under this result.
     pub fn count_log_line(&self, outcome: &'static str) {
         self.log_lines.get_or_create(&FromAccessLog { outcome }).inc();
+    }
+
+    /// Counts a call by a peer that is no proxy.
+    pub fn count_refused_proxy(&self, reason: &'static str) {
+        self.edge.count_refused_proxy(reason);
+    }
+
+    /// Counts a check whose client has no identity.
+    pub fn count_identity_missing(&self, reason: &'static str) {
+        self.edge.count_identity_missing(reason);
     }
 
     /// Counts the connections of this listener that the server closes.

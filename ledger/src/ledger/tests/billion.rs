@@ -50,7 +50,7 @@ fn forge(path: &Path, options: &Options) {
     frame::push_entry(&mut entries, |out| out.extend_from_slice(&entry));
     frame::encode(&header, &entries, &mut bytes);
     std::fs::remove_file(layout.segment(1)).unwrap();
-    Segment::create(&options.disk, &layout, 1, options.segment_bytes).unwrap();
+    Segment::create(&options.disk, &layout, &layout.segment(1), options.segment_bytes).unwrap();
     let mut segment = Segment::resume(1, Segment::hold(&options.disk, &layout, 1).unwrap(), 0).unwrap();
     segment.write(&bytes).unwrap();
 }

@@ -249,7 +249,7 @@ fn facts_at(size: u64) -> Vec<u8> {
 }
 
 /// Two servers, one after the other, with several segments, facts among the decisions, and checkpoints and snapshots in
-/// between.
+/// between. At the end the disk is full, so that facts go into the reserve.
 fn run(path: &Path, recorder: &Arc<StepRecorder>) -> (Vec<Acknowledged>, Vec<Saved>) {
     let (mut acknowledged, mut saved) = (Vec::new(), Vec::new());
     for server in 0..2 {
@@ -270,6 +270,12 @@ fn run(path: &Path, recorder: &Arc<StepRecorder>) -> (Vec<Acknowledged>, Vec<Sav
                 ledger.save_snapshot(size, facts_at(size)).unwrap();
                 saved.push(Saved { steps: recorder.steps.lock().unwrap().len(), size });
             }
+        }
+        recorder.is_full.store(server == 1, Ordering::SeqCst);
+        while server == 1 && Layout::new(path).reserve().exists() {
+            let receipt = ledger.append(fact()).unwrap();
+            let steps = recorder.steps.lock().unwrap().len();
+            acknowledged.push(Acknowledged { steps, receipt, id: String::new(), fact: true });
         }
         ledger.close();
     }

@@ -10,8 +10,10 @@ mod billion;
 mod crash;
 mod damage;
 mod faults;
+mod follow;
 mod maintenance;
 mod model;
+mod reserve;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -67,7 +69,8 @@ fn decision(id: &str, as_of: u64, outcome: DecisionOutcome) -> Entry {
 /// A fact that concerns every decision and can be recorded any number of times.
 fn fact() -> Entry {
     let (by, reason, subject) = ("op".to_owned(), "a drill".to_owned(), String::new());
-    PostureChange { by, reason, scope: FactScope::Mesh, stance: Posture::Normal, subject }.into()
+    let (scope, stance) = (FactScope::Mesh, Posture::Normal);
+    PostureChange { bundle: None, by, reason, replaces: None, scope, stance, subject, was: None }.into()
 }
 
 #[test]

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::SeededRandom;
 use crate::durable::{Op, Watch};
@@ -30,10 +31,24 @@ pub(super) enum DiskStep {
 #[derive(Debug, Default)]
 pub(super) struct StepRecorder {
     pub(super) steps: Mutex<Vec<DiskStep>>,
+    /// While this is true, everything that needs more space fails.
+    pub(super) is_full: AtomicBool,
 }
 
 impl Watch for StepRecorder {
     fn before(&self, op: &Op<'_>) -> std::io::Result<()> {
+        let grows = match op {
+            Op::CreateDir(_) | Op::CreateFile(_) | Op::Allocate(..) => true,
+            Op::Write(..)
+            | Op::Sync(_)
+            | Op::Rename(..)
+            | Op::SyncDir(_)
+            | Op::Remove(_)
+            | Op::RemoveDir(_) => false,
+        };
+        if grows && self.is_full.load(Ordering::SeqCst) {
+            return Err(rustix::io::Errno::NOSPC.into());
+        }
         let step = match op {
             Op::CreateDir(path) => DiskStep::CreateDir(path.to_path_buf()),
             Op::CreateFile(path) => DiskStep::CreateFile(path.to_path_buf()),

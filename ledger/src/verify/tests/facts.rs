@@ -3,7 +3,7 @@
 use super::*;
 use crate::entry::{
     Activation, AttestationStatement, ConditionStatement, Digest, FactScope, Posture, PostureChange,
-    RecordedAttestation, RecordedCondition, Reinstate, Revocation, RevocationTarget,
+    RecordedAttestation, RecordedCondition, Reinstate, Revocation, RevocationTarget, Signer,
 };
 use crate::example_log::{ISSUER, bundle};
 
@@ -12,16 +12,25 @@ fn text(text: &str) -> String {
 }
 
 fn posture(scope: FactScope, subject: &str, stance: Posture) -> Entry {
-    PostureChange { by: text("op"), reason: text("a drill"), scope, stance, subject: text(subject) }.into()
+    let (by, reason, subject) = (text("op"), text("a drill"), text(subject));
+    PostureChange { bundle: None, by, reason, replaces: None, scope, stance, subject, was: None }.into()
+}
+
+/// Ends the posture of this entry.
+fn replacing(replaces: u64, scope: FactScope, subject: &str, stance: Posture) -> Entry {
+    let (by, reason, subject) = (text("op"), text("a drill"), text(subject));
+    let replaces = Some(replaces);
+    PostureChange { bundle: None, by, reason, replaces, scope, stance, subject, was: None }.into()
 }
 
 fn revocation(what: RevocationTarget, iss: &str, value: &str, until: Option<u64>) -> Entry {
-    Revocation { by: text("op"), iss: text(iss), reason: text("lost"), until, value: text(value), what }
-        .into()
+    let (by, iss, reason, value) = (text("op"), text(iss), text("lost"), text(value));
+    Revocation { bundle: None, by, iss, reason, until, value, was: None, what }.into()
 }
 
 fn reinstate(what: RevocationTarget, iss: &str, value: &str) -> Entry {
-    Reinstate { by: text("op"), iss: text(iss), reason: text("found"), value: text(value), what }.into()
+    let (by, iss, reason, value) = (text("op"), text(iss), text("found"), text(value));
+    Reinstate { bundle: None, by, iss, reason, revocation: 8, value, what }.into()
 }
 
 fn measured(digit: &str) -> Digest {
@@ -30,15 +39,18 @@ fn measured(digit: &str) -> Digest {
 
 fn attestation(positive: bool, iat: u64, key: Option<&str>) -> Entry {
     AttestationStatement {
-        debug: None,
+        bundle: None,
+        debug: Some(false),
         exp: CLOCK + 600,
         iat,
         iss: text("https://attestor"),
         key: key.map(text),
         measurement: vec![measured("1")],
         positive,
+        signer: signer(),
         statement: Digest::of(b"statement"),
         subject: text("spiffe://demo/agent"),
+        was: None,
     }
     .into()
 }
@@ -50,9 +62,11 @@ fn attested(facts: usize, read: &[bool], is_bound: bool) -> Entry {
     decision.attestation = read
         .iter()
         .map(|positive| RecordedAttestation {
+            debug: Some(false),
             exp: CLOCK + 600,
             iat: CLOCK - 10,
             iss: text("https://attestor"),
+            key: None,
             measurement: vec![measured("1")],
             positive: *positive,
             subject: text("spiffe://demo/agent"),
@@ -62,23 +76,38 @@ fn attested(facts: usize, read: &[bool], is_bound: bool) -> Entry {
     decision.into()
 }
 
+/// The same allow, whose judge read a statement of this time.
+fn stated_at(iat: u64, allow: Entry) -> Entry {
+    let Entry::Decision(mut allow) = allow else { panic!("a decision") };
+    allow.attestation[0].iat = iat;
+    allow.into()
+}
+
 fn condition(value: &str, iat: u64, subject: &str) -> Entry {
     let scope = if subject.is_empty() { FactScope::Mesh } else { FactScope::Environment };
     ConditionStatement {
+        bundle: None,
         exp: CLOCK + 600,
         iat,
         iss: text("https://attestor"),
         name: text("window"),
         scope,
+        signer: signer(),
         statement: Digest::of(b"statement"),
         subject: text(subject),
         value: text(value),
+        was: None,
     }
     .into()
 }
 
+fn signer() -> Signer {
+    Signer { anchor: None, key: text("key-of-the-attestor"), until: None }
+}
+
 fn when_open(facts: usize) -> Entry {
-    let read = RecordedCondition { iat: Some(CLOCK), name: text("window"), value: Some(text("open")) };
+    let (iss, name, value) = (text("https://attestor"), text("window"), text("open"));
+    let read = RecordedCondition { exp: CLOCK + 600, iat: CLOCK, iss, name, value };
     Decision { conditions: vec![read], ..next_allow(facts) }.into()
 }
 
@@ -95,7 +124,7 @@ fn nothing_is_forwarded_after_a_halt_that_applies_to_it() {
         sound.refuses("although entry 8 had halted it", vec![halted(scope, subject), next_allow(1).into()]);
         sound.accepts(
             "the halt ended",
-            vec![halted(scope, subject), posture(scope, subject, Posture::Normal), next_allow(2).into()],
+            vec![halted(scope, subject), replacing(8, scope, subject, Posture::Normal), next_allow(2).into()],
         );
     }
     for (scope, subject) in
@@ -155,14 +184,17 @@ fn only_the_revoked_key_or_holder_is_reinstated() {
         let revoked = || revocation(what, "", value, None);
         let ended = vec![revoked(), reinstate(what, "", value), next_allow(2).into()];
         sound.accepts("it was reinstated", ended);
-        let other = vec![revoked(), reinstate(what, "", "other"), next_allow(2).into()];
-        sound.refuses("although entry 8 had revoked its warrant", other);
+        let other = sound.audit_after(|log| {
+            add(log, vec![revoked(), reinstate(what, "", "other"), next_allow(2).into()]);
+        });
+        let faults: Vec<_> = other.faults.iter().map(|fact| fact.place.as_str()).collect();
+        assert_eq!(faults, ["entry 9", "entry 10"], "{:?}", other.faults);
         // A reinstatement for one issuer does not lift a revocation for all.
         let by_issuer = sound.audit_after(|log| {
             add(log, vec![revoked(), reinstate(what, ISSUER, value), next_allow(2).into()]);
         });
         let faults: Vec<_> = by_issuer.faults.iter().map(|fault| fault.place.as_str()).collect();
-        assert_eq!(faults, ["entry 9", "entry 10"], "{:?}", by_issuer.faults);
+        assert_eq!(faults, ["entry 9", "entry 9", "entry 10"], "{:?}", by_issuer.faults);
     }
     for (what, value) in [(RevocationTarget::Path, "next"), (RevocationTarget::Lineage, "lineage")] {
         let lifted = sound.audit_after(|log| {
@@ -192,12 +224,17 @@ fn a_bound_warrant_is_not_allowed_after_a_negative_attestation() {
     sound.refuses("does not admit it", vec![negative.clone(), attested(1, &[false], true)]);
     sound.accepts(
         "a newer positive one",
-        vec![negative.clone(), attestation(true, CLOCK - 8, None), attested(2, &[true], true)],
+        vec![
+            negative.clone(),
+            attestation(true, CLOCK - 8, None),
+            stated_at(CLOCK - 8, attested(2, &[true], true)),
+        ],
     );
     let at_once = vec![attestation(true, CLOCK - 9, None), negative.clone(), attested(2, &[true], true)];
     sound.refuses("is a negative attestation", at_once);
     // The route did not ask for an attestation, and the judge had read it.
-    sound.accepts("an unbound warrant", vec![negative.clone(), attested(1, &[false], false)]);
+    let read = stated_at(CLOCK - 9, attested(1, &[false], false));
+    sound.accepts("an unbound warrant", vec![negative.clone(), read]);
     sound.accepts("no attestation was asked for", vec![negative, attested(1, &[], false)]);
 }
 
@@ -234,4 +271,95 @@ fn a_forward_is_by_the_bundle_that_was_activated_last() {
         "{:?}",
         none.faults
     );
+}
+
+#[test]
+fn whoever_loosens_a_posture_names_the_entry_that_he_ends() {
+    let sound = sound_log();
+    let mesh = |stance| posture(FactScope::Mesh, "", stance);
+    let ends = |entry| replacing(entry, FactScope::Mesh, "", Posture::Normal);
+    sound.refuses("which is 8", vec![mesh(Posture::Restricted), mesh(Posture::Normal)]);
+    // A delayed `resume` after a newer halt.
+    sound.refuses("which is 9", vec![mesh(Posture::Restricted), mesh(Posture::Halted), ends(8)]);
+    sound.refuses("which is none", vec![ends(8)]);
+    sound.accepts(
+        "a stricter posture names none",
+        vec![mesh(Posture::Restricted), mesh(Posture::Halted), ends(9)],
+    );
+}
+
+#[test]
+fn a_reinstatement_names_the_revocation_that_it_ends() {
+    let sound = sound_log();
+    let named = |revocation| {
+        let Entry::Reinstate(reinstate) = reinstate(RevocationTarget::Key, "", "key-of-the-agent") else {
+            panic!()
+        };
+        Entry::from(Reinstate { revocation, ..reinstate })
+    };
+    let revoked = || revocation(RevocationTarget::Key, "", "key-of-the-agent", None);
+    sound.accepts("the one in force", vec![revoked(), named(8)]);
+    sound.refuses("not a revocation in force", vec![revoked(), named(7)]);
+    sound.refuses("not a revocation in force", vec![named(8)]);
+    sound.refuses("not a revocation in force", vec![revoked(), named(8), named(8)]);
+}
+
+#[test]
+fn a_fact_is_recorded_under_the_active_bundle() {
+    let sound = sound_log();
+    let under = |version| {
+        let Entry::Revocation(revoked) = revocation(RevocationTarget::Key, "", "k", None) else { panic!() };
+        Entry::from(Revocation { bundle: Some(bundle(version)), ..revoked })
+    };
+    sound.accepts("the active one", vec![under(1)]);
+    sound.refuses("its `bundle` was not the active one", vec![under(2)]);
+}
+
+#[test]
+fn facts_of_a_log_before_a_restore_are_counted() {
+    use crate::entry::{Predecessor, Restored};
+    let sound = sound_log();
+    let again = || {
+        let Entry::Revocation(revoked) = revocation(RevocationTarget::Key, "", "k", None) else { panic!() };
+        Entry::from(Revocation { was: Some(5), ..revoked })
+    };
+    sound.refuses("there is none", vec![again()]);
+    let after_a_restore = |facts: u64| {
+        sound.audit_after(|log| {
+            let Entry::Init(init) = &mut log[0].1 else { panic!() };
+            init.restored = Some(Predecessor { origin: text("old/log/00"), root: text(""), size: 9 });
+            add(log, vec![again(), again(), Restored { facts }.into()]);
+        })
+    };
+    assert!(after_a_restore(2).holds(), "{:?}", after_a_restore(2).faults);
+    assert!(after_a_restore(3).faults.iter().any(|fault| fault.what.contains("but 2 are recorded again")));
+}
+
+#[test]
+fn an_allow_has_read_no_halt_and_no_revocation_and_its_attestations_forbid_debugging() {
+    use crate::entry::{HaltedScope, RecordedRevocation};
+    let sound = sound_log();
+    let halted = Decision { halted: vec![HaltedScope::Route], ..next_allow(0) };
+    sound.refuses("its `route` was halted", vec![halted.into()]);
+    let (iss, value, what) = (text(""), text("agent:demo"), RevocationTarget::Subject);
+    let revoked = Decision { revoked: vec![RecordedRevocation { iss, value, what }], ..next_allow(0) };
+    sound.refuses("the sub agent:demo is revoked", vec![revoked.into()]);
+    for debug in [None, Some(true)] {
+        let Entry::Attestation(stated) = attestation(true, CLOCK - 10, None) else { panic!() };
+        let Entry::Decision(mut allow) = attested(1, &[true], true) else { panic!() };
+        allow.attestation[0].debug = debug;
+        let stated = AttestationStatement { debug, ..stated };
+        sound.refuses("does not admit it", vec![stated.into(), allow.into()]);
+    }
+}
+
+#[test]
+fn a_statement_that_says_the_same_again_may_come_between_a_judge_and_its_record() {
+    let sound = sound_log();
+    let positive = |iat| attestation(true, iat, None);
+    let Entry::Decision(allow) = attested(1, &[true], true) else { panic!() };
+    let repeated = vec![positive(CLOCK - 10), positive(CLOCK - 9), allow.into()];
+    sound.accepts("it repeats what the judge had read", repeated);
+    let read = vec![positive(CLOCK - 10), positive(CLOCK - 9), attested(2, &[true], true)];
+    sound.refuses("is not the newest in the log", read);
 }

@@ -3,6 +3,7 @@
 use portcullis_tests::agent::{WarrantSpec, hello, payment};
 use portcullis_tests::client::ClientRequest;
 use portcullis_tests::condition::until;
+use portcullis_tests::operator;
 use portcullis_tests::server::Server;
 use portcullis_tests::world::World;
 
@@ -72,6 +73,22 @@ pub(crate) async fn play(world: &mut World, host: &str) -> Vec<Scene> {
     ] {
         scenes.push(Scene { title, actual: result_of(world, &request).await, expected });
     }
+
+    let title = "a valid warrant, after an operator revoked its holder";
+    let revoked = operator::done(&world.home, &["revoke", "sub", &hello().holder]);
+    let actual = result_of(world, &get(hello())).await;
+    scenes.push(Scene { title, actual, expected: denied(403, "revoked") });
+    let index = revoked.get("index").expect("the entry has an index").to_string();
+    operator::done(&world.home, &["reinstate", &index]);
+
+    operator::done(&world.home, &["halt"]);
+    let actual = result_of(world, &get(hello())).await;
+    let title = "a valid warrant, while an operator has halted the mesh";
+    scenes.push(Scene { title, actual, expected: denied(503, "halted") });
+    operator::done(&world.home, &["resume"]);
+    let actual = result_of(world, &get(hello())).await;
+    let title = "a valid warrant, after the operator resumed it";
+    scenes.push(Scene { title, actual, expected: allowed() });
 
     world.server.process.kill();
     // Envoy itself denies this request, so the response has no code.

@@ -21,7 +21,7 @@ pub(crate) fn print(world: &World, host: &str) {
     };
     println!("The demo runs until you press Ctrl-C:");
     println!("  guarded service   http://{host}");
-    println!("  Portcullis server http://{0}/readyz  http://{0}/metrics", world.server.http());
+    println!("  Portcullis server http://{0}/readyz  http://{0}/metrics", world.server.health());
     println!("  Envoy's admin     http://{}", world.envoy.admin());
     println!("  home directory    {home}");
     println!("\nSend a request without a warrant:\n");
@@ -40,4 +40,8 @@ pub(crate) fn print(world: &World, host: &str) {
     );
     println!("W=$({pay}); {send}");
     println!("{send}");
+    println!("\nHalt the mesh, and resume it. While it is halted, every request is denied:\n");
+    let configuration = format!("--config {home}/portcullis.yaml");
+    println!("{portcullis} halt --reason 'a drill' {configuration}");
+    println!("{portcullis} resume --reason 'the drill is over' {configuration}");
 }

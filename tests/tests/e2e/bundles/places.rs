@@ -2,7 +2,7 @@
 
 use super::Signers;
 use portcullis_tests::agent::hello;
-use portcullis_tests::client::get;
+use portcullis_tests::client::{get, get_from_socket};
 use portcullis_tests::condition::until;
 use portcullis_tests::server::Home;
 use portcullis_tests::signed_bundles::UnsignedBundle;
@@ -60,7 +60,7 @@ async fn a_candidate_is_judged_in_the_background_and_its_differences_are_counted
     home.configure(|configuration| configuration["candidate"] = json!({"directory": "candidate"}));
     let world = Setup::default().start_in(directory, home).await;
     let candidate_status = async || {
-        let answer = get(world.server.http(), "/candidate").await.expect("it answers");
+        let answer = get_from_socket(&world.home.api(), "/v1/candidate").await.expect("it answers");
         serde_json::from_slice::<Value>(&answer.body).expect("JSON")
     };
     until("the candidate to be loaded", async || (candidate_status().await["version"] == 2).then_some(()))
@@ -79,7 +79,7 @@ async fn a_candidate_is_judged_in_the_background_and_its_differences_are_counted
     let difference = json!({"route": "hello", "active": "allow", "candidate": "policy-denied", "count": 3});
     assert_eq!(status["differences"], json!([difference]), "{status}");
     assert_eq!(status["passed_over"], 0, "{status}");
-    let figures = get(world.server.http(), "/metrics").await.expect("it answers").text();
+    let figures = get(world.server.health(), "/metrics").await.expect("it answers").text();
     assert!(figures.contains("portcullis_candidate_differing_total 3"), "{figures}");
     assert!(figures.contains("portcullis_bundle_version 1"), "{figures}");
 

@@ -118,7 +118,9 @@ fn check_record(world: &World, asked: u64) -> Option<()> {
             | Entry::Outcome(_)
             | Entry::Ungoverned(_)
             | Entry::Gap(_)
-            | Entry::Archived(_) => {}
+            | Entry::Archived(_)
+            | Entry::Reads(_)
+            | Entry::Restored(_) => {}
         }
     }
     assert!(activations.is_sorted_by(|one, other| one.1 < other.1), "{activations:?}");

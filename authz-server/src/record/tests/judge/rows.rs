@@ -5,23 +5,22 @@ use std::collections::BTreeSet;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use warrant::RevocationKind;
 use warrant::mint::Signer as _;
 
+use super::facts::{ISSUER, ROUTE, halted, revoked};
 use super::{
     Attestation, Denial, Facts, Grant, Identity, JudgedRequest, Judgement, MEASURED, PAYER, PassReason,
-    Seconds, attested, changed, delegated, given, with_requirement, with_route,
+    Seconds, attested, changed, delegated, given, other_measured, stated, with_requirement, with_route,
 };
 use crate::policy_fixture::{NOW, PAY_FILE, TestKey, bundle, edit, edited, files, policy_block};
 use crate::record;
 use policy::Posture;
-use policy::decision::Attested;
+use policy::decision::Issuance;
 
-/// Denials by other stages or crates, and denials that no recorded fact can cause yet. If the judge comes to raise
-/// one, its row must be added here.
+/// Denials by other stages or crates. If the judge comes to raise one, its row must be added below.
 const NOT_THE_JUDGES: &[(Denial, &str)] = &[
-    (Denial::Revoked, "no revocation can be recorded yet"),
     (Denial::Replayed, "the judge has permitted; the use was burned"),
-    (Denial::StateUnavailable, "the judge has permitted; uses cannot be counted"),
     (Denial::LedgerUnavailable, "the judge has permitted; nothing can be recorded"),
     (Denial::DeadlineExceeded, "the judge was not waited for"),
     (Denial::Ungoverned, "the seal's"),
@@ -85,10 +84,20 @@ fn denied() -> Vec<(Denial, JudgedRequest)> {
     for denial in [Denial::ProofMissing, Denial::ProofInvalid] {
         all.push((denial, by_proof(Err(denial))));
     }
+    all.push((Denial::Halted, halted(ROUTE, given())));
+    all.push((Denial::Halted, halted(ISSUER, given())));
+    all.push((Denial::Revoked, revoked(RevocationKind::Path, "root", given())));
+    all.push((Denial::StateUnavailable, with_unreadable_issuances()));
     all.extend(of_the_warrant());
     all.extend(of_the_workload());
     all.extend(of_the_policy());
     all
+}
+
+fn with_unreadable_issuances() -> JudgedRequest {
+    let mut given = with_requirement("issued: true");
+    given.facts.issuance = Issuance::Unknown;
+    given
 }
 
 fn of_the_warrant() -> Vec<(Denial, JudgedRequest)> {
@@ -114,7 +123,7 @@ fn of_the_warrant() -> Vec<(Denial, JudgedRequest)> {
 
 const STRANGER: &str = "spiffe://shop/ns/x/sa/stranger";
 
-fn expired() -> Result<String, Denial> {
+pub(super) fn expired() -> Result<String, Denial> {
     changed(|grant| {
         (grant.iat, grant.nbf) = (Seconds::new(NOW - 60), Seconds::new(NOW - 60));
         grant.exp = Seconds::new(NOW);
@@ -129,7 +138,7 @@ fn under_another_parent() -> Result<String, Denial> {
 }
 
 /// What nobody mints: a link to more than its parent allows, signed by its parent's key all the same.
-fn widened() -> Result<String, Denial> {
+pub(super) fn widened() -> Result<String, Denial> {
     let chain = delegated(|_| {})?;
     let (parent, leaf) = chain.split_once('~').unwrap();
     let [header, payload, _] = leaf.split('.').collect::<Vec<_>>().try_into().unwrap();
@@ -148,12 +157,11 @@ fn of_the_workload() -> Vec<(Denial, JudgedRequest)> {
         given.facts.attestations = attestations;
         given
     };
-    let other = Attestation { measurement: MEASURED.replace("aa", "bb"), ..attested(true, 0) };
     vec![
         (Denial::AttestationMissing, measured(vec![])),
         (Denial::AttestationInvalid, measured(vec![attested(false, 0)])),
         (Denial::AttestationStale, measured(vec![attested(true, 601)])),
-        (Denial::AttestationMismatch, measured(vec![other])),
+        (Denial::AttestationMismatch, measured(vec![other_measured()])),
         (Denial::AttestationMissing, by_another_ones_certificate()),
     ]
 }
@@ -211,19 +219,27 @@ fn passed() -> Vec<((&'static str, &'static str), JudgedRequest)> {
 }
 
 fn where_everything_is_required() -> JudgedRequest {
-    let conditions = [("window", "open"), ("level", "low")];
     let facts = Facts {
         identity: Some(Identity(PAYER.to_owned())),
         environment: [("region".to_owned(), "eu-1".to_owned()), ("zone".to_owned(), "a".to_owned())].into(),
-        conditions: conditions
-            .map(|(name, value)| (name.to_owned(), Attested { value: value.to_owned(), age: 1 }))
-            .into(),
-        attestations: vec![attested(true, 600)],
+        conditions: vec![stated("window", "open", 1), stated("level", "low", 1)],
+        certificate: Some(TestKey::new(2).public_key().thumbprint().to_string()),
+        attestations: vec![attested(true, 600), attested_key()],
         posture: Posture::Restricted,
-        issued: true,
+        issuance: Issuance::Recorded,
+        ..Facts::default()
     };
     let required = "environment: {zone: [b, a], region: [eu-1, eu-2]}, conditions: [{name: window, equals: open, maxAge: 5m}, {name: level, equals: low, maxAge: 5m}], attestation: {maxAge: 10m}, issued: true";
     JudgedRequest { facts, ..with_requirement(required) }
+}
+
+/// A statement about one key, with two measurements.
+fn attested_key() -> Attestation {
+    Attestation {
+        key: Some(TestKey::new(2).public_key().thumbprint().to_string()),
+        measurements: vec![MEASURED.to_owned(), MEASURED.replace("aa", "bb")],
+        ..attested(true, 600)
+    }
 }
 
 /// The largest policy that the bounds allow, beside a small one.
@@ -248,14 +264,14 @@ fn with_policy(arg: &str, text: &str, path: &'static [u8]) -> JudgedRequest {
     JudgedRequest { bundle: bundle(&files), path, ..given() }
 }
 
-fn ungoverned() -> JudgedRequest {
+pub(super) fn ungoverned() -> JudgedRequest {
     let mut files = files();
     let health = "apiVersion: portcullis.dev/v1alpha1\nkind: GovernedRoute\nmetadata: {name: health}\nspec:\n  match:\n    - {hosts: [payments.shop], methods: [POST, GET], paths: [/healthz, /readyz]}\n  ungoverned: {reason: probes}\n";
     files.insert("routes/platform/health.yaml".to_owned(), health.as_bytes().to_vec());
     JudgedRequest { bundle: bundle(&files), path: b"/healthz", chain: Err(Denial::WarrantMissing), ..given() }
 }
 
-fn observed(chain: Result<String, Denial>) -> JudgedRequest {
+pub(super) fn observed(chain: Result<String, Denial>) -> JudgedRequest {
     let mut files = files();
     let until =
         "  ungoverned: {reason: adopting, until: \"2099-01-01T00:00:00Z\", observe: true}\n  require:";

@@ -1,0 +1,93 @@
+//! `PUT /v1/posture`: sets how much is allowed, for the mesh, a route, an environment or an issuer.
+
+use ledger::entry::{FactScope, Posture, PostureChange};
+use serde::Deserialize;
+use warrant::formats;
+
+use super::{CallContext, Resource, check_reason, malformed, read};
+use crate::authority::problem::ApiError;
+use crate::authority::statements::ConditionScope;
+
+/// A call to set a posture, in its valid form. Whether it loosens one, and then replaces the newest, the ledger's
+/// writer decides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PostureCall {
+    scope: FactScope,
+    /// Empty for the mesh.
+    subject: String,
+    stance: Posture,
+    reason: String,
+    replaces: Option<u64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Members {
+    scope: FactScope,
+    subject: Option<String>,
+    stance: Posture,
+    reason: String,
+    replaces: Option<u64>,
+}
+
+impl PostureCall {
+    /// Reads the body of a call.
+    pub fn read(body: &[u8]) -> Result<PostureCall, ApiError> {
+        let Members { scope, subject, stance, reason, replaces } = read(body)?;
+        check_reason(&reason)?;
+        let subject = match (scope, subject) {
+            (FactScope::Mesh, None) => String::new(),
+            (FactScope::Mesh, Some(_)) => return Err(malformed("`subject` is not allowed for the mesh")),
+            (FactScope::Route | FactScope::Environment | FactScope::Issuer, None) => {
+                return Err(malformed("`subject` is missing: name the route, the environment or the issuer"));
+            }
+            (FactScope::Environment, Some(subject)) => match ConditionScope::parse(&subject) {
+                Some(ConditionScope::Environment { .. }) => subject,
+                Some(ConditionScope::Mesh) | None => {
+                    return Err(malformed("`subject` is not of the form `dimension=value`"));
+                }
+            },
+            (FactScope::Route | FactScope::Issuer, Some(subject)) if formats::is_plain(&subject) => subject,
+            (FactScope::Route | FactScope::Issuer, Some(_)) => {
+                return Err(malformed("`subject` is not the name of a route or an issuer"));
+            }
+        };
+        Ok(PostureCall { scope, subject, stance, reason, replaces })
+    }
+
+    /// Of what the permission is asked.
+    #[must_use]
+    pub fn resource(&self) -> Resource {
+        match self.scope {
+            FactScope::Mesh => Resource::Mesh,
+            FactScope::Route => Resource::Route(self.subject.clone()),
+            FactScope::Environment => Resource::Environment(self.subject.clone()),
+            FactScope::Issuer => Resource::Issuer(self.subject.clone()),
+        }
+    }
+
+    #[must_use]
+    pub const fn stance(&self) -> Posture {
+        self.stance
+    }
+
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+
+    /// The entry that it asks for.
+    #[must_use]
+    pub fn entry(self, context: &CallContext<'_>) -> PostureChange {
+        PostureChange {
+            bundle: Some(context.bundle),
+            by: context.by.to_string(),
+            reason: self.reason,
+            replaces: self.replaces,
+            scope: self.scope,
+            stance: self.stance,
+            subject: self.subject,
+            was: None,
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! The authority: who may ask this server for what, and what it signs for others.
+//!
+//! It takes bytes, identities and the time, and gives typed values; only the recorder of facts writes. It knows no listener.
+
+pub mod api;
+pub mod callers;
+mod fact_recorder;
+mod json;
+pub mod problem;
+mod rates;
+pub mod receipts;
+pub mod statements;
+
+pub use fact_recorder::FactRecorder;

@@ -1,0 +1,51 @@
+//! The key set of receipts. It holds no key of another kind: a library that finds a key by its `kid` alone cannot take a
+//! token of another kind for a receipt.
+
+use serde_json::{Value, json};
+use warrant::mint::Signer;
+use warrant::{Algorithm, PublicKey};
+
+use crate::keys::{self, NamedKey, PrivateKey};
+
+/// The public keys of receipts.
+#[derive(Clone, Debug)]
+pub struct ReceiptKeys(Vec<NamedKey>);
+
+impl ReceiptKeys {
+    /// Reads a JWK set. The error says what is wrong with it.
+    pub fn read(json: &[u8]) -> Result<ReceiptKeys, String> {
+        let keys = keys::parse_public(json)?;
+        if let Some(other) = keys.iter().find(|named| named.key.alg() != Algorithm::Es256) {
+            return Err(format!("holds the key {:?}, which is not for ES256", other.kid));
+        }
+        Ok(ReceiptKeys(keys))
+    }
+
+    /// The only key of this name.
+    pub(super) fn find(&self, kid: &str) -> Option<&PublicKey> {
+        let mut named = self.0.iter().filter(|named| named.kid == kid);
+        let only = named.next()?;
+        named.next().is_none().then_some(&only.key)
+    }
+}
+
+/// The name under which a receipt key is published: its own, or its thumbprint.
+#[must_use]
+pub fn kid(key: &PrivateKey) -> String {
+    key.kid().map_or_else(|| key.public_key().thumbprint().to_string(), str::to_owned)
+}
+
+/// The body of `/v1/receipt-jwks.json`: the public halves of these keys.
+#[must_use]
+pub fn jwks(keys: &[&PrivateKey]) -> String {
+    let jwk = |key: &&PrivateKey| -> Value {
+        // A public key always is a JSON object.
+        let mut jwk: Value = serde_json::from_str(&key.public_key().to_jwk_json()).unwrap_or_default();
+        if let Some(members) = jwk.as_object_mut() {
+            members.insert("kid".to_owned(), kid(key).into());
+            members.insert("use".to_owned(), "sig".into());
+        }
+        jwk
+    };
+    json!({"keys": keys.iter().map(jwk).collect::<Vec<_>>()}).to_string()
+}

@@ -1,0 +1,147 @@
+//! One call to the API: over the Unix socket of this machine's server, or by HTTPS with a token.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args as ClapArgs;
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
+use hyper::{Method, StatusCode};
+use serde_json::{Value as Json, json};
+
+use crate::cli::out::{ExitStatus, Failure, line, line_to_stderr};
+use crate::config::{self, ApiAddress};
+use crate::fetch::{Fetched, Fetcher, Limits};
+
+const LIMITS: Limits = Limits { bytes: 4 * 1024 * 1024, time: Duration::from_secs(30) };
+
+/// Which server is called, and as whom.
+#[derive(Debug, ClapArgs)]
+pub(super) struct Server {
+    /// The configuration of a server on this machine: its `listen.api` is called
+    #[arg(long, value_name = "FILE", conflicts_with = "api")]
+    config: Option<PathBuf>,
+    /// The address of the API: `unix:PATH`, or `https://HOST:PORT`
+    #[arg(long, value_name = "ADDRESS", required_unless_present = "config")]
+    api: Option<String>,
+    /// A file with the token of the caller
+    #[arg(long, value_name = "FILE")]
+    token: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// What the server answered.
+pub(super) enum Answer {
+    Done(Json),
+    Refused { code: String, says: String },
+}
+
+impl Server {
+    pub(super) fn get(&self, path: &str) -> Result<Answer, Failure> {
+        self.call(Method::GET, path, None)
+    }
+
+    pub(super) fn post(&self, path: &str, body: &Json) -> Result<Answer, Failure> {
+        self.call(Method::POST, path, Some(body))
+    }
+
+    pub(super) fn put(&self, path: &str, body: &Json) -> Result<Answer, Failure> {
+        self.call(Method::PUT, path, Some(body))
+    }
+
+    fn call(&self, method: Method, path: &str, body: Option<&Json>) -> Result<Answer, Failure> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| Failure::new(format!("cannot start: {error}")))?;
+        let url = format!("{}{path}", self.address()?);
+        let mut headers = vec![(CONTENT_TYPE, HeaderValue::from_static("application/json"))];
+        headers.extend(self.authorization()?);
+        let body = body.map_or_else(String::new, Json::to_string);
+        let fetcher = self.fetcher()?;
+        let sent = runtime.block_on(fetcher.send(method, &url, &headers, body, LIMITS));
+        Ok(read(sent.map_err(Failure::new)?))
+    }
+
+    /// What a URL of the API begins with.
+    fn address(&self) -> Result<String, Failure> {
+        if let Some(file) = &self.config {
+            let config = config::load(file).map_err(|faults| Failure::all(&faults))?;
+            return match config.listen.api {
+                ApiAddress::Unix(path) => Ok(format!("unix:{}:", path.display())),
+                ApiAddress::Tls(_) => Err(Failure::new(format!(
+                    "{}: its API is not on a Unix socket; give its URL with --api",
+                    file.display()
+                ))),
+            };
+        }
+        let text = self.api.as_deref().unwrap_or_default();
+        match (text.strip_prefix("unix:"), text.strip_prefix("https://")) {
+            (Some(path), _) if !path.is_empty() => Ok(format!("unix:{path}:")),
+            (_, Some(host)) if !host.is_empty() => Ok(text.trim_end_matches('/').to_owned()),
+            _ => Err(Failure::new(format!(
+                "`{text}` is not an address of an API; write unix:PATH or https://HOST:PORT"
+            ))),
+        }
+    }
+
+    fn authorization(&self) -> Result<Option<(HeaderName, HeaderValue)>, Failure> {
+        let Some(file) = &self.token else { return Ok(None) };
+        let failed = |what: String| Failure::new(format!("{}: {what}", file.display()));
+        let token =
+            std::fs::read_to_string(file).map_err(|error| failed(format!("cannot be read: {error}")))?;
+        let mut value = HeaderValue::try_from(format!("Bearer {}", token.trim()))
+            .map_err(|_| failed("is not a token: it has bytes that no header may have".to_owned()))?;
+        value.set_sensitive(true);
+        Ok(Some((AUTHORIZATION, value)))
+    }
+
+    fn fetcher(&self) -> Result<Fetcher, Failure> {
+        Fetcher::new().map_err(Failure::new)
+    }
+}
+
+fn read(fetched: Fetched) -> Answer {
+    let body: Json = serde_json::from_slice(&fetched.body).unwrap_or(Json::Null);
+    let is_done = StatusCode::from_u16(fetched.status).is_ok_and(|status| status.is_success());
+    if is_done && !body.is_null() {
+        return Answer::Done(body);
+    }
+    let text = |member: &str| body.get(member).and_then(Json::as_str).unwrap_or_default().to_owned();
+    let code = match text("code") {
+        code if code.is_empty() => format!("status {}", fetched.status),
+        code => code,
+    };
+    let says = ["detail", "cure"].map(text).into_iter().filter(|part| !part.is_empty());
+    Answer::Refused { code, says: says.collect::<Vec<_>>().join("; ") }
+}
+
+/// Prints what became of a call: `done` makes the line for a person from the server's answer. A refusal has exit status 1.
+pub(super) fn tell(
+    answer: Answer,
+    json: bool,
+    done: impl FnOnce(&Json) -> String,
+) -> Result<ExitStatus, Failure> {
+    match answer {
+        Answer::Done(body) => {
+            line(if json { body.to_string() } else { done(&body) })?;
+            Ok(ExitStatus::Success)
+        }
+        Answer::Refused { code, says } => {
+            if json {
+                line(json!({"code": code, "detail": says}))?;
+            } else {
+                line_to_stderr(format!("portcullis: refused: {code}: {says}"));
+            }
+            Ok(ExitStatus::Denied)
+        }
+    }
+}
+
+/// A member of an answer, for people.
+pub(super) fn shown(body: &Json, member: &str) -> String {
+    match body.get(member) {
+        Some(Json::String(text)) => text.clone(),
+        Some(value) => value.to_string(),
+        None => "?".to_owned(),
+    }
+}

@@ -1,0 +1,17 @@
+//! The public keys of receipts, for upstreams: a set of its own, so that no library takes another kind of token for a receipt.
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+
+pub(super) fn router(keys: String) -> Router {
+    Router::new().route("/v1/receipt-jwks.json", get(set)).with_state(keys)
+}
+
+async fn set(State(keys): State<String>) -> Response {
+    let headers =
+        [(header::CONTENT_TYPE, "application/jwk-set+json"), (header::CACHE_CONTROL, "max-age=300")];
+    (headers, keys).into_response()
+}

@@ -1,0 +1,91 @@
+//! Follows the log for this server: the ledger's writer asks here whether a fact is recorded, and says here what became
+//! durable. It runs on the writer's thread, so nothing in it waits.
+
+use std::sync::Arc;
+
+use ledger::entry::{Digest, Entry, RecordedFact};
+use ledger::{Behind, FactRefused, FollowFacts, Head, Ledger};
+use warrant::Seconds;
+
+use super::known::{Known, LiveFacts};
+use super::tables::Tables;
+use crate::bundles::PolicyInForce;
+
+/// Attaches a follower to the ledger. `tables` are the facts of all entries below `head.size`. An error if the ledger is
+/// longer.
+pub fn follow(
+    ledger: &Ledger,
+    head: Head,
+    tables: Tables,
+    policy: Arc<PolicyInForce>,
+) -> Result<LiveFacts, Behind> {
+    let known = Known { head, active: policy.active(), tables: Arc::new(tables) };
+    let live = LiveFacts::new(known.clone());
+    ledger.follow(Box::new(Follower { live: live.clone(), policy, known, draft: None }), head.size)?;
+    Ok(live)
+}
+
+struct Follower {
+    live: LiveFacts,
+    policy: Arc<PolicyInForce>,
+    /// What `live` holds.
+    known: Known,
+    /// What it will hold if the group commit becomes durable.
+    draft: Option<Draft>,
+}
+
+struct Draft {
+    tables: Tables,
+    /// The digest of the active bundle.
+    bundle: Digest,
+}
+
+impl FollowFacts for Follower {
+    fn admit(&mut self, fact: &Arc<Entry>, at: u64, time: u64) -> Result<(), FactRefused> {
+        let known = &self.known;
+        let draft = self.draft.get_or_insert_with(|| Draft {
+            tables: (*known.tables).clone(),
+            bundle: known.bundle().digest(),
+        });
+        if under(fact).is_some_and(|bundle| *bundle != draft.bundle) {
+            return Err(FactRefused::OtherBundle);
+        }
+        draft.tables.check(fact, Seconds::new(time / 1000))?;
+        if let Entry::Activation(activation) = &**fact {
+            draft.bundle = activation.bundle;
+        }
+        draft.tables.add(at, time, fact);
+        Ok(())
+    }
+
+    fn commit(&mut self, head: Head, facts: &[(u64, Arc<Entry>)]) {
+        for (_, fact) in facts {
+            if let Entry::Activation(activation) = &**fact {
+                self.known.active = self.policy.take_effect(activation.bundle);
+            }
+        }
+        if let Some(Draft { mut tables, .. }) = self.draft.take() {
+            tables.forget_ended(Seconds::new(head.time / 1000));
+            self.known.tables = Arc::new(tables);
+        }
+        self.known.head = head;
+        self.live.replace(self.known.clone());
+    }
+
+    fn discard(&mut self) {
+        self.draft = None;
+    }
+}
+
+/// The bundle under which a fact was permitted or verified.
+fn under(fact: &Entry) -> Option<&Digest> {
+    match fact.as_recorded_fact()? {
+        RecordedFact::Posture(change) => change.bundle.as_ref(),
+        RecordedFact::Revocation(revocation) => revocation.bundle.as_ref(),
+        RecordedFact::Reinstate(reinstate) => reinstate.bundle.as_ref(),
+        RecordedFact::Attestation(statement) => statement.bundle.as_ref(),
+        RecordedFact::Condition(statement) => statement.bundle.as_ref(),
+        RecordedFact::Issued(issued) => issued.policy.as_ref(),
+        RecordedFact::Activation(_) => None,
+    }
+}

@@ -1,0 +1,130 @@
+//! What the ledger's facts say at one size of it: postures, revocations, statements of attestors, issued roots.
+//!
+//! A copy shares its memory with the original, so that the writer can change one while decisions read the other. Nothing
+//! here reads a clock: what has ended is forgotten by the time of the last entry.
+
+mod issued;
+mod postures;
+mod revocations;
+mod statements;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use ledger::FactRefused;
+use ledger::entry::{Activation, Entry, RecordedFact};
+use warrant::Seconds;
+
+use issued::IssuedRoots;
+use postures::Postures;
+use revocations::Revocations;
+use statements::{Attestations, Conditions};
+pub use statements::{STATEMENT_SECONDS_AT_MOST, Speakers};
+
+/// An allow may be recorded this long after the time of its judge, so a fact is needed this long after its end.
+const KEPT_AFTER_END_SECONDS: u64 = ledger::FORWARD_RECORDED_WITHIN_SECONDS + 1;
+
+#[derive(Clone, Debug, Default)]
+pub struct Tables {
+    /// The newest activation, which no older bundle may undo.
+    pub activation: Option<Arc<Recorded<Activation>>>,
+    pub postures: Postures,
+    pub revocations: Revocations,
+    pub attestations: Attestations,
+    pub conditions: Conditions,
+    pub issued: IssuedRoots,
+}
+
+/// A fact that may still hold, as it was recorded.
+#[derive(Clone, Debug)]
+pub struct AliveFact {
+    pub index: u64,
+    /// The time of its entry, in milliseconds.
+    pub time: u64,
+    pub entry: Entry,
+}
+
+/// A recorded fact, with what the log says about its entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recorded<F> {
+    pub index: u64,
+    /// The time of its entry, in milliseconds.
+    pub time: u64,
+    pub fact: F,
+}
+
+/// One of the tables: its name in metrics, how many facts it holds and how many it may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TableSize {
+    pub name: &'static str,
+    pub facts: usize,
+    pub bound: usize,
+}
+
+impl Tables {
+    /// Whether this fact may be recorded after those that are here, at a time in seconds.
+    pub fn check(&self, fact: &Entry, now: Seconds) -> Result<(), FactRefused> {
+        match fact.as_recorded_fact() {
+            Some(RecordedFact::Posture(change)) => self.postures.check(change),
+            Some(RecordedFact::Revocation(revocation)) => self.revocations.check(revocation, now),
+            Some(RecordedFact::Reinstate(reinstate)) => self.revocations.check_reinstatement(reinstate, now),
+            Some(RecordedFact::Attestation(statement)) => self.attestations.check(statement),
+            Some(RecordedFact::Condition(statement)) => self.conditions.check(statement),
+            Some(RecordedFact::Issued(_)) => self.issued.check(),
+            Some(RecordedFact::Activation(_)) | None => Ok(()),
+        }
+    }
+
+    /// Takes the entry at this index, with its time in milliseconds. Entries that are no facts change nothing.
+    pub fn add(&mut self, index: u64, time: u64, entry: &Entry) {
+        match entry.as_recorded_fact() {
+            Some(RecordedFact::Posture(change)) => self.postures.add(index, time, change),
+            Some(RecordedFact::Revocation(revocation)) => self.revocations.add(index, time, revocation),
+            Some(RecordedFact::Reinstate(reinstate)) => self.revocations.end(reinstate),
+            Some(RecordedFact::Attestation(statement)) => self.attestations.add(index, time, statement),
+            Some(RecordedFact::Condition(statement)) => self.conditions.add(index, time, statement),
+            Some(RecordedFact::Issued(issued)) => self.issued.add(issued),
+            Some(RecordedFact::Activation(activation)) => {
+                self.activation = Some(Arc::new(Recorded { index, time, fact: activation.clone() }));
+            }
+            None => {}
+        }
+    }
+
+    /// Forgets some of what ended before this time, so that no caller waits while it forgets all of it.
+    pub fn forget_ended(&mut self, now: Seconds) {
+        self.revocations.forget_ended(now);
+        self.attestations.forget_ended(now);
+        self.conditions.forget_ended(now);
+        self.issued.forget_ended(now);
+    }
+
+    /// Every fact that may still hold, but issued roots: of them only the digest is kept. In no order.
+    pub fn alive(&self) -> impl Iterator<Item = AliveFact> {
+        fn alive<F: Clone + Into<Entry>>(recorded: &Recorded<F>) -> AliveFact {
+            AliveFact { index: recorded.index, time: recorded.time, entry: recorded.fact.clone().into() }
+        }
+        let activation = self.activation.iter().map(|activation| alive(activation));
+        let postures = self.postures.iter().map(alive);
+        let revocations = self.revocations.iter().map(alive);
+        let attestations = self.attestations.iter().map(alive);
+        let conditions = self.conditions.iter().map(alive);
+        activation.chain(postures).chain(revocations).chain(attestations).chain(conditions)
+    }
+
+    pub fn sizes(&self) -> [TableSize; 5] {
+        [
+            self.postures.size(),
+            self.revocations.size(),
+            self.attestations.size(),
+            self.conditions.size(),
+            self.issued.size(),
+        ]
+    }
+
+    /// A full table still takes what denies. But then it may hold more than this server can keep, so nothing is allowed.
+    pub fn is_overfull(&self) -> bool {
+        self.sizes().iter().any(|table| table.facts > table.bound)
+    }
+}

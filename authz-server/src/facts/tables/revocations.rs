@@ -1,0 +1,100 @@
+//! The revocations in force, by the mark of what they name. Looking one up costs the same, however many there are.
+
+use std::sync::Arc;
+
+use ledger::FactRefused;
+use ledger::entry::{Reinstate, Revocation, RevocationTarget};
+use rpds::{HashTrieMapSync, RedBlackTreeSetSync};
+use warrant::{Mark, Revocable, RevocationKind, Seconds};
+
+use super::{KEPT_AFTER_END_SECONDS, Recorded, TableSize};
+
+const BOUND: usize = 1_000_000;
+
+/// One commit forgets at most this many, so that it does not take long.
+const FORGOTTEN_AT_ONCE: usize = 256;
+
+#[derive(Clone, Debug, Default)]
+pub struct Revocations {
+    by_mark: HashTrieMapSync<Mark, Arc<Recorded<Revocation>>>,
+    /// Those that end, the first first.
+    ends: RedBlackTreeSetSync<(u64, Mark)>,
+}
+
+impl Revocations {
+    /// Whether a name is revoked at this time.
+    pub fn is_revoked(&self, name: &Revocable, now: Seconds) -> bool {
+        self.in_force(name.mark(), now).is_some()
+    }
+
+    pub fn in_force(&self, mark: Mark, now: Seconds) -> Option<&Recorded<Revocation>> {
+        let found = self.by_mark.get(&mark)?;
+        found.fact.until.is_none_or(|until| now.get() < until).then_some(found)
+    }
+
+    /// All of them, in no order; some may have ended.
+    pub fn iter(&self) -> impl Iterator<Item = &Recorded<Revocation>> {
+        self.by_mark.values().map(|revocation| &**revocation)
+    }
+
+    pub(super) fn size(&self) -> TableSize {
+        TableSize { name: "revocations", facts: self.by_mark.size(), bound: BOUND }
+    }
+
+    pub(super) fn check(&self, revocation: &Revocation, now: Seconds) -> Result<(), FactRefused> {
+        match self.in_force(mark(revocation.what, &revocation.iss, &revocation.value), now) {
+            Some(first) => Err(FactRefused::Repeats { index: first.index, time: first.time }),
+            None => Ok(()),
+        }
+    }
+
+    /// Only keys and holders can be reinstated, and only by the index of the revocation that is in force.
+    pub(super) fn check_reinstatement(&self, reinstate: &Reinstate, now: Seconds) -> Result<(), FactRefused> {
+        let can_end = matches!(reinstate.what, RevocationTarget::Key | RevocationTarget::Subject);
+        let found = self.in_force(mark(reinstate.what, &reinstate.iss, &reinstate.value), now);
+        let is_this = found.is_some_and(|revoked| revoked.index == reinstate.revocation);
+        if can_end && is_this { Ok(()) } else { Err(FactRefused::NotInForce) }
+    }
+
+    /// One that ends earlier does not replace one that ends later.
+    pub(super) fn add(&mut self, index: u64, time: u64, revocation: &Revocation) {
+        let mark = mark(revocation.what, &revocation.iss, &revocation.value);
+        let until = revocation.until;
+        let current = self.by_mark.get(&mark).map(|current| current.fact.until);
+        if current.is_some_and(|current| current.is_none_or(|end| until.is_some_and(|until| until <= end))) {
+            return;
+        }
+        if let Some(Some(end)) = current {
+            self.ends.remove_mut(&(end, mark));
+        }
+        if let Some(until) = until {
+            self.ends.insert_mut((until, mark));
+        }
+        self.by_mark.insert_mut(mark, Arc::new(Recorded { index, time, fact: revocation.clone() }));
+    }
+
+    pub(super) fn end(&mut self, reinstate: &Reinstate) {
+        self.by_mark.remove_mut(&mark(reinstate.what, &reinstate.iss, &reinstate.value));
+    }
+
+    pub(super) fn forget_ended(&mut self, now: Seconds) {
+        for _ in 0..FORGOTTEN_AT_ONCE {
+            let Some((until, mark)) = self.ends.first().copied() else { return };
+            if until.saturating_add(KEPT_AFTER_END_SECONDS) > now.get() {
+                return;
+            }
+            self.ends.remove_mut(&(until, mark));
+            self.by_mark.remove_mut(&mark);
+        }
+    }
+}
+
+fn mark(what: RevocationTarget, iss: &str, value: &str) -> Mark {
+    let kind = match what {
+        RevocationTarget::Path => RevocationKind::Path,
+        RevocationTarget::Key => RevocationKind::Key,
+        RevocationTarget::Lineage => RevocationKind::Txn,
+        RevocationTarget::Subject => RevocationKind::Sub,
+    };
+    Mark::of(kind, iss, value)
+}

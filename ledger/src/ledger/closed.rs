@@ -1,0 +1,88 @@
+//! A ledger that nobody writes, for example one that was restored from a backup: everything that a start would recover is
+//! read, and nothing is changed.
+
+use std::path::Path;
+
+use super::open::recovered;
+use super::read::{RecordedEntries, RecordedEntry};
+use crate::entry::Entry;
+use crate::fault::{OpenError, ReadError};
+use crate::layout::Layout;
+use crate::merkle::TreeHead;
+use crate::snapshot::{self, Snapshot};
+use crate::tree::{Directory, MerkleTree};
+use crate::wal::frame::Entries;
+
+/// The durable entries of a ledger: those that are published, and those that are only in the write-ahead log.
+#[derive(Debug)]
+pub struct ClosedLedger {
+    layout: Layout,
+    origin: String,
+    durable: TreeHead,
+    published: u64,
+    /// Those that are not published.
+    rest: Vec<RecordedEntry>,
+}
+
+impl ClosedLedger {
+    /// Makes the checks of a start, and reads what is not published.
+    pub fn read(path: &Path) -> Result<Self, OpenError> {
+        let layout = Layout::new(path);
+        let (mut rest, mut unreadable) = (Vec::new(), None);
+        let found = recovered(path, |published, batch| {
+            for (index, bytes) in (batch.first..).zip(Entries(&batch.entries)) {
+                match bytes.map(Entry::read) {
+                    _ if index < published => {}
+                    Some(Ok((stamps, entry))) => rest.push(RecordedEntry { index, stamps, entry }),
+                    Some(Err(why)) => {
+                        unreadable = unreadable.take().or(Some(format!("entry {index}: {why}")))
+                    }
+                    None => unreadable = unreadable.take().or(Some(format!("entry {index} is cut off"))),
+                }
+            }
+        })?;
+        match unreadable {
+            Some(what) => Err(OpenError::corrupt(&layout.wal(), what)),
+            None => Ok(Self {
+                layout,
+                origin: found.origin,
+                durable: found.durable,
+                published: found.published,
+                rest,
+            }),
+        }
+    }
+
+    /// The log's name.
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// The number of its entries, and the root over them.
+    #[must_use]
+    pub fn head(&self) -> TreeHead {
+        self.durable
+    }
+
+    /// The entries from an index on.
+    pub fn entries(
+        &self,
+        from: u64,
+    ) -> Result<impl Iterator<Item = Result<RecordedEntry, ReadError>> + '_, ReadError> {
+        let published = RecordedEntries::open(self.layout.root(), from)?;
+        let rest = self.rest.iter().filter(move |entry| entry.index >= from);
+        Ok(published.chain(rest.map(|entry| Ok(entry.clone()))))
+    }
+
+    /// The snapshots that match this log, the newest first.
+    pub fn snapshots(&self) -> Result<impl Iterator<Item = Snapshot>, ReadError> {
+        let (source, published) = (Directory::new(&self.layout.log()), self.published);
+        let holds = move |head: TreeHead| {
+            let root = MerkleTree::new(&source, published).edge(head.size).map(|edge| edge.root());
+            root.is_ok_and(|root| root == head.root)
+        };
+        let found = snapshot::usable(&self.layout, &self.origin, holds);
+        found.map_err(|error| ReadError::Io(self.layout.snapshots(), error))
+    }
+}

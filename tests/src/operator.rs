@@ -1,0 +1,44 @@
+//! An operator on the server's own machine: runs the commands of `portcullis` that call the API of a running server.
+
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+use crate::programs;
+use crate::server::Home;
+
+/// Runs a command against the server of this home. Returns its exit status and what it printed as JSON.
+///
+/// # Panics
+/// When it cannot be run, or printed no JSON.
+#[must_use]
+pub fn call(home: &Home, arguments: &[&str]) -> (i32, Value) {
+    let mut command = Command::new(programs::portcullis());
+    command.args(arguments).args(["--reason", "a drill"]);
+    command.arg("--config").arg(home.file("portcullis.yaml")).arg("--json");
+    let Output { status, stdout, stderr } =
+        tokio::task::block_in_place(|| command.output()).expect("it runs");
+    let printed = serde_json::from_slice(&stdout);
+    let printed =
+        printed.unwrap_or_else(|why| panic!("{arguments:?}: {why}: {}", String::from_utf8_lossy(&stderr)));
+    (status.code().unwrap_or(-1), printed)
+}
+
+/// Runs a command that must be done. Returns what it printed.
+///
+/// # Panics
+/// When it is refused.
+pub fn done(home: &Home, arguments: &[&str]) -> Value {
+    let (status, printed) = call(home, arguments);
+    assert_eq!(status, 0, "{arguments:?}: {printed}");
+    printed
+}
+
+/// Runs a command that must be refused with this code.
+///
+/// # Panics
+/// When it is done, or refused with another code.
+pub fn refused(home: &Home, arguments: &[&str], code: &str) {
+    let (status, printed) = call(home, arguments);
+    assert_eq!((status, printed["code"].as_str()), (1, Some(code)), "{arguments:?}: {printed}");
+}

@@ -22,6 +22,7 @@ use crate::durable::Disk;
 use crate::entry::Digest;
 use crate::layout::Layout;
 use crate::merkle::TreeHead;
+use crate::tree::{Directory, MerkleTree};
 
 const TITLE: &str = "portcullis snapshot v1";
 
@@ -83,13 +84,18 @@ pub(crate) fn save(disk: &Disk, layout: &Layout, origin: &str, snapshot: &Snapsh
     Ok(())
 }
 
-/// The snapshots that can be read and whose root is the root of this log at their size, the newest first. One that is not
-/// used is reported.
+/// The snapshots that can be read and whose root is the root of this log at their size, the newest first. `published` is the
+/// log's published size. A snapshot that is not used is reported.
 pub(crate) fn usable(
     layout: &Layout,
     origin: &str,
-    holds: impl Fn(TreeHead) -> bool,
+    published: u64,
 ) -> std::io::Result<impl Iterator<Item = Snapshot>> {
+    let log = Directory::new(&layout.log());
+    let holds = move |head: TreeHead| {
+        let root = MerkleTree::new(&log, published).edge(head.size).map(|edge| edge.root());
+        root.is_ok_and(|root| root == head.root)
+    };
     let read = move |path: PathBuf| {
         let file = path.display();
         match std::fs::read(&path) {

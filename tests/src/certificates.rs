@@ -84,7 +84,7 @@ impl Issued {
     /// # Panics
     /// When a file cannot be written.
     pub fn put(&self, directory: &Path, name: &str) {
-        // The key first: whoever reads in between finds two files that do not fit, and reads them again.
+        // The key first: a server that reads in between finds two files that do not fit, and reads them again.
         put(&directory.join(format!("{name}.key")), &self.key, 0o600);
         put(&directory.join(format!("{name}.pem")), &self.certificate, 0o644);
     }

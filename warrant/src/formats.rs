@@ -51,6 +51,27 @@ pub fn is_host(text: &str) -> bool {
     has_length(text, MAX_HOST_BYTES) && name.split('.').all(is_label) && port.is_none_or(is_port)
 }
 
+/// The longest SPIFFE ID and the longest trust domain, in bytes (SPIFFE-ID, 2.3).
+const LONGEST_ID: usize = 2048;
+const LONGEST_DOMAIN: usize = 255;
+
+/// Whether this is the SPIFFE ID of a workload, in its only spelling: a trust domain in lower case, and a path without
+/// empty or relative segments.
+pub fn is_spiffe_id(text: &str) -> bool {
+    let Some((domain, path)) = text.strip_prefix("spiffe://").and_then(|rest| rest.split_once('/')) else {
+        return false;
+    };
+    let is_plain = |byte: u8| byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'_');
+    let is_segment = |segment: &str| {
+        !matches!(segment, "" | "." | "..")
+            && segment.bytes().all(|byte| byte.is_ascii_alphabetic() || is_plain(byte))
+    };
+    text.len() <= LONGEST_ID
+        && (1..=LONGEST_DOMAIN).contains(&domain.len())
+        && domain.bytes().all(|byte| byte.is_ascii_lowercase() || is_plain(byte))
+        && path.split('/').all(is_segment)
+}
+
 fn is_label(text: &str) -> bool {
     let inner = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
     !text.is_empty()
@@ -146,5 +167,42 @@ mod tests {
                 &format!("{longest}:1"),
             ],
         );
+    }
+
+    #[test]
+    fn a_spiffe_id_has_one_spelling() {
+        let (domain, path) = ("d".repeat(255), "p".repeat(2048 - "spiffe://shop/".len()));
+        for good in [
+            "spiffe://shop/ns/shop/sa/payer",
+            "spiffe://shop-1.example_x/A.b-C_9",
+            &format!("spiffe://{domain}/a"),
+            &format!("spiffe://shop/{path}"),
+        ] {
+            assert!(is_spiffe_id(good), "{good}");
+        }
+        for bad in [
+            "spiffe://shop",
+            "spiffe://shop/",
+            "spiffe:///a",
+            "spiffe://shop/a/",
+            "spiffe://shop//a",
+            "spiffe://shop/a/../b",
+            "spiffe://shop/./a",
+            "spiffe://Shop/a",
+            "SPIFFE://shop/a",
+            "spiffe://shop:1/a",
+            "spiffe://user@shop/a",
+            "spiffe://shop/a?q",
+            "spiffe://shop/a#f",
+            "spiffe://shop/%61",
+            "spiffe://shop/a b",
+            "spiffe://shop/ä",
+            "https://shop/a",
+            "",
+            &format!("spiffe://{domain}d/a"),
+            &format!("spiffe://shop/{path}p"),
+        ] {
+            assert!(!is_spiffe_id(bad), "{bad}");
+        }
     }
 }

@@ -3,13 +3,13 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ledger::entry::{Entry, FactScope, Posture, RevocationTarget};
+use ledger::entry::{Entry, FactScope, Posture};
 use ledger::{FactError, FactReceipt, FactRefused, Ledger, RecordError};
 use policy::{
     OperatorAction, OperatorContext, OperatorPrincipal, OperatorQuery, OperatorResource, Stance, tightens,
 };
 use tokio::sync::oneshot;
-use warrant::{RevocationKind, Seconds};
+use warrant::Seconds;
 
 use super::api::{
     CallContext, PostureCall, ReinstatementCall, Resource, RevocationCall, attestation, condition,
@@ -19,7 +19,7 @@ use super::problem::{ApiError, ApiErrorCode};
 use super::rates::{ALL, EACH, Rates, UNBOUNDED};
 use super::statements::StatementTerms;
 use crate::clock::Clock;
-use crate::facts::{Known, LiveFacts};
+use crate::facts::{Known, LiveFacts, kind_of};
 
 /// A bundle may be activated between the permission and the record. Then the new one is asked; more than a few activations
 /// within one call are an accident.
@@ -32,7 +32,7 @@ pub struct FactRecorder {
     clock: Clock,
     /// What each caller and each attestor may bring.
     each: Arc<Mutex<Rates>>,
-    /// What all together may record. Whoever is not permitted uses none of it.
+    /// What all together may record. A call that is not permitted uses none of it.
     all: Arc<Mutex<Rates>>,
 }
 
@@ -54,7 +54,7 @@ impl FactRecorder {
         let call = RevocationCall::read(body)?;
         self.record(caller, |asking| {
             let context = OperatorContext {
-                kind: Some(kind(call.what())),
+                kind: Some(kind_of(call.what())),
                 value: Some(call.value().to_owned()),
                 reason: Some(call.reason().to_owned()),
                 ..OperatorContext::default()
@@ -73,7 +73,7 @@ impl FactRecorder {
             let unknown = || ApiError::new(ApiErrorCode::Unknown, "no revocation in force has this index");
             let revocation = &found.ok_or_else(unknown)?.fact;
             let context = OperatorContext {
-                kind: Some(kind(revocation.what)),
+                kind: Some(kind_of(revocation.what)),
                 value: Some(revocation.value.clone()),
                 reason: Some(call.reason().to_owned()),
                 ..OperatorContext::default()
@@ -240,15 +240,6 @@ impl Asking<'_> {
         };
         let held = stance(self.known.tables().postures.stance(scope, subject));
         context.stance.is_some_and(|wanted| wanted < held)
-    }
-}
-
-const fn kind(what: RevocationTarget) -> RevocationKind {
-    match what {
-        RevocationTarget::Path => RevocationKind::Path,
-        RevocationTarget::Key => RevocationKind::Key,
-        RevocationTarget::Lineage => RevocationKind::Txn,
-        RevocationTarget::Subject => RevocationKind::Sub,
     }
 }
 

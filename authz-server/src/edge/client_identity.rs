@@ -1,6 +1,6 @@
 //! Who the client of a checked request is. Envoy's word (`source.principal`) counts only together with the certificate that
 //! Envoy validated (`source.certificate`), and this certificate is read here: its one URI must be that principal. A name
-//! that Envoy took from elsewhere (a DNS name, a subject, the first of several URIs) is no identity.
+//! that Envoy took from elsewhere (a DNS name, a subject, the first of several URIs) does not identify the client.
 //!
 //! `source.service` and every header are chosen by clients, and are never read.
 
@@ -11,8 +11,9 @@ use envoy_types::pb::envoy::service::auth::v3::attribute_context::Peer as Source
 use moka::sync::Cache;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
+use warrant::formats::is_spiffe_id;
 
-use crate::keys::{Certificate, is_spiffe_id};
+use crate::keys::Certificate;
 use policy::decision::Identity;
 
 /// A client that is known by its certificate.

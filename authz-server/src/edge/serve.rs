@@ -44,7 +44,7 @@ const STREAM_WINDOW: u32 = 1024 * 1024;
 const CONNECTION_WINDOW: u32 = 16 * STREAM_WINDOW;
 /// Requests at once on one HTTP/2 connection: as many as a proxy with our configuration sends to this server.
 const STREAMS: u32 = 4096;
-/// How long requests that have begun may go on when their peer is no longer admitted.
+/// After a peer loses its admission, its running requests get this long to finish.
 const LAST_REQUESTS: Duration = Duration::from_secs(2);
 /// The pause between two tries when the system has no file descriptor left: retrying at once would only waste the
 /// processor.
@@ -190,8 +190,8 @@ async fn speak<S>(
     }
 }
 
-/// Serves until the connection ends. When the server stops, or the peer is no longer admitted, it takes no new request and
-/// finishes those that have begun; those of a peer that is no longer admitted only for a moment.
+/// Serves until the connection ends. It takes no new request once the server stops or the peer loses its admission. Running
+/// requests are finished; after a lost admission they get only a moment.
 async fn until_ended<C>(
     connection: C,
     stop: impl Future<Output = ()>,

@@ -47,7 +47,8 @@ impl FollowFacts for Follower {
             tables: (*known.tables).clone(),
             bundle: known.bundle().digest(),
         });
-        if under(fact).is_some_and(|bundle| *bundle != draft.bundle) {
+        let under = fact.as_recorded_fact().and_then(RecordedFact::bundle);
+        if under.is_some_and(|bundle| bundle != draft.bundle) {
             return Err(FactRefused::OtherBundle);
         }
         draft.tables.check(fact, Seconds::new(time / 1000))?;
@@ -74,18 +75,5 @@ impl FollowFacts for Follower {
 
     fn discard(&mut self) {
         self.draft = None;
-    }
-}
-
-/// The bundle under which a fact was permitted or verified.
-fn under(fact: &Entry) -> Option<&Digest> {
-    match fact.as_recorded_fact()? {
-        RecordedFact::Posture(change) => change.bundle.as_ref(),
-        RecordedFact::Revocation(revocation) => revocation.bundle.as_ref(),
-        RecordedFact::Reinstate(reinstate) => reinstate.bundle.as_ref(),
-        RecordedFact::Attestation(statement) => statement.bundle.as_ref(),
-        RecordedFact::Condition(statement) => statement.bundle.as_ref(),
-        RecordedFact::Issued(issued) => issued.policy.as_ref(),
-        RecordedFact::Activation(_) => None,
     }
 }

@@ -3,6 +3,8 @@
 
 mod burns;
 mod ended;
+#[cfg(test)]
+pub(crate) mod examples;
 mod fold;
 mod follower;
 mod known;
@@ -14,4 +16,4 @@ pub use ended::EndedDecisions;
 pub use fold::{Amount, Folded, fold, fold_closed};
 pub use follower::follow;
 pub use known::{Known, LiveFacts};
-pub use tables::{AliveFact, Recorded, STATEMENT_SECONDS_AT_MOST, Speakers, TableSize, Tables};
+pub use tables::{AliveFact, Recorded, STATEMENT_SECONDS_AT_MOST, Speakers, TableSize, Tables, kind_of};

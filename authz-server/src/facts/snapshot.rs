@@ -144,12 +144,10 @@ fn read_fact(lists: &mut Reader<'_>, tables: &mut Tables) -> Option<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::facts::examples::{condition, issued, posture, revocation};
     use crate::facts::{BurnFor, NotBurned, RootTag};
     use crate::recorder::DecisionId;
-    use ledger::entry::{
-        Activation, ConditionStatement, FactScope, Issued, Posture, PostureChange, Revocation,
-        RevocationTarget, Signer,
-    };
+    use ledger::entry::{Activation, FactScope, Posture, PostureChange, RevocationTarget};
     use warrant::Burn;
 
     fn burn(path: &str, max: u32, exp: u64) -> Burn {
@@ -159,56 +157,10 @@ mod tests {
     const STAMPS: Stamps = Stamps { nonce: Nonce([0; 16]), time: 90_000 };
 
     fn facts() -> [Entry; 5] {
-        let (by, reason) = (|| "op".to_owned(), || "a drill".to_owned());
-        let revocation = Revocation {
-            bundle: None,
-            by: by(),
-            iss: String::new(),
-            reason: reason(),
-            until: None,
-            value: "bob".to_owned(),
-            was: None,
-            what: RevocationTarget::Subject,
-        };
         let posture = PostureChange {
-            bundle: None,
-            by: by(),
-            reason: reason(),
-            replaces: None,
             scope: FactScope::Route,
-            stance: Posture::Halted,
             subject: "pay".to_owned(),
-            was: None,
-        };
-        let condition = ConditionStatement {
-            bundle: None,
-            exp: 600,
-            iat: 80,
-            iss: "https://attest".to_owned(),
-            name: "window".to_owned(),
-            scope: FactScope::Mesh,
-            signer: Signer { anchor: None, key: "k".to_owned(), until: None },
-            statement: Digest::of(b"jws"),
-            subject: String::new(),
-            value: "open".to_owned(),
-            was: None,
-        };
-        let issued = Issued {
-            by: by(),
-            cnf: "k".to_owned(),
-            details: Digest::of(b"d"),
-            exp: 600,
-            grants: vec![],
-            iat: 80,
-            id: "i".to_owned(),
-            iss: "https://a".to_owned(),
-            jti: "r".to_owned(),
-            policy: None,
-            root: Digest::of(b"root"),
-            sub: "s".to_owned(),
-            token: None,
-            txn: "t".to_owned(),
-            r#use: None,
+            ..posture(Posture::Halted, None)
         };
         let activation = Activation {
             bundle: Digest::of(b"b"),
@@ -218,7 +170,9 @@ mod tests {
             version: 3,
             was: None,
         };
-        [revocation.into(), posture.into(), condition.into(), issued.into(), activation.into()]
+        let revocation = revocation(RevocationTarget::Subject, "bob", None);
+        let condition = condition(80, "open", None);
+        [revocation.into(), posture.into(), condition.into(), issued(80).into(), activation.into()]
     }
 
     #[test]

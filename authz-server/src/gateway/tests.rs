@@ -6,7 +6,7 @@ mod races;
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use ledger::entry::{DecisionOutcome, DenialCode, FactScope, Posture, PostureChange, Stop};
+use ledger::entry::{DecisionOutcome, DenialCode, Posture, Stop};
 use ledger::{Entry, Head, Ledger, Options, SigningKey};
 use warrant::Seconds;
 use warrant::mint::{Grant, GrantDetail, NewProof, Root};
@@ -14,7 +14,7 @@ use warrant::mint::{Grant, GrantDetail, NewProof, Root};
 use super::*;
 use crate::bundles::PolicyInForce;
 use crate::clock::Clock;
-use crate::facts::{self, BurnTable, Tables};
+use crate::facts::{self, BurnTable, Tables, examples};
 use crate::keys::DigestKey;
 use crate::policy_fixture::{NOW, PAY_FILE, TestKey, bundle, edited, files};
 use crate::telemetry::{BundleFigures, LedgerFigures};
@@ -91,9 +91,7 @@ fn test_gateway_with(files: Files) -> TestGateway {
 }
 
 fn posture() -> Entry {
-    let (by, reason, subject) = ("op".to_owned(), "a drill".to_owned(), String::new());
-    let (scope, stance) = (FactScope::Mesh, Posture::Normal);
-    PostureChange { bundle: None, by, reason, replaces: None, scope, stance, subject, was: None }.into()
+    examples::posture(Posture::Normal, None).into()
 }
 
 /// A warrant of the authority for the key 2.

@@ -11,7 +11,7 @@ mod public;
 mod readers;
 mod tls;
 
-pub use certificate::{Certificate, CertificateError, is_spiffe_id};
+pub use certificate::{Certificate, CertificateError};
 pub use digest::DigestKey;
 pub use file::{KeyFileError, read, read_digest, read_token, write_digest, write_new, write_new_token};
 pub use private::PrivateKey;

@@ -6,6 +6,7 @@ use ledger::entry::{
 };
 use warrant::{Digest, Revocable, RevocationKind};
 
+use crate::facts::kind_of;
 use policy::Posture;
 use policy::decision::{Attestation, ConditionFact, Facts, HaltedScopes, Identity, Issuance};
 
@@ -119,15 +120,5 @@ pub fn target_of(kind: RevocationKind) -> RevocationTarget {
         RevocationKind::Key => RevocationTarget::Key,
         RevocationKind::Txn => RevocationTarget::Lineage,
         RevocationKind::Sub => RevocationTarget::Subject,
-    }
-}
-
-/// The kind of revocation that the ledger's word means.
-pub fn kind_of(target: RevocationTarget) -> RevocationKind {
-    match target {
-        RevocationTarget::Path => RevocationKind::Path,
-        RevocationTarget::Key => RevocationKind::Key,
-        RevocationTarget::Lineage => RevocationKind::Txn,
-        RevocationTarget::Subject => RevocationKind::Sub,
     }
 }

@@ -17,5 +17,5 @@ mod tests;
 pub use codes::{code_of, denial_in, denial_of};
 pub use entry::{of_case, outcome_of, recorded_burns, request_line, verdict};
 pub use explain::{Account, explain};
-pub use facts::{kind_of, target_of};
+pub use facts::target_of;
 pub use judged_again::{JudgedAgain, judge_again};

@@ -5,44 +5,36 @@
 //! seconds does not make decisions stale.
 
 use super::{
-    AttestationStatement, ConditionStatement, Decision, Entry, FactScope, RecordedRevocation, Revocation,
-    RevocationTarget,
+    AttestationStatement, ConditionStatement, Decision, Entry, FactScope, RecordedFact, RecordedRevocation,
+    Revocation, RevocationTarget,
 };
 
 /// Whether this fact could change the verdict of this decision.
 #[must_use]
 pub fn concerns(fact: &Entry, decision: &Decision) -> bool {
+    let Some(fact) = fact.as_recorded_fact() else { return false };
     match fact {
-        Entry::Activation(_) => true,
-        Entry::Posture(posture) => match posture.scope {
+        RecordedFact::Activation(_) => true,
+        RecordedFact::Posture(posture) => match posture.scope {
             FactScope::Mesh => true,
             FactScope::Environment => may_be_here(&posture.subject, decision),
             FactScope::Route => decision.verdict.route.as_ref().is_none_or(|route| *route == posture.subject),
             FactScope::Issuer => issuer(decision).is_none_or(|iss| iss == posture.subject),
         },
-        Entry::Condition(statement) => {
+        RecordedFact::Condition(statement) => {
             is_about_a_condition(statement, decision) && !repeats_condition(statement, decision)
         }
-        Entry::Attestation(statement) => {
+        RecordedFact::Attestation(statement) => {
             is_about_the_workload(statement, decision) && !repeats_attestation(statement, decision)
         }
-        Entry::Revocation(revocation) => {
+        RecordedFact::Revocation(revocation) => {
             names(revocation.what, &revocation.iss, &revocation.value, decision)
                 && !decision.revoked.iter().any(|read| is_same_revocation(read, revocation))
         }
-        Entry::Reinstate(reinstate) => names(reinstate.what, &reinstate.iss, &reinstate.value, decision),
-        Entry::Init(_)
-        | Entry::Start(_)
-        | Entry::Stop(_)
-        | Entry::Decision(_)
-        | Entry::Denials(_)
-        | Entry::Issued(_)
-        | Entry::Outcome(_)
-        | Entry::Ungoverned(_)
-        | Entry::Gap(_)
-        | Entry::Archived(_)
-        | Entry::Reads(_)
-        | Entry::Restored(_) => false,
+        RecordedFact::Reinstate(reinstate) => {
+            names(reinstate.what, &reinstate.iss, &reinstate.value, decision)
+        }
+        RecordedFact::Issued(_) => false,
     }
 }
 

@@ -127,7 +127,7 @@ kind! { "posture/1"
         /// The reason, in the words of the person who asked.
         reason: String,
         /// The index of the newest entry about the same scope and subject. It is required where that posture was
-        /// stricter, so that whoever loosens it knows what he ends; otherwise it may be `null`.
+        /// stricter, so that a caller who loosens it has seen it; otherwise it may be `null`.
         replaces: Option<u64>,
         /// Where it applies.
         scope: FactScope,

@@ -133,63 +133,6 @@ impl Entry {
         self.draft(stamps.nonce)?.stamp(stamps.time, &mut bytes);
         Ok(bytes)
     }
-
-    /// Whether this entry can change later decisions. Such an entry is acknowledged only once `handed-out` includes it.
-    #[must_use]
-    pub fn is_fact(&self) -> bool {
-        match self {
-            Self::Revocation(_)
-            | Self::Reinstate(_)
-            | Self::Attestation(_)
-            | Self::Condition(_)
-            | Self::Posture(_)
-            | Self::Activation(_) => true,
-            Self::Init(_)
-            | Self::Start(_)
-            | Self::Stop(_)
-            | Self::Decision(_)
-            | Self::Denials(_)
-            | Self::Issued(_)
-            | Self::Outcome(_)
-            | Self::Ungoverned(_)
-            | Self::Gap(_)
-            | Self::Archived(_)
-            | Self::Reads(_)
-            | Self::Restored(_) => false,
-        }
-    }
-}
-
-impl Entry {
-    /// Its index in the log before a restore from a backup.
-    #[must_use]
-    pub fn was(&self) -> Option<u64> {
-        match self {
-            Self::Revocation(fact) => fact.was,
-            Self::Attestation(fact) => fact.was,
-            Self::Condition(fact) => fact.was,
-            Self::Posture(fact) => fact.was,
-            Self::Activation(fact) => fact.was,
-            Self::Init(_)
-            | Self::Start(_)
-            | Self::Stop(_)
-            | Self::Decision(_)
-            | Self::Denials(_)
-            | Self::Issued(_)
-            | Self::Reinstate(_)
-            | Self::Outcome(_)
-            | Self::Ungoverned(_)
-            | Self::Gap(_)
-            | Self::Archived(_)
-            | Self::Reads(_)
-            | Self::Restored(_) => None,
-        }
-    }
-
-    /// Whether the follower of the log is told of it: facts, and the warrants that were issued.
-    pub(crate) fn is_followed(&self) -> bool {
-        self.is_fact() || matches!(self, Self::Issued(_))
-    }
 }
 
 /// The text after the first `"kind":"`, which in nearly every entry is the kind of the entry.

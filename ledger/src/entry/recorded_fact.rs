@@ -1,5 +1,7 @@
 //! The facts among the entries, as one closed list.
 
+use content_digest::Digest;
+
 use super::{
     Activation, AttestationStatement, ConditionStatement, Entry, Issued, PostureChange, Reinstate, Revocation,
 };
@@ -14,6 +16,32 @@ pub enum RecordedFact<'a> {
     Posture(&'a PostureChange),
     Reinstate(&'a Reinstate),
     Revocation(&'a Revocation),
+}
+
+impl RecordedFact<'_> {
+    fn was(self) -> Option<u64> {
+        match self {
+            Self::Activation(fact) => fact.was,
+            Self::Attestation(fact) => fact.was,
+            Self::Condition(fact) => fact.was,
+            Self::Posture(fact) => fact.was,
+            Self::Revocation(fact) => fact.was,
+            Self::Issued(_) | Self::Reinstate(_) => None,
+        }
+    }
+
+    /// The bundle under which it was permitted or verified, if a server recorded it.
+    #[must_use]
+    pub fn bundle(self) -> Option<Digest> {
+        match self {
+            Self::Attestation(fact) => fact.bundle,
+            Self::Condition(fact) => fact.bundle,
+            Self::Posture(fact) => fact.bundle,
+            Self::Reinstate(fact) => fact.bundle,
+            Self::Revocation(fact) => fact.bundle,
+            Self::Activation(_) | Self::Issued(_) => None,
+        }
+    }
 }
 
 impl Entry {
@@ -40,5 +68,22 @@ impl Entry {
             | Self::Reads(_)
             | Self::Restored(_) => return None,
         })
+    }
+
+    /// Whether this entry can change later decisions. Such an entry is acknowledged only once `handed-out` includes it.
+    #[must_use]
+    pub fn is_fact(&self) -> bool {
+        self.as_recorded_fact().is_some_and(|fact| !matches!(fact, RecordedFact::Issued(_)))
+    }
+
+    /// Whether the follower of the log is told of it: facts, and the warrants that were issued.
+    pub(crate) fn is_followed(&self) -> bool {
+        self.as_recorded_fact().is_some()
+    }
+
+    /// Its index in the log before a restore from a backup.
+    #[must_use]
+    pub fn was(&self) -> Option<u64> {
+        self.as_recorded_fact()?.was()
     }
 }

@@ -10,7 +10,6 @@ use crate::fault::{OpenError, ReadError};
 use crate::layout::Layout;
 use crate::merkle::TreeHead;
 use crate::snapshot::{self, Snapshot};
-use crate::tree::{Directory, MerkleTree};
 use crate::wal::frame::Entries;
 
 /// The durable entries of a ledger: those that are published, and those that are only in the write-ahead log.
@@ -47,7 +46,7 @@ impl ClosedLedger {
                 layout,
                 origin: found.origin,
                 durable: found.durable,
-                published: found.published,
+                published: found.published.size,
                 rest,
             }),
         }
@@ -77,12 +76,7 @@ impl ClosedLedger {
 
     /// The snapshots that match this log, the newest first.
     pub fn snapshots(&self) -> Result<impl Iterator<Item = Snapshot>, ReadError> {
-        let (source, published) = (Directory::new(&self.layout.log()), self.published);
-        let holds = move |head: TreeHead| {
-            let root = MerkleTree::new(&source, published).edge(head.size).map(|edge| edge.root());
-            root.is_ok_and(|root| root == head.root)
-        };
-        let found = snapshot::usable(&self.layout, &self.origin, holds);
+        let found = snapshot::usable(&self.layout, &self.origin, self.published);
         found.map_err(|error| ReadError::Io(self.layout.snapshots(), error))
     }
 }

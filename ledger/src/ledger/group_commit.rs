@@ -53,7 +53,7 @@ pub(crate) struct GroupCommit {
     waiters: Vec<Waiter>,
     waiting_facts: Vec<WaitingFact>,
     /// Callers whose decision is stale. A fact of this group commit may be why, so they are answered only when it is in
-    /// effect: whoever judges again before that reads the old facts, and is stale again.
+    /// effect. A decision that is judged again before that reads the old facts, and is stale again.
     stale: Vec<Callback>,
     /// How many entries are the ledger's own.
     own: usize,

@@ -91,13 +91,8 @@ impl Ledger {
     /// The snapshots that match this log, the newest first. Each is read when it is asked for.
     pub fn snapshots(&self) -> Result<impl Iterator<Item = Snapshot>, ReadError> {
         let inner = &self.inner;
-        let source = Directory::new(&inner.layout.log());
         let published = inner.backlog.status().0;
-        let holds = move |head: TreeHead| {
-            let root = MerkleTree::new(&source, published).edge(head.size).map(|edge| edge.root());
-            root.is_ok_and(|root| root == head.root)
-        };
-        let found = snapshot::usable(&inner.layout, &inner.origin, holds);
+        let found = snapshot::usable(&inner.layout, &inner.origin, published);
         found.map_err(|error| ReadError::Io(inner.layout.snapshots(), error))
     }
 

@@ -88,21 +88,19 @@ pub(crate) fn inspect(path: &Path) -> Result<Inspection, OpenError> {
 }
 
 fn inspect_once(path: &Path) -> Result<Inspection, OpenError> {
-    let layout = Layout::new(path);
-    let key = verifying_key(&layout)?;
-    let (_, handed_out) = handed_out::read(&layout.handed_out(), key.name())?;
-    let published = PublishedLog::read(&layout, &key, &[])?;
-    let (end, _) = recover_and_check(&layout, &key, &published, handed_out, &[], |_| ())?;
-    let durable = TreeHead { size: end.edge.size(), root: end.edge.root() };
-    let torn = torn_tail::bytes_to_record(&layout, end.torn)?;
-    Ok(Inspection { durable, published: published.head, handed_out, torn })
+    let Recovered { durable, published, handed_out, torn, .. } = recovered(path, |_, _| ())?;
+    let torn = torn_tail::bytes_to_record(&Layout::new(path), torn)?;
+    Ok(Inspection { durable, published, handed_out, torn })
 }
 
 /// What a start would recover.
 pub(crate) struct Recovered {
     pub(crate) origin: String,
     pub(crate) durable: TreeHead,
-    pub(crate) published: u64,
+    pub(crate) published: TreeHead,
+    handed_out: TreeHead,
+    /// How many bytes of an unfinished frame follow the last whole frame.
+    torn: u64,
 }
 
 /// Makes the checks of a start on a ledger that nobody writes. `each` gets every batch of the write-ahead log, and the
@@ -115,7 +113,8 @@ pub(crate) fn recovered(path: &Path, mut each: impl FnMut(u64, &Batch)) -> Resul
     let size = published.head.size;
     let (end, _) = recover_and_check(&layout, &key, &published, handed_out, &[], |batch| each(size, batch))?;
     let durable = TreeHead { size: end.edge.size(), root: end.edge.root() };
-    Ok(Recovered { origin: key.name().to_owned(), durable, published: size })
+    let (origin, torn) = (key.name().to_owned(), end.torn);
+    Ok(Recovered { origin, durable, published: published.head, handed_out, torn })
 }
 
 /// The published log, as a start finds it.

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use super::AuditReport;
 use crate::entry::{
     Activation, AttestationStatement, ConditionStatement, Digest, Entry, FactScope, Posture, PostureChange,
-    Reinstate, Revocation, RevocationTarget,
+    RecordedFact, Reinstate, Revocation, RevocationTarget,
 };
 use crate::ledger::FORWARD_RECORDED_WITHIN_SECONDS;
 
@@ -57,25 +57,15 @@ impl FactsInForce {
     /// Takes an entry at this index and time, in seconds. Only facts change anything.
     pub(super) fn add(&mut self, index: u64, now: u64, entry: &Entry, report: &mut AuditReport) {
         self.check_bundle_of(index, entry, report);
-        match entry {
-            Entry::Activation(activation) => self.activate(index, activation, report),
-            Entry::Posture(posture) => self.change_posture(index, posture, report),
-            Entry::Revocation(revocation) => self.revoke(index, revocation),
-            Entry::Reinstate(reinstate) => self.reinstate(index, now, reinstate, report),
-            Entry::Attestation(statement) => self.attest(index, statement),
-            Entry::Condition(statement) => self.state(index, statement),
-            Entry::Init(_)
-            | Entry::Start(_)
-            | Entry::Stop(_)
-            | Entry::Decision(_)
-            | Entry::Denials(_)
-            | Entry::Issued(_)
-            | Entry::Outcome(_)
-            | Entry::Ungoverned(_)
-            | Entry::Gap(_)
-            | Entry::Archived(_)
-            | Entry::Reads(_)
-            | Entry::Restored(_) => return,
+        let Some(fact) = entry.as_recorded_fact() else { return };
+        match fact {
+            RecordedFact::Activation(activation) => self.activate(index, activation, report),
+            RecordedFact::Posture(posture) => self.change_posture(index, posture, report),
+            RecordedFact::Revocation(revocation) => self.revoke(index, revocation),
+            RecordedFact::Reinstate(reinstate) => self.reinstate(index, now, reinstate, report),
+            RecordedFact::Attestation(statement) => self.attest(index, statement),
+            RecordedFact::Condition(statement) => self.state(index, statement),
+            RecordedFact::Issued(_) => return,
         }
         self.sweep(now);
     }
@@ -121,7 +111,7 @@ impl FactsInForce {
         }
     }
 
-    /// Whoever loosens a posture names the entry that he ends, so that a delayed `normal` cannot end a newer halt. An entry
+    /// A posture that loosens names the entry that it ends, so that a delayed `normal` cannot end a newer halt. An entry
     /// that was recorded again after a restore names an index of the log before it, or none.
     fn change_posture(&mut self, index: u64, posture: &PostureChange, report: &mut AuditReport) {
         let before = self.postures.insert((posture.scope, posture.subject.clone()), (index, posture.stance));
@@ -139,28 +129,9 @@ impl FactsInForce {
 
     /// A fact is recorded only while the bundle is active under which it was permitted or verified.
     fn check_bundle_of(&self, index: u64, entry: &Entry, report: &mut AuditReport) {
-        let (bundle, was) = match entry {
-            Entry::Revocation(fact) => (fact.bundle, fact.was),
-            Entry::Reinstate(fact) => (fact.bundle, None),
-            Entry::Attestation(fact) => (fact.bundle, fact.was),
-            Entry::Condition(fact) => (fact.bundle, fact.was),
-            Entry::Posture(fact) => (fact.bundle, fact.was),
-            Entry::Init(_)
-            | Entry::Start(_)
-            | Entry::Stop(_)
-            | Entry::Decision(_)
-            | Entry::Denials(_)
-            | Entry::Issued(_)
-            | Entry::Activation(_)
-            | Entry::Outcome(_)
-            | Entry::Ungoverned(_)
-            | Entry::Gap(_)
-            | Entry::Archived(_)
-            | Entry::Reads(_)
-            | Entry::Restored(_) => return,
-        };
+        let Some(bundle) = entry.as_recorded_fact().and_then(RecordedFact::bundle) else { return };
         let active = self.active.as_ref().map(|active| active.bundle);
-        if was.is_none() && bundle.is_some() && bundle != active {
+        if entry.was().is_none() && Some(bundle) != active {
             report.add_entry_fault(index, "its `bundle` was not the active one");
         }
     }

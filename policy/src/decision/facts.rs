@@ -1,7 +1,7 @@
 //! Facts about the world outside the request, as plain values. An unknown fact is absent, and a rule that
 //! needs it denies.
 //!
-//! Whoever gathers them selects what concerns the request: the current statements that apply to it, and the
+//! The caller selects what concerns the request: the current statements that apply to it, and the
 //! revocations that name its warrant. The judge checks all that it is given.
 
 use std::collections::BTreeMap;

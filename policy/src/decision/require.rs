@@ -100,7 +100,7 @@ pub(super) fn check_attestations(
     if current.is_empty() || !is_about_the_holder {
         return Err(Denial::AttestationMissing);
     }
-    // Whoever can debug a workload can make it do anything. Silence does not say that nobody can.
+    // A debugger can make a workload do anything. A statement that says nothing about it does not rule it out.
     if !current.iter().all(|one| one.positive && one.debug == Some(false)) {
         return Err(Denial::AttestationInvalid);
     }

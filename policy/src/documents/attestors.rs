@@ -56,8 +56,8 @@ pub(super) fn read(node: &Node, faults: FileFaults<'_>) -> Option<Attestor> {
     })
 }
 
-/// A pattern of workloads, or one condition. Conditions have no wildcard: whoever may say something about one must not be
-/// able to say it about another.
+/// A pattern of workloads, or one condition. Conditions have no wildcard: an attestor of one condition must not speak about
+/// another.
 fn subject(node: &Node, faults: FileFaults<'_>) -> Option<SubjectPattern> {
     let pattern = pattern(node, faults)?;
     if let NodeValue::Text(text, _) = &node.value

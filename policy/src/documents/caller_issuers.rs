@@ -1,6 +1,6 @@
 //! Reads `callers` of the mesh: the issuers whose tokens the API accepts.
 //!
-//! Keys are only checked for their form here; whoever verifies tokens decides which of them it can use.
+//! Only the form of keys is checked here. The server that verifies tokens decides which keys it can use.
 
 use super::mesh::read_all;
 use super::scalars;

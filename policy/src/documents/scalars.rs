@@ -2,6 +2,8 @@
 //!
 //! `warrant` reads what warrants also contain.
 
+use warrant::formats;
+
 use crate::fault::{FileFaults, Placed};
 use crate::matching::{BrokenRule, Pattern};
 use crate::strict::{Form, Node, NodeValue, formed};
@@ -84,22 +86,9 @@ pub(crate) fn check_true(node: &Node, faults: FileFaults<'_>) -> Option<()> {
     None
 }
 
-/// A SPIFFE ID without wildcard, as in a certificate.
+/// A SPIFFE ID without wildcard that a warrant can name.
 pub(crate) fn is_spiffe_id(text: &str) -> bool {
-    let Some(rest) = text.strip_prefix("spiffe://") else { return false };
-    let mut segments = rest.split('/');
-    let domain = segments.next().unwrap_or_default();
-    let in_domain =
-        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b'_');
-    let in_path = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
-    let good = |segment: &str| {
-        !segment.is_empty() && segment != "." && segment != ".." && segment.bytes().all(in_path)
-    };
-    !domain.is_empty()
-        && domain.bytes().all(in_domain)
-        && rest.contains('/')
-        && segments.all(good)
-        && text.len() <= 256
+    formats::is_plain(text) && formats::is_spiffe_id(text)
 }
 
 /// A number above 0 as people write it: at most this many digits, and no leading zero.

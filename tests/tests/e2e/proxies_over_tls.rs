@@ -163,7 +163,7 @@ async fn the_bundles_proxies_change_under_load_and_only_those_that_are_named_are
     let answers = answers_of(clients).await;
     assert!(answers.keys().eq(&[200]), "{answers:?}\n{}", world.server.process.log());
 
-    // Whoever asks after the bundle without it is in force gets nothing.
+    // After the bundle without this proxy is in force, every request is refused.
     changed(9, &["local"]).await;
     let executions = world.upstream.executions().len();
     let over = Arc::new(AtomicBool::new(false));

@@ -1,5 +1,5 @@
 //! Browsers add certificates and cookies to requests that another site starts. So a request from another site is refused,
-//! whoever it seems to come from.
+//! whatever caller it shows.
 
 use hyper::header::{HOST, HeaderMap, ORIGIN};
 

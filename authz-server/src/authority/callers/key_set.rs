@@ -65,7 +65,7 @@ impl KeySet {
     }
 }
 
-/// A public key for signatures, with a name. A set that shows a private half shows that the key is no secret.
+/// A public key for signatures, with a name. A set with a private key is refused: everybody can read that key.
 fn usable(jwk: &Map<String, Value>) -> Option<(&str, VerifyingKey)> {
     let text = |name: &str| jwk.get(name).and_then(Value::as_str);
     let kid = text("kid").filter(|kid| (1..=LONGEST_KID).contains(&kid.len()))?;

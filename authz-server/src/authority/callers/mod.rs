@@ -86,8 +86,8 @@ pub struct Callers {
 }
 
 impl Callers {
-    /// The callers that these issuers vouch for. `before` are those of the bundle before, if there was one: keys that
-    /// were fetched stay, so that a new bundle is no reason to fetch again.
+    /// The callers that these issuers vouch for. `before` are those of the bundle before, if there was one: the
+    /// fetched keys are kept, so a new bundle does not fetch them again.
     pub fn new(
         issuers: Vec<CallerIssuer>,
         fetcher: Fetcher,

@@ -97,7 +97,7 @@ pub(in crate::cli) struct StatementArgs {
 const ATTESTATIONS: &str = "/v1/attestations";
 const CONDITIONS: &str = "/v1/conditions";
 
-pub(super) fn run(command: &Command) -> Result<ExitStatus, Failure> {
+pub(in crate::cli) fn run(command: &Command) -> Result<ExitStatus, Failure> {
     match command {
         Command::Workload(args) => bring(&args.server, ATTESTATIONS, &args.signed()?),
         Command::Condition(args) => bring(&args.server, CONDITIONS, &args.signed()?),

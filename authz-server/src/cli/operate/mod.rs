@@ -6,27 +6,7 @@ mod posture;
 mod reinstate;
 mod revoke;
 
-pub(super) use attest::Command as AttestCommand;
-pub(super) use posture::Args as PostureArgs;
-pub(super) use reinstate::Args as ReinstateArgs;
-pub(super) use revoke::Args as RevokeArgs;
-
-use super::out::{ExitStatus, Failure};
-use ledger::entry::Posture;
-
-pub(super) fn revoke(args: &RevokeArgs) -> Result<ExitStatus, Failure> {
-    revoke::run(args)
-}
-
-pub(super) fn reinstate(args: &ReinstateArgs) -> Result<ExitStatus, Failure> {
-    reinstate::run(args)
-}
-
-pub(super) fn attest(command: &AttestCommand) -> Result<ExitStatus, Failure> {
-    attest::run(command)
-}
-
-/// `halt`, `restrict` and `resume`.
-pub(super) fn set_posture(args: &PostureArgs, stance: Posture) -> Result<ExitStatus, Failure> {
-    posture::run(args, stance)
-}
+pub(super) use attest::{Command as AttestCommand, run as attest};
+pub(super) use posture::{Args as PostureArgs, run as set_posture};
+pub(super) use reinstate::{Args as ReinstateArgs, run as reinstate};
+pub(super) use revoke::{Args as RevokeArgs, run as revoke};

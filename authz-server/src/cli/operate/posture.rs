@@ -36,7 +36,8 @@ pub(in crate::cli) struct Args {
     server: Server,
 }
 
-pub(super) fn run(args: &Args, stance: Posture) -> Result<ExitStatus, Failure> {
+/// `stance`: the posture to set.
+pub(in crate::cli) fn run(args: &Args, stance: Posture) -> Result<ExitStatus, Failure> {
     let (scope, subject) = args.scope.named();
     let newest = match args.replaces {
         Some(index) => Some(index),

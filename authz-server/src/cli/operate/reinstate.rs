@@ -17,7 +17,7 @@ pub(in crate::cli) struct Args {
     server: Server,
 }
 
-pub(super) fn run(args: &Args) -> Result<ExitStatus, Failure> {
+pub(in crate::cli) fn run(args: &Args) -> Result<ExitStatus, Failure> {
     let body = json!({"revocation": args.revocation, "reason": args.reason});
     let answer = args.server.post("/v1/reinstatements", &body)?;
     tell(answer, args.server.json, |entry| {

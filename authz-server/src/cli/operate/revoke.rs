@@ -46,7 +46,7 @@ impl What {
     }
 }
 
-pub(super) fn run(args: &Args) -> Result<ExitStatus, Failure> {
+pub(in crate::cli) fn run(args: &Args) -> Result<ExitStatus, Failure> {
     let what = args.what.word();
     let mut body = json!({"what": what, "value": args.value, "reason": args.reason});
     if let (Some(iss), Some(body)) = (&args.iss, body.as_object_mut()) {

@@ -15,7 +15,7 @@ use crate::bundles::candidate::Candidate;
 
 type Shown = (Option<Arc<Candidate>>, FactRecorder);
 
-/// `facts` says who may read it: whoever may read facts.
+/// A caller that may read facts may read it too; `facts` checks that.
 pub(super) fn router(candidate: Option<Arc<Candidate>>, facts: FactRecorder) -> Router {
     Router::new().route("/v1/candidate", get(status)).with_state((candidate, facts))
 }

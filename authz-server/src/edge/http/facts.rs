@@ -64,7 +64,7 @@ async fn called(request: Request) -> Result<(Caller, Vec<u8>), ApiError> {
     Ok((caller, read_body(body).await?))
 }
 
-/// The entry on record, and a size of the log that contains it. Whoever asks for the same again gets the first entry.
+/// The entry on record, and a size of the log that contains it. The same call again is answered with the first entry.
 fn recorded(FactReceipt { receipt, repeats }: FactReceipt) -> Response {
     let status = if repeats { StatusCode::OK } else { StatusCode::CREATED };
     let body = json!({"index": receipt.index(), "seq": receipt.size(), "repeats": repeats});
@@ -99,17 +99,19 @@ impl Piece {
         let limit = self.limit.min(Piece::most());
         let next = facts.get(limit).map(|recorded| recorded.index);
         facts.truncate(limit);
-        let of = |recorded: &&Recorded<F>| {
-            let mut members = shown(&recorded.fact);
-            if let Some(members) = members.as_object_mut() {
-                members.insert("index".to_owned(), json!(recorded.index));
-                members.insert("time".to_owned(), json!(recorded.time));
-            }
-            members
-        };
-        let facts: Vec<Value> = facts.iter().map(of).collect();
+        let facts: Vec<Value> =
+            facts.iter().map(|recorded| with_entry(recorded, shown(&recorded.fact))).collect();
         Json(json!({"as_of": known.as_of(), name: facts, "next": next})).into_response()
     }
+}
+
+/// The members of a fact, with what the log says about its entry.
+fn with_entry<F>(recorded: &Recorded<F>, mut members: Value) -> Value {
+    if let Some(members) = members.as_object_mut() {
+        members.insert("index".to_owned(), json!(recorded.index));
+        members.insert("time".to_owned(), json!(recorded.time));
+    }
+    members
 }
 
 type PieceOf = Result<Query<Piece>, axum::extract::rejection::QueryRejection>;
@@ -136,12 +138,7 @@ async fn revocation(
     let found = known.tables().revocations.iter().find(|recorded| recorded.index == index);
     let found =
         found.ok_or_else(|| ApiError::new(ApiErrorCode::Unknown, "no revocation in force has this index"))?;
-    let mut members = revocation_members(&found.fact);
-    if let Some(members) = members.as_object_mut() {
-        members.insert("index".to_owned(), json!(found.index));
-        members.insert("time".to_owned(), json!(found.time));
-    }
-    Ok(Json(members).into_response())
+    Ok(Json(with_entry(found, revocation_members(&found.fact))).into_response())
 }
 
 async fn postures(

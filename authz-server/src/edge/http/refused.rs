@@ -22,7 +22,7 @@ impl IntoResponse for Refused {
         for (name, value) in self.0.headers() {
             response.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_static(value));
         }
-        // For whoever counts calls.
+        // `count` reads it.
         response.extensions_mut().insert(self.0.code());
         response
     }

@@ -99,7 +99,7 @@ impl Tls {
     pub fn admits(&self, chain: &PeerChain) -> bool {
         match &self.current().clients {
             Some(verifier) => chain.is_verified_by(&**verifier, self.clock.now()),
-            // Nobody is asked for a certificate, so whoever showed one when clients still were asked has no use for it now.
+            // Clients are not asked for a certificate now. One from the time when they were asked does not count.
             None => chain.is_anonymous(),
         }
     }

@@ -19,6 +19,7 @@ use warrant::Seconds;
 use issued::IssuedRoots;
 use postures::Postures;
 use revocations::Revocations;
+pub use revocations::kind_of;
 use statements::{Attestations, Conditions};
 pub use statements::{STATEMENT_SECONDS_AT_MOST, Speakers};
 

@@ -90,11 +90,15 @@ impl Revocations {
 }
 
 fn mark(what: RevocationTarget, iss: &str, value: &str) -> Mark {
-    let kind = match what {
+    Mark::of(kind_of(what), iss, value)
+}
+
+/// The kind of revocation that the ledger's word means.
+pub const fn kind_of(target: RevocationTarget) -> RevocationKind {
+    match target {
         RevocationTarget::Path => RevocationKind::Path,
         RevocationTarget::Key => RevocationKind::Key,
         RevocationTarget::Lineage => RevocationKind::Txn,
         RevocationTarget::Subject => RevocationKind::Sub,
-    };
-    Mark::of(kind, iss, value)
+    }
 }

@@ -1,96 +1,15 @@
 //! What each table takes, refuses and forgets.
 
-use ledger::entry::{
-    AttestationStatement, ConditionStatement, Digest, FactScope, Issued, Posture, PostureChange, Reinstate,
-    Revocation, RevocationTarget, Signer,
-};
+use ledger::entry::{Digest, FactScope, Posture, RevocationTarget, Signer};
 use warrant::{Revocable, RevocationKind};
 
 use super::*;
+use crate::facts::examples::{attestation, condition, issued, posture, reinstate, revocation};
 
 const NOW: u64 = 1_795_230_579;
 
 fn at(second: u64) -> Seconds {
     Seconds::new(second)
-}
-
-fn revocation(what: RevocationTarget, value: &str, until: Option<u64>) -> Entry {
-    let iss = if what == RevocationTarget::Path { "https://a" } else { "" };
-    Revocation {
-        bundle: None,
-        by: "op".to_owned(),
-        iss: iss.to_owned(),
-        reason: "a drill".to_owned(),
-        until,
-        value: value.to_owned(),
-        was: None,
-        what,
-    }
-    .into()
-}
-
-fn reinstate(value: &str, revocation: u64) -> Entry {
-    Reinstate {
-        bundle: None,
-        by: "op".to_owned(),
-        iss: String::new(),
-        reason: "found it".to_owned(),
-        revocation,
-        value: value.to_owned(),
-        what: RevocationTarget::Key,
-    }
-    .into()
-}
-
-fn posture(stance: Posture, replaces: Option<u64>) -> Entry {
-    PostureChange {
-        bundle: None,
-        by: "op".to_owned(),
-        reason: "a drill".to_owned(),
-        replaces,
-        scope: FactScope::Mesh,
-        stance,
-        subject: String::new(),
-        was: None,
-    }
-    .into()
-}
-
-fn signer() -> Signer {
-    Signer { anchor: None, key: "k".to_owned(), until: None }
-}
-
-fn attestation(iat: u64, positive: bool, key: Option<&str>) -> AttestationStatement {
-    AttestationStatement {
-        bundle: None,
-        debug: Some(false),
-        exp: iat.saturating_add(600),
-        iat,
-        iss: "https://attest".to_owned(),
-        key: key.map(str::to_owned),
-        measurement: vec![],
-        positive,
-        signer: signer(),
-        statement: Digest::of(format!("{iat}{positive}{key:?}").as_bytes()),
-        subject: "spiffe://s/w".to_owned(),
-        was: None,
-    }
-}
-
-fn condition(iat: u64, value: &str, environment: Option<&str>) -> ConditionStatement {
-    ConditionStatement {
-        bundle: None,
-        exp: iat.saturating_add(600),
-        iat,
-        iss: "https://attest".to_owned(),
-        name: "window".to_owned(),
-        scope: if environment.is_some() { FactScope::Environment } else { FactScope::Mesh },
-        signer: signer(),
-        statement: Digest::of(format!("{iat}{value}{environment:?}").as_bytes()),
-        subject: environment.unwrap_or_default().to_owned(),
-        value: value.to_owned(),
-        was: None,
-    }
 }
 
 /// A bundle with one attestor.
@@ -146,7 +65,7 @@ fn a_revocation_holds_until_its_end_and_a_repetition_names_the_first() {
 fn a_shorter_revocation_does_not_replace_a_longer_one() {
     let mut tables = Tables::default();
     for (index, until) in [(1, Some(NOW + 10)), (2, None), (3, Some(NOW + 20))] {
-        tables.add(index, NOW * 1000, &revocation(RevocationTarget::Subject, "bob", until));
+        tables.add(index, NOW * 1000, &revocation(RevocationTarget::Subject, "bob", until).into());
     }
     tables.forget_ended(at(NOW + 1_000_000));
     assert!(is_revoked(&tables, RevocationKind::Sub, "bob", NOW + 1_000_000));
@@ -271,24 +190,7 @@ fn a_condition_applies_in_the_mesh_or_in_its_environment() {
 #[test]
 fn an_issued_root_is_known_by_its_digest_until_it_expires() {
     let mut tables = Tables::default();
-    let issued = Issued {
-        by: "op".to_owned(),
-        cnf: "k".to_owned(),
-        details: Digest::of(b"d"),
-        exp: NOW + 60,
-        grants: vec![],
-        iat: NOW,
-        id: "i".to_owned(),
-        iss: "https://a".to_owned(),
-        jti: "r".to_owned(),
-        policy: None,
-        root: Digest::of(b"root"),
-        sub: "s".to_owned(),
-        token: None,
-        txn: "t".to_owned(),
-        r#use: None,
-    };
-    taken(&mut tables, 1, issued).unwrap();
+    taken(&mut tables, 1, issued(NOW)).unwrap();
     assert!(tables.issued.contains(&Digest::of(b"root")) && !tables.issued.contains(&Digest::of(b"r")));
     tables.forget_ended(at(NOW + 60 + KEPT_AFTER_END_SECONDS));
     assert!(!tables.issued.contains(&Digest::of(b"root")));

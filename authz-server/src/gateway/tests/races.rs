@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 
 use super::*;
 use crate::facts::Known;
+use crate::facts::examples::revocation;
 
 /// As many as the gateway admits at once.
 const AT_ONCE: usize = 8;
@@ -17,14 +18,8 @@ const DECISIONS: usize = 200;
 
 async fn revoke(ledger: &Ledger, txn: &str) -> FactReceipt {
     let entry = Revocation {
-        bundle: None,
-        by: "op".to_owned(),
         iss: "https://authority.shop".to_owned(),
-        reason: "a drill".to_owned(),
-        until: Some(NOW + 90_000),
-        value: txn.to_owned(),
-        was: None,
-        what: RevocationTarget::Lineage,
+        ..revocation(RevocationTarget::Lineage, txn, Some(NOW + 90_000))
     };
     let (done, answer) = oneshot::channel();
     ledger.submit_fact(entry.into(), Box::new(move |result| drop(done.send(result))));

@@ -74,6 +74,11 @@ impl Clock {
         Seconds::new(self.milliseconds() / 1000)
     }
 
+    /// The time since the machine started, in milliseconds: for rates, which nobody may change by setting the clock.
+    pub fn since_boot(&self) -> u64 {
+        self.boot.as_ref().unwrap_or(&self.wall)()
+    }
+
     fn read(&self) -> WallTime {
         // Only complete values are stored under this lock. Both clocks are read under it, so that a thread that waits
         // does not compare old times.
@@ -197,7 +202,7 @@ mod tests {
         at(51_000, 2_000);
         assert_eq!((stamp(), clock.milliseconds()), (51_000, 51_000));
         at(3_652_000, 3_000);
-        assert_eq!((stamp(), clock.milliseconds()), (51_000, 52_000));
+        assert_eq!((stamp(), clock.milliseconds(), clock.since_boot()), (51_000, 52_000, 3_000));
         let set = Some(Unreliable::Set { for_another: 60 });
         assert_eq!(clock.compared_with(51_000), TimeReading { now: Seconds::new(51), unreliable: set });
         at(53_000, 4_000);

@@ -19,7 +19,15 @@ pub(crate) fn bundle(version: u64) -> Digest {
 pub(crate) fn activation(version: u64) -> Activation {
     let previous = version.checked_sub(1).filter(|before| *before > 0).map(bundle);
     let bundle = bundle(version);
-    Activation { bundle, expires: CLOCK + 3600, previous, retired: vec![], version, was: None }
+    Activation {
+        attestors: vec![],
+        bundle,
+        expires: CLOCK + 3600,
+        previous,
+        retired: vec![],
+        version,
+        was: None,
+    }
 }
 
 /// An allow through one link without a limit, under the bundle of version 1.

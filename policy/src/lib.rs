@@ -33,7 +33,7 @@ pub use bundles::{
 };
 pub use documents::Posture;
 pub use documents::arguments::{ArgumentSource, ArgumentType, DeclaredAction, DeclaredArgument, Pointer};
-pub use documents::attestors::Attestor;
+pub use documents::attestors::{Anchor, Attestor};
 pub use documents::caller_issuers::{CallerIssuer, CallerKeys};
 pub use documents::files::Files;
 pub use documents::mesh::{Notes, public_key};

@@ -45,7 +45,7 @@ struct Asking<'a> {
 
 impl FactRecorder {
     pub fn new(ledger: Ledger, live: LiveFacts, clock: Clock) -> FactRecorder {
-        let rates = |all| Arc::new(Mutex::new(Rates::new(EACH, all, clock.milliseconds())));
+        let rates = |all| Arc::new(Mutex::new(Rates::new(EACH, all, clock.since_boot())));
         let (each, all) = (rates(UNBOUNDED), rates(ALL));
         FactRecorder { ledger, live, clock, each, all }
     }
@@ -68,8 +68,7 @@ impl FactRecorder {
     pub async fn reinstate(&self, caller: &Caller, body: &[u8]) -> Result<FactReceipt, ApiError> {
         let call = ReinstatementCall::read(body)?;
         self.record(caller, |asking| {
-            let revocations = &asking.known.tables().revocations;
-            let found = revocations.iter().find(|found| found.index == call.revocation());
+            let found = asking.known.tables().revocations.at(call.revocation());
             let unknown = || ApiError::new(ApiErrorCode::Unknown, "no revocation in force has this index");
             let revocation = &found.ok_or_else(unknown)?.fact;
             let context = OperatorContext {
@@ -166,7 +165,7 @@ impl FactRecorder {
     }
 
     fn admit(&self, rates: &Mutex<Rates>, sources: &[&str]) -> Result<(), ApiError> {
-        let now = self.clock.milliseconds();
+        let now = self.clock.since_boot();
         // Counts stay usable even if a thread panicked while changing them.
         let may = rates.lock().unwrap_or_else(PoisonError::into_inner).admit(sources, now);
         if may { Ok(()) } else { Err(ApiError::of(ApiErrorCode::TooMany)) }

@@ -4,6 +4,7 @@
 //! It runs on a thread of its own. A decision waits for it only in the moment between the record of an activation and
 //! its effect.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -335,7 +336,9 @@ fn record_activation(ledger: &Ledger, bundle: &Bundle, before: Option<Digest>) -
 
 fn activation(bundle: &Bundle, previous: Option<Digest>) -> Activation {
     let activated = bundle.activated();
+    let attestors: BTreeSet<&str> = bundle.attestors().iter().map(|attestor| attestor.iss.as_str()).collect();
     Activation {
+        attestors: attestors.into_iter().map(str::to_owned).collect(),
         bundle: activated.digest,
         expires: bundle.expires().get(),
         previous,

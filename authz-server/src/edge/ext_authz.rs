@@ -10,33 +10,19 @@ use envoy_types::pb::envoy::service::auth::v3::authorization_server::Authorizati
 use envoy_types::pb::envoy::service::auth::v3::{CheckRequest, CheckResponse};
 use tonic::{Request, Response, Status};
 
-use super::client_identity::{ClientIdentity, IdentityMissing, ReadCertificates, client_identity};
 use super::proxy_identity::ProxyIdentity;
 use super::{address, answer};
-use crate::gateway::{Gateway, IncomingBody, IncomingHttp, IncomingRequest};
+use crate::gateway::{ClientPeer, Gateway, IncomingBody, IncomingHttp, IncomingRequest};
 
 /// The service that Envoy calls once for each request.
 #[derive(Clone, Debug)]
 pub struct ExtAuthz {
     gateway: Arc<Gateway>,
-    certificates: ReadCertificates,
 }
 
 impl ExtAuthz {
     pub fn new(gateway: Arc<Gateway>) -> ExtAuthz {
-        ExtAuthz { gateway, certificates: ReadCertificates::new() }
-    }
-
-    /// Who the client is. A client without an identity that counts is counted by the reason.
-    fn identify(&self, proxy: Option<&ProxyIdentity>, source: Option<Source>) -> Option<ClientIdentity> {
-        let now = self.gateway.gatherer.clock.now().get();
-        let known = self.gateway.gatherer.live.now();
-        let terms = proxy.and_then(|ProxyIdentity(id)| known.bundle().proxy(id));
-        let strict_mtls = terms.is_some_and(|terms| terms.strict_mtls);
-        let found = source
-            .ok_or(IdentityMissing::Absent)
-            .and_then(|source| client_identity(source, now, strict_mtls, &self.certificates));
-        found.map_err(|why| self.gateway.metrics.count_identity_missing(why.label())).ok()
+        ExtAuthz { gateway }
     }
 }
 
@@ -45,29 +31,21 @@ impl Authorization for ExtAuthz {
     /// It always answers, and never with a gRPC error: a denial is a result, with evidence.
     async fn check(&self, request: Request<CheckRequest>) -> Result<Response<CheckResponse>, Status> {
         let proxy = request.extensions().get::<ProxyIdentity>().cloned();
-        let identify = |source| self.identify(proxy.as_ref(), source);
-        let incoming = incoming(proxy.clone(), request.into_inner(), identify);
+        let incoming = incoming(proxy, request.into_inner());
         let answer = self.gateway.decide(incoming).await;
         Ok(Response::new(answer::check_response(&answer)))
     }
 }
 
-fn incoming(
-    proxy: Option<ProxyIdentity>,
-    check: CheckRequest,
-    identify: impl FnOnce(Option<Source>) -> Option<ClientIdentity>,
-) -> IncomingRequest {
+fn incoming(proxy: Option<ProxyIdentity>, check: CheckRequest) -> IncomingRequest {
     let attributes = check.attributes.unwrap_or_default();
     let client_address =
         attributes.source.as_ref().and_then(|source| address::host(source.address.as_ref()?));
-    let (identity, certificate) = match identify(attributes.source) {
-        Some(client) => (Some(client.identity), client.certificate),
-        None => (None, None),
-    };
+    // A client can choose the service; it is not read.
+    let Source { principal, certificate, .. } = attributes.source.unwrap_or_default();
     IncomingRequest {
         proxy: proxy.map(|ProxyIdentity(id)| id),
-        identity,
-        certificate,
+        client: ClientPeer { principal, certificate },
         client_address,
         http: attributes.request.and_then(|request| request.http).map(http),
     }
@@ -121,6 +99,7 @@ fn raw_or_text(raw: Vec<u8>, text: String) -> Vec<u8> {
 mod tests {
     use super::*;
     use envoy_types::pb::envoy::config::core::v3::{HeaderMap, HeaderValue};
+    use envoy_types::pb::envoy::service::auth::v3::AttributeContext;
 
     fn header(key: &str, raw: &[u8]) -> HeaderValue {
         HeaderValue { key: key.into(), value: String::new(), raw_value: raw.to_vec() }
@@ -148,6 +127,14 @@ mod tests {
 
     #[test]
     fn a_check_without_http_attributes_stays_without() {
-        assert!(incoming(None, CheckRequest::default(), |_| None).http.is_none());
+        assert!(incoming(None, CheckRequest::default()).http.is_none());
+    }
+
+    #[test]
+    fn the_service_and_the_headers_name_no_client() {
+        let service = Source { service: "spiffe://shop/ns/shop/sa/payer".into(), ..Source::default() };
+        let attributes = AttributeContext { source: Some(service), ..AttributeContext::default() };
+        let found = incoming(None, CheckRequest { attributes: Some(attributes) });
+        assert_eq!(found.client, ClientPeer::default());
     }
 }

@@ -4,7 +4,6 @@
 pub mod access_log;
 mod address;
 pub mod answer;
-mod client_identity;
 mod connections;
 pub mod ext_authz;
 pub mod http;

@@ -51,7 +51,10 @@ impl FollowFacts for Follower {
         if under.is_some_and(|bundle| bundle != draft.bundle) {
             return Err(FactRefused::OtherBundle);
         }
-        draft.tables.check(fact, Seconds::new(time / 1000))?;
+        let now = Seconds::new(time / 1000);
+        // A full table must not stay full because nothing else is recorded.
+        draft.tables.forget_ended(now);
+        draft.tables.check(fact, now)?;
         if let Entry::Activation(activation) = &**fact {
             draft.bundle = activation.bundle;
         }
@@ -65,8 +68,12 @@ impl FollowFacts for Follower {
                 self.known.active = self.policy.take_effect(activation.bundle);
             }
         }
-        if let Some(Draft { mut tables, .. }) = self.draft.take() {
-            tables.forget_ended(Seconds::new(head.time / 1000));
+        let (now, draft) = (Seconds::new(head.time / 1000), self.draft.take());
+        let changed = draft.map(|draft| draft.tables);
+        if let Some(mut tables) =
+            changed.or_else(|| self.known.tables.have_ended(now).then(|| (*self.known.tables).clone()))
+        {
+            tables.forget_ended(now);
             self.known.tables = Arc::new(tables);
         }
         self.known.head = head;

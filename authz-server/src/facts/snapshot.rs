@@ -163,6 +163,7 @@ mod tests {
             ..posture(Posture::Halted, None)
         };
         let activation = Activation {
+            attestors: vec!["https://attest".to_owned()],
             bundle: Digest::of(b"b"),
             expires: 7,
             previous: None,

@@ -2,14 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use ledger::entry::{self, AttestationStatement, ConditionStatement, Digest, FactScope, Signer};
-use policy::decision::{Attestation, ConditionFact, Facts, HaltedScopes, HttpCase, Issuance};
+use ledger::entry::{self, AttestationStatement, ConditionStatement, FactScope, Signer};
+use policy::decision::{Attestation, ConditionFact, Facts, HaltedScopes, HttpCase, Identity, Issuance};
 use policy::{Attestor, Bundle, Posture};
 use warrant::{Chain, Seconds};
 
-use super::IncomingRequest;
+use super::client_identity::ClientIdentity;
 use crate::facts::{Known, Speakers, Tables};
 
 /// What is known when a request is judged, the bundle by which it is judged, and where.
@@ -19,6 +17,8 @@ pub(super) struct Circumstances<'a> {
     pub(super) bundle: &'a Bundle,
     pub(super) now: Seconds,
     pub(super) environment: BTreeMap<String, String>,
+    /// The same, each written `dimension=value`.
+    pub(super) places: Vec<String>,
 }
 
 impl Circumstances<'_> {
@@ -28,10 +28,10 @@ impl Circumstances<'_> {
     }
 
     fn stance(&self) -> entry::Posture {
-        self.known.tables().postures.of_server(self.environment.iter())
+        self.known.tables().postures.of_server(&self.places)
     }
 
-    pub(super) fn facts(self, request: &IncomingRequest, http: Option<&HttpCase<'_>>) -> Facts {
+    pub(super) fn facts(self, client: Option<ClientIdentity>, http: Option<&HttpCase<'_>>) -> Facts {
         let tables = self.known.tables();
         let found = http.and_then(|http| Some(http.located.as_ref().ok()?.found));
         let chain = http.and_then(|http| http.chain.as_deref().ok());
@@ -50,12 +50,12 @@ impl Circumstances<'_> {
             },
             revoked: chain.map(|chain| self.revoked(chain)).unwrap_or_default(),
             conditions: conditions.flat_map(|wanted| self.conditions(&wanted.name)).collect(),
-            attestations: self.attestations(request),
+            attestations: client.as_ref().map(|client| self.attestations(client)).unwrap_or_default(),
             posture: if is_restricted { Posture::Restricted } else { Posture::Normal },
             issuance: chain.map_or(Issuance::NotRecorded, |chain| issuance(tables, chain)),
-            identity: request.identity.clone(),
-            certificate: request.certificate.clone(),
             environment: self.environment,
+            certificate: client.as_ref().and_then(|client| client.certificate.clone()),
+            identity: client.map(|client| client.identity),
         }
     }
 
@@ -65,20 +65,15 @@ impl Circumstances<'_> {
     }
 
     fn conditions(&self, name: &str) -> Vec<ConditionFact> {
-        let is_here = |place: &str| {
-            place.split_once('=').is_some_and(|(dimension, value)| {
-                self.environment.get(dimension).is_some_and(|here| here == value)
-            })
-        };
         let attestors = Attestors(self.bundle.attestors());
-        let current = self.known.tables().conditions.current(name, is_here, self.now, &attestors);
+        let current = self.known.tables().conditions.current(name, &self.places, self.now, &attestors);
         current.map(condition).collect()
     }
 
-    fn attestations(&self, request: &IncomingRequest) -> Vec<Attestation> {
-        let Some(policy::decision::Identity(workload)) = &request.identity else { return Vec::new() };
+    fn attestations(&self, client: &ClientIdentity) -> Vec<Attestation> {
+        let Identity(workload) = &client.identity;
         let attestors = Attestors(self.bundle.attestors());
-        let key = request.certificate.as_deref();
+        let key = client.certificate.as_deref();
         self.known
             .tables()
             .attestations
@@ -98,8 +93,8 @@ impl Attestors<'_> {
 }
 
 impl Speakers for Attestors<'_> {
-    fn knows(&self, attestor: &str) -> bool {
-        self.named(attestor).is_some()
+    fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|attestor| attestor.iss.as_str())
     }
 
     fn trusts(&self, attestor: &str, signer: &Signer, now: Seconds) -> bool {
@@ -109,7 +104,7 @@ impl Speakers for Attestors<'_> {
             None => has_key(),
             Some(anchor) => {
                 let is_alive = signer.until.is_some_and(|until| now.get() < until);
-                is_alive && attestor.anchors.iter().any(|text| is_of(text, anchor))
+                is_alive && attestor.anchors.iter().any(|known| known.digest == *anchor)
             }
         }
     }
@@ -117,11 +112,6 @@ impl Speakers for Attestors<'_> {
     fn may_omit_key(&self, attestor: &str) -> bool {
         self.named(attestor).is_some_and(|attestor| attestor.keyless)
     }
-}
-
-/// Whether the certificate, as base64 of its DER, has this digest.
-fn is_of(certificate: &str, digest: &Digest) -> bool {
-    STANDARD.decode(certificate).is_ok_and(|der| Digest::of(&der) == *digest)
 }
 
 /// The whole signing input is compared: with a stolen key somebody could make another root of the same `jti`.

@@ -9,6 +9,7 @@ use warrant::{
 };
 
 use super::case_facts::Circumstances;
+use super::client_identity::{ClientIdentity, IdentityMissing, ReadCertificates, client_identity};
 use super::incoming::{IncomingBody, IncomingHttp, IncomingRequest};
 use super::verified_chains::VerifiedChains;
 use crate::clock::Clock;
@@ -23,6 +24,7 @@ pub struct Gatherer {
     pub clock: Clock,
     pub live: LiveFacts,
     pub chains: VerifiedChains,
+    pub certificates: ReadCertificates,
     /// Where this server runs.
     pub environment: BTreeMap<String, String>,
 }
@@ -48,26 +50,39 @@ impl Gatherer {
         Situation { bundle: Arc::clone(known.bundle()), known, now: reading.now, governance }
     }
 
-    /// The case of a request in this situation.
-    pub(super) fn case<'a>(&self, situation: &'a Situation, request: &'a IncomingRequest) -> Case<'a> {
+    /// Who the client is, as far as this situation's bundle believes the proxy.
+    pub(super) fn client(
+        &self,
+        situation: &Situation,
+        request: &IncomingRequest,
+    ) -> Result<ClientIdentity, IdentityMissing> {
+        let terms = request.proxy.as_ref().and_then(|proxy| situation.bundle.proxy(proxy));
+        let strict_mtls = terms.is_some_and(|terms| terms.strict_mtls);
+        client_identity(&request.client, situation.now.get(), strict_mtls, &self.certificates)
+    }
+
+    /// The case of a request of this client in this situation.
+    pub(super) fn case<'a>(
+        &self,
+        situation: &'a Situation,
+        request: &'a IncomingRequest,
+        client: Option<ClientIdentity>,
+    ) -> Case<'a> {
         let Situation { known, bundle, now, governance } = situation;
         let proxy = request.proxy.clone().unwrap_or_default();
         let http = match &request.http {
             Some(http) => self.http_case(http, &proxy, bundle, *now),
             None => Err(Denial::RequestAmbiguous),
         };
-        let circumstances = Circumstances {
-            known,
-            bundle,
-            now: *now,
-            environment: bundle.environment_for(&proxy, &self.environment),
-        };
+        let environment = bundle.environment_for(&proxy, &self.environment);
+        let places = environment.iter().map(|(dimension, value)| format!("{dimension}={value}")).collect();
+        let circumstances = Circumstances { known, bundle, now: *now, environment, places };
         let halted = if circumstances.is_halted() { Err(Denial::Halted) } else { Ok(()) };
         Case {
             now: *now,
             as_of: known.as_of(),
             governance: halted.and(*governance),
-            facts: circumstances.facts(request, http.as_ref().ok()),
+            facts: circumstances.facts(client, http.as_ref().ok()),
             proxy,
             line: request.http.as_ref().map(IncomingHttp::line),
             http,

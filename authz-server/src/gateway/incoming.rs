@@ -1,19 +1,26 @@
 //! A request as the edge hands it in: nothing in it has been verified.
 
-use policy::decision::{Identity, Line};
+use policy::decision::Line;
 
 /// One request that a proxy wants a decision about.
 #[derive(Debug)]
 pub struct IncomingRequest {
     /// The proxy, by the identity of its connection to us; `None` if the connection has none.
     pub proxy: Option<String>,
-    pub identity: Option<Identity>,
-    /// The thumbprint (RFC 7638) of the key of the client's certificate.
-    pub certificate: Option<String>,
+    pub client: ClientPeer,
     /// The client's address as the proxy saw it. It names the source of a flood, and decides nothing.
     pub client_address: Option<String>,
     /// `None`: a check without HTTP attributes, as a TCP filter sends.
     pub http: Option<IncomingHttp>,
+}
+
+/// What the proxy says of the client's connection.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct ClientPeer {
+    /// The name that the proxy found in the client's certificate; empty if there is none.
+    pub principal: String,
+    /// The certificate that it validated, in URL-encoded PEM; empty if it sends none.
+    pub certificate: String,
 }
 
 /// The request as the proxy's filters saw it.
@@ -55,10 +62,10 @@ impl IncomingBody {
 }
 
 impl IncomingRequest {
-    /// The source that a denial is counted for when there are too many to record each.
+    /// The source of a request whose client is not identified: a denial is counted for it when there are too many to
+    /// record each.
     pub fn source(&self) -> &str {
-        let identity = self.identity.as_ref().map(|Identity(id)| id.as_str());
-        identity.or(self.client_address.as_deref()).or(self.proxy.as_deref()).unwrap_or("unknown")
+        self.client_address.as_deref().or(self.proxy.as_deref()).unwrap_or("unknown")
     }
 
     /// The W3C trace context of the request, if it is well formed.

@@ -6,6 +6,7 @@ mod admission;
 mod allow;
 mod burn;
 mod case_facts;
+mod client_identity;
 mod gather;
 mod incoming;
 mod receipts;
@@ -26,10 +27,10 @@ pub use admission::Admission;
 use allow::Overtaken;
 pub use allow::{Allow, Stamp};
 pub use burn::Burner;
-use burn::Paid;
+pub use client_identity::ReadCertificates;
 pub use gather::Gatherer;
 use gather::Situation;
-pub use incoming::{IncomingBody, IncomingHttp, IncomingRequest};
+pub use incoming::{ClientPeer, IncomingBody, IncomingHttp, IncomingRequest};
 pub use receipts::ReceiptMint;
 use recording::Recording;
 pub use shadow::Shadow;
@@ -102,30 +103,31 @@ impl Gateway {
     /// Runs the stages. If a fact that the judge had not read was recorded before the allow, they all run once more;
     /// what the first run burned then pays for the second. No stage calls an earlier one.
     async fn run(&self, decision: &DecisionId, request: &Arc<IncomingRequest>) -> Answer {
-        let mut paid = None;
+        let mut earlier = None;
         for _ in 0..JUDGINGS {
-            match self.judge_and_record(decision, request, paid).await {
+            match self.judge_and_record(decision, request, earlier).await {
                 Ok(answer) => return answer,
-                Err(Overtaken(earlier)) => paid = earlier,
+                Err(overtaken) => earlier = Some(overtaken),
             }
         }
-        self.deny_overtaken(decision, request, paid)
+        self.deny_overtaken(decision, request, earlier)
     }
 
     async fn judge_and_record(
         &self,
         decision: &DecisionId,
         request: &Arc<IncomingRequest>,
-        paid: Option<Paid>,
+        earlier: Option<Overtaken>,
     ) -> Result<Answer, Overtaken> {
-        let (situation, judgement, recording) = self.judge(decision, request, paid.as_ref());
+        let (situation, judgement, recording) = self.judge(decision, request, earlier.as_ref());
+        let paid = earlier.and_then(|Overtaken(paid)| paid);
         if let Some(shadow) = &self.shadow {
             shadow.offer(request, &situation, &judgement);
         }
         match judgement {
             Judgement::Deny(denied) => Ok(recording.deny(denied)),
-            // Of an overfull table nobody knows for how long this server can keep it.
-            Judgement::Pass(_) | Judgement::Permit(_) if situation.known.tables().is_overfull() => {
+            // A full table may lack a fact that denies.
+            Judgement::Pass(_) | Judgement::Permit(_) if situation.known.tables().are_full() => {
                 let route = recording.entry.verdict.route.clone();
                 Ok(recording.deny(Denied { route, ..Denial::StateUnavailable.into() }))
             }
@@ -134,7 +136,7 @@ impl Gateway {
                 let burn_for = BurnFor {
                     decision: decision.as_str(),
                     root: RootTag::of(&recording.entry),
-                    source: request.source(),
+                    source: &recording.source,
                 };
                 let recorded = self.gatherer.recorded_time();
                 let pay = || self.burner.pay(paid, &permit, &situation.bundle, recorded, burn_for);
@@ -146,26 +148,36 @@ impl Gateway {
         }
     }
 
-    /// Gathers and judges, and takes down both. `paid` is what an earlier judging of this request burned.
+    /// Gathers and judges, and takes down both. What an earlier judging of this request burned stays burned.
     fn judge(
         &self,
         decision: &DecisionId,
         request: &IncomingRequest,
-        paid: Option<&Paid>,
+        earlier: Option<&Overtaken>,
     ) -> (Situation, Judgement, Recording) {
         let situation = self.gatherer.situation();
-        let case = self.gatherer.case(&situation, request);
+        let client = self.gatherer.client(&situation, request);
+        if let (Err(why), None) = (&client, earlier) {
+            self.metrics.count_identity_missing(why.label());
+        }
+        let case = self.gatherer.case(&situation, request, client.ok());
         let bundle = &situation.bundle;
         let judgement = judge(&case, bundle);
         let recording = Recording::of(&self.recorder, decision, &case, &judgement, bundle, request);
+        let paid = earlier.and_then(|Overtaken(paid)| paid.as_ref());
         let recording = recording.with_paid(paid).with_receipt(self.receipts.as_ref(), &case, &judgement);
         (situation, judgement, recording)
     }
 
     /// Denies a request after a fact was recorded before each of its allows. The reason is the judge's, if there is
     /// one now.
-    fn deny_overtaken(&self, decision: &DecisionId, request: &IncomingRequest, paid: Option<Paid>) -> Answer {
-        let (_, judgement, recording) = self.judge(decision, request, paid.as_ref());
+    fn deny_overtaken(
+        &self,
+        decision: &DecisionId,
+        request: &IncomingRequest,
+        earlier: Option<Overtaken>,
+    ) -> Answer {
+        let (_, judgement, recording) = self.judge(decision, request, earlier.as_ref());
         recording.deny(match judgement {
             Judgement::Deny(denied) => denied,
             Judgement::Permit(_) | Judgement::Pass(_) => Denial::GovernanceStale.into(),

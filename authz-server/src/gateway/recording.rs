@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ledger::entry::{Decision, DecisionOutcome, ENTRY_BYTES_AT_MOST};
 use policy::Bundle;
-use policy::decision::{Case, Denied, Judgement};
+use policy::decision::{Case, Denied, Identity, Judgement};
 use warrant::Denial;
 use warrant::problem::{Problem, Realm};
 
@@ -25,6 +25,7 @@ pub(super) struct Recording {
     /// What the upstream gets to prove the decision, if the route asks for it.
     pub(super) receipt: Option<(Arc<ReceiptMint>, ReceiptDraft)>,
     bundle: Arc<Bundle>,
+    /// Who asked, for shares and for counts: the client's identity, or what there is without one.
     pub(super) source: String,
 }
 
@@ -50,7 +51,7 @@ impl Recording {
             stamp: stamp(case),
             receipt: None,
             bundle: Arc::clone(bundle),
-            source: request.source().to_owned(),
+            source: source(case, request).to_owned(),
         }
     }
 
@@ -108,6 +109,13 @@ impl Recording {
         let challenge =
             Problem::of(denied.denial).challenge(Realm { audience: self.bundle.audience(), issuers });
         Answer::Deny(DenialAnswer { decision: self.decision, denied, challenge, is_summarised })
+    }
+}
+
+fn source<'a>(case: &'a Case<'_>, request: &'a IncomingRequest) -> &'a str {
+    match &case.facts.identity {
+        Some(Identity(id)) => id,
+        None => request.source(),
     }
 }
 

@@ -88,7 +88,8 @@ impl JudgedOnce {
     fn judge_again(&self, gatherer: &Gatherer, candidate: &Candidate) -> Option<String> {
         let bundle = candidate.bundle()?;
         let situation = Situation { bundle, governance: Ok(()), ..self.situation.clone() };
-        let case = gatherer.case(&situation, &self.request);
+        let client = gatherer.client(&situation, &self.request).ok();
+        let case = gatherer.case(&situation, &self.request, client);
         let (_, found) = verdict(&judge(&case, &situation.bundle));
         let (route, active) = (self.verdict.0.as_deref(), self.verdict.1);
         candidate.note(route, active, found).then(|| {

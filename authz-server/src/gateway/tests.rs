@@ -4,9 +4,10 @@
 mod burning;
 mod races;
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use ledger::entry::{DecisionOutcome, DenialCode, Posture, Stop};
+use ledger::entry::{Activation, DecisionOutcome, DenialCode, Digest, Posture, Stop};
 use ledger::{Entry, Head, Ledger, Options, SigningKey};
 use warrant::Seconds;
 use warrant::mint::{Grant, GrantDetail, NewProof, Root};
@@ -16,16 +17,20 @@ use crate::bundles::PolicyInForce;
 use crate::clock::Clock;
 use crate::facts::{self, BurnTable, Tables, examples};
 use crate::keys::DigestKey;
-use crate::policy_fixture::{NOW, PAY_FILE, TestKey, bundle, edited, files};
+use crate::policy_fixture::{NOW, PAY_FILE, TestKey, bundle, edit, edited, files};
 use crate::telemetry::{BundleFigures, LedgerFigures};
-use policy::decision::Identity;
-use policy::{Files, InForceUntil};
+use policy::{Bundle, Files, InForceUntil};
 
 const PAYER: &str = "spiffe://shop/ns/shop/sa/payer";
+
+type Between = Box<dyn FnOnce() + Send>;
 
 struct TestGateway {
     gateway: Gateway,
     ledger: Ledger,
+    policy: Arc<PolicyInForce>,
+    /// What happens after the next judge has read the facts, and before its decision is recorded.
+    between: Arc<Mutex<Option<Between>>>,
     /// How many more times a fact is recorded in between.
     facts: Arc<AtomicU32>,
     /// For how many milliseconds the server stands still after the next judge has read the clock. An entry is recorded then.
@@ -38,7 +43,14 @@ fn test_gateway() -> TestGateway {
     test_gateway_with(files())
 }
 
+/// The payments' proxy sends no certificates here, so the bundle says that it may.
+fn strict(mut files: Files) -> Files {
+    edit(&mut files, "proxies.yaml", "sa/payments\", hosts", "sa/payments\", strictMtls: true, hosts");
+    files
+}
+
 fn test_gateway_with(files: Files) -> TestGateway {
+    let files = strict(files);
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("ledger");
     let time = Arc::new(AtomicU64::new(NOW * 1000));
@@ -50,9 +62,14 @@ fn test_gateway_with(files: Files) -> TestGateway {
     Ledger::init(&path, "shop", &options()).unwrap();
     let ledger = Ledger::open(&path, options()).unwrap();
     let (facts, pause) = (Arc::<AtomicU32>::default(), Arc::<AtomicU64>::default());
+    let between = Arc::<Mutex<Option<Between>>>::default();
     let clock = Clock::from_fn({
         let (ledger, facts, pause) = (ledger.clone(), Arc::clone(&facts), Arc::clone(&pause));
+        let between = Arc::clone(&between);
         move || {
+            if let Some(happen) = between.lock().unwrap().take() {
+                happen();
+            }
             let due = |left: u32| left.checked_sub(1);
             if facts.fetch_update(Ordering::Relaxed, Ordering::Relaxed, due).is_ok() {
                 ledger.append(posture()).unwrap();
@@ -71,9 +88,15 @@ fn test_gateway_with(files: Files) -> TestGateway {
     let policy = Arc::new(PolicyInForce::new(bundle, Some(InForceUntil(Seconds::new(NOW + 600)))));
     let head = Head { size: ledger.size(), root: ledger.root().1, time: ledger.time() };
     let live = facts::follow(&ledger, head, Tables::default(), Arc::clone(&policy)).unwrap();
-    let bundles = BundleFigures { policy, status: Arc::default(), candidate: None };
+    let bundles = BundleFigures { policy: Arc::clone(&policy), status: Arc::default(), candidate: None };
     let gateway = Gateway {
-        gatherer: Gatherer { clock, live, chains: VerifiedChains::new(), environment: [].into() },
+        gatherer: Gatherer {
+            clock,
+            live,
+            chains: VerifiedChains::new(),
+            certificates: ReadCertificates::default(),
+            environment: [].into(),
+        },
         burner: Burner { burns: BurnTable::default(), origin, burns_lost_at: None },
         recorder: Recorder::new(
             ledger.clone(),
@@ -87,11 +110,32 @@ fn test_gateway_with(files: Files) -> TestGateway {
         shadow: None,
         deadline: Duration::from_secs(5),
     };
-    TestGateway { gateway, ledger, facts, pause, files, _directory: directory }
+    TestGateway { gateway, ledger, policy, between, facts, pause, files, _directory: directory }
 }
 
 fn posture() -> Entry {
     examples::posture(Posture::Normal, None).into()
+}
+
+fn activation(bundle: &Bundle, previous: Option<Digest>) -> Activation {
+    Activation {
+        attestors: bundle.attestors().iter().map(|attestor| attestor.iss.clone()).collect(),
+        bundle: bundle.digest(),
+        expires: bundle.expires().get(),
+        previous,
+        retired: vec![],
+        version: bundle.version(),
+        was: None,
+    }
+}
+
+/// Activates a bundle. Returns the index of the entry.
+fn activate(policy: &PolicyInForce, ledger: &Ledger, bundle: Bundle) -> u64 {
+    let entry = activation(&bundle, Some(policy.active().bundle().digest()));
+    let mut index = 0;
+    let record = || ledger.append(entry.into()).map(|receipt| index = receipt.index());
+    policy.activate(Arc::new(bundle), InForceUntil(Seconds::new(NOW + 600)), record).unwrap();
+    index
 }
 
 /// A warrant of the authority for the key 2.
@@ -142,8 +186,7 @@ fn payment_of(txn: &str, jti: &str) -> IncomingRequest {
     let token = warrant_of(txn, jti, PAYER, Some(1), ("POST", "payments.shop", "/v1/**"));
     IncomingRequest {
         proxy: Some("spiffe://shop/ns/shop/sa/payments".to_owned()),
-        identity: Some(Identity(PAYER.to_owned())),
-        certificate: None,
+        client: ClientPeer { principal: PAYER.to_owned(), certificate: String::new() },
         client_address: None,
         http: Some(IncomingHttp {
             method: "POST".to_owned(),
@@ -207,6 +250,22 @@ async fn a_fact_in_between_causes_a_second_judging_that_the_burned_use_pays_for(
         test.on_record(),
         [("allowed", 1), ("allowed", 1), ("replayed", 0)].map(|(code, burned)| (code.to_owned(), burned))
     );
+}
+
+#[tokio::test]
+async fn the_second_judging_asks_its_own_bundle_whether_a_proxy_may_send_no_certificates() {
+    let test = test_gateway();
+    let doubting = bundle(&files());
+    let (policy, ledger) = (Arc::clone(&test.policy), test.ledger.clone());
+    *test.between.lock().unwrap() = Some(Box::new(move || {
+        activate(&policy, &ledger, doubting);
+    }));
+    assert_eq!(test.code("one", 0).await, "identity-missing");
+    let counted = test.gateway.metrics.exposition();
+    assert!(!counted.contains("identity_missing_total{"), "the first judging knew the client: {counted}");
+    assert_eq!(test.code("two", 0).await, "identity-missing");
+    let counted = test.gateway.metrics.exposition();
+    assert!(counted.contains("identity_missing_total{reason=\"certificate-absent\"} 1"), "{counted}");
 }
 
 #[tokio::test]

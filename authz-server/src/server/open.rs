@@ -18,7 +18,9 @@ use crate::clock::Clock;
 use crate::config::{BundleConfig, Config, LedgerConfig, LocalAddress, ProxiesAddress};
 use crate::facts::{self, Amount, EndedDecisions, LiveFacts};
 use crate::fetch::Fetcher;
-use crate::gateway::{Admission, Burner, Gateway, Gatherer, ReceiptMint, Shadow, VerifiedChains};
+use crate::gateway::{
+    Admission, Burner, Gateway, Gatherer, ReadCertificates, ReceiptMint, Shadow, VerifiedChains,
+};
 use crate::keys::{PrivateKey, Readers};
 use crate::outcomes::Outcomes;
 use crate::recorder::Recorder;
@@ -79,6 +81,7 @@ pub(super) async fn open(config: Config, clock: Clock) -> Result<OpenedServer, S
         clock: clock.clone(),
         live: live.clone(),
         chains: VerifiedChains::new(),
+        certificates: ReadCertificates::default(),
         environment: config.environment.clone(),
     };
     let shadow = match (config.candidate, &candidate) {

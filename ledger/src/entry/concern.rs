@@ -238,8 +238,16 @@ mod tests {
             ConditionStatement { scope, subject, ..condition() }.into()
         };
         let bundle = Digest::of(b"");
-        let activation =
-            Activation { bundle, expires: 9, previous: None, retired: vec![], version: 1, was: None }.into();
+        let activation = Activation {
+            attestors: vec![],
+            bundle,
+            expires: 9,
+            previous: None,
+            retired: vec![],
+            version: 1,
+            was: None,
+        }
+        .into();
         let concern = [
             activation,
             posture(FactScope::Mesh, ""),

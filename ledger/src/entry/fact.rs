@@ -143,6 +143,8 @@ kind! { "posture/1"
 kind! { "activation/1"
     /// A policy bundle became the active one.
     pub struct Activation {
+        /// Who may make statements, sorted. What others said before is no longer known, also if they come back later.
+        attestors: Vec<String>,
         /// Its manifest's digest.
         bundle: Digest,
         /// When it expires, in seconds. No note can extend this.

@@ -81,10 +81,23 @@ pub struct Inspection {
 /// Makes the same checks as a start, on a copied ledger or one that another process writes.
 ///
 /// While a process writes, a segment may disappear during the inspection, or a frame may be seen half. So a failed
-/// inspection is tried again: a real fault is there every time.
+/// inspection is tried again, until it fails twice in the same way: a real fault stays where it is.
 pub(crate) fn inspect(path: &Path) -> Result<Inspection, OpenError> {
-    const TRIES: usize = 5;
-    (1..TRIES).find_map(|_| inspect_once(path).ok()).map_or_else(|| inspect_once(path), Ok)
+    const TRIES: usize = 1000;
+    let mut before = None;
+    for _ in 1..TRIES {
+        match inspect_once(path) {
+            Ok(found) => return Ok(found),
+            Err(error) => {
+                let fault = Some(error.to_string());
+                if fault == before {
+                    return Err(error);
+                }
+                before = fault;
+            }
+        }
+    }
+    inspect_once(path)
 }
 
 fn inspect_once(path: &Path) -> Result<Inspection, OpenError> {

@@ -52,12 +52,7 @@ pub(crate) fn read(node: &Node, faults: FileFaults<'_>) -> Option<Mesh> {
         spec.need("attestationMaxAge", faults).and_then(|node| times::duration(node, faults));
     let burner = spec.need("burner", faults).and_then(|node| scalars::plain(node, faults));
     let trust = spec.need("issuers", faults).and_then(|node| trust(node, faults));
-    let attestors = match spec.get("attestors") {
-        Some(node) => {
-            list(node, faults).and_then(|items| read_all(items, |node| attestors::read(node, faults)))
-        }
-        None => Some(Vec::new()),
-    };
+    let attestors = spec.get("attestors").map_or(Some(Vec::new()), |node| attestors::read(node, faults));
     let callers = spec.get("callers").map_or(Some(Vec::new()), |node| caller_issuers::read(node, faults));
     let notes = spec.need("notes", faults).and_then(|node| notes(node, faults));
     Some(Mesh {

@@ -1,7 +1,7 @@
 //! Tests of who the mesh trusts besides issuers of warrants, and of the terms of its proxies.
 
 use super::fixture::{TestKey, assert_fault, assert_sound, bundle, edited};
-use crate::{CallerKeys, Files, ProxyTerms};
+use crate::{Anchor, CallerKeys, Files, ProxyTerms};
 
 fn with_callers(callers: &str) -> Files {
     edited("mesh.yaml", "  notes:", &format!("  callers:\n    - {callers}\n  notes:"))
@@ -74,6 +74,22 @@ fn an_attestor_says_whether_it_speaks_of_keys_and_which_conditions_it_may_state(
         assert!(!attestor.is_about(subject), "{subject}");
     }
     assert!(!self::bundle(&with_attestor("\"spiffe://shop/**\"", "")).attestors()[0].keyless);
+}
+
+#[test]
+fn each_attestor_has_one_entry_and_its_anchors_are_certificates_in_base64() {
+    let about = "\"spiffe://shop/**\"";
+    let files = with_attestor(about, ", anchors: [AAEC]");
+    assert_eq!(bundle(&files).attestors()[0].anchors, [Anchor::new(vec![0, 1, 2])]);
+    assert_fault(&with_attestor(about, ", anchors: [\"A A\"]"), "mesh.yaml:", "not base64");
+    let attestors = |number: usize, name: fn(usize) -> String| {
+        let one = |n| format!("{{iss: \"{}\", anchors: [AAEC], about: [{about}]}}", name(n));
+        let all: Vec<_> = (0..number).map(one).collect();
+        edited("mesh.yaml", "  notes:", &format!("  attestors: [{}]\n  notes:", all.join(", ")))
+    };
+    assert_eq!(bundle(&attestors(64, |n| n.to_string())).attestors().len(), 64);
+    assert_fault(&attestors(65, |n| n.to_string()), "mesh.yaml:", "there are 65 attestors");
+    assert_fault(&attestors(2, |_| "a".to_owned()), "mesh.yaml:", "the attestor `a` occurs twice");
 }
 
 #[test]

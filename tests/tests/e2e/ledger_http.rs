@@ -45,6 +45,13 @@ async fn a_stranger_fetches_the_log_and_a_reader_in_another_language_accepts_it(
 
     let fetched = world.directory().join("fetched");
     write(&fetched.join("checkpoint"), &checkpoint.body);
+    let cross_site =
+        ClientRequest::new("GET", "localhost", "/log/checkpoint").with("sec-fetch-site", "cross-site");
+    assert_eq!(
+        cross_site.send_to_socket(&world.home.api()).await.unwrap().status,
+        403,
+        "a browser on another site"
+    );
     let names = |level: &str| [format!("tile/{level}/000"), format!("tile/{level}/001.p/{rest}")];
     let hashes = names("0").into_iter().chain(["tile/1/000.p/1".to_owned()]);
     for name in hashes {

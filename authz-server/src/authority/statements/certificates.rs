@@ -6,11 +6,9 @@
 
 use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use policy::Attestor;
 use rustls_pki_types::{CertificateDer, UnixTime};
-use warrant::{Digest, PublicKey, Seconds};
+use warrant::{PublicKey, Seconds};
 use webpki::{EndEntityCert, ExtendedKeyUsageValidator, KeyPurposeIdIter, anchor_from_trusted_cert};
 
 use super::{AttestorCertificate, CertificateFault};
@@ -30,8 +28,8 @@ pub(super) fn leaf_key(
 ) -> Result<CertifiedKey, CertificateFault> {
     let (leaf, above) = chain.split_first().ok_or(CertificateFault::Unreadable)?;
     let read = Certificate::from_der(leaf).map_err(|_| CertificateFault::Unreadable)?;
-    let mut anchors = attestor.anchors.iter().filter_map(|anchor| STANDARD.decode(anchor).ok());
-    let anchor = anchors.find(|anchor| leads(leaf, above, anchor, now)).ok_or(CertificateFault::NoPath)?;
+    let anchor = attestor.anchors.iter().find(|anchor| leads(leaf, above, &anchor.der, now));
+    let anchor = anchor.ok_or(CertificateFault::NoPath)?;
     if read.uris() != [attestor.iss.as_str()] {
         return Err(CertificateFault::Name);
     }
@@ -40,10 +38,7 @@ pub(super) fn leaf_key(
     }
     Ok(CertifiedKey {
         key: read.key.ok_or(CertificateFault::Key)?,
-        certificate: AttestorCertificate {
-            anchor: Digest::of(&anchor),
-            not_after: Seconds::new(read.not_after),
-        },
+        certificate: AttestorCertificate { anchor: anchor.digest, not_after: Seconds::new(read.not_after) },
     })
 }
 

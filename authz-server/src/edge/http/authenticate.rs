@@ -11,7 +11,6 @@ use tracing::warn;
 use warrant::{Digest, Seconds};
 
 use super::refused::Refused;
-use crate::authority::api::check_same_origin;
 use crate::authority::callers::{Callers, ClientCertificate, Connection};
 use crate::authority::problem::{ApiError, ApiErrorCode};
 use crate::clock::Clock;
@@ -63,8 +62,6 @@ pub(super) async fn authenticate(
     mut request: Request,
     next: Next,
 ) -> Result<Response, Refused> {
-    let own = request.uri().authority().map(ToString::to_string);
-    check_same_origin(request.headers(), own.as_deref())?;
     let known = authenticator.live.now();
     let callers = authenticator.callers(known.bundle())?;
     let connection = connection(request.extensions().get::<Peer>());

@@ -1,6 +1,8 @@
 //! The calls that feed facts and read them: `/v1/revocations`, `/v1/reinstatements`, `/v1/posture`, `/v1/attestations` and
 //! `/v1/conditions`. Whether a caller may do it is decided in `authority`.
 
+use std::collections::BTreeMap;
+
 use axum::extract::{Path, Query, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -93,16 +95,34 @@ impl Piece {
         name: &str,
         facts: impl Iterator<Item = &'a Recorded<F>>,
         shown: impl Fn(&F) -> Value,
-    ) -> Response {
-        let mut facts: Vec<_> = facts.filter(|recorded| recorded.index >= self.from).collect();
-        facts.sort_unstable_by_key(|recorded| recorded.index);
+    ) -> Value {
         let limit = self.limit.min(Piece::most());
-        let next = facts.get(limit).map(|recorded| recorded.index);
-        facts.truncate(limit);
+        // There may be a million, so only those that are shown are kept, and one more.
+        let mut first = BTreeMap::new();
+        for recorded in facts.filter(|recorded| recorded.index >= self.from) {
+            first.insert(recorded.index, recorded);
+            if first.len() > limit.saturating_add(1) {
+                first.pop_last();
+            }
+        }
+        let next = if first.len() > limit { first.pop_last().map(|(index, _)| index) } else { None };
         let facts: Vec<Value> =
-            facts.iter().map(|recorded| with_entry(recorded, shown(&recorded.fact))).collect();
-        Json(json!({"as_of": known.as_of(), name: facts, "next": next})).into_response()
+            first.values().map(|recorded| with_entry(recorded, shown(&recorded.fact))).collect();
+        json!({"as_of": known.as_of(), name: facts, "next": next})
     }
+}
+
+/// Makes a long answer on a thread that makes no decisions.
+async fn listed(
+    facts: &FactRecorder,
+    caller: &Caller,
+    of: PieceOf,
+    list: impl FnOnce(Piece, &Known) -> Value + Send + 'static,
+) -> Answered {
+    let known = facts.read(caller)?;
+    let piece = piece(of)?;
+    let made = tokio::task::spawn_blocking(move || Json(list(piece, &known)).into_response()).await;
+    Ok(made.map_err(|_| ApiError::new(ApiErrorCode::Unavailable, "this server is stopping"))?)
 }
 
 /// The members of a fact, with what the log says about its entry.
@@ -125,8 +145,10 @@ async fn revocations(
     of: PieceOf,
     caller: axum::Extension<Caller>,
 ) -> Answered {
-    let known = facts.read(&caller)?;
-    Ok(piece(of)?.of(&known, "revocations", known.tables().revocations.iter(), revocation_members))
+    let list = |piece: Piece, known: &Known| {
+        piece.of(known, "revocations", known.tables().revocations.iter(), revocation_members)
+    };
+    listed(&facts, &caller, of, list).await
 }
 
 async fn revocation(
@@ -135,7 +157,7 @@ async fn revocation(
     caller: axum::Extension<Caller>,
 ) -> Answered {
     let known = facts.read(&caller)?;
-    let found = known.tables().revocations.iter().find(|recorded| recorded.index == index);
+    let found = known.tables().revocations.at(index);
     let found =
         found.ok_or_else(|| ApiError::new(ApiErrorCode::Unknown, "no revocation in force has this index"))?;
     Ok(Json(with_entry(found, revocation_members(&found.fact))).into_response())
@@ -146,8 +168,10 @@ async fn postures(
     of: PieceOf,
     caller: axum::Extension<Caller>,
 ) -> Answered {
-    let known = facts.read(&caller)?;
-    Ok(piece(of)?.of(&known, "postures", known.tables().postures.iter(), posture_members))
+    let list = |piece: Piece, known: &Known| {
+        piece.of(known, "postures", known.tables().postures.iter(), posture_members)
+    };
+    listed(&facts, &caller, of, list).await
 }
 
 async fn attestations(
@@ -155,8 +179,10 @@ async fn attestations(
     of: PieceOf,
     caller: axum::Extension<Caller>,
 ) -> Answered {
-    let known = facts.read(&caller)?;
-    Ok(piece(of)?.of(&known, "attestations", known.tables().attestations.iter(), attestation_members))
+    let list = |piece: Piece, known: &Known| {
+        piece.of(known, "attestations", known.tables().attestations.iter(), attestation_members)
+    };
+    listed(&facts, &caller, of, list).await
 }
 
 async fn conditions(
@@ -164,8 +190,10 @@ async fn conditions(
     of: PieceOf,
     caller: axum::Extension<Caller>,
 ) -> Answered {
-    let known = facts.read(&caller)?;
-    Ok(piece(of)?.of(&known, "conditions", known.tables().conditions.iter(), condition_members))
+    let list = |piece: Piece, known: &Known| {
+        piece.of(known, "conditions", known.tables().conditions.iter(), condition_members)
+    };
+    listed(&facts, &caller, of, list).await
 }
 
 fn revocation_members(fact: &Revocation) -> Value {

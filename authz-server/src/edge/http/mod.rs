@@ -8,11 +8,12 @@ pub mod health;
 pub mod log;
 mod receipt_keys;
 mod refused;
+mod same_origin;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 
 pub use authenticate::Authenticator;
 pub use count::CallCounter;
@@ -31,6 +32,9 @@ pub fn api(
 ) -> Router {
     let with_callers = facts::router(facts.clone()).merge(candidate::router(candidate, facts));
     let with_callers = with_callers.layer(from_fn_with_state(authenticator, authenticate::authenticate));
+    let public = log::router(log).merge(receipt_keys::router(receipt_keys));
+    let public = public.layer(from_fn(same_origin::same_origin));
+    let with_callers = with_callers.layer(from_fn(same_origin::same_origin));
     let with_callers = with_callers.layer(from_fn_with_state(counter, count::count));
-    log::router(log).merge(with_callers).merge(receipt_keys::router(receipt_keys))
+    public.merge(with_callers)
 }

@@ -6,11 +6,9 @@ use ledger::entry::{Digest, Issued};
 use rpds::{HashTrieSetSync, RedBlackTreeSetSync};
 use warrant::Seconds;
 
-use super::{KEPT_AFTER_END_SECONDS, TableSize};
+use super::{FORGOTTEN_AT_ONCE, KEPT_AFTER_END_SECONDS, TableSize};
 
 const BOUND: usize = 1_000_000;
-
-const FORGOTTEN_AT_ONCE: usize = 256;
 
 #[derive(Clone, Debug, Default)]
 pub struct IssuedRoots {
@@ -47,12 +45,18 @@ impl IssuedRoots {
         self.ends.insert_mut((exp, root));
     }
 
+    pub(super) fn has_ended(&self, now: Seconds) -> bool {
+        self.first_ended(now).is_some()
+    }
+
+    fn first_ended(&self, now: Seconds) -> Option<(u64, Digest)> {
+        let ended = |exp: u64| exp.saturating_add(KEPT_AFTER_END_SECONDS) <= now.get();
+        self.ends.first().copied().filter(|(exp, _)| ended(*exp))
+    }
+
     pub(super) fn forget_ended(&mut self, now: Seconds) {
         for _ in 0..FORGOTTEN_AT_ONCE {
-            let Some((exp, root)) = self.ends.first().copied() else { return };
-            if exp.saturating_add(KEPT_AFTER_END_SECONDS) > now.get() {
-                return;
-            }
+            let Some((exp, root)) = self.first_ended(now) else { return };
             self.ends.remove_mut(&(exp, root));
             self.roots.remove_mut(&root);
         }

@@ -26,6 +26,9 @@ pub use statements::{STATEMENT_SECONDS_AT_MOST, Speakers};
 /// An allow may be recorded this long after the time of its judge, so a fact is needed this long after its end.
 const KEPT_AFTER_END_SECONDS: u64 = ledger::FORWARD_RECORDED_WITHIN_SECONDS + 1;
 
+/// So many facts of a table are forgotten at once at most: no caller waits while it forgets all that have ended.
+const FORGOTTEN_AT_ONCE: usize = 256;
+
 #[derive(Clone, Debug, Default)]
 pub struct Tables {
     /// The newest activation, which no older bundle may undo.
@@ -87,14 +90,26 @@ impl Tables {
             Some(RecordedFact::Condition(statement)) => self.conditions.add(index, time, statement),
             Some(RecordedFact::Issued(issued)) => self.issued.add(issued),
             Some(RecordedFact::Activation(activation)) => {
+                self.attestations.keep_only(&activation.attestors);
+                self.conditions.keep_only(&activation.attestors);
                 self.activation = Some(Arc::new(Recorded { index, time, fact: activation.clone() }));
             }
             None => {}
         }
     }
 
-    /// Forgets some of what ended before this time, so that no caller waits while it forgets all of it.
+    /// Whether there is something to forget.
+    pub fn have_ended(&self, now: Seconds) -> bool {
+        self.postures.has_ended(now)
+            || self.revocations.has_ended(now)
+            || self.attestations.has_ended(now)
+            || self.conditions.has_ended(now)
+            || self.issued.has_ended(now)
+    }
+
+    /// Forgets some of what ended before this time.
     pub fn forget_ended(&mut self, now: Seconds) {
+        self.postures.forget_ended(now);
         self.revocations.forget_ended(now);
         self.attestations.forget_ended(now);
         self.conditions.forget_ended(now);
@@ -124,8 +139,17 @@ impl Tables {
         ]
     }
 
-    /// A full table still takes what denies. But then it may hold more than this server can keep, so nothing is allowed.
-    pub fn is_overfull(&self) -> bool {
-        self.sizes().iter().any(|table| table.facts > table.bound)
+    /// Whether a table is full that can hold what denies. It still takes what surely denies, such as a revocation; but what
+    /// it refuses might have denied too, so nothing is allowed. A full table of issued roots allows nothing that it lacks.
+    pub fn are_full(&self) -> bool {
+        let deny =
+            [self.postures.size(), self.revocations.size(), self.attestations.size(), self.conditions.size()];
+        deny.iter().any(|table| table.is_full())
+    }
+}
+
+impl TableSize {
+    fn is_full(self) -> bool {
+        self.facts >= self.bound
     }
 }

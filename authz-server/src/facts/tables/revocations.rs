@@ -4,19 +4,17 @@ use std::sync::Arc;
 
 use ledger::FactRefused;
 use ledger::entry::{Reinstate, Revocation, RevocationTarget};
-use rpds::{HashTrieMapSync, RedBlackTreeSetSync};
+use rpds::{HashTrieMapSync, RedBlackTreeMapSync, RedBlackTreeSetSync};
 use warrant::{Mark, Revocable, RevocationKind, Seconds};
 
-use super::{KEPT_AFTER_END_SECONDS, Recorded, TableSize};
+use super::{FORGOTTEN_AT_ONCE, KEPT_AFTER_END_SECONDS, Recorded, TableSize};
 
 const BOUND: usize = 1_000_000;
-
-/// One commit forgets at most this many, so that it does not take long.
-const FORGOTTEN_AT_ONCE: usize = 256;
 
 #[derive(Clone, Debug, Default)]
 pub struct Revocations {
     by_mark: HashTrieMapSync<Mark, Arc<Recorded<Revocation>>>,
+    by_index: RedBlackTreeMapSync<u64, Mark>,
     /// Those that end, the first first.
     ends: RedBlackTreeSetSync<(u64, Mark)>,
 }
@@ -30,6 +28,11 @@ impl Revocations {
     pub fn in_force(&self, mark: Mark, now: Seconds) -> Option<&Recorded<Revocation>> {
         let found = self.by_mark.get(&mark)?;
         found.fact.until.is_none_or(|until| now.get() < until).then_some(found)
+    }
+
+    /// The one that was recorded at this index; it may have ended.
+    pub fn at(&self, index: u64) -> Option<&Recorded<Revocation>> {
+        Some(self.by_mark.get(self.by_index.get(&index)?)?)
     }
 
     /// All of them, in no order; some may have ended.
@@ -64,27 +67,40 @@ impl Revocations {
         if current.is_some_and(|current| current.is_none_or(|end| until.is_some_and(|until| until <= end))) {
             return;
         }
-        if let Some(Some(end)) = current {
-            self.ends.remove_mut(&(end, mark));
-        }
+        self.remove(mark);
         if let Some(until) = until {
             self.ends.insert_mut((until, mark));
         }
+        self.by_index.insert_mut(index, mark);
         self.by_mark.insert_mut(mark, Arc::new(Recorded { index, time, fact: revocation.clone() }));
     }
 
     pub(super) fn end(&mut self, reinstate: &Reinstate) {
-        self.by_mark.remove_mut(&mark(reinstate.what, &reinstate.iss, &reinstate.value));
+        self.remove(mark(reinstate.what, &reinstate.iss, &reinstate.value));
+    }
+
+    fn remove(&mut self, mark: Mark) {
+        let Some(held) = self.by_mark.get(&mark).cloned() else { return };
+        if let Some(until) = held.fact.until {
+            self.ends.remove_mut(&(until, mark));
+        }
+        self.by_index.remove_mut(&held.index);
+        self.by_mark.remove_mut(&mark);
+    }
+
+    pub(super) fn has_ended(&self, now: Seconds) -> bool {
+        self.first_ended(now).is_some()
+    }
+
+    fn first_ended(&self, now: Seconds) -> Option<(u64, Mark)> {
+        let ended = |until: u64| until.saturating_add(KEPT_AFTER_END_SECONDS) <= now.get();
+        self.ends.first().copied().filter(|(until, _)| ended(*until))
     }
 
     pub(super) fn forget_ended(&mut self, now: Seconds) {
         for _ in 0..FORGOTTEN_AT_ONCE {
-            let Some((until, mark)) = self.ends.first().copied() else { return };
-            if until.saturating_add(KEPT_AFTER_END_SECONDS) > now.get() {
-                return;
-            }
-            self.ends.remove_mut(&(until, mark));
-            self.by_mark.remove_mut(&mark);
+            let Some((_, mark)) = self.first_ended(now) else { return };
+            self.remove(mark);
         }
     }
 }

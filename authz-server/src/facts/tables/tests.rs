@@ -1,6 +1,8 @@
 //! What each table takes, refuses and forgets.
 
-use ledger::entry::{Digest, FactScope, Posture, RevocationTarget, Signer};
+use ledger::entry::{
+    AttestationStatement, Digest, FactScope, Posture, PostureChange, RevocationTarget, Signer,
+};
 use warrant::{Revocable, RevocationKind};
 
 use super::*;
@@ -23,8 +25,8 @@ struct Bundle {
 const TRUSTING: Bundle = Bundle { knows: true, trusts: true, keyless: false };
 
 impl Speakers for Bundle {
-    fn knows(&self, _: &str) -> bool {
-        self.knows
+    fn names(&self) -> impl Iterator<Item = &str> {
+        self.knows.then_some("https://attest").into_iter()
     }
 
     fn trusts(&self, _: &str, _: &Signer, _: Seconds) -> bool {
@@ -98,8 +100,7 @@ fn what_loosens_must_name_the_newest_posture_and_what_tightens_need_not() {
     let wrong = Err(FactRefused::Conflict { newest: Some(3) });
     assert_eq!(taken(&mut tables, 4, posture(Posture::Halted, Some(2))), wrong);
     taken(&mut tables, 4, posture(Posture::Halted, None)).unwrap();
-    let environment = ("region".to_owned(), "eu-1".to_owned());
-    assert_eq!(tables.postures.of_server([(&environment.0, &environment.1)].into_iter()), Posture::Halted);
+    assert_eq!(tables.postures.of_server(&["region=eu-1".to_owned()]), Posture::Halted);
 }
 
 #[test]
@@ -178,13 +179,121 @@ fn a_condition_applies_in_the_mesh_or_in_its_environment() {
     let mut tables = Tables::default();
     taken(&mut tables, 1, condition(NOW, "open", None)).unwrap();
     taken(&mut tables, 2, condition(NOW, "closed", Some("region=eu-1"))).unwrap();
-    let values = |here: &'static str| -> Vec<String> {
-        let current = tables.conditions.current("window", move |place| place == here, at(NOW), &TRUSTING);
+    let values = |here: &str| -> Vec<String> {
+        let here = [here.to_owned()];
+        let current = tables.conditions.current("window", &here, at(NOW), &TRUSTING);
         current.map(|said| said.value.clone()).collect()
     };
     assert_eq!(values("region=eu-1"), ["open", "closed"]);
     assert_eq!(values("region=us-1"), ["open"]);
-    assert_eq!(tables.conditions.current("other", |_| true, at(NOW), &TRUSTING).count(), 0);
+    assert_eq!(
+        tables.conditions.current("other", &["region=eu-1".to_owned()], at(NOW), &TRUSTING).count(),
+        0
+    );
+}
+
+fn activation(attestors: &[&str]) -> Activation {
+    Activation {
+        attestors: attestors.iter().map(|iss| (*iss).to_owned()).collect(),
+        bundle: Digest::of(b"b"),
+        expires: NOW + 3600,
+        previous: None,
+        retired: vec![],
+        version: 2,
+        was: None,
+    }
+}
+
+#[test]
+fn what_an_attestor_said_ends_with_the_bundle_that_does_not_name_it_and_does_not_come_back() {
+    let mut tables = Tables::default();
+    let negative = |n: u64| attestation(NOW, false, Some(&format!("k{n}")));
+    let other = AttestationStatement { iss: "https://other".to_owned(), ..negative(0) };
+    (0..50).for_each(|n| taken(&mut tables, n, negative(n)).unwrap());
+    taken(&mut tables, 50, other).unwrap();
+    taken(&mut tables, 51, condition(NOW, "open", None)).unwrap();
+    taken(&mut tables, 52, activation(&["https://attest", "https://other"])).unwrap();
+    assert_eq!((tables.attestations.iter().count(), tables.conditions.iter().count()), (51, 1));
+    taken(&mut tables, 53, activation(&["https://other"])).unwrap();
+    assert_eq!((tables.attestations.iter().count(), tables.conditions.iter().count()), (1, 0));
+    assert_eq!(tables.sizes().map(|table| table.facts), [0, 0, 1, 0, 0]);
+    taken(&mut tables, 54, activation(&["https://attest", "https://other"])).unwrap();
+    let about = |key| tables.attestations.current("spiffe://s/w", key, at(NOW), &TRUSTING).count();
+    assert_eq!([Some("k1"), None].map(about), [0, 0]);
+}
+
+#[test]
+fn without_a_key_the_last_negative_statement_of_each_attestor_counts() {
+    let mut tables = Tables::default();
+    let said = |tables: &Tables| -> Vec<Option<String>> {
+        let current = tables.attestations.current("spiffe://s/w", None, at(NOW), &TRUSTING);
+        current.map(|said| said.key.clone()).collect()
+    };
+    for (index, (age, key)) in (1..).zip([(3, Some("k1")), (1, Some("k2")), (2, None)]) {
+        taken(&mut tables, index, attestation(NOW - age, false, key)).unwrap();
+    }
+    assert_eq!(said(&tables), [Some("k2".to_owned())], "one of thousands is enough to deny");
+    taken(&mut tables, 4, attestation(NOW, true, Some("k2"))).unwrap();
+    assert_eq!(said(&tables), [None]);
+    taken(&mut tables, 5, attestation(NOW, true, None)).unwrap();
+    assert_eq!(said(&tables), [Some("k1".to_owned())]);
+}
+
+#[test]
+fn a_replaced_statement_leaves_nothing_to_forget() {
+    let mut tables = Tables::default();
+    for n in 0..10 {
+        taken(&mut tables, n, attestation(NOW + n, true, Some("k"))).unwrap();
+    }
+    tables.forget_ended(at(NOW + 8 + STATEMENT_SECONDS_AT_MOST + KEPT_AFTER_END_SECONDS + 1));
+    assert!(!tables.have_ended(at(NOW + 9 + STATEMENT_SECONDS_AT_MOST + KEPT_AFTER_END_SECONDS)));
+    assert_eq!(tables.sizes()[2].facts, 1);
+    tables.forget_ended(at(NOW + 9 + STATEMENT_SECONDS_AT_MOST + KEPT_AFTER_END_SECONDS + 1));
+    assert_eq!(tables.sizes()[2].facts, 0);
+}
+
+#[test]
+fn a_posture_that_is_normal_again_is_forgotten_after_a_day_and_a_halt_is_not() {
+    let mut tables = Tables::default();
+    let of = |name: &str, stance, replaces| PostureChange {
+        scope: FactScope::Route,
+        subject: name.to_owned(),
+        ..posture(stance, replaces)
+    };
+    taken(&mut tables, 1, of("pay", Posture::Halted, None)).unwrap();
+    taken(&mut tables, 2, of("hello", Posture::Halted, None)).unwrap();
+    taken(&mut tables, 3, of("pay", Posture::Normal, Some(1))).unwrap();
+    tables.forget_ended(at(NOW + 24 * 3600));
+    taken(&mut tables, 4, of("pay", Posture::Normal, Some(3))).unwrap();
+    tables.forget_ended(at(NOW + 24 * 3600 + 1));
+    assert_eq!(tables.sizes()[0].facts, 1);
+    assert_eq!(tables.postures.stance(FactScope::Route, "hello"), Posture::Halted);
+    let conflict = Err(FactRefused::Conflict { newest: None });
+    assert_eq!(taken(&mut tables, 5, of("pay", Posture::Restricted, Some(4))), conflict);
+}
+
+#[test]
+fn a_full_table_takes_what_denies_and_nothing_is_allowed_while_it_is_full() {
+    let mut tables = Tables::default();
+    let halted = |n: u64| PostureChange {
+        scope: FactScope::Route,
+        subject: n.to_string(),
+        ..posture(Posture::Halted, None)
+    };
+    let bound = u64::try_from(tables.sizes()[0].bound).unwrap();
+    (1..bound).for_each(|n| taken(&mut tables, n, halted(n)).unwrap());
+    assert!(!tables.are_full());
+    taken(&mut tables, bound, halted(bound)).unwrap();
+    assert!(tables.are_full());
+    taken(&mut tables, bound + 1, halted(bound + 1)).unwrap();
+    let normal = PostureChange { subject: "new".to_owned(), stance: Posture::Normal, ..halted(0) };
+    assert_eq!(taken(&mut tables, bound + 2, normal), Err(FactRefused::Full));
+    for n in [1, 2] {
+        let resumed = PostureChange { stance: Posture::Normal, replaces: Some(n), ..halted(n) };
+        taken(&mut tables, bound + 1 + n, resumed).unwrap();
+    }
+    tables.forget_ended(at(NOW + 24 * 3600 + 1));
+    assert!(!tables.are_full());
 }
 
 #[test]

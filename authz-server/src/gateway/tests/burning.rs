@@ -25,8 +25,7 @@ fn greeting_under(root: &str, jti: &str, iat: u64) -> IncomingRequest {
     let proof = proof.sign(&TestKey::new(2)).unwrap();
     IncomingRequest {
         proxy: Some("local".to_owned()),
-        identity: None,
-        certificate: None,
+        client: ClientPeer::default(),
         client_address: None,
         http: Some(IncomingHttp {
             method: "GET".to_owned(),

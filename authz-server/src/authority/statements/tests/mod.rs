@@ -28,7 +28,7 @@ pub(in crate::authority) fn attestor(keys: &[(&str, PublicKey)], anchors: &[&[u8
     Attestor {
         iss: ISS.to_owned(),
         keys: keys.iter().map(|(kid, key)| ((*kid).to_owned(), *key)).collect(),
-        anchors: anchors.iter().map(|anchor| STANDARD.encode(anchor)).collect(),
+        anchors: anchors.iter().map(|anchor| policy::Anchor::new(anchor.to_vec())).collect(),
         about: about.map(|text| SubjectPattern::parse(text).unwrap()).to_vec(),
         keyless: false,
     }

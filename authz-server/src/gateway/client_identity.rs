@@ -1,18 +1,18 @@
-//! Who the client of a checked request is. Envoy's word (`source.principal`) counts only together with the certificate that
-//! Envoy validated (`source.certificate`), and this certificate is read here: its one URI must be that principal. A name
-//! that Envoy took from elsewhere (a DNS name, a subject, the first of several URIs) does not identify the client.
+//! Who the client of a checked request is. Envoy's word for it (the principal) counts only together with the certificate
+//! that Envoy validated, and this certificate is read here: its one URI must be that principal. A name that Envoy took from
+//! elsewhere (a DNS name, a subject, the first of several URIs) does not identify the client.
 //!
-//! `source.service` and every header are chosen by clients, and are never read.
+//! The bundle says which proxies need not send the certificate, so this is asked anew for each judging of a request.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use envoy_types::pb::envoy::service::auth::v3::attribute_context::Peer as Source;
 use moka::sync::Cache;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use warrant::formats::is_spiffe_id;
 
+use super::incoming::ClientPeer;
 use crate::keys::Certificate;
 use policy::decision::Identity;
 
@@ -56,24 +56,24 @@ impl IdentityMissing {
     }
 }
 
-/// The client in `source`. `strict_mtls`: the bundle says of the asking proxy that it takes no connection without a validated
+/// The client at the other end of the proxy's connection. `strict_mtls`: the bundle says of the asking proxy that it takes no connection without a validated
 /// certificate, so its word counts also without the certificate. A certificate that it does send must fit all the same.
 pub(super) fn client_identity(
-    source: Source,
+    peer: &ClientPeer,
     now: u64,
     strict_mtls: bool,
     certificates: &ReadCertificates,
 ) -> Result<ClientIdentity, IdentityMissing> {
-    let Source { principal, certificate, .. } = source;
+    let ClientPeer { principal, certificate } = peer;
     if principal.is_empty() && certificate.is_empty() {
         return Err(IdentityMissing::Absent);
     }
-    if !is_spiffe_id(&principal) {
+    if !is_spiffe_id(principal) {
         return Err(IdentityMissing::PrincipalNotSpiffe);
     }
     if certificate.is_empty() {
         return if strict_mtls {
-            Ok(ClientIdentity { identity: Identity(principal), certificate: None })
+            Ok(ClientIdentity { identity: Identity(principal.clone()), certificate: None })
         } else {
             Err(IdentityMissing::CertificateAbsent)
         };
@@ -81,10 +81,11 @@ pub(super) fn client_identity(
     let read = certificates.read(certificate).ok_or(IdentityMissing::CertificateUnreadable)?;
     match read.spiffe_id() {
         None => Err(IdentityMissing::CertificateNames),
-        Some(id) if id != principal => Err(IdentityMissing::Differs),
+        Some(id) if id != *principal => Err(IdentityMissing::Differs),
         Some(_) if !read.holds_at(now) => Err(IdentityMissing::OutOfTime),
         Some(_) => {
-            Ok(ClientIdentity { identity: Identity(principal), certificate: Some(read.thumbprint.clone()) })
+            let certificate = Some(read.thumbprint.clone());
+            Ok(ClientIdentity { identity: Identity(principal.clone()), certificate })
         }
     }
 }
@@ -98,24 +99,26 @@ const IDLE: Duration = Duration::from_secs(600);
 /// Certificates that were read, by their text as Envoy sends it: a workload sends the same one with every request, and
 /// reading it costs many times what looking it up does. Only what can be read is remembered.
 #[derive(Clone, Debug)]
-pub(super) struct ReadCertificates(Cache<String, Arc<Certificate>>);
+pub struct ReadCertificates(Cache<String, Arc<Certificate>>);
 
-impl ReadCertificates {
-    pub(super) fn new() -> ReadCertificates {
+impl Default for ReadCertificates {
+    fn default() -> ReadCertificates {
         let weight = |text: &String, _: &Arc<Certificate>| u32::try_from(text.len()).unwrap_or(u32::MAX);
         let cache = Cache::builder().max_capacity(BYTES_AT_MOST).weigher(weight).time_to_idle(IDLE);
         ReadCertificates(cache.build())
     }
+}
 
-    fn read(&self, text: String) -> Option<Arc<Certificate>> {
+impl ReadCertificates {
+    fn read(&self, text: &str) -> Option<Arc<Certificate>> {
         if text.len() > LONGEST {
             return None;
         }
-        if let Some(read) = self.0.get(&text) {
+        if let Some(read) = self.0.get(text) {
             return Some(read);
         }
-        let read = Arc::new(read(&text)?);
-        self.0.insert(text, Arc::clone(&read));
+        let read = Arc::new(read(text)?);
+        self.0.insert(text.to_owned(), Arc::clone(&read));
         Some(read)
     }
 }
@@ -176,31 +179,29 @@ mod tests {
         pem.bytes().map(encoded).collect()
     }
 
-    fn source(principal: &str, certificate: &str) -> Source {
-        Source { principal: principal.into(), certificate: certificate.into(), ..Source::default() }
+    fn peer(principal: &str, certificate: &str) -> ClientPeer {
+        ClientPeer { principal: principal.into(), certificate: certificate.into() }
     }
 
-    fn missing(source: Source, now: u64) -> Option<&'static str> {
-        client_identity(source, now, false, &ReadCertificates::new()).err().map(IdentityMissing::label)
+    fn missing(peer: ClientPeer, now: u64) -> Option<&'static str> {
+        client_identity(&peer, now, false, &ReadCertificates::default()).err().map(IdentityMissing::label)
     }
 
     #[test]
     fn a_principal_counts_only_with_a_certificate_whose_one_uri_it_is() {
-        let certificates = ReadCertificates::new();
-        let found = client_identity(source(PAYER, &sent(&[PAYER])), NOW, false, &certificates).unwrap();
+        let certificates = ReadCertificates::default();
+        let found = client_identity(&peer(PAYER, &sent(&[PAYER])), NOW, false, &certificates).unwrap();
         assert_eq!(found.identity, Identity(PAYER.into()));
         assert_eq!(found.certificate.map(|thumbprint| thumbprint.len()), Some(43));
 
-        assert_eq!(missing(source(PAYER, &sent(&[OTHER])), NOW), Some("differs"));
-        assert_eq!(missing(source(PAYER, &sent(&[PAYER, OTHER])), NOW), Some("certificate-names"));
-        assert_eq!(missing(source(PAYER, &sent(&[PAYER, PAYER])), NOW), Some("certificate-names"));
-        assert_eq!(missing(source(PAYER, &sent(&[])), NOW), Some("certificate-names"));
-        assert_eq!(missing(source(PAYER, ""), NOW), Some("certificate-absent"));
-        assert_eq!(missing(source("", &sent(&[PAYER])), NOW), Some("principal-not-spiffe"));
-        assert_eq!(missing(source("CN=payer", &sent(&[PAYER])), NOW), Some("principal-not-spiffe"));
-        assert_eq!(missing(source("", ""), NOW), Some("absent"));
-        let service = Source { service: PAYER.into(), ..Source::default() };
-        assert_eq!(missing(service, NOW), Some("absent"), "a client writes the service");
+        assert_eq!(missing(peer(PAYER, &sent(&[OTHER])), NOW), Some("differs"));
+        assert_eq!(missing(peer(PAYER, &sent(&[PAYER, OTHER])), NOW), Some("certificate-names"));
+        assert_eq!(missing(peer(PAYER, &sent(&[PAYER, PAYER])), NOW), Some("certificate-names"));
+        assert_eq!(missing(peer(PAYER, &sent(&[])), NOW), Some("certificate-names"));
+        assert_eq!(missing(peer(PAYER, ""), NOW), Some("certificate-absent"));
+        assert_eq!(missing(peer("", &sent(&[PAYER])), NOW), Some("principal-not-spiffe"));
+        assert_eq!(missing(peer("CN=payer", &sent(&[PAYER])), NOW), Some("principal-not-spiffe"));
+        assert_eq!(missing(peer("", ""), NOW), Some("absent"));
     }
 
     #[test]
@@ -212,7 +213,7 @@ mod tests {
             (1_767_398_400, None),
             (1_767_398_401, Some("out-of-time")),
         ] {
-            assert_eq!(missing(source(PAYER, &certificate), now), expected, "{now}");
+            assert_eq!(missing(peer(PAYER, &certificate), now), expected, "{now}");
         }
     }
 
@@ -223,15 +224,15 @@ mod tests {
         let long = format!("{good}{}", "%0A".repeat(LONGEST));
         let half = good.get(..good.len() / 2).unwrap();
         for bad in ["-----BEGIN", "%", "%4", "%zz", half, &twice, &long] {
-            assert_eq!(missing(source(PAYER, bad), NOW), Some("certificate-unreadable"), "{bad}");
+            assert_eq!(missing(peer(PAYER, bad), NOW), Some("certificate-unreadable"), "{bad}");
         }
     }
 
     #[test]
     fn the_word_of_a_strict_proxy_counts_without_a_certificate_but_not_against_one() {
-        let certificates = ReadCertificates::new();
+        let certificates = ReadCertificates::default();
         let strict = |principal, certificate: &str| {
-            client_identity(source(principal, certificate), NOW, true, &certificates)
+            client_identity(&peer(principal, certificate), NOW, true, &certificates)
         };
         let expected = ClientIdentity { identity: Identity(PAYER.into()), certificate: None };
         assert_eq!(strict(PAYER, ""), Ok(expected));
@@ -242,10 +243,10 @@ mod tests {
 
     #[test]
     fn a_certificate_is_read_once_and_looked_up_after_that() {
-        let certificates = ReadCertificates::new();
+        let certificates = ReadCertificates::default();
         let text = sent(&[PAYER]);
-        let first = certificates.read(text.clone()).unwrap();
-        assert!(Arc::ptr_eq(&first, &certificates.read(text.clone()).unwrap()));
+        let first = certificates.read(&text).unwrap();
+        assert!(Arc::ptr_eq(&first, &certificates.read(&text).unwrap()));
         // For people: what both cost, on this machine and in this build.
         let timed = |what: &dyn Fn()| {
             let from = std::time::Instant::now();
@@ -253,7 +254,7 @@ mod tests {
             from.elapsed() / 1000
         };
         let reading = timed(&|| assert!(read(&text).is_some()));
-        let lookup = timed(&|| assert!(certificates.read(text.clone()).is_some()));
+        let lookup = timed(&|| assert!(certificates.read(&text).is_some()));
         println!("reading {} bytes: {reading:?}, looking them up: {lookup:?}", text.len());
     }
 }

@@ -13,6 +13,7 @@
 )]
 
 pub mod agent;
+pub mod attestor;
 pub mod certificates;
 pub mod client;
 pub mod command;

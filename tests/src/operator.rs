@@ -4,8 +4,21 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
+use crate::client::ClientRequest;
 use crate::programs;
 use crate::server::Home;
+
+/// A call of the API over its Unix socket, as any client could make it. Returns the status and the answer.
+///
+/// # Panics
+/// When there is no answer in JSON.
+pub async fn call_api(home: &Home, method: &str, path: &str, body: &Value) -> (u16, Value) {
+    let request =
+        ClientRequest { body: body.to_string().into(), ..ClientRequest::new(method, "localhost", path) };
+    let response = request.send_to_socket(&home.api()).await.expect("the API answers");
+    let answer = serde_json::from_slice(&response.body);
+    (response.status, answer.unwrap_or_else(|why| panic!("{method} {path}: {why}: {}", response.text())))
+}
 
 /// Runs a command against the server of this home. Returns its exit status and what it printed as JSON.
 ///

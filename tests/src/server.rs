@@ -142,9 +142,9 @@ impl Server {
         Server::run(home.serve_after("ulimit -Sn 512")).await
     }
 
-    /// The same on a machine that gets these faults.
+    /// The same on a machine that gets these faults. It is prepared for [`Server::fill_disk`] too.
     pub async fn start_with_faults(home: &Home, faults: &PreloadedFaults) -> Server {
-        let mut command = home.serve();
+        let mut command = home.serve_after("trap '' XFSZ");
         faults.use_in(&mut command);
         Server::run(command).await
     }

@@ -125,6 +125,19 @@ impl Configuration {
         self
     }
 
+    /// A sidecar as istiod generates it (`istio_sidecar.yaml`), with the server at this socket, the guarded service at this
+    /// address, and the listener's files for TLS in this directory.
+    #[must_use]
+    pub fn of_istio(socket: &Path, upstream: SocketAddr, files: &Path) -> Configuration {
+        let text = fs::read_to_string(repository().join("tests/src/istio_sidecar.yaml"))
+            .expect("the file is part of the repository");
+        let text = text.replace("/etc/istio", files.to_str().expect("paths of tests are text"));
+        let sidecar = Configuration(serde_saphyr::from_str(&text).expect("it is YAML"));
+        sidecar
+            .cluster(ISTIO_DECISIONS, json!({"pipe": {"path": socket}}))
+            .cluster_at(ISTIO_UPSTREAM, upstream)
+    }
+
     /// Sends the access log over the connection of decisions, as a configuration that was written by hand may do.
     ///
     /// # Panics
@@ -314,6 +327,10 @@ const TLS_FILES: &str = "/etc/portcullis/tls";
 /// The names of the server's clusters in `envoy/envoy.yaml`.
 const DECISIONS: &str = "portcullis";
 const ACCESS_LOG: &str = "portcullis_access_log";
+
+/// The names of the clusters in `istio_sidecar.yaml`.
+const ISTIO_DECISIONS: &str = "outbound|9191||ext-authz.authz.svc.cluster.local";
+const ISTIO_UPSTREAM: &str = "inbound|8080||";
 
 /// The names of the filters in `envoy/envoy.yaml`.
 pub const GATE: &str = "portcullis.gate";

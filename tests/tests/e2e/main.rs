@@ -16,6 +16,7 @@ mod bundles;
 mod client_certificates;
 mod compose;
 mod crowds;
+mod denials;
 mod explain_recorded;
 mod faults;
 mod gate_or_server_alone;

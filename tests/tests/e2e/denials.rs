@@ -5,7 +5,7 @@
 //! same answers is shown in `gate_or_server_alone.rs`.
 
 mod artifact;
-mod court;
+pub(crate) mod court;
 mod governance;
 mod holder;
 mod request;
@@ -68,7 +68,7 @@ impl Row {
 
 impl Provoked {
     /// Asserts what every denied client gets. Returns the id of the decision.
-    fn assert_is(&self, denial: Denial) -> String {
+    pub(crate) fn assert_is(&self, denial: Denial) -> String {
         let Provoked { request, response, record } = self;
         let about = format!("{request:?}: {} {}", response.status, response.text());
         assert_eq!(

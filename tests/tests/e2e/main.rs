@@ -10,6 +10,8 @@
     reason = "a test and its helpers fail by panicking"
 )]
 
+mod attackers;
+mod attested;
 mod bodies;
 mod broken_upstreams;
 mod bundles;
@@ -31,6 +33,7 @@ mod outcomes;
 mod proxies_over_tls;
 mod raw_requests;
 mod readme;
+mod receipts;
 mod server_restarts;
 mod shipped;
 mod sizes;

@@ -45,7 +45,7 @@ pub(crate) struct Court {
 /// The workload that asks unless a row says otherwise.
 pub(crate) const PAYER: &str = "spiffe://demo/ns/demo/sa/payer";
 /// A workload whose attestor says that it runs the first build.
-const ATTESTED: &str = "spiffe://demo/ns/demo/sa/attested";
+pub(crate) const ATTESTED: &str = "spiffe://demo/ns/demo/sa/attested";
 
 impl Court {
     pub(crate) async fn start(settings: Settings) -> Court {
@@ -222,6 +222,12 @@ fn with_routes(bundle: UnsignedBundle, settings: Settings) -> UnsignedBundle {
         "policy": "@id(\"sum\") permit (principal, action, resource) when { context.args.n * 9223372036854775807 > 0 };",
     });
     add("sums", "/sums", json!({}), sums);
+    add(
+        "receipted",
+        "/receipted/**",
+        json!({}),
+        json!({"callers": ["agent:demo"], "evidence": {"receipt": true}}),
+    );
     let notes = json!({
         "match": [{"hosts": ["localhost"], "methods": ["POST"], "paths": ["/notes"]}],
         "args": {"amount": {"from": "body:/amount", "type": "natural"}},

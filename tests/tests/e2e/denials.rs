@@ -1,8 +1,8 @@
 //! Every denial that the court raises, provoked through the real Envoy: once with our settings and once with exactly those that
 //! istiod generates. A code without a row fails the test.
 //!
-//! The gate would raise many of these before the server is asked, so it is taken out of our settings here. That both give the
-//! same answers is shown in `gate_or_server_alone.rs`.
+//! The gate raises many of these before the server is asked, so it is taken out of our settings. With it the same table shows
+//! that a client gets the same answers, whoever gives them.
 
 mod artifact;
 pub(crate) mod court;
@@ -11,6 +11,7 @@ mod holder;
 mod request;
 mod route;
 mod state;
+mod tcp;
 
 use std::collections::BTreeSet;
 use std::future::Future;
@@ -22,7 +23,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use warrant::{Component, Denial};
 
-use court::{Court, Settings};
+use court::{Court, Settings, Source};
 
 /// One way to provoke a denial.
 pub(crate) struct Row {
@@ -30,8 +31,8 @@ pub(crate) struct Row {
     /// What happens, for people.
     how: &'static str,
     provoke: Provoke,
-    /// `None`: under both.
-    only: Option<Settings>,
+    /// `None`: under all settings.
+    only: Option<Source>,
 }
 
 type Provoke = for<'a> fn(&'a Court) -> Pin<Box<dyn Future<Output = Provoked> + 'a>>;
@@ -61,14 +62,18 @@ impl Row {
         Row { denial, how, provoke, only: None }
     }
 
-    fn only(self, settings: Settings) -> Row {
-        Row { only: Some(settings), ..self }
+    fn only(self, source: Source) -> Row {
+        Row { only: Some(source), ..self }
+    }
+
+    fn applies_to(&self, settings: Settings) -> bool {
+        self.only.is_none_or(|only| only == settings.source())
     }
 }
 
 impl Provoked {
-    /// Asserts what every denied client gets. Returns the id of the decision.
-    pub(crate) fn assert_is(&self, denial: Denial) -> String {
+    /// Asserts what every denied client gets. Returns the id of the decision; the gate makes none.
+    pub(crate) fn assert_is(&self, denial: Denial) -> Option<String> {
         let Provoked { request, response, record } = self;
         let about = format!("{request:?}: {} {}", response.status, response.text());
         assert_eq!(
@@ -84,7 +89,7 @@ impl Provoked {
         assert_eq!(problem["title"], denial.title(), "{about}");
         let is_counted = matches!(record, Record::Summary | Record::Gap);
         assert_eq!(problem["recorded"] == "summary", is_counted, "{about}");
-        problem["decision"].as_str().unwrap_or_else(|| panic!("no decision: {about}")).to_owned()
+        problem["decision"].as_str().map(str::to_owned)
     }
 }
 
@@ -101,7 +106,7 @@ fn every_denial_of_the_court_has_a_row_under_both_settings_and_no_other_denial_h
         Denial::ALL.iter().filter(|denial| denial.raised_by().contains(&Component::Court)).collect();
     for settings in [Settings::Shipped, Settings::Istio] {
         let rows = rows();
-        let applies = |row: &&Row| row.only.is_none_or(|only| only == settings);
+        let applies = |row: &&Row| row.applies_to(settings);
         let with_rows: BTreeSet<_> = rows.iter().filter(applies).map(|row| &row.denial).collect();
         assert_eq!(with_rows, courts, "{settings:?}");
     }
@@ -117,18 +122,30 @@ async fn the_court_raises_each_of_its_denials_through_envoy_as_istiod_configures
     provoke_every_denial(Settings::Istio).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_the_gate_before_the_court_the_client_gets_the_same_denials() {
+    provoke_every_denial(Settings::Gated).await;
+}
+
 async fn provoke_every_denial(settings: Settings) {
     let from = Instant::now();
     let mut court = Court::start(settings).await;
     court.allows_what_has_no_fault().await;
-    let mut denied = Vec::new();
-    for row in rows().into_iter().filter(|row| row.only.is_none_or(|only| only == settings)) {
+    let (mut denied, mut by_gate) = (Vec::new(), 0);
+    for row in rows().into_iter().filter(|row| row.applies_to(settings)) {
         let provoked = (row.provoke)(&court).await;
         let id = provoked.assert_is(row.denial);
         assert_eq!(court.world.executions_of(&provoked.request), 0, "{}: {}", row.denial, row.how);
         println!("{:5} ms  {} {}: {}", from.elapsed().as_millis(), row.denial.status(), row.denial, row.how);
-        denied.push((row, id, provoked.record));
+        match id {
+            Some(id) => denied.push((row, id, provoked.record)),
+            None => {
+                assert!(settings == Settings::Gated && row.denial.raised_by().contains(&Component::Gate));
+                by_gate += 1;
+            }
+        }
     }
+    assert_eq!(by_gate > 0, settings == Settings::Gated);
     // Each fault has ended, so none of them can have caused the denial of a later row.
     court.allows_what_has_no_fault().await;
 
@@ -137,7 +154,11 @@ async fn provoke_every_denial(settings: Settings) {
         let is_held = entries.iter().any(|entry| holds(entry, *record, row.denial, id));
         assert!(is_held, "the ledger does not hold {id} as {record:?}: {}: {}", row.denial, row.how);
     }
-    println!("{settings:?}: {} denials in {:?}", denied.len(), from.elapsed());
+    println!(
+        "{settings:?}: {} denials by the court and {by_gate} by the gate in {:?}",
+        denied.len(),
+        from.elapsed()
+    );
     court.world.end().await;
 }
 

@@ -22,13 +22,31 @@ use serde_json::{Value, json};
 use super::{Provoked, Record};
 use crate::bundles::Signers;
 
-/// Whose settings Envoy has.
+/// The settings of Envoy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Settings {
-    /// `envoy/envoy.yaml`, without the gate: raw headers and the client's certificate.
+    /// `envoy/envoy.yaml` without the gate: raw headers and the client's certificate.
     Shipped,
+    /// The same with the gate.
+    Gated,
     /// Those that istiod generates: merged headers, no certificate, no body. So the bundle says `strictMtls` of the proxy.
     Istio,
+}
+
+/// Where settings come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    Ours,
+    Istio,
+}
+
+impl Settings {
+    pub(crate) fn source(self) -> Source {
+        match self {
+            Settings::Shipped | Settings::Gated => Source::Ours,
+            Settings::Istio => Source::Istio,
+        }
+    }
 }
 
 pub(crate) struct Court {
@@ -65,8 +83,11 @@ impl Court {
         std::fs::create_dir(&files).unwrap();
         root.issue(&[], A_DAY).put(&files, "server");
         put_roots(&[&root], &files.join("roots.pem"));
+        let change = match settings {
+            Settings::Shipped => |shipped: Configuration| shipped.without(GATE),
+            Settings::Gated | Settings::Istio => |as_it_is: Configuration| as_it_is,
+        };
         let istio = settings == Settings::Istio;
-        let change = if istio { |sidecar| sidecar } else { |shipped: Configuration| shipped.without(GATE) };
         let setup = Setup { clients: Some(files), istio, change, ..Setup::default() };
         let world = setup.start_in(directory, home).await;
         let machine = PreloadedFaults::new(world.directory());

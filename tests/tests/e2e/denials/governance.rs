@@ -39,7 +39,7 @@ async fn halted(court: &Court, scope: &[&str]) -> Provoked {
 }
 
 async fn stale(court: &Court) -> Provoked {
-    court.publish(2, |bundle| bundle).await;
+    court.publish(4, |bundle| bundle).await;
     let provoked = until("the note to end", async || {
         let provoked = court.provoke(court.good()).await;
         (provoked.response.status != 200).then_some(provoked)

@@ -9,7 +9,7 @@ use portcullis_tests::world::HOST;
 use serde_json::{Value, json};
 use warrant::Denial;
 
-use super::court::{Court, PAYER, Settings};
+use super::court::{Court, PAYER, Source};
 use super::{Provoked, Row};
 
 pub(super) fn rows() -> Vec<Row> {
@@ -17,7 +17,7 @@ pub(super) fn rows() -> Vec<Row> {
         Row::new(Denial::IdentityMissing, "the client's certificate has no SPIFFE ID", |court| {
             Box::pin(unnamed(court))
         })
-        .only(Settings::Shipped),
+        .only(Source::Ours),
         // STRICT refuses the handshake of such a client. But without `strictMtls` in the bundle nobody is believed, because the
         // proxy sends no certificate.
         Row::new(
@@ -25,7 +25,7 @@ pub(super) fn rows() -> Vec<Row> {
             "Istio sends no certificate, and the bundle does not rely on it",
             |court| Box::pin(without_certificate(court)),
         )
-        .only(Settings::Istio),
+        .only(Source::Istio),
         Row::new(Denial::IdentityMismatch, "the warrant of another workload", |court| {
             Box::pin(stolen(court))
         }),

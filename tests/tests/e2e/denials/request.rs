@@ -4,7 +4,7 @@ use portcullis_tests::agent::hello;
 use portcullis_tests::client::ClientRequest;
 use warrant::Denial;
 
-use super::court::{Court, Settings};
+use super::court::{Court, Source};
 use super::{Provoked, Row};
 
 pub(super) fn rows() -> Vec<Row> {
@@ -18,16 +18,16 @@ pub(super) fn rows() -> Vec<Row> {
         Row::new(ambiguous, "Istio's settings leave an empty segment in the path", |court| {
             Box::pin(path(court, "/hello//you"))
         })
-        .only(Settings::Istio),
+        .only(Source::Istio),
         Row::new(ambiguous, "Istio's settings leave an escaped slash in the path", |court| {
             Box::pin(path(court, "/hello/a%2Fyou"))
         })
-        .only(Settings::Istio),
+        .only(Source::Istio),
         // Merged headers are text in which `!` may stand for any byte that is not UTF-8.
         Row::new(ambiguous, "Istio's settings send text, in which `!` may stand for another byte", |court| {
             Box::pin(path(court, "/hello/you!"))
         })
-        .only(Settings::Istio),
+        .only(Source::Istio),
         Row::new(Denial::TargetMismatch, "another host's name", |court| Box::pin(other_host(court))),
     ]
 }

@@ -79,7 +79,7 @@ async fn no_stack(court: &Court) -> Provoked {
     other.machine.use_up_stacks();
     let provoked = other.provoke(other.good()).await;
     assert_eq!(other.world.executions_of(&provoked.request), 0);
-    let id = provoked.assert_is(Denial::Internal);
+    let id = provoked.assert_is(Denial::Internal).expect("the court denied it");
     let entries = other.recorded().await;
     assert!(entries.iter().any(|entry| super::holds(entry, Record::Entry, Denial::Internal, &id)));
     other.world.end().await;

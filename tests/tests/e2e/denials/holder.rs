@@ -29,6 +29,13 @@ pub(super) fn rows() -> Vec<Row> {
         Row::new(Denial::IdentityMismatch, "the warrant of another workload", |court| {
             Box::pin(stolen(court))
         }),
+        // Our settings remove this header; Istio's keep what the client says in front of what the proxy knows.
+        Row::new(
+            Denial::IdentityMismatch,
+            "the client's own header names the holder's certificate",
+            |court| Box::pin(named_by_a_header(court)),
+        )
+        .only(Source::Istio),
         Row::new(Denial::ProofMissing, "no proof", |court| Box::pin(without_proof(court))),
         Row::new(Denial::ProofInvalid, "a proof by another key", |court| Box::pin(proof_by_another(court))),
         Row::new(Denial::EnvironmentMismatch, "a route for another region", |court| {
@@ -69,6 +76,12 @@ async fn without_certificate(court: &Court) -> Provoked {
 
 async fn stolen(court: &Court) -> Provoked {
     let request = court.by_certificate(PAYER, "/mine/you", hello());
+    court.provoke_as(&["spiffe://demo/ns/demo/sa/thief"], request).await
+}
+
+async fn named_by_a_header(court: &Court) -> Provoked {
+    let request = court.by_certificate(PAYER, "/mine/you", hello());
+    let request = request.with("x-forwarded-client-cert", format!("By=spiffe://demo/x;URI={PAYER}"));
     court.provoke_as(&["spiffe://demo/ns/demo/sa/thief"], request).await
 }
 

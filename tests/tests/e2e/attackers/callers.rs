@@ -7,13 +7,20 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use portcullis_tests::agent::hello;
+use portcullis_tests::certificates::{A_DAY, Root, put_roots};
 use portcullis_tests::client::ClientResponse;
 use portcullis_tests::keys::{Algorithm, TestKey};
 use portcullis_tests::ledger_auditor::LedgerAuditor;
+use portcullis_tests::server::Server;
 use portcullis_tests::signed_bundles::{jwk, now};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::aws_lc_rs;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use warrant::mint::Signer;
 
 use super::api::TlsApi;
@@ -139,31 +146,51 @@ const CALLS: usize = 1000;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_kid_that_is_unknown_a_thousand_times_makes_the_server_fetch_the_keys_once() {
-    let issuer = Issuer::new();
+    let (issuer, root) = (Issuer::new(), Root::new("the issuer's"));
     let fetches = Arc::<AtomicU64>::default();
-    let url = publish_keys(issuer.keys(), Arc::clone(&fetches)).await;
-    let api = TlsApi::start(Some(json!([{"iss": ISS, "audience": AUDIENCE, "jwksUri": url}]))).await;
+    let url = publish_keys(issuer.keys(), &root, Arc::clone(&fetches)).await;
+    let mut api = TlsApi::start(Some(json!([{"iss": ISS, "audience": AUDIENCE, "jwksUri": url}]))).await;
+    let roots = api.world.home.file("trusted.pem");
+    put_roots(&[&root], &roots);
+    api.world.server.process.stop().await;
+    api.world.server = Server::start_trusting(&api.world.home, &roots).await;
     let client = api.anybody();
     for call in 0..CALLS {
         let token = issuer.token(&es256(&format!("unknown-{call}")), |_| {});
         let response = api.revoke(&client, &[("authorization", &token)], "agent:unknown").await;
-        assert_ne!(response.status, 201, "{}", response.text());
+        assert_eq!(code(&response), refused(401, "not-authenticated"), "{}", response.text());
     }
+    let token = issuer.token(&es256("k1"), |_| {});
+    let response = api.revoke(&client, &[("authorization", &token)], "agent:known").await;
+    assert_eq!(response.status, 201, "{}", response.text());
     println!("{CALLS} calls, {} fetches", fetches.load(Ordering::Relaxed));
     assert_eq!(fetches.load(Ordering::Relaxed), 1);
-    end_with_revocations(api, &[]).await;
+    end_with_revocations(api, &["agent:known"]).await;
 }
 
-/// Answers every connection with these keys, and counts it. The server trusts no certificate of the test, so it gets no further
-/// than the handshake: a fetch that fails counts like one that succeeds.
-async fn publish_keys(keys: Value, fetches: Arc<AtomicU64>) -> String {
+/// Publishes these keys at an https URL with a certificate of this root, and counts how often they are fetched.
+async fn publish_keys(keys: Value, root: &Root, fetches: Arc<AtomicU64>) -> String {
+    let own = root.issue(&[], A_DAY);
+    let chain = vec![CertificateDer::from_pem_slice(own.certificate.as_bytes()).unwrap()];
+    let key = PrivateKeyDer::from_pem_slice(own.key.as_bytes()).unwrap();
+    let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .unwrap();
+    let (acceptor, body) = (TlsAcceptor::from(Arc::new(config)), keys.to_string());
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("https://{}/keys", listener.local_addr().unwrap());
+    let url = format!("https://localhost:{}/keys", listener.local_addr().unwrap().port());
     tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
+        while let Ok((stream, _)) = listener.accept().await {
             fetches.fetch_add(1, Ordering::Relaxed);
-            let _ = stream.read(&mut [0; 1024]).await;
-            let _ = stream.write_all(keys.to_string().as_bytes()).await;
+            let Ok(mut stream) = acceptor.accept(stream).await else { continue };
+            let _ = stream.read(&mut [0; 4096]).await;
+            let head =
+                format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
+            let _ = stream.write_all([&head, body.as_str()].concat().as_bytes()).await;
+            let _ = stream.shutdown().await;
         }
     });
     url

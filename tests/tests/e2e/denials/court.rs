@@ -190,6 +190,11 @@ impl Court {
             let response = self.world.send_as(&self.client(&[name]), &request).await;
             assert_eq!(response.status, 200, "{request:?}: {}", response.text());
             assert_eq!(self.world.executions_of(&request), 1, "{request:?}");
+            let executions = self.world.upstream.executions();
+            let execution = executions.iter().rfind(|one| one.request_id() == Some(&request.id)).unwrap();
+            for artifact in ["warrant", "warrant-proof"] {
+                assert!(!execution.headers.contains_key(artifact), "{artifact} reached the upstream");
+            }
         }
     }
 

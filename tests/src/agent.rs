@@ -1,5 +1,8 @@
 //! The agent holds a key and sends requests. Its authority signs its warrants. A test can give either a wrong key.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::Value;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 use warrant::mint::{Delegation, Grant, GrantDetail, NewProof, Root, Signer};
@@ -34,6 +37,8 @@ pub struct WarrantSpec {
     pub uses: Option<u32>,
     /// The deepest delegation that it allows.
     pub max_depth: u64,
+    /// The measurement that it is bound to.
+    pub measurement: Option<String>,
 }
 
 /// A warrant for the sample route `hello`, valid for a minute.
@@ -51,6 +56,7 @@ pub fn hello() -> WarrantSpec {
         lifetime: 60,
         uses: None,
         max_depth: 0,
+        measurement: None,
     }
 }
 
@@ -75,7 +81,7 @@ impl WarrantSpec {
             max_depth: self.max_depth,
             use_max: self.uses,
             env: Vec::new(),
-            att: None,
+            att: self.measurement.clone().map(|one| vec![one]),
             details: vec![GrantDetail {
                 hosts: vec![self.host.clone()],
                 methods: vec![self.method.clone()],
@@ -123,6 +129,25 @@ impl Agent {
         let parent = PresentedWarrant::parse(warrant.as_bytes()).unwrap_or_else(|why| panic!("{why}"));
         let delegation = Delegation { grant: content.grant(to) };
         delegation.sign(&parent, &self.holder).unwrap_or_else(|why| panic!("{content:?}: {why}"))
+    }
+
+    /// Changes the claims of a warrant's last link and signs it again with this key: what no honest tool would mint.
+    ///
+    /// # Panics
+    /// When this is not a warrant.
+    #[must_use]
+    pub fn forge(warrant: &str, signer: &TestKey, change: impl FnOnce(&mut Value)) -> String {
+        let (parents, leaf) =
+            warrant.rsplit_once('~').map_or(("", warrant), |(parents, leaf)| (parents, leaf));
+        let [header, payload, _] =
+            leaf.split('.').collect::<Vec<_>>().try_into().expect("a link has three parts");
+        let payload = URL_SAFE_NO_PAD.decode(payload).expect("base64url");
+        let mut claims = serde_json::from_slice(&payload).expect("claims are JSON");
+        change(&mut claims);
+        let signed = format!("{header}.{}", URL_SAFE_NO_PAD.encode(claims.to_string()));
+        let signature = signer.sign(signed.as_bytes()).expect("a key signs");
+        let leaf = format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature));
+        if parents.is_empty() { leaf } else { format!("{parents}~{leaf}") }
     }
 
     /// A new proof of possession for one request.

@@ -13,6 +13,7 @@
 )]
 
 pub mod agent;
+pub mod attestor;
 pub mod certificates;
 pub mod client;
 pub mod command;
@@ -38,6 +39,7 @@ pub mod replay_check;
 pub mod server;
 pub mod shipped;
 pub mod signed_bundles;
+pub mod soak;
 pub mod tls_client;
 pub mod upstream;
 pub mod web_server;

@@ -4,18 +4,46 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
+use crate::client::ClientRequest;
 use crate::programs;
 use crate::server::Home;
 
-/// Runs a command against the server of this home. Returns its exit status and what it printed as JSON.
+/// A call of the API over its Unix socket, as any client could make it. Returns the status and the answer.
+///
+/// # Panics
+/// When there is no answer in JSON.
+pub async fn call_api(home: &Home, method: &str, path: &str, body: &Value) -> (u16, Value) {
+    let request =
+        ClientRequest { body: body.to_string().into(), ..ClientRequest::new(method, "localhost", path) };
+    let response = request.send_to_socket(&home.api()).await.expect("the API answers");
+    let answer = serde_json::from_slice(&response.body);
+    (response.status, answer.unwrap_or_else(|why| panic!("{method} {path}: {why}: {}", response.text())))
+}
+
+/// Runs a command with a reason against the server of this home. Returns its exit status and what it printed as JSON.
 ///
 /// # Panics
 /// When it cannot be run, or printed no JSON.
 #[must_use]
 pub fn call(home: &Home, arguments: &[&str]) -> (i32, Value) {
+    run(home, &[arguments, &["--reason", "a drill"]].concat())
+}
+
+/// Runs `portcullis attest` as the attestor of this home. Returns its exit status and what it printed as JSON.
+///
+/// # Panics
+/// When it cannot be run, or printed no JSON.
+#[must_use]
+pub fn attest(home: &Home, arguments: &[&str]) -> (i32, Value) {
+    let key = home.file("keys/attestor.jwk");
+    let key = key.to_str().expect("paths of tests are text");
+    let speaker = ["--iss", "https://attestor.demo", "--kid", "t1", "--mesh", "demo", "--key", key];
+    run(home, &[&["attest"], arguments, &speaker].concat())
+}
+
+fn run(home: &Home, arguments: &[&str]) -> (i32, Value) {
     let mut command = Command::new(programs::portcullis());
-    command.args(arguments).args(["--reason", "a drill"]);
-    command.arg("--config").arg(home.file("portcullis.yaml")).arg("--json");
+    command.args(arguments).arg("--config").arg(home.file("portcullis.yaml")).arg("--json");
     let Output { status, stdout, stderr } =
         tokio::task::block_in_place(|| command.output()).expect("it runs");
     let printed = serde_json::from_slice(&stdout);

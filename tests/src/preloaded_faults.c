@@ -4,11 +4,13 @@
      sync-delay    each fdatasync takes this many milliseconds longer; a delay that is taken back ends at once
      full-disk     if it is not 0, no file can be created in the ledger: what is preallocated can still be written, as on a
                    real full disk
-     clock-shift   the wall clock is this many seconds ahead */
+     clock-shift   the wall clock is this many seconds ahead
+     used-stack    if it is not 0, threads that ask for the end of their stack are told that it is near */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,5 +60,20 @@ int clock_gettime(clockid_t clock, struct timespec *time) {
 	if (!next) next = (int (*)(clockid_t, struct timespec *))dlsym(RTLD_NEXT, "clock_gettime");
 	int result = next(clock, time);
 	if (result == 0 && clock == CLOCK_REALTIME) time->tv_sec += fault("clock-shift");
+	return result;
+}
+
+/* A thread whose stack is nearly used up: what asks for the end of the stack is told that it is 64 KiB away. */
+int pthread_getattr_np(pthread_t thread, pthread_attr_t *attributes) {
+	static int (*next)(pthread_t, pthread_attr_t *);
+	if (!next) next = (int (*)(pthread_t, pthread_attr_t *))dlsym(RTLD_NEXT, "pthread_getattr_np");
+	int result = next(thread, attributes);
+	void *low;
+	size_t size;
+	if (result == 0 && fault("used-stack") && pthread_attr_getstack(attributes, &low, &size) == 0) {
+		char here, *near = &here - 65536, *high = (char *)low + size;
+		if (near > (char *)low && near < high)
+			result = pthread_attr_setstack(attributes, near, (size_t)(high - near));
+	}
 	return result;
 }

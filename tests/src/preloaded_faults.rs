@@ -54,6 +54,11 @@ impl PreloadedFaults {
         self.set("clock-shift", &seconds.to_string());
     }
 
+    /// From now on each thread that asks for the first time how much stack it has is told: next to nothing.
+    pub fn use_up_stacks(&self) {
+        self.set("used-stack", "1");
+    }
+
     #[expect(clippy::disallowed_methods, reason = "a test's own file needs no durability")]
     fn set(&self, fault: &str, value: &str) {
         fs::write(self.directory.join(fault), value).expect("the directory can be written");

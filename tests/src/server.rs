@@ -137,14 +137,21 @@ impl Server {
         Server::run(home.serve_after("trap '' XFSZ")).await
     }
 
+    /// The same on a machine whose list of trusted roots is this file.
+    pub async fn start_trusting(home: &Home, roots: &Path) -> Server {
+        let mut command = home.serve();
+        command.env("SSL_CERT_FILE", roots);
+        Server::run(command).await
+    }
+
     /// The same with a soft limit of 512 open files.
     pub async fn start_with_few_files(home: &Home) -> Server {
         Server::run(home.serve_after("ulimit -Sn 512")).await
     }
 
-    /// The same on a machine that gets these faults.
+    /// The same on a machine that gets these faults. It is prepared for [`Server::fill_disk`] too.
     pub async fn start_with_faults(home: &Home, faults: &PreloadedFaults) -> Server {
-        let mut command = home.serve();
+        let mut command = home.serve_after("trap '' XFSZ");
         faults.use_in(&mut command);
         Server::run(command).await
     }

@@ -125,6 +125,26 @@ impl Configuration {
         self
     }
 
+    /// A sidecar as istiod generates it (`istio_sidecar.yaml`), with the server at this socket, the guarded service at this
+    /// address, and the listener's files for TLS in this directory.
+    #[must_use]
+    pub fn of_istio(socket: &Path, upstream: SocketAddr, files: &Path) -> Configuration {
+        let sidecar = Configuration::at(&repository().join("tests/src/istio_sidecar.yaml"));
+        let text = serde_json::to_string(&sidecar.0).expect("data is JSON");
+        let text = text.replace("/etc/istio", files.to_str().expect("paths of tests are text"));
+        Configuration(serde_json::from_str(&text).expect("JSON")).around(socket, upstream)
+    }
+
+    /// The same for a TCP port (`istio_sidecar_tcp.yaml`).
+    #[must_use]
+    pub fn of_istio_for_tcp(socket: &Path, upstream: SocketAddr) -> Configuration {
+        Configuration::at(&repository().join("tests/src/istio_sidecar_tcp.yaml")).around(socket, upstream)
+    }
+
+    fn around(self, socket: &Path, upstream: SocketAddr) -> Configuration {
+        self.cluster(ISTIO_DECISIONS, json!({"pipe": {"path": socket}})).cluster_at(ISTIO_UPSTREAM, upstream)
+    }
+
     /// Sends the access log over the connection of decisions, as a configuration that was written by hand may do.
     ///
     /// # Panics
@@ -314,6 +334,10 @@ const TLS_FILES: &str = "/etc/portcullis/tls";
 /// The names of the server's clusters in `envoy/envoy.yaml`.
 const DECISIONS: &str = "portcullis";
 const ACCESS_LOG: &str = "portcullis_access_log";
+
+/// The names of the clusters of Istio's sidecars.
+const ISTIO_DECISIONS: &str = "outbound|9191||ext-authz.authz.svc.cluster.local";
+const ISTIO_UPSTREAM: &str = "inbound|8080||";
 
 /// The names of the filters in `envoy/envoy.yaml`.
 pub const GATE: &str = "portcullis.gate";

@@ -56,6 +56,8 @@ pub struct Setup {
     pub tls: Option<PathBuf>,
     /// The directory with the files of a listener that asks clients for certificates.
     pub clients: Option<PathBuf>,
+    /// Runs Envoy as istiod configures it, and not as we ship it. It asks clients for certificates, and there is no gate.
+    pub istio: bool,
     /// True for a test that shows executions without a decision. In every other test such an execution is a failure.
     pub allow_undecided: bool,
 }
@@ -69,6 +71,7 @@ impl Default for Setup {
             upstream_at: None,
             tls: None,
             clients: None,
+            istio: false,
             allow_undecided: false,
         }
     }
@@ -94,18 +97,14 @@ impl Setup {
         let replay_check = ReplayCheck::new(&home);
         let server = Server::start(&home).await;
         let upstream = Upstream::start().await;
-        let configuration = match &self.tls {
-            None => Configuration::shipped("envoy.yaml").server_at_socket(&home.socket()),
-            Some(files) => Configuration::shipped("mtls.yaml").server_over_tls(server.proxies(), files),
+        let upstream_at = self.upstream_at.unwrap_or(upstream.address());
+        let configuration = if self.istio {
+            let files = self.clients.as_deref().expect("a sidecar of Istio has files for TLS");
+            Configuration::of_istio(&home.socket(), upstream_at, files)
+        } else {
+            self.shipped(&home, &server, upstream_at)
         };
-        let configuration = match &self.clients {
-            None => configuration,
-            Some(files) => configuration.asking_clients_for_certificates(files),
-        };
-        let configuration = configuration
-            .listening_on_loopback(self.port)
-            .gate_at(&home.file("gate.yaml"))
-            .cluster_at("upstream", self.upstream_at.unwrap_or(upstream.address()));
+        let configuration = configuration.listening_on_loopback(self.port);
         let envoy = Envoy::start(&(self.change)(configuration), directory.path()).await;
         let agent = Agent::at(&home);
         World {
@@ -121,6 +120,18 @@ impl Setup {
             directory,
             has_ended: false,
         }
+    }
+
+    fn shipped(&self, home: &Home, server: &Server, upstream: SocketAddr) -> Configuration {
+        let configuration = match &self.tls {
+            None => Configuration::shipped("envoy.yaml").server_at_socket(&home.socket()),
+            Some(files) => Configuration::shipped("mtls.yaml").server_over_tls(server.proxies(), files),
+        };
+        let configuration = match &self.clients {
+            None => configuration,
+            Some(files) => configuration.asking_clients_for_certificates(files),
+        };
+        configuration.gate_at(&home.file("gate.yaml")).cluster_at("upstream", upstream)
     }
 }
 

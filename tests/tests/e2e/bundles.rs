@@ -30,8 +30,13 @@ impl Signers {
 
     /// Publishes a bundle with a trusted signature and a note for an hour.
     pub(crate) fn publish(&self, bundle: &UnsignedBundle) -> SignedBundle {
+        self.publish_for(bundle, 3600)
+    }
+
+    /// The same with a note for so many seconds.
+    pub(crate) fn publish_for(&self, bundle: &UnsignedBundle, seconds: i64) -> SignedBundle {
         let signed = bundle.signed(&[&self.bundle]);
-        put_note(&signed.note(3600, &self.note), &self.place);
+        put_note(&signed.note(seconds, &self.note), &self.place);
         signed.put(&self.place);
         signed
     }

@@ -1,6 +1,8 @@
 //! I2: once means once. Sixty-four presenters show the same warrant at the same moment, each with a proof of its own, while
 //! the server is killed and restarted. Some warrants allow several uses, and some were delegated.
 
+mod once;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
@@ -68,7 +70,7 @@ async fn no_warrant_is_executed_more_often_than_it_says_by_64_presenters_under_k
     assert!(executed >= rounds - kills - stops && replayed > executed && unknown > 0);
     let faults = history.faults(&executions(&world));
     assert!(faults.is_empty(), "{faults:#?}");
-    assert_no_link_is_used_more_often_on_record(&mut world).await;
+    assert_no_link_is_used_more_often_on_record(&mut world, 300).await;
     world.end().await;
 }
 
@@ -270,7 +272,8 @@ fn executions(world: &World) -> BTreeMap<String, usize> {
 }
 
 /// The record says the same: no path of links was allowed more often than its last link says, and every execution is on it.
-async fn assert_no_link_is_used_more_often_on_record(world: &mut World) {
+/// There are at least `fewest` such paths.
+async fn assert_no_link_is_used_more_often_on_record(world: &mut World, fewest: usize) {
     assert!(world.server.process.stop().await.success());
     let mut allowed: BTreeMap<Vec<String>, (u64, u64)> = BTreeMap::new();
     let mut ids = BTreeSet::new();
@@ -292,5 +295,5 @@ async fn assert_no_link_is_used_more_often_on_record(world: &mut World) {
     let missing: Vec<_> = world.upstream.decisions().difference(&ids).cloned().collect();
     assert!(missing.is_empty(), "executed, and not on record: {missing:?}");
     println!("on record: {} allows, {} paths of links with a limit", ids.len(), allowed.len());
-    assert!(allowed.len() > 300);
+    assert!(allowed.len() >= fewest, "{} of {fewest}", allowed.len());
 }

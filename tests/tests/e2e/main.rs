@@ -10,12 +10,15 @@
     reason = "a test and its helpers fail by panicking"
 )]
 
+mod attackers;
+mod attested;
 mod bodies;
 mod broken_upstreams;
 mod bundles;
 mod client_certificates;
 mod compose;
 mod crowds;
+mod denials;
 mod explain_recorded;
 mod faults;
 mod gate_or_server_alone;
@@ -30,6 +33,7 @@ mod outcomes;
 mod proxies_over_tls;
 mod raw_requests;
 mod readme;
+mod receipts;
 mod server_restarts;
 mod shipped;
 mod sizes;

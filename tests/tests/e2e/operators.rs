@@ -6,22 +6,12 @@ use std::time::Duration;
 use portcullis_tests::agent::hello;
 use portcullis_tests::client::ClientRequest;
 use portcullis_tests::condition::until;
-use portcullis_tests::operator::{done, refused};
+use portcullis_tests::operator::{call_api as call, done, refused};
 use portcullis_tests::random::Random;
-use portcullis_tests::server::{Home, Server};
+use portcullis_tests::server::Server;
 use portcullis_tests::world::World;
 use serde_json::{Value, json};
 use warrant::PresentedWarrant;
-
-/// A call of the API over its Unix socket, as any client could make it.
-async fn call(home: &Home, method: &str, path: &str, body: &Value) -> (u16, Value) {
-    let request = ClientRequest {
-        body: serde_json::to_vec(body).unwrap().into(),
-        ..ClientRequest::new(method, "localhost", path)
-    };
-    let response = request.send_to_socket(&home.api()).await.unwrap();
-    (response.status, serde_json::from_slice(&response.body).unwrap())
-}
 
 const ISSUER: &str = "https://authority.demo";
 

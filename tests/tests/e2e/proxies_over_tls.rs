@@ -199,6 +199,25 @@ async fn a_proxy_with_a_certificate_of_another_root_reaches_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_proxy_with_a_good_certificate_that_the_bundle_does_not_name_reaches_nothing() {
+    let secured = Secured::new();
+    secured.root.issue(&["spiffe://demo/ns/demo/sa/stranger"], A_DAY).put(&secured.proxy, "proxy");
+    let (world, root, proxy) = secured.start().await;
+    let request = || world.agent.request(&hello(), "GET", "/hello/you");
+    for _ in 0..5 {
+        world.denies_with_status(&request(), 503).await;
+    }
+    assert!(counted(&world, NOT_NAMED).await > 0, "the refusal is counted");
+
+    root.issue(&[PROXY], A_DAY).put(&proxy, "proxy");
+    until("Envoy to take the certificate of a named proxy", async || {
+        (world.send(&request()).await.status == 200).then_some(())
+    })
+    .await;
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn certificates_and_roots_change_under_load_and_no_request_is_denied() {
     let (world, one, proxy) = Secured::new().start().await;
     let world = Arc::new(world);

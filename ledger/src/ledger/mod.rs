@@ -167,7 +167,7 @@ impl Ledger {
         }
     }
 
-    /// Queues a fact, or another entry that must be acknowledged like one, ahead of decisions. `done` is called once: with
+    /// Queues a fact, or an issued warrant, ahead of decisions. The follower is asked about it. `done` is called once: with
     /// the receipt, when the entry is durable and every later start requires it, or when it is refused. It must not block.
     pub fn submit_fact(&self, entry: Entry, done: FactCallback) {
         match draft(&entry) {

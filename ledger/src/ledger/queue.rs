@@ -26,7 +26,7 @@ pub(crate) struct Job {
     pub(crate) done: Callback,
 }
 
-/// A fact, or another entry that is acknowledged like one, that waits to be written.
+/// A followed entry, a fact or an issued warrant, that waits to be written.
 pub(crate) struct FactJob {
     pub(crate) draft: encoding::EntryDraft,
     pub(crate) fact: Arc<Entry>,

@@ -145,6 +145,11 @@ impl Ledger {
         init::init(path, name, options, Some(restored))
     }
 
+    /// Removes a new log that nobody has seen, so that another can be created in its place.
+    pub fn discard(path: &Path, options: &Options) -> Result<(), InitError> {
+        init::discard(path, options)
+    }
+
     /// Recovers a log and opens it for writing.
     pub fn open(path: &Path, options: Options) -> Result<Self, OpenError> {
         open::open(path, &options)

@@ -16,6 +16,7 @@ mod recent_facts;
 mod room;
 mod torn_tail;
 mod waiting_callers;
+mod wake;
 mod writer;
 
 use std::fmt;
@@ -26,6 +27,7 @@ use std::sync::{Arc, Mutex, mpsc};
 pub(crate) use group_commit::is_too_late;
 pub(crate) use recent_facts::{RecentFacts, Unread};
 pub(crate) use waiting_callers::WaitingFacts;
+pub(crate) use wake::Wake;
 
 pub use closed::ClosedLedger;
 pub use follow::{Behind, FactCallback, FactError, FactReceipt, FactRefused, FollowFacts, Head};

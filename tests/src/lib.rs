@@ -38,6 +38,7 @@ pub mod replay_check;
 pub mod server;
 pub mod shipped;
 pub mod signed_bundles;
+pub mod soak;
 pub mod tls_client;
 pub mod upstream;
 pub mod web_server;

@@ -9,6 +9,7 @@ use portcullis_tests::condition::until;
 use portcullis_tests::fake_server::{FakeAnswer, FakeServer};
 use portcullis_tests::server::Server;
 use portcullis_tests::shipped::GATE;
+use portcullis_tests::soak::rounds;
 use portcullis_tests::world::{HOST, Setup, World};
 use rustix::process::Signal;
 use std::time::{Duration, Instant};
@@ -149,12 +150,6 @@ async fn wait_until_allowed(world: &World) -> u32 {
     })
     .await;
     denied
-}
-
-#[expect(clippy::disallowed_methods, reason = "./dev soak passes the number of rounds in the environment")]
-fn rounds() -> u64 {
-    std::env::var("PORTCULLIS_ROUNDS")
-        .map_or(1, |rounds| rounds.parse().expect("PORTCULLIS_ROUNDS is a number"))
 }
 
 /// The only fault that lets requests pass: Envoy reads an empty `CheckResponse` as an allow, and no setting of Envoy changes

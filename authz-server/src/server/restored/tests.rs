@@ -199,6 +199,11 @@ fn a_restore_that_a_crash_cuts_short_at_any_step_is_finished_by_the_next_one() {
             return;
         }
         let next = Restore::of(&directory, Disk::real()).next;
+        // The steps that create a log are tested one by one where they are. Here some of them are enough.
+        if !has_log(&next) && has_log(&directory) && unseen == 0 && steps % 8 > 0 {
+            std::fs::remove_dir_all(&place).unwrap();
+            continue;
+        }
         if has_log(&next) {
             unseen += 1;
             in_no_place += usize::from(!directory.exists());

@@ -146,7 +146,7 @@ impl ConfigReader<'_> {
 
     fn ledger(&self, node: &Node) -> Option<LedgerConfig> {
         let part = members(node, &["directory", "key", "digestKey", "readers", "witnesses"], self.page)?;
-        let directory = self.existing_directory(&part, "directory");
+        let directory = self.ledger_directory(&part);
         let key = part.need("key", self.page).and_then(|node| self.key(node, Algorithm::Ed25519));
         let digest_key =
             part.need("digestKey", self.page).and_then(|node| self.key_file(node, keys::read_digest));
@@ -243,6 +243,13 @@ impl ConfigReader<'_> {
         };
         // All are read before a fault in one ends the reading.
         entries(node, self.page)?.iter().map(value).collect::<Vec<_>>().into_iter().collect()
+    }
+
+    /// The directory of the ledger may be missing: a restore from a backup that was cut short leaves it under other names. What
+    /// opens the ledger says what to do.
+    fn ledger_directory(&self, part: &Members<'_>) -> Option<PathBuf> {
+        let path = self.directory.join(string(part.need("directory", self.page)?, self.page)?);
+        if path.exists() { self.existing_directory(part, "directory") } else { Some(path) }
     }
 
     fn existing_directory(&self, part: &Members<'_>, name: &str) -> Option<PathBuf> {

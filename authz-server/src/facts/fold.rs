@@ -6,6 +6,7 @@ use ledger::{ClosedLedger, Ledger, ReadError, RecordedEntries, RecordedEntry, Sn
 use tracing::warn;
 use warrant::Seconds;
 
+use super::after_restore::AfterRestore;
 use super::burns::{BurnTable, BurnedItem, RootTag};
 use super::ended::EndedDecisions;
 use super::snapshot;
@@ -25,6 +26,8 @@ pub struct Folded {
     pub burns_lost_at: Option<Seconds>,
     /// Which decisions have an outcome.
     pub ended: EndedDecisions,
+    /// The beginning of this log, if it continues one that was restored from a backup.
+    pub after_restore: Option<AfterRestore>,
 }
 
 /// How much was folded.
@@ -87,6 +90,7 @@ impl Folded {
         self.time = Seconds::new(time / 1000);
         self.tables.add(index, time, &record.entry);
         self.tables.forget_ended(self.time);
+        AfterRestore::take(&mut self.after_restore, &record.entry);
         match record.entry {
             Entry::Decision(decision) => self.add_burned(&decision),
             Entry::Outcome(outcome) => {

@@ -1,6 +1,7 @@
 //! Facts: what the server knows apart from the request. The ledger is the only source of truth; this module holds an
 //! index over it, which can be deleted and folded again. It knows no Envoy types.
 
+mod after_restore;
 mod burns;
 mod ended;
 #[cfg(test)]
@@ -11,6 +12,7 @@ mod known;
 pub mod snapshot;
 mod tables;
 
+pub use after_restore::AfterRestore;
 pub use burns::{BurnFor, BurnTable, BurnedItem, BurnedItems, Full, NotBurned, Room, RootTag};
 pub use ended::EndedDecisions;
 pub use fold::{Amount, Folded, fold, fold_closed};

@@ -18,13 +18,14 @@ use ledger::entry::{Digest, Entry, Nonce, Stamps};
 use serde::{Deserialize, Serialize};
 use warrant::Seconds;
 
+use super::after_restore::AfterRestore;
 use super::burns::{BurnTable, SavedItem};
 use super::ended::{EndedBits, EndedDecisions};
 use super::fold::Folded;
 use super::tables::{AliveFact, Tables};
 use list::{Reader, Writer};
 
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -32,6 +33,7 @@ struct SnapshotHeader {
     version: u32,
     time: u64,
     forgot: Option<u64>,
+    after_restore: Option<AfterRestore>,
     /// The index of the first bit of `ended`.
     ended_first: u64,
     /// How many of each list follow.
@@ -65,6 +67,7 @@ pub fn to_bytes(folded: &Folded) -> Vec<u8> {
         version: VERSION,
         time: folded.time.get(),
         forgot: folded.burns_lost_at.map(Seconds::get),
+        after_restore: folded.after_restore,
         ended_first: ended.first,
         ended_words: ended.words.len(),
         burned_items,
@@ -108,6 +111,7 @@ pub fn from_bytes(bytes: &[u8]) -> Option<Folded> {
         tables,
         burns_lost_at: header.forgot.map(Seconds::new),
         ended: EndedDecisions::from_bits(EndedBits { first: header.ended_first, words }),
+        after_restore: header.after_restore,
     })
 }
 
@@ -200,11 +204,17 @@ mod tests {
             tables,
             burns_lost_at: Some(Seconds::new(5)),
             ended: EndedDecisions::default(),
+            after_restore: Some(AfterRestore {
+                stance_before: Posture::Restricted,
+                is_complete: true,
+                was_used: false,
+            }),
         };
         folded.ended.note(77);
         let bytes = to_bytes(&folded);
         let back = from_bytes(&bytes).unwrap();
         assert_eq!((back.burns_lost_at, back.time), (Some(Seconds::new(5)), Seconds::new(90)));
+        assert_eq!(back.after_restore, folded.after_restore);
         let alive = |tables: &Tables| -> Vec<_> {
             let of = |fact: AliveFact| (fact.index, fact.time, fact.entry.to_bytes(STAMPS).unwrap());
             let mut alive: Vec<_> = tables.alive().map(of).collect();

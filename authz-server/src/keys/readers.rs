@@ -35,11 +35,12 @@ impl Readers {
         self
     }
 
-    /// Whether this token is one of them. Every digest is compared in full, so that the time taken reveals nothing.
-    pub fn has_token(&self, token: &[u8]) -> bool {
+    /// The digest of this token, if it is one of them. Every digest is compared in full, so that the time taken reveals
+    /// nothing.
+    pub fn holder_of(&self, token: &[u8]) -> Option<Digest> {
         let presented = Digest::of(token);
         let is_it = |own: &Digest| verify_slices_are_equal(own.bytes(), presented.bytes()).is_ok();
-        self.0.iter().fold(false, |found, own| is_it(own) | found)
+        self.0.iter().fold(false, |found, own| is_it(own) | found).then_some(presented)
     }
 }
 
@@ -59,16 +60,18 @@ mod tests {
         let readers = Readers::from_token_file(format!("{token}\n").as_bytes()).unwrap();
         let other = Readers::of_digests(vec![Digest::of(b"another, known by its digest only")]);
         let both = readers.clone().and(other);
-        assert!(both.has_token(token.as_bytes()) && both.has_token(b"another, known by its digest only"));
+        for known in [token.as_bytes(), b"another, known by its digest only"] {
+            assert_eq!(both.holder_of(known), Some(Digest::of(known)));
+        }
         for no in [
             "",
             &token.replacen(|_| true, "", 1),
             &new_token().unwrap(),
             &Digest::of(token.as_bytes()).to_string(),
         ] {
-            assert!(!both.has_token(no.as_bytes()), "{no}");
+            assert_eq!(both.holder_of(no.as_bytes()), None, "{no}");
         }
-        assert!(!Readers::default().has_token(token.as_bytes()), "no one by default");
+        assert_eq!(Readers::default().holder_of(token.as_bytes()), None, "no one by default");
         assert!(Readers::from_token_file(b"short\n").is_err());
         assert!(Readers::from_token_file(format!("{token}\n{token}\n").as_bytes()).is_err());
     }

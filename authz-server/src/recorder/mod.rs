@@ -1,8 +1,9 @@
-//! Writes decisions into the ledger: the recorder, summaries for floods of denials, and the tickets by which outcomes
-//! are recognised.
+//! Writes decisions into the ledger: the recorder, summaries for floods of denials and of reads, and the tickets by which
+//! outcomes are recognised.
 
 mod decision_id;
 mod floods;
+mod reads;
 mod tickets;
 
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use warrant::Denial;
 
 pub use decision_id::DecisionId;
 use floods::Floods;
+use reads::ReadCounts;
 pub use tickets::Tickets;
 
 use crate::clock::Clock;
@@ -44,6 +46,8 @@ pub struct Recorder {
     digests: Arc<DigestKey>,
     tickets: Arc<Tickets>,
     floods: Arc<Floods>,
+    reads: Arc<ReadCounts>,
+    clock: Clock,
 }
 
 impl Recorder {
@@ -54,7 +58,9 @@ impl Recorder {
             ledger,
             digests: Arc::new(digests),
             tickets,
-            floods: Arc::new(Floods::new(denials, clock)),
+            floods: Arc::new(Floods::new(denials, clock.clone())),
+            reads: Arc::default(),
+            clock,
         }
     }
 
@@ -94,6 +100,24 @@ impl Recorder {
                 Ok(_) => {}
                 Err(RecordError::QueueFull) => floods.postpone(copy),
                 Err(refused) => warn!(%refused, "a summary of denials was not recorded"),
+            });
+        }
+    }
+
+    /// Counts a read of the record. `what` is the action that was permitted.
+    pub fn count_read(&self, by: &str, what: &str) {
+        self.reads.count(self.clock.milliseconds(), by, what);
+    }
+
+    /// Records the counted reads that are due; with `all`, every one now.
+    pub fn record_reads(&self, all: bool) {
+        for reads in self.reads.due(self.clock.milliseconds(), all) {
+            let (counts, copy) = (Arc::clone(&self.reads), reads.clone());
+            self.submit_report(reads.into(), move |recorded| match recorded {
+                Ok(_) => {}
+                Err(RecordError::QueueFull) => counts.put_back(copy),
+                Err(refused) if refused.is_from_disk() => counts.put_back(copy),
+                Err(refused) => warn!(%refused, "a summary of reads was not recorded"),
             });
         }
     }

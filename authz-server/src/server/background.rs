@@ -10,16 +10,17 @@ use crate::outcomes::Outcomes;
 use crate::recorder::Recorder;
 use crate::telemetry::LedgerFigures;
 
-const FLOODS_EVERY: Duration = Duration::from_millis(250);
+const SUMMARIES_EVERY: Duration = Duration::from_millis(250);
 const DROPPED_EVERY: Duration = Duration::from_secs(1);
 const DISK_EVERY: Duration = Duration::from_secs(5);
 
-/// Records summaries of counted denials while the server runs.
-pub(super) async fn floods(recorder: Recorder) {
-    let mut ticks = tokio::time::interval(FLOODS_EVERY);
+/// Records summaries of counted denials and reads while the server runs.
+pub(super) async fn summaries(recorder: Recorder) {
+    let mut ticks = tokio::time::interval(SUMMARIES_EVERY);
     loop {
         ticks.tick().await;
         recorder.record_floods(false);
+        recorder.record_reads(false);
     }
 }
 

@@ -31,6 +31,8 @@ pub async fn run(config: Config, is_restored: bool) -> Result<(), ServerError> {
     let clock = Clock::of_the_machine();
     if is_restored {
         restored::begin_new_log(&config, &clock)?;
+    } else {
+        restored::check_none_cut_short(&config.ledger.directory)?;
     }
     let opened = open::open(config, clock).await?;
     let mut serving = serve::serve(opened).await?;

@@ -2,219 +2,178 @@
 //!
 //! What the old log acknowledged after the backup is not known, and proxies and auditors hold checkpoints of it, so
 //! its name must not be used again. The first entry of the new log names the old log and the size that was restored.
-//! Then the new log halts the mesh, repeats every fact of the old log that may still hold, and counts them in an entry of its
-//! own. Nothing is allowed until an operator confirms that the missing facts were recorded again. The old directory is
+//! Nothing is allowed until an operator confirms that the missing facts were recorded again. The old directory is
 //! kept under another name.
 //!
-//! A crash before that last entry leaves the new log beside the old one, unfinished. The next `serve --restored` goes on with
-//! it: nobody has seen it yet.
+//! # The steps, and what a crash between them leaves
+//!
+//! 1. The new log is created beside the old one, as `<directory>.next`. A crash before it has this name: there is no new log.
+//! 2. It gets the halt, every fact of the old log that may still hold, and an entry that counts them. A crash before this
+//!    entry: the next `serve --restored` goes on with it. Nobody has seen it yet.
+//! 3. The old directory is renamed to `<directory>.before-<id>`. A crash after it: no log has the name that is configured.
+//! 4. The new directory gets that name. A crash after it: the new log is in its place.
+//!
+//! While there is a new log beside the old one, or in no place, only `serve --restored` starts. It finishes the steps.
 
-use std::collections::HashSet;
+mod error;
+mod repeat;
+#[cfg(test)]
+mod tests;
+
 use std::path::{Path, PathBuf};
-use std::{fmt, io};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use ledger::entry::{
-    Activation, AttestationStatement, ConditionStatement, FactScope, Posture, PostureChange, Predecessor,
-    RecordedFact, Restored, Revocation,
-};
-use ledger::{
-    ClosedLedger, Entry, InitError, Ledger, OpenError, Options, ReadError, RecordError, TreeHead, durable,
-};
+use ledger::durable::Disk;
+use ledger::entry::Predecessor;
+use ledger::layout::Layout;
+use ledger::{ClosedLedger, Entry, Ledger, Options, TreeHead};
 use tracing::warn;
+
+pub(super) use error::RestoreError;
 
 use super::error::ServerError;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::facts::{self, AliveFact};
+use crate::facts;
 
 /// Who halts the mesh after a restore, in the record.
 pub const BY_RESTORE: &str = "serve --restored";
 
-/// Why a new log cannot begin in the place of a restored one.
-#[derive(Debug)]
-pub enum RestoreError {
-    /// The backup does not hold a whole ledger.
-    Incomplete(OpenError),
-    Unreadable(ReadError),
-    /// A new log was begun for this backup before.
-    AlreadyBegun(PathBuf),
-    NewLog(InitError),
-    /// A directory of the new log's name is there, and it is not a new log of this backup.
-    InTheWay(PathBuf),
-    NotRepeated(RecordError),
-    NotMoved {
-        from: PathBuf,
-        to: PathBuf,
-        error: io::Error,
-    },
-}
-
-impl fmt::Display for RestoreError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            RestoreError::Incomplete(error) => {
-                write!(
-                    f,
-                    "{error}; the restored backup is incomplete: restore the whole backup, or use another backup"
-                )
-            }
-            RestoreError::Unreadable(error) => error.fmt(f),
-            RestoreError::AlreadyBegun(directory) => write!(
-                f,
-                "{} is already a new log after a restore: start without --restored",
-                directory.display()
-            ),
-            RestoreError::NewLog(error) => error.fmt(f),
-            RestoreError::InTheWay(directory) => write!(
-                f,
-                "{} is not a new log that was begun for this backup: move it away",
-                directory.display()
-            ),
-            RestoreError::NotRepeated(error) => {
-                write!(f, "the facts of the old log cannot be recorded in the new one: {error}")
-            }
-            RestoreError::NotMoved { from, to, error } => {
-                write!(f, "cannot move {} to {}: {error}", from.display(), to.display())
-            }
-        }
-    }
-}
-
-impl std::error::Error for RestoreError {}
-
 /// Puts a new log in the place of the old one. The error is one line: what is wrong, where, and what to do.
 pub(super) fn begin_new_log(config: &Config, clock: &Clock) -> Result<(), ServerError> {
-    let (directory, name) = (&config.ledger.directory, &config.audience);
     let options = super::ledger_options(&config.ledger.key, clock)?;
-    let old = ClosedLedger::read(directory).map_err(RestoreError::Incomplete)?;
-    check_not_restored_yet(&old, directory)?;
-    let TreeHead { size, root } = old.head();
-    let restored = Predecessor { origin: old.origin().to_owned(), root: STANDARD.encode(root), size };
-    let next = sibling(directory, "next");
-    if next.exists() {
-        check_continues(&next, &restored)?;
-    } else {
-        Ledger::init_restored(&next, name, &options, restored).map_err(RestoreError::NewLog)?;
-    }
-    let repeated = repeat_facts(&old, &next, options)?;
-    let aside = sibling(directory, &format!("before-{}", old.origin().rsplit('/').next().unwrap_or("it")));
-    // A crash between the two renames leaves no directory of the configured name: the server does not start, and says
-    // why.
-    let moved = durable::rename(directory, &aside).and_then(|()| durable::rename(&next, directory));
-    moved.map_err(|error| RestoreError::NotMoved { from: directory.clone(), to: aside.clone(), error })?;
+    let restore = Restore::of(&config.ledger.directory, Disk::real());
+    let NewLog { predecessor, repeated } = restore.run(&config.audience, &options)?;
     warn!(
-        old = old.origin(),
-        entries = size,
+        old = predecessor.origin,
+        entries = predecessor.size,
         repeated,
-        kept = %aside.display(),
+        kept = %restore.aside(&predecessor).display(),
         "a new log begins, and the mesh is halted: record again what the backup lacks, then run `portcullis ledger reassert`; \
          warrants with a use limit, and proofs, are denied until the bundle names the new origin"
     );
     Ok(())
 }
 
-/// Checks that the log was not begun for this backup already: every later start must continue the new log.
-fn check_not_restored_yet(old: &ClosedLedger, directory: &Path) -> Result<(), RestoreError> {
-    let mut was_restored = false;
-    for record in old.entries(0).map_err(RestoreError::Unreadable)? {
-        let entry = record.map_err(RestoreError::Unreadable)?.entry;
-        if let Entry::Init(init) = &entry {
-            was_restored = init.restored.is_some();
+/// Checks that no restore was cut short, before a start without `--restored`: the old log must not continue under its name.
+pub(super) fn check_none_cut_short(directory: &Path) -> Result<(), RestoreError> {
+    let next = Restore::of(directory, Disk::real()).next;
+    if has_log(&next) { Err(RestoreError::CutShort(next)) } else { Ok(()) }
+}
+
+/// The directories of a restore.
+struct Restore {
+    disk: Disk,
+    /// The one that is configured.
+    directory: PathBuf,
+    /// The new log, until it gets the name that is configured.
+    next: PathBuf,
+}
+
+/// What a new log says of its beginning.
+struct NewLog {
+    predecessor: Predecessor,
+    /// How many facts of the log before are recorded again; `None` until all of them are.
+    repeated: Option<u64>,
+}
+
+impl Restore {
+    fn of(directory: &Path, disk: Disk) -> Restore {
+        Restore { disk, directory: directory.to_owned(), next: sibling(directory, "next") }
+    }
+
+    /// Where the old log is kept.
+    fn aside(&self, old: &Predecessor) -> PathBuf {
+        sibling(&self.directory, &format!("before-{}", old.origin.rsplit('/').next().unwrap_or("it")))
+    }
+
+    /// Takes all steps that are not done yet.
+    fn run(&self, name: &str, options: &Options) -> Result<NewLog, ServerError> {
+        if let Some(complete) = self.complete_in_no_place()? {
+            self.put_in_place()?;
+            return Ok(complete);
         }
-        // If it was in use since then, this is a backup of its own.
-        let was_used = matches!(entry, Entry::Decision(_) | Entry::Denials(_));
-        if was_used || !was_restored {
-            return Ok(());
+        let old = ClosedLedger::read(&self.directory).map_err(RestoreError::Incomplete)?;
+        let folded = facts::fold_closed(&old)?;
+        // If it was in use since then, this is a backup of its own. Else every later start must continue it.
+        if folded.after_restore.is_some_and(|begun| !begun.was_used) {
+            return Err(RestoreError::AlreadyBegun(self.directory.clone()).into());
         }
+        let TreeHead { size, root } = old.head();
+        let predecessor = Predecessor { origin: old.origin().to_owned(), root: STANDARD.encode(root), size };
+        self.begin_or_continue(name, &predecessor, options)?;
+        let repeated = repeat::repeat_facts(&folded.tables, &self.next, options.clone())?;
+        self.rename(&self.directory, &self.aside(&predecessor))?;
+        self.put_in_place()?;
+        Ok(NewLog { predecessor, repeated: Some(repeated) })
     }
-    Err(RestoreError::AlreadyBegun(directory.to_owned()))
-}
 
-/// Checks that this is the new log of this backup, which a crash left unfinished.
-fn check_continues(next: &Path, restored: &Predecessor) -> Result<(), RestoreError> {
-    let begun = ClosedLedger::read(next).map_err(RestoreError::Incomplete)?;
-    let mut entries = begun.entries(0).map_err(RestoreError::Unreadable)?;
-    let first = entries.next().transpose().map_err(RestoreError::Unreadable)?.map(|record| record.entry);
-    let continues = matches!(&first, Some(Entry::Init(init)) if init.restored.as_ref() == Some(restored));
-    if continues { Ok(()) } else { Err(RestoreError::InTheWay(next.to_owned())) }
-}
-
-/// Repeats what an earlier try has not repeated yet, between the halt and the entry that counts the facts. Returns how many
-/// there are.
-fn repeat_facts(old: &ClosedLedger, next: &Path, options: Options) -> Result<usize, ServerError> {
-    let alive = alive_facts(old)?;
-    let ledger = Ledger::open(next, options)?;
-    let done = repeat_into(&ledger, &alive);
-    ledger.close();
-    done.map(|()| alive.len())
-}
-
-fn repeat_into(ledger: &Ledger, alive: &[AliveFact]) -> Result<(), ServerError> {
-    let (mut repeated, mut is_halted, mut is_complete) = (HashSet::new(), false, false);
-    for record in ledger.read(0)? {
-        let entry = record?.entry;
-        is_halted |= matches!(&entry, Entry::Posture(change) if change.was.is_none());
-        is_complete |= matches!(entry, Entry::Restored(_));
-        repeated.extend(entry.was());
+    /// The new log, if a crash left it complete and the old one moved aside already.
+    fn complete_in_no_place(&self) -> Result<Option<NewLog>, RestoreError> {
+        if has_log(&self.directory) || !has_log(&self.next) {
+            return Ok(None);
+        }
+        let is_aside = |old: &Predecessor| {
+            let kept = Ledger::published(&self.aside(old));
+            kept.is_ok_and(|(_, kept)| kept.checkpoint().origin == old.origin)
+        };
+        let begun = NewLog::read(&self.next)?;
+        Ok(begun.filter(|begun| begun.repeated.is_some() && is_aside(&begun.predecessor)))
     }
-    let append = |entry| ledger.append(entry).map(drop).map_err(RestoreError::NotRepeated);
-    let repeat = |fact: &AliveFact| match repeated.contains(&fact.index) {
-        true => Ok(()),
-        false => again(fact).map_or(Ok(()), append),
-    };
-    // The mesh's own posture comes before the halt, which it must not end. It holds again when the halt has ended.
-    let (of_mesh, others): (Vec<_>, Vec<_>) = alive.iter().partition(|fact| is_posture_of_mesh(fact));
-    of_mesh.into_iter().try_for_each(repeat)?;
-    if !is_halted {
-        append(halt().into())?;
+
+    /// Creates the new log, unless an earlier try has. What an earlier try left for another backup is replaced, unless it is
+    /// complete.
+    fn begin_or_continue(
+        &self,
+        name: &str,
+        predecessor: &Predecessor,
+        options: &Options,
+    ) -> Result<(), RestoreError> {
+        if has_log(&self.next) {
+            match NewLog::read(&self.next)? {
+                Some(begun) if begun.predecessor == *predecessor => return Ok(()),
+                Some(NewLog { repeated: None, .. }) => {
+                    Ledger::discard(&self.next, options).map_err(RestoreError::NewLog)?;
+                }
+                Some(_) | None => return Err(RestoreError::InTheWay(self.next.clone())),
+            }
+        }
+        let created = Ledger::init_restored(&self.next, name, options, predecessor.clone());
+        created.map(drop).map_err(RestoreError::NewLog)
     }
-    others.into_iter().try_for_each(repeat)?;
-    if !is_complete {
-        append(Restored { facts: u64::try_from(alive.len()).unwrap_or(u64::MAX) }.into())?;
+
+    fn put_in_place(&self) -> Result<(), RestoreError> {
+        self.rename(&self.next, &self.directory)
     }
-    Ok(())
-}
 
-/// Every fact of the old log that may still hold and that can be repeated, in its order.
-fn alive_facts(old: &ClosedLedger) -> Result<Vec<AliveFact>, ServerError> {
-    let folded = facts::fold_closed(old)?;
-    let mut alive: Vec<_> = folded.tables.alive().filter(|fact| again(fact).is_some()).collect();
-    alive.sort_by_key(|fact| fact.index);
-    Ok(alive)
-}
-
-fn is_posture_of_mesh(fact: &AliveFact) -> bool {
-    matches!(&fact.entry, Entry::Posture(change) if change.scope == FactScope::Mesh)
-}
-
-/// The fact as the new log repeats it.
-fn again(fact: &AliveFact) -> Option<Entry> {
-    let was = Some(fact.index);
-    Some(match fact.entry.as_recorded_fact()? {
-        // The new log has no bundle before it.
-        RecordedFact::Activation(entry) => Activation { was, previous: None, ..entry.clone() }.into(),
-        RecordedFact::Attestation(entry) => AttestationStatement { was, ..entry.clone() }.into(),
-        RecordedFact::Condition(entry) => ConditionStatement { was, ..entry.clone() }.into(),
-        // The number of an entry of the old log says nothing in the new one.
-        RecordedFact::Posture(entry) => PostureChange { was, replaces: None, ..entry.clone() }.into(),
-        RecordedFact::Revocation(entry) => Revocation { was, ..entry.clone() }.into(),
-        RecordedFact::Issued(_) | RecordedFact::Reinstate(_) => return None,
-    })
-}
-
-fn halt() -> PostureChange {
-    PostureChange {
-        bundle: None,
-        by: BY_RESTORE.to_owned(),
-        reason: "the ledger was restored from a backup".to_owned(),
-        replaces: None,
-        scope: FactScope::Mesh,
-        stance: Posture::Halted,
-        subject: String::new(),
-        was: None,
+    fn rename(&self, from: &Path, to: &Path) -> Result<(), RestoreError> {
+        let not_moved = |error| RestoreError::NotMoved { from: from.to_owned(), to: to.to_owned(), error };
+        self.disk.rename_durably(from, to).map_err(not_moved)
     }
+}
+
+impl NewLog {
+    /// Reads a new log that is not in its place yet. `None` if it did not begin after a restore.
+    fn read(next: &Path) -> Result<Option<NewLog>, RestoreError> {
+        let log = ClosedLedger::read(next).map_err(|_| RestoreError::InTheWay(next.to_owned()))?;
+        let (mut predecessor, mut repeated) = (None, None);
+        // Nothing of it is archived: nobody has seen it yet.
+        for record in log.entries(0).map_err(RestoreError::Unreadable)? {
+            let entry = record.map_err(RestoreError::Unreadable)?.entry;
+            if let Entry::Restored(restored) = &entry {
+                repeated = Some(restored.facts);
+            }
+            if let Entry::Init(init) = entry {
+                predecessor = init.restored;
+            }
+        }
+        Ok(predecessor.map(|predecessor| NewLog { predecessor, repeated }))
+    }
+}
+
+fn has_log(directory: &Path) -> bool {
+    Layout::new(directory).vkey().exists()
 }
 
 fn sibling(directory: &Path, ending: &str) -> PathBuf {

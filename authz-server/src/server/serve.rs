@@ -65,7 +65,7 @@ pub(super) async fn serve(opened: OpenedServer) -> Result<Serving, ServerError> 
     let keeper = bundles::start_keeper(opened.keeper)?;
     let snapshots = snapshots::start(opened.ledger.clone(), snapshots::SCHEDULE)?;
     let background = [
-        tokio::spawn(background::floods(opened.recorder.clone())),
+        tokio::spawn(background::summaries(opened.recorder.clone())),
         tokio::spawn(background::dropped_outcomes(Arc::clone(&opened.outcomes))),
         tokio::spawn(background::disk(opened.figures, opened.clock.clone())),
         tokio::spawn(health::report(health_reporter, Arc::clone(&opened.readiness))),
@@ -84,7 +84,11 @@ pub(super) async fn serve(opened: OpenedServer) -> Result<Serving, ServerError> 
         .add_service(InterceptedService::new(grpc_health, admit))
         .into_axum_router();
     let counter = CallCounter::new(Arc::clone(&opened.metrics), opened.clock.clone());
-    let log = Log { ledger: opened.ledger.clone(), readers: Arc::new(opened.readers) };
+    let log = Log {
+        ledger: opened.ledger.clone(),
+        readers: Arc::new(opened.readers),
+        recorder: opened.recorder.clone(),
+    };
     let for_health = Health { readiness: opened.readiness, metrics: Arc::clone(&opened.metrics) };
     let closed = |listener| opened.metrics.closed_connections(listener);
     let all = [
@@ -166,6 +170,7 @@ impl Serving {
         // belongs to another process.
         while self.witness_tasks.join_next().await.is_some() {}
         self.recorder.record_floods(true);
+        self.recorder.record_reads(true);
         self.outcomes.record_dropped();
         drop(self.snapshots);
         // Also if connections had to be closed: the ledger is complete and says that the server stopped cleanly.

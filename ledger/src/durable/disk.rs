@@ -173,6 +173,12 @@ impl Disk {
         std::fs::rename(from, to)
     }
 
+    /// Renames a file or directory within its directory, and makes the new name durable.
+    pub fn rename_durably(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.rename(from, to)?;
+        self.sync_dir(parent(to))
+    }
+
     /// Renames; it is an error if the new name is already in use.
     pub(crate) fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.announce(&Op::Rename(from, to))?;

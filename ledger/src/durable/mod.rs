@@ -46,13 +46,6 @@ pub fn create_dir_all(path: &Path, mode: u32) -> io::Result<()> {
     Disk::real().create_dir_all(path, mode)
 }
 
-/// Renames a file or directory within its directory, and makes the new name durable.
-pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
-    Disk::real().rename(from, to)?;
-    Disk::real()
-        .sync_dir(to.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")))
-}
-
 /// Makes the names in a directory durable.
 pub fn sync_dir(path: &Path) -> io::Result<()> {
     Disk::real().sync_dir(path)

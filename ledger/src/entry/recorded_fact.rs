@@ -76,7 +76,7 @@ impl Entry {
         self.as_recorded_fact().is_some_and(|fact| !matches!(fact, RecordedFact::Issued(_)))
     }
 
-    /// Whether the follower of the log is told of it: facts, and the warrants that were issued.
+    /// Whether the follower of the log is asked about it, and told of it: facts, and the warrants that were issued.
     pub(crate) fn is_followed(&self) -> bool {
         self.as_recorded_fact().is_some()
     }

@@ -30,8 +30,8 @@ pub struct Head {
 
 /// Follows the log. The writer calls it from its own thread, and waits for it: it must be quick and must not block.
 pub trait FollowFacts: Send {
-    /// Decides whether a fact is recorded at this index, with this time in milliseconds. What it admits counts for the next
-    /// call, and is in effect only after [`FollowFacts::commit`].
+    /// Decides whether a fact, or an issued warrant, is recorded at this index, with this time in milliseconds. What it
+    /// admits counts for the next call, and is in effect only after [`FollowFacts::commit`].
     fn admit(&mut self, fact: &Arc<Entry>, at: u64, time: u64) -> Result<(), FactRefused>;
 
     /// A group commit is durable. `facts` are its facts, and its issued warrants, with their indices; often there are none.

@@ -48,7 +48,7 @@ pub(crate) struct GroupCommit {
     pub(crate) leaves: Vec<Hash>,
     pub(crate) edge: Edge,
     pub(crate) time: u64,
-    /// The facts and issued warrants in this group commit. Facts can make later decisions in it stale too.
+    /// The followed entries of this group commit: facts and issued warrants. Facts can make later decisions in it stale too.
     pub(crate) facts: Vec<(u64, Arc<Entry>)>,
     waiters: Vec<Waiter>,
     waiting_facts: Vec<WaitingFact>,
@@ -73,15 +73,13 @@ impl GroupCommit {
         let time = self.next_time(now);
         let FactJob { draft, fact, done } = job;
         let admitted = match follower {
-            Some(follower) if fact.is_fact() => follower.admit(&fact, index, time),
-            Some(_) | None => Ok(()),
+            Some(follower) => follower.admit(&fact, index, time),
+            None => Ok(()),
         };
         let answer = match admitted {
             Ok(()) => {
                 self.push(&draft, time);
-                if fact.is_followed() {
-                    self.facts.push((index, fact));
-                }
+                self.facts.push((index, fact));
                 Ok(FactInLog { index, time, repeats: false })
             }
             Err(FactRefused::Repeats { index, time }) => Ok(FactInLog { index, time, repeats: true }),

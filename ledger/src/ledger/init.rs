@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::options::Options;
-use crate::durable::Disk;
 use crate::entry::{Entry, Init, Nonce, Predecessor, Stamps};
 use crate::fault::InitError;
 use crate::handed_out::{self, HandedOut};
@@ -58,11 +57,8 @@ pub(crate) fn init(
     let key =
         VerifyingKey::of_log(&origin, options.key.public()).map_err(|_| InitError::Name(name.to_owned()))?;
 
-    let mut building: PathBuf = path.to_owned();
-    building.as_mut_os_string().push(".init");
-    if building.exists() {
-        std::fs::remove_dir_all(&building).map_err(InitError::at(&building))?;
-    }
+    let building = building(path);
+    remove(&building)?;
     let layout = Layout::new(&building);
     disk.create_dir_all(&building, 0o700).map_err(InitError::at(&building))?;
     for directory in [layout.wal(), layout.snapshots()] {
@@ -76,8 +72,32 @@ pub(crate) fn init(
     let (batch, edge) =
         first_frame(&layout, options, id, &entry.into()).map_err(InitError::at(&layout.segment(1)))?;
     first_checkpoint(&layout, options, &origin, &batch, &edge)?;
-    rename_to_final(disk, &building, path).map_err(InitError::at(path))?;
+    // An empty directory of this name is replaced.
+    disk.rename_durably(&building, path).map_err(InitError::at(path))?;
     Ok(Origin { name: origin, key })
+}
+
+/// Removes a log that nobody has seen, so that another can be created in its place. A crash leaves all of it, or what the next
+/// [`init`] removes.
+pub(crate) fn discard(path: &Path, options: &Options) -> Result<(), InitError> {
+    let building = building(path);
+    remove(&building)?;
+    options.disk.rename_durably(path, &building).map_err(InitError::at(path))?;
+    remove(&building)
+}
+
+/// The directory in which a log is built before it gets its name.
+fn building(path: &Path) -> PathBuf {
+    let mut building = path.to_owned();
+    building.as_mut_os_string().push(".init");
+    building
+}
+
+fn remove(building: &Path) -> Result<(), InitError> {
+    if building.exists() {
+        std::fs::remove_dir_all(building).map_err(InitError::at(building))?;
+    }
+    Ok(())
 }
 
 fn first_frame(
@@ -137,10 +157,4 @@ fn first_checkpoint(
         .publish()
         .map(drop)
         .map_err(|refused| InitError::Io(layout.log(), std::io::Error::other(refused)))
-}
-
-/// Renames the directory to its final name. An empty directory there is replaced.
-fn rename_to_final(disk: &Disk, building: &Path, path: &Path) -> std::io::Result<()> {
-    disk.rename(building, path)?;
-    disk.sync_dir(path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")))
 }

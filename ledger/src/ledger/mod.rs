@@ -16,6 +16,7 @@ mod recent_facts;
 mod room;
 mod torn_tail;
 mod waiting_callers;
+mod wake;
 mod writer;
 
 use std::fmt;
@@ -26,6 +27,7 @@ use std::sync::{Arc, Mutex, mpsc};
 pub(crate) use group_commit::is_too_late;
 pub(crate) use recent_facts::{RecentFacts, Unread};
 pub(crate) use waiting_callers::WaitingFacts;
+pub(crate) use wake::Wake;
 
 pub use closed::ClosedLedger;
 pub use follow::{Behind, FactCallback, FactError, FactReceipt, FactRefused, FollowFacts, Head};
@@ -145,6 +147,11 @@ impl Ledger {
         init::init(path, name, options, Some(restored))
     }
 
+    /// Removes a new log that nobody has seen, so that another can be created in its place.
+    pub fn discard(path: &Path, options: &Options) -> Result<(), InitError> {
+        init::discard(path, options)
+    }
+
     /// Recovers a log and opens it for writing.
     pub fn open(path: &Path, options: Options) -> Result<Self, OpenError> {
         open::open(path, &options)
@@ -167,7 +174,7 @@ impl Ledger {
         }
     }
 
-    /// Queues a fact, or another entry that must be acknowledged like one, ahead of decisions. `done` is called once: with
+    /// Queues a fact, or an issued warrant, ahead of decisions. The follower is asked about it. `done` is called once: with
     /// the receipt, when the entry is durable and every later start requires it, or when it is refused. It must not block.
     pub fn submit_fact(&self, entry: Entry, done: FactCallback) {
         match draft(&entry) {

@@ -13,6 +13,7 @@ use super::queue::Queue;
 use super::recent_facts::RecentFacts;
 use super::room::Room;
 use super::torn_tail;
+use super::wake::Wake;
 use super::writer::{Writer, WriterState};
 use super::{Inner, Ledger, Recovery};
 use crate::durable::{DiskFile, TEMPORARY};
@@ -231,8 +232,10 @@ fn resume(
     let mut spare: Vec<SpareSegment> =
         end.spare.iter().map(|number| SpareSegment::Numbered(*number)).collect();
     spare.extend(end.reserve.then_some(SpareSegment::Reserve));
-    let maker = SegmentMaker::start(options.disk.clone(), layout.clone(), options.segment_bytes, spare)
-        .map_err(OpenError::at(path))?;
+    let wake = Wake::default();
+    let (disk, bytes) = (options.disk.clone(), options.segment_bytes);
+    let maker = SegmentMaker::start(disk, layout.clone(), bytes, spare, wake.clone());
+    let maker = maker.map_err(OpenError::at(path))?;
     let ended = end.segments.iter().filter(|(number, _)| *number != end.segment);
     let ended =
         ended.map(|(number, end)| Ok(EndedSegment { number: *number, end: *end, file: take_held(*number)? }));
@@ -244,7 +247,7 @@ fn resume(
     let handed_out = Arc::clone(&checkpointer.handed_out);
     let lock = handed_out.file().ok_or_else(|| OpenError::Locked(path.to_owned()))?;
     let checkpoint = Arc::clone(&checkpointer.checkpoint);
-    let backlog = Arc::new(Backlog::new(checkpointer.published, size));
+    let backlog = Arc::new(Backlog::new(checkpointer.published, size, wake.clone()));
     let state = WriterState {
         layout: layout.clone(),
         options: options.clone(),
@@ -261,12 +264,13 @@ fn resume(
         acknowledger: FactAcknowledger::start(Arc::clone(&handed_out)).map_err(OpenError::at(path))?,
         notifier: Notifier::start().map_err(OpenError::at(path))?,
         backlog: Arc::clone(&backlog),
+        wake: wake.clone(),
         frame: Vec::new(),
     };
     let publisher = Publisher::start(checkpointer, Arc::clone(&backlog), options.interval)
         .map_err(OpenError::at(path))?;
-    let writer =
-        Writer::start(state, Queue::new(options.queue, options.reports)).map_err(OpenError::at(path))?;
+    let queue = Queue::new(options.queue, options.reports, wake);
+    let writer = Writer::start(state, queue).map_err(OpenError::at(path))?;
     let recovery = Recovery { size, cut, torn, start: size };
     let inner = Inner {
         layout: layout.clone(),

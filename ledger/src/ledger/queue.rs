@@ -8,6 +8,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::follow::{FactCallback, FactError};
+use super::wake::Wake;
 use crate::entry::{Decision, Entry, encoding};
 use crate::fault::RecordError;
 use crate::ledger::Receipt;
@@ -26,7 +27,7 @@ pub(crate) struct Job {
     pub(crate) done: Callback,
 }
 
-/// A fact, or another entry that is acknowledged like one, that waits to be written.
+/// A followed entry, a fact or an issued warrant, that waits to be written.
 pub(crate) struct FactJob {
     pub(crate) draft: encoding::EntryDraft,
     pub(crate) fact: Arc<Entry>,
@@ -106,6 +107,9 @@ fn bytes(draft: &encoding::EntryDraft) -> usize {
 /// sync.
 const CHECKS: usize = 40;
 
+/// What a batch may take of one frame.
+const WHOLE_FRAME: Space = Space { entries: ENTRIES_AT_MOST, bytes: PAYLOAD_AT_MOST - RESERVED };
+
 /// How many facts may wait.
 const FACTS_AT_MOST: Space = Space { entries: 4096, bytes: 32 * 1024 * 1024 };
 
@@ -124,6 +128,8 @@ pub(crate) struct Queue {
     arrived: Condvar,
     /// The number of jobs, readable without the lock.
     length: AtomicUsize,
+    /// The writer, if it waits for room for decisions: it records facts meanwhile.
+    writer: Wake,
 }
 
 struct QueueState {
@@ -213,10 +219,10 @@ impl QueueState {
 
     /// Moves as many jobs as fit in one frame into the batch: facts first, reports last.
     fn fill(&mut self, batch: &mut PendingBatch) {
-        let whole = Space { entries: ENTRIES_AT_MOST, bytes: PAYLOAD_AT_MOST.saturating_sub(RESERVED) };
-        let for_facts = if self.jobs.waiting.is_empty() { whole } else { whole.smaller(FACTS_IN_A_FRAME) };
+        let for_facts =
+            if self.jobs.waiting.is_empty() { WHOLE_FRAME } else { WHOLE_FRAME.smaller(FACTS_IN_A_FRAME) };
         let unused = self.facts.move_into(&mut batch.facts, for_facts);
-        let left = self.jobs.move_into(&mut batch.jobs, whole.without(for_facts, unused));
+        let left = self.jobs.move_into(&mut batch.jobs, WHOLE_FRAME.without(for_facts, unused));
         // Once the queue is closed, no decision comes, so reports may fill the frame.
         let for_reports = if self.closed { left } else { left.smaller(REPORTS_IN_A_FRAME) };
         self.reports.move_into(&mut batch.jobs, for_reports);
@@ -224,7 +230,7 @@ impl QueueState {
 }
 
 impl Queue {
-    pub(crate) fn new(limit: usize, reports: usize) -> Self {
+    pub(crate) fn new(limit: usize, reports: usize, writer: Wake) -> Self {
         let state = QueueState {
             facts: Lane::new(FACTS_AT_MOST),
             jobs: Lane::new(Space { entries: limit, bytes: usize::MAX }),
@@ -232,7 +238,7 @@ impl Queue {
             closed: false,
             refused_when_full: 0,
         };
-        Self { state: Mutex::new(state), arrived: Condvar::new(), length: AtomicUsize::new(0) }
+        Self { state: Mutex::new(state), arrived: Condvar::new(), length: AtomicUsize::new(0), writer }
     }
 
     fn state(&self) -> MutexGuard<'_, QueueState> {
@@ -243,8 +249,9 @@ impl Queue {
     /// Adds a fact, or answers its caller at once with the error.
     pub(crate) fn push_fact(&self, job: FactJob) {
         let bytes = bytes(&job.draft);
-        if let Err((job, refused)) = self.add(job, |state| &mut state.facts, bytes) {
-            (job.done)(Err(FactError::NotRecorded(refused)));
+        match self.add(job, |state| &mut state.facts, bytes) {
+            Ok(()) => self.writer.wake(),
+            Err((job, refused)) => (job.done)(Err(FactError::NotRecorded(refused))),
         }
     }
 
@@ -318,6 +325,13 @@ impl Queue {
         Some(())
     }
 
+    /// Takes the facts that wait now, at most one frame of them. There may be none.
+    pub(crate) fn take_facts(&self, batch: &mut PendingBatch) {
+        let mut state = self.state();
+        state.facts.move_into(&mut batch.facts, WHOLE_FRAME);
+        self.length.store(state.len(), Ordering::Release);
+    }
+
     /// Refuses further jobs. Jobs that are already queued can still be taken.
     pub(crate) fn close(&self) {
         self.state().closed = true;
@@ -362,7 +376,7 @@ mod tests {
 
     #[test]
     fn a_flood_of_decisions_and_reports_keeps_no_fact_out_and_a_flood_of_facts_leaves_space_for_decisions() {
-        let queue = Queue::new(4096, 5000);
+        let queue = Queue::new(4096, 5000, Wake::default());
         (0..5000).for_each(|n| queue.push(job(n)));
         (0..6000).for_each(|n| queue.push_report(job(n)));
         assert_eq!(queue.refused_when_full(), 904 + 1000);
@@ -378,7 +392,7 @@ mod tests {
 
     #[test]
     fn a_full_queue_of_reports_keeps_no_decision_out_and_takes_half_of_a_frame_at_most() {
-        let queue = Queue::new(4096, 5000);
+        let queue = Queue::new(4096, 5000, Wake::default());
         for n in 0..6000 {
             queue.push_report(job(n));
         }
@@ -397,7 +411,7 @@ mod tests {
 
     #[test]
     fn a_closed_queue_hands_out_its_reports_in_whole_frames() {
-        let queue = Queue::new(4096, 5000);
+        let queue = Queue::new(4096, 5000, Wake::default());
         (0..3000).for_each(|n| queue.push_report(job(n)));
         queue.close();
         assert_eq!((taken(&queue), taken(&queue), taken(&queue)), (1024, 1024, 952));
@@ -411,7 +425,7 @@ mod tests {
             let start = Entry::Start(crate::entry::Start { cut: false, torn: None, version });
             Job { draft: start.draft(Nonce([0; 16])).unwrap(), kind: JobKind::Other, done: Box::new(drop) }
         };
-        let queue = Queue::new(4096, 5000);
+        let queue = Queue::new(4096, 5000, Wake::default());
         (0..300).for_each(|_| queue.push_report(large()));
         let most = queue.len();
         assert!(most * 60_000 <= REPORT_BYTES_AT_MOST && most > 270, "{most}");

@@ -1,8 +1,10 @@
 //! The room that the writer has for more frames: the next segment, and the reserved one, which is kept for facts.
 //!
-//! A disk that is full fails when a segment is created. Decisions are refused while there is no whole segment beside the one
-//! that is written; then facts are still written there, and last into the reserve, which becomes the next segment. After
-//! that a numbered segment, and a new reserve, are made as soon as there is free space.
+//! A disk that is full fails when a segment is created, and one that is slow takes its time. Decisions are refused, or wait,
+//! while there is no whole segment beside the one that is written; then facts are still written there, and last into the
+//! reserve, which becomes the next segment. After that a numbered segment, and a new reserve, are made as soon as possible.
+//!
+//! Nothing here waits: the writer asks again when it is woken.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -46,34 +48,37 @@ impl Room {
         false
     }
 
-    /// Makes sure that there is a whole segment that is not used: the reserve, or the one of this number.
-    pub(crate) fn require_spare(&mut self, next: u64) -> io::Result<()> {
-        if self.maker.has(SpareSegment::Reserve) {
-            Ok(())
-        } else {
-            self.maker.wait_for(SpareSegment::Numbered(next))
+    /// Whether there is a whole segment that is not used: the reserve, or the one of this number.
+    pub(crate) fn has_spare(&mut self, next: u64) -> io::Result<bool> {
+        Ok(self.maker.has(SpareSegment::Reserve) || self.maker.has_awaited(SpareSegment::Numbered(next))?)
+    }
+
+    /// Takes the segment of this number, if it is created.
+    pub(crate) fn take_next(&mut self, number: u64) -> io::Result<bool> {
+        let is_made = self.maker.has_awaited(SpareSegment::Numbered(number))?;
+        if is_made {
+            self.maker.take(SpareSegment::Numbered(number));
         }
+        Ok(is_made)
     }
 
-    /// Takes the segment of this number, once it is created.
-    pub(crate) fn next(&mut self, number: u64) -> io::Result<()> {
-        self.maker.wait_for(SpareSegment::Numbered(number))?;
-        self.maker.take(SpareSegment::Numbered(number));
-        Ok(())
-    }
-
-    /// The same, and if it cannot be created, the reserve in its place.
-    pub(crate) fn next_or_reserve(&mut self, number: u64) -> io::Result<()> {
-        self.next(number).or_else(|error| {
-            if !self.maker.has(SpareSegment::Reserve) {
-                return Err(error);
-            }
-            Segment::take_reserve(&self.disk, &self.layout, number)?;
-            self.maker.take(SpareSegment::Reserve);
-            tracing::error!(
-                "the disk is full: only facts are recorded, in the segment that was kept for them"
-            );
-            Ok(())
-        })
+    /// The same, and while it is not created, the reserve in its place.
+    pub(crate) fn take_next_or_reserve(&mut self, number: u64) -> io::Result<bool> {
+        let next = self.take_next(number);
+        if matches!(next, Ok(true)) || !self.maker.has(SpareSegment::Reserve) {
+            return next;
+        }
+        Segment::take_reserve(&self.disk, &self.layout, number)?;
+        self.maker.take(SpareSegment::Reserve);
+        match next {
+            Ok(_) => tracing::info!(
+                "no new segment is there yet: facts are recorded in the one that was kept for them"
+            ),
+            Err(error) => tracing::error!(
+                %error,
+                "no segment can be created: only facts are recorded, in the one that was kept for them"
+            ),
+        }
+        Ok(true)
     }
 }

@@ -14,6 +14,7 @@ use super::queue::{FactJob, Job, JobKind, PendingBatch, Queue, RESERVED};
 use super::recent_facts::RecentFacts;
 use super::room::Room;
 use super::waiting_callers::WaitingFacts;
+use super::wake::Wake;
 use super::{abort_process, abort_unless_named, temporary_or_abort};
 use crate::durable::DiskFile;
 use crate::entry::{Entry, Gap, Nonce, Stop};
@@ -133,6 +134,7 @@ pub(crate) struct WriterState {
     pub(crate) acknowledger: FactAcknowledger,
     pub(crate) notifier: Notifier,
     pub(crate) backlog: Arc<Backlog>,
+    pub(crate) wake: Wake,
     pub(crate) frame: Vec<u8>,
 }
 
@@ -173,17 +175,8 @@ impl WriterState {
 
     /// Records a batch: all of it, or its facts alone if there is no room for decisions.
     fn commit(&mut self, batch: &mut PendingBatch, shared: &Shared) {
-        let now = (self.options.clock)();
-        // The publisher is behind. The facts do not wait for it with the decisions.
-        if !batch.facts.is_empty() && !self.backlog.has_space() {
-            let facts = PendingBatch { facts: std::mem::take(&mut batch.facts), jobs: Vec::new() };
-            self.commit_facts(facts, now, shared);
-        }
-        if batch.is_empty() && self.gap.is_none() {
-            return;
-        }
-        let for_gap = if self.gap.is_some() { RESERVED } else { 0 };
-        match self.make_room(batch.bytes().saturating_add(for_gap), Which::All) {
+        match self.wait_for_room(batch, shared) {
+            Ok(()) if batch.is_empty() && self.gap.is_none() => {}
             Ok(()) => {
                 // The last batch has the gap entry already.
                 let is_last = batch.jobs.iter().any(|job| matches!(job.kind, JobKind::Own));
@@ -192,27 +185,57 @@ impl WriterState {
                 {
                     batch.jobs.insert(0, gap);
                 }
-                self.commit_together(std::mem::take(batch), Which::All, now, shared);
+                self.commit_together(std::mem::take(batch), Which::All, shared);
             }
             Err(refused) => {
                 let others = batch.take_others();
-                self.note_refused(u64::try_from(others.len()).unwrap_or(u64::MAX), &refused, now, shared);
+                self.note_refused(u64::try_from(others.len()).unwrap_or(u64::MAX), &refused, shared);
                 for job in others {
                     (job.done)(Err(refused.clone()));
                 }
                 if !batch.is_empty() {
-                    self.commit_facts(std::mem::take(batch), now, shared);
+                    self.commit_facts(std::mem::take(batch), shared);
                 }
             }
         }
     }
 
-    fn commit_facts(&mut self, batch: PendingBatch, now: u64, shared: &Shared) {
-        match self.make_room(batch.bytes(), Which::Facts) {
-            Ok(()) => self.commit_together(batch, Which::Facts, now, shared),
+    /// Waits until there is room for the whole batch. Facts do not wait with the decisions: those of the batch, and those that
+    /// come meanwhile, are recorded in the room that is kept for them.
+    fn wait_for_room(&mut self, batch: &mut PendingBatch, shared: &Shared) -> Result<(), RecordError> {
+        while !(batch.is_empty() && self.gap.is_none()) {
+            let for_gap = if self.gap.is_some() { RESERVED } else { 0 };
+            if self.has_room(batch.bytes().saturating_add(for_gap), Which::All)? {
+                break;
+            }
+            if batch.facts.is_empty() {
+                shared.queue.take_facts(batch);
+            }
+            if batch.facts.is_empty() {
+                // A fact that comes between the look and the wait ends the wait.
+                self.wake.wait();
+            } else {
+                let facts = PendingBatch { facts: std::mem::take(&mut batch.facts), jobs: Vec::new() };
+                self.commit_facts(facts, shared);
+            }
+        }
+        Ok(())
+    }
+
+    /// Records facts, and entries of the ledger itself, as soon as there is room for them.
+    fn commit_facts(&mut self, batch: PendingBatch, shared: &Shared) {
+        let room = loop {
+            match self.has_room(batch.bytes(), Which::Facts) {
+                Ok(true) => break Ok(()),
+                Ok(false) => self.wake.wait(),
+                Err(refused) => break Err(refused),
+            }
+        };
+        match room {
+            Ok(()) => self.commit_together(batch, Which::Facts, shared),
             Err(refused) => {
                 let count = batch.facts.len().saturating_add(batch.jobs.len());
-                self.note_refused(u64::try_from(count).unwrap_or(u64::MAX), &refused, now, shared);
+                self.note_refused(u64::try_from(count).unwrap_or(u64::MAX), &refused, shared);
                 batch
                     .facts
                     .into_iter()
@@ -223,7 +246,9 @@ impl WriterState {
     }
 
     /// Makes one group commit. There must be room for it.
-    fn commit_together(&mut self, batch: PendingBatch, which: Which, now: u64, shared: &Shared) {
+    fn commit_together(&mut self, batch: PendingBatch, which: Which, shared: &Shared) {
+        // Only now: the batch may have waited for its room.
+        let now = (self.options.clock)();
         let mut follower = locked(&shared.follower);
         let mut group = GroupCommit::new(self.edge.clone(), self.time);
         for job in batch.facts {
@@ -241,48 +266,49 @@ impl WriterState {
                     follower.discard();
                 }
                 let (count, repeats) = group.refuse(&refused, self.edge.size());
-                self.note_refused(count, &refused, now, shared);
+                self.note_refused(count, &refused, shared);
                 self.acknowledge(repeats);
             }
         }
     }
 
-    /// Makes sure that a frame with this many bytes of entries can be written.
+    /// Whether a frame with this many bytes of entries can be written now.
     ///
     /// Decisions never use the last whole segment: it stays for facts. So after a full disk has stopped decisions, there is a
     /// whole segment for facts, or what facts have left of it.
-    fn make_room(&mut self, bytes: usize, which: Which) -> Result<(), RecordError> {
+    fn has_room(&mut self, bytes: usize, which: Which) -> Result<bool, RecordError> {
         let frame = bytes.saturating_add(frame::HEADER_BYTES + frame::CRC_BYTES);
         match which {
             Which::All => {
-                self.backlog.wait_for_space()?;
-                if !self.segment.has_space(frame) {
-                    self.rotate(Room::next)?;
+                let has_segment = self.backlog.has_space()?
+                    && (self.segment.has_space(frame) || self.rotate(Room::take_next)?);
+                if !has_segment {
+                    return Ok(false);
                 }
                 let next = self.segment.number().saturating_add(1);
                 self.room
-                    .require_spare(next)
+                    .has_spare(next)
                     .map_err(|error| temporary_or_abort(&error, &self.layout.segment(next)))
             }
-            Which::Facts => {
-                self.backlog.wait_for_space_for_facts()?;
-                if self.segment.has_space(frame) { Ok(()) } else { self.rotate(Room::next_or_reserve) }
-            }
+            Which::Facts => Ok(self.backlog.has_space_for_facts()?
+                && (self.segment.has_space(frame) || self.rotate(Room::take_next_or_reserve)?)),
         }
     }
 
-    /// Continues in another segment.
-    fn rotate(&mut self, take: fn(&mut Room, u64) -> io::Result<()>) -> Result<(), RecordError> {
+    /// Continues in another segment. Returns false if there is none yet.
+    fn rotate(&mut self, take: fn(&mut Room, u64) -> io::Result<bool>) -> Result<bool, RecordError> {
         let next = self.segment.number().saturating_add(1);
         let path = self.layout.segment(next);
-        let segment = take(&mut self.room, next)
-            .and_then(|()| Segment::hold(&self.options.disk, &self.layout, next))
-            .and_then(|file| Segment::resume(next, file, 0))
-            .map_err(|error| temporary_or_abort(&error, &path))?;
+        let or_abort = |error: io::Error| temporary_or_abort(&error, &path);
+        if !take(&mut self.room, next).map_err(or_abort)? {
+            return Ok(false);
+        }
+        let held = Segment::hold(&self.options.disk, &self.layout, next);
+        let segment = held.and_then(|file| Segment::resume(next, file, 0)).map_err(or_abort)?;
         let ended = std::mem::replace(&mut self.segment, segment);
         self.ended = Some(ended.into_ended(self.edge.size()));
         self.room.request_spares(next);
-        Ok(())
+        Ok(true)
     }
 
     fn write(&mut self, group: &GroupCommit) -> Result<(), RecordError> {
@@ -370,8 +396,9 @@ impl WriterState {
     }
 
     /// Counts entries that are not recorded, for the gap entry.
-    fn note_refused(&mut self, count: u64, refused: &RecordError, now: u64, shared: &Shared) {
+    fn note_refused(&mut self, count: u64, refused: &RecordError, shared: &Shared) {
         if count > 0 {
+            let now = (self.options.clock)();
             let reason = refused.word().to_owned();
             let gap = self.gap.get_or_insert(Gap { count: 0, first: now, last: now, reason });
             gap.count = gap.count.saturating_add(count);

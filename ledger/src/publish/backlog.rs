@@ -5,19 +5,22 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::fault::RecordError;
+use crate::ledger::Wake;
 use crate::wal::reader::Batch;
 
-/// How many bytes may wait. At this limit the writer waits too: otherwise the backlog would grow without end while
+/// How many bytes may wait. At this limit decisions wait too: otherwise the backlog would grow without end while
 /// entries arrive faster than the disk can store their bundles.
 const BYTES_AT_MOST: usize = 8 * 1024 * 1024;
 
 /// How many bytes may wait if the entries that come are facts alone: decisions that nobody publishes keep no fact out.
 const BYTES_AT_MOST_FOR_FACTS: usize = BYTES_AT_MOST + 4 * 1024 * 1024;
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Backlog {
     state: Mutex<BacklogState>,
     changed: Condvar,
+    /// The writer, which waits for space.
+    writer: Wake,
 }
 
 #[derive(Debug, Default)]
@@ -43,10 +46,11 @@ pub(crate) struct Work {
 
 impl Backlog {
     /// An empty backlog of a log with this published size and this durable size.
-    pub(crate) fn new(published: u64, size: u64) -> Self {
+    pub(crate) fn new(published: u64, size: u64, writer: Wake) -> Self {
         Self {
             state: Mutex::new(BacklogState { published, size, ..BacklogState::default() }),
             changed: Condvar::new(),
+            writer,
         }
     }
 
@@ -59,30 +63,23 @@ impl Backlog {
         self.changed.wait_timeout(state, most).unwrap_or_else(PoisonError::into_inner).0
     }
 
-    /// Whether there is space now for a batch with decisions.
-    pub(crate) fn has_space(&self) -> bool {
-        self.state().bytes < BYTES_AT_MOST
-    }
-
-    /// Waits until there is space for another batch. It is an error if the publisher is stuck.
-    pub(crate) fn wait_for_space(&self) -> Result<(), RecordError> {
-        self.wait_below(BYTES_AT_MOST)
+    /// Whether there is space for another batch now. It is an error if there is none and the publisher is stuck.
+    pub(crate) fn has_space(&self) -> Result<bool, RecordError> {
+        self.has_below(BYTES_AT_MOST)
     }
 
     /// The same for a batch of facts.
-    pub(crate) fn wait_for_space_for_facts(&self) -> Result<(), RecordError> {
-        self.wait_below(BYTES_AT_MOST_FOR_FACTS)
+    pub(crate) fn has_space_for_facts(&self) -> Result<bool, RecordError> {
+        self.has_below(BYTES_AT_MOST_FOR_FACTS)
     }
 
-    fn wait_below(&self, most: usize) -> Result<(), RecordError> {
-        let mut state = self.state();
-        while state.bytes >= most {
-            if let Some(refused) = &state.stuck {
-                return Err(refused.clone());
-            }
-            state = self.wait(state, Duration::from_secs(1));
+    fn has_below(&self, most: usize) -> Result<bool, RecordError> {
+        let state = self.state();
+        match &state.stuck {
+            _ if state.bytes < most => Ok(true),
+            Some(refused) => Err(refused.clone()),
+            None => Ok(false),
         }
-        Ok(())
     }
 
     pub(crate) fn put(&self, batch: Batch) {
@@ -106,6 +103,7 @@ impl Backlog {
             if state.closed {
                 let batches = std::mem::take(&mut state.batches);
                 state.bytes = 0;
+                self.writer.wake();
                 return (!batches.is_empty()).then_some(Work { batches, publish: false });
             }
             let due =
@@ -115,6 +113,7 @@ impl Backlog {
                 let batches = std::mem::take(&mut state.batches);
                 state.bytes = 0;
                 self.changed.notify_all();
+                self.writer.wake();
                 return Some(Work { batches, publish: due || wanted });
             }
             // If there is nothing to publish now, an entry that arrives meanwhile waits at most one interval.
@@ -140,6 +139,7 @@ impl Backlog {
         let mut state = self.state();
         state.stuck = Some(refused);
         self.changed.notify_all();
+        self.writer.wake();
         let began = Instant::now();
         while !state.closed && began.elapsed() < retry {
             state = self.wait(state, retry.saturating_sub(began.elapsed()));
@@ -182,22 +182,21 @@ mod tests {
 
     #[test]
     fn a_publisher_that_is_stuck_refuses_decisions_first_and_facts_later() {
-        let backlog = Backlog::new(0, 0);
+        let backlog = Backlog::new(0, 0, Wake::default());
         let put = |bytes| backlog.put(Batch { first: 0, entries: vec![0; bytes], leaves: vec![] });
         let stuck = Err(RecordError::DiskFull);
         assert!(backlog.wait_while_stuck(RecordError::DiskFull, Duration::ZERO));
         put(BYTES_AT_MOST - 1);
-        assert!(backlog.has_space() && backlog.wait_for_space().is_ok());
+        assert_eq!(backlog.has_space(), Ok(true));
         put(1);
-        assert!(!backlog.has_space());
-        assert_eq!((backlog.wait_for_space(), backlog.wait_for_space_for_facts()), (stuck.clone(), Ok(())));
+        assert_eq!((backlog.has_space(), backlog.has_space_for_facts()), (stuck.clone(), Ok(true)));
         put(4 * 1024 * 1024);
-        assert_eq!(backlog.wait_for_space_for_facts(), stuck);
+        assert_eq!(backlog.has_space_for_facts(), stuck);
     }
 
     #[test]
     fn a_closed_backlog_ends_even_if_nothing_can_be_published() {
-        let backlog = Backlog::new(0, 1);
+        let backlog = Backlog::new(0, 1, Wake::default());
         backlog.put(Batch { first: 1, entries: vec![0], leaves: vec![[0; 32]] });
         backlog.close();
         assert!(backlog.take(Duration::ZERO).is_some_and(|work| work.batches.len() == 1));

@@ -277,7 +277,7 @@ impl Window {
         let (mut from, mut last) = (at, None);
         while from < self.length {
             let piece = self.bytes(from, 512 * 1024)?;
-            let found = piece.iter().rposition(|byte| *byte != 0).and_then(|place| u64::try_from(place).ok());
+            let found = last_that_is_not_zero(piece).and_then(|place| u64::try_from(place).ok());
             let length = u64::try_from(piece.len()).unwrap_or(u64::MAX);
             last = found.map(|place| from.saturating_add(place)).or(last);
             from = from.saturating_add(length);
@@ -305,4 +305,14 @@ impl Window {
         }
         Ok(None)
     }
+}
+
+/// Nearly all of a segment is zeros, so whole blocks are compared first.
+fn last_that_is_not_zero(piece: &[u8]) -> Option<usize> {
+    const ZEROS: [u8; 4096] = [0; 4096];
+    let is_zero = |block: &[u8]| ZEROS.get(..block.len()).is_some_and(|zeros| zeros == block);
+    let block = piece.chunks(ZEROS.len()).rposition(|block| !is_zero(block))?;
+    let from = block.checked_mul(ZEROS.len())?;
+    let place = piece.chunks(ZEROS.len()).nth(block)?.iter().rposition(|byte| *byte != 0)?;
+    from.checked_add(place)
 }

@@ -32,7 +32,8 @@ pub(crate) struct EndedSegment {
 }
 
 impl Segment {
-    /// Creates a segment under this name, filled with zeros.
+    /// Creates a segment under this name, filled with zeros. It is an error if the name is in use: facts may have taken the
+    /// reserve in its place meanwhile.
     ///
     /// A crash before the rename leaves a temporary file, which the next start removes. A crash after it leaves an empty
     /// segment, which the next start uses.
@@ -43,19 +44,19 @@ impl Segment {
         if temporary.exists() {
             disk.remove(temporary)?;
         }
-        let made = fill(disk, temporary, length);
+        let made = fill(disk, temporary, length).and_then(|()| disk.rename_new(temporary, path));
         if let Err(error) = made {
-            // An unfinished file would take up free space.
+            // A file that nobody uses would take up free space.
             let _ = disk.remove(temporary);
             return Err(error);
         }
-        disk.rename(temporary, path)?;
         disk.sync_dir(&layout.wal())
     }
 
     /// Gives the reserved segment this number. It needs no free space.
     ///
-    /// A crash before the sync of the directory: the reserve or an empty segment is found, and nothing was written to it.
+    /// A segment of this number that was just created, and to which nothing was written, is replaced. A crash before the sync
+    /// of the directory: the reserve or an empty segment is found, and nothing was written to it.
     pub(crate) fn take_reserve(disk: &Disk, layout: &Layout, number: u64) -> io::Result<()> {
         disk.rename(&layout.reserve(), &layout.segment(number))?;
         disk.sync_dir(&layout.wal())
@@ -96,9 +97,9 @@ impl Segment {
         self.file.path()
     }
 
-    /// Whether there is space for this many more bytes.
+    /// Whether there is space for this many more bytes. An empty segment has: no other has more.
     pub(crate) fn has_space(&self, bytes: usize) -> bool {
-        u64::try_from(bytes).is_ok_and(|bytes| self.length.saturating_sub(self.at) >= bytes)
+        self.at == 0 || u64::try_from(bytes).is_ok_and(|bytes| self.length.saturating_sub(self.at) >= bytes)
     }
 
     /// Writes a frame after the last one. It is durable only after [`Segment::sync`].

@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 use super::segment::Segment;
 use crate::durable::Disk;
 use crate::layout::Layout;
+use crate::ledger::Wake;
 
 /// A whole segment that is not used yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,16 +24,19 @@ pub(crate) struct SegmentMaker {
     made: mpsc::Receiver<(SpareSegment, io::Result<()>)>,
     ordered: Vec<SpareSegment>,
     ready: Vec<SpareSegment>,
+    /// The segment that somebody waits for, and why it could not be created.
+    awaited: Option<(SpareSegment, Option<io::Error>)>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl SegmentMaker {
-    /// `ready` are the spare segments that the start found.
+    /// `ready` are the spare segments that the start found. `writer` is woken when a segment is created, or cannot be.
     pub(crate) fn start(
         disk: Disk,
         layout: Layout,
         bytes: u64,
         ready: Vec<SpareSegment>,
+        writer: Wake,
     ) -> io::Result<Self> {
         let (orders, ordered) = mpsc::channel();
         let (results, made) = mpsc::channel();
@@ -45,9 +49,11 @@ impl SegmentMaker {
                 if results.send((spare, Segment::create(&disk, &layout, &path, bytes))).is_err() {
                     return;
                 }
+                writer.wake();
             }
         })?;
-        Ok(Self { orders: Some(orders), made, ordered: Vec::new(), ready, thread: Some(thread) })
+        let (ordered, thread) = (Vec::new(), Some(thread));
+        Ok(Self { orders: Some(orders), made, ordered, ready, awaited: None, thread })
     }
 
     /// Begins to create a segment, unless it exists or is being created.
@@ -63,23 +69,27 @@ impl SegmentMaker {
     /// Whether the segment is created.
     pub(crate) fn has(&mut self, spare: SpareSegment) -> bool {
         while let Ok((made, result)) = self.made.try_recv() {
-            self.note(made, &result);
+            self.note(made, result);
         }
         self.ready.contains(&spare)
     }
 
-    /// Waits until the segment is created. After an error the next call tries again.
-    pub(crate) fn wait_for(&mut self, spare: SpareSegment) -> io::Result<()> {
-        self.request(spare);
-        while !self.ready.contains(&spare) {
-            let ended = |_| io::Error::other("the thread that creates segments has ended");
-            let (made, result) = self.made.recv().map_err(ended)?;
-            self.note(made, &result);
-            if made == spare {
-                result?;
-            }
+    /// The same for somebody who waits for it. It is an error if it could not be created; the next call tries again.
+    pub(crate) fn has_awaited(&mut self, spare: SpareSegment) -> io::Result<bool> {
+        if self.has(spare) {
+            return Ok(true);
         }
-        Ok(())
+        if let Some((_, Some(error))) =
+            self.awaited.take_if(|(awaited, why)| *awaited == spare && why.is_some())
+        {
+            return Err(error);
+        }
+        if self.thread.as_ref().is_none_or(JoinHandle::is_finished) {
+            return Err(io::Error::other("the thread that creates segments has ended"));
+        }
+        self.awaited = Some((spare, None));
+        self.request(spare);
+        Ok(false)
     }
 
     /// The segment is used from now on.
@@ -87,10 +97,15 @@ impl SegmentMaker {
         self.ready.retain(|ready| *ready != spare);
     }
 
-    fn note(&mut self, made: SpareSegment, result: &io::Result<()>) {
+    fn note(&mut self, made: SpareSegment, result: io::Result<()>) {
         self.ordered.retain(|ordered| *ordered != made);
-        if result.is_ok() {
-            self.ready.push(made);
+        match result {
+            Ok(()) => self.ready.push(made),
+            Err(error) => {
+                if let Some((_, why)) = self.awaited.as_mut().filter(|(awaited, _)| *awaited == made) {
+                    *why = Some(error);
+                }
+            }
         }
     }
 }

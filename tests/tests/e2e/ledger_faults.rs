@@ -2,15 +2,17 @@
 //! denials are counted instead of recorded one by one.
 
 use portcullis_tests::agent::hello;
-use portcullis_tests::client::get;
+use portcullis_tests::client::{ClientRequest, get};
 use portcullis_tests::condition::until;
 use portcullis_tests::ledger_auditor::LedgerAuditor;
+use portcullis_tests::operator::done;
 use portcullis_tests::preloaded_faults::PreloadedFaults;
 use portcullis_tests::server::Server;
 use portcullis_tests::world::World;
 use serde_json::Value;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
+use warrant::PresentedWarrant;
 
 #[tokio::test]
 async fn a_full_disk_denies_every_request_and_the_server_continues_by_itself_when_there_is_space() {
@@ -89,6 +91,11 @@ async fn a_disk_that_fills_up_stops_publishing_first_with_a_remark_and_decisions
     }
     let why = world.server.readiness_of("ledger").await.unwrap_err();
     assert!(why.contains("the disk of the ledger is full"), "{why}");
+    // Facts have room of their own.
+    let revocable = RevocableWarrant::of(&world);
+    world.denies(&revocable.request(&world), 503, "ledger-unavailable").await;
+    revocable.revoke(&world);
+    world.denies(&revocable.request(&world), 403, "revoked").await;
     let log = world.server.process.log();
     let lines = log.lines().filter(|line| line.contains("is full; free some space")).count();
     assert_eq!(lines, 2, "one line when nothing can be published, one when nothing can be recorded:\n{log}");
@@ -109,6 +116,63 @@ async fn a_disk_that_fills_up_stops_publishing_first_with_a_remark_and_decisions
     let [gap] = gaps.as_slice() else { panic!("one gap: {gaps:?}") };
     assert!(gap["reason"] == "disk-full" && gap["count"].as_u64().unwrap() >= 20, "{gap}");
     world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_revocation_on_a_full_disk_is_recorded_and_holds_at_once_and_after_a_kill() {
+    let mut world = World::start().await;
+    world.server.process.stop().await;
+    let machine = PreloadedFaults::new(world.directory());
+    world.server = Server::start_with_faults(&world.home, &machine).await;
+    let warrant = RevocableWarrant::of(&world);
+    until("requests to be allowed", async || {
+        (world.send(&warrant.request(&world)).await.status == 200).then_some(())
+    })
+    .await;
+    machine.fill_disk();
+    world.allows(&warrant.request(&world)).await;
+    let index = warrant.revoke(&world);
+    world.denies(&warrant.request(&world), 403, "revoked").await;
+    world.server.process.kill();
+    machine.free_disk();
+    world.server = Server::start_with_faults(&world.home, &machine).await;
+    until("the server to judge", async || {
+        (world.send(&warrant.request(&world)).await.code().as_deref() == Some("revoked")).then_some(())
+    })
+    .await;
+    let auditor = LedgerAuditor::new(&world.home, world.directory());
+    let entry = until("the revocation to be published", async || {
+        auditor.entries().into_iter().find(|entry| entry["index"] == index)
+    })
+    .await;
+    assert_eq!(entry["entry"]["value"], warrant.jti, "{entry}");
+    auditor.audit(auditor.folder(), &[]).expect_holds();
+    world.end().await;
+}
+
+/// A warrant that is presented several times, and then revoked.
+struct RevocableWarrant {
+    warrant: String,
+    jti: String,
+}
+
+impl RevocableWarrant {
+    fn of(world: &World) -> RevocableWarrant {
+        let warrant = world.agent.warrant(&hello());
+        let parsed = PresentedWarrant::parse(warrant.as_bytes()).unwrap();
+        let jti = parsed.unverified_claims().unwrap()[0].jti().to_owned();
+        RevocableWarrant { warrant, jti }
+    }
+
+    fn request(&self, world: &World) -> ClientRequest {
+        world.agent.present(&self.warrant, ClientRequest::new("GET", "localhost", "/hello/you"))
+    }
+
+    /// Revokes it, and returns the index of the entry.
+    fn revoke(&self, world: &World) -> Value {
+        let issuer = hello().issuer;
+        done(&world.home, &["revoke", "path", &self.jti, "--iss", &issuer])["index"].clone()
+    }
 }
 
 #[tokio::test]

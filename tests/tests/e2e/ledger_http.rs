@@ -107,6 +107,32 @@ async fn a_stranger_fetches_the_log_and_a_reader_in_another_language_accepts_it(
 }
 
 #[tokio::test]
+async fn who_read_entries_is_on_record_with_how_often_and_reads_of_hashes_are_not() {
+    let mut world = World::start().await;
+    let auditor = LedgerAuditor::new(&world.home, world.directory());
+    world.allows(&world.agent.request(&hello(), "GET", "/hello/you")).await;
+    auditor.wait_for_decisions(1).await;
+    let token = fs::read_to_string(world.home.file("keys/read-log.token")).unwrap().trim().to_owned();
+    for n in 0..20 {
+        assert_eq!(get(&world, "/log/checkpoint", Some(&token)).await.status, 200);
+        assert_eq!(get(&world, &format!("/log/proof/{}", n % 2), Some(&token)).await.status, 200);
+        assert_eq!(get(&world, "/log/proof/0", Some("another")).await.status, 401);
+    }
+    world.server.process.stop().await;
+    let reads = auditor.of_kind("reads/1");
+    let [read] = reads.as_slice() else { panic!("one entry for one reader: {reads:?}") };
+    let holder = format!("reader|{}", ledger::entry::Digest::of(token.as_bytes()));
+    assert_eq!(
+        (&read["by"], &read["what"], &read["count"]),
+        (&holder.into(), &"read-entries".into(), &20.into())
+    );
+    let [first, last, time] = ["first", "last", "time"].map(|member| read[member].as_u64().unwrap());
+    assert!(first < last && last <= time, "{read}");
+    auditor.audit(auditor.folder(), &[]).expect_holds();
+    world.end().await;
+}
+
+#[tokio::test]
 async fn a_proof_shows_that_the_log_only_grew_and_a_changed_proof_or_log_is_refused() {
     let world = World::start().await;
     let auditor = LedgerAuditor::new(&world.home, world.directory());

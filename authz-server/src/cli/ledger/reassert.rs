@@ -6,13 +6,13 @@
 use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
-use ledger::entry::{FactScope, Posture, PostureChange};
-use ledger::{Entry, Ledger};
+use ledger::Ledger;
+use ledger::entry::{FactScope, PostureChange};
 use serde_json::json;
 
 use crate::cli::out::{ExitStatus, Failure, line};
 use crate::clock::Clock;
-use crate::{config, server};
+use crate::{config, facts, server};
 
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct Args {
@@ -52,37 +52,78 @@ pub(in crate::cli) fn run(args: &Args) -> Result<ExitStatus, Failure> {
 
 /// The entry that ends the halt with which the log began. The posture is again that of the log before.
 fn end_of_halt(ledger: &Ledger, args: &Args) -> Result<PostureChange, Failure> {
-    let (mut before, mut newest, mut is_complete) = (Posture::Normal, None, false);
-    for record in ledger.read(0).map_err(Failure::new)? {
-        let record = record.map_err(Failure::new)?;
-        is_complete |= matches!(record.entry, Entry::Restored(_));
-        let Entry::Posture(change) = record.entry else { continue };
-        match (change.scope, change.was) {
-            (FactScope::Mesh, Some(_)) => before = change.stance,
-            (FactScope::Mesh, None) => newest = Some((record.index, change.by)),
-            (FactScope::Route | FactScope::Environment | FactScope::Issuer, _) => {}
-        }
-    }
-    if !is_complete {
+    let (folded, _) = facts::fold(ledger).map_err(Failure::new)?;
+    let Some(begun) = folded.after_restore.filter(|begun| begun.is_complete) else {
         return Err(Failure::new(
             "this log does not begin after a restore, or not all facts of the old log are in it: only \
              `portcullis serve --restored` makes such a log whole",
         ));
-    }
-    if let Some((index, by)) = newest.as_ref().filter(|(_, by)| by != server::BY_RESTORE) {
+    };
+    let newest = folded.tables.postures.newest(FactScope::Mesh, "");
+    if let Some(newest) = newest.filter(|newest| newest.fact.by != server::BY_RESTORE) {
         return Err(Failure::new(format!(
-            "the posture of the mesh was set by {by} in entry {index}, after the halt of the restore: change it with \
-             `portcullis halt`, `restrict` or `resume`"
+            "the posture of the mesh was set by {} in entry {}, after the halt of the restore: change it with \
+             `portcullis halt`, `restrict` or `resume`",
+            newest.fact.by, newest.index
         )));
     }
     Ok(PostureChange {
         bundle: None,
         by: args.by.clone(),
         reason: args.reason.clone(),
-        replaces: newest.map(|(index, _)| index),
+        replaces: newest.map(|newest| newest.index),
         scope: FactScope::Mesh,
-        stance: before,
+        stance: begun.stance_before,
         subject: String::new(),
         was: None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use ledger::entry::{Posture, Predecessor, Restored, Revocation, RevocationTarget};
+    use ledger::{Options, SigningKey};
+
+    use super::*;
+    use crate::facts::examples::{posture, revocation};
+
+    fn options() -> Options {
+        let key = SigningKey::from_seed(&[9; 32]).unwrap();
+        Options::new(key, Arc::new(|| 1_795_230_579_000), "test").segment_bytes(0)
+    }
+
+    fn args() -> Args {
+        let text = || "op".to_owned();
+        Args { config: PathBuf::new(), by: text(), reason: text(), json: false }
+    }
+
+    #[test]
+    fn the_halt_of_a_restore_ends_also_after_the_first_entries_are_archived_and_the_posture_of_before_holds_again()
+     {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("ledger");
+        let predecessor = Predecessor { origin: "demo/log/1".to_owned(), root: String::new(), size: 9 };
+        Ledger::init_restored(&path, "demo", &options(), predecessor).unwrap();
+        let ledger = Ledger::open(&path, options()).unwrap();
+        let of_before = PostureChange { was: Some(4), ..posture(Posture::Restricted, None) };
+        ledger.append(of_before.into()).unwrap();
+        let halt = PostureChange { by: server::BY_RESTORE.to_owned(), ..posture(Posture::Halted, None) };
+        let halt = ledger.append(halt.into()).unwrap();
+        for n in 0..300 {
+            let revoked = revocation(RevocationTarget::Key, &n.to_string(), None);
+            ledger.append(Revocation { was: Some(n), ..revoked }.into()).unwrap();
+        }
+        assert!(end_of_halt(&ledger, &args()).is_err(), "not all facts of the log before are recorded again");
+        ledger.append(Restored { facts: 301 }.into()).unwrap();
+        ledger.publish().unwrap();
+        let (facts, _) = facts::fold(&ledger).unwrap();
+        let saved = ledger.save_snapshot(facts.as_of, facts::snapshot::to_bytes(&facts)).unwrap();
+        assert_eq!(ledger.archive(256, &directory.path().join("archive"), &saved).unwrap(), 1);
+        let change = end_of_halt(&ledger, &args()).unwrap();
+        assert_eq!((change.stance, change.replaces), (Posture::Restricted, Some(halt.index())));
+        ledger.append(change.into()).unwrap();
+        assert!(end_of_halt(&ledger, &args()).is_err(), "the halt has ended");
+    }
 }

@@ -1,8 +1,8 @@
 //! The log over HTTP, read-only, in the layout of C2SP tlog-tiles; and proofs from it.
 //!
 //! The checkpoint and hashes are public: with them anybody can check this server. Entries, and proofs that contain
-//! one, need the permission `read-log`. This module knows what may be served to whom, and nothing about what entries
-//! contain.
+//! one, need the permission `read-log`, and who read them is recorded. This module knows what may be served to whom, and
+//! nothing about what entries contain.
 
 use std::sync::Arc;
 
@@ -19,13 +19,18 @@ use ledger::{Ledger, ReadError};
 use tracing::warn;
 
 use crate::keys::Readers;
+use crate::recorder::Recorder;
 
-/// The log that is served, and who may read its entries.
+/// The log that is served, who may read its entries, and where it is recorded who did.
 #[derive(Clone, Debug)]
 pub struct Log {
     pub ledger: Ledger,
     pub readers: Arc<Readers>,
+    pub recorder: Recorder,
 }
+
+/// The action under which reads of entries are recorded.
+const READ_ENTRIES: &str = "read-entries";
 
 const TEXT: &str = "text/plain; charset=utf-8";
 
@@ -40,7 +45,7 @@ pub(super) fn router(log: Log) -> Router {
 /// A published file. It has exactly one name; any other spelling is not found.
 async fn file(State(log): State<Log>, Path(path): Path<String>, headers: HeaderMap) -> Response {
     let Some(resource) = PublishedFile::parse(&path) else { return missing() };
-    if !resource.is_public() && !log.admits(&headers) {
+    if !resource.is_public() && !log.admits_read(&headers) {
         return unauthorized();
     }
     let (kind, caching) = (resource.content_type(), resource.caching());
@@ -49,7 +54,7 @@ async fn file(State(log): State<Log>, Path(path): Path<String>, headers: HeaderM
 
 /// The inclusion proof of one entry in the published log, with the entry.
 async fn proof(State(log): State<Log>, Path(index): Path<String>, headers: HeaderMap) -> Response {
-    if !log.admits(&headers) {
+    if !log.admits_read(&headers) {
         return unauthorized();
     }
     let Some(index) = number(&index) else { return missing() };
@@ -82,10 +87,14 @@ fn number(text: &str) -> Option<u64> {
 }
 
 impl Log {
-    fn admits(&self, headers: &HeaderMap) -> bool {
+    /// Whether this caller may read entries. If so, the read is counted, also if there is no such entry.
+    fn admits_read(&self, headers: &HeaderMap) -> bool {
         let mut values = headers.get_all(header::AUTHORIZATION).iter();
         let token = values.next().map(HeaderValue::as_bytes).and_then(|value| value.strip_prefix(b"Bearer "));
-        values.next().is_none() && token.is_some_and(|token| self.readers.has_token(token))
+        let token = token.filter(|_| values.next().is_none());
+        let Some(holder) = token.and_then(|token| self.readers.holder_of(token)) else { return false };
+        self.recorder.count_read(&format!("reader|{holder}"), READ_ENTRIES);
+        true
     }
 
     /// Reads on a thread that makes no decisions.

@@ -124,6 +124,38 @@ fn a_cut_tail_is_recorded_even_if_the_start_that_cut_it_crashes() {
     assert!(images > 50 && cut_already > 20);
 }
 
+#[test]
+fn a_crash_while_a_log_is_created_leaves_no_log_or_a_whole_one() {
+    let dir = scratch();
+    let place = dir.path().join("place");
+    std::fs::create_dir(&place).unwrap();
+    let mut model = Model::of(&place);
+    let recorder = Arc::new(StepRecorder::default());
+    Ledger::init(&place.join("ledger"), "demo", &small().disk(Disk::watched(recorder.clone()))).unwrap();
+    let image = dir.path().join("image");
+    let path = image.join("ledger");
+    let mut random = SeededRandom(SEED);
+    let (mut none, mut whole) = (0, 0);
+    for step in recorder.steps.lock().unwrap().iter() {
+        model.apply(step);
+        for survival in [Survival::None, Survival::All, Survival::Random, Survival::Random] {
+            model.crash(&image, survival, &mut random);
+            if path.exists() {
+                whole += 1;
+                Ledger::open(&path, small()).unwrap().append(fact()).unwrap();
+            } else {
+                none += 1;
+                Ledger::init(&path, "demo", &small()).unwrap();
+                Ledger::open(&path, small()).unwrap().close();
+            }
+            assert_eq!(std::fs::read_dir(&image).unwrap().count(), 1, "nothing else is left");
+            std::fs::remove_dir_all(&image).unwrap();
+        }
+    }
+    println!("{none} crashes left no log, {whole} a whole one; seed {SEED}");
+    assert!(none > 100 && whole >= 3);
+}
+
 /// A recorded run.
 struct Run {
     dir: tempfile::TempDir,

@@ -13,7 +13,7 @@ fn revocation(value: &str) -> Entry {
     Revocation { bundle: None, by, iss, reason, until: None, value: value.to_owned(), was: None, what }.into()
 }
 
-fn issued() -> Entry {
+fn issued(root: &str) -> Entry {
     let text = || "x".to_owned();
     let digest = Digest::of(b"x");
     Issued {
@@ -27,7 +27,7 @@ fn issued() -> Entry {
         iss: text(),
         jti: text(),
         policy: None,
-        root: digest,
+        root: Digest::of(root.as_bytes()),
         sub: text(),
         token: None,
         txn: text(),
@@ -40,20 +40,31 @@ fn issued() -> Entry {
 #[derive(Debug, Default)]
 struct Told {
     in_force: BTreeMap<String, (u64, u64)>,
+    issued: Vec<Digest>,
     heads: Vec<Head>,
     indices: Vec<u64>,
     discarded: usize,
 }
 
-/// A follower that admits each key's revocation once.
+/// A follower that admits each key's revocation once, and two issued warrants. Like the server's, it knows only what it
+/// admitted.
 #[derive(Default)]
 struct Table {
     told: Arc<Mutex<Told>>,
     admitted: BTreeMap<String, (u64, u64)>,
+    issued: Vec<Digest>,
 }
 
 impl FollowFacts for Table {
     fn admit(&mut self, fact: &Arc<Entry>, at: u64, time: u64) -> Result<(), FactRefused> {
+        if let Entry::Issued(issued) = fact.as_ref() {
+            let count = self.told.lock().unwrap().issued.len() + self.issued.len();
+            if count == 2 {
+                return Err(FactRefused::Full);
+            }
+            self.issued.push(issued.root);
+            return Ok(());
+        }
         let Entry::Revocation(revocation) = fact.as_ref() else { return Ok(()) };
         if revocation.value == "never" {
             return Err(FactRefused::OtherBundle);
@@ -70,12 +81,14 @@ impl FollowFacts for Table {
     fn commit(&mut self, head: Head, facts: &[(u64, Arc<Entry>)]) {
         let mut told = self.told.lock().unwrap();
         told.in_force.append(&mut self.admitted);
+        told.issued.append(&mut self.issued);
         told.heads.push(head);
         told.indices.extend(facts.iter().map(|(index, _)| *index));
     }
 
     fn discard(&mut self) {
         self.admitted.clear();
+        self.issued.clear();
         self.told.lock().unwrap().discarded += 1;
     }
 }
@@ -116,7 +129,7 @@ fn a_repeated_fact_gets_a_receipt_of_the_first_and_a_refused_one_takes_no_index(
     let dir = scratch();
     let path = dir.path().join("ledger");
     let (ledger, told) = followed(&path, small());
-    let facts = vec![revocation("a"), revocation("a"), revocation("never"), revocation("b"), issued()];
+    let facts = vec![revocation("a"), revocation("a"), revocation("never"), revocation("b"), issued("x")];
     let answers = post(&ledger, facts);
     let index = |at: usize| answers[at].as_ref().map(|fact| (fact.receipt.index(), fact.repeats));
     assert_eq!((index(0), index(1)), (Ok((2, false)), Ok((2, true))));
@@ -130,6 +143,23 @@ fn a_repeated_fact_gets_a_receipt_of_the_first_and_a_refused_one_takes_no_index(
     let told = told.lock().unwrap();
     assert_eq!((told.indices.as_slice(), told.discarded), ([2, 3, 4].as_slice(), 0));
     assert_eq!(told.heads.last(), Some(&Head { size: 5, root: ledger.root().1, time: ledger.time() }));
+}
+
+#[test]
+fn an_issued_warrant_is_known_from_the_moment_it_is_acknowledged_and_a_full_table_refuses_it() {
+    let dir = scratch();
+    let path = dir.path().join("ledger");
+    let (ledger, told) = followed(&path, small());
+    for root in ["a", "b"] {
+        let receipt = ledger.append(issued(root)).unwrap();
+        assert_eq!(told.lock().unwrap().issued.last(), Some(&Digest::of(root.as_bytes())));
+        assert!(Ledger::inspect(&path).unwrap().handed_out.size > receipt.index());
+    }
+    let size = ledger.size();
+    assert_eq!(ledger.append(issued("c")), Err(RecordError::Refused(FactRefused::Full)));
+    assert_eq!(ledger.size(), size, "it takes no index");
+    let read = ledger.size();
+    ledger.append(decision("d", read - 2, DecisionOutcome::Allowed)).expect("it makes no decision stale");
 }
 
 #[test]

@@ -14,6 +14,7 @@ mod follow;
 mod maintenance;
 mod model;
 mod reserve;
+mod waiting;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

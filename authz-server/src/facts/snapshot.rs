@@ -14,6 +14,8 @@
 
 mod list;
 
+use std::collections::BTreeMap;
+
 use ledger::entry::{Digest, Entry, Nonce, Stamps};
 use serde::{Deserialize, Serialize};
 use warrant::Seconds;
@@ -34,6 +36,8 @@ struct SnapshotHeader {
     time: u64,
     forgot: Option<u64>,
     after_restore: Option<AfterRestore>,
+    /// Attestors that left a bundle, and when.
+    left: BTreeMap<String, u64>,
     /// The index of the first bit of `ended`.
     ended_first: u64,
     /// How many of each list follow.
@@ -68,6 +72,7 @@ pub fn to_bytes(folded: &Folded) -> Vec<u8> {
         time: folded.time.get(),
         forgot: folded.burns_lost_at.map(Seconds::get),
         after_restore: folded.after_restore,
+        left: tables.left.clone(),
         ended_first: ended.first,
         ended_words: ended.words.len(),
         burned_items,
@@ -104,6 +109,7 @@ pub fn from_bytes(bytes: &[u8]) -> Option<Folded> {
     if !lists.is_empty() {
         return None;
     }
+    tables.left = header.left;
     Some(Folded {
         as_of: 0,
         time: Seconds::new(header.time),
@@ -193,7 +199,7 @@ mod tests {
         by(&burns, "once", 1, 100, &d1).unwrap();
         by(&burns, "over", 1, 20, &d0).unwrap();
         by(&burns, "twice", 2, 100, &d2).unwrap();
-        let mut tables = Tables::default();
+        let mut tables = Tables { left: [("https://gone".to_owned(), 80)].into(), ..Tables::default() };
         for (index, fact) in (3..).zip(facts()) {
             tables.add(index, 90_000, &fact);
         }
@@ -222,6 +228,7 @@ mod tests {
             alive
         };
         assert_eq!(alive(&back.tables), alive(&folded.tables));
+        assert_eq!(back.tables.left, folded.tables.left);
         assert_eq!(alive(&back.tables).len(), 4);
         assert!(back.tables.issued.contains(&Digest::of(b"root")));
         assert!(back.ended.note(77) && !back.ended.note(78));

@@ -111,6 +111,10 @@ impl Recorder {
 
     /// Records the counted reads that are due; with `all`, every one now.
     pub fn record_reads(&self, all: bool) {
+        // Each try would be counted as an entry that was lost. None is: the counts are kept.
+        if !all && self.ledger.health().refusing.is_some() {
+            return;
+        }
         for reads in self.reads.due(self.clock.milliseconds(), all) {
             let (counts, copy) = (Arc::clone(&self.reads), reads.clone());
             self.submit_report(reads.into(), move |recorded| match recorded {

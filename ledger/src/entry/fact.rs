@@ -143,7 +143,8 @@ kind! { "posture/1"
 kind! { "activation/1"
     /// A policy bundle became the active one.
     pub struct Activation {
-        /// Who may make statements, sorted. What others said before is no longer known, also if they come back later.
+        /// The attestors of the bundle, sorted. Statements of other attestors no longer count, also if a later bundle names
+        /// their attestor again.
         attestors: Vec<String>,
         /// Its manifest's digest.
         bundle: Digest,

@@ -1,6 +1,6 @@
 //! The room that the writer has for more frames: the next segment, and the reserved one, which is kept for facts.
 //!
-//! A disk that is full fails when a segment is created, and one that is slow takes its time. Decisions are refused, or wait,
+//! On a full disk no segment can be created, and on a slow one it takes long. Decisions are refused, or wait,
 //! while there is no whole segment beside the one that is written; then facts are still written there, and last into the
 //! reserve, which becomes the next segment. After that a numbered segment, and a new reserve, are made as soon as possible.
 //!
@@ -80,5 +80,10 @@ impl Room {
             ),
         }
         Ok(true)
+    }
+
+    /// The segment of this number was taken, and could not be opened.
+    pub(crate) fn put_back(&mut self, number: u64) {
+        self.maker.put_back(SpareSegment::Numbered(number));
     }
 }

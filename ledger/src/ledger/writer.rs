@@ -189,7 +189,10 @@ impl WriterState {
             }
             Err(refused) => {
                 let others = batch.take_others();
-                self.note_refused(u64::try_from(others.len()).unwrap_or(u64::MAX), &refused, shared);
+                // Nothing is refused if there are only facts.
+                if !others.is_empty() {
+                    self.note_refused(u64::try_from(others.len()).unwrap_or(u64::MAX), &refused, shared);
+                }
                 for job in others {
                     (job.done)(Err(refused.clone()));
                 }
@@ -304,7 +307,13 @@ impl WriterState {
             return Ok(false);
         }
         let held = Segment::hold(&self.options.disk, &self.layout, next);
-        let segment = held.and_then(|file| Segment::resume(next, file, 0)).map_err(or_abort)?;
+        let segment = match held.and_then(|file| Segment::resume(next, file, 0)) {
+            Ok(segment) => segment,
+            Err(error) => {
+                self.room.put_back(next);
+                return Err(or_abort(error));
+            }
+        };
         let ended = std::mem::replace(&mut self.segment, segment);
         self.ended = Some(ended.into_ended(self.edge.size()));
         self.room.request_spares(next);

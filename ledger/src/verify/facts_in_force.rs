@@ -1,7 +1,8 @@
 //! The facts in force at each place of the log: the bundle, postures, revocations, attestations and conditions.
 //!
 //! Memory: one item for each fact that is still in force. A revocation is removed when it has ended. A revocation of a
-//! key or holder is also removed by a reinstatement. A negative attestation stays until there is a newer positive one.
+//! key or holder is also removed by a reinstatement. A negative attestation stays until there is a newer positive one. What an
+//! attestor said ends with the activation of a bundle that does not name it.
 
 use std::collections::HashMap;
 
@@ -77,6 +78,13 @@ impl FactsInForce {
         }
         if before.is_some_and(|active| activation.version <= active.version) {
             report.add_entry_fault(index, "its version is not above the one that was active before it");
+        }
+        let may_speak = |iss: &String| activation.attestors.contains(iss);
+        for known in self.attestations.values_mut() {
+            known.retain(|(_, statement)| may_speak(&statement.iss));
+        }
+        for known in self.conditions.values_mut() {
+            known.retain(|(_, statement)| may_speak(&statement.iss));
         }
         let (bundle, version, expires) = (activation.bundle, activation.version, activation.expires);
         self.active = Some(Active { index, bundle, version, expires });

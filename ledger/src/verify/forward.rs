@@ -137,10 +137,7 @@ impl FactsInForce {
                 continue;
             }
             let is_read = decision.attestation.iter().any(|read| !read.positive && read.iss == statement.iss);
-            // An attestor that a later bundle no longer names does not count. Only the bundle says who is named.
-            let may_have_left = self.active.as_ref().is_some_and(|active| active.index > *by)
-                && !decision.attestation.iter().any(|read| read.iss == statement.iss);
-            if !may_have_left && (is_bound || !is_read) {
+            if is_bound || !is_read {
                 report.add_entry_fault(
                     index,
                     format!("it was allowed although entry {by} is a negative attestation of its workload"),

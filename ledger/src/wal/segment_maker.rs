@@ -97,6 +97,11 @@ impl SegmentMaker {
         self.ready.retain(|ready| *ready != spare);
     }
 
+    /// A segment that was taken and could not be used stays ready.
+    pub(crate) fn put_back(&mut self, spare: SpareSegment) {
+        self.ready.push(spare);
+    }
+
     fn note(&mut self, made: SpareSegment, result: io::Result<()>) {
         self.ordered.retain(|ordered| *ordered != made);
         match result {

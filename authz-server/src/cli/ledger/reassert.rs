@@ -59,8 +59,11 @@ fn end_of_halt(ledger: &Ledger, args: &Args) -> Result<PostureChange, Failure> {
              `portcullis serve --restored` makes such a log whole",
         ));
     };
-    let newest = folded.tables.postures.newest(FactScope::Mesh, "");
-    if let Some(newest) = newest.filter(|newest| newest.fact.by != server::BY_RESTORE) {
+    // A posture that is normal again is forgotten after a day, a halt is not.
+    let Some(newest) = folded.tables.postures.newest(FactScope::Mesh, "") else {
+        return Err(Failure::new("the halt of the restore has ended"));
+    };
+    if newest.fact.by != server::BY_RESTORE {
         return Err(Failure::new(format!(
             "the posture of the mesh was set by {} in entry {}, after the halt of the restore: change it with \
              `portcullis halt`, `restrict` or `resume`",
@@ -71,7 +74,7 @@ fn end_of_halt(ledger: &Ledger, args: &Args) -> Result<PostureChange, Failure> {
         bundle: None,
         by: args.by.clone(),
         reason: args.reason.clone(),
-        replaces: newest.map(|newest| newest.index),
+        replaces: Some(newest.index),
         scope: FactScope::Mesh,
         stance: begun.stance_before,
         subject: String::new(),

@@ -10,6 +10,7 @@ mod statements;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ledger::FactRefused;
@@ -37,6 +38,9 @@ pub struct Tables {
     pub revocations: Revocations,
     pub attestations: Attestations,
     pub conditions: Conditions,
+    /// Attestors that left a bundle, and the second in which they did. No statement of theirs that was made before counts,
+    /// also if they come back: a newer one that was forgotten may have contradicted it.
+    pub left: BTreeMap<String, u64>,
     pub issued: IssuedRoots,
 }
 
@@ -73,8 +77,12 @@ impl Tables {
             Some(RecordedFact::Posture(change)) => self.postures.check(change),
             Some(RecordedFact::Revocation(revocation)) => self.revocations.check(revocation, now),
             Some(RecordedFact::Reinstate(reinstate)) => self.revocations.check_reinstatement(reinstate, now),
-            Some(RecordedFact::Attestation(statement)) => self.attestations.check(statement),
-            Some(RecordedFact::Condition(statement)) => self.conditions.check(statement),
+            Some(RecordedFact::Attestation(statement)) => self
+                .check_left(&statement.iss, statement.iat)
+                .and_then(|()| self.attestations.check(statement)),
+            Some(RecordedFact::Condition(statement)) => {
+                self.check_left(&statement.iss, statement.iat).and_then(|()| self.conditions.check(statement))
+            }
             Some(RecordedFact::Issued(_)) => self.issued.check(),
             Some(RecordedFact::Activation(_)) | None => Ok(()),
         }
@@ -90,12 +98,27 @@ impl Tables {
             Some(RecordedFact::Condition(statement)) => self.conditions.add(index, time, statement),
             Some(RecordedFact::Issued(issued)) => self.issued.add(issued),
             Some(RecordedFact::Activation(activation)) => {
+                self.note_left(&activation.attestors, time / 1000);
                 self.attestations.keep_only(&activation.attestors);
                 self.conditions.keep_only(&activation.attestors);
                 self.activation = Some(Arc::new(Recorded { index, time, fact: activation.clone() }));
             }
             None => {}
         }
+    }
+
+    fn check_left(&self, iss: &str, made: u64) -> Result<(), FactRefused> {
+        match self.left.get(iss) {
+            Some(left) if made <= *left => Err(FactRefused::Older { newest: *left }),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Notes who is not among these attestors any more.
+    fn note_left(&mut self, attestors: &[String], now: u64) {
+        let before = self.activation.iter().flat_map(|before| &before.fact.attestors);
+        let gone: Vec<String> = before.filter(|iss| !attestors.contains(iss)).cloned().collect();
+        self.left.extend(gone.into_iter().map(|iss| (iss, now)));
     }
 
     /// Whether there is something to forget.
@@ -114,6 +137,9 @@ impl Tables {
         self.attestations.forget_ended(now);
         self.conditions.forget_ended(now);
         self.issued.forget_ended(now);
+        // What was made before that has ended too.
+        let kept = STATEMENT_SECONDS_AT_MOST.saturating_add(KEPT_AFTER_END_SECONDS);
+        self.left.retain(|_, left| left.saturating_add(kept) >= now.get());
     }
 
     /// Every fact that may still hold, but issued roots: of them only the digest is kept. In no order.
@@ -139,8 +165,9 @@ impl Tables {
         ]
     }
 
-    /// Whether a table is full that can hold what denies. It still takes what surely denies, such as a revocation; but what
-    /// it refuses might have denied too, so nothing is allowed. A full table of issued roots allows nothing that it lacks.
+    /// Whether a table is full that can hold what denies. It still takes what denies by itself, such as a revocation. But what
+    /// it refuses might have denied too, so nothing is allowed. A root that is missing in the table of issued roots is denied
+    /// anyway.
     pub fn are_full(&self) -> bool {
         let deny =
             [self.postures.size(), self.revocations.size(), self.attestations.size(), self.conditions.size()];

@@ -120,7 +120,7 @@ impl Postures {
     }
 }
 
-/// The second after which it can be forgotten; `None` if it denies, or lets policies deny.
+/// The second after which it can be forgotten; `None` if it is halted or restricted.
 fn forgotten_after(recorded: &Recorded<PostureChange>) -> Option<u64> {
     let is_normal = recorded.fact.stance == Posture::Normal;
     is_normal.then(|| (recorded.time / 1000).saturating_add(NORMAL_KEPT_SECONDS))

@@ -239,6 +239,34 @@ fn a_bound_warrant_is_not_allowed_after_a_negative_attestation() {
 }
 
 #[test]
+fn what_an_attestor_said_ends_with_the_bundle_that_does_not_name_it() {
+    let sound = sound_log();
+    let names = |version, attestors: &[&str]| -> Entry {
+        let attestors = attestors.iter().map(|iss| (*iss).to_owned()).collect();
+        Activation { attestors, ..activation(version) }.into()
+    };
+    let by_bundle = |version, allow: Entry| -> Entry {
+        let Entry::Decision(mut allow) = allow else { panic!("a decision") };
+        allow.bundle = Some(crate::entry::RecordedBundle { digest: bundle(version), version });
+        allow.into()
+    };
+    let negative = || attestation(false, CLOCK - 9, None);
+    let allow = || by_bundle(3, stated_at(CLOCK - 8, attested(4, &[true], true)));
+    let with_key = || attestation(true, CLOCK - 8, None);
+    let came_back = [names(2, &[]), names(3, &["https://attestor"]), with_key()];
+    sound.accepts("it came back", [vec![negative()], came_back.to_vec(), vec![allow()]].concat());
+    let other_key = attestation(false, CLOCK - 9, Some("k"));
+    let stayed = [names(2, &["https://attestor"]), names(3, &["https://attestor"]), with_key()];
+    let Entry::Decision(mut of_key) = allow() else { panic!("a decision") };
+    of_key.certificate = Some("k".to_owned());
+    let all = |between: [Entry; 3]| {
+        [vec![other_key.clone()], between.to_vec(), vec![of_key.clone().into()]].concat()
+    };
+    sound.refuses("is a negative attestation of its workload", all(stayed));
+    sound.accepts("it left", all(came_back));
+}
+
+#[test]
 fn a_condition_that_the_judge_relied_on_is_the_newest_in_the_log() {
     let sound = sound_log();
     sound.accepts("it is open", vec![condition("open", CLOCK, ""), when_open(1)]);

@@ -163,7 +163,7 @@ impl<S: Statement> Said<S> {
         self.ends.iter().take_while(move |(end, _)| *end < now.get()).map(|(_, about)| about)
     }
 
-    /// Whether there was one.
+    /// Returns whether there was a statement.
     fn remove(&mut self, about: &About) -> bool {
         let Some(held) = self.newest.get(about).cloned() else { return false };
         let (topic, part) = about.clone();

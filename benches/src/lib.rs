@@ -11,5 +11,8 @@
 )]
 
 pub mod contender;
+pub mod decisions;
+pub mod direct;
 pub mod load;
+pub mod overload;
 pub mod table;

@@ -37,6 +37,12 @@ impl Costs {
         total.as_secs_f64() * 1e6 / self.requests as f64
     }
 
+    /// Microseconds of a request in the server.
+    #[must_use]
+    pub fn of_server(&self) -> f64 {
+        self.each(self.server.unwrap_or_default())
+    }
+
     fn both(&self) -> f64 {
         self.each(self.envoy + self.server.unwrap_or_default())
     }

@@ -1,5 +1,6 @@
 //! One run of the command line tool `portcullis`: the real binary, its output and its exit status.
 
+use std::path::Path;
 use std::process::Command;
 
 use crate::programs;
@@ -20,9 +21,17 @@ pub struct CommandOutput {
 /// When it cannot be run, was ended by a signal, or printed something that is not UTF-8.
 #[must_use]
 pub fn portcullis<A: AsRef<str>>(arguments: &[A]) -> CommandOutput {
+    run(&programs::portcullis(), arguments)
+}
+
+/// Runs the program of another build.
+///
+/// # Panics
+/// The same.
+#[must_use]
+pub fn run<A: AsRef<str>>(program: &Path, arguments: &[A]) -> CommandOutput {
     let arguments = arguments.iter().map(AsRef::as_ref);
-    let output =
-        Command::new(programs::portcullis()).args(arguments).output().expect("portcullis can be run");
+    let output = Command::new(program).args(arguments).output().expect("portcullis can be run");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8").trim_end().to_owned();
     CommandOutput {
         status: output.status.code().expect("not ended by a signal"),

@@ -3,10 +3,13 @@
 
 use http_body_util::{BodyExt, Full};
 use hyper::Request;
-use hyper::body::Bytes;
+use hyper::body::{Body, Bytes, Frame};
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use std::path::Path;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::UnixStream;
 
 use crate::client::ClientRequest;
@@ -22,15 +25,98 @@ pub struct Source<'a> {
     pub service: &'a str,
 }
 
+/// A proxy's connection to the server. Clones share it.
+#[derive(Clone, Debug)]
+pub struct ProxyConnection(http2::SendRequest<SentBody>);
+
+impl ProxyConnection {
+    /// # Panics
+    /// When the server does not speak HTTP/2.
+    pub async fn over<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(stream: S) -> ProxyConnection {
+        let handshake = http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await;
+        let (sender, connection) = handshake.expect("the server speaks HTTP/2");
+        // It ends with the last clone.
+        tokio::spawn(async move {
+            if let Err(why) = connection.await {
+                eprintln!("a proxy's connection ended: {why:?}");
+            }
+        });
+        ProxyConnection(sender)
+    }
+
+    /// # Panics
+    /// When the server does not listen.
+    pub async fn to(socket: &Path) -> ProxyConnection {
+        ProxyConnection::over(UnixStream::connect(socket).await.expect("the server listens")).await
+    }
+
+    /// Asks about a request in the form of [`framed`]. Returns the denial's code; `None` for an allow.
+    ///
+    /// # Panics
+    /// When the connection ends, or the answer is neither.
+    pub async fn ask(&mut self, framed: Bytes) -> Option<String> {
+        let answer = self.0.send_request(call(framed)).await.expect("an answer");
+        let body = answer.into_body().collect().await.expect("a whole answer").to_bytes();
+        denial(body.get(5..).expect("one message"))
+    }
+
+    /// Begins a check and never ends it. Returns the denial's code, or `None` if there is no answer: the server may end.
+    ///
+    /// # Panics
+    /// When the answer is no denial.
+    pub fn ask_without_end(&self) -> impl Future<Output = Option<String>> + Send + 'static {
+        let mut sender = self.0.clone();
+        async move {
+            let answer = sender.send_request(call_with(SentBody::Endless)).await.ok()?;
+            let body = answer.into_body().collect().await.ok()?.to_bytes();
+            Some(denial(body.get(5..)?).expect("a denial"))
+        }
+    }
+}
+
+/// The body of a check.
+#[derive(Debug)]
+enum SentBody {
+    Whole(Full<Bytes>),
+    Endless,
+}
+
+impl Body for SentBody {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        match self.get_mut() {
+            SentBody::Whole(body) => Pin::new(body).poll_frame(context),
+            SentBody::Endless => Poll::Pending,
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            SentBody::Whole(body) => body.is_end_stream(),
+            SentBody::Endless => false,
+        }
+    }
+}
+
 /// Asks the server about a request, in the place of a proxy. Returns the denial's code; `None` for an allow.
 ///
 /// # Panics
 /// When there is no answer, or it is neither.
 pub async fn check(socket: &Path, source: Source<'_>, request: &ClientRequest) -> Option<String> {
-    let answer = tokio::time::timeout(LONGEST_WAIT, ask(socket, source, request)).await;
-    let answer = answer.unwrap_or_else(|_| panic!("no answer within {LONGEST_WAIT:?}"));
+    let mut connection = ProxyConnection::to(socket).await;
+    let answer = tokio::time::timeout(LONGEST_WAIT, connection.ask(framed(source, request))).await;
+    answer.unwrap_or_else(|_| panic!("no answer within {LONGEST_WAIT:?}"))
+}
+
+/// The denial's code in a `CheckResponse`; `None` for an allow.
+fn denial(answer: &[u8]) -> Option<String> {
     // CheckResponse {status = 1, denied_response = 2, ok_response = 3}
-    let fields = fields(&answer);
+    let fields = fields(answer);
     if fields.iter().any(|(number, _)| *number == 3) {
         return None;
     }
@@ -41,23 +127,28 @@ pub async fn check(socket: &Path, source: Source<'_>, request: &ClientRequest) -
     Some(problem["code"].as_str().expect("a code").to_owned())
 }
 
-async fn ask(socket: &Path, source: Source<'_>, request: &ClientRequest) -> Vec<u8> {
-    let stream = UnixStream::connect(socket).await.expect("the server listens");
-    let handshake = http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await;
-    let (mut sender, connection) = handshake.expect("the server speaks HTTP/2");
-    let connection = tokio::spawn(connection);
-    let message = check_request(source, request);
-    let length = u32::try_from(message.len()).expect("a short message").to_be_bytes();
-    let framed = [&[0][..], &length, &message].concat();
-    let call = Request::post("http://localhost/envoy.service.auth.v3.Authorization/Check")
+/// The call for a message of [`framed`].
+fn call(framed: Bytes) -> Request<SentBody> {
+    call_with(SentBody::Whole(Full::new(framed)))
+}
+
+fn call_with(body: SentBody) -> Request<SentBody> {
+    Request::post("http://localhost/envoy.service.auth.v3.Authorization/Check")
         .header("content-type", "application/grpc")
         .header("te", "trailers")
-        .body(Full::new(Bytes::from(framed)))
-        .expect("a request");
-    let answer = sender.send_request(call).await.expect("an answer");
-    let body = answer.into_body().collect().await.expect("a whole answer").to_bytes();
-    connection.abort();
-    body.get(5..).expect("one message").to_vec()
+        .body(body)
+        .expect("a request")
+}
+
+/// The `CheckRequest` as a gRPC message with its length.
+///
+/// # Panics
+/// When it is longer than 4 GB.
+#[must_use]
+pub fn framed(source: Source<'_>, request: &ClientRequest) -> Bytes {
+    let message = check_request(source, request);
+    let length = u32::try_from(message.len()).expect("a short message").to_be_bytes();
+    Bytes::from([&[0][..], &length, &message].concat())
 }
 
 fn check_request(source: Source<'_>, request: &ClientRequest) -> Vec<u8> {

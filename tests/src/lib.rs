@@ -25,6 +25,7 @@ pub mod fake_server;
 pub mod history;
 pub mod keys;
 pub mod ledger_auditor;
+pub mod offline_ledger;
 pub mod operator;
 pub mod preloaded_faults;
 pub mod process;
@@ -44,3 +45,8 @@ pub mod tls_client;
 pub mod upstream;
 pub mod web_server;
 pub mod world;
+
+// The decision that ledger tests start from.
+use ledger::entry;
+#[path = "../../ledger/tests/common/decision.rs"]
+mod example_decision;

@@ -8,15 +8,18 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::client::get;
-use crate::command::portcullis;
+use crate::command::run;
 use crate::condition::until;
 use crate::preloaded_faults::PreloadedFaults;
 use crate::process::Process;
 use crate::programs;
 
-/// A home directory made by `portcullis init`.
+/// A home directory made by `portcullis init`, and the program that made it.
 #[derive(Clone, Debug)]
-pub struct Home(PathBuf);
+pub struct Home {
+    folder: PathBuf,
+    program: PathBuf,
+}
 
 impl Home {
     /// Runs `portcullis init` with these further arguments.
@@ -25,14 +28,23 @@ impl Home {
     /// When it fails.
     #[must_use]
     pub fn init(directory: &Path, arguments: &[String]) -> Home {
-        let home = Home(directory.join("home"));
+        Home::init_by(&programs::portcullis(), directory, arguments)
+    }
+
+    /// The same by the program of another build.
+    ///
+    /// # Panics
+    /// When it fails.
+    #[must_use]
+    pub fn init_by(program: &Path, directory: &Path, arguments: &[String]) -> Home {
+        let home = Home { folder: directory.join("home"), program: program.to_owned() };
         let text = |path: PathBuf| path.into_os_string().into_string().expect("paths of tests are text");
         let socket = format!("unix:{}", text(home.socket()));
-        let (folder, module) = (text(home.0.clone()), text(programs::module()));
+        let (folder, module) = (text(home.folder.clone()), text(programs::module()));
         let mut words = vec!["init", &folder, "--module", &module, "--proxies", &socket];
         words.extend(["--health", "127.0.0.1:0"]);
         words.extend(arguments.iter().map(String::as_str));
-        let output = portcullis(&words);
+        let output = run(program, &words);
         assert_eq!(output.status, 0, "portcullis init: {}", output.err);
         home
     }
@@ -40,13 +52,13 @@ impl Home {
     /// A home directory that already exists.
     #[must_use]
     pub fn at(directory: &Path) -> Home {
-        Home(directory.to_owned())
+        Home { folder: directory.to_owned(), program: programs::portcullis() }
     }
 
     /// A file in the home directory.
     #[must_use]
     pub fn file(&self, name: &str) -> PathBuf {
-        self.0.join(name)
+        self.folder.join(name)
     }
 
     /// Changes the configuration as data, and writes it back as JSON. JSON is also YAML.
@@ -85,7 +97,7 @@ impl Home {
     }
 
     fn serve(&self) -> Command {
-        let mut command = Command::new(programs::portcullis());
+        let mut command = Command::new(&self.program);
         command.args(["serve", "--log-format", "json", "--config"]).arg(self.file("portcullis.yaml"));
         command
     }

@@ -3,6 +3,8 @@
 //! Envoy forwards a request on an empty response, and on one with a denied body but no status (tried on 1.40). So every
 //! response made here has an explicit status, and no other code makes one.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use envoy_types::pb::envoy::config::core::v3::header_value_option::HeaderAppendAction;
 use envoy_types::pb::envoy::config::core::v3::{HeaderValue, HeaderValueOption};
 use envoy_types::pb::envoy::service::auth::v3::check_response::HttpResponse;
@@ -74,12 +76,12 @@ pub enum StampField {
     /// Its entry's index, and the ticket for it: they come back with the access log.
     Index,
     Ticket,
-    /// The request line that the stamp is for, until when, and the lineage. The seal runs after us and lets a request
-    /// pass only with the stamp of its own line.
+    /// The request line that the stamp is for, until when, and the marks of everything by which the warrant could be revoked.
+    /// The seal runs after us and lets a request pass only with the stamp of its own line.
     Method,
     Authority,
     Path,
-    Digests,
+    Marks,
     Exp,
 }
 
@@ -92,7 +94,7 @@ impl StampField {
             StampField::Method => "method",
             StampField::Authority => "authority",
             StampField::Path => "path",
-            StampField::Digests => "digests",
+            StampField::Marks => "marks",
             StampField::Exp => "exp",
         }
     }
@@ -111,9 +113,9 @@ fn stamp(allow: &Allow) -> Struct {
         (StampField::Path, &stamp.path),
         (StampField::Exp, &expires),
     ]);
-    let values = stamp.digests.iter().map(|digest| text(digest)).collect();
-    let digests = Value { kind: Some(Kind::ListValue(ListValue { values })) };
-    stamped.fields.insert(StampField::Digests.name().to_owned(), digests);
+    let values = stamp.marks.iter().map(|mark| text(&URL_SAFE_NO_PAD.encode(mark.bytes()))).collect();
+    let marks = Value { kind: Some(Kind::ListValue(ListValue { values })) };
+    stamped.fields.insert(StampField::Marks.name().to_owned(), marks);
     stamped
 }
 

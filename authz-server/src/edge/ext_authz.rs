@@ -9,7 +9,9 @@ use envoy_types::pb::envoy::service::auth::v3::attribute_context::{HttpRequest, 
 use envoy_types::pb::envoy::service::auth::v3::authorization_server::Authorization;
 use envoy_types::pb::envoy::service::auth::v3::{CheckRequest, CheckResponse};
 use tonic::{Request, Response, Status};
+use warrant::Denial;
 
+use super::arrivals::Arrived;
 use super::proxy_identity::ProxyIdentity;
 use super::{address, answer};
 use crate::gateway::{ClientPeer, Gateway, IncomingBody, IncomingHttp, IncomingRequest};
@@ -31,8 +33,13 @@ impl Authorization for ExtAuthz {
     /// It always answers, and never with a gRPC error: a denial is a result, with evidence.
     async fn check(&self, request: Request<CheckRequest>) -> Result<Response<CheckResponse>, Status> {
         let proxy = request.extensions().get::<ProxyIdentity>().cloned();
+        let arrival = request.extensions().get::<Arrived>().and_then(Arrived::take);
         let incoming = incoming(proxy, request.into_inner());
-        let answer = self.gateway.decide(incoming).await;
+        let answer = match arrival {
+            Some(arrival) => self.gateway.decide(incoming, arrival).await,
+            // Every check on the listener for proxies has one.
+            None => self.gateway.turn_away(Denial::Internal, incoming.source()),
+        };
         Ok(Response::new(answer::check_response(&answer)))
     }
 }

@@ -4,6 +4,7 @@
 pub mod access_log;
 mod address;
 pub mod answer;
+pub mod arrivals;
 mod connections;
 pub mod ext_authz;
 pub mod http;

@@ -23,6 +23,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing::{debug, warn};
 
+use super::arrivals::{Answering, Arrivals};
 use super::connections::{BoundedConnection, Connections};
 use super::listen::BoundListener;
 use super::peer::Peer;
@@ -55,6 +56,8 @@ const ACCEPT_AGAIN_AFTER: Duration = Duration::from_millis(100);
 pub struct Pages {
     pub router: Router,
     pub transport: Transport,
+    /// What gives checks their places; `None` where no checks are made.
+    pub arrivals: Option<Arrivals>,
     /// The most connections at once.
     pub connections: usize,
     pub closed: ClosedConnections,
@@ -161,7 +164,11 @@ async fn speak<S>(
 ) where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let service = OfPeer { router: TowerToHyperService::new(pages.router.clone()), peer };
+    let service = OfPeer {
+        router: TowerToHyperService::new(pages.router.clone()),
+        arrivals: pages.arrivals.clone(),
+        peer,
+    };
     let ended = match protocol {
         Protocol::Http1 => {
             let connection = http1::Builder::new()
@@ -171,6 +178,8 @@ async fn speak<S>(
             until_ended(connection, stop, refused).await
         }
         Protocol::Http2 => {
+            // Under overload a proxy cancels many requests at once. Its connection must stay: others wait on it too.
+            let streams = usize::try_from(STREAMS).unwrap_or(usize::MAX);
             let connection = http2::Builder::new(TokioExecutor::new())
                 .timer(TokioTimer::new())
                 .keep_alive_interval(PEER_ANSWERS_EVERY)
@@ -178,6 +187,8 @@ async fn speak<S>(
                 .initial_stream_window_size(STREAM_WINDOW)
                 .initial_connection_window_size(CONNECTION_WINDOW)
                 .max_concurrent_streams(STREAMS)
+                .max_pending_accept_reset_streams(streams)
+                .max_local_error_reset_streams(Some(streams))
                 .serve_connection(TokioIo::new(stream), service);
             until_ended(connection, stop, refused).await
         }
@@ -216,17 +227,22 @@ where
 /// Serves the requests of one peer.
 struct OfPeer {
     router: TowerToHyperService<Router>,
+    arrivals: Option<Arrivals>,
     peer: Peer,
 }
 
 impl Service<Request<Incoming>> for OfPeer {
     type Response = Response;
     type Error = Infallible;
-    type Future = <TowerToHyperService<Router> as Service<Request<Incoming>>>::Future;
+    type Future = Answering;
 
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         request.extensions_mut().insert(self.peer.clone());
-        self.router.call(request)
+        let handle = |request| self.router.call(request);
+        match &self.arrivals {
+            Some(arrivals) => arrivals.answer(&self.peer, request, handle),
+            None => Box::pin(handle(request)),
+        }
     }
 }
 

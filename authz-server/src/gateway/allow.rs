@@ -9,7 +9,7 @@ use ledger::entry::{self, DecisionOutcome};
 use ledger::{Receipt, RecordError};
 use policy::decision::{Case, Denied, Pass, Permit};
 use tracing::warn;
-use warrant::{Denial, Seconds};
+use warrant::{Denial, Mark, Revocable, Seconds};
 
 use super::Answer;
 use super::burn::Paid;
@@ -35,8 +35,8 @@ pub struct Stamp {
     pub method: String,
     pub authority: String,
     pub path: String,
-    /// The digest of every link's signing input, the root's first; empty if no warrant was required.
-    pub digests: Vec<String>,
+    /// The marks of everything by which the warrant could be revoked while the request runs; empty if no warrant was required.
+    pub marks: Vec<Mark>,
     pub expires: Option<Seconds>,
 }
 
@@ -127,7 +127,7 @@ pub(super) fn stamp(case: &Case<'_>) -> Option<Stamp> {
         method: line.method.to_owned(),
         authority: String::from_utf8(line.authority.to_vec()).ok()?,
         path: String::from_utf8(line.path_and_query.to_vec()).ok()?,
-        digests: chain.iter().flat_map(|chain| chain.digests()).map(|digest| digest.to_base64url()).collect(),
+        marks: chain.iter().flat_map(|chain| chain.revocables()).map(Revocable::mark).collect(),
         expires: chain.map(|chain| chain.expires()),
     })
 }

@@ -1,4 +1,4 @@
-//! Who the client of a checked request is. Envoy's word for it (the principal) counts only together with the certificate
+//! Who the client of a checked request is. The principal that Envoy sends counts only together with the certificate
 //! that Envoy validated, and this certificate is read here: its one URI must be that principal. A name that Envoy took from
 //! elsewhere (a DNS name, a subject, the first of several URIs) does not identify the client.
 //!
@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn the_word_of_a_strict_proxy_counts_without_a_certificate_but_not_against_one() {
+    fn a_strict_proxy_may_send_a_principal_without_a_certificate_but_not_with_another_ones() {
         let certificates = ReadCertificates::default();
         let strict = |principal, certificate: &str| {
             client_identity(&peer(principal, certificate), NOW, true, &certificates)

@@ -50,7 +50,7 @@ impl Gatherer {
         Situation { bundle: Arc::clone(known.bundle()), known, now: reading.now, governance }
     }
 
-    /// Who the client is, as far as this situation's bundle believes the proxy.
+    /// Who the client is. The situation's bundle says what the proxy must send to prove it.
     pub(super) fn client(
         &self,
         situation: &Situation,

@@ -23,7 +23,7 @@ use policy::decision::{Denied, Judgement, judge};
 use warrant::Denial;
 use warrant::problem::Problem;
 
-pub use admission::Admission;
+pub use admission::{Admission, Arrival};
 use allow::Overtaken;
 pub use allow::{Allow, Stamp};
 pub use burn::Burner;
@@ -78,26 +78,39 @@ pub struct DenialAnswer {
 const JUDGINGS: usize = 2;
 
 impl Gateway {
-    /// Decides within the deadline. A stage that never waits cannot be interrupted, so only such a stage can exceed it.
+    /// Decides within the deadline, which counts from the arrival of the check. A stage that never waits cannot be
+    /// interrupted, so only such a stage can exceed it.
     /// A request that is undecided at the deadline is denied. What it burned stays burned. If its allow was already
     /// on its way into the ledger, the ledger also records that the request was denied. The proxy's own timeout still
     /// applies.
-    pub async fn decide(&self, request: IncomingRequest) -> Answer {
-        let request = Arc::new(request);
-        let started = tokio::time::Instant::now();
-        let decision = DecisionId::random();
-        let answer = match self.admission.enter() {
-            Err(denial) => self.turn_away(decision, denial, request.source()),
-            Ok(_place) => tokio::time::timeout(self.deadline, self.run(&decision, &request))
-                .await
-                .unwrap_or_else(|_| self.turn_away(decision, Denial::DeadlineExceeded, request.source())),
+    pub async fn decide(&self, request: IncomingRequest, arrival: Arrival) -> Answer {
+        // It waited so long for the processor that its answer would hardly be in time.
+        if arrival.waited().saturating_mul(2) > self.deadline {
+            return self.turn_away(Denial::Overloaded, request.source());
+        }
+        let (request, decision) = (Arc::new(request), DecisionId::random());
+        let end = arrival.after(self.deadline);
+        let answer = match tokio::time::timeout_at(end, self.run(&decision, &request)).await {
+            Ok(answer) => answer,
+            Err(_) => self.deny_without_entry(decision, Denial::DeadlineExceeded, request.source()),
         };
-        let (outcome, code) = match &answer {
+        self.count(&answer, arrival.waited());
+        answer
+    }
+
+    /// Denies a check before anything is gathered. The ledger only counts such a denial.
+    pub fn turn_away(&self, denial: Denial, source: &str) -> Answer {
+        let answer = self.deny_without_entry(DecisionId::random(), denial, source);
+        self.count(&answer, Duration::ZERO);
+        answer
+    }
+
+    fn count(&self, answer: &Answer, took: Duration) {
+        let (outcome, code) = match answer {
             Answer::Allow(_) => ("allowed", ""),
             Answer::Deny(denial_answer) => ("denied", denial_answer.denied.denial.code()),
         };
-        self.metrics.count_decision(outcome, code, started.elapsed());
-        answer
+        self.metrics.count_decision(outcome, code, took);
     }
 
     /// Runs the stages. If a fact that the judge had not read was recorded before the allow, they all run once more;
@@ -148,7 +161,7 @@ impl Gateway {
         }
     }
 
-    /// Gathers and judges, and takes down both. What an earlier judging of this request burned stays burned.
+    /// Gathers and judges, and prepares the record of both. What an earlier judging of this request burned stays burned.
     fn judge(
         &self,
         decision: &DecisionId,
@@ -184,8 +197,8 @@ impl Gateway {
         })
     }
 
-    /// Denies before anything is gathered, or after the deadline. Such a denial is only counted.
-    fn turn_away(&self, decision: DecisionId, denial: Denial, source: &str) -> Answer {
+    /// Denies without an entry of its own.
+    fn deny_without_entry(&self, decision: DecisionId, denial: Denial, source: &str) -> Answer {
         self.recorder.count_denial(denial.code(), source, decision.as_str());
         Answer::denied(decision, denial, true)
     }

@@ -25,7 +25,7 @@ pub(super) struct Recording {
     /// What the upstream gets to prove the decision, if the route asks for it.
     pub(super) receipt: Option<(Arc<ReceiptMint>, ReceiptDraft)>,
     bundle: Arc<Bundle>,
-    /// Who asked, for shares and for counts: the client's identity, or what there is without one.
+    /// Who asked, for shares and for counts: the client's identity; without one, the client's address or the proxy.
     pub(super) source: String,
 }
 

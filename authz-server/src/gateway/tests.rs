@@ -104,7 +104,7 @@ fn test_gateway_with(files: Files) -> TestGateway {
             500,
             Clock::from_fn(|| NOW * 1000),
         ),
-        admission: Admission::of(8),
+        admission: Admission::of(16),
         metrics: Arc::new(Metrics::new(LedgerFigures::new(ledger.clone()), bundles)),
         receipts: None,
         shadow: None,
@@ -214,9 +214,16 @@ impl TestGateway {
     }
 
     async fn answer(&self, request: IncomingRequest) -> &'static str {
-        match self.gateway.decide(request).await {
+        match self.decide(request).await {
             Answer::Allow(_) => "allowed",
             Answer::Deny(denial_answer) => denial_answer.denied.denial.code(),
+        }
+    }
+
+    async fn decide(&self, request: IncomingRequest) -> Answer {
+        match self.gateway.admission.enter("local") {
+            Ok(arrival) => self.gateway.decide(request, arrival).await,
+            Err(denial) => self.gateway.turn_away(denial, request.source()),
         }
     }
 
@@ -262,7 +269,7 @@ async fn the_second_judging_asks_its_own_bundle_whether_a_proxy_may_send_no_cert
     }));
     assert_eq!(test.code("one", 0).await, "identity-missing");
     let counted = test.gateway.metrics.exposition();
-    assert!(!counted.contains("identity_missing_total{"), "the first judging knew the client: {counted}");
+    assert!(!counted.contains("identity_missing_total{"), "the client was identified at first: {counted}");
     assert_eq!(test.code("two", 0).await, "identity-missing");
     let counted = test.gateway.metrics.exposition();
     assert!(counted.contains("identity_missing_total{reason=\"certificate-absent\"} 1"), "{counted}");
@@ -309,14 +316,14 @@ async fn a_request_that_no_entry_can_hold_is_denied_and_counted_before_anything_
     let test = test_gateway();
     // The first does not fit together with what would be burned; the second does not fit at all.
     for length in [60_000, 70_000] {
-        let answer = test.gateway.decide(with_path("long", &long_path(length))).await;
+        let answer = test.decide(with_path("long", &long_path(length))).await;
         let Answer::Deny(denial_answer) = answer else { panic!("allowed") };
         assert_eq!(
             (denial_answer.denied.denial.code(), denial_answer.is_summarised),
             ("arguments-invalid", false)
         );
     }
-    let allowed = test.gateway.decide(with_path("long", &long_path(40_000))).await;
+    let allowed = test.decide(with_path("long", &long_path(40_000))).await;
     assert!(matches!(allowed, Answer::Allow(_)), "nothing was burned");
     let recorded = [("arguments-invalid", 0), ("arguments-invalid", 0), ("allowed", 1)];
     assert_eq!(test.on_record(), recorded.map(|(code, burned)| (code.to_owned(), burned)));
@@ -342,7 +349,7 @@ async fn a_denial_whose_arguments_no_entry_can_hold_is_counted() {
     let body = serde_json::json!({"a": texts, "b": texts, "c": texts, "d": texts});
     http.headers.push(("content-type".to_owned(), b"application/json".to_vec()));
     http.body = IncomingBody::Whole(body.to_string().into_bytes());
-    let Answer::Deny(denial_answer) = test.gateway.decide(asked).await else { panic!("allowed") };
+    let Answer::Deny(denial_answer) = test.decide(asked).await else { panic!("allowed") };
     assert_eq!(
         (denial_answer.denied.denial.code(), denial_answer.is_summarised),
         ("arguments-invalid", true)
@@ -361,7 +368,7 @@ async fn a_denial_keeps_only_the_beginning_of_a_long_path_and_an_allow_keeps_all
     let test = test_gateway();
     let path = long_path(30_000);
     let recorded = async |asked| {
-        test.gateway.decide(asked).await;
+        test.decide(asked).await;
         test.on_record();
         let entries = test.ledger.read(0).unwrap();
         let decided = entries.filter_map(|record| {
@@ -393,10 +400,10 @@ async fn a_password_in_the_authority_and_a_fragment_are_not_recorded() {
     let test = test_gateway();
     let mut asked = with_path("one", "/v1/payments/a-7#token=s3cret");
     asked.http.as_mut().unwrap().authority = b"user:s3cret@payments.shop:8080".to_vec();
-    assert!(matches!(test.gateway.decide(asked).await, Answer::Deny(_)));
+    assert!(matches!(test.decide(asked).await, Answer::Deny(_)));
     let mut asked = payment("one");
     asked.http.as_mut().unwrap().authority = b"user:s3cret@payments.shop:8080".to_vec();
-    let Answer::Deny(denied) = test.gateway.decide(asked).await else { panic!("allowed") };
+    let Answer::Deny(denied) = test.decide(asked).await else { panic!("allowed") };
     assert_eq!(denied.denied.denial.code(), "target-mismatch");
 
     let codes = ["request-ambiguous", "target-mismatch"].map(|code| (code.to_owned(), 0));
@@ -426,7 +433,7 @@ async fn a_proof_that_covers_another_body_is_invalid_even_where_the_route_reads_
         let proof = proof.sign(&TestKey::new(2)).unwrap();
         http.headers.push(("warrant-proof".to_owned(), proof.into_bytes()));
         http.body = sent;
-        match test.gateway.decide(asked).await {
+        match test.decide(asked).await {
             Answer::Allow(_) => "allowed",
             Answer::Deny(denial_answer) => denial_answer.denied.denial.code(),
         }
@@ -450,7 +457,7 @@ async fn neither_a_query_nor_a_fragment_is_ever_recorded() {
     {
         let mut asked = payment("p");
         asked.http.as_mut().unwrap().path = path.as_bytes().to_vec();
-        let Answer::Deny(denial_answer) = test.gateway.decide(asked).await else { panic!("allowed") };
+        let Answer::Deny(denial_answer) = test.decide(asked).await else { panic!("allowed") };
         assert_eq!(denial_answer.denied.denial.code(), code);
     }
     test.on_record();
@@ -508,7 +515,7 @@ async fn without_raw_headers_a_path_with_an_exclamation_mark_is_ambiguous() {
             let line = [(":method", "POST"), (":authority", "payments.shop:8080"), (":path", path)];
             http.headers.extend(line.map(|(name, value)| (name.to_owned(), value.as_bytes().to_vec())));
         }
-        match test.gateway.decide(asked).await {
+        match test.decide(asked).await {
             Answer::Allow(_) => "allowed",
             Answer::Deny(denial_answer) => denial_answer.denied.denial.code(),
         }
@@ -529,7 +536,7 @@ async fn a_request_line_that_the_raw_headers_do_not_repeat_is_ambiguous() {
         http.are_raw = true;
         http.headers
             .extend(headers.iter().map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec())));
-        match test.gateway.decide(asked).await {
+        match test.decide(asked).await {
             Answer::Allow(_) => "allowed",
             Answer::Deny(denial_answer) => denial_answer.denied.denial.code(),
         }

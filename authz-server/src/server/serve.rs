@@ -18,6 +18,7 @@ use super::snapshots::{self, SnapshotThread};
 use super::{background, health, stop};
 use crate::bundles::{self, KeeperThread};
 use crate::edge::access_log::AccessLog;
+use crate::edge::arrivals::Arrivals;
 use crate::edge::ext_authz::ExtAuthz;
 use crate::edge::http::log::Log;
 use crate::edge::http::{self, Authenticator, CallCounter, health::Health};
@@ -76,6 +77,7 @@ pub(super) async fn serve(opened: OpenedServer) -> Result<Serving, ServerError> 
     let admit = AdmitProxy { proxies: named.clone(), metrics: Arc::clone(&opened.metrics) };
     let live = opened.gateway.gatherer.live.clone();
     let authenticator = Authenticator::new(live, opened.clock.clone(), opened.fetcher);
+    let arrivals = Arrivals { gateway: Arc::clone(&opened.gateway), proxies: named.clone() };
     let checks = AuthorizationServer::new(ExtAuthz::new(opened.gateway));
     let access_log =
         AccessLogServiceServer::new(AccessLog::new(Arc::clone(&opened.outcomes), stopping.clone()));
@@ -97,6 +99,7 @@ pub(super) async fn serve(opened: OpenedServer) -> Result<Serving, ServerError> 
             Pages {
                 router: for_proxies,
                 transport: opened.listeners.proxies.transport(Protocol::Http2, &opened.clock, Some(named)),
+                arrivals: Some(arrivals),
                 connections: PROXIES_CONNECTIONS,
                 closed: closed("proxies"),
             },
@@ -113,6 +116,7 @@ pub(super) async fn serve(opened: OpenedServer) -> Result<Serving, ServerError> 
                     opened.receipt_keys,
                 ),
                 transport: opened.listeners.api.transport(Protocol::Http1, &opened.clock, None),
+                arrivals: None,
                 connections: OPERATORS_CONNECTIONS,
                 closed: closed("api"),
             },
@@ -122,6 +126,7 @@ pub(super) async fn serve(opened: OpenedServer) -> Result<Serving, ServerError> 
             Pages {
                 router: http::health::router(for_health),
                 transport: Transport::Cleartext(Protocol::Http1),
+                arrivals: None,
                 connections: OPERATORS_CONNECTIONS,
                 closed: closed("health"),
             },

@@ -20,6 +20,7 @@ mod compose;
 mod crowds;
 mod denials;
 mod explain_recorded;
+mod fair_admission;
 mod faults;
 mod gate_or_server_alone;
 mod ledger_audit;

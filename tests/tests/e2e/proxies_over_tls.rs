@@ -2,7 +2,7 @@
 
 use crate::bundles::Signers;
 use portcullis_tests::agent::hello;
-use portcullis_tests::certificates::{A_DAY, Root, put, put_roots};
+use portcullis_tests::certificates::{A_DAY, Issued, Root, put, put_roots};
 use portcullis_tests::client::get;
 use portcullis_tests::condition::until;
 use portcullis_tests::ledger_auditor::LedgerAuditor;
@@ -21,20 +21,25 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
-const PROXY: &str = "spiffe://demo/ns/demo/sa/edge";
+pub(crate) const PROXY: &str = "spiffe://demo/ns/demo/sa/edge";
 /// The name that the shipped configuration of Envoy requires of the server.
 const SERVER: &str = "spiffe://demo/portcullis";
 
 /// A home directory whose server speaks TLS, and the directory with the proxy's own files.
-struct Secured {
+pub(crate) struct Secured {
     directory: TempDir,
-    home: Home,
-    root: Root,
+    pub(crate) home: Home,
+    pub(crate) root: Root,
     proxy: PathBuf,
 }
 
 impl Secured {
     fn new() -> Secured {
+        Secured::naming(&["local", PROXY])
+    }
+
+    /// The bundle names these proxies.
+    pub(crate) fn naming(proxies: &[&str]) -> Secured {
         let directory = tempfile::Builder::new().prefix("portcullis-").tempdir().unwrap();
         let home = Home::init(directory.path(), &[]);
         let (root, proxy) = (Root::new("one"), directory.path().join("tls"));
@@ -50,11 +55,15 @@ impl Secured {
                 "clients": "clients.pem",
             });
         });
-        name_proxies(&home, 2, &["local", PROXY]);
+        name_proxies(&home, 2, proxies);
         Secured { directory, home, root, proxy }
     }
 
-    async fn start(self) -> (World, Root, PathBuf) {
+    pub(crate) fn certificate(&self, id: &str) -> Issued {
+        self.root.issue(&[id], A_DAY)
+    }
+
+    pub(crate) async fn start(self) -> (World, Root, PathBuf) {
         let setup = Setup { tls: Some(self.proxy.clone()), ..Setup::default() };
         (setup.start_in(self.directory, self.home).await, self.root, self.proxy)
     }

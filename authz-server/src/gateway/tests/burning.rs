@@ -84,7 +84,7 @@ async fn a_full_share_denies_its_own_root_or_source_and_nobody_else() {
     };
     assert_eq!(test.answer(ask("greedy", "a", "10.0.0.1")).await, "allowed");
     assert_eq!(test.answer(ask("greedy", "b", "10.0.0.1")).await, "allowed");
-    let Answer::Deny(denial) = test.gateway.decide(ask("greedy", "c", "10.0.0.2")).await else {
+    let Answer::Deny(denial) = test.decide(ask("greedy", "c", "10.0.0.2")).await else {
         panic!("a third proof under one root was allowed")
     };
     assert_eq!(denial.denied.denial, Denial::StateUnavailable);

@@ -20,7 +20,7 @@ use crate::policy_fixture::{opened, simple_parcel};
 const AT_ONCE: usize = 8;
 
 /// How many rounds, and how many decisions each has.
-#[expect(clippy::disallowed_methods, reason = "it is the size of a test and no configuration")]
+#[expect(clippy::disallowed_methods, reason = "it says how long a test runs, and configures nothing")]
 fn size() -> (u64, usize) {
     match std::env::var("PORTCULLIS_ROUNDS") {
         Ok(rounds) => (rounds.parse().expect("PORTCULLIS_ROUNDS is a number"), 1000),

@@ -24,8 +24,10 @@ impl Collector for FactFigures {
             Ok(())
         };
         gauge("facts", "Facts that this server keeps, by table", |size| size.facts)?;
-        gauge("facts_bound", "How many facts each table may keep; above that nothing is allowed", |size| {
-            size.bound
-        })
+        gauge(
+            "facts_bound",
+            "How many facts each table may keep; if a table other than issued is full, nothing is allowed",
+            |size| size.bound,
+        )
     }
 }

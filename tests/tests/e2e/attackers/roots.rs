@@ -1,18 +1,14 @@
 //! Those who have a good warrant, or a stolen key, and want more than it gives.
 
-use std::sync::Arc;
-
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ledger::entry::{Digest, Issued};
-use ledger::{Ledger, Options, SigningKey};
 use portcullis_tests::agent::{Agent, WarrantSpec, hello};
 use portcullis_tests::client::ClientRequest;
 use portcullis_tests::keys::{Algorithm, TestKey};
 use portcullis_tests::ledger_auditor::LedgerAuditor;
+use portcullis_tests::offline_ledger;
 use portcullis_tests::server::{Home, Server};
 use portcullis_tests::shipped::GATE;
-use portcullis_tests::signed_bundles::{UnsignedBundle, now};
+use portcullis_tests::signed_bundles::UnsignedBundle;
 use portcullis_tests::world::{HOST, Setup, World};
 use serde_json::json;
 use warrant::PresentedWarrant;
@@ -149,12 +145,7 @@ async fn a_root_by_a_stolen_authority_key_is_not_issued_also_under_the_name_of_o
 
 /// Writes `issued/1` about this root into the ledger of a server that does not run.
 fn record_as_issued(home: &Home, warrant: &str) {
-    let key: serde_json::Value =
-        serde_json::from_slice(&std::fs::read(home.file("keys/ledger.jwk")).unwrap()).unwrap();
-    let seed = URL_SAFE_NO_PAD.decode(key["d"].as_str().unwrap()).unwrap();
-    let key = SigningKey::from_seed(&seed.try_into().unwrap()).unwrap();
-    let options = Options::new(key, Arc::new(|| now() * 1000), "test");
-    let ledger = Ledger::open(&home.file("ledger"), options).unwrap();
+    let ledger = offline_ledger::open(home);
     let presented = PresentedWarrant::parse(warrant.as_bytes()).unwrap();
     let root = &presented.unverified_claims().unwrap()[0];
     let entry = Issued {

@@ -2,8 +2,10 @@
 
 use super::Signers;
 use portcullis_tests::agent::hello;
+use portcullis_tests::offline_ledger;
+use portcullis_tests::server::Home;
 use portcullis_tests::signed_bundles::UnsignedBundle;
-use portcullis_tests::world::World;
+use portcullis_tests::world::{Setup, World};
 use serde_json::Value;
 use std::time::{Duration, Instant};
 
@@ -63,5 +65,38 @@ async fn no_decision_waits_while_ten_thousand_routes_are_activated() {
     );
     assert!(live < Duration::from_secs(15), "{live:?}");
     assert!(at(1000) < DEADLINE, "a decision took {:?}", at(1000));
+    world.end().await;
+}
+
+/// The most memory with ten thousand routes and many facts, and while a second bundle of that size is activated.
+const MEMORY: u64 = 256 << 20;
+const MEMORY_WHILE_ACTIVATING: u64 = 400 << 20;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "measures"]
+async fn a_server_with_ten_thousand_routes_and_a_million_uses_stays_small() {
+    let directory = tempfile::Builder::new().prefix("portcullis-").tempdir().unwrap();
+    let home = Home::init(directory.path(), &[]);
+    offline_ledger::fill(&home, 100_000, 1_000_000);
+    let (signers, large) = (Signers::of(&home), many(UnsignedBundle::of(&home)));
+    signers.publish(&large);
+    let world = Setup::default().start_in(directory, home).await;
+    let warrant = world.agent.warrant(&hello());
+    let allowed = async || {
+        let request =
+            portcullis_tests::client::ClientRequest::new("GET", portcullis_tests::world::HOST, "/hello/you");
+        assert_eq!(world.send(&world.agent.present(&warrant, request)).await.status, 200);
+    };
+    allowed().await;
+    let mib = |bytes: u64| bytes >> 20;
+    let (own, most) = (world.server.process.own_resident_bytes(), world.server.process.most_memory());
+    println!("{ROUTES} routes, 100,000 revocations, 1,000,000 uses: {} MiB, {} at most", mib(own), mib(most));
+    assert!(own < MEMORY, "{own}");
+    signers.publish(&large.version(3));
+    world.server.wait_for_bundle_state("version 3 ").await;
+    allowed().await;
+    let (own, most) = (world.server.process.own_resident_bytes(), world.server.process.most_memory());
+    println!("after a second bundle of that size: {} MiB, {} at most", mib(own), mib(most));
+    assert!(most < MEMORY_WHILE_ACTIVATING, "{most}");
     world.end().await;
 }

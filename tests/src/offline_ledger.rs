@@ -1,0 +1,77 @@
+//! The ledger of a server that does not run, to write into it what no server would.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ledger::entry::{BurnKind, Decision, RecordedBurn, Revocation, RevocationTarget};
+use ledger::{Ledger, Options, Receipt, RecordError, SigningKey};
+use std::sync::{Arc, mpsc};
+
+use crate::example_decision::denied;
+use crate::server::Home;
+use crate::signed_bundles::now;
+
+/// As many as one entry can hold.
+const USES_OF_AN_ENTRY: usize = 32;
+
+/// Entries on their way into the ledger while it is filled.
+const WAITING_AT_MOST: usize = 256;
+
+/// Of no warrant here.
+const ISSUER: &str = "https://authority.elsewhere";
+
+/// Opens it for writing. The caller closes it before the server starts.
+///
+/// # Panics
+/// When it cannot be opened.
+#[must_use]
+pub fn open(home: &Home) -> Ledger {
+    let key = std::fs::read(home.file("keys/ledger.jwk")).expect("the home has a ledger key");
+    let key: serde_json::Value = serde_json::from_slice(&key).expect("JSON");
+    let seed = URL_SAFE_NO_PAD.decode(key["d"].as_str().expect("a private key")).expect("base64url");
+    let key = SigningKey::from_seed(&seed.try_into().expect("32 bytes")).expect("a seed");
+    let options = Options::new(key, Arc::new(|| now() * 1000), "test");
+    Ledger::open(&home.file("ledger"), options).expect("nobody else has it open")
+}
+
+/// Writes so many revocations and used warrants. They concern no request of a test.
+///
+/// # Panics
+/// When an entry is not recorded.
+pub fn fill(home: &Home, revocations: usize, uses: usize) {
+    let (ledger, until) = (open(home), now() + 3 * 3600);
+    let revocation = |n| Revocation {
+        bundle: None,
+        by: "test".to_owned(),
+        iss: ISSUER.to_owned(),
+        reason: "a measurement".to_owned(),
+        until: Some(until),
+        value: format!("lineage-{n}"),
+        was: None,
+        what: RevocationTarget::Lineage,
+    };
+    let used = |n| {
+        let (owner, name) = (ISSUER.to_owned(), format!("warrant-{n}"));
+        RecordedBurn { max: 1, name, owner, until, what: BurnKind::Use }
+    };
+    let decision = |first: usize| Decision {
+        burned: (first..uses.min(first + USES_OF_AN_ENTRY)).map(used).collect(),
+        clock: now(),
+        ..denied(&format!("{first:032x}"))
+    };
+    let (done, answers) = mpsc::channel::<Result<Receipt, RecordError>>();
+    let recorded = || answers.recv().expect("an answer").expect("it is recorded");
+    let revocations = (0..revocations).map(|n| revocation(n).into());
+    let decisions = (0..uses).step_by(USES_OF_AN_ENTRY).map(|first| decision(first).into());
+    for (n, entry) in revocations.chain(decisions).enumerate() {
+        let done = done.clone();
+        ledger.submit(entry, Box::new(move |answer| done.send(answer).expect("somebody waits")));
+        if n >= WAITING_AT_MOST {
+            recorded();
+        }
+    }
+    drop(done);
+    while let Ok(answer) = answers.recv() {
+        answer.expect("it is recorded");
+    }
+    ledger.close();
+}

@@ -31,7 +31,7 @@ impl Contender {
     }
 
     async fn round(&mut self, checks: usize) {
-        let checks = self.direct.checks(checks);
+        let checks = self.direct.checks(checks).await;
         let count = checks.len();
         let before = self.direct.server.processor_time();
         let answers = self.direct.ask_in_turn(checks, AT_ONCE).await;

@@ -32,7 +32,7 @@ const PROXIES: usize = 1;
 pub struct Direct {
     pub server: Process,
     pub connections: Vec<ProxyConnection>,
-    agent: Agent,
+    agent: Arc<Agent>,
     warrant: String,
 }
 
@@ -100,27 +100,34 @@ impl Direct {
         for _ in 0..CONNECTIONS {
             connections.push(ProxyConnection::to(&home.socket()).await);
         }
-        let agent = Agent::at(home);
+        let agent = Arc::new(Agent::at(home));
         let warrant = agent.warrant(&hello());
         let direct = Direct { server, connections, agent, warrant };
         until("the server to allow", async || {
-            let check = direct.checks(1).pop()?;
+            let check = direct.checks(1).await.pop()?;
             (ask(direct.connections[0].clone(), check).await == DirectAnswer::Allowed).then_some(())
         })
         .await;
         direct
     }
 
-    /// Each check has a proof of its own, made before the measurement.
-    #[must_use]
-    pub fn checks(&self, count: usize) -> Vec<Bytes> {
-        let request = ClientRequest::new("GET", HOST, "/hello/you");
-        let one = || {
-            let proof = self.agent.proof(&self.warrant, &request);
-            let request = request.clone().with("warrant", self.warrant.clone()).with("warrant-proof", proof);
-            framed(Source::default(), &request)
+    /// Each check has a proof of its own, made before the measurement, on another thread: the server ends a connection that
+    /// does not answer its pings.
+    ///
+    /// # Panics
+    /// When a proof cannot be made.
+    pub async fn checks(&self, count: usize) -> Vec<Bytes> {
+        let (agent, warrant) = (Arc::clone(&self.agent), self.warrant.clone());
+        let make = move || {
+            let request = ClientRequest::new("GET", HOST, "/hello/you");
+            let one = || {
+                let proof = agent.proof(&warrant, &request);
+                let request = request.clone().with("warrant", warrant.clone()).with("warrant-proof", proof);
+                framed(Source::default(), &request)
+            };
+            std::iter::repeat_with(one).take(count).collect()
         };
-        std::iter::repeat_with(one).take(count).collect()
+        tokio::task::spawn_blocking(make).await.expect("no panic")
     }
 
     /// Sends the next check when there is an answer to one before it; so many are unanswered at once.

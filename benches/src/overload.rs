@@ -28,12 +28,12 @@ pub async fn measure(seconds: usize) {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let home = Home::init(directory.path(), &[]);
     let direct = Direct::start(&programs::portcullis(), &home).await;
-    let warm_up = direct.ask_in_turn(direct.checks(4_000), AT_ONCE).await;
-    let sustained = direct.ask_in_turn(direct.checks(warm_up.rate() as usize * 4), AT_ONCE).await;
+    let warm_up = direct.ask_in_turn(direct.checks(4_000).await, AT_ONCE).await;
+    let sustained = direct.ask_in_turn(direct.checks(warm_up.rate() as usize * 4).await, AT_ONCE).await;
     print("as many as it answers", &sustained, 0);
     let before = direct.server.most_memory();
     let rate = sustained.rate() * 4.0;
-    let (answers, held_back) = at_rate(&direct, direct.checks(rate as usize * seconds), rate).await;
+    let (answers, held_back) = at_rate(&direct, direct.checks(rate as usize * seconds).await, rate).await;
     print("four times that", &answers, held_back);
     println!("  allowed: {:.2} of the sustainable rate", answers.rate() / sustained.rate());
     println!("  most memory: {} KiB before, {} KiB after", before / 1024, direct.server.most_memory() / 1024);

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use ledger::FactRefused;
 use ledger::entry::{Activation, Entry, RecordedFact};
 use warrant::Seconds;
+use warrant::limits::MAX_LEEWAY_SECONDS;
 
 use issued::IssuedRoots;
 use postures::Postures;
@@ -38,8 +39,8 @@ pub struct Tables {
     pub revocations: Revocations,
     pub attestations: Attestations,
     pub conditions: Conditions,
-    /// Attestors that left a bundle, and the second in which they did. No statement of theirs that was made before counts,
-    /// also if they come back: a newer one that was forgotten may have contradicted it.
+    /// Attestors that left a bundle, and the second until which they can have made statements before. No statement of theirs
+    /// that was made until then counts, also if they come back: a newer one that was forgotten may have contradicted it.
     pub left: BTreeMap<String, u64>,
     pub issued: IssuedRoots,
 }
@@ -118,7 +119,9 @@ impl Tables {
     fn note_left(&mut self, attestors: &[String], now: u64) {
         let before = self.activation.iter().flat_map(|before| &before.fact.attestors);
         let gone: Vec<String> = before.filter(|iss| !attestors.contains(iss)).cloned().collect();
-        self.left.extend(gone.into_iter().map(|iss| (iss, now)));
+        // A statement may have been made by a clock that was ahead by the leeway.
+        let until = now.saturating_add(MAX_LEEWAY_SECONDS);
+        self.left.extend(gone.into_iter().map(|iss| (iss, until)));
     }
 
     /// Whether there is something to forget.

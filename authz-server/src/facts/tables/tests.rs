@@ -218,17 +218,18 @@ fn what_an_attestor_said_ends_with_the_bundle_that_does_not_name_it_and_does_not
     assert_eq!((tables.attestations.iter().count(), tables.conditions.iter().count()), (1, 0));
     assert_eq!(tables.sizes().map(|table| table.facts), [0, 0, 1, 0, 0]);
     taken(&mut tables, 54, activation(&["https://attest", "https://other"])).unwrap();
-    let older = Err(FactRefused::Older { newest: NOW });
+    let left = NOW + MAX_LEEWAY_SECONDS;
+    let older = Err(FactRefused::Older { newest: left });
     assert_eq!(
         taken(&mut tables, 55, attestation(NOW, true, Some("k1"))),
         older,
         "a newer one may be forgotten"
     );
-    assert_eq!(taken(&mut tables, 55, condition(NOW - 1, "open", None)), older);
+    assert_eq!(taken(&mut tables, 55, condition(left, "open", None)), older);
     let about = |key| tables.attestations.current("spiffe://s/w", key, at(NOW), &TRUSTING).count();
     assert_eq!([Some("k1"), None].map(about), [0, 0]);
-    let new = NOW + STATEMENT_SECONDS_AT_MOST;
-    taken(&mut tables, 55, attestation(NOW + 1, true, Some("k1"))).unwrap();
+    let new = left + STATEMENT_SECONDS_AT_MOST;
+    taken(&mut tables, 55, attestation(left + 1, true, Some("k1"))).unwrap();
     tables.forget_ended(at(new + KEPT_AFTER_END_SECONDS));
     assert_eq!(tables.left.len(), 1);
     tables.forget_ended(at(new + KEPT_AFTER_END_SECONDS + 1));

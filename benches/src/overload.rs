@@ -20,7 +20,7 @@ const AT_ONCE: usize = 256;
 
 const TICK: Duration = Duration::from_millis(1);
 
-/// Measures, and prints what came of it.
+/// Measures, and prints the results.
 ///
 /// # Panics
 /// When the server does not start, or ends.

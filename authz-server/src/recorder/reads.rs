@@ -8,13 +8,13 @@ use ledger::entry::Reads;
 /// The time between two entries about one reader, in milliseconds.
 const EVERY: u64 = 60_000;
 
-/// How many readers, each with what they read, are counted apart. The rest are counted together.
+/// At most so many readers, each with what they read, are counted one by one. The others are counted together.
 const APART_AT_MOST: usize = 256;
 
-/// The rest, in the record.
+/// The name of the others in the record.
 const OTHERS: &str = "others";
 
-/// By who read, and what.
+/// The counts, by the reader and the action.
 #[derive(Debug, Default)]
 pub(super) struct ReadCounts(Mutex<BTreeMap<(String, String), Counted>>);
 

@@ -7,13 +7,13 @@
 //!
 //! # The steps, and what a crash between them leaves
 //!
-//! 1. The new log is created beside the old one, as `<directory>.next`. A crash before it has this name: there is no new log.
+//! 1. The new log is created beside the old one, as `<directory>.next`. A crash before that: there is no new log.
 //! 2. It gets the halt, every fact of the old log that may still hold, and an entry that counts them. A crash before this
-//!    entry: the next `serve --restored` goes on with it. Nobody has seen it yet.
+//!    entry: the next `serve --restored` records the rest. Nobody has read this log yet.
 //! 3. The old directory is renamed to `<directory>.before-<id>`. A crash after it: no log has the name that is configured.
 //! 4. The new directory gets that name. A crash after it: the new log is in its place.
 //!
-//! While there is a new log beside the old one, or in no place, only `serve --restored` starts. It finishes the steps.
+//! While the new log is not in its place, only `serve --restored` starts. It finishes the steps.
 
 mod error;
 mod repeat;

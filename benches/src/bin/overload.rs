@@ -1,4 +1,4 @@
-//! Asks the server for four times what it can decide, and prints what came of it.
+//! Asks the server for four times what it can decide, and prints the answers.
 //!     overload [SECONDS]
 #![allow(clippy::expect_used, reason = "a bench panics when something unexpected happens")]
 

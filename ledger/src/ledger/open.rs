@@ -82,7 +82,7 @@ pub struct Inspection {
 /// Makes the same checks as a start, on a copied ledger or one that another process writes.
 ///
 /// While a process writes, a segment may disappear during the inspection, or a frame may be seen half. So a failed
-/// inspection is tried again, until it fails twice in the same way: a real fault stays where it is.
+/// inspection is tried again, until it fails twice in the same way: a real fault is found again at the same place.
 pub(crate) fn inspect(path: &Path) -> Result<Inspection, OpenError> {
     const TRIES: usize = 1000;
     let mut before = None;

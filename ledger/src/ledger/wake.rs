@@ -4,7 +4,7 @@
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-/// What changes it wakes the writer itself. In case a thread ended without doing so, the writer looks this often.
+/// The thread that makes room wakes the writer. It may end without doing so, so the writer also looks this often.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Debug, Default)]

@@ -215,7 +215,7 @@ impl WriterState {
                 shared.queue.take_facts(batch);
             }
             if batch.facts.is_empty() {
-                // A fact that comes between the look and the wait ends the wait.
+                // A fact that came since `take_facts` ends this wait at once.
                 self.wake.wait();
             } else {
                 let facts = PendingBatch { facts: std::mem::take(&mut batch.facts), jobs: Vec::new() };

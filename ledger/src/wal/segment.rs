@@ -97,7 +97,7 @@ impl Segment {
         self.file.path()
     }
 
-    /// Whether there is space for this many more bytes. An empty segment has: no other has more.
+    /// Whether there is space for this many more bytes. An empty segment counts as having it: no other segment is larger.
     pub(crate) fn has_space(&self, bytes: usize) -> bool {
         self.at == 0 || u64::try_from(bytes).is_ok_and(|bytes| self.length.saturating_sub(self.at) >= bytes)
     }

@@ -1,5 +1,5 @@
 //! Browsers add certificates and cookies to requests that another site starts. So a request from another site is refused,
-//! whatever caller it shows.
+//! also if it has a good certificate or token.
 
 use hyper::header::{HOST, HeaderMap, ORIGIN};
 

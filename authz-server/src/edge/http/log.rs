@@ -1,7 +1,7 @@
 //! The log over HTTP, read-only, in the layout of C2SP tlog-tiles; and proofs from it.
 //!
 //! The checkpoint and hashes are public: with them anybody can check this server. Entries, and proofs that contain
-//! one, need the permission `read-log`, and who read them is recorded. This module knows what may be served to whom, and
+//! one, need the token of a reader, and who read them is recorded. This module knows what may be served to whom, and
 //! nothing about what entries contain.
 
 use std::sync::Arc;

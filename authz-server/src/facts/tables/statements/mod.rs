@@ -37,7 +37,7 @@ impl Attestations {
     /// The current statements about the workload of a certificate. `key` is the thumbprint of the certificate's key;
     /// without it no positive statement about a key applies, and of each attestor the negative one that was made last does.
     ///
-    /// A negative statement outlives its end, and counts as long as the bundle knows its attestor.
+    /// A negative statement outlives its end, and counts as long as the bundle names its attestor.
     pub fn current<'a>(
         &'a self,
         workload: &'a str,

@@ -33,7 +33,6 @@ pub struct Direct {
     pub server: Process,
     pub connections: Vec<ProxyConnection>,
     agent: Arc<Agent>,
-    warrant: String,
 }
 
 /// The answer to a check.
@@ -101,8 +100,7 @@ impl Direct {
             connections.push(ProxyConnection::to(&home.socket()).await);
         }
         let agent = Arc::new(Agent::at(home));
-        let warrant = agent.warrant(&hello());
-        let direct = Direct { server, connections, agent, warrant };
+        let direct = Direct { server, connections, agent };
         until("the server to allow", async || {
             let check = direct.checks(1).await.pop()?;
             (ask(direct.connections[0].clone(), check).await == DirectAnswer::Allowed).then_some(())
@@ -111,14 +109,15 @@ impl Direct {
         direct
     }
 
-    /// Each check has a proof of its own, made before the measurement, on another thread: the server ends a connection that
+    /// All have one warrant, and each a proof of its own. They are made before the measurement, on another thread: the server ends a connection that
     /// does not answer its pings.
     ///
     /// # Panics
     /// When a proof cannot be made.
     pub async fn checks(&self, count: usize) -> Vec<Bytes> {
-        let (agent, warrant) = (Arc::clone(&self.agent), self.warrant.clone());
+        let agent = Arc::clone(&self.agent);
         let make = move || {
+            let warrant = agent.warrant(&hello());
             let request = ClientRequest::new("GET", HOST, "/hello/you");
             let one = || {
                 let proof = agent.proof(&warrant, &request);

@@ -74,7 +74,7 @@ pub(crate) async fn play(world: &mut World, host: &str) -> Vec<Scene> {
         scenes.push(Scene { title, actual: result_of(world, &request).await, expected });
     }
 
-    let title = "a valid warrant, after an operator revoked its holder";
+    let title = "a warrant whose holder an operator revoked";
     let revoked = operator::done(&world.home, &["revoke", "sub", &hello().holder]);
     let actual = result_of(world, &get(hello())).await;
     scenes.push(Scene { title, actual, expected: denied(403, "revoked") });
@@ -83,11 +83,11 @@ pub(crate) async fn play(world: &mut World, host: &str) -> Vec<Scene> {
 
     operator::done(&world.home, &["halt"]);
     let actual = result_of(world, &get(hello())).await;
-    let title = "a valid warrant, while an operator has halted the mesh";
+    let title = "a valid warrant, while the mesh is halted";
     scenes.push(Scene { title, actual, expected: denied(503, "halted") });
     operator::done(&world.home, &["resume"]);
     let actual = result_of(world, &get(hello())).await;
-    let title = "a valid warrant, after the operator resumed it";
+    let title = "a valid warrant, after the halt has ended";
     scenes.push(Scene { title, actual, expected: allowed() });
 
     world.server.process.kill();

@@ -63,7 +63,7 @@ impl ProxyConnection {
     /// Begins a check and never ends it. Returns the denial's code, or `None` if there is no answer: the server may end.
     ///
     /// # Panics
-    /// When the answer is no denial.
+    /// When the answer is not a denial.
     pub fn ask_without_end(&self) -> impl Future<Output = Option<String>> + Send + 'static {
         let mut sender = self.0.clone();
         async move {

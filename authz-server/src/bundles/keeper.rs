@@ -334,7 +334,8 @@ fn record_activation(ledger: &Ledger, bundle: &Bundle, before: Option<Digest>) -
     ledger.append(activation.into()).map(drop)
 }
 
-fn activation(bundle: &Bundle, previous: Option<Digest>) -> Activation {
+/// The entry that records the activation of a bundle after another one.
+pub(crate) fn activation(bundle: &Bundle, previous: Option<Digest>) -> Activation {
     let activated = bundle.activated();
     let attestors: BTreeSet<&str> = bundle.attestors().iter().map(|attestor| attestor.iss.as_str()).collect();
     Activation {

@@ -26,6 +26,8 @@ pub use heartbeat::Heartbeat;
 use heartbeat::Step;
 pub use in_force::{ActiveBundle, PolicyInForce};
 pub use keeper::Keeper;
+#[cfg(test)]
+pub(crate) use keeper::activation;
 pub use kept::{KeptBundles, KeptError};
 pub use status::BundleStatus;
 

@@ -14,7 +14,7 @@ use hyper::body::{Bytes, Incoming};
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{HeaderMap, Request};
 use prost::Message;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{timeout, timeout_at};
 use warrant::Denial;
 
 use super::answer;
@@ -43,7 +43,7 @@ pub struct Arrived(Arc<Mutex<Option<Arrival>>>);
 pub(super) type Answering = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
 
 impl Arrivals {
-    /// Answers a request of this peer, by `handle` if it is no check, or a check that has a place.
+    /// Answers a request of this peer. `handle` answers the checks that have a place, and everything that is not a check.
     pub(super) fn answer<F>(
         &self,
         peer: &Peer,
@@ -53,12 +53,12 @@ impl Arrivals {
     where
         F: Future<Output = Result<Response, Infallible>> + Send + 'static,
     {
-        // The interceptor denies a peer that is no proxy.
+        // The interceptor denies a peer that the bundle does not name.
         let Ok(ProxyIdentity(proxy)) = self.proxies.identify(peer) else { return Box::pin(handle(request)) };
         if request.uri().path() != CHECK {
             return Box::pin(handle(request));
         }
-        let this = self.clone();
+        let gateway = Arc::clone(&self.gateway);
         match self.gateway.admission.enter(&proxy) {
             Ok(arrival) => {
                 let end = arrival.after(self.gateway.deadline.saturating_add(MARGIN));
@@ -67,35 +67,34 @@ impl Arrivals {
                 // Without an end, a check whose body never ends would hold its place for ever.
                 Box::pin(async move {
                     let answer = timeout_at(end, handled).await;
-                    answer.unwrap_or_else(|_| Ok(this.deny(Denial::DeadlineExceeded, &proxy)))
+                    answer.unwrap_or_else(|_| Ok(deny(&gateway, Denial::DeadlineExceeded, &proxy)))
                 })
             }
             Err(denial) => Box::pin(async move {
-                this.read_to_end(request.into_body()).await;
-                Ok(this.deny(denial, &proxy))
+                read_to_end(request.into_body(), gateway.deadline).await;
+                Ok(deny(&gateway, denial, &proxy))
             }),
         }
     }
+}
 
-    /// Reads what still comes, and keeps none of it: an answer before the end of a request resets its stream, and HTTP/2 ends
-    /// a connection with many resets.
-    async fn read_to_end(&self, mut body: Incoming) {
-        let end = Instant::now().checked_add(self.gateway.deadline);
-        let read = async { while let Some(Ok(_)) = body.frame().await {} };
-        let _ = timeout_at(end.unwrap_or_else(Instant::now), read).await;
-    }
+/// Reads what still comes, and keeps none of it: an answer before the end of a request resets its stream, and HTTP/2 ends a
+/// connection with many resets.
+async fn read_to_end(mut body: Incoming, deadline: Duration) {
+    let read = async { while let Some(Ok(_)) = body.frame().await {} };
+    let _ = timeout(deadline, read).await;
+}
 
-    fn deny(&self, denial: Denial, proxy: &str) -> Response {
-        let message = answer::check_response(&self.gateway.turn_away(denial, proxy)).encode_to_vec();
-        // One message of gRPC: not compressed, its length, its bytes.
-        let length = u32::try_from(message.len()).unwrap_or(u32::MAX).to_be_bytes();
-        let framed = Bytes::from([&[0][..], &length, &message].concat());
-        let trailers = HeaderMap::from_iter([(tonic::Status::GRPC_STATUS, HeaderValue::from_static("0"))]);
-        let body = Full::new(framed).with_trailers(std::future::ready(Some(Ok(trailers))));
-        let mut response = Response::new(Body::new(body));
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
-        response
-    }
+fn deny(gateway: &Gateway, denial: Denial, proxy: &str) -> Response {
+    let message = answer::check_response(&gateway.turn_away(denial, proxy)).encode_to_vec();
+    // One message of gRPC: not compressed, its length, its bytes.
+    let length = u32::try_from(message.len()).unwrap_or(u32::MAX).to_be_bytes();
+    let framed = Bytes::from([&[0][..], &length, &message].concat());
+    let trailers = HeaderMap::from_iter([(tonic::Status::GRPC_STATUS, HeaderValue::from_static("0"))]);
+    let body = Full::new(framed).with_trailers(std::future::ready(Some(Ok(trailers))));
+    let mut response = Response::new(Body::new(body));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+    response
 }
 
 impl Arrived {

@@ -43,6 +43,9 @@ impl Circumstances<'_> {
         let is_restricted = [self.stance(), route, issuer].contains(&entry::Posture::Restricted);
         let conditions = found.and_then(|found| found.route()).map(|route| &route.require().conditions);
         let conditions = conditions.into_iter().flatten();
+        let attestations = client.as_ref().map(|client| self.attestations(client)).unwrap_or_default();
+        let (identity, certificate) =
+            client.map_or((None, None), |client| (Some(client.identity), client.certificate));
         Facts {
             halted: HaltedScopes {
                 route: route == entry::Posture::Halted,
@@ -50,12 +53,12 @@ impl Circumstances<'_> {
             },
             revoked: chain.map(|chain| self.revoked(chain)).unwrap_or_default(),
             conditions: conditions.flat_map(|wanted| self.conditions(&wanted.name)).collect(),
-            attestations: client.as_ref().map(|client| self.attestations(client)).unwrap_or_default(),
+            attestations,
             posture: if is_restricted { Posture::Restricted } else { Posture::Normal },
             issuance: chain.map_or(Issuance::NotRecorded, |chain| issuance(tables, chain)),
             environment: self.environment,
-            certificate: client.as_ref().and_then(|client| client.certificate.clone()),
-            identity: client.map(|client| client.identity),
+            certificate,
+            identity,
         }
     }
 

@@ -7,13 +7,13 @@ mod races;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use ledger::entry::{Activation, DecisionOutcome, DenialCode, Digest, Posture, Stop};
+use ledger::entry::{DecisionOutcome, DenialCode, Posture, Stop};
 use ledger::{Entry, Head, Ledger, Options, SigningKey};
 use warrant::Seconds;
 use warrant::mint::{Grant, GrantDetail, NewProof, Root};
 
 use super::*;
-use crate::bundles::PolicyInForce;
+use crate::bundles::{PolicyInForce, activation};
 use crate::clock::Clock;
 use crate::facts::{self, BurnTable, Tables, examples};
 use crate::keys::DigestKey;
@@ -115,18 +115,6 @@ fn test_gateway_with(files: Files) -> TestGateway {
 
 fn posture() -> Entry {
     examples::posture(Posture::Normal, None).into()
-}
-
-fn activation(bundle: &Bundle, previous: Option<Digest>) -> Activation {
-    Activation {
-        attestors: bundle.attestors().iter().map(|attestor| attestor.iss.clone()).collect(),
-        bundle: bundle.digest(),
-        expires: bundle.expires().get(),
-        previous,
-        retired: vec![],
-        version: bundle.version(),
-        was: None,
-    }
 }
 
 /// Activates a bundle. Returns the index of the entry.

@@ -2,7 +2,7 @@
 //! istiod generates. A code without a row fails the test.
 //!
 //! The gate raises many of these before the server is asked, so it is taken out of our settings. With it the same table shows
-//! that a client gets the same answers, whoever gives them.
+//! that a client gets the same answers from the gate and from the court.
 
 mod artifact;
 pub(crate) mod court;

@@ -40,7 +40,7 @@ impl PeerAdmission {
     }
 
     /// Resolves when this peer may not use its connection any longer. It has been verified just now, so it is asked only after
-    /// a moment. Until then each request of a peer that is no proxy gets its own answer.
+    /// a moment. Until then each request of a peer that the bundle does not name gets its own answer.
     pub async fn until_refused(&self, chain: &PeerChain) {
         let (mut verified, mut by) = (Instant::now(), self.tls.digest());
         loop {

@@ -203,7 +203,7 @@ async fn a_revoked_certificate_is_refused_and_with_crls_everything_else_must_be_
     assert!(listener.connect(Some(&listener.root.issue(PROXY, 66))).await.is_err());
     let chain = listener.connect(Some(&listener.root.issue(PROXY, 2))).await.unwrap();
     assert!(listener.tls.admits(&chain));
-    // A newer CRL revokes it too: its open connection is no longer admitted.
+    // A newer CRL revokes it too, and its open connection ends.
     put(&listener.directory.path().join("crls.pem"), &listener.root.revoke(2));
     listener.tls.reload();
     assert!(!listener.tls.admits(&chain));

@@ -89,7 +89,7 @@ impl Tables {
         }
     }
 
-    /// Takes the entry at this index, with its time in milliseconds. Entries that are no facts change nothing.
+    /// Takes the entry at this index, with its time in milliseconds. Other entries than facts change nothing.
     pub fn add(&mut self, index: u64, time: u64, entry: &Entry) {
         match entry.as_recorded_fact() {
             Some(RecordedFact::Posture(change)) => self.postures.add(index, time, change),

@@ -7,7 +7,8 @@ use std::sync::atomic::AtomicUsize;
 
 use ledger::FactReceipt;
 use ledger::entry::{
-    AttestationStatement, ConditionStatement, FactScope, PostureChange, Revocation, RevocationTarget, Signer,
+    AttestationStatement, ConditionStatement, Digest, FactScope, PostureChange, Revocation, RevocationTarget,
+    Signer,
 };
 use ledger::verify::Auditor;
 use tokio::sync::oneshot;

@@ -114,7 +114,7 @@ impl Metrics {
         self.log_lines.get_or_create(&FromAccessLog { outcome }).inc();
     }
 
-    /// Counts a call by a peer that is no proxy.
+    /// Counts a call by a peer that is not a proxy.
     pub fn count_refused_proxy(&self, reason: &'static str) {
         self.edge.count_refused_proxy(reason);
     }

@@ -4,11 +4,9 @@
 
 mod newest;
 
-use ledger::FactRefused;
 use ledger::entry::{AttestationStatement, ConditionStatement, Signer};
 use warrant::Seconds;
 
-use super::{Recorded, TableSize};
 use newest::{Newest, Statement};
 
 /// No statement may be valid for longer than this. So an attestor's newest statement can be forgotten this long after it
@@ -26,12 +24,10 @@ pub trait Speakers {
 }
 
 /// The newest statement of each attestor about each workload, and each key of it.
-#[derive(Clone, Debug, Default)]
-pub struct Attestations(Newest<AttestationStatement>);
+pub(super) type Attestations = Newest<AttestationStatement>;
 
 /// The newest statement of each attestor about each condition, and each environment of it.
-#[derive(Clone, Debug, Default)]
-pub struct Conditions(Newest<ConditionStatement>);
+pub(super) type Conditions = Newest<ConditionStatement>;
 
 impl Attestations {
     /// The current statements about the workload of a certificate. `key` is the thumbprint of the certificate's key;
@@ -50,10 +46,10 @@ impl Attestations {
         };
         speakers.names().flat_map(move |iss| {
             let about_key = match key {
-                Some(key) => self.0.get(iss, workload, key),
-                None => self.0.last_negative(iss, workload),
+                Some(key) => self.get(iss, workload, key),
+                None => self.last_negative(iss, workload),
             };
-            let about_all = self.0.get(iss, workload, NO_KEY);
+            let about_all = self.get(iss, workload, NO_KEY);
             // Without a key, the last negative one can be the one about all keys.
             let about_all = about_all.filter(|said| said.positive || key.is_some());
             let about_key = about_key.filter(|said| !said.positive || holds(said));
@@ -61,34 +57,6 @@ impl Attestations {
                 about_all.filter(|said| !said.positive || (speakers.may_omit_key(iss) && holds(said)));
             about_key.into_iter().chain(about_all)
         })
-    }
-
-    pub fn iter(&self) -> impl Iterator<Item = &Recorded<AttestationStatement>> {
-        self.0.iter()
-    }
-
-    pub(super) fn size(&self) -> TableSize {
-        self.0.size("attestations")
-    }
-
-    pub(super) fn check(&self, statement: &AttestationStatement) -> Result<(), FactRefused> {
-        self.0.check(statement)
-    }
-
-    pub(super) fn add(&mut self, index: u64, time: u64, statement: &AttestationStatement) {
-        self.0.add(Recorded { index, time, fact: statement.clone() });
-    }
-
-    pub(super) fn has_ended(&self, now: Seconds) -> bool {
-        self.0.has_ended(now)
-    }
-
-    pub(super) fn forget_ended(&mut self, now: Seconds) {
-        self.0.forget_ended(now);
-    }
-
-    pub(super) fn keep_only(&mut self, attestors: &[String]) {
-        self.0.keep_only(attestors);
     }
 }
 
@@ -103,36 +71,8 @@ impl Conditions {
     ) -> impl Iterator<Item = &'a ConditionStatement> {
         let places = move || std::iter::once(IN_THE_MESH).chain(environments.iter().map(String::as_str));
         let said =
-            speakers.names().flat_map(move |iss| places().filter_map(move |at| self.0.get(iss, name, at)));
+            speakers.names().flat_map(move |iss| places().filter_map(move |at| self.get(iss, name, at)));
         said.filter(move |said| now.get() < said.exp && speakers.trusts(&said.iss, &said.signer, now))
-    }
-
-    pub fn iter(&self) -> impl Iterator<Item = &Recorded<ConditionStatement>> {
-        self.0.iter()
-    }
-
-    pub(super) fn size(&self) -> TableSize {
-        self.0.size("conditions")
-    }
-
-    pub(super) fn check(&self, statement: &ConditionStatement) -> Result<(), FactRefused> {
-        self.0.check(statement)
-    }
-
-    pub(super) fn add(&mut self, index: u64, time: u64, statement: &ConditionStatement) {
-        self.0.add(Recorded { index, time, fact: statement.clone() });
-    }
-
-    pub(super) fn has_ended(&self, now: Seconds) -> bool {
-        self.0.has_ended(now)
-    }
-
-    pub(super) fn forget_ended(&mut self, now: Seconds) {
-        self.0.forget_ended(now);
-    }
-
-    pub(super) fn keep_only(&mut self, attestors: &[String]) {
-        self.0.keep_only(attestors);
     }
 }
 
@@ -143,6 +83,8 @@ const NO_KEY: &str = "";
 const IN_THE_MESH: &str = "";
 
 impl Statement for AttestationStatement {
+    const TABLE: &'static str = "attestations";
+
     fn iss(&self) -> &str {
         &self.iss
     }
@@ -169,6 +111,8 @@ impl Statement for AttestationStatement {
 }
 
 impl Statement for ConditionStatement {
+    const TABLE: &'static str = "conditions";
+
     fn iss(&self) -> &str {
         &self.iss
     }
@@ -177,7 +121,7 @@ impl Statement for ConditionStatement {
         &self.name
     }
 
-    /// The mesh has no name, so it is no environment.
+    /// A condition of the mesh names no environment.
     fn part(&self) -> &str {
         &self.subject
     }

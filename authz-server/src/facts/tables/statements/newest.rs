@@ -14,7 +14,9 @@ const BOUND: usize = 200_000;
 
 /// What both kinds of statements have in common. Of those by one attestor with the same topic and the same part, only the
 /// newest counts.
-pub(super) trait Statement: Clone {
+pub trait Statement: Clone {
+    /// The name of its table in metrics.
+    const TABLE: &'static str;
     fn iss(&self) -> &str;
     /// The workload, or the name of the condition.
     fn topic(&self) -> &str;
@@ -27,8 +29,9 @@ pub(super) trait Statement: Clone {
     fn repeats(&self, other: &Self) -> bool;
 }
 
+/// The newest statements of one kind.
 #[derive(Clone, Debug)]
-pub(super) struct Newest<S> {
+pub struct Newest<S> {
     by_attestor: HashTrieMapSync<Arc<str>, Said<S>>,
     count: usize,
 }
@@ -74,16 +77,16 @@ impl<S: Statement> Newest<S> {
         Some(&recorded.fact)
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Recorded<S>> {
+    pub fn iter(&self) -> impl Iterator<Item = &Recorded<S>> {
         self.by_attestor.values().flat_map(|said| said.newest.values().map(|recorded| &**recorded))
     }
 
-    pub(super) fn size(&self, name: &'static str) -> TableSize {
-        TableSize { name, facts: self.count, bound: BOUND }
+    pub(in super::super) fn size(&self) -> TableSize {
+        TableSize { name: S::TABLE, facts: self.count, bound: BOUND }
     }
 
     /// Made at the same time, a negative statement wins.
-    pub(super) fn check(&self, new: &S) -> Result<(), FactRefused> {
+    pub(in super::super) fn check(&self, new: &S) -> Result<(), FactRefused> {
         let Some(held) = self.recorded(new.iss(), new.topic(), new.part()) else {
             let has_space = self.count < BOUND || new.is_negative();
             return if has_space { Ok(()) } else { Err(FactRefused::Full) };
@@ -100,7 +103,8 @@ impl<S: Statement> Newest<S> {
     }
 
     /// An older statement changes nothing.
-    pub(super) fn add(&mut self, new: Recorded<S>) {
+    pub(in super::super) fn add(&mut self, index: u64, time: u64, statement: &S) {
+        let new = Recorded { index, time, fact: statement.clone() };
         if self.check(&new.fact).is_err_and(|refused| !matches!(refused, FactRefused::Full)) {
             return;
         }
@@ -119,11 +123,11 @@ impl<S: Statement> Newest<S> {
         self.by_attestor.insert_mut(iss, said);
     }
 
-    pub(super) fn has_ended(&self, now: Seconds) -> bool {
+    pub(in super::super) fn has_ended(&self, now: Seconds) -> bool {
         self.by_attestor.values().any(|said| said.ended(now).next().is_some())
     }
 
-    pub(super) fn forget_ended(&mut self, now: Seconds) {
+    pub(in super::super) fn forget_ended(&mut self, now: Seconds) {
         let by_attestor = self.by_attestor.iter();
         let ended = by_attestor.flat_map(|(iss, said)| said.ended(now).map(move |about| (iss, about)));
         let ended: Vec<(Arc<str>, About)> =
@@ -142,7 +146,7 @@ impl<S: Statement> Newest<S> {
     }
 
     /// Forgets what attestors said that are not among these.
-    pub(super) fn keep_only(&mut self, attestors: &[String]) {
+    pub(in super::super) fn keep_only(&mut self, attestors: &[String]) {
         let gone = |iss: &Arc<str>| !attestors.iter().any(|kept| **kept == **iss);
         let gone: Vec<Arc<str>> = self.by_attestor.keys().filter(|iss| gone(iss)).cloned().collect();
         for iss in gone {

@@ -10,7 +10,7 @@ use portcullis_tests::server::Home;
 use portcullis_tests::world::HOST;
 use rustix::thread::{CpuSet, sched_setaffinity};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -32,6 +32,7 @@ const PROXIES: usize = 1;
 pub struct Direct {
     pub server: Process,
     pub connections: Vec<ProxyConnection>,
+    socket: PathBuf,
     agent: Arc<Agent>,
 }
 
@@ -83,6 +84,14 @@ impl Answers {
     }
 }
 
+async fn connect(socket: &Path, count: usize) -> Vec<ProxyConnection> {
+    let mut connections = Vec::new();
+    for _ in 0..count {
+        connections.push(ProxyConnection::to(socket).await);
+    }
+    connections
+}
+
 impl Direct {
     /// Starts a server, this program, in a home directory that was made for it.
     ///
@@ -95,18 +104,20 @@ impl Direct {
         let server = Process::start("portcullis", command);
         run_on(PROXIES);
         until("the server to listen", async || UnixStream::connect(home.socket()).await.ok()).await;
-        let mut connections = Vec::new();
-        for _ in 0..CONNECTIONS {
-            connections.push(ProxyConnection::to(&home.socket()).await);
-        }
-        let agent = Arc::new(Agent::at(home));
-        let direct = Direct { server, connections, agent };
+        let socket = home.socket();
+        let (connections, agent) = (connect(&socket, CONNECTIONS).await, Arc::new(Agent::at(home)));
+        let direct = Direct { server, connections, socket, agent };
         until("the server to allow", async || {
             let check = direct.checks(1).await.pop()?;
             (ask(direct.connections[0].clone(), check).await == DirectAnswer::Allowed).then_some(())
         })
         .await;
         direct
+    }
+
+    /// So many further connections.
+    pub async fn connect(&self, count: usize) -> Vec<ProxyConnection> {
+        connect(&self.socket, count).await
     }
 
     /// All have one warrant, and each a proof of its own. They are made before the measurement, on another thread: the server ends a connection that

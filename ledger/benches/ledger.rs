@@ -270,13 +270,13 @@ fn growth(dir: &Path, entries: usize) {
     }
     println!("cost an entry, pipelined, by tenth of {entries}: {costs:.2?} µs");
     let size = ledger.publish().unwrap();
-    ledger.save_snapshot(size, b"facts".to_vec()).unwrap();
+    ledger.save_snapshot(size, |to| to.write_all(b"facts")).unwrap();
     ledger.close();
 
     let began = Instant::now();
     let ledger = Ledger::open(&path, options()).unwrap();
     let snapshot = ledger.snapshots().unwrap().next().unwrap();
-    let folded = ledger.read(snapshot.head.size).unwrap().map(Result::unwrap).count();
+    let folded = ledger.read(snapshot.saved.head.size).unwrap().map(Result::unwrap).count();
     println!(
         "start from a snapshot at {size} entries: {:?}, {folded} entries folded (target: 3 s)",
         began.elapsed()

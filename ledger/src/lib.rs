@@ -40,4 +40,4 @@ pub use crate::ledger::{
 };
 pub use crate::merkle::{Hash, TreeHead};
 pub use crate::note::{SigningKey, VerifyingKey};
-pub use crate::snapshot::Snapshot;
+pub use crate::snapshot::{SavedSnapshot, Snapshot};

@@ -13,12 +13,15 @@
 //!
 //! Two are kept, so that a start has another one if the newest is damaged.
 
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use sha2::{Digest as _, Sha256};
 
-use crate::durable::Disk;
+use crate::durable::{Disk, Replacement};
 use crate::entry::Digest;
 use crate::layout::Layout;
 use crate::merkle::TreeHead;
@@ -26,42 +29,83 @@ use crate::tree::{Directory, MerkleTree};
 
 const TITLE: &str = "portcullis snapshot v1";
 
-/// The facts in force at a size.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Snapshot {
+/// The facts may be large, so they are never in memory as a whole. They are read and written through buffers of this
+/// size.
+const BUFFER: usize = 256 * 1024;
+
+/// A snapshot that was saved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SavedSnapshot {
     /// The size up to which entries are included, and the root at that size.
     pub head: TreeHead,
+    /// The digest of the facts, which `archived/1` entries contain.
+    pub digest: Digest,
+}
+
+impl SavedSnapshot {
+    fn header(&self, origin: &str) -> String {
+        let root = STANDARD.encode(self.head.root);
+        format!("{TITLE}\n{origin}\n{}\n{root}\n{}\n", self.head.size, self.digest)
+    }
+
+    fn parse(header: &[u8], origin: &str) -> Option<Self> {
+        let mut lines = std::str::from_utf8(header).ok()?.split('\n');
+        let (_, _, size, root, digest) =
+            (lines.next()?, lines.next()?, lines.next()?, lines.next()?, lines.next()?);
+        let head = TreeHead { size: size.parse().ok()?, root: STANDARD.decode(root).ok()?.try_into().ok()? };
+        let saved = Self { head, digest: Digest::parse(digest)? };
+        (saved.header(origin).as_bytes() == header).then_some(saved)
+    }
+}
+
+/// A snapshot that is open, and whose digest is right.
+#[derive(Debug)]
+pub struct Snapshot {
+    pub saved: SavedSnapshot,
     /// The facts, in the caller's format.
-    pub facts: Vec<u8>,
+    pub facts: BufReader<File>,
 }
 
 impl Snapshot {
-    /// The digest that `archived/1` entries contain.
-    #[must_use]
-    pub fn digest(&self) -> Digest {
-        Digest::of(&self.facts)
+    /// `None` if the file is not a whole snapshot of this log.
+    fn open(path: &Path, origin: &str) -> io::Result<Option<Self>> {
+        const LINES: usize = 5;
+        const LONGEST_HEADER: u64 = 4096;
+        let mut file = BufReader::with_capacity(BUFFER, File::open(path)?);
+        let (mut header, mut start) = (Vec::new(), file.by_ref().take(LONGEST_HEADER));
+        for _ in 0..LINES {
+            start.read_until(b'\n', &mut header)?;
+        }
+        let Some(saved) = SavedSnapshot::parse(&header, origin) else { return Ok(None) };
+        let mut digest = Digesting { to: io::sink(), digest: Sha256::new() };
+        io::copy(&mut file, &mut digest)?;
+        let facts_begin = u64::try_from(header.len()).unwrap_or(u64::MAX);
+        file.seek(SeekFrom::Start(facts_begin))?;
+        Ok((digest.digest() == saved.digest).then_some(Self { saved, facts: file }))
+    }
+}
+
+/// Passes bytes on, and computes their digest.
+struct Digesting<W> {
+    to: W,
+    digest: Sha256,
+}
+
+impl<W> Digesting<W> {
+    fn digest(&self) -> Digest {
+        Digest::from_bytes(self.digest.clone().finalize().into())
+    }
+}
+
+impl<W: Write> Write for Digesting<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.to.write(bytes)?;
+        self.digest.update(bytes.get(..written).unwrap_or(bytes));
+        Ok(written)
     }
 
-    fn header(&self, origin: &str) -> String {
-        format!(
-            "{TITLE}\n{origin}\n{}\n{}\n{}\n",
-            self.head.size,
-            STANDARD.encode(self.head.root),
-            self.digest()
-        )
-    }
-
-    fn parse(bytes: Vec<u8>, origin: &str) -> Option<Self> {
-        let mut lines = bytes.splitn(6, |byte| *byte == b'\n');
-        let mut text = || std::str::from_utf8(lines.next()?).ok();
-        let (_, _, size, root, _) = (text()?, text()?, text()?, text()?, text()?);
-        let head = TreeHead { size: size.parse().ok()?, root: STANDARD.decode(root).ok()?.try_into().ok()? };
-        let header = bytes.len().checked_sub(lines.next()?.len())?;
-        // The facts may be large: they move to the front of the same memory.
-        let mut facts = bytes;
-        let given: Vec<u8> = facts.drain(..header).collect();
-        let snapshot = Self { head, facts };
-        (given == snapshot.header(origin).as_bytes()).then_some(snapshot)
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
     }
 }
 
@@ -69,19 +113,48 @@ fn path(layout: &Layout, size: u64) -> PathBuf {
     layout.snapshots().join(format!("{size:016}.snapshot"))
 }
 
-/// Saves a snapshot and removes all but the newest two.
-pub(crate) fn save(disk: &Disk, layout: &Layout, origin: &str, snapshot: &Snapshot) -> std::io::Result<()> {
+/// Why a snapshot was not saved. The older ones are as they were.
+#[derive(Debug)]
+pub(crate) enum NotSaved {
+    /// The caller could not give all facts.
+    Facts(io::Error),
+    Disk(io::Error),
+}
+
+impl From<io::Error> for NotSaved {
+    fn from(error: io::Error) -> Self {
+        Self::Disk(error)
+    }
+}
+
+/// Saves what `write` writes as the facts at this size, and removes all snapshots but the newest two.
+pub(crate) fn save(
+    disk: &Disk,
+    layout: &Layout,
+    origin: &str,
+    head: TreeHead,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<SavedSnapshot, NotSaved> {
     let directory = layout.snapshots();
     if !directory.exists() {
         // Somebody deleted it. The ledger's own directory must be there.
         disk.create_dir(&directory, 0o700)?;
     }
-    let header = snapshot.header(origin);
-    disk.replace_by_parts(&path(layout, snapshot.head.size), &[header.as_bytes(), &snapshot.facts])?;
+    // The digest is known last, and its length before.
+    let space = SavedSnapshot { head, digest: Digest::of(&[]) }.header(origin).len();
+    let space = u64::try_from(space).unwrap_or(u64::MAX);
+    let file: Replacement = disk.begin_replacing(&path(layout, head.size), space)?;
+    let mut buffered = BufWriter::with_capacity(BUFFER, Digesting { to: file, digest: Sha256::new() });
+    let written = write(&mut buffered).and_then(|()| buffered.flush());
+    // What is still in the buffer after an error is not written.
+    let (file, _) = buffered.into_parts();
+    written.map_err(if file.to.has_failed() { NotSaved::Disk } else { NotSaved::Facts })?;
+    let saved = SavedSnapshot { head, digest: file.digest() };
+    file.to.put_in_place(saved.header(origin).as_bytes())?;
     for old in newest_first(layout)?.iter().skip(2) {
         disk.remove(old)?;
     }
-    Ok(())
+    Ok(saved)
 }
 
 /// The snapshots that can be read and whose root is the root of this log at their size, the newest first. `published` is the
@@ -98,9 +171,9 @@ pub(crate) fn usable(
     };
     let read = move |path: PathBuf| {
         let file = path.display();
-        match std::fs::read(&path) {
-            Ok(bytes) => {
-                let found = Snapshot::parse(bytes, origin).filter(|snapshot| holds(snapshot.head));
+        match Snapshot::open(&path, origin) {
+            Ok(found) => {
+                let found = found.filter(|snapshot| holds(snapshot.saved.head));
                 if found.is_none() {
                     tracing::warn!(path = %file, "this snapshot is damaged or belongs to another log; it is not used");
                 }

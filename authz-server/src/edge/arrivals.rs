@@ -14,7 +14,7 @@ use hyper::body::{Bytes, Incoming};
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{HeaderMap, Request};
 use prost::Message;
-use tokio::time::{timeout, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use warrant::Denial;
 
 use super::answer;
@@ -28,6 +28,10 @@ const CHECK: &str = "/envoy.service.auth.v3.Authorization/Check";
 /// A check whose body does not end within the deadline is answered this much later, so that the gateway's own answer comes
 /// first.
 const MARGIN: Duration = Duration::from_millis(50);
+
+/// A check that finds no place is denied this much later. A denial at once would make room at the proxy for the next check
+/// too many, and this server would do little but deny. Meanwhile the proxy refuses by itself what is too much.
+const DENIED_AFTER: Duration = Duration::from_millis(100);
 
 /// Cheap to clone.
 #[derive(Clone, Debug)]
@@ -71,7 +75,11 @@ impl Arrivals {
                 })
             }
             Err(denial) => Box::pin(async move {
+                let soon = Instant::now().checked_add(DENIED_AFTER);
                 read_to_end(request.into_body(), gateway.deadline).await;
+                if let Some(soon) = soon {
+                    sleep_until(soon).await;
+                }
                 Ok(deny(&gateway, denial, &proxy))
             }),
         }

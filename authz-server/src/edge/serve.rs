@@ -43,8 +43,9 @@ const PEER_ANSWERS_WITHIN: Duration = Duration::from_secs(5);
 /// so that one stream that is read late cannot hold up the others.
 const STREAM_WINDOW: u32 = 1024 * 1024;
 const CONNECTION_WINDOW: u32 = 16 * STREAM_WINDOW;
-/// Requests at once on one HTTP/2 connection: as many as a proxy with our configuration sends to this server.
-const STREAMS: u32 = 4096;
+/// Requests at once on one HTTP/2 connection: as many as a proxy with our configuration sends to this server
+/// (`max_requests`). What comes above that is refused by the proxy, which costs this server nothing.
+const STREAMS: u32 = 512;
 /// After a peer loses its admission, its running requests get this long to finish.
 const LAST_REQUESTS: Duration = Duration::from_secs(2);
 /// The pause between two tries when the system has no file descriptor left: retrying at once would only waste the

@@ -49,6 +49,13 @@ impl Known {
     }
 }
 
+/// The facts that callers feed, at one size of the ledger.
+#[derive(Clone, Debug)]
+pub struct KnownTables {
+    pub as_of: u64,
+    pub tables: Arc<Tables>,
+}
+
 /// The cell that holds what is known now. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct LiveFacts(Arc<ArcSwap<Known>>);
@@ -60,6 +67,11 @@ impl LiveFacts {
 
     pub fn now(&self) -> Arc<Known> {
         self.0.load_full()
+    }
+
+    pub fn tables(&self) -> KnownTables {
+        let known = self.now();
+        KnownTables { as_of: known.as_of(), tables: Arc::clone(&known.tables) }
     }
 
     pub(super) fn replace(&self, known: Known) {

@@ -3,19 +3,23 @@
 //! While the entries below that size exist, a snapshot is only an index. After they are archived it replaces them,
 //! and its digest is in the ledger.
 //!
-//! The form is one line of JSON, and then lists that may be long, with numbers of fixed size (little-endian):
+//! The form is one line of JSON, and then lists that may be long, with numbers of fixed size (little-endian). A snapshot is
+//! written and read from its front to its end, and is never in memory as a whole:
 //!
 //! ```text
 //! ended    8 a word    one bit for each of the last decisions
-//! burned  64 an item   name 32, last decision 16, root 8, until 4, used 4
+//! burned  64 an item   name 32, last decision 16, root 8, until 4, used 4; the last item is all zero
 //! issued  40 an item   root 32, expiry 8
 //! facts                index 8, length 4, the canonical bytes of the entry
 //! ```
 
 mod list;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
+use std::io::{self, BufRead, Write};
+use std::iter;
 
+use ledger::Snapshot;
 use ledger::entry::{Digest, Entry, Nonce, Stamps};
 use serde::{Deserialize, Serialize};
 use warrant::Seconds;
@@ -24,10 +28,11 @@ use super::after_restore::AfterRestore;
 use super::burns::{BurnTable, SavedItem};
 use super::ended::{EndedBits, EndedDecisions};
 use super::fold::Folded;
+use super::own::OwnFacts;
 use super::tables::{AliveFact, Tables};
-use list::{Reader, Writer};
+use list::{Reader, Writer, not_whole};
 
-const VERSION: u32 = 4;
+const VERSION: u32 = 5;
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -40,115 +45,129 @@ struct SnapshotHeader {
     left: BTreeMap<String, u64>,
     /// The index of the first bit of `ended`.
     ended_first: u64,
-    /// How many of each list follow.
+    /// How many of each list follow. How many items are burned is known only at the end of their list.
     ended_words: usize,
-    burned_items: usize,
     issued: usize,
     facts: usize,
 }
 
-/// The bytes of these facts, without the items that have expired at the facts' own time.
-pub fn to_bytes(folded: &Folded) -> Vec<u8> {
-    let mut lists = Writer::default();
-    let ended = folded.ended.bits();
-    ended.words.iter().for_each(|word| lists.number(*word));
-    let mut burned_items = 0_usize;
-    folded.burns.for_each_unexpired(folded.time, |item| {
-        write_item(&mut lists, &item);
-        burned_items = burned_items.saturating_add(1);
-    });
-    let tables = &folded.tables;
-    for (expiry, root) in tables.issued.iter() {
-        lists.bytes(root.bytes());
-        lists.number(*expiry);
-    }
-    let mut facts = 0_usize;
-    for fact in tables.alive() {
-        write_fact(&mut lists, &fact);
-        facts = facts.saturating_add(1);
-    }
+/// Writes these facts, without the items that have expired at the facts' own time.
+pub fn write(to: &mut dyn Write, folded: &Folded) -> io::Result<()> {
+    let Folded { own, burns, tables } = folded;
+    write_with(to, own, tables, |each| burns.try_for_each_unexpired(own.time, each))
+}
+
+/// Writes facts of which the burned items come from elsewhere: `burned` calls what it is given for each of them. `tables`
+/// must be those of the same size of the ledger.
+pub(super) fn write_with(
+    to: &mut dyn Write,
+    own: &OwnFacts,
+    tables: &Tables,
+    burned: impl FnOnce(&mut dyn FnMut(&SavedItem) -> io::Result<()>) -> io::Result<()>,
+) -> io::Result<()> {
+    let ended = own.ended.bits();
     let header = SnapshotHeader {
         version: VERSION,
-        time: folded.time.get(),
-        forgot: folded.burns_lost_at.map(Seconds::get),
-        after_restore: folded.after_restore,
+        time: own.time.get(),
+        forgot: own.burns_lost_at.map(Seconds::get),
+        after_restore: own.after_restore,
         left: tables.left.clone(),
         ended_first: ended.first,
         ended_words: ended.words.len(),
-        burned_items,
         issued: tables.issued.iter().count(),
-        facts,
+        facts: tables.alive().count(),
     };
-    // Strings, numbers and lists always serialise.
-    let mut bytes = serde_json::to_vec(&header).unwrap_or_default();
-    bytes.push(b'\n');
-    bytes.append(&mut lists.into_bytes());
-    bytes
-}
-
-/// `None` if another version wrote the bytes, or if they are not whole. They do not contain `as_of`: the caller sets
-/// it.
-pub fn from_bytes(bytes: &[u8]) -> Option<Folded> {
-    let line = bytes.iter().position(|byte| *byte == b'\n')?;
-    let (header, rest) = bytes.split_at_checked(line)?;
-    let header: SnapshotHeader =
-        serde_json::from_slice(header).ok().filter(|header: &SnapshotHeader| header.version == VERSION)?;
-    let mut lists = Reader::new(rest.get(1..)?);
-    let words = lists.items(header.ended_words, 8, |item| item.number())?;
-    let burns = BurnTable::default();
-    burns.restore(lists.items::<Vec<_>, _>(header.burned_items, 64, read_item)?.into_iter());
-    let mut tables = Tables::default();
-    for (root, expiry) in
-        lists.items::<Vec<_>, _>(header.issued, 40, |item| Some((item.array()?, item.number()?)))?
-    {
-        tables.issued.insert(expiry, Digest::from_bytes(root));
+    let mut lists = Writer(to);
+    lists.bytes(&serde_json::to_vec(&header)?)?;
+    lists.bytes(b"\n")?;
+    ended.words.iter().try_for_each(|word| lists.number(*word))?;
+    burned(&mut |item| lists.bytes(&item.to_bytes()))?;
+    lists.bytes(&[0; SavedItem::BYTES])?;
+    for (expiry, root) in tables.issued.iter() {
+        lists.bytes(root.bytes())?;
+        lists.number(*expiry)?;
     }
-    for _ in 0..header.facts {
-        read_fact(&mut lists, &mut tables)?;
+    tables.alive().try_for_each(|fact| write_fact(&mut lists, &fact))
+}
+
+/// The facts of a snapshot; an error if another version wrote it, or if it is not whole.
+pub(super) fn read(snapshot: Snapshot) -> io::Result<Folded> {
+    let size = snapshot.saved.head.size;
+    let mut opened = Opened::at_front(snapshot.facts)?;
+    opened.own.as_of = size;
+    opened.read_all()
+}
+
+/// A snapshot of which the beginning is read, up to the burned items.
+#[derive(Debug)]
+pub(super) struct Opened<R> {
+    /// The ledger's size is not among them.
+    pub(super) own: OwnFacts,
+    left: BTreeMap<String, u64>,
+    issued: usize,
+    facts: usize,
+    lists: Reader<R>,
+}
+
+impl<R: BufRead> Opened<R> {
+    pub(super) fn at_front(from: R) -> io::Result<Opened<R>> {
+        let mut lists = Reader(from);
+        let header: SnapshotHeader = serde_json::from_slice(&lists.line()?)?;
+        if header.version != VERSION {
+            return Err(io::Error::other("it was written by another version"));
+        }
+        let words = iter::repeat_with(|| lists.number()).take(header.ended_words);
+        let words: VecDeque<u64> = words.collect::<io::Result<_>>()?;
+        let own = OwnFacts {
+            as_of: 0,
+            time: Seconds::new(header.time),
+            burns_lost_at: header.forgot.map(Seconds::new),
+            ended: EndedDecisions::from_bits(EndedBits { first: header.ended_first, words }),
+            after_restore: header.after_restore,
+        };
+        let (left, issued, facts) = (header.left, header.issued, header.facts);
+        Ok(Opened { own, left, issued, facts, lists })
     }
-    if !lists.is_empty() {
-        return None;
+
+    /// Every burned item, in no particular order.
+    pub(super) fn burned(&mut self) -> impl Iterator<Item = io::Result<SavedItem>> {
+        let mut next = || self.lists.array().map(|bytes| SavedItem::from_bytes(&bytes));
+        iter::from_fn(move || next().transpose())
     }
-    tables.left = header.left;
-    Some(Folded {
-        as_of: 0,
-        time: Seconds::new(header.time),
-        burns,
-        tables,
-        burns_lost_at: header.forgot.map(Seconds::new),
-        ended: EndedDecisions::from_bits(EndedBits { first: header.ended_first, words }),
-        after_restore: header.after_restore,
-    })
+
+    fn read_all(mut self) -> io::Result<Folded> {
+        let burns = BurnTable::default();
+        self.burned().try_for_each(|item| item.map(|item| burns.restore(&item)))?;
+        let (mut lists, mut tables) = (self.lists, Tables::default());
+        for _ in 0..self.issued {
+            let root = Digest::from_bytes(lists.array()?);
+            tables.issued.insert(lists.number()?, root);
+        }
+        for _ in 0..self.facts {
+            read_fact(&mut lists, &mut tables)?;
+        }
+        if !lists.is_at_end()? {
+            return Err(not_whole());
+        }
+        tables.left = self.left;
+        Ok(Folded { own: self.own, burns, tables })
+    }
 }
 
-fn write_item(lists: &mut Writer, item: &SavedItem) {
-    lists.bytes(&item.name);
-    lists.bytes(&item.last);
-    lists.number(item.root);
-    lists.bytes(&item.until.to_le_bytes());
-    lists.bytes(&item.used.to_le_bytes());
-}
-
-fn read_item(item: &mut Reader<'_>) -> Option<SavedItem> {
-    let (name, last, root) = (item.array()?, item.array()?, item.number()?);
-    let [until, used] = [item.array()?, item.array()?].map(u32::from_le_bytes);
-    Some(SavedItem { name, last, root, until, used })
-}
-
-fn write_fact(lists: &mut Writer, fact: &AliveFact) {
+fn write_fact(lists: &mut Writer<'_>, fact: &AliveFact) -> io::Result<()> {
     // What was recorded has a canonical form.
     let bytes = fact.entry.to_bytes(Stamps { nonce: Nonce([0; 16]), time: fact.time }).unwrap_or_default();
-    lists.number(fact.index);
-    lists.bytes(&u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_le_bytes());
-    lists.bytes(&bytes);
+    lists.number(fact.index)?;
+    lists.bytes(&u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_le_bytes())?;
+    lists.bytes(&bytes)
 }
 
-fn read_fact(lists: &mut Reader<'_>, tables: &mut Tables) -> Option<()> {
+fn read_fact<R: BufRead>(lists: &mut Reader<R>, tables: &mut Tables) -> io::Result<()> {
     let (index, length) = (lists.number()?, u32::from_le_bytes(lists.array()?));
-    let bytes = lists.take(usize::try_from(length).ok()?)?;
-    let (Stamps { time, .. }, entry) = Entry::read(bytes).ok()?;
+    let bytes = lists.take(u64::from(length))?;
+    let (Stamps { time, .. }, entry) = Entry::read(&bytes).map_err(|_| not_whole())?;
     tables.add(index, time, &entry);
-    Some(())
+    Ok(())
 }
 
 #[cfg(test)]
@@ -203,11 +222,9 @@ mod tests {
         for (index, fact) in (3..).zip(facts()) {
             tables.add(index, 90_000, &fact);
         }
-        let folded = Folded {
+        let own = OwnFacts {
             as_of: 17,
             time: Seconds::new(90),
-            burns,
-            tables,
             burns_lost_at: Some(Seconds::new(5)),
             ended: EndedDecisions::default(),
             after_restore: Some(AfterRestore {
@@ -216,11 +233,14 @@ mod tests {
                 was_used: false,
             }),
         };
-        folded.ended.note(77);
-        let bytes = to_bytes(&folded);
+        let folded = Folded { own, burns, tables };
+        folded.own.ended.note(77);
+        let mut bytes = Vec::new();
+        write(&mut bytes, &folded).unwrap();
+        let from_bytes = |bytes: &[u8]| Opened::at_front(bytes).and_then(Opened::read_all);
         let back = from_bytes(&bytes).unwrap();
-        assert_eq!((back.burns_lost_at, back.time), (Some(Seconds::new(5)), Seconds::new(90)));
-        assert_eq!(back.after_restore, folded.after_restore);
+        assert_eq!((back.own.burns_lost_at, back.own.time), (Some(Seconds::new(5)), Seconds::new(90)));
+        assert_eq!(back.own.after_restore, folded.own.after_restore);
         let alive = |tables: &Tables| -> Vec<_> {
             let of = |fact: AliveFact| (fact.index, fact.time, fact.entry.to_bytes(STAMPS).unwrap());
             let mut alive: Vec<_> = tables.alive().map(of).collect();
@@ -231,15 +251,15 @@ mod tests {
         assert_eq!(back.tables.left, folded.tables.left);
         assert_eq!(alive(&back.tables).len(), 4);
         assert!(back.tables.issued.contains(&Digest::of(b"root")));
-        assert!(back.ended.note(77) && !back.ended.note(78));
+        assert!(back.own.ended.note(77) && !back.own.ended.note(78));
         assert_eq!(back.burns.len(), 2);
         let replayed =
             |decision: &DecisionId| Err(NotBurned::Replayed { first: Some(decision.as_str().to_owned()) });
         assert_eq!(by(&back.burns, "twice", 2, 100, &d9), replayed(&d2));
         assert_eq!(by(&back.burns, "once", 1, 100, &d9), replayed(&d1));
-        assert!(from_bytes(b"{}\n").is_none(), "a version that we do not know");
+        assert!(from_bytes(b"{}\n").is_err(), "a version that we do not know");
         for cut in 0..bytes.len() {
-            assert!(from_bytes(&bytes[..cut]).is_none(), "cut at {cut}");
+            assert!(from_bytes(&bytes[..cut]).is_err(), "cut at {cut}");
         }
     }
 }

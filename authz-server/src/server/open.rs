@@ -148,20 +148,20 @@ impl OpenedLedger {
         let ledger = open_ledger(config, &witnessed, clock)?;
         let began = Instant::now();
         let (mut folded, Amount { entries, bytes }) = facts::fold(&ledger)?;
-        info!(as_of = folded.as_of, entries, bytes, took = ?began.elapsed(), "folded the facts from the ledger");
+        info!(as_of = folded.own.as_of, entries, bytes, took = ?began.elapsed(), "folded the facts from the ledger");
         let before = folded.tables.activation.as_ref().map(|activation| &activation.fact);
         let keeper = Keeper::open(bundle, audience, ledger.clone(), before, clock.clone())?;
         // The keeper may have recorded an activation. Nobody else writes yet.
-        folded.fold_on(ledger.read(folded.as_of)?, usize::MAX)?;
+        folded.fold_on(ledger.read(folded.own.as_of)?)?;
         let (size, root) = ledger.root();
         let head = Head { size, root, time: ledger.time() };
         let live = facts::follow(&ledger, head, folded.tables, keeper.policy())?;
         let burner = Burner {
             burns: folded.burns,
             origin: ledger.origin().to_owned(),
-            burns_lost_at: folded.burns_lost_at,
+            burns_lost_at: folded.own.burns_lost_at,
         };
-        Ok(OpenedLedger { ledger, burner, keeper, live, ended: folded.ended })
+        Ok(OpenedLedger { ledger, burner, keeper, live, ended: folded.own.ended })
     }
 }
 

@@ -97,7 +97,7 @@ impl Restore {
         let old = ClosedLedger::read(&self.directory).map_err(RestoreError::Incomplete)?;
         let folded = facts::fold_closed(&old)?;
         // If it was in use since then, this is a backup of its own. Else every later start must continue it.
-        if folded.after_restore.is_some_and(|begun| !begun.was_used) {
+        if folded.own.after_restore.is_some_and(|begun| !begun.was_used) {
             return Err(RestoreError::AlreadyBegun(self.directory.clone()).into());
         }
         let TreeHead { size, root } = old.head();

@@ -64,7 +64,10 @@ pub(super) async fn serve(opened: OpenedServer) -> Result<Serving, ServerError> 
 
     let policy = opened.keeper.policy();
     let keeper = bundles::start_keeper(opened.keeper)?;
-    let snapshots = snapshots::start(opened.ledger.clone(), snapshots::SCHEDULE)?;
+    let live = opened.gateway.gatherer.live.clone();
+    let known = live.clone();
+    let snapshots =
+        snapshots::start(opened.ledger.clone(), Box::new(move || known.tables()), snapshots::SCHEDULE)?;
     let background = [
         tokio::spawn(background::summaries(opened.recorder.clone())),
         tokio::spawn(background::dropped_outcomes(Arc::clone(&opened.outcomes))),
@@ -75,7 +78,6 @@ pub(super) async fn serve(opened: OpenedServer) -> Result<Serving, ServerError> 
     let witness_tasks = opened.witnesses.start_tasks(&opened.ledger, &stopping);
     let named = NamedProxies { policy, clock: opened.clock.clone() };
     let admit = AdmitProxy { proxies: named.clone(), metrics: Arc::clone(&opened.metrics) };
-    let live = opened.gateway.gatherer.live.clone();
     let authenticator = Authenticator::new(live, opened.clock.clone(), opened.fetcher);
     let arrivals = Arrivals { gateway: Arc::clone(&opened.gateway), proxies: named.clone() };
     let checks = AuthorizationServer::new(ExtAuthz::new(opened.gateway));

@@ -1,10 +1,9 @@
 //! Saves snapshots of the facts while the server runs, so that the next start has little to fold however old the log is
 //! and however this server ends.
 //!
-//! The thread does what a start does: it opens the newest snapshot and folds the entries that came after it. Then it
-//! goes on folding what is published, and saves the facts at exactly the size up to which it has folded. It does not
-//! read the live table of uses, which is ahead of the log, and it holds no lock that a decision or the ledger's writer
-//! waits for.
+//! The thread folds what is published after the newest snapshot, up to a size at which it takes what is known live, and
+//! writes both together. It does not read the live table of uses, which is ahead of the log, and it holds no lock that a
+//! decision or the ledger's writer waits for.
 
 #[cfg(test)]
 mod tests;
@@ -18,7 +17,7 @@ use tracing::{error, info};
 
 use crate::bundles::ThreadError;
 use crate::complaint::Complaint;
-use crate::facts::{Amount, Folded, snapshot};
+use crate::facts::{Amount, KnownTables, Since};
 
 /// How much may come after a snapshot before the next one is due: whichever is reached first. A start folds some 100,000
 /// entries or 80 MB a second, so this takes it about half a second. Opening a full table of uses takes it one more.
@@ -44,11 +43,14 @@ pub(super) struct SnapshotThread {
     thread: Option<JoinHandle<()>>,
 }
 
+/// What is known live.
+type Known = Box<dyn Fn() -> KnownTables + Send>;
+
 /// Starts to save snapshots of this ledger.
-pub(super) fn start(ledger: Ledger, schedule: Amount) -> Result<SnapshotThread, ThreadError> {
+pub(super) fn start(ledger: Ledger, known: Known, schedule: Amount) -> Result<SnapshotThread, ThreadError> {
     let (stop, stopped) = mpsc::channel();
     let thread = thread::Builder::new().name("snapshots".to_owned()).spawn(move || {
-        let mut snapshots = Snapshots::of(ledger, schedule);
+        let mut snapshots = Snapshots::of(ledger, known, schedule);
         let mut wait = Duration::ZERO;
         while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(wait) {
             wait = snapshots.look();
@@ -69,30 +71,44 @@ impl Drop for SnapshotThread {
 
 struct Snapshots {
     ledger: Ledger,
+    known: Known,
     schedule: Amount,
-    /// The facts of all entries up to here; `None` until the newest snapshot is opened.
-    facts: Option<Folded>,
-    /// What came after the newest snapshot.
-    since: Amount,
+    /// What came after the newest snapshot, up to here; `None` until that is opened.
+    since: Option<Since>,
+    folded: Amount,
+    /// The facts with which the next snapshot is written, once it is due.
+    next: Option<KnownTables>,
     /// No snapshot is saved before this.
     rest_until: Option<Instant>,
     complaint: Complaint,
 }
 
 impl Snapshots {
-    fn of(ledger: Ledger, schedule: Amount) -> Snapshots {
-        let (since, complaint) = (Amount::default(), Complaint::default());
-        Snapshots { ledger, schedule, facts: None, since, rest_until: None, complaint }
+    fn of(ledger: Ledger, known: Known, schedule: Amount) -> Snapshots {
+        Snapshots {
+            ledger,
+            known,
+            schedule,
+            since: None,
+            folded: Amount::default(),
+            next: None,
+            rest_until: None,
+            complaint: Complaint::default(),
+        }
     }
 
     /// Folds what is published, and saves a snapshot if one is due. Returns when to look again.
     fn look(&mut self) -> Duration {
-        match self.fold_on().and_then(|()| self.save_if_due()) {
-            Ok(()) => {
+        // What an error left is not used again.
+        let since = self.since.take().map_or_else(|| self.begin(), Ok);
+        match since.and_then(|since| self.go_on(since)) {
+            Ok(since) => {
                 if self.complaint.clear() {
                     info!("snapshots of the facts are saved again");
                 }
-                if self.is_behind() { Duration::ZERO } else { LOOK_EVERY }
+                let is_behind = since.as_of() < self.ledger.health().published;
+                self.since = Some(since);
+                if is_behind { Duration::ZERO } else { LOOK_EVERY }
             }
             Err(error) => {
                 let reason = error.to_string();
@@ -104,38 +120,50 @@ impl Snapshots {
         }
     }
 
-    fn is_behind(&self) -> bool {
-        self.facts.as_ref().is_some_and(|facts| facts.as_of < self.ledger.health().published)
+    fn begin(&mut self) -> Result<Since, ReadError> {
+        (self.folded, self.next) = (Amount::default(), None);
+        Since::newest_snapshot(&self.ledger)
     }
 
-    fn fold_on(&mut self) -> Result<(), ReadError> {
-        // Facts that an error left half folded are not used again.
-        let mut facts = match self.facts.take() {
-            Some(facts) => facts,
-            None => {
-                self.since = Amount::default();
-                Folded::from_snapshots(self.ledger.snapshots()?, self.ledger.size())
-            }
-        };
-        if facts.as_of < self.ledger.health().published {
-            let folded = facts.fold_on(self.ledger.read_published(facts.as_of)?, FOLDED_AT_ONCE)?;
-            self.since.entries = self.since.entries.saturating_add(folded.entries);
-            self.since.bytes = self.since.bytes.saturating_add(folded.bytes);
+    fn go_on(&mut self, mut since: Since) -> Result<Since, ReadError> {
+        self.fold_on(&mut since)?;
+        if self.next.is_none() && self.is_due() {
+            // It has at least the size that is published.
+            self.next = Some((self.known)());
+            self.fold_on(&mut since)?;
         }
-        self.facts = Some(facts);
+        match self.next.take_if(|next| next.as_of == since.as_of()) {
+            Some(known) => self.save(since, &known),
+            None => Ok(since),
+        }
+    }
+
+    /// Folds what is published, but not past the size of the next snapshot.
+    fn fold_on(&mut self, since: &mut Since) -> Result<(), ReadError> {
+        let until = self.next.as_ref().map_or(u64::MAX, |next| next.as_of);
+        if since.as_of() < self.ledger.health().published.min(until) {
+            let most = usize::try_from(until.saturating_sub(since.as_of())).unwrap_or(usize::MAX);
+            let records = self.ledger.read_published(since.as_of())?;
+            let Amount { entries, bytes } = since.fold_on(records, most.min(FOLDED_AT_ONCE))?;
+            self.folded.entries = self.folded.entries.saturating_add(entries);
+            self.folded.bytes = self.folded.bytes.saturating_add(bytes);
+        }
         Ok(())
     }
 
-    fn save_if_due(&mut self) -> Result<(), ReadError> {
-        let is_due = self.since.entries >= self.schedule.entries || self.since.bytes >= self.schedule.bytes;
+    fn is_due(&self) -> bool {
         let rests = self.rest_until.is_some_and(|until| Instant::now() < until);
-        let Some(facts) = self.facts.as_ref().filter(|_| is_due && !rests) else { return Ok(()) };
+        let Amount { entries, bytes } = self.folded;
+        !rests && (entries >= self.schedule.entries || bytes >= self.schedule.bytes)
+    }
+
+    fn save(&mut self, since: Since, known: &KnownTables) -> Result<Since, ReadError> {
         let began = Instant::now();
-        self.ledger.save_snapshot(facts.as_of, snapshot::to_bytes(facts))?;
+        let since = since.save(&self.ledger, known)?;
         let took = began.elapsed();
         self.rest_until = began.checked_add(took.saturating_mul(REST_FACTOR.saturating_add(1)));
-        info!(as_of = facts.as_of, entries = self.since.entries, ?took, "saved a snapshot of the facts");
-        self.since = Amount::default();
-        Ok(())
+        info!(as_of = known.as_of, entries = self.folded.entries, ?took, "saved a snapshot of the facts");
+        self.folded = Amount::default();
+        Ok(since)
     }
 }

@@ -72,39 +72,47 @@ impl Disk {
     }
 
     pub(crate) fn write_new(&self, path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
-        let temporary = self.write_temporary(path, &[bytes], mode)?;
+        let temporary = self.write_temporary(path, bytes, mode)?;
         self.rename_new(&temporary, path).inspect_err(|_| self.discard(&temporary))?;
         self.sync_dir(parent(path))
     }
 
     pub(crate) fn replace(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
-        self.replace_by_parts(path, &[bytes])
+        let temporary = self.write_temporary(path, bytes, self.mode_of(path))?;
+        self.put_in_place(&temporary, path)
     }
 
-    /// Replaces a file by these parts, one after the other.
-    pub(crate) fn replace_by_parts(&self, path: &Path, parts: &[&[u8]]) -> io::Result<()> {
-        let mode = std::fs::metadata(path).map_or(0o644, |found| found.permissions().mode() & 0o777);
-        let temporary = self.write_temporary(path, parts, mode)?;
-        self.rename(&temporary, path).inspect_err(|_| self.discard(&temporary))?;
+    /// Begins to write what will replace a file. The first bytes, so many of them, are written last.
+    pub(crate) fn begin_replacing(&self, path: &Path, first: u64) -> io::Result<Replacement> {
+        let mode = self.mode_of(path);
+        let (temporary, file) = self.create_temporary(path, mode)?;
+        let pieces = Pieces { file, at: first, unsynced: 0 };
+        Ok(Replacement {
+            pieces,
+            first,
+            temporary,
+            path: path.to_owned(),
+            has_failed: false,
+            is_in_place: false,
+        })
+    }
+
+    fn mode_of(&self, path: &Path) -> u32 {
+        std::fs::metadata(path).map_or(0o644, |found| found.permissions().mode() & 0o777)
+    }
+
+    fn put_in_place(&self, temporary: &Path, path: &Path) -> io::Result<()> {
+        self.rename(temporary, path).inspect_err(|_| self.discard(temporary))?;
         self.sync_dir(parent(path))
     }
 
     /// Writes and syncs the file under its temporary name, and returns that name. The caller renames it and syncs the
-    /// directory. A large file is synced in pieces: otherwise the sync of a frame could wait behind all of it.
-    fn write_temporary(&self, path: &Path, parts: &[&[u8]], mode: u32) -> io::Result<PathBuf> {
-        const PIECE: usize = 4 * 1024 * 1024;
+    /// directory.
+    fn write_temporary(&self, path: &Path, bytes: &[u8], mode: u32) -> io::Result<PathBuf> {
         let (temporary, file) = self.create_temporary(path, mode)?;
-        let (mut at, mut unsynced) = (0_u64, 0_usize);
-        for piece in parts.iter().flat_map(|part| part.chunks(PIECE)) {
-            if unsynced >= PIECE {
-                file.sync()?;
-                unsynced = 0;
-            }
-            file.write_at(piece, at).inspect_err(|_| self.discard(&temporary))?;
-            unsynced = unsynced.saturating_add(piece.len());
-            at = at.saturating_add(u64::try_from(piece.len()).unwrap_or(u64::MAX));
-        }
-        file.sync()?;
+        let mut pieces = Pieces { file, at: 0, unsynced: 0 };
+        pieces.append(bytes).inspect_err(|_| self.discard(&temporary))?;
+        pieces.file.sync()?;
         Ok(temporary)
     }
 
@@ -230,6 +238,82 @@ impl DiskFile {
 
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+}
+
+/// A file that is written from its front. A large one is synced in pieces: otherwise the sync of a frame could wait
+/// behind all of it.
+#[derive(Debug)]
+struct Pieces {
+    file: DiskFile,
+    at: u64,
+    unsynced: usize,
+}
+
+impl Pieces {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        const PIECE: usize = 4 * 1024 * 1024;
+        for piece in bytes.chunks(PIECE) {
+            if self.unsynced >= PIECE {
+                self.file.sync()?;
+                self.unsynced = 0;
+            }
+            self.file.write_at(piece, self.at)?;
+            self.unsynced = self.unsynced.saturating_add(piece.len());
+            self.at = self.at.saturating_add(u64::try_from(piece.len()).unwrap_or(u64::MAX));
+        }
+        Ok(())
+    }
+}
+
+/// What will replace a file, for content that is too large to be in memory at once. Dropped before it is in place, it
+/// changes nothing.
+#[derive(Debug)]
+pub(crate) struct Replacement {
+    pieces: Pieces,
+    first: u64,
+    temporary: PathBuf,
+    path: PathBuf,
+    has_failed: bool,
+    is_in_place: bool,
+}
+
+impl Replacement {
+    /// Whether the disk refused to write something.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.has_failed
+    }
+
+    /// Writes the first bytes, syncs the file and gives it its name.
+    pub(crate) fn put_in_place(mut self, first: &[u8]) -> io::Result<()> {
+        if u64::try_from(first.len()).ok() != Some(self.first) {
+            return Err(io::Error::other("the beginning of the file has another length than its space"));
+        }
+        let file = &self.pieces.file;
+        file.write_at(first, 0)?;
+        file.sync()?;
+        file.disk.put_in_place(&self.temporary, &self.path)?;
+        self.is_in_place = true;
+        Ok(())
+    }
+}
+
+impl io::Write for Replacement {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.pieces.append(bytes).inspect_err(|_| self.has_failed = true)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for Replacement {
+    fn drop(&mut self) {
+        if !self.is_in_place {
+            self.pieces.file.disk.discard(&self.temporary);
+        }
     }
 }
 

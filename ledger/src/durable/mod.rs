@@ -12,6 +12,9 @@
 //! `replace(path)`: the same with a plain rename. A reader sees the old bytes or the new bytes, never a mixture. After
 //! the sync of the directory it sees only the new ones.
 //!
+//! A [`Replacement`] is the same again, for content that is written part by part. Its first bytes are written last, before
+//! the sync.
+//!
 //! `create_dir(path)`: `mkdir`, `fsync(parent)`. A name is durable only after the sync of the directory that contains it.
 //!
 //! A failed `fsync` is never retried: the kernel may have dropped the pages that it could not write, and a second `fsync`
@@ -24,7 +27,7 @@ use std::io;
 use std::path::Path;
 
 pub use disk::{Disk, DiskFile, Op, Watch};
-pub(crate) use disk::{TEMPORARY, Unsynced};
+pub(crate) use disk::{Replacement, TEMPORARY, Unsynced};
 
 /// Writes a new file with these permission bits. It is an error if the name is already in use.
 pub fn write_new(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {

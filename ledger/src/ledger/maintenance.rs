@@ -10,7 +10,7 @@ use crate::fault::{ReadError, RecordError};
 use crate::layout::TILE_WIDTH;
 use crate::merkle::TreeHead;
 use crate::published_file::{FULL, PublishedFile};
-use crate::snapshot::{self, Snapshot};
+use crate::snapshot::{self, NotSaved, SavedSnapshot, Snapshot};
 use crate::tree::{Directory, LogSource, MerkleTree};
 
 /// Why entries were not archived. No bundle was removed, unless the error is about removing them.
@@ -73,19 +73,26 @@ impl Ledger {
         Ok(Usage { total: bytes(found.f_blocks), free: bytes(found.f_bavail) })
     }
 
-    /// Saves the facts in force at a size, so that a start need not read the entries below it again. The size must not be
-    /// larger than the published size. Entries can be recorded meanwhile.
-    pub fn save_snapshot(&self, size: u64, facts: Vec<u8>) -> Result<Snapshot, ReadError> {
+    /// Saves the facts in force at a size, which `write` writes, so that a start need not read the entries below it again.
+    /// The size must not be larger than the published size. Entries can be recorded meanwhile.
+    pub fn save_snapshot(
+        &self,
+        size: u64,
+        write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>,
+    ) -> Result<SavedSnapshot, ReadError> {
         let inner = &self.inner;
         let source = Directory::new(&inner.layout.log());
         let root = MerkleTree::new(&source, inner.backlog.status().0).edge(size)?.root();
-        let snapshot = Snapshot { head: TreeHead { size, root }, facts };
         let path = inner.layout.snapshots();
-        let saved = snapshot::save(&inner.options.disk, &inner.layout, &inner.origin, &snapshot);
+        let head = TreeHead { size, root };
+        let saved = snapshot::save(&inner.options.disk, &inner.layout, &inner.origin, head, write);
         saved.map_err(|error| {
-            ReadError::Io(path.clone(), io::Error::other(temporary_or_abort(&error, &path)))
-        })?;
-        Ok(snapshot)
+            let error = match error {
+                NotSaved::Facts(error) => error,
+                NotSaved::Disk(error) => io::Error::other(temporary_or_abort(&error, &path)),
+            };
+            ReadError::Io(path, error)
+        })
     }
 
     /// The snapshots that match this log, the newest first. Each is read when it is asked for.
@@ -96,11 +103,12 @@ impl Ledger {
         found.map_err(|error| ReadError::Io(inner.layout.snapshots(), error))
     }
 
-    /// Moves the bundles below an index to an archive: a directory with the same layout. Returns how many were moved.
+    /// Moves the bundles below an index to an archive: a directory with the same layout. Returns how many were moved. The
+    /// snapshot holds what is still needed of them.
     ///
     /// A crash during the copying leaves copies; a crash after the entry leaves bundles in both places. A second run
     /// continues.
-    pub fn archive(&self, below: u64, into: &Path, snapshot: &Snapshot) -> Result<u64, ArchiveError> {
+    pub fn archive(&self, below: u64, into: &Path, snapshot: &SavedSnapshot) -> Result<u64, ArchiveError> {
         let inner = &self.inner;
         let published = inner.backlog.status().0;
         if !below.is_multiple_of(TILE_WIDTH) || below > published || below > snapshot.head.size {
@@ -125,9 +133,7 @@ impl Ledger {
             }
             moved.push(file);
         }
-        let saved = snapshot::save(&inner.options.disk, &inner.layout, &inner.origin, snapshot);
-        saved.map_err(|error| ArchiveError::Io(inner.layout.snapshots(), error))?;
-        self.append(Entry::Archived(Archived { below, snapshot: snapshot.digest() }))
+        self.append(Entry::Archived(Archived { below, snapshot: snapshot.digest }))
             .map_err(ArchiveError::NotRecorded)?;
         for file in &moved {
             let path = source.name(*file);

@@ -59,7 +59,7 @@ pub(crate) fn assemble(documents: Documents, faults: &Faults) -> Option<Policy> 
     let mut written = written(&compiled, &governed);
     let named = |(at, id)| (of_operators.clone(), Placed::new(at, id));
     written.extend(findings_of_operators.written.into_iter().map(named));
-    let mut routes = Vec::new();
+    let mut routes = Vec::with_capacity(documents.routes.len());
     for ((Governed { document, settled }, declared), slice) in
         governed.into_iter().zip(declared).zip(compiled.slices)
     {

@@ -40,7 +40,7 @@ pub(in crate::cli) fn run(args: &Args) -> Result<ExitStatus, Failure> {
     let ledger = Ledger::open(&config.ledger.directory, options).map_err(Failure::new)?;
     busy.set_message("saving the facts that are still needed");
     let (facts, _) = facts::fold(&ledger).map_err(Failure::new)?;
-    let saved = ledger.save_snapshot(facts.as_of, facts::snapshot::to_bytes(&facts));
+    let saved = ledger.save_snapshot(facts.own.as_of, |to| facts::snapshot::write(to, &facts));
     let snapshot = saved.map_err(Failure::new)?;
     busy.set_message("copying, checking, removing");
     let moved = ledger.archive(args.below, &args.into, &snapshot).map_err(Failure::new)?;

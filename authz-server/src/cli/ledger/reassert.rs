@@ -53,7 +53,7 @@ pub(in crate::cli) fn run(args: &Args) -> Result<ExitStatus, Failure> {
 /// The entry that ends the halt with which the log began. The posture is again that of the log before.
 fn end_of_halt(ledger: &Ledger, args: &Args) -> Result<PostureChange, Failure> {
     let (folded, _) = facts::fold(ledger).map_err(Failure::new)?;
-    let Some(begun) = folded.after_restore.filter(|begun| begun.is_complete) else {
+    let Some(begun) = folded.own.after_restore.filter(|begun| begun.is_complete) else {
         return Err(Failure::new(
             "this log does not begin after a restore, or not all facts of the old log are in it: only \
              `portcullis serve --restored` makes such a log whole",
@@ -122,7 +122,7 @@ mod tests {
         ledger.append(Restored { facts: 301 }.into()).unwrap();
         ledger.publish().unwrap();
         let (facts, _) = facts::fold(&ledger).unwrap();
-        let saved = ledger.save_snapshot(facts.as_of, facts::snapshot::to_bytes(&facts)).unwrap();
+        let saved = ledger.save_snapshot(facts.own.as_of, |to| facts::snapshot::write(to, &facts)).unwrap();
         assert_eq!(ledger.archive(256, &directory.path().join("archive"), &saved).unwrap(), 1);
         let change = end_of_halt(&ledger, &args()).unwrap();
         assert_eq!((change.stance, change.replaces), (Posture::Restricted, Some(halt.index())));

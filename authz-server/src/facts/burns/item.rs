@@ -2,6 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use ledger::entry::{BurnKind, Decision};
 use warrant::{Burn, Digest, ProofId, Seconds};
 
 /// One item that a decision burned, as its record keeps it.
@@ -23,11 +24,22 @@ impl BurnedItems {
     }
 }
 
+/// Everything that a recorded decision burned.
+pub(in crate::facts) fn recorded_items(decision: &Decision) -> impl Iterator<Item = BurnedItem> {
+    decision.burned.iter().map(|burned| {
+        let (owner, name, until) = (burned.owner.clone(), burned.name.clone(), Seconds::new(burned.until));
+        match burned.what {
+            BurnKind::Use => BurnedItem::Link { iss: owner, path: name, until },
+            BurnKind::Proof => BurnedItem::Proof { thumbprint: owner, jti: name, until },
+        }
+    })
+}
+
 /// The digest of everything that names an item. The expiry is not part of the name.
 ///
 /// The whole digest is kept. Two names with the same digest would share one count and one expiry, and holders choose
 /// the names of their links and proofs: with half of the digest, 2^64 tries would find such a pair.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct ItemName(pub(super) [u8; 32]);
 
 impl BurnedItem {

@@ -4,6 +4,7 @@
 //! recorded, and it is never given back, even if the decision then fails or cannot be recorded.
 
 mod item;
+mod saved;
 mod share;
 mod slots;
 #[cfg(test)]
@@ -13,8 +14,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use warrant::{Burn, ProofId, Seconds};
 
+pub(super) use item::recorded_items;
 pub use item::{BurnedItem, BurnedItems};
 use item::{DecisionBytes, ItemName, WantedItem, wanted};
+pub(super) use saved::{BurnedSince, SavedItem};
 pub use share::RootTag;
 use share::{CountByOwner, SourceTag};
 use slots::{NewItem, Slot, Slots};
@@ -80,17 +83,6 @@ struct Index {
     sources: CountByOwner,
 }
 
-/// One item as a snapshot keeps it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct SavedItem {
-    pub(super) name: [u8; 32],
-    /// The decision that burned it last.
-    pub(super) last: [u8; 16],
-    pub(super) root: u64,
-    pub(super) until: u32,
-    pub(super) used: u32,
-}
-
 impl Default for BurnTable {
     fn default() -> BurnTable {
         BurnTable::with_room(ROOM)
@@ -140,22 +132,23 @@ impl BurnTable {
         index.take(item.name(), item.until(), root, SourceTag::default(), decision);
     }
 
-    /// Restores the items of a snapshot.
-    pub(super) fn restore(&self, items: impl Iterator<Item = SavedItem>) {
-        let mut index = self.index();
-        for SavedItem { name, last, root, until, used } in items {
-            let slot = index.slot_for(ItemName(name), until, RootTag(root), SourceTag::default());
-            if let Some(slot) = slot {
-                (slot.used, slot.last) = (used, DecisionBytes(last));
-            }
+    /// Restores an item of a snapshot.
+    pub(super) fn restore(&self, item: &SavedItem) {
+        let SavedItem { name, last, root, until, used } = *item;
+        if let Some(slot) = self.index().slot_for(name, until, root, SourceTag::default()) {
+            (slot.used, slot.last) = (used, last);
         }
     }
 
-    /// Calls `each` for every item that is still needed at this time, in no particular order.
-    pub(super) fn for_each_unexpired(&self, time: Seconds, mut each: impl FnMut(SavedItem)) {
+    /// Calls `each` for every item that is still needed at this time, in no particular order, until an error.
+    pub(super) fn try_for_each_unexpired<E>(
+        &self,
+        time: Seconds,
+        mut each: impl FnMut(&SavedItem) -> Result<(), E>,
+    ) -> Result<(), E> {
         let before = first_needed(time);
         let index = self.index();
-        index.slots.iter().filter(|slot| slot.until >= before).for_each(|slot| each(saved(slot)));
+        index.slots.iter().filter(|slot| slot.until >= before).try_for_each(|slot| each(&saved(slot)))
     }
 
     pub fn len(&self) -> usize {
@@ -206,7 +199,7 @@ impl Index {
     }
 
     fn take(&mut self, name: ItemName, until: Seconds, root: RootTag, source: SourceTag, decision: &str) {
-        let until = u32::try_from(until.get()).unwrap_or(u32::MAX);
+        let until = counted_second(until);
         if let Some(slot) = self.slot_for(name, until, root, source) {
             slot.used = slot.used.saturating_add(1);
             slot.last = DecisionBytes::of(decision);
@@ -239,6 +232,11 @@ impl Index {
     }
 }
 
+/// A second as items count it.
+fn counted_second(until: Seconds) -> u32 {
+    u32::try_from(until.get()).unwrap_or(u32::MAX)
+}
+
 /// Items that expired before this second are not needed. A link past its `exp` is denied as expired, and a proof past its
 /// window is invalid. In the last second of its window a proof still holds.
 fn first_needed(now: Seconds) -> u32 {
@@ -246,5 +244,6 @@ fn first_needed(now: Seconds) -> u32 {
 }
 
 fn saved(slot: &Slot) -> SavedItem {
-    SavedItem { name: slot.name.0, last: slot.last.0, root: slot.root.0, until: slot.until, used: slot.used }
+    let Slot { name, last, root, until, used, .. } = *slot;
+    SavedItem { name, last, root, until, used }
 }

@@ -1,57 +1,51 @@
-//! Lists of items with numbers of fixed size, as bytes. This module does not know what the items are.
+//! Lists of items with numbers of fixed size. This module does not know what the items are.
 
-#[derive(Debug, Default)]
-pub(super) struct Writer(Vec<u8>);
+use std::io::{self, BufRead, Read, Write};
 
-impl Writer {
-    pub(super) fn bytes(&mut self, bytes: &[u8]) {
-        self.0.extend_from_slice(bytes);
+pub(super) struct Writer<'a>(pub(super) &'a mut dyn Write);
+
+impl Writer<'_> {
+    pub(super) fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.0.write_all(bytes)
     }
 
-    pub(super) fn number(&mut self, number: u64) {
-        self.bytes(&number.to_le_bytes());
-    }
-
-    pub(super) fn into_bytes(self) -> Vec<u8> {
-        self.0
+    pub(super) fn number(&mut self, number: u64) -> io::Result<()> {
+        self.bytes(&number.to_le_bytes())
     }
 }
 
-/// Reads from the front. Everything returns `None` if the bytes end too early.
+/// Reads from the front. It is an error if the bytes end too early.
 #[derive(Debug)]
-pub(super) struct Reader<'a>(&'a [u8]);
+pub(super) struct Reader<R>(pub(super) R);
 
-impl<'a> Reader<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Reader<'a> {
-        Reader(bytes)
+impl<R: BufRead> Reader<R> {
+    pub(super) fn line(&mut self) -> io::Result<Vec<u8>> {
+        let mut line = Vec::new();
+        self.0.read_until(b'\n', &mut line)?;
+        if line.pop() == Some(b'\n') { Ok(line) } else { Err(not_whole()) }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+    pub(super) fn take(&mut self, length: u64) -> io::Result<Vec<u8>> {
+        let mut taken = Vec::new();
+        let read = self.0.by_ref().take(length).read_to_end(&mut taken)?;
+        if u64::try_from(read).ok() == Some(length) { Ok(taken) } else { Err(not_whole()) }
     }
 
-    pub(super) fn take(&mut self, length: usize) -> Option<&'a [u8]> {
-        let (taken, rest) = self.0.split_at_checked(length)?;
-        self.0 = rest;
-        Some(taken)
+    pub(super) fn array<const N: usize>(&mut self) -> io::Result<[u8; N]> {
+        let mut bytes = [0; N];
+        self.0.read_exact(&mut bytes)?;
+        Ok(bytes)
     }
 
-    pub(super) fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
-        self.take(N)?.try_into().ok()
-    }
-
-    pub(super) fn number(&mut self) -> Option<u64> {
+    pub(super) fn number(&mut self) -> io::Result<u64> {
         self.array().map(u64::from_le_bytes)
     }
 
-    /// A list of so many items of so many bytes each.
-    pub(super) fn items<C: FromIterator<T>, T>(
-        &mut self,
-        count: usize,
-        size: usize,
-        read: impl Fn(&mut Reader<'a>) -> Option<T>,
-    ) -> Option<C> {
-        let items = self.take(count.checked_mul(size)?)?;
-        items.chunks_exact(size).map(|item| read(&mut Reader(item))).collect()
+    pub(super) fn is_at_end(&mut self) -> io::Result<bool> {
+        self.0.fill_buf().map(<[u8]>::is_empty)
     }
+}
+
+pub(super) fn not_whole() -> io::Error {
+    io::Error::other("it is not whole")
 }

@@ -14,9 +14,9 @@ const BOUND: usize = 1_000_000;
 #[derive(Clone, Debug, Default)]
 pub struct Revocations {
     by_mark: HashTrieMapSync<Mark, Arc<Recorded<Revocation>>>,
-    by_index: RedBlackTreeMapSync<u64, Mark>,
-    /// Those that end, the first first.
-    ends: RedBlackTreeSetSync<(u64, Mark)>,
+    by_index: RedBlackTreeMapSync<u64, Arc<Recorded<Revocation>>>,
+    /// When they end, and their indices; the first first.
+    ends: RedBlackTreeSetSync<(u64, u64)>,
 }
 
 impl Revocations {
@@ -32,7 +32,7 @@ impl Revocations {
 
     /// The one that was recorded at this index; it may have ended.
     pub fn at(&self, index: u64) -> Option<&Recorded<Revocation>> {
-        Some(self.by_mark.get(self.by_index.get(&index)?)?)
+        self.by_index.get(&index).map(|revocation| &**revocation)
     }
 
     /// All of them, in no order; some may have ended.
@@ -69,10 +69,11 @@ impl Revocations {
         }
         self.remove(mark);
         if let Some(until) = until {
-            self.ends.insert_mut((until, mark));
+            self.ends.insert_mut((until, index));
         }
-        self.by_index.insert_mut(index, mark);
-        self.by_mark.insert_mut(mark, Arc::new(Recorded { index, time, fact: revocation.clone() }));
+        let recorded = Arc::new(Recorded { index, time, fact: revocation.clone() });
+        self.by_index.insert_mut(index, Arc::clone(&recorded));
+        self.by_mark.insert_mut(mark, recorded);
     }
 
     pub(super) fn end(&mut self, reinstate: &Reinstate) {
@@ -82,7 +83,7 @@ impl Revocations {
     fn remove(&mut self, mark: Mark) {
         let Some(held) = self.by_mark.get(&mark).cloned() else { return };
         if let Some(until) = held.fact.until {
-            self.ends.remove_mut(&(until, mark));
+            self.ends.remove_mut(&(until, held.index));
         }
         self.by_index.remove_mut(&held.index);
         self.by_mark.remove_mut(&mark);
@@ -92,15 +93,16 @@ impl Revocations {
         self.first_ended(now).is_some()
     }
 
-    fn first_ended(&self, now: Seconds) -> Option<(u64, Mark)> {
+    /// The index of the first one that has ended.
+    fn first_ended(&self, now: Seconds) -> Option<u64> {
         let ended = |until: u64| until.saturating_add(KEPT_AFTER_END_SECONDS) <= now.get();
-        self.ends.first().copied().filter(|(until, _)| ended(*until))
+        self.ends.first().filter(|(until, _)| ended(*until)).map(|(_, index)| *index)
     }
 
     pub(super) fn forget_ended(&mut self, now: Seconds) {
         for _ in 0..FORGOTTEN_AT_ONCE {
-            let Some((_, mark)) = self.first_ended(now) else { return };
-            self.remove(mark);
+            let Some(ended) = self.first_ended(now).and_then(|index| self.at(index)) else { return };
+            self.remove(mark(ended.fact.what, &ended.fact.iss, &ended.fact.value));
         }
     }
 }

@@ -91,7 +91,7 @@ const ALIVE: u64 = 6;
 fn archive(ledger: &Ledger, below: u64, into: &Path) {
     ledger.publish().unwrap();
     let (facts, _) = facts::fold(ledger).unwrap();
-    let saved = ledger.save_snapshot(facts.as_of, snapshot::to_bytes(&facts)).unwrap();
+    let saved = ledger.save_snapshot(facts.own.as_of, |to| snapshot::write(to, &facts)).unwrap();
     assert!(ledger.archive(below, into, &saved).unwrap() > 0);
     ledger.close();
 }
@@ -149,7 +149,7 @@ fn check_in_place(directory: &Path, old: &Old) {
     let folded = facts::fold_closed(&new).unwrap();
     assert_eq!(said(&folded), old.said);
     assert_eq!(folded.tables.postures.stance(FactScope::Mesh, ""), Posture::Halted);
-    let begun = folded.after_restore.unwrap();
+    let begun = folded.own.after_restore.unwrap();
     assert!(begun.is_complete && !begun.was_used && begun.stance_before == Posture::Restricted);
     let aside = Restore::of(directory, Disk::real()).aside(&predecessor);
     let (_, kept) = Ledger::published(&aside).unwrap();

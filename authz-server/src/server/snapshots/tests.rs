@@ -57,6 +57,12 @@ fn record(ledger: &Ledger, count: usize, prefix: &str) {
     }
 }
 
+/// What a server would know live of these logs, in which nothing is revoked or attested.
+fn known(ledger: &Ledger) -> Known {
+    let ledger = ledger.clone();
+    Box::new(move || KnownTables { as_of: ledger.size(), tables: Arc::default() })
+}
+
 /// Waits for a condition, for a minute at most.
 fn until(what: &str, holds: impl Fn() -> bool) {
     let began = Instant::now();
@@ -84,7 +90,7 @@ const SMALL: Amount = Amount { entries: 1_000, bytes: u64::MAX };
 fn records_until_it_is_killed() {
     let path = from_environment("LEDGER");
     let ledger = opened(Path::new(&path));
-    let _snapshots = start(ledger.clone(), SMALL).unwrap();
+    let _snapshots = start(ledger.clone(), known(&ledger), SMALL).unwrap();
     for round in 0_u32.. {
         record(&ledger, usize::try_from(ROUND).unwrap(), &format!("{}-{round}", std::process::id()));
         println!("recorded {}", ledger.size());
@@ -143,7 +149,7 @@ fn a_start_after_a_kill_folds_only_what_came_after_the_last_snapshot_of_the_runn
         server.kill();
         let ledger = opened(&path);
         let (facts, Amount { entries, .. }) = facts::fold(&ledger).unwrap();
-        longest = facts.as_of;
+        longest = facts.own.as_of;
         println!("kill {kill}: {entries} of {longest} entries folded");
         // The snapshots may be one round and what starts a snapshot behind; a start and a stop are entries too.
         assert!(longest > goal && (100..=ROUND + SMALL.entries + 4).contains(&entries), "{entries} entries");
@@ -169,9 +175,10 @@ fn a_snapshot_is_due_after_enough_entries_or_enough_bytes_and_not_before() {
         ledger.publish().unwrap();
         snapshots.rest_until = None;
         snapshots.look();
-        ledger.snapshots().unwrap().next().map_or(0, |newest| newest.head.size)
+        ledger.snapshots().unwrap().next().map_or(0, |newest| newest.saved.head.size)
     };
-    let mut by_entries = Snapshots::of(ledger.clone(), Amount { entries: 100, bytes: u64::MAX });
+    let mut by_entries =
+        Snapshots::of(ledger.clone(), known(&ledger), Amount { entries: 100, bytes: u64::MAX });
     record(&ledger, 97, "a");
     assert_eq!(look(&mut by_entries), 0, "one entry too few");
     record(&ledger, 1, "b");
@@ -180,7 +187,8 @@ fn a_snapshot_is_due_after_enough_entries_or_enough_bytes_and_not_before() {
     assert_eq!(look(&mut by_entries), 100, "one entry too few");
     record(&ledger, 1, "d");
     assert_eq!(look(&mut by_entries), 200);
-    let mut by_bytes = Snapshots::of(ledger.clone(), Amount { entries: u64::MAX, bytes: 10_000 });
+    let mut by_bytes =
+        Snapshots::of(ledger.clone(), known(&ledger), Amount { entries: u64::MAX, bytes: 10_000 });
     let written = ledger.health().written;
     while ledger.health().written < written + 9_000 {
         record(&ledger, 1, &format!("e{}", ledger.size()));
@@ -188,6 +196,29 @@ fn a_snapshot_is_due_after_enough_entries_or_enough_bytes_and_not_before() {
     assert_eq!(look(&mut by_bytes), 200, "some bytes too few");
     record(&ledger, 3, "f");
     assert_eq!(look(&mut by_bytes), ledger.size());
+}
+
+#[test]
+fn a_snapshot_that_disappears_while_the_server_runs_is_replaced_from_the_log() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("ledger");
+    Ledger::init(&path, "demo", &options()).unwrap();
+    let ledger = opened(&path);
+    let mut thread = Snapshots::of(ledger.clone(), known(&ledger), Amount { entries: 50, bytes: u64::MAX });
+    let mut look = || {
+        ledger.publish().unwrap();
+        thread.rest_until = None;
+        thread.look()
+    };
+    record(&ledger, 60, "a");
+    assert_eq!(look(), LOOK_EVERY);
+    assert_eq!(snapshots(&path), [ledger.size()]);
+    std::fs::remove_dir_all(path.join("snapshot")).unwrap();
+    record(&ledger, 60, "b");
+    assert_eq!(look(), PAUSE_AFTER_ERROR, "the snapshot before it is needed");
+    assert_eq!(look(), LOOK_EVERY);
+    assert_eq!(snapshots(&path), [ledger.size()]);
+    assert_eq!(facts::fold(&ledger).unwrap().0.burns.len(), 120);
 }
 
 #[test]
@@ -200,14 +231,14 @@ fn a_damaged_a_foreign_and_a_missing_snapshot_are_left_out_and_the_facts_are_the
     for prefix in ["a", "b"] {
         record(&ledger, 50, prefix);
         let (facts, _) = facts::fold(&ledger).unwrap();
-        ledger.save_snapshot(facts.as_of, facts::snapshot::to_bytes(&facts)).unwrap();
-        sizes.push(facts.as_of);
+        ledger.save_snapshot(facts.own.as_of, |to| facts::snapshot::write(to, &facts)).unwrap();
+        sizes.push(facts.own.as_of);
     }
     record(&ledger, 7, "c");
     let folded_from = |from: u64, what: &str| {
         let (facts, folded) = facts::fold(&ledger).unwrap();
-        assert_eq!(facts.as_of - folded.entries, from, "{what}");
-        assert_eq!((facts.burns.len(), facts.as_of), (107, ledger.size()), "{what}");
+        assert_eq!(facts.own.as_of - folded.entries, from, "{what}");
+        assert_eq!((facts.burns.len(), facts.own.as_of), (107, ledger.size()), "{what}");
     };
     let file = |size: u64| path.join(format!("snapshot/{size:016}.snapshot"));
     folded_from(sizes[2], "both snapshots are whole");
@@ -219,15 +250,15 @@ fn a_damaged_a_foreign_and_a_missing_snapshot_are_left_out_and_the_facts_are_the
     };
     damage(sizes[2]);
     folded_from(sizes[1], "the newest is damaged");
-    ledger.save_snapshot(sizes[2], b"{\"version\":1}".to_vec()).unwrap();
+    ledger.save_snapshot(sizes[2], |to| to.write_all(b"{\"version\":1}\n")).unwrap();
     folded_from(sizes[1], "the newest was written by another version");
     damage(sizes[1]);
     folded_from(0, "both cannot be used");
     std::fs::remove_dir_all(path.join("snapshot")).unwrap();
     folded_from(0, "there is none");
     let (facts, _) = facts::fold(&ledger).unwrap();
-    ledger.save_snapshot(facts.as_of, facts::snapshot::to_bytes(&facts)).unwrap();
-    folded_from(facts.as_of, "a new one was saved");
+    ledger.save_snapshot(facts.own.as_of, |to| facts::snapshot::write(to, &facts)).unwrap();
+    folded_from(facts.own.as_of, "a new one was saved");
 }
 
 #[test]
@@ -247,7 +278,7 @@ fn a_start_after_a_million_entries_and_a_kill_takes_at_most_3_s() {
         let took = began.elapsed();
         println!(
             "{what}: {took:?} (recovering the log {opened_after:?}), {entries} of {} entries folded ({bytes} bytes), {} uses burned",
-            facts.as_of,
+            facts.own.as_of,
             facts.burns.len()
         );
         ledger.close();
@@ -263,7 +294,7 @@ fn a_start_after_a_million_entries_and_a_kill_takes_at_most_3_s() {
 #[ignore = "the other process of the test above"]
 fn records_a_million() {
     let ledger = opened(Path::new(&from_environment("LEDGER")));
-    let _snapshots = start(ledger.clone(), SCHEDULE).unwrap();
+    let _snapshots = start(ledger.clone(), known(&ledger), SCHEDULE).unwrap();
     // Ten thousand a second: more than a server of two cores decides.
     let began = Instant::now();
     for round in 1_u32.. {

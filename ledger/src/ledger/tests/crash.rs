@@ -253,17 +253,18 @@ impl<'a> Image<'a> {
         match (&newest, saved) {
             (None, None) => return Ok(()),
             (None, Some(saved)) => return Err(format!("the snapshot at {saved} is lost")),
-            (Some(newest), saved) if newest.head.size < saved.unwrap_or(0) => {
+            (Some(newest), saved) if newest.saved.head.size < saved.unwrap_or(0) => {
                 return Err(format!(
                     "the newest snapshot is at {}, and one at {saved:?} was saved",
-                    newest.head.size
+                    newest.saved.head.size
                 ));
             }
             (Some(_), _) => {}
         }
         for snapshot in newest.into_iter().chain(usable) {
-            if snapshot.facts != facts_at(snapshot.head.size) {
-                return Err(format!("the snapshot at {} has other facts", snapshot.head.size));
+            let size = snapshot.saved.head.size;
+            if facts_of(snapshot) != facts_at(size) {
+                return Err(format!("the snapshot at {size} has other facts"));
             }
         }
         Ok(())
@@ -294,7 +295,7 @@ fn run(path: &Path, recorder: &Arc<StepRecorder>) -> (Vec<Acknowledged>, Vec<Sav
             });
             if n % 10 == 9 {
                 let size = ledger.publish().unwrap();
-                ledger.save_snapshot(size, facts_at(size)).unwrap();
+                ledger.save_snapshot(size, |to| to.write_all(&facts_at(size))).unwrap();
                 saved.push(Saved { steps: recorder.steps.lock().unwrap().len(), size });
             }
         }

@@ -59,13 +59,17 @@ fn a_start_uses_the_newest_snapshot_that_belongs_to_the_log() {
     assert!(ledger.snapshots().unwrap().next().is_none());
     let size = ledger.publish().unwrap();
     for (at, facts) in [(100, "old"), (200, "older than the last"), (size, "newest")] {
-        ledger.save_snapshot(at, facts.as_bytes().to_vec()).unwrap();
+        ledger.save_snapshot(at, |to| to.write_all(facts.as_bytes())).unwrap();
     }
-    assert!(ledger.save_snapshot(size + 1, vec![]).is_err());
+    assert!(ledger.save_snapshot(size + 1, |_| Ok(())).is_err());
+    let half = |to: &mut dyn std::io::Write| {
+        to.write_all(b"half of the facts").and(Err(std::io::Error::other("the rest cannot be read")))
+    };
+    assert!(ledger.save_snapshot(size, half).is_err(), "and the process does not end");
     ledger.close();
     let ledger = Ledger::open(&path, large_segments()).unwrap();
     let found = ledger.snapshots().unwrap().next().unwrap();
-    assert_eq!((found.head.size, found.facts.as_slice()), (size, b"newest".as_slice()));
+    assert_eq!((found.saved.head.size, facts_of(found)), (size, b"newest".to_vec()));
     let snapshots = Layout::new(&path).snapshots();
     assert_eq!(std::fs::read_dir(&snapshots).unwrap().count(), 2);
     let newest = snapshots.join(format!("{size:016}.snapshot"));
@@ -74,7 +78,7 @@ fn a_start_uses_the_newest_snapshot_that_belongs_to_the_log() {
         bytes[at] ^= 1;
         crate::durable::replace(&newest, &bytes).unwrap();
         let used = ledger.snapshots().unwrap().next().unwrap();
-        assert_eq!(used.facts, b"older than the last", "byte {at}");
+        assert_eq!(facts_of(used), b"older than the last", "byte {at}");
         bytes[at] ^= 1;
     }
 }
@@ -86,7 +90,7 @@ fn an_archived_log_verifies_together_with_its_archive() {
     let archive = dir.path().join("archive");
     let ledger = filled(&path, 700, large_segments());
     let size = ledger.publish().unwrap();
-    let snapshot = ledger.save_snapshot(size, b"facts".to_vec()).unwrap();
+    let snapshot = ledger.save_snapshot(size, |to| to.write_all(b"facts")).unwrap();
     for below in [1, 255, 768, 1024] {
         assert!(matches!(ledger.archive(below, &archive, &snapshot), Err(ArchiveError::Below(_))), "{below}");
     }
@@ -101,7 +105,7 @@ fn an_archived_log_verifies_together_with_its_archive() {
     let archived = archived
         .filter_map(|entry| if let Entry::Archived(archived) = entry { Some(archived) } else { None });
     let archived: Vec<_> = archived.collect();
-    assert_eq!((archived[0].below, archived[0].snapshot), (512, snapshot.digest()));
+    assert_eq!((archived[0].below, archived[0].snapshot), (512, snapshot.digest));
     ledger.close();
     assert_eq!(
         Ledger::archives(&path).unwrap(),

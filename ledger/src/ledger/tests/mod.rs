@@ -16,6 +16,7 @@ mod model;
 mod reserve;
 mod waiting;
 
+use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -43,6 +44,12 @@ fn small() -> Options {
 fn scratch() -> tempfile::TempDir {
     let memory = Path::new("/dev/shm");
     if memory.is_dir() { tempfile::tempdir_in(memory).unwrap() } else { tempfile::tempdir().unwrap() }
+}
+
+fn facts_of(mut snapshot: crate::Snapshot) -> Vec<u8> {
+    let mut facts = Vec::new();
+    snapshot.facts.read_to_end(&mut facts).unwrap();
+    facts
 }
 
 /// Random numbers that are the same for the same seed.

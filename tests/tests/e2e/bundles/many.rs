@@ -3,7 +3,7 @@
 use super::Signers;
 use portcullis_tests::agent::hello;
 use portcullis_tests::offline_ledger;
-use portcullis_tests::server::Home;
+use portcullis_tests::server::{Home, Server};
 use portcullis_tests::signed_bundles::UnsignedBundle;
 use portcullis_tests::world::{Setup, World};
 use serde_json::Value;
@@ -80,6 +80,10 @@ async fn a_server_with_ten_thousand_routes_and_a_million_uses_stays_small() {
     offline_ledger::fill(&home, 100_000, 1_000_000);
     let (signers, large) = (Signers::of(&home), many(UnsignedBundle::of(&home)));
     signers.publish(&large);
+    // A server that has run for a while has a snapshot to start from.
+    let mut before = Server::start(&home).await;
+    before.process.find_in_log("a snapshot", |log| log.find("saved a snapshot of the facts")).await;
+    drop(before);
     let world = Setup::default().start_in(directory, home).await;
     let warrant = world.agent.warrant(&hello());
     let allowed = async || {

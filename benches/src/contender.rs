@@ -7,7 +7,7 @@ use portcullis_tests::condition::until;
 use portcullis_tests::envoy::Envoy;
 use portcullis_tests::process::Process;
 use portcullis_tests::server::{Home, Server};
-use portcullis_tests::shipped::{Configuration, EXT_AUTHZ, GATE};
+use portcullis_tests::shipped::{Configuration, EXT_AUTHZ, GATE, SEAL};
 use portcullis_tests::world::HOST;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -61,26 +61,26 @@ impl Contender {
         command.arg(&socket);
         let server = Process::start("always-allow", command);
         until("the server to listen", async || UnixStream::connect(&socket).await.ok()).await;
-        let configuration = measured().without(GATE).server_at_socket(&socket);
+        let configuration = measured().without(GATE).without(SEAL).server_at_socket(&socket);
         let envoy = Envoy::start(&configuration, directory.path()).await;
         Contender::new(ALWAYS_ALLOW, envoy, Some(server), plain(), directory)
     }
 
-    /// Portcullis as shipped: gate and server.
+    /// Portcullis as shipped: gate, server and seal.
     pub async fn portcullis() -> Contender {
-        Contender::ours("portcullis: gate and server", |shipped| shipped).await
+        Contender::ours("portcullis: gate, server and seal", |shipped| shipped).await
     }
 
-    /// Portcullis without the gate: the difference to the whole is the cost of the gate.
-    pub async fn portcullis_without_gate() -> Contender {
-        Contender::ours("portcullis: the server alone", |shipped| shipped.without(GATE)).await
+    /// Portcullis without the filter in its two positions: the difference to the whole is what they cost.
+    pub async fn portcullis_without_filter() -> Contender {
+        Contender::ours("portcullis: the server alone", |shipped| shipped.without(GATE).without(SEAL)).await
     }
 
     async fn ours(name: &'static str, change: fn(Configuration) -> Configuration) -> Contender {
         let directory = directory();
         let home = Home::init(directory.path(), &[]);
         let server = Server::start(&home).await;
-        let configuration = measured().gate_at(&home.file("gate.yaml")).server_at_socket(&home.socket());
+        let configuration = measured().filters_at(home.directory()).server_at_socket(&home.socket());
         let envoy = Envoy::start(&change(configuration), directory.path()).await;
         let agent = Agent::at(&home);
         let warrant = agent.warrant(&hello());
@@ -161,7 +161,7 @@ fn measured() -> Configuration {
 }
 
 fn bare() -> Configuration {
-    measured().without(GATE).without(EXT_AUTHZ)
+    measured().without(GATE).without(EXT_AUTHZ).without(SEAL)
 }
 
 fn plain() -> Supply {

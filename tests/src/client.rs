@@ -9,6 +9,7 @@ use hyper_util::rt::TokioIo;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 
@@ -62,6 +63,34 @@ impl ClientRequest {
 
     async fn exchange(&self, to: SocketAddr) -> Result<ClientResponse, Unanswered> {
         Connection::new(to).exchange(self).await
+    }
+
+    /// Sends the request, and reads its answer until it ends, however it ends. `None` for the status if it ends before an answer
+    /// has begun.
+    ///
+    /// # Panics
+    /// When the stream is still open after [`LONGEST_WAIT`].
+    pub async fn stream(&self, to: SocketAddr) -> EndedStream {
+        let begun = Instant::now();
+        let run = async {
+            let mut sender = speak_http(TcpStream::connect(to).await?).await?;
+            let response = sender.send_request(self.to_http()?).await?;
+            let status = response.status().as_u16();
+            let (head, mut body) = response.into_parts();
+            let mut bytes = Vec::new();
+            let broke_off = loop {
+                match body.frame().await {
+                    Some(Ok(frame)) => bytes.extend(frame.into_data().unwrap_or_default()),
+                    Some(Err(_)) => break true,
+                    None => break false,
+                }
+            };
+            let whole = ClientResponse { status, headers: head.headers, body: bytes.into() };
+            Ok::<_, Unanswered>((whole, broke_off))
+        };
+        let ended = tokio::time::timeout(LONGEST_WAIT, run).await.expect("the stream ends");
+        let (response, broke_off) = ended.map_or((None, true), |(whole, broke)| (Some(whole), broke));
+        EndedStream { response, broke_off, after: begun.elapsed() }
     }
 
     /// Sends the request to a Unix socket.
@@ -153,6 +182,16 @@ async fn answer(response: Response<Incoming>) -> Result<ClientResponse, Unanswer
     let (head, body) = response.into_parts();
     let body = body.collect().await?.to_bytes();
     Ok(ClientResponse { status: head.status.as_u16(), headers: head.headers, body })
+}
+
+/// How a stream ended.
+#[derive(Clone, Debug)]
+pub struct EndedStream {
+    /// What came of the answer, if it began.
+    pub response: Option<ClientResponse>,
+    /// It ended without the end of an answer.
+    pub broke_off: bool,
+    pub after: Duration,
 }
 
 /// Why there was no response.

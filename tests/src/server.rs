@@ -55,6 +55,12 @@ impl Home {
         Home { folder: directory.to_owned(), program: programs::portcullis() }
     }
 
+    /// The home directory.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        &self.folder
+    }
+
     /// A file in the home directory.
     #[must_use]
     pub fn file(&self, name: &str) -> PathBuf {

@@ -61,16 +61,15 @@ impl Configuration {
         self
     }
 
-    /// Reads the gate's part of the configuration from another file.
+    /// Reads the parts of gate and seal from another directory.
     #[must_use]
-    pub fn gate_at(mut self, file: &Path) -> Configuration {
-        let gate = self
-            .http_filters()
-            .iter_mut()
-            .find(|filter| filter["name"] == GATE)
-            .expect("the gate is shipped");
-        let path = gate.pointer_mut("/config_discovery/config_source/path_config_source/path");
-        *path.expect("the gate's part comes from a file") = json!(file);
+    pub fn filters_at(mut self, directory: &Path) -> Configuration {
+        for (name, file) in [(GATE, "gate.yaml"), (SEAL, "seal.yaml")] {
+            let mut filters = self.http_filters().iter_mut();
+            let filter = filters.find(|filter| filter["name"] == name).expect("both are shipped");
+            let path = filter.pointer_mut("/config_discovery/config_source/path_config_source/path");
+            *path.expect("its part comes from a file") = json!(directory.join(file));
+        }
         self
     }
 
@@ -209,6 +208,23 @@ impl Configuration {
         self
     }
 
+    /// Adds this filter directly behind another one.
+    #[must_use]
+    pub fn with_behind(mut self, other: &str, filter: Value) -> Configuration {
+        let filters = self.http_filters();
+        let place = filters.iter().position(|one| one["name"] == other).expect("it is shipped");
+        filters.insert(place + 1, filter);
+        self
+    }
+
+    /// Changes one of the HTTP filters.
+    #[must_use]
+    pub fn with_changed(mut self, filter: &str, change: impl FnOnce(&mut Value)) -> Configuration {
+        let found = self.http_filters().iter_mut().find(|one| one["name"] == filter);
+        change(found.expect("it is shipped"));
+        self
+    }
+
     /// Lets Envoy answer every route by itself, so that a measurement contains no upstream.
     ///
     /// # Panics
@@ -341,6 +357,7 @@ const ISTIO_UPSTREAM: &str = "inbound|8080||";
 
 /// The names of the filters in `envoy/envoy.yaml`.
 pub const GATE: &str = "portcullis.gate";
+pub const SEAL: &str = "portcullis.seal";
 pub const EXT_AUTHZ: &str = "envoy.filters.http.ext_authz";
 
 fn socket_address(address: SocketAddr) -> Value {

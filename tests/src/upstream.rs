@@ -1,8 +1,9 @@
 //! The guarded upstream: an HTTP/1.1 server that accepts every request and remembers it. Its responses claim to be
-//! denials by Portcullis, as a hostile upstream's might.
+//! denials by Portcullis, as a hostile upstream's might. A request for a path with the segment `stream` gets an answer without
+//! end, and one with the segment `silence` gets none.
 
-use http_body_util::{BodyExt, Full};
-use hyper::body::{Bytes, Incoming};
+use http_body_util::{BodyExt, Either, Full};
+use hyper::body::{Body, Bytes, Frame, Incoming};
 use hyper::header::HeaderValue;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -11,8 +12,13 @@ use hyper_util::rt::TokioIo;
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+use std::time::Duration;
 use tokio::net::TcpListener;
+use tokio::time::{Interval, interval};
 
 use crate::client::REQUEST_ID;
 
@@ -50,6 +56,7 @@ impl Execution {
 pub struct Upstream {
     address: SocketAddr,
     executions: Arc<Mutex<Vec<Execution>>>,
+    streams: Arc<AtomicUsize>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -71,8 +78,9 @@ impl Upstream {
     pub fn on(listener: TcpListener) -> Upstream {
         let address = listener.local_addr().expect("a bound listener has an address");
         let executions: Arc<Mutex<Vec<Execution>>> = Arc::default();
-        let task = tokio::spawn(serve(listener, executions.clone()));
-        Upstream { address, executions, task }
+        let streams = Arc::<AtomicUsize>::default();
+        let task = tokio::spawn(serve(listener, executions.clone(), Arc::clone(&streams)));
+        Upstream { address, executions, streams, task }
     }
 
     #[must_use]
@@ -87,6 +95,12 @@ impl Upstream {
     #[must_use]
     pub fn executions(&self) -> Vec<Execution> {
         self.executions.lock().unwrap().clone()
+    }
+
+    /// The requests without end that have not ended yet.
+    #[must_use]
+    pub fn open_streams(&self) -> usize {
+        self.streams.load(Ordering::Relaxed)
     }
 
     /// The ids of the decisions under which requests were executed.
@@ -117,10 +131,10 @@ impl Drop for Upstream {
     }
 }
 
-async fn serve(listener: TcpListener, executions: Arc<Mutex<Vec<Execution>>>) {
+async fn serve(listener: TcpListener, executions: Arc<Mutex<Vec<Execution>>>, streams: Arc<AtomicUsize>) {
     while let Ok((stream, _)) = listener.accept().await {
-        let executions = executions.clone();
-        let service = service_fn(move |request| execute(request, executions.clone()));
+        let (executions, streams) = (executions.clone(), Arc::clone(&streams));
+        let service = service_fn(move |request| execute(request, executions.clone(), Arc::clone(&streams)));
         tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
     }
 }
@@ -128,7 +142,8 @@ async fn serve(listener: TcpListener, executions: Arc<Mutex<Vec<Execution>>>) {
 async fn execute(
     request: Request<Incoming>,
     executions: Arc<Mutex<Vec<Execution>>>,
-) -> Result<Response<Full<Bytes>>, Infallible> {
+    streams: Arc<AtomicUsize>,
+) -> Result<Response<Either<Full<Bytes>, Endless>>, Infallible> {
     let (head, body) = request.into_parts();
     let target = head.uri.path_and_query().map(ToString::to_string).unwrap_or_default();
     let answer = format!("the upstream did {} {target}\n", head.method);
@@ -139,9 +154,56 @@ async fn execute(
         executions.push(Execution { method, target, headers: head.headers, body: Bytes::new() });
         executions.len() - 1
     };
+    let has = |name: &str| head.uri.path().split('/').any(|segment| segment == name);
+    if has("stream") || has("silence") {
+        let open = OpenStream::new(streams);
+        if has("silence") {
+            let _open = open;
+            return std::future::pending().await;
+        }
+        return Ok(Response::new(Either::Right(Endless { pulse: interval(PULSE), _open: open })));
+    }
     let body = body.collect().await.map(|whole| whole.to_bytes()).unwrap_or_default();
     executions.lock().unwrap()[number].body = body;
-    let mut response = Response::new(Full::new(Bytes::from(answer)));
+    let mut response = Response::new(Either::Left(Full::new(Bytes::from(answer))));
     response.headers_mut().insert("warrant-denial", HeaderValue::from_static("claimed-by-the-upstream"));
     Ok(response)
+}
+
+const PULSE: Duration = Duration::from_millis(50);
+
+/// A body that never ends.
+#[derive(Debug)]
+struct Endless {
+    pulse: Interval,
+    _open: OpenStream,
+}
+
+impl Body for Endless {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        self.pulse.poll_tick(context).map(|_| Some(Ok(Frame::data(Bytes::from_static(b"go on\n")))))
+    }
+}
+
+/// Counted while it lives.
+#[derive(Debug)]
+struct OpenStream(Arc<AtomicUsize>);
+
+impl OpenStream {
+    fn new(streams: Arc<AtomicUsize>) -> OpenStream {
+        streams.fetch_add(1, Ordering::Relaxed);
+        OpenStream(streams)
+    }
+}
+
+impl Drop for OpenStream {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }

@@ -131,7 +131,7 @@ impl Setup {
             None => configuration,
             Some(files) => configuration.asking_clients_for_certificates(files),
         };
-        configuration.gate_at(&home.file("gate.yaml")).cluster_at("upstream", upstream)
+        configuration.filters_at(home.directory()).cluster_at("upstream", upstream)
     }
 }
 

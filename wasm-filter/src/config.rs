@@ -13,6 +13,22 @@ pub use reader::ConfigFault;
 
 use crate::served_hosts::{BadName, ServedHosts};
 
+/// The configuration of a filter.
+#[derive(Clone, Debug)]
+pub enum FilterConfig {
+    /// Before the server is asked.
+    Gate(GateConfig),
+    /// Behind the server's answer.
+    Seal(SealConfig),
+}
+
+/// The configuration of a filter in the position `seal`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SealConfig {
+    /// The name of the mesh, for the answers to clients.
+    pub audience: String,
+}
+
 /// The configuration of a filter in the position `gate`.
 #[derive(Clone, Debug)]
 pub struct GateConfig {
@@ -21,7 +37,7 @@ pub struct GateConfig {
     pub(crate) trust: Trust,
 }
 
-impl GateConfig {
+impl FilterConfig {
     /// Reads the JSON of the plugin's configuration.
     ///
     /// # Errors
@@ -37,7 +53,9 @@ impl GateConfig {
             (_, faults) => Err(faults),
         }
     }
+}
 
+impl GateConfig {
     /// The names of the issuers, for clients that come without a warrant.
     pub(crate) fn issuers(&self) -> impl Iterator<Item = &str> {
         self.trust.issuers().iter().map(|issuer| issuer.iss.as_str())
@@ -45,20 +63,35 @@ impl GateConfig {
 }
 
 const MEMBERS: &[&str] = &["position", "audience", "max_lifetime", "leeway", "hosts", "issuers"];
+const MEMBERS_OF_SEAL: &[&str] = &["position", "audience"];
 
-fn read(value: &Value, faults: &mut ConfigFaults) -> Option<GateConfig> {
+fn read(value: &Value, faults: &mut ConfigFaults) -> Option<FilterConfig> {
     let object = ConfigObject::read(value, "", faults)?;
     match object.string("position", faults) {
-        Some("gate") | None => object.allow_only(MEMBERS, faults),
-        // A configuration for the seal must not start a filter that does not do the seal's work.
-        Some("seal") => {
-            faults.add("position", "this module does not have the position `seal` yet; write \"gate\"")
+        Some("gate") | None => gate(&object, faults).map(FilterConfig::Gate),
+        Some("seal") => seal(&object, faults).map(FilterConfig::Seal),
+        Some(other) => {
+            faults.add("position", format!("{other:?} is not a position: write \"gate\" or \"seal\""));
+            None
         }
-        Some(other) => faults.add("position", format!("{other:?} is not a position: write \"gate\"")),
     }
-    let terms = terms(&object, faults);
-    let hosts = hosts(&object, faults);
-    let trust = trust(&object, faults);
+}
+
+fn seal(object: &ConfigObject<'_>, faults: &mut ConfigFaults) -> Option<SealConfig> {
+    object.allow_only(MEMBERS_OF_SEAL, faults);
+    // The terms say what the name of a mesh is.
+    let terms = Terms::new(object.string("audience", faults)?, 1, 0);
+    terms
+        .map(|terms| SealConfig { audience: terms.audience })
+        .map_err(|error| error.faults().iter().for_each(|fault| faults.add("", fault)))
+        .ok()
+}
+
+fn gate(object: &ConfigObject<'_>, faults: &mut ConfigFaults) -> Option<GateConfig> {
+    object.allow_only(MEMBERS, faults);
+    let terms = terms(object, faults);
+    let hosts = hosts(object, faults);
+    let trust = trust(object, faults);
     Some(GateConfig { hosts: hosts?, terms: terms?, trust: trust? })
 }
 
@@ -157,7 +190,7 @@ mod tests {
     use crate::testing::config_json as good;
 
     fn faults_of(config: &Value) -> Vec<String> {
-        GateConfig::parse(config.to_string().as_bytes())
+        FilterConfig::parse(config.to_string().as_bytes())
             .err()
             .unwrap_or_default()
             .iter()
@@ -176,7 +209,7 @@ mod tests {
 
     #[test]
     fn a_good_configuration_is_read_completely() {
-        let config = GateConfig::parse(good().to_string().as_bytes()).unwrap();
+        let config = crate::testing::config();
         let localhost = Host::parse("localhost").unwrap();
         for name in ["localhost", "LOCALHOST:10000", "127.0.0.1"] {
             assert_eq!(config.hosts.canonical(name.as_bytes()), Some(&localhost));
@@ -190,9 +223,14 @@ mod tests {
     }
 
     #[test]
-    fn the_position_seal_is_refused_by_name() {
-        let fault = fault_after(|config| config["position"] = json!("seal"));
-        assert!(fault.starts_with("position: ") && fault.contains("`seal`"), "{fault}");
+    fn a_seal_needs_the_name_of_the_mesh_and_takes_nothing_else() {
+        let parsed = |config: Value| FilterConfig::parse(config.to_string().as_bytes());
+        let seal = parsed(json!({"position": "seal", "audience": "demo"})).unwrap();
+        assert!(matches!(seal, FilterConfig::Seal(SealConfig { audience }) if audience == "demo"));
+        assert_eq!(faults_of(&json!({"position": "seal"})), ["audience: is missing"]);
+        assert_eq!(faults_of(&json!({"position": "seal", "audience": "a\"b"})).len(), 1);
+        let surplus = faults_of(&json!({"position": "seal", "audience": "demo", "hosts": {}}));
+        assert!(surplus[0].starts_with("hosts: "), "{surplus:?}");
     }
 
     #[test]
@@ -246,7 +284,7 @@ mod tests {
     #[test]
     fn a_configuration_that_is_not_an_object_is_refused() {
         for text in ["", "[]", "7", "{", "\u{feff}{}"] {
-            assert_eq!(GateConfig::parse(text.as_bytes()).unwrap_err().len(), 1, "{text:?}");
+            assert_eq!(FilterConfig::parse(text.as_bytes()).unwrap_err().len(), 1, "{text:?}");
         }
     }
 }

@@ -21,6 +21,11 @@ impl DenialResponse {
         Self { denial, body: problem.body(), challenge: problem.challenge(Realm { audience, issuers }) }
     }
 
+    /// What is denied.
+    pub const fn denial(&self) -> Denial {
+        self.denial
+    }
+
     /// The HTTP status.
     pub const fn status(&self) -> u16 {
         self.denial.status()

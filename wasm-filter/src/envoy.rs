@@ -3,11 +3,15 @@
 //! Calls use `hostcalls` only: the methods of the context traits unwrap the proxy's answers, and no answer may make the
 //! module panic.
 
-use std::time::UNIX_EPOCH;
+use std::{
+    cell::RefCell,
+    collections::HashMap,
+    time::{Duration, UNIX_EPOCH},
+};
 
 use proxy_wasm::{
     hostcalls,
-    types::{BufferType, LogLevel, MapType, Status},
+    types::{BufferType, LogLevel, MapType, MetricType, Status},
 };
 use warrant::Seconds;
 
@@ -57,6 +61,78 @@ pub(crate) fn send_response(response: &DenialResponse) -> Result<(), NoAnswer> {
         Some(response.body().as_bytes()),
     )
     .map_err(|_| NoAnswer)
+}
+
+/// Where Envoy keeps what the server answered about a request.
+const SERVERS_ANSWER: [&str; 3] = ["metadata", "filter_metadata", "envoy.filters.http.ext_authz"];
+
+/// Whether something is there that looks like an answer of the server.
+pub(crate) fn has_an_answer_of_the_server() -> Result<bool, NoAnswer> {
+    let found = hostcalls::get_property(SERVERS_ANSWER.to_vec()).map_err(|_| NoAnswer)?;
+    Ok(found.is_some_and(|answer| !answer.is_empty()))
+}
+
+/// The stamp that the server's answer left with the request.
+pub(crate) fn stamp() -> Result<Option<Vec<u8>>, NoAnswer> {
+    let [metadata, filters, filter] = SERVERS_ANSWER;
+    hostcalls::get_property(vec![metadata, filters, filter, "stamp"]).map_err(|_| NoAnswer)
+}
+
+/// Where the seal says why it ended a stream. Envoy's access log calls it `wasm.portcullis.ended`.
+const ENDED: &str = "portcullis.ended";
+
+/// Ends a stream that runs, from a root context: with this answer, or by a reset if its own answer has begun. Afterwards the
+/// effective context is the stream's: call [`return_to`].
+pub(crate) fn end_stream(stream: u32, response: &DenialResponse) -> Result<(), NoAnswer> {
+    hostcalls::set_effective_context(stream).map_err(|_| NoAnswer)?;
+    // For the access log: an answer that is cut off looks there like one that ended by itself. If this fails, only the record
+    // lacks the reason.
+    let code = response.denial().code().as_bytes();
+    hostcalls::set_property(vec![ENDED], Some(code)).unwrap_or_default();
+    send_response(response)
+}
+
+/// Makes a root context the effective one again.
+pub(crate) fn return_to(root: u32) {
+    if hostcalls::set_effective_context(root).is_err() {
+        log_error("portcullis: the proxy does not know the root context any more");
+    }
+}
+
+/// Asks for a tick in this interval.
+pub(crate) fn tick_every(interval: Duration) -> Result<(), NoAnswer> {
+    hostcalls::set_tick_period(interval).map_err(|_| NoAnswer)
+}
+
+thread_local! {
+    /// The numbers of this VM's metrics, by name. There are a few dozen names.
+    static METRICS: RefCell<HashMap<String, u32>> = RefCell::default();
+}
+
+/// Adds one to a counter in Envoy's statistics. What cannot be counted denies nothing.
+pub(crate) fn count(name: &str) {
+    if let Some(metric) = metric(MetricType::Counter, name) {
+        hostcalls::increment_metric(metric, 1).unwrap_or_default();
+    }
+}
+
+/// Sets a gauge in Envoy's statistics.
+pub(crate) fn gauge(name: &str, value: usize) {
+    if let Some(metric) = metric(MetricType::Gauge, name) {
+        hostcalls::record_metric(metric, u64::try_from(value).unwrap_or(u64::MAX)).unwrap_or_default();
+    }
+}
+
+fn metric(kind: MetricType, name: &str) -> Option<u32> {
+    METRICS.with(|metrics| {
+        let mut metrics = metrics.try_borrow_mut().ok()?;
+        if let Some(known) = metrics.get(name) {
+            return Some(*known);
+        }
+        let new = hostcalls::define_metric(kind, name).ok()?;
+        metrics.insert(name.to_owned(), new);
+        Some(new)
+    })
 }
 
 /// Writes one line to Envoy's log.

@@ -18,6 +18,35 @@ pub struct RequestHead<'a> {
     pub warrant: Option<&'a [u8]>,
 }
 
+/// The request line as it is now, byte by byte, valid or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RequestLine<'a> {
+    /// `:method`
+    pub(crate) method: &'a [u8],
+    /// `:authority`
+    pub(crate) authority: &'a [u8],
+    /// `:path` with its query.
+    pub(crate) path: &'a [u8],
+}
+
+impl<'a> RequestLine<'a> {
+    /// `None` if a part is missing or occurs twice.
+    pub(crate) fn read(headers: &'a [Header]) -> Option<Self> {
+        let method = only(headers, ":method")?;
+        Some(Self { method, authority: only(headers, ":authority")?, path: only(headers, ":path")? })
+    }
+}
+
+fn values<'a>(headers: &'a [Header], wanted: &'static str) -> impl Iterator<Item = &'a [u8]> {
+    headers.iter().filter(move |(name, _)| name == wanted).map(|(_, value)| value.as_slice())
+}
+
+/// The value of a header that occurs once.
+fn only<'a>(headers: &'a [Header], name: &'static str) -> Option<&'a [u8]> {
+    let mut values = values(headers, name);
+    values.next().filter(|_| values.next().is_none())
+}
+
 impl<'a> RequestHead<'a> {
     /// Reads all headers of a request. If one header is requested by name, Envoy returns only the first of several. Only
     /// a look at all headers shows that there is exactly one.
@@ -25,22 +54,12 @@ impl<'a> RequestHead<'a> {
     /// # Errors
     /// [`Denial::RequestAmbiguous`].
     pub fn read(headers: &'a [Header]) -> Result<Self, Denial> {
-        let values = |wanted: &'static str| {
-            headers.iter().filter(move |(name, _)| name == wanted).map(|(_, value)| value.as_slice())
-        };
-        let only = |name| {
-            let mut values = values(name);
-            values.next().filter(|_| values.next().is_none()).ok_or(Denial::RequestAmbiguous)
-        };
-        let method = std::str::from_utf8(only(":method")?).ok().and_then(Method::parse);
-        let warrant = single_header(values("warrant"))?.filter(|value| !value.is_empty());
-        single_header(values("warrant-proof"))?; // it must not be ambiguous, even if no route needs it
-        Ok(Self {
-            method: method.ok_or(Denial::RequestAmbiguous)?,
-            authority: only(":authority")?,
-            path: only(":path")?,
-            warrant,
-        })
+        let RequestLine { method, authority, path } =
+            RequestLine::read(headers).ok_or(Denial::RequestAmbiguous)?;
+        let method = std::str::from_utf8(method).ok().and_then(Method::parse);
+        let warrant = single_header(values(headers, "warrant"))?.filter(|value| !value.is_empty());
+        single_header(values(headers, "warrant-proof"))?; // it must not be ambiguous, even if no route needs it
+        Ok(Self { method: method.ok_or(Denial::RequestAmbiguous)?, authority, path, warrant })
     }
 }
 

@@ -6,7 +6,7 @@ use warrant::{
     mint::{Delegation, Grant, GrantDetail, PureSigner, Root, Signer},
 };
 
-use crate::config::GateConfig;
+use crate::config::{FilterConfig, GateConfig};
 
 pub(crate) const NOW: Seconds = Seconds::new(1_800_000_000);
 
@@ -35,7 +35,10 @@ pub(crate) fn config_json() -> Value {
 }
 
 pub(crate) fn config() -> GateConfig {
-    GateConfig::parse(config_json().to_string().as_bytes()).unwrap()
+    match FilterConfig::parse(config_json().to_string().as_bytes()).unwrap() {
+        FilterConfig::Gate(config) => config,
+        FilterConfig::Seal(_) => unreachable!("it is a gate's"),
+    }
 }
 
 /// The grant of the good warrant.

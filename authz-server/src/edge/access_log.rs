@@ -12,6 +12,7 @@ use envoy_types::pb::envoy::service::accesslog::v3::stream_access_logs_message::
 use envoy_types::pb::envoy::service::accesslog::v3::{StreamAccessLogsMessage, StreamAccessLogsResponse};
 use envoy_types::pb::google::protobuf;
 use envoy_types::pb::google::protobuf::value::Kind as Value;
+use prost::Message;
 use tokio::sync::watch;
 use tonic::{Request, Response, Status, Streaming};
 use warrant::problem::DENIAL_HEADER;
@@ -90,6 +91,7 @@ fn log_line(proxy: &str, line: HttpAccessLogEntry) -> Option<LogLine> {
     let mut response = line.response.unwrap_or_default();
     let method = request.request_method().as_str_name().to_owned();
     let sent = |name: &str| request.request_headers.get(name).cloned();
+    let denial = ended_by_the_seal(&common).or_else(|| response.response_headers.remove(DENIAL_HEADER));
     Some(LogLine {
         proxy: proxy.to_owned(),
         stamp: logged_stamp(&common),
@@ -103,13 +105,22 @@ fn log_line(proxy: &str, line: HttpAccessLogEntry) -> Option<LogLine> {
         bytes_out: response.response_body_bytes,
         details: response.response_code_details,
         connection: common.connection_termination_details,
-        denial: response.response_headers.remove(DENIAL_HEADER),
+        denial,
         client_address: common.downstream_direct_remote_address.as_ref().and_then(address::host),
         method: sent(":method").unwrap_or(method),
         host: request.authority,
         path: request.path,
         request_id: request.request_id,
     })
+}
+
+/// Where the seal says why it ended a stream whose answer had begun.
+const ENDED: &str = "wasm.portcullis.ended";
+
+fn ended_by_the_seal(common: &AccessLogCommon) -> Option<String> {
+    let said = common.filter_state_objects.get(ENDED)?;
+    let code = protobuf::BytesValue::decode(&*said.value).ok()?.value;
+    String::from_utf8(code).ok()
 }
 
 /// A proxy may be configured to log requests also when they begin, and repeatedly while they run.

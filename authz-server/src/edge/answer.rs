@@ -3,15 +3,13 @@
 //! Envoy forwards a request on an empty response, and on one with a denied body but no status (tried on 1.40). So every
 //! response made here has an explicit status, and no other code makes one.
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use envoy_types::pb::envoy::config::core::v3::header_value_option::HeaderAppendAction;
 use envoy_types::pb::envoy::config::core::v3::{HeaderValue, HeaderValueOption};
 use envoy_types::pb::envoy::service::auth::v3::check_response::HttpResponse;
 use envoy_types::pb::envoy::service::auth::v3::{CheckResponse, DeniedHttpResponse, OkHttpResponse};
 use envoy_types::pb::envoy::r#type::v3::HttpStatus;
 use envoy_types::pb::google::protobuf::value::Kind;
-use envoy_types::pb::google::protobuf::{ListValue, Struct, Value};
+use envoy_types::pb::google::protobuf::{Struct, Value};
 use envoy_types::pb::google::rpc::Status;
 use tonic::Code;
 use warrant::problem::{self, DENIAL_HEADER};
@@ -76,13 +74,9 @@ pub enum StampField {
     /// Its entry's index, and the ticket for it: they come back with the access log.
     Index,
     Ticket,
-    /// The request line that the stamp is for, until when, and the marks of everything by which the warrant could be revoked.
-    /// The seal runs after us and lets a request pass only with the stamp of its own line.
-    Method,
-    Authority,
-    Path,
-    Marks,
-    Exp,
+    /// What the seal reads: `warrant::Stamp` says what it holds. The seal runs after us and lets a request pass only with the
+    /// stamp of its own request line.
+    Stamp,
 }
 
 impl StampField {
@@ -91,32 +85,19 @@ impl StampField {
             StampField::Decision => "decision",
             StampField::Index => "index",
             StampField::Ticket => "ticket",
-            StampField::Method => "method",
-            StampField::Authority => "authority",
-            StampField::Path => "path",
-            StampField::Marks => "marks",
-            StampField::Exp => "exp",
+            StampField::Stamp => "stamp",
         }
     }
 }
 
 fn stamp(allow: &Allow) -> Struct {
-    let stamp = allow.stamp();
     let index = allow.receipt().index().to_string();
-    let expires = stamp.expires.map_or_else(String::new, |end| end.get().to_string());
-    let mut stamped = stamp_of(&[
+    stamp_of(&[
         (StampField::Decision, allow.decision().as_str()),
         (StampField::Index, &index),
         (StampField::Ticket, allow.ticket()),
-        (StampField::Method, &stamp.method),
-        (StampField::Authority, &stamp.authority),
-        (StampField::Path, &stamp.path),
-        (StampField::Exp, &expires),
-    ]);
-    let values = stamp.marks.iter().map(|mark| text(&URL_SAFE_NO_PAD.encode(mark.bytes()))).collect();
-    let marks = Value { kind: Some(Kind::ListValue(ListValue { values })) };
-    stamped.fields.insert(StampField::Marks.name().to_owned(), marks);
-    stamped
+        (StampField::Stamp, allow.stamp()),
+    ])
 }
 
 pub(super) fn stamp_of(members: &[(StampField, &str)]) -> Struct {

@@ -9,7 +9,7 @@ use ledger::entry::{self, DecisionOutcome};
 use ledger::{Receipt, RecordError};
 use policy::decision::{Case, Denied, Pass, Permit};
 use tracing::warn;
-use warrant::{Denial, Mark, Revocable, Seconds};
+use warrant::{Denial, Revocable, Seconds, Stamp};
 
 use super::Answer;
 use super::burn::Paid;
@@ -22,22 +22,11 @@ use crate::recorder::DecisionId;
 #[derive(Debug)]
 pub struct Allow {
     decision: DecisionId,
-    stamp: Stamp,
+    stamp: String,
     receipt: Receipt,
     ticket: String,
     /// Proves the decision to the upstream, if the route asks for that.
     evidence: Option<String>,
-}
-
-/// The request line that a decision is about, and until when it holds. The seal, which runs after us, compares it.
-#[derive(Clone, Debug)]
-pub struct Stamp {
-    pub method: String,
-    pub authority: String,
-    pub path: String,
-    /// The marks of everything by which the warrant could be revoked while the request runs; empty if no warrant was required.
-    pub marks: Vec<Mark>,
-    pub expires: Option<Seconds>,
 }
 
 /// There is no allow, because a fact that the judge had not read was recorded before it. What was burned is handed
@@ -119,17 +108,24 @@ impl Recording {
     }
 }
 
-/// The stamp for an allow of this case; a case without a request line cannot be allowed.
-pub(super) fn stamp(case: &Case<'_>) -> Option<Stamp> {
-    let chain = case.http.as_ref().ok()?.chain.as_ref().ok();
-    let line = case.line.as_ref()?;
-    Some(Stamp {
-        method: line.method.to_owned(),
-        authority: String::from_utf8(line.authority.to_vec()).ok()?,
-        path: String::from_utf8(line.path_and_query.to_vec()).ok()?,
+/// The stamp for an allow of this case, for the seal that runs behind us. A case without a request line cannot be allowed.
+pub(super) fn stamp(decision: &DecisionId, case: &Case<'_>) -> Option<String> {
+    let http = case.http.as_ref().ok()?;
+    let (line, found) = (case.line.as_ref()?, http.located.as_ref().ok()?.found);
+    // What passes without a warrant ends with its exemption, and by no revocation.
+    let is_exempt = found.exemption(case.now).is_some();
+    let chain = http.chain.as_ref().ok().filter(|_| !is_exempt);
+    let ends = [chain.map(|chain| chain.expires()), found.exempt_until().filter(|_| is_exempt)];
+    let most = case.now.plus(found.max_stream());
+    let stamp = Stamp {
+        decision: decision.as_str(),
+        expires: ends.into_iter().flatten().fold(most, Seconds::min),
         marks: chain.iter().flat_map(|chain| chain.revocables()).map(Revocable::mark).collect(),
-        expires: chain.map(|chain| chain.expires()),
-    })
+        method: line.method,
+        authority: std::str::from_utf8(line.authority).ok()?,
+        path: std::str::from_utf8(line.path_and_query).ok()?,
+    };
+    stamp.to_text()
 }
 
 impl Allow {
@@ -137,7 +133,7 @@ impl Allow {
         &self.decision
     }
 
-    pub fn stamp(&self) -> &Stamp {
+    pub fn stamp(&self) -> &str {
         &self.stamp
     }
 

@@ -24,8 +24,8 @@ use warrant::Denial;
 use warrant::problem::Problem;
 
 pub use admission::{Admission, Arrival};
+pub use allow::Allow;
 use allow::Overtaken;
-pub use allow::{Allow, Stamp};
 pub use burn::Burner;
 pub use client_identity::ReadCertificates;
 pub use gather::Gatherer;

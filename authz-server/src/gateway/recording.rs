@@ -8,7 +8,7 @@ use policy::decision::{Case, Denied, Identity, Judgement};
 use warrant::Denial;
 use warrant::problem::{Problem, Realm};
 
-use super::allow::{Stamp, stamp};
+use super::allow::stamp;
 use super::burn::Paid;
 use super::receipts::{self, ReceiptDraft, ReceiptMint};
 use super::{Answer, DenialAnswer, IncomingRequest};
@@ -21,7 +21,7 @@ pub(super) struct Recording {
     pub(super) recorder: Recorder,
     pub(super) decision: DecisionId,
     pub(super) entry: Decision,
-    pub(super) stamp: Option<Stamp>,
+    pub(super) stamp: Option<String>,
     /// What the upstream gets to prove the decision, if the route asks for it.
     pub(super) receipt: Option<(Arc<ReceiptMint>, ReceiptDraft)>,
     bundle: Arc<Bundle>,
@@ -48,7 +48,7 @@ impl Recording {
             recorder: recorder.clone(),
             decision: decision.clone(),
             entry,
-            stamp: stamp(case),
+            stamp: stamp(decision, case),
             receipt: None,
             bundle: Arc::clone(bundle),
             source: source(case, request).to_owned(),

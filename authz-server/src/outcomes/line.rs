@@ -1,5 +1,7 @@
 //! One line of a proxy's access log: the parts that this server uses.
 
+use warrant::Denial;
+
 /// How a request ended, as the proxy reports it.
 #[derive(Clone, Debug, Default)]
 pub struct LogLine {
@@ -22,7 +24,7 @@ pub struct LogLine {
     pub details: String,
     /// How the connection ended, in the proxy's words; empty for an ordinary end.
     pub connection: String,
-    /// The denial code in the response's header, if there is one.
+    /// The denial code in the response's header, or that with which the seal ended the stream.
     pub denial: Option<String>,
     /// The client's address as the proxy saw it.
     pub client_address: Option<String>,
@@ -51,7 +53,9 @@ impl LogLine {
     /// How it ended; empty for an ordinary end.
     pub(super) fn termination(&self) -> String {
         let details = if self.details == ORDINARY { "" } else { word(&self.details) };
-        let parts = [details, word(&self.connection)].into_iter().filter(|part| !part.is_empty());
+        // The seal denies what came past us or was changed, and ends what runs too long.
+        let denial = self.denial.as_deref().and_then(Denial::from_code).map_or("", Denial::code);
+        let parts = [denial, details, word(&self.connection)].into_iter().filter(|part| !part.is_empty());
         parts.collect::<Vec<_>>().join("; ")
     }
 

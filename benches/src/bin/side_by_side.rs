@@ -19,7 +19,7 @@ async fn main() {
         Contender::nothing().await,
         Contender::trivial_filter(&programs::built_for_wasm("trivial_filter.wasm")).await,
         Contender::always_allow(&here.with_file_name("always-allow")).await,
-        Contender::portcullis_without_gate().await,
+        Contender::portcullis_without_filter().await,
         Contender::portcullis().await,
     ];
     let warm_up = a_round.div_ceil(4);

@@ -10,6 +10,7 @@ mod names;
 mod operators;
 mod overlaps;
 mod requirements;
+mod streams;
 mod tenancy;
 mod ungoverned;
 mod warnings;
@@ -42,6 +43,7 @@ pub(crate) fn assemble(documents: Documents, faults: &Faults) -> Option<Policy> 
     hosts::check_all_canonical(&documents, &hosts, faults);
     tenancy::check_grounds(&documents, &hosts, faults);
     callers::check_callers(&documents, faults);
+    streams::check_within_the_mesh(&documents, faults);
     let governed = settle(&documents, faults);
     let matcher = overlaps::index(&documents, faults);
     let declared: Vec<_> = governed.iter().map(|governed| Declared::by(governed.document)).collect();
@@ -63,13 +65,17 @@ pub(crate) fn assemble(documents: Documents, faults: &Faults) -> Option<Policy> 
     for ((Governed { document, settled }, declared), slice) in
         governed.into_iter().zip(declared).zip(compiled.slices)
     {
-        routes.push(Route::new(document, settled.in_force?, declared, slice?));
+        let max_stream = streams::most(document, &documents);
+        routes.push(Route::new(document, settled.in_force?, declared, slice?, max_stream));
     }
     let ungoverned = documents
         .routes
         .iter()
         .filter(|document| document.is_open())
-        .filter_map(|document| Some(UngovernedMatch::new(document, document.ungoverned.as_ref()?)))
+        .filter_map(|document| {
+            let most = streams::most(document, &documents);
+            Some(UngovernedMatch::new(document, document.ungoverned.as_ref()?, most))
+        })
         .collect();
     let by_name =
         routes.iter().enumerate().map(|(position, route)| (route.name().to_owned(), position)).collect();

@@ -5,7 +5,7 @@ use warrant::{Issuer, PublicKey, SubjectPattern, Terms, Trust};
 use super::attestors::{self, Attestor};
 use super::caller_issuers::{self, CallerIssuer};
 use super::kind::{DocumentKind, open};
-use super::{scalars, times};
+use super::{scalars, stream_limit, times};
 use crate::fault::FileFaults;
 use crate::strict::{Form, Members, Node, canonical, formed, list, members};
 
@@ -19,6 +19,8 @@ const LONGEST_LIFETIME: u64 = 24 * 3600;
 pub(crate) struct Mesh {
     pub(crate) terms: Terms,
     pub(crate) attestation_max_age: u64,
+    /// How long any allowed stream may run, in seconds.
+    pub(crate) max_stream: u64,
     pub(crate) burner: String,
     pub(crate) trust: Trust,
     pub(crate) attestors: Vec<Attestor>,
@@ -40,6 +42,7 @@ pub(crate) fn read(node: &Node, faults: FileFaults<'_>) -> Option<Mesh> {
         "maxLifetime",
         "attestationMaxAge",
         "leeway",
+        "maxStream",
         "burner",
         "issuers",
         "attestors",
@@ -50,6 +53,10 @@ pub(crate) fn read(node: &Node, faults: FileFaults<'_>) -> Option<Mesh> {
     let terms = terms(spec, faults);
     let attestation_max_age =
         spec.need("attestationMaxAge", faults).and_then(|node| times::duration(node, faults));
+    let max_stream = match spec.get("maxStream") {
+        Some(node) => stream_limit::read(node, faults).map(|limit| limit.value),
+        None => Some(stream_limit::OF_A_MESH),
+    };
     let burner = spec.need("burner", faults).and_then(|node| scalars::plain(node, faults));
     let trust = spec.need("issuers", faults).and_then(|node| trust(node, faults));
     let attestors = spec.get("attestors").map_or(Some(Vec::new()), |node| attestors::read(node, faults));
@@ -58,6 +65,7 @@ pub(crate) fn read(node: &Node, faults: FileFaults<'_>) -> Option<Mesh> {
     Some(Mesh {
         terms: terms?,
         attestation_max_age: attestation_max_age?,
+        max_stream: max_stream?,
         burner: burner?,
         trust: trust?,
         attestors: attestors?,

@@ -25,6 +25,7 @@ pub(crate) mod route;
 pub(crate) mod route_tests;
 pub(crate) mod scalars;
 pub(crate) mod situation;
+pub(crate) mod stream_limit;
 pub(crate) mod teams;
 pub(crate) mod times;
 pub(crate) mod ungoverned;

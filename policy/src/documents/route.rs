@@ -10,6 +10,7 @@ use super::matches::{self, MatchDoc};
 use super::parts::{Broken, Parts, readable};
 use super::require::{self, RequireDoc};
 use super::scalars;
+use super::stream_limit;
 use super::ungoverned::{self, UngovernedDoc};
 use crate::fault::{FileFaults, Place, Placed};
 use crate::strict::{Node, NodeValue, Style, flag, list, members};
@@ -27,6 +28,8 @@ pub(crate) struct RouteDoc {
     pub(crate) receipt: bool,
     /// The longest body in bytes, if the route names one.
     pub(crate) body_limit: Option<Placed<usize>>,
+    /// How long an allowed stream may run, in seconds, if the route says it.
+    pub(crate) max_stream: Option<Placed<u64>>,
     pub(crate) callers: Vec<Placed<Caller>>,
     pub(crate) policy: Option<PolicyText>,
     pub(crate) ungoverned: Option<UngovernedDoc>,
@@ -51,8 +54,19 @@ pub(crate) struct PolicyText {
     pub(crate) style: Style,
 }
 
-const KNOWN: &[&str] =
-    &["match", "require", "args", "action", "query", "body", "evidence", "callers", "policy", "ungoverned"];
+const KNOWN: &[&str] = &[
+    "match",
+    "require",
+    "args",
+    "action",
+    "query",
+    "body",
+    "evidence",
+    "maxStream",
+    "callers",
+    "policy",
+    "ungoverned",
+];
 
 /// Reads what can be read of a route of this team; `stem` is the name of its file without the extension. `None` if
 /// nothing can be.
@@ -80,6 +94,7 @@ pub(crate) fn read(node: &Node, team: &str, stem: &str, faults: FileFaults<'_>) 
             .unwrap_or_default(),
         body_limit: parts.optional("body", |node| body_limit::read(node, faults)),
         receipt: parts.optional("evidence", |node| receipt(node, faults)).unwrap_or_default(),
+        max_stream: parts.optional("maxStream", |node| stream_limit::read(node, faults)),
         callers: parts.optional("callers", |node| callers::read(node, faults)).unwrap_or_default(),
         policy: parts.optional("policy", |node| policy(node, faults)),
         ungoverned: parts.optional("ungoverned", |node| ungoverned::read(node, faults)),

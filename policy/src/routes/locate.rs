@@ -99,6 +99,24 @@ impl<'a> Found<'a> {
         }
     }
 
+    /// How long an allowed stream may run, in seconds. What nothing matches is never allowed.
+    pub fn max_stream(self) -> u64 {
+        match self {
+            Found::Route(route) => route.max_stream(),
+            Found::Ungoverned(found) => found.max_stream(),
+            Found::Nothing => 0,
+        }
+    }
+
+    /// When what exempts the request ends, if it does.
+    pub fn exempt_until(self) -> Option<Seconds> {
+        match self {
+            Found::Route(route) => route.observed_until().map(Seconds::new),
+            Found::Ungoverned(found) => found.until().map(Seconds::new),
+            Found::Nothing => None,
+        }
+    }
+
     /// Whether the request needs no warrant, or is only observed. The judge asks this before it looks at any
     /// artifact.
     pub fn exemption(self, now: Seconds) -> Option<Exemption<'a>> {

@@ -16,6 +16,7 @@ pub struct Route {
     declared: Declared,
     require: Require,
     receipt: bool,
+    max_stream: u64,
     /// Until when it is only observed, in seconds since 1970.
     observed_until: Option<u64>,
     slice: Slice,
@@ -28,16 +29,24 @@ pub struct UngovernedMatch {
     team: String,
     reason: String,
     until: Option<u64>,
+    max_stream: u64,
 }
 
 impl Route {
-    pub(crate) fn new(document: &RouteDoc, require: Require, declared: Declared, slice: Slice) -> Self {
+    pub(crate) fn new(
+        document: &RouteDoc,
+        require: Require,
+        declared: Declared,
+        slice: Slice,
+        max_stream: u64,
+    ) -> Self {
         Self {
             name: document.name.value.clone(),
             team: document.team.clone(),
             declared,
             require,
             receipt: document.receipt,
+            max_stream,
             observed_until: document
                 .ungoverned
                 .as_ref()
@@ -62,6 +71,11 @@ impl Route {
     /// Whether an allowed request carries a receipt.
     pub fn wants_receipt(&self) -> bool {
         self.receipt
+    }
+
+    /// How long an allowed stream may run, in seconds.
+    pub fn max_stream(&self) -> u64 {
+        self.max_stream
     }
 
     pub fn args(&self) -> &[DeclaredArgument] {
@@ -126,12 +140,13 @@ impl Route {
 }
 
 impl UngovernedMatch {
-    pub(crate) fn new(document: &RouteDoc, ungoverned: &UngovernedDoc) -> Self {
+    pub(crate) fn new(document: &RouteDoc, ungoverned: &UngovernedDoc, max_stream: u64) -> Self {
         Self {
             name: document.name.value.clone(),
             team: document.team.clone(),
             reason: ungoverned.reason.clone(),
             until: ungoverned.until.as_ref().map(|until| until.value),
+            max_stream,
         }
     }
 
@@ -150,6 +165,11 @@ impl UngovernedMatch {
     /// Seconds since 1970, exclusive.
     pub fn until(&self) -> Option<u64> {
         self.until
+    }
+
+    /// How long an allowed stream may run, in seconds.
+    pub fn max_stream(&self) -> u64 {
+        self.max_stream
     }
 
     /// Whether the exception still holds. After its end it lets nothing through.

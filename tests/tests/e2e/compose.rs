@@ -67,11 +67,11 @@ async fn the_services_of_the_compose_file_guard_the_upstream() {
     let server = Server::run(native.command(&compose.services["portcullis"], &programs::portcullis())).await;
 
     let upstream = Upstream::start().await;
-    let gate = native.path(&compose.services["envoy"], "/etc/portcullis/gate.yaml");
+    let filters = native.path(&compose.services["envoy"], "/etc/portcullis");
     let socket = native.path(&compose.services["envoy"], "/run/portcullis/proxies.sock");
     let configuration = Configuration::shipped("envoy.yaml")
         .listening_on_loopback(0)
-        .gate_at(Path::new(&gate))
+        .filters_at(Path::new(&filters))
         .server_at_socket(Path::new(&socket))
         .cluster_at("upstream", upstream.address());
     let envoy = Envoy::start(&configuration, directory.path()).await;

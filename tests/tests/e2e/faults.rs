@@ -8,7 +8,7 @@ use portcullis_tests::client::ClientRequest;
 use portcullis_tests::condition::until;
 use portcullis_tests::fake_server::{FakeAnswer, FakeServer};
 use portcullis_tests::server::Server;
-use portcullis_tests::shipped::GATE;
+use portcullis_tests::shipped::{Configuration, GATE, SEAL};
 use portcullis_tests::soak::rounds;
 use portcullis_tests::world::{HOST, Setup, World};
 use rustix::process::Signal;
@@ -152,25 +152,39 @@ async fn wait_until_allowed(world: &World) -> u32 {
     denied
 }
 
-/// The only fault that lets requests pass: Envoy reads an empty `CheckResponse` as an allow, and no setting of Envoy changes
-/// that. So the server has one function that builds answers, and it cannot build an empty one. On Envoy's side a seal after
-/// ext_authz, which requires the stamp of a decision, closes this gap.
+/// The only fault that lets requests pass ext_authz: Envoy reads an empty `CheckResponse` as an allow, and no setting of Envoy
+/// changes that. So the server has one function that builds answers, and it cannot build an empty one; and the seal requires the
+/// stamp of a decision.
 #[tokio::test]
-async fn envoy_forwards_a_request_after_an_empty_answer_so_the_server_can_build_none() {
-    let setup = Setup { change: |shipped| shipped.without(GATE), allow_undecided: true, ..Setup::default() };
-    let mut world = setup.start().await;
+async fn behind_the_seal_an_empty_answer_forwards_nothing() {
+    let world = asking_a_server_that_answers_nothing(World::start().await).await;
+    let request = world.agent.request(&hello(), "GET", "/hello/you");
+    world.denies(&request, 403, "ungoverned").await;
+    assert!(world.upstream.executions().is_empty());
+    world.end().await;
+}
+
+#[tokio::test]
+async fn without_the_seal_envoy_forwards_a_request_after_an_empty_answer() {
+    let change = |shipped: Configuration| shipped.without(GATE).without(SEAL);
+    let setup = Setup { change, allow_undecided: true, ..Setup::default() };
+    let world = asking_a_server_that_answers_nothing(setup.start().await).await;
+    let request = ClientRequest::new("GET", HOST, "/hello/you");
+    let _ = world.send(&request).await;
+    assert_eq!(world.executions_of(&request), 1, "if this is 0, Envoy has changed: update this test");
+    world.end().await;
+}
+
+/// Replaces the server by one whose answers are empty, and waits until Envoy asks it.
+async fn asking_a_server_that_answers_nothing(mut world: World) -> World {
     world.server.process.stop().await;
     let server = FakeServer::at(&world.home.socket(), FakeAnswer::EmptyCheckResponse);
-    let request = ClientRequest::new("GET", HOST, "/hello/you");
     until("Envoy to reach the fake server", async || {
-        let _ = world.send(&request).await;
+        let _ = world.send(&world.agent.request(&hello(), "GET", "/hello/you")).await;
         (server.times_used() > 0).then_some(())
     })
     .await;
-    assert_eq!(
-        world.executions_of(&request),
-        1,
-        "if this is 0, Envoy has changed, or a seal is in place: update this test"
-    );
-    world.end().await;
+    // It answers as long as the world lives.
+    std::mem::forget(server);
+    world
 }

@@ -35,6 +35,7 @@ mod proxies_over_tls;
 mod raw_requests;
 mod readme;
 mod receipts;
+mod seal;
 mod server_restarts;
 mod shipped;
 mod sizes;

@@ -4,7 +4,7 @@ use portcullis_tests::agent::hello;
 use portcullis_tests::client::ClientRequest;
 use portcullis_tests::condition::until;
 use portcullis_tests::ledger_auditor::LedgerAuditor;
-use portcullis_tests::shipped::EXT_AUTHZ;
+use portcullis_tests::shipped::{Configuration, EXT_AUTHZ, SEAL};
 use portcullis_tests::world::{HOST, Setup, World};
 use serde_json::Value;
 
@@ -66,9 +66,8 @@ async fn each_forwarded_request_has_an_outcome_and_denials_by_gate_and_envoy_are
 
 #[tokio::test]
 async fn an_execution_without_a_decision_is_recorded_as_an_alarm() {
-    let setup =
-        Setup { change: |shipped| shipped.without(EXT_AUTHZ), allow_undecided: true, ..Setup::default() };
-    let world = setup.start().await;
+    let change = |shipped: Configuration| shipped.without(EXT_AUTHZ).without(SEAL);
+    let world = Setup { change, allow_undecided: true, ..Setup::default() }.start().await;
     let auditor = LedgerAuditor::new(&world.home, world.directory());
     let request = world.agent.request(&hello(), "GET", "/hello/you?token=very-secret");
     assert_eq!(world.send(&request).await.status, 200, "Envoy did not ask the server");

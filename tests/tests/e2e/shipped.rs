@@ -14,7 +14,7 @@ fn every_shipped_envoy_configuration_is_accepted_by_envoy() {
     assert!(!configurations.is_empty(), "envoy/ ships at least one");
     for file in configurations {
         // Envoy checks that the file with the gate's part exists, so the configuration must name an existing file.
-        let configuration = Configuration::at(&file).gate_at(&home.file("gate.yaml"));
+        let configuration = Configuration::at(&file).filters_at(home.directory());
         let configuration = if file.ends_with("mtls.yaml") {
             copy_tls_secrets(directory.path());
             configuration.server_over_tls("127.0.0.1:9191".parse().unwrap(), directory.path())

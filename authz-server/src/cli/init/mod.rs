@@ -4,7 +4,7 @@
 //! every team's, a bundle signed by an offline key, a ledger with its first entry. There is no development
 //! mode.
 
-mod gate;
+mod filters;
 pub(in crate::cli) mod home;
 mod sample;
 
@@ -29,12 +29,12 @@ pub(super) struct Args {
     /// Another name, with its port, by which clients call that host; may be given several times
     #[arg(long = "alias", default_values = ["localhost:10000", "127.0.0.1:10000", "127.0.0.1"])]
     aliases: Vec<String>,
-    /// Where Envoy finds the gate's module
+    /// Where Envoy finds the module of gate and seal
     #[arg(long, default_value = "/etc/portcullis/gate.wasm")]
     module: PathBuf,
-    /// Where to write the gate's configuration for Envoy [default: DIR/gate.yaml]
+    /// The directory where to write the configurations of gate and seal for Envoy, gate.yaml and seal.yaml [default: DIR]
     #[arg(long)]
-    gate: Option<PathBuf>,
+    filters: Option<PathBuf>,
     /// Where the server listens for proxies: unix:PATH (relative to DIR) or a loopback address
     #[arg(long, default_value = "unix:proxies.sock", value_parser = local_address)]
     proxies: LocalAddress,
@@ -44,7 +44,7 @@ pub(super) struct Args {
     /// Where the server listens for health checks and metrics
     #[arg(long, default_value = "127.0.0.1:9181")]
     health: SocketAddr,
-    /// Keep an existing home directory as it is, and only write the gate's configuration again
+    /// Keep an existing home directory as it is, and only write the configurations of gate and seal again
     #[arg(long)]
     keep: bool,
 }
@@ -58,14 +58,18 @@ fn unix_socket(text: &str) -> Result<LocalAddress, String> {
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
-    let gate_file = args.gate.clone().unwrap_or_else(|| args.dir.join("gate.yaml"));
+    let filters = args.filters.as_ref().unwrap_or(&args.dir);
     if is_home(&args.dir) && args.keep {
-        gate::write(&home::bundle(&args.dir)?, &args.module, &gate_file)?;
-        return line(format!("kept {}; wrote {}", args.dir.display(), gate_file.display()));
+        filters::write(&home::bundle(&args.dir)?, &args.module, filters)?;
+        return line(format!(
+            "kept {}; wrote gate.yaml and seal.yaml in {}",
+            args.dir.display(),
+            filters.display()
+        ));
     }
     check_is_empty(&args.dir)?;
     let bundle = home::make(args)?;
-    gate::write(&bundle, &args.module, &gate_file)?;
+    filters::write(&bundle, &args.module, filters)?;
     line(format!(
         "made {}; to serve it: portcullis serve --config {}",
         args.dir.display(),

@@ -74,6 +74,13 @@ pub(crate) async fn play(world: &mut World, host: &str) -> Vec<Scene> {
         scenes.push(Scene { title, actual: result_of(world, &request).await, expected });
     }
 
+    // The upstream does not answer, so the request runs until the seal ends it.
+    let warrant = agent.warrant(&WarrantSpec { lifetime: 3, ..hello() });
+    let running = agent.present(&warrant, ClientRequest::new("GET", host, "/hello/silence"));
+    let expected = SceneResult { reached_upstream: true, ..denied(401, "expired") };
+    let title = "a request that still runs when its warrant ends";
+    scenes.push(Scene { title, actual: result_of(world, &running).await, expected });
+
     let title = "a warrant whose holder an operator revoked";
     let revoked = operator::done(&world.home, &["revoke", "sub", &hello().holder]);
     let actual = result_of(world, &get(hello())).await;

@@ -1,6 +1,6 @@
-//! Writes the file that Envoy watches: the gate's filter with its configuration.
+//! Writes the files that Envoy watches: gate and seal, each with its configuration.
 //!
-//! The file contains only public keys and names. It is written under another name and then renamed, so that
+//! The files contain only public keys and names. Each is written under another name and then renamed, so that
 //! Envoy never reads half a file.
 
 use std::path::Path;
@@ -11,38 +11,48 @@ use warrant::{Issuer, PublicKey};
 use crate::cli::out::Failure;
 use policy::Bundle;
 
-/// Writes Envoy's extension configuration with the values of this bundle.
-pub(super) fn write(bundle: &Bundle, module: &Path, file: &Path) -> Result<(), Failure> {
-    let failed = |e: &dyn std::fmt::Display| Failure::new(format!("cannot write {}: {e}", file.display()));
-    let gate = gate(bundle).map_err(|e| failed(&e))?;
-    let configuration = serde_json::to_string(&gate).map_err(|e| failed(&e))?;
-    let module = module.to_string_lossy();
-    let resource = json!({
+/// Writes both configurations with the values of this bundle.
+pub(super) fn write(bundle: &Bundle, module: &Path, directory: &Path) -> Result<(), Failure> {
+    let seal = json!({"position": "seal", "audience": bundle.terms().audience});
+    for (name, configuration) in [("gate", gate(bundle)), ("seal", Ok(seal))] {
+        let file = directory.join(format!("{name}.yaml"));
+        let failed =
+            |e: &dyn std::fmt::Display| Failure::new(format!("cannot write {}: {e}", file.display()));
+        let resource = resource(name, &configuration.map_err(|e| failed(&e))?, module);
+        // Envoy expects YAML in a file with this name, and JSON is YAML.
+        let text = serde_json::to_string_pretty(&resource).map_err(|e| failed(&e))?;
+        ledger::durable::replace(&file, format!("{text}\n").as_bytes()).map_err(|e| failed(&e))?;
+    }
+    Ok(())
+}
+
+/// Envoy's extension configuration of one filter. Both run in one VM.
+fn resource(name: &str, configuration: &Value, module: &Path) -> Value {
+    let name = format!("portcullis.{name}");
+    json!({
         "version_info": "1",
         "resources": [{
             "@type": "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
-            "name": "portcullis.gate",
+            "name": name,
             "typed_config": {
                 "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
                 "config": {
-                    "name": "portcullis.gate",
+                    "name": name,
+                    "root_id": name,
                     "failure_policy": "FAIL_RELOAD",
                     "vm_config": {
-                        "vm_id": "portcullis.gate",
+                        "vm_id": "portcullis",
                         "runtime": "envoy.wasm.runtime.v8",
-                        "code": {"local": {"filename": module}},
+                        "code": {"local": {"filename": module.to_string_lossy()}},
                     },
                     "configuration": {
                         "@type": "type.googleapis.com/google.protobuf.StringValue",
-                        "value": configuration,
+                        "value": configuration.to_string(),
                     },
                 },
             },
         }],
-    });
-    // Envoy expects YAML in a file with this name, and JSON is YAML.
-    let text = serde_json::to_string_pretty(&resource).map_err(|e| failed(&e))?;
-    ledger::durable::replace(file, format!("{text}\n").as_bytes()).map_err(|e| failed(&e))
+    })
 }
 
 /// The gate's configuration: what it must know to refuse requests that the server could not allow.

@@ -1,0 +1,118 @@
+//! Configurations that let requests come past ext_authz, or change them behind it, set up on purpose. Each has its twin without
+//! the seal, which shows that the opening is real.
+
+use portcullis_tests::agent::hello;
+use portcullis_tests::shipped::{CONNECTION_MANAGER, Configuration, EXT_AUTHZ, SEAL};
+use portcullis_tests::world::{Setup, World};
+use serde_json::{Value, json};
+
+const LUA: &str = "type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua";
+
+/// Without the seal a request is executed; with it, it is denied with this code.
+async fn opens_and_is_closed(
+    open: fn(Configuration) -> Configuration,
+    without_seal: fn(Configuration) -> Configuration,
+    code: &str,
+) {
+    let setup = Setup { change: without_seal, allow_undecided: true, ..Setup::default() };
+    let world = setup.start().await;
+    let request = world.agent.request(&hello(), "GET", "/hello/you");
+    assert_eq!(world.send(&request).await.status, 200, "this opens nothing: the test shows nothing");
+    assert_eq!(world.executions_of(&request), 1);
+    world.end().await;
+    let world = World::with(open).await;
+    for _ in 0..3 {
+        world.denies(&world.agent.request(&hello(), "GET", "/hello/you"), 403, code).await;
+    }
+    assert!(world.upstream.executions().is_empty());
+    world.end().await;
+}
+
+/// Switches ext_authz off for the virtual host.
+fn disabled_for_the_host(shipped: Configuration) -> Configuration {
+    let kind = "type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute";
+    let host = format!("{CONNECTION_MANAGER}/route_config/virtual_hosts/0/typed_per_filter_config");
+    shipped.set(&host, json!({EXT_AUTHZ: {"@type": kind, "disabled": true}}))
+}
+
+#[tokio::test]
+async fn ext_authz_that_a_route_disables() {
+    opens_and_is_closed(
+        disabled_for_the_host,
+        |shipped| disabled_for_the_host(shipped).without(SEAL),
+        "ungoverned",
+    )
+    .await;
+}
+
+/// Puts ext_authz into the chain as a filter that routes may enable.
+fn disabled_filter(shipped: Configuration) -> Configuration {
+    // The shipped settings of the host would enable it.
+    let host = format!("{CONNECTION_MANAGER}/route_config/virtual_hosts/0/typed_per_filter_config");
+    shipped.with_changed(EXT_AUTHZ, |filter| filter["disabled"] = true.into()).set(&host, json!({}))
+}
+
+#[tokio::test]
+async fn ext_authz_that_is_only_there_for_routes_that_enable_it() {
+    opens_and_is_closed(disabled_filter, |shipped| disabled_filter(shipped).without(SEAL), "ungoverned")
+        .await;
+}
+
+/// Enables ext_authz for no request, and does not deny where it is not enabled.
+fn enabled_for_none(shipped: Configuration) -> Configuration {
+    shipped.with_changed(EXT_AUTHZ, |filter| {
+        let settings = filter["typed_config"].as_object_mut().unwrap();
+        settings.remove("deny_at_disable").unwrap();
+        settings.insert(
+            "filter_enabled".to_owned(),
+            json!({"default_value": {"numerator": 0, "denominator": "HUNDRED"}}),
+        );
+    })
+}
+
+#[tokio::test]
+async fn ext_authz_that_is_enabled_for_a_part_of_the_requests() {
+    opens_and_is_closed(enabled_for_none, |shipped| enabled_for_none(shipped).without(SEAL), "ungoverned")
+        .await;
+}
+
+fn lua(code: &str) -> Value {
+    json!({"name": "test.lua", "typed_config": {"@type": LUA, "default_source_code": {"inline_string": code}}})
+}
+
+/// Changes the path behind ext_authz.
+fn another_path(shipped: Configuration) -> Configuration {
+    let code = "function envoy_on_request(handle) handle:headers():replace(':path', '/pay/everything') end";
+    shipped.with_behind(EXT_AUTHZ, lua(code))
+}
+
+#[tokio::test]
+async fn a_request_whose_path_is_changed_after_its_decision() {
+    opens_and_is_closed(another_path, |shipped| another_path(shipped).without(SEAL), "altered").await;
+}
+
+/// Changes the method behind ext_authz.
+fn another_method(shipped: Configuration) -> Configuration {
+    let code = "function envoy_on_request(handle) handle:headers():replace(':method', 'DELETE') end";
+    shipped.with_behind(EXT_AUTHZ, lua(code))
+}
+
+#[tokio::test]
+async fn a_request_whose_method_is_changed_after_its_decision() {
+    opens_and_is_closed(another_method, |shipped| another_method(shipped).without(SEAL), "altered").await;
+}
+
+/// A filter before the gate writes where Envoy keeps the server's answers.
+#[tokio::test]
+async fn an_answer_of_the_server_that_is_there_before_it_was_asked_is_refused_by_the_gate() {
+    let world = World::with(|shipped| {
+        let code = format!(
+            "function envoy_on_request(handle) \
+             handle:streamInfo():dynamicMetadata():set('{EXT_AUTHZ}', 'stamp', 'stamp 1') end"
+        );
+        shipped.with_first(lua(&code))
+    })
+    .await;
+    world.denies(&world.agent.request(&hello(), "GET", "/hello/you"), 400, "request-ambiguous").await;
+    world.end().await;
+}

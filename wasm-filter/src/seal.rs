@@ -1,0 +1,104 @@
+//! The position `seal`: lets a request pass only with the stamp of a decision for exactly this request. It runs behind the
+//! server's answer, and never looks at a warrant. This module does not know the proxy in which it runs. It reads no clock.
+
+use warrant::{Denial, Seconds, Stamp};
+
+use crate::{
+    live_streams::LiveStream,
+    request_head::{Header, RequestLine},
+};
+
+/// Checks a request with these headers, and with the stamp that the server's answer left with it.
+///
+/// # Errors
+/// [`Denial::Ungoverned`] without the stamp of a decision: the server was not asked, or it did not allow.
+/// [`Denial::Altered`] if the decision was about another request line. [`Denial::Expired`] if its time is over.
+pub fn admit(stamp: Option<&[u8]>, headers: &[Header], now: Seconds) -> Result<LiveStream, Denial> {
+    let stamp = stamp.and_then(Stamp::parse).ok_or(Denial::Ungoverned)?;
+    let line = RequestLine::read(headers).ok_or(Denial::Altered)?;
+    let is_same = line.method == stamp.method.as_bytes()
+        && line.authority == stamp.authority.as_bytes()
+        && line.path == stamp.path.as_bytes();
+    if !is_same {
+        return Err(Denial::Altered);
+    }
+    if stamp.expires <= now {
+        return Err(Denial::Expired);
+    }
+    Ok(LiveStream { decision: stamp.decision.into(), expires: stamp.expires })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Seconds = Seconds::new(1_800_000_000);
+
+    fn stamp() -> Stamp<'static> {
+        Stamp {
+            decision: "d1",
+            expires: NOW.plus(60),
+            marks: Vec::new(),
+            method: "GET",
+            authority: "localhost:10000",
+            path: "/hello?x=1",
+        }
+    }
+
+    fn headers(method: &str, authority: &str, path: &str) -> Vec<Header> {
+        let header = |name: &str, value: &str| (name.to_owned(), value.as_bytes().to_vec());
+        vec![
+            header(":method", method),
+            header(":authority", authority),
+            header(":path", path),
+            header("x", "y"),
+        ]
+    }
+
+    fn answer(stamp: Option<Stamp<'_>>, headers: &[Header]) -> Result<LiveStream, Denial> {
+        let text = stamp.map(|stamp| stamp.to_text().unwrap());
+        admit(text.as_deref().map(str::as_bytes), headers, NOW)
+    }
+
+    #[test]
+    fn a_request_passes_with_the_stamp_of_its_own_line() {
+        let passed = answer(Some(stamp()), &headers("GET", "localhost:10000", "/hello?x=1")).unwrap();
+        assert_eq!(passed, LiveStream { decision: "d1".into(), expires: NOW.plus(60) });
+    }
+
+    #[test]
+    fn without_a_stamp_that_can_be_read_it_is_ungoverned() {
+        let headers = headers("GET", "localhost:10000", "/hello?x=1");
+        assert_eq!(answer(None, &headers), Err(Denial::Ungoverned));
+        for text in [&b""[..], b"stamp 1", b"\xff", b"true", b"{}"] {
+            assert_eq!(admit(Some(text), &headers, NOW), Err(Denial::Ungoverned), "{}", text.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn the_stamp_of_another_request_line_is_altered() {
+        for (method, authority, path) in [
+            ("POST", "localhost:10000", "/hello?x=1"),
+            ("get", "localhost:10000", "/hello?x=1"),
+            ("GET", "localhost", "/hello?x=1"),
+            ("GET", "LOCALHOST:10000", "/hello?x=1"),
+            ("GET", "localhost:10000", "/hello"),
+            ("GET", "localhost:10000", "/hello?x=2"),
+            ("GET", "localhost:10000", "/hello?x=1#"),
+        ] {
+            let denied = answer(Some(stamp()), &headers(method, authority, path));
+            assert_eq!(denied, Err(Denial::Altered), "{method} {authority} {path}");
+        }
+        let mut twice = headers("GET", "localhost:10000", "/hello?x=1");
+        twice.push((":path".to_owned(), b"/hello?x=1".to_vec()));
+        assert_eq!(answer(Some(stamp()), &twice), Err(Denial::Altered));
+        twice.truncate(2);
+        assert_eq!(answer(Some(stamp()), &twice), Err(Denial::Altered));
+    }
+
+    #[test]
+    fn after_its_end_a_stamp_lets_nothing_pass() {
+        let headers = headers("GET", "localhost:10000", "/hello?x=1");
+        assert_eq!(answer(Some(Stamp { expires: NOW, ..stamp() }), &headers), Err(Denial::Expired));
+    }
+}

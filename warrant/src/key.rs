@@ -171,7 +171,7 @@ impl PublicKey {
     }
 
     /// The JWK with its `kid`, in canonical JSON: the members are sorted.
-    pub(crate) fn to_canonical_jwk_json(&self, kid: &str) -> String {
+    pub(crate) fn canonical_jwk_json(&self, kid: &str) -> String {
         let mut jwk = ObjectWriter::new();
         jwk.text("alg", self.alg().name());
         match &self.0 {

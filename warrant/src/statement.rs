@@ -10,17 +10,23 @@ mod bytes;
 mod claims;
 mod ended;
 mod halts;
+mod held;
 mod jws;
 mod marks;
 mod matches;
+mod not_taken;
+mod pins;
 mod rules;
 
 pub use answer::{Answer, Section};
 pub use claims::{Posture, Statement};
 pub use ended::{DecisionKey, Ended};
 pub use halts::Halts;
+pub use held::Held;
 pub use marks::MarkSet;
 pub use matches::Match;
+pub use not_taken::{NotTaken, Part};
+pub use pins::Pins;
 pub use rules::{Found, Rule, Rules};
 
 use std::borrow::Cow;

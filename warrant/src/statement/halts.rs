@@ -46,8 +46,9 @@ impl Halts {
     /// # Errors
     /// When the text has another form.
     pub fn parse(json: &[u8]) -> Result<Self, StatementFault> {
-        let (issuers, matches) = read(json)?;
-        let halts = Self::new(issuers, matches)?;
+        let read = HaltsRead::read(json)?;
+        let issuers = required(read.issuers, "halts lack `issuers`")?;
+        let halts = Self::new(issuers, required(read.matches, "halts lack `matches`")?)?;
         if halts.digest == Digest::of(json) {
             Ok(halts)
         } else {
@@ -91,27 +92,36 @@ fn match_json(one: &Match<bool>) -> String {
     out.end()
 }
 
-fn read(json: &[u8]) -> Parsed<(BTreeSet<Box<str>>, Vec<Match<bool>>)> {
-    let (mut issuers, mut matches) = (None, None);
-    let mut reader = JsonReader::new(json)?;
-    reader.object(|r, name| match name {
-        "issuers" => {
-            let mut read = BTreeSet::new();
-            r.array(|r| {
-                read.insert(text(r, is_plain, "a halted issuer that is not a plain string")?.to_box());
-                Ok(())
-            })?;
-            set_once(&mut issuers, read)
-        }
-        "matches" => {
-            let mut read = Vec::new();
-            r.array(|r| read_match(r).map(|one| read.push(one)))?;
-            set_once(&mut matches, read)
-        }
-        _ => Err(Malformed("halts have an unknown member")),
-    })?;
-    reader.end()?;
-    Ok((required(issuers, "halts lack `issuers`")?, required(matches, "halts lack `matches`")?))
+/// The members that were read so far.
+#[derive(Default)]
+struct HaltsRead {
+    issuers: Option<BTreeSet<Box<str>>>,
+    matches: Option<Vec<Match<bool>>>,
+}
+
+impl HaltsRead {
+    fn read(json: &[u8]) -> Parsed<Self> {
+        let mut read = Self::default();
+        let mut reader = JsonReader::new(json)?;
+        reader.object(|r, name| match name {
+            "issuers" => {
+                let mut issuers = BTreeSet::new();
+                r.array(|r| {
+                    issuers.insert(text(r, is_plain, "a halted issuer that is not a plain string")?.to_box());
+                    Ok(())
+                })?;
+                set_once(&mut read.issuers, issuers)
+            }
+            "matches" => {
+                let mut matches = Vec::new();
+                r.array(|r| read_match(r).map(|one| matches.push(one)))?;
+                set_once(&mut read.matches, matches)
+            }
+            _ => Err(Malformed("halts have an unknown member")),
+        })?;
+        reader.end()?;
+        Ok(read)
+    }
 }
 
 fn read_match(r: &mut JsonReader<'_>) -> Parsed<Match<bool>> {

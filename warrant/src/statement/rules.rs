@@ -2,6 +2,9 @@
 //! need no warrant. The server makes them from the active bundle, and a gate judges by them.
 
 mod issuers;
+mod rule;
+
+pub use rule::{Found, Rule};
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,56 +35,6 @@ pub struct Rules {
     /// The canonical host of each name.
     names: BTreeMap<Host, Host>,
     digest: Digest,
-}
-
-/// What a match says of its requests.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rule {
-    to: Found,
-    until: Option<Seconds>,
-}
-
-/// How a request is treated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Found {
-    /// It needs no warrant.
-    Ungoverned,
-    /// It is forwarded whatever its warrant is, and the server judges it all the same.
-    Observed,
-    /// It needs a warrant.
-    Governed,
-}
-
-impl Found {
-    const ALL: &[Self] = &[Self::Ungoverned, Self::Observed, Self::Governed];
-
-    const fn word(self) -> &'static str {
-        match self {
-            Self::Ungoverned => "ungoverned",
-            Self::Observed => "observed",
-            Self::Governed => "governed",
-        }
-    }
-
-    fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|found| found.word() == word)
-    }
-}
-
-impl Rule {
-    /// `until` is the second from which the requests are governed. `None` when it is after the year 285 million, or when
-    /// the requests are governed in any case.
-    pub fn new(to: Found, until: Option<Seconds>) -> Option<Self> {
-        let good = until.is_none_or(|until| to != Found::Governed && is_writable(until.get()));
-        good.then_some(Self { to, until })
-    }
-
-    fn at(self, now: Seconds) -> Found {
-        match self.until {
-            Some(until) if now >= until => Found::Governed,
-            Some(_) | None => self.to,
-        }
-    }
 }
 
 impl Rules {
@@ -166,6 +119,7 @@ impl Rules {
     }
 }
 
+/// Whether every reader of JSON is exact on this number.
 fn is_writable(number: u64) -> bool {
     i64::try_from(number).is_ok_and(|number| number <= MAX_INTEGER)
 }
@@ -195,8 +149,8 @@ fn json(
 fn match_json(one: &Match<Rule>) -> String {
     let mut out = ObjectWriter::new();
     one.write_requests(&mut out);
-    out.text("to", one.says().to.word());
-    if let Some(until) = one.says().until {
+    out.text("to", one.says().to().word());
+    if let Some(until) = one.says().until() {
         out.number("until", until.get());
     }
     out.end()

@@ -39,7 +39,7 @@ fn are_few(issuers: &[Issuer]) -> bool {
 pub(super) fn json(issuer: &Issuer) -> String {
     let mut out = ObjectWriter::new();
     out.text("iss", &issuer.iss);
-    out.raw("keys", &array(issuer.keys.iter().map(|(kid, key)| key.to_canonical_jwk_json(kid))));
+    out.raw("keys", &array(issuer.keys.iter().map(|(kid, key)| key.canonical_jwk_json(kid))));
     out.texts("starters", &issuer.starters);
     let subjects: Vec<_> = issuer.subjects.iter().map(SubjectPattern::to_string).collect();
     out.texts("subjects", &subjects);

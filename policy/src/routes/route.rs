@@ -2,7 +2,7 @@
 
 use warrant::Target;
 
-use crate::arguments::{self, ArgumentError, Declared, Extracted, Sent};
+use crate::arguments::{self, ArgumentError, Declared, Endpoint, Extracted, Sent};
 use crate::documents::arguments::{DeclaredAction, DeclaredArgument};
 use crate::documents::require::Require;
 use crate::documents::route::RouteDoc;
@@ -26,6 +26,7 @@ pub struct Route {
 pub struct UngovernedMatch {
     name: String,
     team: String,
+    endpoints: Vec<Endpoint>,
     reason: String,
     until: Option<u64>,
 }
@@ -130,6 +131,7 @@ impl UngovernedMatch {
         Self {
             name: document.name.value.clone(),
             team: document.team.clone(),
+            endpoints: arguments::endpoints(document),
             reason: ungoverned.reason.clone(),
             until: ungoverned.until.as_ref().map(|until| until.value),
         }
@@ -141,6 +143,10 @@ impl UngovernedMatch {
 
     pub fn team(&self) -> &str {
         &self.team
+    }
+
+    pub(crate) fn endpoints(&self) -> &[Endpoint] {
+        &self.endpoints
     }
 
     pub fn reason(&self) -> &str {

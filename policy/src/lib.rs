@@ -48,6 +48,6 @@ pub use engine::{
     mark_this_thread_deep, on_a_deep_stack,
 };
 pub use fault::{Fault, Place};
-pub use routes::{Exemption, Found, Located, Policy, Route, UngovernedMatch};
+pub use routes::{Exemption, Found, ListedMatch, Located, Policy, Route, UngovernedMatch};
 pub use warning::{WARNINGS, Warning};
 pub use warrant::Digest;

@@ -60,6 +60,18 @@ impl ProxyConnection {
         denial(body.get(5..).expect("one message"))
     }
 
+    /// Gets a page of the listener for proxies: the status and the body.
+    ///
+    /// # Panics
+    /// When the connection ends.
+    pub async fn get(&mut self, target: &str) -> (u16, Bytes) {
+        let request = Request::get(format!("http://localhost{target}"));
+        let request = request.body(SentBody::Whole(Full::default())).expect("a request");
+        let answer = self.0.send_request(request).await.expect("an answer");
+        let status = answer.status().as_u16();
+        (status, answer.into_body().collect().await.expect("a whole answer").to_bytes())
+    }
+
     /// Begins a check and never ends it. Returns the denial's code, or `None` if there is no answer: the server may end.
     ///
     /// # Panics

@@ -28,6 +28,16 @@ pub(crate) fn set_once<T>(slot: &mut Option<T>, value: T) -> Parsed<()> {
     }
 }
 
+/// Reads a string for which `has_form` is true.
+pub(crate) fn text<'a>(
+    reader: &mut JsonReader<'a>,
+    has_form: fn(&str) -> bool,
+    fault: &'static str,
+) -> Parsed<JsonString<'a>> {
+    let text = reader.string()?;
+    if text.with(has_form) == Some(true) { Ok(text) } else { Err(Malformed(fault)) }
+}
+
 /// The value of a member that must be present.
 pub(crate) fn required<T>(slot: Option<T>, missing: &'static str) -> Parsed<T> {
     slot.ok_or(Malformed(missing))

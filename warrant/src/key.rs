@@ -3,7 +3,8 @@
 
 use crate::{
     Digest, base64url,
-    json::{JsonReader, JsonString, Malformed, required, set_once},
+    formats::is_kid,
+    json::{JsonReader, JsonString, Malformed, Parsed, required, set_once, text, writer::ObjectWriter},
 };
 
 /// The two signature algorithms. The algorithm belongs to the key, and no token can choose it.
@@ -64,6 +65,19 @@ impl PublicKey {
             let mut reader = JsonReader::new(json)?;
             let key = Self::read(&mut reader)?;
             reader.end().map(|()| key)
+        };
+        read().map_err(|Malformed(why)| KeyError(why))
+    }
+
+    /// Reads a public JWK that also has the member `kid`, as configurations name a key.
+    ///
+    /// # Errors
+    /// As [`Self::from_jwk`], and when `kid` is missing or has a wrong form.
+    pub fn from_jwk_with_kid(json: &[u8]) -> Result<(Box<str>, Self), KeyError> {
+        let read = || {
+            let mut reader = JsonReader::new(json)?;
+            let named = Self::read_with_kid(&mut reader)?;
+            reader.end().map(|()| named)
         };
         read().map_err(|Malformed(why)| KeyError(why))
     }
@@ -139,36 +153,44 @@ impl PublicKey {
     }
 
     pub(crate) fn read(reader: &mut JsonReader<'_>) -> Result<Self, Malformed> {
-        let (mut kty, mut crv, mut x, mut y, mut alg) = (None, None, None, None, None);
+        let mut jwk = Jwk::default();
+        reader.object(|r, name| jwk.member(r, name))?;
+        jwk.key()
+    }
+
+    /// Reads a public JWK that also has the member `kid`.
+    pub(crate) fn read_with_kid(reader: &mut JsonReader<'_>) -> Result<(Box<str>, Self), Malformed> {
+        let (mut jwk, mut kid) = (Jwk::default(), None);
         reader.object(|r, name| match name {
-            "kty" => set_once(&mut kty, r.string()?),
-            "crv" => set_once(&mut crv, r.string()?),
-            "x" => set_once(&mut x, r.string()?),
-            "y" => set_once(&mut y, r.string()?),
-            "alg" => set_once(&mut alg, r.string()?),
-            _ => Err(Malformed("a key has a member that a public key does not have")),
+            "kid" => {
+                set_once(&mut kid, text(r, is_kid, "`kid` is not 1 to 64 letters, digits, `.`, `_` and `-`")?)
+            }
+            _ => jwk.member(r, name),
         })?;
-        let kty = required(kty, "a key lacks `kty`")?;
-        let crv = required(crv, "a key lacks `crv`")?;
-        let x = coordinate(required(x, "a key lacks `x`")?)?;
-        let alg = Algorithm::named(required(alg, "a key lacks `alg`")?)
-            .ok_or(Malformed("a key has an `alg` other than ES256, Ed25519 and EdDSA"))?;
-        match alg {
-            Algorithm::Es256 if kty.is("EC") && crv.is("P-256") => {
-                let y = coordinate(required(y, "a P-256 key lacks `y`")?)?;
-                let mut xy = [0; 64];
-                for (to, from) in xy.iter_mut().zip(x.into_iter().chain(y)) {
-                    *to = from;
-                }
-                Self::of(Coordinates::P256(xy))
+        Ok((required(kid, "a key lacks `kid`")?.to_box(), jwk.key()?))
+    }
+
+    /// The JWK with its `kid`, in canonical JSON: the members are sorted.
+    pub(crate) fn canonical_jwk_json(&self, kid: &str) -> String {
+        let mut jwk = ObjectWriter::new();
+        jwk.text("alg", self.alg().name());
+        match &self.0 {
+            Coordinates::P256(_) => {
+                let (x, y) = self.p256_text();
+                jwk.text("crv", "P-256");
+                jwk.text("kid", kid);
+                jwk.text("kty", "EC");
+                jwk.text("x", &x);
+                jwk.text("y", &y);
             }
-            Algorithm::Ed25519 if kty.is("OKP") && crv.is("Ed25519") && y.is_none() => {
-                Self::of(Coordinates::Ed25519(x))
-            }
-            Algorithm::Es256 | Algorithm::Ed25519 => {
-                Err(Malformed("the members of a key do not fit together"))
+            Coordinates::Ed25519(y) => {
+                jwk.text("crv", "Ed25519");
+                jwk.text("kid", kid);
+                jwk.text("kty", "OKP");
+                jwk.text("x", &base64url::encode(y));
             }
         }
+        jwk.end()
     }
 
     fn of(coordinates: Coordinates) -> Result<Self, Malformed> {
@@ -183,6 +205,54 @@ impl PublicKey {
     fn p256_text(&self) -> (String, String) {
         let (x, y) = self.as_raw().split_at_checked(32).unwrap_or_default();
         (base64url::encode(x), base64url::encode(y))
+    }
+}
+
+/// The members of a JWK that were read so far.
+#[derive(Default)]
+struct Jwk<'a> {
+    kty: Option<JsonString<'a>>,
+    crv: Option<JsonString<'a>>,
+    x: Option<JsonString<'a>>,
+    y: Option<JsonString<'a>>,
+    alg: Option<JsonString<'a>>,
+}
+
+impl<'a> Jwk<'a> {
+    fn member(&mut self, r: &mut JsonReader<'a>, name: &str) -> Parsed<()> {
+        let slot = match name {
+            "kty" => &mut self.kty,
+            "crv" => &mut self.crv,
+            "x" => &mut self.x,
+            "y" => &mut self.y,
+            "alg" => &mut self.alg,
+            _ => return Err(Malformed("a key has a member that a public key does not have")),
+        };
+        set_once(slot, r.string()?)
+    }
+
+    fn key(self) -> Parsed<PublicKey> {
+        let kty = required(self.kty, "a key lacks `kty`")?;
+        let crv = required(self.crv, "a key lacks `crv`")?;
+        let x = coordinate(required(self.x, "a key lacks `x`")?)?;
+        let alg = Algorithm::named(required(self.alg, "a key lacks `alg`")?)
+            .ok_or(Malformed("a key has an `alg` other than ES256, Ed25519 and EdDSA"))?;
+        match alg {
+            Algorithm::Es256 if kty.is("EC") && crv.is("P-256") => {
+                let y = coordinate(required(self.y, "a P-256 key lacks `y`")?)?;
+                let mut xy = [0; 64];
+                for (to, from) in xy.iter_mut().zip(x.into_iter().chain(y)) {
+                    *to = from;
+                }
+                PublicKey::of(Coordinates::P256(xy))
+            }
+            Algorithm::Ed25519 if kty.is("OKP") && crv.is("Ed25519") && self.y.is_none() => {
+                PublicKey::of(Coordinates::Ed25519(x))
+            }
+            Algorithm::Es256 | Algorithm::Ed25519 => {
+                Err(Malformed("the members of a key do not fit together"))
+            }
+        }
     }
 }
 

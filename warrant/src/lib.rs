@@ -12,6 +12,8 @@
 //! 3. [`Chain::check`] checks time, audience, lineage, revocation and scope. It gives an [`Admitted`].
 //! 4. [`Admitted::check_call`] checks the action and the arguments that the route read from the request.
 //!
+//! A gate also holds a [`statement`]: what the server says of governance, signed anew every few seconds.
+//!
 //! Each reason to deny is a variant of [`Denial`], in the order of precedence.
 
 mod arguments;
@@ -37,6 +39,7 @@ mod request;
 mod revocation;
 mod signature;
 mod stamp;
+pub mod statement;
 mod subject;
 mod time;
 mod token;

@@ -1,4 +1,4 @@
-//! One compact JWS, of a warrant or a proof: three segments, a closed header and a signature of 64 bytes.
+//! One compact JWS, of a warrant, a proof or a governance statement: three segments, a closed header and a signature of 64 bytes.
 
 use crate::{
     base64url, formats,
@@ -14,6 +14,23 @@ pub(crate) enum TokenKind {
     Root,
     Link,
     Proof,
+    Statement,
+}
+
+impl TokenKind {
+    /// The `typ` in the header.
+    pub(crate) const fn typ(self) -> &'static str {
+        match self {
+            Self::Root | Self::Link => "warrant+jwt",
+            Self::Proof => "warrant-proof+jwt",
+            Self::Statement => "governance-statement+jwt",
+        }
+    }
+
+    /// Whether the header names the key that signed it. Otherwise the key is known from elsewhere.
+    const fn has_kid(self) -> bool {
+        matches!(self, Self::Root | Self::Statement)
+    }
 }
 
 /// A token of good form. Only its payload is not read yet.
@@ -23,7 +40,7 @@ pub(crate) struct Token<'a> {
     pub(crate) signing_input: &'a [u8],
     pub(crate) payload: &'a [u8],
     pub(crate) alg: Algorithm,
-    /// Only on a root.
+    /// Only on a root and on a statement.
     pub(crate) kid: Option<Box<str>>,
     pub(crate) signature: Signature,
 }
@@ -76,14 +93,13 @@ fn with_decoded<T>(segment: &[u8], read: impl FnOnce(&[u8]) -> Parsed<T>) -> Par
 }
 
 fn read_header(header: &[u8], kind: TokenKind) -> Parsed<(Algorithm, Option<Box<str>>)> {
-    let typ_of_kind = if kind == TokenKind::Proof { "warrant-proof+jwt" } else { "warrant+jwt" };
     let (mut alg, mut typ, mut kid) = (None, None, None);
     let mut reader = JsonReader::new(header)?;
     reader.object(|r, name| {
         let slot = match name {
             "alg" => &mut alg,
             "typ" => &mut typ,
-            "kid" if kind == TokenKind::Root => &mut kid,
+            "kid" if kind.has_kid() => &mut kid,
             _ => return Err(Malformed("a header has an unknown member")),
         };
         let value = r.string()?;
@@ -91,7 +107,7 @@ fn read_header(header: &[u8], kind: TokenKind) -> Parsed<(Algorithm, Option<Box<
         set_once(slot, value)
     })?;
     reader.end()?;
-    if !required(typ, "a header lacks `typ`")?.is(typ_of_kind) {
+    if !required(typ, "a header lacks `typ`")?.is(kind.typ()) {
         return Err(Malformed("a header has the `typ` of another kind of token"));
     }
     let alg = Algorithm::named(required(alg, "a header lacks `alg`")?)
@@ -99,7 +115,7 @@ fn read_header(header: &[u8], kind: TokenKind) -> Parsed<(Algorithm, Option<Box<
     let kid = match kid {
         Some(kid) if kid.with(formats::is_kid) == Some(true) => Some(kid.to_box()),
         Some(_) => return Err(Malformed("`kid` is not 1 to 64 letters, digits, `.`, `_` and `-`")),
-        None if kind == TokenKind::Root => return Err(Malformed("a root lacks `kid`")),
+        None if kind.has_kid() => return Err(Malformed("a header lacks `kid`")),
         None => None,
     };
     Ok((alg, kid))

@@ -119,8 +119,17 @@ impl FactRecorder {
 
     /// Checks that a caller may read facts, and returns them.
     pub fn read(&self, caller: &Caller) -> Result<Arc<Known>, ApiError> {
+        self.permitted(caller, OperatorAction::ReadFacts)
+    }
+
+    /// Checks that a caller may read what is known of proxies, and returns the facts of that moment.
+    pub fn read_proxies(&self, caller: &Caller) -> Result<Arc<Known>, ApiError> {
+        self.permitted(caller, OperatorAction::ReadProxies)
+    }
+
+    fn permitted(&self, caller: &Caller, action: OperatorAction) -> Result<Arc<Known>, ApiError> {
         let asking = self.asking(caller);
-        asking.permit(OperatorAction::ReadFacts, Resource::Mesh, OperatorContext::default())?;
+        asking.permit(action, Resource::Mesh, OperatorContext::default())?;
         Ok(asking.known)
     }
 

@@ -5,6 +5,7 @@
 pub mod api;
 pub mod callers;
 mod fact_recorder;
+pub mod governance;
 mod json;
 pub mod problem;
 mod rates;

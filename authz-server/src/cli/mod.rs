@@ -53,6 +53,8 @@ enum Command {
     Restrict(operate::PostureArgs),
     /// Allow what the policy allows
     Resume(operate::PostureArgs),
+    /// Show which proxies ask for governance statements, and how far each of them is
+    Proxies(operate::ProxiesArgs),
     /// Sign a statement about a workload or a condition, and bring it to a server
     #[command(subcommand)]
     Attest(operate::AttestCommand),
@@ -80,6 +82,7 @@ pub fn main() -> ExitCode {
         Command::Halt(args) => operate::set_posture(&args, Posture::Halted),
         Command::Restrict(args) => operate::set_posture(&args, Posture::Restricted),
         Command::Resume(args) => operate::set_posture(&args, Posture::Normal),
+        Command::Proxies(args) => operate::proxies(&args),
         Command::Attest(command) => operate::attest(&command),
         Command::Receipt(command) => receipt::run(&command),
         Command::Policy(command) => policy::run(&command),

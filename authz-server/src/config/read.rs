@@ -206,7 +206,15 @@ impl ConfigReader<'_> {
         let part = members(node, &["statement", "receipt"], self.page)?;
         let statement = part.need("statement", self.page).and_then(|node| self.key(node, Algorithm::Es256));
         let receipt = part.need("receipt", self.page).and_then(|node| self.key(node, Algorithm::Es256));
-        Some(SigningKeys { statement: statement?, receipt: receipt? })
+        let (statement, receipt) = (statement?, receipt?);
+        if statement.public_key() == receipt.public_key() {
+            self.page.fault(
+                node.at,
+                "`statement` and `receipt` are the same key",
+                "make another one with `portcullis key new --out FILE`: a key signs for one purpose only",
+            );
+        }
+        Some(SigningKeys { statement, receipt })
     }
 
     fn limits(&self, node: Option<&Node>) -> Option<DecisionLimits> {

@@ -95,20 +95,20 @@ pub struct AdmitProxy {
     pub metrics: Arc<Metrics>,
 }
 
+impl AdmitProxy {
+    /// The proxy that this peer is; a peer that is none is counted.
+    pub fn identify(&self, peer: &Peer) -> Result<ProxyIdentity, NotAProxy> {
+        self.proxies.identify(peer).inspect_err(|why| self.metrics.count_refused_proxy(why.label()))
+    }
+}
+
 impl Interceptor for AdmitProxy {
     fn call(&mut self, mut request: tonic::Request<()>) -> Result<tonic::Request<()>, Status> {
         // Every connection has a peer. Without one nobody is admitted.
         let peer = request.extensions().get::<Peer>().unwrap_or(&Peer::Anonymous);
-        match self.proxies.identify(peer) {
-            Ok(identity) => {
-                request.extensions_mut().insert(identity);
-                Ok(request)
-            }
-            Err(why) => {
-                self.metrics.count_refused_proxy(why.label());
-                Err(Status::permission_denied(why.to_string()))
-            }
-        }
+        let identity = self.identify(peer).map_err(|why| Status::permission_denied(why.to_string()))?;
+        request.extensions_mut().insert(identity);
+        Ok(request)
     }
 }
 

@@ -5,9 +5,11 @@ use ledger::entry::{FactScope, Posture};
 use serde::{Deserialize, Serialize};
 
 /// The beginning of a log that continues one which was restored from a backup.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AfterRestore {
+    /// The names of all logs that this one continues, the oldest first.
+    pub predecessors: Vec<String>,
     /// The posture of the mesh in the log before.
     pub stance_before: Posture,
     /// Whether all facts of the log before are recorded again.
@@ -20,8 +22,12 @@ impl AfterRestore {
     /// Takes the next entry of a log. `begun` is `None` before the first one, and in a log that began by itself.
     pub(super) fn take(begun: &mut Option<AfterRestore>, entry: &Entry) {
         if let Entry::Init(init) = entry {
-            let new = AfterRestore { stance_before: Posture::Normal, is_complete: false, was_used: false };
-            *begun = init.restored.as_ref().map(|_| new);
+            *begun = init.restored.as_ref().map(|old| AfterRestore {
+                predecessors: old.continued.iter().chain([&old.origin]).cloned().collect(),
+                stance_before: Posture::Normal,
+                is_complete: false,
+                was_used: false,
+            });
         }
         let Some(begun) = begun else { return };
         if let Entry::Posture(change) = entry

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use ledger::Head;
 use policy::Bundle;
+use tokio::sync::watch;
 use warrant::{Denial, Seconds};
 
 use super::tables::Tables;
@@ -44,8 +45,20 @@ impl Known {
         if self.active.is_in_force(now) { Ok(()) } else { Err(Denial::GovernanceStale) }
     }
 
+    /// Until when it is, as far as is known now.
+    pub fn in_force_until(&self) -> Option<Seconds> {
+        self.active.until()
+    }
+
     pub fn tables(&self) -> &Tables {
         &self.tables
+    }
+
+    /// Whether proxies have been told all that this value says to them, if they were told what the other one says: the active
+    /// bundle, the postures, and what is revoked.
+    fn governs_as(&self, other: &Known) -> bool {
+        Arc::ptr_eq(&self.active, &other.active)
+            && (Arc::ptr_eq(&self.tables, &other.tables) || self.tables.govern_as(&other.tables))
     }
 }
 
@@ -58,15 +71,22 @@ pub struct KnownTables {
 
 /// The cell that holds what is known now. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct LiveFacts(Arc<ArcSwap<Known>>);
+pub struct LiveFacts {
+    known: Arc<ArcSwap<Known>>,
+    changed: watch::Sender<()>,
+}
+
+/// Tells of changes in what is said to proxies. A decision is no such change.
+#[derive(Debug)]
+pub struct GovernanceChanges(watch::Receiver<()>);
 
 impl LiveFacts {
     pub(super) fn new(known: Known) -> LiveFacts {
-        LiveFacts(Arc::new(ArcSwap::from_pointee(known)))
+        LiveFacts { known: Arc::new(ArcSwap::from_pointee(known)), changed: watch::Sender::new(()) }
     }
 
     pub fn now(&self) -> Arc<Known> {
-        self.0.load_full()
+        self.known.load_full()
     }
 
     pub fn tables(&self) -> KnownTables {
@@ -74,7 +94,34 @@ impl LiveFacts {
         KnownTables { as_of: known.as_of(), tables: Arc::clone(&known.tables) }
     }
 
+    /// The changes from now on. What is read after this call is not older than they are.
+    pub fn changes(&self) -> GovernanceChanges {
+        GovernanceChanges(self.changed.subscribe())
+    }
+
+    /// Only the ledger's writer calls it.
     pub(super) fn replace(&self, known: Known) {
-        self.0.store(Arc::new(known));
+        let before = self.now();
+        let is_change = !known.governs_as(&before);
+        self.known.store(Arc::new(known));
+        if is_change {
+            self.changed.send_replace(());
+        }
+    }
+}
+
+impl GovernanceChanges {
+    /// Whether there was one.
+    #[cfg(test)]
+    pub(crate) fn is_due(&self) -> bool {
+        self.0.has_changed().unwrap_or_default()
+    }
+
+    /// Waits for the next change. Several at once may count as one.
+    pub async fn next(&mut self) {
+        if self.0.changed().await.is_err() {
+            // The server ends.
+            std::future::pending().await
+        }
     }
 }

@@ -19,7 +19,7 @@ pub use burns::{BurnFor, BurnTable, BurnedItem, BurnedItems, Full, NotBurned, Ro
 pub use ended::EndedDecisions;
 pub use fold::{Amount, Folded, fold, fold_closed};
 pub use follower::follow;
-pub use known::{Known, KnownTables, LiveFacts};
+pub use known::{GovernanceChanges, Known, KnownTables, LiveFacts};
 pub use own::OwnFacts;
 pub use since::Since;
 pub use tables::{AliveFact, Recorded, STATEMENT_SECONDS_AT_MOST, Speakers, TableSize, Tables, kind_of};

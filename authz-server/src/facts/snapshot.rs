@@ -32,7 +32,7 @@ use super::own::OwnFacts;
 use super::tables::{AliveFact, Tables};
 use list::{Reader, Writer, not_whole};
 
-const VERSION: u32 = 5;
+const VERSION: u32 = 6;
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -70,7 +70,7 @@ pub(super) fn write_with(
         version: VERSION,
         time: own.time.get(),
         forgot: own.burns_lost_at.map(Seconds::get),
-        after_restore: own.after_restore,
+        after_restore: own.after_restore.clone(),
         left: tables.left.clone(),
         ended_first: ended.first,
         ended_words: ended.words.len(),
@@ -228,6 +228,7 @@ mod tests {
             burns_lost_at: Some(Seconds::new(5)),
             ended: EndedDecisions::default(),
             after_restore: Some(AfterRestore {
+                predecessors: vec!["demo/log/1".to_owned()],
                 stance_before: Posture::Restricted,
                 is_complete: true,
                 was_used: false,

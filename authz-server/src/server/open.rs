@@ -11,6 +11,7 @@ use tracing::info;
 use super::error::ServerError;
 use super::listeners::Listeners;
 use super::readiness;
+use crate::authority::governance::{Governance, Source};
 use crate::authority::{FactRecorder, receipts};
 use crate::bundles::Keeper;
 use crate::bundles::candidate::{Candidate, Watcher};
@@ -42,6 +43,7 @@ pub(super) struct OpenedServer {
     pub(super) recorder: Recorder,
     pub(super) outcomes: Arc<Outcomes>,
     pub(super) facts: FactRecorder,
+    pub(super) governance: Arc<Governance>,
     /// The body of `/v1/receipt-jwks.json`.
     pub(super) receipt_keys: String,
     pub(super) fetcher: Fetcher,
@@ -59,7 +61,7 @@ pub(super) async fn open(config: Config, clock: Clock) -> Result<OpenedServer, S
     let recorded = block_in_place(|| {
         OpenedLedger::open(&config.ledger, witnessed, config.bundle, config.audience.clone(), &clock)
     })?;
-    let OpenedLedger { ledger, burner, keeper, live, ended } = recorded;
+    let OpenedLedger { ledger, burner, keeper, live, ended, predecessors } = recorded;
     let (policy, status) = (keeper.policy(), keeper.status());
     let candidate = config.candidate.is_some().then(Arc::<Candidate>::default);
     let figures = LedgerFigures::new(ledger.clone());
@@ -105,7 +107,15 @@ pub(super) async fn open(config: Config, clock: Clock) -> Result<OpenedServer, S
         deadline: config.limits.deadline,
     });
     let outcomes = Arc::new(Outcomes::new(ended, recorder.clone(), Arc::clone(&metrics), clock.clone()));
-    let facts = FactRecorder::new(ledger.clone(), live, clock.clone());
+    let facts = FactRecorder::new(ledger.clone(), live.clone(), clock.clone());
+    let governance = Arc::new(Governance::new(Source {
+        live,
+        ledger: ledger.clone(),
+        clock: clock.clone(),
+        key: config.keys.statement,
+        predecessors,
+        environment: config.environment,
+    }));
     let fetcher = Fetcher::new().map_err(ServerError::Fetch)?;
     Ok(OpenedServer {
         listeners,
@@ -120,6 +130,7 @@ pub(super) async fn open(config: Config, clock: Clock) -> Result<OpenedServer, S
         recorder,
         outcomes,
         facts,
+        governance,
         receipt_keys,
         fetcher,
         readiness,
@@ -135,6 +146,8 @@ struct OpenedLedger {
     keeper: Keeper,
     live: LiveFacts,
     ended: EndedDecisions,
+    /// The names of all logs that this one continues, the oldest first.
+    predecessors: Vec<String>,
 }
 
 impl OpenedLedger {
@@ -161,7 +174,8 @@ impl OpenedLedger {
             origin: ledger.origin().to_owned(),
             burns_lost_at: folded.own.burns_lost_at,
         };
-        Ok(OpenedLedger { ledger, burner, keeper, live, ended: folded.own.ended })
+        let predecessors = folded.own.after_restore.map_or_else(Vec::new, |begun| begun.predecessors);
+        Ok(OpenedLedger { ledger, burner, keeper, live, ended: folded.own.ended, predecessors })
     }
 }
 

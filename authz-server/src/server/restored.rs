@@ -97,11 +97,13 @@ impl Restore {
         let old = ClosedLedger::read(&self.directory).map_err(RestoreError::Incomplete)?;
         let folded = facts::fold_closed(&old)?;
         // If it was in use since then, this is a backup of its own. Else every later start must continue it.
-        if folded.own.after_restore.is_some_and(|begun| !begun.was_used) {
+        if folded.own.after_restore.as_ref().is_some_and(|begun| !begun.was_used) {
             return Err(RestoreError::AlreadyBegun(self.directory.clone()).into());
         }
         let TreeHead { size, root } = old.head();
-        let predecessor = Predecessor { origin: old.origin().to_owned(), root: STANDARD.encode(root), size };
+        let continued = folded.own.after_restore.map_or_else(Vec::new, |begun| begun.predecessors);
+        let root = STANDARD.encode(root);
+        let predecessor = Predecessor { continued, origin: old.origin().to_owned(), root, size };
         self.begin_or_continue(name, &predecessor, options)?;
         let repeated = repeat::repeat_facts(&folded.tables, &self.next, options.clone())?;
         self.rename(&self.directory, &self.aside(&predecessor))?;

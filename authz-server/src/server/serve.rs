@@ -16,12 +16,13 @@ use super::error::ServerError;
 use super::open::OpenedServer;
 use super::snapshots::{self, SnapshotThread};
 use super::{background, health, stop};
+use crate::authority::governance::HeardProxies;
 use crate::bundles::{self, KeeperThread};
 use crate::edge::access_log::AccessLog;
 use crate::edge::arrivals::Arrivals;
 use crate::edge::ext_authz::ExtAuthz;
 use crate::edge::http::log::Log;
-use crate::edge::http::{self, Authenticator, CallCounter, health::Health};
+use crate::edge::http::{self, Authenticator, CallCounter, PollPlaces, StatementPage, health::Health};
 use crate::edge::listen::{BoundListener, ListenAddress};
 use crate::edge::proxy_identity::{AdmitProxy, NamedProxies};
 use crate::edge::serve::{OPERATORS_CONNECTIONS, PROXIES_CONNECTIONS, Pages, Protocol, Transport};
@@ -85,8 +86,17 @@ pub(super) async fn serve(opened: OpenedServer) -> Result<Serving, ServerError> 
         AccessLogServiceServer::new(AccessLog::new(Arc::clone(&opened.outcomes), stopping.clone()));
     let for_proxies = Routes::new(InterceptedService::new(checks, admit.clone()))
         .add_service(InterceptedService::new(access_log, admit.clone()))
-        .add_service(InterceptedService::new(grpc_health, admit))
+        .add_service(InterceptedService::new(grpc_health, admit.clone()))
         .into_axum_router();
+    let heard = HeardProxies::default();
+    let for_proxies = for_proxies.merge(http::statement(StatementPage {
+        governance: opened.governance,
+        heard: heard.clone(),
+        admit,
+        clock: opened.clock.clone(),
+        places: PollPlaces::new(Arc::clone(&opened.metrics)),
+        stopping: stopping.clone(),
+    }));
     let counter = CallCounter::new(Arc::clone(&opened.metrics), opened.clock.clone());
     let log = Log {
         ledger: opened.ledger.clone(),
@@ -112,6 +122,7 @@ pub(super) async fn serve(opened: OpenedServer) -> Result<Serving, ServerError> 
                 router: http::api(
                     log,
                     opened.candidate,
+                    heard,
                     opened.facts,
                     authenticator,
                     counter,

@@ -20,6 +20,8 @@ kind! { "init/1"
 object! { "Predecessor"
     /// A log that was replaced after a restore from a backup.
     pub struct Predecessor {
+        /// The names of the logs that it continued itself, the oldest first.
+        continued: Vec<String>,
         /// Its name.
         origin: String,
         /// Its root at that size, in base64.

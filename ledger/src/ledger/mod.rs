@@ -15,6 +15,7 @@ mod read;
 mod recent_facts;
 mod room;
 mod torn_tail;
+mod unanswered_facts;
 mod waiting_callers;
 mod wake;
 mod writer;
@@ -23,6 +24,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, mpsc};
+use std::time::Duration;
 
 pub(crate) use group_commit::is_too_late;
 pub(crate) use recent_facts::{RecentFacts, Unread};
@@ -51,6 +53,7 @@ use crate::publish::{Backlog, Publisher};
 use crate::tree::Directory;
 use follow::as_entry_answer;
 use queue::{FactJob, Job, JobKind};
+use unanswered_facts::UnansweredFacts;
 use writer::Writer;
 
 /// Proof that an entry is on disk. Only the writer creates it, after the sync that made the entry durable.
@@ -93,6 +96,7 @@ struct Inner {
     options: Options,
     recovery: Recovery,
     writer: Writer,
+    unanswered: UnansweredFacts,
     publisher: Publisher,
     backlog: Arc<Backlog>,
     handed_out: Arc<HandedOut>,
@@ -126,6 +130,10 @@ pub struct Health {
     pub unpublished: Option<RecordError>,
     /// The number of entries that wait in the queue.
     pub waiting: usize,
+    /// For how long the oldest fact without an answer has waited for it.
+    pub fact_waits: Option<Duration>,
+    /// Whether the last facts were refused for want of room, or because the disk cannot be written.
+    pub refuses_facts: bool,
     /// The bytes of the entries that were recorded since the ledger was opened.
     pub written: u64,
 }
@@ -177,6 +185,7 @@ impl Ledger {
     /// Queues a fact, or an issued warrant, ahead of decisions. The follower is asked about it. `done` is called once: with
     /// the receipt, when the entry is durable and every later start requires it, or when it is refused. It must not block.
     pub fn submit_fact(&self, entry: Entry, done: FactCallback) {
+        let done = self.inner.unanswered.until_answered(done);
         match draft(&entry) {
             Ok(draft) => self.inner.writer.submit_fact(FactJob { draft, fact: Arc::new(entry), done }),
             Err(refused) => done(Err(FactError::NotRecorded(refused))),
@@ -269,6 +278,8 @@ impl Ledger {
             refusing: writer.refusing(),
             unpublished,
             waiting: writer.waiting(),
+            fact_waits: self.inner.unanswered.oldest(),
+            refuses_facts: writer.refuses_facts(),
             written: writer.written(),
         }
     }

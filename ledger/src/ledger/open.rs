@@ -13,6 +13,7 @@ use super::queue::Queue;
 use super::recent_facts::RecentFacts;
 use super::room::Room;
 use super::torn_tail;
+use super::unanswered_facts::UnansweredFacts;
 use super::wake::Wake;
 use super::writer::{Writer, WriterState};
 use super::{Inner, Ledger, Recovery};
@@ -278,6 +279,7 @@ fn resume(
         options: options.clone(),
         recovery,
         writer,
+        unanswered: UnansweredFacts::default(),
         publisher,
         backlog,
         handed_out,

@@ -1,7 +1,7 @@
 //! The writer thread: takes the queued entries, writes one frame, syncs once, and answers the callers.
 
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -37,6 +37,8 @@ struct Shared {
     follower: Mutex<Option<Box<dyn FollowFacts>>>,
     durable: Mutex<Head>,
     refusing: Mutex<Option<RecordError>>,
+    /// Whether the last facts were refused for the same reason.
+    refuses_facts: AtomicBool,
     written: AtomicU64,
 }
 
@@ -58,6 +60,7 @@ impl Writer {
             follower: Mutex::new(None),
             durable: Mutex::new(state.head()),
             refusing: Mutex::new(None),
+            refuses_facts: AtomicBool::new(false),
             written: AtomicU64::new(0),
         });
         let for_thread = Arc::clone(&shared);
@@ -96,6 +99,10 @@ impl Writer {
 
     pub(crate) fn refusing(&self) -> Option<RecordError> {
         locked(&self.shared.refusing).clone()
+    }
+
+    pub(crate) fn refuses_facts(&self) -> bool {
+        self.shared.refuses_facts.load(Ordering::Relaxed)
     }
 
     pub(crate) fn written(&self) -> u64 {
@@ -239,6 +246,9 @@ impl WriterState {
             Err(refused) => {
                 let count = batch.facts.len().saturating_add(batch.jobs.len());
                 self.note_refused(u64::try_from(count).unwrap_or(u64::MAX), &refused, shared);
+                if !batch.facts.is_empty() {
+                    shared.refuses_facts.store(true, Ordering::Relaxed);
+                }
                 batch
                     .facts
                     .into_iter()
@@ -379,6 +389,9 @@ impl WriterState {
         *locked(&shared.durable) = head;
         let bytes = u64::try_from(group.entries.len()).unwrap_or(u64::MAX);
         shared.written.fetch_add(bytes, Ordering::Relaxed);
+        if is_written {
+            shared.refuses_facts.store(false, Ordering::Relaxed);
+        }
         if is_written && which == Which::All {
             self.gap = None;
             if locked(&shared.refusing).take().is_some() {

@@ -117,6 +117,23 @@ impl Pattern {
         steps.chain([u8::from(!self.is_open)]).collect()
     }
 
+    /// The same pattern for a warrant, without names.
+    pub(crate) fn unnamed(&self) -> Option<PathPattern> {
+        let segments =
+            self.text.split('/').map(|segment| if segment.starts_with('{') { "*" } else { segment });
+        PathPattern::parse(&segments.collect::<Vec<_>>().join("/"))
+    }
+
+    /// Whether there is a path that both match.
+    pub(crate) fn overlaps(&self, other: &Self) -> bool {
+        let agree = |(one, two): (&Step, &Step)| match (one, two) {
+            (Step::Literal(literal), step) | (step, Step::Literal(literal)) => step.covers(literal),
+            (Step::Any, Step::Any) => true,
+        };
+        let long_enough = |one: &Self, other: &Self| one.is_open || one.steps.len() >= other.steps.len();
+        long_enough(self, other) && long_enough(other, self) && self.steps.iter().zip(&other.steps).all(agree)
+    }
+
     /// Whether everything it matches begins with these literal segments.
     pub(crate) fn is_below(&self, prefix: &Self) -> bool {
         self.steps.len() >= prefix.steps.len()

@@ -30,6 +30,18 @@ impl Hosts {
         self.terms.keys().map(String::as_str)
     }
 
+    /// The names by which clients may call each canonical host that this proxy serves, sorted.
+    pub(crate) fn names_served(&self, proxy: &str) -> BTreeMap<&str, Vec<&str>> {
+        let served = self.served.get(proxy).into_iter().flatten();
+        let mut all: BTreeMap<&str, Vec<&str>> = served.map(|host| (host.as_str(), Vec::new())).collect();
+        for (name, canonical) in &self.canonical {
+            if let Some(names) = all.get_mut(canonical.as_str()) {
+                names.push(name);
+            }
+        }
+        all
+    }
+
     /// A proxy that serves this canonical host, always the same one; `None` if no request can reach the host.
     pub(crate) fn proxy_of(&self, canonical: &str) -> Option<&str> {
         self.served.iter().find(|(_, hosts)| hosts.contains(canonical)).map(|(proxy, _)| proxy.as_str())

@@ -59,10 +59,15 @@ impl Policy {
     /// The best match for a target, in force or not.
     pub fn find(&self, target: &Target<'_>) -> Found<'_> {
         let segments: Vec<_> = target.path.segments().map(RawPath::unescaped).collect();
-        let found = match self.matcher.find(target.host.as_str(), target.method.as_str(), &segments) {
-            Some(MatchIndex::Route(position)) => self.routes.get(position).map(Found::Route),
-            Some(MatchIndex::Ungoverned(position)) => self.ungoverned.get(position).map(Found::Ungoverned),
-            None => None,
+        let found = self.matcher.find(target.host.as_str(), target.method.as_str(), &segments);
+        found.map_or(Found::Nothing, |at| self.found_at(at))
+    }
+
+    /// What a match leads to.
+    pub(super) fn found_at(&self, at: MatchIndex) -> Found<'_> {
+        let found = match at {
+            MatchIndex::Route(position) => self.routes.get(position).map(Found::Route),
+            MatchIndex::Ungoverned(position) => self.ungoverned.get(position).map(Found::Ungoverned),
         };
         found.unwrap_or(Found::Nothing)
     }

@@ -39,7 +39,7 @@ pub struct Policy {
 }
 
 /// What a match leads to: a position in `routes` or in `ungoverned`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum MatchIndex {
     Route(usize),
     Ungoverned(usize),
@@ -94,6 +94,11 @@ impl Policy {
     /// The identities of all proxies that may ask, sorted.
     pub fn proxies(&self) -> impl Iterator<Item = &str> {
         self.hosts.proxies()
+    }
+
+    /// Each canonical host that this proxy serves, with all names by which clients may call it, its own included; sorted.
+    pub fn names_served(&self, proxy: &str) -> BTreeMap<&str, Vec<&str>> {
+        self.hosts.names_served(proxy)
     }
 
     /// The environment of a decision that this proxy asks for: the server's own, narrowed by the proxy's terms. A proxy

@@ -2,7 +2,7 @@
 
 use warrant::Target;
 
-use crate::arguments::{self, ArgumentError, Declared, Extracted, Sent};
+use crate::arguments::{self, ArgumentError, Declared, Endpoint, Extracted, Sent};
 use crate::documents::arguments::{DeclaredAction, DeclaredArgument};
 use crate::documents::require::Require;
 use crate::documents::route::RouteDoc;
@@ -27,6 +27,7 @@ pub struct Route {
 pub struct UngovernedMatch {
     name: String,
     team: String,
+    endpoints: Vec<Endpoint>,
     reason: String,
     until: Option<u64>,
     max_stream: u64,
@@ -144,6 +145,7 @@ impl UngovernedMatch {
         Self {
             name: document.name.value.clone(),
             team: document.team.clone(),
+            endpoints: arguments::endpoints(document),
             reason: ungoverned.reason.clone(),
             until: ungoverned.until.as_ref().map(|until| until.value),
             max_stream,
@@ -156,6 +158,10 @@ impl UngovernedMatch {
 
     pub fn team(&self) -> &str {
         &self.team
+    }
+
+    pub(crate) fn endpoints(&self) -> &[Endpoint] {
+        &self.endpoints
     }
 
     pub fn reason(&self) -> &str {

@@ -41,6 +41,7 @@ mod shipped;
 mod sizes;
 mod slow_disk;
 mod starting;
+mod statements;
 mod warrants;
 mod witnesses;
 mod wrong_clock;

@@ -2,12 +2,12 @@
 
 use super::{
     read::ReadMode,
-    strings::{check_not_empty, set, text},
+    strings::{check_not_empty, set},
 };
 use crate::{
     arguments::{Arguments, Constraint, Value},
     formats,
-    json::{JsonReader, Malformed, Parsed, Scalar, check_distinct, required, set_once},
+    json::{JsonReader, Malformed, Parsed, Scalar, check_distinct, required, set_once, text},
     paths::PathPattern,
     request::Target,
 };

@@ -5,12 +5,12 @@
 
 use super::{
     Attribution, Claims, Detail, Environment, HolderKey, LinkKind, RootClaims, Starter, Times,
-    strings::{check_not_empty, set, text},
+    strings::{check_not_empty, set},
 };
 use crate::{
     Digest,
     formats::{is_attribution, is_jti, is_plain},
-    json::{JsonReader, Malformed, Parsed, Scalar, check_distinct, required, set_once},
+    json::{JsonReader, Malformed, Parsed, Scalar, check_distinct, required, set_once, text},
     key::{PublicKey, Thumbprint},
     limits::MAX_USES,
     time::Seconds,

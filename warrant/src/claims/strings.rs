@@ -1,17 +1,7 @@
-//! Reads strings that must have a given form, and sets of such strings.
+//! Reads sets of strings that must have a given form.
 
 use super::read::ReadMode;
-use crate::json::{JsonReader, JsonString, Malformed, Parsed, Scalar, check_distinct};
-
-/// Reads a string for which `has_form` is true.
-pub(super) fn text<'a>(
-    reader: &mut JsonReader<'a>,
-    has_form: fn(&str) -> bool,
-    fault: &'static str,
-) -> Parsed<JsonString<'a>> {
-    let text = reader.string()?;
-    if text.with(has_form) == Some(true) { Ok(text) } else { Err(Malformed(fault)) }
-}
+use crate::json::{JsonReader, Malformed, Parsed, Scalar, check_distinct, text};
 
 /// Reads a non-empty array of different strings. `has_form` is true for each of them.
 pub(super) fn set(

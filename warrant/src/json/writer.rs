@@ -18,7 +18,6 @@ impl ObjectWriter {
         self.raw(name, &value.to_string());
     }
 
-    #[cfg(feature = "mint")]
     pub(crate) fn texts<T: AsRef<str>>(&mut self, name: &str, values: &[T]) {
         self.raw(name, &array(values.iter().map(|value| quoted(value.as_ref()))));
     }
@@ -40,7 +39,6 @@ impl ObjectWriter {
 }
 
 /// An array of values that are already JSON.
-#[cfg(feature = "mint")]
 pub(crate) fn array(values: impl Iterator<Item = String>) -> String {
     format!("[{}]", values.collect::<Vec<_>>().join(","))
 }

@@ -107,7 +107,8 @@ mod tests {
      {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("ledger");
-        let predecessor = Predecessor { origin: "demo/log/1".to_owned(), root: String::new(), size: 9 };
+        let (origin, root) = ("demo/log/1".to_owned(), String::new());
+        let predecessor = Predecessor { continued: vec![], origin, root, size: 9 };
         Ledger::init_restored(&path, "demo", &options(), predecessor).unwrap();
         let ledger = Ledger::open(&path, options()).unwrap();
         let of_before = PostureChange { was: Some(4), ..posture(Posture::Restricted, None) };

@@ -3,10 +3,12 @@
 mod attest;
 mod call;
 mod posture;
+mod proxies;
 mod reinstate;
 mod revoke;
 
 pub(super) use attest::{Command as AttestCommand, run as attest};
 pub(super) use posture::{Args as PostureArgs, run as set_posture};
+pub(super) use proxies::{Args as ProxiesArgs, run as proxies};
 pub(super) use reinstate::{Args as ReinstateArgs, run as reinstate};
 pub(super) use revoke::{Args as RevokeArgs, run as revoke};

@@ -1,4 +1,5 @@
-//! The HTTP endpoints: those of the API, and those for health checks, which have a listener of their own.
+//! The HTTP endpoints: those of the API, those for health checks, which have a listener of their own, and the one page for
+//! proxies.
 
 mod authenticate;
 mod candidate;
@@ -6,9 +7,12 @@ mod count;
 mod facts;
 pub mod health;
 pub mod log;
+mod poll_places;
+mod proxies;
 mod receipt_keys;
 mod refused;
 mod same_origin;
+mod statement;
 
 use std::sync::Arc;
 
@@ -17,20 +21,26 @@ use axum::middleware::{from_fn, from_fn_with_state};
 
 pub use authenticate::Authenticator;
 pub use count::CallCounter;
+pub use poll_places::PollPlaces;
+pub use statement::{StatementPage, router as statement};
 
 use crate::authority::FactRecorder;
+use crate::authority::governance::HeardProxies;
 use crate::bundles::candidate::Candidate;
 
 /// What the API serves. Only keys and the public part of the log are for everybody.
 pub fn api(
     log: log::Log,
     candidate: Option<Arc<Candidate>>,
+    proxies: HeardProxies,
     facts: FactRecorder,
     authenticator: Authenticator,
     counter: CallCounter,
     receipt_keys: String,
 ) -> Router {
-    let with_callers = facts::router(facts.clone()).merge(candidate::router(candidate, facts));
+    let with_callers = facts::router(facts.clone())
+        .merge(candidate::router(candidate, facts.clone()))
+        .merge(proxies::router(proxies, facts));
     let with_callers = with_callers.layer(from_fn_with_state(authenticator, authenticate::authenticate));
     let public = log::router(log).merge(receipt_keys::router(receipt_keys));
     let public = public.layer(from_fn(same_origin::same_origin));

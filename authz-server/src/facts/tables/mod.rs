@@ -6,6 +6,7 @@
 mod issued;
 mod postures;
 mod revocations;
+mod revoked_marks;
 mod statements;
 #[cfg(test)]
 mod tests;
@@ -106,6 +107,12 @@ impl Tables {
             }
             None => {}
         }
+    }
+
+    /// Whether these tables revoke and halt the same as others, of which they are a later or an earlier form.
+    pub(super) fn govern_as(&self, other: &Tables) -> bool {
+        self.postures.changes() == other.postures.changes()
+            && self.revocations.changes() == other.revocations.changes()
     }
 
     fn check_left(&self, iss: &str, made: u64) -> Result<(), FactRefused> {

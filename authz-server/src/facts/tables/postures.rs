@@ -24,6 +24,8 @@ pub struct Postures {
     issuers: Subjects,
     /// Those that are normal, by the second after which they can be forgotten.
     normal: RedBlackTreeSetSync<(u64, FactScope, Arc<str>)>,
+    /// How often a posture was set.
+    changes: u64,
 }
 
 type Subjects = HashTrieMapSync<Arc<str>, Arc<Recorded<PostureChange>>>;
@@ -49,6 +51,11 @@ impl Postures {
         all.into_iter().flat_map(|subjects| subjects.values().map(|newest| &**newest))
     }
 
+    /// It differs after each change.
+    pub fn changes(&self) -> u64 {
+        self.changes
+    }
+
     pub(super) fn size(&self) -> TableSize {
         let all = [&self.mesh, &self.environments, &self.routes, &self.issuers];
         TableSize { name: "postures", facts: all.iter().map(|subjects| subjects.size()).sum(), bound: BOUND }
@@ -70,6 +77,7 @@ impl Postures {
 
     pub(super) fn add(&mut self, index: u64, time: u64, change: &PostureChange) {
         self.remove(change.scope, &change.subject);
+        self.changes = self.changes.wrapping_add(1);
         let subject: Arc<str> = change.subject.as_str().into();
         let recorded = Recorded { index, time, fact: change.clone() };
         if let Some(end) = forgotten_after(&recorded) {

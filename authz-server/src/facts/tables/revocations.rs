@@ -5,8 +5,10 @@ use std::sync::Arc;
 use ledger::FactRefused;
 use ledger::entry::{Reinstate, Revocation, RevocationTarget};
 use rpds::{HashTrieMapSync, RedBlackTreeMapSync, RedBlackTreeSetSync};
+use warrant::statement::MarkSet;
 use warrant::{Mark, Revocable, RevocationKind, Seconds};
 
+use super::revoked_marks::RevokedMarks;
 use super::{FORGOTTEN_AT_ONCE, KEPT_AFTER_END_SECONDS, Recorded, TableSize};
 
 const BOUND: usize = 1_000_000;
@@ -17,9 +19,20 @@ pub struct Revocations {
     by_index: RedBlackTreeMapSync<u64, Arc<Recorded<Revocation>>>,
     /// When they end, and their indices; the first first.
     ends: RedBlackTreeSetSync<(u64, u64)>,
+    marks: RevokedMarks,
 }
 
 impl Revocations {
+    /// The marks of all of them, as proxies get them. One that has just ended may still be among them: nothing under its name
+    /// can be valid any more.
+    pub fn marks(&self) -> &MarkSet {
+        self.marks.all()
+    }
+
+    pub(super) fn changes(&self) -> u64 {
+        self.marks.changes()
+    }
+
     /// Whether a name is revoked at this time.
     pub fn is_revoked(&self, name: &Revocable, now: Seconds) -> bool {
         self.in_force(name.mark(), now).is_some()
@@ -73,6 +86,7 @@ impl Revocations {
         }
         let recorded = Arc::new(Recorded { index, time, fact: revocation.clone() });
         self.by_index.insert_mut(index, Arc::clone(&recorded));
+        self.marks.add(mark);
         self.by_mark.insert_mut(mark, recorded);
     }
 
@@ -86,6 +100,7 @@ impl Revocations {
             self.ends.remove_mut(&(until, held.index));
         }
         self.by_index.remove_mut(&held.index);
+        self.marks.remove(mark);
         self.by_mark.remove_mut(&mark);
     }
 

@@ -150,6 +150,7 @@ fn check_in_place(directory: &Path, old: &Old) {
     assert_eq!(said(&folded), old.said);
     assert_eq!(folded.tables.postures.stance(FactScope::Mesh, ""), Posture::Halted);
     let begun = folded.own.after_restore.unwrap();
+    assert_eq!(begun.predecessors, [old.origin.clone()]);
     assert!(begun.is_complete && !begun.was_used && begun.stance_before == Posture::Restricted);
     let aside = Restore::of(directory, Disk::real()).aside(&predecessor);
     let (_, kept) = Ledger::published(&aside).unwrap();
@@ -227,7 +228,8 @@ fn an_unfinished_new_log_of_another_backup_is_replaced_and_a_complete_one_is_not
     let restore = Restore::of(&directory, Disk::real());
     let ledger = old_log(&directory, 3);
     let (size, root) = ledger.root();
-    let earlier = Predecessor { origin: ledger.origin().to_owned(), root: STANDARD.encode(root), size };
+    let (origin, root) = (ledger.origin().to_owned(), STANDARD.encode(root));
+    let earlier = Predecessor { continued: vec![], origin, root, size };
     ledger.append(denied("later").into()).unwrap();
     ledger.close();
     let old = Old::read(&directory);

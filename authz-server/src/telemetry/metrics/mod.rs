@@ -6,6 +6,7 @@ mod edge;
 mod facts;
 mod ledger;
 mod pace;
+mod polls;
 mod witnesses;
 
 use std::time::Duration;
@@ -24,6 +25,7 @@ use edge::EdgeCounts;
 pub use facts::FactFigures;
 pub use ledger::{FreeSpace, LedgerFigures};
 pub use pace::Pace;
+use polls::PollFigures;
 pub use witnesses::WitnessFigures;
 
 /// Upper bounds in seconds: one signature check takes some 50 µs, one sync some 150 µs, and a proxy gives up at 200 ms.
@@ -38,6 +40,7 @@ pub struct Metrics {
     calls: Family<Called, Counter>,
     closed: Family<Closed, Counter>,
     edge: EdgeCounts,
+    polls: PollFigures,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -79,9 +82,11 @@ impl Metrics {
         );
         let edge = EdgeCounts::default();
         edge.register(&mut registry);
+        let polls = PollFigures::default();
+        polls.register(&mut registry);
         registry.register_collector(Box::new(ledger));
         registry.register_collector(Box::new(bundles));
-        Metrics { registry, decisions, seconds, log_lines, calls, closed, edge }
+        Metrics { registry, decisions, seconds, log_lines, calls, closed, edge, polls }
     }
 
     /// Adds the figures of these witnesses.
@@ -122,6 +127,21 @@ impl Metrics {
     /// Counts a check whose client has no identity.
     pub fn count_identity_missing(&self, reason: &'static str) {
         self.edge.count_identity_missing(reason);
+    }
+
+    /// Counts a poll for the governance statement; `code` is the error's code, empty for a poll that got one.
+    pub fn count_poll(&self, code: &'static str) {
+        self.polls.count(code);
+    }
+
+    /// How many polls wait for their answer.
+    pub fn set_polls_open(&self, count: usize) {
+        self.polls.set_open(count);
+    }
+
+    /// How many instances of proxies polled within an hour.
+    pub fn set_proxies_heard(&self, count: usize) {
+        self.polls.set_heard(count);
     }
 
     /// Counts the connections of this listener that the server closes.

@@ -180,6 +180,7 @@ fn a_restored_log_has_a_new_name_and_names_the_log_that_it_continues() {
     let ledger = filled(&old, 3, large_segments());
     let (size, root) = ledger.root();
     let predecessor = crate::entry::Predecessor {
+        continued: vec![],
         origin: ledger.origin().to_owned(),
         root: base64::Engine::encode(&base64::engine::general_purpose::STANDARD, root),
         size,

@@ -355,7 +355,8 @@ fn facts_of_a_log_before_a_restore_are_counted() {
     let after_a_restore = |facts: u64| {
         sound.audit_after(|log| {
             let Entry::Init(init) = &mut log[0].1 else { panic!() };
-            init.restored = Some(Predecessor { origin: text("old/log/00"), root: text(""), size: 9 });
+            let (continued, origin, root) = (vec![], text("old/log/00"), text(""));
+            init.restored = Some(Predecessor { continued, origin, root, size: 9 });
             add(log, vec![again(), again(), Restored { facts }.into()]);
         })
     };

@@ -1,0 +1,248 @@
+//! Governance statements: what this server tells the filter of a proxy, signed, with the parts that the proxy does not hold.
+//!
+//! A statement is made from one [`Known`]: facts, size and root belong together. It is another thing than the statements of
+//! attestors, which come to this server from outside. This module knows no listener, and never waits.
+
+mod judged_again;
+mod no_statement;
+mod numbers;
+mod poll;
+mod proxies;
+mod recent;
+mod rules;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use ledger::{Ledger, entry};
+use warrant::statement::{Answer, Ended, MarkSet, Posture, Section, Statement};
+use warrant::{Digest, Seconds};
+
+pub use no_statement::NoStatement;
+pub use poll::{HeldParts, Poll, PollParameters};
+pub use proxies::{HeardProxies, HeardProxy, Instance, ProxyReport};
+
+use self::judged_again::JudgedAgain;
+use self::numbers::{NoNumber, Numbered, Numbers};
+use self::recent::RecentlySent;
+use self::rules::{MadeOnce, Part, halts, rules};
+use super::receipts;
+use crate::clock::Clock;
+use crate::facts::{GovernanceChanges, Known, LiveFacts};
+use crate::keys::PrivateKey;
+
+/// How long a statement holds at most.
+const LIFETIME_SECONDS: u64 = 30;
+
+/// A server that has not answered a fact for so long promises nothing: nobody could revoke anything.
+const FACT_WAITS_AT_MOST: Duration = Duration::from_secs(5);
+
+/// Where a server's statements come from, and what they say of it.
+#[derive(Debug)]
+pub struct Source {
+    pub live: LiveFacts,
+    pub ledger: Ledger,
+    pub clock: Clock,
+    /// The key that signs statements, and nothing else.
+    pub key: PrivateKey,
+    /// The names of all logs that the ledger continues, the oldest first.
+    pub predecessors: Vec<String>,
+    /// Where this server runs.
+    pub environment: BTreeMap<String, String>,
+}
+
+/// Makes statements.
+#[derive(Debug)]
+pub struct Governance {
+    source: Source,
+    kid: String,
+    numbers: Mutex<Numbers>,
+    /// By the bundle.
+    rules: MadeOnce<Digest, Part>,
+    /// By the bundle and the number of changes of postures.
+    halts: MadeOnce<(Digest, u64), Part>,
+    sent_marks: RecentlySent<MarkSet>,
+    sent_ended: RecentlySent<Ended>,
+}
+
+/// The answer to one poll.
+#[derive(Clone, Debug)]
+pub struct Answered {
+    pub body: Vec<u8>,
+    /// When its statement runs out.
+    pub until: Seconds,
+}
+
+/// What a statement says to one proxy. It has no number and no time yet.
+struct Said {
+    known: Arc<Known>,
+    statement: Statement,
+    rules: Arc<Part>,
+    halts: Arc<Part>,
+    ended: Ended,
+}
+
+impl Governance {
+    pub fn new(source: Source) -> Governance {
+        Governance {
+            kid: receipts::kid(&source.key),
+            source,
+            numbers: Mutex::default(),
+            rules: MadeOnce::default(),
+            halts: MadeOnce::default(),
+            sent_marks: RecentlySent::default(),
+            sent_ended: RecentlySent::default(),
+        }
+    }
+
+    /// Changes of what statements say, from now on.
+    pub fn changes(&self) -> GovernanceChanges {
+        self.source.live.changes()
+    }
+
+    /// How long a poll may wait without a change: a proxy must get the next statement before the one that it holds runs out,
+    /// also if the bundle is soon out of force.
+    pub fn may_wait(&self) -> Duration {
+        let known = self.source.live.now();
+        let now = self.source.clock.compared_with(known.time()).now;
+        let left = known.in_force_until().map_or(0, |until| until.get().saturating_sub(now.get()));
+        Duration::from_secs((left / 2).max(1))
+    }
+
+    /// Whether a proxy holds everything that a statement would say to it now.
+    pub fn is_held(&self, proxy: &str, held: &HeldParts) -> bool {
+        let Some(n) = held.n else { return false };
+        let Ok(Said { statement, .. }) = self.say(proxy) else { return false };
+        held.rules == Some(statement.rules)
+            && held.halts == Some(statement.halts)
+            && held.revocations == Some(statement.revocations)
+            && held.ended == Some(statement.ended)
+            && self.numbers().is_held(proxy, n, statement.content())
+    }
+
+    /// A new statement, and the parts that the proxy does not hold.
+    pub fn answer(&self, proxy: &str, held: &HeldParts) -> Result<Answered, NoStatement> {
+        let (said, statement) = self.numbered(proxy)?;
+        let jws = statement.sign(&self.source.key, &self.kid).map_err(NoStatement::NotSigned)?;
+        let part =
+            |part: &Part, held| (held != Some(part.digest)).then(|| part.json.clone().into_bytes().into());
+        let marks = said.known.tables().revocations.marks();
+        let marks_of = |held| self.sent_marks.find(held).map(|older| marks.delta_from(&older));
+        let ended_of = |held| self.sent_ended.find(held).map(|older| said.ended.delta_from(&older));
+        let answer = Answer {
+            statement: jws.into_bytes().into(),
+            rules: part(&said.rules, held.rules),
+            halts: part(&said.halts, held.halts),
+            revocations: section(marks.digest(), held.revocations, marks_of, || marks.to_bytes()),
+            ended: section(said.ended.digest(), held.ended, ended_of, || said.ended.to_bytes()),
+        };
+        self.sent_marks.note(marks.digest(), marks);
+        self.sent_ended.note(said.ended.digest(), &said.ended);
+        Ok(Answered { body: answer.encode(), until: statement.exp })
+    }
+
+    /// What a statement says now, with its number and its time.
+    fn numbered(&self, proxy: &str) -> Result<(Said, Statement), NoStatement> {
+        loop {
+            let said = self.say(proxy)?;
+            let now = self.may_sign(&said.known)?;
+            let content = said.statement.content();
+            let numbered = self.numbers().next(proxy, said.known.as_of(), content, now);
+            let Numbered { n, iat } = match numbered {
+                Ok(numbered) => numbered,
+                // Another poll has seen a newer value, so there is one.
+                Err(NoNumber::Overtaken) => continue,
+                Err(NoNumber::UsedUp) => return Err(NoStatement::NumbersUsedUp),
+            };
+            let in_force = said.known.in_force_until().ok_or(NoStatement::NotInForce)?;
+            let exp = iat.plus(LIFETIME_SECONDS).min(in_force);
+            let statement = Statement { n, iat, exp, ..said.statement.clone() };
+            return Ok((said, statement));
+        }
+    }
+
+    fn say(&self, proxy: &str) -> Result<Said, NoStatement> {
+        let known = self.source.live.now();
+        let bundle = known.bundle();
+        let rules = self.rules.get(&bundle.digest(), proxy, || {
+            self.numbers().keep_only(|proxy| bundle.proxy(proxy).is_some());
+            rules(bundle, proxy).map(Part::from)
+        });
+        let postures = &known.tables().postures;
+        let by = (bundle.digest(), postures.changes());
+        let halts = self.halts.get(&by, proxy, || halts(&known, proxy).map(Part::from));
+        let (rules, halts) = (rules.map_err(NoStatement::NotMade)?, halts.map_err(NoStatement::NotMade)?);
+        let JudgedAgain { size, ended } = JudgedAgain::without_a_list(&known);
+        let places = bundle.environment_for(proxy, &self.source.environment);
+        let places: Vec<String> = places.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let statement = Statement {
+            aud: bundle.audience().into(),
+            bundle: bundle.digest(),
+            ended: ended.digest(),
+            exp: Seconds::default(),
+            halts: halts.digest,
+            iat: Seconds::default(),
+            iss: self.source.ledger.origin().into(),
+            judged: size,
+            n: 0,
+            posture: posture(postures.of_server(&places)),
+            restored: self.source.predecessors.iter().map(|name| Box::from(name.as_str())).collect(),
+            revocations: known.tables().revocations.marks().digest(),
+            root: Digest::from_bytes(known.root()),
+            rules: rules.digest,
+            seq: known.as_of(),
+            version: bundle.version(),
+        };
+        Ok(Said { known, statement, rules, halts, ended })
+    }
+
+    /// The time, if this server may say anything at this moment.
+    fn may_sign(&self, known: &Known) -> Result<Seconds, NoStatement> {
+        let health = self.source.ledger.health();
+        if health.refuses_facts {
+            return Err(NoStatement::FactsRefused);
+        }
+        if health.fact_waits.is_some_and(|waits| waits >= FACT_WAITS_AT_MOST) {
+            return Err(NoStatement::FactWaits);
+        }
+        let reading = self.source.clock.compared_with(known.time());
+        if reading.unreliable.is_some() {
+            return Err(NoStatement::ClockUnreliable);
+        }
+        known.in_force(reading.now).map_err(|_| NoStatement::NotInForce)?;
+        Ok(reading.now)
+    }
+
+    fn numbers(&self) -> MutexGuard<'_, Numbers> {
+        // A number is counted before it is used, so none is used twice even after a panic.
+        self.numbers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A part that can be sent as a change of what is held; nothing if it is held.
+fn section(
+    digest: Digest,
+    held: Option<Digest>,
+    delta_from: impl FnOnce(Digest) -> Option<Vec<u8>>,
+    whole: impl FnOnce() -> Vec<u8>,
+) -> Option<Section<'static>> {
+    if held == Some(digest) {
+        return None;
+    }
+    let delta = held.and_then(delta_from);
+    match delta {
+        Some(delta) => Some(Section::Delta(delta.into())),
+        None => Some(Section::Whole(whole().into())),
+    }
+}
+
+const fn posture(posture: entry::Posture) -> Posture {
+    match posture {
+        entry::Posture::Normal => Posture::Normal,
+        entry::Posture::Restricted => Posture::Restricted,
+        entry::Posture::Halted => Posture::Halted,
+    }
+}

@@ -1,0 +1,191 @@
+//! The proxies that ask for statements: what each instance last said of itself. A bounded table in memory; after a start it
+//! fills again within a few seconds. It decides nothing.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde::Serialize;
+use warrant::{Digest, Seconds};
+
+/// How many instances are remembered.
+const INSTANCES_AT_MOST: usize = 4096;
+
+/// How long an instance is remembered after it asked last, in milliseconds.
+const FORGOTTEN_AFTER: u64 = 3_600_000;
+
+/// One process of a proxy: a proxy identity may have many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Instance([u8; 8]);
+
+impl Instance {
+    /// Reads 16 lower-case hexadecimal digits.
+    pub fn parse(text: &str) -> Option<Instance> {
+        let is_hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        let is_it = text.len() == 16 && text.bytes().all(is_hex);
+        let number = u64::from_str_radix(text, 16).ok().filter(|_| is_it)?;
+        Some(Instance(number.to_be_bytes()))
+    }
+}
+
+impl std::fmt::Display for Instance {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:016x}", u64::from_be_bytes(self.0))
+    }
+}
+
+/// What an instance says of itself with each poll.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProxyReport {
+    pub instance: Instance,
+    /// The lowest size of the ledger that one of its VMs has applied.
+    pub seq: u64,
+    /// Up to where live forwards had been judged again, in the statement that it holds.
+    pub judged: u64,
+    /// The filter's module.
+    pub module: Digest,
+    /// The filter's configuration.
+    pub configuration: Digest,
+}
+
+/// An instance that was heard of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct HeardProxy {
+    /// The proxy's identity, as the bundle names it.
+    pub id: String,
+    pub instance: String,
+    pub seq: u64,
+    pub judged: u64,
+    pub module: Digest,
+    pub configuration: Digest,
+    /// When it asked last, in milliseconds.
+    pub heard: u64,
+    /// When the last statement runs out that it was sent, in seconds. After that it denies everything. 0: it was sent none.
+    pub until: u64,
+}
+
+/// The instances that were heard of. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct HeardProxies(Arc<Mutex<Heard>>);
+
+/// By the proxy's identity and the instance.
+type Heard = BTreeMap<(String, Instance), Row>;
+
+#[derive(Clone, Debug)]
+struct Row {
+    report: ProxyReport,
+    heard: u64,
+    until: Seconds,
+}
+
+impl HeardProxies {
+    /// Notes what an instance says, at this time in milliseconds. Returns how many instances are remembered.
+    pub fn note(&self, id: &str, report: ProxyReport, now: u64) -> usize {
+        let mut heard = self.heard();
+        let key = (id.to_owned(), report.instance);
+        if !heard.contains_key(&key) {
+            heard.retain(|_, row| now.saturating_sub(row.heard) < FORGOTTEN_AFTER);
+            if heard.len() >= INSTANCES_AT_MOST {
+                forget_one(&mut heard);
+            }
+        }
+        let until = heard.get(&key).map_or(Seconds::new(0), |row| row.until);
+        heard.insert(key, Row { report, heard: now, until });
+        heard.len()
+    }
+
+    /// Notes that an instance is sent a statement that runs out then.
+    pub fn note_sent(&self, id: &str, instance: Instance, until: Seconds) {
+        if let Some(row) = self.heard().get_mut(&(id.to_owned(), instance)) {
+            row.until = row.until.max(until);
+        }
+    }
+
+    /// All of them, sorted by identity and instance.
+    pub fn all(&self) -> Vec<HeardProxy> {
+        let shown = |((id, instance), row): (&(String, Instance), &Row)| HeardProxy {
+            id: id.clone(),
+            instance: instance.to_string(),
+            seq: row.report.seq,
+            judged: row.report.judged,
+            module: row.report.module,
+            configuration: row.report.configuration,
+            heard: row.heard,
+            until: row.until.get(),
+        };
+        self.heard().iter().map(shown).collect()
+    }
+
+    fn heard(&self) -> MutexGuard<'_, Heard> {
+        // Only complete values are stored under this lock.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Forgets the instance that was not heard of for the longest time, of the identity that has the most: so one proxy that
+/// invents instances makes nobody else unknown.
+fn forget_one(heard: &mut Heard) {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for (id, _) in heard.keys() {
+        let count = counts.entry(id).or_default();
+        *count = count.saturating_add(1);
+    }
+    let most = counts.into_iter().max_by_key(|(_, count)| *count).map(|(id, _)| id);
+    let of_it = heard.iter().filter(|((id, _), _)| Some(id.as_str()) == most);
+    let oldest = of_it.min_by_key(|(_, row)| row.heard).map(|(key, _)| key.clone());
+    if let Some(key) = oldest {
+        heard.remove(&key);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: u64 = 1_795_230_579_000;
+
+    fn report(instance: u64, seq: u64) -> ProxyReport {
+        let digest = Digest::of(b"d");
+        let instance = Instance(instance.to_be_bytes());
+        ProxyReport { instance, seq, judged: seq, module: digest, configuration: digest }
+    }
+
+    fn ids(heard: &HeardProxies) -> Vec<(String, u64)> {
+        heard.all().into_iter().map(|proxy| (proxy.id, proxy.seq)).collect()
+    }
+
+    #[test]
+    fn an_instance_is_16_hexadecimal_digits() {
+        assert_eq!(Instance::parse("00000000000000af").unwrap().to_string(), "00000000000000af");
+        for other in
+            ["", "af", "00000000000000AF", "00000000000000ag", "+0000000000000af", "000000000000000af"]
+        {
+            assert_eq!(Instance::parse(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn the_newest_report_of_each_instance_is_kept_for_an_hour() {
+        let heard = HeardProxies::default();
+        assert_eq!(heard.note("edge", report(1, 5), NOW), 1);
+        heard.note_sent("edge", Instance(1_u64.to_be_bytes()), Seconds::new(NOW / 1000 + 30));
+        heard.note("edge", report(2, 6), NOW + 1);
+        assert_eq!(heard.note("edge", report(1, 7), NOW + 2), 2);
+        assert_eq!(ids(&heard), [("edge".to_owned(), 7), ("edge".to_owned(), 6)]);
+        assert_eq!(heard.all().iter().map(|one| one.until).collect::<Vec<_>>(), [NOW / 1000 + 30, 0]);
+        heard.note("other", report(3, 8), NOW + 1 + FORGOTTEN_AFTER);
+        assert_eq!(ids(&heard), [("edge".to_owned(), 7), ("other".to_owned(), 8)]);
+    }
+
+    #[test]
+    fn a_proxy_that_invents_instances_makes_no_other_unknown() {
+        let heard = HeardProxies::default();
+        heard.note("quiet", report(1, 1), NOW);
+        for instance in 0..10_000 {
+            heard.note("loud", report(instance, 2), NOW + 1 + instance);
+        }
+        let all = heard.all();
+        assert_eq!(all.len(), INSTANCES_AT_MOST);
+        assert!(all.iter().any(|proxy| proxy.id == "quiet"));
+        assert!(all.iter().any(|proxy| proxy.instance == format!("{:016x}", 9999)), "the newest is there");
+    }
+}

@@ -1,0 +1,31 @@
+//! `/v1/proxies`: the proxies that ask for statements, how far each is, and those that nobody hears of.
+
+use std::collections::BTreeSet;
+
+use axum::extract::State;
+use axum::routing::get;
+use axum::{Extension, Json, Router};
+use serde_json::{Value, json};
+
+use super::refused::Refused;
+use crate::authority::FactRecorder;
+use crate::authority::callers::Caller;
+use crate::authority::governance::HeardProxies;
+
+type Shown = (HeardProxies, FactRecorder);
+
+/// `facts` checks whether a caller may read them.
+pub(super) fn router(proxies: HeardProxies, facts: FactRecorder) -> Router {
+    Router::new().route("/v1/proxies", get(list)).with_state((proxies, facts))
+}
+
+async fn list(
+    State((proxies, facts)): State<Shown>,
+    Extension(caller): Extension<Caller>,
+) -> Result<Json<Value>, Refused> {
+    let known = facts.read_proxies(&caller)?;
+    let heard = proxies.all();
+    let ids: BTreeSet<&str> = heard.iter().map(|proxy| proxy.id.as_str()).collect();
+    let silent: Vec<&str> = known.bundle().proxies().filter(|id| !ids.contains(id)).collect();
+    Ok(Json(json!({"as_of": known.as_of(), "proxies": heard, "silent": silent})))
+}

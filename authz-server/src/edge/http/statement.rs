@@ -1,0 +1,91 @@
+//! `GET /v1/statement`, on the listener for proxies: a proxy's filter asks for the governance statement, and waits until what
+//! it says changes. It is the only page there besides gRPC, and it admits the same peers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Extension, Query, State};
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
+
+use super::poll_places::PollPlaces;
+use super::refused::Refused;
+use crate::authority::governance::{Governance, HeardProxies, Poll, PollParameters};
+use crate::authority::problem::{ApiError, ApiErrorCode};
+use crate::clock::Clock;
+use crate::edge::peer::Peer;
+use crate::edge::proxy_identity::{AdmitProxy, ProxyIdentity};
+
+/// What the page needs. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct StatementPage {
+    pub governance: Arc<Governance>,
+    pub heard: HeardProxies,
+    pub admit: AdmitProxy,
+    pub clock: Clock,
+    pub places: PollPlaces,
+    pub stopping: watch::Receiver<bool>,
+}
+
+pub fn router(page: StatementPage) -> Router {
+    Router::new().route("/v1/statement", get(statement)).with_state(page)
+}
+
+type Parameters = Result<Query<PollParameters>, QueryRejection>;
+
+async fn statement(
+    State(page): State<StatementPage>,
+    Extension(peer): Extension<Peer>,
+    parameters: Parameters,
+) -> Result<Response, Refused> {
+    let answered = page.answer(&peer, parameters).await;
+    page.admit.metrics.count_poll(answered.as_ref().err().map_or("", |refused| refused.code().code()));
+    let headers = [(header::CONTENT_TYPE, "application/octet-stream"), (header::CACHE_CONTROL, "no-store")];
+    Ok((headers, answered?).into_response())
+}
+
+impl StatementPage {
+    async fn answer(&self, peer: &Peer, parameters: Parameters) -> Result<Vec<u8>, ApiError> {
+        let ProxyIdentity(proxy) = self.identify(peer)?;
+        let malformed = |why: String| ApiError::new(ApiErrorCode::Malformed, why);
+        let Query(parameters) = parameters.map_err(|rejected| malformed(rejected.body_text()))?;
+        let Poll { held, report, wait } = parameters.read().map_err(malformed)?;
+        let instance = report.instance;
+        let remembered = self.heard.note(&proxy, report, self.clock.milliseconds());
+        self.admit.metrics.set_proxies_heard(remembered);
+        let _place = self.places.enter(&proxy).ok_or(ApiError::of(ApiErrorCode::TooMany))?;
+        let end = Instant::now().checked_add(wait.min(self.governance.may_wait()));
+        let mut stopping = self.stopping.clone();
+        let mut changes = self.governance.changes();
+        let mut is_last = wait == Duration::ZERO;
+        while !is_last && self.governance.is_held(&proxy, &held) {
+            tokio::select! {
+                () = changes.next() => {}
+                () = until(end) => is_last = true,
+                _ = stopping.wait_for(|stop| *stop) => is_last = true,
+            }
+        }
+        // The bundle may have changed meanwhile.
+        self.identify(peer)?;
+        let answer = self.governance.answer(&proxy, &held)?;
+        self.heard.note_sent(&proxy, instance, answer.until);
+        Ok(answer.body)
+    }
+
+    fn identify(&self, peer: &Peer) -> Result<ProxyIdentity, ApiError> {
+        self.admit.identify(peer).map_err(|why| ApiError::new(ApiErrorCode::NotPermitted, why))
+    }
+}
+
+async fn until(end: Option<Instant>) {
+    match end {
+        Some(end) => sleep_until(end).await,
+        // No clock reaches it.
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,39 @@
+//! What a gate is configured with: by this alone it knows whose statements it takes.
+
+use super::Statement;
+use crate::key::PublicKey;
+
+/// The mesh, the log and the keys whose statements a gate takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pins {
+    /// The audience of the mesh.
+    pub audience: Box<str>,
+    /// The log's name: the first part of its origin.
+    pub log_name: Box<str>,
+    /// The log's origin, or one that it replaced. `None` takes any origin of this name.
+    pub origin: Option<Box<str>>,
+    /// The keys that sign statements, by `kid`.
+    pub keys: Vec<(Box<str>, PublicKey)>,
+}
+
+impl Pins {
+    /// The key of that name.
+    pub(super) fn key(&self, kid: &str) -> Option<&PublicKey> {
+        self.keys.iter().find(|(own, _)| **own == *kid).map(|(_, key)| key)
+    }
+
+    /// Whether the statement is of the pinned log: an origin is `<name>/log/<32 hex>`.
+    pub(super) fn are_of_its_log(&self, statement: &Statement) -> bool {
+        let id = statement.iss.strip_prefix(&*self.log_name).and_then(|rest| rest.strip_prefix("/log/"));
+        let has_name =
+            id.and_then(content_digest::hex::decode).is_some_and(|bytes| bytes.len() == ORIGIN_ID_BYTES);
+        has_name
+            && self
+                .origin
+                .as_ref()
+                .is_none_or(|pinned| statement.iss == *pinned || statement.restored.contains(pinned))
+    }
+}
+
+/// The random half of an origin.
+const ORIGIN_ID_BYTES: usize = 16;

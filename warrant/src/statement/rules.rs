@@ -1,0 +1,225 @@
+//! The rules of a proxy: the mesh's terms, the trusted issuers, the hosts that the proxy serves, and the requests that
+//! need no warrant. The server makes them from the active bundle, and a gate judges by them.
+
+mod issuers;
+mod rule;
+
+pub use rule::{Found, Rule};
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    StatementFault,
+    matches::{Match, MatchList, RequestsRead, host},
+};
+use crate::{
+    Digest,
+    json::{
+        JsonReader, Malformed, Parsed, required, set_once,
+        writer::{ObjectWriter, array},
+    },
+    limits::{MAX_HOST_BYTES, MAX_INTEGER},
+    paths::RawPath,
+    request::{Host, Method},
+    time::Seconds,
+    trust::{Issuer, Terms, Trust},
+};
+
+/// The rules by which a gate judges requests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rules {
+    terms: Terms,
+    trust: Trust,
+    hosts: BTreeMap<Host, BTreeSet<Host>>,
+    matches: MatchList<Rule>,
+    /// The canonical host of each name.
+    names: BTreeMap<Host, Host>,
+    digest: Digest,
+}
+
+impl Rules {
+    /// Takes the parts. `hosts` are the canonical hosts that the proxy serves, each with its other names. `matches` are in
+    /// order, the most specific first.
+    ///
+    /// # Errors
+    /// When a name leads to two hosts, or a part is too large to be sent.
+    pub fn new(
+        terms: Terms,
+        trust: Trust,
+        hosts: BTreeMap<Host, BTreeSet<Host>>,
+        matches: Vec<Match<Rule>>,
+    ) -> Result<Self, StatementFault> {
+        issuers::check_size(&trust)?;
+        if !is_writable(terms.max_lifetime) {
+            return Err(Malformed("`maxLifetime` is above 2^53-1").into());
+        }
+        let mut names = BTreeMap::new();
+        for (canonical, others) in &hosts {
+            for name in std::iter::once(canonical).chain(others) {
+                if names.insert(name.clone(), canonical.clone()).is_some() {
+                    return Err(Malformed("a name of a host occurs twice").into());
+                }
+            }
+        }
+        let matches = MatchList::new(matches);
+        let digest = Digest::of(json(&terms, &trust, &hosts, matches.all()).as_bytes());
+        Ok(Self { terms, trust, hosts, matches, names, digest })
+    }
+
+    /// Reads rules for a mesh with this audience. Only the text that [`Self::to_json`] writes is accepted.
+    ///
+    /// # Errors
+    /// When the text has another form, or the terms or issuers have a fault of their own.
+    pub fn parse(text: &[u8], audience: &str) -> Result<Self, StatementFault> {
+        let RulesRead { terms, issuers, hosts, matches } = RulesRead::read(text)?;
+        let (max_lifetime, leeway) = required(terms, "rules lack `terms`")?;
+        let rules = Self::new(
+            Terms::new(audience, max_lifetime, leeway)?,
+            issuers::trust(required(issuers, "rules lack `issuers`")?)?,
+            required(hosts, "rules lack `hosts`")?,
+            required(matches, "rules lack `matches`")?,
+        )?;
+        if rules.digest == Digest::of(text) {
+            Ok(rules)
+        } else {
+            Err(Malformed("rules are not canonical JSON").into())
+        }
+    }
+
+    /// The rules as canonical JSON. The audience is not among them: the statement holds it.
+    pub fn to_json(&self) -> String {
+        json(&self.terms, &self.trust, &self.hosts, self.matches.all())
+    }
+
+    /// The digest of the JSON.
+    pub const fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// The mesh's terms.
+    pub const fn terms(&self) -> &Terms {
+        &self.terms
+    }
+
+    /// The trusted issuers.
+    pub const fn trust(&self) -> &Trust {
+        &self.trust
+    }
+
+    /// The canonical host of a name that a client used, in any case. `None` for a host that is not served.
+    pub fn host(&self, authority: &[u8]) -> Option<&Host> {
+        let name = Some(authority).filter(|authority| authority.len() <= MAX_HOST_BYTES)?;
+        let name = String::from_utf8(name.to_ascii_lowercase()).ok()?;
+        self.names.get(&Host::parse(&name)?)
+    }
+
+    /// How a request is treated at this time. The host is canonical.
+    pub fn found(&self, host: &Host, method: &Method, path: &RawPath<'_>, now: Seconds) -> Found {
+        self.matches.first(host, method, path).map_or(Found::Governed, |rule| rule.at(now))
+    }
+}
+
+/// Whether every reader of JSON is exact on this number.
+fn is_writable(number: u64) -> bool {
+    i64::try_from(number).is_ok_and(|number| number <= MAX_INTEGER)
+}
+
+fn json(
+    terms: &Terms,
+    trust: &Trust,
+    hosts: &BTreeMap<Host, BTreeSet<Host>>,
+    matches: &[Match<Rule>],
+) -> String {
+    let mut names = ObjectWriter::new();
+    for (canonical, others) in hosts {
+        let others: Vec<_> = others.iter().map(Host::as_str).collect();
+        names.texts(canonical.as_str(), &others);
+    }
+    let mut written_terms = ObjectWriter::new();
+    written_terms.number("leeway", terms.leeway);
+    written_terms.number("maxLifetime", terms.max_lifetime);
+    let mut out = ObjectWriter::new();
+    out.raw("hosts", &names.end());
+    out.raw("issuers", &array(trust.issuers().iter().map(issuers::json)));
+    out.raw("matches", &array(matches.iter().map(match_json)));
+    out.raw("terms", &written_terms.end());
+    out.end()
+}
+
+fn match_json(one: &Match<Rule>) -> String {
+    let mut out = ObjectWriter::new();
+    one.write_requests(&mut out);
+    out.text("to", one.says().to().word());
+    if let Some(until) = one.says().until() {
+        out.number("until", until.get());
+    }
+    out.end()
+}
+
+/// The members that were read so far.
+#[derive(Default)]
+struct RulesRead {
+    terms: Option<(u64, u64)>,
+    issuers: Option<Vec<Issuer>>,
+    hosts: Option<BTreeMap<Host, BTreeSet<Host>>>,
+    matches: Option<Vec<Match<Rule>>>,
+}
+
+impl RulesRead {
+    fn read(text: &[u8]) -> Parsed<Self> {
+        let mut reader = JsonReader::new(text)?;
+        let mut read = Self::default();
+        reader.object(|r, name| match name {
+            "hosts" => set_once(&mut read.hosts, read_hosts(r)?),
+            "issuers" => set_once(&mut read.issuers, issuers::read(r)?),
+            "matches" => {
+                let mut matches = Vec::new();
+                r.array(|r| read_match(r).map(|one| matches.push(one)))?;
+                set_once(&mut read.matches, matches)
+            }
+            "terms" => set_once(&mut read.terms, read_terms(r)?),
+            _ => Err(Malformed("rules have an unknown member")),
+        })?;
+        reader.end()?;
+        Ok(read)
+    }
+}
+
+fn read_hosts(r: &mut JsonReader<'_>) -> Parsed<BTreeMap<Host, BTreeSet<Host>>> {
+    let mut hosts = BTreeMap::new();
+    r.object(|r, canonical| {
+        let canonical = Host::parse(canonical).ok_or(Malformed("a host that is not canonical"))?;
+        let mut names = BTreeSet::new();
+        r.array(|r| {
+            names.insert(host(r)?);
+            Ok(())
+        })?;
+        hosts.insert(canonical, names);
+        Ok(())
+    })?;
+    Ok(hosts)
+}
+
+fn read_match(r: &mut JsonReader<'_>) -> Parsed<Match<Rule>> {
+    let (mut requests, mut to, mut until) = (RequestsRead::default(), None, None);
+    r.object(|r, name| match name {
+        "to" => {
+            let found = r.string()?.with(Found::from_word).flatten();
+            set_once(&mut to, found.ok_or(Malformed("`to` is not a known word"))?)
+        }
+        "until" => set_once(&mut until, Seconds::new(r.natural()?)),
+        _ => requests.member(r, name),
+    })?;
+    let rule = Rule::new(required(to, "a match lacks `to`")?, until);
+    requests.complete(required(rule, "a governed match has `until`")?)
+}
+
+fn read_terms(r: &mut JsonReader<'_>) -> Parsed<(u64, u64)> {
+    let (mut max_lifetime, mut leeway) = (None, None);
+    r.object(|r, name| match name {
+        "leeway" => set_once(&mut leeway, r.natural()?),
+        "maxLifetime" => set_once(&mut max_lifetime, r.natural()?),
+        _ => Err(Malformed("`terms` has an unknown member")),
+    })?;
+    Ok((required(max_lifetime, "`terms` lacks `maxLifetime`")?, required(leeway, "`terms` lacks `leeway`")?))
+}

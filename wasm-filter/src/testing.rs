@@ -35,10 +35,11 @@ pub(crate) fn config_json() -> Value {
 }
 
 pub(crate) fn config() -> GateConfig {
-    match FilterConfig::parse(config_json().to_string().as_bytes()).unwrap() {
-        FilterConfig::Gate(config) => config,
-        FilterConfig::Seal(_) => unreachable!("it is a gate's"),
-    }
+    let FilterConfig::Gate(config) = FilterConfig::parse(config_json().to_string().as_bytes()).unwrap()
+    else {
+        panic!("it is a gate's")
+    };
+    config
 }
 
 /// The grant of the good warrant.

@@ -81,7 +81,8 @@ fn names<'a>(
 fn the_first_match_of_the_list_governs_wherever_a_wanted_one_matches() {
     let bundle = bundle(&overlapping());
     let is_open = |found: Found<'_>| matches!(found, Found::Ungoverned(_));
-    let wanted: [(&str, &dyn Fn(Found<'_>) -> bool); 3] = [
+    type Wanted<'a> = &'a dyn Fn(Found<'_>) -> bool;
+    let wanted: [(&str, Wanted<'_>); 3] = [
         ("open", &is_open),
         ("a-and-below", &|found| found.name() == Some("a-and-below")),
         ("rest", &|found| found.name() == Some("rest")),

@@ -150,7 +150,7 @@ fn check_in_place(directory: &Path, old: &Old) {
     assert_eq!(said(&folded), old.said);
     assert_eq!(folded.tables.postures.stance(FactScope::Mesh, ""), Posture::Halted);
     let begun = folded.own.after_restore.unwrap();
-    assert_eq!(begun.predecessors, [old.origin.clone()]);
+    assert_eq!(begun.predecessors, std::slice::from_ref(&old.origin));
     assert!(begun.is_complete && !begun.was_used && begun.stance_before == Posture::Restricted);
     let aside = Restore::of(directory, Disk::real()).aside(&predecessor);
     let (_, kept) = Ledger::published(&aside).unwrap();

@@ -13,6 +13,9 @@
 #[path = "../tests/common/mod.rs"]
 mod common;
 
+use warrant::statement::{Answer, Halts, MarkSet, Rules};
+use warrant::{Mark, RevocationKind, Seconds, Stamp, Terms, Trust};
+
 #[expect(clippy::disallowed_methods, reason = "the files are for the fuzzer and can be written again")]
 fn main() {
     let fuzz = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus");
@@ -34,5 +37,20 @@ fn main() {
         put("path", name(0), vector.request.path.as_bytes());
         put("names", name(0), vector.request.host.as_bytes());
     }
+    let stamp = Stamp {
+        decision: "AAAAAAAAAAAAAAAAAAAAAA",
+        expires: Seconds::new(1_800_000_060),
+        marks: vec![Mark::of(RevocationKind::Sub, "", "agent:demo")],
+        method: "GET",
+        authority: "localhost:10000",
+        path: "/hello?x=1",
+    };
+    put("stamp", "one".to_owned(), stamp.to_text().unwrap().as_bytes());
+    let rules = Rules::new(Terms::new("demo", 3600, 5).unwrap(), Trust::default(), [].into(), Vec::new());
+    put("parts", "rules".to_owned(), rules.unwrap().to_json().as_bytes());
+    put("parts", "halts".to_owned(), Halts::new([].into(), Vec::new()).unwrap().to_json().as_bytes());
+    put("parts", "marks".to_owned(), &MarkSet::new(stamp.marks.iter().copied()).to_bytes());
+    let answer = Answer { statement: b"a.b.c"[..].into(), ..Answer::default() };
+    put("statement", "short".to_owned(), &answer.encode());
     println!("{written} files under {}", fuzz.display());
 }

@@ -3,7 +3,8 @@
 
 use warrant::{
     Algorithm, Denial, Digest, Host, Method, PathPattern, PresentedProof, PresentedWarrant, PublicKey,
-    PureVerifier, RawPath, Signature, SubjectPattern, Thumbprint, Trust, single_header,
+    PureVerifier, RawPath, Seconds, Signature, Stamp, SubjectPattern, Thumbprint, Trust, single_header,
+    statement::{Answer, Ended, Halts, Held, MarkSet, Pins, Rules},
     verifier::is_signed_by,
 };
 
@@ -19,6 +20,9 @@ pub const DECODERS: &[(&str, Decoder)] = &[
     ("pattern", pattern),
     ("signature", signature),
     ("names", names),
+    ("stamp", stamp),
+    ("statement", statement),
+    ("parts", parts),
 ];
 
 /// The header `Warrant`.
@@ -115,5 +119,38 @@ pub fn names(bytes: &[u8]) {
     if let Some(pattern) = SubjectPattern::parse(text) {
         assert_eq!(pattern.to_string(), text);
         assert!(pattern.overlaps(&pattern) || !pattern.matches(text));
+    }
+}
+
+/// The stamp that the seal reads.
+pub fn stamp(bytes: &[u8]) {
+    if let Some(stamp) = Stamp::parse(bytes) {
+        assert_eq!(stamp.to_text().map(String::into_bytes).as_deref(), Some(bytes), "one stamp has one text");
+    }
+}
+
+/// The answer of a server to a gate that pins no key, so that none can be taken.
+pub fn statement(bytes: &[u8]) {
+    let pins = Pins { audience: "demo".into(), log_name: "demo".into(), origin: None, keys: Vec::new() };
+    assert!(Held::take(None, &pins, bytes, Seconds::new(1_800_000_000), &PureVerifier).is_err());
+    if let Ok(answer) = Answer::decode(bytes) {
+        assert_eq!(answer.encode(), bytes, "one answer has one form");
+    }
+}
+
+/// The parts of a statement that are not signed by themselves.
+pub fn parts(bytes: &[u8]) {
+    if let Ok(rules) = Rules::parse(bytes, "demo") {
+        assert_eq!(rules.to_json().as_bytes(), bytes);
+    }
+    if let Ok(halts) = Halts::parse(bytes) {
+        assert_eq!(halts.to_json().as_bytes(), bytes);
+    }
+    if let Ok(marks) = MarkSet::from_bytes(bytes) {
+        assert_eq!(marks.to_bytes(), bytes);
+        assert_eq!(MarkSet::new(marks.iter()).digest(), marks.digest());
+    }
+    if let Ok(ended) = Ended::from_bytes(bytes) {
+        assert_eq!(ended.to_bytes(), bytes);
     }
 }

@@ -84,7 +84,8 @@ async fn a_server_with_ten_thousand_routes_and_a_million_uses_stays_small() {
     let mut before = Server::start(&home).await;
     before.process.find_in_log("a snapshot", |log| log.find("saved a snapshot of the facts")).await;
     drop(before);
-    let world = Setup::default().start_in(directory, home).await;
+    let mut world = Setup::default().start_in(directory, home).await;
+    world.replay_check.skip_because("the log was filled with decisions under no bundle");
     let warrant = world.agent.warrant(&hello());
     let allowed = async || {
         let request =
@@ -95,12 +96,12 @@ async fn a_server_with_ten_thousand_routes_and_a_million_uses_stays_small() {
     let mib = |bytes: u64| bytes >> 20;
     let (own, most) = (world.server.process.own_resident_bytes(), world.server.process.most_memory());
     println!("{ROUTES} routes, 100,000 revocations, 1,000,000 uses: {} MiB, {} at most", mib(own), mib(most));
-    assert!(own < MEMORY, "{own}");
     signers.publish(&large.version(3));
     world.server.wait_for_bundle_state("version 3 ").await;
     allowed().await;
-    let (own, most) = (world.server.process.own_resident_bytes(), world.server.process.most_memory());
-    println!("after a second bundle of that size: {} MiB, {} at most", mib(own), mib(most));
-    assert!(most < MEMORY_WHILE_ACTIVATING, "{most}");
+    let (after, most) = (world.server.process.own_resident_bytes(), world.server.process.most_memory());
+    println!("after a second bundle of that size: {} MiB, {} at most", mib(after), mib(most));
     world.end().await;
+    assert!(own < MEMORY, "{own}");
+    assert!(most < MEMORY_WHILE_ACTIVATING, "{most}");
 }

@@ -37,6 +37,11 @@ impl Digest {
         &self.0
     }
 
+    /// The 64 hexadecimal digits alone.
+    pub fn to_hex(&self) -> String {
+        hex::encode(&self.0)
+    }
+
     /// Reads `sha256:` and 64 lower-case hexadecimal digits. `None` for any other form.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {

@@ -15,6 +15,7 @@ use crate::shipped::Configuration;
 #[derive(Debug)]
 pub struct Envoy {
     pub process: Process,
+    workers: u64,
     admin: SocketAddr,
     listener: SocketAddr,
 }
@@ -25,6 +26,14 @@ impl Envoy {
     /// # Panics
     /// When Envoy refuses the configuration.
     pub async fn start(configuration: &Configuration, directory: &Path) -> Envoy {
+        Envoy::start_with_workers(1, configuration, directory).await
+    }
+
+    /// The same with so many worker threads.
+    ///
+    /// # Panics
+    /// When Envoy refuses the configuration.
+    pub async fn start_with_workers(workers: u64, configuration: &Configuration, directory: &Path) -> Envoy {
         let admin_file = directory.join("envoy.admin");
         let mut command = Command::new(programs::envoy());
         command
@@ -33,7 +42,8 @@ impl Envoy {
             .arg("--admin-address-path")
             .arg(&admin_file)
             // Hot restart shares memory between the Envoys of one machine; these are independent of each other.
-            .args(["--disable-hot-restart", "--concurrency", "1", "--log-level", "warning"]);
+            .args(["--disable-hot-restart", "--log-level", "warning"])
+            .args(["--concurrency", &workers.to_string()]);
         let mut process = Process::start("envoy", command);
         let admin = until("Envoy to be ready", async || {
             process.assert_runs();
@@ -42,13 +52,43 @@ impl Envoy {
         })
         .await;
         let listener = until("Envoy to report its listener", async || listener(admin).await).await;
-        Envoy { process, admin, listener }
+        Envoy { process, workers, admin, listener }
     }
 
     /// The address that clients send requests to.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.listener
+    }
+
+    /// Waits until all filters of ours hold a current governance statement: each position has one in each thread, and one in the
+    /// main thread.
+    ///
+    /// # Panics
+    /// When they do not in time.
+    pub async fn until_governed(&self) {
+        let positions = self.positions().await;
+        until("the filters to hold a current statement", async || {
+            for position in &positions {
+                let current = self.stat(&format!("wasmcustom.portcullis_{position}_became_current")).await;
+                current.filter(|count| *count > self.workers)?;
+            }
+            Some(())
+        })
+        .await;
+    }
+
+    /// The positions of our filters that this Envoy has.
+    async fn positions(&self) -> Vec<&'static str> {
+        let dump = get(self.admin, "/config_dump").await.map(|answer| answer.text());
+        let text = dump.unwrap_or_default();
+        ["gate", "seal"].into_iter().filter(|one| text.contains(&format!("\"portcullis.{one}\""))).collect()
+    }
+
+    /// One of Envoy's statistics.
+    pub async fn stat(&self, name: &str) -> Option<u64> {
+        let text = get(self.admin, &format!("/stats?filter=^{name}$")).await?.text();
+        text.trim().rsplit_once(": ")?.1.parse().ok()
     }
 
     /// The address of Envoy's administration.

@@ -2,6 +2,7 @@
 //!
 //! Every test ends its world with [`World::end`], which checks what must hold whatever the test was about.
 
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -11,7 +12,9 @@ use tempfile::TempDir;
 
 use crate::agent::Agent;
 use crate::client::{ClientRequest, ClientResponse};
+use crate::condition::until;
 use crate::envoy::Envoy;
+use crate::operator::call_api;
 use crate::raw::{self, RawAnswers};
 use crate::raw_h2;
 use crate::replay_check::ReplayCheck;
@@ -46,6 +49,8 @@ pub struct World {
 pub struct Setup {
     /// The port that Envoy listens on; 0 means any free port.
     pub port: u16,
+    /// Envoy's worker threads.
+    pub workers: u64,
     /// Further arguments of `portcullis init`.
     pub init: Vec<String>,
     /// A change of the shipped Envoy configuration.
@@ -58,6 +63,8 @@ pub struct Setup {
     pub clients: Option<PathBuf>,
     /// Runs Envoy as istiod configures it, and not as we ship it. It asks clients for certificates, and there is no gate.
     pub istio: bool,
+    /// True for a test whose filters get no governance statement at first.
+    pub ungoverned: bool,
     /// True for a test that shows executions without a decision. In every other test such an execution is a failure.
     pub allow_undecided: bool,
 }
@@ -66,12 +73,14 @@ impl Default for Setup {
     fn default() -> Setup {
         Setup {
             port: 0,
+            workers: 1,
             init: Vec::new(),
             change: |shipped| shipped,
             upstream_at: None,
             tls: None,
             clients: None,
             istio: false,
+            ungoverned: false,
             allow_undecided: false,
         }
     }
@@ -105,7 +114,11 @@ impl Setup {
             self.shipped(&home, &server, upstream_at)
         };
         let configuration = configuration.listening_on_loopback(self.port);
-        let envoy = Envoy::start(&(self.change)(configuration), directory.path()).await;
+        let configuration = (self.change)(configuration);
+        let envoy = Envoy::start_with_workers(self.workers, &configuration, directory.path()).await;
+        if !self.ungoverned {
+            envoy.until_governed().await;
+        }
         let agent = Agent::at(&home);
         World {
             envoy,
@@ -199,6 +212,31 @@ impl World {
         tokio::task::block_in_place(client)
     }
 
+    /// Waits until every thread of Envoy's filters has what was recorded up to now. If that changed nothing for them, it may take
+    /// five seconds.
+    ///
+    /// # Panics
+    /// When they do not in time.
+    pub async fn until_gates_know(&self) {
+        let list = call_api(&self.home, "GET", "/v1/proxies", &Value::Null).await.1;
+        self.until_gates_have(list["as_of"].as_u64().expect("a size").saturating_sub(1)).await;
+    }
+
+    /// Waits until every thread of Envoy's filters has the fact at this index.
+    ///
+    /// # Panics
+    /// When they do not in time.
+    pub async fn until_gates_have(&self, index: u64) {
+        let size = index + 1;
+        until("the filters to have what is on record", async || {
+            let list = call_api(&self.home, "GET", "/v1/proxies", &Value::Null).await.1;
+            let proxies = list["proxies"].as_array().expect("a list");
+            let has = |proxy: &Value| ["seq", "judged"].iter().all(|name| proxy[name].as_u64() >= Some(size));
+            (!proxies.is_empty() && proxies.iter().all(has)).then_some(())
+        })
+        .await;
+    }
+
     /// How often a request reached the upstream.
     #[must_use]
     pub fn executions_of(&self, request: &ClientRequest) -> usize {
@@ -215,7 +253,7 @@ impl World {
         let response = self.send(request).await;
         assert_eq!(response.status, 200, "denied with {:?}: {}", response.code(), response.text());
         let claim = response.headers.get("warrant-denial");
-        assert!(claim.is_none_or(|claim| claim == "none"), "executed, but it looks denied: {claim:?}");
+        assert!(claim.is_none(), "executed, but it looks denied: {claim:?}");
         assert_eq!(self.executions_of(request), before + 1, "executions of {request:?}");
         self.denied.lock().unwrap().remove(&request.id);
         let executions = self.upstream.executions();

@@ -116,11 +116,11 @@ denials! {
     GovernanceStale = "governance-stale" 503 [Gate, Court, Seal] "Governance is out of date",
         "There is no current governance statement or policy, so nothing can be allowed.",
         "Retry shortly. Operators: find out why the statement or the policy note is not renewed.";
-    GovernanceInconsistent = "governance-inconsistent" 503 [Gate, Court] "Governance contradicts itself",
+    GovernanceInconsistent = "governance-inconsistent" 503 [Gate, Court, Seal] "Governance contradicts itself",
         "The governance statement or policy contradicts an earlier one: it was rolled back, or a clock went back.",
         "Operators: compare the log origin, the sequence and the clock with those that were last accepted.";
-    Overloaded = "overloaded" 503 [Gate, Court] "Too much to verify",
-        "There are more new warrants or waiting requests than the limit allows.",
+    Overloaded = "overloaded" 503 [Gate, Court, Seal] "Too much to verify",
+        "There are more new warrants, waiting requests or open streams than the limit allows.",
         "Wait and retry. Use a warrant until it expires; do not mint a new one for each request.";
     RequestAmbiguous = "request-ambiguous" 400 [Gate, Court] "The request can be read in two ways",
         "The path, the header `Warrant` or `Warrant-Proof`, or the proxy's check request can be read in different ways.",

@@ -13,7 +13,7 @@
 //! path with its query, as it was sent
 //! ```
 
-use crate::{Mark, Seconds, base64url};
+use crate::{Mark, Seconds, base64url, statement::DecisionKey};
 
 const FIRST_LINE: &str = "stamp 1";
 
@@ -45,6 +45,11 @@ impl<'a> Stamp<'a> {
         [decision, method, authority, path].iter().all(|part| !part.contains('\n')).then(|| {
             format!("{FIRST_LINE}\n{decision}\n{}\n{marks}\n{method}\n{authority}\n{path}", expires.get())
         })
+    }
+
+    /// The 16 bytes of the decision's id, by which a statement lists it. `None` if it is no such id.
+    pub fn decision_key(&self) -> Option<DecisionKey> {
+        base64url::decode_exactly(self.decision.as_bytes())
     }
 
     /// Reads a stamp. `None` for everything that [`Self::to_text`] does not write.

@@ -10,6 +10,8 @@
 )]
 
 mod common;
+#[path = "statement/filter.rs"]
+mod filter;
 #[path = "statement/forms.rs"]
 mod forms;
 #[path = "statement/hostile.rs"]

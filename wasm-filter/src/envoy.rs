@@ -17,6 +17,7 @@ use warrant::Seconds;
 
 use crate::{
     denial_response::DenialResponse,
+    governance::{PollFailure, SharedMemory},
     request_head::Header,
     verifier::{HostAnswer, HostCurves, VerifySignature},
 };
@@ -63,6 +64,11 @@ pub(crate) fn send_response(response: &DenialResponse) -> Result<(), NoAnswer> {
     .map_err(|_| NoAnswer)
 }
 
+/// Removes a header of the response, if it is there.
+pub(crate) fn remove_response_header(name: &str) {
+    hostcalls::remove_map_value(MapType::HttpResponseHeaders, name).unwrap_or_default();
+}
+
 /// Where Envoy keeps what the server answered about a request.
 const SERVERS_ANSWER: [&str; 3] = ["metadata", "filter_metadata", "envoy.filters.http.ext_authz"];
 
@@ -85,8 +91,7 @@ const ENDED: &str = "portcullis.ended";
 /// effective context is the stream's: call [`return_to`].
 pub(crate) fn end_stream(stream: u32, response: &DenialResponse) -> Result<(), NoAnswer> {
     hostcalls::set_effective_context(stream).map_err(|_| NoAnswer)?;
-    // For the access log: an answer that is cut off looks there like one that ended by itself. If this fails, only the record
-    // lacks the reason.
+    // For the access log: an answer that is cut off looks there like one that ended by itself.
     let code = response.denial().code().as_bytes();
     hostcalls::set_property(vec![ENDED], Some(code)).unwrap_or_default();
     send_response(response)
@@ -104,9 +109,72 @@ pub(crate) fn tick_every(interval: Duration) -> Result<(), NoAnswer> {
     hostcalls::set_tick_period(interval).map_err(|_| NoAnswer)
 }
 
+/// Who the client is: its certificate, or its address with its port. An address may be what the client itself says. Empty if the
+/// proxy says neither: then all such clients count as one.
+pub(crate) fn client() -> Vec<u8> {
+    let certificate = vec!["connection", "sha256_peer_certificate_digest"];
+    [certificate, vec!["source", "address"]]
+        .into_iter()
+        .filter_map(|property| hostcalls::get_property(property).ok().flatten())
+        .find(|client| !client.is_empty())
+        .unwrap_or_default()
+}
+
+/// Asks a cluster for a page. The answer comes in a callback with the number that is returned.
+pub(crate) fn call(cluster: &str, path: &str, timeout: Duration) -> Result<u32, NoAnswer> {
+    let headers = vec![(":method", "GET"), (":path", path), (":authority", "portcullis")];
+    hostcalls::dispatch_http_call(cluster, headers, None, Vec::new(), timeout).map_err(|_| NoAnswer)
+}
+
+/// The largest answer to a call that is read.
+const ANSWER_AT_MOST: usize = 32 * 1024 * 1024;
+
+/// The body of a call's answer, from its callback. Without headers there is no answer, and asking for a part of it would end the
+/// VM.
+pub(crate) fn answer(headers: usize, body: usize) -> Result<Vec<u8>, PollFailure> {
+    if headers == 0 {
+        return Err(PollFailure::NoAnswer);
+    }
+    let status = hostcalls::get_map_value_bytes(MapType::HttpCallResponseHeaders, ":status").ok().flatten();
+    let status =
+        status.and_then(|status| std::str::from_utf8(&status).ok()?.parse().ok()).unwrap_or_default();
+    if status != 200 {
+        return Err(PollFailure::Status(status));
+    }
+    if body > ANSWER_AT_MOST {
+        return Err(PollFailure::TooLong);
+    }
+    let body = hostcalls::get_buffer(BufferType::HttpCallResponseBody, 0, body);
+    body.ok().flatten().ok_or(PollFailure::NoAnswer)
+}
+
+impl SharedMemory for EnvoyHost {
+    fn read(&self, key: &str) -> (Option<Vec<u8>>, Option<u32>) {
+        hostcalls::get_shared_data(key).unwrap_or_default()
+    }
+
+    fn write(&self, key: &str, value: &[u8], version: Option<u32>) -> bool {
+        hostcalls::set_shared_data(key, Some(value), version).is_ok()
+    }
+
+    fn make_queue(&self, name: &str) -> Option<u32> {
+        hostcalls::register_shared_queue(name).ok()
+    }
+
+    fn wake(&self, queue: u32) {
+        // A queue whose maker is gone wakes nobody.
+        hostcalls::enqueue_shared_queue(queue, Some(b"!")).unwrap_or_default();
+    }
+}
+
+/// Takes all messages out of a queue. They say nothing.
+pub(crate) fn empty_queue(queue: u32) {
+    while let Ok(Some(_)) = hostcalls::dequeue_shared_queue(queue) {}
+}
+
 thread_local! {
     /// The numbers of this VM's metrics, by name. There are a few dozen names.
-    static METRICS: RefCell<HashMap<String, u32>> = RefCell::default();
+    static METRICS: RefCell<HashMap<Box<[u8]>, u32>> = RefCell::default();
 }
 
 /// Adds one to a counter in Envoy's statistics. What cannot be counted denies nothing.
@@ -117,28 +185,44 @@ pub(crate) fn count(name: &str) {
 }
 
 /// Sets a gauge in Envoy's statistics.
-pub(crate) fn gauge(name: &str, value: usize) {
+pub(crate) fn gauge(name: &str, value: u64) {
     if let Some(metric) = metric(MetricType::Gauge, name) {
-        hostcalls::record_metric(metric, u64::try_from(value).unwrap_or(u64::MAX)).unwrap_or_default();
+        hostcalls::record_metric(metric, value).unwrap_or_default();
+    }
+}
+
+/// Changes a gauge to which all VMs add.
+pub(crate) fn add(name: &str, change: i64) {
+    if let Some(metric) = metric(MetricType::Gauge, name) {
+        hostcalls::increment_metric(metric, change).unwrap_or_default();
     }
 }
 
 fn metric(kind: MetricType, name: &str) -> Option<u32> {
     METRICS.with(|metrics| {
         let mut metrics = metrics.try_borrow_mut().ok()?;
-        if let Some(known) = metrics.get(name) {
+        if let Some(known) = metrics.get(name.as_bytes()) {
             return Some(*known);
         }
         let new = hostcalls::define_metric(kind, name).ok()?;
-        metrics.insert(name.to_owned(), new);
+        metrics.insert(name.as_bytes().into(), new);
         Some(new)
     })
 }
 
 /// Writes one line to Envoy's log.
 pub(crate) fn log_error(line: &str) {
+    log(LogLevel::Error, line);
+}
+
+/// Writes one line to Envoy's log, about something that may pass by itself.
+pub(crate) fn log_warning(line: &str) {
+    log(LogLevel::Warn, line);
+}
+
+fn log(level: LogLevel, line: &str) {
     // If logging fails, there is no other way to report it.
-    hostcalls::log(LogLevel::Error, line).unwrap_or_default();
+    hostcalls::log(level, line).unwrap_or_default();
 }
 
 impl HostCurves for EnvoyHost {

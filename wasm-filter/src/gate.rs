@@ -4,68 +4,107 @@
 use std::{cell::RefCell, rc::Rc};
 
 use warrant::{
-    Chain, ChainExpectations, Denial, PresentedWarrant, RawPath, Revocable, Seconds, Target, Verifier,
+    Chain, ChainExpectations, Denial, PresentedWarrant, RawPath, Seconds, Target, Verifier,
+    statement::{Found, Held},
 };
 
 use crate::{
     cache::ChainCache,
-    config::GateConfig,
-    denial_response::DenialResponse,
+    new_chains::NewChains,
     request_head::{Header, RequestHead},
 };
 
-/// A configured gate with its cache of chains.
+/// A gate with its cache of chains.
 #[derive(Debug)]
 pub struct Gate<V> {
-    config: GateConfig,
     verifier: V,
     cache: RefCell<ChainCache>,
+    new_chains: RefCell<NewChains>,
+}
+
+/// What a request is checked by: what the gate holds, and the time.
+#[derive(Clone, Copy, Debug)]
+pub struct Governed<'a> {
+    /// The last statement, which is current.
+    pub held: &'a Held,
+    /// The time.
+    pub now: Seconds,
 }
 
 impl<V: Verifier> Gate<V> {
     /// A gate that verifies signatures with `verifier`. `seed` should be hard to guess from outside.
-    pub fn new(config: GateConfig, verifier: V, seed: u64) -> Self {
-        Self { config, verifier, cache: RefCell::new(ChainCache::new(seed)) }
+    pub fn new(verifier: V, seed: u64) -> Self {
+        Self { verifier, cache: RefCell::new(ChainCache::new(seed)), new_chains: RefCell::default() }
     }
 
-    /// Checks a request with these headers. A request that passes is not allowed yet: the server judges it next.
+    /// Checks a request with these headers. A request that passes is not allowed yet: the server judges it next. `source`
+    /// gives the client's address; it is asked only for a chain that was not seen before.
     ///
     /// # Errors
     /// The first denial that holds.
-    pub fn admit(&self, headers: &[Header], now: Seconds) -> Result<(), Denial> {
-        self.check(RequestHead::read(headers)?, now)
+    pub fn admit(
+        &self,
+        headers: &[Header],
+        governed: Governed<'_>,
+        source: impl FnOnce() -> Vec<u8>,
+    ) -> Result<(), Denial> {
+        self.check(RequestHead::read(headers)?, governed, source)
     }
 
     fn check(
         &self,
         RequestHead { method, authority, path, warrant }: RequestHead<'_>,
-        now: Seconds,
+        Governed { held, now }: Governed<'_>,
+        source: impl FnOnce() -> Vec<u8>,
     ) -> Result<(), Denial> {
-        let GateConfig { hosts, terms, .. } = &self.config;
+        let (rules, halts) = (held.rules(), held.halts());
         let (path, _query) = RawPath::parse(path)?;
-        let host = hosts.canonical(authority).ok_or(Denial::TargetMismatch)?.clone();
-        let chain = self.verified_chain(warrant.ok_or(Denial::WarrantMissing)?)?;
+        let host = rules.host(authority).ok_or(Denial::TargetMismatch)?.clone();
+        if halts.is_halted(&host, &method, &path) {
+            return Err(Denial::Halted);
+        }
+        match rules.found(&host, &method, &path, now) {
+            // The server decides about these, and forwards them whatever their warrant is.
+            Found::Ungoverned | Found::Observed => return Ok(()),
+            Found::Governed => {}
+        }
+        let header = warrant.ok_or(Denial::WarrantMissing)?;
+        let chain = self.verified_chain(header, Governed { held, now }, source)?;
+        if halts.is_issuer_halted(chain.root().iss()) {
+            return Err(Denial::Halted);
+        }
         let target = Target { host, method, path };
-        chain.check(&ChainExpectations { now, terms, revoked: &nothing_is_revoked, target: &target })?;
+        chain.check(&ChainExpectations {
+            now,
+            terms: rules.terms(),
+            revoked: held.revocations(),
+            target: &target,
+        })?;
         Ok(())
-    }
-
-    /// The answer to the client for a denial.
-    pub fn denial_response(&self, denial: Denial) -> DenialResponse {
-        DenialResponse::new(denial, &self.config.terms.audience, self.config.issuers())
     }
 
     /// The chain in this header. Its signatures are verified now or were verified earlier. Its root's key is trusted
     /// now.
-    fn verified_chain(&self, header: &[u8]) -> Result<Rc<Chain>, Denial> {
-        let trust = &self.config.trust;
+    fn verified_chain(
+        &self,
+        header: &[u8],
+        Governed { held, now }: Governed<'_>,
+        source: impl FnOnce() -> Vec<u8>,
+    ) -> Result<Rc<Chain>, Denial> {
+        let trust = held.rules().trust();
         let cached = self.cache.try_borrow_mut().ok().and_then(|mut cache| cache.find(header));
         if let Some(chain) = cached
             && chain.is_verified_by(trust)?
         {
             return Ok(chain);
         }
-        let chain = Rc::new(PresentedWarrant::parse(header)?.verify(trust, &self.verifier)?);
+        let presented = PresentedWarrant::parse(header)?;
+        let may_verify =
+            self.new_chains.try_borrow_mut().is_ok_and(|mut chains| chains.count(now, &source()));
+        if !may_verify {
+            return Err(Denial::Overloaded);
+        }
+        let chain = Rc::new(presented.verify(trust, &self.verifier)?);
         if let Ok(mut cache) = self.cache.try_borrow_mut() {
             cache.insert(header, Rc::clone(&chain));
         }
@@ -73,19 +112,17 @@ impl<V: Verifier> Gate<V> {
     }
 }
 
-/// The gate knows no revocations yet: the governance statement will bring them. Until then, only the server knows them.
-const fn nothing_is_revoked(_: &Revocable) -> bool {
-    false
-}
-
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
 
-    use warrant::{Method, PublicKey, PureVerifier, Signature};
+    use warrant::{
+        Host, Mark, Method, PathPattern, PublicKey, PureVerifier, RevocationKind, Signature,
+        statement::{Halts, MarkSet, Match},
+    };
 
     use super::*;
-    use crate::testing::{self, NOW, grant, root, signed_by_authority, stranger};
+    use crate::testing::{self, NOW, Says, grant, root, signed_by_authority, stranger};
 
     /// Counts how many signatures were verified.
     #[derive(Debug, Default)]
@@ -102,7 +139,20 @@ mod tests {
     }
 
     fn gate() -> Gate<Counting> {
-        Gate::new(testing::config(), Counting::default(), 7)
+        Gate::new(Counting::default(), 7)
+    }
+
+    fn check(gate: &Gate<Counting>, head: RequestHead<'_>, now: Seconds) -> Result<(), Denial> {
+        check_by(&testing::says(), gate, head, now)
+    }
+
+    fn check_by(
+        says: &Says,
+        gate: &Gate<Counting>,
+        head: RequestHead<'_>,
+        now: Seconds,
+    ) -> Result<(), Denial> {
+        gate.check(head, Governed { held: &says.held(), now }, || b"10.0.0.1:40000".to_vec())
     }
 
     fn method(text: &str) -> Method {
@@ -119,7 +169,7 @@ mod tests {
     }
 
     fn answer(head: RequestHead<'_>) -> Result<(), Denial> {
-        gate().check(head, NOW)
+        check(&gate(), head, NOW)
     }
 
     #[test]
@@ -132,11 +182,13 @@ mod tests {
             header(":path", "/hello"),
             header("warrant", &warrant),
         ];
-        assert_eq!(gate().admit(&headers, NOW), Ok(()));
+        let held = testing::says().held();
+        let admit = |headers: &[Header]| gate().admit(headers, Governed { held: &held, now: NOW }, Vec::new);
+        assert_eq!(admit(&headers), Ok(()));
         headers[1] = header(":authority", "evil.example");
-        assert_eq!(gate().admit(&headers, NOW), Err(Denial::TargetMismatch));
+        assert_eq!(admit(&headers), Err(Denial::TargetMismatch));
         headers.push(header("warrant-proof", "a,b"));
-        assert_eq!(gate().admit(&headers, NOW), Err(Denial::RequestAmbiguous));
+        assert_eq!(admit(&headers), Err(Denial::RequestAmbiguous));
     }
 
     #[test]
@@ -200,7 +252,7 @@ mod tests {
     #[test]
     fn time_audience_and_scope_are_checked_in_this_order() {
         let good = testing::warrant();
-        let at = |seconds| gate().check(request(&good), Seconds::new(seconds));
+        let at = |seconds| check(&gate(), request(&good), Seconds::new(seconds));
         assert_eq!(at(NOW.get() + 300), Err(Denial::Expired));
         assert_eq!(at(NOW.get() - 6), Err(Denial::NotYetValid));
         assert_eq!(at(NOW.get() - 5), Ok(()));
@@ -209,7 +261,7 @@ mod tests {
         elsewhere.aud = vec!["other".to_owned()];
         elsewhere.details[0].methods = vec!["POST".to_owned()];
         let elsewhere = signed_by_authority(&elsewhere);
-        assert_eq!(gate().check(request(&elsewhere), Seconds::new(NOW.get() + 300)), Err(Denial::Expired));
+        assert_eq!(check(&gate(), request(&elsewhere), Seconds::new(NOW.get() + 300)), Err(Denial::Expired));
         assert_eq!(answer(request(&elsewhere)), Err(Denial::AudienceMismatch));
 
         let mut long = grant();
@@ -241,12 +293,12 @@ mod tests {
     fn a_cached_warrant_is_checked_again_but_not_verified_again() {
         let (gate, good) = (gate(), testing::delegated());
         for _ in 0..3 {
-            assert_eq!(gate.check(request(&good), NOW), Ok(()));
+            assert_eq!(check(&gate, request(&good), NOW), Ok(()));
         }
         assert_eq!(gate.verifier.0.get(), 2, "one root and one link, once each");
-        assert_eq!(gate.check(request(&good), NOW.plus(300)), Err(Denial::Expired));
+        assert_eq!(check(&gate, request(&good), NOW.plus(300)), Err(Denial::Expired));
         assert_eq!(
-            gate.check(RequestHead { method: method("POST"), ..request(&good) }, NOW),
+            check(&gate, RequestHead { method: method("POST"), ..request(&good) }, NOW),
             Err(Denial::OutsideWarrant)
         );
         assert_eq!(gate.verifier.0.get(), 2);
@@ -257,8 +309,77 @@ mod tests {
         let gate = gate();
         let bad = root(&grant()).sign(&stranger(), "a1").unwrap();
         for verified in 1..=3 {
-            assert_eq!(gate.check(request(&bad), NOW), Err(Denial::SignatureInvalid));
+            assert_eq!(check(&gate, request(&bad), NOW), Err(Denial::SignatureInvalid));
             assert_eq!(gate.verifier.0.get(), verified);
         }
+    }
+
+    #[test]
+    fn what_needs_no_warrant_passes_and_its_warrant_is_not_read() {
+        for path in [&b"/open/x"[..], b"/watched/x"] {
+            for warrant in [None, Some(&b"no warrant"[..])] {
+                assert_eq!(
+                    answer(RequestHead { path, warrant, ..request("") }),
+                    Ok(()),
+                    "{}",
+                    path.escape_ascii()
+                );
+            }
+            let head = RequestHead { path, warrant: None, method: method("POST"), ..request("") };
+            assert_eq!(answer(head), Err(Denial::WarrantMissing));
+        }
+    }
+
+    #[test]
+    fn what_is_halted_is_denied_before_any_warrant_is_looked_at_and_an_issuer_after_its_signature() {
+        let halted = |path: &str, halted| {
+            let host = Host::parse("localhost").unwrap();
+            Match::new(host, ["GET".into()].into(), PathPattern::parse(path).unwrap(), halted).unwrap()
+        };
+        let matches = vec![halted("/open/still", false), halted("/open/**", true)];
+        let says = testing::says();
+        let routes = Says { halts: Halts::new([].into(), matches).unwrap(), ..says.clone() };
+        let open = |path| RequestHead { path, warrant: None, ..request("") };
+        assert_eq!(check_by(&routes, &gate(), open(b"/open/x"), NOW), Err(Denial::Halted));
+        assert_eq!(check_by(&routes, &gate(), open(b"/open/still"), NOW), Ok(()));
+
+        let issuers = ["https://authority.demo".into()].into();
+        let issuer = Says { halts: Halts::new(issuers, Vec::new()).unwrap(), ..says };
+        let (good, bad) = (testing::warrant(), root(&grant()).sign(&stranger(), "a1").unwrap());
+        assert_eq!(check_by(&issuer, &gate(), request(&good), NOW), Err(Denial::Halted));
+        assert_eq!(check_by(&issuer, &gate(), request(&good), NOW.plus(300)), Err(Denial::Halted));
+        assert_eq!(check_by(&issuer, &gate(), request(&bad), NOW), Err(Denial::SignatureInvalid));
+    }
+
+    #[test]
+    fn a_revoked_name_denies_a_warrant_that_is_known_too() {
+        let (gate, good) = (gate(), testing::delegated());
+        assert_eq!(check(&gate, request(&good), NOW), Ok(()));
+        for (kind, value) in [
+            (RevocationKind::Path, "j1"),
+            (RevocationKind::Path, "j1/j2"),
+            (RevocationKind::Txn, "t1"),
+            (RevocationKind::Sub, "agent:demo"),
+        ] {
+            let mark = Mark::of(kind, "https://authority.demo", value);
+            let says = Says { revocations: MarkSet::new([mark]), ..testing::says() };
+            assert_eq!(check_by(&says, &gate, request(&good), NOW), Err(Denial::Revoked), "{kind:?} {value}");
+        }
+        assert_eq!(gate.verifier.0.get(), 2);
+    }
+
+    #[test]
+    fn one_client_cannot_have_new_chains_verified_without_end() {
+        let (gate, held) = (gate(), testing::says().held());
+        let stranger = root(&grant()).sign(&stranger(), "a1").unwrap();
+        let from = |address: &str, warrant: &str| {
+            gate.check(request(warrant), Governed { held: &held, now: NOW }, || address.as_bytes().to_vec())
+        };
+        let denied = (0..2_000).find(|_| from("10.0.0.1:1", &stranger) == Err(Denial::Overloaded));
+        assert_eq!(denied, Some(1_000));
+        // Others still get theirs, and what is known costs nothing.
+        let good = testing::warrant();
+        assert_eq!(from("10.0.0.2:1", &good), Ok(()));
+        assert_eq!(from("10.0.0.1:1", &good), Ok(()));
     }
 }

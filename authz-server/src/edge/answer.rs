@@ -23,10 +23,6 @@ pub const DECISION_HEADER: &str = "warrant-decision";
 /// that only we may set.
 const REMOVED_HEADERS: [&str; 4] = ["warrant", "warrant-proof", RECEIPT_HEADER, DENIAL_HEADER];
 
-/// The value that replaces a denial header which an upstream has put into its response. Only this server says that a
-/// request was denied, and this request was executed.
-const NOT_DENIED: &str = "none";
-
 pub fn check_response(answer: &Answer) -> CheckResponse {
     let (code, http_response, dynamic_metadata) = match answer {
         Answer::Allow(allow) => (Code::Ok, HttpResponse::OkResponse(ok(allow)), Some(stamp(allow))),
@@ -45,10 +41,6 @@ fn ok(allow: &Allow) -> OkHttpResponse {
     OkHttpResponse {
         headers_to_remove: removed.map(str::to_owned).collect(),
         headers: [set(DECISION_HEADER, allow.decision().as_str())].into_iter().chain(evidence).collect(),
-        response_headers_to_add: vec![HeaderValueOption {
-            append_action: HeaderAppendAction::OverwriteIfExists.into(),
-            ..set(DENIAL_HEADER, NOT_DENIED)
-        }],
         ..OkHttpResponse::default()
     }
 }

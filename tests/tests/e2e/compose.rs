@@ -75,6 +75,7 @@ async fn the_services_of_the_compose_file_guard_the_upstream() {
         .server_at_socket(Path::new(&socket))
         .cluster_at("upstream", upstream.address());
     let envoy = Envoy::start(&configuration, directory.path()).await;
+    envoy.until_governed().await;
 
     let (_, port, _) = compose.services["envoy"].published().next().expect("Envoy's port is published");
     let host = format!("localhost:{port}");

@@ -30,6 +30,11 @@ impl<'a> JsonReader<'a> {
         &mut self,
         mut member: impl FnMut(&mut Self, &'a str) -> Parsed<()>,
     ) -> Parsed<usize> {
+        self.members(&mut member)
+    }
+
+    /// There is one copy of this for all objects: the module of the gate must be small.
+    fn members(&mut self, member: &mut dyn FnMut(&mut Self, &'a str) -> Parsed<()>) -> Parsed<usize> {
         self.expect(b'{', "not an object")?;
         if self.take(b'}') {
             return Ok(0);
@@ -48,6 +53,10 @@ impl<'a> JsonReader<'a> {
 
     /// Reads an array. `element` reads each element. Returns the number of elements.
     pub(crate) fn array(&mut self, mut element: impl FnMut(&mut Self) -> Parsed<()>) -> Parsed<usize> {
+        self.elements(&mut element)
+    }
+
+    fn elements(&mut self, element: &mut dyn FnMut(&mut Self) -> Parsed<()>) -> Parsed<usize> {
         self.expect(b'[', "not an array")?;
         if self.take(b']') {
             return Ok(0);
@@ -134,6 +143,12 @@ impl<'a> JsonReader<'a> {
         Err(Malformed("not a boolean"))
     }
 
+    /// Reads `null`, which is no value here: it can only be skipped.
+    fn null(&mut self) -> Parsed<()> {
+        self.rest = self.rest.strip_prefix("null").ok_or(Malformed("not a value"))?;
+        Ok(())
+    }
+
     /// The next byte that is not white space. It is not consumed.
     pub(crate) fn peek(&mut self) -> Option<u8> {
         loop {
@@ -165,8 +180,8 @@ impl<'a> JsonReader<'a> {
         self.take(b'[') || self.take(b'{')
     }
 
-    /// Skips a value that was read before and is known to be good. It counts brackets and does not recurse.
-    pub(super) fn skip_value(&mut self) -> Parsed<()> {
+    /// Skips a value of good form. It counts brackets and does not recurse, so it also skips some that have no good form.
+    pub(crate) fn skip_value(&mut self) -> Parsed<()> {
         let mut depth = 0_usize;
         loop {
             match self.peek().ok_or(Malformed("a value is missing"))? {
@@ -185,6 +200,7 @@ impl<'a> JsonReader<'a> {
                     continue;
                 }
                 b't' | b'f' => drop(self.boolean()?),
+                b'n' => self.null()?,
                 _ => drop(self.integer()?),
             }
             if depth == 0 {

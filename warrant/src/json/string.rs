@@ -78,6 +78,7 @@ impl<'a> JsonString<'a> {
     }
 
     /// Compares the unescaped texts, so that `a` and `\u0061` are equal.
+    #[inline(never)] // the sort that calls it in many places would be several times as large
     pub(super) fn compare(self, other: Self) -> std::cmp::Ordering {
         match (self.without_escapes(), other.without_escapes()) {
             (Some(one), Some(two)) => one.cmp(two),

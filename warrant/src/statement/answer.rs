@@ -72,6 +72,11 @@ impl<'a> Answer<'a> {
         Ok(answer)
     }
 
+    /// Whether it has nothing but the statement: what is held did not change.
+    pub const fn is_steady(&self) -> bool {
+        self.rules.is_none() && self.halts.is_none() && self.revocations.is_none() && self.ended.is_none()
+    }
+
     /// Writes the body.
     pub fn encode(&self) -> Vec<u8> {
         let mut body = TITLE.to_vec();

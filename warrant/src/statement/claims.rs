@@ -1,8 +1,6 @@
 //! What a statement says, and its one text: canonical JSON with sorted members and no spaces. This module does not know
 //! who signed it, and does not compare it with another statement.
 
-use std::collections::BTreeSet;
-
 use crate::{
     Digest,
     formats::is_plain,
@@ -147,8 +145,12 @@ impl Statement {
         if self.iat >= self.exp {
             return Err(Malformed("`exp` of a statement is not after its `iat`"));
         }
-        let mut origins = BTreeSet::from([&self.iss]);
-        if self.restored.len() > MAX_PREDECESSORS || !self.restored.iter().all(|one| origins.insert(one)) {
+        let is_new = |place: usize| {
+            let origin = self.restored.get(place);
+            origin != Some(&self.iss)
+                && !self.restored.iter().take(place).any(|earlier| Some(earlier) == origin)
+        };
+        if self.restored.len() > MAX_PREDECESSORS || !(0..self.restored.len()).all(is_new) {
             return Err(Malformed(
                 "`restored` names an origin twice, its own origin, or more than 128 origins",
             ));

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{StatementFault, bytes::Bytes};
+use super::{StatementFault, bytes::Bytes, sorted::is_rising};
 use crate::{Digest, denial::Denial, json::Malformed};
 
 /// The 16 bytes of a decision's id.
@@ -11,20 +11,26 @@ pub type DecisionKey = [u8; 16];
 /// Decisions to end, with their digest. A clone costs one reference.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ended {
-    decisions: Arc<BTreeMap<DecisionKey, Denial>>,
+    /// By the ids, which rise strictly.
+    decisions: Arc<[(DecisionKey, Denial)]>,
     digest: Digest,
 }
 
 impl Ended {
     /// Takes the decisions, each with the denial that ends it.
     pub fn new(decisions: BTreeMap<DecisionKey, Denial>) -> Self {
+        Self::of(decisions.into_iter().collect())
+    }
+
+    fn of(decisions: Arc<[(DecisionKey, Denial)]>) -> Self {
         let digest = Digest::of(&to_bytes(&decisions));
-        Self { decisions: Arc::new(decisions), digest }
+        Self { decisions, digest }
     }
 
     /// The denial that ends this decision, if it is to end.
     pub fn denial(&self, decision: &DecisionKey) -> Option<Denial> {
-        self.decisions.get(decision).copied()
+        let place = self.decisions.binary_search_by_key(decision, |(own, _)| *own).ok()?;
+        self.decisions.get(place).map(|(_, denial)| *denial)
     }
 
     /// All decisions to end, by their ids.
@@ -57,15 +63,17 @@ impl Ended {
     /// # Errors
     /// When an item is cut off or has an unknown code, or the ids are not strictly rising.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, StatementFault> {
-        let decisions = BTreeMap::from_iter(read_decisions(Bytes(bytes))?);
-        Ok(Self { decisions: Arc::new(decisions), digest: Digest::of(bytes) })
+        Ok(Self { decisions: read_decisions(Bytes(bytes))?.into(), digest: Digest::of(bytes) })
     }
 
     /// What makes this list from `older`: the older digest, the number of removed ids, these ids, and what was added or
     /// changed.
     pub fn delta_from(&self, older: &Self) -> Vec<u8> {
-        let removed: Vec<_> =
-            older.decisions.keys().filter(|decision| !self.decisions.contains_key(*decision)).collect();
+        let removed: Vec<_> = older
+            .iter()
+            .map(|(decision, _)| decision)
+            .filter(|decision| self.denial(decision).is_none())
+            .collect();
         let added = self.iter().filter(|(decision, denial)| older.denial(decision) != Some(*denial));
         let mut bytes = older.digest.bytes().to_vec();
         // A list that fits into an answer has far fewer decisions than 2^32.
@@ -88,22 +96,35 @@ impl Ended {
         let count = bytes.count().ok_or(CUT)?;
         let removed = bytes.take(count.checked_mul(16).ok_or(CUT)?).ok_or(CUT)?;
         let added = read_decisions(bytes)?;
-        let mut decisions = BTreeMap::clone(&self.decisions);
-        for decision in removed.as_chunks::<16>().0 {
-            decisions.remove(decision);
+        let removed = removed.as_chunks::<16>().0;
+        if !is_rising(removed) {
+            return Err(Malformed("the decisions to end no more are not strictly rising").into());
         }
-        decisions.extend(added);
-        Ok(Self::new(decisions))
+        let is_replaced = |id: &DecisionKey| added.binary_search_by_key(id, |(own, _)| *own).is_ok();
+        let mut kept = self
+            .decisions
+            .iter()
+            .filter(|(id, _)| removed.binary_search(id).is_err() && !is_replaced(id))
+            .peekable();
+        let mut decisions = Vec::with_capacity(self.len().saturating_add(added.len()));
+        for one in &added {
+            while let Some(smaller) = kept.next_if(|kept| kept.0 < one.0) {
+                decisions.push(*smaller);
+            }
+            decisions.push(*one);
+        }
+        decisions.extend(kept);
+        Ok(Self::of(decisions.into()))
     }
 }
 
 impl Default for Ended {
     fn default() -> Self {
-        Self::new(BTreeMap::new())
+        Self::of(Arc::default())
     }
 }
 
-fn to_bytes(decisions: &BTreeMap<DecisionKey, Denial>) -> Vec<u8> {
+fn to_bytes(decisions: &[(DecisionKey, Denial)]) -> Vec<u8> {
     let mut bytes = Vec::new();
     decisions.iter().for_each(|(decision, denial)| write(&mut bytes, decision, *denial));
     bytes

@@ -1,11 +1,12 @@
 //! What is halted: issuers, and the requests of some matches. A halt of the mesh or of an environment is the statement's
 //! posture.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use super::{
     StatementFault,
     matches::{Match, MatchList, RequestsRead},
+    sorted::is_rising,
 };
 use crate::{
     Digest,
@@ -21,8 +22,10 @@ use crate::{
 /// The halted issuers and requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Halts {
-    issuers: BTreeSet<Box<str>>,
+    /// Strictly rising.
+    issuers: Box<[Box<str>]>,
     matches: MatchList<bool>,
+    text: Arc<str>,
     digest: Digest,
 }
 
@@ -33,32 +36,43 @@ impl Halts {
     /// # Errors
     /// When an issuer's name could not be in a warrant.
     pub fn new(issuers: BTreeSet<Box<str>>, matches: Vec<Match<bool>>) -> Result<Self, StatementFault> {
+        let issuers: Box<_> = issuers.into_iter().collect();
+        let text = json(&issuers, &matches);
+        Self::of(issuers, matches, text.into())
+    }
+
+    /// The same with issuers that rise strictly, and with the text of all.
+    fn of(
+        issuers: Box<[Box<str>]>,
+        matches: Vec<Match<bool>>,
+        text: Arc<str>,
+    ) -> Result<Self, StatementFault> {
+        if !is_rising(&issuers) {
+            return Err(Malformed("the halted issuers are not in order").into());
+        }
         if !issuers.iter().all(|iss| is_plain(iss)) {
             return Err(Malformed("a halted issuer that is not a plain string").into());
         }
         let matches = MatchList::new(matches);
-        let digest = Digest::of(json(&issuers, matches.all()).as_bytes());
-        Ok(Self { issuers, matches, digest })
+        let digest = Digest::of(text.as_bytes());
+        Ok(Self { issuers, matches, text, digest })
     }
 
-    /// Reads halts. Only the text that [`Self::to_json`] writes is accepted.
+    /// Reads halts.
     ///
     /// # Errors
     /// When the text has another form.
     pub fn parse(json: &[u8]) -> Result<Self, StatementFault> {
         let read = HaltsRead::read(json)?;
         let issuers = required(read.issuers, "halts lack `issuers`")?;
-        let halts = Self::new(issuers, required(read.matches, "halts lack `matches`")?)?;
-        if halts.digest == Digest::of(json) {
-            Ok(halts)
-        } else {
-            Err(Malformed("halts are not canonical JSON").into())
-        }
+        let text = std::str::from_utf8(json).map_err(|_| Malformed("not UTF-8"))?;
+        let matches = required(read.matches, "halts lack `matches`")?;
+        Self::of(issuers.into_boxed_slice(), matches, text.into())
     }
 
-    /// The halts as canonical JSON.
-    pub fn to_json(&self) -> String {
-        json(&self.issuers, self.matches.all())
+    /// The halts as they were read, or as canonical JSON.
+    pub fn to_json(&self) -> &str {
+        &self.text
     }
 
     /// The digest of the JSON.
@@ -73,14 +87,13 @@ impl Halts {
 
     /// Whether the warrants of this issuer are halted.
     pub fn is_issuer_halted(&self, iss: &str) -> bool {
-        self.issuers.contains(iss)
+        self.issuers.binary_search_by(|own| (**own).cmp(iss)).is_ok()
     }
 }
 
-fn json(issuers: &BTreeSet<Box<str>>, matches: &[Match<bool>]) -> String {
-    let issuers: Vec<_> = issuers.iter().collect();
+fn json(issuers: &[Box<str>], matches: &[Match<bool>]) -> String {
     let mut out = ObjectWriter::new();
-    out.texts("issuers", &issuers);
+    out.texts("issuers", issuers);
     out.raw("matches", &array(matches.iter().map(match_json)));
     out.end()
 }
@@ -95,7 +108,7 @@ fn match_json(one: &Match<bool>) -> String {
 /// The members that were read so far.
 #[derive(Default)]
 struct HaltsRead {
-    issuers: Option<BTreeSet<Box<str>>>,
+    issuers: Option<Vec<Box<str>>>,
     matches: Option<Vec<Match<bool>>>,
 }
 
@@ -105,9 +118,9 @@ impl HaltsRead {
         let mut reader = JsonReader::new(json)?;
         reader.object(|r, name| match name {
             "issuers" => {
-                let mut issuers = BTreeSet::new();
+                let mut issuers = Vec::new();
                 r.array(|r| {
-                    issuers.insert(text(r, is_plain, "a halted issuer that is not a plain string")?.to_box());
+                    issuers.push(text(r, is_plain, "a halted issuer that is not a plain string")?.to_box());
                     Ok(())
                 })?;
                 set_once(&mut read.issuers, issuers)

@@ -2,7 +2,7 @@
 //! memory that others can write: nothing in them counts before the signature holds, and no part before its digest is
 //! the one that was signed.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{borrow::Cow, sync::Arc};
 
 use super::{
     Answer, Ended, Halts, MarkSet, NotTaken, Part, Pins, Rules, Section, Statement, jws::PresentedStatement,
@@ -16,6 +16,8 @@ const MAX_AHEAD_SECONDS: u64 = 5;
 #[derive(Clone, Debug)]
 pub struct Held {
     statement: Arc<Statement>,
+    /// The statement as it was signed.
+    signed: Arc<[u8]>,
     content: Digest,
     kid: Box<str>,
     key: PublicKey,
@@ -24,7 +26,7 @@ pub struct Held {
     revocations: MarkSet,
     ended: Ended,
     /// The origins that are never taken again.
-    replaced: Arc<BTreeSet<Box<str>>>,
+    replaced: Arc<[Box<str>]>,
 }
 
 impl Held {
@@ -59,10 +61,23 @@ impl Held {
             ended: ended(&answer, before, &statement)?,
             replaced: replaced(before, &statement),
             statement: Arc::new(statement),
+            signed: Arc::from(&*answer.statement),
             content,
             kid,
             key,
         })
+    }
+
+    /// An answer that says all this to somebody who holds nothing.
+    pub fn to_answer(&self) -> Vec<u8> {
+        let answer = Answer {
+            statement: Cow::Borrowed(&self.signed),
+            rules: Some(self.rules.to_json().as_bytes().into()),
+            halts: Some(self.halts.to_json().as_bytes().into()),
+            revocations: Some(Section::Whole(self.revocations.to_bytes().into())),
+            ended: Some(Section::Whole(self.ended.to_bytes().into())),
+        };
+        answer.encode()
     }
 
     /// Whether the statement is current at this time. Otherwise everything is denied.
@@ -78,6 +93,11 @@ impl Held {
     /// The statement.
     pub fn statement(&self) -> &Statement {
         &self.statement
+    }
+
+    /// The statement as it was signed.
+    pub fn signed(&self) -> &[u8] {
+        &self.signed
     }
 
     /// The digest of the statement's content.
@@ -163,16 +183,10 @@ fn not_lower(claim: &'static str, value: u64, held: u64) -> Result<(), NotTaken>
     if value < held { Err(NotTaken::RolledBack { claim, value, held }) } else { Ok(()) }
 }
 
-fn replaced(before: Option<&Held>, statement: &Statement) -> Arc<BTreeSet<Box<str>>> {
-    match before {
-        Some(held) if statement.restored.iter().all(|origin| held.replaced.contains(origin)) => {
-            Arc::clone(&held.replaced)
-        }
-        _ => {
-            let older = before.into_iter().flat_map(|held| &*held.replaced);
-            Arc::new(older.chain(&statement.restored).cloned().collect())
-        }
-    }
+fn replaced(before: Option<&Held>, statement: &Statement) -> Arc<[Box<str>]> {
+    let older: Arc<[Box<str>]> = before.map_or_else(Arc::default, |held| Arc::clone(&held.replaced));
+    let new: Vec<_> = statement.restored.iter().filter(|origin| !older.contains(*origin)).collect();
+    if new.is_empty() { older } else { older.iter().chain(new).cloned().collect() }
 }
 
 fn rules(answer: &Answer<'_>, before: Option<&Held>, says: &Statement) -> Result<Arc<Rules>, NotTaken> {
@@ -199,7 +213,11 @@ fn revocations(answer: &Answer<'_>, before: Option<&Held>, says: &Statement) -> 
         return Ok(held.clone());
     }
     let marks = match &answer.revocations {
-        Some(Section::Whole(bytes)) => MarkSet::from_bytes(bytes)?,
+        Some(Section::Whole(bytes)) => {
+            // Nothing is made of bytes that nobody signed: they may be many.
+            check_digest(MarkSet::digest_of(bytes), says.revocations, Part::Revocations)?;
+            MarkSet::from_bytes(bytes)?
+        }
         Some(Section::Delta(delta)) => {
             base(held, MarkSet::digest, MarkSet::base_of(delta), Part::Revocations)?.apply(delta)?
         }
@@ -215,7 +233,10 @@ fn ended(answer: &Answer<'_>, before: Option<&Held>, says: &Statement) -> Result
         return Ok(held.clone());
     }
     let ended = match &answer.ended {
-        Some(Section::Whole(bytes)) => Ended::from_bytes(bytes)?,
+        Some(Section::Whole(bytes)) => {
+            check_digest(Digest::of(bytes), says.ended, Part::Ended)?;
+            Ended::from_bytes(bytes)?
+        }
         Some(Section::Delta(delta)) => {
             base(held, Ended::digest, Ended::base_of(delta), Part::Ended)?.apply(delta)?
         }

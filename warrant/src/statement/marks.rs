@@ -110,6 +110,19 @@ impl MarkSet {
         Ok(Self::default().changed(&rising_marks(bytes)?, &[]))
     }
 
+    /// The digest of the set with these bytes, if they are those of one.
+    pub(super) fn digest_of(bytes: &[u8]) -> Digest {
+        let (marks, _) = bytes.as_chunks::<16>();
+        let mut rest = marks;
+        let mut digests = Vec::with_capacity(256 * 32);
+        for first in 0..=u8::MAX {
+            let (own, more) = rest.split_at(rest.partition_point(|mark| mark.first() == Some(&first)));
+            digests.extend(Digest::of(own.as_flattened()).bytes());
+            rest = more;
+        }
+        Digest::of(&digests)
+    }
+
     /// What makes this set from `older`: the older digest, the number of added marks, the added and the removed ones.
     pub fn delta_from(&self, older: &Self) -> Vec<u8> {
         let (added, removed) = self.difference(older);
@@ -163,10 +176,16 @@ impl MarkSet {
 
 /// `marks` without `removed` and with `added`. All are strictly rising.
 fn merged(marks: &[Mark], added: &[Mark], removed: &[Mark]) -> Vec<Mark> {
-    let kept = marks.iter().filter(|mark| removed.binary_search(mark).is_err());
-    let mut all: Vec<_> = kept.chain(added).copied().collect();
-    all.sort(); // two rising runs: a merge
-    all.dedup();
+    let mut kept = marks.iter().filter(|mark| removed.binary_search(mark).is_err()).copied().peekable();
+    let mut all = Vec::with_capacity(marks.len().saturating_add(added.len()));
+    for mark in added {
+        while let Some(smaller) = kept.next_if(|kept| kept < mark) {
+            all.push(smaller);
+        }
+        kept.next_if_eq(mark);
+        all.push(*mark);
+    }
+    all.extend(kept);
     all
 }
 

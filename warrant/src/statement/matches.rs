@@ -1,8 +1,9 @@
 //! Lists of matches, the most specific first: which requests each one is about, and what it says of them. The first one
 //! that matches a request decides. This module does not know what that means.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
+use super::sorted::{Pair, is_rising, sort};
 use crate::{
     formats::{is_host, is_method},
     json::{JsonReader, Malformed, Parsed, required, set_once, text, writer::ObjectWriter},
@@ -14,7 +15,8 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Match<T> {
     host: Host,
-    methods: BTreeSet<Box<str>>,
+    /// Strictly rising.
+    methods: Box<[Box<str>]>,
     path: PathPattern,
     says: T,
 }
@@ -22,7 +24,13 @@ pub struct Match<T> {
 impl<T> Match<T> {
     /// `None` when there is no method, or one that is not of upper-case letters.
     pub fn new(host: Host, methods: BTreeSet<Box<str>>, path: PathPattern, says: T) -> Option<Self> {
-        let good = !methods.is_empty() && methods.iter().all(|method| is_method(method));
+        Self::of(host, methods.into_iter().collect(), path, says)
+    }
+
+    /// The same with methods that rise strictly.
+    fn of(host: Host, methods: Box<[Box<str>]>, path: PathPattern, says: T) -> Option<Self> {
+        let good =
+            !methods.is_empty() && is_rising(&methods) && methods.iter().all(|method| is_method(method));
         good.then_some(Self { host, methods, path, says })
     }
 
@@ -32,7 +40,7 @@ impl<T> Match<T> {
     }
 
     /// The methods.
-    pub const fn methods(&self) -> &BTreeSet<Box<str>> {
+    pub const fn methods(&self) -> &[Box<str>] {
         &self.methods
     }
 
@@ -49,8 +57,7 @@ impl<T> Match<T> {
     /// Writes the members `host`, `methods` and `path`.
     pub(super) fn write_requests(&self, out: &mut ObjectWriter) {
         out.text("host", self.host.as_str());
-        let methods: Vec<_> = self.methods.iter().collect();
-        out.texts("methods", &methods);
+        out.texts("methods", &self.methods);
         out.text("path", self.path.as_str());
     }
 }
@@ -59,7 +66,7 @@ impl<T> Match<T> {
 #[derive(Default)]
 pub(super) struct RequestsRead {
     host: Option<Host>,
-    methods: Option<BTreeSet<Box<str>>>,
+    methods: Option<Vec<Box<str>>>,
     path: Option<PathPattern>,
 }
 
@@ -68,10 +75,10 @@ impl RequestsRead {
         match name {
             "host" => set_once(&mut self.host, host(r)?),
             "methods" => {
-                let mut methods = BTreeSet::new();
+                let mut methods = Vec::new();
                 r.array(|r| {
                     let method = text(r, is_method, "a method that is not of upper-case letters")?;
-                    methods.insert(method.to_box());
+                    methods.push(method.to_box());
                     Ok(())
                 })?;
                 set_once(&mut self.methods, methods)
@@ -88,7 +95,9 @@ impl RequestsRead {
         let host = required(self.host, "a match lacks `host`")?;
         let methods = required(self.methods, "a match lacks `methods`")?;
         let path = required(self.path, "a match lacks `path`")?;
-        Match::new(host, methods, path, says).ok_or(Malformed("a match has no method"))
+        let methods = methods.into_boxed_slice();
+        Match::of(host, methods, path, says)
+            .ok_or(Malformed("a match has no method, or its methods are not in order"))
     }
 }
 
@@ -102,29 +111,38 @@ pub(super) fn host(r: &mut JsonReader<'_>) -> Parsed<Host> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct MatchList<T> {
     matches: Vec<Match<T>>,
-    places: BTreeMap<Host, BTreeMap<Box<str>, Vec<usize>>>,
+    /// The numbers of a match and of one of its methods: by host and method, and for these in the order of the matches.
+    places: Vec<Pair>,
 }
 
 impl<T> MatchList<T> {
     pub(super) fn new(matches: Vec<Match<T>>) -> Self {
-        let mut places: BTreeMap<Host, BTreeMap<Box<str>, Vec<usize>>> = BTreeMap::new();
+        let mut places = Vec::new();
         for (place, one) in matches.iter().enumerate() {
-            let of_host = places.entry(one.host.clone()).or_default();
-            for method in &one.methods {
-                of_host.entry(method.clone()).or_default().push(place);
-            }
+            places.extend((0..one.methods.len()).map(|method| (place, method)));
         }
+        let named = |(place, method): &Pair| {
+            let one: Option<&Match<T>> = matches.get(*place);
+            (one.map(|one| &one.host), one.and_then(|one| one.methods.get(*method)), *place)
+        };
+        sort(&mut places, &|one, two| named(one).cmp(&named(two)));
         Self { matches, places }
-    }
-
-    pub(super) fn all(&self) -> &[Match<T>] {
-        &self.matches
     }
 
     /// What the first match of this request says.
     pub(super) fn first(&self, host: &Host, method: &Method, path: &RawPath<'_>) -> Option<&T> {
-        let places = self.places.get(host)?.get(method.as_str())?;
-        let mut matches = places.iter().filter_map(|place| self.matches.get(*place));
-        matches.find(|one| one.path.matches(path)).map(|one| &one.says)
+        let is_before = |pair: &Pair| self.name(pair) < Some((host.as_str(), method.as_str()));
+        let begin = self.places.partition_point(is_before);
+        let of_both = self.places.get(begin..)?.iter();
+        of_both
+            .take_while(|pair| self.name(pair) == Some((host.as_str(), method.as_str())))
+            .filter_map(|(place, _)| self.matches.get(*place))
+            .find(|one| one.path.matches(path))
+            .map(|one| &one.says)
+    }
+
+    fn name(&self, (place, method): &Pair) -> Option<(&str, &str)> {
+        let one = self.matches.get(*place)?;
+        Some((one.host.as_str(), one.methods.get(*method)?))
     }
 }

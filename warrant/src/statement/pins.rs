@@ -22,12 +22,15 @@ impl Pins {
         self.keys.iter().find(|(own, _)| **own == *kid).map(|(_, key)| key)
     }
 
-    /// Whether the statement is of the pinned log: an origin is `<name>/log/<32 hex>`.
+    /// Whether this is the origin of a log with this name: `<name>/log/<32 hex>`.
+    pub(super) fn is_origin(text: &str, log_name: &str) -> bool {
+        let id = text.strip_prefix(log_name).and_then(|rest| rest.strip_prefix("/log/"));
+        id.and_then(content_digest::hex::decode).is_some_and(|bytes| bytes.len() == ORIGIN_ID_BYTES)
+    }
+
+    /// Whether the statement is of the pinned log.
     pub(super) fn are_of_its_log(&self, statement: &Statement) -> bool {
-        let id = statement.iss.strip_prefix(&*self.log_name).and_then(|rest| rest.strip_prefix("/log/"));
-        let has_name =
-            id.and_then(content_digest::hex::decode).is_some_and(|bytes| bytes.len() == ORIGIN_ID_BYTES);
-        has_name
+        Self::is_origin(&statement.iss, &self.log_name)
             && self
                 .origin
                 .as_ref()

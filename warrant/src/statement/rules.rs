@@ -6,11 +6,15 @@ mod rule;
 
 pub use rule::{Found, Rule};
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use super::{
     StatementFault,
     matches::{Match, MatchList, RequestsRead, host},
+    sorted::{Pair, is_rising, sort},
 };
 use crate::{
     Digest,
@@ -30,11 +34,22 @@ use crate::{
 pub struct Rules {
     terms: Terms,
     trust: Trust,
-    hosts: BTreeMap<Host, BTreeSet<Host>>,
+    hosts: Box<[ServedHost]>,
     matches: MatchList<Rule>,
-    /// The canonical host of each name.
-    names: BTreeMap<Host, Host>,
+    /// All names, rising: the number of a host and that of its name.
+    names: Vec<Pair>,
+    text: Arc<str>,
     digest: Digest,
+}
+
+/// A host that the proxy serves: its canonical name, which comes first, and its other names, strictly rising.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct ServedHost(Box<[Host]>);
+
+impl ServedHost {
+    fn canonical(&self) -> Option<&Host> {
+        self.0.first()
+    }
 }
 
 impl Rules {
@@ -49,49 +64,60 @@ impl Rules {
         hosts: BTreeMap<Host, BTreeSet<Host>>,
         matches: Vec<Match<Rule>>,
     ) -> Result<Self, StatementFault> {
+        let served = |(canonical, others)| ServedHost(std::iter::once(canonical).chain(others).collect());
+        let hosts: Box<_> = hosts.into_iter().map(served).collect();
+        let text = json(&terms, &trust, &hosts, &matches);
+        Self::of(terms, trust, hosts, matches, text.into())
+    }
+
+    /// The same with hosts whose names rise strictly, and with the text of all.
+    fn of(
+        terms: Terms,
+        trust: Trust,
+        hosts: Box<[ServedHost]>,
+        matches: Vec<Match<Rule>>,
+        text: Arc<str>,
+    ) -> Result<Self, StatementFault> {
         issuers::check_size(&trust)?;
         if !is_writable(terms.max_lifetime) {
             return Err(Malformed("`maxLifetime` is above 2^53-1").into());
         }
-        let mut names = BTreeMap::new();
-        for (canonical, others) in &hosts {
-            for name in std::iter::once(canonical).chain(others) {
-                if names.insert(name.clone(), canonical.clone()).is_some() {
-                    return Err(Malformed("a name of a host occurs twice").into());
-                }
-            }
+        let in_order = hosts.is_sorted_by(|one, two| one.canonical() < two.canonical())
+            && hosts.iter().all(|host| host.0.get(1..).is_some_and(is_rising));
+        if !in_order {
+            return Err(Malformed("the hosts or their names are not in order").into());
+        }
+        let names = names(&hosts);
+        if !names.is_sorted_by(|one, two| name(&hosts, one) < name(&hosts, two)) {
+            return Err(Malformed("a name of a host occurs twice").into());
         }
         let matches = MatchList::new(matches);
-        let digest = Digest::of(json(&terms, &trust, &hosts, matches.all()).as_bytes());
-        Ok(Self { terms, trust, hosts, matches, names, digest })
+        let digest = Digest::of(text.as_bytes());
+        Ok(Self { terms, trust, hosts, matches, names, text, digest })
     }
 
-    /// Reads rules for a mesh with this audience. Only the text that [`Self::to_json`] writes is accepted.
+    /// Reads rules for a mesh with this audience.
     ///
     /// # Errors
     /// When the text has another form, or the terms or issuers have a fault of their own.
     pub fn parse(text: &[u8], audience: &str) -> Result<Self, StatementFault> {
         let RulesRead { terms, issuers, hosts, matches } = RulesRead::read(text)?;
         let (max_lifetime, leeway) = required(terms, "rules lack `terms`")?;
-        let rules = Self::new(
+        Self::of(
             Terms::new(audience, max_lifetime, leeway)?,
             issuers::trust(required(issuers, "rules lack `issuers`")?)?,
-            required(hosts, "rules lack `hosts`")?,
+            required(hosts, "rules lack `hosts`")?.into_boxed_slice(),
             required(matches, "rules lack `matches`")?,
-        )?;
-        if rules.digest == Digest::of(text) {
-            Ok(rules)
-        } else {
-            Err(Malformed("rules are not canonical JSON").into())
-        }
+            std::str::from_utf8(text).map_err(|_| Malformed("not UTF-8"))?.into(),
+        )
     }
 
-    /// The rules as canonical JSON. The audience is not among them: the statement holds it.
-    pub fn to_json(&self) -> String {
-        json(&self.terms, &self.trust, &self.hosts, self.matches.all())
+    /// The rules as they were read, or as canonical JSON. The audience is not among them: the statement holds it.
+    pub fn to_json(&self) -> &str {
+        &self.text
     }
 
-    /// The digest of the JSON.
+    /// The digest of this text.
     pub const fn digest(&self) -> Digest {
         self.digest
     }
@@ -108,9 +134,14 @@ impl Rules {
 
     /// The canonical host of a name that a client used, in any case. `None` for a host that is not served.
     pub fn host(&self, authority: &[u8]) -> Option<&Host> {
-        let name = Some(authority).filter(|authority| authority.len() <= MAX_HOST_BYTES)?;
-        let name = String::from_utf8(name.to_ascii_lowercase()).ok()?;
-        self.names.get(&Host::parse(&name)?)
+        let name_sought =
+            Some(authority).filter(|authority| authority.len() <= MAX_HOST_BYTES)?.to_ascii_lowercase();
+        let place = self
+            .names
+            .binary_search_by(|pair| name(&self.hosts, pair).cmp(&Some(name_sought.as_slice())))
+            .ok()?;
+        let (host, _) = self.names.get(place)?;
+        self.hosts.get(*host)?.canonical()
     }
 
     /// How a request is treated at this time. The host is canonical.
@@ -119,21 +150,31 @@ impl Rules {
     }
 }
 
+/// All names of all hosts, rising.
+fn names(hosts: &[ServedHost]) -> Vec<Pair> {
+    let mut names = Vec::new();
+    for (host, served) in hosts.iter().enumerate() {
+        names.extend((0..served.0.len()).map(|name| (host, name)));
+    }
+    sort(&mut names, &|one, two| name(hosts, one).cmp(&name(hosts, two)));
+    names
+}
+
+fn name<'a>(hosts: &'a [ServedHost], (host, name): &Pair) -> Option<&'a [u8]> {
+    hosts.get(*host)?.0.get(*name).map(|name| name.as_str().as_bytes())
+}
+
 /// Whether every reader of JSON is exact on this number.
 fn is_writable(number: u64) -> bool {
     i64::try_from(number).is_ok_and(|number| number <= MAX_INTEGER)
 }
 
-fn json(
-    terms: &Terms,
-    trust: &Trust,
-    hosts: &BTreeMap<Host, BTreeSet<Host>>,
-    matches: &[Match<Rule>],
-) -> String {
+fn json(terms: &Terms, trust: &Trust, hosts: &[ServedHost], matches: &[Match<Rule>]) -> String {
     let mut names = ObjectWriter::new();
-    for (canonical, others) in hosts {
-        let others: Vec<_> = others.iter().map(Host::as_str).collect();
-        names.texts(canonical.as_str(), &others);
+    for host in hosts {
+        let mut others = host.0.iter().map(Host::as_str);
+        let canonical = others.next().unwrap_or_default();
+        names.texts(canonical, &others.collect::<Vec<_>>());
     }
     let mut written_terms = ObjectWriter::new();
     written_terms.number("leeway", terms.leeway);
@@ -161,7 +202,7 @@ fn match_json(one: &Match<Rule>) -> String {
 struct RulesRead {
     terms: Option<(u64, u64)>,
     issuers: Option<Vec<Issuer>>,
-    hosts: Option<BTreeMap<Host, BTreeSet<Host>>>,
+    hosts: Option<Vec<ServedHost>>,
     matches: Option<Vec<Match<Rule>>>,
 }
 
@@ -185,16 +226,16 @@ impl RulesRead {
     }
 }
 
-fn read_hosts(r: &mut JsonReader<'_>) -> Parsed<BTreeMap<Host, BTreeSet<Host>>> {
-    let mut hosts = BTreeMap::new();
+fn read_hosts(r: &mut JsonReader<'_>) -> Parsed<Vec<ServedHost>> {
+    let mut hosts = Vec::new();
     r.object(|r, canonical| {
         let canonical = Host::parse(canonical).ok_or(Malformed("a host that is not canonical"))?;
-        let mut names = BTreeSet::new();
+        let mut names = vec![canonical];
         r.array(|r| {
-            names.insert(host(r)?);
+            names.push(host(r)?);
             Ok(())
         })?;
-        hosts.insert(canonical, names);
+        hosts.push(ServedHost(names.into_boxed_slice()));
         Ok(())
     })?;
     Ok(hosts)

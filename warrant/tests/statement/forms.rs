@@ -182,20 +182,20 @@ fn rules_have_one_text() {
 }
 
 #[test]
-fn every_other_text_of_rules_is_refused() {
-    let not_canonical = "rules are not canonical JSON";
+fn rules_of_another_form_are_refused() {
+    let hosts = "the hosts or their names are not in order";
+    let methods = "a match has no method, or its methods are not in order";
     for (from, to, what) in [
-        (r#""leeway":5"#, r#""leeway": 5"#, not_canonical),
-        (r#""leeway":5,"maxLifetime":3600"#, r#""maxLifetime":3600,"leeway":5"#, not_canonical),
-        (r#"["GET","POST"]"#, r#"["POST","GET"]"#, not_canonical),
-        (r#"["GET","POST"]"#, r#"["GET","GET","POST"]"#, not_canonical),
-        (r#"["pay","pay.shop:8443"]"#, r#"["pay.shop:8443","pay"]"#, not_canonical),
-        (r#""static.shop":[]"#, r#""static.shop":[],"static.shop":[]"#, not_canonical),
+        (r#"["GET","POST"]"#, r#"["POST","GET"]"#, methods),
+        (r#"["GET","POST"]"#, r#"["GET","GET","POST"]"#, methods),
+        (r#"["pay","pay.shop:8443"]"#, r#"["pay.shop:8443","pay"]"#, hosts),
+        (r#""static.shop":[]"#, r#""static.shop":[],"static.shop":[]"#, hosts),
+        (r#""leeway":5"#, r#""leeway":5,"leeway":5"#, "a member occurs twice"),
         (r#""static.shop":[]"#, r#""static.shop":["pay"]"#, "a name of a host occurs twice"),
         (r#""static.shop":[]"#, r#""static.shop":["static.shop"]"#, "a name of a host occurs twice"),
         (r#""static.shop":[]"#, r#""Static.shop":[]"#, "a host that is not canonical"),
         (r#"["pay","#, r#"["Pay","#, "a host that is not canonical"),
-        (r#""methods":["GET"]"#, r#""methods":[]"#, "a match has no method"),
+        (r#""methods":["GET"]"#, r#""methods":[]"#, methods),
         (r#""methods":["GET"]"#, r#""methods":["get"]"#, "a method that is not of upper-case letters"),
         (r#""/health""#, r#""health""#, "`path` is not a pattern of paths"),
         (r#""to":"governed""#, r#""to":"governed","until":1"#, "a governed match has `until`"),
@@ -309,10 +309,8 @@ fn halts_have_one_text() {
     for (from, to) in [
         (r#""halted":false"#, r#""halted":0"#),
         (r#""halted":false,"#, ""),
-        (r#""halted":false"#, r#""halted": false"#),
         (r#"["https://stolen.shop"]"#, r#"["b","a"]"#),
         (r#"["https://stolen.shop"]"#, r#"["a","a"]"#),
-        (r#"["https://stolen.shop"]"#, r#"["\u0061"]"#),
         (r#"["https://stolen.shop"]"#, r#"[""]"#),
         (r#"{"issuers":["https://stolen.shop"],"#, "{"),
         (r#"]}"#, r#"],"x":1}"#),

@@ -94,8 +94,8 @@ impl Server {
     pub(crate) fn whole(&self) -> Answer<'static> {
         Answer {
             statement: self.jws().into_bytes().into(),
-            rules: Some(self.rules.to_json().into_bytes().into()),
-            halts: Some(self.halts.to_json().into_bytes().into()),
+            rules: Some(self.rules.to_json().as_bytes().to_vec().into()),
+            halts: Some(self.halts.to_json().as_bytes().to_vec().into()),
             revocations: Some(Section::Whole(self.revocations.to_bytes().into())),
             ended: Some(Section::Whole(self.ended.to_bytes().into())),
         }

@@ -1,61 +1,36 @@
-//! The context of a request in the position `gate`.
+//! The position `gate` inside the proxy.
 
 use std::rc::Rc;
 
-use proxy_wasm::{
-    traits::{Context, HttpContext},
-    types::Action,
-};
-use warrant::Denial;
+use warrant::{Denial, Seconds};
 
-use super::{Passage, internal};
+use super::{internal, vm::HostedGovernance};
 use crate::{
     envoy::{self, EnvoyHost},
-    gate::Gate,
+    gate::{Gate, Governed},
+    governance::Current,
     verifier::HostVerifier,
 };
 
-pub(super) type HostedGate = Gate<HostVerifier<EnvoyHost>>;
-
+/// A gate with what it holds.
 #[derive(Debug)]
-pub(super) struct GateHttpContext {
-    gate: Rc<HostedGate>,
-    passage: Passage,
+pub(super) struct HostedGate {
+    gate: Gate<HostVerifier<EnvoyHost>>,
+    pub(super) governance: Rc<HostedGovernance>,
 }
 
-impl GateHttpContext {
-    pub(super) fn new(gate: Rc<HostedGate>) -> Self {
-        Self { gate, passage: Passage::default() }
+impl HostedGate {
+    pub(super) fn new(governance: Rc<HostedGovernance>, seed: u64) -> Self {
+        Self { gate: Gate::new(HostVerifier(EnvoyHost), seed), governance }
     }
 
-    fn admit(&self) -> Result<(), Denial> {
+    pub(super) fn admit(&self, clock: Seconds) -> Result<(), Denial> {
+        let Current { held, now } = self.governance.current(clock)?;
         // Before the server was asked, nobody may have said what it answered.
         if envoy::has_an_answer_of_the_server().map_err(internal)? {
             return Err(Denial::RequestAmbiguous);
         }
         let headers = envoy::request_headers().map_err(internal)?;
-        self.gate.admit(&headers, envoy::now().map_err(internal)?)
-    }
-}
-
-impl Context for GateHttpContext {}
-
-impl HttpContext for GateHttpContext {
-    fn on_http_request_headers(&mut self, _headers: usize, _end: bool) -> Action {
-        match self.admit() {
-            Ok(()) => {
-                envoy::count("portcullis_gate_passed");
-                self.passage.open()
-            }
-            Err(denial) => self.passage.deny("gate", &self.gate.denial_response(denial)),
-        }
-    }
-
-    fn on_http_request_body(&mut self, _size: usize, _end: bool) -> Action {
-        self.passage.action()
-    }
-
-    fn on_http_request_trailers(&mut self, _trailers: usize) -> Action {
-        self.passage.action()
+        self.gate.admit(&headers, Governed { held: &held, now }, envoy::client)
     }
 }

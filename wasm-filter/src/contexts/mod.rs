@@ -2,48 +2,24 @@
 //! pass a request to the gate or the seal, and the answer to Envoy.
 
 mod gate;
+mod request;
 mod root;
 mod seal;
+mod vm;
 
 pub(crate) use root::FilterRootContext;
 
-use proxy_wasm::types::Action;
-use warrant::Denial;
-
-use crate::{
-    denial_response::DenialResponse,
-    envoy::{self, NoAnswer},
+use warrant::{
+    Denial,
+    statement::{Held, Pins},
 };
 
-/// Whether a request may go on. Until it passes, nothing of it goes on.
-#[derive(Clone, Copy, Debug, Default)]
-struct Passage {
-    passed: bool,
-}
+use crate::{denial_response::DenialResponse, envoy::NoAnswer};
 
-impl Passage {
-    /// The request passes.
-    fn open(&mut self) -> Action {
-        self.passed = true;
-        self.action()
-    }
-
-    /// Answers the request instead.
-    fn deny(&self, position: &str, response: &DenialResponse) -> Action {
-        envoy::count(&format!("portcullis_{position}_denied_{}", response.denial().code().replace('-', "_")));
-        if envoy::send_response(response).is_err() {
-            envoy::log_error(&format!(
-                "portcullis {position}: the proxy did not accept the denial; the request is stopped without an answer"
-            ));
-        }
-        self.action()
-    }
-
-    /// For every later part of the request: if the body or trailers of a stopped request could go on, its headers would go
-    /// on with them.
-    const fn action(self) -> Action {
-        if self.passed { Action::Continue } else { Action::Pause }
-    }
+/// The answer to a client. It names the issuers that are known.
+fn response(denial: Denial, pins: &Pins, held: Option<&Held>) -> DenialResponse {
+    let issuers = held.into_iter().flat_map(|held| held.rules().trust().issuers());
+    DenialResponse::new(denial, &pins.audience, issuers.map(|issuer| issuer.iss.as_str()))
 }
 
 fn internal(NoAnswer: NoAnswer) -> Denial {

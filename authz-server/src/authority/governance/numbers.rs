@@ -1,6 +1,6 @@
 //! The numbers of statements: they rise strictly within a log, over restarts too, and one number never says two things.
 //!
-//! A number is the size of the log that the statement was made from, and how many statements were made from that size before.
+//! A number is the size of the log that the statement was made from, and how many different ones were made from that size before.
 //! A start appends an entry, so the first number after it is above all numbers before it.
 
 use std::collections::BTreeMap;
@@ -70,15 +70,16 @@ impl Numbers {
             (self.as_of, self.count) = (as_of, 0);
         }
         let latest = self.latest.get(proxy).filter(|latest| latest.content == content).copied();
-        let n = match (self.count <= COUNT_AT_MOST, latest) {
-            (true, _) => {
+        let n = match latest {
+            // The same from the same size is said again under the same number: in a quiet mesh they would be used up.
+            Some(latest) if latest.last >> COUNT_BITS == as_of => latest.last,
+            Some(_) | None if self.count <= COUNT_AT_MOST => {
                 let count = self.count;
                 self.count = count.saturating_add(1);
                 (as_of << COUNT_BITS) | count
             }
-            // Nothing was recorded for hours. The same may be said again under the same number.
-            (false, Some(latest)) => latest.last,
-            (false, None) => return Err(NoNumber::UsedUp),
+            Some(latest) => latest.last,
+            None => return Err(NoNumber::UsedUp),
         };
         let first = latest.map_or(n, |latest| latest.first);
         self.latest.insert(proxy.to_owned(), Latest { content, first, last: n });
@@ -104,7 +105,7 @@ mod tests {
     #[test]
     fn numbers_rise_with_each_statement_and_with_the_log() {
         let mut numbers = Numbers::default();
-        let all = [("a", 5, "x"), ("b", 5, "y"), ("a", 5, "x"), ("a", 9, "x"), ("b", 9, "z")];
+        let all = [("a", 5, "x"), ("b", 5, "y"), ("a", 5, "w"), ("a", 9, "w"), ("b", 9, "z")];
         let given = all.map(|(proxy, as_of, content)| next(&mut numbers, proxy, as_of, content).unwrap());
         assert_eq!(
             given,
@@ -116,7 +117,8 @@ mod tests {
                 (9 << COUNT_BITS) + 1
             ]
         );
-        assert_eq!(next(&mut numbers, "a", 8, "x"), Err(NoNumber::Overtaken));
+        assert_eq!(next(&mut numbers, "a", 9, "w"), Ok(given[3]), "the same once more");
+        assert_eq!(next(&mut numbers, "a", 8, "w"), Err(NoNumber::Overtaken));
         assert!(next(&mut Numbers::default(), "a", 10, "x").unwrap() > given[4], "after a start");
     }
 

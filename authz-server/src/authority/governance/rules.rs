@@ -115,12 +115,12 @@ pub(super) struct Part {
 
 impl From<Rules> for Part {
     fn from(rules: Rules) -> Part {
-        Part { json: rules.to_json(), digest: rules.digest() }
+        Part { json: rules.to_json().to_owned(), digest: rules.digest() }
     }
 }
 
 impl From<Halts> for Part {
     fn from(halts: Halts) -> Part {
-        Part { json: halts.to_json(), digest: halts.digest() }
+        Part { json: halts.to_json().to_owned(), digest: halts.digest() }
     }
 }

@@ -1,34 +1,58 @@
 //! Writes the files that Envoy watches: gate and seal, each with its configuration.
 //!
-//! The files contain only public keys and names. Each is written under another name and then renamed, so that
-//! Envoy never reads half a file.
+//! A configuration only says whose statements the filter takes, and from where. The files contain only public keys and names. Each
+//! is written under another name and then renamed, so that Envoy never reads half a file.
 
 use std::path::Path;
 
 use serde_json::{Value, json};
-use warrant::{Issuer, PublicKey};
+use warrant::mint::Signer;
+use warrant::statement::{FilterConfig, Pins, Position};
 
+use crate::authority::receipts;
 use crate::cli::out::Failure;
+use crate::keys::PrivateKey;
 use policy::Bundle;
 
-/// Writes both configurations with the values of this bundle.
-pub(super) fn write(bundle: &Bundle, module: &Path, directory: &Path) -> Result<(), Failure> {
-    let seal = json!({"position": "seal", "audience": bundle.terms().audience});
-    for (name, configuration) in [("gate", gate(bundle)), ("seal", Ok(seal))] {
-        let file = directory.join(format!("{name}.yaml"));
+/// Envoy's cluster of the server, as `envoy/` names it.
+const CLUSTER: &str = "portcullis";
+
+/// Writes both configurations: for the mesh of this bundle, its log, and a server that signs statements with this key.
+pub(super) fn write(
+    bundle: &Bundle,
+    statement_key: &PrivateKey,
+    module: &Path,
+    directory: &Path,
+) -> Result<(), Failure> {
+    let pins = pins(bundle, statement_key)?;
+    for position in [Position::Gate, Position::Seal] {
+        let config = FilterConfig { position, pins: pins.clone(), cluster: CLUSTER.into() };
+        let file = directory.join(format!("{}.yaml", position.word()));
         let failed =
             |e: &dyn std::fmt::Display| Failure::new(format!("cannot write {}: {e}", file.display()));
-        let resource = resource(name, &configuration.map_err(|e| failed(&e))?, module);
         // Envoy expects YAML in a file with this name, and JSON is YAML.
-        let text = serde_json::to_string_pretty(&resource).map_err(|e| failed(&e))?;
+        let text = serde_json::to_string_pretty(&resource(&config, module)).map_err(|e| failed(&e))?;
         ledger::durable::replace(&file, format!("{text}\n").as_bytes()).map_err(|e| failed(&e))?;
     }
     Ok(())
 }
 
+fn pins(bundle: &Bundle, statement_key: &PrivateKey) -> Result<Pins, Failure> {
+    let origin = bundle.burner();
+    let Some((log_name, _)) = origin.rsplit_once("/log/") else {
+        return Err(Failure::new(format!("`burner` of the bundle, {origin:?}, is not the origin of a log")));
+    };
+    Ok(Pins {
+        audience: bundle.audience().into(),
+        log_name: log_name.into(),
+        origin: Some(origin.into()),
+        keys: vec![(receipts::kid(statement_key).into(), *statement_key.public_key())],
+    })
+}
+
 /// Envoy's extension configuration of one filter. Both run in one VM.
-fn resource(name: &str, configuration: &Value, module: &Path) -> Value {
-    let name = format!("portcullis.{name}");
+fn resource(config: &FilterConfig, module: &Path) -> Value {
+    let name = format!("portcullis.{}", config.position.word());
     json!({
         "version_info": "1",
         "resources": [{
@@ -47,37 +71,10 @@ fn resource(name: &str, configuration: &Value, module: &Path) -> Value {
                     },
                     "configuration": {
                         "@type": "type.googleapis.com/google.protobuf.StringValue",
-                        "value": configuration.to_string(),
+                        "value": config.to_json(),
                     },
                 },
             },
         }],
     })
-}
-
-/// The gate's configuration: what it must know to refuse requests that the server could not allow.
-fn gate(bundle: &Bundle) -> Result<Value, serde_json::Error> {
-    let issuers: Vec<Value> = bundle.trust().issuers().iter().map(issuer).collect::<Result<_, _>>()?;
-    let terms = bundle.terms();
-    Ok(json!({
-        "position": "gate",
-        "audience": terms.audience,
-        "max_lifetime": terms.max_lifetime,
-        "leeway": terms.leeway,
-        "hosts": bundle.aliases(),
-        "issuers": issuers,
-    }))
-}
-
-fn issuer(issuer: &Issuer) -> Result<Value, serde_json::Error> {
-    let key = |(kid, key): &(String, PublicKey)| {
-        let mut jwk: Value = serde_json::from_str(&key.to_jwk_json())?;
-        if let Some(members) = jwk.as_object_mut() {
-            members.insert("kid".to_owned(), json!(kid));
-        }
-        Ok(jwk)
-    };
-    let keys: Vec<Value> = issuer.keys.iter().map(key).collect::<Result<_, serde_json::Error>>()?;
-    let subjects: Vec<String> = issuer.subjects.iter().map(ToString::to_string).collect();
-    Ok(json!({"iss": issuer.iss, "keys": keys, "subjects": subjects, "starters": issuer.starters}))
 }

@@ -14,7 +14,8 @@ use std::path::{Path, PathBuf};
 use clap::Args as ClapArgs;
 
 use super::out::{Failure, line};
-use crate::config::LocalAddress;
+use crate::config::{self, LocalAddress};
+use policy::Bundle;
 
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
@@ -60,7 +61,7 @@ fn unix_socket(text: &str) -> Result<LocalAddress, String> {
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let filters = args.filters.as_ref().unwrap_or(&args.dir);
     if is_home(&args.dir) && args.keep {
-        filters::write(&home::bundle(&args.dir)?, &args.module, filters)?;
+        write_filters(args, &home::bundle(&args.dir)?, filters)?;
         return line(format!(
             "kept {}; wrote gate.yaml and seal.yaml in {}",
             args.dir.display(),
@@ -69,12 +70,17 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     }
     check_is_empty(&args.dir)?;
     let bundle = home::make(args)?;
-    filters::write(&bundle, &args.module, filters)?;
+    write_filters(args, &bundle, filters)?;
     line(format!(
         "made {}; to serve it: portcullis serve --config {}",
         args.dir.display(),
         home::configuration(&args.dir).display()
     ))
+}
+
+fn write_filters(args: &Args, bundle: &Bundle, directory: &Path) -> Result<(), Failure> {
+    let config = config::load(&home::configuration(&args.dir)).map_err(|faults| Failure::all(&faults))?;
+    filters::write(bundle, &config.keys.statement, &args.module, directory)
 }
 
 fn is_home(dir: &Path) -> bool {

@@ -13,7 +13,7 @@ use portcullis_tests::ledger_auditor::LedgerAuditor;
 use portcullis_tests::operator::call_api;
 use portcullis_tests::preloaded_faults::PreloadedFaults;
 use portcullis_tests::server::{Home, Server};
-use portcullis_tests::shipped::{Configuration, GATE};
+use portcullis_tests::shipped::{Configuration, GATE, SEAL};
 use portcullis_tests::signed_bundles::UnsignedBundle;
 use portcullis_tests::tls_client::TlsClient;
 use portcullis_tests::world::{HOST, Setup, World};
@@ -25,9 +25,9 @@ use crate::bundles::Signers;
 /// The settings of Envoy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Settings {
-    /// `envoy/envoy.yaml` without the gate: raw headers and the client's certificate.
+    /// `envoy/envoy.yaml` without our filters: raw headers and the client's certificate.
     Shipped,
-    /// The same with the gate.
+    /// The same with gate and seal.
     Gated,
     /// Those that istiod generates: merged headers, no certificate, no body. So the bundle says `strictMtls` of the proxy.
     Istio,
@@ -84,7 +84,7 @@ impl Court {
         root.issue(&[], A_DAY).put(&files, "server");
         put_roots(&[&root], &files.join("roots.pem"));
         let change = match settings {
-            Settings::Shipped => |shipped: Configuration| shipped.without(GATE),
+            Settings::Shipped => |shipped: Configuration| shipped.without(GATE).without(SEAL),
             Settings::Gated | Settings::Istio => |as_it_is: Configuration| as_it_is,
         };
         let istio = settings == Settings::Istio;

@@ -1,0 +1,16 @@
+//! Sorted lists. What a gate holds is kept in them, because the code of trees would be a large part of its module.
+
+use std::cmp::Ordering;
+
+/// Two numbers that name something elsewhere.
+pub(super) type Pair = (usize, usize);
+
+/// Whether each item is greater than the one before it.
+pub(super) fn is_rising<T: Ord>(items: &[T]) -> bool {
+    items.is_sorted_by(|one, two| one < two)
+}
+
+/// Sorts pairs by what they name. There is one copy of this for all lists.
+pub(super) fn sort(pairs: &mut [Pair], compare: &dyn Fn(&Pair, &Pair) -> Ordering) {
+    pairs.sort_unstable_by(compare);
+}

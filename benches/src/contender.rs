@@ -1,7 +1,7 @@
 //! The contenders of the bench, each with its own Envoy. All run at the same time and get requests in turn, so that a change
 //! of the machine's speed affects all of them.
 
-use portcullis_tests::agent::{Agent, hello};
+use portcullis_tests::agent::{Agent, WarrantSpec, hello};
 use portcullis_tests::client::{ClientRequest, get};
 use portcullis_tests::condition::until;
 use portcullis_tests::envoy::Envoy;
@@ -15,6 +15,7 @@ use std::process::Command;
 use std::sync::Arc;
 use tempfile::TempDir;
 use tokio::net::UnixStream;
+use warrant::mint::Signer;
 
 use crate::load::{Requests, send};
 use crate::table::Costs;
@@ -25,6 +26,8 @@ pub struct Contender {
     pub costs: Costs,
     envoy: Envoy,
     server: Option<Process>,
+    /// The server that only signs statements for a gate. It is not asked about requests.
+    statements: Option<Server>,
     supply: Supply,
     _directory: TempDir,
 }
@@ -36,6 +39,8 @@ enum Supply {
     Same(Arc<Requests>),
     /// One warrant, and a new proof for each request: a proof is valid once, and for half a minute.
     Proofs(Agent, String),
+    /// A new warrant for each request.
+    Warrants(Agent),
 }
 
 impl Contender {
@@ -50,7 +55,56 @@ impl Contender {
     pub async fn trivial_filter(module: &Path) -> Contender {
         let directory = directory();
         let envoy = Envoy::start(&bare().with_first(wasm_filter(module)), directory.path()).await;
-        Contender::new("a trivial Wasm filter in Rust", envoy, None, plain(), directory)
+        Contender::new(TRIVIAL_FILTER, envoy, None, plain(), directory)
+    }
+
+    /// Envoy's own filter for JWTs, with a new token for each request: a warrant is one.
+    pub async fn new_tokens() -> Contender {
+        let directory = directory();
+        let agent = Agent::at(&Home::init(directory.path(), &[]));
+        let envoy = Envoy::start(&bare().with_first(jwt_authn(&agent)), directory.path()).await;
+        Contender::new(
+            "jwt_authn, ES256 tokens never seen before",
+            envoy,
+            None,
+            Supply::Warrants(agent),
+            directory,
+        )
+    }
+
+    /// The gate alone, with the same warrant every time.
+    pub async fn gate() -> Contender {
+        Contender::gate_with("the gate, a warrant seen before", |agent| {
+            let warrant = agent.warrant(&WarrantSpec { lifetime: 3600, ..hello() });
+            Supply::Same(Arc::new(Requests { headers: vec![vec![("warrant", warrant)]], ..requests() }))
+        })
+        .await
+    }
+
+    /// The gate alone, with a new warrant every time.
+    pub async fn gate_with_new_warrants() -> Contender {
+        Contender::gate_with("the gate, ES256 warrants never seen before", Supply::Warrants).await
+    }
+
+    /// The gate alone, without a warrant.
+    pub async fn refusing_gate() -> Contender {
+        Contender::gate_with("the gate, no warrant: a refusal", |_| {
+            Supply::Same(Arc::new(Requests { status: 401, ..requests() }))
+        })
+        .await
+    }
+
+    async fn gate_with(name: &'static str, supply: impl FnOnce(Agent) -> Supply) -> Contender {
+        let directory = directory();
+        let home = Home::init(directory.path(), &[]);
+        let server = Server::start(&home).await;
+        let configuration = measured().without(EXT_AUTHZ).without(SEAL);
+        let configuration = configuration.filters_at(home.directory()).server_at_socket(&home.socket());
+        let envoy = Envoy::start(&configuration, directory.path()).await;
+        envoy.until_governed().await;
+        let mut gate = Contender::new(name, envoy, None, supply(Agent::at(&home)), directory);
+        gate.statements = Some(server);
+        gate
     }
 
     /// ext_authz with a server that allows everything.
@@ -82,8 +136,9 @@ impl Contender {
         let server = Server::start(&home).await;
         let configuration = measured().filters_at(home.directory()).server_at_socket(&home.socket());
         let envoy = Envoy::start(&change(configuration), directory.path()).await;
+        envoy.until_governed().await;
         let agent = Agent::at(&home);
-        let warrant = agent.warrant(&hello());
+        let warrant = agent.warrant(&WarrantSpec { lifetime: 3600, ..hello() });
         Contender::new(name, envoy, Some(server.process), Supply::Proofs(agent, warrant), directory)
     }
 
@@ -95,7 +150,7 @@ impl Contender {
         directory: TempDir,
     ) -> Contender {
         let costs = Costs::new(name, server.is_some());
-        Contender { costs, envoy, server, supply, _directory: directory }
+        Contender { costs, envoy, server, statements: None, supply, _directory: directory }
     }
 
     /// Sends this many requests without measuring.
@@ -135,7 +190,7 @@ impl Contender {
 }
 
 impl Supply {
-    fn take(&self, requests: usize) -> Arc<Requests> {
+    fn take(&self, count: usize) -> Arc<Requests> {
         match self {
             Supply::Same(requests) => requests.clone(),
             Supply::Proofs(agent, warrant) => {
@@ -143,14 +198,25 @@ impl Supply {
                 let headers =
                     || vec![("warrant", warrant.clone()), ("warrant-proof", agent.proof(warrant, &request))];
                 Arc::new(Requests {
-                    authority: HOST.to_owned(),
-                    target: TARGET.to_owned(),
-                    headers: std::iter::repeat_with(headers).take(requests).collect(),
+                    headers: std::iter::repeat_with(headers).take(count).collect(),
+                    ..requests()
+                })
+            }
+            Supply::Warrants(agent) => {
+                let headers = || vec![("warrant", agent.warrant(&hello()))];
+                Arc::new(Requests {
+                    headers: std::iter::repeat_with(headers).take(count).collect(),
+                    // A gate verifies a thousand new ones a second of one client.
+                    a_second: Some(900),
+                    ..requests()
                 })
             }
         }
     }
 }
+
+/// The filter that the others' costs in Envoy are compared with.
+pub const TRIVIAL_FILTER: &str = "a trivial Wasm filter in Rust";
 
 /// The contender that all others are compared with.
 pub const ALWAYS_ALLOW: &str = "ext_authz, a tonic server that allows all";
@@ -165,8 +231,32 @@ fn bare() -> Configuration {
 }
 
 fn plain() -> Supply {
-    let requests = Requests { authority: HOST.to_owned(), target: TARGET.to_owned(), headers: Vec::new() };
-    Supply::Same(Arc::new(requests))
+    Supply::Same(Arc::new(requests()))
+}
+
+fn requests() -> Requests {
+    let (authority, target) = (HOST.to_owned(), TARGET.to_owned());
+    Requests { authority, target, headers: Vec::new(), status: 200, a_second: None }
+}
+
+fn jwt_authn(agent: &Agent) -> Value {
+    let mut key: Value =
+        serde_json::from_str(&agent.authority.public_key().to_jwk_json()).expect("a JWK is JSON");
+    key["kid"] = "a1".into();
+    json!({
+        "name": "envoy.filters.http.jwt_authn",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication",
+            "providers": {"authority": {
+                "issuer": "https://authority.demo",
+                "audiences": ["demo"],
+                "local_jwks": {"inline_string": json!({"keys": [key]}).to_string()},
+                "from_headers": [{"name": "warrant"}],
+                "forward": true,
+            }},
+            "rules": [{"match": {"prefix": "/"}, "requires": {"provider_name": "authority"}}],
+        },
+    })
 }
 
 const TARGET: &str = "/hello/you";

@@ -21,6 +21,10 @@ pub struct Requests {
     pub target: String,
     /// The headers of each request, used in turn and from the beginning again.
     pub headers: Vec<Vec<(&'static str, String)>>,
+    /// What every response must say.
+    pub status: u16,
+    /// The most that are sent in a second.
+    pub a_second: Option<u32>,
 }
 
 impl Requests {
@@ -38,13 +42,13 @@ impl Requests {
 /// Sends this many requests and returns the time that it took.
 ///
 /// # Panics
-/// When a response is not 200: denials would look very fast.
+/// When a response has another status: denials would look very fast.
 pub async fn send(to: SocketAddr, requests: Arc<Requests>, count: usize) -> Duration {
     let next = Arc::new(AtomicUsize::new(0));
     let from = Instant::now();
     let mut connections = JoinSet::new();
     for _ in 0..CONNECTIONS {
-        connections.spawn(drive(to, requests.clone(), next.clone(), count));
+        connections.spawn(drive(to, requests.clone(), next.clone(), count, from));
     }
     while let Some(ended) = connections.join_next().await {
         ended.expect("every connection ends without a panic");
@@ -52,7 +56,13 @@ pub async fn send(to: SocketAddr, requests: Arc<Requests>, count: usize) -> Dura
     from.elapsed()
 }
 
-async fn drive(to: SocketAddr, requests: Arc<Requests>, next: Arc<AtomicUsize>, count: usize) {
+async fn drive(
+    to: SocketAddr,
+    requests: Arc<Requests>,
+    next: Arc<AtomicUsize>,
+    count: usize,
+    begun: Instant,
+) {
     let stream = TcpStream::connect(to).await.expect("Envoy listens");
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.expect("Envoy speaks HTTP/1.1");
@@ -62,10 +72,13 @@ async fn drive(to: SocketAddr, requests: Arc<Requests>, next: Arc<AtomicUsize>, 
         if index >= count {
             return;
         }
+        if let Some(rate) = requests.a_second {
+            tokio::time::sleep_until((begun + Duration::from_secs(1) * index as u32 / rate).into()).await;
+        }
         sender.ready().await.expect("the connection stays open");
         let response = sender.send_request(requests.nth(index)).await.expect("every request is answered");
         let status = response.status();
         let body = response.into_body().collect().await.expect("a complete response").to_bytes();
-        assert_eq!(status, 200, "request {index}: {}", String::from_utf8_lossy(&body));
+        assert_eq!(status, requests.status, "request {index}: {}", String::from_utf8_lossy(&body));
     }
 }

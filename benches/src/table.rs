@@ -48,31 +48,36 @@ impl Costs {
     }
 }
 
-/// Prints the costs of every contender, and their ratio to the first contender and to the one called `rival`.
+/// Prints the costs of every contender, and their ratio to the first contender and to the one called `rival`. Also how much each
+/// adds to Envoy, compared with what the one called `filter` adds.
 ///
 /// # Panics
 /// When there is no such contender.
-pub fn print(all: &[Costs], rival: &str) {
+pub fn print(all: &[Costs], rival: &str, filter: &str) {
+    let find = |name: &str| all.iter().find(|costs| costs.name == name).expect("it is a contender");
     let bare = all.first().expect("there is a first contender").both();
-    let rival = all.iter().find(|costs| costs.name == rival).expect("the rival is a contender").both();
+    let rival = find(rival).both();
+    let added = |costs: &Costs| costs.each(costs.envoy) - bare;
+    let filter = added(find(filter));
     println!(
         "CPU microseconds per request, from /proc/PID/stat; {} connections, one Envoy worker",
         crate::load::CONNECTIONS
     );
     println!(
-        "{:<44} {:>7} {:>7} {:>7} {:>9} {:>9} {:>8}",
-        "", "Envoy", "server", "both", "x nothing", "x ext_authz", "wall/s"
+        "{:<44} {:>7} {:>7} {:>7} {:>9} {:>11} {:>14} {:>8}",
+        "", "Envoy", "server", "both", "x nothing", "x ext_authz", "adds, x filter", "wall/s"
     );
     for costs in all {
         let server = costs.server.map_or_else(|| "-".to_owned(), |total| format!("{:.1}", costs.each(total)));
         println!(
-            "{:<44} {:>7.1} {:>7} {:>7.1} {:>9.2} {:>11.2} {:>8.0}",
+            "{:<44} {:>7.1} {:>7} {:>7.1} {:>9.2} {:>11.2} {:>14.1} {:>8.0}",
             costs.name,
             costs.each(costs.envoy),
             server,
             costs.both(),
             costs.both() / bare,
             costs.both() / rival,
+            added(costs) / filter,
             costs.requests as f64 / costs.wall.as_secs_f64(),
         );
     }

@@ -5,7 +5,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1::SendRequest;
 use hyper::{HeaderMap, Request, Response};
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -71,26 +71,29 @@ impl ClientRequest {
     /// # Panics
     /// When the stream is still open after twice [`LONGEST_WAIT`]: a statement alone holds for half a minute.
     pub async fn stream(&self, to: SocketAddr) -> EndedStream {
-        let begun = Instant::now();
-        let run = async {
+        let answered = async {
             let mut sender = speak_http(TcpStream::connect(to).await?).await?;
-            let response = sender.send_request(self.to_http()?).await?;
-            let status = response.status().as_u16();
-            let (head, mut body) = response.into_parts();
-            let mut bytes = Vec::new();
-            let broke_off = loop {
-                match body.frame().await {
-                    Some(Ok(frame)) => bytes.extend(frame.into_data().unwrap_or_default()),
-                    Some(Err(_)) => break true,
-                    None => break false,
-                }
-            };
-            let whole = ClientResponse { status, headers: head.headers, body: bytes.into() };
-            Ok::<_, Unanswered>((whole, broke_off))
+            Ok(sender.send_request(self.to_http()?).await?)
         };
-        let ended = tokio::time::timeout(LONGEST_WAIT * 2, run).await.expect("the stream ends");
-        let (response, broke_off) = ended.map_or((None, true), |(whole, broke)| (Some(whole), broke));
-        EndedStream { response, broke_off, after: begun.elapsed() }
+        run_stream(answered).await
+    }
+
+    /// The same over HTTP/2.
+    ///
+    /// # Panics
+    /// As [`Self::stream`].
+    pub async fn stream_over_http2(&self, to: SocketAddr) -> EndedStream {
+        let answered = async {
+            let stream = TokioIo::new(TcpStream::connect(to).await?);
+            let (mut sender, connection) =
+                hyper::client::conn::http2::handshake(TokioExecutor::new(), stream).await?;
+            tokio::spawn(connection);
+            let (mut head, body) = self.to_http()?.into_parts();
+            head.uri = format!("http://{}{}", self.host, self.target).parse()?;
+            head.headers.remove("host");
+            Ok(sender.send_request(Request::from_parts(head, body)).await?)
+        };
+        run_stream(answered).await
     }
 
     /// Sends the request to a Unix socket.
@@ -168,6 +171,27 @@ impl Connection {
     async fn connect(&self) -> Result<SendRequest<Full<Bytes>>, Unanswered> {
         speak_http(TcpStream::connect(self.to).await?).await
     }
+}
+
+/// Reads an answer until it ends.
+async fn run_stream(answered: impl Future<Output = Result<Response<Incoming>, Unanswered>>) -> EndedStream {
+    let begun = Instant::now();
+    let run = async {
+        let (head, mut body) = answered.await?.into_parts();
+        let mut bytes = Vec::new();
+        let broke_off = loop {
+            match body.frame().await {
+                Some(Ok(frame)) => bytes.extend(frame.into_data().unwrap_or_default()),
+                Some(Err(_)) => break true,
+                None => break false,
+            }
+        };
+        let (status, headers) = (head.status.as_u16(), head.headers);
+        Ok::<_, Unanswered>((ClientResponse { status, headers, body: bytes.into() }, broke_off))
+    };
+    let ended = tokio::time::timeout(LONGEST_WAIT * 2, run).await.expect("the stream ends");
+    let (response, broke_off) = ended.map_or((None, true), |(whole, broke)| (Some(whole), broke));
+    EndedStream { response, broke_off, after: begun.elapsed() }
 }
 
 async fn speak_http(

@@ -2,7 +2,7 @@
 //!     side-by-side [REQUESTS]      this many for each contender, in three rounds
 #![allow(clippy::expect_used, reason = "a bench panics when something unexpected happens")]
 
-use portcullis_benches::contender::{ALWAYS_ALLOW, Contender};
+use portcullis_benches::contender::{ALWAYS_ALLOW, Contender, TRIVIAL_FILTER};
 use portcullis_benches::table;
 use portcullis_tests::programs;
 
@@ -18,6 +18,10 @@ async fn main() {
     let mut contenders = [
         Contender::nothing().await,
         Contender::trivial_filter(&programs::built_for_wasm("trivial_filter.wasm")).await,
+        Contender::gate().await,
+        Contender::refusing_gate().await,
+        Contender::new_tokens().await,
+        Contender::gate_with_new_warrants().await,
         Contender::always_allow(&here.with_file_name("always-allow")).await,
         Contender::portcullis_without_filter().await,
         Contender::portcullis().await,
@@ -35,5 +39,5 @@ async fn main() {
         contender.check_server_was_asked(ROUNDS.saturating_mul(a_round).saturating_add(warm_up)).await;
     }
     let costs: Vec<_> = contenders.into_iter().map(|contender| contender.costs.clone()).collect();
-    table::print(&costs, ALWAYS_ALLOW);
+    table::print(&costs, ALWAYS_ALLOW, TRIVIAL_FILTER);
 }

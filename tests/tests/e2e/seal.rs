@@ -2,5 +2,45 @@
 //! request. And a stream that was allowed ends when its time is over, or when it would not be allowed any more.
 
 mod governed;
+mod many;
 mod openings;
 mod streams;
+
+use portcullis_tests::client::{ClientRequest, EndedStream};
+use portcullis_tests::condition::until;
+use portcullis_tests::shipped::{CONNECTION_MANAGER, Configuration};
+use portcullis_tests::world::{Setup, World};
+use tokio::task::JoinHandle;
+use warrant::PresentedWarrant;
+
+const ISSUER: &str = "https://authority.demo";
+
+/// A world whose Envoy has two workers, and does not end streams by itself.
+async fn two_workers() -> World {
+    let change = |shipped: Configuration| {
+        let route = "route_config/virtual_hosts/0/routes/0/route/timeout";
+        shipped.set(&format!("{CONNECTION_MANAGER}/{route}"), "0s".into())
+    };
+    Setup { workers: 2, change, ..Setup::default() }.start().await
+}
+
+/// Starts streams with this warrant.
+fn streams(world: &World, warrant: &str, path: &str, count: usize) -> Vec<JoinHandle<EndedStream>> {
+    let address = world.envoy.address();
+    let stream = |_| {
+        let request = world.agent.present(warrant, ClientRequest::new("GET", "localhost", path));
+        tokio::spawn(async move { request.stream(address).await })
+    };
+    (0..count).map(stream).collect()
+}
+
+/// Waits until the upstream has so many streams.
+async fn until_open(world: &World, count: usize) {
+    until("the streams to run", async || (world.upstream.open_streams() == count).then_some(())).await;
+}
+
+/// The id of a warrant's root.
+fn jti(warrant: &str) -> String {
+    let root = PresentedWarrant::parse(warrant.as_bytes()).unwrap();
+    root.unverified_claims().unwrap().swap_remove(0).jti().to_owned()
+}

@@ -6,6 +6,7 @@ use portcullis_tests::condition::until;
 use portcullis_tests::operator;
 use portcullis_tests::server::Server;
 use portcullis_tests::world::World;
+use serde_json::Value;
 
 /// The result of one request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +45,8 @@ pub(crate) async fn play(world: &mut World, host: &str) -> Vec<Scene> {
     let get = |content: WarrantSpec| {
         agent.present(&agent.warrant(&content), ClientRequest::new("GET", host, "/hello/you"))
     };
+    let get_path =
+        |path: &str| agent.present(&agent.warrant(&hello()), ClientRequest::new("GET", host, path));
     let warrant = agent.warrant(&hello());
     let to_another_route = agent.present(&warrant, ClientRequest::new("POST", host, "/v1/payments/42"));
     let stolen = ClientRequest::new("GET", host, "/hello/you").with("warrant", warrant.clone());
@@ -81,20 +84,36 @@ pub(crate) async fn play(world: &mut World, host: &str) -> Vec<Scene> {
     let title = "a request that still runs when its warrant ends";
     scenes.push(Scene { title, actual: result_of(world, &running).await, expected });
 
-    let title = "a warrant whose holder an operator revoked";
-    let revoked = operator::done(&world.home, &["revoke", "sub", &hello().holder]);
+    // This one too, until an operator revokes its holder.
+    let running = get_path("/hello/silence");
+    let revoke = async {
+        until("the request to run", async || (world.upstream.open_streams() == 1).then_some(())).await;
+        operator::done(&world.home, &["revoke", "sub", &hello().holder])
+    };
+    let (actual, revoked) = tokio::join!(result_of(world, &running), revoke);
+    let expected = SceneResult { reached_upstream: true, ..denied(403, "revoked") };
+    let title = "a request that still runs when its warrant's holder is revoked";
+    scenes.push(Scene { title, actual, expected });
     let actual = result_of(world, &get(hello())).await;
+    let title = "another warrant of that holder";
     scenes.push(Scene { title, actual, expected: denied(403, "revoked") });
-    let index = revoked.get("index").expect("the entry has an index").to_string();
-    operator::done(&world.home, &["reinstate", &index]);
+    operate(world, &["reinstate", &index_of(&revoked).to_string()]).await;
 
-    operator::done(&world.home, &["halt"]);
+    for (title, halt, resume) in [
+        (
+            "a valid warrant, while its route is halted",
+            &["halt", "--route", "hello"][..],
+            &["resume", "--route", "hello"][..],
+        ),
+        ("a valid warrant, while the mesh is halted", &["halt"], &["resume"]),
+    ] {
+        operate(world, halt).await;
+        let actual = result_of(world, &get(hello())).await;
+        scenes.push(Scene { title, actual, expected: denied(503, "halted") });
+        operate(world, resume).await;
+    }
     let actual = result_of(world, &get(hello())).await;
-    let title = "a valid warrant, while the mesh is halted";
-    scenes.push(Scene { title, actual, expected: denied(503, "halted") });
-    operator::done(&world.home, &["resume"]);
-    let actual = result_of(world, &get(hello())).await;
-    let title = "a valid warrant, after the halt has ended";
+    let title = "a valid warrant, after the halts have ended";
     scenes.push(Scene { title, actual, expected: allowed() });
 
     world.server.process.kill();
@@ -111,6 +130,15 @@ pub(crate) async fn play(world: &mut World, host: &str) -> Vec<Scene> {
     .await;
     scenes.push(Scene { title: "a valid warrant, after the server's restart", actual, expected: allowed() });
     scenes
+}
+
+/// Runs an operator's command, and waits until every proxy has it.
+async fn operate(world: &World, command: &[&str]) {
+    world.until_gates_have(index_of(&operator::done(&world.home, command))).await;
+}
+
+fn index_of(entry: &Value) -> u64 {
+    entry["index"].as_u64().expect("the entry has an index")
 }
 
 async fn result_of(world: &World, request: &ClientRequest) -> SceneResult {

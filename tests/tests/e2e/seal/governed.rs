@@ -3,53 +3,22 @@
 use std::time::{Duration, Instant};
 
 use portcullis_tests::agent::{WarrantSpec, hello};
-use portcullis_tests::client::{ClientRequest, EndedStream};
+use portcullis_tests::client::ClientRequest;
 use portcullis_tests::condition::{until, until_within};
 use portcullis_tests::operator::done;
 use portcullis_tests::server::{Home, Server};
-use portcullis_tests::shipped::{CONNECTION_MANAGER, Configuration};
 use portcullis_tests::signed_bundles::UnsignedBundle;
 use portcullis_tests::world::{Setup, World};
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use tokio::task::JoinHandle;
-use warrant::PresentedWarrant;
 
+use super::{ISSUER, jti, streams, two_workers, until_open};
 use crate::bundles::Signers;
 
-const ISSUER: &str = "https://authority.demo";
 /// A statement holds for so long. Then everything is denied.
 const STATEMENT: Duration = Duration::from_secs(30);
 /// The rest of the path, on a busy machine.
 const LATE_AT_MOST: Duration = Duration::from_secs(3);
-
-/// Starts streams with this warrant.
-fn streams(world: &World, warrant: &str, path: &str, count: usize) -> Vec<JoinHandle<EndedStream>> {
-    let address = world.envoy.address();
-    let stream = |_| {
-        let request = world.agent.present(warrant, ClientRequest::new("GET", "localhost", path));
-        tokio::spawn(async move { request.stream(address).await })
-    };
-    (0..count).map(stream).collect()
-}
-
-async fn until_open(world: &World, count: usize) {
-    until("the streams to run", async || (world.upstream.open_streams() == count).then_some(())).await;
-}
-
-fn jti(warrant: &str) -> String {
-    let root = PresentedWarrant::parse(warrant.as_bytes()).unwrap();
-    root.unverified_claims().unwrap().swap_remove(0).jti().to_owned()
-}
-
-/// Envoy has two workers, and does not end streams by itself.
-async fn world() -> World {
-    let change = |shipped: Configuration| {
-        let route = "route_config/virtual_hosts/0/routes/0/route/timeout";
-        shipped.set(&format!("{CONNECTION_MANAGER}/{route}"), "0s".into())
-    };
-    Setup { workers: 2, change, ..Setup::default() }.start().await
-}
 
 /// Waits until the statement that the filters hold has run out.
 async fn until_stale(world: &World) {
@@ -63,7 +32,7 @@ async fn until_stale(world: &World) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn streams_under_a_revoked_warrant_end_and_others_go_on() {
-    let world = world().await;
+    let world = two_workers().await;
     let (revoked, other) = (world.agent.warrant(&hello()), world.agent.warrant(&hello()));
     let ending = streams(&world, &revoked, "/hello/stream", 8);
     let silent = streams(&world, &revoked, "/hello/silence", 2);
@@ -100,7 +69,7 @@ async fn streams_under_a_revoked_warrant_end_and_others_go_on() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_a_server_everything_is_denied_within_the_lifetime_of_a_statement() {
-    let mut world = world().await;
+    let mut world = two_workers().await;
     let warrant = world.agent.warrant(&WarrantSpec { lifetime: 300, ..hello() });
     let running = streams(&world, &warrant, "/hello/stream", 4);
     until_open(&world, 4).await;
@@ -127,7 +96,7 @@ async fn without_a_server_everything_is_denied_within_the_lifetime_of_a_statemen
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_frozen_server_is_a_denial_too_and_it_is_used_again_when_it_goes_on() {
-    let world = world().await;
+    let world = two_workers().await;
     let running = streams(&world, &world.agent.warrant(&hello()), "/hello/stream", 2);
     until_open(&world, 2).await;
     let began = Instant::now();

@@ -1,0 +1,97 @@
+//! Many streams at once: all that must end do, soon, and no other is touched. `./dev test` runs one round, `./dev soak` all.
+
+use std::time::{Duration, Instant};
+
+use portcullis_tests::agent::{WarrantSpec, hello};
+use portcullis_tests::client::{ClientRequest, EndedStream, get};
+use portcullis_tests::condition::until;
+use portcullis_tests::operator::call_api;
+use portcullis_tests::soak::rounds;
+use portcullis_tests::world::World;
+use serde_json::json;
+use tokio::task::JoinHandle;
+
+use super::{ISSUER, jti, two_workers, until_open};
+
+/// Under each of the two roots.
+const STREAMS: usize = 200;
+/// The slowest of a hundred rounds, with optimised code. `./dev test` runs code that is not.
+const P99: Duration = Duration::from_millis(250);
+/// So many decisions at once are no burden for a small machine.
+const AT_ONCE: usize = 16;
+
+/// Starts streams under descendants of this root: over HTTP/1 and HTTP/2, with an answer that goes on and without one.
+async fn start(world: &World, root: &str, already: usize) -> Vec<JoinHandle<EndedStream>> {
+    let mut running = Vec::new();
+    for count in 0..STREAMS {
+        let content = WarrantSpec { lifetime: 250, ..hello() };
+        let warrant = world.agent.delegate(root, &content, &world.agent.holder);
+        let path = if count % 2 == 0 { "/hello/stream" } else { "/hello/silence" };
+        let request = world.agent.present(&warrant, ClientRequest::new("GET", "localhost", path));
+        let address = world.envoy.address();
+        running.push(tokio::spawn(async move {
+            if count % 4 < 2 {
+                request.stream(address).await
+            } else {
+                request.stream_over_http2(address).await
+            }
+        }));
+        if (count + 1) % AT_ONCE == 0 || count + 1 == STREAMS {
+            until_open(world, already + count + 1).await;
+        }
+    }
+    running
+}
+
+fn root(world: &World) -> String {
+    world.agent.warrant(&WarrantSpec { lifetime: 300, max_depth: 2, ..hello() })
+}
+
+/// The number at this part of the sorted numbers.
+fn quantile(sorted: &[Duration], part: f64) -> Duration {
+    let place = ((sorted.len() as f64) * part) as usize;
+    sorted[place.min(sorted.len() - 1)]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_root_is_revoked_while_200_streams_run_under_it_beside_200_others() {
+    let world = two_workers().await;
+    let mut took = Vec::new();
+    for round in 1..=rounds() {
+        let (revoked, other) = (root(&world), root(&world));
+        let ending = start(&world, &revoked, 0).await;
+        let others = start(&world, &other, STREAMS).await;
+        let revocation = json!({"what": "path", "value": jti(&revoked), "iss": ISSUER, "reason": "a drill"});
+        let (status, entry) = call_api(&world.home, "POST", "/v1/revocations", &revocation).await;
+        let answered = Instant::now();
+        assert_eq!(status, 201, "{entry}");
+        until("the upstream to see every end", async || {
+            (world.upstream.open_streams() <= STREAMS).then_some(())
+        })
+        .await;
+        took.push(answered.elapsed());
+        for (count, stream) in ending.into_iter().enumerate() {
+            let ended = stream.await.unwrap();
+            match (count % 2, &ended.response) {
+                (0, Some(response)) => {
+                    assert!(response.status == 200 && ended.broke_off, "{count}: {ended:?}")
+                }
+                (_, Some(response)) => assert_eq!(response.code().as_deref(), Some("revoked"), "{count}"),
+                (_, None) => panic!("stream {count} got no answer"),
+            }
+        }
+        assert_eq!(world.upstream.open_streams(), STREAMS, "round {round}: others were ended");
+        assert!(others.iter().all(|stream| !stream.is_finished()), "round {round}");
+        others.iter().for_each(JoinHandle::abort);
+        until_open(&world, 0).await;
+    }
+    took.sort();
+    let (p50, p99) = (quantile(&took, 0.5), quantile(&took, 0.99));
+    println!("{} rounds: {STREAMS} streams ended p50 {p50:?}, p99 {p99:?} after the answer", took.len());
+    assert!(p99 < P99 * if cfg!(debug_assertions) { 8 } else { 1 }, "{p99:?}");
+    let stats = get(world.envoy.admin(), "/stats?filter=portcullis_seal").await.unwrap().text();
+    let ended = STREAMS as u64 * rounds();
+    assert!(stats.contains(&format!("portcullis_seal_ended_revoked: {ended}\n")), "{stats}");
+    assert!(stats.contains("portcullis_seal_live_streams: 0\n"), "{stats}");
+    world.end().await;
+}

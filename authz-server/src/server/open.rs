@@ -20,7 +20,8 @@ use crate::config::{BundleConfig, Config, LedgerConfig, LocalAddress, ProxiesAdd
 use crate::facts::{self, Amount, EndedDecisions, LiveFacts};
 use crate::fetch::Fetcher;
 use crate::gateway::{
-    Admission, Burner, Gateway, Gatherer, ReadCertificates, ReceiptMint, Shadow, VerifiedChains,
+    Admission, Burner, Gateway, Gatherer, JudgeOfForwards, ReadCertificates, ReceiptMint, Shadow,
+    VerifiedChains,
 };
 use crate::keys::{PrivateKey, Readers};
 use crate::outcomes::Outcomes;
@@ -42,6 +43,7 @@ pub(super) struct OpenedServer {
     pub(super) admission: Admission,
     pub(super) recorder: Recorder,
     pub(super) outcomes: Arc<Outcomes>,
+    pub(super) running: JudgeOfForwards,
     pub(super) facts: FactRecorder,
     pub(super) governance: Arc<Governance>,
     /// The body of `/v1/receipt-jwks.json`.
@@ -75,6 +77,7 @@ pub(super) async fn open(config: Config, clock: Clock) -> Result<OpenedServer, S
     let metrics = Arc::new(metrics.with_facts(FactFigures(live.clone())));
     let admission = Admission::of(config.limits.decisions);
     let parts = readiness::parts(&ledger, &policy, status, &clock, &admission);
+    let parts = readiness::with_forwards(parts, live.clone());
     let parts = readiness::with_tls(parts, &listeners);
     let readiness = Arc::new(readiness::with_witnesses(parts, &witnesses));
     let recorder =
@@ -108,6 +111,13 @@ pub(super) async fn open(config: Config, clock: Clock) -> Result<OpenedServer, S
     });
     let outcomes = Arc::new(Outcomes::new(ended, recorder.clone(), Arc::clone(&metrics), clock.clone()));
     let facts = FactRecorder::new(ledger.clone(), live.clone(), clock.clone());
+    let running = JudgeOfForwards {
+        live: live.clone(),
+        ledger: ledger.clone(),
+        clock: clock.clone(),
+        environment: config.environment.clone(),
+        metrics: Arc::clone(&metrics),
+    };
     let governance = Arc::new(Governance::new(Source {
         live,
         ledger: ledger.clone(),
@@ -129,6 +139,7 @@ pub(super) async fn open(config: Config, clock: Clock) -> Result<OpenedServer, S
         admission,
         recorder,
         outcomes,
+        running,
         facts,
         governance,
         receipt_keys,
@@ -168,7 +179,7 @@ impl OpenedLedger {
         folded.fold_on(ledger.read(folded.own.as_of)?)?;
         let (size, root) = ledger.root();
         let head = Head { size, root, time: ledger.time() };
-        let live = facts::follow(&ledger, head, folded.tables, keeper.policy())?;
+        let live = facts::follow(&ledger, head, folded.tables, folded.own.running, keeper.policy())?;
         let burner = Burner {
             burns: folded.burns,
             origin: ledger.origin().to_owned(),

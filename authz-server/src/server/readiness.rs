@@ -10,6 +10,7 @@ use super::listeners::Listeners;
 use crate::bundles::{BundleStatus, PolicyInForce};
 use crate::clock::{Clock, Unreliable};
 use crate::complaint::Complaint;
+use crate::facts::LiveFacts;
 use crate::gateway::Admission;
 use crate::telemetry::Readiness;
 use crate::witnesses::Witnesses;
@@ -48,6 +49,14 @@ pub(super) fn parts(
         })
         .with("keeper", looks)
         .with("admission", stopping)
+}
+
+/// What ran before a start must be judged again before proxies get a statement.
+pub(super) fn with_forwards(readiness: Readiness, live: LiveFacts) -> Readiness {
+    readiness.with("forwards", move || match live.forwards().judged().behind {
+        Some(_) => Ok(()),
+        None => Err("requests that ran before the start are being judged again".to_owned()),
+    })
 }
 
 /// Whether entries are recorded, and what is wrong while they still are.

@@ -27,7 +27,7 @@ use crate::edge::listen::{BoundListener, ListenAddress};
 use crate::edge::proxy_identity::{AdmitProxy, NamedProxies};
 use crate::edge::serve::{OPERATORS_CONNECTIONS, PROXIES_CONNECTIONS, Pages, Protocol, Transport};
 use crate::edge::tls;
-use crate::gateway::Admission;
+use crate::gateway::{Admission, JudgingThread};
 use crate::outcomes::Outcomes;
 use crate::recorder::Recorder;
 
@@ -51,6 +51,7 @@ pub(super) struct Serving {
     recorder: Recorder,
     ledger: Ledger,
     snapshots: SnapshotThread,
+    _running: JudgingThread,
     _keeper: KeeperThread,
 }
 
@@ -65,6 +66,7 @@ pub(super) async fn serve(opened: OpenedServer) -> Result<Serving, ServerError> 
 
     let policy = opened.keeper.policy();
     let keeper = bundles::start_keeper(opened.keeper)?;
+    let running = opened.running.start()?;
     let live = opened.gateway.gatherer.live.clone();
     let known = live.clone();
     let snapshots =
@@ -159,6 +161,7 @@ pub(super) async fn serve(opened: OpenedServer) -> Result<Serving, ServerError> 
         recorder: opened.recorder,
         ledger: opened.ledger,
         snapshots,
+        _running: running,
         _keeper: keeper,
     })
 }

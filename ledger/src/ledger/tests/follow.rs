@@ -78,7 +78,8 @@ impl FollowFacts for Table {
         Ok(())
     }
 
-    fn commit(&mut self, head: Head, facts: &[(u64, Arc<Entry>)]) {
+    fn commit(&mut self, committed: &Committed<'_>) {
+        let Committed { head, facts, .. } = *committed;
         let mut told = self.told.lock().unwrap();
         told.in_force.append(&mut self.admitted);
         told.issued.append(&mut self.issued);

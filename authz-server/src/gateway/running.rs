@@ -62,29 +62,29 @@ impl JudgeOfForwards {
     /// Judges what is due, and waits until something may be due again. Returns false once the server stops.
     fn look(&self) -> bool {
         let forwards = self.live.forwards();
-        if self.judge_due() {
-            forwards.wait(|lapse| self.until(lapse))
-        } else {
-            forwards.pause(ASK_CLOCK_EVERY)
+        match self.judge_due() {
+            Some(0) => forwards.wait(|lapse| self.until(lapse)),
+            // It may have taken a while.
+            Some(_) => forwards.pause(Duration::ZERO),
+            None => forwards.pause(ASK_CLOCK_EVERY),
         }
     }
 
-    /// Judges what is due. Returns false while the clock cannot be relied on.
-    pub(super) fn judge_due(&self) -> bool {
+    /// Judges what is due, and returns how many that were. `None`: the clock cannot be relied on.
+    pub(super) fn judge_due(&self) -> Option<usize> {
         let (forwards, known) = (self.live.forwards(), self.live.now());
         let reading = self.clock.compared_with(known.time());
         if reading.unreliable.is_some() {
-            return false;
+            return None;
         }
-        match forwards.take_due(known.as_of(), reading.now) {
-            Some(due) => {
-                self.judge_all(&due, &known, reading.now);
-                forwards.finish(&due);
-            }
+        let Some(due) = forwards.take_due(known.as_of(), reading.now) else {
             // The writer is about to replace what is known.
-            None => std::thread::yield_now(),
-        }
-        true
+            std::thread::yield_now();
+            return Some(0);
+        };
+        self.judge_all(&due, &known, reading.now);
+        forwards.finish(&due);
+        Some(due.indices.len())
     }
 
     fn until(&self, lapse: Option<Seconds>) -> Duration {

@@ -11,7 +11,7 @@ use tracing::info;
 use super::error::ServerError;
 use super::listeners::Listeners;
 use super::readiness;
-use crate::authority::governance::{Governance, Source};
+use crate::authority::governance::{Governance, HeardProxies, Source};
 use crate::authority::{FactRecorder, receipts};
 use crate::bundles::Keeper;
 use crate::bundles::candidate::{Candidate, Watcher};
@@ -46,6 +46,7 @@ pub(super) struct OpenedServer {
     pub(super) running: JudgeOfForwards,
     pub(super) facts: FactRecorder,
     pub(super) governance: Arc<Governance>,
+    pub(super) heard: HeardProxies,
     /// The body of `/v1/receipt-jwks.json`.
     pub(super) receipt_keys: String,
     pub(super) fetcher: Fetcher,
@@ -118,6 +119,10 @@ pub(super) async fn open(config: Config, clock: Clock) -> Result<OpenedServer, S
         environment: config.environment.clone(),
         metrics: Arc::clone(&metrics),
     };
+    // The first server of a log knows every proxy that holds a statement.
+    let is_first = predecessors.is_empty() && ledger.recovery().start <= 1;
+    let heard =
+        if is_first { HeardProxies::default() } else { HeardProxies::after_another_server(clock.now()) };
     let governance = Arc::new(Governance::new(Source {
         live,
         ledger: ledger.clone(),
@@ -142,6 +147,7 @@ pub(super) async fn open(config: Config, clock: Clock) -> Result<OpenedServer, S
         running,
         facts,
         governance,
+        heard,
         receipt_keys,
         fetcher,
         readiness,

@@ -51,11 +51,16 @@ pub(super) fn parts(
         .with("admission", stopping)
 }
 
-/// What ran before a start must be judged again before proxies get a statement.
+/// What runs must be judged again, after a start and after a fact, before proxies get a statement.
 pub(super) fn with_forwards(readiness: Readiness, live: LiveFacts) -> Readiness {
-    readiness.with("forwards", move || match live.forwards().judged().behind {
-        Some(_) => Ok(()),
-        None => Err("requests that ran before the start are being judged again".to_owned()),
+    readiness.with("forwards", move || {
+        if live.forwards().judged().is_behind() {
+            let running = live.forwards().counts().running;
+            return Err(format!(
+                "{running} requests that run are being judged again, and no statement is signed"
+            ));
+        }
+        Ok(())
     })
 }
 

@@ -16,7 +16,6 @@ use super::error::ServerError;
 use super::open::OpenedServer;
 use super::snapshots::{self, SnapshotThread};
 use super::{background, health, stop};
-use crate::authority::governance::HeardProxies;
 use crate::bundles::{self, KeeperThread};
 use crate::edge::access_log::AccessLog;
 use crate::edge::arrivals::Arrivals;
@@ -90,7 +89,7 @@ pub(super) async fn serve(opened: OpenedServer) -> Result<Serving, ServerError> 
         .add_service(InterceptedService::new(access_log, admit.clone()))
         .add_service(InterceptedService::new(grpc_health, admit.clone()))
         .into_axum_router();
-    let heard = HeardProxies::default();
+    let heard = opened.heard;
     let for_proxies = for_proxies.merge(http::statement(StatementPage {
         governance: opened.governance,
         heard: heard.clone(),

@@ -35,9 +35,6 @@ use crate::keys::PrivateKey;
 /// How long a statement holds at most.
 const LIFETIME_SECONDS: u64 = 30;
 
-/// A server that has not judged what was due for so long says nothing: proxies would let run what may not run.
-const JUDGED_BEHIND_AT_MOST: Duration = Duration::from_secs(5);
-
 /// A server that has not answered a fact for so long promises nothing: nobody could revoke anything.
 const FACT_WAITS_AT_MOST: Duration = Duration::from_secs(5);
 
@@ -225,7 +222,7 @@ impl Governance {
             return Err(NoStatement::ClockUnreliable);
         }
         // Only now: while the clock cannot be relied on nothing is judged.
-        if judged.behind.is_none_or(|behind| behind >= JUDGED_BEHIND_AT_MOST) {
+        if judged.is_behind() {
             return Err(NoStatement::JudgedBehind);
         }
         known.in_force(reading.now).map_err(|_| NoStatement::NotInForce)?;

@@ -25,6 +25,9 @@ pub use list::{ForwardList, RUN_AT_MOST};
 use cases::KeptCases;
 use watch::Watches;
 
+/// What is due must be judged within this time.
+const BEHIND_AT_MOST: Duration = Duration::from_secs(5);
+
 /// Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct LiveForwards(Arc<Shared>);
@@ -90,7 +93,14 @@ pub struct JudgedForwards {
     pub settled: u64,
     pub ended: Ended,
     /// For how long something has been due at most. `None`: what ran at the start has not been judged.
-    pub behind: Option<Duration>,
+    behind: Option<Duration>,
+}
+
+impl JudgedForwards {
+    /// Whether proxies may let run what may not run: nothing is said to them meanwhile.
+    pub fn is_behind(&self) -> bool {
+        self.behind.is_none_or(|behind| behind >= BEHIND_AT_MOST)
+    }
 }
 
 /// How many there are.

@@ -147,9 +147,9 @@ fn what_ran_before_a_start_is_due_and_nothing_is_said_before_it_is_judged() {
     let mut ran_before = ForwardList::default();
     assert!(ran_before.enter(4, &forward()) && ran_before.enter(7, &forward()));
     let scene = scene(ran_before);
-    assert_eq!(scene.forwards.judged().behind, None);
+    assert!(scene.forwards.judged().is_behind());
     assert_eq!(scene.judge(NOW, &Continues::No(Denial::Revoked)), [4, 7]);
-    assert!(scene.forwards.judged().behind.is_some());
+    assert!(!scene.forwards.judged().is_behind());
     assert_eq!(scene.ended(), 2);
 }
 

@@ -264,6 +264,7 @@ impl WriterState {
         let now = (self.options.clock)();
         let mut follower = locked(&shared.follower);
         let mut group = GroupCommit::new(self.edge.clone(), self.time);
+        let has_facts = !batch.facts.is_empty();
         for job in batch.facts {
             group.add_fact(job, &mut follower, now);
         }
@@ -280,6 +281,9 @@ impl WriterState {
                 }
                 let (count, repeats) = group.refuse(&refused, self.edge.size());
                 self.note_refused(count, &refused, shared);
+                if has_facts {
+                    shared.refuses_facts.store(true, Ordering::Relaxed);
+                }
                 self.acknowledge(repeats);
             }
         }

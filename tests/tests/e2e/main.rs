@@ -30,6 +30,7 @@ mod ledger_http;
 mod ledger_kill;
 mod limited_uses;
 mod live_forwards;
+mod no_statement;
 mod operators;
 mod outcomes;
 mod proxies_over_tls;

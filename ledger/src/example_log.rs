@@ -45,6 +45,7 @@ pub(crate) fn allowed(id: &str) -> Decision {
             signatures: passed,
             ..Checks::default()
         },
+        ends: Some(CLOCK + 60),
         outcome: DecisionOutcome::Allowed,
         verdict: RecordedVerdict {
             code: VerdictCode::Permit,

@@ -41,6 +41,7 @@ pub mod server;
 pub mod shipped;
 pub mod signed_bundles;
 pub mod soak;
+pub mod statement_poller;
 pub mod tls_client;
 pub mod upstream;
 pub mod web_server;

@@ -2,8 +2,8 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ledger::entry::{BurnKind, Decision, RecordedBurn, Revocation, RevocationTarget};
-use ledger::{Ledger, Options, Receipt, RecordError, SigningKey};
+use ledger::entry::{BurnKind, Decision, DecisionOutcome, RecordedBurn, Revocation, RevocationTarget};
+use ledger::{Entry, Ledger, Options, Receipt, RecordError, SigningKey};
 use std::sync::{Arc, mpsc};
 
 use crate::example_decision::denied;
@@ -58,11 +58,39 @@ pub fn fill(home: &Home, revocations: usize, uses: usize) {
         clock: now(),
         ..denied(&format!("{first:032x}"))
     };
-    let (done, answers) = mpsc::channel::<Result<Receipt, RecordError>>();
-    let recorded = || answers.recv().expect("an answer").expect("it is recorded");
     let revocations = (0..revocations).map(|n| revocation(n).into());
     let decisions = (0..uses).step_by(USES_OF_AN_ENTRY).map(|first| decision(first).into());
-    for (n, entry) in revocations.chain(decisions).enumerate() {
+    record(&ledger, revocations.chain(decisions));
+    ledger.close();
+}
+
+/// Writes so many forwards of this proxy that have no outcome. Nobody can judge them again.
+///
+/// # Panics
+/// When an entry is not recorded.
+pub fn fill_with_forwards(home: &Home, proxy: &str, forwards: u128) {
+    let ledger = open(home);
+    let as_of = ledger.size();
+    let forward = |n: u128| {
+        let id = URL_SAFE_NO_PAD.encode(n.to_be_bytes());
+        let outcome = DecisionOutcome::Observed;
+        Decision {
+            as_of,
+            clock: now(),
+            ends: Some(now() + 3600),
+            outcome,
+            proxy: proxy.to_owned(),
+            ..denied(&id)
+        }
+    };
+    record(&ledger, (1..=forwards).map(|n| forward(n).into()));
+    ledger.close();
+}
+
+fn record(ledger: &Ledger, entries: impl Iterator<Item = Entry>) {
+    let (done, answers) = mpsc::channel::<Result<Receipt, RecordError>>();
+    let recorded = || answers.recv().expect("an answer").expect("it is recorded");
+    for (n, entry) in entries.enumerate() {
         let done = done.clone();
         ledger.submit(entry, Box::new(move |answer| done.send(answer).expect("somebody waits")));
         if n >= WAITING_AT_MOST {
@@ -73,5 +101,4 @@ pub fn fill(home: &Home, revocations: usize, uses: usize) {
     while let Ok(answer) = answers.recv() {
         answer.expect("it is recorded");
     }
-    ledger.close();
 }

@@ -122,9 +122,11 @@ impl FactRecorder {
         self.permitted(caller, OperatorAction::ReadFacts)
     }
 
-    /// Checks that a caller may read what is known of proxies, and returns the facts of that moment.
-    pub fn read_proxies(&self, caller: &Caller) -> Result<Arc<Known>, ApiError> {
-        self.permitted(caller, OperatorAction::ReadProxies)
+    /// Checks that a caller may read what is known of proxies, and returns the facts of that moment, and its time.
+    pub fn read_proxies(&self, caller: &Caller) -> Result<(Arc<Known>, Seconds), ApiError> {
+        let known = self.permitted(caller, OperatorAction::ReadProxies)?;
+        let now = self.clock.not_before(known.time());
+        Ok((known, now))
     }
 
     fn permitted(&self, caller: &Caller, action: OperatorAction) -> Result<Arc<Known>, ApiError> {

@@ -41,6 +41,12 @@ impl Failure {
         Failure { lines: faults.iter().map(ToString::to_string).collect() }
     }
 
+    /// The same, after a line that says what was done before it.
+    pub(super) fn after(mut self, line: impl Display) -> Failure {
+        self.lines.insert(0, line.to_string());
+        self
+    }
+
     pub(super) fn print(&self) -> ExitCode {
         let mut err = io::stderr().lock();
         for line in &self.lines {

@@ -4,23 +4,25 @@
 use std::sync::Arc;
 
 use ledger::entry::{Digest, Entry, RecordedFact};
-use ledger::{Behind, FactRefused, FollowFacts, Head, Ledger};
+use ledger::{Behind, Committed, FactRefused, FollowFacts, Head, Ledger};
 use warrant::Seconds;
 
+use super::forwards::{Due, ForwardList};
 use super::known::{Known, LiveFacts};
 use super::tables::Tables;
 use crate::bundles::PolicyInForce;
 
-/// Attaches a follower to the ledger. `tables` are the facts of all entries below `head.size`. An error if the ledger is
-/// longer.
+/// Attaches a follower to the ledger. `tables` are the facts of all entries below `head.size`, and `forwards` the requests that
+/// may still run. An error if the ledger is longer.
 pub fn follow(
     ledger: &Ledger,
     head: Head,
     tables: Tables,
+    forwards: ForwardList,
     policy: Arc<PolicyInForce>,
 ) -> Result<LiveFacts, Behind> {
     let known = Known { head, active: policy.active(), tables: Arc::new(tables) };
-    let live = LiveFacts::new(known.clone());
+    let live = LiveFacts::new(known.clone(), forwards);
     ledger.follow(Box::new(Follower { live: live.clone(), policy, known, draft: None }), head.size)?;
     Ok(live)
 }
@@ -62,7 +64,9 @@ impl FollowFacts for Follower {
         Ok(())
     }
 
-    fn commit(&mut self, head: Head, facts: &[(u64, Arc<Entry>)]) {
+    fn commit(&mut self, committed: &Committed<'_>) {
+        let Committed { head, facts, .. } = *committed;
+        let before = Arc::clone(&self.known.tables);
         for (_, fact) in facts {
             if let Entry::Activation(activation) = &**fact {
                 self.known.active = self.policy.take_effect(activation.bundle);
@@ -77,7 +81,13 @@ impl FollowFacts for Follower {
             self.known.tables = Arc::new(tables);
         }
         self.known.head = head;
+        // First what must be judged again because of these facts: nobody may read one and think that this is done.
+        let due = Due::because_of(facts.iter().map(|(_, fact)| &**fact), &before, now);
+        let is_due = self.live.forwards().commit(committed, due);
         self.live.replace(self.known.clone());
+        if is_due {
+            self.live.forwards().wake();
+        }
     }
 
     fn discard(&mut self) {

@@ -9,6 +9,7 @@ use policy::Bundle;
 use tokio::sync::watch;
 use warrant::{Denial, Seconds};
 
+use super::forwards::{ForwardList, LiveForwards};
 use super::tables::Tables;
 use crate::bundles::ActiveBundle;
 
@@ -73,16 +74,25 @@ pub struct KnownTables {
 #[derive(Clone, Debug)]
 pub struct LiveFacts {
     known: Arc<ArcSwap<Known>>,
+    forwards: LiveForwards,
     changed: watch::Sender<()>,
 }
 
-/// Tells of changes in what is said to proxies. A decision is no such change.
+/// Tells of changes in what is said to proxies: facts, and forwards that must end. A decision is no such change.
 #[derive(Debug)]
 pub struct GovernanceChanges(watch::Receiver<()>);
 
 impl LiveFacts {
-    pub(super) fn new(known: Known) -> LiveFacts {
-        LiveFacts { known: Arc::new(ArcSwap::from_pointee(known)), changed: watch::Sender::new(()) }
+    /// `forwards`: those that ran when the log was folded.
+    pub(super) fn new(known: Known, forwards: ForwardList) -> LiveFacts {
+        let changed = watch::Sender::new(());
+        let forwards = LiveForwards::new(forwards, known.as_of(), changed.clone());
+        LiveFacts { known: Arc::new(ArcSwap::from_pointee(known)), forwards, changed }
+    }
+
+    /// The forwards that run now.
+    pub fn forwards(&self) -> &LiveForwards {
+        &self.forwards
     }
 
     pub fn now(&self) -> Arc<Known> {

@@ -8,6 +8,7 @@ mod ended;
 pub(crate) mod examples;
 mod fold;
 mod follower;
+mod forwards;
 mod known;
 mod own;
 mod since;
@@ -19,6 +20,9 @@ pub use burns::{BurnFor, BurnTable, BurnedItem, BurnedItems, Full, NotBurned, Ro
 pub use ended::EndedDecisions;
 pub use fold::{Amount, Folded, fold, fold_closed};
 pub use follower::follow;
+pub use forwards::{
+    Continues, ForwardCounts, ForwardList, JudgeAgain, JudgedForwards, LiveForwards, RUN_AT_MOST, ReadKey,
+};
 pub use known::{GovernanceChanges, Known, KnownTables, LiveFacts};
 pub use own::OwnFacts;
 pub use since::Since;

@@ -1,5 +1,5 @@
 //! What the server's own entries say, apart from what was burned: up to where the log was folded, whether burned uses were
-//! lost, which decisions have an outcome. It is small, however long the log is.
+//! lost, which decisions have an outcome and which forwards may still run. It is small, however long the log is.
 
 use ledger::RecordedEntry;
 use ledger::entry::Entry;
@@ -7,6 +7,7 @@ use warrant::Seconds;
 
 use super::after_restore::AfterRestore;
 use super::ended::EndedDecisions;
+use super::forwards::ForwardList;
 
 /// These facts, at one size of the ledger.
 #[derive(Debug, Default)]
@@ -20,6 +21,8 @@ pub struct OwnFacts {
     pub burns_lost_at: Option<Seconds>,
     /// Which decisions have an outcome.
     pub ended: EndedDecisions,
+    /// The forwards that may still run.
+    pub running: ForwardList,
     /// The beginning of this log, if it continues one that was restored from a backup.
     pub after_restore: Option<AfterRestore>,
 }
@@ -32,7 +35,9 @@ impl OwnFacts {
         match &record.entry {
             Entry::Outcome(outcome) => {
                 self.ended.note(outcome.index);
+                self.running.remove(outcome.index);
             }
+            Entry::Decision(decision) => drop(self.running.enter(record.index, decision)),
             Entry::Init(init) if init.restored.is_some() => self.burns_lost_at = Some(self.time),
             Entry::Start(start) if start.torn.is_some() => self.burns_lost_at = Some(self.time),
             Entry::Init(_)
@@ -40,7 +45,6 @@ impl OwnFacts {
             | Entry::Posture(_)
             | Entry::Start(_)
             | Entry::Stop(_)
-            | Entry::Decision(_)
             | Entry::Denials(_)
             | Entry::Issued(_)
             | Entry::Revocation(_)
@@ -53,5 +57,6 @@ impl OwnFacts {
             | Entry::Reads(_)
             | Entry::Restored(_) => {}
         }
+        self.running.forget_ended(self.time);
     }
 }

@@ -101,6 +101,7 @@ mod tests {
             as_of: ledger.size(),
             clock: ledger.time() / 1000,
             burned,
+            ends: Some((ledger.time() / 1000).saturating_add(100)),
             outcome: DecisionOutcome::Allowed,
             ..denied(DecisionId::random().as_str())
         };
@@ -131,7 +132,8 @@ mod tests {
             let issued = folded.tables.issued.iter().map(|(expiry, _)| *expiry).collect();
             let own = &folded.own;
             let ended = own.ended.bits();
-            let own = format!("{} {:?} {:?} {ended:?}", own.as_of, own.time, own.burns_lost_at);
+            let running: Vec<_> = own.running.iter().collect();
+            let own = format!("{} {:?} {:?} {ended:?} {running:?}", own.as_of, own.time, own.burns_lost_at);
             All { burned, alive, issued, own }
         }
     }

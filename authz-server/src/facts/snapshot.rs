@@ -8,6 +8,7 @@
 //!
 //! ```text
 //! ended    8 a word    one bit for each of the last decisions
+//! running 36 a forward index 8, decision 16, end 8, place of its proxy in the header 4
 //! burned  64 an item   name 32, last decision 16, root 8, until 4, used 4; the last item is all zero
 //! issued  40 an item   root 32, expiry 8
 //! facts                index 8, length 4, the canonical bytes of the entry
@@ -28,11 +29,12 @@ use super::after_restore::AfterRestore;
 use super::burns::{BurnTable, SavedItem};
 use super::ended::{EndedBits, EndedDecisions};
 use super::fold::Folded;
+use super::forwards::ForwardList;
 use super::own::OwnFacts;
 use super::tables::{AliveFact, Tables};
 use list::{Reader, Writer, not_whole};
 
-const VERSION: u32 = 6;
+const VERSION: u32 = 7;
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -47,6 +49,9 @@ struct SnapshotHeader {
     ended_first: u64,
     /// How many of each list follow. How many items are burned is known only at the end of their list.
     ended_words: usize,
+    running: usize,
+    /// The proxies of the forwards that run.
+    proxies: Vec<String>,
     issued: usize,
     facts: usize,
 }
@@ -66,6 +71,7 @@ pub(super) fn write_with(
     burned: impl FnOnce(&mut dyn FnMut(&SavedItem) -> io::Result<()>) -> io::Result<()>,
 ) -> io::Result<()> {
     let ended = own.ended.bits();
+    let proxies = own.running.proxies();
     let header = SnapshotHeader {
         version: VERSION,
         time: own.time.get(),
@@ -74,6 +80,8 @@ pub(super) fn write_with(
         left: tables.left.clone(),
         ended_first: ended.first,
         ended_words: ended.words.len(),
+        running: own.running.len(),
+        proxies: proxies.iter().map(|proxy| proxy.to_string()).collect(),
         issued: tables.issued.iter().count(),
         facts: tables.alive().count(),
     };
@@ -81,6 +89,13 @@ pub(super) fn write_with(
     lists.bytes(&serde_json::to_vec(&header)?)?;
     lists.bytes(b"\n")?;
     ended.words.iter().try_for_each(|word| lists.number(*word))?;
+    for (index, forward) in own.running.iter() {
+        let place = proxies.binary_search(&forward.proxy).unwrap_or(usize::MAX);
+        lists.number(index)?;
+        lists.bytes(&forward.id)?;
+        lists.number(forward.ends)?;
+        lists.bytes(&u32::try_from(place).unwrap_or(u32::MAX).to_le_bytes())?;
+    }
     burned(&mut |item| lists.bytes(&item.to_bytes()))?;
     lists.bytes(&[0; SavedItem::BYTES])?;
     for (expiry, root) in tables.issued.iter() {
@@ -118,11 +133,18 @@ impl<R: BufRead> Opened<R> {
         }
         let words = iter::repeat_with(|| lists.number()).take(header.ended_words);
         let words: VecDeque<u64> = words.collect::<io::Result<_>>()?;
+        let mut running = ForwardList::default();
+        for _ in 0..header.running {
+            let (index, id, ends) = (lists.number()?, lists.array()?, lists.number()?);
+            let place = usize::try_from(u32::from_le_bytes(lists.array()?)).unwrap_or(usize::MAX);
+            running.insert(index, id, header.proxies.get(place).ok_or_else(not_whole)?, ends);
+        }
         let own = OwnFacts {
             as_of: 0,
             time: Seconds::new(header.time),
             burns_lost_at: header.forgot.map(Seconds::new),
             ended: EndedDecisions::from_bits(EndedBits { first: header.ended_first, words }),
+            running,
             after_restore: header.after_restore,
         };
         let (left, issued, facts) = (header.left, header.issued, header.facts);
@@ -227,6 +249,7 @@ mod tests {
             time: Seconds::new(90),
             burns_lost_at: Some(Seconds::new(5)),
             ended: EndedDecisions::default(),
+            running: ForwardList::default(),
             after_restore: Some(AfterRestore {
                 predecessors: vec!["demo/log/1".to_owned()],
                 stance_before: Posture::Restricted,
@@ -234,8 +257,11 @@ mod tests {
                 was_used: false,
             }),
         };
-        let folded = Folded { own, burns, tables };
+        let mut folded = Folded { own, burns, tables };
         folded.own.ended.note(77);
+        for (index, proxy) in [(12, "edge"), (7, "local"), (9, "edge")] {
+            folded.own.running.insert(index, [3; 16], proxy, 100 + index);
+        }
         let mut bytes = Vec::new();
         write(&mut bytes, &folded).unwrap();
         let from_bytes = |bytes: &[u8]| Opened::at_front(bytes).and_then(Opened::read_all);
@@ -252,6 +278,7 @@ mod tests {
         assert_eq!(back.tables.left, folded.tables.left);
         assert_eq!(alive(&back.tables).len(), 4);
         assert!(back.tables.issued.contains(&Digest::of(b"root")));
+        assert!(back.own.running.iter().eq(folded.own.running.iter()) && back.own.running.len() == 3);
         assert!(back.own.ended.note(77) && !back.own.ended.note(78));
         assert_eq!(back.burns.len(), 2);
         let replayed =

@@ -57,10 +57,12 @@ impl Recording {
         route: &str,
         paid: Option<Paid>,
     ) -> Result<Answer, Overtaken> {
-        let Some(stamp) = self.stamp.take() else {
+        let Some(Stamped { stamp, ends }) = self.stamp.take() else {
             return Ok(self.deny(Denied::on_route(Denial::Internal, route)));
         };
         self.entry.outcome = outcome;
+        self.entry.ends = Some(ends.get());
+        self.entry.lapses = self.lapse.filter(|at| *at < ends).map(Seconds::get);
         let proxy = self.entry.proxy.clone();
         let too_late = {
             let (recorder, decision, proxy) = (self.recorder.clone(), self.decision.clone(), proxy.clone());
@@ -108,8 +110,15 @@ impl Recording {
     }
 }
 
+/// A stamp, and when the seal ends the request at the latest.
+#[derive(Debug)]
+pub(super) struct Stamped {
+    stamp: String,
+    ends: Seconds,
+}
+
 /// The stamp for an allow of this case, for the seal that runs behind us. A case without a request line cannot be allowed.
-pub(super) fn stamp(decision: &DecisionId, case: &Case<'_>) -> Option<String> {
+pub(super) fn stamp(decision: &DecisionId, case: &Case<'_>) -> Option<Stamped> {
     let http = case.http.as_ref().ok()?;
     let (line, found) = (case.line.as_ref()?, http.located.as_ref().ok()?.found);
     // What passes without a warrant ends with its exemption, and by no revocation.
@@ -117,15 +126,16 @@ pub(super) fn stamp(decision: &DecisionId, case: &Case<'_>) -> Option<String> {
     let chain = http.chain.as_ref().ok().filter(|_| !is_exempt);
     let ends = [chain.map(|chain| chain.expires()), found.exempt_until().filter(|_| is_exempt)];
     let most = case.now.plus(found.max_stream());
+    let ends = ends.into_iter().flatten().fold(most, Seconds::min);
     let stamp = Stamp {
         decision: decision.as_str(),
-        expires: ends.into_iter().flatten().fold(most, Seconds::min),
+        expires: ends,
         marks: chain.iter().flat_map(|chain| chain.revocables()).map(Revocable::mark).collect(),
         method: line.method,
         authority: std::str::from_utf8(line.authority).ok()?,
         path: std::str::from_utf8(line.path_and_query).ok()?,
     };
-    stamp.to_text()
+    Some(Stamped { stamp: stamp.to_text()?, ends })
 }
 
 impl Allow {

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use ledger::entry::{self, AttestationStatement, ConditionStatement, FactScope, Signer};
-use policy::decision::{Attestation, ConditionFact, Facts, HaltedScopes, HttpCase, Identity, Issuance};
+use policy::decision::{
+    Attestation, ConditionFact, Evidence, Facts, HaltedScopes, HttpCase, Identity, Issuance,
+};
 use policy::{Attestor, Bundle, Posture};
 use warrant::{Chain, Seconds};
 
@@ -12,16 +14,26 @@ use crate::facts::{Known, Speakers, Tables};
 
 /// What is known when a request is judged, the bundle by which it is judged, and where.
 pub(super) struct Circumstances<'a> {
-    pub(super) known: &'a Known,
+    known: &'a Known,
     /// The active bundle, or a candidate.
-    pub(super) bundle: &'a Bundle,
-    pub(super) now: Seconds,
-    pub(super) environment: BTreeMap<String, String>,
+    bundle: &'a Bundle,
+    now: Seconds,
+    environment: BTreeMap<String, String>,
     /// The same, each written `dimension=value`.
-    pub(super) places: Vec<String>,
+    places: Vec<String>,
 }
 
-impl Circumstances<'_> {
+impl<'a> Circumstances<'a> {
+    pub(super) fn of(
+        known: &'a Known,
+        bundle: &'a Bundle,
+        now: Seconds,
+        environment: BTreeMap<String, String>,
+    ) -> Circumstances<'a> {
+        let places = environment.iter().map(|(dimension, value)| format!("{dimension}={value}")).collect();
+        Circumstances { known, bundle, now, environment, places }
+    }
+
     /// Whether the mesh, or an environment that this request is in, is halted.
     pub(super) fn is_halted(&self) -> bool {
         self.stance() == entry::Posture::Halted
@@ -31,7 +43,11 @@ impl Circumstances<'_> {
         self.known.tables().postures.of_server(&self.places)
     }
 
-    pub(super) fn facts(self, client: Option<ClientIdentity>, http: Option<&HttpCase<'_>>) -> Facts {
+    pub(super) fn facts<E: Evidence>(
+        self,
+        client: Option<ClientIdentity>,
+        http: Option<&HttpCase<'_, E>>,
+    ) -> Facts {
         let tables = self.known.tables();
         let found = http.and_then(|http| Some(http.located.as_ref().ok()?.found));
         let chain = http.and_then(|http| http.chain.as_deref().ok());
@@ -62,6 +78,30 @@ impl Circumstances<'_> {
         }
     }
 
+    /// When the first of the facts by which a route permits stops to hold; `None` if none of them does by time.
+    pub(super) fn lapse<E: Evidence>(
+        &self,
+        client: Option<&ClientIdentity>,
+        http: &HttpCase<'_, E>,
+    ) -> Option<Seconds> {
+        let route = http.located.as_ref().ok()?.found.route()?;
+        let (require, tables) = (route.require(), self.known.tables());
+        let attestors = Attestors(self.bundle.attestors());
+        let conditions = require.conditions.iter().flat_map(|wanted| {
+            let said = tables.conditions.current(&wanted.name, &self.places, self.now, &attestors);
+            said.map(|said| held_until(said.iat, said.exp, wanted.max_age, &said.signer))
+        });
+        let is_bound = http.chain.as_deref().is_ok_and(Chain::is_bound_to_attestation);
+        let client = client.filter(|_| is_bound || require.attestation.is_some());
+        let most = require.attestation.unwrap_or(self.bundle.attestation_max_age());
+        let attestations = client.into_iter().flat_map(|ClientIdentity { identity, certificate }| {
+            let (Identity(workload), key) = (identity, certificate.as_deref());
+            let said = tables.attestations.current(workload, key, self.now, &attestors);
+            said.map(|said| held_until(said.iat, said.exp, most, &said.signer))
+        });
+        conditions.chain(attestations).min()
+    }
+
     fn revoked(&self, chain: &Chain) -> Vec<warrant::Revocable> {
         let revocations = &self.known.tables().revocations;
         chain.revocables().iter().filter(|name| revocations.is_revoked(name, self.now)).cloned().collect()
@@ -84,6 +124,13 @@ impl Circumstances<'_> {
             .map(attestation)
             .collect()
     }
+}
+
+/// When a statement stops to hold: it ends, it is too old for the route, or its signer's certificate ends.
+fn held_until(iat: u64, exp: u64, max_age: u64, signer: &Signer) -> Seconds {
+    // An age equal to its bound still holds.
+    let too_old = iat.saturating_add(max_age).saturating_add(1);
+    Seconds::new([Some(exp), Some(too_old), signer.until].into_iter().flatten().fold(exp, u64::min))
 }
 
 /// Those who may make statements, as a bundle names them: a few, so a list.

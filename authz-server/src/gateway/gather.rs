@@ -75,8 +75,7 @@ impl Gatherer {
             None => Err(Denial::RequestAmbiguous),
         };
         let environment = bundle.environment_for(&proxy, &self.environment);
-        let places = environment.iter().map(|(dimension, value)| format!("{dimension}={value}")).collect();
-        let circumstances = Circumstances { known, bundle, now: *now, environment, places };
+        let circumstances = Circumstances::of(known, bundle, *now, environment);
         let halted = if circumstances.is_halted() { Err(Denial::Halted) } else { Ok(()) };
         Case {
             now: *now,
@@ -87,6 +86,18 @@ impl Gatherer {
             line: request.http.as_ref().map(IncomingHttp::line),
             http,
         }
+    }
+
+    /// When the first of the facts by which this case is permitted stops to hold.
+    pub(super) fn lapse(&self, situation: &Situation, case: &Case<'_>) -> Option<Seconds> {
+        let Situation { known, bundle, now, .. } = situation;
+        let environment = case.facts.environment.clone();
+        let circumstances = Circumstances::of(known, bundle, *now, environment);
+        let client = case.facts.identity.clone().map(|identity| {
+            let certificate = case.facts.certificate.clone();
+            ClientIdentity { identity, certificate }
+        });
+        circumstances.lapse(client.as_ref(), case.http.as_ref().ok()?)
     }
 
     /// The time of the last durable entry. What is burned is forgotten by this time and not by a clock, which may be ahead

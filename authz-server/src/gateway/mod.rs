@@ -11,6 +11,7 @@ mod gather;
 mod incoming;
 mod receipts;
 mod recording;
+mod running;
 mod shadow;
 #[cfg(test)]
 mod tests;
@@ -33,6 +34,7 @@ use gather::Situation;
 pub use incoming::{ClientPeer, IncomingBody, IncomingHttp, IncomingRequest};
 pub use receipts::ReceiptMint;
 use recording::Recording;
+pub use running::{JudgeOfForwards, JudgingThread};
 pub use shadow::Shadow;
 pub use verified_chains::VerifiedChains;
 
@@ -139,6 +141,12 @@ impl Gateway {
         }
         match judgement {
             Judgement::Deny(denied) => Ok(recording.deny(denied)),
+            // Nobody could end one more. Other proxies have room of their own.
+            Judgement::Pass(_) | Judgement::Permit(_) if !self.has_room(&recording) => {
+                let route = recording.entry.verdict.route.clone();
+                let detail = Some("this proxy has too many requests that have not ended".to_owned());
+                Ok(recording.deny(Denied { route, detail, ..Denial::Overloaded.into() }))
+            }
             // A full table may lack a fact that denies.
             Judgement::Pass(_) | Judgement::Permit(_) if situation.known.tables().are_full() => {
                 let route = recording.entry.verdict.route.clone();
@@ -161,6 +169,10 @@ impl Gateway {
         }
     }
 
+    fn has_room(&self, recording: &Recording) -> bool {
+        self.gatherer.live.forwards().has_room(&recording.entry.proxy)
+    }
+
     /// Gathers and judges, and prepares the record of both. What an earlier judging of this request burned stays burned.
     fn judge(
         &self,
@@ -178,7 +190,10 @@ impl Gateway {
         let judgement = judge(&case, bundle);
         let recording = Recording::of(&self.recorder, decision, &case, &judgement, bundle, request);
         let paid = earlier.and_then(|Overtaken(paid)| paid.as_ref());
-        let recording = recording.with_paid(paid).with_receipt(self.receipts.as_ref(), &case, &judgement);
+        let mut recording = recording.with_paid(paid).with_receipt(self.receipts.as_ref(), &case, &judgement);
+        if let Judgement::Permit(_) = &judgement {
+            recording.lapse = self.gatherer.lapse(&situation, &case);
+        }
         (situation, judgement, recording)
     }
 

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use ledger::entry::{Decision, DecisionOutcome, ENTRY_BYTES_AT_MOST};
 use policy::Bundle;
 use policy::decision::{Case, Denied, Identity, Judgement};
-use warrant::Denial;
 use warrant::problem::{Problem, Realm};
+use warrant::{Denial, Seconds};
 
-use super::allow::stamp;
+use super::allow::{Stamped, stamp};
 use super::burn::Paid;
 use super::receipts::{self, ReceiptDraft, ReceiptMint};
 use super::{Answer, DenialAnswer, IncomingRequest};
@@ -21,7 +21,9 @@ pub(super) struct Recording {
     pub(super) recorder: Recorder,
     pub(super) decision: DecisionId,
     pub(super) entry: Decision,
-    pub(super) stamp: Option<String>,
+    pub(super) stamp: Option<Stamped>,
+    /// When the first of the facts that permit it stops to hold.
+    pub(super) lapse: Option<Seconds>,
     /// What the upstream gets to prove the decision, if the route asks for it.
     pub(super) receipt: Option<(Arc<ReceiptMint>, ReceiptDraft)>,
     bundle: Arc<Bundle>,
@@ -29,8 +31,9 @@ pub(super) struct Recording {
     pub(super) source: String,
 }
 
-/// The most bytes that burning adds to an entry: a path, an issuer and numbers for each of eight links, and a proof.
-const BURNED_AT_MOST: usize = 9 * 1024;
+/// The most bytes that come to an entry later: when it ends, and what is burned: a path, an issuer and numbers for each of eight
+/// links, and a proof.
+const ADDED_AT_MOST: usize = 9 * 1024 + 32;
 
 impl Recording {
     /// Takes down the judge's whole input and the verdict. Later stages do not change them.
@@ -49,6 +52,7 @@ impl Recording {
             decision: decision.clone(),
             entry,
             stamp: stamp(decision, case),
+            lapse: None,
             receipt: None,
             bundle: Arc::clone(bundle),
             source: source(case, request).to_owned(),
@@ -58,7 +62,7 @@ impl Recording {
     /// Checks that an entry can hold this decision. It is called before anything is burned: without an entry there is
     /// no allow, and what is burned is not given back.
     pub(super) fn check_fits(&self) -> Result<(), Denied> {
-        if fits(&self.entry, BURNED_AT_MOST) {
+        if fits(&self.entry, ADDED_AT_MOST) {
             return Ok(());
         }
         let detail = Some("the request is too large to record".to_owned());

@@ -18,7 +18,8 @@ use policy::Bundle;
 use policy::arguments::ArgumentValue;
 use policy::decision::{Case, Evidence, Judgement, Line, Pass, PassReason};
 
-/// The entry of a case: the judge's input and its verdict. The outcome is filled in later; until then it says denied.
+/// The entry of a case: the judge's input and its verdict. The outcome, and when it ends, are filled in later; until then it
+/// says denied.
 pub fn of_case(
     decision: &str,
     case: &Case<'_>,
@@ -38,10 +39,12 @@ pub fn of_case(
         checks: checks(case),
         clock: case.now.get(),
         conditions: facts::conditions(&case.facts),
+        ends: None,
         environment: case.facts.environment.clone(),
         halted: facts::halted(case.facts.halted),
         id: decision.to_owned(),
         identity: case.facts.identity.as_ref().map(|identity| identity.0.clone()),
+        lapses: None,
         outcome: DecisionOutcome::Denied(code_of(Denial::Internal)),
         posture: facts::posture(case.facts.posture),
         proxy: case.proxy.clone(),

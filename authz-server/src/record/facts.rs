@@ -78,12 +78,17 @@ pub(super) fn recalled(decision: &Decision) -> Option<Facts> {
         conditions: decision.conditions.iter().map(condition).collect(),
         attestations: decision.attestation.iter().map(attested).collect(),
         posture,
-        issuance: match decision.checks.issued {
-            Some(CheckResult::Passed) => Issuance::Recorded,
-            Some(CheckResult::Denied(_)) => Issuance::Unknown,
-            None => Issuance::NotRecorded,
-        },
+        issuance: issuance(decision),
     })
+}
+
+/// Whether the root was in the record of issued warrants.
+pub(super) fn issuance(decision: &Decision) -> Issuance {
+    match decision.checks.issued {
+        Some(CheckResult::Passed) => Issuance::Recorded,
+        Some(CheckResult::Denied(_)) => Issuance::Unknown,
+        None => Issuance::NotRecorded,
+    }
 }
 
 fn revocable(one: &RecordedRevocation) -> Revocable {

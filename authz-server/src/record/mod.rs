@@ -11,6 +11,7 @@ mod explain;
 mod facts;
 mod judged_again;
 mod recorded_case;
+mod recorded_forward;
 #[cfg(test)]
 mod tests;
 
@@ -19,3 +20,4 @@ pub use entry::{of_case, outcome_of, recorded_burns, request_line, verdict};
 pub use explain::{Account, explain};
 pub use facts::target_of;
 pub use judged_again::{JudgedAgain, judge_again};
+pub use recorded_forward::RecordedForward;

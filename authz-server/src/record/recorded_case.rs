@@ -20,15 +20,20 @@ pub(super) enum NoCase {
 }
 
 /// The recorded request, from which a case borrows.
+#[derive(Debug)]
 pub(super) struct RecordedBytes {
     method: String,
     authority: Vec<u8>,
     path: Vec<u8>,
     /// Whether the record has only the beginning of one of them.
-    is_shortened: bool,
+    pub(super) is_shortened: bool,
 }
 
 impl RecordedBytes {
+    pub(super) fn line(&self) -> Line<'_> {
+        Line { method: &self.method, authority: &self.authority, path_and_query: &self.path }
+    }
+
     pub(super) fn of(decision: &Decision) -> RecordedBytes {
         let request = &decision.request;
         RecordedBytes {
@@ -53,13 +58,12 @@ impl RecordedBytes {
             Err(denial) => Err(denial),
             Ok(()) => Ok(self.http(decision, bundle)?),
         };
-        let (method, authority, path) = (self.method.as_str(), &self.authority, &self.path);
         Ok(Case {
             now: Seconds::new(decision.clock),
             as_of: decision.as_of,
             governance,
             proxy: decision.proxy.clone(),
-            line: Some(Line { method, authority, path_and_query: path }),
+            line: Some(self.line()),
             http,
             facts: facts::recalled(decision).ok_or(NoCase::Unfit("the posture"))?,
         })
@@ -88,7 +92,7 @@ fn made(check: Option<CheckResult>, name: &'static str) -> Result<Result<(), Den
     check.map(result_of).ok_or(NoCase::Unfit(name))
 }
 
-fn chain(decision: &Decision, bundle: &Bundle) -> Result<Result<ChainFromRecord, Denial>, NoCase> {
+pub(super) fn chain(decision: &Decision, bundle: &Bundle) -> Result<Result<ChainFromRecord, Denial>, NoCase> {
     let checks = &decision.checks;
     for (check, name) in [(checks.parse, "the check `parse`"), (checks.signatures, "the check `signatures`")]
     {
@@ -104,7 +108,7 @@ fn chain(decision: &Decision, bundle: &Bundle) -> Result<Result<ChainFromRecord,
 }
 
 /// The judge only needs to know that a proof held, and whose key it was: the leaf's.
-fn proof(decision: &Decision, chain: Option<&ChainFromRecord>) -> Result<ProofFound, NoCase> {
+pub(super) fn proof(decision: &Decision, chain: Option<&ChainFromRecord>) -> Result<ProofFound, NoCase> {
     Ok(match decision.checks.proof.map(result_of) {
         None => ProofFound::NotWanted,
         Some(Err(denial)) => ProofFound::Failed(denial),
@@ -116,7 +120,7 @@ fn proof(decision: &Decision, chain: Option<&ChainFromRecord>) -> Result<ProofFo
     })
 }
 
-fn given(decision: &Decision) -> Result<Option<Result<Extracted, ArgumentError>>, NoCase> {
+pub(super) fn given(decision: &Decision) -> Result<Option<Result<Extracted, ArgumentError>>, NoCase> {
     let checks = &decision.checks;
     let parts = [
         (checks.arguments, RequestPart::Line),

@@ -11,7 +11,7 @@ use tracing::info;
 use super::error::ServerError;
 use super::listeners::Listeners;
 use super::readiness;
-use crate::authority::governance::{Governance, Source};
+use crate::authority::governance::{Governance, HeardProxies, Source};
 use crate::authority::{FactRecorder, receipts};
 use crate::bundles::Keeper;
 use crate::bundles::candidate::{Candidate, Watcher};
@@ -20,7 +20,8 @@ use crate::config::{BundleConfig, Config, LedgerConfig, LocalAddress, ProxiesAdd
 use crate::facts::{self, Amount, EndedDecisions, LiveFacts};
 use crate::fetch::Fetcher;
 use crate::gateway::{
-    Admission, Burner, Gateway, Gatherer, ReadCertificates, ReceiptMint, Shadow, VerifiedChains,
+    Admission, Burner, Gateway, Gatherer, JudgeOfForwards, ReadCertificates, ReceiptMint, Shadow,
+    VerifiedChains,
 };
 use crate::keys::{PrivateKey, Readers};
 use crate::outcomes::Outcomes;
@@ -42,8 +43,10 @@ pub(super) struct OpenedServer {
     pub(super) admission: Admission,
     pub(super) recorder: Recorder,
     pub(super) outcomes: Arc<Outcomes>,
+    pub(super) running: JudgeOfForwards,
     pub(super) facts: FactRecorder,
     pub(super) governance: Arc<Governance>,
+    pub(super) heard: HeardProxies,
     /// The body of `/v1/receipt-jwks.json`.
     pub(super) receipt_keys: String,
     pub(super) fetcher: Fetcher,
@@ -75,6 +78,7 @@ pub(super) async fn open(config: Config, clock: Clock) -> Result<OpenedServer, S
     let metrics = Arc::new(metrics.with_facts(FactFigures(live.clone())));
     let admission = Admission::of(config.limits.decisions);
     let parts = readiness::parts(&ledger, &policy, status, &clock, &admission);
+    let parts = readiness::with_forwards(parts, live.clone());
     let parts = readiness::with_tls(parts, &listeners);
     let readiness = Arc::new(readiness::with_witnesses(parts, &witnesses));
     let recorder =
@@ -108,6 +112,17 @@ pub(super) async fn open(config: Config, clock: Clock) -> Result<OpenedServer, S
     });
     let outcomes = Arc::new(Outcomes::new(ended, recorder.clone(), Arc::clone(&metrics), clock.clone()));
     let facts = FactRecorder::new(ledger.clone(), live.clone(), clock.clone());
+    let running = JudgeOfForwards {
+        live: live.clone(),
+        ledger: ledger.clone(),
+        clock: clock.clone(),
+        environment: config.environment.clone(),
+        metrics: Arc::clone(&metrics),
+    };
+    // The first server of a log knows every proxy that holds a statement.
+    let is_first = predecessors.is_empty() && ledger.recovery().start <= 1;
+    let heard =
+        if is_first { HeardProxies::default() } else { HeardProxies::after_another_server(clock.now()) };
     let governance = Arc::new(Governance::new(Source {
         live,
         ledger: ledger.clone(),
@@ -129,8 +144,10 @@ pub(super) async fn open(config: Config, clock: Clock) -> Result<OpenedServer, S
         admission,
         recorder,
         outcomes,
+        running,
         facts,
         governance,
+        heard,
         receipt_keys,
         fetcher,
         readiness,
@@ -168,7 +185,7 @@ impl OpenedLedger {
         folded.fold_on(ledger.read(folded.own.as_of)?)?;
         let (size, root) = ledger.root();
         let head = Head { size, root, time: ledger.time() };
-        let live = facts::follow(&ledger, head, folded.tables, keeper.policy())?;
+        let live = facts::follow(&ledger, head, folded.tables, folded.own.running, keeper.policy())?;
         let burner = Burner {
             burns: folded.burns,
             origin: ledger.origin().to_owned(),

@@ -10,6 +10,7 @@ use super::listeners::Listeners;
 use crate::bundles::{BundleStatus, PolicyInForce};
 use crate::clock::{Clock, Unreliable};
 use crate::complaint::Complaint;
+use crate::facts::LiveFacts;
 use crate::gateway::Admission;
 use crate::telemetry::Readiness;
 use crate::witnesses::Witnesses;
@@ -48,6 +49,19 @@ pub(super) fn parts(
         })
         .with("keeper", looks)
         .with("admission", stopping)
+}
+
+/// What runs must be judged again, after a start and after a fact, before proxies get a statement.
+pub(super) fn with_forwards(readiness: Readiness, live: LiveFacts) -> Readiness {
+    readiness.with("forwards", move || {
+        if live.forwards().judged().is_behind() {
+            let running = live.forwards().counts().running;
+            return Err(format!(
+                "{running} requests that run are being judged again, and no statement is signed"
+            ));
+        }
+        Ok(())
+    })
 }
 
 /// Whether entries are recorded, and what is wrong while they still are.

@@ -16,7 +16,6 @@ use super::error::ServerError;
 use super::open::OpenedServer;
 use super::snapshots::{self, SnapshotThread};
 use super::{background, health, stop};
-use crate::authority::governance::HeardProxies;
 use crate::bundles::{self, KeeperThread};
 use crate::edge::access_log::AccessLog;
 use crate::edge::arrivals::Arrivals;
@@ -27,7 +26,7 @@ use crate::edge::listen::{BoundListener, ListenAddress};
 use crate::edge::proxy_identity::{AdmitProxy, NamedProxies};
 use crate::edge::serve::{OPERATORS_CONNECTIONS, PROXIES_CONNECTIONS, Pages, Protocol, Transport};
 use crate::edge::tls;
-use crate::gateway::Admission;
+use crate::gateway::{Admission, JudgingThread};
 use crate::outcomes::Outcomes;
 use crate::recorder::Recorder;
 
@@ -51,6 +50,7 @@ pub(super) struct Serving {
     recorder: Recorder,
     ledger: Ledger,
     snapshots: SnapshotThread,
+    _running: JudgingThread,
     _keeper: KeeperThread,
 }
 
@@ -65,6 +65,7 @@ pub(super) async fn serve(opened: OpenedServer) -> Result<Serving, ServerError> 
 
     let policy = opened.keeper.policy();
     let keeper = bundles::start_keeper(opened.keeper)?;
+    let running = opened.running.start()?;
     let live = opened.gateway.gatherer.live.clone();
     let known = live.clone();
     let snapshots =
@@ -88,7 +89,7 @@ pub(super) async fn serve(opened: OpenedServer) -> Result<Serving, ServerError> 
         .add_service(InterceptedService::new(access_log, admit.clone()))
         .add_service(InterceptedService::new(grpc_health, admit.clone()))
         .into_axum_router();
-    let heard = HeardProxies::default();
+    let heard = opened.heard;
     let for_proxies = for_proxies.merge(http::statement(StatementPage {
         governance: opened.governance,
         heard: heard.clone(),
@@ -159,6 +160,7 @@ pub(super) async fn serve(opened: OpenedServer) -> Result<Serving, ServerError> 
         recorder: opened.recorder,
         ledger: opened.ledger,
         snapshots,
+        _running: running,
         _keeper: keeper,
     })
 }

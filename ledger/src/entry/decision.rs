@@ -34,6 +34,8 @@ kind! { "decision/1"
         clock: u64,
         /// The conditions that the judge read: every current statement about a condition that the route names.
         conditions: Vec<RecordedCondition>,
+        /// When its proxy ends it at the latest, in seconds; `null` if it was denied.
+        ends: Option<u64>,
         /// Where the server runs, by dimension.
         environment: BTreeMap<String, String>,
         /// The halted places that the judge read. The mesh and the environment are not here: a halt there fails the check
@@ -43,6 +45,9 @@ kind! { "decision/1"
         id: String,
         /// The client's SPIFFE ID, from its certificate.
         identity: Option<String>,
+        /// When the first fact that allowed it stops to hold, in seconds: it is judged again then if it still runs. `null` if
+        /// none stops to hold by time, or if it was not allowed by facts.
+        lapses: Option<u64>,
         /// The answer to the proxy.
         outcome: DecisionOutcome,
         /// The posture that policies read. Where `halted` applies, the request is denied before any policy reads it.

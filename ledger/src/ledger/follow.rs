@@ -13,7 +13,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::Receipt;
-use crate::entry::Entry;
+use crate::entry::{Decision, Entry};
 use crate::fault::RecordError;
 use crate::merkle::Hash;
 
@@ -34,11 +34,35 @@ pub trait FollowFacts: Send {
     /// admits counts for the next call, and is in effect only after [`FollowFacts::commit`].
     fn admit(&mut self, fact: &Arc<Entry>, at: u64, time: u64) -> Result<(), FactRefused>;
 
-    /// A group commit is durable. `facts` are its facts, and its issued warrants, with their indices; often there are none.
-    fn commit(&mut self, head: Head, facts: &[(u64, Arc<Entry>)]);
+    /// A group commit is durable.
+    fn commit(&mut self, committed: &Committed<'_>);
 
     /// The group commit was not written: what was admitted since the last commit never happened.
     fn discard(&mut self);
+}
+
+/// A group commit that is durable, as far as a follower needs it.
+#[derive(Debug)]
+pub struct Committed<'a> {
+    /// The log with it.
+    pub head: Head,
+    /// Its facts, and its issued warrants, with their indices; often there are none. They come before everything else.
+    pub facts: &'a [(u64, Arc<Entry>)],
+    /// Its decisions to forward.
+    pub forwards: &'a [Forward<'a>],
+    /// The indices of the decisions that have their outcome in it.
+    pub outcomes: &'a [u64],
+}
+
+/// A decision to forward that is durable.
+#[derive(Clone, Copy, Debug)]
+pub struct Forward<'a> {
+    /// The index of its entry.
+    pub index: u64,
+    /// The decision.
+    pub decision: &'a Decision,
+    /// The bytes of its entry.
+    pub bytes: &'a [u8],
 }
 
 /// Why the follower does not admit a fact.

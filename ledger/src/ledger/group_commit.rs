@@ -1,8 +1,9 @@
 //! The group commit that the writer prepares: which entries of a batch are accepted, in which order, with which time.
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use super::follow::{FactCallback, FactError, FactReceipt, FactRefused, FollowFacts};
+use super::follow::{FactCallback, FactError, FactReceipt, FactRefused, FollowFacts, Forward};
 use super::queue::{FactJob, Job, JobKind};
 use super::recent_facts::RecentFacts;
 use super::waiting_callers::{WaitingCallers, WaitingFacts};
@@ -57,8 +58,17 @@ pub(crate) struct GroupCommit {
     stale: Vec<Callback>,
     /// How many entries are the ledger's own.
     own: usize,
-    /// Decisions that are freed only after all callers have their answer, because this takes time.
-    to_free: Vec<Decision>,
+    /// Decisions to forward. They are freed only after all callers have their answer, because this takes time.
+    forwards: Vec<CommittedForward>,
+    /// The indices of the decisions that have their outcome in this group commit.
+    pub(crate) outcomes: Vec<u64>,
+}
+
+struct CommittedForward {
+    index: u64,
+    decision: Box<Decision>,
+    /// Where its bytes are in `entries`.
+    bytes: Range<usize>,
 }
 
 impl GroupCommit {
@@ -95,24 +105,38 @@ impl GroupCommit {
             Err(RecordError::Stale) => return self.stale.push(job.done),
             Err(refused) => return (job.done)(Err(refused)),
         };
-        self.push(&job.draft, time);
+        let bytes = self.push(&job.draft, time);
         match job.kind {
-            JobKind::Forward(decision) => self.to_free.push(*decision),
+            JobKind::Forward(decision) => self.forwards.push(CommittedForward { index, decision, bytes }),
+            JobKind::Outcome(of) => self.outcomes.push(of),
             JobKind::Own => self.own = self.own.saturating_add(1),
             JobKind::Other | JobKind::Denied(_) => {}
         }
         self.waiters.push(Waiter { done: job.done, index, time });
     }
 
-    fn push(&mut self, draft: &encoding::EntryDraft, time: u64) {
+    /// Returns where the entry's bytes are.
+    fn push(&mut self, draft: &encoding::EntryDraft, time: u64) -> Range<usize> {
         let at = self.entries.len();
         frame::push_entry(&mut self.entries, |out| draft.stamp(time, out));
-        if let Some(Some(entry)) = Entries(self.entries.get(at..).unwrap_or(&[])).next() {
-            let leaf = leaf_hash(entry);
-            self.edge.append(leaf);
-            self.leaves.push(leaf);
-        }
+        let end = self.entries.len();
         self.time = time;
+        let Some(Some(entry)) = Entries(self.entries.get(at..).unwrap_or(&[])).next() else {
+            return end..end;
+        };
+        let leaf = leaf_hash(entry);
+        self.edge.append(leaf);
+        self.leaves.push(leaf);
+        end.saturating_sub(entry.len())..end
+    }
+
+    /// The decisions to forward, for the follower.
+    pub(crate) fn forwards(&self) -> Vec<Forward<'_>> {
+        let bytes = |range: &Range<usize>| self.entries.get(range.clone()).unwrap_or_default();
+        let forwards = self.forwards.iter().map(|CommittedForward { index, decision, bytes: range }| {
+            Forward { index: *index, decision, bytes: bytes(range) }
+        });
+        forwards.collect()
     }
 
     /// Whether there is nothing to write.
@@ -166,7 +190,7 @@ impl GroupCommit {
     fn admit(&self, kind: &JobKind, known: &RecentFacts, now: u64) -> Result<u64, RecordError> {
         let time = self.next_time(now);
         let clock = match kind {
-            JobKind::Own | JobKind::Other => return Ok(time),
+            JobKind::Own | JobKind::Other | JobKind::Outcome(_) => return Ok(time),
             JobKind::Forward(decision) => decision.clock,
             JobKind::Denied(clock) => *clock,
         };

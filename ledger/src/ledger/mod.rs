@@ -32,7 +32,9 @@ pub(crate) use waiting_callers::WaitingFacts;
 pub(crate) use wake::Wake;
 
 pub use closed::ClosedLedger;
-pub use follow::{Behind, FactCallback, FactError, FactReceipt, FactRefused, FollowFacts, Head};
+pub use follow::{
+    Behind, Committed, FactCallback, FactError, FactReceipt, FactRefused, FollowFacts, Forward, Head,
+};
 pub use group_commit::FORWARD_RECORDED_WITHIN_SECONDS;
 pub use init::Origin;
 pub use maintenance::{ArchiveError, Usage};

@@ -43,6 +43,8 @@ pub(crate) enum JobKind {
     Forward(Box<Decision>),
     /// It has a clock, in seconds.
     Denied(u64),
+    /// The outcome of the decision at this index.
+    Outcome(u64),
 }
 
 impl JobKind {
@@ -50,6 +52,7 @@ impl JobKind {
         match entry {
             Entry::Decision(decision) if decision.forwards() => Self::Forward(Box::new(decision)),
             Entry::Decision(decision) => Self::Denied(decision.clock),
+            Entry::Outcome(outcome) => Self::Outcome(outcome.index),
             Entry::Start(_) | Entry::Stop(_) => Self::Own,
             Entry::Init(_)
             | Entry::Denials(_)
@@ -60,7 +63,6 @@ impl JobKind {
             | Entry::Condition(_)
             | Entry::Posture(_)
             | Entry::Activation(_)
-            | Entry::Outcome(_)
             | Entry::Ungoverned(_)
             | Entry::Gap(_)
             | Entry::Archived(_)

@@ -46,6 +46,11 @@ impl RecordedEntries {
         self.size
     }
 
+    /// Continues with the entry at this index. It costs nothing if the entry is near the last one.
+    pub fn go_to(&mut self, index: u64) {
+        self.next = index;
+    }
+
     /// How many bytes of entries were read so far.
     #[must_use]
     pub fn bytes(&self) -> u64 {

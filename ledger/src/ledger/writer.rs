@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::follow::{Behind, FactError, FollowFacts, Head};
+use super::follow::{Behind, Committed, FactError, FollowFacts, Head};
 use super::group_commit::GroupCommit;
 use super::notifier::Notifier;
 use super::options::Options;
@@ -264,6 +264,7 @@ impl WriterState {
         let now = (self.options.clock)();
         let mut follower = locked(&shared.follower);
         let mut group = GroupCommit::new(self.edge.clone(), self.time);
+        let has_facts = !batch.facts.is_empty();
         for job in batch.facts {
             group.add_fact(job, &mut follower, now);
         }
@@ -280,6 +281,9 @@ impl WriterState {
                 }
                 let (count, repeats) = group.refuse(&refused, self.edge.size());
                 self.note_refused(count, &refused, shared);
+                if has_facts {
+                    shared.refuses_facts.store(true, Ordering::Relaxed);
+                }
                 self.acknowledge(repeats);
             }
         }
@@ -375,10 +379,11 @@ impl WriterState {
         self.edge = std::mem::take(&mut group.edge);
         self.time = group.time;
         let head = self.head();
-        let facts = std::mem::take(&mut group.facts);
         if let Some(follower) = follower.as_mut().filter(|_| is_written) {
-            follower.commit(head, &facts);
+            let (facts, outcomes) = (&group.facts, &group.outcomes);
+            follower.commit(&Committed { head, facts, forwards: &group.forwards(), outcomes });
         }
+        let facts = std::mem::take(&mut group.facts);
         for (index, fact) in facts.into_iter().filter(|(_, fact)| fact.is_fact()) {
             self.facts.add(index, self.time, fact);
         }

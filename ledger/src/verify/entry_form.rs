@@ -85,7 +85,12 @@ fn decision_faults(stamps: Stamps, decision: &Decision, faults: &mut Vec<String>
     }
     check_path(&decision.request.path, faults);
     match decision.outcome {
-        DecisionOutcome::Denied(_) => return,
+        DecisionOutcome::Denied(_) => {
+            if decision.ends.is_some() || decision.lapses.is_some() {
+                faults.push("it was denied, but it says when its proxy ends it".to_owned());
+            }
+            return;
+        }
         DecisionOutcome::Allowed => check_allow(decision, faults),
         DecisionOutcome::Ungoverned => {
             if decision.verdict.code != VerdictCode::Permit {
@@ -120,6 +125,16 @@ fn check_forward(stamps: Stamps, decision: &Decision, faults: &mut Vec<String>) 
     }
     for halted in &decision.halted {
         faults.push(format!("it is `{outcome}`, but its `{}` was halted", halted.word()));
+    }
+    match decision.ends {
+        Some(ends) if ends > decision.clock => {}
+        Some(ends) => faults.push(format!("it is `{outcome}` at {}, but it ends at {ends}", decision.clock)),
+        None => faults.push(format!("it is `{outcome}`, but it does not say when it ends")),
+    }
+    if let Some(lapses) = decision.lapses
+        && (lapses <= decision.clock || outcome != DecisionOutcome::Allowed)
+    {
+        faults.push(format!("it is `{outcome}` at {} by facts that hold until {lapses}", decision.clock));
     }
     let Checks { governance, request, .. } = &decision.checks;
     for (name, result) in [("governance", governance), ("request", request)] {
@@ -217,6 +232,13 @@ fn check_times(decision: &Decision, faults: &mut Vec<String>) {
             faults.push(format!(
                 "it was allowed at {}, but link {place} of its warrant had expired at {}",
                 decision.clock, link.exp
+            ));
+        }
+        if decision.ends.is_some_and(|ends| ends > link.exp) {
+            faults.push(format!(
+                "it is `allowed` until {}, but link {place} of its warrant expires at {}",
+                decision.ends.unwrap_or_default(),
+                link.exp
             ));
         }
         if link.nbf > latest || link.iat > latest {

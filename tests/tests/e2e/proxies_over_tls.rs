@@ -79,7 +79,7 @@ impl Secured {
 }
 
 /// Publishes a bundle that names these proxies, each for the sample's hosts.
-fn name_proxies(home: &Home, version: u64, ids: &[&str]) {
+pub(crate) fn name_proxies(home: &Home, version: u64, ids: &[&str]) {
     let bundle = UnsignedBundle::of(home).version(version).edit("proxies.json", |proxies| {
         let hosts = proxies["spec"][0]["hosts"].clone();
         let named = ids.iter().map(|id| json!({"id": id, "hosts": hosts}));

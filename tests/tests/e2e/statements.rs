@@ -2,69 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use portcullis_tests::direct_check::ProxyConnection;
-use portcullis_tests::keys::TestKey;
 use portcullis_tests::offline_ledger;
 use portcullis_tests::operator::{call_api, done};
 use portcullis_tests::server::{Home, Server};
 use portcullis_tests::signed_bundles::now;
+use portcullis_tests::statement_poller::StatementPoller;
 use serde_json::json;
-use warrant::mint::Signer;
-use warrant::statement::{Held, Pins};
-use warrant::{AwsLcVerifier, Mark, RevocationKind, Seconds};
-
-/// A filter that polls.
-struct Poller {
-    connection: ProxyConnection,
-    pins: Pins,
-    held: Option<Held>,
-}
-
-impl Poller {
-    async fn of(home: &Home) -> Poller {
-        let key = TestKey::read(&home.file("keys/statement.jwk"));
-        let pins = Pins {
-            audience: "demo".into(),
-            log_name: "demo".into(),
-            origin: None,
-            keys: vec![("s1".into(), *key.public_key())],
-        };
-        Poller { connection: ProxyConnection::to(&home.socket()).await, pins, held: None }
-    }
-
-    fn target(&self, wait: u64) -> String {
-        let (hex, mut query) = ("0".repeat(64), String::new());
-        if let Some(held) = &self.held {
-            let statement = held.statement();
-            let digest = |part: warrant::Digest| part.to_base64url();
-            query = format!(
-                "n={}&rules={}&halts={}&revocations={}&ended={}&seq={}&judged={}&",
-                statement.n,
-                digest(statement.rules),
-                digest(statement.halts),
-                digest(statement.revocations),
-                digest(statement.ended),
-                statement.seq,
-                statement.judged
-            );
-        }
-        format!("/v1/statement?{query}module={hex}&config={hex}&instance=00000000000000af&wait={wait}")
-    }
-
-    /// Polls once, takes the answer, and returns its length.
-    async fn poll(&mut self, wait: u64) -> usize {
-        let (status, body) = self.connection.get(&self.target(wait)).await;
-        assert_eq!(status, 200, "{}", String::from_utf8_lossy(&body));
-        let now = Seconds::new(now());
-        let held = Held::take(self.held.as_ref(), &self.pins, &body, now, &AwsLcVerifier);
-        self.held = Some(held.unwrap_or_else(|why| panic!("{why}")));
-        body.len()
-    }
-
-    fn held(&self) -> &Held {
-        self.held.as_ref().expect("a statement was taken")
-    }
-}
+use warrant::{Mark, RevocationKind};
 
 fn home() -> (tempfile::TempDir, Home) {
     let directory = tempfile::Builder::new().prefix("portcullis-").tempdir().expect("a temporary directory");
@@ -76,7 +20,7 @@ fn home() -> (tempfile::TempDir, Home) {
 async fn a_revocation_reaches_a_waiting_poll_at_once_and_a_start_continues_the_numbers() {
     let (_directory, home) = home();
     let mut server = Server::start(&home).await;
-    let mut poller = Poller::of(&home).await;
+    let mut poller = StatementPoller::of(&home).await;
     poller.poll(0).await;
     let first = poller.held().clone();
     let waits = Instant::now();
@@ -95,7 +39,7 @@ async fn a_revocation_reaches_a_waiting_poll_at_once_and_a_start_continues_the_n
     assert!(listed["proxies"][0]["until"].as_u64().is_some_and(|until| until > now()));
     server.process.stop().await;
     let _again = Server::start(&home).await;
-    let mut poller = Poller { held: Some(before.clone()), ..Poller::of(&home).await };
+    let mut poller = StatementPoller::of(&home).await.holding(before.clone());
     poller.poll(10_000).await;
     assert!(poller.held().statement().n > before.statement().n, "after a start");
     assert_eq!(poller.held().content(), before.content());
@@ -112,7 +56,7 @@ async fn with_100_000_revocations_a_steady_poll_is_small_and_one_more_is_a_small
     let (_directory, home) = home();
     tokio::task::block_in_place(|| offline_ledger::fill(&home, 100_000, 0));
     let _server = Server::start(&home).await;
-    let mut poller = Poller::of(&home).await;
+    let mut poller = StatementPoller::of(&home).await;
     let whole = poller.poll(0).await;
     assert_eq!(poller.held().revocations().len(), 100_000);
     assert!(whole > 1_600_000, "{whole} bytes");
@@ -128,7 +72,7 @@ async fn with_100_000_revocations_a_steady_poll_is_small_and_one_more_is_a_small
 async fn a_poll_is_read_strictly_and_nothing_else_of_http_is_on_this_listener() {
     let (_directory, home) = home();
     let _server = Server::start(&home).await;
-    let mut poller = Poller::of(&home).await;
+    let mut poller = StatementPoller::of(&home).await;
     let good = poller.target(0);
     for other in ["/v1/statement".to_owned(), format!("{good}&more=1"), format!("{good}&rules=x")] {
         assert_eq!(poller.connection.get(&other).await.0, 400, "{other}");

@@ -3,7 +3,6 @@
 //! A statement is made from one [`Known`]: facts, size and root belong together. It is another thing than the statements of
 //! attestors, which come to this server from outside. This module knows no listener, and never waits.
 
-mod judged_again;
 mod no_statement;
 mod numbers;
 mod poll;
@@ -25,13 +24,12 @@ pub use no_statement::NoStatement;
 pub use poll::{HeldParts, Poll, PollParameters};
 pub use proxies::{HeardProxies, HeardProxy, Instance, ProxyReport};
 
-use self::judged_again::JudgedAgain;
 use self::numbers::{NoNumber, Numbered, Numbers};
 use self::recent::RecentlySent;
 use self::rules::{MadeOnce, Part, halts, rules};
 use super::receipts;
 use crate::clock::Clock;
-use crate::facts::{GovernanceChanges, Known, LiveFacts};
+use crate::facts::{GovernanceChanges, JudgedForwards, Known, LiveFacts};
 use crate::keys::PrivateKey;
 
 /// How long a statement holds at most.
@@ -82,7 +80,16 @@ struct Said {
     statement: Statement,
     rules: Arc<Part>,
     halts: Arc<Part>,
-    ended: Ended,
+    judged: JudgedForwards,
+}
+
+impl Said {
+    /// What a proxy holds is compared with this. It changes with the content, and once more when what is due because of a fact
+    /// is judged: so proxies learn at once that it is.
+    fn version(&self) -> Digest {
+        let settled = self.judged.settled.to_be_bytes();
+        Digest::of(&[&self.statement.content().bytes()[..], &settled].concat())
+    }
 }
 
 impl Governance {
@@ -115,12 +122,13 @@ impl Governance {
     /// Whether a proxy holds everything that a statement would say to it now.
     pub fn is_held(&self, proxy: &str, held: &HeldParts) -> bool {
         let Some(n) = held.n else { return false };
-        let Ok(Said { statement, .. }) = self.say(proxy) else { return false };
+        let Ok(said) = self.say(proxy) else { return false };
+        let statement = &said.statement;
         held.rules == Some(statement.rules)
             && held.halts == Some(statement.halts)
             && held.revocations == Some(statement.revocations)
             && held.ended == Some(statement.ended)
-            && self.numbers().is_held(proxy, n, statement.content())
+            && self.numbers().is_held(proxy, n, said.version())
     }
 
     /// A new statement, and the parts that the proxy does not hold.
@@ -131,16 +139,17 @@ impl Governance {
             |part: &Part, held| (held != Some(part.digest)).then(|| part.json.clone().into_bytes().into());
         let marks = said.known.tables().revocations.marks();
         let marks_of = |held| self.sent_marks.find(held).map(|older| marks.delta_from(&older));
-        let ended_of = |held| self.sent_ended.find(held).map(|older| said.ended.delta_from(&older));
+        let ended = &said.judged.ended;
+        let ended_of = |held| self.sent_ended.find(held).map(|older| ended.delta_from(&older));
         let answer = Answer {
             statement: jws.into_bytes().into(),
             rules: part(&said.rules, held.rules),
             halts: part(&said.halts, held.halts),
             revocations: section(marks.digest(), held.revocations, marks_of, || marks.to_bytes()),
-            ended: section(said.ended.digest(), held.ended, ended_of, || said.ended.to_bytes()),
+            ended: section(ended.digest(), held.ended, ended_of, || ended.to_bytes()),
         };
         self.sent_marks.note(marks.digest(), marks);
-        self.sent_ended.note(said.ended.digest(), &said.ended);
+        self.sent_ended.note(ended.digest(), ended);
         Ok(Answered { body: answer.encode(), until: statement.exp })
     }
 
@@ -148,9 +157,8 @@ impl Governance {
     fn numbered(&self, proxy: &str) -> Result<(Said, Statement), NoStatement> {
         loop {
             let said = self.say(proxy)?;
-            let now = self.may_sign(&said.known)?;
-            let content = said.statement.content();
-            let numbered = self.numbers().next(proxy, said.known.as_of(), content, now);
+            let now = self.may_sign(&said)?;
+            let numbered = self.numbers().next(proxy, said.known.as_of(), said.version(), now);
             let Numbered { n, iat } = match numbered {
                 Ok(numbered) => numbered,
                 // Another poll has seen a newer value, so there is one.
@@ -175,18 +183,19 @@ impl Governance {
         let by = (bundle.digest(), postures.changes());
         let halts = self.halts.get(&by, proxy, || halts(&known, proxy).map(Part::from));
         let (rules, halts) = (rules.map_err(NoStatement::NotMade)?, halts.map_err(NoStatement::NotMade)?);
-        let JudgedAgain { size, ended } = JudgedAgain::without_a_list(&known);
+        // After the facts: what these make due is noted before they can be read.
+        let judged = self.source.live.forwards().judged();
         let places = bundle.environment_for(proxy, &self.source.environment);
         let places: Vec<String> = places.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let statement = Statement {
             aud: bundle.audience().into(),
             bundle: bundle.digest(),
-            ended: ended.digest(),
+            ended: judged.ended.digest(),
             exp: Seconds::default(),
             halts: halts.digest,
             iat: Seconds::default(),
             iss: self.source.ledger.origin().into(),
-            judged: size,
+            judged: judged.size.min(known.as_of()),
             n: 0,
             posture: posture(postures.of_server(&places)),
             restored: self.source.predecessors.iter().map(|name| Box::from(name.as_str())).collect(),
@@ -196,11 +205,11 @@ impl Governance {
             seq: known.as_of(),
             version: bundle.version(),
         };
-        Ok(Said { known, statement, rules, halts, ended })
+        Ok(Said { known, statement, rules, halts, judged })
     }
 
     /// The time, if this server may say anything at this moment.
-    fn may_sign(&self, known: &Known) -> Result<Seconds, NoStatement> {
+    fn may_sign(&self, Said { known, judged, .. }: &Said) -> Result<Seconds, NoStatement> {
         let health = self.source.ledger.health();
         if health.refuses_facts {
             return Err(NoStatement::FactsRefused);
@@ -211,6 +220,10 @@ impl Governance {
         let reading = self.source.clock.compared_with(known.time());
         if reading.unreliable.is_some() {
             return Err(NoStatement::ClockUnreliable);
+        }
+        // Only now: while the clock cannot be relied on nothing is judged.
+        if judged.is_behind() {
+            return Err(NoStatement::JudgedBehind);
         }
         known.in_force(reading.now).map_err(|_| NoStatement::NotInForce)?;
         Ok(reading.now)

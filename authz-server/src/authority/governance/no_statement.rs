@@ -15,6 +15,8 @@ pub enum NoStatement {
     FactsRefused,
     ClockUnreliable,
     NotInForce,
+    /// Requests that run have not been judged again: what ran at a start, or what a fact made due a while ago.
+    JudgedBehind,
     /// Too many statements were made since the last entry of the log.
     NumbersUsedUp,
     /// The rules or the halts cannot be sent.
@@ -35,6 +37,9 @@ impl fmt::Display for NoStatement {
                 f.write_str("the server's clock cannot be relied on; `/readyz` says until when")
             }
             NoStatement::NotInForce => f.write_str("no bundle is in force; sign a note or a bundle"),
+            NoStatement::JudgedBehind => f.write_str(
+                "requests that run are still being judged again after a start or a fact; wait, and look at the load of this server",
+            ),
             NoStatement::NumbersUsedUp => {
                 f.write_str("too many statements were made since the last entry of the log; record anything")
             }

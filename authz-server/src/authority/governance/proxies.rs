@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde::Serialize;
 use warrant::{Digest, Seconds};
 
+use super::LIFETIME_SECONDS;
+
 /// How many instances are remembered.
 const INSTANCES_AT_MOST: usize = 4096;
 
@@ -65,7 +67,10 @@ pub struct HeardProxy {
 
 /// The instances that were heard of. Cheap to clone.
 #[derive(Clone, Debug, Default)]
-pub struct HeardProxies(Arc<Mutex<Heard>>);
+pub struct HeardProxies {
+    heard: Arc<Mutex<Heard>>,
+    complete_from: Seconds,
+}
 
 /// By the proxy's identity and the instance.
 type Heard = BTreeMap<(String, Instance), Row>;
@@ -78,6 +83,17 @@ struct Row {
 }
 
 impl HeardProxies {
+    /// A list that begins at a start at this time. Until the last statement of the server before has run out, a proxy may hold
+    /// one and not be in the list.
+    pub fn after_another_server(start: Seconds) -> HeardProxies {
+        HeardProxies { complete_from: start.plus(LIFETIME_SECONDS), ..HeardProxies::default() }
+    }
+
+    /// From this time on, every proxy that holds a statement is in the list.
+    pub fn complete_from(&self) -> Seconds {
+        self.complete_from
+    }
+
     /// Notes what an instance says, at this time in milliseconds. Returns how many instances are remembered.
     pub fn note(&self, id: &str, report: ProxyReport, now: u64) -> usize {
         let mut heard = self.heard();
@@ -117,7 +133,7 @@ impl HeardProxies {
 
     fn heard(&self) -> MutexGuard<'_, Heard> {
         // Only complete values are stored under this lock.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

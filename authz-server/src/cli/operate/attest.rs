@@ -7,7 +7,8 @@ use clap::{Args as ClapArgs, Subcommand};
 use serde_json::{Value as Json, json};
 use warrant::Digest;
 
-use super::call::{Server, shown, tell};
+use super::call::shown;
+use super::wait::FactCall;
 use crate::authority::statements::{
     ConditionClaims, Confirmation, DebugStatus, Status, WorkloadClaims, sign_condition, sign_workload,
 };
@@ -65,7 +66,7 @@ pub(in crate::cli) struct WorkloadArgs {
     #[arg(long)]
     debuggable: bool,
     #[command(flatten)]
-    server: Server,
+    call: FactCall,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -80,7 +81,7 @@ pub(in crate::cli) struct ConditionArgs {
     #[arg(long, default_value = "mesh")]
     scope: String,
     #[command(flatten)]
-    server: Server,
+    call: FactCall,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -91,7 +92,7 @@ pub(in crate::cli) struct StatementArgs {
     /// A file with the statement
     file: PathBuf,
     #[command(flatten)]
-    server: Server,
+    call: FactCall,
 }
 
 const ATTESTATIONS: &str = "/v1/attestations";
@@ -99,21 +100,21 @@ const CONDITIONS: &str = "/v1/conditions";
 
 pub(in crate::cli) fn run(command: &Command) -> Result<ExitStatus, Failure> {
     match command {
-        Command::Workload(args) => bring(&args.server, ATTESTATIONS, &args.signed()?),
-        Command::Condition(args) => bring(&args.server, CONDITIONS, &args.signed()?),
+        Command::Workload(args) => bring(&args.call, ATTESTATIONS, &args.signed()?),
+        Command::Condition(args) => bring(&args.call, CONDITIONS, &args.signed()?),
         Command::Statement(args) => {
             let read = std::fs::read_to_string(&args.file);
             let statement = read
                 .map_err(|error| Failure::new(format!("{}: cannot be read: {error}", args.file.display())))?;
             let path = if args.kind == "workload" { ATTESTATIONS } else { CONDITIONS };
-            bring(&args.server, path, statement.trim())
+            bring(&args.call, path, statement.trim())
         }
     }
 }
 
-fn bring(server: &Server, path: &str, statement: &str) -> Result<ExitStatus, Failure> {
-    let answer = server.post(path, &json!({"statement": statement}))?;
-    tell(answer, server.json, |entry| {
+fn bring(call: &FactCall, path: &str, statement: &str) -> Result<ExitStatus, Failure> {
+    let answer = call.server.post(path, &json!({"statement": statement}))?;
+    call.tell(answer, |entry| {
         let again = if entry.get("repeats") == Some(&Json::Bool(true)) {
             "was recorded before"
         } else {

@@ -1,4 +1,5 @@
-//! The commands of operators: each makes one call to the API of a running server and prints its answer.
+//! The commands of operators: each makes one call to the API of a running server, prints its answer, and may
+//! wait until the proxies have the fact that it recorded.
 
 mod attest;
 mod call;
@@ -6,6 +7,7 @@ mod posture;
 mod proxies;
 mod reinstate;
 mod revoke;
+mod wait;
 
 pub(super) use attest::{Command as AttestCommand, run as attest};
 pub(super) use posture::{Args as PostureArgs, run as set_posture};

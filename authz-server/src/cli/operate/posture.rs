@@ -4,7 +4,8 @@ use clap::Args as ClapArgs;
 use ledger::entry::{FactScope, Posture};
 use serde_json::{Value as Json, json};
 
-use super::call::{Answer, Server, shown, tell};
+use super::call::{Answer, shown, tell};
+use super::wait::FactCall;
 use crate::cli::out::{ExitStatus, Failure};
 
 #[derive(Debug, ClapArgs)]
@@ -33,7 +34,7 @@ pub(in crate::cli) struct Args {
     #[arg(long, value_name = "INDEX")]
     replaces: Option<u64>,
     #[command(flatten)]
-    server: Server,
+    call: FactCall,
 }
 
 /// `stance`: the posture to set.
@@ -42,9 +43,9 @@ pub(in crate::cli) fn run(args: &Args, stance: Posture) -> Result<ExitStatus, Fa
     let newest = match args.replaces {
         Some(index) => Some(index),
         None if stance == Posture::Halted => None,
-        None => match args.server.get("/v1/posture")? {
+        None => match args.call.server.get("/v1/posture")? {
             Answer::Done(postures) => newest(&postures, scope, subject),
-            refused @ Answer::Refused { .. } => return tell(refused, args.server.json, Json::to_string),
+            refused @ Answer::Refused { .. } => return tell(refused, args.call.server.json, Json::to_string),
         },
     };
     let mut body = json!({"scope": scope.word(), "stance": stance.word(), "reason": args.reason});
@@ -52,8 +53,8 @@ pub(in crate::cli) fn run(args: &Args, stance: Posture) -> Result<ExitStatus, Fa
         members.extend(subject.map(|subject| ("subject".to_owned(), json!(subject))));
         members.extend(newest.map(|index| ("replaces".to_owned(), json!(index))));
     }
-    let answer = args.server.put("/v1/posture", &body)?;
-    tell(answer, args.server.json, |entry| {
+    let answer = args.call.server.put("/v1/posture", &body)?;
+    args.call.tell(answer, |entry| {
         let place = match subject {
             None => "the mesh".to_owned(),
             Some(subject) => format!("{} {subject}", scope.word()),

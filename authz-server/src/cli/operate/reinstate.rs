@@ -3,7 +3,8 @@
 use clap::Args as ClapArgs;
 use serde_json::json;
 
-use super::call::{Server, shown, tell};
+use super::call::shown;
+use super::wait::FactCall;
 use crate::cli::out::{ExitStatus, Failure};
 
 #[derive(Debug, ClapArgs)]
@@ -14,13 +15,13 @@ pub(in crate::cli) struct Args {
     #[arg(long)]
     reason: String,
     #[command(flatten)]
-    server: Server,
+    call: FactCall,
 }
 
 pub(in crate::cli) fn run(args: &Args) -> Result<ExitStatus, Failure> {
     let body = json!({"revocation": args.revocation, "reason": args.reason});
-    let answer = args.server.post("/v1/reinstatements", &body)?;
-    tell(answer, args.server.json, |entry| {
+    let answer = args.call.server.post("/v1/reinstatements", &body)?;
+    args.call.tell(answer, |entry| {
         format!("entry {}: the revocation in entry {} has ended", shown(entry, "index"), args.revocation)
     })
 }

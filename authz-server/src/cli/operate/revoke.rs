@@ -3,7 +3,8 @@
 use clap::{Args as ClapArgs, ValueEnum};
 use serde_json::json;
 
-use super::call::{Server, shown, tell};
+use super::call::shown;
+use super::wait::FactCall;
 use crate::cli::out::{ExitStatus, Failure};
 
 #[derive(Debug, ClapArgs)]
@@ -19,7 +20,7 @@ pub(in crate::cli) struct Args {
     #[arg(long)]
     reason: String,
     #[command(flatten)]
-    server: Server,
+    call: FactCall,
 }
 
 /// The kinds of revocations.
@@ -52,8 +53,8 @@ pub(in crate::cli) fn run(args: &Args) -> Result<ExitStatus, Failure> {
     if let (Some(iss), Some(body)) = (&args.iss, body.as_object_mut()) {
         body.insert("iss".to_owned(), json!(iss));
     }
-    let answer = args.server.post("/v1/revocations", &body)?;
-    tell(answer, args.server.json, |entry| {
+    let answer = args.call.server.post("/v1/revocations", &body)?;
+    args.call.tell(answer, |entry| {
         format!(
             "entry {}: {what} {} is revoked (the log has {} entries)",
             shown(entry, "index"),

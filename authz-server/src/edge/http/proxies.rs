@@ -19,13 +19,20 @@ pub(super) fn router(proxies: HeardProxies, facts: FactRecorder) -> Router {
     Router::new().route("/v1/proxies", get(list)).with_state((proxies, facts))
 }
 
+/// `now` is the time by which `until` and `complete_from` are meant: a caller's clock may be another.
 async fn list(
     State((proxies, facts)): State<Shown>,
     Extension(caller): Extension<Caller>,
 ) -> Result<Json<Value>, Refused> {
-    let known = facts.read_proxies(&caller)?;
+    let (known, now) = facts.read_proxies(&caller)?;
     let heard = proxies.all();
     let ids: BTreeSet<&str> = heard.iter().map(|proxy| proxy.id.as_str()).collect();
     let silent: Vec<&str> = known.bundle().proxies().filter(|id| !ids.contains(id)).collect();
-    Ok(Json(json!({"as_of": known.as_of(), "proxies": heard, "silent": silent})))
+    Ok(Json(json!({
+        "as_of": known.as_of(),
+        "complete_from": proxies.complete_from().get(),
+        "now": now.get(),
+        "proxies": heard,
+        "silent": silent,
+    })))
 }

@@ -30,7 +30,7 @@ fn size() -> (u64, usize) {
 }
 
 impl TestGateway {
-    async fn record(&self, fact: impl Into<Entry>) -> u64 {
+    pub(super) async fn record(&self, fact: impl Into<Entry>) -> u64 {
         let (done, answer) = oneshot::channel();
         self.ledger.submit_fact(fact.into(), Box::new(move |result| drop(done.send(result))));
         let FactReceipt { receipt, repeats } = answer.await.unwrap().unwrap();
@@ -39,7 +39,7 @@ impl TestGateway {
     }
 
     /// Activates these files as the bundle of this version. Returns the index of the entry.
-    fn activate(&self, files: Files, version: u64) -> u64 {
+    pub(super) fn activate(&self, files: Files, version: u64) -> u64 {
         let bundle = opened(&simple_parcel(&strict(files), version)).unwrap();
         activate(&self.policy, &self.ledger, bundle)
     }
@@ -101,7 +101,7 @@ fn check(test: &TestGateway, answers: &[&str]) {
 }
 
 /// A gateway whose log begins with the activation of its bundle.
-fn begun(files: Files) -> Arc<TestGateway> {
+pub(super) fn begun(files: Files) -> Arc<TestGateway> {
     let test = test_gateway_with(files);
     let known = test.gateway.gatherer.live.now();
     test.ledger.append(activation(known.bundle(), None).into()).unwrap();
@@ -143,7 +143,7 @@ async fn after_the_answer_to_a_halt_no_allow_on_its_route_has_a_later_index() {
 }
 
 /// The small bundle with one attestor, and what the route for payments requires besides.
-fn attested(require: &str) -> Files {
+pub(super) fn attested(require: &str) -> Files {
     let mut files = edited(PAY_FILE, "use: once", &format!("use: once, {require}"));
     let key = TestKey::new(3).jwk().replacen('{', "{\"kid\": \"t1\", ", 1);
     let about = "\"spiffe://shop/**\", \"condition:window@mesh\"";
@@ -152,7 +152,7 @@ fn attested(require: &str) -> Files {
     files
 }
 
-fn signer() -> Signer {
+pub(super) fn signer() -> Signer {
     let key = warrant::mint::Signer::public_key(&TestKey::new(3)).thumbprint().to_string();
     Signer { anchor: None, key, until: None }
 }

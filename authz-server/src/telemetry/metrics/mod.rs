@@ -41,6 +41,7 @@ pub struct Metrics {
     closed: Family<Closed, Counter>,
     edge: EdgeCounts,
     polls: PollFigures,
+    ended_forwards: Family<EndedForward, Counter>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -58,6 +59,12 @@ struct FromAccessLog {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Called {
     /// An error's code; empty for a call that was answered.
+    code: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct EndedForward {
+    /// The denial's code.
     code: &'static str,
 }
 
@@ -84,9 +91,15 @@ impl Metrics {
         edge.register(&mut registry);
         let polls = PollFigures::default();
         polls.register(&mut registry);
+        let ended_forwards = Family::<EndedForward, Counter>::default();
+        registry.register(
+            "forwards_ended",
+            "Forwards that were judged again while they ran and had to end, by denial code",
+            ended_forwards.clone(),
+        );
         registry.register_collector(Box::new(ledger));
         registry.register_collector(Box::new(bundles));
-        Metrics { registry, decisions, seconds, log_lines, calls, closed, edge, polls }
+        Metrics { registry, decisions, seconds, log_lines, calls, closed, edge, polls, ended_forwards }
     }
 
     /// Adds the figures of these witnesses.
@@ -147,6 +160,11 @@ impl Metrics {
     /// Counts the connections of this listener that the server closes.
     pub fn closed_connections(&self, listener: &'static str) -> ClosedConnections {
         ClosedConnections::of(listener, self.closed.clone())
+    }
+
+    /// Counts a forward that was judged again and must end.
+    pub fn count_ended_forward(&self, code: &'static str) {
+        self.ended_forwards.get_or_create(&EndedForward { code }).inc();
     }
 
     pub fn exposition(&self) -> String {

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use super::*;
 use crate::durable::{Disk, Op, Watch};
-use crate::entry::{Digest, Issued, Revocation, RevocationTarget};
+use crate::entry::{Digest, Issued, OutcomeReport, Revocation, RevocationTarget};
 
 fn revocation(value: &str) -> Entry {
     let (by, iss, reason) = ("op".to_owned(), String::new(), "lost".to_owned());
@@ -43,6 +43,9 @@ struct Told {
     issued: Vec<Digest>,
     heads: Vec<Head>,
     indices: Vec<u64>,
+    /// The indices and the bytes of forwards.
+    forwards: Vec<(u64, Vec<u8>)>,
+    outcomes: Vec<u64>,
     discarded: usize,
 }
 
@@ -78,12 +81,15 @@ impl FollowFacts for Table {
         Ok(())
     }
 
-    fn commit(&mut self, head: Head, facts: &[(u64, Arc<Entry>)]) {
+    fn commit(&mut self, committed: &Committed<'_>) {
+        let Committed { head, facts, forwards, outcomes } = *committed;
         let mut told = self.told.lock().unwrap();
         told.in_force.append(&mut self.admitted);
         told.issued.append(&mut self.issued);
         told.heads.push(head);
         told.indices.extend(facts.iter().map(|(index, _)| *index));
+        told.forwards.extend(forwards.iter().map(|forward| (forward.index, forward.bytes.to_vec())));
+        told.outcomes.extend(outcomes);
     }
 
     fn discard(&mut self) {
@@ -206,6 +212,34 @@ impl Watch for NoFrames {
 }
 
 #[test]
+fn the_follower_is_told_of_forwards_with_their_entries_and_of_outcomes() {
+    let dir = scratch();
+    let path = dir.path().join("ledger");
+    let (ledger, told) = followed(&path, small());
+    ledger.append(revocation("first")).unwrap();
+    ledger.append(denied("no").into()).unwrap();
+    let decision = decision("yes", ledger.size(), DecisionOutcome::Allowed);
+    let index = ledger.append(decision).unwrap().index();
+    let outcome = OutcomeReport {
+        attempts: 1,
+        bytes_in: 0,
+        bytes_out: 0,
+        duration: 1,
+        id: "yes".to_owned(),
+        index,
+        proxy: "local".to_owned(),
+        reached: true,
+        repeat: false,
+        status: Some(200),
+        termination: String::new(),
+    };
+    ledger.append(outcome.into()).unwrap();
+    let recorded = ledger.read(index).unwrap().next_bytes().unwrap().unwrap();
+    let told = told.lock().unwrap();
+    assert_eq!((&told.forwards, &told.outcomes), (&vec![recorded], &vec![index]));
+}
+
+#[test]
 fn what_was_admitted_to_a_commit_that_is_not_written_never_happened() {
     let dir = scratch();
     let path = dir.path().join("ledger");
@@ -216,11 +250,13 @@ fn what_was_admitted_to_a_commit_that_is_not_written_never_happened() {
     let answers = post(&ledger, vec![revocation("a"), revocation("a"), revocation("first")]);
     let refused = Err(FactError::NotRecorded(RecordError::ReadOnly));
     assert_eq!(answers[..2], [refused.clone(), refused]);
+    assert!(ledger.health().refuses_facts);
     assert_eq!(answers[2].as_ref().map(|fact| (fact.receipt.index(), fact.repeats)), Ok((2, true)));
     assert!(told.lock().unwrap().discarded > 0 && !told.lock().unwrap().in_force.contains_key("a"));
     disk.now.store(false, Ordering::SeqCst);
     let again = post(&ledger, vec![revocation("a")]);
     assert!(again[0].as_ref().is_ok_and(|fact| !fact.repeats), "{again:?}");
+    assert!(!ledger.health().refuses_facts);
 }
 
 #[test]

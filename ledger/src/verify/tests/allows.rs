@@ -49,6 +49,10 @@ fn table() -> Vec<Change> {
             d.chain[1].exp = d.clock;
             d.burned[1].until = d.clock;
         }),
+        ("it does not say when it ends", |d| d.ends = None),
+        ("but it ends at", |d| d.ends = Some(d.clock)),
+        ("but link 0 of its warrant expires at", |d| d.ends = Some(d.chain[0].exp + 1)),
+        ("by facts that hold until", |d| d.lapses = Some(d.clock)),
         ("link 0 of its warrant was not valid yet", |d| d.chain[0].nbf = d.clock + 31),
         ("link 0 of its warrant was not valid yet", |d| d.chain[0].iat = d.clock + 31),
         ("its `clock` is later than its `time`", |d| d.clock += 1),
@@ -99,6 +103,15 @@ fn every_forward_needs_a_bundle_a_route_and_sane_governance() {
             decision_at(log, place).checks.request = None
         });
     }
+    for place in [OBSERVED, UNGOVERNED] {
+        sound.finds(place, "it does not say when it ends", |log| decision_at(log, place).ends = None);
+        sound.finds(place, "by facts that hold until", |log| {
+            decision_at(log, place).lapses = Some(CLOCK + 9);
+        });
+    }
+    sound.finds(DENIED, "it says when its proxy ends it", |log| {
+        decision_at(log, DENIED).ends = Some(CLOCK + 9)
+    });
     sound.finds(UNGOVERNED, "its verdict is `expired`", |log| {
         decision_at(log, UNGOVERNED).verdict.code = EXPIRED
     });

@@ -1,0 +1,92 @@
+//! A recorded forward, to be judged again by what is known now: the request, its proof, its arguments and its warrant are those
+//! of the record, and the bundle is another one or the same. Facts and time come from the caller.
+//!
+//! What the record does not hold counts as a denial, and not as a fault: the judge then says whether it matters. An ungoverned
+//! request needs no warrant, whatever became of it.
+
+use ledger::entry::Decision;
+use policy::Bundle;
+use policy::arguments::{ArgumentError, Extracted, RequestPart};
+use policy::decision::{ByRecord, HttpCase, Identity, Issuance, Line, ProofFound};
+use warrant::{ChainFromRecord, Denial, Method, RawPath};
+
+use super::chain::recalled;
+use super::codes::result_of;
+use super::facts;
+use super::recorded_case::{NoCase, RecordedBytes, given, proof};
+
+/// The denial for what was withheld from the record, or does not fit together.
+const NOT_ON_RECORD: Denial = Denial::StateUnavailable;
+
+/// A forward as it is recorded.
+#[derive(Debug)]
+pub struct RecordedForward<'d> {
+    decision: &'d Decision,
+    bytes: RecordedBytes,
+}
+
+impl<'d> RecordedForward<'d> {
+    pub fn of(decision: &'d Decision) -> RecordedForward<'d> {
+        RecordedForward { decision, bytes: RecordedBytes::of(decision) }
+    }
+
+    /// The identity in the client's certificate, and the thumbprint of its key.
+    pub fn client(&self) -> Option<(Identity, Option<String>)> {
+        let identity = Identity(self.decision.identity.clone()?);
+        Some((identity, self.decision.certificate.clone()))
+    }
+
+    pub fn issuance(&self) -> Issuance {
+        facts::issuance(self.decision)
+    }
+
+    pub fn line(&self) -> Line<'_> {
+        self.bytes.line()
+    }
+
+    /// The request under this bundle.
+    pub fn http<'a>(&'a self, bundle: &'a Bundle) -> Result<HttpCase<'a, ByRecord>, Denial> {
+        let Line { method, authority, path_and_query } = self.line();
+        let method = Method::parse(method).filter(|_| !self.bytes.is_shortened).ok_or(NOT_ON_RECORD)?;
+        let (path, _) = RawPath::parse(path_and_query).map_err(|_| NOT_ON_RECORD)?;
+        let located = bundle.locate(&self.decision.proxy, authority, &method, path);
+        let chain = self.chain(bundle);
+        let proof = self.proof(chain.as_ref().ok());
+        Ok(HttpCase { located, chain, proof, body: None, given: Some(self.given()) })
+    }
+
+    fn chain(&self, bundle: &Bundle) -> Result<ChainFromRecord, Denial> {
+        let checks = &self.decision.checks;
+        for check in [checks.parse, checks.signatures] {
+            check.map_or(Err(NOT_ON_RECORD), result_of)?;
+        }
+        let chain = &self.decision.chain;
+        if chain.iter().any(|link| link.is_withheld()) {
+            return Err(NOT_ON_RECORD);
+        }
+        let is_bound = checks.binding.is_some_and(|check| result_of(check).is_ok());
+        // The key that verified it was trusted then.
+        recalled(chain, is_bound, bundle.trust()).ok_or(Denial::IssuerUntrusted)
+    }
+
+    /// A route that wants a proof now, and wanted none then, gets none.
+    fn proof(&self, chain: Option<&ChainFromRecord>) -> ProofFound {
+        match proof(self.decision, chain) {
+            Ok(ProofFound::NotWanted) => ProofFound::Failed(Denial::ProofMissing),
+            Ok(found) => found,
+            Err(NoCase::Withheld | NoCase::Unfit(_)) => ProofFound::Failed(NOT_ON_RECORD),
+        }
+    }
+
+    fn given(&self) -> Result<Extracted, ArgumentError> {
+        let lacks = |denial| {
+            Err(ArgumentError { denial, part: RequestPart::Line, detail: String::new(), cure: None })
+        };
+        match given(self.decision) {
+            Ok(Some(given)) => given,
+            // Nothing was read: no route governed it then.
+            Ok(None) => lacks(Denial::ArgumentsInvalid),
+            Err(NoCase::Withheld | NoCase::Unfit(_)) => lacks(NOT_ON_RECORD),
+        }
+    }
+}

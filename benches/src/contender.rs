@@ -98,8 +98,8 @@ impl Contender {
         let directory = directory();
         let home = Home::init(directory.path(), &[]);
         let server = Server::start(&home).await;
-        let configuration = measured().without(EXT_AUTHZ).without(SEAL);
-        let configuration = configuration.filters_at(home.directory()).server_at_socket(&home.socket());
+        let configuration = measured().filters_at(home.directory()).server_at_socket(&home.socket());
+        let configuration = configuration.without(EXT_AUTHZ).without(SEAL);
         let envoy = Envoy::start(&configuration, directory.path()).await;
         envoy.until_governed().await;
         let mut gate = Contender::new(name, envoy, None, supply(Agent::at(&home)), directory);
@@ -138,7 +138,7 @@ impl Contender {
         let envoy = Envoy::start(&change(configuration), directory.path()).await;
         envoy.until_governed().await;
         let agent = Agent::at(&home);
-        let warrant = agent.warrant(&WarrantSpec { lifetime: 3600, ..hello() });
+        let warrant = agent.warrant(&WarrantSpec { lifetime: 300, ..hello() });
         Contender::new(name, envoy, Some(server.process), Supply::Proofs(agent, warrant), directory)
     }
 

@@ -2,6 +2,7 @@
 //! request. And a stream that was allowed ends when its time is over, or when it would not be allowed any more.
 
 mod governed;
+mod judged_again;
 mod many;
 mod openings;
 mod streams;

@@ -28,8 +28,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How often the clock is asked whether it is relied on again. Until then nobody knows what has lapsed.
 const ASK_CLOCK_EVERY: Duration = Duration::from_millis(250);
 
-/// After so many judgements polls are told what has to end so far.
-const TELL_AFTER: usize = 256;
+/// When so many must end, polls are told; and again whenever there are twice as many. A list of many takes a while to make.
+const TELL_AFTER: usize = 64;
 
 /// What judging again needs.
 #[derive(Debug)]
@@ -95,29 +95,30 @@ impl JudgeOfForwards {
 
     fn judge_all(&self, due: &JudgeAgain, known: &Known, now: Seconds) {
         let forwards = self.live.forwards();
-        let (mut from_log, mut ended) = (None, 0_usize);
-        for chunk in due.indices.chunks(TELL_AFTER) {
-            let ended_before = ended;
-            for index in chunk {
-                let continues = match self.recorded(*index, &mut from_log) {
-                    Some(decision) => continues(&decision, known, now, &self.environment),
-                    // Without its record nobody can say that it would still be allowed.
-                    None => Continues::No(Denial::StateUnavailable),
-                };
-                let denial = match &continues {
-                    Continues::Yes { .. } => None,
-                    Continues::No(denial) => Some(*denial),
-                };
-                if forwards.note(*index, continues)
-                    && let Some(denial) = denial
-                {
-                    ended = ended.saturating_add(1);
-                    self.metrics.count_ended_forward(denial.code());
-                }
+        let (mut from_log, mut ended, mut told) = (None, 0_usize, 0_usize);
+        for index in &due.indices {
+            let continues = match self.recorded(*index, &mut from_log) {
+                Some(decision) => continues(&decision, known, now, &self.environment),
+                // Without its record nobody can say that it would still be allowed.
+                None => Continues::No(Denial::StateUnavailable),
+            };
+            let denial = match &continues {
+                Continues::Yes { .. } => None,
+                Continues::No(denial) => Some(*denial),
+            };
+            if forwards.note(*index, continues)
+                && let Some(denial) = denial
+            {
+                ended = ended.saturating_add(1);
+                self.metrics.count_ended_forward(denial.code());
             }
-            if ended > ended_before {
+            if ended >= told.saturating_mul(2).max(TELL_AFTER) {
+                told = ended;
                 forwards.tell();
             }
+        }
+        if ended > told {
+            forwards.tell();
         }
         if ended > 0 {
             info!(

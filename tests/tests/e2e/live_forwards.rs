@@ -8,7 +8,7 @@ use portcullis_tests::attestor::{Attestor, build};
 use portcullis_tests::certificates::{A_DAY, Root};
 use portcullis_tests::client::{ClientRequest, get};
 use portcullis_tests::condition::until;
-use portcullis_tests::direct_check::{Source, check};
+use portcullis_tests::direct_check::{ProxyConnection, Source, check, framed};
 use portcullis_tests::offline_ledger;
 use portcullis_tests::operator::{attest, call_api, done};
 use portcullis_tests::server::{Home, Server};
@@ -273,4 +273,32 @@ async fn a_statement_about_something_else_ends_nothing() {
     })
     .await;
     assert_eq!(scene.filter.ended(), []);
+}
+
+/// How many requests run in each round of the measurement, and how many rounds there are.
+const RUNNING: usize = 200;
+const ROUNDS: usize = 5;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_hundred_requests_are_listed_soon_after_the_answer_to_the_fact_that_ends_them() {
+    let mut scene = Scene::start().await;
+    let mut proxy = ProxyConnection::to(&scene.home.socket()).await;
+    scene.filter.poll(0).await;
+    let mut took = Vec::new();
+    for round in 1..=ROUNDS {
+        for _ in 0..RUNNING {
+            let check = framed(Source::default(), &scene.request("/hello"));
+            assert_eq!(proxy.ask(check).await, None);
+        }
+        let halt = json!({"scope": "route", "subject": "hello", "stance": "halted", "reason": "a drill"});
+        let (status, halted) = call_api(&scene.home, "PUT", "/v1/posture", &halt).await;
+        assert_eq!(status, 201, "{halted}");
+        let answered = Instant::now();
+        scene.filter.until_ended(RUNNING * round).await;
+        took.push(answered.elapsed());
+        done(&scene.home, &["resume", "--route", "hello"]);
+    }
+    took.sort_unstable();
+    println!("{RUNNING} requests listed after the answer to a halt: {took:?}");
+    assert!(took.iter().all(|took| *took < Duration::from_secs(5)), "{took:?}");
 }

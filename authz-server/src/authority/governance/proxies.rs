@@ -11,6 +11,8 @@ use super::LIFETIME_SECONDS;
 
 /// How many instances are remembered.
 const INSTANCES_AT_MOST: usize = 4096;
+/// How many of them may be of one identity.
+const INSTANCES_OF_ONE: usize = INSTANCES_AT_MOST / 4;
 
 /// How long an instance is remembered after it asked last, in milliseconds.
 const FORGOTTEN_AFTER: u64 = 3_600_000;
@@ -100,8 +102,9 @@ impl HeardProxies {
         let key = (id.to_owned(), report.instance);
         if !heard.contains_key(&key) {
             heard.retain(|_, row| now.saturating_sub(row.heard) < FORGOTTEN_AFTER);
-            if heard.len() >= INSTANCES_AT_MOST {
-                forget_one(&mut heard);
+            let own = heard.keys().filter(|(own, _)| own == id).count();
+            if heard.len() >= INSTANCES_AT_MOST || own >= INSTANCES_OF_ONE {
+                forget_one(&mut heard, id);
             }
         }
         let until = heard.get(&key).map_or(Seconds::new(0), |row| row.until);
@@ -137,18 +140,13 @@ impl HeardProxies {
     }
 }
 
-/// Forgets the instance that was not heard of for the longest time, of the identity that has the most: so one proxy that
-/// invents instances makes nobody else unknown.
-fn forget_one(heard: &mut Heard) {
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for (id, _) in heard.keys() {
-        let count = counts.entry(id).or_default();
-        *count = count.saturating_add(1);
-    }
-    let most = counts.into_iter().max_by_key(|(_, count)| *count).map(|(id, _)| id);
-    let of_it = heard.iter().filter(|((id, _), _)| Some(id.as_str()) == most);
-    let oldest = of_it.min_by_key(|(_, row)| row.heard).map(|(key, _)| key.clone());
-    if let Some(key) = oldest {
+/// Forgets the instance whose statement ran out first, of this identity, or of any if it has few: so one proxy that invents
+/// instances makes nobody else unknown.
+fn forget_one(heard: &mut Heard, id: &str) {
+    let own = heard.keys().filter(|(own, _)| own == id).count();
+    let of_it = heard.iter().filter(|((other, _), _)| own < INSTANCES_OF_ONE || other == id);
+    let first = of_it.min_by_key(|(_, row)| (row.until, row.heard)).map(|(key, _)| key.clone());
+    if let Some(key) = first {
         heard.remove(&key);
     }
 }
@@ -200,7 +198,7 @@ mod tests {
             heard.note("loud", report(instance, 2), NOW + 1 + instance);
         }
         let all = heard.all();
-        assert_eq!(all.len(), INSTANCES_AT_MOST);
+        assert_eq!(all.len(), INSTANCES_OF_ONE + 1);
         assert!(all.iter().any(|proxy| proxy.id == "quiet"));
         assert!(all.iter().any(|proxy| proxy.instance == format!("{:016x}", 9999)), "the newest is there");
     }

@@ -1,10 +1,12 @@
 //! `GET /v1/statement`, on the listener for proxies: a proxy's filter asks for the governance statement, and waits until what
 //! it says changes. It is the only page there besides gRPC, and it admits the same peers.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::{Body, Bytes};
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Extension, Query, State};
 use axum::http::header;
@@ -13,7 +15,7 @@ use axum::routing::get;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-use super::poll_places::PollPlaces;
+use super::poll_places::{PollPlace, PollPlaces};
 use super::refused::Refused;
 use crate::authority::governance::{Governance, HeardProxies, Poll, PollParameters};
 use crate::authority::problem::{ApiError, ApiErrorCode};
@@ -46,11 +48,30 @@ async fn statement(
     let answered = page.answer(&peer, parameters).await;
     page.admit.metrics.count_poll(answered.as_ref().err().map_or("", |refused| refused.code().code()));
     let headers = [(header::CONTENT_TYPE, "application/octet-stream"), (header::CACHE_CONTROL, "no-store")];
-    Ok((headers, answered?).into_response())
+    let (answer, place) = answered?;
+    Ok((headers, body(answer.into(), place)).into_response())
+}
+
+/// So much is handed to the connection at once. It takes the next piece when there is room for it.
+const PIECE_BYTES: usize = 64 * 1024;
+
+/// The body of an answer. It keeps the poll's place until it was read: a proxy that reads nothing cannot ask again and again.
+fn body(answer: Bytes, place: PollPlace) -> Body {
+    let begins = (0..answer.len()).step_by(PIECE_BYTES);
+    let piece = move |begin: usize| {
+        let _read_here: &PollPlace = &place;
+        let end = begin.saturating_add(PIECE_BYTES).min(answer.len());
+        Ok::<_, Infallible>(answer.slice(begin..end))
+    };
+    Body::from_stream(tokio_stream::iter(begins.map(piece)))
 }
 
 impl StatementPage {
-    async fn answer(&self, peer: &Peer, parameters: Parameters) -> Result<Vec<u8>, ApiError> {
+    async fn answer(
+        &self,
+        peer: &Peer,
+        parameters: Parameters,
+    ) -> Result<(Vec<u8>, PollPlace), ApiError> {
         let ProxyIdentity(proxy) = self.identify(peer)?;
         let malformed = |why: String| ApiError::new(ApiErrorCode::Malformed, why);
         let Query(parameters) = parameters.map_err(|rejected| malformed(rejected.body_text()))?;
@@ -58,7 +79,7 @@ impl StatementPage {
         let instance = report.instance;
         let remembered = self.heard.note(&proxy, report, self.clock.milliseconds());
         self.admit.metrics.set_proxies_heard(remembered);
-        let _place = self.places.enter(&proxy).ok_or(ApiError::of(ApiErrorCode::TooMany))?;
+        let mut place = self.places.enter(&proxy).ok_or(ApiError::of(ApiErrorCode::TooMany))?;
         let end = Instant::now().checked_add(wait.min(self.governance.may_wait()));
         let mut stopping = self.stopping.clone();
         let mut changes = self.governance.changes();
@@ -74,7 +95,10 @@ impl StatementPage {
         self.identify(peer)?;
         let answer = self.governance.answer(&proxy, &held)?;
         self.heard.note_sent(&proxy, instance, answer.until);
-        Ok(answer.body)
+        if !place.hold(answer.body.len()) {
+            return Err(ApiError::of(ApiErrorCode::TooMany));
+        }
+        Ok((answer.body, place))
     }
 
     fn identify(&self, peer: &Peer) -> Result<ProxyIdentity, ApiError> {

@@ -1,4 +1,5 @@
-//! The places of polls: a bounded number at once, and one proxy cannot take them all.
+//! The places of polls: a bounded number at once, and one proxy cannot take them all. A poll has its place until its answer was
+//! read, so the answers that wait to be read are bounded too.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,9 +19,13 @@ const BYTES_EACH: usize = BYTES / 4;
 /// Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct PollPlaces {
-    open: Arc<Mutex<BTreeMap<String, Taken>>>,
+    open: Arc<Mutex<OpenPolls>>,
     metrics: Arc<Metrics>,
 }
+
+/// The open polls of each proxy.
+#[derive(Debug, Default)]
+struct OpenPolls(BTreeMap<String, Taken>);
 
 /// What one proxy has taken.
 #[derive(Clone, Copy, Debug, Default)]
@@ -45,17 +50,12 @@ impl PollPlaces {
     /// `None`: there is no place.
     pub(super) fn enter(&self, proxy: &str) -> Option<PollPlace> {
         let mut open = self.open();
-        let own = open.get(proxy).copied().unwrap_or_default();
-        let all: usize = open.values().map(|taken| taken.polls).sum();
-        if all >= ALL || own.polls >= EACH {
-            return None;
-        }
-        open.insert(proxy.to_owned(), Taken { polls: own.polls.saturating_add(1), ..own });
-        self.metrics.set_polls_open(all.saturating_add(1));
-        Some(PollPlace { places: self.clone(), proxy: proxy.to_owned(), bytes: 0 })
+        let has_entered = open.enter(proxy);
+        self.metrics.set_polls_open(open.polls());
+        has_entered.then(|| PollPlace { places: self.clone(), proxy: proxy.to_owned(), bytes: 0 })
     }
 
-    fn open(&self) -> MutexGuard<'_, BTreeMap<String, Taken>> {
+    fn open(&self) -> MutexGuard<'_, OpenPolls> {
         // Only complete values are stored under this lock.
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -64,30 +64,59 @@ impl PollPlaces {
 impl PollPlace {
     /// Whether there is room for an answer of this length.
     pub(super) fn hold(&mut self, bytes: usize) -> bool {
-        let mut open = self.places.open();
-        let all: usize = open.values().map(|taken| taken.bytes).fold(0, usize::saturating_add);
-        let Some(own) = open.get_mut(&self.proxy) else { return false };
-        let fits = |held: usize, most| held == 0 || held.saturating_add(bytes) <= most;
-        if !fits(own.bytes, BYTES_EACH) || !fits(all, BYTES) {
-            return false;
+        let has_room = self.places.open().hold(&self.proxy, bytes);
+        if has_room {
+            self.bytes = bytes;
         }
-        own.bytes = own.bytes.saturating_add(bytes);
-        self.bytes = bytes;
-        true
+        has_room
     }
 }
 
 impl Drop for PollPlace {
     fn drop(&mut self) {
         let mut open = self.places.open();
-        if let Some(own) = open.get_mut(&self.proxy) {
-            own.bytes = own.bytes.saturating_sub(self.bytes);
-            own.polls = own.polls.saturating_sub(1);
-            if own.polls == 0 {
-                open.remove(&self.proxy);
-            }
+        open.leave(&self.proxy, self.bytes);
+        self.places.metrics.set_polls_open(open.polls());
+    }
+}
+
+impl OpenPolls {
+    fn polls(&self) -> usize {
+        self.0.values().map(|taken| taken.polls).fold(0, usize::saturating_add)
+    }
+
+    fn bytes(&self) -> usize {
+        self.0.values().map(|taken| taken.bytes).fold(0, usize::saturating_add)
+    }
+
+    fn enter(&mut self, proxy: &str) -> bool {
+        let own = self.0.get(proxy).copied().unwrap_or_default();
+        let has_room = self.polls() < ALL && own.polls < EACH;
+        if has_room {
+            self.0.insert(proxy.to_owned(), Taken { polls: own.polls.saturating_add(1), ..own });
         }
-        self.places.metrics.set_polls_open(open.values().map(|taken| taken.polls).sum());
+        has_room
+    }
+
+    /// Notes an answer of this length. Returns whether there is room for it.
+    fn hold(&mut self, proxy: &str, bytes: usize) -> bool {
+        let all = self.bytes();
+        let Some(own) = self.0.get_mut(proxy) else { return false };
+        let fits = |held: usize, most| held == 0 || held.saturating_add(bytes) <= most;
+        let has_room = fits(own.bytes, BYTES_EACH) && fits(all, BYTES);
+        if has_room {
+            own.bytes = own.bytes.saturating_add(bytes);
+        }
+        has_room
+    }
+
+    fn leave(&mut self, proxy: &str, bytes: usize) {
+        let Some(own) = self.0.get_mut(proxy) else { return };
+        own.bytes = own.bytes.saturating_sub(bytes);
+        own.polls = own.polls.saturating_sub(1);
+        if own.polls == 0 {
+            self.0.remove(proxy);
+        }
     }
 }
 
@@ -95,23 +124,26 @@ impl Drop for PollPlace {
 mod tests {
     use super::*;
 
+    const MIB: usize = 1024 * 1024;
+
+    #[test]
+    fn one_proxy_cannot_take_all_places() {
+        let mut open = OpenPolls::default();
+        assert_eq!((0..ALL).filter(|_| open.enter("a")).count(), EACH);
+        assert!(open.enter("b"));
+        open.leave("a", 0);
+        assert!(open.enter("a") && !open.enter("a"));
+    }
+
     #[test]
     fn answers_that_are_not_read_are_limited_in_all_and_for_each_proxy() {
-        const MIB: usize = 1024 * 1024;
-        let places = PollPlaces::new(Arc::default());
-        let mut enter = |proxy: &str, bytes| {
-            let mut place = places.enter(proxy).unwrap();
-            place.hold(bytes).then_some(place)
-        };
-        let one = enter("a", 20 * MIB);
-        assert!(one.is_some(), "one answer may be longer than a proxy's share");
-        assert!(enter("a", 1).is_none());
-        let others: Vec<_> = ["b", "c"].map(|proxy| enter(proxy, 16 * MIB)).into_iter().collect();
-        assert!(others.iter().all(Option::is_some));
-        assert!(enter("d", 13 * MIB).is_none(), "there is no more room in all");
-        drop(one);
-        assert!(enter("d", 13 * MIB).is_some());
-        drop(others);
-        assert!(places.open().is_empty());
+        let mut open = OpenPolls::default();
+        let mut hold = |proxy: &str, bytes| open.enter(proxy) && open.hold(proxy, bytes);
+        assert!(hold("a", 20 * MIB), "one answer may be longer than a proxy's share");
+        assert!(!hold("a", 1));
+        assert!(hold("b", 16 * MIB) && hold("c", 16 * MIB));
+        assert!(!hold("d", 13 * MIB), "there is no more room in all");
+        open.leave("a", 20 * MIB);
+        assert!(open.enter("d") && open.hold("d", 13 * MIB));
     }
 }

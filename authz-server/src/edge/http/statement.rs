@@ -67,11 +67,7 @@ fn body(answer: Bytes, place: PollPlace) -> Body {
 }
 
 impl StatementPage {
-    async fn answer(
-        &self,
-        peer: &Peer,
-        parameters: Parameters,
-    ) -> Result<(Vec<u8>, PollPlace), ApiError> {
+    async fn answer(&self, peer: &Peer, parameters: Parameters) -> Result<(Vec<u8>, PollPlace), ApiError> {
         let ProxyIdentity(proxy) = self.identify(peer)?;
         let malformed = |why: String| ApiError::new(ApiErrorCode::Malformed, why);
         let Query(parameters) = parameters.map_err(|rejected| malformed(rejected.body_text()))?;

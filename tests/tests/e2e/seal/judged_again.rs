@@ -14,10 +14,8 @@ use crate::bundles::Signers;
 /// Waits until the seal has ended so many streams with this code.
 async fn until_ended(world: &World, code: &str, count: u64) {
     let name = format!("wasmcustom.portcullis_seal_ended_{}", code.replace('-', "_"));
-    until("the streams to be ended", async || {
-        (world.envoy.stat(&name).await == Some(count)).then_some(())
-    })
-    .await;
+    until("the streams to be ended", async || (world.envoy.stat(&name).await == Some(count)).then_some(()))
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -15,6 +15,13 @@ use warrant::PresentedWarrant;
 
 const ISSUER: &str = "https://authority.demo";
 
+/// Runs a command, and waits until the filters have it. What denies holds at once at the server; what allows again holds when
+/// the filters know it too.
+async fn done_everywhere(world: &World, command: &[&str]) {
+    let entry = done(&world.home, command);
+    world.until_gates_have(entry["index"].as_u64().unwrap()).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_revocation_by_each_kind_denies_from_the_next_request_on() {
     let world = World::start().await;
@@ -38,7 +45,7 @@ async fn a_revocation_by_each_kind_denies_from_the_next_request_on() {
         assert_eq!((&again["index"], &again["repeats"]), (&entry["index"], &json!(true)));
         let index = entry["index"].to_string();
         if matches!(kind, "sub" | "key") {
-            done(&world.home, &["reinstate", &index]);
+            done_everywhere(&world, &["reinstate", &index]).await;
             world.allows(&request()).await;
             refused(&world.home, &["reinstate", &index], "unknown");
         } else {
@@ -59,7 +66,7 @@ async fn a_halt_of_the_mesh_an_environment_a_route_or_an_issuer_denies_until_it_
         world.allows(&request()).await;
         done(&world.home, &[&["halt"], scope].concat());
         world.denies(&request(), 503, "halted").await;
-        done(&world.home, &[&["resume"], scope].concat());
+        done_everywhere(&world, &[&["resume"], scope].concat()).await;
     }
     world.allows(&request()).await;
     done(&world.home, &["halt", "--route", "pay"]);
@@ -79,8 +86,9 @@ async fn a_delayed_resume_does_not_undo_a_newer_halt() {
     let (status, problem) = call(&world.home, "PUT", "/v1/posture", &resume(&first["index"])).await;
     assert_eq!((status, &problem["code"]), (409, &json!("conflict")), "{problem}");
     world.denies(&request(), 503, "halted").await;
-    let (status, _) = call(&world.home, "PUT", "/v1/posture", &resume(&second["index"])).await;
+    let (status, entry) = call(&world.home, "PUT", "/v1/posture", &resume(&second["index"])).await;
     assert_eq!(status, 201);
+    world.until_gates_have(entry["index"].as_u64().unwrap()).await;
     world.allows(&request()).await;
     world.end().await;
 }

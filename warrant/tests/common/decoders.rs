@@ -1,10 +1,17 @@
 //! One entry point for each decoder. It takes any bytes and must not panic. The fuzz targets and the test `decoders`
 //! share these entry points.
 
+use std::sync::OnceLock;
+
 use warrant::{
     Algorithm, Denial, Digest, Host, Method, PathPattern, PresentedProof, PresentedWarrant, PublicKey,
-    PureVerifier, RawPath, Seconds, Signature, Stamp, SubjectPattern, Thumbprint, Trust, single_header,
-    statement::{Answer, Ended, Halts, Held, MarkSet, Pins, Rules},
+    PureVerifier, RawPath, Seconds, Signature, Stamp, SubjectPattern, Terms, Thumbprint, Trust,
+    mint::{PureSigner, Signer as _},
+    single_header,
+    statement::{
+        Answer, Ended, FilterConfig, Halts, Held, MarkSet, NotTaken, Part, Pins, Posture, Rules, Section,
+        Statement,
+    },
     verifier::is_signed_by,
 };
 
@@ -23,6 +30,8 @@ pub const DECODERS: &[(&str, Decoder)] = &[
     ("stamp", stamp),
     ("statement", statement),
     ("parts", parts),
+    ("delta", delta),
+    ("filter", filter),
 ];
 
 /// The header `Warrant`.
@@ -142,6 +151,7 @@ pub fn statement(bytes: &[u8]) {
 pub fn parts(bytes: &[u8]) {
     if let Ok(rules) = Rules::parse(bytes, "demo") {
         assert_eq!(rules.to_json().as_bytes(), bytes);
+        assert!(rules.host(b"no host").is_none());
     }
     if let Ok(halts) = Halts::parse(bytes) {
         assert_eq!(halts.to_json().as_bytes(), bytes);
@@ -152,5 +162,80 @@ pub fn parts(bytes: &[u8]) {
     }
     if let Ok(ended) = Ended::from_bytes(bytes) {
         assert_eq!(ended.to_bytes(), bytes);
+    }
+}
+
+/// A change of what a gate holds, after a statement that is signed. Nothing makes the content that the statement names.
+pub fn delta(bytes: &[u8]) {
+    static GATE: OnceLock<(Pins, Held, String, String)> = OnceLock::new();
+    let (pins, held, next, same_marks) = GATE.get_or_init(gate);
+    let after = |base: Digest| Some(Section::Delta([&base.bytes()[..], bytes].concat().into()));
+    let answer = Answer { statement: next.as_bytes().into(), ..Answer::default() };
+    let marks = Answer { revocations: after(held.revocations().digest()), ..answer.clone() };
+    let ended =
+        Answer { statement: same_marks.as_bytes().into(), ended: after(held.ended().digest()), ..answer };
+    for answer in [marks, ended] {
+        let taken =
+            Held::take(Some(held), pins, &answer.encode(), Seconds::new(1_800_000_000), &PureVerifier);
+        let refused = taken.map(drop).expect_err("nothing has these digests");
+        assert!(
+            matches!(
+                refused,
+                NotTaken::Malformed(_) | NotTaken::OtherDigest(Part::Revocations | Part::Ended)
+            ),
+            "{refused}"
+        );
+    }
+}
+
+/// A gate that holds almost nothing, and next statements: one with digests that nothing has, and one of which only the decisions to
+/// end have such a digest.
+fn gate() -> (Pins, Held, String, String) {
+    let key = PureSigner::from_secret(Algorithm::Es256, &[1; 32]).expect("a secret");
+    let (audience, log_name) = ("demo".into(), "demo".into());
+    let keys = vec![("s1".into(), *key.public_key())];
+    let pins = Pins { audience, log_name, origin: None, keys };
+    let terms = Terms::new("demo", 3600, 5).expect("terms");
+    let rules = Rules::new(terms, Trust::default(), [].into(), Vec::new()).expect("rules");
+    let halts = Halts::new([].into(), Vec::new()).expect("halts");
+    let (marks, ended) = (MarkSet::default(), Ended::default());
+    let first = Statement {
+        aud: "demo".into(),
+        bundle: Digest::of(b""),
+        ended: ended.digest(),
+        exp: Seconds::new(1_800_000_030),
+        halts: halts.digest(),
+        iat: Seconds::new(1_800_000_000),
+        iss: "demo/log/000102030405060708090a0b0c0d0e0f".into(),
+        judged: 1,
+        n: 1,
+        posture: Posture::Normal,
+        restored: Vec::new(),
+        revocations: marks.digest(),
+        root: Digest::of(b""),
+        rules: rules.digest(),
+        seq: 1,
+        version: 1,
+    };
+    let answer = Answer {
+        statement: first.sign(&key, "s1").expect("a statement").into_bytes().into(),
+        rules: Some(rules.to_json().as_bytes().into()),
+        halts: Some(halts.to_json().as_bytes().into()),
+        revocations: Some(Section::Whole(marks.to_bytes().into())),
+        ended: Some(Section::Whole(ended.to_bytes().into())),
+    };
+    let held = Held::take(None, &pins, &answer.encode(), Seconds::new(1_800_000_000), &PureVerifier);
+    let nothing_has_it = Digest::of(b"nothing");
+    let same_marks = Statement { n: 2, seq: 2, ended: nothing_has_it, ..first };
+    let next = Statement { revocations: nothing_has_it, ..same_marks.clone() };
+    let [next, same_marks] = [next, same_marks].map(|one| one.sign(&key, "s1").expect("a statement"));
+    (pins, held.expect("the first is good"), next, same_marks)
+}
+
+/// The configuration of a filter.
+pub fn filter(bytes: &[u8]) {
+    match FilterConfig::parse(bytes) {
+        Ok(config) => assert_eq!(FilterConfig::parse(config.to_json().as_bytes()), Ok(config)),
+        Err(faults) => assert!(!faults.is_empty()),
     }
 }

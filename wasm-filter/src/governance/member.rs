@@ -187,10 +187,13 @@ impl<V: Verifier> Member<V> {
     }
 
     fn catch_up(&mut self, memory: &dyn SharedMemory, clock: Seconds) -> Option<NotTaken> {
+        let before = self.governance.read().get();
         let refused = self.answers.catch_up(memory, &self.governance, clock);
         let taken = self.governance.taken();
         if matches!(refused, Some(NotTaken::NeedsAll(_) | NotTaken::OtherDigest(_))) {
             self.lost_at = Some(taken);
+        } else if self.governance.read().get() != before {
+            self.lost_at = None;
         }
         if let Some(own) = &mut self.own {
             own.is_lost = self.lost_at == Some(taken);

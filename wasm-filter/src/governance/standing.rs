@@ -124,17 +124,19 @@ impl<V: Verifier> Governance<V> {
         is_first: bool,
     ) -> Result<(), NotTaken> {
         let taken = self.take(answer, clock);
-        let contradicts = |why: &NotTaken| {
-            matches!(
-                why,
-                NotTaken::RolledBack { .. } if is_first
-            ) || matches!(
-                why,
-                NotTaken::Forked { .. }
-                    | NotTaken::OldOrigin(_)
-                    | NotTaken::OtherLog(_)
-                    | NotTaken::FromTheFuture { .. }
-            )
+        let contradicts = |why: &NotTaken| match why {
+            NotTaken::RolledBack { .. } => is_first,
+            NotTaken::Forked { .. }
+            | NotTaken::OldOrigin(_)
+            | NotTaken::OtherLog(_)
+            | NotTaken::FromTheFuture { .. } => true,
+            NotTaken::Malformed(_)
+            | NotTaken::KeyNotPinned(_)
+            | NotTaken::SignatureInvalid
+            | NotTaken::OtherAudience(_)
+            | NotTaken::LivesTooLong
+            | NotTaken::NeedsAll(_)
+            | NotTaken::OtherDigest(_) => false,
         };
         self.contradicted.set(taken.as_ref().is_err_and(contradicts));
         taken

@@ -10,7 +10,7 @@ use portcullis_tests::client::{ClientRequest, ClientResponse};
 use portcullis_tests::condition::until;
 use portcullis_tests::keys::{Algorithm, TestKey};
 use portcullis_tests::ledger_auditor::LedgerAuditor;
-use portcullis_tests::operator::call_api;
+use portcullis_tests::operator::{call_api, done};
 use portcullis_tests::preloaded_faults::PreloadedFaults;
 use portcullis_tests::server::{Home, Server};
 use portcullis_tests::shipped::{Configuration, GATE, SEAL};
@@ -151,6 +151,14 @@ impl Court {
         let bundle = change(self.bundle.clone()).version(version);
         Signers::of(&self.world.home).publish_for(&bundle, seconds);
         self.world.server.wait_for_bundle_state(&format!("version {version} (sha256:")).await;
+    }
+
+    /// Runs an operator's command, and waits until the filters have it, if there are any.
+    pub(crate) async fn operate(&self, command: &[&str]) {
+        let entry = done(&self.world.home, command);
+        if self.settings == Settings::Gated {
+            self.world.until_gates_have(entry["index"].as_u64().unwrap()).await;
+        }
     }
 
     /// Puts the court's own bundle in force again.

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use portcullis_tests::condition::until;
-use portcullis_tests::operator::done;
 use warrant::Denial;
 
 use super::court::Court;
@@ -32,9 +31,9 @@ pub(super) fn rows() -> Vec<Row> {
 }
 
 async fn halted(court: &Court, scope: &[&str]) -> Provoked {
-    done(&court.world.home, &[&["halt"], scope].concat());
+    court.operate(&[&["halt"], scope].concat()).await;
     let provoked = court.provoke(court.good()).await;
-    done(&court.world.home, &[&["resume"], scope].concat());
+    court.operate(&[&["resume"], scope].concat()).await;
     provoked
 }
 

@@ -2,7 +2,6 @@
 
 use portcullis_tests::agent::{WarrantSpec, hello, payment};
 use portcullis_tests::client::ClientRequest;
-use portcullis_tests::operator::done;
 use portcullis_tests::world::HOST;
 use warrant::{Denial, PresentedWarrant};
 
@@ -49,7 +48,7 @@ async fn revoked(court: &Court) -> Provoked {
     let warrant = agent.warrant(&hello());
     let root = PresentedWarrant::parse(warrant.as_bytes()).unwrap().unverified_claims().unwrap();
     let txn = root[0].as_root().unwrap().txn();
-    done(&court.world.home, &["revoke", "txn", txn, "--iss", "https://authority.demo"]);
+    court.operate(&["revoke", "txn", txn, "--iss", "https://authority.demo"]).await;
     court.provoke(agent.present(&warrant, ClientRequest::new("GET", HOST, "/hello/you"))).await
 }
 

@@ -5,11 +5,13 @@ use std::time::{Duration, Instant};
 use portcullis_tests::agent::{WarrantSpec, hello};
 use portcullis_tests::client::{ClientRequest, EndedStream, get};
 use portcullis_tests::condition::until;
+use portcullis_tests::keys::{Algorithm, TestKey};
 use portcullis_tests::operator::call_api;
 use portcullis_tests::soak::rounds;
 use portcullis_tests::world::World;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::task::JoinHandle;
+use warrant::mint::Signer;
 
 use super::{ISSUER, jti, two_workers, until_open};
 
@@ -21,10 +23,10 @@ const P99: Duration = Duration::from_millis(250);
 const AT_ONCE: usize = 16;
 
 /// Starts streams under descendants of this root: over HTTP/1 and HTTP/2, with an answer that goes on and without one.
-async fn start(world: &World, root: &str, already: usize) -> Vec<JoinHandle<EndedStream>> {
+async fn start(world: &World, root: &str, already: usize, streams: usize) -> Vec<JoinHandle<EndedStream>> {
     let mut running = Vec::new();
-    for count in 0..STREAMS {
-        let content = WarrantSpec { lifetime: 250, ..hello() };
+    for count in 0..streams {
+        let content = WarrantSpec { lifetime: 250, max_depth: 2, ..hello() };
         let warrant = world.agent.delegate(root, &content, &world.agent.holder);
         let path = if count % 2 == 0 { "/hello/stream" } else { "/hello/silence" };
         let request = world.agent.present(&warrant, ClientRequest::new("GET", "localhost", path));
@@ -36,7 +38,7 @@ async fn start(world: &World, root: &str, already: usize) -> Vec<JoinHandle<Ende
                 request.stream_over_http2(address).await
             }
         }));
-        if (count + 1) % AT_ONCE == 0 || count + 1 == STREAMS {
+        if (count + 1) % AT_ONCE == 0 || count + 1 == streams {
             until_open(world, already + count + 1).await;
         }
     }
@@ -52,14 +54,81 @@ fn quantile(sorted: &[Duration], hundredths: usize) -> Duration {
     sorted[(sorted.len() * hundredths).div_ceil(100) - 1]
 }
 
+/// The memory that Envoy has allocated.
+async fn allocated(world: &World) -> u64 {
+    let memory: Value =
+        serde_json::from_slice(&get(world.envoy.admin(), "/memory").await.unwrap().body).unwrap();
+    memory["allocated"].as_str().unwrap().parse().unwrap()
+}
+
+/// Replaces the configurations of both filters, as an operator does who pins another key.
+async fn reload(world: &World, round: u8) {
+    let key = TestKey::stranger(Algorithm::Es256, round);
+    let mut jwk: Value = serde_json::from_str(&key.public_key().to_jwk_json()).unwrap();
+    jwk["kid"] = "another".into();
+    for name in ["gate", "seal"] {
+        let file = world.home.file(&format!("{name}.yaml"));
+        let mut resource: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+        let at = "/resources/0/typed_config/config/configuration/value";
+        let place = resource.pointer_mut(at).unwrap();
+        let mut config: Value = serde_json::from_str(place.as_str().unwrap()).unwrap();
+        let keys = config["statementKeys"].as_array_mut().unwrap();
+        keys.truncate(1);
+        keys.push(jwk.clone());
+        *place = config.to_string().into();
+        let written = file.with_extension("new");
+        std::fs::write(&written, resource.to_string()).unwrap();
+        std::fs::rename(written, &file).unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn streams_come_and_go_and_configurations_are_replaced_and_nothing_is_left_behind() {
+    let world = two_workers().await;
+    // Each position has a root context in two workers and the main thread.
+    let current = async |position: &str| {
+        world
+            .envoy
+            .stat(&format!("wasmcustom.portcullis_{position}_became_current"))
+            .await
+            .unwrap_or_default()
+    };
+    let rounds = u8::try_from(10 * rounds().min(10)).unwrap();
+    let mut before = 0;
+    for round in 1..=rounds {
+        let root = root(&world);
+        let running = start(&world, &root, 0, 100).await;
+        running.iter().for_each(JoinHandle::abort);
+        until_open(&world, 0).await;
+        reload(&world, round).await;
+        let expected = 3 * (u64::from(round) + 1);
+        for position in ["gate", "seal"] {
+            until("the new configuration to be in force", async || {
+                world.allows(&world.agent.request(&hello(), "GET", "/hello/you")).await;
+                (current(position).await >= expected).then_some(())
+            })
+            .await;
+        }
+        if round == 2 {
+            before = allocated(&world).await;
+        }
+    }
+    let after = allocated(&world).await;
+    println!("{rounds} rounds: Envoy had {before} bytes after the second, and {after} after the last");
+    assert!(after < before + 16 * 1024 * 1024, "{before} {after}");
+    assert_eq!(world.envoy.stat("wasmcustom.portcullis_seal_live_streams").await, Some(0));
+    assert_eq!(world.envoy.stat("wasmcustom.portcullis_gate_became_stopped").await.unwrap_or_default(), 0);
+    world.end().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_root_is_revoked_while_200_streams_run_under_it_beside_200_others() {
     let world = two_workers().await;
     let mut took = Vec::new();
     for round in 1..=rounds() {
         let (revoked, other) = (root(&world), root(&world));
-        let ending = start(&world, &revoked, 0).await;
-        let others = start(&world, &other, STREAMS).await;
+        let ending = start(&world, &revoked, 0, STREAMS).await;
+        let others = start(&world, &other, STREAMS, STREAMS).await;
         let revocation = json!({"what": "path", "value": jti(&revoked), "iss": ISSUER, "reason": "a drill"});
         let (status, entry) = call_api(&world.home, "POST", "/v1/revocations", &revocation).await;
         let answered = Instant::now();

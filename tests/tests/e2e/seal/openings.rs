@@ -5,8 +5,23 @@ use portcullis_tests::agent::hello;
 use portcullis_tests::shipped::{CONNECTION_MANAGER, Configuration, EXT_AUTHZ, SEAL};
 use portcullis_tests::world::{Setup, World};
 use serde_json::{Value, json};
+use warrant::{Component, Denial};
 
 const LUA: &str = "type.googleapis.com/envoy.extensions.filters.http.lua.v3.Lua";
+
+/// The codes that only the seal raises.
+const OF_THE_SEAL: [Denial; 2] = [Denial::Ungoverned, Denial::Altered];
+
+#[test]
+fn every_denial_that_only_the_seal_raises_is_provoked_here() {
+    let only_its: Vec<_> =
+        Denial::ALL.iter().copied().filter(|denial| denial.raised_by() == [Component::Seal]).collect();
+    assert_eq!(only_its, OF_THE_SEAL);
+    let here = include_str!("openings.rs");
+    for denial in OF_THE_SEAL {
+        assert!(here.contains(&format!("\"{}\"", denial.code())), "{denial} is not provoked");
+    }
+}
 
 /// Without the seal a request is executed; with it, it is denied with this code.
 async fn opens_and_is_closed(

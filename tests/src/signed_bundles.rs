@@ -201,8 +201,11 @@ fn read(file: &Path) -> Vec<u8> {
 }
 
 /// Writes the whole file or nothing, as every publisher of bundles must: a server may read at any moment.
+///
+/// # Panics
+/// When it cannot be written.
 #[expect(clippy::disallowed_methods, reason = "a test's own file needs no durability")]
-fn write(file: &Path, bytes: &[u8]) {
+pub fn write(file: &Path, bytes: &[u8]) {
     let folder = file.parent().expect("a file is in a folder");
     fs::create_dir_all(folder).unwrap_or_else(|why| panic!("{}: {why}", folder.display()));
     let mut part: PathBuf = file.to_owned();

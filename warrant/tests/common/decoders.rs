@@ -177,7 +177,7 @@ pub fn delta(bytes: &[u8]) {
     for answer in [marks, ended] {
         let taken =
             Held::take(Some(held), pins, &answer.encode(), Seconds::new(1_800_000_000), &PureVerifier);
-        let refused = taken.map(drop).expect_err("nothing has these digests");
+        let refused = taken.map(drop).unwrap_err();
         assert!(
             matches!(
                 refused,
@@ -191,13 +191,13 @@ pub fn delta(bytes: &[u8]) {
 /// A gate that holds almost nothing, and next statements: one with digests that nothing has, and one of which only the decisions to
 /// end have such a digest.
 fn gate() -> (Pins, Held, String, String) {
-    let key = PureSigner::from_secret(Algorithm::Es256, &[1; 32]).expect("a secret");
+    let key = PureSigner::from_secret(Algorithm::Es256, &[1; 32]).unwrap();
     let (audience, log_name) = ("demo".into(), "demo".into());
     let keys = vec![("s1".into(), *key.public_key())];
     let pins = Pins { audience, log_name, origin: None, keys };
-    let terms = Terms::new("demo", 3600, 5).expect("terms");
-    let rules = Rules::new(terms, Trust::default(), [].into(), Vec::new()).expect("rules");
-    let halts = Halts::new([].into(), Vec::new()).expect("halts");
+    let terms = Terms::new("demo", 3600, 5).unwrap();
+    let rules = Rules::new(terms, Trust::default(), [].into(), Vec::new()).unwrap();
+    let halts = Halts::new([].into(), Vec::new()).unwrap();
     let (marks, ended) = (MarkSet::default(), Ended::default());
     let first = Statement {
         aud: "demo".into(),
@@ -218,7 +218,7 @@ fn gate() -> (Pins, Held, String, String) {
         version: 1,
     };
     let answer = Answer {
-        statement: first.sign(&key, "s1").expect("a statement").into_bytes().into(),
+        statement: first.sign(&key, "s1").unwrap().into_bytes().into(),
         rules: Some(rules.to_json().as_bytes().into()),
         halts: Some(halts.to_json().as_bytes().into()),
         revocations: Some(Section::Whole(marks.to_bytes().into())),
@@ -228,8 +228,8 @@ fn gate() -> (Pins, Held, String, String) {
     let nothing_has_it = Digest::of(b"nothing");
     let same_marks = Statement { n: 2, seq: 2, ended: nothing_has_it, ..first };
     let next = Statement { revocations: nothing_has_it, ..same_marks.clone() };
-    let [next, same_marks] = [next, same_marks].map(|one| one.sign(&key, "s1").expect("a statement"));
-    (pins, held.expect("the first is good"), next, same_marks)
+    let [next, same_marks] = [next, same_marks].map(|one| one.sign(&key, "s1").unwrap());
+    (pins, held.unwrap(), next, same_marks)
 }
 
 /// The configuration of a filter.

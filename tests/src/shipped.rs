@@ -288,6 +288,17 @@ impl Configuration {
         self
     }
 
+    /// Lets clients switch to WebSocket. Without a filter list of its own, an upgrade goes through the filters of the connection.
+    ///
+    /// # Panics
+    /// When there is no connection manager.
+    #[must_use]
+    pub fn with_web_sockets(mut self) -> Configuration {
+        let manager = self.0.pointer_mut(CONNECTION_MANAGER).expect("a connection manager");
+        manager["upgrade_configs"] = json!([{"upgrade_type": "websocket"}]);
+        self
+    }
+
     /// Leaves out what the routes remove from responses. An installation may not have these lines.
     ///
     /// # Panics

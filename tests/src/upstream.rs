@@ -1,13 +1,14 @@
 //! The guarded upstream: an HTTP/1.1 server that accepts every request and remembers it. Its responses claim to be
 //! denials by Portcullis, as a hostile upstream's might. A request for a path with the segment `stream` gets an answer without
-//! end, and one with the segment `silence` gets none.
+//! end, and one with the segment `silence` gets none. One with the segment `socket` switches to another protocol, in which the
+//! upstream only listens.
 
 use http_body_util::{BodyExt, Either, Full};
 use hyper::body::{Body, Bytes, Frame, Incoming};
-use hyper::header::HeaderValue;
+use hyper::header::{CONNECTION, HeaderValue, UPGRADE};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{HeaderMap, Request, Response};
+use hyper::{HeaderMap, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
@@ -135,15 +136,17 @@ async fn serve(listener: TcpListener, executions: Arc<Mutex<Vec<Execution>>>, st
     while let Ok((stream, _)) = listener.accept().await {
         let (executions, streams) = (executions.clone(), Arc::clone(&streams));
         let service = service_fn(move |request| execute(request, executions.clone(), Arc::clone(&streams)));
-        tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+        let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+        tokio::spawn(connection.with_upgrades());
     }
 }
 
 async fn execute(
-    request: Request<Incoming>,
+    mut request: Request<Incoming>,
     executions: Arc<Mutex<Vec<Execution>>>,
     streams: Arc<AtomicUsize>,
 ) -> Result<Response<Either<Full<Bytes>, Endless>>, Infallible> {
+    let upgraded = hyper::upgrade::on(&mut request);
     let (head, body) = request.into_parts();
     let target = head.uri.path_and_query().map(ToString::to_string).unwrap_or_default();
     let answer = format!("the upstream did {} {target}\n", head.method);
@@ -155,6 +158,20 @@ async fn execute(
         executions.len() - 1
     };
     let has = |name: &str| head.uri.path().split('/').any(|segment| segment == name);
+    if has("socket") {
+        let open = OpenStream::new(streams);
+        tokio::spawn(async move {
+            let _open = open;
+            let mut socket = TokioIo::new(upgraded.await.expect("the answer switches protocols"));
+            // However it ends, it ends.
+            let _ = tokio::io::copy(&mut socket, &mut tokio::io::sink()).await;
+        });
+        let mut response = Response::new(Either::Left(Full::new(Bytes::new())));
+        *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        response.headers_mut().insert(UPGRADE, HeaderValue::from_static("websocket"));
+        return Ok(response);
+    }
     if has("stream") || has("silence") {
         let open = OpenStream::new(streams);
         if has("silence") {

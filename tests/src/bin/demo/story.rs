@@ -81,7 +81,7 @@ pub(crate) async fn play(world: &mut World, host: &str) -> Vec<Scene> {
     let warrant = agent.warrant(&WarrantSpec { lifetime: 3, ..hello() });
     let running = agent.present(&warrant, ClientRequest::new("GET", host, "/hello/silence"));
     let expected = SceneResult { reached_upstream: true, ..denied(401, "expired") };
-    let title = "a request that still runs when its warrant ends";
+    let title = "a running request, when its warrant ends";
     scenes.push(Scene { title, actual: result_of(world, &running).await, expected });
 
     // This one too, until an operator revokes its holder.
@@ -92,7 +92,7 @@ pub(crate) async fn play(world: &mut World, host: &str) -> Vec<Scene> {
     };
     let (actual, revoked) = tokio::join!(result_of(world, &running), revoke);
     let expected = SceneResult { reached_upstream: true, ..denied(403, "revoked") };
-    let title = "a request that still runs when its warrant's holder is revoked";
+    let title = "a running request, when its holder is revoked";
     scenes.push(Scene { title, actual, expected });
     let actual = result_of(world, &get(hello())).await;
     let title = "another warrant of that holder";

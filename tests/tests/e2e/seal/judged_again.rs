@@ -1,14 +1,20 @@
 //! A decision that does not hold any more ends its stream: the server judges what runs again, and the statement lists it.
 
 use portcullis_tests::agent::hello;
-use portcullis_tests::client::get;
+use portcullis_tests::client::{ClientRequest, get};
 use portcullis_tests::condition::until;
 use portcullis_tests::ledger_auditor::LedgerAuditor;
 use portcullis_tests::operator::done;
+use portcullis_tests::raw;
+use portcullis_tests::shipped::Configuration;
 use portcullis_tests::signed_bundles::UnsignedBundle;
-use portcullis_tests::world::World;
+use portcullis_tests::world::{Setup, World};
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
 
-use super::{streams, two_workers, until_open};
+use super::{ISSUER, jti, streams, two_workers, until_open};
 use crate::bundles::Signers;
 
 /// Waits until the seal has ended so many streams with this code.
@@ -26,7 +32,7 @@ async fn a_policy_that_does_not_permit_it_any_more_ends_a_stream() {
     let silent = streams(&world, &warrant, "/hello/silence", 1);
     until_open(&world, 5).await;
     let bundle = UnsignedBundle::of(&world.home).version(2).edit("routes/demo/hello.json", |route| {
-        route["spec"]["callers"] = serde_json::json!(["agent:other"]);
+        route["spec"]["callers"] = json!(["agent:other"]);
     });
     Signers::of(&world.home).publish(&bundle);
     until_open(&world, 0).await;
@@ -49,6 +55,51 @@ async fn a_policy_that_does_not_permit_it_any_more_ends_a_stream() {
         assert!(outcome["termination"].as_str().unwrap().starts_with("policy-denied"), "{outcome}");
     }
     world.denies(&world.agent.request(&hello(), "GET", "/hello/you"), 403, "policy-denied").await;
+    world.end().await;
+}
+
+/// Opens a WebSocket with this warrant. Returns its first bytes, and reads until it ends.
+async fn web_socket(world: &World, warrant: &str) -> (String, JoinHandle<()>) {
+    let request = world.agent.present(warrant, ClientRequest::new("GET", "localhost", "/hello/socket"));
+    let bytes = String::from_utf8(raw::bytes_of(&request)).unwrap();
+    let upgrade = "connection: upgrade\r\nupgrade: websocket\r\n";
+    let bytes = bytes.replace("connection: close\r\n", upgrade);
+    let mut socket = TcpStream::connect(world.envoy.address()).await.unwrap();
+    socket.write_all(bytes.as_bytes()).await.unwrap();
+    let mut first = vec![0; 12];
+    socket.read_exact(&mut first).await.unwrap();
+    let reading = tokio::spawn(async move {
+        let mut rest = Vec::new();
+        // An end by reset is an end too.
+        let _ = socket.read_to_end(&mut rest).await;
+    });
+    (String::from_utf8(first).unwrap(), reading)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_idle_web_socket_ends_when_its_warrant_is_revoked_and_another_goes_on() {
+    let change = Configuration::with_web_sockets;
+    let world = Setup { workers: 2, change, ..Setup::default() }.start().await;
+    let (revoked, other) = (world.agent.warrant(&hello()), world.agent.warrant(&hello()));
+    let mut sockets = Vec::new();
+    for warrant in [&revoked, &revoked, &other] {
+        let (first, reading) = web_socket(&world, warrant).await;
+        assert_eq!(first, "HTTP/1.1 101");
+        sockets.push(reading);
+    }
+    until_open(&world, 3).await;
+    done(&world.home, &["revoke", "path", &jti(&revoked), "--iss", ISSUER]);
+    until_open(&world, 1).await;
+    let rest = sockets.split_off(2);
+    for reading in sockets {
+        reading.await.unwrap();
+    }
+    assert!(!rest[0].is_finished());
+    done(&world.home, &["halt"]);
+    until_open(&world, 0).await;
+    until_ended(&world, "revoked", 2).await;
+    until_ended(&world, "halted", 1).await;
+    world.denies(&world.agent.request(&hello(), "GET", "/hello/socket"), 503, "halted").await;
     world.end().await;
 }
 

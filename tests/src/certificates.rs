@@ -50,12 +50,19 @@ impl Root {
     }
 
     /// A certificate with these URIs and the name `localhost`, for servers and clients, valid for this time.
-    ///
-    /// # Panics
-    /// When a URI is not ASCII.
     #[must_use]
+    pub fn issue(&self, uris: &[&str], time: (i64, i64)) -> Issued {
+        self.issue_with(uris, "localhost", time)
+    }
+
+    /// A certificate for a server with this name.
+    #[must_use]
+    pub fn issue_for(&self, name: &str, time: (i64, i64)) -> Issued {
+        self.issue_with(&[], name, time)
+    }
+
     #[expect(clippy::disallowed_methods, reason = "an authority has its own clock")]
-    pub fn issue(&self, uris: &[&str], (from, until): (i64, i64)) -> Issued {
+    fn issue_with(&self, uris: &[&str], name: &str, (from, until): (i64, i64)) -> Issued {
         let at = |seconds: i64| {
             let distance = Duration::from_secs(seconds.unsigned_abs());
             let now = SystemTime::now();
@@ -64,7 +71,7 @@ impl Root {
         let mut params = CertificateParams::default();
         params.subject_alt_names =
             uris.iter().map(|uri| SanType::URI((*uri).try_into().expect("ASCII"))).collect();
-        params.subject_alt_names.push(SanType::DnsName("localhost".try_into().expect("ASCII")));
+        params.subject_alt_names.push(SanType::DnsName(name.try_into().expect("ASCII")));
         params.distinguished_name = named("a workload");
         params.extended_key_usages =
             vec![ExtendedKeyUsagePurpose::ClientAuth, ExtendedKeyUsagePurpose::ServerAuth];

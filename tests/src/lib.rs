@@ -21,6 +21,7 @@ pub mod compose;
 pub mod condition;
 pub mod direct_check;
 pub mod envoy;
+pub mod external_system;
 pub mod fake_server;
 pub mod history;
 pub mod keys;

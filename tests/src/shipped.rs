@@ -62,14 +62,22 @@ impl Configuration {
     }
 
     /// Reads the parts of gate and seal from another directory.
+    ///
+    /// # Panics
+    /// When neither is there.
     #[must_use]
     pub fn filters_at(mut self, directory: &Path) -> Configuration {
-        for (name, file) in [(GATE, "gate.yaml"), (SEAL, "seal.yaml")] {
-            let mut filters = self.http_filters().iter_mut();
-            let filter = filters.find(|filter| filter["name"] == name).expect("both are shipped");
-            let path = filter.pointer_mut("/config_discovery/config_source/path_config_source/path");
-            *path.expect("its part comes from a file") = json!(directory.join(file));
+        let mut found = 0;
+        for filter in self.http_filters() {
+            if let Some(path) = filter.pointer_mut("/config_discovery/config_source/path_config_source/path")
+            {
+                let shipped = path.as_str().map(|path| path.replace("/etc/portcullis", ""));
+                let file = shipped.expect("its part comes from a file");
+                *path = json!(directory.join(file.trim_start_matches('/')));
+                found += 1;
+            }
         }
+        assert!(found > 0, "gate or seal come from files");
         self
     }
 
@@ -86,17 +94,14 @@ impl Configuration {
         self.cluster(DECISIONS, at.clone()).cluster(ACCESS_LOG, at)
     }
 
-    /// Moves the server to another TCP address, and Envoy's files for mutual TLS to another directory.
+    /// Moves the server to another TCP address, and Envoy's files for mutual TLS with it and with clients to another directory.
     ///
     /// # Panics
     /// When the configuration has no TLS.
     #[must_use]
     pub fn server_over_tls(self, address: SocketAddr, files: &Path) -> Configuration {
         let moved = self.cluster_at(DECISIONS, address).cluster_at(ACCESS_LOG, address);
-        let text = serde_json::to_string(&moved.0).expect("data is JSON");
-        let moved = text.replace(TLS_FILES, files.to_str().expect("paths of tests are text"));
-        assert_ne!(text, moved, "the configuration names files for TLS");
-        Configuration(serde_json::from_str(&moved).expect("JSON"))
+        moved.with_text(TLS_FILES, files.to_str().expect("paths of tests are text"))
     }
 
     /// Lets the listener speak TLS and require a certificate of every client, with the files `server.pem`, `server.key` and
@@ -124,23 +129,52 @@ impl Configuration {
         self
     }
 
-    /// A sidecar as istiod generates it (`istio_sidecar.yaml`), with the server at this socket, the guarded service at this
-    /// address, and the listener's files for TLS in this directory.
+    /// Lets clients speak plain text.
+    ///
+    /// # Panics
+    /// When they could already.
     #[must_use]
-    pub fn of_istio(socket: &Path, upstream: SocketAddr, files: &Path) -> Configuration {
-        let sidecar = Configuration::at(&repository().join("tests/src/istio_sidecar.yaml"));
-        let text = serde_json::to_string(&sidecar.0).expect("data is JSON");
-        let text = text.replace("/etc/istio", files.to_str().expect("paths of tests are text"));
-        Configuration(serde_json::from_str(&text).expect("JSON")).around(socket, upstream)
+    pub fn without_tls_of_clients(mut self) -> Configuration {
+        let chain = self.0.pointer_mut("/static_resources/listeners/0/filter_chains/0");
+        let chain = chain.and_then(Value::as_object_mut).expect("a listener");
+        chain.remove("transport_socket").expect("the listener speaks TLS");
+        self
     }
 
-    /// The same for a TCP port (`istio_sidecar_tcp.yaml`).
+    /// Trusts the roots in this file, and not those of the machine.
+    #[must_use]
+    pub fn public_roots_at(self, file: &Path) -> Configuration {
+        self.with_text(PUBLIC_ROOTS, file.to_str().expect("paths of tests are text"))
+    }
+
+    /// Takes the listener's files for TLS with clients, `/etc/istio/…`, from this directory.
+    #[must_use]
+    pub fn istio_files_at(self, files: &Path) -> Configuration {
+        self.with_text(ISTIO_FILES, files.to_str().expect("paths of tests are text"))
+    }
+
+    /// Replaces a text wherever it is.
+    ///
+    /// # Panics
+    /// When it is nowhere.
+    #[must_use]
+    pub fn with_text(self, shipped: &str, here: &str) -> Configuration {
+        let text = serde_json::to_string(&self.0).expect("data is JSON");
+        let moved = text.replace(shipped, here);
+        assert_ne!(text, moved, "{shipped} is in the configuration");
+        Configuration(serde_json::from_str(&moved).expect("JSON"))
+    }
+
+    /// A sidecar with a TCP port as istiod generates it (`istio_sidecar_tcp.yaml`).
     #[must_use]
     pub fn of_istio_for_tcp(socket: &Path, upstream: SocketAddr) -> Configuration {
-        Configuration::at(&repository().join("tests/src/istio_sidecar_tcp.yaml")).around(socket, upstream)
+        let sidecar = Configuration::at(&repository().join("tests/src/istio_sidecar_tcp.yaml"));
+        sidecar.of_istio_around(socket, upstream)
     }
 
-    fn around(self, socket: &Path, upstream: SocketAddr) -> Configuration {
+    /// Moves the server and the guarded service of a configuration of Istio.
+    #[must_use]
+    pub fn of_istio_around(self, socket: &Path, upstream: SocketAddr) -> Configuration {
         self.cluster(ISTIO_DECISIONS, json!({"pipe": {"path": socket}})).cluster_at(ISTIO_UPSTREAM, upstream)
     }
 
@@ -288,17 +322,6 @@ impl Configuration {
         self
     }
 
-    /// Lets clients switch to WebSocket. Without a filter list of its own, an upgrade goes through the filters of the connection.
-    ///
-    /// # Panics
-    /// When there is no connection manager.
-    #[must_use]
-    pub fn with_web_sockets(mut self) -> Configuration {
-        let manager = self.0.pointer_mut(CONNECTION_MANAGER).expect("a connection manager");
-        manager["upgrade_configs"] = json!([{"upgrade_type": "websocket"}]);
-        self
-    }
-
     /// Leaves out what the routes remove from responses. An installation may not have these lines.
     ///
     /// # Panics
@@ -336,14 +359,14 @@ impl Configuration {
     }
 }
 
-/// Copies the files that name Envoy's certificates and roots for mutual TLS into this directory, where those are too.
+/// Copies the files of `envoy/tls/`, which name certificates and roots for mutual TLS, into this directory, where those are too.
 ///
 /// # Panics
 /// When a file cannot be read or written.
 #[expect(clippy::disallowed_methods, reason = "a test's own file needs no durability")]
 pub fn copy_tls_secrets(directory: &Path) {
-    for name in ["certificate", "roots"] {
-        let shipped = repository().join(format!("envoy/mtls-{name}.yaml"));
+    for name in ["certificate", "roots", "clients"] {
+        let shipped = repository().join(format!("envoy/tls/{name}.yaml"));
         let text = fs::read_to_string(&shipped).unwrap_or_else(|why| panic!("{}: {why}", shipped.display()));
         let text = text.replace(TLS_FILES, directory.to_str().expect("paths of tests are text"));
         fs::write(directory.join(format!("{name}.yaml")), text).expect("the directory can be written");
@@ -362,8 +385,14 @@ const TLS_FILES: &str = "/etc/portcullis/tls";
 const DECISIONS: &str = "portcullis";
 const ACCESS_LOG: &str = "portcullis_access_log";
 
+/// The file with the roots of systems outside the mesh.
+const PUBLIC_ROOTS: &str = "/etc/ssl/certs/ca-certificates.crt";
+
+/// The directory of the files for TLS with clients in a configuration of Istio.
+const ISTIO_FILES: &str = "/etc/istio";
+
 /// The names of the clusters of Istio's sidecars.
-const ISTIO_DECISIONS: &str = "outbound|9191||ext-authz.authz.svc.cluster.local";
+pub const ISTIO_DECISIONS: &str = "outbound|9191||ext-authz.authz.svc.cluster.local";
 const ISTIO_UPSTREAM: &str = "inbound|8080||";
 
 /// The names of the filters in `envoy/envoy.yaml`.

@@ -53,16 +53,20 @@ pub struct Setup {
     pub workers: u64,
     /// Further arguments of `portcullis init`.
     pub init: Vec<String>,
-    /// A change of the shipped Envoy configuration.
+    /// The file of `envoy/` that Envoy runs.
+    pub example: &'static str,
+    /// A change of it.
     pub change: fn(Configuration) -> Configuration,
+    /// Clusters of the example that only this test has, and where they are.
+    pub clusters: Vec<(&'static str, SocketAddr)>,
+    /// The file with the roots of systems outside the mesh.
+    pub public_roots: Option<PathBuf>,
     /// Where Envoy finds the upstream, if it is not the upstream of this world.
     pub upstream_at: Option<SocketAddr>,
-    /// The directory with Envoy's files for mutual TLS, if the server is not on a Unix socket.
+    /// The directory with a sidecar's files for mutual TLS.
     pub tls: Option<PathBuf>,
     /// The directory with the files of a listener that asks clients for certificates.
     pub clients: Option<PathBuf>,
-    /// Runs Envoy as istiod configures it, and not as we ship it. It asks clients for certificates, and there is no gate.
-    pub istio: bool,
     /// True for a test whose filters get no governance statement at first.
     pub ungoverned: bool,
     /// True for a test that shows executions without a decision. In every other test such an execution is a failure.
@@ -75,11 +79,13 @@ impl Default for Setup {
             port: 0,
             workers: 1,
             init: Vec::new(),
+            example: "envoy.yaml",
             change: |shipped| shipped,
+            clusters: Vec::new(),
+            public_roots: None,
             upstream_at: None,
             tls: None,
             clients: None,
-            istio: false,
             ungoverned: false,
             allow_undecided: false,
         }
@@ -107,13 +113,7 @@ impl Setup {
         let server = Server::start(&home).await;
         let upstream = Upstream::start().await;
         let upstream_at = self.upstream_at.unwrap_or(upstream.address());
-        let configuration = if self.istio {
-            let files = self.clients.as_deref().expect("a sidecar of Istio has files for TLS");
-            Configuration::of_istio(&home.socket(), upstream_at, files)
-        } else {
-            self.shipped(&home, &server, upstream_at)
-        };
-        let configuration = configuration.listening_on_loopback(self.port);
+        let configuration = self.shipped(&home, &server, upstream_at).listening_on_loopback(self.port);
         let configuration = (self.change)(configuration);
         let envoy = Envoy::start_with_workers(self.workers, &configuration, directory.path()).await;
         if !self.ungoverned {
@@ -135,16 +135,35 @@ impl Setup {
         }
     }
 
+    /// The example, with the parts of this world.
     fn shipped(&self, home: &Home, server: &Server, upstream: SocketAddr) -> Configuration {
-        let configuration = match &self.tls {
-            None => Configuration::shipped("envoy.yaml").server_at_socket(&home.socket()),
-            Some(files) => Configuration::shipped("mtls.yaml").server_over_tls(server.proxies(), files),
-        };
-        let configuration = match &self.clients {
-            None => configuration,
-            Some(files) => configuration.asking_clients_for_certificates(files),
-        };
-        configuration.filters_at(home.directory()).cluster_at("upstream", upstream)
+        let shipped = Configuration::shipped(self.example).filters_at(home.directory());
+        let files = |place: &Option<PathBuf>| place.clone().expect("this example has files for TLS");
+        match self.example {
+            "istio-custom.yaml" => {
+                shipped.istio_files_at(&files(&self.clients)).of_istio_around(&home.socket(), upstream)
+            }
+            "sidecar.yaml" => {
+                let sidecar = shipped.server_over_tls(server.proxies(), &files(&self.tls));
+                sidecar.cluster_at("upstream", upstream)
+            }
+            "egress.yaml" => {
+                let roots = files(&self.public_roots);
+                let egress = shipped.server_at_socket(&home.socket()).public_roots_at(&roots);
+                self.clusters.iter().fold(egress, |egress, (name, at)| egress.cluster_at(name, *at))
+            }
+            "streaming.yaml" => shipped
+                .server_at_socket(&home.socket())
+                .cluster_at("upstream", upstream)
+                .cluster_at("upstream_grpc", upstream),
+            _ => {
+                let shipped = shipped.server_at_socket(&home.socket()).cluster_at("upstream", upstream);
+                match &self.clients {
+                    None => shipped,
+                    Some(files) => shipped.asking_clients_for_certificates(files),
+                }
+            }
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use portcullis_tests::condition::until;
 use portcullis_tests::ledger_auditor::LedgerAuditor;
 use portcullis_tests::programs;
 use portcullis_tests::server::{Home, Server};
-use portcullis_tests::shipped::copy_tls_secrets;
+use portcullis_tests::shipped::{Configuration, copy_tls_secrets};
 use portcullis_tests::signed_bundles::UnsignedBundle;
 use portcullis_tests::world::{Setup, World};
 use serde_json::{Value, json};
@@ -34,7 +34,7 @@ pub(crate) struct Secured {
 }
 
 impl Secured {
-    fn new() -> Secured {
+    pub(crate) fn new() -> Secured {
         Secured::naming(&["local", PROXY])
     }
 
@@ -73,7 +73,14 @@ impl Secured {
     }
 
     async fn start_with(self, ungoverned: bool) -> (World, Root, PathBuf) {
-        let setup = Setup { tls: Some(self.proxy.clone()), ungoverned, ..Setup::default() };
+        // Who the clients are is not what these tests are about.
+        let change = Configuration::without_tls_of_clients;
+        self.start_as(Setup { change, ungoverned, ..Setup::default() }).await
+    }
+
+    /// A sidecar with the files of this directory.
+    pub(crate) async fn start_as(self, setup: Setup) -> (World, Root, PathBuf) {
+        let setup = Setup { example: "sidecar.yaml", tls: Some(self.proxy.clone()), ..setup };
         (setup.start_in(self.directory, self.home).await, self.root, self.proxy)
     }
 }

@@ -9,7 +9,6 @@ mod streams;
 
 use portcullis_tests::client::{ClientRequest, EndedStream};
 use portcullis_tests::condition::until;
-use portcullis_tests::shipped::{CONNECTION_MANAGER, Configuration};
 use portcullis_tests::world::{Setup, World};
 use tokio::task::JoinHandle;
 use warrant::PresentedWarrant;
@@ -18,11 +17,7 @@ const ISSUER: &str = "https://authority.demo";
 
 /// A world whose Envoy has two workers, and does not end streams by itself.
 async fn two_workers() -> World {
-    let change = |shipped: Configuration| {
-        let route = "route_config/virtual_hosts/0/routes/0/route/timeout";
-        shipped.set(&format!("{CONNECTION_MANAGER}/{route}"), "0s".into())
-    };
-    Setup { workers: 2, change, ..Setup::default() }.start().await
+    Setup { workers: 2, example: "streaming.yaml", ..Setup::default() }.start().await
 }
 
 /// Starts streams with this warrant.

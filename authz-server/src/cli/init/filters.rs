@@ -14,24 +14,31 @@ use crate::cli::out::Failure;
 use crate::keys::PrivateKey;
 use policy::Bundle;
 
-/// Envoy's cluster of the server, as `envoy/` names it.
-const CLUSTER: &str = "portcullis";
+/// What Envoy's own configuration has.
+pub(super) struct OfEnvoy<'a> {
+    /// The file of the module.
+    pub(super) module: &'a Path,
+    /// The cluster of the server.
+    pub(super) cluster: &'a str,
+}
 
 /// Writes both configurations: for the mesh of this bundle, its log, and a server that signs statements with this key.
 pub(super) fn write(
     bundle: &Bundle,
     statement_key: &PrivateKey,
-    module: &Path,
+    envoy: &OfEnvoy<'_>,
     directory: &Path,
 ) -> Result<(), Failure> {
     let pins = pins(bundle, statement_key)?;
     for position in [Position::Gate, Position::Seal] {
-        let config = FilterConfig { position, pins: pins.clone(), cluster: CLUSTER.into() };
+        let config = FilterConfig { position, pins: pins.clone(), cluster: envoy.cluster.into() };
+        // The filter refuses some values, and would say so only in Envoy's log.
+        FilterConfig::parse(config.to_json().as_bytes()).map_err(|faults| Failure::all(&faults))?;
         let file = directory.join(format!("{}.yaml", position.word()));
         let failed =
             |e: &dyn std::fmt::Display| Failure::new(format!("cannot write {}: {e}", file.display()));
         // Envoy expects YAML in a file with this name, and JSON is YAML.
-        let text = serde_json::to_string_pretty(&resource(&config, module)).map_err(|e| failed(&e))?;
+        let text = serde_json::to_string_pretty(&resource(&config, envoy.module)).map_err(|e| failed(&e))?;
         ledger::durable::replace(&file, format!("{text}\n").as_bytes()).map_err(|e| failed(&e))?;
     }
     Ok(())

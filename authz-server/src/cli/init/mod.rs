@@ -36,6 +36,9 @@ pub(super) struct Args {
     /// The directory where to write the configurations of gate and seal for Envoy, gate.yaml and seal.yaml [default: DIR]
     #[arg(long)]
     filters: Option<PathBuf>,
+    /// Envoy's cluster of the server, from which gate and seal fetch statements
+    #[arg(long, default_value = "portcullis")]
+    cluster: String,
     /// Where the server listens for proxies: unix:PATH (relative to DIR) or a loopback address
     #[arg(long, default_value = "unix:proxies.sock", value_parser = local_address)]
     proxies: LocalAddress,
@@ -80,7 +83,8 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
 
 fn write_filters(args: &Args, bundle: &Bundle, directory: &Path) -> Result<(), Failure> {
     let config = config::load(&home::configuration(&args.dir)).map_err(|faults| Failure::all(&faults))?;
-    filters::write(bundle, &config.keys.statement, &args.module, directory)
+    let envoy = filters::OfEnvoy { module: &args.module, cluster: &args.cluster };
+    filters::write(bundle, &config.keys.statement, &envoy, directory)
 }
 
 fn is_home(dir: &Path) -> bool {

@@ -13,7 +13,7 @@ use portcullis_tests::ledger_auditor::LedgerAuditor;
 use portcullis_tests::operator::{call_api, done};
 use portcullis_tests::preloaded_faults::PreloadedFaults;
 use portcullis_tests::server::{Home, Server};
-use portcullis_tests::shipped::{Configuration, GATE, SEAL};
+use portcullis_tests::shipped::{Configuration, GATE, ISTIO_DECISIONS, SEAL};
 use portcullis_tests::signed_bundles::UnsignedBundle;
 use portcullis_tests::tls_client::TlsClient;
 use portcullis_tests::world::{HOST, Setup, World};
@@ -29,7 +29,8 @@ pub(crate) enum Settings {
     Shipped,
     /// The same with gate and seal.
     Gated,
-    /// Those that istiod generates: merged headers, no certificate, no body. So the bundle says `strictMtls` of the proxy.
+    /// `envoy/istio-custom.yaml`, as istiod generates it: merged headers, no certificate, no body. So the bundle says `strictMtls`
+    /// of the proxy. There is no gate before ext_authz, and the seal behind it.
     Istio,
 }
 
@@ -68,7 +69,11 @@ pub(crate) const ATTESTED: &str = "spiffe://demo/ns/demo/sa/attested";
 impl Court {
     pub(crate) async fn start(settings: Settings) -> Court {
         let directory = tempfile::Builder::new().prefix("portcullis-").tempdir().unwrap();
-        let home = Home::init(directory.path(), &[]);
+        let cluster = match settings {
+            Settings::Istio => ISTIO_DECISIONS,
+            Settings::Shipped | Settings::Gated => "portcullis",
+        };
+        let home = Home::init(directory.path(), &["--cluster".to_owned(), cluster.to_owned()]);
         home.configure(|configuration| {
             configuration["environment"] = json!({"region": "eu-1"});
             // One at a time, so that a second request is one too many.
@@ -87,8 +92,8 @@ impl Court {
             Settings::Shipped => |shipped: Configuration| shipped.without(GATE).without(SEAL),
             Settings::Gated | Settings::Istio => |as_it_is: Configuration| as_it_is,
         };
-        let istio = settings == Settings::Istio;
-        let setup = Setup { clients: Some(files), istio, change, ..Setup::default() };
+        let example = if settings == Settings::Istio { "istio-custom.yaml" } else { "envoy.yaml" };
+        let setup = Setup { clients: Some(files), example, change, ..Setup::default() };
         let world = setup.start_in(directory, home).await;
         let machine = PreloadedFaults::new(world.directory());
         let attestor = Attestor::of(&world.home);
@@ -156,7 +161,7 @@ impl Court {
     /// Runs an operator's command, and waits until the filters have it, if there are any.
     pub(crate) async fn operate(&self, command: &[&str]) {
         let entry = done(&self.world.home, command);
-        if self.settings == Settings::Gated {
+        if self.settings != Settings::Shipped {
             self.world.until_gates_have(entry["index"].as_u64().unwrap()).await;
         }
     }

@@ -6,9 +6,8 @@ use portcullis_tests::condition::until;
 use portcullis_tests::ledger_auditor::LedgerAuditor;
 use portcullis_tests::operator::done;
 use portcullis_tests::raw;
-use portcullis_tests::shipped::Configuration;
 use portcullis_tests::signed_bundles::UnsignedBundle;
-use portcullis_tests::world::{Setup, World};
+use portcullis_tests::world::World;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -78,8 +77,7 @@ async fn web_socket(world: &World, warrant: &str) -> (String, JoinHandle<()>) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_idle_web_socket_ends_when_its_warrant_is_revoked_and_another_goes_on() {
-    let change = Configuration::with_web_sockets;
-    let world = Setup { workers: 2, change, ..Setup::default() }.start().await;
+    let world = two_workers().await;
     let (revoked, other) = (world.agent.warrant(&hello()), world.agent.warrant(&hello()));
     let mut sockets = Vec::new();
     for warrant in [&revoked, &revoked, &other] {

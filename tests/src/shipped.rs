@@ -312,6 +312,15 @@ impl Configuration {
         self
     }
 
+    /// What is at this place.
+    ///
+    /// # Panics
+    /// When there is no value at this place.
+    #[must_use]
+    pub fn at_place(&self, pointer: &str) -> Value {
+        self.0.pointer(pointer).unwrap_or_else(|| panic!("nothing at {pointer}")).clone()
+    }
+
     /// Changes one value.
     ///
     /// # Panics

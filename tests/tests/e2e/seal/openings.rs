@@ -91,6 +91,102 @@ async fn ext_authz_that_is_enabled_for_a_part_of_the_requests() {
         .await;
 }
 
+/// Skips ext_authz for requests that a matcher names.
+fn skipped_by_a_matcher(shipped: Configuration) -> Configuration {
+    let header = json!({
+        "name": "request-headers",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.type.matcher.v3.HttpRequestHeaderMatchInput",
+            "header_name": "warrant",
+        },
+    });
+    let skip = json!({
+        "name": "skip",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.common.matcher.action.v3.SkipFilter",
+        },
+    });
+    shipped.with_changed(EXT_AUTHZ, |filter| {
+        let whole = filter["typed_config"].take();
+        filter["typed_config"] = json!({
+            "@type": "type.googleapis.com/envoy.extensions.common.matching.v3.ExtensionWithMatcher",
+            "extension_config": {"name": EXT_AUTHZ, "typed_config": whole},
+            "xds_matcher": {"matcher_list": {"matchers": [{
+                "predicate": {"single_predicate": {
+                    "input": header, "value_match": {"safe_regex": {"google_re2": {}, "regex": ".+"}},
+                }},
+                "on_match": {"action": skip},
+            }]}},
+        });
+    })
+}
+
+#[tokio::test]
+async fn ext_authz_that_a_matcher_skips() {
+    opens_and_is_closed(
+        skipped_by_a_matcher,
+        |shipped| skipped_by_a_matcher(shipped).without(SEAL),
+        "ungoverned",
+    )
+    .await;
+}
+
+const ROUTES: &str = "route_config/virtual_hosts/0/routes";
+
+/// Only requests with this header have a route.
+fn only_with_header(mut route: Value) -> Value {
+    route["match"]["headers"] = json!([{"name": "x-moved", "string_match": {"exact": "yes"}}]);
+    route
+}
+
+/// A filter behind ext_authz that gives the request another route.
+fn moves() -> Value {
+    lua(
+        "function envoy_on_request(handle) handle:headers():add('x-moved', 'yes'); handle:clearRouteCache() end",
+    )
+}
+
+/// Envoy passes over ext_authz where a request has no route, and this one gets its route only after that.
+fn without_a_route_at_first(shipped: Configuration) -> Configuration {
+    let place = format!("{CONNECTION_MANAGER}/{ROUTES}/0");
+    let route = only_with_header(shipped.at_place(&place));
+    shipped.set(&place, route).with_behind(EXT_AUTHZ, moves())
+}
+
+#[tokio::test]
+async fn a_request_that_has_no_route_when_it_would_be_judged() {
+    opens_and_is_closed(
+        without_a_route_at_first,
+        |shipped| without_a_route_at_first(shipped).without(SEAL),
+        "ungoverned",
+    )
+    .await;
+}
+
+/// Its first route is one without ext_authz, and a filter behind that moves it to a guarded one. (A Wasm filter moves it by
+/// writing any header.)
+fn moved_to_a_guarded_route(shipped: Configuration) -> Configuration {
+    let place = format!("{CONNECTION_MANAGER}/{ROUTES}");
+    let guarded = shipped.at_place(&format!("{place}/0"));
+    let kind = "type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthzPerRoute";
+    let open = json!({
+        "match": {"prefix": "/"},
+        "direct_response": {"status": 404},
+        "typed_per_filter_config": {EXT_AUTHZ: {"@type": kind, "disabled": true}},
+    });
+    shipped.set(&place, json!([only_with_header(guarded), open])).with_behind(EXT_AUTHZ, moves())
+}
+
+#[tokio::test]
+async fn a_request_that_is_moved_from_an_open_route_to_a_guarded_one() {
+    opens_and_is_closed(
+        moved_to_a_guarded_route,
+        |shipped| moved_to_a_guarded_route(shipped).without(SEAL),
+        "ungoverned",
+    )
+    .await;
+}
+
 fn lua(code: &str) -> Value {
     json!({"name": "test.lua", "typed_config": {"@type": LUA, "default_source_code": {"inline_string": code}}})
 }

@@ -9,6 +9,7 @@
 
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread::JoinHandle;
 
@@ -73,6 +74,8 @@ pub(crate) fn read(path: &Path, origin: &str) -> Result<(u64, TreeHead), OpenErr
 pub(crate) struct HandedOut {
     origin: String,
     state: Mutex<State>,
+    /// The last size, for those who do not wait for a write.
+    size: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -92,7 +95,7 @@ impl HandedOut {
         file.hold().map_err(OpenError::not_held(layout, &path))?;
         let (turn, last) = read(&path, origin)?;
         let state = State { turn, last, file: Some(Arc::new(file)) };
-        Ok(Self { origin: origin.to_owned(), state: Mutex::new(state) })
+        Ok(Self { origin: origin.to_owned(), state: Mutex::new(state), size: AtomicU64::new(last.size) })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -103,6 +106,11 @@ impl HandedOut {
     /// The last head in the file.
     pub(crate) fn last(&self) -> TreeHead {
         self.state().last
+    }
+
+    /// The last size in the file. This never waits.
+    pub(crate) fn size(&self) -> u64 {
+        self.size.load(Ordering::Acquire)
     }
 
     /// The file, for checks of its name; `None` once the ledger is closed.
@@ -134,6 +142,7 @@ impl HandedOut {
         }
         abort_unless_named(&file);
         (state.turn, state.last) = (turn, head);
+        self.size.store(head.size, Ordering::Release);
         Ok(())
     }
 }

@@ -48,6 +48,9 @@ pub struct Admitted<'a> {
     target: &'a Target<'a>,
 }
 
+/// The place of the root's holder in [`Chain::revocables`], and so in the marks of a stamp.
+pub const HOLDER_OF_THE_ROOT: usize = 4;
+
 /// One use of one link. The uses of all links in a chain are counted together, or none is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Burn {
@@ -209,7 +212,8 @@ impl Chain {
         self.links().filter_map(Claims::att).all(|set| set.iter().any(|allowed| &**allowed == measurement))
     }
 
-    /// Everything by which this chain could be revoked.
+    /// Everything by which this chain could be revoked: the authority's key, the lineage, and for each link its path, its
+    /// holder's key and its holder.
     pub fn revocables(&self) -> &[Revocable] {
         &self.revocables
     }

@@ -47,7 +47,7 @@ mod trust;
 pub mod verifier;
 
 pub use arguments::{Argument, Arguments, Constraint, Value};
-pub use chain::{Admitted, Burn, Chain, ChainExpectations};
+pub use chain::{Admitted, Burn, Chain, ChainExpectations, HOLDER_OF_THE_ROOT};
 pub use claims::{Attribution, Claims, Detail, Environment, HolderKey, LinkKind, RootClaims, Starter, Times};
 pub use content_digest::Digest;
 pub use denial::{Component, Denial};

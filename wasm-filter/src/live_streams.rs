@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use warrant::{
-    Denial, Mark, Seconds,
+    Denial, HOLDER_OF_THE_ROOT, Mark, Seconds,
     statement::{DecisionKey, Held},
 };
 
@@ -14,7 +14,7 @@ pub type StreamId = u32;
 /// Streams that one root context has at most. Each takes a few hundred bytes.
 pub const LIVE_AT_MOST: usize = 16_384;
 
-/// So many of them may be under one root, or without a warrant.
+/// So many of them may be under the roots of one holder, or without a warrant.
 const LIVE_OF_ONE: u32 = 4_096;
 
 /// One stream that runs.
@@ -29,9 +29,9 @@ pub struct LiveStream {
 }
 
 impl LiveStream {
-    /// The mark of its root, or zeroes.
-    fn root(&self) -> [u8; 16] {
-        self.marks.first().map_or([0; 16], |mark| *mark.bytes())
+    /// The mark of its root's holder, or zeroes.
+    fn holder(&self) -> [u8; 16] {
+        self.marks.get(HOLDER_OF_THE_ROOT).map_or([0; 16], |mark| *mark.bytes())
     }
 
     /// Why it must end by what is held, if it must.
@@ -47,8 +47,8 @@ impl LiveStream {
 #[derive(Debug, Default)]
 pub struct LiveStreams {
     by_id: HashMap<StreamId, Running>,
-    /// How many there are under each root, by its mark. Those without a warrant count together.
-    by_root: HashMap<[u8; 16], u32>,
+    /// How many there are under the roots of each holder, by its mark. Those without a warrant count together.
+    by_holder: HashMap<[u8; 16], u32>,
     /// No stream ends before this by its time. It may be too early.
     next_end: Option<Seconds>,
     /// Those that must end by what is held. One that has ended by itself meanwhile is no longer the stream of that decision.
@@ -77,11 +77,11 @@ impl LiveStreams {
     /// Adds a stream that passed. Returns false if there are too many.
     pub fn insert(&mut self, id: StreamId, stream: LiveStream) -> bool {
         self.remove(id);
-        let root = stream.root();
-        let of_one = self.by_root.get(&root).copied().unwrap_or_default();
+        let holder = stream.holder();
+        let of_one = self.by_holder.get(&holder).copied().unwrap_or_default();
         let has_room = self.by_id.len() < LIVE_AT_MOST && of_one < LIVE_OF_ONE;
         if has_room {
-            self.by_root.insert(root, of_one.saturating_add(1));
+            self.by_holder.insert(holder, of_one.saturating_add(1));
             self.next_end = Some(self.next_end.map_or(stream.expires, |next| next.min(stream.expires)));
             self.by_id.insert(id, Running { stream, is_due: false });
         }
@@ -91,10 +91,10 @@ impl LiveStreams {
     /// Removes a stream that has ended, or that is about to be ended.
     pub fn remove(&mut self, id: StreamId) -> Option<LiveStream> {
         let Running { stream, .. } = self.by_id.remove(&id)?;
-        let root = stream.root();
-        match self.by_root.get(&root).copied().unwrap_or_default().saturating_sub(1) {
-            0 => drop(self.by_root.remove(&root)),
-            left => drop(self.by_root.insert(root, left)),
+        let holder = stream.holder();
+        match self.by_holder.get(&holder).copied().unwrap_or_default().saturating_sub(1) {
+            0 => drop(self.by_holder.remove(&holder)),
+            left => drop(self.by_holder.insert(holder, left)),
         }
         Some(stream)
     }
@@ -272,15 +272,21 @@ mod tests {
     fn there_is_a_limit_to_them() {
         let mut live = LiveStreams::default();
         let most = u32::try_from(LIVE_AT_MOST).unwrap();
-        let of_root = |root: u8| LiveStream { marks: [Mark::from_bytes([root; 16])].into(), ..stream(10) };
+        // The same authority, and a lineage for each stream.
+        let of = |holder: u8, id: u32| {
+            let mut marks = [Mark::from_bytes([7; 16]); 5];
+            marks[1] = Mark::from_bytes(u128::from(id).to_be_bytes());
+            marks[HOLDER_OF_THE_ROOT] = Mark::from_bytes([holder; 16]);
+            LiveStream { marks: marks.into(), ..stream(10) }
+        };
         let quarter = most / 4;
-        for root in 0..4 {
-            let ids = u32::from(root) * quarter..;
-            let inserted = ids.take(10_000).take_while(|id| live.insert(*id, of_root(root))).count();
-            assert_eq!(inserted, LIVE_AT_MOST / 4, "under root {root}");
+        for holder in 0..4 {
+            let ids = u32::from(holder) * quarter..;
+            let inserted = ids.take(10_000).take_while(|id| live.insert(*id, of(holder, *id))).count();
+            assert_eq!(inserted, LIVE_AT_MOST / 4, "of holder {holder}");
         }
-        assert!(!live.insert(most, of_root(4)));
-        assert!(live.insert(0, of_root(4)), "one that is replaced needs no more room");
+        assert!(!live.insert(most, of(4, most)));
+        assert!(live.insert(0, of(4, 0)), "one that is replaced needs no more room");
         let ended = live.take_any(Denial::GovernanceStale, 64);
         assert_eq!(ended.len(), 64);
         assert_eq!(live.len(), LIVE_AT_MOST - 64);

@@ -8,7 +8,7 @@
 //!
 //! ```text
 //! ended    8 a word    one bit for each of the last decisions
-//! running 36 a forward index 8, decision 16, end 8, place of its proxy in the header 4
+//! running 44 a forward index 8, decision 16, end 8, holder 8, place of its proxy in the header 4
 //! burned  64 an item   name 32, last decision 16, root 8, until 4, used 4; the last item is all zero
 //! issued  40 an item   root 32, expiry 8
 //! facts                index 8, length 4, the canonical bytes of the entry
@@ -29,12 +29,12 @@ use super::after_restore::AfterRestore;
 use super::burns::{BurnTable, SavedItem};
 use super::ended::{EndedBits, EndedDecisions};
 use super::fold::Folded;
-use super::forwards::ForwardList;
+use super::forwards::{ForwardList, HolderTag};
 use super::own::OwnFacts;
 use super::tables::{AliveFact, Tables};
 use list::{Reader, Writer, not_whole};
 
-const VERSION: u32 = 7;
+const VERSION: u32 = 8;
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -94,6 +94,7 @@ pub(super) fn write_with(
         lists.number(index)?;
         lists.bytes(&forward.id)?;
         lists.number(forward.ends)?;
+        lists.number(forward.holder.0)?;
         lists.bytes(&u32::try_from(place).unwrap_or(u32::MAX).to_le_bytes())?;
     }
     burned(&mut |item| lists.bytes(&item.to_bytes()))?;
@@ -136,8 +137,10 @@ impl<R: BufRead> Opened<R> {
         let mut running = ForwardList::default();
         for _ in 0..header.running {
             let (index, id, ends) = (lists.number()?, lists.array()?, lists.number()?);
+            let holder = HolderTag(lists.number()?);
             let place = usize::try_from(u32::from_le_bytes(lists.array()?)).unwrap_or(usize::MAX);
-            running.insert(index, id, header.proxies.get(place).ok_or_else(not_whole)?, ends);
+            let proxy = header.proxies.get(place).ok_or_else(not_whole)?;
+            running.insert(index, id, proxy, holder, ends);
         }
         let own = OwnFacts {
             as_of: 0,
@@ -260,7 +263,7 @@ mod tests {
         let mut folded = Folded { own, burns, tables };
         folded.own.ended.note(77);
         for (index, proxy) in [(12, "edge"), (7, "local"), (9, "edge")] {
-            folded.own.running.insert(index, [3; 16], proxy, 100 + index);
+            folded.own.running.insert(index, [3; 16], proxy, HolderTag(index), 100 + index);
         }
         let mut bytes = Vec::new();
         write(&mut bytes, &folded).unwrap();

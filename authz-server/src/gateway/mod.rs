@@ -9,6 +9,7 @@ mod case_facts;
 mod client_identity;
 mod gather;
 mod incoming;
+mod readings;
 mod receipts;
 mod recording;
 mod running;
@@ -32,13 +33,14 @@ pub use client_identity::ReadCertificates;
 pub use gather::Gatherer;
 use gather::Situation;
 pub use incoming::{ClientPeer, IncomingBody, IncomingHttp, IncomingRequest};
+pub use readings::Readings;
 pub use receipts::ReceiptMint;
 use recording::Recording;
 pub use running::{JudgeOfForwards, JudgingThread};
 pub use shadow::Shadow;
 pub use verified_chains::VerifiedChains;
 
-use crate::facts::{BurnFor, RootTag};
+use crate::facts::{BurnFor, HolderTag, RootTag};
 use crate::recorder::{DecisionId, Recorder};
 use crate::telemetry::Metrics;
 
@@ -144,7 +146,9 @@ impl Gateway {
             // Nobody could end one more. Other proxies have room of their own.
             Judgement::Pass(_) | Judgement::Permit(_) if !self.has_room(&recording) => {
                 let route = recording.entry.verdict.route.clone();
-                let detail = Some("this proxy has too many requests that have not ended".to_owned());
+                let detail = Some(
+                    "this proxy, or this holder at it, has too many requests that have not ended".to_owned(),
+                );
                 Ok(recording.deny(Denied { route, detail, ..Denial::Overloaded.into() }))
             }
             // A full table may lack a fact that denies.
@@ -170,7 +174,8 @@ impl Gateway {
     }
 
     fn has_room(&self, recording: &Recording) -> bool {
-        self.gatherer.live.forwards().has_room(&recording.entry.proxy)
+        let Recording { entry, .. } = recording;
+        self.gatherer.live.forwards().has_room(&entry.proxy, HolderTag::of(entry))
     }
 
     /// Gathers and judges, and prepares the record of both. What an earlier judging of this request burned stays burned.

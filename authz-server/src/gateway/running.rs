@@ -16,6 +16,7 @@ use warrant::{Denial, Seconds};
 
 use super::case_facts::Circumstances;
 use super::client_identity::ClientIdentity;
+use super::readings::Readings;
 use crate::bundles::{ThreadError, start_policy_thread};
 use crate::clock::Clock;
 use crate::facts::{Continues, JudgeAgain, Known, LiveFacts, LiveForwards, ReadKey};
@@ -28,9 +29,6 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How often the clock is asked whether it is relied on again. Until then nobody knows what has lapsed.
 const ASK_CLOCK_EVERY: Duration = Duration::from_millis(250);
 
-/// When so many must end, polls are told; and again whenever there are twice as many. A list of many takes a while to make.
-const TELL_AFTER: usize = 64;
-
 /// What judging again needs.
 #[derive(Debug)]
 pub struct JudgeOfForwards {
@@ -40,6 +38,7 @@ pub struct JudgeOfForwards {
     /// Where this server runs.
     pub environment: BTreeMap<String, String>,
     pub metrics: Arc<Metrics>,
+    pub readings: Arc<Readings>,
 }
 
 /// The thread runs as long as this lives.
@@ -73,6 +72,7 @@ impl JudgeOfForwards {
     /// Judges what is due, and returns how many that were. `None`: the clock cannot be relied on.
     pub(super) fn judge_due(&self) -> Option<usize> {
         let (forwards, known) = (self.live.forwards(), self.live.now());
+        self.readings.note(known.bundle());
         let reading = self.clock.compared_with(known.time());
         if reading.unreliable.is_some() {
             return None;
@@ -95,10 +95,10 @@ impl JudgeOfForwards {
 
     fn judge_all(&self, due: &JudgeAgain, known: &Known, now: Seconds) {
         let forwards = self.live.forwards();
-        let (mut from_log, mut ended, mut told) = (None, 0_usize, 0_usize);
+        let (mut from_log, mut ended) = (None, 0_usize);
         for index in &due.indices {
             let continues = match self.recorded(*index, &mut from_log) {
-                Some(decision) => continues(&decision, known, now, &self.environment),
+                Some(decision) => self.continues(&decision, known, now),
                 // Without its record nobody can say that it would still be allowed.
                 None => Continues::No(Denial::StateUnavailable),
             };
@@ -112,13 +112,6 @@ impl JudgeOfForwards {
                 ended = ended.saturating_add(1);
                 self.metrics.count_ended_forward(denial.code());
             }
-            if ended >= told.saturating_mul(2).max(TELL_AFTER) {
-                told = ended;
-                forwards.tell();
-            }
-        }
-        if ended > told {
-            forwards.tell();
         }
         if ended > 0 {
             info!(
@@ -161,44 +154,39 @@ impl JudgeOfForwards {
         }
         read?.inspect_err(|why| unreadable(why)).ok().map(|(_, bytes)| bytes)
     }
-}
 
-/// Whether a forward may go on, by what is known now. The end of the bundle's time in force is not asked here: then no statement is
-/// signed, and every proxy ends everything.
-fn continues(
-    decision: &Decision,
-    known: &Known,
-    now: Seconds,
-    server: &BTreeMap<String, String>,
-) -> Continues {
-    let bundle = known.bundle();
-    let recorded = RecordedForward::of(decision);
-    let http = recorded.http(bundle);
-    let circumstances =
-        Circumstances::of(known, bundle, now, bundle.environment_for(&decision.proxy, server));
-    // As when it was allowed: without the certificate the proxy's word counts only where the bundle says so.
-    let is_strict = bundle.proxy(&decision.proxy).is_some_and(|terms| terms.strict_mtls);
-    let client = recorded.client().filter(|(_, certificate)| certificate.is_some() || is_strict);
-    let client = client.map(|(identity, certificate)| ClientIdentity { identity, certificate });
-    let lapse = http.as_ref().ok().and_then(|http| circumstances.lapse(client.as_ref(), http));
-    let governance = if circumstances.is_halted() { Err(Denial::Halted) } else { Ok(()) };
-    let facts = circumstances.facts(client, http.as_ref().ok());
-    let case: Case<'_, ByRecord> = Case {
-        now,
-        as_of: known.as_of(),
-        governance,
-        proxy: decision.proxy.clone(),
-        line: Some(recorded.line()),
-        http,
-        facts: Facts { issuance: recorded.issuance(), ..facts },
-    };
-    let found = case.http.as_ref().ok().and_then(|http| Some(http.located.as_ref().ok()?.found));
-    match judge(&case, bundle) {
-        Judgement::Permit(_) => Continues::Yes { lapses: lapse, read: read(&case.facts) },
-        Judgement::Pass(_) => {
-            Continues::Yes { lapses: found.and_then(|found| found.exempt_until()), read: Vec::new() }
+    /// Whether a forward may go on, by what is known now. The end of the bundle's time in force is not asked here: then no statement is
+    /// signed, and every proxy ends everything.
+    fn continues(&self, decision: &Decision, known: &Known, now: Seconds) -> Continues {
+        let bundle = known.bundle();
+        let recorded = RecordedForward::of(decision);
+        let http = recorded.http(bundle, |route| self.readings.are_same(decision, route, bundle));
+        let circumstances =
+            Circumstances::of(known, bundle, now, bundle.environment_for(&decision.proxy, &self.environment));
+        // As when it was allowed: without the certificate the proxy's word counts only where the bundle says so.
+        let is_strict = bundle.proxy(&decision.proxy).is_some_and(|terms| terms.strict_mtls);
+        let client = recorded.client().filter(|(_, certificate)| certificate.is_some() || is_strict);
+        let client = client.map(|(identity, certificate)| ClientIdentity { identity, certificate });
+        let lapse = http.as_ref().ok().and_then(|http| circumstances.lapse(client.as_ref(), http));
+        let governance = if circumstances.is_halted() { Err(Denial::Halted) } else { Ok(()) };
+        let facts = circumstances.facts(client, http.as_ref().ok());
+        let case: Case<'_, ByRecord> = Case {
+            now,
+            as_of: known.as_of(),
+            governance,
+            proxy: decision.proxy.clone(),
+            line: Some(recorded.line()),
+            http,
+            facts: Facts { issuance: recorded.issuance(), ..facts },
+        };
+        let found = case.http.as_ref().ok().and_then(|http| Some(http.located.as_ref().ok()?.found));
+        match judge(&case, bundle) {
+            Judgement::Permit(_) => Continues::Yes { lapses: lapse, read: read(&case.facts) },
+            Judgement::Pass(_) => {
+                Continues::Yes { lapses: found.and_then(|found| found.exempt_until()), read: Vec::new() }
+            }
+            Judgement::Deny(denied) => Continues::No(denied.denial),
         }
-        Judgement::Deny(denied) => Continues::No(denied.denial),
     }
 }
 

@@ -30,6 +30,7 @@ struct TestGateway {
     gateway: Gateway,
     ledger: Ledger,
     policy: Arc<PolicyInForce>,
+    readings: Arc<Readings>,
     /// What happens after the next judge has read the facts, and before its decision is recorded.
     between: Arc<Mutex<Option<Between>>>,
     /// How many more times a fact is recorded in between.
@@ -113,7 +114,9 @@ fn test_gateway_with(files: Files) -> TestGateway {
         shadow: None,
         deadline: Duration::from_secs(5),
     };
-    TestGateway { gateway, ledger, policy, between, facts, pause, files, _directory: directory }
+    let readings = Arc::new(Readings::default());
+    readings.note(policy.active().bundle());
+    TestGateway { gateway, ledger, policy, readings, between, facts, pause, files, _directory: directory }
 }
 
 fn posture() -> Entry {

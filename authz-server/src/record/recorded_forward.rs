@@ -5,10 +5,10 @@
 //! request needs no warrant, whatever became of it.
 
 use ledger::entry::Decision;
-use policy::Bundle;
-use policy::arguments::{ArgumentError, Extracted, RequestPart};
+use policy::arguments::{ArgumentError, Extracted, RequestPart, Sent, SentBody};
 use policy::decision::{ByRecord, HttpCase, Identity, Issuance, Line, ProofFound};
-use warrant::{ChainFromRecord, Denial, Method, RawPath};
+use policy::{Bundle, Route};
+use warrant::{ChainFromRecord, Denial, Method, RawPath, Target};
 
 use super::chain::recalled;
 use super::codes::result_of;
@@ -44,15 +44,28 @@ impl<'d> RecordedForward<'d> {
         self.bytes.line()
     }
 
-    /// The request under this bundle.
-    pub fn http<'a>(&'a self, bundle: &'a Bundle) -> Result<HttpCase<'a, ByRecord>, Denial> {
+    /// The request under this bundle. `reads_alike` says whether a route reads requests as that one did under which this was
+    /// allowed.
+    pub fn http<'a>(
+        &'a self,
+        bundle: &'a Bundle,
+        reads_alike: impl Fn(&Route) -> bool,
+    ) -> Result<HttpCase<'a, ByRecord>, Denial> {
         let Line { method, authority, path_and_query } = self.line();
         let method = Method::parse(method).filter(|_| !self.bytes.is_shortened).ok_or(NOT_ON_RECORD)?;
         let (path, _) = RawPath::parse(path_and_query).map_err(|_| NOT_ON_RECORD)?;
         let located = bundle.locate(&self.decision.proxy, authority, &method, path);
         let chain = self.chain(bundle);
         let proof = self.proof(chain.as_ref().ok());
-        Ok(HttpCase { located, chain, proof, body: None, given: Some(self.given()) })
+        let changed = located.as_ref().ok().and_then(|located| {
+            let route = located.found.route().filter(|route| !reads_alike(route))?;
+            Some((route, &located.target))
+        });
+        let given = match changed {
+            Some((route, target)) => self.read_again(route, target),
+            None => self.given(),
+        };
+        Ok(HttpCase { located, chain, proof, body: None, given: Some(given) })
     }
 
     fn chain(&self, bundle: &Bundle) -> Result<ChainFromRecord, Denial> {
@@ -78,10 +91,18 @@ impl<'d> RecordedForward<'d> {
         }
     }
 
+    /// What a route reads that is another now: from the path, which is on record. Header, query and body are not.
+    fn read_again(&self, route: &Route, target: &Target<'_>) -> Result<Extracted, ArgumentError> {
+        if !route.reads_only_the_path() {
+            return lacks(NOT_ON_RECORD);
+        }
+        if self.decision.request.query.is_some() && !route.takes_any_query() {
+            return lacks(Denial::OutsideWarrant);
+        }
+        route.read(target, &Sent { query: None, headers: &[], body: SentBody::Absent })
+    }
+
     fn given(&self) -> Result<Extracted, ArgumentError> {
-        let lacks = |denial| {
-            Err(ArgumentError { denial, part: RequestPart::Line, detail: String::new(), cure: None })
-        };
         match given(self.decision) {
             Ok(Some(given)) => given,
             // Nothing was read: no route governed it then.
@@ -89,4 +110,8 @@ impl<'d> RecordedForward<'d> {
             Err(NoCase::Withheld | NoCase::Unfit(_)) => lacks(NOT_ON_RECORD),
         }
     }
+}
+
+fn lacks(denial: Denial) -> Result<Extracted, ArgumentError> {
+    Err(ArgumentError { denial, part: RequestPart::Line, detail: String::new(), cure: None })
 }

@@ -118,6 +118,7 @@ pub(super) async fn open(config: Config, clock: Clock) -> Result<OpenedServer, S
         clock: clock.clone(),
         environment: config.environment.clone(),
         metrics: Arc::clone(&metrics),
+        readings: Arc::default(),
     };
     // The first server of a log knows every proxy that holds a statement.
     let is_first = predecessors.is_empty() && ledger.recovery().start <= 1;

@@ -55,7 +55,8 @@ fn is_about_a_condition(statement: &ConditionStatement, decision: &Decision) -> 
     is_here && decision.conditions.iter().any(|read| read.name == statement.name)
 }
 
-/// Whether everything that the judge had read of this attestor about this condition has this value.
+/// Whether everything that the judge had read of this attestor about this condition has this value, and holds no longer than
+/// this does.
 fn repeats_condition(statement: &ConditionStatement, decision: &Decision) -> bool {
     let read = || {
         let of_attestor =
@@ -64,7 +65,7 @@ fn repeats_condition(statement: &ConditionStatement, decision: &Decision) -> boo
     };
     statement.exp > decision.clock
         && read().next().is_some()
-        && read().all(|read| read.value == statement.value)
+        && read().all(|read| read.value == statement.value && read.exp <= statement.exp)
 }
 
 /// A statement that names a key is about the workloads that hold this key. A decision that records no key may be about
@@ -79,12 +80,13 @@ fn is_about_the_workload(statement: &AttestationStatement, decision: &Decision) 
     is_its_subject && is_its_key
 }
 
-/// Whether the judge had read a statement of this attestor about this workload and key that says the same.
+/// Whether the judge had read a statement of this attestor about this workload and key that says the same, and holds no longer.
 fn repeats_attestation(statement: &AttestationStatement, decision: &Decision) -> bool {
     let says_the_same = |read: &super::RecordedAttestation| {
         (&read.iss, &read.subject, &read.key) == (&statement.iss, &statement.subject, &statement.key)
             && (read.positive, read.debug, &read.measurement)
                 == (statement.positive, statement.debug, &statement.measurement)
+            && read.exp <= statement.exp
     };
     statement.exp > decision.clock && decision.attestation.iter().any(says_the_same)
 }

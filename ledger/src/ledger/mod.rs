@@ -286,12 +286,20 @@ impl Ledger {
         }
     }
 
-    /// A size and root that may be told to somebody outside. From now on a start requires at least this size.
-    pub fn hand_out(&self) -> Result<TreeHead, RecordError> {
+    /// Before somebody outside is told of this size: from now on a start requires at least this size, which must be durable. It
+    /// may wait for the disk, unless [`Ledger::is_handed_out`].
+    pub fn hand_out(&self, size: u64) -> Result<(), RecordError> {
+        if self.is_handed_out(size) {
+            return Ok(());
+        }
         let durable = self.inner.writer.durable();
-        let head = TreeHead { size: durable.size, root: durable.root };
-        self.inner.handed_out.raise_to(head)?;
-        Ok(head)
+        self.inner.handed_out.raise_to(TreeHead { size: durable.size, root: durable.root })
+    }
+
+    /// Whether a start requires at least this size.
+    #[must_use]
+    pub fn is_handed_out(&self, size: u64) -> bool {
+        self.inner.handed_out.size() >= size
     }
 
     /// Publishes a checkpoint of at least all entries that are durable now. Returns its size.

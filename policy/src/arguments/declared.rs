@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use warrant::Digest;
+
 use crate::documents::arguments::{ArgumentSource, DeclaredAction, DeclaredArgument};
 use crate::documents::body_limit;
 use crate::documents::route::RouteDoc;
@@ -44,6 +46,27 @@ impl Declared {
     /// Whether the proxy must send the body with the check.
     pub(crate) fn reads_body(&self) -> bool {
         reads_body(&self.args, self.action.as_ref())
+    }
+
+    /// Whether everything is read from the request line without its query.
+    pub(crate) fn reads_only_the_path(&self) -> bool {
+        let from = self.args.iter().map(|argument| &argument.from);
+        from.chain(self.action.as_ref().map(|action| &action.from)).all(|from| from.path_name().is_some())
+    }
+
+    /// Names how requests are read. Two declarations with the same digest read the same from every request.
+    pub(crate) fn digest(&self) -> Digest {
+        let Self { endpoints, args, action, any_query, longest_body } = self;
+        let endpoints: Vec<_> = endpoints
+            .iter()
+            .map(|endpoint| (&endpoint.host, &endpoint.method, endpoint.pattern.text(), &endpoint.action))
+            .collect();
+        let args: Vec<_> = args
+            .iter()
+            .map(|argument| (&argument.name, &argument.from, argument.kind, argument.is_optional))
+            .collect();
+        let action = action.as_ref().map(|action| (&action.from, &action.one_of));
+        Digest::of(format!("{endpoints:?} {args:?} {action:?} {any_query} {longest_body}").as_bytes())
     }
 
     pub(crate) fn query_names(&self) -> Vec<&str> {

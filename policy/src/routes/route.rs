@@ -1,6 +1,6 @@
 //! A governed route or an ungoverned match, validated, with all defaults filled in.
 
-use warrant::Target;
+use warrant::{Digest, Target};
 
 use crate::arguments::{self, ArgumentError, Declared, Endpoint, Extracted, Sent};
 use crate::documents::arguments::{DeclaredAction, DeclaredArgument};
@@ -91,6 +91,16 @@ impl Route {
     /// Whether the authorization check must contain the body.
     pub fn reads_body(&self) -> bool {
         self.declared.reads_body()
+    }
+
+    /// Whether everything that it derives is in the method, the host and the path.
+    pub fn reads_only_the_path(&self) -> bool {
+        self.declared.reads_only_the_path()
+    }
+
+    /// Names how it reads requests, within one process: with the same digest it reads the same from every request.
+    pub fn reading(&self) -> Digest {
+        self.declared.digest()
     }
 
     /// The longest body that the check may contain, in bytes.

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use portcullis_tests::agent::{Agent, hello};
+use portcullis_tests::direct_check::{Source, check};
 use portcullis_tests::offline_ledger;
 use portcullis_tests::operator::{call_api, done};
 use portcullis_tests::server::{Home, Server};
@@ -43,6 +45,35 @@ async fn a_revocation_reaches_a_waiting_poll_at_once_and_a_start_continues_the_n
     poller.poll(10_000).await;
     assert!(poller.held().statement().n > before.statement().n, "after a start");
     assert_eq!(poller.held().content(), before.content());
+}
+
+/// The largest size of the log that a start would require, as the file says it.
+fn handed_out(home: &Home) -> u64 {
+    let file = std::fs::read_to_string(home.file("ledger/handed-out")).unwrap();
+    let sizes = file.match_indices("portcullis handed-out v1").map(|(begin, _)| {
+        let line = file[begin..].lines().nth(3).expect("title, origin, turn and size");
+        line.parse::<u64>().expect("a size")
+    });
+    sizes.max().expect("two slots")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_statement_tells_a_size_that_the_log_could_lose() {
+    let (_directory, home) = home();
+    let _server = Server::start(&home).await;
+    let agent = Agent::at(&home);
+    let mut poller = StatementPoller::of(&home).await;
+    let mut sizes = Vec::new();
+    // They take less than the second between two checkpoints, which raise it too.
+    for _ in 0..20 {
+        let request = agent.request(&hello(), "GET", "/hello/you");
+        assert_eq!(check(&home.socket(), Source::default(), &request).await, None, "allowed");
+        poller.poll(0).await;
+        let told = poller.held().statement().seq;
+        assert!(handed_out(&home) >= told, "{told} was told, and {} would do", handed_out(&home));
+        sizes.push(told);
+    }
+    assert!(sizes.is_sorted_by(|before, after| before < after), "{sizes:?}");
 }
 
 async fn done_list(home: &Home) -> serde_json::Value {

@@ -69,17 +69,22 @@ impl Ended {
     /// What makes this list from `older`: the older digest, the number of removed ids, these ids, and what was added or
     /// changed.
     pub fn delta_from(&self, older: &Self) -> Vec<u8> {
-        let removed: Vec<_> = older
-            .iter()
-            .map(|(decision, _)| decision)
-            .filter(|decision| self.denial(decision).is_none())
-            .collect();
-        let added = self.iter().filter(|(decision, denial)| older.denial(decision) != Some(*denial));
+        let (mut removed, mut added) = (Vec::new(), Vec::new());
+        // Both lists rise, so one walk through both finds what differs.
+        let mut left = older.iter().peekable();
+        for (decision, denial) in self.iter() {
+            removed.extend(std::iter::from_fn(|| left.next_if(|(gone, _)| *gone < decision)));
+            let was = left.next_if(|(same, _)| *same == decision);
+            if was.map(|(_, was)| was) != Some(denial) {
+                added.push((decision, denial));
+            }
+        }
+        removed.extend(left);
         let mut bytes = older.digest.bytes().to_vec();
         // A list that fits into an answer has far fewer decisions than 2^32.
         bytes.extend(u32::try_from(removed.len()).unwrap_or(u32::MAX).to_be_bytes());
-        removed.into_iter().for_each(|decision| bytes.extend(decision));
-        added.for_each(|(decision, denial)| write(&mut bytes, decision, denial));
+        removed.into_iter().for_each(|(decision, _)| bytes.extend(decision));
+        added.into_iter().for_each(|(decision, denial)| write(&mut bytes, decision, denial));
         bytes
     }
 

@@ -87,7 +87,7 @@ impl FilterRootContext {
 }
 
 impl Filter {
-    fn new(config: &FilterConfig, written: &[u8], seed: u64) -> Self {
+    fn new(config: &FilterConfig, seed: u64) -> Self {
         let governance = vm::governance(config);
         let position = match config.position {
             Position::Gate => Hosted::Gate(Rc::new(HostedGate::new(Rc::clone(&governance), seed))),
@@ -95,7 +95,7 @@ impl Filter {
         };
         Self {
             position,
-            member: Member::new(Rc::clone(&governance), written, MODULE),
+            member: Member::new(Rc::clone(&governance), MODULE),
             governance,
             cluster: config.cluster.clone(),
             call: None,
@@ -211,7 +211,7 @@ fn configured() -> Option<Filter> {
         Ok(config) => {
             // The low 64 bits are the part that changes fastest.
             let seed = u64::try_from(seed & u128::from(u64::MAX)).unwrap_or_default();
-            Some(Filter::new(&config, &written, seed))
+            Some(Filter::new(&config, seed))
         }
         Err(faults) => {
             let faults: Vec<_> = faults.iter().map(ToString::to_string).collect();

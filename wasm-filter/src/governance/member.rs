@@ -3,7 +3,7 @@
 
 use std::{rc::Rc, time::Duration};
 
-use warrant::{Digest, Seconds, Verifier, statement::NotTaken};
+use warrant::{Seconds, Verifier, statement::NotTaken};
 
 use super::{
     Governance, PollFailure, PollRequest, SharedMemory,
@@ -28,7 +28,7 @@ pub(crate) struct Member<V> {
     governance: Rc<Governance<V>>,
     answers: SharedAnswers,
     roster_key: String,
-    /// The digest of the filter's configuration.
+    /// The digest of what this proxy's filters are configured with, which is the same in both positions.
     config: String,
     module: &'static str,
     ticks: Ticks,
@@ -54,13 +54,13 @@ pub(crate) struct Events {
 }
 
 impl<V: Verifier> Member<V> {
-    /// `config` is the text of the filter's configuration, and `module` the digest of what the module was built from.
-    pub(crate) fn new(governance: Rc<Governance<V>>, config: &[u8], module: &'static str) -> Self {
+    /// `module` is the digest of what the module was built from.
+    pub(crate) fn new(governance: Rc<Governance<V>>, module: &'static str) -> Self {
         let prefix = format!("portcullis.{}", governance.pins_digest().to_base64url());
         Self {
             answers: SharedAnswers::at(&prefix),
             roster_key: format!("{prefix}.roster"),
-            config: Digest::of(config).to_hex(),
+            config: governance.pins_digest().to_hex(),
             module,
             ticks: Ticks::starting(governance.time()),
             governance,
@@ -126,6 +126,9 @@ impl<V: Verifier> Member<V> {
             Ok(body) => body,
             Err(failure) => {
                 self.polls.failed(false);
+                if self.polls.keep_failing() {
+                    self.hand_over(memory);
+                }
                 return Events { poll: None, line: self.say(&failure.to_string()) };
             }
         };
@@ -184,6 +187,25 @@ impl<V: Verifier> Member<V> {
     pub(crate) fn not_sent(&mut self) -> Option<String> {
         self.polls.failed(false);
         self.say(&PollFailure::NotSent.to_string())
+    }
+
+    /// Lets the next living member fetch: this thread's connection to the server may be the only one that does not work.
+    fn hand_over(&self, memory: &dyn SharedMemory) {
+        let Some(own) = self.own else { return };
+        let is_alive = |entry: &&Entry| self.heard.silence_of(entry) < FETCHER_SILENT;
+        let handed = self.describe(memory, |roster| {
+            let others = roster.members.iter().filter(|entry| entry.queue != own.queue).filter(is_alive);
+            let (before, after): (Vec<u32>, Vec<u32>) =
+                others.map(|entry| entry.queue).partition(|queue| *queue < own.queue);
+            // In a ring, so that each has its turn.
+            let next = after.into_iter().min().or(before.into_iter().min());
+            if roster.fetcher == own.queue {
+                roster.fetcher = next.unwrap_or(own.queue);
+            }
+        });
+        if let Some(roster) = handed {
+            memory.wake(roster.fetcher);
+        }
     }
 
     fn catch_up(&mut self, memory: &dyn SharedMemory, clock: Seconds) -> Option<NotTaken> {

@@ -14,6 +14,8 @@ const GIVEN_UP: Duration = Duration::from_secs(21);
 /// After a failure: the first pause, and the longest.
 const PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// After so many failures another thread of the proxy asks.
+const FAILURES: u32 = 2;
 /// So many polls may follow each other between two ticks. A server that answers at once and says nothing new gets no more.
 const POLLS_A_TICK: u32 = 32;
 
@@ -121,6 +123,11 @@ impl Polls {
     /// The answer was taken.
     pub(super) fn succeeded(&mut self) {
         *self = Self { since_tick: self.since_tick, ..Self::default() };
+    }
+
+    /// Whether the last ones failed, one after the other.
+    pub(super) fn keep_failing(&self) -> bool {
+        self.failures >= FAILURES
     }
 
     /// There is no answer that could be taken. The next poll asks for everything if this one's parts did not fit.

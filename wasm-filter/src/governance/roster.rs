@@ -25,7 +25,7 @@ pub(super) struct Entry {
     pub(super) judged: u64,
 }
 
-/// Two for each thread of a proxy, and those that were configured before. More count as garbage.
+/// Two for each thread of a proxy, and those that were configured before. In a longer list nobody could be found.
 const MEMBERS_AT_MOST: usize = 1024;
 
 const HEAD_BYTES: usize = 12;
@@ -63,14 +63,24 @@ impl Roster {
 
     /// Writes what a member says of itself.
     pub(super) fn note(&mut self, entry: Entry) {
+        let is_full = self.is_full();
         match self.members.iter_mut().find(|other| other.queue == entry.queue) {
             Some(own) => *own = entry,
+            None if is_full => {}
             None => self.members.push(entry),
         }
     }
 
-    /// How far all of them are: the lowest of each.
+    /// Then somebody may be missing.
+    fn is_full(&self) -> bool {
+        self.members.len() >= MEMBERS_AT_MOST
+    }
+
+    /// How far all of them are: the lowest of each, and nothing if somebody may be missing.
     pub(super) fn all_have(&self) -> (u64, u64) {
+        if self.is_full() {
+            return (0, 0);
+        }
         let lowest = |of: fn(&Entry) -> u64| self.members.iter().map(of).min().unwrap_or_default();
         (lowest(|entry| entry.seq), lowest(|entry| entry.judged))
     }
@@ -114,5 +124,12 @@ mod tests {
         let roster = Roster { members: vec![entry(1, 9, 4), entry(2, 6, 5)], ..Roster::default() };
         assert_eq!(roster.all_have(), (6, 4));
         assert_eq!(Roster::default().all_have(), (0, 0));
+        let mut full = Roster::default();
+        (1..).take(MEMBERS_AT_MOST).for_each(|queue| full.note(entry(queue, 9, 9)));
+        full.note(entry(5000, 9, 9));
+        full.note(entry(7, 10, 10));
+        assert_eq!(full.entry(7).map(|entry| entry.seq), Some(10), "who is in it goes on");
+        assert_eq!((full.members.len(), full.all_have()), (MEMBERS_AT_MOST, (0, 0)));
+        assert!(Roster::decode(&full.encode()).is_some());
     }
 }

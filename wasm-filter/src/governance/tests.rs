@@ -68,7 +68,7 @@ struct Proxy {
 impl Vm {
     fn new() -> Self {
         let governance = Rc::new(Governance::new(&testing::config(), PureVerifier));
-        let member = Member::new(Rc::clone(&governance), b"{}", "00");
+        let member = Member::new(Rc::clone(&governance), "00");
         Self { governance, member, queue: 0, poll: None }
     }
 
@@ -229,6 +229,34 @@ fn another_member_fetches_when_the_one_that_does_has_died_and_the_dead_are_forgo
     proxy.tick();
     assert_eq!(proxy.standings(), [Ok(5); 3]);
     assert_eq!(proxy.polling().len(), 1);
+}
+
+#[test]
+fn a_member_whose_polls_keep_failing_lets_the_others_fetch_in_turn() {
+    let mut proxy = Proxy::started(3);
+    let mut asked = Vec::new();
+    for _ in 0..60 {
+        proxy.tick();
+        asked.extend(proxy.polling());
+        proxy.answer(&Err(PollFailure::NoAnswer));
+    }
+    let mut members = asked.clone();
+    members.sort_unstable();
+    members.dedup();
+    assert_eq!(members, [0, 1, 2], "{asked:?}");
+    // Only the third one reaches the server.
+    let mut ticks = 0;
+    while proxy.standings() != [Ok(2); 3] {
+        ticks += 1;
+        assert!(ticks < 40, "{:?}", proxy.standings());
+        proxy.tick();
+        if proxy.polling() == [2] {
+            proxy.say(|_| ());
+        } else {
+            proxy.answer(&Err(PollFailure::NoAnswer));
+        }
+    }
+    assert_eq!(proxy.polling(), [2], "it goes on");
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! Governance statements: what this server tells the filter of a proxy, signed, with the parts that the proxy does not hold.
 //!
 //! A statement is made from one [`Known`]: facts, size and root belong together. It is another thing than the statements of
-//! attestors, which come to this server from outside. This module knows no listener, and never waits.
+//! attestors, which come to this server from outside. This module knows no listener, and only
+//! [`Governance::make_lasting`] waits.
 
 mod no_statement;
 mod numbers;
@@ -70,6 +71,8 @@ pub struct Governance {
 #[derive(Clone, Debug)]
 pub struct Answered {
     pub body: Vec<u8>,
+    /// The size of the log that its statement tells.
+    seq: u64,
     /// When its statement runs out.
     pub until: Seconds,
 }
@@ -150,7 +153,18 @@ impl Governance {
         };
         self.sent_marks.note(marks.digest(), marks);
         self.sent_ended.note(ended.digest(), ended);
-        Ok(Answered { body: answer.encode(), until: statement.exp })
+        Ok(Answered { body: answer.encode(), seq: statement.seq, until: statement.exp })
+    }
+
+    /// Whether the log can never be shorter again than this answer says. Until then the answer must not leave this server: a
+    /// server that lost the last entries would tell proxies of another log with the same name.
+    pub fn is_lasting(&self, answered: &Answered) -> bool {
+        self.source.ledger.is_handed_out(answered.seq)
+    }
+
+    /// Sees to it that the log can never be shorter again. It waits for the disk.
+    pub fn make_lasting(&self, answered: &Answered) -> Result<(), NoStatement> {
+        self.source.ledger.hand_out(answered.seq).map_err(NoStatement::NotLasting)
     }
 
     /// What a statement says now, with its number and its time.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use ledger::RecordError;
 use warrant::mint::MintError;
 use warrant::statement::StatementFault;
 
@@ -22,6 +23,8 @@ pub enum NoStatement {
     /// The rules or the halts cannot be sent.
     NotMade(StatementFault),
     NotSigned(MintError),
+    /// The size of the log could not be made to last.
+    NotLasting(RecordError),
 }
 
 impl fmt::Display for NoStatement {
@@ -47,6 +50,9 @@ impl fmt::Display for NoStatement {
                 write!(f, "the bundle or the postures cannot be sent to a proxy: {fault}")
             }
             NoStatement::NotSigned(error) => write!(f, "the statement cannot be signed: {error}"),
+            NoStatement::NotLasting(error) => {
+                write!(f, "the ledger cannot keep the size that the statement tells: {error}")
+            }
         }
     }
 }

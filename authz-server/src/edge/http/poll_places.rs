@@ -11,6 +11,10 @@ const ALL: usize = 4096;
 /// How many of them one proxy may have.
 const EACH: usize = ALL / 4;
 
+/// A proxy without an open poll always has a place for one with an answer of this length at most, whatever others have taken.
+/// Only proxies that the bundle names have any.
+const SMALL: usize = 64 * 1024;
+
 /// How many bytes of answers may wait to be read.
 const BYTES: usize = 64 * 1024 * 1024;
 /// How many of them one proxy may leave unread, unless it is one answer.
@@ -91,7 +95,7 @@ impl OpenPolls {
 
     fn enter(&mut self, proxy: &str) -> bool {
         let own = self.0.get(proxy).copied().unwrap_or_default();
-        let has_room = self.polls() < ALL && own.polls < EACH;
+        let has_room = own.polls == 0 || (self.polls() < ALL && own.polls < EACH);
         if has_room {
             self.0.insert(proxy.to_owned(), Taken { polls: own.polls.saturating_add(1), ..own });
         }
@@ -103,7 +107,8 @@ impl OpenPolls {
         let all = self.bytes();
         let Some(own) = self.0.get_mut(proxy) else { return false };
         let fits = |held: usize, most| held == 0 || held.saturating_add(bytes) <= most;
-        let has_room = fits(own.bytes, BYTES_EACH) && fits(all, BYTES);
+        let is_first = own.bytes == 0 && bytes <= SMALL;
+        let has_room = is_first || (fits(own.bytes, BYTES_EACH) && fits(all, BYTES));
         if has_room {
             own.bytes = own.bytes.saturating_add(bytes);
         }
@@ -133,6 +138,11 @@ mod tests {
         assert!(open.enter("b"));
         open.leave("a", 0);
         assert!(open.enter("a") && !open.enter("a"));
+        for other in ["b", "c", "d"] {
+            assert!((0..EACH).filter(|_| open.enter(other)).count() > 0);
+        }
+        assert_eq!(open.polls(), ALL);
+        assert!(open.enter("late") && !open.enter("late"), "everybody may have one");
     }
 
     #[test]
@@ -143,7 +153,9 @@ mod tests {
         assert!(!hold("a", 1));
         assert!(hold("b", 16 * MIB) && hold("c", 16 * MIB));
         assert!(!hold("d", 13 * MIB), "there is no more room in all");
+        assert!(hold("e", 12 * MIB));
+        assert!(open.hold("d", SMALL) && !open.hold("d", 1), "but for a small one there always is");
         open.leave("a", 20 * MIB);
-        assert!(open.enter("d") && open.hold("d", 13 * MIB));
+        assert!(open.hold("d", 13 * MIB));
     }
 }

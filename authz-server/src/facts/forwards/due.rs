@@ -111,6 +111,10 @@ mod tests {
         let other = ConditionStatement { iss: "https://b".to_owned(), ..condition(110, "open", None) };
         assert_eq!(due(other, &before, 120), of(window), "by another attestor");
         assert_eq!(due(condition(710, "open", None), &before, 720), of(window), "the earlier one has ended");
+        let shorter = ConditionStatement { exp: 300, ..condition(110, "open", None) };
+        assert_eq!(due(shorter, &before, 120), of(window), "it ends earlier");
+        let shorter = AttestationStatement { exp: 300, ..attestation(110, true, None) };
+        assert_eq!(due(shorter, &before, 120), of(workload), "it ends earlier");
     }
 
     #[test]

@@ -2,13 +2,14 @@
 //! The same list is folded from the log at a start, kept in snapshots, and continued by the ledger's writer.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::Hash;
 use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ledger::entry::Decision;
-use warrant::Seconds;
 use warrant::statement::DecisionKey;
+use warrant::{Digest, Seconds};
 
 /// How many forwards of all proxies may run at once. A new bundle has all of them judged again on one thread, some 10,000 a
 /// second, and meanwhile no statement is signed: with so many that takes 10 s of the 30 s that a statement lives.
@@ -20,12 +21,30 @@ const TIMES_FREE: usize = 4;
 /// A proxy may always have so many, also while others have filled the rest.
 const OWN: usize = 256;
 
+/// The holder of roots may have this part of what its proxy may have: no client can take all of it.
+const HOLDERS: usize = 4;
+
+/// The holder of a decision's root, for counting: eight bytes of a digest of the issuer and the name. All without a warrant have
+/// the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct HolderTag(pub(in crate::facts) u64);
+
+impl HolderTag {
+    pub fn of(decision: &Decision) -> HolderTag {
+        let Some(root) = decision.chain.first() else { return HolderTag::default() };
+        let digest = Digest::of(format!("{}\0{}", root.iss, root.sub).as_bytes());
+        let first = digest.bytes().first_chunk().copied().unwrap_or_default();
+        HolderTag(u64::from_be_bytes(first))
+    }
+}
+
 #[derive(Clone, Debug, Default)]
 pub struct ForwardList {
     by_index: BTreeMap<u64, LiveForward>,
     /// When they end, in seconds, and their indices.
     by_end: BTreeSet<(u64, u64)>,
     by_proxy: HashMap<Arc<str>, usize>,
+    by_holder: HashMap<(Arc<str>, HolderTag), usize>,
 }
 
 /// A forward that may still run.
@@ -33,6 +52,7 @@ pub struct ForwardList {
 pub(in crate::facts) struct LiveForward {
     pub(in crate::facts) id: DecisionKey,
     pub(in crate::facts) proxy: Arc<str>,
+    pub(in crate::facts) holder: HolderTag,
     /// When its proxy ends it at the latest, in seconds.
     pub(in crate::facts) ends: u64,
 }
@@ -42,29 +62,35 @@ impl ForwardList {
     pub(in crate::facts) fn enter(&mut self, index: u64, decision: &Decision) -> bool {
         let Some(ends) = decision.ends.filter(|_| decision.forwards()) else { return false };
         let Some(id) = key(&decision.id) else { return false };
-        self.insert(index, id, &decision.proxy, ends);
+        self.insert(index, id, &decision.proxy, HolderTag::of(decision), ends);
         true
     }
 
-    pub(in crate::facts) fn insert(&mut self, index: u64, id: DecisionKey, proxy: &str, ends: u64) {
-        let (proxy, held) = match self.by_proxy.get_key_value(proxy) {
-            Some((proxy, held)) => (Arc::clone(proxy), *held),
-            None => (proxy.into(), 0),
-        };
+    pub(in crate::facts) fn insert(
+        &mut self,
+        index: u64,
+        id: DecisionKey,
+        proxy: &str,
+        holder: HolderTag,
+        ends: u64,
+    ) {
         self.remove(index);
-        self.by_proxy.insert(Arc::clone(&proxy), held.saturating_add(1));
+        let proxy = match self.by_proxy.get_key_value(proxy) {
+            Some((proxy, _)) => Arc::clone(proxy),
+            None => proxy.into(),
+        };
+        add_one(&mut self.by_proxy, Arc::clone(&proxy));
+        add_one(&mut self.by_holder, (Arc::clone(&proxy), holder));
         self.by_end.insert((ends, index));
-        self.by_index.insert(index, LiveForward { id, proxy, ends });
+        self.by_index.insert(index, LiveForward { id, proxy, holder, ends });
     }
 
     /// Removes the forward at this index: it has an outcome, or its end has come.
     pub(in crate::facts) fn remove(&mut self, index: u64) -> Option<LiveForward> {
         let removed = self.by_index.remove(&index)?;
         self.by_end.remove(&(removed.ends, index));
-        match self.by_proxy.get_mut(&removed.proxy) {
-            Some(held) if *held > 1 => *held = held.saturating_sub(1),
-            Some(_) | None => drop(self.by_proxy.remove(&removed.proxy)),
-        }
+        take_one(&mut self.by_proxy, &removed.proxy);
+        take_one(&mut self.by_holder, &(Arc::clone(&removed.proxy), removed.holder));
         Some(removed)
     }
 
@@ -79,11 +105,13 @@ impl ForwardList {
         }
     }
 
-    /// Whether this proxy may have one more.
-    pub fn has_room(&self, proxy: &str) -> bool {
+    /// Whether this proxy may have one more for this holder.
+    pub fn has_room(&self, proxy: &str, holder: HolderTag) -> bool {
         let free = RUN_AT_MOST.saturating_sub(self.len());
-        let held = self.by_proxy.get(proxy).copied().unwrap_or_default();
-        held < free.saturating_mul(TIMES_FREE).max(OWN)
+        let most = free.saturating_mul(TIMES_FREE).max(OWN);
+        let Some((proxy, held)) = self.by_proxy.get_key_value(proxy) else { return most > 0 };
+        let of_holder = self.by_holder.get(&(Arc::clone(proxy), holder)).copied().unwrap_or_default();
+        *held < most && of_holder < most / HOLDERS
     }
 
     pub(in crate::facts) fn get(&self, index: u64) -> Option<&LiveForward> {
@@ -108,6 +136,18 @@ impl ForwardList {
         let mut proxies: Vec<Arc<str>> = self.by_proxy.keys().cloned().collect();
         proxies.sort_unstable();
         proxies
+    }
+}
+
+fn add_one<K: Eq + Hash>(counts: &mut HashMap<K, usize>, key: K) {
+    let count = counts.entry(key).or_default();
+    *count = count.saturating_add(1);
+}
+
+fn take_one<K: Eq + Hash>(counts: &mut HashMap<K, usize>, key: &K) {
+    match counts.get_mut(key) {
+        Some(count) if *count > 1 => *count = count.saturating_sub(1),
+        Some(_) | None => drop(counts.remove(key)),
     }
 }
 
@@ -151,10 +191,12 @@ mod tests {
     #[test]
     fn a_proxy_that_has_too_many_keeps_no_other_out() {
         let mut list = ForwardList::default();
+        // Each by another holder.
         let fill = |list: &mut ForwardList, proxy: &str, from: usize| {
             let mut index = from;
-            while list.has_room(proxy) {
-                list.insert(u64::try_from(index).unwrap(), [0; 16], proxy, 50);
+            let holder = |index: usize| HolderTag(u64::try_from(index).unwrap());
+            while list.has_room(proxy, holder(index)) {
+                list.insert(u64::try_from(index).unwrap(), [0; 16], proxy, holder(index), 50);
                 index += 1;
             }
             index - from
@@ -167,6 +209,26 @@ mod tests {
         }
         assert_eq!(last, OWN, "and everybody still has a few");
         list.forget_ended(Seconds::new(50));
-        assert!(list.is_empty() && list.has_room("loud"));
+        assert!(list.is_empty() && list.has_room("loud", HolderTag(1)));
+        assert!(list.by_proxy.is_empty() && list.by_holder.is_empty());
+    }
+
+    #[test]
+    fn a_holder_that_has_too_many_keeps_no_other_of_its_proxy_out() {
+        let mut list = ForwardList::default();
+        let fill = |list: &mut ForwardList, holder| {
+            let before = list.len();
+            while list.has_room("edge", HolderTag(holder)) {
+                let index = u64::try_from(list.len()).unwrap();
+                list.insert(index, [0; 16], "edge", HolderTag(holder), 50);
+            }
+            list.len() - before
+        };
+        assert_eq!(fill(&mut list, 1), RUN_AT_MOST / 2, "as many as are free");
+        assert_eq!(fill(&mut list, 2), RUN_AT_MOST / 4);
+        assert!(!list.has_room("edge", HolderTag(1)) && list.has_room("edge", HolderTag(3)));
+        let others: usize = (3..40).map(|holder| fill(&mut list, holder)).sum();
+        assert!(others > 0);
+        assert!(list.has_room("other", HolderTag(1)), "another proxy has its own share");
     }
 }

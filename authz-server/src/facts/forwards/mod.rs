@@ -4,6 +4,7 @@
 
 mod cases;
 mod due;
+mod groups;
 mod list;
 #[cfg(test)]
 mod tests;
@@ -20,10 +21,18 @@ use warrant::{Denial, Seconds};
 
 pub(super) use due::Due;
 pub use due::ReadKey;
-pub use list::{ForwardList, RUN_AT_MOST};
+pub use list::{ForwardList, HolderTag, RUN_AT_MOST};
 
 use cases::KeptCases;
+use groups::Groups;
 use watch::Watches;
+
+/// How many are judged before somebody looks what else is due: some 50 ms of work.
+const TAKEN_AT_ONCE: usize = 512;
+
+/// So many must end before polls are told while a group is judged; and then half as many again as they were told before. A list of
+/// many takes a while to make.
+const TELL_AFTER: usize = 64;
 
 /// What is due must be judged within this time.
 const BEHIND_AT_MOST: Duration = Duration::from_secs(5);
@@ -51,15 +60,19 @@ struct State {
     due: Due,
     /// The facts that made it due: the index of the first, and the size of the log with the last.
     because_of: Option<(u64, u64)>,
-    /// The index of the first fact that made due what is judged just now.
-    under_way: Option<u64>,
+    /// What was found due, and has not been judged.
+    groups: Groups,
+    /// The facts because of which it is: the index of the first, and the size of the log with the last.
+    of_groups: Option<(u64, u64)>,
     /// The size of the log with the last fact because of which something was judged.
     settled: u64,
     /// What was due then has been judged. `None`: what ran at the start has not.
     judged_at: Option<Instant>,
     ended: BTreeMap<DecisionKey, (Denial, u64)>,
-    /// The same as statements say it, once somebody has asked for it.
-    said: Option<Ended>,
+    /// The same as statements say it: as it was when polls were last told, or a judging was finished.
+    said: Ended,
+    /// Whether `ended` has changed since.
+    has_more_to_say: bool,
     is_closed: bool,
 }
 
@@ -70,7 +83,7 @@ pub struct JudgeAgain {
     pub indices: Vec<u64>,
     /// When it was taken.
     taken: Instant,
-    settles: Option<u64>,
+    ends_its_group: bool,
 }
 
 /// What became of a forward that was judged again.
@@ -122,19 +135,21 @@ impl LiveForwards {
             as_of,
             due: Due { all: is_due, ..Due::default() },
             because_of: is_due.then_some((0, as_of)),
-            under_way: None,
+            groups: Groups::default(),
+            of_groups: None,
             settled: 0,
             judged_at: (!is_due).then(Instant::now),
             ended: BTreeMap::new(),
-            said: None,
+            said: Ended::default(),
+            has_more_to_say: false,
             is_closed: false,
         };
         LiveForwards(Arc::new(Shared { state: Mutex::new(state), is_due: Condvar::new(), changed }))
     }
 
-    /// Whether a proxy may have one more. Those that are being decided are not counted yet, and they are few.
-    pub fn has_room(&self, proxy: &str) -> bool {
-        self.state().list.has_room(proxy)
+    /// Whether a proxy may have one more for this holder. Those that are being decided are not counted yet, and they are few.
+    pub fn has_room(&self, proxy: &str, holder: HolderTag) -> bool {
+        self.state().list.has_room(proxy, holder)
     }
 
     /// Only the ledger's writer calls it, before it publishes anything of this. Returns whether the thread that judges must
@@ -170,11 +185,12 @@ impl LiveForwards {
 
     /// How far judging is.
     pub fn judged(&self) -> JudgedForwards {
-        let mut state = self.state();
+        let state = self.state();
         let because_of = state.because_of.map(|(first, _)| first);
-        let size = [because_of, state.under_way].into_iter().flatten().fold(state.as_of, u64::min);
+        let of_groups = state.of_groups.map(|(first, _)| first);
+        let size = [because_of, of_groups].into_iter().flatten().fold(state.as_of, u64::min);
         let behind = state.judged_at.map(|at| at.elapsed());
-        JudgedForwards { size, settled: state.settled, ended: state.say(), behind }
+        JudgedForwards { size, settled: state.settled, ended: state.said.clone(), behind }
     }
 
     pub fn counts(&self) -> ForwardCounts {
@@ -183,8 +199,8 @@ impl LiveForwards {
         ForwardCounts { running: state.list.len(), to_end }
     }
 
-    /// Takes what is due at this time, by the facts of a log of this size: `None` if the writer has noted newer facts, of which
-    /// it will tell at once.
+    /// Takes what is due at this time, by the facts of a log of this size, or a part of it: `None` if the writer has noted newer
+    /// facts, of which it will tell at once.
     pub fn take_due(&self, as_of: u64, now: Seconds) -> Option<JudgeAgain> {
         let mut state = self.state();
         if state.because_of.is_some_and(|(_, size)| size > as_of) {
@@ -192,20 +208,18 @@ impl LiveForwards {
         }
         state.forget_ended(now);
         state.forget_listed();
-        let (due, because_of) = (std::mem::take(&mut state.due), state.because_of.take());
-        state.under_way = because_of.map(|(first, _)| first);
-        let mut indices: Vec<u64> = if due.all {
-            state.list.iter().map(|(index, _)| index).collect()
-        } else {
-            let that_read = due.that_read.iter().flat_map(|key| state.watches.that_read(*key));
-            that_read.chain(state.watches.lapsed(now)).collect()
-        };
-        indices.sort_unstable();
-        indices.dedup();
+        state.find_due(now);
+        let (mut indices, ends_its_group) = state.groups.take(TAKEN_AT_ONCE);
         let is_listed =
             |index: &u64| state.list.get(*index).is_none_or(|forward| state.ended.contains_key(&forward.id));
         indices.retain(|index| !is_listed(index));
-        Some(JudgeAgain { indices, taken: Instant::now(), settles: because_of.map(|(_, size)| size) })
+        Some(JudgeAgain { indices, taken: Instant::now(), ends_its_group })
+    }
+
+    /// Whether something was due that has not been taken.
+    #[cfg(test)]
+    pub(crate) fn has_due(&self) -> bool {
+        self.state().has_due()
     }
 
     /// The entry of a forward that runs, if it is in memory.
@@ -231,28 +245,53 @@ impl LiveForwards {
                 state.watches.remove(index);
                 state.cases.remove(index);
                 state.ended.insert(id, (denial, index));
-                state.said = None;
+                state.has_more_to_say = true;
+                let untold = state.ended.len().saturating_sub(state.said.len());
+                if untold >= TELL_AFTER.max(state.said.len() / 2) {
+                    drop(state);
+                    self.tell();
+                }
             }
         }
         true
     }
 
-    /// Tells polls that something must end.
-    pub fn tell(&self) {
+    /// Tells polls what must end. Only the thread that judges calls it.
+    fn tell(&self) {
+        self.say();
         self.0.changed.send_replace(());
+    }
+
+    /// Makes the list for statements. A long one takes a while, and the ledger's writer must not wait for it. Returns whether it is
+    /// another one now.
+    fn say(&self) -> bool {
+        let ended: Vec<_> = {
+            let mut state = self.state();
+            if !std::mem::take(&mut state.has_more_to_say) {
+                return false;
+            }
+            state.ended.iter().map(|(id, (denial, _))| (*id, *denial)).collect()
+        };
+        let said = Ended::new(ended.into_iter().collect());
+        self.state().said = said;
+        true
     }
 
     /// All of it is judged.
     pub fn finish(&self, judged: &JudgeAgain) {
+        // Before it counts as judged: what must end is said by then.
+        let says_more = judged.ends_its_group && self.say();
         let mut state = self.state();
-        state.under_way = None;
-        state.judged_at = Some(judged.taken);
-        if let Some(settled) = judged.settles {
-            state.settled = settled;
+        let mut is_settled = false;
+        if state.groups.is_empty() {
+            state.judged_at = Some(judged.taken);
+            if let Some((_, size)) = state.of_groups.take() {
+                (state.settled, is_settled) = (size, true);
+            }
         }
         drop(state);
-        if judged.settles.is_some() {
-            self.tell();
+        if says_more || is_settled {
+            self.0.changed.send_replace(());
         }
     }
 
@@ -260,7 +299,7 @@ impl LiveForwards {
     /// server stops.
     pub fn wait(&self, most: impl Fn(Option<Seconds>) -> Duration) -> bool {
         let state = self.state();
-        let most = if state.because_of.is_some() { Duration::ZERO } else { most(state.watches.next_lapse()) };
+        let most = if state.has_due() { Duration::ZERO } else { most(state.watches.next_lapse()) };
         self.wait_with(state, most)
     }
 
@@ -288,10 +327,11 @@ impl LiveForwards {
     pub(crate) fn fill(&self, proxy: &str) {
         let mut state = self.state();
         for index in (1 << 40).. {
-            if !state.list.has_room(proxy) {
+            let holder = HolderTag(index);
+            if !state.list.has_room(proxy, holder) {
                 return;
             }
-            state.list.insert(index, [0; 16], proxy, u64::MAX);
+            state.list.insert(index, [0; 16], proxy, holder, u64::MAX);
         }
     }
 
@@ -302,6 +342,26 @@ impl LiveForwards {
 }
 
 impl State {
+    /// Whether something was due that has not been taken.
+    fn has_due(&self) -> bool {
+        self.because_of.is_some() || !self.groups.is_empty()
+    }
+
+    /// Puts what is due now into groups.
+    fn find_due(&mut self, now: Seconds) {
+        let due = std::mem::take(&mut self.due);
+        if let Some((first, size)) = self.because_of.take() {
+            let first = self.of_groups.map_or(first, |(before, _)| before.min(first));
+            self.of_groups = Some((first, size));
+        }
+        if due.all {
+            self.groups.add(self.list.iter().map(|(index, _)| index));
+        } else {
+            self.groups.add(due.that_read.iter().flat_map(|key| self.watches.that_read(*key)));
+        }
+        self.groups.add(self.watches.take_lapsed(now).into_iter());
+    }
+
     fn remove(&mut self, index: u64) {
         if self.list.remove(index).is_some() {
             self.watches.remove(index);
@@ -321,16 +381,6 @@ impl State {
         let before = self.ended.len();
         let list = &self.list;
         self.ended.retain(|_, (_, index)| list.get(*index).is_some());
-        if self.ended.len() < before {
-            self.said = None;
-        }
-    }
-
-    fn say(&mut self) -> Ended {
-        let ended = &self.ended;
-        let said = self.said.get_or_insert_with(|| {
-            Ended::new(ended.iter().map(|(id, (denial, _))| (*id, *denial)).collect())
-        });
-        said.clone()
+        self.has_more_to_say |= self.ended.len() < before;
     }
 }

@@ -143,6 +143,29 @@ fn a_statement_may_not_say_that_a_fact_is_judged_before_it_is() {
 }
 
 #[test]
+fn what_few_depend_on_is_judged_and_told_while_a_change_that_concerns_all_is_under_way() {
+    let mut scene = scene(ForwardList::default());
+    let many: Vec<Decision> = (0..2 * TAKEN_AT_ONCE).map(|_| forward()).collect();
+    scene.commit(Some(condition(90, "open", None).into()), &[&that_read("open", NOW + 30)], &[]);
+    scene.judge(NOW, &goes_on());
+    scene.commit(None, &many.iter().collect::<Vec<_>>(), &[]);
+    scene.commit(Some(condition(91, "open", None).into()), &[&that_read("open", NOW + 30)], &[]);
+    let few = scene.size - 1;
+    scene.commit(Some(posture(Posture::Restricted, None).into()), &[], &[]);
+    let before = scene.size - 1;
+    assert_eq!(scene.judge(NOW, &goes_on()).len(), TAKEN_AT_ONCE, "a part of all");
+    scene.commit(Some(condition(92, "closed", None).into()), &[], &[]);
+    scene.changed.mark_unchanged();
+    assert_eq!(scene.judge(NOW, &Continues::No(Denial::ConditionUnmet)), [few]);
+    assert!(scene.changed.has_changed().unwrap(), "polls are told");
+    assert_eq!((scene.ended(), scene.forwards.judged().size), (1, before), "the posture is not done");
+    while scene.forwards.has_due() {
+        scene.judge(NOW, &goes_on());
+    }
+    assert_eq!(scene.forwards.judged().size, scene.size);
+}
+
+#[test]
 fn what_ran_before_a_start_is_due_and_nothing_is_said_before_it_is_judged() {
     let mut ran_before = ForwardList::default();
     assert!(ran_before.enter(4, &forward()) && ran_before.enter(7, &forward()));

@@ -48,9 +48,16 @@ impl Watches {
         self.by_lapse.first().map(|(at, _)| Seconds::new(*at))
     }
 
-    /// The forwards of which a fact has lapsed.
-    pub(super) fn lapsed(&self, now: Seconds) -> impl Iterator<Item = u64> {
-        self.by_lapse.iter().take_while(move |(at, _)| *at <= now.get()).map(|(_, index)| *index)
+    /// The forwards of which a fact has lapsed. Each is found once, until something is noted about it again.
+    pub(super) fn take_lapsed(&mut self, now: Seconds) -> Vec<u64> {
+        let later = self.by_lapse.split_off(&(now.get().saturating_add(1), 0));
+        let lapsed = std::mem::replace(&mut self.by_lapse, later);
+        for (_, index) in &lapsed {
+            if let Some(watched) = self.of.get_mut(index) {
+                watched.lapses = None;
+            }
+        }
+        lapsed.into_iter().map(|(_, index)| index).collect()
     }
 
     /// The forwards of which the judge read this.
@@ -71,7 +78,8 @@ mod tests {
         watches.set(4, Some(Seconds::new(40)), vec![open, calm]);
         watches.set(5, None, vec![]);
         assert_eq!(watches.that_read(open).collect::<Vec<_>>(), [3, 4]);
-        assert_eq!(watches.lapsed(Seconds::new(40)).collect::<Vec<_>>(), [4]);
+        assert_eq!(watches.take_lapsed(Seconds::new(40)), [4]);
+        assert!(watches.take_lapsed(Seconds::new(40)).is_empty());
         watches.set(4, Some(Seconds::new(60)), vec![open]);
         assert_eq!((watches.next_lapse(), watches.that_read(calm).count()), (Some(Seconds::new(50)), 0));
         [3, 4, 5].iter().for_each(|index| watches.remove(*index));

@@ -17,13 +17,14 @@ impl TestGateway {
             clock: clock.clone(),
             environment: environment.clone(),
             metrics: Arc::clone(&self.gateway.metrics),
+            readings: Arc::clone(&self.readings),
         }
     }
 
     /// Judges what is due. Returns what must end since the start.
     fn must_end(&self) -> Vec<&'static str> {
         let judge = self.judge();
-        policy::on_a_deep_stack(|| judge.judge_due().unwrap()).unwrap();
+        judge.judge_everything();
         let judged = judge.live.forwards().judged();
         assert_eq!(judged.size, self.ledger.size());
         judged.ended.iter().map(|(_, denial)| denial.code()).collect()
@@ -37,6 +38,16 @@ impl TestGateway {
     fn pass(&self, seconds: u64) {
         self.pause.store(seconds.saturating_mul(1000), Ordering::Relaxed);
         self.gateway.gatherer.clock.now();
+    }
+}
+
+impl JudgeOfForwards {
+    /// Judges until nothing is due.
+    fn judge_everything(&self) {
+        let judge = || {
+            while self.judge_due().unwrap() > 0 || self.live.forwards().has_due() {}
+        };
+        policy::on_a_deep_stack(judge).unwrap();
     }
 }
 
@@ -162,6 +173,52 @@ async fn a_condition_ends_what_read_it_when_it_turns_or_grows_too_old_and_not_wh
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_statement_that_ends_earlier_than_the_one_before_counts_until_its_own_end() {
+    let test = begun(attested(OPEN_WINDOW));
+    test.record(window(NOW, "open")).await;
+    test.allow("one").await;
+    test.record(ConditionStatement { exp: NOW + 5, ..window(NOW + 1, "open") }).await;
+    assert!(test.must_end().is_empty());
+    test.pass(4);
+    assert!(test.must_end().is_empty());
+    test.pass(1);
+    assert_eq!(test.must_end(), ["condition-unmet"]);
+}
+
+/// The sample route with these arguments and this policy.
+fn reading(args: &str, forbids: &str) -> Files {
+    let callers = "  callers: [\"group:payments-agents\"]\n";
+    let policy = format!("forbid (principal, action, resource) when {{ {forbids} }};");
+    let policy = format!("    @id(\"p\") @reason(\"no\") @cure(\"none\")\n    {policy}\n");
+    edited(PAY_FILE, callers, &format!("{args}{callers}  policy: |\n{policy}"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_changed_route_reads_is_read_again_from_the_path_and_elsewhere_nothing_is_known() {
+    let nothing = reading("", "context.host == \"elsewhere\"");
+    let account = |value: &str| {
+        let account = "  args: {account: {from: path:account, type: string}}\n";
+        reading(account, &format!("context.args.account == \"{value}\""))
+    };
+    let header = reading(
+        "  args: {why: {from: header:x-why, type: string, optional: true}}\n",
+        "context.args has why && context.args.why == \"no\"",
+    );
+    for (files, ends) in
+        [(account("a-8"), None), (account("a-7"), Some("policy-denied")), (header, Some("state-unavailable"))]
+    {
+        let test = begun(nothing.clone());
+        test.allow("one").await;
+        let mut same = nothing.clone();
+        edit(&mut same, PAY_FILE, "maxLifetime: 60s", "maxLifetime: 2m");
+        test.activate(same, 2);
+        assert!(test.must_end().is_empty(), "it reads as before");
+        test.activate(files, 3);
+        assert_eq!(test.must_end(), ends.into_iter().collect::<Vec<_>>());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_condition_that_lapses_while_an_allow_that_read_it_waits_for_its_sync_ends_it_at_once() {
     let test = begun(attested(OPEN_WINDOW));
     test.record(window(NOW, "open")).await;
@@ -236,7 +293,7 @@ async fn a_proxy_with_too_many_requests_that_run_is_overloaded_and_another_one_i
     forwards.fill("spiffe://shop/ns/shop/sa/payments");
     let Answer::Deny(denial) = test.decide(payment("two")).await else { panic!("allowed") };
     assert_eq!(denial.denied.denial, Denial::Overloaded);
-    assert!(forwards.has_room("local"));
+    assert!(forwards.has_room("local", facts::HolderTag::default()));
     assert_eq!(test.on_record().last().unwrap(), &("overloaded".to_owned(), 0), "nothing was burned");
 }
 
@@ -280,9 +337,8 @@ async fn ten_thousand_forwards_are_judged_again_from_memory_and_after_a_start_fr
         facts::follow(&test.ledger, head, Tables::default(), running, Arc::clone(&test.policy)).unwrap();
     let judge = JudgeOfForwards { live, ..test.judge() };
     let began = std::time::Instant::now();
-    policy::on_a_deep_stack(|| judge.judge_due()).unwrap();
+    judge.judge_everything();
     let from_log = began.elapsed();
-    policy::on_a_deep_stack(|| judge.judge_due()).unwrap();
     let judged = judge.live.forwards().judged();
     assert!(!judged.is_behind() && judged.ended.is_empty());
     println!("{MANY} forwards judged again: {from_memory:?} from memory, {from_log:?} from the log");

@@ -30,13 +30,16 @@ pub(super) type Attestations = Newest<AttestationStatement>;
 pub(super) type Conditions = Newest<ConditionStatement>;
 
 impl Attestations {
-    /// Whether this says again what its attestor said last about the same workload and key, and that has not ended.
+    /// Whether this says again what its attestor said last about the same workload and key, for no shorter time, and that has
+    /// not ended. What depends on the last one will be judged when that ends.
     pub(in crate::facts) fn holds_already(&self, said: &AttestationStatement, now: Seconds) -> bool {
         let says = |said: &AttestationStatement| {
             (said.positive, said.debug, said.measurement.clone(), said.signer.clone())
         };
         let before = self.get(&said.iss, &said.subject, said.part());
-        before.is_some_and(|before| now.get() < before.exp && says(before) == says(said))
+        before.is_some_and(|before| {
+            now.get() < before.exp && before.exp <= said.exp && says(before) == says(said)
+        })
     }
 
     /// The current statements about the workload of a certificate. `key` is the thumbprint of the certificate's key;
@@ -70,11 +73,14 @@ impl Attestations {
 }
 
 impl Conditions {
-    /// Whether this says again what its attestor said last about the same condition and place, and that has not ended.
+    /// Whether this says again what its attestor said last about the same condition and place, for no shorter time, and that
+    /// has not ended.
     pub(in crate::facts) fn holds_already(&self, said: &ConditionStatement, now: Seconds) -> bool {
         let before = self.get(&said.iss, &said.name, &said.subject);
         before.is_some_and(|before| {
-            now.get() < before.exp && (&before.value, &before.signer) == (&said.value, &said.signer)
+            now.get() < before.exp
+                && before.exp <= said.exp
+                && (&before.value, &before.signer) == (&said.value, &said.signer)
         })
     }
 

@@ -299,6 +299,32 @@ impl Configuration {
         self
     }
 
+    /// For streams: Envoy waits long for a decision, ends no stream by itself before its `max_stream_duration`, lets clients switch
+    /// to WebSocket, has room for thousands of streams, and speaks with the upstream what the client speaks, as gRPC needs it.
+    ///
+    /// # Panics
+    /// When the configuration has no upstream.
+    #[must_use]
+    pub fn for_streams(self) -> Configuration {
+        let route = format!("{CONNECTION_MANAGER}/route_config/virtual_hosts/0/routes/0/route/timeout");
+        let whole_request = format!("{CONNECTION_MANAGER}/request_timeout");
+        let patient = |filter: &mut Value| filter["typed_config"]["grpc_service"]["timeout"] = "20s".into();
+        let unbounded = self.set(&route, "0s".into()).set(&whole_request, "0s".into());
+        let mut changed = unbounded.with_web_sockets().with_changed(EXT_AUTHZ, patient);
+        let mut clusters = changed.array("/static_resources/clusters").iter_mut();
+        let upstream = clusters.find(|cluster| cluster["name"] == "upstream").expect("it is shipped");
+        let most = 10_000;
+        upstream["circuit_breakers"]["thresholds"] = json!([
+            {"max_connections": most, "max_pending_requests": most, "max_requests": most, "max_retries": 0},
+        ]);
+        let kind = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions";
+        let same = json!({"http_protocol_options": {}, "http2_protocol_options": {}});
+        upstream["typed_extension_protocol_options"] = json!({
+            kind: {"@type": format!("type.googleapis.com/{kind}"), "use_downstream_protocol_config": same},
+        });
+        changed
+    }
+
     /// Leaves out what the routes remove from responses. An installation may not have these lines.
     ///
     /// # Panics

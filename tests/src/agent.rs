@@ -27,7 +27,7 @@ pub struct WarrantSpec {
     pub holder: String,
     pub audience: String,
     pub host: String,
-    pub method: String,
+    pub methods: Vec<String>,
     pub path: String,
     /// How many seconds ago it was minted. A negative age is in the future.
     pub age: i64,
@@ -50,7 +50,7 @@ pub fn hello() -> WarrantSpec {
         holder: "agent:demo".to_owned(),
         audience: "demo".to_owned(),
         host: "localhost".to_owned(),
-        method: "GET".to_owned(),
+        methods: vec!["GET".to_owned()],
         path: "/hello/**".to_owned(),
         age: 0,
         lifetime: 60,
@@ -63,7 +63,12 @@ pub fn hello() -> WarrantSpec {
 /// A warrant for one payment on the sample route `pay`.
 #[must_use]
 pub fn payment() -> WarrantSpec {
-    WarrantSpec { method: "POST".to_owned(), path: "/v1/payments/*".to_owned(), uses: Some(1), ..hello() }
+    WarrantSpec {
+        methods: vec!["POST".to_owned()],
+        path: "/v1/payments/*".to_owned(),
+        uses: Some(1),
+        ..hello()
+    }
 }
 
 impl WarrantSpec {
@@ -84,7 +89,7 @@ impl WarrantSpec {
             att: self.measurement.clone().map(|one| vec![one]),
             details: vec![GrantDetail {
                 hosts: vec![self.host.clone()],
-                methods: vec![self.method.clone()],
+                methods: self.methods.clone(),
                 paths: vec![self.path.clone()],
                 ..GrantDetail::default()
             }],

@@ -5,7 +5,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1::SendRequest;
 use hyper::{HeaderMap, Request, Response};
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::rt::TokioIo;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -75,25 +75,7 @@ impl ClientRequest {
             let mut sender = speak_http(TcpStream::connect(to).await?).await?;
             Ok(sender.send_request(self.to_http()?).await?)
         };
-        run_stream(answered).await
-    }
-
-    /// The same over HTTP/2.
-    ///
-    /// # Panics
-    /// As [`Self::stream`].
-    pub async fn stream_over_http2(&self, to: SocketAddr) -> EndedStream {
-        let answered = async {
-            let stream = TokioIo::new(TcpStream::connect(to).await?);
-            let (mut sender, connection) =
-                hyper::client::conn::http2::handshake(TokioExecutor::new(), stream).await?;
-            tokio::spawn(connection);
-            let (mut head, body) = self.to_http()?.into_parts();
-            head.uri = format!("http://{}{}", self.host, self.target).parse()?;
-            head.headers.remove("host");
-            Ok(sender.send_request(Request::from_parts(head, body)).await?)
-        };
-        run_stream(answered).await
+        run_stream(answered, || ()).await
     }
 
     /// Sends the request to a Unix socket.
@@ -119,7 +101,7 @@ impl ClientRequest {
         tokio::time::timeout(LONGEST_WAIT, exchange).await?
     }
 
-    fn to_http(&self) -> Result<Request<Full<Bytes>>, hyper::http::Error> {
+    pub(crate) fn to_http(&self) -> Result<Request<Full<Bytes>>, hyper::http::Error> {
         let mut request = Request::builder()
             .method(self.method.as_str())
             .uri(&self.target)
@@ -173,11 +155,15 @@ impl Connection {
     }
 }
 
-/// Reads an answer until it ends.
-async fn run_stream(answered: impl Future<Output = Result<Response<Incoming>, Unanswered>>) -> EndedStream {
-    let begun = Instant::now();
+/// Reads an answer until it ends. Calls `begun` when its head is here.
+pub(crate) async fn run_stream(
+    answered: impl Future<Output = Result<Response<Incoming>, Unanswered>>,
+    begun: impl FnOnce(),
+) -> EndedStream {
+    let started = Instant::now();
     let run = async {
         let (head, mut body) = answered.await?.into_parts();
+        begun();
         let mut bytes = Vec::new();
         let broke_off = loop {
             match body.frame().await {
@@ -191,7 +177,7 @@ async fn run_stream(answered: impl Future<Output = Result<Response<Incoming>, Un
     };
     let ended = tokio::time::timeout(LONGEST_WAIT * 2, run).await.expect("the stream ends");
     let (response, broke_off) = ended.map_or((None, true), |(whole, broke)| (Some(whole), broke));
-    EndedStream { response, broke_off, after: begun.elapsed() }
+    EndedStream { response, broke_off, after: started.elapsed(), at: Instant::now() }
 }
 
 async fn speak_http(
@@ -216,6 +202,7 @@ pub struct EndedStream {
     /// It ended without the end of an answer.
     pub broke_off: bool,
     pub after: Duration,
+    pub at: Instant,
 }
 
 /// Why there was no response.

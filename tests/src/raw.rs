@@ -89,7 +89,7 @@ fn responses(mut bytes: &[u8], is_end: bool) -> Vec<ClientResponse> {
 }
 
 /// Status and headers.
-fn head(bytes: &[u8]) -> (u16, HeaderMap) {
+pub(crate) fn head(bytes: &[u8]) -> (u16, HeaderMap) {
     let text = std::str::from_utf8(bytes).expect("the proxy writes text");
     let mut lines = text.split("\r\n");
     let first = lines.next().and_then(|line| line.strip_prefix("HTTP/1.1 "));

@@ -331,6 +331,25 @@ impl Configuration {
         self
     }
 
+    /// With time and room for thousands of streams: Envoy waits long for a decision, and its upstreams take many requests at once.
+    ///
+    /// # Panics
+    /// When the configuration has no upstream.
+    #[must_use]
+    pub fn for_many_streams(self) -> Configuration {
+        let patient = |filter: &mut Value| filter["typed_config"]["grpc_service"]["timeout"] = "20s".into();
+        let mut changed = self.with_changed(EXT_AUTHZ, patient);
+        let most = 10_000;
+        for cluster in changed.array("/static_resources/clusters") {
+            if cluster["name"].as_str().is_some_and(|name| name.starts_with("upstream")) {
+                cluster["circuit_breakers"]["thresholds"] = json!([{
+                    "max_connections": most, "max_pending_requests": most, "max_requests": most, "max_retries": 0,
+                }]);
+            }
+        }
+        changed
+    }
+
     /// Leaves out what the routes remove from responses. An installation may not have these lines.
     ///
     /// # Panics

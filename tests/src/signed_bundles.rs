@@ -79,6 +79,22 @@ impl UnsignedBundle {
         self
     }
 
+    /// Adds a route of the team of the samples: for GET and POST to `localhost` and every path below `/NAME`, with the terms of
+    /// this specification.
+    ///
+    /// # Panics
+    /// When the specification is not an object.
+    #[must_use]
+    pub fn with_route(mut self, name: &str, mut spec: Value) -> UnsignedBundle {
+        spec["match"] =
+            json!([{"hosts": ["localhost"], "methods": ["GET", "POST"], "paths": [format!("/{name}/**")]}]);
+        let document = json!({
+            "apiVersion": "portcullis.dev/v1alpha1", "kind": "GovernedRoute", "metadata": {"name": name}, "spec": spec,
+        });
+        self.files.insert(format!("routes/demo/{name}.json"), serde_json::to_vec(&document).expect("JSON"));
+        self
+    }
+
     /// Signs it with these keys.
     ///
     /// # Panics

@@ -1,27 +1,30 @@
-//! The guarded upstream: an HTTP/1.1 server that accepts every request and remembers it. Its responses claim to be
-//! denials by Portcullis, as a hostile upstream's might. A request for a path with the segment `stream` gets an answer without
-//! end, and one with the segment `silence` gets none. One with the segment `socket` switches to another protocol, in which the
-//! upstream only listens.
+//! The guarded upstream: a server for HTTP/1.1 and HTTP/2 that accepts every request and remembers it. Its responses claim to
+//! be denials by Portcullis, as a hostile upstream's might.
+//!
+//! A segment of the path asks for a stream: `stream` and `idle` get an answer without an end, and the second one falls silent;
+//! `events` gets server-sent events; `grpc` gets each of its messages back; `silence` gets no answer; `upload` gets one when its
+//! body has ended; `socket` becomes a WebSocket.
 
-use http_body_util::{BodyExt, Either, Full};
-use hyper::body::{Body, Bytes, Frame, Incoming};
-use hyper::header::{CONNECTION, HeaderValue, UPGRADE};
-use hyper::server::conn::http1;
+mod streams;
+
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Body, Bytes, Incoming};
+use hyper::header::{CONNECTION, CONTENT_TYPE, HeaderValue, UPGRADE};
+use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper::{HeaderMap, Request, Response, StatusCode};
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
-use std::time::Duration;
-use tokio::net::TcpListener;
-use tokio::time::{Interval, interval};
+use std::time::Instant;
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::client::REQUEST_ID;
+use crate::endless::EndlessBody;
+use streams::{Streams, WhileOpen, answer_messages};
 
 /// One request that reached the upstream.
 #[derive(Clone, Debug)]
@@ -57,7 +60,7 @@ impl Execution {
 pub struct Upstream {
     address: SocketAddr,
     executions: Arc<Mutex<Vec<Execution>>>,
-    streams: Arc<AtomicUsize>,
+    streams: Streams,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -79,8 +82,8 @@ impl Upstream {
     pub fn on(listener: TcpListener) -> Upstream {
         let address = listener.local_addr().expect("a bound listener has an address");
         let executions: Arc<Mutex<Vec<Execution>>> = Arc::default();
-        let streams = Arc::<AtomicUsize>::default();
-        let task = tokio::spawn(serve(listener, executions.clone(), Arc::clone(&streams)));
+        let streams = Streams::default();
+        let task = tokio::spawn(serve(listener, executions.clone(), streams.clone()));
         Upstream { address, executions, streams, task }
     }
 
@@ -101,7 +104,13 @@ impl Upstream {
     /// The requests without end that have not ended yet.
     #[must_use]
     pub fn open_streams(&self) -> usize {
-        self.streams.load(Ordering::Relaxed)
+        self.streams.open()
+    }
+
+    /// When the last request without end that has ended did so.
+    #[must_use]
+    pub fn last_end(&self) -> Option<Instant> {
+        self.streams.last_end()
     }
 
     /// The ids of the decisions under which requests were executed.
@@ -132,20 +141,32 @@ impl Drop for Upstream {
     }
 }
 
-async fn serve(listener: TcpListener, executions: Arc<Mutex<Vec<Execution>>>, streams: Arc<AtomicUsize>) {
+async fn serve(listener: TcpListener, executions: Arc<Mutex<Vec<Execution>>>, streams: Streams) {
     while let Ok((stream, _)) = listener.accept().await {
-        let (executions, streams) = (executions.clone(), Arc::clone(&streams));
-        let service = service_fn(move |request| execute(request, executions.clone(), Arc::clone(&streams)));
-        let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-        tokio::spawn(connection.with_upgrades());
+        tokio::spawn(serve_connection(stream, executions.clone(), streams.clone()));
     }
 }
+
+async fn serve_connection(stream: TcpStream, executions: Arc<Mutex<Vec<Execution>>>, streams: Streams) {
+    let mut first = [0; 3];
+    let is_http2 = stream.peek(&mut first).await.is_ok() && first == *b"PRI";
+    let service = service_fn(move |request| execute(request, executions.clone(), streams.clone()));
+    let stream = TokioIo::new(stream);
+    // However a connection ends, it ends.
+    let _ = if is_http2 {
+        http2::Builder::new(TokioExecutor::new()).serve_connection(stream, service).await
+    } else {
+        http1::Builder::new().serve_connection(stream, service).with_upgrades().await
+    };
+}
+
+type AnswerBody = UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>;
 
 async fn execute(
     mut request: Request<Incoming>,
     executions: Arc<Mutex<Vec<Execution>>>,
-    streams: Arc<AtomicUsize>,
-) -> Result<Response<Either<Full<Bytes>, Endless>>, Infallible> {
+    streams: Streams,
+) -> Result<Response<AnswerBody>, Infallible> {
     let upgraded = hyper::upgrade::on(&mut request);
     let (head, body) = request.into_parts();
     let target = head.uri.path_and_query().map(ToString::to_string).unwrap_or_default();
@@ -159,68 +180,52 @@ async fn execute(
     };
     let has = |name: &str| head.uri.path().split('/').any(|segment| segment == name);
     if has("socket") {
-        let open = OpenStream::new(streams);
-        tokio::spawn(async move {
-            let _open = open;
-            let mut socket = TokioIo::new(upgraded.await.expect("the answer switches protocols"));
-            // However it ends, it ends.
-            let _ = tokio::io::copy(&mut socket, &mut tokio::io::sink()).await;
-        });
-        let mut response = Response::new(Either::Left(Full::new(Bytes::new())));
+        tokio::spawn(answer_messages(upgraded, streams.begin()));
+        let mut response = Response::new(whole(Bytes::new()));
         *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("upgrade"));
         response.headers_mut().insert(UPGRADE, HeaderValue::from_static("websocket"));
         return Ok(response);
     }
-    if has("stream") || has("silence") {
-        let open = OpenStream::new(streams);
-        if has("silence") {
-            let _open = open;
-            return std::future::pending().await;
-        }
-        return Ok(Response::new(Either::Right(Endless { pulse: interval(PULSE), _open: open })));
+    if has("silence") {
+        let _open = streams.begin();
+        // It reads, because HTTP/2 bounds what nobody reads. So it notices the end of a request too.
+        let _ = body.collect().await;
+        return std::future::pending().await;
     }
+    let piece = Bytes::from_static;
+    if has("stream") {
+        return Ok(endless(EndlessBody::busy(piece(b"go on\n")), &streams, "text/plain"));
+    }
+    if has("idle") {
+        return Ok(endless(EndlessBody::idle(piece(b"wait\n")), &streams, "text/plain"));
+    }
+    if has("events") {
+        return Ok(endless(EndlessBody::busy(piece(b"data: go on\n\n")), &streams, "text/event-stream"));
+    }
+    if has("grpc") {
+        return Ok(endless(body, &streams, "application/grpc"));
+    }
+    let _open = has("upload").then(|| streams.begin());
     let body = body.collect().await.map(|whole| whole.to_bytes()).unwrap_or_default();
     executions.lock().unwrap()[number].body = body;
-    let mut response = Response::new(Either::Left(Full::new(Bytes::from(answer))));
+    let mut response = Response::new(whole(Bytes::from(answer)));
     response.headers_mut().insert("warrant-denial", HeaderValue::from_static("claimed-by-the-upstream"));
     Ok(response)
 }
 
-const PULSE: Duration = Duration::from_millis(50);
-
-/// A body that never ends.
-#[derive(Debug)]
-struct Endless {
-    pulse: Interval,
-    _open: OpenStream,
+fn whole(body: Bytes) -> AnswerBody {
+    Full::new(body).map_err(|never| match never {}).boxed_unsync()
 }
 
-impl Body for Endless {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        self.pulse.poll_tick(context).map(|_| Some(Ok(Frame::data(Bytes::from_static(b"go on\n")))))
-    }
-}
-
-/// Counted while it lives.
-#[derive(Debug)]
-struct OpenStream(Arc<AtomicUsize>);
-
-impl OpenStream {
-    fn new(streams: Arc<AtomicUsize>) -> OpenStream {
-        streams.fetch_add(1, Ordering::Relaxed);
-        OpenStream(streams)
-    }
-}
-
-impl Drop for OpenStream {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
+/// An answer that goes on as long as its body does.
+fn endless<B>(body: B, streams: &Streams, content_type: &'static str) -> Response<AnswerBody>
+where
+    B: Body<Data = Bytes> + Send + Unpin + 'static,
+    B::Error: std::error::Error + Send + Sync,
+{
+    let body = WhileOpen::new(body, streams);
+    let mut response = Response::new(body.map_err(Into::into).boxed_unsync());
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
 }

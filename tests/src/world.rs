@@ -152,12 +152,12 @@ impl Setup {
                 let egress = shipped.server_at_socket(&home.socket()).public_roots_at(&roots);
                 self.clusters.iter().fold(egress, |egress, (name, at)| egress.cluster_at(name, *at))
             }
-            "streaming.yaml" => shipped
-                .server_at_socket(&home.socket())
-                .cluster_at("upstream", upstream)
-                .cluster_at("upstream_grpc", upstream),
-            _ => {
+            other => {
                 let shipped = shipped.server_at_socket(&home.socket()).cluster_at("upstream", upstream);
+                let shipped = match other {
+                    "streaming.yaml" => shipped.cluster_at("upstream_grpc", upstream),
+                    _ => shipped,
+                };
                 match &self.clients {
                     None => shipped,
                     Some(files) => shipped.asking_clients_for_certificates(files),

@@ -153,7 +153,7 @@ impl Warrants {
     /// more than the root. The last child has a child of its own.
     fn family(agent: &Agent, root: &str, round: usize, uses: usize) -> Warrants {
         let spec = |depth: u64| WarrantSpec {
-            method: "POST".to_owned(),
+            methods: vec!["POST".to_owned()],
             path: "/errands/**".to_owned(),
             uses: Some(uses.try_into().unwrap()),
             max_depth: 2,

@@ -94,7 +94,7 @@ async fn a_child_that_its_delegator_names_admin_is_nobody_but_its_key() {
 async fn once_only_leaves_of_an_unlimited_root_do_not_pass_where_the_route_wants_once() {
     let world = World::start().await;
     let errand = |uses, max_depth, lifetime| WarrantSpec {
-        method: "POST".into(),
+        methods: vec!["POST".into()],
         path: "/errands/**".into(),
         uses,
         max_depth,

@@ -61,6 +61,6 @@ async fn unsent_body(court: &Court) -> Provoked {
     let agent = &court.world.agent;
     let mut request = ClientRequest::new("POST", HOST, "/notes").with("content-type", "application/json");
     request.body = r#"{"amount":1}"#.into();
-    let content = WarrantSpec { method: "POST".into(), path: "/notes".into(), ..hello() };
+    let content = WarrantSpec { methods: vec!["POST".into()], path: "/notes".into(), ..hello() };
     court.provoke(agent.present(&agent.warrant(&content), request)).await
 }

@@ -129,7 +129,7 @@ async fn nothing_else_leads_outside() {
     let address = external.address().to_string();
     world.denies(&to(&address, "/v1/orders/7"), 421, "target-mismatch").await;
     // Tunnels, over HTTP/1.1 and HTTP/2.
-    let warrant = agent.warrant(&WarrantSpec { method: "CONNECT".to_owned(), ..orders() });
+    let warrant = agent.warrant(&WarrantSpec { methods: vec!["CONNECT".to_owned()], ..orders() });
     for port in [80, 443] {
         let target = format!("{OUTSIDE}:{port}");
         let request = agent.present(&warrant, ClientRequest::new("CONNECT", &target, &target));

@@ -120,7 +120,7 @@ impl RawRequest {
     /// The bytes to send, with a warrant for every path and a new proof.
     pub(super) fn bytes(&self, agent: &Agent) -> Vec<u8> {
         let method = METHODS.iter().find(|method| **method == self.method).unwrap_or(&"GET");
-        let spec = WarrantSpec { method: (*method).to_owned(), path: "/**".to_owned(), ..hello() };
+        let spec = WarrantSpec { methods: vec![(*method).to_owned()], path: "/**".to_owned(), ..hello() };
         let warrant = agent.warrant(&spec);
         let proof = |target: &str| {
             // A proof cannot be about everything that a client can send.

@@ -1,104 +1,138 @@
 //! A decision that does not hold any more ends its stream: the server judges what runs again, and the statement lists it.
 
-use portcullis_tests::agent::hello;
+use portcullis_tests::agent::{WarrantSpec, hello};
+use portcullis_tests::attestor::{Attestor, build};
+use portcullis_tests::certificates::{A_DAY, Root, put_roots};
 use portcullis_tests::client::{ClientRequest, get};
 use portcullis_tests::condition::until;
-use portcullis_tests::ledger_auditor::LedgerAuditor;
-use portcullis_tests::operator::done;
-use portcullis_tests::raw;
-use portcullis_tests::signed_bundles::UnsignedBundle;
-use portcullis_tests::world::World;
-use serde_json::json;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio::task::JoinHandle;
+use portcullis_tests::operator::{call_api, done};
+use portcullis_tests::signed_bundles::{UnsignedBundle, now};
+use portcullis_tests::stream_kinds::StreamKind;
+use portcullis_tests::tls_client::TlsClient;
+use portcullis_tests::world::{Setup, World};
+use serde_json::{Value, json};
+use warrant::Denial;
 
-use super::{ISSUER, jti, streams, two_workers, until_open};
+use super::stream_set::{StreamSet, assert_accounted_for};
+use super::{patient_home, streaming, streams, two_workers, until_open};
 use crate::bundles::Signers;
+
+const WORKLOAD: &str = "spiffe://demo/ns/demo/sa/worker";
+/// How long the short condition and the short warrant hold. Meanwhile all streams are opened.
+const SHORT: u64 = 12;
+
+/// A world whose clients have certificates, with a route for each reason why a stream may have to end.
+struct Scene {
+    world: World,
+    bundle: UnsignedBundle,
+    attestor: Attestor,
+    client: TlsClient,
+}
+
+impl Scene {
+    async fn start() -> Scene {
+        let directory = tempfile::Builder::new().prefix("portcullis-").tempdir().unwrap();
+        let home = patient_home(&directory);
+        let bundle = with_routes(UnsignedBundle::of(&home));
+        Signers::of(&home).publish(&bundle.clone().version(2));
+        let (root, files) = (Root::new("one"), directory.path().join("listener"));
+        std::fs::create_dir(&files).unwrap();
+        root.issue(&[], A_DAY).put(&files, "server");
+        put_roots(&[&root], &files.join("roots.pem"));
+        let client = TlsClient::new(&root, Some(&root.issue(&[WORKLOAD], A_DAY)));
+        let setup = Setup { workers: 2, clients: Some(files), ..streaming() };
+        let attestor = Attestor::of(&home);
+        Scene { world: setup.start_in(directory, home).await, bundle, attestor, client }
+    }
+
+    /// Opens one stream of each kind under this route, with one warrant of this lifetime. A workload's certificate takes the
+    /// place of a proof.
+    async fn open(&self, route: &str, holder: &str, lifetime: u64) -> StreamSet {
+        let methods = vec!["GET".into(), "POST".into()];
+        let (path, holder) = (format!("/{route}/**"), holder.to_owned());
+        let agent = &self.world.agent;
+        let warrant = agent.warrant(&WarrantSpec { methods, path, holder, lifetime, ..hello() });
+        let present = |_, request: ClientRequest| {
+            if route == "attested" {
+                request.with("warrant", &warrant)
+            } else {
+                agent.present(&warrant, request)
+            }
+        };
+        let kinds = StreamKind::ALL.len();
+        StreamSet::open(&self.world, Some(&self.client), &format!("/{route}"), kinds, present).await
+    }
+
+    async fn states(&self, kind: &str, statement: String) {
+        let path = format!("/v1/{kind}");
+        let answer = call_api(&self.world.home, "POST", &path, &json!({"statement": statement})).await;
+        assert_eq!(answer.0, 201, "{}", answer.1);
+    }
+}
+
+fn with_routes(bundle: UnsignedBundle) -> UnsignedBundle {
+    let require = |holder: &str, name: &str, further: Value| json!({"holder": holder, "use": "any", "maxLifetime": "5m", name: further});
+    let window = json!([{"name": "change-window", "equals": "open", "maxAge": format!("{SHORT}s")}]);
+    let by_agent = |require| json!({"require": require, "callers": ["agent:demo"], "maxStream": "10m"});
+    let mut bundle = bundle;
+    for name in ["others", "forbidden", "halted", "short"] {
+        bundle = bundle.with_route(name, by_agent(require("proof", "maxDepth", 0.into())));
+    }
+    let attested = require("mtls", "attestation", json!({"maxAge": "5m"}));
+    bundle
+        .with_route("window", by_agent(require("proof", "conditions", window)))
+        .with_route("attested", json!({"require": attested, "callers": ["any-holder"], "maxStream": "10m"}))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_a_decision_loses_its_ground_by_ends_its_streams_of_all_kinds_and_no_other() {
+    let scene = Scene::start().await;
+    let world = &scene.world;
+    scene.states("attestations", scene.attestor.about(WORKLOAD, &build(1), 5, |_| {})).await;
+    let others = scene.open("others", "agent:demo", 300).await;
+    let forbidden = scene.open("forbidden", "agent:demo", 300).await;
+    let halted = scene.open("halted", "agent:demo", 300).await;
+    let attested = scene.open("attested", WORKLOAD, 300).await;
+    scene.states("conditions", scene.attestor.condition("change-window", "open", 0)).await;
+    let stated = now();
+    let stale = scene.open("window", "agent:demo", 300).await;
+    let expired = scene.open("short", "agent:demo", SHORT).await;
+
+    let bundle = scene.bundle.clone().version(3).edit("routes/demo/forbidden.json", |route| {
+        route["spec"]["callers"] = json!(["agent:other"]);
+    });
+    Signers::of(&world.home).publish(&bundle);
+    let negative = |claims: &mut Value| claims["status"] = "negative".into();
+    scene.states("attestations", scene.attestor.about(WORKLOAD, &build(1), 1, negative)).await;
+    done(&world.home, &["halt", "--route", "halted"]);
+    let mut sets = Vec::new();
+    for (ending, denial) in [
+        (forbidden, Denial::PolicyDenied),
+        (attested, Denial::AttestationInvalid),
+        (halted, Denial::Halted),
+        (stale, Denial::ConditionUnmet),
+        (expired, Denial::Expired),
+    ] {
+        let count = u64::try_from(ending.len()).unwrap();
+        sets.push(ending.ended_by(denial).await);
+        until_ended(world, denial.code(), count).await;
+    }
+    assert!(now() >= stated + SHORT, "they ended before the condition was too old");
+    until_open(world, others.len()).await;
+    others.assert_untouched();
+    sets.push(others.leave(world).await);
+    assert_accounted_for(world, &sets).await;
+    let request =
+        world.agent.request(&WarrantSpec { path: "/others/**".into(), ..hello() }, "GET", "/others/you");
+    assert_eq!(world.send_as(&scene.client, &request).await.status, 200);
+    scene.world.end().await;
+}
 
 /// Waits until the seal has ended so many streams with this code.
 async fn until_ended(world: &World, code: &str, count: u64) {
     let name = format!("wasmcustom.portcullis_seal_ended_{}", code.replace('-', "_"));
     until("the streams to be ended", async || (world.envoy.stat(&name).await == Some(count)).then_some(()))
         .await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_policy_that_does_not_permit_it_any_more_ends_a_stream() {
-    let world = two_workers().await;
-    let warrant = world.agent.warrant(&hello());
-    let running = streams(&world, &warrant, "/hello/stream", 4);
-    let silent = streams(&world, &warrant, "/hello/silence", 1);
-    until_open(&world, 5).await;
-    let bundle = UnsignedBundle::of(&world.home).version(2).edit("routes/demo/hello.json", |route| {
-        route["spec"]["callers"] = json!(["agent:other"]);
-    });
-    Signers::of(&world.home).publish(&bundle);
-    until_open(&world, 0).await;
-    for stream in running {
-        assert!(stream.await.unwrap().broke_off);
-    }
-    for stream in silent {
-        let response = stream.await.unwrap().response.expect("it is answered");
-        assert_eq!((response.status, response.code().as_deref()), (403, Some("policy-denied")));
-    }
-    until_ended(&world, "policy-denied", 5).await;
-    // The record says why.
-    let auditor = LedgerAuditor::new(&world.home, world.directory());
-    let outcomes = until("the outcomes", async || {
-        let outcomes = auditor.of_kind("outcome/1");
-        (outcomes.len() == 5).then_some(outcomes)
-    })
-    .await;
-    for outcome in &outcomes {
-        assert!(outcome["termination"].as_str().unwrap().starts_with("policy-denied"), "{outcome}");
-    }
-    world.denies(&world.agent.request(&hello(), "GET", "/hello/you"), 403, "policy-denied").await;
-    world.end().await;
-}
-
-/// Opens a WebSocket with this warrant. Returns its first bytes, and reads until it ends.
-async fn web_socket(world: &World, warrant: &str) -> (String, JoinHandle<()>) {
-    let request = world.agent.present(warrant, ClientRequest::new("GET", "localhost", "/hello/socket"));
-    let bytes = String::from_utf8(raw::bytes_of(&request)).unwrap();
-    let upgrade = "connection: upgrade\r\nupgrade: websocket\r\n";
-    let bytes = bytes.replace("connection: close\r\n", upgrade);
-    let mut socket = TcpStream::connect(world.envoy.address()).await.unwrap();
-    socket.write_all(bytes.as_bytes()).await.unwrap();
-    let mut first = vec![0; 12];
-    socket.read_exact(&mut first).await.unwrap();
-    let reading = tokio::spawn(async move {
-        let mut rest = Vec::new();
-        // An end by reset is an end too.
-        let _ = socket.read_to_end(&mut rest).await;
-    });
-    (String::from_utf8(first).unwrap(), reading)
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_idle_web_socket_ends_when_its_warrant_is_revoked_and_another_goes_on() {
-    let world = two_workers().await;
-    let (revoked, other) = (world.agent.warrant(&hello()), world.agent.warrant(&hello()));
-    let mut sockets = Vec::new();
-    for warrant in [&revoked, &revoked, &other] {
-        let (first, reading) = web_socket(&world, warrant).await;
-        assert_eq!(first, "HTTP/1.1 101");
-        sockets.push(reading);
-    }
-    until_open(&world, 3).await;
-    done(&world.home, &["revoke", "path", &jti(&revoked), "--iss", ISSUER]);
-    until_open(&world, 1).await;
-    let rest = sockets.split_off(2);
-    for reading in sockets {
-        reading.await.unwrap();
-    }
-    assert!(!rest[0].is_finished());
-    done(&world.home, &["halt"]);
-    until_open(&world, 0).await;
-    until_ended(&world, "revoked", 2).await;
-    until_ended(&world, "halted", 1).await;
-    world.denies(&world.agent.request(&hello(), "GET", "/hello/socket"), 503, "halted").await;
-    world.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -2,51 +2,29 @@
 
 use std::time::{Duration, Instant};
 
-use portcullis_tests::agent::{WarrantSpec, hello};
-use portcullis_tests::client::{ClientRequest, EndedStream, get};
+use portcullis_tests::agent::hello;
+use portcullis_tests::client::get;
 use portcullis_tests::condition::until;
 use portcullis_tests::keys::{Algorithm, TestKey};
-use portcullis_tests::operator::call_api;
 use portcullis_tests::signed_bundles;
 use portcullis_tests::soak::rounds;
 use portcullis_tests::world::World;
-use serde_json::{Value, json};
-use tokio::task::JoinHandle;
+use serde_json::Value;
+use warrant::Denial;
 use warrant::mint::Signer;
 
-use super::{ISSUER, jti, two_workers, until_open};
+use super::family::{Family, world};
+use super::stream_set::assert_accounted_for;
+use super::until_open;
 
 /// Under each of the two roots.
 const STREAMS: usize = 200;
-/// The slowest of a hundred rounds, with optimised code. `./dev test` runs code that is not.
+/// Under one root, in one worker.
+const MANY: usize = 2_000;
+/// For a round of `./dev soak`, where nothing else runs.
 const P99: Duration = Duration::from_millis(250);
-/// So many decisions at once are no burden for a small machine.
-const AT_ONCE: usize = 16;
-
-/// Starts streams under this root: over HTTP/1 and HTTP/2, with an answer that goes on and without one.
-async fn start(world: &World, root: &str, already: usize, streams: usize) -> Vec<JoinHandle<EndedStream>> {
-    let mut running = Vec::new();
-    for count in 0..streams {
-        let path = if count % 2 == 0 { "/hello/stream" } else { "/hello/silence" };
-        let request = world.agent.present(root, ClientRequest::new("GET", "localhost", path));
-        let address = world.envoy.address();
-        running.push(tokio::spawn(async move {
-            if count % 4 < 2 {
-                request.stream(address).await
-            } else {
-                request.stream_over_http2(address).await
-            }
-        }));
-        if (count + 1) % AT_ONCE == 0 || count + 1 == streams {
-            until_open(world, already + count + 1).await;
-        }
-    }
-    running
-}
-
-fn root(world: &World) -> String {
-    world.agent.warrant(&WarrantSpec { lifetime: 300, ..hello() })
-}
+/// For the one round of `./dev test`, beside many other tests.
+const BESIDE_OTHER_TESTS: Duration = Duration::from_secs(2);
 
 /// The number of which so many hundredths of the sorted numbers are not greater.
 fn quantile(sorted: &[Duration], hundredths: usize) -> Duration {
@@ -81,7 +59,7 @@ async fn reload(world: &World, round: u8) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn streams_come_and_go_and_configurations_are_replaced_and_nothing_is_left_behind() {
-    let world = two_workers().await;
+    let world = world(2).await;
     // Each position has a root context in two workers and the main thread.
     let current = async |position: &str| {
         world
@@ -92,11 +70,9 @@ async fn streams_come_and_go_and_configurations_are_replaced_and_nothing_is_left
     };
     let rounds = u8::try_from(10 * rounds().min(10)).unwrap();
     let mut before = 0;
+    let mut left = Vec::new();
     for round in 1..=rounds {
-        let root = root(&world);
-        let running = start(&world, &root, 0, 100).await;
-        running.iter().for_each(JoinHandle::abort);
-        until_open(&world, 0).await;
+        left.push(Family::new(&world.agent).open(&world, 100).await.leave(&world).await);
         reload(&world, round).await;
         let expected = 3 * (u64::from(round) + 1);
         for position in ["gate", "seal"] {
@@ -115,49 +91,73 @@ async fn streams_come_and_go_and_configurations_are_replaced_and_nothing_is_left
     assert!(after < before + 16 * 1024 * 1024, "{before} {after}");
     assert_eq!(world.envoy.stat("wasmcustom.portcullis_seal_live_streams").await, Some(0));
     assert_eq!(world.envoy.stat("wasmcustom.portcullis_gate_became_stopped").await.unwrap_or_default(), 0);
+    assert_accounted_for(&world, &left).await;
     world.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_root_is_revoked_while_200_streams_run_under_it_beside_200_others() {
-    let world = two_workers().await;
-    let mut took = Vec::new();
-    for round in 1..=rounds() {
-        let (revoked, other) = (root(&world), root(&world));
-        let ending = start(&world, &revoked, 0, STREAMS).await;
-        let others = start(&world, &other, STREAMS, STREAMS).await;
-        let revocation = json!({"what": "path", "value": jti(&revoked), "iss": ISSUER, "reason": "a drill"});
-        let (status, entry) = call_api(&world.home, "POST", "/v1/revocations", &revocation).await;
-        let answered = Instant::now();
-        assert_eq!(status, 201, "{entry}");
-        until("the upstream to see every end", async || {
-            (world.upstream.open_streams() <= STREAMS).then_some(())
-        })
-        .await;
-        took.push(answered.elapsed());
-        for (count, stream) in ending.into_iter().enumerate() {
-            let ended = stream.await.unwrap();
-            match (count % 2, &ended.response) {
-                (0, Some(response)) => {
-                    assert!(response.status == 200 && ended.broke_off, "{count}: {ended:?}")
-                }
-                (_, Some(response)) => assert_eq!(response.code().as_deref(), Some("revoked"), "{count}"),
-                (_, None) => panic!("stream {count} got no answer"),
-            }
-        }
-        assert_eq!(world.upstream.open_streams(), STREAMS, "round {round}: others were ended");
-        assert!(others.iter().all(|stream| !stream.is_finished()), "round {round}");
-        others.iter().for_each(JoinHandle::abort);
-        until_open(&world, 0).await;
+async fn a_root_is_revoked_while_200_streams_of_all_kinds_run_under_its_descendants_beside_200_others() {
+    let world = world(2).await;
+    let (mut at_upstream, mut at_clients, mut sets) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 1..=rounds() {
+        let (revoked, other) = (Family::new(&world.agent), Family::new(&world.agent));
+        let ending = revoked.open(&world, STREAMS).await;
+        let others = other.open(&world, STREAMS).await;
+        let answered = revoked.revoke(&world).await;
+        let ended = ending.ended_by(Denial::Revoked).await;
+        until_open(&world, STREAMS).await;
+        at_upstream
+            .push(world.upstream.last_end().expect("streams ended").saturating_duration_since(answered));
+        at_clients.push(ended.last.saturating_duration_since(answered));
+        others.assert_untouched();
+        sets.extend([ended, others.leave(&world).await]);
     }
-    took.sort();
-    let (p50, p99) = (quantile(&took, 50), quantile(&took, 99));
-    println!("{} rounds: {STREAMS} streams ended p50 {p50:?}, p99 {p99:?} after the answer", took.len());
-    assert!(p99 < P99 * if cfg!(debug_assertions) { 8 } else { 1 }, "{p99:?}");
-    let stats = get(world.envoy.admin(), "/stats?filter=portcullis_seal").await.unwrap().text();
+    for took in [&mut at_upstream, &mut at_clients] {
+        took.sort();
+    }
+    let [p50, p99] = [50, 99].map(|hundredths| quantile(&at_upstream, hundredths));
+    println!(
+        "{} rounds: the upstream saw the last of {STREAMS} ends p50 {p50:?}, p99 {p99:?} after the answer",
+        rounds()
+    );
+    let [client_p50, client_p99] = [50, 99].map(|hundredths| quantile(&at_clients, hundredths));
+    println!("the clients saw it p50 {client_p50:?}, p99 {client_p99:?} after the answer");
+    assert!(p99 < if rounds() > 1 { P99 } else { BESIDE_OTHER_TESTS }, "{p99:?}");
     let ended = u64::try_from(STREAMS).unwrap() * rounds();
-    assert!(stats.contains(&format!("portcullis_seal_ended_revoked: {ended}\n")), "{stats}");
-    assert!(stats.contains("portcullis_seal_live_streams: 0\n"), "{stats}");
-    world.allows(&world.agent.request(&hello(), "GET", "/hello/you")).await;
+    assert_ended(&world, "revoked", ended).await;
+    assert_accounted_for(&world, &sets).await;
+    world.allows(&Family::new(&world.agent).request(&world)).await;
     world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_thousand_streams_of_one_worker_end_in_one_go_and_the_next_request_is_allowed() {
+    let world = world(1).await;
+    let (revoked, other) = (Family::new(&world.agent), Family::new(&world.agent));
+    let vms = async || get(world.envoy.admin(), "/stats?filter=wasm.*(created|reload)").await.unwrap().text();
+    let before = vms().await;
+    assert!(before.contains("portcullis.seal.vm_reload: 0\n"), "{before}");
+    let began = Instant::now();
+    let ending = revoked.open(&world, MANY).await;
+    println!("{MANY} streams run {:?} after the first was opened", began.elapsed());
+    let answered = revoked.revoke(&world).await;
+    world.allows(&other.request(&world)).await;
+    println!("another request was allowed {:?} after the answer", answered.elapsed());
+    let ended = ending.ended_by(Denial::Revoked).await;
+    until_open(&world, 0).await;
+    let took = world.upstream.last_end().expect("streams ended").saturating_duration_since(answered);
+    println!("the upstream saw the last of {MANY} ends {took:?} after the answer");
+    assert_ended(&world, "revoked", u64::try_from(MANY).unwrap()).await;
+    assert_eq!(vms().await, before, "no VM was replaced");
+    world.denies(&revoked.request(&world), 403, "revoked").await;
+    assert_accounted_for(&world, &[ended]).await;
+    world.end().await;
+}
+
+/// Asserts that the seal has ended so many streams for this reason, and that none runs.
+async fn assert_ended(world: &World, code: &str, count: u64) {
+    let stats = get(world.envoy.admin(), "/stats?filter=portcullis_seal").await.unwrap().text();
+    assert!(stats.contains(&format!("portcullis_seal_ended_{code}: {count}\n")), "{stats}");
+    assert!(stats.contains("portcullis_seal_live_streams: 0\n"), "{stats}");
+    assert!(!stats.contains("portcullis_seal_not_ended"), "{stats}");
 }

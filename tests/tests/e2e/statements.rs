@@ -50,10 +50,9 @@ async fn a_revocation_reaches_a_waiting_poll_at_once_and_a_start_continues_the_n
 /// The largest size of the log that a start would require, as the file says it.
 fn handed_out(home: &Home) -> u64 {
     let file = std::fs::read_to_string(home.file("ledger/handed-out")).unwrap();
-    let sizes = file.match_indices("portcullis handed-out v1").map(|(begin, _)| {
-        let line = file[begin..].lines().nth(3).expect("title, origin, turn and size");
-        line.parse::<u64>().expect("a size")
-    });
+    let slots = file.split("portcullis handed-out v1\n").skip(1);
+    // After the title: origin, turn and size.
+    let sizes = slots.map(|slot| slot.lines().nth(2).expect("a size").parse::<u64>().expect("a number"));
     sizes.max().expect("two slots")
 }
 

@@ -1,5 +1,6 @@
 //! A relay between the filters of one Envoy and the server. It passes their polls for statements on, until a test tells it to lie:
-//! then every poll gets an answer that no honest server gives. Decisions do not pass it.
+//! then every poll gets an answer that no honest server gives. Its statements can hold for a shorter time than the server's. Decisions
+//! do not pass it.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -57,6 +58,8 @@ pub struct StatementRelay {
 struct Passed {
     server: PathBuf,
     key: TestKey,
+    /// For how many seconds its statements hold.
+    holds: u64,
     polls: AtomicU64,
     honest: AtomicU64,
     lies: AtomicU64,
@@ -65,16 +68,17 @@ struct Passed {
 }
 
 impl StatementRelay {
-    /// Listens at `socket`, and passes polls on to the server of this home directory.
+    /// Listens at `socket`, and passes polls on to the server of this home directory. Its statements hold for at most so long.
     ///
     /// # Panics
     /// When the socket cannot be bound, or the home has no key for statements.
     #[must_use]
-    pub fn at(socket: &Path, home: &Home) -> StatementRelay {
+    pub fn at(socket: &Path, home: &Home, holds: Duration) -> StatementRelay {
         let listener = UnixListener::bind(socket).expect("the test owns the socket's directory");
         let passed = Arc::new(Passed {
             server: home.socket(),
             key: TestKey::read(&home.file("keys/statement.jwk")),
+            holds: holds.as_secs(),
             polls: AtomicU64::new(0),
             honest: AtomicU64::new(0),
             lies: AtomicU64::new(0),
@@ -119,7 +123,7 @@ impl StatementRelay {
         self.passed.lies.load(Ordering::Relaxed)
     }
 
-    /// How many polls got an answer of the server.
+    /// How many polls got a statement of the server.
     #[must_use]
     pub fn honest_answers(&self) -> u64 {
         self.passed.honest.load(Ordering::Relaxed)
@@ -159,10 +163,14 @@ async fn answer(
 
 impl Passed {
     async fn ask(&self, target: &str) -> Result<Response<AnswerBody>, Error> {
-        let (status, body) = ProxyConnection::to(&self.server).await.get(target).await;
+        let (status, mut body) = ProxyConnection::to(&self.server).await.get(target).await;
         if status == 200 {
-            let answer = Answer::decode(&body).expect("the server's answer is of good form");
-            *self.last.lock().unwrap() = Some(SignedClaims::of(&answer.statement));
+            let mut answer = Answer::decode(&body).expect("the server's answer is of good form");
+            let mut last = SignedClaims::of(&answer.statement);
+            last.shorten(self.holds);
+            answer.statement = last.signed_by(&self.key).into();
+            body = answer.encode().into();
+            *self.last.lock().unwrap() = Some(last);
             self.first.lock().unwrap().get_or_insert_with(|| body.clone());
             self.honest.fetch_add(1, Ordering::Relaxed);
         }
@@ -171,16 +179,26 @@ impl Passed {
     }
 
     fn false_answer(&self, lie: Lie) -> Bytes {
-        let last = || self.last.lock().unwrap().clone().expect("an honest answer has passed");
+        let stranger = TestKey::stranger(Algorithm::Es256, 0xf0);
         match lie {
             Lie::Old => self.first.lock().unwrap().clone().expect("an honest answer has passed"),
-            Lie::Forged => last().signed_anew(&TestKey::stranger(Algorithm::Es256, 0xf0), now(), |_| {}),
-            Lie::ClonedLog => last().signed_anew(&self.key, now(), |claims| {
+            Lie::Forged => self.steady(&stranger, now(), |_| {}),
+            Lie::ClonedLog => self.steady(&self.key, now(), |claims| {
                 claims["root"] = URL_SAFE_NO_PAD.encode([7; 32]).into();
             }),
-            Lie::FromTheFuture => last().signed_anew(&self.key, now() + 3600, |_| {}),
+            Lie::FromTheFuture => self.steady(&self.key, now() + 3600, |_| {}),
             Lie::Garbage | Lie::SlowDrip => Bytes::from_static(&[0xa5; 512]),
         }
+    }
+
+    /// An answer with the next statement, made at this time. It says of its parts what the last one said, so it carries none.
+    fn steady(&self, key: &TestKey, iat: u64, change: impl FnOnce(&mut Value)) -> Bytes {
+        let mut next = self.last.lock().unwrap().clone().expect("an honest answer has passed");
+        next.claims["n"] = (next.claims["n"].as_u64().expect("a number") + 1).into();
+        next.claims["iat"] = iat.into();
+        next.claims["exp"] = (iat + self.holds).into();
+        change(&mut next.claims);
+        Answer { statement: next.signed_by(key).into(), ..Answer::default() }.encode().into()
     }
 }
 
@@ -200,16 +218,15 @@ impl SignedClaims {
         SignedClaims { header: header.to_owned(), claims: serde_json::from_slice(&claims).expect("JSON") }
     }
 
-    /// An answer with the next statement, made at this time. It says of its parts what the last one said, so it carries none.
-    fn signed_anew(mut self, key: &TestKey, iat: u64, change: impl FnOnce(&mut Value)) -> Bytes {
-        self.claims["n"] = (self.claims["n"].as_u64().expect("a number") + 1).into();
-        self.claims["iat"] = iat.into();
-        self.claims["exp"] = (iat + 30).into();
-        change(&mut self.claims);
+    fn shorten(&mut self, holds: u64) {
+        let [iat, exp] = ["iat", "exp"].map(|claim| self.claims[claim].as_u64().expect("a time"));
+        self.claims["exp"] = exp.min(iat + holds).into();
+    }
+
+    fn signed_by(&self, key: &TestKey) -> Vec<u8> {
         let input = format!("{}.{}", self.header, URL_SAFE_NO_PAD.encode(self.claims.to_string()));
         let signature = key.sign(input.as_bytes()).expect("a test key signs");
-        let statement = format!("{input}.{}", URL_SAFE_NO_PAD.encode(signature)).into_bytes();
-        Answer { statement: statement.into(), ..Answer::default() }.encode().into()
+        format!("{input}.{}", URL_SAFE_NO_PAD.encode(signature)).into_bytes()
     }
 }
 

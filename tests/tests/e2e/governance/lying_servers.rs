@@ -6,12 +6,13 @@ use std::time::Instant;
 
 use portcullis_tests::client::EndedStream;
 use portcullis_tests::condition::{until, until_within};
+use portcullis_tests::operator::done;
 use portcullis_tests::statement_relay::Lie;
 use portcullis_tests::world::World;
 use tokio::task::JoinHandle;
 
 use super::{LATE_AT_MOST, RECOVERED, Relayed, STATEMENT, request, send};
-use crate::seal::{two_workers, until_open};
+use crate::seal::{ISSUER, two_workers, until_open};
 
 /// A lie, the codes of denials when the statement has run out, and what Envoy's log says.
 type Row = (Lie, &'static [&'static str], &'static str);
@@ -102,6 +103,11 @@ async fn whatever_is_said_instead_of_a_statement_everything_is_denied_until_the_
     let other = tokio::spawn(async move { other.stream(address).await });
     deceived.iter_mut().for_each(|envoy| envoy.start_streams(&world));
     until_open(&world, 1 + 2 * ROWS.len()).await;
+    // With a newer statement, the first one is old.
+    done(&world.home, &["revoke", "txn", "t", "--iss", ISSUER]);
+    for envoy in &deceived {
+        until("a second statement", async || (envoy.relayed.relay.honest_answers() >= 2).then_some(())).await;
+    }
     let began = Instant::now();
     deceived.iter().for_each(|envoy| envoy.relayed.relay.lie(envoy.row.0));
     for envoy in &deceived {

@@ -71,11 +71,21 @@ impl ClientRequest {
     /// # Panics
     /// When the stream is still open after twice [`LONGEST_WAIT`]: a statement alone holds for half a minute.
     pub async fn stream(&self, to: SocketAddr) -> EndedStream {
-        let answered = async {
-            let mut sender = speak_http(TcpStream::connect(to).await?).await?;
-            Ok(sender.send_request(self.to_http()?).await?)
-        };
+        let answered = async { self.begin_over(TcpStream::connect(to).await?).await };
         run_stream(answered, || ()).await
+    }
+
+    /// The same over a connection that was opened for it alone.
+    ///
+    /// # Panics
+    /// As [`Self::stream`].
+    pub async fn stream_over(&self, stream: TcpStream) -> EndedStream {
+        run_stream(self.begin_over(stream), || ()).await
+    }
+
+    async fn begin_over(&self, stream: TcpStream) -> Result<Response<Incoming>, Unanswered> {
+        let mut sender = speak_http(stream).await?;
+        Ok(sender.send_request(self.to_http()?).await?)
     }
 
     /// Sends the request to a Unix socket.

@@ -7,6 +7,7 @@ use std::process::Command;
 
 use crate::client::get;
 use crate::condition::until;
+use crate::preloaded_faults::PreloadedFaults;
 use crate::process::Process;
 use crate::programs;
 use crate::shipped::Configuration;
@@ -34,8 +35,31 @@ impl Envoy {
     /// # Panics
     /// When Envoy refuses the configuration.
     pub async fn start_with_workers(workers: u64, configuration: &Configuration, directory: &Path) -> Envoy {
-        let admin_file = directory.join("envoy.admin");
+        Envoy::run(Command::new(programs::envoy()), workers, configuration, directory).await
+    }
+
+    /// The same on a machine that gets these faults.
+    ///
+    /// # Panics
+    /// When Envoy refuses the configuration.
+    pub async fn start_with_faults(
+        faults: &PreloadedFaults,
+        workers: u64,
+        configuration: &Configuration,
+        directory: &Path,
+    ) -> Envoy {
         let mut command = Command::new(programs::envoy());
+        faults.use_in(&mut command);
+        Envoy::run(command, workers, configuration, directory).await
+    }
+
+    async fn run(
+        mut command: Command,
+        workers: u64,
+        configuration: &Configuration,
+        directory: &Path,
+    ) -> Envoy {
+        let admin_file = directory.join("envoy.admin");
         command
             .arg("--config-path")
             .arg(configuration.write(directory))

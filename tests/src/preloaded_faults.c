@@ -1,10 +1,10 @@
-/* Faults for the server under test: loaded before the C library, it reads from files in the directory PRELOADED_FAULTS what
+/* Faults for the program under test: loaded before the C library, it reads from files in the directory PRELOADED_FAULTS what
    is wrong at this moment. A fault without a file is not active.
 
      sync-delay    each fdatasync takes this many milliseconds longer; a delay that is taken back ends at once
      full-disk     if it is not 0, no file can be created in the ledger: what is preallocated can still be written, as on a
                    real full disk
-     clock-shift   the wall clock is this many seconds ahead
+     clock-shift   the wall clock is this many seconds ahead; behind, if the number is negative
      used-stack    if it is not 0, threads that ask for the end of their stack are told that it is near */
 #define _GNU_SOURCE
 #include <dlfcn.h>

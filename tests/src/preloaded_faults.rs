@@ -1,5 +1,5 @@
-//! Faults of the machine, for one server alone: a small library that is loaded into it changes what the C library answers. The
-//! faults begin and end while the server runs, and need no privileges.
+//! Faults of the machine, for one program alone: a small library that is loaded into it changes what the C library answers. The
+//! faults begin and end while the program runs, and need no privileges.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::programs::repository;
 
-/// What is wrong with the machine of a server.
+/// What is wrong with the machine of a server or an Envoy.
 #[derive(Debug)]
 pub struct PreloadedFaults {
     library: PathBuf,
@@ -52,6 +52,11 @@ impl PreloadedFaults {
     /// From now on the wall clock is this many seconds ahead.
     pub fn shift_clock_by(&self, seconds: u64) {
         self.set("clock-shift", &seconds.to_string());
+    }
+
+    /// From now on the wall clock is this many seconds behind.
+    pub fn set_clock_back_by(&self, seconds: u64) {
+        self.set("clock-shift", &format!("-{seconds}"));
     }
 
     /// From now on each thread that asks for the first time how much stack it has is told: next to nothing.

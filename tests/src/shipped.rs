@@ -94,6 +94,20 @@ impl Configuration {
         self.cluster(DECISIONS, at.clone()).cluster(ACCESS_LOG, at)
     }
 
+    /// Adds a cluster like that of the server, at another Unix socket.
+    ///
+    /// # Panics
+    /// When there is no cluster of the server.
+    #[must_use]
+    pub fn with_cluster_like_the_server(mut self, name: &str, socket: &Path) -> Configuration {
+        let clusters = self.array("/static_resources/clusters");
+        let server = clusters.iter().find(|cluster| cluster["name"] == DECISIONS);
+        let mut another = server.expect("the server has a cluster").clone();
+        another["name"] = name.into();
+        clusters.push(another);
+        self.cluster(name, json!({"pipe": {"path": socket}}))
+    }
+
     /// Moves the server to another TCP address, and Envoy's files for mutual TLS with it and with clients to another directory.
     ///
     /// # Panics

@@ -24,6 +24,7 @@ mod explain_recorded;
 mod fair_admission;
 mod faults;
 mod gate_or_server_alone;
+mod governance;
 mod ledger_audit;
 mod ledger_faults;
 mod ledger_guide;

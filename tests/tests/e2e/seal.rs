@@ -19,10 +19,10 @@ use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use warrant::PresentedWarrant;
 
-const ISSUER: &str = "https://authority.demo";
+pub(crate) const ISSUER: &str = "https://authority.demo";
 
 /// A world whose Envoy has two workers, and does not end streams by itself.
-async fn two_workers() -> World {
+pub(crate) async fn two_workers() -> World {
     Setup { workers: 2, ..streaming() }.start().await
 }
 
@@ -39,7 +39,12 @@ fn patient_home(directory: &TempDir) -> Home {
 }
 
 /// Starts streams with this warrant.
-fn streams(world: &World, warrant: &str, path: &str, count: usize) -> Vec<JoinHandle<EndedStream>> {
+pub(crate) fn streams(
+    world: &World,
+    warrant: &str,
+    path: &str,
+    count: usize,
+) -> Vec<JoinHandle<EndedStream>> {
     let address = world.envoy.address();
     let stream = |_| {
         let request = world.agent.present(warrant, ClientRequest::new("GET", "localhost", path));
@@ -49,12 +54,12 @@ fn streams(world: &World, warrant: &str, path: &str, count: usize) -> Vec<JoinHa
 }
 
 /// Waits until the upstream has so many streams.
-async fn until_open(world: &World, count: usize) {
+pub(crate) async fn until_open(world: &World, count: usize) {
     until("the streams to run", async || (world.upstream.open_streams() == count).then_some(())).await;
 }
 
 /// The id of a warrant's root.
-fn jti(warrant: &str) -> String {
+pub(crate) fn jti(warrant: &str) -> String {
     let root = PresentedWarrant::parse(warrant.as_bytes()).unwrap();
     root.unverified_claims().unwrap().swap_remove(0).jti().to_owned()
 }

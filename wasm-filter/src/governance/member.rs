@@ -1,7 +1,12 @@
 //! One root context among those of the proxy that hold governance by the same pins: it shows that it lives, takes what the others
 //! shared, and fetches if that falls to it. Any of them can fetch. If the one that does so dies, another takes over.
 
-use std::{rc::Rc, time::Duration};
+use std::{
+    fmt::{Display, Formatter},
+    mem::discriminant,
+    rc::Rc,
+    time::Duration,
+};
 
 use warrant::{Seconds, Verifier, statement::NotTaken};
 
@@ -19,7 +24,7 @@ const FETCHER_SILENT: Duration = Duration::from_secs(1);
 const MEMBER_SILENT: Duration = Duration::from_secs(30);
 /// How often a change of the roster is tried before it waits for the next tick.
 const TRIES: usize = 4;
-/// The same line is written again after this time.
+/// A line about the same kind of failure is written again after this time.
 const SAID_AGAIN: Duration = Duration::from_secs(60);
 
 /// One root context that holds governance.
@@ -41,7 +46,34 @@ pub(crate) struct Member<V> {
     polled_at: u64,
     polls: Polls,
     heard: Heard,
-    said: Option<(String, Duration)>,
+    said: Option<(Failure, Duration)>,
+}
+
+/// Why no statement was taken.
+#[derive(Debug)]
+enum Failure {
+    Poll(PollFailure),
+    Refused(NotTaken),
+}
+
+impl Failure {
+    /// Whether it is of the same kind. Two of one kind can differ in a number that changes with every answer.
+    fn is_like(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Poll(one), Self::Poll(other)) => one == other,
+            (Self::Refused(one), Self::Refused(other)) => discriminant(one) == discriminant(other),
+            (Self::Poll(_), Self::Refused(_)) | (Self::Refused(_), Self::Poll(_)) => false,
+        }
+    }
+}
+
+impl Display for Failure {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Poll(failure) => failure.fmt(f),
+            Self::Refused(why) => why.fmt(f),
+        }
+    }
 }
 
 /// What is to be done after a call.
@@ -101,7 +133,7 @@ impl<V: Verifier> Member<V> {
         };
         self.heard = heard.after(&roster, interval);
         if roster.fetcher != queue {
-            return Events { poll: None, line: refused.and_then(|why| self.say(&why.to_string())) };
+            return Events { poll: None, line: refused.and_then(|why| self.say(Failure::Refused(why))) };
         }
         if roster.members.iter().any(|entry| entry.is_lost && entry.queue != queue) {
             self.answers.share_whole(memory, &self.governance);
@@ -129,7 +161,7 @@ impl<V: Verifier> Member<V> {
                 if self.polls.keep_failing() {
                     self.hand_over(memory);
                 }
-                return Events { poll: None, line: self.say(&failure.to_string()) };
+                return Events { poll: None, line: self.say(Failure::Poll(failure)) };
             }
         };
         // Another member may have been taken for dead, and have fetched something newer meanwhile.
@@ -143,7 +175,7 @@ impl<V: Verifier> Member<V> {
             Err(why) => {
                 let asks_all = matches!(why, NotTaken::NeedsAll(_) | NotTaken::OtherDigest(_));
                 self.polls.failed(asks_all);
-                return Events { poll: None, line: self.say(&why.to_string()) };
+                return Events { poll: None, line: self.say(Failure::Refused(why)) };
             }
         }
         self.polls.succeeded();
@@ -186,7 +218,7 @@ impl<V: Verifier> Member<V> {
     /// The proxy did not send the poll.
     pub(crate) fn not_sent(&mut self) -> Option<String> {
         self.polls.failed(false);
-        self.say(&PollFailure::NotSent.to_string())
+        self.say(Failure::Poll(PollFailure::NotSent))
     }
 
     /// Lets the next living member fetch: this thread's connection to the server may be the only one that does not work.
@@ -265,17 +297,18 @@ impl<V: Verifier> Member<V> {
             .for_each(|entry| memory.wake(entry.queue));
     }
 
-    /// A line for the proxy's log, unless it was just written.
-    fn say(&mut self, what: &str) -> Option<String> {
+    /// A line for the proxy's log, unless one like it was just written.
+    fn say(&mut self, why: Failure) -> Option<String> {
         let now = self.governance.time().passed();
-        let is_new = self
-            .said
-            .as_ref()
-            .is_none_or(|(said, since)| said != what || now.saturating_sub(*since) >= SAID_AGAIN);
-        is_new.then(|| {
-            self.said = Some((what.to_owned(), now));
-            format!("no governance statement was taken: {what}")
-        })
+        let was_just_said = |(said, since): &(Failure, Duration)| {
+            said.is_like(&why) && now.saturating_sub(*since) < SAID_AGAIN
+        };
+        if self.said.as_ref().is_some_and(was_just_said) {
+            return None;
+        }
+        let line = format!("no governance statement was taken: {why}");
+        self.said = Some((why, now));
+        Some(line)
     }
 }
 

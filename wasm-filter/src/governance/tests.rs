@@ -54,6 +54,8 @@ struct Vm {
     member: Member<PureVerifier>,
     queue: u32,
     poll: Option<String>,
+    /// What was written to the proxy's log.
+    lines: Vec<String>,
 }
 
 /// A proxy with several VMs, and the server.
@@ -69,12 +71,13 @@ impl Vm {
     fn new() -> Self {
         let governance = Rc::new(Governance::new(&testing::config(), PureVerifier));
         let member = Member::new(Rc::clone(&governance), "00");
-        Self { governance, member, queue: 0, poll: None }
+        Self { governance, member, queue: 0, poll: None, lines: Vec::new() }
     }
 
     fn follow(&mut self, events: Events) {
         // A poll whose answer never comes is given up after a while, and there is another.
         self.poll = events.poll.map(|poll| poll.path).or(self.poll.take());
+        self.lines.extend(events.line);
     }
 
     /// No stream runs here.
@@ -345,6 +348,21 @@ fn a_server_that_contradicts_itself_is_named_when_the_statement_runs_out() {
     }
     proxy.say(|says| (says.statement.iat, says.statement.exp) = (NOW.plus(30), NOW.plus(60)));
     assert_eq!(proxy.standings(), [Ok(3)]);
+}
+
+#[test]
+fn a_failure_is_written_to_the_log_once_a_minute_whatever_numbers_it_has() {
+    let mut proxy = Proxy::started(1);
+    for second in 0..=60 {
+        let iat = NOW.plus(3_600 + second);
+        let ahead = proxy.says.next(|says| (says.statement.iat, says.statement.exp) = (iat, iat.plus(30)));
+        proxy.answer(&Ok(ahead.answer(Some(&proxy.says))));
+        let lines = &proxy.vms[0].lines;
+        assert_eq!(lines.len(), 1 + usize::from(second == 60), "{lines:?}");
+        (0..4).for_each(|_| proxy.tick());
+    }
+    proxy.answer(&Err(PollFailure::NoAnswer));
+    assert_eq!(proxy.vms[0].lines.len(), 3, "another failure is news");
 }
 
 #[test]

@@ -139,7 +139,10 @@ impl<V: Verifier> Member<V> {
             self.answers.share_whole(memory, &self.governance);
             self.wake_others(memory, &roster);
         }
-        Events { poll: self.polls.may_send().then(|| self.next_poll(&roster, clock)), line: None }
+        if !self.polls.may_send() || (self.polls.ends_its_turn() && self.hand_over(memory)) {
+            return Events::default();
+        }
+        Events { poll: Some(self.next_poll(&roster, clock)), line: None }
     }
 
     /// Somebody shared an answer, or has carried one out.
@@ -158,9 +161,6 @@ impl<V: Verifier> Member<V> {
             Ok(body) => body,
             Err(failure) => {
                 self.polls.failed(false);
-                if self.polls.keep_failing() {
-                    self.hand_over(memory);
-                }
                 return Events { poll: None, line: self.say(Failure::Poll(failure)) };
             }
         };
@@ -222,8 +222,9 @@ impl<V: Verifier> Member<V> {
     }
 
     /// Lets the next living member fetch: this thread's connection to the server may be the only one that does not work.
-    fn hand_over(&self, memory: &dyn SharedMemory) {
-        let Some(own) = self.own else { return };
+    /// Returns whether there is one.
+    fn hand_over(&self, memory: &dyn SharedMemory) -> bool {
+        let Some(own) = self.own else { return false };
         let is_alive = |entry: &&Entry| self.heard.silence_of(entry) < FETCHER_SILENT;
         let handed = self.describe(memory, |roster| {
             let others = roster.members.iter().filter(|entry| entry.queue != own.queue).filter(is_alive);
@@ -235,9 +236,7 @@ impl<V: Verifier> Member<V> {
                 roster.fetcher = next.unwrap_or(own.queue);
             }
         });
-        if let Some(roster) = handed {
-            memory.wake(roster.fetcher);
-        }
+        handed.is_some_and(|roster| roster.fetcher != own.queue)
     }
 
     fn catch_up(&mut self, memory: &dyn SharedMemory, clock: Seconds) -> Option<NotTaken> {

@@ -14,7 +14,7 @@ const GIVEN_UP: Duration = Duration::from_secs(21);
 /// After a failure: the first pause, and the longest.
 const PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-/// After so many failures another thread of the proxy asks.
+/// After so many failures, and the pause after the last one, another thread of the proxy asks.
 const FAILURES: u32 = 2;
 /// So many polls may follow each other between two ticks. A server that answers at once and says nothing new gets no more.
 const POLLS_A_TICK: u32 = 32;
@@ -71,6 +71,7 @@ pub(super) struct Polls {
     /// Says that nothing is held.
     ask_all: bool,
     failures: u32,
+    failed_in_turn: u32,
     pause: Duration,
     since_tick: u32,
 }
@@ -125,9 +126,13 @@ impl Polls {
         *self = Self { since_tick: self.since_tick, ..Self::default() };
     }
 
-    /// Whether the last ones failed, one after the other.
-    pub(super) fn keep_failing(&self) -> bool {
-        self.failures >= FAILURES
+    /// Whether enough have failed since this thread began to ask: another may try. Its turn ends with this answer.
+    pub(super) fn ends_its_turn(&mut self) -> bool {
+        let ends = self.failed_in_turn >= FAILURES;
+        if ends {
+            self.failed_in_turn = 0;
+        }
+        ends
     }
 
     /// There is no answer that could be taken. The next poll asks for everything if this one's parts did not fit.
@@ -136,6 +141,7 @@ impl Polls {
         self.ask_all = ask_all;
         self.pause = PAUSE.saturating_mul(1 << self.failures.min(4)).min(LONGEST_PAUSE);
         self.failures = self.failures.saturating_add(1);
+        self.failed_in_turn = self.failed_in_turn.saturating_add(1);
     }
 }
 

@@ -160,7 +160,7 @@ impl<V: Verifier> Member<V> {
         let body = match answer {
             Ok(body) => body,
             Err(failure) => {
-                self.polls.failed(false);
+                self.polls.brought_nothing();
                 return Events { poll: None, line: self.say(Failure::Poll(failure)) };
             }
         };

@@ -14,8 +14,8 @@ const GIVEN_UP: Duration = Duration::from_secs(21);
 /// After a failure: the first pause, and the longest.
 const PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-/// After so many failures, and the pause after the last one, another thread of the proxy asks.
-const FAILURES: u32 = 2;
+/// After so many polls in vain, and the pause after the last one, another thread of the proxy asks.
+const IN_VAIN: u32 = 2;
 /// So many polls may follow each other between two ticks. A server that answers at once and says nothing new gets no more.
 const POLLS_A_TICK: u32 = 32;
 
@@ -71,7 +71,8 @@ pub(super) struct Polls {
     /// Says that nothing is held.
     ask_all: bool,
     failures: u32,
-    failed_in_turn: u32,
+    /// How many brought nothing since this thread began to ask.
+    in_vain: u32,
     pause: Duration,
     since_tick: u32,
 }
@@ -126,11 +127,17 @@ impl Polls {
         *self = Self { since_tick: self.since_tick, ..Self::default() };
     }
 
-    /// Whether enough have failed since this thread began to ask: another may try. Its turn ends with this answer.
+    /// Nothing came of the poll that was sent: another thread may reach the server.
+    pub(super) fn brought_nothing(&mut self) {
+        self.failed(false);
+        self.in_vain = self.in_vain.saturating_add(1);
+    }
+
+    /// Whether this thread has asked in vain often enough. Its turn ends with this answer.
     pub(super) fn ends_its_turn(&mut self) -> bool {
-        let ends = self.failed_in_turn >= FAILURES;
+        let ends = self.in_vain >= IN_VAIN;
         if ends {
-            self.failed_in_turn = 0;
+            self.in_vain = 0;
         }
         ends
     }
@@ -141,7 +148,6 @@ impl Polls {
         self.ask_all = ask_all;
         self.pause = PAUSE.saturating_mul(1 << self.failures.min(4)).min(LONGEST_PAUSE);
         self.failures = self.failures.saturating_add(1);
-        self.failed_in_turn = self.failed_in_turn.saturating_add(1);
     }
 }
 

@@ -47,7 +47,8 @@ async fn while_the_server_refuses_connections_envoy_stays_idle_and_does_not_grow
     println!("{polls} polls were refused in {took:?}: Envoy used {used:?}, and grew by {grown} bytes");
     assert!(used.as_secs_f64() < took.as_secs_f64() * OF_A_CORE, "{used:?} in {took:?}");
     assert!(grown < GROWS_AT_MOST, "{grown} bytes");
-    assert!(took > Duration::from_millis(800) * u32::try_from(polls).unwrap(), "{polls} polls in {took:?}");
+    // Each thread begins with short pauses when its turn comes for the first time.
+    assert!(took > Duration::from_millis(500) * u32::try_from(polls).unwrap(), "{polls} polls in {took:?}");
     world.allows(&super::request(&world, "/hello/you")).await;
     world.end().await;
 }

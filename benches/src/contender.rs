@@ -122,12 +122,12 @@ impl Contender {
 
     /// Portcullis as shipped: gate, server and seal.
     pub async fn portcullis() -> Contender {
-        Contender::ours("portcullis: gate, server and seal", |shipped| shipped).await
+        Contender::ours(WHOLE, |shipped| shipped).await
     }
 
     /// Portcullis without the filter in its two positions: the difference to the whole is what they cost.
     pub async fn portcullis_without_filter() -> Contender {
-        Contender::ours("portcullis: the server alone", |shipped| shipped.without(GATE).without(SEAL)).await
+        Contender::ours(SERVER_ALONE, |shipped| shipped.without(GATE).without(SEAL)).await
     }
 
     async fn ours(name: &'static str, change: fn(Configuration) -> Configuration) -> Contender {
@@ -217,6 +217,10 @@ impl Supply {
 
 /// The filter that the others' costs in Envoy are compared with.
 pub const TRIVIAL_FILTER: &str = "a trivial Wasm filter in Rust";
+
+/// Portcullis, with and without the filter in its two positions.
+pub const WHOLE: &str = "portcullis: gate, server and seal";
+pub const SERVER_ALONE: &str = "portcullis: the server alone";
 
 /// The contender that all others are compared with.
 pub const ALWAYS_ALLOW: &str = "ext_authz, a tonic server that allows all";

@@ -48,17 +48,33 @@ impl Costs {
     }
 }
 
+/// Prints how much more the first of two contenders costs Envoy than the second, compared with what the one called `filter` adds to
+/// the first of all.
+///
+/// # Panics
+/// When there is no such contender.
+pub fn print_difference(all: &[Costs], what: &str, (with, without): (&str, &str), filter: &str) {
+    let bare = all.first().expect("there is a first contender");
+    let of_envoy = |costs: &Costs| costs.each(costs.envoy);
+    let more = of_envoy(find(all, with)) - of_envoy(find(all, without));
+    let filter = of_envoy(find(all, filter)) - of_envoy(bare);
+    println!("{what} add {more:.1} µs to Envoy: {:.1} times what the filter adds", more / filter);
+}
+
+fn find<'a>(all: &'a [Costs], name: &str) -> &'a Costs {
+    all.iter().find(|costs| costs.name == name).expect("it is a contender")
+}
+
 /// Prints the costs of every contender, and their ratio to the first contender and to the one called `rival`. Also how much each
 /// adds to Envoy, compared with what the one called `filter` adds.
 ///
 /// # Panics
 /// When there is no such contender.
 pub fn print(all: &[Costs], rival: &str, filter: &str) {
-    let find = |name: &str| all.iter().find(|costs| costs.name == name).expect("it is a contender");
     let bare = all.first().expect("there is a first contender").both();
-    let rival = find(rival).both();
+    let rival = find(all, rival).both();
     let added = |costs: &Costs| costs.each(costs.envoy) - bare;
-    let filter = added(find(filter));
+    let filter = added(find(all, filter));
     println!(
         "CPU microseconds per request, from /proc/PID/stat; {} connections, one Envoy worker",
         crate::load::CONNECTIONS

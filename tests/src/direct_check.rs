@@ -55,9 +55,18 @@ impl ProxyConnection {
     /// # Panics
     /// When the connection ends, or the answer is neither.
     pub async fn ask(&mut self, framed: Bytes) -> Option<String> {
+        denial(&self.pass_on(framed).await)
+    }
+
+    /// The same with the bytes of the answer, a `CheckResponse`.
+    ///
+    /// # Panics
+    /// When the connection ends.
+    pub async fn pass_on(&mut self, framed: Bytes) -> Bytes {
         let answer = self.0.send_request(call(framed)).await.expect("an answer");
-        let body = answer.into_body().collect().await.expect("a whole answer").to_bytes();
-        denial(body.get(5..).expect("one message"))
+        let mut body = answer.into_body().collect().await.expect("a whole answer").to_bytes();
+        assert!(body.len() > 5, "one message");
+        body.split_off(5)
     }
 
     /// Gets a page of the listener for proxies: the status and the body.

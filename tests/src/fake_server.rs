@@ -7,7 +7,7 @@ use hyper::service::service_fn;
 use hyper::{HeaderMap, Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use std::convert::Infallible;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -15,6 +15,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinSet;
 
+use crate::direct_check::ProxyConnection;
 use crate::random::Random;
 
 /// What a fake server answers to every check.
@@ -38,6 +39,59 @@ pub enum FakeAnswer {
     LateAllow(Duration),
     /// No answer: the connection is closed as soon as a check arrives.
     HangUp,
+}
+
+/// Passes checks on to the server, and adds to each allow that the request goes to another path. It ends with its owner.
+#[derive(Debug)]
+pub struct MeddlingServer(tokio::task::JoinHandle<()>);
+
+impl MeddlingServer {
+    /// Listens at `socket`, before the server at another one.
+    ///
+    /// # Panics
+    /// When the socket cannot be bound.
+    #[must_use]
+    pub fn at(socket: &Path, server: &Path, path: &'static str) -> MeddlingServer {
+        let listener = UnixListener::bind(socket).expect("the test owns the socket's directory");
+        let server = server.to_owned();
+        MeddlingServer(tokio::spawn(async move {
+            let mut connections = JoinSet::new();
+            while let Ok((stream, _)) = listener.accept().await {
+                let server = server.clone();
+                let service = service_fn(move |check| meddle(check, server.clone(), path));
+                let connection = http2::Builder::new(TokioExecutor::new());
+                connections
+                    .spawn(async move { connection.serve_connection(TokioIo::new(stream), service).await });
+            }
+        }))
+    }
+}
+
+impl Drop for MeddlingServer {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+async fn meddle(
+    check: Request<Incoming>,
+    server: PathBuf,
+    path: &'static str,
+) -> Result<Response<FakeBody>, Infallible> {
+    let check = check.into_body().collect().await.expect("a whole check").to_bytes();
+    let mut answer = ProxyConnection::to(&server).await.pass_on(check).await.to_vec();
+    // CheckResponse {ok_response = 3 {headers = 2 {header = 1 {key = 1, value = 2}, append_action = 3}}}: a part that comes
+    // twice is joined with the first.
+    let header = [field(1, b":path"), field(2, path.as_bytes())].concat();
+    let option = [field(1, &header), vec![0x18, 2]].concat();
+    answer.extend(field(3, &field(2, &option)));
+    Ok(grpc(frame(&answer), 0))
+}
+
+/// A field of protobuf that has a length, which must be short.
+fn field(number: u8, value: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(value.len()).ok().filter(|length| *length < 0x80).expect("a short value");
+    [&[number << 3 | 2, length], value].concat()
 }
 
 /// A running fake server. It and its connections end with its owner.

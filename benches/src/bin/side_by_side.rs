@@ -2,7 +2,7 @@
 //!     side-by-side [REQUESTS]      this many for each contender, in three rounds
 #![allow(clippy::expect_used, reason = "a bench panics when something unexpected happens")]
 
-use portcullis_benches::contender::{ALWAYS_ALLOW, Contender, TRIVIAL_FILTER};
+use portcullis_benches::contender::{ALWAYS_ALLOW, Contender, SERVER_ALONE, TRIVIAL_FILTER, WHOLE};
 use portcullis_benches::table;
 use portcullis_tests::programs;
 
@@ -40,4 +40,5 @@ async fn main() {
     }
     let costs: Vec<_> = contenders.into_iter().map(|contender| contender.costs.clone()).collect();
     table::print(&costs, ALWAYS_ALLOW, TRIVIAL_FILTER);
+    table::print_difference(&costs, "gate and seal together", (WHOLE, SERVER_ALONE), TRIVIAL_FILTER);
 }

@@ -2,6 +2,8 @@
 //! the seal, which shows that the opening is real.
 
 use portcullis_tests::agent::hello;
+use portcullis_tests::envoy::Envoy;
+use portcullis_tests::fake_server::MeddlingServer;
 use portcullis_tests::shipped::{CONNECTION_MANAGER, Configuration, EXT_AUTHZ, SEAL};
 use portcullis_tests::world::{Setup, World};
 use serde_json::{Value, json};
@@ -225,5 +227,48 @@ async fn an_answer_of_the_server_that_is_there_before_it_was_asked_is_refused_by
     })
     .await;
     world.denies(&world.agent.request(&hello(), "GET", "/hello/you"), 400, "request-ambiguous").await;
+    world.end().await;
+}
+
+/// A server that moves allowed requests to another path. The shipped settings forbid it, and Envoy answers with 500; without them,
+/// there is the seal.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_changes_what_it_has_allowed() {
+    let world = Setup { allow_undecided: true, ..Setup::default() }.start().await;
+    let directory = tempfile::tempdir().unwrap();
+    let socket = directory.path().join("meddling.sock");
+    let _meddling = MeddlingServer::at(&socket, &world.home.socket(), "/pay/everything");
+    let asking_it = |rules: bool| {
+        let shipped = Configuration::shipped("envoy.yaml")
+            .filters_at(world.home.directory())
+            .server_at_socket(&world.home.socket())
+            .cluster_at("upstream", world.upstream.address())
+            .listening_on_loopback(0)
+            .with_cluster_like_the_server("meddling", &socket);
+        shipped.with_changed(EXT_AUTHZ, |filter| {
+            let settings = &mut filter["typed_config"];
+            settings["grpc_service"]["envoy_grpc"]["cluster_name"] = "meddling".into();
+            if !rules {
+                settings.as_object_mut().unwrap().remove("decoder_header_mutation_rules").unwrap();
+            }
+        })
+    };
+    for (configuration, status, code, executed) in [
+        (asking_it(true).without(SEAL), 500, None, None),
+        (asking_it(false).without(SEAL), 200, None, Some("/pay/everything")),
+        (asking_it(false), 403, Some("altered"), None),
+    ] {
+        let place = tempfile::tempdir().unwrap();
+        let envoy = Envoy::start(&configuration, place.path()).await;
+        envoy.until_governed().await;
+        let request = world.agent.request(&hello(), "GET", "/hello/you");
+        let response = request.send(envoy.address()).await.unwrap();
+        world.replay_check.note(&response);
+        assert_eq!((response.status, response.code().as_deref()), (status, code), "{}", response.text());
+        let executions = world.upstream.executions();
+        let found = executions.iter().find(|one| one.request_id() == Some(&request.id));
+        assert_eq!(found.map(|one| one.target.as_str()), executed);
+    }
+    world.allows(&world.agent.request(&hello(), "GET", "/hello/you")).await;
     world.end().await;
 }

@@ -48,14 +48,16 @@ impl Contender {
     pub async fn nothing() -> Contender {
         let directory = directory();
         let envoy = Envoy::start(&bare(), directory.path()).await;
-        Contender::new("nothing", envoy, None, plain(), directory)
+        let supply = plain(directory.path());
+        Contender::new("nothing", envoy, None, supply, directory)
     }
 
     /// A Wasm filter that reads one header.
     pub async fn trivial_filter(module: &Path) -> Contender {
         let directory = directory();
         let envoy = Envoy::start(&bare().with_first(wasm_filter(module)), directory.path()).await;
-        Contender::new(TRIVIAL_FILTER, envoy, None, plain(), directory)
+        let supply = plain(directory.path());
+        Contender::new(TRIVIAL_FILTER, envoy, None, supply, directory)
     }
 
     /// Envoy's own filter for JWTs, with a new token for each request: a warrant is one.
@@ -76,7 +78,9 @@ impl Contender {
     pub async fn gate() -> Contender {
         Contender::gate_with("the gate, a warrant seen before", |agent| {
             let warrant = agent.warrant(&WarrantSpec { lifetime: 3600, ..hello() });
-            Supply::Same(Arc::new(Requests { headers: vec![vec![("warrant", warrant)]], ..requests() }))
+            let proof = agent.proof(&warrant, &ClientRequest::new("GET", HOST, TARGET));
+            let headers = vec![vec![("warrant", warrant), ("warrant-proof", proof)]];
+            Supply::Same(Arc::new(Requests { headers, ..requests() }))
         })
         .await
     }
@@ -117,7 +121,8 @@ impl Contender {
         until("the server to listen", async || UnixStream::connect(&socket).await.ok()).await;
         let configuration = measured().without(GATE).without(SEAL).server_at_socket(&socket);
         let envoy = Envoy::start(&configuration, directory.path()).await;
-        Contender::new(ALWAYS_ALLOW, envoy, Some(server), plain(), directory)
+        let supply = plain(directory.path());
+        Contender::new(ALWAYS_ALLOW, envoy, Some(server), supply, directory)
     }
 
     /// Portcullis as shipped: gate, server and seal.
@@ -234,8 +239,13 @@ fn bare() -> Configuration {
     measured().without(GATE).without(EXT_AUTHZ).without(SEAL)
 }
 
-fn plain() -> Supply {
-    Supply::Same(Arc::new(requests()))
+/// Requests with a warrant and a proof, for those who read neither: headers of the same size cost all of them the same.
+fn plain(directory: &Path) -> Supply {
+    let agent = Agent::at(&Home::init(directory, &[]));
+    let warrant = agent.warrant(&WarrantSpec { lifetime: 300, ..hello() });
+    let proof = agent.proof(&warrant, &ClientRequest::new("GET", HOST, TARGET));
+    let headers = vec![vec![("warrant", warrant), ("warrant-proof", proof)]];
+    Supply::Same(Arc::new(Requests { headers, ..requests() }))
 }
 
 fn requests() -> Requests {

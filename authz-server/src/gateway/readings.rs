@@ -31,7 +31,7 @@ impl Readings {
         all.push((bundle.digest(), readings));
     }
 
-    /// Whether this route of this bundle reads requests as that one did under which the decision was made.
+    /// Whether this route of this bundle, which was noted, reads requests as that one did under which the decision was made.
     pub(super) fn are_same(&self, decision: &Decision, route: &Route, bundle: &Bundle) -> bool {
         let Some(RecordedBundle { digest: then, .. }) = &decision.bundle else { return false };
         let Some(name) = &decision.verdict.route else { return false };
@@ -39,8 +39,11 @@ impl Readings {
             return name == route.name();
         }
         let all = self.all();
-        let read_then = all.iter().find(|(digest, _)| digest == then).and_then(|(_, of)| of.get(name));
-        read_then == Some(&route.reading())
+        let reading = |bundle: &Digest, route: &str| {
+            all.iter().find(|(digest, _)| digest == bundle).and_then(|(_, of)| of.get(route))
+        };
+        let read_then = reading(then, name);
+        read_then.is_some() && read_then == reading(&bundle.digest(), route.name())
     }
 
     fn all(&self) -> MutexGuard<'_, Vec<(Digest, HashMap<String, Digest>)>> {

@@ -143,7 +143,7 @@ async fn after_a_trap_the_worker_denies_until_it_is_reloaded_and_envoys_limits_e
     tokio::join!(by_idleness, by_duration);
 }
 
-/// Envoy refuses the log, so whoever fetches and gets garbage traps when it says so.
+/// Envoy refuses calls that write to its log. A VM that fetches garbage writes a line about it, and traps.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn when_the_vm_that_fetches_traps_another_takes_over_and_the_workers_go_on_without_the_main_threads() {
     let world = two_workers().await;

@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use warrant::Denial;
 
-/// So many decisions at once are no burden for a small machine.
+/// A small machine can make so many decisions at once.
 const AT_ONCE: usize = 16;
 
 /// Streams of all kinds.

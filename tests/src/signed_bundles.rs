@@ -88,11 +88,19 @@ impl UnsignedBundle {
     pub fn with_route(mut self, name: &str, mut spec: Value) -> UnsignedBundle {
         spec["match"] =
             json!([{"hosts": ["localhost"], "methods": ["GET", "POST"], "paths": [format!("/{name}/**")]}]);
+        self.add_route(name, spec);
+        self
+    }
+
+    /// Adds a route of the team `demo` with this content.
+    ///
+    /// # Panics
+    /// Never: the content is JSON.
+    pub fn add_route(&mut self, name: &str, spec: Value) {
         let document = json!({
             "apiVersion": "portcullis.dev/v1alpha1", "kind": "GovernedRoute", "metadata": {"name": name}, "spec": spec,
         });
         self.files.insert(format!("routes/demo/{name}.json"), serde_json::to_vec(&document).expect("JSON"));
-        self
     }
 
     /// Signs it with these keys.

@@ -87,12 +87,9 @@ impl Scene {
 
 /// Adds routes to the sample: one that depends on a condition, one that depends on an attestation, and one without a warrant.
 fn with_routes(mut bundle: UnsignedBundle) -> UnsignedBundle {
-    let mut add = |name: &str, path: &str, spec: Value| {
-        let mut document = json!({
-            "apiVersion": "portcullis.dev/v1alpha1", "kind": "GovernedRoute", "metadata": {"name": name}, "spec": spec,
-        });
-        document["spec"]["match"] = json!([{"hosts": ["localhost"], "methods": ["GET"], "paths": [path]}]);
-        bundle.files.insert(format!("routes/demo/{name}.json"), serde_json::to_vec(&document).unwrap());
+    let mut add = |name: &str, path: &str, mut spec: Value| {
+        spec["match"] = json!([{"hosts": ["localhost"], "methods": ["GET"], "paths": [path]}]);
+        bundle.add_route(name, spec);
     };
     let require = |holder: &str, name: &str, further: Value| {
         let mut require = json!({"holder": holder, "use": "any", "maxLifetime": "5m"});

@@ -240,10 +240,7 @@ fn with_routes(bundle: UnsignedBundle, settings: Settings) -> UnsignedBundle {
             "require": required,
         });
         merge(&mut spec, further);
-        let document = json!({
-            "apiVersion": "portcullis.dev/v1alpha1", "kind": "GovernedRoute", "metadata": {"name": name}, "spec": spec,
-        });
-        bundle.files.insert(format!("routes/demo/{name}.json"), serde_json::to_vec(&document).unwrap());
+        bundle.add_route(name, spec);
     };
     let agent = || json!({"callers": ["agent:demo"]});
     // The holder of a delegated warrant is known by its key, so the policy asks who holds the root.

@@ -58,15 +58,12 @@ fn with_external_system(bundle: UnsignedBundle) -> UnsignedBundle {
             teams["spec"]["demo"]["ground"] = json!([{"host": OUTSIDE, "prefix": "/"}]);
         });
     bundle.files.retain(|name, _| !name.starts_with("routes/"));
-    let route = json!({
-        "apiVersion": "portcullis.dev/v1alpha1", "kind": "GovernedRoute", "metadata": {"name": "orders"},
-        "spec": {
-            "match": [{"hosts": [OUTSIDE], "methods": ["GET"], "paths": ["/v1/orders/**"]}],
-            "require": {"holder": "proof", "use": "any", "maxLifetime": "5m"},
-            "callers": ["agent:demo"],
-        },
+    let orders = json!({
+        "match": [{"hosts": [OUTSIDE], "methods": ["GET"], "paths": ["/v1/orders/**"]}],
+        "require": {"holder": "proof", "use": "any", "maxLifetime": "5m"},
+        "callers": ["agent:demo"],
     });
-    bundle.files.insert("routes/demo/orders.json".to_owned(), serde_json::to_vec(&route).unwrap());
+    bundle.add_route("orders", orders);
     bundle
 }
 

@@ -1,13 +1,15 @@
-//! What a decision costs the server alone: this build, this build with many facts, and another build if one is named. All are
-//! asked in turn over their sockets, without Envoy.
+//! What a decision costs the server, without Envoy: of this build, of this build with many facts, and of another build.
 
+use portcullis_tests::offline_ledger;
+use portcullis_tests::programs;
 use portcullis_tests::server::Home;
-use portcullis_tests::{offline_ledger, programs};
 use std::path::Path;
 use tempfile::TempDir;
 
+use crate::cpu_time::CpuTime;
 use crate::direct::Direct;
-use crate::table::Costs;
+use crate::options::Options;
+use crate::statistics::Spread;
 
 const REVOCATIONS: usize = 100_000;
 const USES: usize = 1_000_000;
@@ -17,28 +19,43 @@ const A_ROUND: usize = 2_000;
 const AT_ONCE: usize = 64;
 
 struct Contender {
-    costs: Costs,
+    name: String,
+    /// Microseconds of a decision, by round.
+    rounds: Vec<f64>,
     direct: Direct,
     _directory: TempDir,
 }
 
 impl Contender {
-    async fn start(name: &'static str, program: &Path, fill: impl FnOnce(&Home)) -> Contender {
+    async fn start(name: impl Into<String>, program: &Path, fill: impl FnOnce(&Home)) -> Contender {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let home = Home::init_by(program, directory.path(), &[]);
         fill(&home);
         let direct = Direct::start(program, &home).await;
-        Contender { costs: Costs::new(name, true), direct, _directory: directory }
+        Contender { name: name.into(), rounds: Vec::new(), direct, _directory: directory }
     }
 
     async fn round(&mut self, checks: usize) {
         let checks = self.direct.checks(checks).await;
         let count = checks.len();
-        let before = self.direct.server.processor_time();
+        let before = CpuTime::of(&self.direct.server);
         let answers = self.direct.ask_in_turn(checks, AT_ONCE).await;
-        let used = self.direct.server.processor_time() - before;
-        assert_eq!(answers.allowed.len(), count, "{}: {:?}", self.costs.name, answers.denied);
-        self.costs.add(count, std::time::Duration::ZERO, Some(used), answers.took);
+        let used = before.until(&CpuTime::of(&self.direct.server));
+        assert_eq!(answers.allowed.len(), count, "{}: {:?}", self.name, answers.denied);
+        self.rounds.push(used.as_secs_f64() * 1e6 / count as f64);
+    }
+}
+
+/// Lets all of them decide in turn, after a warm-up.
+async fn take_turns(all: &mut [Contender], rounds: usize, a_round: usize) {
+    for contender in &mut *all {
+        contender.round(A_ROUND).await;
+        contender.rounds.clear();
+    }
+    for _ in 0..rounds {
+        for contender in &mut *all {
+            contender.round(a_round).await;
+        }
     }
 }
 
@@ -54,23 +71,31 @@ pub async fn measure(decisions: usize, other: Option<&Path>) {
     if let Some(other) = other {
         all.push(Contender::start("the other build", other, |_| ()).await);
     }
-    for contender in &mut all {
-        contender.round(A_ROUND).await;
-        contender.costs = Costs::new(contender.costs.name, true);
-    }
-    for _ in 0..decisions.div_ceil(A_ROUND) {
-        for contender in &mut all {
-            contender.round(A_ROUND).await;
-        }
-    }
-    let this = all[0].costs.of_server();
+    take_turns(&mut all, decisions.div_ceil(A_ROUND), A_ROUND).await;
     println!(
-        "CPU microseconds of a decision in the server, from /proc/PID/stat; {AT_ONCE} at once, one core"
+        "CPU microseconds of a decision in the server; {AT_ONCE} at once, one core. The median of {} rounds, and the lowest and \
+         the highest",
+        all[0].rounds.len()
     );
-    for Contender { costs, direct, .. } in &all {
+    let none = Spread { median: 0.0, lowest: 0.0, highest: 0.0 };
+    for Contender { name, rounds, direct, .. } in &all {
         let (memory, most) = (direct.server.own_resident_bytes() >> 20, direct.server.most_memory() >> 20);
-        let each = costs.of_server();
-        let name = costs.name;
-        println!("{name:<50} {each:>7.1}  x{:.3}  {memory} MiB of its own, {most} MiB at most", each / this);
+        let each = Spread::of(rounds.iter().copied()).unwrap_or(none);
+        let ratio = Spread::of_pairs(rounds, &all[0].rounds, |this, first| this / first).unwrap_or(none);
+        println!("{name:<50} {each:>24.1}  x{ratio:.3}  {memory} MiB of its own, {most} MiB at most");
     }
+}
+
+/// The cost of a decision with so many spent uses in the ledger, by round.
+///
+/// # Panics
+/// When a server does not start, ends or denies.
+pub async fn by_uses(uses: &[usize], options: &Options) -> Vec<(usize, Vec<f64>)> {
+    let mut all = Vec::new();
+    for count in uses {
+        let fill = |home: &Home| offline_ledger::fill(home, 0, *count);
+        all.push(Contender::start(format!("{count} uses"), &programs::portcullis(), fill).await);
+    }
+    take_turns(&mut all, options.rounds(), options.a_round()).await;
+    uses.iter().zip(all).map(|(count, contender)| (*count, contender.rounds)).collect()
 }

@@ -5,12 +5,10 @@ use portcullis_tests::agent::{Agent, hello};
 use portcullis_tests::client::ClientRequest;
 use portcullis_tests::condition::until;
 use portcullis_tests::direct_check::{ProxyConnection, Source, framed};
-use portcullis_tests::keys::TestKey;
 use portcullis_tests::process::Process;
 use portcullis_tests::server::Home;
-use portcullis_tests::signed_bundles::{UnsignedBundle, put_note};
+use portcullis_tests::signed_bundles::UnsignedBundle;
 use portcullis_tests::world::HOST;
-use rustix::thread::{CpuSet, sched_setaffinity};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -20,15 +18,14 @@ use std::time::{Duration, Instant};
 use tokio::net::UnixStream;
 use tokio::task::JoinSet;
 
+use crate::contenders::publish;
+use crate::cores;
+
 /// Connections to the server: those of a proxy with two threads.
 pub const CONNECTIONS: usize = 2;
 
 /// How long a proxy waits for an answer: the `timeout` of our configuration for Envoy.
 const WAITS: Duration = Duration::from_millis(1000);
-
-/// The core on which servers run, and the one on which their proxies do.
-const SERVERS: usize = 0;
-const PROXIES: usize = 1;
 
 /// A server that has one core for itself, and the proxy that asks it.
 #[derive(Debug)]
@@ -97,12 +94,8 @@ async fn connect(socket: &Path, count: usize) -> Vec<ProxyConnection> {
 
 /// Nobody reports outcomes here, so every allowed request counts as one that runs until its route ends it.
 fn let_requests_end_soon(home: &Home) {
-    let key = |name: &str| TestKey::read(&home.file(&format!("keys/{name}.jwk")));
     let short = |route: &mut Value| route["spec"]["maxStream"] = "1s".into();
-    let bundle = UnsignedBundle::of(home).version(2).edit("routes/demo/hello.json", short);
-    let (signed, place) = (bundle.signed(&[&key("bundle")]), home.file("bundle"));
-    put_note(&signed.note(3600, &key("note")), &place);
-    signed.put(&place);
+    publish(home, &UnsignedBundle::of(home).version(2).edit("routes/demo/hello.json", short));
 }
 
 impl Direct {
@@ -112,11 +105,11 @@ impl Direct {
     /// When it does not answer, or denies.
     pub async fn start(program: &Path, home: &Home) -> Direct {
         let_requests_end_soon(home);
-        run_on(SERVERS);
+        cores::run_on(cores::MEASURED);
         let mut command = Command::new(program);
         command.args(["serve", "--config"]).arg(home.file("portcullis.yaml"));
         let server = Process::start("portcullis", command);
-        run_on(PROXIES);
+        cores::run_on(cores::LOAD);
         until("the server to listen", async || UnixStream::connect(home.socket()).await.ok()).await;
         let socket = home.socket();
         let (connections, agent) = (connect(&socket, CONNECTIONS).await, Arc::new(Agent::at(home)));
@@ -191,11 +184,4 @@ pub async fn ask(mut connection: ProxyConnection, check: Bytes) -> DirectAnswer 
         Ok(Some(code)) => DirectAnswer::Denied(code),
         Err(_) => DirectAnswer::Missing,
     }
-}
-
-/// Lets this thread, and what it starts from now on, run only on one core.
-fn run_on(core: usize) {
-    let mut cores = CpuSet::new();
-    cores.set(core);
-    sched_setaffinity(None, &cores).unwrap_or_else(|why| panic!("core {core}: {why}"));
 }

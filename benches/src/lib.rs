@@ -6,13 +6,28 @@
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
+    clippy::print_stderr,
     clippy::print_stdout,
+    clippy::string_slice,
     reason = "a bench prints its results, and panics when something unexpected happens"
 )]
 
-pub mod contender;
+pub mod charts;
+pub mod contenders;
+pub mod cores;
+pub mod cpu_time;
+pub mod curves;
 pub mod decisions;
 pub mod direct;
+pub mod ledger_speed;
 pub mod load;
+pub mod machine;
+pub mod measuring;
+pub mod options;
 pub mod overload;
-pub mod table;
+pub mod promises;
+pub mod report;
+pub mod results;
+pub mod side_by_side;
+pub mod statistics;
+pub mod yardsticks;

@@ -64,6 +64,24 @@ pub fn fill(home: &Home, revocations: usize, uses: usize) {
     ledger.close();
 }
 
+/// Writes so many decisions, each of which spent a use of a warrant of its own.
+///
+/// # Panics
+/// When an entry is not recorded.
+pub fn fill_with_spent_uses(home: &Home, decisions: usize) {
+    let (ledger, clock) = (open(home), now());
+    record(&ledger, (0..decisions).map(|n| spent_use(n, clock).into()));
+    ledger.close();
+}
+
+/// A decision at this time that spent the use of a warrant. Each number has a warrant of its own.
+#[must_use]
+pub fn spent_use(number: usize, clock: u64) -> Decision {
+    let (owner, name) = (ISSUER.to_owned(), format!("warrant-{number}"));
+    let used = RecordedBurn { max: 1, name, owner, until: clock + 3 * 3600, what: BurnKind::Use };
+    Decision { burned: vec![used], clock, ..denied(&format!("{number:032x}")) }
+}
+
 /// Writes so many forwards of this proxy that have no outcome. Nobody can judge them again.
 ///
 /// # Panics

@@ -44,13 +44,21 @@ impl TlsClient {
     ///
     /// # Errors
     /// When the server refuses the connection, or the client the server.
-    ///
-    /// # Panics
-    /// Never: the name is valid.
     pub async fn connect(&self, to: SocketAddr) -> std::io::Result<TlsStream<TcpStream>> {
         let stream = TcpStream::connect(to).await?;
         // Without this the last part of a small request waits for the acknowledgement of the one before, which is delayed.
         stream.set_nodelay(true)?;
+        self.connect_over(stream).await
+    }
+
+    /// Speaks TLS over this connection to `localhost`.
+    ///
+    /// # Errors
+    /// When the server refuses the connection, or the client the server.
+    ///
+    /// # Panics
+    /// Never: the name is valid.
+    pub async fn connect_over(&self, stream: TcpStream) -> std::io::Result<TlsStream<TcpStream>> {
         self.0.connect(ServerName::try_from("localhost").expect("a name"), stream).await
     }
 }

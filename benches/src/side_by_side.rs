@@ -1,0 +1,87 @@
+//! Runs contenders in turn, round after round.
+
+use tempfile::TempDir;
+
+use crate::contenders::{self, Choice, Contender};
+use crate::cores;
+use crate::load::CONNECTIONS;
+use crate::options::Options;
+use crate::results::{Figure, Measured, Results};
+use crate::yardsticks;
+
+/// The contenders that `--only` names, else all but those of curves.
+///
+/// # Panics
+/// When there is none of a name.
+#[must_use]
+pub fn chosen(only: &[String]) -> Vec<Choice> {
+    let all = contenders::all();
+    if only.is_empty() {
+        return all.into_iter().filter(|choice| !choice.for_a_curve).collect();
+    }
+    only.iter().map(|name| named(name)).collect()
+}
+
+/// The contender of this name.
+///
+/// # Panics
+/// When there is none.
+#[must_use]
+pub fn named(name: &str) -> Choice {
+    let found = contenders::all().into_iter().find(|choice| choice.name == name);
+    found.unwrap_or_else(|| panic!("no contender is called {name}: see --list"))
+}
+
+/// Measures these, and adds the results.
+///
+/// # Panics
+/// When one of them does not work.
+pub async fn measure(choices: &[Choice], options: &Options, results: &mut Results) {
+    let mut running = start(choices, options).await;
+    let disk = Disk::new();
+    for round in 1..=options.rounds() {
+        eprintln!("round {round} of {}", options.rounds());
+        for contender in &mut running {
+            contender.round(options.a_round(), CONNECTIONS).await;
+        }
+        disk.measure(results).await;
+    }
+    for contender in &mut running {
+        contender.note_memory();
+        contender.check_server_was_asked().await;
+    }
+    for contender in running {
+        let Choice { name, what, .. } = named(contender.name);
+        results.contenders.retain(|one| one.name != name);
+        results.contenders.push(Measured { name, what, series: contender.series.clone() });
+    }
+}
+
+/// Starts these and warms them up.
+///
+/// # Panics
+/// When one of them does not work.
+pub async fn start(choices: &[Choice], options: &Options) -> Vec<Contender> {
+    let mut running = contenders::start(choices).await;
+    for contender in &mut running {
+        eprintln!("warming up {}", contender.name);
+        contender.send_unmeasured(options.warm_up(contender.warm_up)).await;
+    }
+    running
+}
+
+/// The yardsticks, measured between the rounds.
+struct Disk(TempDir);
+
+impl Disk {
+    fn new() -> Disk {
+        Disk(tempfile::tempdir().expect("a temporary directory"))
+    }
+
+    async fn measure(&self, results: &mut Results) {
+        let both = async { (yardsticks::es256_check(), yardsticks::sync_p99(self.0.path())) };
+        let (check, sync) = cores::start_measured(both).await;
+        results.add(Figure::Es256Check, check);
+        results.add(Figure::Sync, sync);
+    }
+}

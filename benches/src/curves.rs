@@ -6,7 +6,7 @@ use crate::load::CONNECTIONS;
 use crate::measuring::{Round, Series};
 use crate::options::Options;
 use crate::results::{Curve, Figure, Line, Results};
-use crate::side_by_side::{measure, named, start};
+use crate::side_by_side::{measure_some, named, start};
 use crate::statistics::Spread;
 
 const CONNECTION_COUNTS: [usize; 5] = [1, 4, 16, 64, 256];
@@ -23,10 +23,23 @@ const USES: [usize; 4] = [0, 10_000, 100_000, 1_000_000];
 /// When a contender does not work.
 pub async fn measure_all(options: &Options, results: &mut Results) {
     connections(options, results).await;
-    by_contender(options, results, &ROUTES, ["routes", "Costs against the routes of the bundle", "routes"])
-        .await;
-    by_contender(options, results, &DEPTHS, ["depth", "Costs against the links of the warrant", "links"])
-        .await;
+    let routes = CurveOf {
+        points: &ROUTES,
+        files: ["routes-cpu", "routes-p99"],
+        titles: ["Processor time of a request against routes", "p99 of the client against routes"],
+        of_x: "routes of the bundle",
+    };
+    by_contender(options, results, &routes).await;
+    let depth = CurveOf {
+        points: &DEPTHS,
+        files: ["depth-cpu", "depth-p99"],
+        titles: [
+            "Processor time of a request against the depth of the warrant",
+            "p99 of the client against the depth of the warrant",
+        ],
+        of_x: "links of the warrant",
+    };
+    by_contender(options, results, &depth).await;
     uses(options, results).await;
 }
 
@@ -72,41 +85,56 @@ async fn connections(options: &Options, results: &mut Results) {
     });
 }
 
-/// A curve each of whose points is a contender.
-async fn by_contender(
-    options: &Options,
-    results: &mut Results,
-    points: &[(&str, f64)],
-    [file, title, of_x]: [&'static str; 3],
-) {
-    let choices: Vec<Choice> = points.iter().map(|(name, _)| named(name)).collect();
-    measure(&choices, options, results).await;
+/// Curves each of whose points is a contender: of processor time, and of p99.
+struct CurveOf {
+    points: &'static [(&'static str, f64)],
+    files: [&'static str; 2],
+    titles: [&'static str; 2],
+    of_x: &'static str,
+}
+
+async fn by_contender(options: &Options, results: &mut Results, curve: &CurveOf) {
+    let choices: Vec<Choice> = curve.points.iter().map(|(name, _)| named(name)).collect();
+    measure_some(&choices, options, results).await;
     let line = |name: &str, figure: fn(&Round) -> f64| {
         let point = |(name, x): &(&str, f64)| Some((*x, results.series(name)?.spread(figure)?));
-        Line { name: name.to_owned(), points: points.iter().filter_map(point).collect() }
+        Line { name: name.to_owned(), points: curve.points.iter().filter_map(point).collect() }
     };
-    let lines = vec![
-        line("server", |round| round.server),
-        line("Envoy", |round| round.envoy),
-        line("p99 of the client", |round| round.times.p99),
-    ];
-    results.curves.push(Curve { file, title, of_x, of_y: "µs", lines });
+    let cpu = vec![line("server", |round| round.server), line("Envoy", |round| round.envoy)];
+    let p99 = vec![line("p99", |round| round.times.p99)];
+    for (place, (of_y, lines)) in [("µs", cpu), ("µs", p99)].into_iter().enumerate() {
+        let (file, title) = (curve.files[place], curve.titles[place]);
+        results.curves.push(Curve { file, title, of_x: curve.of_x, of_y, lines });
+    }
 }
 
 async fn uses(options: &Options, results: &mut Results) {
     let measured = decisions::by_uses(&USES, options).await;
-    let point =
-        |(uses, rounds): &(usize, Vec<f64>)| Some((*uses as f64, Spread::of(rounds.iter().copied())?));
-    let line = Line { name: "server".to_owned(), points: measured.iter().filter_map(point).collect() };
-    if let (Some((_, none)), Some((_, most))) = (measured.first(), measured.last()) {
-        most.iter().zip(none).for_each(|(most, none)| results.add(Figure::MillionUses, most / none));
+    if let (Some(none), Some(most)) = (measured.first(), measured.last()) {
+        most.costs
+            .iter()
+            .zip(&none.costs)
+            .for_each(|(most, none)| results.add(Figure::MillionUses, most / none));
     }
+    let line = |figure: fn(&decisions::WithUses) -> &[f64]| {
+        let point =
+            |one: &decisions::WithUses| Some((one.uses as f64, Spread::of(figure(one).iter().copied())?));
+        vec![Line { name: "server".to_owned(), points: measured.iter().filter_map(point).collect() }]
+    };
+    let (costs, p99s) = (line(|one| &one.costs), line(|one| &one.p99s));
     results.curves.push(Curve {
-        file: "uses",
+        file: "uses-cpu",
         title: "Processor time of a decision against spent uses in the ledger",
         of_x: "spent uses",
         of_y: "µs of the server, without Envoy",
-        lines: vec![line],
+        lines: costs,
+    });
+    results.curves.push(Curve {
+        file: "uses-p99",
+        title: "p99 of a decision against spent uses in the ledger",
+        of_x: "spent uses",
+        of_y: "µs, without Envoy, 64 checks at once",
+        lines: p99s,
     });
 }
 

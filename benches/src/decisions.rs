@@ -22,6 +22,8 @@ struct Contender {
     name: String,
     /// Microseconds of a decision, by round.
     rounds: Vec<f64>,
+    /// The p99 of their answers in microseconds.
+    p99s: Vec<f64>,
     direct: Direct,
     _directory: TempDir,
 }
@@ -32,7 +34,7 @@ impl Contender {
         let home = Home::init_by(program, directory.path(), &[]);
         fill(&home);
         let direct = Direct::start(program, &home).await;
-        Contender { name: name.into(), rounds: Vec::new(), direct, _directory: directory }
+        Contender { name: name.into(), rounds: Vec::new(), p99s: Vec::new(), direct, _directory: directory }
     }
 
     async fn round(&mut self, checks: usize) {
@@ -43,6 +45,7 @@ impl Contender {
         let used = before.until(&CpuTime::of(&self.direct.server));
         assert_eq!(answers.allowed.len(), count, "{}: {:?}", self.name, answers.denied);
         self.rounds.push(used.as_secs_f64() * 1e6 / count as f64);
+        self.p99s.push(answers.within(0.99).as_secs_f64() * 1e6);
     }
 }
 
@@ -51,6 +54,7 @@ async fn take_turns(all: &mut [Contender], rounds: usize, a_round: usize) {
     for contender in &mut *all {
         contender.round(A_ROUND).await;
         contender.rounds.clear();
+        contender.p99s.clear();
     }
     for _ in 0..rounds {
         for contender in &mut *all {
@@ -86,16 +90,31 @@ pub async fn measure(decisions: usize, other: Option<&Path>) {
     }
 }
 
-/// The cost of a decision with so many spent uses in the ledger, by round.
+/// Decisions with so many spent uses in the ledger, by round.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WithUses {
+    pub uses: usize,
+    /// Microseconds of a decision in the server.
+    pub costs: Vec<f64>,
+    /// The p99 of an answer in microseconds.
+    pub p99s: Vec<f64>,
+}
+
+/// Measures decisions with so many spent uses in the ledger.
 ///
 /// # Panics
 /// When a server does not start, ends or denies.
-pub async fn by_uses(uses: &[usize], options: &Options) -> Vec<(usize, Vec<f64>)> {
+pub async fn by_uses(uses: &[usize], options: &Options) -> Vec<WithUses> {
     let mut all = Vec::new();
     for count in uses {
         let fill = |home: &Home| offline_ledger::fill(home, 0, *count);
         all.push(Contender::start(format!("{count} uses"), &programs::portcullis(), fill).await);
     }
     take_turns(&mut all, options.rounds(), options.a_round()).await;
-    uses.iter().zip(all).map(|(count, contender)| (*count, contender.rounds)).collect()
+    let measured = |(uses, contender): (&usize, Contender)| WithUses {
+        uses: *uses,
+        costs: contender.rounds,
+        p99s: contender.p99s,
+    };
+    uses.iter().zip(all).map(measured).collect()
 }

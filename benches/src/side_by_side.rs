@@ -32,19 +32,37 @@ pub fn named(name: &str) -> Choice {
     found.unwrap_or_else(|| panic!("no contender is called {name}: see --list"))
 }
 
-/// Measures these, and adds the results.
+/// Measures these, and adds the results. Between the rounds it measures the yardsticks.
 ///
 /// # Panics
 /// When one of them does not work.
-pub async fn measure(choices: &[Choice], options: &Options, results: &mut Results) {
+pub async fn measure_all(choices: &[Choice], options: &Options, results: &mut Results) {
+    measure(choices, options, results, Some(&Yardsticks::new())).await;
+}
+
+/// The same without the yardsticks, for curves.
+///
+/// # Panics
+/// When one of them does not work.
+pub async fn measure_some(choices: &[Choice], options: &Options, results: &mut Results) {
+    measure(choices, options, results, None).await;
+}
+
+async fn measure(
+    choices: &[Choice],
+    options: &Options,
+    results: &mut Results,
+    yardsticks: Option<&Yardsticks>,
+) {
     let mut running = start(choices, options).await;
-    let disk = Disk::new();
     for round in 1..=options.rounds() {
         eprintln!("round {round} of {}", options.rounds());
         for contender in &mut running {
             contender.round(options.a_round(), CONNECTIONS).await;
         }
-        disk.measure(results).await;
+        if let Some(yardsticks) = yardsticks {
+            yardsticks.measure(results).await;
+        }
     }
     for contender in &mut running {
         contender.note_memory();
@@ -70,12 +88,12 @@ pub async fn start(choices: &[Choice], options: &Options) -> Vec<Contender> {
     running
 }
 
-/// The yardsticks, measured between the rounds.
-struct Disk(TempDir);
+/// The yardsticks, with a place to write to.
+struct Yardsticks(TempDir);
 
-impl Disk {
-    fn new() -> Disk {
-        Disk(tempfile::tempdir().expect("a temporary directory"))
+impl Yardsticks {
+    fn new() -> Yardsticks {
+        Yardsticks(tempfile::tempdir().expect("a temporary directory"))
     }
 
     async fn measure(&self, results: &mut Results) {

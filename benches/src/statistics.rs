@@ -40,7 +40,9 @@ impl fmt::Display for Spread {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let digits = f.precision().unwrap_or(1);
         let Spread { median, lowest, highest } = self;
-        f.pad(&format!("{median:.digits$} ({lowest:.digits$}–{highest:.digits$})"))
+        let text = format!("{median:.digits$} ({lowest:.digits$}–{highest:.digits$})");
+        // Not `pad`: it would take the number of digits for the longest length of the text.
+        write!(f, "{text:>width$}", width = f.width().unwrap_or(0))
     }
 }
 
@@ -76,7 +78,7 @@ mod tests {
         assert_eq!(spread, Spread { median: 3.0, lowest: 1.0, highest: 10.0 });
         assert_eq!(Spread::of([4.0, 1.0, 2.0, 3.0]).unwrap().median, 2.5);
         assert_eq!(Spread::of([]), None);
-        assert_eq!(format!("{spread:.1}"), "3.0 (1.0–10.0)");
+        assert_eq!(format!("{spread:.1} {spread:>12.0}"), "3.0 (1.0–10.0)     3 (1–10)");
     }
 
     #[test]

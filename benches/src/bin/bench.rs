@@ -33,7 +33,7 @@ async fn run(options: &Options) {
     for part in options.chosen() {
         match part {
             Part::Contenders => {
-                side_by_side::measure(&side_by_side::chosen(&options.only), options, &mut results).await;
+                side_by_side::measure_all(&side_by_side::chosen(&options.only), options, &mut results).await;
             }
             Part::WarmUp => curves::warm_up(options, &mut results).await,
             Part::Curves => curves::measure_all(options, &mut results).await,

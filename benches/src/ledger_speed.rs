@@ -134,7 +134,7 @@ fn zeros(path: &Path) -> File {
     file
 }
 
-/// So many decisions, each with a spent use: about 300 MB.
+/// So many decisions, each with a spent use.
 const FOLDED: usize = 300_000;
 
 /// What the server says about its own start.

@@ -105,7 +105,9 @@ fn contenders(results: &Results) -> String {
         ("p99 of a lone write and fdatasync, between the rounds", results.figure(Figure::Sync)),
     ];
     for (name, spread) in yardsticks {
-        text.push_str(&format!("\n{name}: {} µs\n", shown(spread, 1)));
+        if let Some(spread) = spread {
+            text.push_str(&format!("\n{name}: {spread:.1} µs\n"));
+        }
     }
     text.push('\n');
     for Measured { name, what, .. } in &results.contenders {

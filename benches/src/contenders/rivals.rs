@@ -7,7 +7,7 @@ use portcullis_tests::envoy::Envoy;
 use portcullis_tests::process::Process;
 use portcullis_tests::programs;
 use portcullis_tests::server::Home;
-use portcullis_tests::shipped::{GATE, SEAL};
+use portcullis_tests::shipped::{EXT_AUTHZ, GATE, SEAL};
 use portcullis_tests::signed_bundles::jwk;
 use serde_json::json;
 use std::net::SocketAddr;
@@ -159,7 +159,10 @@ async fn opa(name: &'static str, supply: impl FnOnce(Agent) -> Supply) -> Option
         TcpStream::connect(address).await.ok()
     })
     .await;
-    let configuration = measured().without(GATE).without(SEAL);
+    // Its policies read `headers`, which Envoy fills only without this setting.
+    let configuration = measured().without(GATE).without(SEAL).with_changed(EXT_AUTHZ, |filter| {
+        filter["typed_config"]["encode_raw_headers"] = false.into();
+    });
     let configuration =
         configuration.cluster_at("portcullis", address).cluster_at("portcullis_access_log", address);
     let envoy = Envoy::start(&configuration, directory.path()).await;

@@ -141,16 +141,16 @@ async fn uses(options: &Options, results: &mut Results) {
 /// A point of the warm-up's curve is the cost of so many requests.
 const STEP: usize = 5_000;
 const STEPS: usize = 10;
+const WARMED_UP: [&str; 4] = ["trivial", "gate-warm", "gate-cold", "jwt-cold"];
 
 /// What the first requests cost Envoy after its start, and those after them.
 ///
 /// # Panics
 /// When a contender does not work.
 pub async fn warm_up(options: &Options, results: &mut Results) {
-    let names = if options.only.is_empty() {
-        vec!["trivial", "gate-warm", "gate-cold", "jwt-cold"]
-    } else {
-        options.only.iter().map(String::as_str).collect()
+    let names: Vec<&str> = match options.only.as_slice() {
+        [] => WARMED_UP.to_vec(),
+        only => only.iter().map(String::as_str).collect(),
     };
     let choices: Vec<Choice> = names.into_iter().map(named).collect();
     let mut lines: Vec<Line> = Vec::new();
@@ -180,4 +180,17 @@ pub async fn warm_up(options: &Options, results: &mut Results) {
         of_y: "µs of Envoy",
         lines,
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_contenders_of_all_curves_exist() {
+        let points = ROUTES.iter().chain(&DEPTHS).map(|(name, _)| *name);
+        for name in points.chain(AGAINST_CONNECTIONS).chain(WARMED_UP) {
+            assert_eq!(named(name).name, name);
+        }
+    }
 }

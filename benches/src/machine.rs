@@ -28,6 +28,13 @@ fn memory(information: &str) -> String {
     total.map_or_else(|| "unknown".to_owned(), |kilobytes| format!("{} GiB", kilobytes >> 20))
 }
 
+/// Whether a sync takes no time here, so that nothing that is measured is durable.
+#[must_use]
+pub fn is_in_memory(temporary: &Path) -> bool {
+    let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+    matches!(file_system(&mounts, temporary).as_str(), "tmpfs" | "ramfs")
+}
+
 /// The type of the file system that this path is in: that of the longest mount point above it.
 fn file_system(mounts: &str, path: &Path) -> String {
     let mounts = mounts.lines().filter_map(|line| {

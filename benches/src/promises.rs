@@ -266,4 +266,23 @@ mod tests {
         (0..3).for_each(|_| results.add(Figure::Es256Check, 50.0));
         assert_eq!(all(&results)[1].measured.unwrap().median, 4.0);
     }
+
+    #[test]
+    fn every_name_in_a_line_is_that_of_a_contender() {
+        // With all of them measured, no line is left out for a name that is not one.
+        let contenders = crate::contenders::all().iter().map(|choice| measured(choice.name, 1.0)).collect();
+        let mut results = Results { contenders, ..Results::default() };
+        let figures = [
+            Figure::Es256Check,
+            Figure::Sync,
+            Figure::GroupCommit,
+            Figure::Fold,
+            Figure::Idle,
+            Figure::IdleOwn,
+            Figure::MillionUses,
+        ];
+        figures.into_iter().for_each(|figure| results.add(figure, 1.0));
+        let missing = all(&results).into_iter().find(|line| line.measured.is_none());
+        assert_eq!(missing, None);
+    }
 }

@@ -103,3 +103,24 @@ impl Yardsticks {
         results.add(Figure::Sync, sync);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn every_contender_has_a_name_of_its_own() {
+        let all = contenders::all();
+        let names: BTreeSet<&str> = all.iter().map(|choice| choice.name).collect();
+        assert_eq!(names.len(), all.len());
+        assert!(all.iter().all(|choice| named(choice.name).what == choice.what));
+    }
+
+    #[test]
+    fn without_names_all_run_that_do_not_belong_to_a_curve() {
+        let names: Vec<&str> = chosen(&[]).iter().map(|choice| choice.name).collect();
+        assert!(names.contains(&"proof") && !names.contains(&"depth-8"));
+        assert_eq!(chosen(&["depth-8".to_owned()]).len(), 1);
+    }
+}

@@ -18,6 +18,9 @@ fn main() {
         contenders::all().iter().for_each(|choice| println!("{:<18} {}", choice.name, choice.what));
         return;
     }
+    if machine::is_in_memory(&std::env::temp_dir()) {
+        println!("NOT DURABLE: the ledgers are in memory. Set TMPDIR to a directory on a disk.");
+    }
     cores::run_on(cores::LOAD);
     // One thread: it must not take time from what it measures.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();

@@ -101,8 +101,12 @@ impl std::fmt::Debug for Contender {
 pub async fn start(choices: &[Choice]) -> Vec<Contender> {
     let mut started = Vec::new();
     for choice in choices {
-        if let Some(contender) = cores::start_measured((choice.start)(choice.name)).await {
-            started.push(contender);
+        match cores::start_measured((choice.start)(choice.name)).await {
+            Some(contender) => started.push(contender),
+            None => eprintln!(
+                "{} is left out: this machine, or the environment, does not have what it needs",
+                choice.name
+            ),
         }
     }
     started

@@ -7,9 +7,9 @@ use portcullis_tests::envoy::Envoy;
 use portcullis_tests::process::Process;
 use portcullis_tests::programs;
 use portcullis_tests::server::Home;
-use portcullis_tests::shipped::{EXT_AUTHZ, GATE, SEAL};
+use portcullis_tests::shipped::{Configuration, EXT_AUTHZ, GATE, SEAL};
 use portcullis_tests::signed_bundles::jwk;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -121,10 +121,7 @@ impl Peer {
 async fn peer(name: &'static str) -> Option<Contender> {
     let address: SocketAddr = Peer::Address.named()?.parse().expect("PEER is an address with a port");
     let directory = directory();
-    let configuration = measured().without(GATE).without(SEAL);
-    let configuration =
-        configuration.cluster_at("portcullis", address).cluster_at("portcullis_access_log", address);
-    let envoy = Envoy::start(&configuration, directory.path()).await;
+    let envoy = Envoy::start(&asking_at(address), directory.path()).await;
     let supply = unread(directory.path());
     Some(Contender { asks_a_peer: true, ..Contender::new(name, envoy, supply, directory) })
 }
@@ -159,15 +156,17 @@ async fn opa(name: &'static str, supply: impl FnOnce(Agent) -> Supply) -> Option
         TcpStream::connect(address).await.ok()
     })
     .await;
-    // Its policies read `headers`, which Envoy fills only without this setting.
-    let configuration = measured().without(GATE).without(SEAL).with_changed(EXT_AUTHZ, |filter| {
-        filter["typed_config"]["encode_raw_headers"] = false.into();
-    });
-    let configuration =
-        configuration.cluster_at("portcullis", address).cluster_at("portcullis_access_log", address);
-    let envoy = Envoy::start(&configuration, directory.path()).await;
+    let envoy = Envoy::start(&asking_at(address), directory.path()).await;
     let supply = supply(agent);
     Some(Contender::new(name, envoy, supply, directory).asking(server))
+}
+
+/// Envoy asks a server of somebody else at this address. Such a server reads `headers`, which Envoy fills only without raw headers.
+fn asking_at(address: SocketAddr) -> Configuration {
+    let without_raw_headers =
+        |filter: &mut Value| filter["typed_config"]["encode_raw_headers"] = false.into();
+    let configuration = measured().without(GATE).without(SEAL).with_changed(EXT_AUTHZ, without_raw_headers);
+    configuration.cluster_at("portcullis", address).cluster_at("portcullis_access_log", address)
 }
 
 fn free_address() -> SocketAddr {

@@ -5,12 +5,30 @@ use crate::results::{Curve, Line, Measured};
 
 const WIDTH: f64 = 860.0;
 const STYLE: &str = "text{font:13px system-ui,sans-serif;fill:#24292f}.title{font-size:16px;font-weight:600}.muted{fill:#57606a}\
-.axis{stroke:#57606a;stroke-width:1}.grid{stroke:#d0d7de;stroke-width:1}\
-.c0{--c:#0969da}.c1{--c:#bc4c00}.c2{--c:#1a7f37}.c3{--c:#8250df}.c4{--c:#cf222e}.c5{--c:#6e7781}\
-path{fill:none;stroke:var(--c);stroke-width:2}circle,rect.bar{fill:var(--c)}line.spread{stroke:var(--c);stroke-width:1}\
-@media(prefers-color-scheme:dark){text{fill:#e6edf3}.muted{fill:#9198a1}.axis{stroke:#9198a1}.grid{stroke:#30363d}\
-.c0{--c:#58a6ff}.c1{--c:#f0883e}.c2{--c:#3fb950}.c3{--c:#bc8cff}.c4{--c:#ff7b72}.c5{--c:#8b949e}}";
-const COLOURS: usize = 6;
+.grid{stroke:#d0d7de;stroke-width:1}path{fill:none;stroke-width:2}.spread{stroke-width:1}";
+const STYLE_ON_DARK: &str = "text{fill:#e6edf3}.muted{fill:#9198a1}.grid{stroke:#30363d}";
+
+/// Of lines and bars, on a light and on a dark page.
+const COLOURS: [(&str, &str); 6] = [
+    ("#0969da", "#58a6ff"),
+    ("#bc4c00", "#f0883e"),
+    ("#1a7f37", "#3fb950"),
+    ("#8250df", "#bc8cff"),
+    ("#cf222e", "#ff7b72"),
+    ("#6e7781", "#8b949e"),
+];
+
+/// Not every reader of SVG knows variables in styles, so each colour is written out.
+fn style() -> String {
+    let of = |choose: fn(&(&'static str, &'static str)) -> &'static str| -> String {
+        let rule = |(n, colour): (usize, &str)| {
+            format!(".c{n} path,.c{n} .spread{{stroke:{colour}}}.c{n} circle,.c{n} rect{{fill:{colour}}}")
+        };
+        COLOURS.iter().map(choose).enumerate().map(rule).collect()
+    };
+    let (light, dark) = (of(|(light, _)| light), of(|(_, dark)| dark));
+    format!("{STYLE}{light}@media(prefers-color-scheme:dark){{{STYLE_ON_DARK}{dark}}}")
+}
 
 /// A chart with a line for each line of the curve. x is logarithmic, except where 0 is among its values: then it is by place.
 #[must_use]
@@ -40,7 +58,7 @@ pub fn lines(curve: &Curve) -> String {
     for (n, Line { name, points }) in curve.lines.iter().enumerate() {
         let at: Vec<(f64, f64)> = points.iter().map(|(x, spread)| (x_of(*x), y_of(spread.median))).collect();
         let path: Vec<String> = at.iter().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
-        drawn.push(format!("<g class=\"c{}\"><path d=\"M{}\"/>", n % COLOURS, path.join(" L")));
+        drawn.push(format!("<g class=\"c{}\"><path d=\"M{}\"/>", n % COLOURS.len(), path.join(" L")));
         for ((x, spread), (at_x, at_y)) in points.iter().zip(&at) {
             let (low, high) = (y_of(spread.lowest), y_of(spread.highest));
             drawn.push(format!(
@@ -55,7 +73,7 @@ pub fn lines(curve: &Curve) -> String {
         }
         let legend = top + 22.0 * n as f64;
         drawn.push(format!(
-            "<rect class=\"bar\" x=\"{:.1}\" y=\"{:.1}\" width=\"12\" height=\"12\"/></g>",
+            "<rect x=\"{:.1}\" y=\"{:.1}\" width=\"12\" height=\"12\"/></g>",
             WIDTH - right + 20.0,
             legend
         ));
@@ -79,9 +97,7 @@ pub fn bars(contenders: &[Measured]) -> String {
     let mut drawn = vec![text(16.0, 26.0, "title", "start", title)];
     for (n, name) in ["Envoy", "server"].into_iter().enumerate() {
         let x = left + 90.0 * n as f64;
-        drawn.push(format!(
-            "<g class=\"c{n}\"><rect class=\"bar\" x=\"{x:.1}\" y=\"38\" width=\"12\" height=\"12\"/></g>"
-        ));
+        drawn.push(format!("<g class=\"c{n}\"><rect x=\"{x:.1}\" y=\"38\" width=\"12\" height=\"12\"/></g>"));
         drawn.push(text(x + 18.0, 49.0, "", "start", name));
     }
     for (n, one) in contenders.iter().enumerate() {
@@ -92,7 +108,7 @@ pub fn bars(contenders: &[Measured]) -> String {
         for (colour, cost) in costs.into_iter().enumerate() {
             let width = (WIDTH - left - right) * cost / most;
             drawn.push(format!(
-                "<g class=\"c{colour}\"><rect class=\"bar\" x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"18\"/></g>"
+                "<g class=\"c{colour}\"><rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"18\"/></g>"
             ));
             x += width;
         }
@@ -158,7 +174,8 @@ fn document(height: f64, title: &str, drawn: &[String]) -> String {
     let title = escaped(title);
     format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" aria-label=\"{title}\">\n\
-         <style>{STYLE}</style>\n{}\n</svg>\n",
+         <style>{}</style>\n{}\n</svg>\n",
+        style(),
         drawn.join("\n")
     )
 }

@@ -141,18 +141,15 @@ async fn uses(options: &Options, results: &mut Results) {
 /// A point of the warm-up's curve is the cost of so many requests.
 const STEP: usize = 5_000;
 const STEPS: usize = 10;
-const WARMED_UP: [&str; 4] = ["trivial", "gate-warm", "gate-cold", "jwt-cold"];
+const WARMED_UP: [&str; 5] = ["trivial", "gate-warm", "gate-cold", "jwt-cold", "mtls"];
 
 /// What the first requests cost Envoy after its start, and those after them.
 ///
 /// # Panics
 /// When a contender does not work.
 pub async fn warm_up(options: &Options, results: &mut Results) {
-    let names: Vec<&str> = match options.only.as_slice() {
-        [] => WARMED_UP.to_vec(),
-        only => only.iter().map(String::as_str).collect(),
-    };
-    let choices: Vec<Choice> = names.into_iter().map(named).collect();
+    let is_chosen = |name: &&str| options.only.is_empty() || options.only.iter().any(|only| only == name);
+    let choices: Vec<Choice> = WARMED_UP.into_iter().filter(is_chosen).map(named).collect();
     let mut lines: Vec<Line> = Vec::new();
     let mut running = crate::contenders::start(&choices).await;
     for contender in &mut running {

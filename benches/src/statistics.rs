@@ -62,7 +62,7 @@ impl Percentiles {
         let at = |part: f64| {
             // The smallest time that this part of all requests did not exceed.
             let place = (times.len() as f64 * part).ceil() as usize;
-            times.get(place.saturating_sub(1)).map_or(0.0, |time| time.as_secs_f64() * 1e6)
+            times.get(place.saturating_sub(1)).map_or(0.0, |time| time.as_nanos() as f64 / 1e3)
         };
         Percentiles { p50: at(0.5), p99: at(0.99), p999: at(0.999) }
     }

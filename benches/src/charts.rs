@@ -33,7 +33,7 @@ fn style() -> String {
 /// A chart with a line for each line of the curve. x is logarithmic, except where 0 is among its values: then it is by place.
 #[must_use]
 pub fn lines(curve: &Curve) -> String {
-    let (left, right, top, bottom, height) = (70.0, 210.0, 50.0, 60.0, 420.0);
+    let (left, right, top, bottom, height) = (70.0, 210.0, 72.0, 60.0, 440.0);
     let xs = values(curve);
     let highest = curve.lines.iter().flat_map(|line| &line.points).map(|(_, spread)| spread.highest);
     let (step, most) = scale(highest.fold(0.0, f64::max));
@@ -216,6 +216,15 @@ mod tests {
         }
         assert_eq!(scale(0.0), (1.0, 1.0));
         assert_eq!([number(0.0), number(12.5), number(1_234_567.0)], ["0", "12.5", "1,234,567"]);
+    }
+
+    #[test]
+    fn a_dark_page_gets_colours_of_its_own() {
+        let drawn = lines(&curve(&[1.0]));
+        let (light, dark) = drawn.split_once("prefers-color-scheme:dark").unwrap();
+        for (on_light, on_dark) in COLOURS {
+            assert!(light.contains(on_light) && dark.contains(on_dark));
+        }
     }
 
     #[test]

@@ -244,7 +244,7 @@ mod tests {
 
     fn measured(name: &'static str, server: f64) -> Measured {
         let rounds = vec![Round { server, ..Round::default() }; 3];
-        Measured { name, what: "", series: Series { rounds, memory: None } }
+        Measured { name, what: "", for_a_curve: false, series: Series { rounds, memory: None } }
     }
 
     #[test]

@@ -35,8 +35,11 @@ pub fn write_all(results: &Results) {
         "# Results\n\nWritten by `./dev bench --write`; do not edit. All figures are of one run. Only the ratios are valid on another machine.\n",
     );
     text.push_str(&format!("\n{}\n{}", lines(&results.machine), lines(&results.method)));
-    if !results.contenders.is_empty() {
-        write(&folder.join("charts/contenders.svg"), charts::bars(&results.contenders).as_bytes());
+    // Those of curves have charts of their own.
+    let side_by_side: Vec<Measured> =
+        results.contenders.iter().filter(|one| !one.for_a_curve).cloned().collect();
+    if !side_by_side.is_empty() {
+        write(&folder.join("charts/contenders.svg"), charts::bars(&side_by_side).as_bytes());
         text.push_str("\n![What a request costs](charts/contenders.svg)\n");
     }
     for curve in &results.curves {

@@ -23,6 +23,7 @@ pub struct Results {
 pub struct Measured {
     pub name: &'static str,
     pub what: &'static str,
+    pub for_a_curve: bool,
     pub series: Series,
 }
 

@@ -69,10 +69,13 @@ async fn measure(
         contender.check_server_was_asked().await;
     }
     for contender in running {
-        let Choice { name, what, .. } = named(contender.name);
+        let Choice { name, what, for_a_curve, .. } = named(contender.name);
         results.contenders.retain(|one| one.name != name);
-        results.contenders.push(Measured { name, what, series: contender.series.clone() });
+        results.contenders.push(Measured { name, what, for_a_curve, series: contender.series.clone() });
     }
+    // In the order of `--list`, whichever part ran first.
+    let order: Vec<&str> = contenders::all().iter().map(|choice| choice.name).collect();
+    results.contenders.sort_by_key(|one| order.iter().position(|name| *name == one.name));
 }
 
 /// Starts these and warms them up.

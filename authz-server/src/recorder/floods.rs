@@ -13,7 +13,7 @@ use crate::clock::Clock;
 #[derive(Debug)]
 pub(super) struct Floods {
     flood: Mutex<Flood>,
-    /// Summaries that did not fit into the queue to the disk.
+    /// Summaries that the ledger did not take.
     postponed: Mutex<Vec<Denials>>,
     clock: Clock,
 }
@@ -46,7 +46,7 @@ impl Floods {
         due
     }
 
-    /// Keeps a summary that could not be recorded now, for the next time. A full queue should not last; if it does, a
+    /// Keeps a summary that could not be recorded now, for the next time. A full queue or disk should not last; if it does, a
     /// limited number is kept.
     pub(super) fn postpone(&self, denials: Denials) {
         const POSTPONED_AT_MOST: usize = 4096;

@@ -94,11 +94,15 @@ impl Recorder {
 
     /// Records the summaries of counted denials that are due; with `all`, every summary now.
     pub fn record_floods(&self, all: bool) {
+        if !all && self.refuses() {
+            return;
+        }
         for denials in self.floods.due(all) {
             let (floods, copy) = (Arc::clone(&self.floods), denials.clone());
             self.submit(denials.into(), move |recorded| match recorded {
                 Ok(_) => {}
                 Err(RecordError::QueueFull) => floods.postpone(copy),
+                Err(refused) if refused.is_from_disk() => floods.postpone(copy),
                 Err(refused) => warn!(%refused, "a summary of denials was not recorded"),
             });
         }
@@ -111,8 +115,7 @@ impl Recorder {
 
     /// Records the counted reads that are due; with `all`, every one now.
     pub fn record_reads(&self, all: bool) {
-        // Each try would be counted as an entry that was lost. None is: the counts are kept.
-        if !all && self.ledger.health().refusing.is_some() {
+        if !all && self.refuses() {
             return;
         }
         for reads in self.reads.due(self.clock.milliseconds(), all) {
@@ -124,6 +127,12 @@ impl Recorder {
                 Err(refused) => warn!(%refused, "a summary of reads was not recorded"),
             });
         }
+    }
+
+    /// Whether the ledger records nothing now. What is counted is kept until it does: each try would be counted as an entry that
+    /// was lost.
+    fn refuses(&self) -> bool {
+        self.ledger.health().refusing.is_some()
     }
 
     /// Records an entry; `done` is called on another thread with the result, and must not block.

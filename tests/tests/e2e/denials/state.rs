@@ -56,6 +56,8 @@ async fn other_burner(court: &Court) -> Provoked {
 async fn full_disk(court: &Court) -> Provoked {
     court.world.server.fill_disk();
     let provoked = court.provoke(court.good()).await;
+    // Summaries of earlier denials come due meanwhile. None may be lost.
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
     court.world.server.free_disk();
     until("the ledger to record again", async || court.world.server.readiness_of("ledger").await.ok()).await;
     court.wait_until_allowed().await;

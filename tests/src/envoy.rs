@@ -115,6 +115,12 @@ impl Envoy {
         text.trim().rsplit_once(": ")?.1.parse().ok()
     }
 
+    /// Waits until one of Envoy's statistics has this value. The filters tell theirs at each tick.
+    pub async fn until_stat(&self, name: &str, value: u64) {
+        until(&format!("{name}: {value}"), async || (self.stat(name).await == Some(value)).then_some(()))
+            .await;
+    }
+
     /// The address of Envoy's administration.
     #[must_use]
     pub fn admin(&self) -> SocketAddr {

@@ -38,6 +38,7 @@ mod proof;
 mod request;
 mod revocation;
 mod signature;
+mod sorted;
 mod stamp;
 pub mod statement;
 mod subject;

@@ -18,7 +18,6 @@ mod matches;
 mod not_taken;
 mod pins;
 mod rules;
-mod sorted;
 
 pub use answer::{Answer, Section};
 pub use claims::{Posture, Statement};

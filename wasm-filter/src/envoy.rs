@@ -5,7 +5,6 @@
 
 use std::{
     cell::RefCell,
-    collections::HashMap,
     time::{Duration, UNIX_EPOCH},
 };
 
@@ -172,42 +171,81 @@ pub(crate) fn empty_queue(queue: u32) {
     while let Ok(Some(_)) = hostcalls::dequeue_shared_queue(queue) {}
 }
 
+/// A counter or a gauge of Envoy's statistics.
+#[derive(Debug)]
+struct Metric {
+    kind: MetricType,
+    name: Box<str>,
+    /// The proxy's number, once it gave one.
+    number: Option<u32>,
+    /// By how much it has changed since the proxy was told.
+    untold: i64,
+}
+
+impl Metric {
+    fn number(&mut self) -> Option<u32> {
+        self.number = self.number.or_else(|| hostcalls::define_metric(self.kind, &self.name).ok());
+        self.number
+    }
+
+    fn tell(&mut self) {
+        if self.untold != 0
+            && let Some(number) = self.number()
+            && hostcalls::increment_metric(number, self.untold).is_ok()
+        {
+            self.untold = 0;
+        }
+    }
+}
+
 thread_local! {
-    /// The numbers of this VM's metrics, by name. There are a few dozen names.
-    static METRICS: RefCell<HashMap<Box<[u8]>, u32>> = RefCell::default();
+    /// This VM's metrics. There are a dozen, and those that each request changes come early.
+    static METRICS: RefCell<Vec<Metric>> = RefCell::default();
 }
 
 /// Adds one to a counter in Envoy's statistics. What cannot be counted denies nothing.
 pub(crate) fn count(name: &str) {
-    if let Some(metric) = metric(MetricType::Counter, name) {
-        hostcalls::increment_metric(metric, 1).unwrap_or_default();
-    }
+    change(MetricType::Counter, name, 1);
+}
+
+/// Changes a gauge to which all VMs add.
+pub(crate) fn add(name: &str, by: i64) {
+    change(MetricType::Gauge, name, by);
+}
+
+/// The proxy is told later, by [`tell_metrics`]: a call for each request would be a good part of what the filter costs.
+fn change(kind: MetricType, name: &str, by: i64) {
+    with_metric(kind, name, &mut |metric| metric.untold = metric.untold.saturating_add(by));
 }
 
 /// Sets a gauge in Envoy's statistics.
 pub(crate) fn gauge(name: &str, value: u64) {
-    if let Some(metric) = metric(MetricType::Gauge, name) {
-        hostcalls::record_metric(metric, value).unwrap_or_default();
-    }
-}
-
-/// Changes a gauge to which all VMs add.
-pub(crate) fn add(name: &str, change: i64) {
-    if let Some(metric) = metric(MetricType::Gauge, name) {
-        hostcalls::increment_metric(metric, change).unwrap_or_default();
-    }
-}
-
-fn metric(kind: MetricType, name: &str) -> Option<u32> {
-    METRICS.with(|metrics| {
-        let mut metrics = metrics.try_borrow_mut().ok()?;
-        if let Some(known) = metrics.get(name.as_bytes()) {
-            return Some(*known);
+    with_metric(MetricType::Gauge, name, &mut |metric| {
+        if let Some(number) = metric.number() {
+            hostcalls::record_metric(number, value).unwrap_or_default();
         }
-        let new = hostcalls::define_metric(kind, name).ok()?;
-        metrics.insert(name.as_bytes().into(), new);
-        Some(new)
-    })
+    });
+}
+
+/// Tells the proxy by how much each metric has changed. What a VM had not told when it ended is lost.
+pub(crate) fn tell_metrics() {
+    METRICS.with(|metrics| {
+        metrics
+            .try_borrow_mut()
+            .into_iter()
+            .for_each(|mut metrics| metrics.iter_mut().for_each(Metric::tell));
+    });
+}
+
+fn with_metric(kind: MetricType, name: &str, then: &mut dyn FnMut(&mut Metric)) {
+    METRICS.with(|metrics| {
+        let Ok(mut metrics) = metrics.try_borrow_mut() else { return };
+        if let Some(known) = metrics.iter_mut().find(|metric| *metric.name == *name) {
+            return then(known);
+        }
+        metrics.push(Metric { kind, name: name.into(), number: None, untold: 0 });
+        metrics.last_mut().into_iter().for_each(then);
+    });
 }
 
 /// Writes one line to Envoy's log.

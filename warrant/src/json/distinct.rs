@@ -8,7 +8,10 @@
 use std::cmp::Ordering;
 
 use super::{JsonReader, JsonString, Malformed, Parsed};
-use crate::limits::MAX_ELEMENTS;
+use crate::{
+    limits::MAX_ELEMENTS,
+    sorted::{Pair, sort},
+};
 
 /// Up to this many elements, comparing pairs is cheaper than sorting.
 const FEW: usize = 8;
@@ -23,6 +26,9 @@ pub(crate) enum Scalar<'a> {
     Integer(i64),
     Boolean(bool),
 }
+
+/// How an element is read, for what is seldom done: there is one copy of it for all kinds of elements.
+type ReadScalar<'f, 'a> = &'f dyn Fn(&mut JsonReader<'a>) -> Parsed<Scalar<'a>>;
 
 /// Reads the `count` elements of the array or object at `start` a second time, each with `read`.
 pub(crate) fn check_distinct<'a>(
@@ -46,7 +52,7 @@ pub(crate) fn check_distinct<'a>(
         }
         return Ok(());
     }
-    if are_distinct_by_hashing(start, count, read)? { Ok(()) } else { Err(TWICE) }
+    if are_distinct_by_hashing(start, count, &read)? { Ok(()) } else { Err(TWICE) }
 }
 
 /// A function of its own, so that only links that need the table pay for its stack space.
@@ -55,7 +61,7 @@ pub(crate) fn check_distinct<'a>(
 fn are_distinct_by_hashing<'a>(
     start: JsonReader<'a>,
     count: usize,
-    read: impl Fn(&mut JsonReader<'a>) -> Parsed<Scalar<'a>>,
+    read: ReadScalar<'_, 'a>,
 ) -> Parsed<bool> {
     // Each slot holds the position of an element in the text. 0 means empty: it is the end of the text, where no
     // element starts.
@@ -89,13 +95,27 @@ fn are_distinct_by_hashing<'a>(
 fn are_distinct_by_sorting<'a>(
     start: JsonReader<'a>,
     count: usize,
-    read: impl Fn(&mut JsonReader<'a>) -> Parsed<Scalar<'a>>,
+    read: ReadScalar<'_, 'a>,
 ) -> Parsed<bool> {
     let mut buffer = [Scalar::Boolean(false); MAX_ELEMENTS];
     let many = buffer.get_mut(..count).ok_or(Malformed("too many elements"))?;
     fill(start, many, read)?;
-    many.sort_unstable_by(|one, two| one.compare(*two));
-    Ok(many.iter().zip(many.iter().skip(1)).all(|(one, two)| one.compare(*two).is_ne()))
+    Ok(are_distinct(many))
+}
+
+/// Sorts places, and not the elements: so there is only one copy of the sorting code in a module.
+fn are_distinct(elements: &[Scalar<'_>]) -> bool {
+    let mut buffer = [const { Pair(0, 0) }; MAX_ELEMENTS];
+    for (pair, place) in buffer.iter_mut().zip(0..elements.len()) {
+        *pair = Pair(place, 0);
+    }
+    let compare = |Pair(one, _): &Pair, Pair(two, _): &Pair| {
+        let (one, two) = (elements.get(*one).copied(), elements.get(*two).copied());
+        one.zip(two).map_or(Ordering::Equal, |(one, two)| one.compare(two))
+    };
+    let Some(places) = buffer.get_mut(..elements.len()) else { return false };
+    sort(places, &compare);
+    places.is_sorted_by(|one, two| compare(one, two).is_lt())
 }
 
 fn fill<'a>(

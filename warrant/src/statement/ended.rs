@@ -2,8 +2,8 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{StatementFault, bytes::Bytes, sorted::is_rising};
-use crate::{Digest, denial::Denial, json::Malformed};
+use super::{StatementFault, bytes::Bytes};
+use crate::{Digest, denial::Denial, json::Malformed, sorted::is_rising};
 
 /// The 16 bytes of a decision's id.
 pub type DecisionKey = [u8; 16];

@@ -6,7 +6,6 @@ use std::{collections::BTreeSet, sync::Arc};
 use super::{
     StatementFault,
     matches::{Match, MatchList, RequestsRead},
-    sorted::is_rising,
 };
 use crate::{
     Digest,
@@ -17,6 +16,7 @@ use crate::{
     },
     paths::RawPath,
     request::{Host, Method},
+    sorted::is_rising,
 };
 
 /// The halted issuers and requests.

@@ -3,12 +3,12 @@
 
 use std::collections::BTreeSet;
 
-use super::sorted::{Pair, is_rising, sort};
 use crate::{
     formats::{is_host, is_method},
     json::{JsonReader, Malformed, Parsed, required, set_once, text, writer::ObjectWriter},
     paths::{PathPattern, RawPath},
     request::{Host, Method},
+    sorted::{Pair, is_rising, sort},
 };
 
 /// Requests to one host with one of these methods and a path of this pattern, and what is said of them.
@@ -119,9 +119,9 @@ impl<T> MatchList<T> {
     pub(super) fn new(matches: Vec<Match<T>>) -> Self {
         let mut places = Vec::new();
         for (place, one) in matches.iter().enumerate() {
-            places.extend((0..one.methods.len()).map(|method| (place, method)));
+            places.extend((0..one.methods.len()).map(|method| Pair(place, method)));
         }
-        let named = |(place, method): &Pair| {
+        let named = |Pair(place, method): &Pair| {
             let one: Option<&Match<T>> = matches.get(*place);
             (one.map(|one| &one.host), one.and_then(|one| one.methods.get(*method)), *place)
         };
@@ -136,12 +136,12 @@ impl<T> MatchList<T> {
         let of_both = self.places.get(begin..)?.iter();
         of_both
             .take_while(|pair| self.name(pair) == Some((host.as_str(), method.as_str())))
-            .filter_map(|(place, _)| self.matches.get(*place))
+            .filter_map(|Pair(place, _)| self.matches.get(*place))
             .find(|one| one.path.matches(path))
             .map(|one| &one.says)
     }
 
-    fn name(&self, (place, method): &Pair) -> Option<(&str, &str)> {
+    fn name(&self, Pair(place, method): &Pair) -> Option<(&str, &str)> {
         let one = self.matches.get(*place)?;
         Some((one.host.as_str(), one.methods.get(*method)?))
     }

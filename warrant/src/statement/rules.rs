@@ -14,7 +14,6 @@ use std::{
 use super::{
     StatementFault,
     matches::{Match, MatchList, RequestsRead, host},
-    sorted::{Pair, is_rising, sort},
 };
 use crate::{
     Digest,
@@ -25,6 +24,7 @@ use crate::{
     limits::{MAX_HOST_BYTES, MAX_INTEGER},
     paths::RawPath,
     request::{Host, Method},
+    sorted::{Pair, is_rising, sort},
     time::Seconds,
     trust::{Issuer, Terms, Trust},
 };
@@ -140,7 +140,7 @@ impl Rules {
             .names
             .binary_search_by(|pair| name(&self.hosts, pair).cmp(&Some(name_sought.as_slice())))
             .ok()?;
-        let (host, _) = self.names.get(place)?;
+        let Pair(host, _) = self.names.get(place)?;
         self.hosts.get(*host)?.canonical()
     }
 
@@ -154,13 +154,13 @@ impl Rules {
 fn names(hosts: &[ServedHost]) -> Vec<Pair> {
     let mut names = Vec::new();
     for (host, served) in hosts.iter().enumerate() {
-        names.extend((0..served.0.len()).map(|name| (host, name)));
+        names.extend((0..served.0.len()).map(|name| Pair(host, name)));
     }
     sort(&mut names, &|one, two| name(hosts, one).cmp(&name(hosts, two)));
     names
 }
 
-fn name<'a>(hosts: &'a [ServedHost], (host, name): &Pair) -> Option<&'a [u8]> {
+fn name<'a>(hosts: &'a [ServedHost], Pair(host, name): &Pair) -> Option<&'a [u8]> {
     hosts.get(*host)?.0.get(*name).map(|name| name.as_str().as_bytes())
 }
 

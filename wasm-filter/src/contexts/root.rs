@@ -80,6 +80,7 @@ impl FilterRootContext {
             filter.follow(events);
         }
         filter.show(clock);
+        envoy::tell_metrics();
         if !self.tick_every(if more { SOON } else { TICK }) {
             envoy::log_error("portcullis: the proxy did not take the time of the next tick");
         }

@@ -3,8 +3,7 @@
 use portcullis_tests::agent::{WarrantSpec, hello};
 use portcullis_tests::attestor::{Attestor, build};
 use portcullis_tests::certificates::{A_DAY, Root, put_roots};
-use portcullis_tests::client::{ClientRequest, get};
-use portcullis_tests::condition::until;
+use portcullis_tests::client::ClientRequest;
 use portcullis_tests::operator::{call_api, done};
 use portcullis_tests::signed_bundles::{UnsignedBundle, now};
 use portcullis_tests::stream_kinds::StreamKind;
@@ -131,8 +130,7 @@ async fn whatever_a_decision_loses_its_ground_by_ends_its_streams_of_all_kinds_a
 /// Waits until the seal has ended so many streams with this code.
 async fn until_ended(world: &World, code: &str, count: u64) {
     let name = format!("wasmcustom.portcullis_seal_ended_{}", code.replace('-', "_"));
-    until("the streams to be ended", async || (world.envoy.stat(&name).await == Some(count)).then_some(()))
-        .await;
+    world.envoy.until_stat(&name, count).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -151,8 +149,7 @@ async fn a_halted_route_ends_its_streams_and_a_halted_issuer_those_under_its_war
         let resumed = done(&world.home, &[&["resume"][..], &scope].concat());
         world.until_gates_have(resumed["index"].as_u64().unwrap()).await;
     }
-    let stats = get(world.envoy.admin(), "/stats?filter=portcullis_seal_live").await.unwrap().text();
-    assert!(stats.contains("portcullis_seal_live_streams: 0\n"), "{stats}");
+    world.envoy.until_stat("wasmcustom.portcullis_seal_live_streams", 0).await;
     world.allows(&world.agent.request(&hello(), "GET", "/hello/you")).await;
     world.end().await;
 }

@@ -66,7 +66,8 @@ impl Digest {
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "sha256:{}", hex::encode(&self.0))
+        f.write_str("sha256:")?;
+        f.write_str(&hex::encode(&self.0))
     }
 }
 

@@ -282,14 +282,9 @@ fn growth(dir: &Path, entries: usize) {
         began.elapsed()
     );
     let began = Instant::now();
-    let (mut count, mut bytes) = (0_u64, 0_u64);
-    let mut records = ledger.read(0).unwrap();
-    while let Some(record) = records.next_bytes() {
-        let (_, entry) = record.unwrap();
-        Entry::read(&entry).unwrap();
-        count += 1;
-        bytes += entry.len() as u64;
-    }
+    let mut records = ledger.read(0).unwrap().ahead();
+    let count = records.by_ref().map(Result::unwrap).count();
+    let bytes = records.bytes();
     let fold = began.elapsed();
     let began = Instant::now();
     let read = read_all(&path.join("log/tile/entries"));

@@ -35,7 +35,7 @@ pub(crate) fn allowed(id: &str) -> Decision {
     let passed = Some(CheckResult::Passed);
     Decision {
         bundle: Some(RecordedBundle { digest: bundle(1), version: 1 }),
-        chain: vec![root(id, None)],
+        chain: vec![root(id, None)].into(),
         checks: Checks {
             arguments: passed,
             binding: passed,
@@ -59,10 +59,10 @@ pub(crate) fn allowed(id: &str) -> Decision {
 /// An allow through links with these limits, which burns a use of each.
 pub(crate) fn allowed_with_limits(id: &str, jtis: &[(&str, Option<u64>)]) -> Decision {
     let mut decision = allowed(id);
-    decision.chain.clear();
+    let mut links: Vec<RecordedLink> = Vec::new();
     let mut path = String::new();
     for (jti, max) in jtis {
-        let link = match decision.chain.last() {
+        let link = match links.last() {
             None => root(jti, *max),
             Some(parent) => child(parent, jti, *max),
         };
@@ -74,8 +74,9 @@ pub(crate) fn allowed_with_limits(id: &str, jtis: &[(&str, Option<u64>)]) -> Dec
             until: link.exp,
             what: BurnKind::Use,
         }));
-        decision.chain.push(link);
+        links.push(link);
     }
+    decision.chain = links.into();
     decision
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use crate::durable::TEMPORARY;
@@ -333,6 +334,21 @@ impl EntryBundle {
             self.iter().take(width).map(|entry| entry.len().saturating_add(2)).collect();
         let end = lengths.iter().fold(0, |sum: usize, length| sum.saturating_add(*length));
         self.bytes.get(..end).filter(|_| lengths.len() == width).map(<[u8]>::to_vec)
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Where in the bytes each entry is.
+    pub(crate) fn places(&self) -> Vec<Range<usize>> {
+        let mut end = 0_usize;
+        let place = |entry: &[u8]| {
+            let start = end.saturating_add(2); // after the entry's length
+            end = start.saturating_add(entry.len());
+            start..end
+        };
+        self.iter().map(place).collect()
     }
 
     /// The entries in order.

@@ -15,6 +15,11 @@ pub(crate) fn decode_exactly<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
     (length == N).then_some(bytes)
 }
 
+/// Appends the one text of `bytes`.
+pub(crate) fn encode_into(bytes: &[u8], text: &mut String) {
+    URL_SAFE_NO_PAD.encode_string(bytes, text);
+}
+
 /// Encodes `bytes` as their one text.
 pub(crate) fn encode(bytes: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(bytes)

@@ -17,6 +17,9 @@ use crate::{Mark, Seconds, base64url, statement::DecisionKey};
 
 const FIRST_LINE: &str = "stamp 1";
 
+/// The length of a mark in base64url.
+const MARK_CHARACTERS: usize = 22;
+
 /// More marks than any chain has: eight links with four names each.
 const MARKS_AT_MOST: usize = 64;
 
@@ -40,11 +43,13 @@ pub struct Stamp<'a> {
 impl<'a> Stamp<'a> {
     /// The stamp as a text. `None` if a part has a line break, which no request line can have.
     pub fn to_text(&self) -> Option<String> {
-        let marks: String = self.marks.iter().map(|mark| base64url::encode(mark.bytes())).collect();
         let Self { decision, expires, method, authority, path, .. } = self;
-        [decision, method, authority, path].iter().all(|part| !part.contains('\n')).then(|| {
-            format!("{FIRST_LINE}\n{decision}\n{}\n{marks}\n{method}\n{authority}\n{path}", expires.get())
-        })
+        if [decision, method, authority, path].iter().any(|part| part.contains('\n')) {
+            return None;
+        }
+        let mut marks = String::with_capacity(MARK_CHARACTERS.saturating_mul(self.marks.len()));
+        self.marks.iter().for_each(|mark| base64url::encode_into(mark.bytes(), &mut marks));
+        Some(format!("{FIRST_LINE}\n{decision}\n{}\n{marks}\n{method}\n{authority}\n{path}", expires.get()))
     }
 
     /// The 16 bytes of the decision's id, by which a statement lists it. `None` if it is no such id.
@@ -77,8 +82,7 @@ impl<'a> Stamp<'a> {
 }
 
 fn read_marks(text: &str) -> Option<Vec<Mark>> {
-    const LENGTH: usize = 22;
-    let chunks = text.as_bytes().chunks(LENGTH);
+    let chunks = text.as_bytes().chunks(MARK_CHARACTERS);
     if chunks.len() > MARKS_AT_MOST {
         return None;
     }

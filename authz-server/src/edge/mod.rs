@@ -6,6 +6,7 @@ mod address;
 pub mod answer;
 pub mod arrivals;
 mod connections;
+mod copied_writes;
 pub mod ext_authz;
 pub mod http;
 pub mod listen;

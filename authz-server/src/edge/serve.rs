@@ -25,6 +25,7 @@ use tracing::{debug, warn};
 
 use super::arrivals::{Answering, Arrivals};
 use super::connections::{BoundedConnection, Connections};
+use super::copied_writes::CopiedWrites;
 use super::listen::BoundListener;
 use super::peer::Peer;
 use super::tls::{PeerAdmission, speaks_http2};
@@ -190,7 +191,7 @@ async fn speak<S>(
                 .max_concurrent_streams(STREAMS)
                 .max_pending_accept_reset_streams(streams)
                 .max_local_error_reset_streams(Some(streams))
-                .serve_connection(TokioIo::new(stream), service);
+                .serve_connection(TokioIo::new(CopiedWrites(stream)), service);
             until_ended(connection, stop, refused).await
         }
     };

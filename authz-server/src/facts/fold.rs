@@ -72,8 +72,8 @@ impl Folded {
     }
 
     /// Folds the entries that come after these facts: `records` must begin at `as_of`.
-    pub fn fold_on(&mut self, mut records: RecordedEntries) -> Result<Amount, ReadError> {
-        let mut entries = 0_u64;
+    pub fn fold_on(&mut self, records: RecordedEntries) -> Result<Amount, ReadError> {
+        let (mut records, mut entries) = (records.ahead(), 0_u64);
         for record in records.by_ref() {
             self.take(&record?);
             entries = entries.saturating_add(1);

@@ -16,7 +16,7 @@ pub mod snapshot;
 mod tables;
 
 pub use after_restore::AfterRestore;
-pub use burns::{BurnFor, BurnTable, BurnedItem, BurnedItems, Full, NotBurned, Room, RootTag};
+pub use burns::{BurnFor, BurnTable, BurnedItem, BurnedItems, Full, NotBurned, Room, RootTag, Wanted};
 pub use ended::EndedDecisions;
 pub use fold::{Amount, Folded, fold, fold_closed};
 pub use follower::follow;

@@ -198,6 +198,7 @@ fn read_fact<R: BufRead>(lists: &mut Reader<R>, tables: &mut Tables) -> io::Resu
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::facts::Wanted;
     use crate::facts::examples::{condition, issued, posture, revocation};
     use crate::facts::{BurnFor, NotBurned, RootTag};
     use crate::recorder::DecisionId;
@@ -237,7 +238,7 @@ mod tests {
         let by = |table: &BurnTable, path, max, exp, decision: &DecisionId| {
             let burn_for =
                 BurnFor { decision: decision.as_str(), root: RootTag::default(), source: "10.0.0.1" };
-            table.burn(&[burn(path, max, exp)], None, Seconds::new(10), burn_for)
+            table.burn(Wanted::of(&[burn(path, max, exp)], None), Seconds::new(10), burn_for)
         };
         by(&burns, "twice", 2, 100, &d1).unwrap();
         by(&burns, "once", 1, 100, &d1).unwrap();

@@ -1,19 +1,19 @@
 //! Makes an `Allow`, which needs a receipt from the ledger.
 //!
-//! `Allow` has private fields and one constructor, at the end of `Recording::forward`. What leads there cannot be
+//! `Allow` has private fields and one constructor, at the end of `Drafted::forward`. What leads there cannot be
 //! forged: a `Permit` or a `Pass` (only the judge makes one), for a permit also `BurnedItems` (only `BurnTable::burn`
 //! makes them), and a `ledger::Receipt` (only the ledger's writer makes one, after the sync) for the entry that
 //! records the allow. A denial needs none of them.
 
-use ledger::entry::{self, DecisionOutcome};
-use ledger::{Receipt, RecordError};
+use ledger::entry::{self, Decision, DecisionOutcome, RecordedBurn};
+use ledger::{DraftedDecision, Receipt, RecordError};
 use policy::decision::{Case, Denied, Pass, Permit};
 use tracing::warn;
 use warrant::{Denial, Revocable, Seconds, Stamp};
 
 use super::Answer;
 use super::burn::Paid;
-use super::recording::Recording;
+use super::recording::{AnswerParts, Recording};
 use crate::facts::BurnedItems;
 use crate::record;
 use crate::recorder::DecisionId;
@@ -34,64 +34,109 @@ pub struct Allow {
 #[derive(Debug)]
 pub(super) struct Overtaken(pub(super) Option<Paid>);
 
+/// An allow whose entry is written already, but not recorded.
+#[derive(Debug)]
+pub(super) struct Drafted {
+    decision: DraftedDecision,
+    parts: AnswerParts,
+    stamp: String,
+    route: String,
+    /// What the entry said that was burned, before it became that of an allow.
+    burned_before: Vec<RecordedBurn>,
+}
+
 impl Recording {
-    /// Answers a request that is permitted and paid for.
-    pub(super) async fn allow(mut self, permit: Permit, burned: BurnedItems) -> Result<Answer, Overtaken> {
-        let (route, paid) = (permit.route().to_owned(), Paid { permit, burned });
-        self.entry.burned = paid.recorded();
-        self.forward(DecisionOutcome::Allowed, &route, Some(paid)).await
-    }
-
-    /// Answers a request that is ungoverned or only observed.
-    pub(super) async fn pass(self, pass: Pass, paid: Option<Paid>) -> Result<Answer, Overtaken> {
-        match self.check_fits() {
-            Ok(()) => self.forward(record::outcome_of(&pass), pass.route(), paid).await,
-            Err(denied) => Ok(self.deny(denied)),
-        }
-    }
-
-    /// Waits until the entry is durable; only then does it make an allow.
-    async fn forward(
+    /// Writes the entry of an allow that burns this. It is called before anything is burned: without an entry there is no allow,
+    /// and what is burned is not given back.
+    pub(super) fn draft(
         mut self,
         outcome: DecisionOutcome,
         route: &str,
-        paid: Option<Paid>,
-    ) -> Result<Answer, Overtaken> {
-        let Some(Stamped { stamp, ends }) = self.stamp.take() else {
-            return Ok(self.deny(Denied::on_route(Denial::Internal, route)));
+        burned: Vec<RecordedBurn>,
+    ) -> Result<Drafted, Box<Answer>> {
+        let Some(Stamped { stamp, ends }) = self.parts.stamp.take() else {
+            return Err(Box::new(self.deny(Denied::on_route(Denial::Internal, route))));
         };
+        let burned_before = std::mem::replace(&mut self.entry.burned, burned);
         self.entry.outcome = outcome;
         self.entry.ends = Some(ends.get());
-        self.entry.lapses = self.lapse.filter(|at| *at < ends).map(Seconds::get);
-        let proxy = self.entry.proxy.clone();
+        self.entry.lapses = self.parts.lapse.filter(|at| *at < ends).map(Seconds::get);
+        let (parts, route) = (self.parts, route.to_owned());
+        match DraftedDecision::of(self.entry) {
+            Ok(decision) => Ok(Drafted { decision, parts, stamp, route, burned_before }),
+            Err((entry, refused)) => {
+                // A request can be too large, or have a number that JSON does not hold exactly.
+                let is_by_request =
+                    matches!(refused, RecordError::TooLarge(_) | RecordError::NotCanonical(_));
+                let denial = if is_by_request { Denial::ArgumentsInvalid } else { denial_for(&refused) };
+                let detail = is_by_request.then(|| "the request is too large to record".to_owned());
+                let denied = Denied { detail, ..Denied::on_route(denial, &route) };
+                Err(Box::new(Recording::to_be_denied(entry, burned_before, parts).deny(denied)))
+            }
+        }
+    }
+
+    /// Answers a request that is ungoverned or only observed.
+    pub(super) async fn pass(mut self, pass: Pass, paid: Option<Paid>) -> Result<Answer, Overtaken> {
+        let burned = std::mem::take(&mut self.entry.burned);
+        match self.draft(record::outcome_of(&pass), pass.route(), burned) {
+            Ok(drafted) => drafted.forward(paid).await,
+            Err(denial) => Ok(*denial),
+        }
+    }
+
+    /// A decision whose entry was that of an allow.
+    fn to_be_denied(mut entry: Box<Decision>, burned: Vec<RecordedBurn>, parts: AnswerParts) -> Recording {
+        (entry.burned, entry.ends, entry.lapses) = (burned, None, None);
+        Recording { entry, parts }
+    }
+}
+
+impl Drafted {
+    pub(super) fn entry(&self) -> &Decision {
+        self.decision.decision()
+    }
+
+    pub(super) fn source(&self) -> &str {
+        &self.parts.source
+    }
+
+    /// Answers a request that is permitted and paid for.
+    pub(super) async fn allow(self, permit: Permit, burned: BurnedItems) -> Result<Answer, Overtaken> {
+        self.forward(Some(Paid { permit, burned })).await
+    }
+
+    /// Denies, because what it costs was not burned.
+    pub(super) fn deny(self, denied: Denied) -> Answer {
+        Recording::to_be_denied(self.decision.into_decision(), self.burned_before, self.parts).deny(denied)
+    }
+
+    /// Waits until the entry is durable; only then does it make an allow.
+    async fn forward(self, paid: Option<Paid>) -> Result<Answer, Overtaken> {
+        let Drafted { decision: drafted, parts, stamp, route, .. } = self;
+        let AnswerParts { recorder, decision, receipt: evidence, source, .. } = parts;
+        let proxy = drafted.decision().proxy.clone();
         let too_late = {
-            let (recorder, decision, proxy) = (self.recorder.clone(), self.decision.clone(), proxy.clone());
+            let (recorder, decision, proxy) = (recorder.clone(), decision.clone(), proxy.clone());
             move |receipt: Receipt| {
                 let outcome = came_too_late(&decision, &proxy, receipt.index());
                 let what = "the outcome of an allow that came too late".to_owned();
                 recorder.submit_unawaited(what, outcome.into());
             }
         };
-        match self.recorder.append(self.entry.into(), too_late.clone()).await {
+        match recorder.append(drafted, too_late.clone()).await {
             Ok(receipt) => {
-                let evidence = self
-                    .receipt
-                    .take()
-                    .map(|(mint, draft)| mint.sign(&draft, self.decision.as_str(), receipt.index()));
+                let evidence =
+                    evidence.map(|(mint, draft)| mint.sign(&draft, decision.as_str(), receipt.index()));
                 let Ok(evidence) = evidence.transpose() else {
                     warn!(
-                        decision = self.decision.as_str(),
+                        decision = decision.as_str(),
                         "the receipt could not be signed, so the request is denied"
                     );
                     too_late(receipt);
-                    return Ok(Answer::denied(
-                        self.decision,
-                        Denied::on_route(Denial::Internal, route),
-                        true,
-                    ));
+                    return Ok(Answer::denied(decision, Denied::on_route(Denial::Internal, &route), true));
                 };
-                let ticket = self.recorder.issue_ticket(&self.decision, receipt.index(), &proxy);
-                let decision = self.decision;
+                let ticket = recorder.issue_ticket(&decision, receipt.index(), &proxy);
                 Ok(Answer::Allow(Box::new(Allow { decision, stamp, receipt, ticket, evidence })))
             }
             Err(RecordError::Stale) => Err(Overtaken(paid)),
@@ -100,11 +145,11 @@ impl Recording {
                 // A full disk refuses every decision. The ledger says so once, and counts them in the gap entry, which is
                 // written once there is free space.
                 if !refused.is_from_disk() {
-                    let decision = self.decision.as_str();
+                    let decision = decision.as_str();
                     warn!(decision, %refused, "the decision could not be recorded, so the request is denied");
-                    self.recorder.count_denial(denial.code(), &self.source, self.decision.as_str());
+                    recorder.count_denial(denial.code(), &source, decision);
                 }
-                Ok(Answer::denied(self.decision, Denied::on_route(denial, route), true))
+                Ok(Answer::denied(decision, Denied::on_route(denial, &route), true))
             }
         }
     }

@@ -5,7 +5,7 @@ use ledger::entry;
 use warrant::limits::PROOF_WINDOW_SECONDS;
 use warrant::{Denial, Seconds};
 
-use crate::facts::{BurnFor, BurnTable, BurnedItems, Full, NotBurned};
+use crate::facts::{BurnFor, BurnTable, BurnedItems, Full, NotBurned, Wanted};
 use crate::record;
 use policy::Bundle;
 use policy::decision::{Denied, Permit};
@@ -30,18 +30,19 @@ pub(super) struct Paid {
 }
 
 impl Burner {
-    /// Burns what a permit costs. If an earlier judging of the same request already burned as much, that pays for
+    /// Burns what a permit costs, `wanted`. If an earlier judging of the same request already burned as much, that pays for
     /// this one; if it burned anything else, the request is denied. `recorded` is the time of the last durable entry.
     pub(super) fn pay(
         &self,
         earlier: Option<Paid>,
         permit: &Permit,
+        wanted: Wanted,
         bundle: &Bundle,
         recorded: Seconds,
         burn_for: BurnFor<'_>,
     ) -> Result<BurnedItems, Denied> {
         match earlier {
-            None => self.burn(permit, bundle, recorded, burn_for),
+            None => self.burn(permit, wanted, bundle, recorded, burn_for),
             Some(earlier) if self.covers(&earlier.permit, permit, bundle) => Ok(earlier.burned),
             Some(_) => Err(Denied::on_route(Denial::GovernanceStale, permit.route())),
         }
@@ -50,20 +51,19 @@ impl Burner {
     fn burn(
         &self,
         permit: &Permit,
+        wanted: Wanted,
         bundle: &Bundle,
         recorded: Seconds,
         burn_for: BurnFor<'_>,
     ) -> Result<BurnedItems, Denied> {
-        let (burns, proof) = (permit.burns(), permit.proof());
-        let costs = !burns.is_empty() || proof.is_some();
-        if costs && !self.can_count(permit, bundle) {
+        if !wanted.is_empty() && !self.can_count(permit, bundle) {
             // A use that is known to be burned is a replay, even if this server does not count.
-            let replayed = self.burns.burned_by(burns, proof).map(|not| denied(&not, permit.route()));
+            let replayed = self.burns.burned_by(&wanted).map(|not| denied(&not, permit.route()));
             return Err(
                 replayed.unwrap_or_else(|| Denied::on_route(Denial::StateUnavailable, permit.route()))
             );
         }
-        let burned = self.burns.burn(burns, proof, recorded, burn_for);
+        let burned = self.burns.burn(wanted, recorded, burn_for);
         burned.map_err(|not| denied(&not, permit.route()))
     }
 
@@ -98,7 +98,7 @@ fn denied(not_burned: &NotBurned, route: &str) -> Denied {
 
 impl Paid {
     pub(super) fn recorded(&self) -> Vec<entry::RecordedBurn> {
-        record::recorded_burns(&self.burned, self.permit.burns())
+        record::recorded_burns(self.burned.items(), self.permit.burns())
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use ledger::entry::RecordedChain;
 use warrant::{
     AwsLcVerifier, Chain, Denial, Method, PresentedProof, ProofBody, ProofExpectations, RawPath, Seconds,
     Target, single_header,
@@ -27,6 +28,13 @@ pub struct Gatherer {
     pub certificates: ReadCertificates,
     /// Where this server runs.
     pub environment: BTreeMap<String, String>,
+}
+
+/// A case, and its chain as it is recorded.
+#[derive(Debug)]
+pub(super) struct Gathered<'a> {
+    pub(super) case: Case<'a>,
+    pub(super) chain: RecordedChain,
 }
 
 /// What is known apart from the request; read once for each judging.
@@ -67,17 +75,18 @@ impl Gatherer {
         situation: &'a Situation,
         request: &'a IncomingRequest,
         client: Option<ClientIdentity>,
-    ) -> Case<'a> {
+    ) -> Gathered<'a> {
         let Situation { known, bundle, now, governance } = situation;
         let proxy = request.proxy.clone().unwrap_or_default();
+        let mut chain = RecordedChain::default();
         let http = match &request.http {
-            Some(http) => self.http_case(http, &proxy, bundle, *now),
+            Some(http) => self.http_case(http, &proxy, bundle, *now, &mut chain),
             None => Err(Denial::RequestAmbiguous),
         };
         let environment = bundle.environment_for(&proxy, &self.environment);
         let circumstances = Circumstances::of(known, bundle, *now, environment);
         let halted = if circumstances.is_halted() { Err(Denial::Halted) } else { Ok(()) };
-        Case {
+        let case = Case {
             now: *now,
             as_of: known.as_of(),
             governance: halted.and(*governance),
@@ -85,7 +94,8 @@ impl Gatherer {
             proxy,
             line: request.http.as_ref().map(IncomingHttp::line),
             http,
-        }
+        };
+        Gathered { case, chain }
     }
 
     /// When the first of the facts by which this case is permitted stops to hold.
@@ -112,13 +122,17 @@ impl Gatherer {
         proxy: &str,
         bundle: &'a Bundle,
         now: Seconds,
+        recorded: &mut RecordedChain,
     ) -> Result<HttpCase<'a>, Denial> {
         check_raw_line(http)?;
         let method = Method::parse(&http.method).ok_or(Denial::RequestAmbiguous)?;
         let (path, query) = RawPath::parse(&http.path)?;
         let presented = single_header(http.values("warrant"))?.unwrap_or_default();
         let proof = single_header(http.values("warrant-proof"))?.unwrap_or_default();
-        let chain = self.chains.verify(presented, bundle.trust());
+        let chain = self.chains.verify(presented, bundle.trust()).map(|verified| {
+            *recorded = verified.recorded;
+            verified.chain
+        });
         let located = bundle.locate(proxy, &http.authority, &method, path);
         let (mut found, mut given, mut body) = (ProofFound::NotWanted, None, None);
         if let Ok(Located { target, found: Found::Route(route) }) = &located {

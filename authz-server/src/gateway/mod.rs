@@ -21,6 +21,7 @@ mod verified_chains;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ledger::entry::DecisionOutcome;
 use policy::decision::{Denied, Judgement, judge};
 use warrant::Denial;
 use warrant::problem::Problem;
@@ -31,7 +32,7 @@ use allow::Overtaken;
 pub use burn::Burner;
 pub use client_identity::ReadCertificates;
 pub use gather::Gatherer;
-use gather::Situation;
+use gather::{Gathered, Situation};
 pub use incoming::{ClientPeer, IncomingBody, IncomingHttp, IncomingRequest};
 pub use readings::Readings;
 pub use receipts::ReceiptMint;
@@ -40,7 +41,8 @@ pub use running::{JudgeOfForwards, JudgingThread};
 pub use shadow::Shadow;
 pub use verified_chains::VerifiedChains;
 
-use crate::facts::{BurnFor, HolderTag, RootTag};
+use crate::facts::{BurnFor, HolderTag, RootTag, Wanted};
+use crate::record;
 use crate::recorder::{DecisionId, Recorder};
 use crate::telemetry::Metrics;
 
@@ -158,16 +160,21 @@ impl Gateway {
             }
             Judgement::Pass(pass) => recording.pass(pass, paid).await,
             Judgement::Permit(permit) => {
+                let wanted = Wanted::of(permit.burns(), permit.proof());
+                let burned = record::recorded_burns(wanted.items(), permit.burns());
+                let drafted = match recording.draft(DecisionOutcome::Allowed, permit.route(), burned) {
+                    Ok(drafted) => drafted,
+                    Err(denial) => return Ok(*denial),
+                };
                 let burn_for = BurnFor {
                     decision: decision.as_str(),
-                    root: RootTag::of(&recording.entry),
-                    source: &recording.source,
+                    root: RootTag::of(drafted.entry()),
+                    source: drafted.source(),
                 };
                 let recorded = self.gatherer.recorded_time();
-                let pay = || self.burner.pay(paid, &permit, &situation.bundle, recorded, burn_for);
-                match recording.check_fits().and_then(|()| pay()) {
-                    Ok(burned) => recording.allow(permit, burned).await,
-                    Err(denied) => Ok(recording.deny(denied)),
+                match self.burner.pay(paid, &permit, wanted, &situation.bundle, recorded, burn_for) {
+                    Ok(burned) => drafted.allow(permit, burned).await,
+                    Err(denied) => Ok(drafted.deny(denied)),
                 }
             }
         }
@@ -190,14 +197,14 @@ impl Gateway {
         if let (Err(why), None) = (&client, earlier) {
             self.metrics.count_identity_missing(why.label());
         }
-        let case = self.gatherer.case(&situation, request, client.ok());
+        let Gathered { case, chain } = self.gatherer.case(&situation, request, client.ok());
         let bundle = &situation.bundle;
         let judgement = judge(&case, bundle);
-        let recording = Recording::of(&self.recorder, decision, &case, &judgement, bundle, request);
+        let recording = Recording::of(&self.recorder, decision, &case, chain, &judgement, bundle, request);
         let paid = earlier.and_then(|Overtaken(paid)| paid.as_ref());
         let mut recording = recording.with_paid(paid).with_receipt(self.receipts.as_ref(), &case, &judgement);
         if let Judgement::Permit(_) = &judgement {
-            recording.lapse = self.gatherer.lapse(&situation, &case);
+            recording.parts.lapse = self.gatherer.lapse(&situation, &case);
         }
         (situation, judgement, recording)
     }

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use ledger::entry::{Decision, DecisionOutcome, ENTRY_BYTES_AT_MOST};
+use ledger::entry::{Decision, DecisionOutcome, ENTRY_BYTES_AT_MOST, RecordedChain};
 use policy::Bundle;
 use policy::decision::{Case, Denied, Identity, Judgement};
+use warrant::Seconds;
 use warrant::problem::{Problem, Realm};
-use warrant::{Denial, Seconds};
 
 use super::allow::{Stamped, stamp};
 use super::burn::Paid;
@@ -18,9 +18,15 @@ use crate::recorder::{DecisionId, Recorder};
 /// One decision on its way into the ledger.
 #[derive(Debug)]
 pub(super) struct Recording {
+    pub(super) entry: Box<Decision>,
+    pub(super) parts: AnswerParts,
+}
+
+/// What the answer needs besides the entry.
+#[derive(Debug)]
+pub(super) struct AnswerParts {
     pub(super) recorder: Recorder,
     pub(super) decision: DecisionId,
-    pub(super) entry: Decision,
     pub(super) stamp: Option<Stamped>,
     /// When the first of the facts that permit it stops to hold.
     pub(super) lapse: Option<Seconds>,
@@ -31,43 +37,30 @@ pub(super) struct Recording {
     pub(super) source: String,
 }
 
-/// The most bytes that come to an entry later: when it ends, and what is burned: a path, an issuer and numbers for each of eight
-/// links, and a proof.
-const ADDED_AT_MOST: usize = 9 * 1024 + 32;
-
 impl Recording {
     /// Takes down the judge's whole input and the verdict. Later stages do not change them.
     pub(super) fn of(
         recorder: &Recorder,
         decision: &DecisionId,
         case: &Case<'_>,
+        chain: RecordedChain,
         judgement: &Judgement,
         bundle: &Arc<Bundle>,
         request: &IncomingRequest,
     ) -> Recording {
-        let mut entry = record::of_case(decision.as_str(), case, judgement, bundle, recorder.digest_key());
+        let key = recorder.digest_key();
+        let mut entry = record::of_case(decision.as_str(), case, chain, judgement, bundle, key);
         entry.traceparent = request.traceparent().map(str::to_owned);
-        Recording {
+        let parts = AnswerParts {
             recorder: recorder.clone(),
             decision: decision.clone(),
-            entry,
             stamp: stamp(decision, case),
             lapse: None,
             receipt: None,
             bundle: Arc::clone(bundle),
             source: source(case, request).to_owned(),
-        }
-    }
-
-    /// Checks that an entry can hold this decision. It is called before anything is burned: without an entry there is
-    /// no allow, and what is burned is not given back.
-    pub(super) fn check_fits(&self) -> Result<(), Denied> {
-        if fits(&self.entry, ADDED_AT_MOST) {
-            return Ok(());
-        }
-        let detail = Some("the request is too large to record".to_owned());
-        let route = self.entry.verdict.route.clone();
-        Err(Denied { detail, route, ..Denied::from(Denial::ArgumentsInvalid) })
+        };
+        Recording { entry: Box::new(entry), parts }
     }
 
     /// Adds what an earlier judging of this request burned: it stays burned, also if this judging denies.
@@ -83,8 +76,8 @@ impl Recording {
         case: &Case<'_>,
         judgement: &Judgement,
     ) -> Recording {
-        self.receipt =
-            mint.and_then(|mint| Some((Arc::clone(mint), receipts::draft(case, judgement, &self.bundle)?)));
+        let draft = |mint| Some((Arc::clone(mint), receipts::draft(case, judgement, &self.parts.bundle)?));
+        self.parts.receipt = mint.and_then(draft);
         self
     }
 
@@ -95,24 +88,23 @@ impl Recording {
         self.entry.request.shorten();
         // The next start must find what was burned, and a summary does not say it.
         let needs_own_entry = !self.entry.burned.is_empty();
+        let AnswerParts { recorder, decision, bundle, source, .. } = self.parts;
         let length = self.entry.len_at_most().filter(|length| *length <= ENTRY_BYTES_AT_MOST);
         let is_summarised = if needs_own_entry {
             if length.is_none() {
                 shorten(&mut self.entry);
             }
-            self.recorder.submit_denial(&self.decision, self.entry.into());
+            recorder.submit_denial(&decision, (*self.entry).into());
             false
         } else if let Some(length) = length {
-            let (decision, source) = (&self.decision, &self.source);
-            self.recorder.record_denial(denied.denial, decision, source, self.entry.into(), length)
+            recorder.record_denial(denied.denial, &decision, &source, (*self.entry).into(), length)
         } else {
-            self.recorder.count_denial(denied.denial.code(), &self.source, self.decision.as_str());
+            recorder.count_denial(denied.denial.code(), &source, decision.as_str());
             true
         };
-        let issuers = self.bundle.trust().issuers().iter().map(|issuer| issuer.iss.as_str());
-        let challenge =
-            Problem::of(denied.denial).challenge(Realm { audience: self.bundle.audience(), issuers });
-        Answer::Deny(DenialAnswer { decision: self.decision, denied, challenge, is_summarised })
+        let issuers = bundle.trust().issuers().iter().map(|issuer| issuer.iss.as_str());
+        let challenge = Problem::of(denied.denial).challenge(Realm { audience: bundle.audience(), issuers });
+        Answer::Deny(DenialAnswer { decision, denied, challenge, is_summarised })
     }
 }
 
@@ -123,14 +115,9 @@ fn source<'a>(case: &'a Case<'_>, request: &'a IncomingRequest) -> &'a str {
     }
 }
 
-/// Whether an entry can hold this decision and this many bytes more.
-pub(super) fn fits(decision: &Decision, more: usize) -> bool {
-    decision.len_at_most().is_some_and(|length| length.saturating_add(more) <= ENTRY_BYTES_AT_MOST)
-}
-
 /// Removes the two parts of a denial that can be long, but not what must not be lost: what was decided and what was
 /// burned.
 pub(super) fn shorten(decision: &mut Decision) {
     decision.args.clear();
-    decision.chain.clear();
+    decision.chain = RecordedChain::default();
 }

@@ -152,7 +152,7 @@ impl JudgeOfForwards {
         if read.is_none() {
             unreadable(&"it is not published");
         }
-        read?.inspect_err(|why| unreadable(why)).ok().map(|(_, bytes)| bytes)
+        read?.inspect_err(|why| unreadable(why)).ok().map(|(_, bytes)| bytes.to_vec())
     }
 
     /// Whether a forward may go on, by what is known now. The end of the bundle's time in force is not asked here: then no statement is

@@ -8,7 +8,7 @@ use std::time::Instant;
 use tracing::info;
 use warrant::Denial;
 
-use super::gather::Situation;
+use super::gather::{Gathered, Situation};
 use super::{Gatherer, IncomingRequest};
 use crate::bundles::candidate::{Candidate, Watcher};
 use crate::bundles::{ThreadError, start_policy_thread};
@@ -89,7 +89,7 @@ impl JudgedOnce {
         let bundle = candidate.bundle()?;
         let situation = Situation { bundle, governance: Ok(()), ..self.situation.clone() };
         let client = gatherer.client(&situation, &self.request).ok();
-        let case = gatherer.case(&situation, &self.request, client);
+        let Gathered { case, .. } = gatherer.case(&situation, &self.request, client);
         let (_, found) = verdict(&judge(&case, &situation.bundle));
         let (route, active) = (self.verdict.0.as_deref(), self.verdict.1);
         candidate.note(route, active, found).then(|| {

@@ -6,22 +6,32 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ledger::entry::RecordedChain;
 use moka::sync::Cache;
 use warrant::{AwsLcVerifier, Chain, Denial, PresentedWarrant, Trust};
 
+use crate::record::recorded_chain;
+
 /// About how much memory the headers and their claims may take in total.
 const BYTES_AT_MOST: u64 = 64 * 1024 * 1024;
-/// Claims take a few times as much memory as the header they were read from.
-const CLAIMS_TO_HEADER: usize = 4;
+/// Claims, and what is recorded of them, take a few times as much memory as the header they were read from.
+const CLAIMS_TO_HEADER: usize = 8;
 /// A warrant that was not presented for this long is dropped.
 const IDLE: Duration = Duration::from_secs(120);
 
 #[derive(Clone, Debug)]
-pub struct VerifiedChains(Cache<Arc<[u8]>, Arc<Chain>>);
+pub struct VerifiedChains(Cache<Arc<[u8]>, VerifiedChain>);
+
+/// A lineage whose signatures were verified, and what an entry says of it.
+#[derive(Clone, Debug)]
+pub struct VerifiedChain {
+    pub chain: Arc<Chain>,
+    pub recorded: RecordedChain,
+}
 
 impl VerifiedChains {
     pub fn new() -> VerifiedChains {
-        let weight = |header: &Arc<[u8]>, _: &Arc<Chain>| {
+        let weight = |header: &Arc<[u8]>, _: &VerifiedChain| {
             u32::try_from(header.len().saturating_mul(CLAIMS_TO_HEADER)).unwrap_or(u32::MAX)
         };
         VerifiedChains(
@@ -31,15 +41,16 @@ impl VerifiedChains {
 
     /// The lineage in this header: its signatures were verified now or earlier, and its root's key is trusted now.
     /// Only valid lineages are cached, so that garbage cannot evict them.
-    pub fn verify(&self, header: &[u8], trust: &Trust) -> Result<Arc<Chain>, Denial> {
-        if let Some(chain) = self.0.get(header)
-            && chain.is_verified_by(trust)?
+    pub fn verify(&self, header: &[u8], trust: &Trust) -> Result<VerifiedChain, Denial> {
+        if let Some(verified) = self.0.get(header)
+            && verified.chain.is_verified_by(trust)?
         {
-            return Ok(chain);
+            return Ok(verified);
         }
-        let chain = Arc::new(PresentedWarrant::parse(header)?.verify(trust, &AwsLcVerifier)?);
-        self.0.insert(header.into(), Arc::clone(&chain));
-        Ok(chain)
+        let chain = PresentedWarrant::parse(header)?.verify(trust, &AwsLcVerifier)?;
+        let verified = VerifiedChain { recorded: recorded_chain(&chain), chain: Arc::new(chain) };
+        self.0.insert(header.into(), verified.clone());
+        Ok(verified)
     }
 }
 
@@ -102,7 +113,7 @@ mod tests {
         let (chains, header) = (VerifiedChains::new(), root(&authority));
         let first = chains.verify(header.as_bytes(), &trust(&authority)).unwrap();
         let again = chains.verify(header.as_bytes(), &trust(&authority)).unwrap();
-        assert!(Arc::ptr_eq(&first, &again), "verified once");
+        assert!(Arc::ptr_eq(&first.chain, &again.chain), "verified once");
         // Another key of the same name: the answer is the one that an empty cache gives.
         let other = PrivateKey::generate(Algorithm::Es256, Some("a1")).unwrap();
         for chains in [&chains, &VerifiedChains::new()] {

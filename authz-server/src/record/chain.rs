@@ -2,15 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use ledger::entry::{Details, Digest, IntegerJson, Person, RecordedLink};
+use ledger::entry::{Details, Digest, IntegerJson, Person, RecordedChain, RecordedLink};
 use warrant::{Chain, ChainFromRecord, Claims, Constraint, Detail, LinkFromRecord, RootClaims, Trust, Value};
 
 /// Larger details are recorded as their digest: they alone could make an entry too large.
 const DETAILS_BYTES: usize = 4096;
 
-pub(super) fn links(chain: &Chain) -> Vec<RecordedLink> {
+/// The lineage as it is recorded. Its bytes are written now: a lineage is presented more often than it is verified.
+pub fn recorded_chain(chain: &Chain) -> RecordedChain {
     let key = chain.authority_key().thumbprint().to_string();
-    chain.links().map(|claims| link(claims, chain.kid(), &key)).collect()
+    let links: Vec<_> = chain.links().map(|claims| link(claims, chain.kid(), &key)).collect();
+    // What has no canonical form is refused when an entry is made of it.
+    RecordedChain::written(links.clone()).unwrap_or_else(|_| links.into())
 }
 
 /// The lineage in these links; `None` if they do not hold all of it.

@@ -3,31 +3,30 @@
 use std::collections::BTreeMap;
 
 use ledger::entry::{
-    self, Decision, DecisionOutcome, IntegerJson, RecordedBundle, RecordedRequest, RecordedVerdict,
-    RequestText, VerdictCode,
+    self, Decision, DecisionOutcome, IntegerJson, RecordedBundle, RecordedChain, RecordedRequest,
+    RecordedVerdict, RequestText, VerdictCode,
 };
 use warrant::{Burn, Denial, Digest};
 
-use super::chain::links;
 use super::checks::checks;
 use super::codes::code_of;
 use super::facts;
-use crate::facts::{BurnedItem, BurnedItems};
+use crate::facts::BurnedItem;
 use crate::keys::DigestKey;
 use policy::Bundle;
 use policy::arguments::ArgumentValue;
 use policy::decision::{Case, Evidence, Judgement, Line, Pass, PassReason};
 
-/// The entry of a case: the judge's input and its verdict. The outcome, and when it ends, are filled in later; until then it
+/// The entry of a case with this chain: the judge's input and its verdict. The outcome, and when it ends, are filled in later; until then it
 /// says denied.
 pub fn of_case(
     decision: &str,
     case: &Case<'_>,
+    chain: RecordedChain,
     judgement: &Judgement,
     bundle: &Bundle,
     key: &DigestKey,
 ) -> Decision {
-    let chain = case.http.as_ref().ok().and_then(|http| http.chain.as_ref().ok());
     Decision {
         args: args(case, key),
         as_of: case.as_of,
@@ -35,7 +34,7 @@ pub fn of_case(
         burned: Vec::new(),
         bundle: Some(RecordedBundle { digest: bundle.digest(), version: bundle.version() }),
         certificate: case.facts.certificate.clone(),
-        chain: chain.map(|chain| links(chain)).unwrap_or_default(),
+        chain,
         checks: checks(case),
         clock: case.now.get(),
         conditions: facts::conditions(&case.facts),
@@ -83,8 +82,11 @@ pub fn outcome_of<E: Evidence>(pass: &Pass<E>) -> DecisionOutcome {
     }
 }
 
-pub fn recorded_burns(burned: &BurnedItems, links: &[Burn]) -> Vec<entry::RecordedBurn> {
-    burned.items().iter().map(|item| recorded_burn(item, links)).collect()
+pub fn recorded_burns<'a>(
+    items: impl Iterator<Item = &'a BurnedItem>,
+    links: &[Burn],
+) -> Vec<entry::RecordedBurn> {
+    items.map(|item| recorded_burn(item, links)).collect()
 }
 
 fn recorded_burn(item: &BurnedItem, links: &[Burn]) -> entry::RecordedBurn {

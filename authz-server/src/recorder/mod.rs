@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use ledger::entry::Entry;
 use ledger::flood::RecordAs;
-use ledger::{Ledger, Receipt, RecordError};
+use ledger::{DraftedDecision, Ledger, Receipt, RecordError};
 use tokio::sync::oneshot;
 use tracing::warn;
 use warrant::Denial;
@@ -159,21 +159,22 @@ impl Recorder {
         self.tickets.is_valid(decision, index, proxy, ticket)
     }
 
-    /// Waits until an entry is durable. If the caller stops waiting and the entry is recorded nevertheless, `unclaimed`
+    /// Waits until the entry of a decision is durable. If the caller stops waiting and the entry is recorded nevertheless, `unclaimed`
     /// is called with its receipt: exactly once, and never after this returned.
     pub async fn append(
         &self,
-        entry: Entry,
+        decision: DraftedDecision,
         unclaimed: impl Fn(Receipt) + Clone + Send + 'static,
     ) -> Result<Receipt, RecordError> {
         let (done, result) = oneshot::channel();
         let mut claim = Claim { result, unclaimed: unclaimed.clone() };
-        self.submit(entry, move |recorded| {
+        let answer = move |recorded| {
             // The receiver is gone: the caller stopped waiting before the entry was durable.
             if let Err(Ok(receipt)) = done.send(recorded) {
                 unclaimed(receipt);
             }
-        });
+        };
+        self.ledger.submit_drafted(decision, Box::new(answer));
         (&mut claim.result).await.unwrap_or(Err(RecordError::Closed))
     }
 

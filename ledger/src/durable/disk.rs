@@ -7,9 +7,11 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use rustix::fs::{FallocateFlags, RenameFlags};
+
+use super::held::FileIdentity;
 
 /// One change to the file system.
 #[derive(Debug)]
@@ -51,6 +53,8 @@ pub struct Disk {
 pub struct DiskFile {
     pub(super) file: File,
     pub(super) path: PathBuf,
+    /// What identifies the open file, once it was asked for. It never changes.
+    pub(super) identity: OnceLock<FileIdentity>,
     disk: Disk,
 }
 
@@ -164,12 +168,12 @@ impl Disk {
     pub(crate) fn create(&self, path: &Path, mode: u32) -> io::Result<DiskFile> {
         self.announce(&Op::CreateFile(path))?;
         let file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
-        Ok(DiskFile { file, path: path.to_owned(), disk: self.clone() })
+        Ok(DiskFile { file, path: path.to_owned(), identity: OnceLock::new(), disk: self.clone() })
     }
 
     pub(crate) fn open_for_writing(&self, path: &Path) -> io::Result<DiskFile> {
         let file = OpenOptions::new().write(true).open(path)?;
-        Ok(DiskFile { file, path: path.to_owned(), disk: self.clone() })
+        Ok(DiskFile { file, path: path.to_owned(), identity: OnceLock::new(), disk: self.clone() })
     }
 
     #[expect(

@@ -4,6 +4,7 @@
 //! under the name and can lock that one. So a writer also checks, before and after each frame, that the names still lead
 //! to the files that it holds: what it writes to a file without a name is lost.
 
+use std::fs::Metadata;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 
@@ -32,7 +33,26 @@ impl DiskFile {
             }
             found => found?,
         };
-        let held = self.file.metadata()?;
-        Ok((named.dev(), named.ino()) == (held.dev(), held.ino()))
+        let held = match self.identity.get() {
+            Some(known) => *known,
+            None => {
+                let held = FileIdentity::of(&self.file.metadata()?);
+                *self.identity.get_or_init(|| held)
+            }
+        };
+        Ok(FileIdentity::of(&named) == held)
+    }
+}
+
+/// What a file has for itself as long as it is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct FileIdentity {
+    device: u64,
+    inode: u64,
+}
+
+impl FileIdentity {
+    fn of(metadata: &Metadata) -> Self {
+        Self { device: metadata.dev(), inode: metadata.ino() }
     }
 }

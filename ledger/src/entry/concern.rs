@@ -156,7 +156,7 @@ mod tests {
 
     fn decision() -> Decision {
         Decision {
-            chain: vec![link("r", Some("t"), "https://a", "root"), link("c", None, "urn:x", "child")],
+            chain: vec![link("r", Some("t"), "https://a", "root"), link("c", None, "urn:x", "child")].into(),
             certificate: Some("key-of-me".to_owned()),
             conditions: vec![read_condition("open")],
             identity: Some("spiffe://s/me".to_owned()),

@@ -6,6 +6,7 @@ use content_digest::Digest;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::chain::RecordedChain;
 use super::codes::{CheckResult, DecisionOutcome, VerdictCode};
 use super::define::{JsonShape, kind, object, words};
 use super::encoding::EntryDraft;
@@ -27,7 +28,7 @@ kind! { "decision/1"
         /// The JWK thumbprint (RFC 7638) of the key of the client's certificate; `null` without a certificate.
         certificate: Option<String>,
         /// The warrant, from its root to its leaf; empty if none could be read.
-        chain: Vec<RecordedLink>,
+        chain: RecordedChain,
         /// The checks before the judge, and their results.
         checks: Checks,
         /// The time that the judge used, in seconds.

@@ -4,6 +4,7 @@
 //! entry of the log.
 
 mod activity;
+mod chain;
 mod codes;
 pub(crate) mod concern;
 mod decision;
@@ -18,6 +19,7 @@ mod value;
 use serde::Deserialize;
 
 pub use activity::{Denials, Issued, OutcomeReport, Reads, UngovernedRequest};
+pub use chain::RecordedChain;
 pub use codes::{CheckResult, DecisionOutcome, DenialCode, VerdictCode};
 pub use concern::concerns;
 pub use content_digest::Digest;

@@ -71,7 +71,7 @@ impl ClosedLedger {
     ) -> Result<impl Iterator<Item = Result<RecordedEntry, ReadError>> + '_, ReadError> {
         let published = RecordedEntries::open(self.layout.root(), from)?;
         let rest = self.rest.iter().filter(move |entry| entry.index >= from);
-        Ok(published.chain(rest.map(|entry| Ok(entry.clone()))))
+        Ok(published.ahead().chain(rest.map(|entry| Ok(entry.clone()))))
     }
 
     /// The snapshots that match this log, the newest first.

@@ -2,6 +2,7 @@
 
 mod archive_places;
 mod closed;
+mod drafted;
 mod follow;
 mod group_commit;
 mod init;
@@ -12,6 +13,7 @@ mod options;
 mod outside_claims;
 mod queue;
 mod read;
+mod read_ahead;
 mod recent_facts;
 mod room;
 mod torn_tail;
@@ -32,6 +34,7 @@ pub(crate) use waiting_callers::WaitingFacts;
 pub(crate) use wake::Wake;
 
 pub use closed::ClosedLedger;
+pub use drafted::DraftedDecision;
 pub use follow::{
     Behind, Committed, FactCallback, FactError, FactReceipt, FactRefused, FollowFacts, Forward, Head,
 };
@@ -42,7 +45,9 @@ pub use open::Inspection;
 pub use options::{ClockFn, Options};
 pub use queue::Callback;
 pub use read::{RecordedEntries, RecordedEntry};
+pub use read_ahead::EntriesAhead;
 
+use crate::canonical::NotCanonical;
 use crate::durable::DiskFile;
 use crate::entry::encoding::EntryDraft;
 use crate::entry::{ENTRY_BYTES_AT_MOST, Entry, Nonce, Predecessor};
@@ -182,6 +187,12 @@ impl Ledger {
             Ok(draft) => self.inner.writer.submit(Job { draft, kind: JobKind::of(entry), done }),
             Err(refused) => done(Err(refused)),
         }
+    }
+
+    /// Queues a decision whose entry is written already.
+    pub fn submit_drafted(&self, decision: DraftedDecision, done: Callback) {
+        let (draft, kind) = decision.into_parts();
+        self.inner.writer.submit(Job { draft, kind, done });
     }
 
     /// Queues a fact, or an issued warrant, ahead of decisions. The follower is asked about it. `done` is called once: with
@@ -340,7 +351,13 @@ impl Ledger {
 
 /// The bytes of an entry without its time.
 fn draft(entry: &Entry) -> Result<EntryDraft, RecordError> {
-    let draft = entry.draft(Nonce::random()?).map_err(RecordError::NotCanonical)?;
+    draft_of(|nonce| entry.draft(nonce))
+}
+
+fn draft_of(
+    write: impl FnOnce(Nonce) -> Result<EntryDraft, NotCanonical>,
+) -> Result<EntryDraft, RecordError> {
+    let draft = write(Nonce::random()?).map_err(RecordError::NotCanonical)?;
     let length = draft.len_at_most();
     if length > ENTRY_BYTES_AT_MOST { Err(RecordError::TooLarge(length)) } else { Ok(draft) }
 }

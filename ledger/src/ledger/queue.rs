@@ -48,10 +48,13 @@ pub(crate) enum JobKind {
 }
 
 impl JobKind {
+    pub(crate) fn of_decision(decision: Box<Decision>) -> Self {
+        if decision.forwards() { Self::Forward(decision) } else { Self::Denied(decision.clock) }
+    }
+
     pub(crate) fn of(entry: Entry) -> Self {
         match entry {
-            Entry::Decision(decision) if decision.forwards() => Self::Forward(Box::new(decision)),
-            Entry::Decision(decision) => Self::Denied(decision.clock),
+            Entry::Decision(decision) => Self::of_decision(Box::new(decision)),
             Entry::Outcome(outcome) => Self::Outcome(outcome.index),
             Entry::Start(_) | Entry::Stop(_) => Self::Own,
             Entry::Init(_)

@@ -1,8 +1,10 @@
 //! Reads the published entries in order, each checked against its leaf hash.
 
+use std::ops::Range;
 use std::path::Path;
 
 use super::open::verifying_key;
+use super::read_ahead::EntriesAhead;
 use crate::entry::{Entry, Stamps};
 use crate::fault::ReadError;
 use crate::layout::Layout;
@@ -22,13 +24,30 @@ pub struct RecordedEntry {
 }
 
 /// The entries in order, up to the last checkpoint at the time of opening. One bundle is in memory at a time.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct RecordedEntries {
     source: Directory,
     size: u64,
     next: u64,
     bytes: u64,
-    bundle: Option<(u64, Vec<Vec<u8>>)>,
+    bundle: Option<HeldBundle>,
+}
+
+/// A bundle that was read.
+#[derive(Clone, Debug)]
+struct HeldBundle {
+    number: u64,
+    bundle: EntryBundle,
+    /// Where its entries are.
+    places: Vec<Range<usize>>,
+}
+
+impl HeldBundle {
+    fn entry(&self, index: u64) -> &[u8] {
+        let place = usize::try_from(index & 0xff).unwrap_or(usize::MAX);
+        let range = self.places.get(place).cloned();
+        range.and_then(|range| self.bundle.bytes().get(range)).unwrap_or_default()
+    }
 }
 
 impl RecordedEntries {
@@ -57,30 +76,65 @@ impl RecordedEntries {
         self.bytes
     }
 
+    /// The same entries, read by several threads if there are many.
+    #[must_use]
+    pub fn ahead(self) -> EntriesAhead {
+        EntriesAhead::of(self)
+    }
+
     /// The index and bytes of the next entry.
-    pub fn next_bytes(&mut self) -> Option<Result<(u64, Vec<u8>), ReadError>> {
+    pub fn next_bytes(&mut self) -> Option<Result<(u64, &[u8]), ReadError>> {
         let index = self.next;
         if index >= self.size {
             return None;
         }
         let number = index >> 8;
-        if self.bundle.as_ref().is_none_or(|(held, _)| *held != number) {
-            match MerkleTree::new(&self.source, self.size).bundle(number) {
-                Ok(bundle) => {
-                    self.bundle = Some((number, EntryBundle::iter(&bundle).map(<[u8]>::to_vec).collect()))
-                }
+        let held = match self.bundle.take().filter(|held| held.number == number) {
+            Some(held) => held,
+            None => match self.read_bundle(number) {
+                Ok(read) => read,
                 Err(error) => {
                     self.next = self.size;
                     return Some(Err(error));
                 }
-            }
-        }
+            },
+        };
         self.next = index.saturating_add(1);
-        let place = usize::try_from(index & 0xff).unwrap_or(usize::MAX);
-        let bytes =
-            self.bundle.as_ref().and_then(|(_, entries)| entries.get(place)).cloned().unwrap_or_default();
+        let bytes = self.bundle.insert(held).entry(index);
         self.bytes = self.bytes.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
         Some(Ok((index, bytes)))
+    }
+
+    /// The numbers of the bundles that are still to be read.
+    pub(super) fn bundles(&self) -> Range<u64> {
+        let end = self.size.saturating_add(0xff) >> 8;
+        (self.next >> 8).min(end)..end
+    }
+
+    /// The entries of a bundle that are still to be read, and how many bytes they have.
+    pub(super) fn parsed_bundle(&self, number: u64) -> Result<(Vec<RecordedEntry>, u64), ReadError> {
+        let bundle = MerkleTree::new(&self.source, self.size).bundle(number)?;
+        let (mut entries, mut total) = (Vec::with_capacity(256), 0_u64);
+        for (index, bytes) in (number << 8..self.size).zip(bundle.iter()) {
+            if index >= self.next {
+                entries.push(self.parse(index, bytes)?);
+                total = total.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+            }
+        }
+        Ok((entries, total))
+    }
+
+    fn read_bundle(&self, number: u64) -> Result<HeldBundle, ReadError> {
+        let bundle = MerkleTree::new(&self.source, self.size).bundle(number)?;
+        Ok(HeldBundle { number, places: bundle.places(), bundle })
+    }
+
+    fn parse(&self, index: u64, bytes: &[u8]) -> Result<RecordedEntry, ReadError> {
+        let read = Entry::read(bytes).map(|(stamps, entry)| RecordedEntry { index, stamps, entry });
+        read.map_err(|why| {
+            let file = PublishedFile::Entries { index: index >> 8, width: 256 };
+            ReadError::Corrupt(self.source.name(file), format!("entry {index}: {why}"))
+        })
     }
 }
 
@@ -88,15 +142,12 @@ impl Iterator for RecordedEntries {
     type Item = Result<RecordedEntry, ReadError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let (index, bytes) = match self.next_bytes()? {
-            Ok(found) => found,
+        let index = match self.next_bytes()? {
+            Ok((index, _)) => index,
             Err(error) => return Some(Err(error)),
         };
-        let file = PublishedFile::Entries { index: index >> 8, width: 256 };
-        Some(match Entry::read(&bytes) {
-            Ok((stamps, entry)) => Ok(RecordedEntry { index, stamps, entry }),
-            Err(why) => Err(ReadError::Corrupt(self.source.name(file), format!("entry {index}: {why}"))),
-        })
+        let held = self.bundle.as_ref()?;
+        Some(self.parse(index, held.entry(index)))
     }
 }
 

@@ -204,7 +204,7 @@ fn check_results(decision: &Decision, faults: &mut Vec<String>) {
 /// Each link follows from the one before it, and only the first link has the members of a root.
 fn check_lineage(decision: &Decision, faults: &mut Vec<String>) {
     let mut parent: Option<&RecordedLink> = None;
-    for (place, link) in (0_u64..).zip(&decision.chain) {
+    for (place, link) in (0_u64..).zip(decision.chain.iter()) {
         let is_at_place = link.depth == place
             && parent.map_or_else(
                 || link.txn.is_some() && link.kid.is_some() && link.key.is_some(),

@@ -90,7 +90,7 @@ impl FactsInForce {
             found.until.is_none_or(|until| decision.clock < until).then_some(found.index)
         };
         let mut path = String::new();
-        for link in &decision.chain {
+        for link in decision.chain.iter() {
             path = if path.is_empty() { link.jti.clone() } else { format!("{path}/{}", link.jti) };
             let found = in_force(RevocationTarget::Path, &root.iss, &path)
                 .or_else(|| in_force(RevocationTarget::Lineage, &root.iss, link.txn.as_deref()?))

@@ -14,7 +14,7 @@ pub(crate) fn denied(id: &str) -> Decision {
         burned: vec![],
         bundle: None,
         certificate: None,
-        chain: vec![],
+        chain: Vec::new().into(),
         checks: Checks { parse: Some(CheckResult::Passed), ..Checks::default() },
         clock: 1_700_000_000,
         conditions: vec![],

@@ -31,6 +31,7 @@ pub(crate) struct Compiled {
 struct MeshWide {
     policies: Vec<Policy>,
     advice: BTreeMap<String, Advice>,
+    reads_now: bool,
 }
 
 /// Compiles all routes; `None` if a thread could not be started, or panicked.
@@ -56,7 +57,7 @@ fn mesh_wide(
     groups: Option<&[&str]>,
 ) -> (Findings, MeshWide) {
     let mut findings = Findings::default();
-    let mut wide = MeshWide { policies: Vec::new(), advice: BTreeMap::new() };
+    let mut wide = MeshWide { policies: Vec::new(), advice: BTreeMap::new(), reads_now: false };
     let Some(text) = mesh.policy else { return (findings, wide) };
     let Some(parsed) = policies::parse(text, "mesh", &mut findings) else { return (findings, wide) };
     let knows_actions = mesh.unread_routes.is_empty() && routes.iter().all(Uncompiled::knows_actions);
@@ -64,6 +65,7 @@ fn mesh_wide(
     let shape = assumed.added_to(shape_of_mesh(mesh, routes, groups));
     validate(&parsed, &shape, text.at, &mut findings);
     check_rules(&parsed.written, TextOf::Mesh, &mut findings);
+    wide.reads_now = parsed.written.iter().any(Written::reads_now);
     for policy in parsed.written {
         wide.policies.extend(named(&policy.id, policy.est, policy.at, &mut findings));
         wide.advice.insert(policy.id, policy.advice);
@@ -115,6 +117,8 @@ fn one(
     if !route.is_whole() || !findings.has_no_faults() {
         return None;
     }
+    // A caller's permit has no condition.
+    let reads_now = mesh.reads_now || written.iter().any(Written::reads_now);
     let (all, advice) = policies_of(document, written, mesh, groups.unwrap_or_default(), findings);
     if !findings.has_no_faults() {
         return None;
@@ -123,7 +127,7 @@ fn one(
         .map_err(|error| findings.fault(document.spec, error.to_string(), "give each policy its own `@id`"))
         .ok()?;
     check_scoped(&set, &validator, document.spec, findings);
-    Some(Slice { policies: set, fit: Fit::of(&shape)?, advice })
+    Some(Slice { policies: set, fit: Fit::of(&shape)?, advice, reads_now })
 }
 
 /// The mesh-wide policies, the route's own, each about this route alone, and a permit for each caller.

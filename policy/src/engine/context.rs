@@ -21,7 +21,9 @@ pub(super) fn request(
         return None;
     }
     let principal = principal(query)?;
-    let context = Context::from_pairs(context(query)?).ok()?;
+    let mut pairs = context(query)?;
+    pairs.extend(slice.reads_now.then(|| now(query)));
+    let context = Context::from_pairs(pairs).ok()?;
     let (action, resource) = (Type::Action.entity(query.action)?, Type::Route.entity(route)?);
     let request = Request::new(principal.clone(), action, resource, context, None).ok()?;
     let root = Type::Agent.entity(query.warrant.root)?;
@@ -51,12 +53,12 @@ fn with_groups(entity: EntityUid, name: &str, groups: &Groups) -> Option<Entity>
 
 type Pair = (String, RestrictedExpression);
 
+/// The members of the context but `now`.
 pub(super) fn context(query: &PolicyQuery<'_>) -> Option<Vec<Pair>> {
     let args = query.args.iter().map(|(name, value)| (name.to_owned(), argument(value)));
     Some(vec![
         pair("args", RestrictedExpression::new_record(args).ok()?),
         pair("posture", RestrictedExpression::new_entity_uid(Type::Posture.entity(query.posture.name())?)),
-        pair("now", RestrictedExpression::new_datetime(rfc3339(query.now.get()))),
         pair("environment", texts(query.environment.iter())?),
         pair("conditions", texts(query.conditions.iter())?),
         pair("method", text(query.method)),
@@ -64,6 +66,10 @@ pub(super) fn context(query: &PolicyQuery<'_>) -> Option<Vec<Pair>> {
         pair("path", text(query.path)),
         pair("warrant", warrant(&query.warrant)?),
     ])
+}
+
+pub(super) fn now(query: &PolicyQuery<'_>) -> Pair {
+    pair("now", RestrictedExpression::new_datetime(rfc3339(query.now.get())))
 }
 
 fn warrant(lineage: &Lineage<'_>) -> Option<RestrictedExpression> {

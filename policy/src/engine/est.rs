@@ -78,6 +78,22 @@ pub(super) fn names_the_root(est: &Value) -> bool {
     contains(member(est, "conditions"), &read(read(context, "warrant"), "root"))
 }
 
+/// Whether a policy may read this member of the context. It may if it uses the context in any other way than to read or look for
+/// another member.
+pub(super) fn may_read(est: &Value, attr: &str) -> bool {
+    let context = json!({"Var": "context"});
+    let (mut uses, mut of_others) = (0_usize, 0_usize);
+    each(est, &mut |value| {
+        let reads_other = [".", "has"].map(|operator| member(value, operator)).iter().any(|access| {
+            *member(access, "left") == context
+                && member(access, "attr").as_str().is_some_and(|read| read != attr)
+        });
+        uses = uses.saturating_add(usize::from(*value == context));
+        of_others = of_others.saturating_add(usize::from(reads_other));
+    });
+    uses != of_others
+}
+
 /// Whether a policy names the reserved member of an enumeration.
 pub(super) fn names_the_reserved(est: &Value) -> bool {
     ["Group", "Route", "Posture", "Team"]
@@ -132,4 +148,37 @@ fn contains(within: &Value, wanted: &Value) -> bool {
             Value::Object(members) => members.values().any(|member| contains(member, wanted)),
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
         }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn may_read_now(condition: &str) -> bool {
+        let text = format!("permit (principal, action, resource) when {{ {condition} }};");
+        may_read(&of(&Policy::parse(None, text).unwrap()).unwrap(), "now")
+    }
+
+    #[test]
+    fn a_policy_that_only_reads_other_members_does_not_read_now() {
+        for condition in [
+            "true",
+            "context.method == \"now\"",
+            "context has method && context.args.now > 1",
+            "context.warrant.depth == 1 || principal in Group::\"now\"",
+        ] {
+            assert!(!may_read_now(condition), "{condition}");
+        }
+        for condition in [
+            "context.now < datetime(\"2027-01-01\")",
+            "context has now",
+            "context[\"now\"] == context.other",
+            "context == {}",
+            "(if true then context else context).method == \"GET\"",
+            "[context].contains(context)",
+            "{a: context}.a.now == datetime(\"2027-01-01\")",
+        ] {
+            assert!(may_read_now(condition), "{condition}");
+        }
+    }
 }

@@ -70,7 +70,7 @@ mod tests {
     use proptest::prelude::*;
     use proptest::sample::select;
 
-    use super::super::context::{context, principal};
+    use super::super::context::{context, now, principal};
     use super::super::names::Type;
     use super::*;
     use crate::tests::fixture::{Ask, PAY_FILE, bundle, edited};
@@ -129,7 +129,7 @@ mod tests {
                     principal(&query).unwrap(),
                     Type::Action.entity(action).unwrap(),
                     Type::Route.entity("pay").unwrap(),
-                    Context::from_pairs(context(&query).unwrap()).unwrap(),
+                    Context::from_pairs(context(&query).unwrap().into_iter().chain([now(&query)])).unwrap(),
                     Some(&schema),
                 );
                 prop_assert_eq!(fit, request.is_ok(), "{:?}: {:?}", query, request.err().map(|e| e.to_string()));

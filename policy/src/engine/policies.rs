@@ -27,6 +27,12 @@ pub(super) struct Written {
     pub(super) advice: Advice,
 }
 
+impl Written {
+    pub(super) fn reads_now(&self) -> bool {
+        est::may_read(&self.est, "now")
+    }
+}
+
 /// What the author of a policy tells a denied caller.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Advice {

@@ -13,6 +13,8 @@ pub(crate) struct Slice {
     pub(super) policies: PolicySet,
     pub(super) fit: Fit,
     pub(super) advice: BTreeMap<String, Advice>,
+    /// Whether a policy may read `context.now`. To make it, Cedar reads a text with a regular expression.
+    pub(super) reads_now: bool,
 }
 
 impl Slice {

@@ -19,8 +19,8 @@ pub enum BurnedItem {
 pub struct BurnedItems(pub(super) Vec<BurnedItem>);
 
 impl BurnedItems {
-    pub fn items(&self) -> &[BurnedItem] {
-        &self.0
+    pub fn items(&self) -> impl Iterator<Item = &BurnedItem> {
+        self.0.iter()
     }
 }
 
@@ -74,17 +74,31 @@ pub(super) struct WantedItem {
 }
 
 /// Everything that one decision would burn.
-pub(super) fn wanted(links: &[Burn], proof: Option<&ProofId>) -> Vec<WantedItem> {
-    let wanted = |item: BurnedItem, max| WantedItem { name: item.name(), item, max };
-    let link = |burn: &Burn| {
-        let (iss, path) = (burn.iss.clone(), burn.path.clone());
-        wanted(BurnedItem::Link { iss, path, until: burn.exp }, burn.max)
-    };
-    let proof = proof.map(|id| {
-        let (thumbprint, jti) = (id.thumbprint.to_string(), id.jti.clone());
-        wanted(BurnedItem::Proof { thumbprint, jti, until: id.forget_after }, 1)
-    });
-    links.iter().map(link).chain(proof).collect()
+#[derive(Debug)]
+pub struct Wanted(pub(super) Vec<WantedItem>);
+
+impl Wanted {
+    /// One use of every link, and the proof.
+    pub fn of(links: &[Burn], proof: Option<&ProofId>) -> Wanted {
+        let wanted = |item: BurnedItem, max| WantedItem { name: item.name(), item, max };
+        let link = |burn: &Burn| {
+            let (iss, path) = (burn.iss.clone(), burn.path.clone());
+            wanted(BurnedItem::Link { iss, path, until: burn.exp }, burn.max)
+        };
+        let proof = proof.map(|id| {
+            let (thumbprint, jti) = (id.thumbprint.to_string(), id.jti.clone());
+            wanted(BurnedItem::Proof { thumbprint, jti, until: id.forget_after }, 1)
+        });
+        Wanted(links.iter().map(link).chain(proof).collect())
+    }
+
+    pub fn items(&self) -> impl Iterator<Item = &BurnedItem> {
+        self.0.iter().map(|wanted| &wanted.item)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
 }
 
 /// A decision's id as its 16 bytes.

@@ -12,11 +12,11 @@ mod tests;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use warrant::{Burn, ProofId, Seconds};
+use warrant::Seconds;
 
 pub(super) use item::recorded_items;
-pub use item::{BurnedItem, BurnedItems};
-use item::{DecisionBytes, ItemName, WantedItem, wanted};
+pub use item::{BurnedItem, BurnedItems, Wanted};
+use item::{DecisionBytes, ItemName, WantedItem};
 pub(super) use saved::{BurnedSince, SavedItem};
 pub use share::RootTag;
 use share::{CountByOwner, SourceTag};
@@ -95,16 +95,15 @@ impl BurnTable {
         BurnTable { room, index: Mutex::new(Index { slots: Slots::new(), roots, sources }) }
     }
 
-    /// Burns one use of every link and the proof: all or none. `now` must be the time of an entry that is on record: what
+    /// Burns all of it or none. `now` must be the time of an entry that is on record: what
     /// is forgotten by a clock that runs ahead could be used again when the clock is right.
     pub fn burn(
         &self,
-        links: &[Burn],
-        proof: Option<&ProofId>,
+        wanted: Wanted,
         now: Seconds,
         burn_for: BurnFor<'_>,
     ) -> Result<BurnedItems, NotBurned> {
-        let wanted = wanted(links, proof);
+        let Wanted(wanted) = wanted;
         let mut index = self.index();
         index.forget_expired(now);
         if let Some(first) = index.burner_of_any(&wanted) {
@@ -119,8 +118,8 @@ impl BurnTable {
     }
 
     /// The decision that burned one of these uses, or the last of them, if that is known. It burns nothing.
-    pub fn burned_by(&self, links: &[Burn], proof: Option<&ProofId>) -> Option<NotBurned> {
-        let first = self.index().burner_of_any(&wanted(links, proof))?;
+    pub fn burned_by(&self, wanted: &Wanted) -> Option<NotBurned> {
+        let first = self.index().burner_of_any(&wanted.0)?;
         Some(NotBurned::Replayed { first: first.to_id() })
     }
 

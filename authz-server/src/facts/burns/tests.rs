@@ -1,5 +1,7 @@
 //! What is burned stays burned until it expires; nobody's items push out another's; and an item takes little memory.
 
+use warrant::Burn;
+
 use super::*;
 
 fn link(path: &str, max: u32, exp: u64) -> Burn {
@@ -18,7 +20,8 @@ fn burn_as(
     (n, root, source): (u8, &str, &str),
 ) -> Result<BurnedItems, NotBurned> {
     let root = RootTag::named("https://a", root);
-    table.burn(links, None, Seconds::new(now), BurnFor { decision: &id(n), root, source })
+    let burn_for = BurnFor { decision: &id(n), root, source };
+    table.burn(Wanted::of(links, None), Seconds::new(now), burn_for)
 }
 
 fn burn(table: &BurnTable, links: &[Burn], now: u64, n: u8) -> Result<BurnedItems, NotBurned> {
@@ -34,8 +37,8 @@ fn a_use_is_burned_once_and_the_refusal_names_the_first_decision() {
     let table = BurnTable::default();
     assert!(burn(&table, &[link("r", 1, 20)], 10, 1).is_ok());
     assert_eq!(burn(&table, &[link("r", 1, 20)], 10, 2), replayed(1));
-    assert_eq!(table.burned_by(&[link("r", 1, 20)], None), replayed(1).err());
-    assert_eq!(table.burned_by(&[link("s", 1, 20)], None), None);
+    assert_eq!(table.burned_by(&Wanted::of(&[link("r", 1, 20)], None)), replayed(1).err());
+    assert_eq!(table.burned_by(&Wanted::of(&[link("s", 1, 20)], None)), None);
 }
 
 #[test]

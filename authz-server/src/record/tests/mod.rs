@@ -5,11 +5,12 @@ mod judge;
 mod judged_elsewhere;
 
 use ledger::entry::{
-    CheckResult, Checks, Decision, DecisionOutcome, DenialCode, IntegerJson, Posture, RecordedVerdict,
-    VerdictCode,
+    CheckResult, Checks, Decision, DecisionOutcome, DenialCode, IntegerJson, Posture, RecordedChain,
+    RecordedVerdict, VerdictCode,
 };
+use policy::decision::Case;
 
-use super::{JudgedAgain, explain, judge_again};
+use super::{JudgedAgain, explain, judge_again, recorded_chain};
 use crate::example_decision;
 use crate::policy_fixture::{NOW, bundle, files, with_policy};
 
@@ -33,6 +34,12 @@ fn decision() -> Decision {
         verdict: RecordedVerdict { code: VerdictCode::Denied(code), policies: vec![], route: None },
         ..example_decision::denied("d")
     }
+}
+
+/// The chain of a case as it is recorded.
+fn chain_of(case: &Case<'_>) -> RecordedChain {
+    let chain = case.http.as_ref().ok().and_then(|http| http.chain.as_ref().ok());
+    chain.map(|chain| recorded_chain(chain)).unwrap_or_default()
 }
 
 #[test]

@@ -234,7 +234,8 @@ fn the_follower_is_told_of_forwards_with_their_entries_and_of_outcomes() {
         termination: String::new(),
     };
     ledger.append(outcome.into()).unwrap();
-    let recorded = ledger.read(index).unwrap().next_bytes().unwrap().unwrap();
+    let mut log = ledger.read(index).unwrap();
+    let recorded = log.next_bytes().unwrap().map(|(index, bytes)| (index, bytes.to_vec())).unwrap();
     let told = told.lock().unwrap();
     assert_eq!((&told.forwards, &told.outcomes), (&vec![recorded], &vec![index]));
 }

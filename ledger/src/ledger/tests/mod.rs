@@ -13,6 +13,7 @@ mod faults;
 mod follow;
 mod maintenance;
 mod model;
+mod read_ahead;
 mod reserve;
 mod waiting;
 

@@ -30,7 +30,7 @@ fn table() -> Vec<Change> {
             d.burned.push(proof_by("key-of-the-agent"));
         }),
         ("its chain is empty", |d| {
-            d.chain.clear();
+            d.chain = Vec::new().into();
             d.burned.clear();
         }),
         ("it names no bundle", |d| d.bundle = None),

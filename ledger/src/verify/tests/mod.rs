@@ -81,7 +81,8 @@ fn sound_log() -> SoundLog {
         outcome_of(3, "a").into(),
         denied("b").into(),
         Decision { as_of, outcome: DecisionOutcome::Observed, ..allowed("o") }.into(),
-        Decision { as_of, outcome: DecisionOutcome::Ungoverned, chain: vec![], ..allowed("u") }.into(),
+        Decision { as_of, outcome: DecisionOutcome::Ungoverned, chain: Vec::new().into(), ..allowed("u") }
+            .into(),
     ];
     for entry in entries {
         ledger.append(entry).unwrap();

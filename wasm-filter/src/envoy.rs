@@ -199,7 +199,7 @@ impl Metric {
 }
 
 thread_local! {
-    /// This VM's metrics. There are a dozen, and those that each request changes come early.
+    /// This VM's metrics. There are a dozen, and they are looked through one by one.
     static METRICS: RefCell<Vec<Metric>> = RefCell::default();
 }
 
@@ -227,7 +227,8 @@ pub(crate) fn gauge(name: &str, value: u64) {
     });
 }
 
-/// Tells the proxy by how much each metric has changed. What a VM had not told when it ended is lost.
+/// Tells the proxy by how much each metric has changed. A VM that panics loses what changed since the last tick, so a gauge may
+/// stay wrong by as much.
 pub(crate) fn tell_metrics() {
     METRICS.with(|metrics| {
         metrics

@@ -1,5 +1,5 @@
-//! A stream that takes no list of buffers. HTTP/2 then copies small answers one behind the other and writes all that wait with one
-//! call. With a list, every answer of over 256 bytes ends a write, and most answers to checks are of that size.
+//! A stream without vectored writes. HTTP/2 then copies small answers one behind the other and writes all that wait with one call. With
+//! vectored writes, every answer of over 256 bytes ends a write, and most answers to checks are longer.
 
 use std::io;
 use std::pin::Pin;
@@ -20,7 +20,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for CopiedWrites<S> {
     }
 }
 
-/// What writes lists of buffers is left as it is in the trait: it is not supported.
+/// `poll_write_vectored` and `is_write_vectored` keep their defaults on purpose: the default says that there are no vectored writes.
 impl<S: AsyncWrite + Unpin> AsyncWrite for CopiedWrites<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.0).poll_write(cx, bytes)

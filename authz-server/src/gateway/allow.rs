@@ -34,19 +34,19 @@ pub struct Allow {
 #[derive(Debug)]
 pub(super) struct Overtaken(pub(super) Option<Paid>);
 
-/// An allow whose entry is written already, but not recorded.
+/// An allow whose entry is encoded, but not yet in the ledger.
 #[derive(Debug)]
 pub(super) struct Drafted {
     decision: DraftedDecision,
     parts: AnswerParts,
     stamp: String,
     route: String,
-    /// What the entry said that was burned, before it became that of an allow.
+    /// What the entry said that was burned, before it became that of an allow. It is put back if the request is denied after all.
     burned_before: Vec<RecordedBurn>,
 }
 
 impl Recording {
-    /// Writes the entry of an allow that burns this. It is called before anything is burned: without an entry there is no allow,
+    /// Encodes the entry of an allow that burns this. It is called before anything is burned: without an entry there is no allow,
     /// and what is burned is not given back.
     pub(super) fn draft(
         mut self,
@@ -66,10 +66,22 @@ impl Recording {
             Ok(decision) => Ok(Drafted { decision, parts, stamp, route, burned_before }),
             Err((entry, refused)) => {
                 // A request can be too large, or have a number that JSON does not hold exactly.
-                let is_by_request =
-                    matches!(refused, RecordError::TooLarge(_) | RecordError::NotCanonical(_));
-                let denial = if is_by_request { Denial::ArgumentsInvalid } else { denial_for(&refused) };
-                let detail = is_by_request.then(|| "the request is too large to record".to_owned());
+                let detail = match refused {
+                    RecordError::TooLarge(_) => Some("the request is too large to record"),
+                    RecordError::NotCanonical(_) => {
+                        Some("the request has a value that cannot be recorded exactly")
+                    }
+                    RecordError::QueueFull
+                    | RecordError::DiskFull
+                    | RecordError::ReadOnly
+                    | RecordError::OverQuota
+                    | RecordError::Stale
+                    | RecordError::ClockAhead
+                    | RecordError::Refused(_)
+                    | RecordError::Closed => None,
+                };
+                let denial = if detail.is_some() { Denial::ArgumentsInvalid } else { denial_for(&refused) };
+                let detail = detail.map(str::to_owned);
                 let denied = Denied { detail, ..Denied::on_route(denial, &route) };
                 Err(Box::new(Recording::to_be_denied(entry, burned_before, parts).deny(denied)))
             }
@@ -77,15 +89,16 @@ impl Recording {
     }
 
     /// Answers a request that is ungoverned or only observed.
-    pub(super) async fn pass(mut self, pass: Pass, paid: Option<Paid>) -> Result<Answer, Overtaken> {
-        let burned = std::mem::take(&mut self.entry.burned);
+    pub(super) async fn pass(self, pass: Pass, paid: Option<Paid>) -> Result<Answer, Overtaken> {
+        // It burns nothing itself. What an earlier judging burned is in the entry, and stays there if this is denied.
+        let burned = self.entry.burned.clone();
         match self.draft(record::outcome_of(&pass), pass.route(), burned) {
             Ok(drafted) => drafted.forward(paid).await,
             Err(denial) => Ok(*denial),
         }
     }
 
-    /// A decision whose entry was that of an allow.
+    /// Turns the parts of a drafted allow back, so that it can be denied.
     fn to_be_denied(mut entry: Box<Decision>, burned: Vec<RecordedBurn>, parts: AnswerParts) -> Recording {
         (entry.burned, entry.ends, entry.lapses) = (burned, None, None);
         Recording { entry, parts }

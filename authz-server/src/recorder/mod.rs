@@ -102,8 +102,9 @@ impl Recorder {
             self.submit(denials.into(), move |recorded| match recorded {
                 Ok(_) => {}
                 Err(RecordError::QueueFull) => floods.postpone(copy),
-                Err(refused) if refused.is_from_disk() => floods.postpone(copy),
-                Err(refused) => warn!(%refused, "a summary of denials was not recorded"),
+                // At the end there is no next time.
+                Err(refused) if refused.is_from_disk() && !all => floods.postpone(copy),
+                Err(refused) => warn!(%refused, count = copy.count, reason = copy.reason, "a summary of denials was not recorded"),
             });
         }
     }

@@ -44,7 +44,7 @@ impl DiskFile {
     }
 }
 
-/// What a file has for itself as long as it is open.
+/// Identifies an open file: no other file has the same device and inode while it is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct FileIdentity {
     device: u64,

@@ -1,5 +1,5 @@
 //! The links of a warrant as they are recorded. Of a warrant that is presented often they are the same in every entry, so they can
-//! be written once and kept: an entry is then mostly a copy.
+//! be encoded once and kept: most of an entry is then copied.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
@@ -15,23 +15,23 @@ use crate::canonical::{self, NotCanonical};
 #[derive(Clone, Debug, Default)]
 pub struct RecordedChain {
     links: Arc<[RecordedLink]>,
-    /// Their canonical bytes, if they were written before.
-    written: Option<Arc<RawValue>>,
+    /// Their canonical bytes, if they were encoded before.
+    encoded: Option<Arc<RawValue>>,
 }
 
 impl RecordedChain {
-    /// Writes the links now, so that no entry has to.
-    pub fn written(links: Vec<RecordedLink>) -> Result<Self, NotCanonical> {
+    /// Encodes the links now, so that no entry has to.
+    pub fn encoded(links: Vec<RecordedLink>) -> Result<Self, NotCanonical> {
         let text = String::from_utf8(canonical::to_vec(&links)?);
         let text = text.map_err(|error| NotCanonical::new(error.to_string()))?;
-        let written = RawValue::from_string(text).map_err(|error| NotCanonical::new(error.to_string()))?;
-        Ok(Self { written: Some(written.into()), ..Self::from(links) })
+        let encoded = RawValue::from_string(text).map_err(|error| NotCanonical::new(error.to_string()))?;
+        Ok(Self { encoded: Some(encoded.into()), ..Self::from(links) })
     }
 }
 
 impl From<Vec<RecordedLink>> for RecordedChain {
     fn from(links: Vec<RecordedLink>) -> Self {
-        Self { links: links.into(), written: None }
+        Self { links: links.into(), encoded: None }
     }
 }
 
@@ -43,10 +43,10 @@ impl Deref for RecordedChain {
     }
 }
 
-/// Links that are changed are written anew.
+/// Links that are changed are encoded anew.
 impl DerefMut for RecordedChain {
     fn deref_mut(&mut self) -> &mut [RecordedLink] {
-        self.written = None;
+        self.encoded = None;
         Arc::make_mut(&mut self.links)
     }
 }
@@ -61,8 +61,8 @@ impl Eq for RecordedChain {}
 
 impl Serialize for RecordedChain {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        match &self.written {
-            Some(written) => written.serialize(to),
+        match &self.encoded {
+            Some(encoded) => encoded.serialize(to),
             None => self.links.serialize(to),
         }
     }
@@ -90,24 +90,24 @@ mod tests {
     use crate::example_log::root;
 
     #[test]
-    fn links_that_were_written_before_give_the_same_bytes() {
+    fn links_that_were_encoded_before_give_the_same_bytes() {
         let links = vec![root("j1", Some(3)), root("j2", None)];
-        let written = RecordedChain::written(links.clone()).unwrap();
+        let encoded = RecordedChain::encoded(links.clone()).unwrap();
         let fresh = RecordedChain::from(links);
-        assert_eq!(written, fresh);
-        let bytes = canonical::to_vec(&written).unwrap();
+        assert_eq!(encoded, fresh);
+        let bytes = canonical::to_vec(&encoded).unwrap();
         assert_eq!(bytes, canonical::to_vec(&fresh).unwrap());
         assert_eq!(canonical::from_slice::<RecordedChain>(&bytes).unwrap(), fresh);
-        let mut changed = written.clone();
+        let mut changed = encoded.clone();
         changed[1].exp += 1;
-        assert_ne!(changed, written, "a clone shares the links until it is changed");
+        assert_ne!(changed, encoded, "a clone shares the links until it is changed");
         assert_ne!(canonical::to_vec(&changed).unwrap(), bytes);
     }
 
     #[test]
-    fn links_without_a_canonical_form_are_not_written() {
+    fn links_without_a_canonical_form_are_not_encoded() {
         let mut link = root("j1", None);
         link.exp = canonical::INTEGER_MAX + 1;
-        assert!(RecordedChain::written(vec![link]).is_err());
+        assert!(RecordedChain::encoded(vec![link]).is_err());
     }
 }

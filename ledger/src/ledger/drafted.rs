@@ -1,5 +1,5 @@
-//! A decision whose entry is written already, but for its time. So a caller knows that the log can hold a decision before it does
-//! anything that it cannot undo, and nobody writes the entry twice.
+//! A decision whose entry is encoded already, but for its time. So a caller knows that the log can hold a decision before it does
+//! anything that it cannot undo, and nobody encodes the entry twice.
 
 use super::draft_of;
 use super::queue::JobKind;
@@ -15,7 +15,7 @@ pub struct DraftedDecision {
 }
 
 impl DraftedDecision {
-    /// Writes the entry of this decision. If the log cannot hold it, the decision is given back.
+    /// Encodes the entry of this decision. If the log cannot hold it, the decision is given back.
     pub fn of(decision: Box<Decision>) -> Result<Self, (Box<Decision>, RecordError)> {
         match draft_of(|nonce| EntryDraft::new(&*decision, nonce)) {
             Ok(draft) => Ok(Self { decision, draft }),

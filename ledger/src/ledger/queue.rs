@@ -112,8 +112,8 @@ fn bytes(draft: &encoding::EntryDraft) -> usize {
 /// sync.
 const CHECKS: usize = 40;
 
-/// For how long the writer lets others bring more entries before it writes those that are there.
-const GATHERED_AT_MOST: Duration = Duration::from_millis(2);
+/// After this time the writer yields no more: a steady flow of entries would delay the first one for ever.
+const GATHERED_WITHIN: Duration = Duration::from_millis(2);
 
 /// What a batch may take of one frame.
 const WHOLE_FRAME: Space = Space { entries: ENTRIES_AT_MOST, bytes: PAYLOAD_AT_MOST - RESERVED };
@@ -217,6 +217,11 @@ impl QueueState {
             .len()
             .saturating_add(self.jobs.waiting.len())
             .saturating_add(self.reports.waiting.len())
+    }
+
+    /// Whether the writer may wait for more entries. A fact is not kept waiting, and neither is who closes the queue.
+    fn may_gather(&self) -> bool {
+        !self.closed && self.facts.waiting.is_empty() && self.len() < ENTRIES_AT_MOST
     }
 
     /// The error for a job that the lane gave back.
@@ -328,20 +333,21 @@ impl Queue {
                 }
             };
         }
-        drop(state);
-        self.gather();
-        let mut state = self.state();
+        if state.may_gather() {
+            drop(state);
+            self.gather();
+            state = self.state();
+        }
         state.fill(batch);
         self.length.store(state.len(), Ordering::Release);
         Some(())
     }
 
-    /// Lets others run who wait for the processor, as long as they bring more entries: a sync costs as much for one as for many.
-    /// Where nobody waits for the processor, this takes no time.
+    /// Yields the processor as long as more entries come, so that they share a sync. On a core that is not full, this is one yield.
     fn gather(&self) {
         let began = Instant::now();
         let mut length = self.length.load(Ordering::Acquire);
-        while began.elapsed() < GATHERED_AT_MOST {
+        while length < ENTRIES_AT_MOST && began.elapsed() < GATHERED_WITHIN {
             std::thread::yield_now();
             let longer = self.length.load(Ordering::Acquire);
             if longer == length {

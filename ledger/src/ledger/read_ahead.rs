@@ -12,8 +12,9 @@ use crate::fault::ReadError;
 /// Up to this many bundles, the threads would take longer to begin than they save.
 const FEW_BUNDLES: u64 = 8;
 const THREADS_AT_MOST: usize = 4;
-/// Bundles that a thread has parsed and nobody has taken. A bundle has a few hundred kilobytes.
-const AHEAD: usize = 2;
+/// Bundles that each thread may have parsed in advance, apart from the one that it parses. A bundle usually has a few hundred
+/// kilobytes; of the longest entries it would have 16 MB.
+const AHEAD: usize = 1;
 
 /// The entries in order.
 #[derive(Debug)]
@@ -49,7 +50,7 @@ struct Lane {
 
 impl EntriesAhead {
     pub(super) fn of(entries: RecordedEntries) -> Self {
-        let bundles = entries.bundles();
+        let (bundles, bytes) = (entries.bundles(), entries.bytes());
         let left = bundles.end.saturating_sub(bundles.start);
         let threads = thread::available_parallelism().map_or(1, usize::from).min(THREADS_AT_MOST);
         if left <= FEW_BUNDLES || threads == 1 {
@@ -60,7 +61,7 @@ impl EntriesAhead {
         match lanes {
             Ok(lanes) => {
                 let bundle = Vec::new().into_iter();
-                Self(Source::Threads(Threads { lanes, taken: 0, left, bundle, bytes: 0 }))
+                Self(Source::Threads(Threads { lanes, taken: 0, left, bundle, bytes }))
             }
             Err(_) => Self(Source::Alone(entries)),
         }
@@ -130,7 +131,7 @@ fn read(entries: &RecordedEntries, nth: usize, threads: usize, to: &SyncSender<P
     for number in entries.bundles().skip(nth).step_by(threads) {
         let parsed = entries.parsed_bundle(number);
         let is_last = parsed.is_err();
-        // Nobody takes it: whoever read has enough.
+        // The reader was dropped: nobody wants more.
         if to.send(parsed).is_err() || is_last {
             return;
         }

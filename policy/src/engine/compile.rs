@@ -117,7 +117,7 @@ fn one(
     if !route.is_whole() || !findings.has_no_faults() {
         return None;
     }
-    // A caller's permit has no condition.
+    // The permits made from `callers` have no condition, so they read nothing.
     let reads_now = mesh.reads_now || written.iter().any(Written::reads_now);
     let (all, advice) = policies_of(document, written, mesh, groups.unwrap_or_default(), findings);
     if !findings.has_no_faults() {

@@ -13,7 +13,7 @@ pub(crate) struct Slice {
     pub(super) policies: PolicySet,
     pub(super) fit: Fit,
     pub(super) advice: BTreeMap<String, Advice>,
-    /// Whether a policy may read `context.now`. To make it, Cedar reads a text with a regular expression.
+    /// Whether a policy may read `context.now`. It is made only then: Cedar reads a date with a regular expression.
     pub(super) reads_now: bool,
 }
 

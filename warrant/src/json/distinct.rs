@@ -27,7 +27,7 @@ pub(crate) enum Scalar<'a> {
     Boolean(bool),
 }
 
-/// How an element is read, for what is seldom done: there is one copy of it for all kinds of elements.
+/// How an element is read, for the rare and slow path: so a module has one copy of that code, and not one for each kind of element.
 type ReadScalar<'f, 'a> = &'f dyn Fn(&mut JsonReader<'a>) -> Parsed<Scalar<'a>>;
 
 /// Reads the `count` elements of the array or object at `start` a second time, each with `read`.

@@ -143,6 +143,7 @@ impl Filter {
 impl Drop for Filter {
     fn drop(&mut self) {
         self.member.leave(&EnvoyHost);
+        envoy::tell_metrics();
     }
 }
 

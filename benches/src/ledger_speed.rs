@@ -1,6 +1,9 @@
 //! The ledger against a plain group commit of the same frames, the fold at a start, and the memory of an idle server. These use
 //! both cores, as a server on this machine would.
 
+#[path = "../../ledger/benches/common/plain_group_commit.rs"]
+mod plain_group_commit;
+
 use ledger::durable::{Disk, Op, Watch};
 use ledger::entry::Entry;
 use ledger::{Ledger, Options as LedgerOptions, SigningKey};
@@ -8,10 +11,7 @@ use portcullis_tests::offline_ledger;
 use portcullis_tests::server::{Home, Server};
 use portcullis_tests::signed_bundles::now;
 use serde_json::Value;
-use std::fs::{File, OpenOptions};
-use std::os::unix::fs::FileExt;
-use std::path::Path;
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::cores;
@@ -69,7 +69,7 @@ fn group_commit(options: &Options, results: &mut Results) {
             ledger.append(entry(n)).expect("it is recorded");
         });
         let written: usize = frames.0.lock().expect("no panic").iter().sum();
-        let plain = plain_group_commit(directory.path(), written / ENTRIES);
+        let plain = plain_group_commit::with(directory.path(), written / ENTRIES, from_all_writers);
         results.add(Figure::GroupCommit, plain.as_secs_f64() / ours.as_secs_f64());
         rates.push(ENTRIES as f64 / ours.as_secs_f64());
     }
@@ -93,45 +93,6 @@ fn from_all_writers(call: &(dyn Fn(usize) + Sync)) -> Duration {
         }
     });
     began.elapsed()
-}
-
-/// The same number of calls without entries, hashes or checks: it copies, writes, syncs and acknowledges bytes.
-fn plain_group_commit(directory: &Path, bytes: usize) -> Duration {
-    type PendingWrite = (Vec<u8>, mpsc::SyncSender<()>);
-    let (sender, receiver) = mpsc::channel::<PendingWrite>();
-    let path = directory.join("plain");
-    let file = zeros(&path);
-    let writer = std::thread::spawn(move || {
-        let mut at = 0;
-        while let Ok(first) = receiver.recv() {
-            let batch: Vec<PendingWrite> =
-                std::iter::once(first).chain(receiver.try_iter().take(1023)).collect();
-            let frame: Vec<u8> = batch.iter().flat_map(|(bytes, _)| bytes.iter().copied()).collect();
-            at = if at + frame.len() > ZEROS { 0 } else { at };
-            file.write_all_at(&frame, at as u64).and_then(|()| file.sync_data()).expect("a write");
-            at += frame.len();
-            batch.into_iter().for_each(|(_, done)| done.send(()).expect("somebody waits"));
-        }
-    });
-    let took = from_all_writers(&|_| {
-        let (done, answer) = mpsc::sync_channel(1);
-        sender.send((vec![7; bytes], done)).expect("the writer runs");
-        answer.recv().expect("an answer");
-    });
-    drop(sender);
-    writer.join().expect("no panic");
-    std::fs::remove_file(&path).expect("its own file");
-    took
-}
-
-const ZEROS: usize = 64 << 20;
-
-fn zeros(path: &Path) -> File {
-    let file = OpenOptions::new().create(true).truncate(true).write(true).open(path).expect("a new file");
-    let piece = vec![0; 1 << 20];
-    (0..ZEROS >> 20).for_each(|n| file.write_all_at(&piece, (n << 20) as u64).expect("room on the disk"));
-    file.sync_all().expect("a sync");
-    file
 }
 
 /// So many decisions, each with a spent use.

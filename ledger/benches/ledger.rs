@@ -7,6 +7,7 @@
     clippy::unwrap_used,
     clippy::arithmetic_side_effects,
     clippy::as_conversions,
+    clippy::expect_used,
     clippy::indexing_slicing,
     clippy::disallowed_methods,
     reason = "a benchmark may fail, and it has its own clock"
@@ -16,6 +17,8 @@
 mod example_decision;
 #[path = "../src/example_log.rs"]
 mod example_log;
+#[path = "common/plain_group_commit.rs"]
+mod plain_group_commit;
 
 use std::fs::OpenOptions;
 use std::io;
@@ -30,6 +33,7 @@ use ledger::entry::{self, Decision, OutcomeReport};
 use ledger::tree::Directory;
 use ledger::verify::Auditor;
 use ledger::{Entry, Ledger, Options, RecordError, SigningKey};
+use plain_group_commit::{ZEROS, zeros};
 
 fn main() {
     let quick = std::env::args().any(|argument| argument == "quick");
@@ -128,50 +132,13 @@ fn sixty_four(calls: usize, call: &(dyn Fn(usize) + Sync)) -> Vec<Duration> {
     })
 }
 
-/// A group commit without entries, hashes or checks: it copies, writes, syncs and acknowledges bytes.
+/// The same number of calls by a plain group commit.
 fn raw_group(dir: &Path, calls: usize, bytes: usize) -> Duration {
-    type PendingWrite = (Vec<u8>, mpsc::SyncSender<()>);
-    let (sender, receiver) = mpsc::channel::<PendingWrite>();
-    let path = dir.join("raw-group");
-    let file = zeros(&path);
-    let writer = std::thread::spawn(move || {
-        let mut at = 0;
-        while let Ok(first) = receiver.recv() {
-            let batch: Vec<PendingWrite> =
-                std::iter::once(first).chain(receiver.try_iter().take(1023)).collect();
-            let frame: Vec<u8> = batch.iter().flat_map(|(bytes, _)| bytes.iter().copied()).collect();
-            at = if at + frame.len() > ZEROS { 0 } else { at };
-            file.write_all_at(&frame, at as u64).unwrap();
-            file.sync_data().unwrap();
-            at += frame.len();
-            for (_, done) in batch {
-                done.send(()).unwrap();
-            }
-        }
-    });
-    let began = Instant::now();
-    sixty_four(calls, &|_| {
-        let (done, answer) = mpsc::sync_channel(1);
-        sender.send((vec![7; bytes], done)).unwrap();
-        answer.recv().unwrap();
-    });
-    let took = began.elapsed();
-    drop(sender);
-    writer.join().unwrap();
-    std::fs::remove_file(&path).unwrap();
-    took
-}
-
-const ZEROS: usize = 64 << 20;
-
-fn zeros(path: &Path) -> std::fs::File {
-    let file = OpenOptions::new().create(true).truncate(true).write(true).open(path).unwrap();
-    let zeros = vec![0; 1 << 20];
-    for piece in 0..ZEROS >> 20 {
-        file.write_all_at(&zeros, (piece << 20) as u64).unwrap();
-    }
-    file.sync_all().unwrap();
-    file
+    plain_group_commit::with(dir, bytes, |write| {
+        let began = Instant::now();
+        sixty_four(calls, write);
+        began.elapsed()
+    })
 }
 
 /// Writes blocks of these sizes one after the other into a file of zeros, with a sync after each.

@@ -66,22 +66,13 @@ impl Recording {
             Ok(decision) => Ok(Drafted { decision, parts, stamp, route, burned_before }),
             Err((entry, refused)) => {
                 // A request can be too large, or have a number that JSON does not hold exactly.
-                let detail = match refused {
-                    RecordError::TooLarge(_) => Some("the request is too large to record"),
-                    RecordError::NotCanonical(_) => {
-                        Some("the request has a value that cannot be recorded exactly")
-                    }
-                    RecordError::QueueFull
-                    | RecordError::DiskFull
-                    | RecordError::ReadOnly
-                    | RecordError::OverQuota
-                    | RecordError::Stale
-                    | RecordError::ClockAhead
-                    | RecordError::Refused(_)
-                    | RecordError::Closed => None,
+                let detail = if let RecordError::TooLarge(_) = refused {
+                    "the request is too large to record"
+                } else {
+                    "the request has a value that cannot be recorded exactly"
                 };
-                let denial = if detail.is_some() { Denial::ArgumentsInvalid } else { denial_for(&refused) };
-                let detail = detail.map(str::to_owned);
+                let denial = denial_for(&refused);
+                let detail = (denial == Denial::ArgumentsInvalid).then(|| detail.to_owned());
                 let denied = Denied { detail, ..Denied::on_route(denial, &route) };
                 Err(Box::new(Recording::to_be_denied(entry, burned_before, parts).deny(denied)))
             }
@@ -240,10 +231,10 @@ fn came_too_late(decision: &DecisionId, proxy: &str, index: u64) -> entry::Outco
 
 fn denial_for(refused: &RecordError) -> Denial {
     match refused {
-        RecordError::TooLarge(_) => Denial::ArgumentsInvalid,
+        RecordError::TooLarge(_) | RecordError::NotCanonical(_) => Denial::ArgumentsInvalid,
         RecordError::Stale => Denial::GovernanceStale,
         RecordError::ClockAhead => Denial::GovernanceInconsistent,
-        RecordError::NotCanonical(_) | RecordError::Refused(_) => Denial::Internal,
+        RecordError::Refused(_) => Denial::Internal,
         RecordError::QueueFull
         | RecordError::DiskFull
         | RecordError::ReadOnly

@@ -11,9 +11,7 @@ const DETAILS_BYTES: usize = 4096;
 /// The lineage as it is recorded. It is encoded now: a lineage is presented more often than it is verified.
 pub fn recorded_chain(chain: &Chain) -> RecordedChain {
     let key = chain.authority_key().thumbprint().to_string();
-    let links: Vec<_> = chain.links().map(|claims| link(claims, chain.kid(), &key)).collect();
-    // What has no canonical form is refused when an entry is made of it.
-    RecordedChain::encoded(links.clone()).unwrap_or_else(|_| links.into())
+    RecordedChain::encoded(chain.links().map(|claims| link(claims, chain.kid(), &key)).collect())
 }
 
 /// The lineage in these links; `None` if they do not hold all of it.

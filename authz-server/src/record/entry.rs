@@ -17,8 +17,8 @@ use policy::Bundle;
 use policy::arguments::ArgumentValue;
 use policy::decision::{Case, Evidence, Judgement, Line, Pass, PassReason};
 
-/// The entry of a case with this chain: the judge's input and its verdict. The outcome, and when it ends, are filled in later; until then it
-/// says denied.
+/// The entry of a case with this chain: the judge's input and its verdict. The outcome, and when it ends, are filled in later;
+/// until then it says denied.
 pub fn of_case(
     decision: &str,
     case: &Case<'_>,

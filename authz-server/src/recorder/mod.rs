@@ -104,7 +104,10 @@ impl Recorder {
                 Err(RecordError::QueueFull) => floods.postpone(copy),
                 // At the end there is no next time.
                 Err(refused) if refused.is_from_disk() && !all => floods.postpone(copy),
-                Err(refused) => warn!(%refused, count = copy.count, reason = copy.reason, "a summary of denials was not recorded"),
+                Err(refused) => {
+                    let (count, reason) = (copy.count, copy.reason);
+                    warn!(%refused, count, reason, "a summary of denials was not recorded");
+                }
             });
         }
     }

@@ -189,7 +189,7 @@ impl Ledger {
         }
     }
 
-    /// Queues a decision whose entry is written already.
+    /// Queues a decision whose entry is encoded already.
     pub fn submit_drafted(&self, decision: DraftedDecision, done: Callback) {
         let (draft, kind) = decision.into_parts();
         self.inner.writer.submit(Job { draft, kind, done });
@@ -355,9 +355,9 @@ fn draft(entry: &Entry) -> Result<EntryDraft, RecordError> {
 }
 
 fn draft_of(
-    write: impl FnOnce(Nonce) -> Result<EntryDraft, NotCanonical>,
+    encode: impl FnOnce(Nonce) -> Result<EntryDraft, NotCanonical>,
 ) -> Result<EntryDraft, RecordError> {
-    let draft = write(Nonce::random()?).map_err(RecordError::NotCanonical)?;
+    let draft = encode(Nonce::random()?).map_err(RecordError::NotCanonical)?;
     let length = draft.len_at_most();
     if length > ENTRY_BYTES_AT_MOST { Err(RecordError::TooLarge(length)) } else { Ok(draft) }
 }

@@ -113,7 +113,7 @@ impl RecordedEntries {
 
     /// The entries of a bundle that are still to be read, and how many bytes they have.
     pub(super) fn parsed_bundle(&self, number: u64) -> Result<(Vec<RecordedEntry>, u64), ReadError> {
-        let bundle = MerkleTree::new(&self.source, self.size).bundle(number)?;
+        let bundle = self.checked_bundle(number)?;
         let (mut entries, mut total) = (Vec::with_capacity(256), 0_u64);
         for (index, bytes) in (number << 8..self.size).zip(bundle.iter()) {
             if index >= self.next {
@@ -125,8 +125,12 @@ impl RecordedEntries {
     }
 
     fn read_bundle(&self, number: u64) -> Result<HeldBundle, ReadError> {
-        let bundle = MerkleTree::new(&self.source, self.size).bundle(number)?;
+        let bundle = self.checked_bundle(number)?;
         Ok(HeldBundle { number, places: bundle.places(), bundle })
+    }
+
+    fn checked_bundle(&self, number: u64) -> Result<EntryBundle, ReadError> {
+        MerkleTree::new(&self.source, self.size).bundle(number)
     }
 
     fn parse(&self, index: u64, bytes: &[u8]) -> Result<RecordedEntry, ReadError> {

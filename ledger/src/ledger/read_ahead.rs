@@ -1,5 +1,5 @@
-//! Reads published entries on several threads, a bundle at a time, and hands them out in order. To check and parse entries takes
-//! longer than to fold them, so whoever reads a long log waits a fraction of the time.
+//! Reads published entries on several threads, a bundle at a time, and hands them out in order. Checking and
+//! parsing entries takes longer than folding them, so a long log is folded sooner.
 
 use std::io;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};

@@ -95,15 +95,14 @@ impl BurnTable {
         BurnTable { room, index: Mutex::new(Index { slots: Slots::new(), roots, sources }) }
     }
 
-    /// Burns all of it or none. `now` must be the time of an entry that is on record: what
-    /// is forgotten by a clock that runs ahead could be used again when the clock is right.
+    /// Burns all of it or none. `now` must be the time of an entry that is on record: what is forgotten by a clock that runs
+    /// ahead could be used again when the clock is right.
     pub fn burn(
         &self,
-        wanted: Wanted,
+        Wanted(wanted): Wanted,
         now: Seconds,
         burn_for: BurnFor<'_>,
     ) -> Result<BurnedItems, NotBurned> {
-        let Wanted(wanted) = wanted;
         let mut index = self.index();
         index.forget_expired(now);
         if let Some(first) = index.burner_of_any(&wanted) {

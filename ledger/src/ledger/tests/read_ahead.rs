@@ -59,10 +59,10 @@ fn a_damaged_bundle_is_an_error_after_the_entries_before_it_and_the_last_that_co
 }
 
 #[test]
-fn whoever_has_enough_leaves_no_thread_behind() {
+fn whoever_has_enough_need_not_take_the_rest() {
     let directory = scratch();
     let ledger = log(&directory.path().join("ledger"));
     let mut ahead = ledger.read(0).unwrap().ahead();
     assert!(ahead.next().unwrap().is_ok());
-    drop(ahead); // it waits for its threads
+    drop(ahead); // It waits for its threads, which must not wait for somebody to take what they have.
 }

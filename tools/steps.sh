@@ -37,6 +37,19 @@ logged() { # logged FILE COMMAND...
 	[ "$(cat "$log.status")" = 0 ]
 }
 
+# Runs tests like `logged`. If one fails, what it printed is repeated after everything else: among a thousand tests nobody finds
+# it otherwise.
+logged_tests() { # logged_tests FILE COMMAND...
+	logged "$@" && return 0
+	say "==> what failed (the whole output: $1)"
+	# A test program that was ended by a signal names no test: cargo's own words say so.
+	awk '/^---- .* ----$/ { shown = 60 }
+		/^failures:$/ || /^test result: / { shown = 0 }
+		shown > 0 { print; shown-- }
+		/^test .* FAILED$/ || /^error: / || /^    `-p / || /^Caused by:/ || /\(signal: / || /has overflowed its stack/ { print }' "$1" >&2
+	return 1
+}
+
 # --- building ------------------------------------------------------------------------------------------------------
 
 # Every cargo call is --locked: the versions are those of Cargo.lock, and cargo downloads nothing twice.

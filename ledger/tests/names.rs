@@ -113,9 +113,10 @@ fn replace_dir_by_copy(path: &Path) {
     copy_dir(&away, path);
 }
 
+/// The segments that are whole. One that the writer still makes has another name, and takes its own at any moment.
 fn segments(path: &Path) -> Vec<PathBuf> {
-    let mut all: Vec<_> =
-        fs::read_dir(path.join("wal")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let files = fs::read_dir(path.join("wal")).unwrap().map(|entry| entry.unwrap().path());
+    let mut all: Vec<_> = files.filter(|file| file.extension().is_some_and(|end| end == "wal")).collect();
     all.sort();
     all
 }

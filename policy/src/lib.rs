@@ -19,6 +19,7 @@ pub mod decision;
 mod documents;
 mod engine;
 pub mod fault;
+pub mod issuing;
 mod matching;
 mod routes;
 pub mod strict;
@@ -36,16 +37,20 @@ pub use documents::arguments::{ArgumentSource, ArgumentType, DeclaredAction, Dec
 pub use documents::attestors::{Anchor, Attestor};
 pub use documents::caller_issuers::{CallerIssuer, CallerKeys};
 pub use documents::files::Files;
+pub use documents::grants::GrantTerms;
+pub use documents::issuance::{HolderKeyOrigin, IssueQuery, StarterQuery};
 pub use documents::mesh::{Notes, public_key};
 pub use documents::operators::{
     OperatorAction, OperatorContext, OperatorPrincipal, OperatorQuery, OperatorResource, Stance, tightens,
 };
 pub use documents::proxy_terms::ProxyTerms;
 pub use documents::require::{Condition, Holder, Require, UseLimit};
+pub use documents::subject_issuers::{SubjectIssuer, SubjectNaming, SubjectRole};
+pub use documents::subject_name::{ClaimPath, NameTemplate};
 pub use documents::times::rfc3339;
 pub use engine::{
-    Lineage, Nearest, NotPermitted, Operators, Permitted, PolicyQuery, Principal, STACK,
-    mark_this_thread_deep, on_a_deep_stack,
+    GrantLimits, Issuance, Lineage, Nearest, NotPermitted, Operators, Permitted, PermittedGrant, PolicyQuery,
+    Principal, STACK, mark_this_thread_deep, on_a_deep_stack,
 };
 pub use fault::{Fault, Place};
 pub use routes::{Exemption, Found, ListedMatch, Located, Policy, Route, UngovernedMatch};

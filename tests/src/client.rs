@@ -72,7 +72,7 @@ impl ClientRequest {
     /// When the stream is still open after twice [`LONGEST_WAIT`]: a statement alone holds for half a minute.
     pub async fn stream(&self, to: SocketAddr) -> EndedStream {
         let answered = async { self.begin_over(TcpStream::connect(to).await?).await };
-        run_stream(answered, || ()).await
+        within_longest_stream(run_stream(answered, || ())).await
     }
 
     /// The same over a connection that was opened for it alone.
@@ -80,7 +80,7 @@ impl ClientRequest {
     /// # Panics
     /// As [`Self::stream`].
     pub async fn stream_over(&self, stream: TcpStream) -> EndedStream {
-        run_stream(self.begin_over(stream), || ()).await
+        within_longest_stream(run_stream(self.begin_over(stream), || ())).await
     }
 
     async fn begin_over(&self, stream: TcpStream) -> Result<Response<Incoming>, Unanswered> {
@@ -165,6 +165,14 @@ impl Connection {
     }
 }
 
+/// The end of a stream that must end soon.
+///
+/// # Panics
+/// When it is still open after twice [`LONGEST_WAIT`].
+pub async fn within_longest_stream<T>(ended: impl Future<Output = T>) -> T {
+    tokio::time::timeout(LONGEST_WAIT * 2, ended).await.expect("the stream ends")
+}
+
 /// Reads an answer until it ends. Calls `begun` when its head is here.
 pub(crate) async fn run_stream(
     answered: impl Future<Output = Result<Response<Incoming>, Unanswered>>,
@@ -185,8 +193,7 @@ pub(crate) async fn run_stream(
         let (status, headers) = (head.status.as_u16(), head.headers);
         Ok::<_, Unanswered>((ClientResponse { status, headers, body: bytes.into() }, broke_off))
     };
-    let ended = tokio::time::timeout(LONGEST_WAIT * 2, run).await.expect("the stream ends");
-    let (response, broke_off) = ended.map_or((None, true), |(whole, broke)| (Some(whole), broke));
+    let (response, broke_off) = run.await.map_or((None, true), |(whole, broke)| (Some(whole), broke));
     EndedStream { response, broke_off, after: started.elapsed(), at: Instant::now() }
 }
 

@@ -353,6 +353,9 @@ impl Configuration {
     pub fn for_many_streams(self) -> Configuration {
         let patient = |filter: &mut Value| filter["typed_config"]["grpc_service"]["timeout"] = "20s".into();
         let mut changed = self.with_changed(EXT_AUTHZ, patient);
+        // Whoever still sends when Envoy answers has a second to read that answer. A busy machine may not give it one.
+        let manager = changed.0.pointer_mut(CONNECTION_MANAGER).expect("a connection manager");
+        manager["delayed_close_timeout"] = "20s".into();
         let most = 10_000;
         for cluster in changed.array("/static_resources/clusters") {
             if cluster["name"].as_str().is_some_and(|name| name.starts_with("upstream")) {

@@ -6,7 +6,7 @@ mod strings;
 
 pub use detail::Detail;
 pub(crate) use detail::{is_narrower, is_subset};
-#[cfg(feature = "replay")]
+#[cfg(any(feature = "mint", feature = "replay"))]
 pub(crate) use read::read_details;
 pub(crate) use read::{ReadMode, read};
 

@@ -2,10 +2,12 @@
 //! This module does not know where a key is stored: a [`Signer`] signs.
 
 mod claims;
+mod details;
 #[cfg(feature = "pure")]
 mod pure;
 
 pub use claims::{Grant, GrantDetail};
+pub use details::{DetailsFault, read_details};
 #[cfg(feature = "pure")]
 pub use pure::PureSigner;
 
@@ -14,7 +16,7 @@ use crate::{
     claims::{Attribution, Claims, ReadMode, Starter, read},
     formats,
     json::{Malformed, writer::ObjectWriter},
-    key::PublicKey,
+    key::{Algorithm, PublicKey},
     limits::{MAX_CHAIN_BYTES, MAX_LINK_BYTES, MAX_LINKS},
     presented_warrant::PresentedWarrant,
     proof::PresentedProof,
@@ -105,12 +107,51 @@ impl Root {
     /// # Errors
     /// When it would not be accepted, or the key cannot sign.
     pub fn sign(&self, signer: &dyn Signer, kid: &str) -> Result<String, MintError> {
+        self.draft(signer.public_key().alg(), kid)?.sign(signer)
+    }
+
+    /// The root but for its signature, which a key of this algorithm will make. So it can be recorded before anybody has it.
+    ///
+    /// # Errors
+    /// When it would not be accepted.
+    pub fn draft(&self, algorithm: Algorithm, kid: &str) -> Result<UnsignedRoot, MintError> {
         if !formats::is_kid(kid) {
             return Err(MintError::Malformed("`kid` is not 1 to 64 letters, digits, `.`, `_` and `-`"));
         }
         let payload = claims::of_root(self);
         checked_claims(&payload, true)?;
-        check_size(token(signer, "warrant+jwt", Some(kid), &payload)?, MAX_LINK_BYTES)
+        let input = signing_input(algorithm, "warrant+jwt", Some(kid), &payload);
+        // A signature of 64 bytes takes 86 characters, after a dot.
+        if input.len() + 87 > MAX_LINK_BYTES {
+            return Err(MintError::TooLarge);
+        }
+        Ok(UnsignedRoot { input, algorithm })
+    }
+}
+
+/// A root that is complete but for its signature.
+#[derive(Clone, Debug)]
+pub struct UnsignedRoot {
+    input: String,
+    algorithm: Algorithm,
+}
+
+impl UnsignedRoot {
+    /// The digest of its signing input, by which it is recorded.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        Digest::of(self.input.as_bytes())
+    }
+
+    /// Signs it.
+    ///
+    /// # Errors
+    /// When the key is of another algorithm, or cannot sign.
+    pub fn sign(self, signer: &dyn Signer) -> Result<String, MintError> {
+        if signer.public_key().alg() != self.algorithm {
+            return Err(MintError::Malformed("the key is of another algorithm than the header says"));
+        }
+        signed(self.input, signer)
     }
 }
 
@@ -168,14 +209,20 @@ fn checked_claims(payload: &str, is_root: bool) -> Result<Claims, MintError> {
 }
 
 fn token(signer: &dyn Signer, typ: &str, kid: Option<&str>, payload: &str) -> Result<String, MintError> {
+    signed(signing_input(signer.public_key().alg(), typ, kid, payload), signer)
+}
+
+fn signing_input(algorithm: Algorithm, typ: &str, kid: Option<&str>, payload: &str) -> String {
     let mut header = ObjectWriter::new();
-    header.text("alg", signer.public_key().alg().name());
+    header.text("alg", algorithm.name());
     header.text("typ", typ);
     if let Some(kid) = kid {
         header.text("kid", kid);
     }
-    let input =
-        format!("{}.{}", base64url::encode(header.end().as_bytes()), base64url::encode(payload.as_bytes()));
+    format!("{}.{}", base64url::encode(header.end().as_bytes()), base64url::encode(payload.as_bytes()))
+}
+
+fn signed(input: String, signer: &dyn Signer) -> Result<String, MintError> {
     let signature = signer.sign(input.as_bytes()).map_err(MintError::Sign)?;
     Ok(format!("{input}.{}", base64url::encode(&signature)))
 }

@@ -284,9 +284,9 @@ fn refusal(error: &FactError) -> ApiError {
         FactError::Refused(FactRefused::Full) => {
             ApiError::new(ApiErrorCode::Unavailable, "the table of such facts is full until some of them end")
         }
-        FactError::Refused(FactRefused::Repeats { .. } | FactRefused::OtherBundle) => {
-            ApiError::of(ApiErrorCode::Unavailable)
-        }
+        FactError::Refused(
+            FactRefused::Repeats { .. } | FactRefused::OtherBundle | FactRefused::OtherCount,
+        ) => ApiError::of(ApiErrorCode::Unavailable),
         FactError::NotRecorded(refused) => ApiError::new(ApiErrorCode::Unavailable, refused),
     }
 }

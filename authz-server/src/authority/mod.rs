@@ -6,10 +6,12 @@ pub mod api;
 pub mod callers;
 mod fact_recorder;
 pub mod governance;
+pub mod issuing;
 mod json;
 pub mod problem;
 mod rates;
 pub mod receipts;
 pub mod statements;
+pub mod tokens;
 
 pub use fact_recorder::FactRecorder;

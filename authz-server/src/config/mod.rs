@@ -31,6 +31,8 @@ pub struct Config {
     pub candidate: Option<BundlePlace>,
     pub ledger: LedgerConfig,
     pub keys: SigningKeys,
+    /// `None` if this server issues no warrants.
+    pub authority: Option<AuthorityConfig>,
     pub limits: DecisionLimits,
     /// Where this server runs: one value for each dimension. A dimension that is not listed is unknown, and a warrant
     /// that names it is denied.
@@ -80,6 +82,18 @@ pub struct LedgerConfig {
 pub struct SigningKeys {
     pub statement: PrivateKey,
     pub receipt: PrivateKey,
+}
+
+/// The authority that this server is.
+#[derive(Debug)]
+pub struct AuthorityConfig {
+    /// The `iss` of its roots.
+    pub iss: String,
+    pub key: PrivateKey,
+    /// The name of the key.
+    pub kid: String,
+    /// The URL below which clients call it, without a path.
+    pub url: String,
 }
 
 #[derive(Debug)]

@@ -11,7 +11,8 @@ use warrant::mint::Signer;
 use warrant::Digest;
 
 use super::{
-    BundleConfig, BundlePlace, Config, DecisionLimits, LedgerConfig, SigningKeys, listen, witnesses,
+    AuthorityConfig, BundleConfig, BundlePlace, Config, DecisionLimits, LedgerConfig, SigningKeys, listen,
+    witnesses,
 };
 use crate::keys::{self, KeyFileError, PrivateKey, Readers};
 use policy::TrustKeys;
@@ -49,7 +50,17 @@ impl ConfigReader<'_> {
     fn config(&self, tree: &Node) -> Option<Config> {
         let top = members(
             tree,
-            &["audience", "listen", "bundle", "candidate", "ledger", "keys", "limits", "environment"],
+            &[
+                "audience",
+                "listen",
+                "bundle",
+                "candidate",
+                "ledger",
+                "keys",
+                "authority",
+                "limits",
+                "environment",
+            ],
             self.page,
         )?;
         let audience = top.need("audience", self.page).and_then(|node| string(node, self.page));
@@ -59,6 +70,13 @@ impl ConfigReader<'_> {
         let candidate = self.candidate(top.get("candidate"));
         let ledger = top.need("ledger", self.page).and_then(|node| self.ledger(node));
         let keys = top.need("keys", self.page).and_then(|node| self.keys(node));
+        let authority = top.get("authority").map_or(Some(None), |node| self.authority(node).map(Some));
+        self.check_one_purpose(
+            &top,
+            ledger.as_ref(),
+            keys.as_ref(),
+            authority.as_ref().and_then(Option::as_ref),
+        );
         let limits = self.limits(top.get("limits"));
         let environment = self.environment(top.get("environment"));
         let audience = audience?.to_owned();
@@ -69,6 +87,7 @@ impl ConfigReader<'_> {
             candidate: candidate?,
             ledger: ledger?,
             keys: keys?,
+            authority: authority?,
             limits: limits?,
             environment: environment?,
         })
@@ -206,15 +225,71 @@ impl ConfigReader<'_> {
         let part = members(node, &["statement", "receipt"], self.page)?;
         let statement = part.need("statement", self.page).and_then(|node| self.key(node, Algorithm::Es256));
         let receipt = part.need("receipt", self.page).and_then(|node| self.key(node, Algorithm::Es256));
-        let (statement, receipt) = (statement?, receipt?);
-        if statement.public_key() == receipt.public_key() {
+        Some(SigningKeys { statement: statement?, receipt: receipt? })
+    }
+
+    fn authority(&self, node: &Node) -> Option<AuthorityConfig> {
+        let part = members(node, &["iss", "key", "url"], self.page)?;
+        let iss = part.need("iss", self.page).and_then(|node| string(node, self.page));
+        let url = part.need("url", self.page).and_then(|node| self.base_url(node));
+        let at = part.need("key", self.page);
+        let key = at.and_then(|node| self.key_file(node, keys::read));
+        let kid = key.as_ref().and_then(|key| key.kid().map(str::to_owned));
+        if let (Some(node), Some(_), None) = (at, &key, &kid) {
             self.page.fault(
                 node.at,
-                "`statement` and `receipt` are the same key",
-                "make another one with `portcullis key new --out FILE`: a key signs for one purpose only",
+                "the key of the authority has no name",
+                "make it with `portcullis key new --kid a1 --out FILE`, and list it under `issuers` of mesh.yaml",
             );
         }
-        Some(SigningKeys { statement, receipt })
+        Some(AuthorityConfig { iss: iss?.to_owned(), key: key?, kid: kid?, url: url? })
+    }
+
+    /// A URL without a path, below which an API is.
+    fn base_url(&self, node: &Node) -> Option<String> {
+        let text = string(node, self.page)?;
+        let uri = text.parse::<hyper::Uri>().ok();
+        let is_base = uri.is_some_and(|uri| {
+            matches!(uri.scheme_str(), Some("http" | "https"))
+                && uri.authority().is_some_and(|authority| !authority.as_str().contains('@'))
+                && matches!(uri.path(), "" | "/")
+                && uri.query().is_none()
+        });
+        if !is_base {
+            self.page.fault(
+                node.at,
+                format!("`{text}` is not the URL of an API"),
+                "write `https://HOST`, with `:PORT` if clients send it, and without a path",
+            );
+        }
+        is_base.then(|| text.trim_end_matches('/').to_owned())
+    }
+
+    /// A key signs for one purpose only: what it signs for one could be taken for something else.
+    fn check_one_purpose(
+        &self,
+        top: &Members<'_>,
+        ledger: Option<&LedgerConfig>,
+        keys: Option<&SigningKeys>,
+        authority: Option<&AuthorityConfig>,
+    ) {
+        let all = [
+            ("ledger.key", ledger.map(|ledger| &ledger.key)),
+            ("keys.statement", keys.map(|keys| &keys.statement)),
+            ("keys.receipt", keys.map(|keys| &keys.receipt)),
+            ("authority.key", authority.map(|authority| &authority.key)),
+        ];
+        let known: Vec<_> =
+            all.iter().filter_map(|(name, key)| Some((name, key.as_ref()?.public_key()))).collect();
+        for (position, (name, key)) in known.iter().enumerate() {
+            if let Some((first, _)) = known.iter().take(position).find(|(_, other)| other == key) {
+                self.page.fault(
+                    top.at,
+                    format!("`{first}` and `{name}` are the same key"),
+                    "make another one with `portcullis key new --out FILE`: a key signs for one purpose only",
+                );
+            }
+        }
     }
 
     fn limits(&self, node: Option<&Node>) -> Option<DecisionLimits> {

@@ -122,6 +122,7 @@ mod tests {
             spiffe_id: id.map(str::to_owned),
             digest: warrant::Digest::of(b"a certificate"),
             thumbprint: String::new(),
+            key: None,
             not_after: 100,
         };
         let (named, other) = (Some("spiffe://shop/edge"), Some("spiffe://shop/other"));

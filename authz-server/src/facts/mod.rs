@@ -27,4 +27,6 @@ pub use forwards::{
 pub use known::{GovernanceChanges, Known, KnownTables, LiveFacts};
 pub use own::OwnFacts;
 pub use since::Since;
-pub use tables::{AliveFact, Recorded, STATEMENT_SECONDS_AT_MOST, Speakers, TableSize, Tables, kind_of};
+pub use tables::{
+    AliveFact, Recorded, STATEMENT_SECONDS_AT_MOST, Speakers, TableSize, Tables, counted_of, kind_of,
+};

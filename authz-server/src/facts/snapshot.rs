@@ -11,6 +11,7 @@
 //! running 44 a forward index 8, decision 16, end 8, holder 8, place of its proxy in the header 4
 //! burned  64 an item   name 32, last decision 16, root 8, until 4, used 4; the last item is all zero
 //! issued  40 an item   root 32, expiry 8
+//! counted 72 an item   token or holder 32, root 32, until 8
 //! facts                index 8, length 4, the canonical bytes of the entry
 //! ```
 
@@ -31,10 +32,10 @@ use super::ended::{EndedBits, EndedDecisions};
 use super::fold::Folded;
 use super::forwards::{ForwardList, HolderTag};
 use super::own::OwnFacts;
-use super::tables::{AliveFact, Tables};
+use super::tables::{AliveFact, Counted, Tables};
 use list::{Reader, Writer, not_whole};
 
-const VERSION: u32 = 8;
+const VERSION: u32 = 9;
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -53,6 +54,7 @@ struct SnapshotHeader {
     /// The proxies of the forwards that run.
     proxies: Vec<String>,
     issued: usize,
+    counted: usize,
     facts: usize,
 }
 
@@ -83,6 +85,7 @@ pub(super) fn write_with(
         running: own.running.len(),
         proxies: proxies.iter().map(|proxy| proxy.to_string()).collect(),
         issued: tables.issued.iter().count(),
+        counted: tables.issued.counted().count(),
         facts: tables.alive().count(),
     };
     let mut lists = Writer(to);
@@ -103,6 +106,11 @@ pub(super) fn write_with(
         lists.bytes(root.bytes())?;
         lists.number(*expiry)?;
     }
+    for (until, counted) in tables.issued.counted() {
+        lists.bytes(counted.of.bytes())?;
+        lists.bytes(counted.root.bytes())?;
+        lists.number(*until)?;
+    }
     tables.alive().try_for_each(|fact| write_fact(&mut lists, &fact))
 }
 
@@ -121,6 +129,7 @@ pub(super) struct Opened<R> {
     pub(super) own: OwnFacts,
     left: BTreeMap<String, u64>,
     issued: usize,
+    counted: usize,
     facts: usize,
     lists: Reader<R>,
 }
@@ -150,8 +159,8 @@ impl<R: BufRead> Opened<R> {
             running,
             after_restore: header.after_restore,
         };
-        let (left, issued, facts) = (header.left, header.issued, header.facts);
-        Ok(Opened { own, left, issued, facts, lists })
+        let SnapshotHeader { left, issued, counted, facts, .. } = header;
+        Ok(Opened { own, left, issued, counted, facts, lists })
     }
 
     /// Every burned item, in no particular order.
@@ -167,6 +176,10 @@ impl<R: BufRead> Opened<R> {
         for _ in 0..self.issued {
             let root = Digest::from_bytes(lists.array()?);
             tables.issued.insert(lists.number()?, root);
+        }
+        for _ in 0..self.counted {
+            let [of, root] = [Digest::from_bytes(lists.array()?), Digest::from_bytes(lists.array()?)];
+            tables.issued.insert_counted(lists.number()?, Counted { of, root });
         }
         for _ in 0..self.facts {
             read_fact(&mut lists, &mut tables)?;

@@ -90,8 +90,13 @@ fn attributes(root: &RootClaims) -> Option<BTreeMap<String, String>> {
     )
 }
 
+/// Details as they are recorded if they are not large.
+pub fn recorded_details(details: &[Detail]) -> Vec<IntegerJson> {
+    details.iter().map(detail).collect()
+}
+
 fn details(details: &[Detail]) -> Details {
-    let whole: Vec<IntegerJson> = details.iter().map(detail).collect();
+    let whole = recorded_details(details);
     let canonical = ledger::canonical::to_vec(&whole).unwrap_or_default();
     if canonical.len() > DETAILS_BYTES {
         Details::Digest(Digest::of(&canonical))

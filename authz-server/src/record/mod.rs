@@ -15,7 +15,7 @@ mod recorded_forward;
 #[cfg(test)]
 mod tests;
 
-pub use chain::recorded_chain;
+pub use chain::{recorded_chain, recorded_details};
 pub use codes::{code_of, denial_in, denial_of};
 pub use entry::{of_case, outcome_of, recorded_burns, request_line, verdict};
 pub use explain::{Account, explain};

@@ -12,11 +12,12 @@ use super::error::ServerError;
 use super::listeners::Listeners;
 use super::readiness;
 use crate::authority::governance::{Governance, HeardProxies, Source};
+use crate::authority::issuing::{AuthorityIdentity, IssuerParts, WarrantIssuer};
 use crate::authority::{FactRecorder, receipts};
 use crate::bundles::Keeper;
 use crate::bundles::candidate::{Candidate, Watcher};
 use crate::clock::Clock;
-use crate::config::{BundleConfig, Config, LedgerConfig, LocalAddress, ProxiesAddress};
+use crate::config::{AuthorityConfig, BundleConfig, Config, LedgerConfig, LocalAddress, ProxiesAddress};
 use crate::facts::{self, Amount, EndedDecisions, LiveFacts};
 use crate::fetch::Fetcher;
 use crate::gateway::{
@@ -49,6 +50,8 @@ pub(super) struct OpenedServer {
     pub(super) heard: HeardProxies,
     /// The body of `/v1/receipt-jwks.json`.
     pub(super) receipt_keys: String,
+    /// `None` if this server issues no warrants.
+    pub(super) authority: Option<WarrantIssuer>,
     pub(super) fetcher: Fetcher,
     pub(super) readiness: Arc<Readiness>,
     pub(super) metrics: Arc<Metrics>,
@@ -124,6 +127,18 @@ pub(super) async fn open(config: Config, clock: Clock) -> Result<OpenedServer, S
     let is_first = predecessors.is_empty() && ledger.recovery().start <= 1;
     let heard =
         if is_first { HeardProxies::default() } else { HeardProxies::after_another_server(clock.now()) };
+    let fetcher = Fetcher::new().map_err(ServerError::Fetch)?;
+    let authority = config.authority.map(|AuthorityConfig { iss, key, kid, url }| {
+        let places = config.environment.iter().map(|(dimension, value)| format!("{dimension}={value}"));
+        WarrantIssuer::new(IssuerParts {
+            authority: AuthorityIdentity { iss, kid, signer: Arc::new(key), url },
+            ledger: ledger.clone(),
+            live: live.clone(),
+            clock: clock.clone(),
+            fetcher: fetcher.clone(),
+            places: places.collect(),
+        })
+    });
     let governance = Arc::new(Governance::new(Source {
         live,
         ledger: ledger.clone(),
@@ -132,7 +147,6 @@ pub(super) async fn open(config: Config, clock: Clock) -> Result<OpenedServer, S
         predecessors,
         environment: config.environment,
     }));
-    let fetcher = Fetcher::new().map_err(ServerError::Fetch)?;
     Ok(OpenedServer {
         listeners,
         clock,
@@ -150,6 +164,7 @@ pub(super) async fn open(config: Config, clock: Clock) -> Result<OpenedServer, S
         governance,
         heard,
         receipt_keys,
+        authority,
         fetcher,
         readiness,
         metrics,

@@ -21,7 +21,9 @@ use crate::edge::access_log::AccessLog;
 use crate::edge::arrivals::Arrivals;
 use crate::edge::ext_authz::ExtAuthz;
 use crate::edge::http::log::Log;
-use crate::edge::http::{self, Authenticator, CallCounter, PollPlaces, StatementPage, health::Health};
+use crate::edge::http::{
+    self, Authenticator, AuthorityPages, CallCounter, PollPlaces, StatementPage, health::Health,
+};
 use crate::edge::listen::{BoundListener, ListenAddress};
 use crate::edge::proxy_identity::{AdmitProxy, NamedProxies};
 use crate::edge::serve::{OPERATORS_CONNECTIONS, PROXIES_CONNECTIONS, Pages, Protocol, Transport};
@@ -90,6 +92,8 @@ pub(super) async fn serve(opened: OpenedServer) -> Result<Serving, ServerError> 
         .add_service(InterceptedService::new(grpc_health, admit.clone()))
         .into_axum_router();
     let heard = opened.heard;
+    let metrics = Arc::clone(&opened.metrics);
+    let authority = opened.authority.map(|issuer| AuthorityPages { issuer, metrics });
     let for_proxies = for_proxies.merge(http::statement(StatementPage {
         governance: opened.governance,
         heard: heard.clone(),
@@ -128,6 +132,7 @@ pub(super) async fn serve(opened: OpenedServer) -> Result<Serving, ServerError> 
                     authenticator,
                     counter,
                     opened.receipt_keys,
+                    authority,
                 ),
                 transport: opened.listeners.api.transport(Protocol::Http1, &opened.clock, None),
                 arrivals: None,

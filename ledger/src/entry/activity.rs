@@ -1,7 +1,7 @@
 //! Entry kinds about activity: issued warrants, ended requests, ungoverned requests, reads of the record, and summaries of
 //! denials.
 
-use super::decision::RecordedRequest;
+use super::decision::{Person, RecordedRequest};
 use super::define::kind;
 use content_digest::Digest;
 
@@ -22,6 +22,8 @@ kind! { "issued/1"
         iat: u64,
         /// The issuance's id.
         id: String,
+        /// On whose behalf it was issued; `null` if the holder asked for himself.
+        ini: Option<Person>,
         /// The issuer.
         iss: String,
         /// The warrant's id.
@@ -30,10 +32,15 @@ kind! { "issued/1"
         policy: Option<Digest>,
         /// SHA-256 of the signing input of the root, so that a root with other contents is not taken for it.
         root: Digest,
+        /// How many roots the token had yielded before; without a token, how many living roots the holder had.
+        roots: u64,
         /// The holder.
         sub: String,
-        /// SHA-256 of the token of the subject for which it was issued; `null` if there was none.
+        /// SHA-256 of the signing input of the subject's token; `null` if there was none.
         token: Option<Digest>,
+        /// When the token expires, in seconds: until then the root counts for it. `null` without a token: it counts until it
+        /// expires itself.
+        token_exp: Option<u64>,
         /// The lineage's id.
         txn: String,
         /// How often it may be used; `null` for no limit.

@@ -39,7 +39,8 @@ impl RecordedFact<'_> {
             Self::Posture(fact) => fact.bundle,
             Self::Reinstate(fact) => fact.bundle,
             Self::Revocation(fact) => fact.bundle,
-            Self::Activation(_) | Self::Issued(_) => None,
+            Self::Issued(root) => root.policy,
+            Self::Activation(_) => None,
         }
     }
 }
@@ -74,11 +75,6 @@ impl Entry {
     #[must_use]
     pub fn is_fact(&self) -> bool {
         self.as_recorded_fact().is_some_and(|fact| !matches!(fact, RecordedFact::Issued(_)))
-    }
-
-    /// Whether the follower of the log is asked about it, and told of it: facts, and the warrants that were issued.
-    pub(crate) fn is_followed(&self) -> bool {
-        self.as_recorded_fact().is_some()
     }
 
     /// Its index in the log before a restore from a backup.

@@ -46,7 +46,7 @@ pub trait FollowFacts: Send {
 pub struct Committed<'a> {
     /// The log with it.
     pub head: Head,
-    /// Its facts, and its issued warrants, with their indices; often there are none. They come before everything else.
+    /// Its facts, and its issued warrants, with their indices; often there are none. Facts come before everything else.
     pub facts: &'a [(u64, Arc<Entry>)],
     /// Its decisions to forward.
     pub forwards: &'a [Forward<'a>],
@@ -89,6 +89,8 @@ pub enum FactRefused {
     NotInForce,
     /// It was permitted or verified under a bundle that is not active now.
     OtherBundle,
+    /// Another root was issued for the same token or holder since its policy was asked.
+    OtherCount,
     /// There are too many facts. Only what allows something is refused; what denies is always taken.
     Full,
 }
@@ -111,6 +113,9 @@ impl fmt::Display for FactRefused {
             Self::OtherBundle => {
                 f.write_str("another bundle became active meanwhile; send the request again")
             }
+            Self::OtherCount => f.write_str(
+                "another root was issued for the same token or holder meanwhile; send the request again",
+            ),
             Self::Full => f.write_str("there are too many facts; wait until some have expired"),
         }
     }

@@ -49,7 +49,8 @@ pub(crate) struct GroupCommit {
     pub(crate) leaves: Vec<Hash>,
     pub(crate) edge: Edge,
     pub(crate) time: u64,
-    /// The followed entries of this group commit: facts and issued warrants. Facts can make later decisions in it stale too.
+    /// The followed entries of this group commit: facts, and after them issued warrants. Facts can make later decisions in it
+    /// stale too.
     pub(crate) facts: Vec<(u64, Arc<Entry>)>,
     waiters: Vec<Waiter>,
     waiting_facts: Vec<WaitingFact>,
@@ -98,9 +99,27 @@ impl GroupCommit {
         self.waiting_facts.push(WaitingFact { done, answer });
     }
 
-    pub(crate) fn add(&mut self, job: Job, known: &RecentFacts, now: u64) {
+    pub(crate) fn add(
+        &mut self,
+        job: Job,
+        known: &RecentFacts,
+        follower: &mut Option<Box<dyn FollowFacts>>,
+        now: u64,
+    ) {
         let index = self.edge.size();
-        let time = match self.admit(&job.kind, known, now) {
+        let admitted = self.admit(&job.kind, known, now).and_then(|time| match (&job.kind, follower) {
+            (JobKind::Issued(root), Some(follower)) => admit_root(follower.as_mut(), root, index, time),
+            (
+                JobKind::Issued(_)
+                | JobKind::Forward(_)
+                | JobKind::Own
+                | JobKind::Outcome(_)
+                | JobKind::Other
+                | JobKind::Denied(_),
+                _,
+            ) => Ok(time),
+        });
+        let time = match admitted {
             Ok(time) => time,
             Err(RecordError::Stale) => return self.stale.push(job.done),
             Err(refused) => return (job.done)(Err(refused)),
@@ -108,6 +127,7 @@ impl GroupCommit {
         let bytes = self.push(&job.draft, time);
         match job.kind {
             JobKind::Forward(decision) => self.forwards.push(CommittedForward { index, decision, bytes }),
+            JobKind::Issued(root) => self.facts.push((index, root)),
             JobKind::Outcome(of) => self.outcomes.push(of),
             JobKind::Own => self.own = self.own.saturating_add(1),
             JobKind::Other | JobKind::Denied(_) => {}
@@ -190,7 +210,7 @@ impl GroupCommit {
     fn admit(&self, kind: &JobKind, known: &RecentFacts, now: u64) -> Result<u64, RecordError> {
         let time = self.next_time(now);
         let clock = match kind {
-            JobKind::Own | JobKind::Other | JobKind::Outcome(_) => return Ok(time),
+            JobKind::Own | JobKind::Other | JobKind::Outcome(_) | JobKind::Issued(_) => return Ok(time),
             JobKind::Forward(decision) => decision.clock,
             JobKind::Denied(clock) => *clock,
         };
@@ -209,6 +229,20 @@ impl GroupCommit {
             }
         }
         Ok(time.max(clock))
+    }
+}
+
+/// Asks the follower about a root. A root whose policy had read something else is stale, like a decision.
+fn admit_root(
+    follower: &mut dyn FollowFacts,
+    root: &Arc<Entry>,
+    index: u64,
+    time: u64,
+) -> Result<u64, RecordError> {
+    match follower.admit(root, index, time) {
+        Ok(()) => Ok(time),
+        Err(FactRefused::OtherBundle | FactRefused::OtherCount) => Err(RecordError::Stale),
+        Err(refused) => Err(RecordError::Refused(refused)),
     }
 }
 

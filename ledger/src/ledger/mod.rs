@@ -178,9 +178,9 @@ impl Ledger {
     }
 
     /// Queues an entry. `done` is called once, when the entry is durable or refused, usually from another thread. It must
-    /// not block. A fact, or an issued warrant, takes the way of [`Ledger::submit_fact`].
+    /// not block. A fact takes the way of [`Ledger::submit_fact`].
     pub fn submit(&self, entry: Entry, done: Callback) {
-        if entry.is_followed() {
+        if entry.is_fact() {
             return self.submit_fact(entry, Box::new(move |answer| done(as_entry_answer(answer))));
         }
         match draft(&entry) {
@@ -195,7 +195,7 @@ impl Ledger {
         self.inner.writer.submit(Job { draft, kind, done });
     }
 
-    /// Queues a fact, or an issued warrant, ahead of decisions. The follower is asked about it. `done` is called once: with
+    /// Queues a fact ahead of decisions. The follower is asked about it. `done` is called once: with
     /// the receipt, when the entry is durable and every later start requires it, or when it is refused. It must not block.
     pub fn submit_fact(&self, entry: Entry, done: FactCallback) {
         let done = self.inner.unanswered.until_answered(done);

@@ -27,7 +27,7 @@ pub(crate) struct Job {
     pub(crate) done: Callback,
 }
 
-/// A followed entry, a fact or an issued warrant, that waits to be written.
+/// A fact that waits to be written.
 pub(crate) struct FactJob {
     pub(crate) draft: encoding::EntryDraft,
     pub(crate) fact: Arc<Entry>,
@@ -45,6 +45,8 @@ pub(crate) enum JobKind {
     Denied(u64),
     /// The outcome of the decision at this index.
     Outcome(u64),
+    /// A root warrant, about which the follower is asked. It waits with the decisions: it is no fact that denies.
+    Issued(Arc<Entry>),
 }
 
 impl JobKind {
@@ -57,9 +59,9 @@ impl JobKind {
             Entry::Decision(decision) => Self::of_decision(Box::new(decision)),
             Entry::Outcome(outcome) => Self::Outcome(outcome.index),
             Entry::Start(_) | Entry::Stop(_) => Self::Own,
+            issued @ Entry::Issued(_) => Self::Issued(Arc::new(issued)),
             Entry::Init(_)
             | Entry::Denials(_)
-            | Entry::Issued(_)
             | Entry::Revocation(_)
             | Entry::Reinstate(_)
             | Entry::Attestation(_)

@@ -270,7 +270,7 @@ impl WriterState {
         }
         self.facts.forget_before(group.time.max(now));
         for job in batch.jobs {
-            group.add(job, &self.facts, now);
+            group.add(job, &self.facts, &mut follower, now);
         }
         let written = if group.is_empty() { Ok(()) } else { self.write(&group) };
         match written {

@@ -6,6 +6,7 @@ mod arguments;
 mod callers;
 mod floors;
 mod hosts;
+mod issuance;
 mod names;
 mod operators;
 mod overlaps;
@@ -19,7 +20,7 @@ use std::path::{Path, PathBuf};
 
 use self::requirements::Settled;
 use crate::arguments::Declared;
-use crate::documents::files::{Documents, MESH_POLICY, OPERATORS};
+use crate::documents::files::{Documents, ISSUANCE, MESH_POLICY, OPERATORS};
 use crate::documents::groups::Groups;
 use crate::documents::route::RouteDoc;
 use crate::documents::teams::Team;
@@ -43,24 +44,27 @@ pub(crate) fn assemble(documents: Documents, faults: &Faults) -> Option<Policy> 
     hosts::check_all_canonical(&documents, &hosts, faults);
     tenancy::check_grounds(&documents, &hosts, faults);
     callers::check_callers(&documents, faults);
+    issuance::check_tokens_serve_one_use(&documents, faults);
     streams::check_within_the_mesh(&documents, faults);
     let governed = settle(&documents, faults);
     let matcher = overlaps::index(&documents, faults);
     let declared: Vec<_> = governed.iter().map(|governed| Declared::by(governed.document)).collect();
     let compiled = compile(&documents, &governed, &declared, faults)?;
     let (operators, findings_of_operators) = operators::compile(&documents, faults)?;
+    let (issuance, findings_of_issuance) = issuance::compile(&documents, faults)?;
     if !faults.is_empty() {
         return None;
     }
     let mut notices = notices(&compiled, &governed);
-    let of_operators = PathBuf::from(OPERATORS);
-    notices.extend(findings_of_operators.notices.into_iter().map(|notice| (of_operators.clone(), notice)));
+    let mut written = written(&compiled, &governed);
+    for (file, findings) in [(OPERATORS, findings_of_operators), (ISSUANCE, findings_of_issuance)] {
+        let file = PathBuf::from(file);
+        notices.extend(findings.notices.into_iter().map(|notice| (file.clone(), notice)));
+        written.extend(findings.written.into_iter().map(|(at, id)| (file.clone(), Placed::new(at, id))));
+    }
     notices.extend(warnings::of(&documents, &hosts));
     notices.extend(documents.duplicates.iter().cloned());
     let untils = untils(&documents);
-    let mut written = written(&compiled, &governed);
-    let named = |(at, id)| (of_operators.clone(), Placed::new(at, id));
-    written.extend(findings_of_operators.written.into_iter().map(named));
     let mut routes = Vec::with_capacity(documents.routes.len());
     for ((Governed { document, settled }, declared), slice) in
         governed.into_iter().zip(declared).zip(compiled.slices)
@@ -84,6 +88,7 @@ pub(crate) fn assemble(documents: Documents, faults: &Faults) -> Option<Policy> 
         hosts,
         groups: Groups::new(documents.identities?),
         operators: operators?,
+        issuance: issuance?,
         routes,
         ungoverned,
         by_name,

@@ -39,10 +39,16 @@ impl Tested {
         let packed = std::mem::take(&mut documents.packed);
         let tests = std::mem::take(&mut documents.tests);
         let operator_tests = documents.operator_tests.take();
+        let issuance_tests = documents.issuance_tests.take();
         let Some(policy) = assembly::assemble(documents, &faults) else {
             return Err(faults.into_sorted());
         };
-        let TestRun { outcomes, failing, .. } = run::run(&policy, &tests, operator_tests.as_ref(), &failures);
+        let tests = run::Tests {
+            routes: &tests,
+            operators: operator_tests.as_ref(),
+            issuance: issuance_tests.as_ref(),
+        };
+        let TestRun { outcomes, failing, .. } = run::run(&policy, &tests, &failures);
         let built = Built { policy, packed, outcomes };
         Ok(Self { built, failures: failures.into_sorted(), failing })
     }

@@ -2,14 +2,14 @@
 
 use warrant::Denial;
 
-use super::run::{OPERATORS, TestOutcome};
+use super::run::{ISSUANCE, OPERATORS, TestOutcome};
 use crate::routes::Policy;
 use crate::routes::Route;
 
 /// The test coverage of one route.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Coverage {
-    /// The route, or `operators` for `operators.cedar`.
+    /// The route, or `operators` or `issuance` for that text.
     pub route: String,
     /// Each policy with the number of cases it decided: first the route's own, then mesh-wide ones, each sorted.
     pub policies: Vec<(String, usize)>,
@@ -17,22 +17,24 @@ pub struct Coverage {
     pub requirements: Vec<(&'static str, usize)>,
 }
 
-/// Routes with tests come first: they are the ones that their author works on. `operators.cedar` comes last, unless it has
-/// neither policies nor tests.
+/// Routes with tests come first: they are the ones that their author works on. `operators.cedar` and
+/// `issuance.cedar` come last, unless they have neither policies nor tests.
 pub(crate) fn coverage(policy: &Policy, outcomes: &[TestOutcome]) -> Vec<Coverage> {
     let is_untested = |name: &str| !outcomes.iter().any(|outcome| outcome.route == name);
     let mut routes: Vec<_> = policy.routes.iter().collect();
     routes.sort_by_cached_key(|route| (is_untested(route.name()), route.name().to_owned()));
-    routes.into_iter().map(|route| of(route, outcomes)).chain(of_operators(policy, outcomes)).collect()
+    let top = [(OPERATORS, policy.operators().policies()), (ISSUANCE, policy.issuance().policies())];
+    let top = top.into_iter().filter_map(|(name, policies)| of_text(name, policies, outcomes));
+    routes.into_iter().map(|route| of(route, outcomes)).chain(top).collect()
 }
 
-fn of_operators(policy: &Policy, outcomes: &[TestOutcome]) -> Option<Coverage> {
-    let of_them = || outcomes.iter().filter(|outcome| outcome.route == OPERATORS);
+/// The coverage of a top text of policies.
+fn of_text(name: &str, policies: Vec<String>, outcomes: &[TestOutcome]) -> Option<Coverage> {
+    let of_them = || outcomes.iter().filter(|outcome| outcome.route == name);
     let hits = |id: &String| of_them().filter(|outcome| outcome.judged.policies.contains(id)).count();
-    let policies: Vec<_> =
-        policy.operators().policies().into_iter().map(|id| (id.clone(), hits(&id))).collect();
+    let policies: Vec<_> = policies.into_iter().map(|id| (id.clone(), hits(&id))).collect();
     (!policies.is_empty() || of_them().next().is_some()).then(|| Coverage {
-        route: OPERATORS.to_owned(),
+        route: name.to_owned(),
         policies,
         requirements: Vec::new(),
     })

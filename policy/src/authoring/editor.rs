@@ -4,6 +4,7 @@
 use serde_json::{Map, Value, json};
 use warrant::RevocationKind;
 
+use crate::documents::issuance::HolderKeyOrigin;
 use crate::documents::operators::{OperatorAction, Stance};
 
 /// The schema of every kind of document.
@@ -24,6 +25,12 @@ pub fn documents_schema() -> Value {
             "OperatorTests",
             false,
             &[("given", object(&call(), &[])), ("cases", some(operator_case()))],
+            &["cases"],
+        ),
+        document(
+            "IssuanceTests",
+            false,
+            &[("given", object(&issue(), &[])), ("cases", some(issuance_case()))],
             &["cases"],
         ),
     ];
@@ -87,6 +94,8 @@ fn mesh() -> Value {
         ("issuers", some(issuer)),
         ("attestors", some(attestor)),
         ("callers", some(caller_issuer())),
+        ("subjects", some(subject_issuer())),
+        ("grants", map(grant())),
         ("notes", object(&[("keys", some(key)), ("maxAge", duration())], &["keys", "maxAge"])),
     ];
     object(&members, &["audience", "maxLifetime", "attestationMaxAge", "burner", "issuers", "notes"])
@@ -94,13 +103,59 @@ fn mesh() -> Value {
 
 /// An issuer of tokens for the API.
 fn caller_issuer() -> Value {
+    let members =
+        [("iss", text()), ("audience", text()), ("jwks", key_set()), ("jwksUri", text()), ("groups", text())];
+    object(&members, &["iss", "audience"])
+}
+
+/// An issuer of tokens that are exchanged for warrants.
+fn subject_issuer() -> Value {
+    let members = [
+        ("iss", text()),
+        ("trustDomain", text()),
+        ("audience", text()),
+        ("jwks", key_set()),
+        ("jwksUri", text()),
+        ("sub", text()),
+        ("as", one_of(&["holder", "starter"])),
+    ];
+    object(&members, &["audience", "as"])
+}
+
+fn grant() -> Value {
+    let members = [("details", details()), ("environment", map(texts())), ("attestation", texts())];
+    object(&members, &["details"])
+}
+
+/// What a warrant allows.
+fn details() -> Value {
+    let constraint = object(
+        &[
+            ("exact", json!({})),
+            ("one_of", some(json!({}))),
+            ("range", some(json!({"type": "integer"}))),
+            ("any", json!({"const": true})),
+        ],
+        &[],
+    );
+    some(object(
+        &[
+            ("type", json!({"const": "execution"})),
+            ("hosts", texts()),
+            ("methods", texts()),
+            ("paths", texts()),
+            ("actions", texts()),
+            ("args", map(constraint)),
+        ],
+        &["type", "hosts", "methods", "paths"],
+    ))
+}
+
+fn key_set() -> Value {
     let names = ["kid", "kty", "alg", "use", "n", "e", "crv", "x", "y", "x5t", "x5t#S256"];
     let mut key: Vec<_> = names.map(|name| (name, text())).into();
     key.extend([("key_ops", texts()), ("x5c", texts())]);
-    let set = object(&[("keys", some(object(&key, &["kid", "kty"])))], &["keys"]);
-    let members =
-        [("iss", text()), ("audience", text()), ("jwks", set), ("jwksUri", text()), ("groups", text())];
-    object(&members, &["iss", "audience"])
+    object(&[("keys", some(object(&key, &["kid", "kty"])))], &["keys"])
 }
 
 fn proxy() -> Value {
@@ -198,6 +253,37 @@ fn call() -> Vec<(&'static str, Value)> {
     ]
 }
 
+fn issuance_case() -> Value {
+    let mut members = vec![("name", text()), ("expect", text()), ("because", text())];
+    members.extend(issue());
+    object(&members, &["name", "expect"])
+}
+
+/// A request for a warrant.
+fn issue() -> Vec<(&'static str, Value)> {
+    let natural = || json!({"type": "integer", "minimum": 0});
+    let uses = || json!({"anyOf": [{"type": "integer", "minimum": 1}, {"const": "unlimited"}]});
+    let limits = object(&[("lifetime", duration()), ("use", uses()), ("depth", natural())], &[]);
+    let starter = object(&[("iss", text()), ("sub", text()), ("mayAct", flag())], &["iss", "sub"]);
+    let keys: Vec<_> = HolderKeyOrigin::ALL.into_iter().map(HolderKeyOrigin::word).collect();
+    vec![
+        ("holder", text()),
+        ("starter", starter),
+        ("key", one_of(&keys)),
+        ("token", text()),
+        ("roots", natural()),
+        ("posture", one_of(&["normal", "restricted"])),
+        ("now", text()),
+        ("grant", text()),
+        ("details", details()),
+        ("hosts", texts()),
+        ("lifetime", duration()),
+        ("use", uses()),
+        ("depth", natural()),
+        ("gets", limits),
+    ]
+}
+
 fn situation() -> Vec<(&'static str, Value)> {
     let request = object(
         &[
@@ -223,26 +309,6 @@ fn situation() -> Vec<(&'static str, Value)> {
 
 fn warrant() -> Value {
     let limit = object(&[("max", json!({"type": "integer", "minimum": 1}))], &["max"]);
-    let constraint = object(
-        &[
-            ("exact", json!({})),
-            ("one_of", some(json!({}))),
-            ("range", some(json!({"type": "integer"}))),
-            ("any", json!({"const": true})),
-        ],
-        &[],
-    );
-    let detail = object(
-        &[
-            ("type", json!({"const": "execution"})),
-            ("hosts", texts()),
-            ("methods", texts()),
-            ("paths", texts()),
-            ("actions", texts()),
-            ("args", map(constraint)),
-        ],
-        &["type", "hosts", "methods", "paths"],
-    );
     let members = [
         ("use", json!({"anyOf": [limit, {"const": "unlimited"}]})),
         ("lifetime", duration()),
@@ -252,7 +318,7 @@ fn warrant() -> Value {
         ("root", text()),
         ("started_by", object(&[("iss", text()), ("sub", text())], &["iss", "sub"])),
         ("attr", map(text())),
-        ("authorization_details", some(detail)),
+        ("authorization_details", details()),
     ];
     object(&members, &[])
 }

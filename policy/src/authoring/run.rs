@@ -6,9 +6,14 @@ use std::path::Path;
 use warrant::{Denial, Seconds};
 
 use super::judge::{JudgedCase, JudgedSituation, judge};
+use crate::documents::issuance::IssueQuery;
+use crate::documents::issuance_tests::{IssuanceCase, IssuanceTestsDoc};
 use crate::documents::operator_tests::OperatorTestsDoc;
 use crate::documents::route_tests::{CaseHead, ExpectedResult, TestsDoc};
+use crate::documents::times::duration_text;
+use crate::engine::GrantLimits;
 use crate::fault::{Faults, FileFaults, Place};
+use crate::issuing::issue;
 use crate::routes::Policy;
 
 /// The time of a test that names none: noon of a day in 2026, so that a test has the same result on every
@@ -18,7 +23,7 @@ const NOON: Seconds = Seconds::new(1_767_268_800);
 /// The result of one test case.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct TestOutcome {
-    /// The route, or `operators` for a test of `operators.cedar`.
+    /// The route, or `operators` or `issuance` for a test of that text.
     pub route: String,
     pub case: String,
     /// Whether the case got the result that it expects.
@@ -36,19 +41,25 @@ pub(crate) struct TestRun {
     unserved: BTreeMap<String, usize>,
 }
 
+/// All tests of a bundle.
+#[derive(Debug)]
+pub(crate) struct Tests<'a> {
+    pub(crate) routes: &'a [TestsDoc],
+    pub(crate) operators: Option<&'a OperatorTestsDoc>,
+    pub(crate) issuance: Option<&'a IssuanceTestsDoc>,
+}
+
 /// Runs every test, and reports each failure with the place of its case. A host that no proxy serves is reported once.
-pub(crate) fn run(
-    policy: &Policy,
-    tests: &[TestsDoc],
-    of_operators: Option<&OperatorTestsDoc>,
-    faults: &Faults,
-) -> TestRun {
+pub(crate) fn run(policy: &Policy, tests: &Tests<'_>, faults: &Faults) -> TestRun {
     let mut run = TestRun::default();
-    for tests in tests {
+    for tests in tests.routes {
         run.one(policy, tests, faults.in_file(&tests.file));
     }
-    if let Some(tests) = of_operators {
+    if let Some(tests) = tests.operators {
         run.operators(policy, tests, faults.in_file(&tests.file));
+    }
+    if let Some(tests) = tests.issuance {
+        run.issuance(policy, tests, faults.in_file(&tests.file));
     }
     for (host, cases) in &run.unserved {
         let what = format!(
@@ -62,6 +73,8 @@ pub(crate) fn run(
 
 /// The name under which the tests of `operators.cedar` are listed. No route has it.
 pub(crate) const OPERATORS: &str = "operators";
+/// The name under which those of `issuance.cedar` are listed.
+pub(crate) const ISSUANCE: &str = "issuance";
 
 impl TestRun {
     fn operators(&mut self, policy: &Policy, tests: &OperatorTestsDoc, faults: FileFaults<'_>) {
@@ -73,6 +86,30 @@ impl TestRun {
             let judged = JudgedCase { route: None, denial, policies, detail };
             let passed = self.check(&case.head, &judged, None, faults);
             self.add(OPERATORS, &case.head, passed, judged);
+        }
+    }
+
+    fn issuance(&mut self, policy: &Policy, tests: &IssuanceTestsDoc, faults: FileFaults<'_>) {
+        for case in &tests.cases {
+            let (judged, limits) = issued(policy, case);
+            let mut passed = self.check(&case.head, &judged, None, faults);
+            if let (Some(limits), Some(gets)) = (limits, &case.gets)
+                && !gets.value.are(limits)
+            {
+                passed = false;
+                let uses = limits.uses.map_or("unlimited".to_owned(), |uses| uses.to_string());
+                faults.fault(
+                    gets.at,
+                    format!(
+                        "the case `{}` fails: the warrant has lifetime {}, use {uses} and depth {}",
+                        case.head.name,
+                        duration_text(limits.lifetime),
+                        limits.depth
+                    ),
+                    "correct the policy or the expectation",
+                );
+            }
+            self.add(ISSUANCE, &case.head, passed, judged);
         }
     }
 
@@ -132,6 +169,19 @@ impl TestRun {
         }
         false
     }
+}
+
+/// What the policies and the law say of a case of issuance, with the limits of the warrant if there is one.
+fn issued(policy: &Policy, case: &IssuanceCase) -> (JudgedCase, Option<GrantLimits>) {
+    let query = IssueQuery { now: case.now.map_or(NOON, Seconds::new), ..case.query.clone() };
+    let (denial, policies, detail, limits) = match policy.issuance().decide(&query) {
+        Err(denied) => (Some(denied.denial), denied.policies, denied.reason, None),
+        Ok(permitted) => match issue(&case.wanted, &permitted, |name| policy.grant(name)) {
+            Ok(issue) => (None, issue.policies, None, Some(issue.limits)),
+            Err(why) => (Some(Denial::PolicyDenied), Vec::new(), Some(why.to_string()), None),
+        },
+    };
+    (JudgedCase { route: None, denial, policies, detail }, limits)
 }
 
 fn difference(case: &CaseHead, judged: &JudgedCase) -> Option<(Place, String)> {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::explain::{self, Explained};
 use super::question::Question;
-use super::run::OPERATORS;
+use super::run::{ISSUANCE, OPERATORS};
 use crate::bundles::Bundle;
 use crate::documents::arguments::DeclaredArgument;
 use crate::documents::files::Files;
@@ -38,10 +38,13 @@ impl<'a> View<'a> {
         Self { policy: bundle, packed: bundle.files() }
     }
 
-    /// The schema that a route's policies are validated against, or those of `operators`, as Cedar's JSON.
+    /// The schema that a route's policies are validated against, or those of `operators` or `issuance`, as Cedar's JSON.
     pub fn schema(&self, route: &str) -> Option<Value> {
         if route == OPERATORS {
             return Some(self.policy.operators().schema());
+        }
+        if route == ISSUANCE {
+            return Some(self.policy.issuance().schema());
         }
         let route = self.policy.route_named(route)?;
         let actions: BTreeSet<_> = route.declared().actions();

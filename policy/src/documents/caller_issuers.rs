@@ -54,21 +54,25 @@ fn check_are_different(issuers: &[(Place, CallerIssuer)], faults: FileFaults<'_>
 
 fn issuer(node: &Node, faults: FileFaults<'_>) -> Option<CallerIssuer> {
     let spec = members(node, &["iss", "audience", "jwks", "jwksUri", "groups"], faults)?;
-    let form = Form {
-        what: "a valid issuer of tokens",
-        instead: "write the `iss` of its tokens; it cannot contain `|`, which separates it from a caller's name",
-    };
-    let iss = spec.need("iss", faults).and_then(|node| {
-        let is_issuer = |text: &str| scalars::is_plain(text) && !text.contains('|');
-        formed(node, form, faults, |text| is_issuer(text).then(|| text.to_owned()))
-    });
+    let iss = spec.need("iss", faults).and_then(|node| issuer_name(node, faults));
     let audience = spec.need("audience", faults).and_then(|node| scalars::plain(node, faults));
     let keys = keys(spec, faults);
     let groups = spec.get("groups").map_or(Some(None), |node| scalars::plain(node, faults).map(Some));
     Some(CallerIssuer { iss: iss?, audience: audience?, keys: keys?, groups: groups? })
 }
 
-fn keys(spec: Members<'_>, faults: FileFaults<'_>) -> Option<CallerKeys> {
+/// The `iss` of tokens.
+pub(super) fn issuer_name(node: &Node, faults: FileFaults<'_>) -> Option<String> {
+    let form = Form {
+        what: "a valid issuer of tokens",
+        instead: "write the `iss` of its tokens; it cannot contain `|`, which separates it from a caller's name",
+    };
+    let is_issuer = |text: &str| scalars::is_plain(text) && !text.contains('|');
+    formed(node, form, faults, |text| is_issuer(text).then(|| text.to_owned()))
+}
+
+/// The keys of an issuer of tokens: a set of them, or the URL of one.
+pub(super) fn keys(spec: Members<'_>, faults: FileFaults<'_>) -> Option<CallerKeys> {
     match (spec.get("jwks"), spec.get("jwksUri")) {
         (Some(set), None) => key_set(set, faults).map(CallerKeys::Jwks),
         (None, Some(url)) => {

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::identities::{self, Identities};
+use super::issuance_tests::{self, IssuanceTestsDoc};
 use super::mesh::{self, Mesh};
 use super::operator_tests::{self, OperatorTestsDoc};
 use super::proxies::{self, Proxies};
@@ -59,6 +60,8 @@ pub(crate) struct Documents {
     pub(crate) mesh_policy: Option<PolicyText>,
     pub(crate) operators: Option<PolicyText>,
     pub(crate) operator_tests: Option<OperatorTestsDoc>,
+    pub(crate) issuance: Option<PolicyText>,
+    pub(crate) issuance_tests: Option<IssuanceTestsDoc>,
     pub(crate) routes: Vec<RouteDoc>,
     /// The names of the routes that could not be read.
     pub(crate) unread_routes: Vec<String>,
@@ -80,6 +83,9 @@ pub(crate) const MESH_POLICY: &str = "mesh.cedar";
 pub(crate) const OPERATORS: &str = "operators.cedar";
 /// The name of the tests of operators, without the extension.
 const OPERATOR_TESTS: &str = "operators.test";
+pub(crate) const ISSUANCE: &str = "issuance.cedar";
+/// The name of the tests of issuance, without the extension.
+const ISSUANCE_TESTS: &str = "issuance.test";
 
 /// Reads every file, and adds every fault.
 pub(crate) fn read(files: &Files, form: Form, faults: &Faults) -> Documents {
@@ -90,7 +96,9 @@ pub(crate) fn read(files: &Files, form: Form, faults: &Faults) -> Documents {
     let teams = reading.top("teams", teams::read);
     let mesh_policy = reading.cedar(MESH_POLICY);
     let operators = reading.cedar(OPERATORS);
-    let operator_tests = reading.operator_tests();
+    let operator_tests = reading.optional(OPERATOR_TESTS, operator_tests::read);
+    let issuance = reading.cedar(ISSUANCE);
+    let issuance_tests = reading.optional(ISSUANCE_TESTS, issuance_tests::read);
     let (mut routes, mut unread_routes, mut tests) = (Vec::new(), Vec::new(), Vec::new());
     for (name, bytes) in files {
         match role(name, form) {
@@ -117,6 +125,8 @@ pub(crate) fn read(files: &Files, form: Form, faults: &Faults) -> Documents {
         mesh_policy,
         operators,
         operator_tests,
+        issuance,
+        issuance_tests,
         routes,
         unread_routes,
         tests,
@@ -134,11 +144,11 @@ enum Role<'a> {
 }
 
 fn role(name: &str, form: Form) -> Option<Role<'_>> {
-    if matches!(name, MESH_POLICY | OPERATORS) {
+    if matches!(name, MESH_POLICY | OPERATORS | ISSUANCE) {
         return Some(Role::Top);
     }
     let stem = name.strip_suffix(form.extension())?.strip_suffix('.')?;
-    if matches!(stem, "mesh" | "proxies" | "identities" | "teams" | OPERATOR_TESTS) {
+    if matches!(stem, "mesh" | "proxies" | "identities" | "teams" | OPERATOR_TESTS | ISSUANCE_TESTS) {
         return Some(Role::Top);
     }
     let (team, stem) = stem.strip_prefix("routes/")?.split_once('/')?;
@@ -196,14 +206,14 @@ impl Reading<'_> {
         })
     }
 
-    fn operator_tests(&mut self) -> Option<OperatorTestsDoc> {
-        let name = format!("{OPERATOR_TESTS}.{}", self.form.extension());
-        let bytes = self.files.get(&name)?;
-        let faults = self.faults.in_file(Path::new(&name));
-        let node = self.form.read(bytes, faults)?;
-        self.pack(format!("{OPERATOR_TESTS}.json"), &node);
-        self.note_duplicates(&name, &node);
-        operator_tests::read(&node, faults)
+    /// A top file that may be left out.
+    fn optional<T>(
+        &mut self,
+        stem: &str,
+        read: impl FnOnce(&Node, FileFaults<'_>) -> Option<T>,
+    ) -> Option<T> {
+        let name = format!("{stem}.{}", self.form.extension());
+        self.files.contains_key(&name).then(|| self.top(stem, read)).flatten()
     }
 
     fn route(&mut self, name: &str, bytes: &[u8], team: &str, stem: &str) -> Option<RouteDoc> {

@@ -16,10 +16,11 @@ pub(crate) enum DocumentKind {
     GovernedRoute,
     RouteTests,
     OperatorTests,
+    IssuanceTests,
 }
 
 impl DocumentKind {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Mesh,
         Self::Proxies,
         Self::Identities,
@@ -27,6 +28,7 @@ impl DocumentKind {
         Self::GovernedRoute,
         Self::RouteTests,
         Self::OperatorTests,
+        Self::IssuanceTests,
     ];
 
     const fn name(self) -> &'static str {
@@ -38,6 +40,7 @@ impl DocumentKind {
             Self::GovernedRoute => "GovernedRoute",
             Self::RouteTests => "RouteTests",
             Self::OperatorTests => "OperatorTests",
+            Self::IssuanceTests => "IssuanceTests",
         }
     }
 
@@ -47,7 +50,7 @@ impl DocumentKind {
             Self::Mesh | Self::Proxies | Self::Identities | Self::Teams => &["apiVersion", "kind", "spec"],
             Self::GovernedRoute => &["apiVersion", "kind", "metadata", "spec"],
             Self::RouteTests => &["apiVersion", "kind", "metadata", "given", "cases"],
-            Self::OperatorTests => &["apiVersion", "kind", "given", "cases"],
+            Self::OperatorTests | Self::IssuanceTests => &["apiVersion", "kind", "given", "cases"],
         }
     }
 }
@@ -122,10 +125,10 @@ impl OpenedDocument<'_> {
 }
 
 const NAME: &str =
-    "use 1 to 63 of a-z, 0-9 and `-`, no `-` at either end, and neither `mesh` nor `operators`";
+    "use 1 to 63 of a-z, 0-9 and `-`, no `-` at either end, and none of `mesh`, `operators` and `issuance`";
 
 fn is_route_name(text: &str) -> bool {
-    scalars::is_label(text) && !matches!(text, "mesh" | "operators")
+    scalars::is_label(text) && !matches!(text, "mesh" | "operators" | "issuance")
 }
 
 /// `labels` and `annotations` are allowed for other tools. They are not read.

@@ -1,12 +1,15 @@
-//! Reads `kind: Mesh`: the audience, the limits, and who is trusted: issuers, attestors, callers, and keys for notes.
+//! Reads `kind: Mesh`: the audience, the limits, who is trusted (issuers, attestors, callers, subjects, and keys for notes), and
+//! what may be granted.
 
 use warrant::{Issuer, PublicKey, SubjectPattern, Terms, Trust};
 
 use super::attestors::{self, Attestor};
 use super::caller_issuers::{self, CallerIssuer};
+use super::grants::{self, GrantTerms};
 use super::kind::{DocumentKind, open};
+use super::subject_issuers::{self, PlacedSubjectIssuer};
 use super::{scalars, stream_limit, times};
-use crate::fault::FileFaults;
+use crate::fault::{FileFaults, Placed};
 use crate::strict::{Form, Members, Node, canonical, formed, list, members};
 
 /// The longest time for which one signed note may keep a bundle in force, in seconds.
@@ -25,6 +28,8 @@ pub(crate) struct Mesh {
     pub(crate) trust: Trust,
     pub(crate) attestors: Vec<Attestor>,
     pub(crate) callers: Vec<CallerIssuer>,
+    pub(crate) subjects: Vec<PlacedSubjectIssuer>,
+    pub(crate) grants: Vec<(Placed<String>, GrantTerms)>,
     pub(crate) notes: Notes,
 }
 
@@ -47,6 +52,8 @@ pub(crate) fn read(node: &Node, faults: FileFaults<'_>) -> Option<Mesh> {
         "issuers",
         "attestors",
         "callers",
+        "subjects",
+        "grants",
         "notes",
     ];
     let spec = members(document.members.need("spec", faults)?, &known, faults)?;
@@ -61,6 +68,8 @@ pub(crate) fn read(node: &Node, faults: FileFaults<'_>) -> Option<Mesh> {
     let trust = spec.need("issuers", faults).and_then(|node| trust(node, faults));
     let attestors = spec.get("attestors").map_or(Some(Vec::new()), |node| attestors::read(node, faults));
     let callers = spec.get("callers").map_or(Some(Vec::new()), |node| caller_issuers::read(node, faults));
+    let subjects = spec.get("subjects").map_or(Some(Vec::new()), |node| subject_issuers::read(node, faults));
+    let grants = spec.get("grants").map_or(Some(Vec::new()), |node| grants::read(node, faults));
     let notes = spec.need("notes", faults).and_then(|node| notes(node, faults));
     Some(Mesh {
         terms: terms?,
@@ -70,6 +79,8 @@ pub(crate) fn read(node: &Node, faults: FileFaults<'_>) -> Option<Mesh> {
         trust: trust?,
         attestors: attestors?,
         callers: callers?,
+        subjects: subjects?,
+        grants: grants?,
         notes: notes?,
     })
 }

@@ -56,6 +56,7 @@ impl Findings {
 pub(super) enum TextOf<'a> {
     Mesh,
     Operators,
+    Issuance,
     Route {
         name: &'a str,
         /// Whether a delegated key may be the caller.
@@ -93,7 +94,7 @@ fn check_reserved_name(policy: &Written, findings: &mut Findings) {
 fn check_forbid_reaches_the_root(policy: &Written, text: TextOf<'_>, findings: &mut Findings) {
     let keys_may_ask = match text {
         TextOf::Mesh => true,
-        TextOf::Operators => false,
+        TextOf::Operators | TextOf::Issuance => false,
         TextOf::Route { has_keys, .. } => has_keys,
     };
     if policy.effect == Effect::Forbid
@@ -150,6 +151,7 @@ fn is_a_bare_permit(policy: &Written) -> bool {
 fn warn_of_open_permit(policy: &Written, text: TextOf<'_>, findings: &mut Findings) {
     let instead = match text {
         TextOf::Mesh | TextOf::Route { .. } => "if every holder may call, write `callers: [any-holder]`",
+        TextOf::Issuance => "name who may have it, like `principal in Group::\"<name>\"`: every holder could",
         TextOf::Operators => {
             "name who may, like `principal in Group::\"<name>\"`: every caller of the API could"
         }
@@ -164,9 +166,9 @@ fn warn_of_open_permit(policy: &Written, text: TextOf<'_>, findings: &mut Findin
     }
 }
 
-/// An operators' policy may forbid an action to everybody.
+/// An operators' policy may forbid an action to everybody, and one of the authority may stop all issuing.
 fn warn_of_unconditional_forbid(policy: &Written, text: TextOf<'_>, findings: &mut Findings) {
-    if matches!(text, TextOf::Operators) {
+    if matches!(text, TextOf::Operators | TextOf::Issuance) {
         return;
     }
     let is_bare = est::is_open_to_all(&policy.est) && !est::is_conditional(&policy.est);

@@ -59,7 +59,7 @@ fn mesh_wide(
     let mut findings = Findings::default();
     let mut wide = MeshWide { policies: Vec::new(), advice: BTreeMap::new(), reads_now: false };
     let Some(text) = mesh.policy else { return (findings, wide) };
-    let Some(parsed) = policies::parse(text, "mesh", &mut findings) else { return (findings, wide) };
+    let Some(parsed) = policies::parse(text, "mesh", &[], &mut findings) else { return (findings, wide) };
     let knows_actions = mesh.unread_routes.is_empty() && routes.iter().all(Uncompiled::knows_actions);
     let assumed = if knows_actions { Assumed::default() } else { Assumed::of_mesh(&parsed.written) };
     let shape = assumed.added_to(shape_of_mesh(mesh, routes, groups));
@@ -97,7 +97,7 @@ fn one(
     let document = route.document;
     let name = document.name.value.as_str();
     let parsed = match &document.policy {
-        Some(text) => policies::parse(text, name, findings),
+        Some(text) => policies::parse(text, name, &[], findings),
         None => None,
     };
     let assumed = Assumed::of_route(route, parsed.as_ref().map_or(&[], |parsed| &parsed.written));

@@ -73,9 +73,7 @@ pub(super) fn names_the_principal(est: &Value) -> bool {
 
 /// Whether a condition reads `context.warrant.root`.
 pub(super) fn names_the_root(est: &Value) -> bool {
-    let context = json!({"Var": "context"});
-    let read = |left: Value, attr: &str| json!({".": {"left": left, "attr": attr}});
-    contains(member(est, "conditions"), &read(read(context, "warrant"), "root"))
+    reads_path(est, &["warrant", "root"])
 }
 
 /// Whether a policy may read this member of the context. It may if it uses the context in any other way than to read or look for
@@ -124,6 +122,13 @@ pub(super) fn read_from_context(est: &Value, record: &str) -> Vec<String> {
         }
     });
     names
+}
+
+/// Whether a condition reads this member of the context, at the end of a path of names.
+pub(super) fn reads_path(est: &Value, path: &[&str]) -> bool {
+    let context = json!({"Var": "context"});
+    let access = path.iter().fold(context, |left, attr| json!({".": {"left": left, "attr": attr}}));
+    contains(member(est, "conditions"), &access)
 }
 
 /// Visits every value inside a value, and the value itself.

@@ -1,6 +1,6 @@
 //! Parses and validates a policy text: each policy gets its name, its place, and the author's advice.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
 use cedar_policy::{Effect, Policy, PolicySet, ValidationMode, Validator};
@@ -25,6 +25,8 @@ pub(super) struct Written {
     pub(super) effect: Effect,
     pub(super) est: Value,
     pub(super) advice: Advice,
+    /// The annotations that only this kind of text has.
+    pub(super) annotations: BTreeMap<String, String>,
 }
 
 impl Written {
@@ -48,8 +50,17 @@ pub(super) struct Parsed<'a> {
     pub(super) written: Vec<Written>,
 }
 
-/// Parses a text; `prefix` begins the name of each policy. `None`, with faults, if it cannot be parsed.
-pub(super) fn parse<'a>(text: &'a PolicyText, prefix: &str, findings: &mut Findings) -> Option<Parsed<'a>> {
+/// The annotations that every policy may have.
+const ANNOTATIONS: &[&str] = &["id", "reason", "cure"];
+
+/// Parses a text; `prefix` begins the name of each policy, and `own` are the annotations that only this kind of text has. `None`,
+/// with faults, if it cannot be parsed.
+pub(super) fn parse<'a>(
+    text: &'a PolicyText,
+    prefix: &str,
+    own: &[&str],
+    findings: &mut Findings,
+) -> Option<Parsed<'a>> {
     let starts = match bounds::scan(&text.text) {
         Ok(starts) => starts,
         Err(excesses) => {
@@ -79,7 +90,7 @@ pub(super) fn parse<'a>(text: &'a PolicyText, prefix: &str, findings: &mut Findi
     let written: Vec<_> = starts
         .iter()
         .enumerate()
-        .filter_map(|(number, start)| one(&set, number, place(text, *start), prefix, findings))
+        .filter_map(|(number, start)| one(&set, number, place(text, *start), prefix, own, findings))
         .collect();
     check_names_are_unique(&written, findings);
     Some(Parsed { text, set, written })
@@ -116,9 +127,16 @@ fn place_of(text: &PolicyText, diagnostic: &impl Diagnostic) -> Place {
     offset.map_or(text.at, |offset| place(text, offset))
 }
 
-fn one(set: &PolicySet, number: usize, at: Place, prefix: &str, findings: &mut Findings) -> Option<Written> {
+fn one(
+    set: &PolicySet,
+    number: usize,
+    at: Place,
+    prefix: &str,
+    own: &[&str],
+    findings: &mut Findings,
+) -> Option<Written> {
     let policy = set.policy(&cedar_policy::PolicyId::new(format!("policy{number}")))?;
-    check_annotations(policy, at, findings);
+    check_annotations(policy, at, own, findings);
     let est = match est::of(policy) {
         Ok(est) => est,
         Err(why) => {
@@ -140,7 +158,9 @@ fn one(set: &PolicySet, number: usize, at: Place, prefix: &str, findings: &mut F
     };
     let annotation = |key: &str| policy.annotation(key).filter(|text| !text.is_empty()).map(str::to_owned);
     let advice = Advice { reason: annotation("reason"), cure: annotation("cure") };
-    Some(Written { id: format!("{prefix}/{name}"), at, effect: policy.effect(), est, advice })
+    let annotations = policy.annotations().filter(|(name, _)| own.contains(name));
+    let annotations = annotations.map(|(name, text)| (name.to_owned(), text.to_owned())).collect();
+    Some(Written { id: format!("{prefix}/{name}"), at, effect: policy.effect(), est, advice, annotations })
 }
 
 fn is_id(text: &str) -> bool {
@@ -149,10 +169,16 @@ fn is_id(text: &str) -> bool {
 }
 
 /// An unknown annotation is probably misspelt.
-fn check_annotations(policy: &Policy, at: Place, findings: &mut Findings) {
+fn check_annotations(policy: &Policy, at: Place, own: &[&str], findings: &mut Findings) {
     for (name, text) in policy.annotations() {
-        if !matches!(name, "id" | "reason" | "cure") {
-            findings.fault(at, format!("unknown annotation `@{name}`"), "known here: @id, @reason, @cure");
+        let mut known = ANNOTATIONS.iter().chain(own);
+        if !known.any(|known| *known == name) {
+            let all: Vec<_> = ANNOTATIONS.iter().chain(own).map(|name| format!("@{name}")).collect();
+            findings.fault(
+                at,
+                format!("unknown annotation `@{name}`"),
+                format!("known here: {}", all.join(", ")),
+            );
         }
         if text.len() > 256 || text.chars().any(is_deceptive) {
             findings.fault(

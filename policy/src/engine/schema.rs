@@ -131,7 +131,7 @@ pub(super) fn record<'a>(members: impl Iterator<Item = (&'a str, Value)>) -> Val
     json!({"type": "Record", "attributes": members})
 }
 
-fn optional(mut kind: Value) -> Value {
+pub(super) fn optional(mut kind: Value) -> Value {
     if let Value::Object(members) = &mut kind {
         members.insert("required".to_owned(), Value::Bool(false));
     }

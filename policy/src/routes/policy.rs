@@ -10,10 +10,14 @@ use super::hosts::Hosts;
 use super::route::{Route, UngovernedMatch};
 use crate::documents::attestors::Attestor;
 use crate::documents::caller_issuers::CallerIssuer;
+use crate::documents::grants::GrantTerms;
 use crate::documents::groups::Groups;
 use crate::documents::mesh::Mesh;
 use crate::documents::proxy_terms::ProxyTerms;
-use crate::engine::{self, Nearest, NotPermitted, OperatorSlice, Operators, Permitted, PolicyQuery};
+use crate::documents::subject_issuers::SubjectIssuer;
+use crate::engine::{
+    self, Issuance, IssuanceSlice, Nearest, NotPermitted, OperatorSlice, Operators, Permitted, PolicyQuery,
+};
 use crate::fault::Placed;
 use crate::matching::Matcher;
 use crate::warning::Notice;
@@ -25,6 +29,7 @@ pub struct Policy {
     pub(crate) hosts: Hosts,
     pub(crate) groups: Groups,
     pub(crate) operators: OperatorSlice,
+    pub(crate) issuance: IssuanceSlice,
     pub(crate) routes: Vec<Route>,
     pub(crate) ungoverned: Vec<UngovernedMatch>,
     /// The position of each route in `routes`.
@@ -111,6 +116,11 @@ impl Policy {
         self.proxy(proxy).map(|terms| terms.narrow(server)).unwrap_or_default()
     }
 
+    /// The canonical host with this name or alias, in lower case; `None` if no proxy serves it.
+    pub fn canonical_host(&self, name: &str) -> Option<&str> {
+        self.hosts.canonical(name)
+    }
+
     /// Every canonical host with its aliases, sorted.
     pub fn aliases(&self) -> BTreeMap<&str, Vec<&str>> {
         self.hosts.aliases()
@@ -133,6 +143,21 @@ impl Policy {
     /// Who may call the API.
     pub fn operators(&self) -> Operators<'_> {
         Operators::new(&self.operators, &self.groups)
+    }
+
+    /// Who may have a warrant.
+    pub fn issuance(&self) -> Issuance<'_> {
+        Issuance::new(&self.issuance, &self.groups)
+    }
+
+    /// The issuers whose tokens are exchanged for warrants.
+    pub fn subjects(&self) -> impl Iterator<Item = &SubjectIssuer> {
+        self.mesh.subjects.iter().map(|placed| &placed.issuer)
+    }
+
+    /// What a grant allows.
+    pub fn grant(&self, name: &str) -> Option<&GrantTerms> {
+        self.mesh.grants.iter().find(|(known, _)| known.value == name).map(|(_, terms)| terms)
     }
 
     /// Asks the policies of a route.

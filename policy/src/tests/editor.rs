@@ -9,6 +9,7 @@ use crate::Files;
 use crate::authoring::documents_schema;
 
 const OPERATOR_TESTS: &str = "operators.test.yaml";
+const ISSUANCE_TESTS: &str = "issuance.test.yaml";
 const TESTS: &str = "routes/payments/pay.test.yaml";
 
 /// A bundle that contains every kind of object.
@@ -33,13 +34,18 @@ fn everything() -> Files {
         &mut files,
         "mesh.yaml",
         "  notes:",
-        "  attestors:\n    - {iss: \"https://attest.shop\", anchors: [AAAA], about: [\"spiffe://shop/**\"], keyless: true}\n  callers:\n    - {audience: a, iss: \"https://idp.shop\", jwks: {keys: [{kty: OKP, kid: a, crv: Ed25519, x: AAAA}]}}\n  notes:",
+        "  attestors:\n    - {iss: \"https://attest.shop\", anchors: [AAAA], about: [\"spiffe://shop/**\"], keyless: true}\n  callers:\n    - {audience: a, iss: \"https://idp.shop\", jwks: {keys: [{kty: OKP, kid: a, crv: Ed25519, x: AAAA}]}}\n  subjects:\n    - {iss: \"https://idp.shop\", audience: w, jwksUri: \"https://idp.shop/keys\", sub: \"agent:{sub}\", as: holder}\n  grants:\n    small: {details: [{type: execution, hosts: [payments.shop], methods: [POST], paths: [\"/v1/**\"], args: {amount: {any: true}}}]}\n  notes:",
     );
     files.insert(
         "operators.cedar".to_owned(),
         b"permit (principal == Person::\"local\", action, resource);".to_vec(),
     );
     files.insert(OPERATOR_TESTS.to_owned(), b"apiVersion: portcullis.dev/v1alpha1\nkind: OperatorTests\ngiven: {caller: local}\ncases:\n  - {name: a, expect: allow, action: read-facts}\n".to_vec());
+    files.insert(
+        "issuance.cedar".to_owned(),
+        b"@grant(\"small\") @lifetime(\"60s\") @use(\"1\") @depth(\"0\") permit (principal == Agent::\"agent:a\", action, resource);".to_vec(),
+    );
+    files.insert(ISSUANCE_TESTS.to_owned(), b"apiVersion: portcullis.dev/v1alpha1\nkind: IssuanceTests\ngiven: {holder: \"agent:a\"}\ncases:\n  - {name: a, expect: allow, details: [{type: execution, hosts: [payments.shop], methods: [POST], paths: [\"/v1/a\"], args: {amount: {any: true}}}], starter: {iss: \"https://idp.shop\", sub: b}, gets: {use: 1}}\n".to_vec());
     let tests = "apiVersion: portcullis.dev/v1alpha1\nkind: RouteTests\nmetadata: {name: pay}\ngiven: {request: {body: {amount: 1}}, caller: spiffe://shop/ns/shop/sa/payer}\ncases:\n  - {name: a, expect: allow, warrant: {use: {max: 1}, started_by: {iss: \"https://idp.shop\", sub: b}, authorization_details: [{type: execution, hosts: [payments.shop], methods: [POST], paths: [/**], args: {amount: {any: true}}}]}}\n";
     files.insert(TESTS.to_owned(), tests.as_bytes().to_vec());
     files
@@ -96,6 +102,12 @@ fn the_schema_has_the_keys_of_the_readers() {
         ("Mesh", &["spec", "callers", "[]"], "mesh.yaml", "callers:\n    - {"),
         ("Mesh", &["spec", "callers", "[]", "jwks"], "mesh.yaml", "jwks: {"),
         ("Mesh", &["spec", "callers", "[]", "jwks", "keys", "[]"], "mesh.yaml", "jwks: {keys: [{"),
+        ("Mesh", &["spec", "subjects", "[]"], "mesh.yaml", "subjects:\n    - {"),
+        ("Mesh", &["spec", "grants", "*"], "mesh.yaml", "small: {"),
+        ("IssuanceTests", &["given"], ISSUANCE_TESTS, "given: {"),
+        ("IssuanceTests", &["cases", "[]"], ISSUANCE_TESTS, "- {"),
+        ("IssuanceTests", &["cases", "[]", "starter"], ISSUANCE_TESTS, "starter: {"),
+        ("IssuanceTests", &["cases", "[]", "gets"], ISSUANCE_TESTS, "gets: {"),
         ("OperatorTests", &["given"], OPERATOR_TESTS, "given: {"),
         ("OperatorTests", &["cases", "[]"], OPERATOR_TESTS, "- {"),
         ("Proxies", &["spec", "[]"], "proxies.yaml", "- {"),
@@ -143,6 +155,7 @@ fn the_schema_has_the_keys_of_the_readers_for_whole_documents() {
         ("GovernedRoute", &[], PAY_FILE, "kind:"),
         ("RouteTests", &[], TESTS, "kind:"),
         ("OperatorTests", &[], OPERATOR_TESTS, "kind:"),
+        ("IssuanceTests", &[], ISSUANCE_TESTS, "kind:"),
     ] {
         let mut files = everything();
         let indent: String = before.chars().take_while(|letter| *letter == ' ').collect();

@@ -66,6 +66,7 @@ pub(crate) fn files() -> Files {
         named("teams.yaml", TEAMS.to_owned()),
         named("mesh.cedar", "// nothing is forbidden mesh-wide\n".to_owned()),
         named("operators.cedar", "// nobody may call the API\n".to_owned()),
+        named("issuance.cedar", "// nothing is issued\n".to_owned()),
         named("routes/payments/pay.yaml", PAY.to_owned()),
         named("routes/platform/hello.yaml", HELLO.to_owned()),
     ]

@@ -10,6 +10,7 @@ mod editor;
 mod explaining;
 pub(crate) mod fixture;
 mod hostile;
+mod issuance;
 mod limits;
 mod listed;
 mod mesh;

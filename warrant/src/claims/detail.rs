@@ -48,6 +48,12 @@ impl Detail {
         self.args.iter().map(|(name, constraint)| (&**name, constraint))
     }
 
+    /// The same detail for other hosts.
+    #[cfg(feature = "mint")]
+    pub(crate) fn with_hosts(&self, hosts: Vec<Box<str>>) -> Self {
+        Self { hosts, ..self.clone() }
+    }
+
     /// Whether the host, method and path are allowed.
     pub fn admits_target(&self, target: &Target<'_>) -> bool {
         has(&self.hosts, target.host.as_str())

@@ -1,6 +1,6 @@
 //! Who is at the other end of a connection, as the socket or TLS proves it.
 
-use warrant::{Digest, Seconds};
+use warrant::{Digest, PublicKey, Seconds};
 
 /// The other end of a connection to the API.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,4 +22,6 @@ pub struct ClientCertificate {
     pub digest: Digest,
     /// The last second of its time.
     pub not_after: Seconds,
+    /// Its public key, if that is for ES256 or Ed25519.
+    pub key: Option<PublicKey>,
 }

@@ -1,13 +1,10 @@
 //! The issuers of bearer tokens: as a bundle lists them, and checked.
 
 use std::fmt;
-use std::sync::Arc;
 
-use policy::{CallerIssuer, CallerKeys};
+use policy::CallerIssuer;
 
-use super::key_set::{KeySet, KeySetFault, VerifyingKey};
-use super::remote_keys::{KeysUnavailable, RemoteKeys};
-use crate::fetch::Fetcher;
+use crate::authority::tokens::{IssuerKeys, KeysFault};
 
 /// Why callers cannot be recognised by such an issuer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,10 +13,8 @@ pub enum IssuerFault {
     Separator { iss: String },
     /// Two entries have the same issuer and audience.
     Twice { iss: String, audience: String },
-    /// The keys are not at an https URL.
-    NotHttps { iss: String, url: String },
-    /// The JWK set in the bundle cannot be used.
-    Keys { iss: String, fault: KeySetFault },
+    /// Its keys cannot be used.
+    Keys { iss: String, fault: KeysFault },
 }
 
 /// An issuer whose tokens are accepted.
@@ -29,26 +24,6 @@ pub(super) struct TrustedIssuer {
     pub(super) audience: String,
     pub(super) keys: IssuerKeys,
     pub(super) groups: Option<String>,
-}
-
-#[derive(Debug)]
-pub(super) enum IssuerKeys {
-    Listed(KeySet),
-    Remote(Arc<RemoteKeys>),
-}
-
-impl IssuerKeys {
-    /// The key of this name, or `None` if the issuer has no such key.
-    pub(super) async fn find(
-        &self,
-        kid: &str,
-        fetcher: &Fetcher,
-    ) -> Result<Option<VerifyingKey>, KeysUnavailable> {
-        match self {
-            IssuerKeys::Listed(keys) => Ok(keys.find(kid).cloned()),
-            IssuerKeys::Remote(keys) => keys.find(kid, fetcher).await,
-        }
-    }
 }
 
 /// Checks the issuers. Keys that were fetched for `known` issuers from the same URL stay.
@@ -65,32 +40,14 @@ pub(super) fn all(
         if trusted.iter().any(|other| other.iss == iss && other.audience == audience) {
             return Err(IssuerFault::Twice { iss, audience });
         }
-        let keys = match keys {
-            CallerKeys::Jwks(json) => match KeySet::read(json.as_bytes()) {
-                Ok(keys) => IssuerKeys::Listed(keys),
-                Err(fault) => return Err(IssuerFault::Keys { iss, fault }),
-            },
-            CallerKeys::JwksUri(url) if !url.starts_with("https://") => {
-                return Err(IssuerFault::NotHttps { iss, url });
-            }
-            CallerKeys::JwksUri(url) => {
-                let same = |other: &TrustedIssuer| other.remote_at(&iss, &url);
-                let kept = trusted.iter().chain(known).find_map(same);
-                IssuerKeys::Remote(kept.unwrap_or_else(|| Arc::new(RemoteKeys::at(url))))
-            }
-        };
-        trusted.push(TrustedIssuer { iss, audience, keys, groups });
-    }
-    Ok(trusted)
-}
-
-impl TrustedIssuer {
-    fn remote_at(&self, iss: &str, url: &str) -> Option<Arc<RemoteKeys>> {
-        match &self.keys {
-            IssuerKeys::Remote(keys) if self.iss == iss && keys.url() == url => Some(keys.clone()),
-            IssuerKeys::Remote(_) | IssuerKeys::Listed(_) => None,
+        // Only keys of the same issuer are shared.
+        let same = trusted.iter().chain(known).filter(|other| other.iss == iss).map(|other| &other.keys);
+        match IssuerKeys::of(&keys, same) {
+            Ok(keys) => trusted.push(TrustedIssuer { iss, audience, keys, groups }),
+            Err(fault) => return Err(IssuerFault::Keys { iss, fault }),
         }
     }
+    Ok(trusted)
 }
 
 impl fmt::Display for IssuerFault {
@@ -102,10 +59,7 @@ impl fmt::Display for IssuerFault {
             IssuerFault::Twice { iss, audience } => {
                 write!(f, "two entries of callers have the issuer {iss:?} and the audience {audience:?}")
             }
-            IssuerFault::NotHttps { iss, url } => {
-                write!(f, "the keys of the issuer {iss:?} are at {url:?}: write an https:// URL")
-            }
-            IssuerFault::Keys { iss, fault } => write!(f, "the keys of the issuer {iss:?}: {fault}"),
+            IssuerFault::Keys { iss, fault } => write!(f, "the keys of the issuer {iss:?} {fault}"),
         }
     }
 }

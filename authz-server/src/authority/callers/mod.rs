@@ -7,8 +7,6 @@
 
 mod connection;
 mod issuer;
-mod key_set;
-mod remote_keys;
 mod token;
 
 #[cfg(test)]
@@ -21,13 +19,13 @@ use warrant::Seconds;
 
 pub use connection::{ClientCertificate, Connection};
 pub use issuer::IssuerFault;
-pub use key_set::{KeySet, KeySetFault, VerifyingKey};
 use policy::CallerIssuer;
 
 use super::problem::{ApiError, ApiErrorCode};
+use super::tokens::{ForeignToken, TokenFault};
 use crate::fetch::Fetcher;
 use issuer::TrustedIssuer;
-use token::{BearerToken, TokenFault};
+use token::BearerFault;
 
 /// Who calls.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -137,15 +135,18 @@ impl Callers {
         certificate: Option<&ClientCertificate>,
         now: Seconds,
     ) -> Result<Caller, ApiError> {
-        let token = BearerToken::parse(token).map_err(|fault| refused(&fault))?;
-        let is_for = |issuer: &&TrustedIssuer| issuer.iss == token.iss && issuer.audience == token.aud;
-        let issuer = self.issuers.iter().find(is_for).ok_or_else(|| refused(&TokenFault::UnknownIssuer))?;
+        let refused_token = |fault: TokenFault| refused(&fault.into());
+        let token = ForeignToken::parse(token).map_err(refused_token)?;
+        let iss = token.iss.as_deref().ok_or_else(|| refused_token(TokenFault::Claims("iss")))?;
+        let is_for = |issuer: &&TrustedIssuer| issuer.iss == iss && issuer.audience == token.aud;
+        let issuer = self.issuers.iter().find(is_for).ok_or_else(|| refused(&BearerFault::UnknownIssuer))?;
         let key = match issuer.keys.find(&token.kid, &self.fetcher).await {
             Ok(Some(key)) => key,
-            Ok(None) => return Err(refused(&TokenFault::UnknownKey)),
+            Ok(None) => return Err(refused_token(TokenFault::UnknownKey)),
             Err(error) => return Err(ApiError::new(ApiErrorCode::Unavailable, error)),
         };
-        token.verify(&key, issuer, certificate, now).map_err(|fault| refused(&fault))
+        let token = token.verify(&key, now).map_err(refused_token)?;
+        token::holder(&token, issuer, certificate).map_err(|fault| refused(&fault))
     }
 }
 
@@ -159,7 +160,7 @@ fn workload(certificate: &ClientCertificate, now: Seconds) -> Result<Caller, Api
     Ok(Caller { id: CallerId::Agent(id.clone()), groups: Vec::new(), until: Some(certificate.not_after) })
 }
 
-fn refused(fault: &TokenFault) -> ApiError {
+fn refused(fault: &BearerFault) -> ApiError {
     not_authenticated(&format!("the bearer token {fault}"))
 }
 

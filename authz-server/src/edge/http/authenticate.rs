@@ -72,13 +72,14 @@ pub(super) async fn authenticate(
 }
 
 /// Without a peer nobody is recognised.
-fn connection(peer: Option<&Peer>) -> Connection {
+pub(super) fn connection(peer: Option<&Peer>) -> Connection {
     match peer {
         Some(Peer::Local) => Connection::Local,
         Some(Peer::Certificate(certificate)) => Connection::Certificate(ClientCertificate {
             spiffe_id: certificate.spiffe_id.clone(),
             digest: certificate.digest,
             not_after: Seconds::new(certificate.not_after),
+            key: certificate.key,
         }),
         Some(Peer::Anonymous) | None => Connection::Anonymous,
     }

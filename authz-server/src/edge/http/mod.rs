@@ -13,6 +13,7 @@ mod receipt_keys;
 mod refused;
 mod same_origin;
 mod statement;
+mod token;
 
 use std::sync::Arc;
 
@@ -23,12 +24,13 @@ pub use authenticate::Authenticator;
 pub use count::CallCounter;
 pub use poll_places::PollPlaces;
 pub use statement::{StatementPage, router as statement};
+pub use token::AuthorityPages;
 
 use crate::authority::FactRecorder;
 use crate::authority::governance::HeardProxies;
 use crate::bundles::candidate::Candidate;
 
-/// What the API serves. Only keys and the public part of the log are for everybody.
+/// What the API serves. Only keys, the authority and the public part of the log are for everybody.
 pub fn api(
     log: log::Log,
     candidate: Option<Arc<Candidate>>,
@@ -37,12 +39,14 @@ pub fn api(
     authenticator: Authenticator,
     counter: CallCounter,
     receipt_keys: String,
+    authority: Option<AuthorityPages>,
 ) -> Router {
     let with_callers = facts::router(facts.clone())
         .merge(candidate::router(candidate, facts.clone()))
         .merge(proxies::router(proxies, facts));
     let with_callers = with_callers.layer(from_fn_with_state(authenticator, authenticate::authenticate));
     let public = log::router(log).merge(receipt_keys::router(receipt_keys));
+    let public = authority.map(token::router).into_iter().fold(public, Router::merge);
     let public = public.layer(from_fn(same_origin::same_origin));
     let with_callers = with_callers.layer(from_fn(same_origin::same_origin));
     let with_callers = with_callers.layer(from_fn_with_state(counter, count::count));

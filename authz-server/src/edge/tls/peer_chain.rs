@@ -27,6 +27,7 @@ impl PeerChain {
                 spiffe_id: own.spiffe_id().map(str::to_owned),
                 digest: Digest::of(der),
                 thumbprint: own.thumbprint.clone(),
+                key: own.key,
                 not_after: read.iter().map(|one| one.not_after).min().unwrap_or(0),
             }),
         };

@@ -19,7 +19,8 @@ use ledger::entry::{Activation, Entry, RecordedFact};
 use warrant::Seconds;
 use warrant::limits::MAX_LEEWAY_SECONDS;
 
-use issued::IssuedRoots;
+pub use issued::counted_of;
+pub(super) use issued::{Counted, IssuedRoots};
 use postures::Postures;
 use revocations::Revocations;
 pub use revocations::kind_of;
@@ -85,7 +86,7 @@ impl Tables {
             Some(RecordedFact::Condition(statement)) => {
                 self.check_left(&statement.iss, statement.iat).and_then(|()| self.conditions.check(statement))
             }
-            Some(RecordedFact::Issued(_)) => self.issued.check(),
+            Some(RecordedFact::Issued(issued)) => self.issued.check(issued),
             Some(RecordedFact::Activation(_)) | None => Ok(()),
         }
     }

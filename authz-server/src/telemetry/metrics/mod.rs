@@ -38,6 +38,7 @@ pub struct Metrics {
     seconds: Histogram,
     log_lines: Family<FromAccessLog, Counter>,
     calls: Family<Called, Counter>,
+    issuances: Family<Issuance, Counter>,
     closed: Family<Closed, Counter>,
     edge: EdgeCounts,
     polls: PollFigures,
@@ -63,6 +64,12 @@ struct Called {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Issuance {
+    /// `issued`, or the code of a refusal.
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct EndedForward {
     /// The denial's code.
     code: &'static str,
@@ -81,6 +88,8 @@ impl Metrics {
         registry.register("outcomes", "Lines of proxies' access logs, by result", log_lines.clone());
         let calls = Family::<Called, Counter>::default();
         registry.register("calls", "Calls to the API, by error code", calls.clone());
+        let issuances = Family::<Issuance, Counter>::default();
+        registry.register("issuances", "Requests for a warrant, by result", issuances.clone());
         let closed = Family::<Closed, Counter>::default();
         registry.register(
             "connections_closed",
@@ -99,7 +108,18 @@ impl Metrics {
         );
         registry.register_collector(Box::new(ledger));
         registry.register_collector(Box::new(bundles));
-        Metrics { registry, decisions, seconds, log_lines, calls, closed, edge, polls, ended_forwards }
+        Metrics {
+            registry,
+            decisions,
+            seconds,
+            log_lines,
+            calls,
+            issuances,
+            closed,
+            edge,
+            polls,
+            ended_forwards,
+        }
     }
 
     /// Adds the figures of these witnesses.
@@ -119,6 +139,11 @@ impl Metrics {
     /// Counts a call to the API; `code` is the error's code, empty for a call that was answered.
     pub fn count_call(&self, code: &'static str) {
         self.calls.get_or_create(&Called { code }).inc();
+    }
+
+    /// Counts a request for a warrant: `issued`, or the code of its refusal.
+    pub fn count_issuance(&self, result: &'static str) {
+        self.issuances.get_or_create(&Issuance { result }).inc();
     }
 
     /// Counts an answered decision; `code` is the denial's code, empty for an allow.

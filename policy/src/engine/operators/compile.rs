@@ -40,7 +40,7 @@ pub(crate) fn compile_operators(
 }
 
 fn slice(text: &PolicyText, names: &OperatorNames<'_>, findings: &mut Findings) -> Option<OperatorSlice> {
-    let parsed = policies::parse(text, "operators", findings)?;
+    let parsed = policies::parse(text, "operators", &[], findings)?;
     let schema = names.schema().map_err(|why| internal(text.at, why, findings)).ok()?;
     parsed.validate(&Validator::new(schema.clone()), &names.known(), findings);
     check_rules(&parsed.written, TextOf::Operators, findings);

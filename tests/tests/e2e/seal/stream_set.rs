@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use portcullis_tests::client::{ClientRequest, EndedStream};
+use portcullis_tests::client::{ClientRequest, EndedStream, within_longest_stream};
 use portcullis_tests::condition::until;
 use portcullis_tests::ledger_auditor::LedgerAuditor;
 use portcullis_tests::stream_kinds::StreamKind;
@@ -96,7 +96,7 @@ impl StreamSet {
         let mut set = EndedSet { requests: Vec::new(), denial: Some(denial), last: Instant::now() };
         let mut last = None;
         for RunningStream { kind, id, task } in self.streams {
-            let ended = task.await.unwrap();
+            let ended = within_longest_stream(task).await.unwrap();
             kind.assert_ended_by(&ended, denial);
             last = last.max(Some(ended.at));
             set.requests.push(id);

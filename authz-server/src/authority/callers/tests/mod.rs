@@ -1,6 +1,5 @@
 //! Callers of every kind, and attackers who pretend to be one.
 
-mod issuer_keys;
 mod remote;
 mod tokens;
 
@@ -9,7 +8,8 @@ use serde_json::{Value, json};
 use warrant::{Digest, Seconds};
 
 use super::*;
-use issuer_keys::IssuerKey;
+use crate::authority::tokens::example_issuer::IssuerKey;
+use crate::authority::tokens::{KeySet, KeySetFault};
 use policy::CallerKeys;
 
 pub(super) const ISS: &str = "https://login.shop";
@@ -56,6 +56,7 @@ fn certificate() -> ClientCertificate {
         spiffe_id: Some(AGENT.to_owned()),
         digest: Digest::of(b"the certificate's DER"),
         not_after: Seconds::new(NOW + 30),
+        key: None,
     }
 }
 

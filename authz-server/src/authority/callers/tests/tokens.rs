@@ -1,7 +1,7 @@
 //! Bearer tokens: which are accepted, and which attacks are refused.
 
-use super::issuer_keys::encode;
 use super::*;
+use crate::authority::tokens::example_issuer::encode;
 use policy::CallerKeys;
 
 async fn ask_with(key: &IssuerKey, token: &str) -> Result<Caller, String> {

@@ -10,7 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-type Sign = Box<dyn Fn(&[u8]) -> Vec<u8>>;
+type Sign = Box<dyn Fn(&[u8]) -> Vec<u8> + Send + Sync>;
 
 /// A key of an issuer: its public JWK, and how it signs.
 pub(crate) struct IssuerKey {

@@ -1,4 +1,4 @@
-//! A JWK set of an issuer of bearer tokens. Each key has exactly one algorithm, which no token can choose.
+//! A JWK set of an issuer of tokens. Each key has exactly one algorithm, which no token can choose.
 //!
 //! Others publish such a set for many purposes, so keys that cannot verify a token for us are left out. This file
 //! does not know where a set comes from.
@@ -27,7 +27,7 @@ pub struct KeySet(HashMap<String, VerifyingKey>);
 #[derive(Clone, Debug)]
 pub struct VerifyingKey {
     pub(super) algorithm: Algorithm,
-    pub(super) key: DecodingKey,
+    pub(in crate::authority) key: DecodingKey,
 }
 
 /// Why a set cannot be used.

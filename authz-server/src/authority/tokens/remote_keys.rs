@@ -21,11 +21,11 @@ const LIMITS: Limits = Limits { bytes: 256 * 1024, time: Duration::from_secs(2) 
 
 /// No keys could be fetched for an hour, or ever.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct KeysUnavailable;
+pub struct KeysUnavailable;
 
 /// The keys at one URL.
 #[derive(Debug)]
-pub(super) struct RemoteKeys {
+pub struct RemoteKeys {
     url: String,
     schedule: Mutex<Schedule>,
     /// Held during a fetch, so that only one runs.

@@ -1,0 +1,400 @@
+//! Issues roots: RFC 8693 at `POST /v1/token`. Who asks is verified, `issuance.cedar` says what he may have, the issuance is
+//! recorded, and only then the root is signed and handed out.
+//!
+//! Nothing here knows a listener. What a call shows (a form, a certificate, a proof) comes in as values.
+
+mod form;
+pub mod metadata;
+mod parties;
+mod possession;
+mod refusal;
+mod root;
+mod subject_tokens;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ledger::entry::{FactScope, Posture as Stance};
+use ledger::{Ledger, RecordError};
+use policy::issuing::{Issue, NotIssued, issue};
+use policy::{Bundle, IssueQuery, NotPermitted, Posture};
+use tokio::sync::Semaphore;
+use tokio::sync::oneshot;
+use warrant::mint::{MintError, Signer};
+use warrant::{Denial, Revocable, RevocationKind, Seconds};
+
+pub use refusal::{Refusal, RefusalCode};
+
+use super::callers::ClientCertificate;
+use super::rates::{Rate, Rates};
+use crate::clock::Clock;
+use crate::facts::{Known, LiveFacts, counted_of};
+use crate::fetch::Fetcher;
+use form::{TokenForm, WARRANT_TYPE};
+use parties::{Parties, parties};
+use possession::{HolderKey, ShownBy, UsedProofs, check_bound, holder_key};
+use root::NewRoot;
+use subject_tokens::CurrentSubjects;
+
+/// The path of the one call.
+pub const TOKEN_PATH: &str = "/v1/token";
+
+/// What one holder may ask for.
+const EACH: Rate = Rate { a_second: 50, most: 200 };
+/// What all may ask for together: more than two cores can sign.
+const ALL: Rate = Rate { a_second: 5_000, most: 10_000 };
+/// How many calls are worked on at once. They wait for the ledger together with decisions, and must not fill its queue.
+const AT_ONCE: usize = 256;
+/// A bundle, or another root for the same token, may come between the policy and the record. Then all of it is asked anew; more
+/// often than this is an accident, or somebody who asks very fast.
+const TRIES: usize = 8;
+
+/// The authority that this server is: its name, its key, and where it is called.
+pub struct AuthorityIdentity {
+    /// The `iss` of its roots.
+    pub iss: String,
+    pub kid: String,
+    pub signer: Arc<dyn Signer + Send + Sync>,
+    /// The URL below which its API is, without a path.
+    pub url: String,
+}
+
+impl AuthorityIdentity {
+    /// The names by which a call may name this authority as its `Host`.
+    fn is_called(&self, host: &str) -> bool {
+        let (scheme, own) = self.url.split_once("://").unwrap_or(("", &self.url));
+        let port = if scheme == "https" { ":443" } else { ":80" };
+        let bare = |name: &str| name.strip_suffix(port).unwrap_or(name).to_ascii_lowercase();
+        bare(host) == bare(own)
+    }
+}
+
+impl fmt::Debug for AuthorityIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthorityIdentity")
+            .field("iss", &self.iss)
+            .field("kid", &self.kid)
+            .field("key", self.signer.public_key())
+            .field("url", &self.url)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A call of the token endpoint.
+#[derive(Clone, Copy, Debug)]
+pub struct TokenCall<'a> {
+    pub certificate: Option<&'a ClientCertificate>,
+    pub host: &'a str,
+    /// The header `Warrant-Proof`; empty if there is none.
+    pub proof: &'a [u8],
+    pub body: &'a [u8],
+}
+
+/// A root that is on record, and signed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IssuedWarrant {
+    pub warrant: String,
+    pub expires_in: u64,
+    /// What it allows, as JSON.
+    pub details: String,
+    /// The id of the issuance.
+    pub id: String,
+}
+
+impl IssuedWarrant {
+    /// The JSON of the answer (RFC 8693, RFC 9396).
+    #[must_use]
+    pub fn body(&self) -> String {
+        format!(
+            "{{\"access_token\":\"{}\",\"issued_token_type\":\"{WARRANT_TYPE}\",\"token_type\":\"N_A\",\"expires_in\":{},\"authorization_details\":{},\"issuance\":\"{}\"}}",
+            self.warrant, self.expires_in, self.details, self.id
+        )
+    }
+}
+
+/// Issues roots. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct WarrantIssuer(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    authority: AuthorityIdentity,
+    ledger: Ledger,
+    live: LiveFacts,
+    clock: Clock,
+    fetcher: Fetcher,
+    /// Where the server runs, each written `dimension=value`.
+    places: Vec<String>,
+    subjects: CurrentSubjects,
+    used: UsedProofs,
+    rates: Mutex<Rates>,
+    at_once: Semaphore,
+}
+
+/// From what an issuer is made.
+#[derive(Debug)]
+pub struct IssuerParts {
+    pub authority: AuthorityIdentity,
+    pub ledger: Ledger,
+    pub live: LiveFacts,
+    pub clock: Clock,
+    pub fetcher: Fetcher,
+    /// Where the server runs, each written `dimension=value`.
+    pub places: Vec<String>,
+}
+
+/// Who asks, as one bundle sees it.
+struct Verified {
+    parties: Parties,
+    key: HolderKey,
+}
+
+impl WarrantIssuer {
+    #[must_use]
+    pub fn new(parts: IssuerParts) -> WarrantIssuer {
+        let IssuerParts { authority, ledger, live, clock, fetcher, places } = parts;
+        let used = UsedProofs::since(clock.now());
+        let rates = Mutex::new(Rates::new(EACH, ALL, clock.since_boot()));
+        let (subjects, at_once) = (CurrentSubjects::default(), Semaphore::new(AT_ONCE));
+        WarrantIssuer(Arc::new(Inner {
+            authority,
+            ledger,
+            live,
+            clock,
+            fetcher,
+            places,
+            subjects,
+            used,
+            rates,
+            at_once,
+        }))
+    }
+
+    #[must_use]
+    pub fn authority(&self) -> &AuthorityIdentity {
+        &self.0.authority
+    }
+
+    /// Issues what a call asks for, within what the policies permit.
+    ///
+    /// # Errors
+    /// The reason for which nothing is issued. Nothing is on record then, but perhaps a root that nobody ever gets.
+    pub async fn issue(&self, call: TokenCall<'_>) -> Result<IssuedWarrant, Refusal> {
+        let issuer = &*self.0;
+        let _one = issuer.at_once.try_acquire().map_err(|_| Refusal::from(RefusalCode::TooMany))?;
+        if !issuer.authority.is_called(call.host) {
+            return Err(Refusal::new(RefusalCode::FormMalformed, "the Host is not that of this authority"));
+        }
+        let form = TokenForm::read(call.body)?;
+        let mut is_first = true;
+        for _ in 0..TRIES {
+            let known = issuer.live.now();
+            let now = issuer.time(&known)?;
+            let verified = issuer.verify(&known, &form, call, now).await?;
+            if std::mem::take(&mut is_first) {
+                issuer.count(&verified, now)?;
+            }
+            let (root, issue) = issuer.decide(&known, &form, &verified, now)?;
+            let drafted = root.draft(&issuer.authority, &issue)?;
+            match issuer.record(drafted.entry(&verified.parties, &issue, known.bundle().digest())).await {
+                Ok(()) => return drafted.sign(&issuer.authority),
+                Err(RecordError::Stale) => {}
+                Err(why) => return Err(Refusal::new(RefusalCode::NotRecorded, why)),
+            }
+        }
+        Err(Refusal::new(
+            RefusalCode::TooMany,
+            "other roots for the same token or holder are issued all the time",
+        ))
+    }
+}
+
+impl Inner {
+    /// The time, if this server may issue anything at this moment.
+    fn time(&self, known: &Known) -> Result<Seconds, Refusal> {
+        let reading = self.clock.compared_with(known.time());
+        let in_force = known.in_force(reading.now);
+        if reading.unreliable.is_some() || in_force.is_err() {
+            return Err(RefusalCode::NotInForce.into());
+        }
+        let postures = &known.tables().postures;
+        let stances =
+            [postures.of_server(&self.places), postures.stance(FactScope::Issuer, &self.authority.iss)];
+        if stances.contains(&Stance::Halted) {
+            return Err(RefusalCode::Halted.into());
+        }
+        Ok(reading.now)
+    }
+
+    /// Who asks, and with which key.
+    async fn verify(
+        &self,
+        known: &Known,
+        form: &TokenForm,
+        call: TokenCall<'_>,
+        now: Seconds,
+    ) -> Result<Verified, Refusal> {
+        let bundle = known.bundle();
+        if call.certificate.is_some_and(|certificate| certificate.not_after < now) {
+            return Err(Refusal::new(RefusalCode::SubjectInvalid, "the client certificate has expired"));
+        }
+        let subjects = self.subjects.of(bundle.digest(), bundle).map_err(|fault| {
+            tracing::warn!("the keys of `subjects` of the active bundle {fault}");
+            Refusal::from(RefusalCode::KeysUnavailable)
+        })?;
+        let subject = match &form.subject_token {
+            Some(token) => {
+                Some(subjects.verify(token, RefusalCode::SubjectInvalid, &self.fetcher, now).await?)
+            }
+            None => None,
+        };
+        let actor = match &form.actor_token {
+            Some(token) => Some(subjects.verify(token, RefusalCode::ActorInvalid, &self.fetcher, now).await?),
+            None => None,
+        };
+        let shown = ShownBy {
+            proof: call.proof,
+            host: call.host.as_bytes(),
+            path: TOKEN_PATH.as_bytes(),
+            body: call.body,
+            now,
+        };
+        let key = holder_key(form.cnf.as_deref(), call.certificate, subject.is_some(), shown)?;
+        for (named, refused) in [(&subject, RefusalCode::SubjectInvalid), (&actor, RefusalCode::ActorInvalid)]
+        {
+            if let Some(named) = named {
+                check_bound(named, refused, call.certificate, &key)?;
+            }
+        }
+        let parties = parties(subject.as_ref(), actor.as_ref(), call.certificate)?;
+        Ok(Verified { parties, key })
+    }
+
+    /// Counts a call: for its holder, and with its proof.
+    fn count(&self, verified: &Verified, now: Seconds) -> Result<(), Refusal> {
+        let since_boot = self.clock.since_boot();
+        // Counts stay usable even if a thread panicked while changing them.
+        let mut rates = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
+        if !rates.admit(&[&verified.parties.holder], since_boot) {
+            return Err(RefusalCode::TooMany.into());
+        }
+        drop(rates);
+        verified.key.proof.as_ref().map_or(Ok(()), |proof| self.used.take(proof, now))
+    }
+
+    /// What may be issued.
+    fn decide(
+        &self,
+        known: &Known,
+        form: &TokenForm,
+        Verified { parties, key }: &Verified,
+        now: Seconds,
+    ) -> Result<(NewRoot, Issue), Refusal> {
+        let bundle: &Bundle = known.bundle();
+        self.check_not_revoked(known, parties, key, now)?;
+        self.check_trusted(bundle, parties)?;
+        let wanted = form.wanted(bundle)?;
+        let token = parties.token.as_ref();
+        let roots = known.tables().issued.count(&counted_of(token.map(|token| token.1), &parties.holder));
+        let query = IssueQuery {
+            holder: parties.holder.clone(),
+            key: key.origin,
+            token: token.map(|token| token.0.clone()),
+            starter: parties.starter.clone(),
+            roots,
+            posture: self.posture(known),
+            now,
+        };
+        let permitted = bundle.issuance().decide(&query).map_err(not_permitted)?;
+        let issue = issue(&wanted, &permitted, |name| bundle.grant(name)).map_err(|why| not_issued(&why))?;
+        let lifetime = issue.limits.lifetime.min(bundle.terms().max_lifetime);
+        let exp = parties.until.map_or(now.plus(lifetime), |until| until.min(now.plus(lifetime)));
+        if exp <= now.plus(1) && lifetime > 1 {
+            return Err(RefusalCode::EndsTooSoon.into());
+        }
+        Ok((NewRoot::of(parties, key.key, bundle, roots, now, exp), issue))
+    }
+
+    fn posture(&self, known: &Known) -> Posture {
+        let postures = &known.tables().postures;
+        let stances =
+            [postures.of_server(&self.places), postures.stance(FactScope::Issuer, &self.authority.iss)];
+        if stances.contains(&Stance::Restricted) { Posture::Restricted } else { Posture::Normal }
+    }
+
+    /// A warrant of somebody revoked would be denied everywhere.
+    fn check_not_revoked(
+        &self,
+        known: &Known,
+        parties: &Parties,
+        key: &HolderKey,
+        now: Seconds,
+    ) -> Result<(), Refusal> {
+        let own = self.authority.signer.public_key().thumbprint().to_string();
+        let all = [
+            Revocable::new(RevocationKind::Sub, "", &parties.holder),
+            Revocable::new(RevocationKind::Key, "", &key.key.thumbprint().to_string()),
+            Revocable::new(RevocationKind::Key, "", &own),
+        ];
+        let revocations = &known.tables().revocations;
+        if all.iter().any(|one| revocations.is_revoked(one, now)) {
+            return Err(RefusalCode::Revoked.into());
+        }
+        Ok(())
+    }
+
+    /// Whether a verifier under this bundle would take the root.
+    fn check_trusted(&self, bundle: &Bundle, parties: &Parties) -> Result<(), Refusal> {
+        let own = bundle.trust().issuers().iter().find(|issuer| issuer.iss == self.authority.iss);
+        let is_trusted = own.is_some_and(|issuer| {
+            let has_key = |(kid, key): &(String, _)| {
+                *kid == self.authority.kid && key == self.authority.signer.public_key()
+            };
+            let may_name = |iss: &String| *iss == self.authority.iss || issuer.starters.contains(iss);
+            issuer.keys.iter().any(has_key)
+                && issuer.subjects.iter().any(|pattern| pattern.matches(&parties.holder))
+                && parties.starter.as_ref().is_none_or(|starter| may_name(&starter.iss))
+        });
+        if is_trusted { Ok(()) } else { Err(RefusalCode::NotTrusted.into()) }
+    }
+
+    /// Returns when the entry is on disk.
+    async fn record(&self, entry: ledger::entry::Issued) -> Result<(), RecordError> {
+        let (done, recorded) = oneshot::channel();
+        // The caller may have gone: then nobody ever gets this root.
+        self.ledger.submit(entry.into(), Box::new(move |result| drop(done.send(result))));
+        recorded.await.unwrap_or(Err(RecordError::Closed)).map(drop)
+    }
+}
+
+fn not_permitted(denied: NotPermitted) -> Refusal {
+    let is_denied = denied.denial == Denial::PolicyDenied;
+    let code = if is_denied { RefusalCode::NotPermitted } else { RefusalCode::PolicyError };
+    Refusal::advised(code, denied.reason, denied.cure)
+}
+
+fn not_issued(why: &NotIssued) -> Refusal {
+    let code = match why {
+        NotIssued::Nothing => RefusalCode::NothingWanted,
+        NotIssued::Grant(_) => RefusalCode::Scope,
+        NotIssued::Detail(_) => RefusalCode::DetailsOutside,
+        NotIssued::Hosts => RefusalCode::Resource,
+        NotIssued::Environment(_) | NotIssued::Attestation => RefusalCode::Pins,
+    };
+    Refusal::new(code, why)
+}
+
+fn not_minted(error: &MintError) -> Refusal {
+    match error {
+        MintError::TooLarge => RefusalCode::TooLarge.into(),
+        MintError::Malformed(_) | MintError::Widened(_) | MintError::Sealed | MintError::NotTheHolder => {
+            Refusal::new(RefusalCode::DetailsMalformed, error)
+        }
+        MintError::Sign(why) => {
+            tracing::error!(%why, "the authority's key cannot sign");
+            RefusalCode::NotSigned.into()
+        }
+    }
+}

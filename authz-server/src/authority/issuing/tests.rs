@@ -1,0 +1,521 @@
+//! Roots from a call to what a verifier takes: with a ledger on disk, the small bundle, and an issuer of tokens of the test's own.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use ledger::entry::{self, Entry, RevocationTarget};
+use ledger::{Head, Options, SigningKey};
+use policy::{Files, InForceUntil};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use warrant::mint::NewProof;
+use warrant::{Algorithm, AwsLcVerifier, Chain, ChainExpectations, Digest, PresentedWarrant, Revocable};
+
+use super::*;
+use crate::authority::tokens::example_issuer::IssuerKey;
+use crate::bundles::PolicyInForce;
+use crate::facts::{self, Tables, examples};
+use crate::keys::PrivateKey;
+use crate::policy_fixture::{NOW, TestKey, bundle, edit, files};
+
+const HOST: &str = "authority.shop";
+const PAYER: &str = "spiffe://shop/ns/shop/sa/payer";
+const AUDIENCE: &str = "warrants";
+
+/// What mesh.yaml gets for these tests: two issuers of tokens, one of JWT-SVIDs, and two grants.
+fn mesh_with(jwk: &Value) -> String {
+    format!(
+        r#"  subjects:
+    - {{iss: "https://idp.shop", audience: warrants, jwks: {{keys: [{jwk}]}}, sub: "user:{{sub}}", as: starter}}
+    - {{iss: "https://kube.shop", audience: warrants, jwks: {{keys: [{jwk}]}}, sub: "agent:{{/kubernetes.io/serviceaccount/name}}", as: holder}}
+    - {{trustDomain: shop, audience: warrants, jwks: {{keys: [{jwk}]}}, as: holder}}
+  grants:
+    small:
+      details: [{{type: execution, hosts: [payments.shop, localhost], methods: [POST], paths: ["/v1/payments/**"], args: {{amount: {{range: [1, 100]}}}}}}]
+      environment: {{region: [eu-1]}}
+  notes:"#
+    )
+}
+
+const ISSUANCE: &str = r#"
+@id("payer") @grant("small") @lifetime("60s") @use("3") @depth("2")
+permit (principal in Group::"payments-agents", action == Action::"issue", resource) when { context.roots < 2 };
+@id("agent") @grant("small") @lifetime("30s") @use("1") @depth("0")
+permit (principal == Agent::"agent:worker", action == Action::"issue", resource);
+"#;
+
+struct Scene {
+    issuer: WarrantIssuer,
+    ledger: Ledger,
+    policy: Arc<PolicyInForce>,
+    now: Arc<AtomicU64>,
+    idp: IssuerKey,
+    holder: PrivateKey,
+    _directory: TempDir,
+}
+
+fn scene() -> Scene {
+    scene_with(ISSUANCE)
+}
+
+fn policy_files(idp: &IssuerKey, issuance: &str) -> Files {
+    let mut files = files();
+    edit(&mut files, "mesh.yaml", "  notes:", &mesh_with(&idp.jwk));
+    files.insert("issuance.cedar".to_owned(), issuance.as_bytes().to_vec());
+    files
+}
+
+fn scene_with(issuance: &str) -> Scene {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("ledger");
+    let now = Arc::new(AtomicU64::new(NOW * 1000));
+    let time = || {
+        let now = Arc::clone(&now);
+        move || now.load(Ordering::Relaxed)
+    };
+    let options = || Options::new(SigningKey::from_seed(&[9; 32]).unwrap(), Arc::new(time()), "test");
+    Ledger::init(&path, "shop", &options()).unwrap();
+    let ledger = Ledger::open(&path, options()).unwrap();
+    let idp = IssuerKey::es256();
+    let policy = bundle(&policy_files(&idp, issuance));
+    let policy = Arc::new(PolicyInForce::new(policy, Some(InForceUntil(Seconds::new(NOW + 600)))));
+    let head = Head { size: ledger.size(), root: ledger.root().1, time: ledger.time() };
+    let live =
+        facts::follow(&ledger, head, Tables::default(), facts::ForwardList::default(), Arc::clone(&policy))
+            .unwrap();
+    let authority = AuthorityIdentity {
+        iss: "https://authority.shop".to_owned(),
+        kid: "a1".to_owned(),
+        signer: Arc::new(TestKey::new(1)),
+        url: format!("https://{HOST}"),
+    };
+    let issuer = WarrantIssuer::new(IssuerParts {
+        authority,
+        ledger: ledger.clone(),
+        live,
+        clock: Clock::from_fn(time()),
+        fetcher: Fetcher::new().unwrap(),
+        places: vec!["region=eu-1".to_owned()],
+    });
+    let holder = PrivateKey::generate(Algorithm::Es256, None).unwrap();
+    Scene { issuer, ledger, policy, now, idp, holder, _directory: directory }
+}
+
+/// A call in the making.
+struct Call {
+    form: Vec<(String, String)>,
+    certificate: Option<ClientCertificate>,
+    key: Option<PrivateKey>,
+    proof_jti: String,
+}
+
+impl Scene {
+    fn token(&self, changes: &Value) -> String {
+        let mut claims = json!({"iss": "https://kube.shop", "aud": AUDIENCE, "sub": "system:serviceaccount:shop:worker", "exp": NOW + 300,
+            "kubernetes.io": {"namespace": "shop", "serviceaccount": {"name": "worker"}}});
+        for (name, value) in changes.as_object().unwrap() {
+            claims[name] = value.clone();
+            if value.is_null() {
+                claims.as_object_mut().unwrap().remove(name);
+            }
+        }
+        self.idp.token(&claims)
+    }
+
+    fn starter(&self, changes: &Value) -> String {
+        let mut all = json!({"iss": "https://idp.shop", "sub": "alice", "kubernetes.io": null});
+        all.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        self.token(&all)
+    }
+
+    fn svid(&self, changes: &Value) -> String {
+        let mut all = json!({"iss": null, "sub": PAYER, "kubernetes.io": null});
+        all.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        self.token(&all)
+    }
+
+    /// A call for the small grant with the holder's own key.
+    fn call(&self, token: Option<&str>) -> Call {
+        let mut form = vec![
+            ("grant_type".to_owned(), form::GRANT_TYPE.to_owned()),
+            ("scope".to_owned(), "small".to_owned()),
+            ("cnf".to_owned(), self.holder.public_key().to_jwk_json()),
+        ];
+        if let Some(token) = token {
+            form.push(("subject_token".to_owned(), token.to_owned()));
+            form.push(("subject_token_type".to_owned(), "urn:ietf:params:oauth:token-type:jwt".to_owned()));
+        }
+        let key = PrivateKey::from_jwk(self.holder.to_jwk().as_bytes()).unwrap();
+        let proof_jti = crate::recorder::DecisionId::random().as_str().to_owned();
+        Call { form, certificate: None, key: Some(key), proof_jti }
+    }
+
+    async fn send(&self, call: &Call) -> Result<IssuedWarrant, RefusalCode> {
+        let body: String = form_urlencoded::Serializer::new(String::new()).extend_pairs(&call.form).finish();
+        let proof = call.key.as_ref().map(|key| {
+            let proof = NewProof {
+                jti: call.proof_jti.clone(),
+                iat: Seconds::new(self.now.load(Ordering::Relaxed) / 1000),
+                method: "POST",
+                authority: HOST,
+                path_and_query: TOKEN_PATH,
+                warrant_header: "",
+                body: Some(body.as_bytes()),
+            };
+            proof.sign(key).unwrap()
+        });
+        let call = TokenCall {
+            certificate: call.certificate.as_ref(),
+            host: HOST,
+            proof: proof.as_deref().unwrap_or_default().as_bytes(),
+            body: body.as_bytes(),
+        };
+        self.issuer.issue(call).await.map_err(|refusal| refusal.code)
+    }
+
+    /// What a verifier finds in a root.
+    fn chain(&self, issued: &IssuedWarrant) -> Chain {
+        let presented = PresentedWarrant::parse(issued.warrant.as_bytes()).unwrap();
+        presented.verify(self.policy.active().bundle().trust(), &AwsLcVerifier).unwrap()
+    }
+
+    fn entries(&self) -> Vec<entry::Issued> {
+        let all = self.ledger.read(0).unwrap();
+        let all = all.filter_map(|entry| {
+            if let Entry::Issued(issued) = entry.unwrap().entry { Some(issued) } else { None }
+        });
+        all.collect()
+    }
+}
+
+impl Call {
+    fn with(mut self, name: &str, value: &str) -> Call {
+        self.form.retain(|(known, _)| known != name);
+        if !value.is_empty() {
+            self.form.push((name.to_owned(), value.to_owned()));
+        }
+        self
+    }
+
+    fn actor(self, token: &str) -> Call {
+        self.with("actor_token", token).with("actor_token_type", "urn:ietf:params:oauth:token-type:jwt")
+    }
+
+    fn certificate(mut self, id: &str, key: Option<&PrivateKey>) -> Call {
+        self.certificate = Some(ClientCertificate {
+            spiffe_id: Some(id.to_owned()),
+            digest: Digest::of(b"the certificate"),
+            not_after: Seconds::new(NOW + 300),
+            key: key.map(|key| *key.public_key()),
+        });
+        self
+    }
+}
+
+#[tokio::test]
+async fn a_token_is_exchanged_for_a_root_that_every_verifier_takes_and_that_was_on_record_before() {
+    let scene = scene();
+    let issued = scene.send(&scene.call(Some(&scene.svid(&json!({}))))).await.unwrap();
+    assert_eq!(issued.expires_in, 60);
+    let chain = scene.chain(&issued);
+    let root = chain.root();
+    assert_eq!(
+        (root.sub(), root.cnf().thumbprint(), root.use_max(), root.max_depth()),
+        (PAYER, scene.holder.public_key().thumbprint(), Some(3), 2)
+    );
+    assert_eq!(root.env().dimensions().map(|(name, _)| name).collect::<Vec<_>>(), ["region"]);
+    let target = crate::policy_fixture::target("payments.shop", "POST", "/v1/payments/a-7");
+    let active = scene.policy.active();
+    let expect = ChainExpectations {
+        now: Seconds::new(NOW),
+        terms: active.bundle().terms(),
+        revoked: &|_: &Revocable| false,
+        target: &target,
+    };
+    assert!(chain.check(&expect).is_ok());
+    let [entry] = scene.entries().try_into().unwrap();
+    assert_eq!(entry.root, chain.digests().next().unwrap());
+    assert_eq!((entry.id.as_str(), entry.sub.as_str(), entry.roots), (issued.id.as_str(), PAYER, 0));
+    assert_eq!(root.as_root().unwrap().dec(), Some(issued.id.as_str()));
+    assert_eq!(root.as_root().unwrap().pol(), Some(entry.policy.unwrap().to_string().as_str()));
+    assert_eq!(entry.grants, ["issuance/payer"]);
+    let body: Value = serde_json::from_str(&issued.body()).unwrap();
+    assert_eq!((&body["token_type"], &body["expires_in"]), (&json!("N_A"), &json!(60)));
+    assert_eq!(body["authorization_details"][0]["hosts"], json!(["payments.shop", "localhost"]));
+}
+
+#[tokio::test]
+async fn every_kind_of_token_and_a_certificate_alone_name_a_holder() {
+    let scene = scene();
+    let named = async |call: Call| scene.chain(&scene.send(&call).await.unwrap()).root().sub().to_owned();
+    assert_eq!(named(scene.call(Some(&scene.svid(&json!({}))))).await, PAYER);
+    assert_eq!(named(scene.call(Some(&scene.token(&json!({}))))).await, "agent:worker");
+    let mut by_certificate = scene.call(None).with("cnf", "").certificate(PAYER, Some(&scene.holder));
+    by_certificate.key = None;
+    assert_eq!(named(by_certificate).await, PAYER);
+}
+
+#[tokio::test]
+async fn a_token_that_does_not_count_gets_nothing() {
+    let scene = scene();
+    let other = IssuerKey::es256();
+    for (token, why) in [
+        (scene.token(&json!({"exp": NOW})), "it has expired"),
+        (scene.token(&json!({"nbf": NOW + 1})), "not yet"),
+        (scene.token(&json!({"aud": "console"})), "another audience"),
+        (scene.token(&json!({"aud": [AUDIENCE, "console"]})), "two audiences"),
+        (scene.token(&json!({"iss": "https://elsewhere"})), "another issuer"),
+        (scene.token(&json!({"exp": null})), "no end"),
+        (scene.token(&json!({"kubernetes.io": {"serviceaccount": {"name": "a/b"}}})), "a claim that leaves its segment"),
+        (scene.token(&json!({"kubernetes.io": {"serviceaccount": {}}})), "no name"),
+        (scene.svid(&json!({"sub": "spiffe://other/a"})), "another trust domain"),
+        (scene.svid(&json!({"sub": "spiffe://shop/../a"})), "no SPIFFE ID"),
+        (scene.svid(&json!({"sub": "spiffe://shopping/a"})), "a longer trust domain"),
+        (other.token(&json!({"iss": "https://kube.shop", "aud": AUDIENCE, "sub": "x", "exp": NOW + 300, "kubernetes.io": {"serviceaccount": {"name": "worker"}}})), "another key"),
+        (scene.token(&json!({"cnf": {"jkt": Digest::of(b"another key").to_base64url()}})), "bound to another key"),
+        (scene.token(&json!({"cnf": {"x5t#S256": Digest::of(b"another").to_base64url()}})), "bound to a certificate that is not there"),
+        (scene.token(&json!({"cnf": {"kid": "x"}})), "bound to something unknown"),
+        ("a.b.c".to_owned(), "no token"),
+    ] {
+        assert_eq!(scene.send(&scene.call(Some(&token))).await.err(), Some(RefusalCode::SubjectInvalid), "{why}");
+    }
+    let bound = scene.token(&json!({"cnf": {"jkt": scene.holder.public_key().thumbprint().to_string()}}));
+    assert!(scene.send(&scene.call(Some(&bound))).await.is_ok(), "its key is shown by this very call");
+    assert_eq!(scene.entries().len(), 1);
+}
+
+#[tokio::test]
+async fn a_starter_holds_nothing_and_acts_only_through_the_one_whom_its_token_names() {
+    let scene = scene();
+    let alone = scene.call(Some(&scene.starter(&json!({}))));
+    assert_eq!(
+        scene.send(&alone).await.err(),
+        Some(RefusalCode::ActorMissing),
+        "impersonation by leaving the actor away"
+    );
+    let payer = scene.svid(&json!({}));
+    let named = json!({"may_act": {"sub": PAYER, "iss": "spiffe://shop"}});
+    let issued = scene.send(&scene.call(Some(&scene.starter(&named))).actor(&payer)).await.unwrap();
+    let chain = scene.chain(&issued);
+    let ini = chain.root().as_root().unwrap().ini().unwrap();
+    assert_eq!((chain.root().sub(), &*ini.iss, &*ini.sub), (PAYER, "https://idp.shop", "user:alice"));
+    let by_certificate =
+        scene.call(Some(&scene.starter(&json!({"may_act": {"sub": PAYER}})))).certificate(PAYER, None);
+    assert!(scene.send(&by_certificate).await.is_ok());
+    for (claims, why) in [
+        (json!({}), "no may_act, and no permit that names the case"),
+        (
+            json!({"may_act": {"sub": "spiffe://shop/ns/shop/sa/other", "iss": "spiffe://shop"}}),
+            "another actor",
+        ),
+        (json!({"may_act": {"sub": PAYER}}), "of the subject's own issuer"),
+        (
+            json!({"may_act": {"sub": PAYER, "iss": "spiffe://shop", "role": "admin"}}),
+            "a claim that the actor has not",
+        ),
+        (json!({"may_act": {"iss": "spiffe://shop"}}), "no sub"),
+        (json!({"may_act": "anybody"}), "no object"),
+    ] {
+        let call = scene.call(Some(&scene.starter(&claims))).actor(&payer);
+        assert_eq!(scene.send(&call).await.err(), Some(RefusalCode::NotPermitted), "{why}");
+    }
+    for (call, code, why) in [
+        (
+            scene.call(Some(&scene.starter(&named))).actor(&scene.starter(&json!({}))),
+            RefusalCode::ActorInvalid,
+            "a starter acts",
+        ),
+        (
+            scene
+                .call(Some(&scene.starter(&named)))
+                .actor(&payer)
+                .certificate("spiffe://shop/ns/x/sa/y", None),
+            RefusalCode::ActorInvalid,
+            "through the certificate of another",
+        ),
+        (
+            scene.call(Some(&scene.starter(&json!({"act": {"sub": "agent:worker"}})))).actor(&payer),
+            RefusalCode::ActorInvalid,
+            "a token that was issued to another actor",
+        ),
+        (
+            scene.call(Some(&scene.token(&json!({"act": {"sub": "x"}})))),
+            RefusalCode::ActorMissing,
+            "a token of an actor, without him",
+        ),
+    ] {
+        assert_eq!(scene.send(&call).await.err(), Some(code), "{why}");
+    }
+}
+
+#[tokio::test]
+async fn the_key_is_shown_by_a_proof_that_counts_once() {
+    let scene = scene();
+    let token = scene.token(&json!({}));
+    let call = scene.call(Some(&token));
+    assert!(scene.send(&call).await.is_ok());
+    assert_eq!(scene.send(&call).await.err(), Some(RefusalCode::ProofInvalid), "the same proof again");
+    let mut without = scene.call(Some(&token));
+    without.key = None;
+    assert_eq!(scene.send(&without).await.err(), Some(RefusalCode::ProofInvalid));
+    let mut other = scene.call(Some(&token));
+    other.key = Some(PrivateKey::generate(Algorithm::Es256, None).unwrap());
+    assert_eq!(scene.send(&other).await.err(), Some(RefusalCode::ProofInvalid));
+    let without_key = scene.call(Some(&token)).with("cnf", "");
+    assert_eq!(scene.send(&without_key).await.err(), Some(RefusalCode::KeyMissing));
+    let other_key = scene.call(None).certificate(PAYER, None);
+    assert_eq!(
+        scene.send(&other_key).await.err(),
+        Some(RefusalCode::NotPermitted),
+        "a certificate speaks for another key"
+    );
+}
+
+#[tokio::test]
+async fn what_is_asked_for_is_within_a_grant_or_refused_with_its_word() {
+    let scene = scene();
+    let token = scene.token(&json!({}));
+    let ask = |name: &str, value: &str| scene.call(Some(&token)).with(name, value);
+    let details = |hosts: &str, range: &str| {
+        format!(
+            "[{{\"type\":\"execution\",\"hosts\":[{hosts}],\"methods\":[\"POST\"],\"paths\":[\"/v1/payments/a\"],\"args\":{{\"amount\":{{\"range\":{range}}}}}}}]"
+        )
+    };
+    for (call, code) in [
+        (ask("scope", "large"), RefusalCode::Scope),
+        (ask("scope", ""), RefusalCode::NothingWanted),
+        (ask("authorization_details", "[]"), RefusalCode::DetailsMalformed),
+        (ask("authorization_details", &details("\"payments.shop\"", "[1,101]")), RefusalCode::DetailsOutside),
+        (ask("authorization_details", &details("\"elsewhere\"", "[1,2]")), RefusalCode::DetailsOutside),
+        (ask("resource", "https://elsewhere"), RefusalCode::Resource),
+        (ask("resource", "payments.shop"), RefusalCode::Resource),
+        (ask("audience", "another"), RefusalCode::Audience),
+        (ask("lifetime", "60s"), RefusalCode::Limit),
+        (ask("use", "0"), RefusalCode::Limit),
+        (ask("max_depth", "8"), RefusalCode::Limit),
+        (ask("cnf", "{\"kty\":\"EC\"}"), RefusalCode::KeyInvalid),
+        (ask("grant_type", "password"), RefusalCode::GrantType),
+    ] {
+        assert_eq!(scene.send(&call).await.err(), Some(code));
+    }
+    let narrow = ask("authorization_details", &details("\"payments.shop\",\"localhost\"", "[1,2]"))
+        .with("scope", "")
+        .with("resource", "https://payments:443/".trim_end_matches(":443/"))
+        .with("lifetime", "10")
+        .with("max_depth", "3")
+        .with("audience", "shop");
+    let issued = scene.send(&narrow).await.unwrap();
+    let chain = scene.chain(&issued);
+    assert_eq!(issued.expires_in, 10);
+    assert_eq!(chain.root().details()[0].hosts(), [Box::from("payments.shop")]);
+    assert_eq!((chain.root().max_depth(), chain.root().use_max()), (0, Some(1)), "the grant's own limits");
+}
+
+#[tokio::test]
+async fn a_token_yields_as_many_roots_as_the_policy_says_also_at_once_and_after_a_start() {
+    let scene = Arc::new(scene());
+    let token = scene.svid(&json!({}));
+    let mut all = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        let (scene, token) = (Arc::clone(&scene), token.clone());
+        all.spawn(async move { scene.send(&scene.call(Some(&token))).await.err() });
+    }
+    let answers = all.join_all().await;
+    assert_eq!(answers.iter().filter(|refused| refused.is_none()).count(), 2, "{answers:?}");
+    assert_eq!(scene.entries().iter().map(|entry| entry.roots).collect::<Vec<_>>(), [0, 1]);
+    let folded = facts::fold(&scene.ledger).unwrap().0;
+    let of = counted_of(scene.entries()[0].token, PAYER);
+    assert_eq!(folded.tables.issued.count(&of), 2);
+    let mut snapshot = Vec::new();
+    facts::snapshot::write(&mut snapshot, &folded).unwrap();
+    // Another signature of the same token is the same token; another token is not.
+    assert!(scene.send(&scene.call(Some(&scene.svid(&json!({"jti": "2"}))))).await.is_ok());
+    // By a certificate alone, the living roots of the holder count.
+    let mut by_certificate = scene.call(None).with("cnf", "").certificate(PAYER, Some(&scene.holder));
+    by_certificate.key = None;
+    assert!(scene.send(&by_certificate).await.is_ok() && scene.send(&by_certificate).await.is_ok());
+    assert_eq!(scene.send(&by_certificate).await.err(), Some(RefusalCode::NotPermitted));
+    scene.now.fetch_add(61_000, Ordering::Relaxed);
+    scene.ledger.append(examples::revocation(RevocationTarget::Lineage, "other", None).into()).unwrap();
+    assert!(scene.send(&by_certificate).await.is_ok(), "the first two have expired");
+}
+
+#[tokio::test]
+async fn nothing_outlives_what_shows_who_asks() {
+    let scene = scene();
+    let soon = scene.token(&json!({"exp": NOW + 7}));
+    assert_eq!(scene.send(&scene.call(Some(&soon))).await.unwrap().expires_in, 7);
+    let too_soon = scene.token(&json!({"exp": NOW + 1}));
+    assert_eq!(scene.send(&scene.call(Some(&too_soon))).await.err(), Some(RefusalCode::EndsTooSoon));
+    let mut short = scene.call(Some(&scene.token(&json!({})))).certificate("agent:none", None);
+    short.certificate.as_mut().unwrap().spiffe_id = None;
+    short.certificate.as_mut().unwrap().not_after = Seconds::new(NOW + 5);
+    assert_eq!(scene.send(&short).await.unwrap().expires_in, 5);
+}
+
+#[tokio::test]
+async fn nothing_is_issued_to_the_revoked_or_while_the_mesh_is_halted_or_stale() {
+    let scene = scene();
+    let token = scene.token(&json!({}));
+    let again = async || scene.send(&scene.call(Some(&token))).await.err();
+    let key = scene.holder.public_key().thumbprint().to_string();
+    let revoked =
+        scene.ledger.append(examples::revocation(RevocationTarget::Key, &key, None).into()).unwrap();
+    assert_eq!(again().await, Some(RefusalCode::Revoked));
+    let end = examples::reinstate(&key, revoked.index());
+    scene.ledger.append(end.into()).unwrap();
+    scene
+        .ledger
+        .append(examples::revocation(RevocationTarget::Subject, "agent:worker", None).into())
+        .unwrap();
+    assert_eq!(again().await, Some(RefusalCode::Revoked));
+    let other = scene.svid(&json!({}));
+    let other = async || scene.send(&scene.call(Some(&other))).await.err();
+    let halted = scene.ledger.append(examples::posture(entry::Posture::Halted, None).into()).unwrap();
+    assert_eq!(other().await, Some(RefusalCode::Halted));
+    scene.ledger.append(examples::posture(entry::Posture::Normal, Some(halted.index())).into()).unwrap();
+    assert_eq!(other().await, None);
+    scene.policy.renew(InForceUntil(Seconds::new(NOW)));
+    assert_eq!(other().await, Some(RefusalCode::NotInForce));
+}
+
+#[tokio::test]
+async fn a_call_under_another_name_of_the_server_is_refused() {
+    let scene = scene();
+    for (host, expected) in [
+        ("authority.shop:443", true),
+        ("AUTHORITY.shop", true),
+        ("authority.shop:80", false),
+        ("payments.shop", false),
+        ("", false),
+    ] {
+        assert_eq!(scene.issuer.authority().is_called(host), expected, "{host}");
+    }
+}
+
+#[test]
+fn a_code_has_one_row_and_an_error_of_oauth() {
+    let mut codes: Vec<_> = RefusalCode::ALL.iter().map(|code| code.code()).collect();
+    codes.sort_unstable();
+    codes.dedup();
+    assert_eq!(codes.len(), RefusalCode::ALL.len());
+    for code in RefusalCode::ALL {
+        let words = [
+            "invalid_request",
+            "unsupported_grant_type",
+            "invalid_target",
+            "invalid_scope",
+            "invalid_authorization_details",
+            "unauthorized_client",
+            "temporarily_unavailable",
+            "server_error",
+            "slow_down",
+        ];
+        assert!(words.contains(&code.error()) && (400..600).contains(&code.status()), "{code}");
+    }
+    let body: Value =
+        serde_json::from_str(&Refusal::new(RefusalCode::Scope, "a \"quoted\" word").body()).unwrap();
+    assert_eq!(body["error"], "invalid_scope");
+    assert_eq!(body["error_description"], "a ?quoted? word", "as RFC 6749 allows");
+    assert_eq!((&body["code"], body["cure"].is_string()), (&json!("scope"), true));
+}

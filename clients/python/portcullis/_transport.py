@@ -9,6 +9,7 @@ nothing of the environment, is used here.
 from __future__ import annotations
 
 import asyncio
+import functools
 import ssl
 from typing import TypedDict
 
@@ -66,21 +67,34 @@ async def obtain_async(authority: Authority, key: Key, ask: Ask) -> Warrant:
 
 
 class _Settings(TypedDict):
-    verify: ssl.SSLContext
+    verify: ssl.SSLContext | bool
     timeout: float
     follow_redirects: bool
     trust_env: bool
 
 
 def _settings(authority: Authority) -> _Settings:
-    context = authority.ssl_context
-    context = context() if callable(context) else context
     return {
-        "verify": context or ssl.create_default_context(),
+        "verify": _verify(authority),
         "timeout": authority.timeout,
         "follow_redirects": False,
         "trust_env": False,
     }
+
+
+def _verify(authority: Authority) -> ssl.SSLContext | bool:
+    if authority.token_endpoint.startswith("http:"):
+        return False  # there is no TLS here: `Authority` allows this for loopback only, or when it was told to
+    context = authority.ssl_context
+    if context is None:
+        return _system_context()
+    return context() if callable(context) else context
+
+
+@functools.cache
+def _system_context() -> ssl.SSLContext:
+    """Made once: reading all certificate authorities of a system takes longer than a whole exchange."""
+    return ssl.create_default_context()
 
 
 def _request(client: httpx.Client | httpx.AsyncClient, exchange: Exchange) -> httpx.Request:

@@ -68,7 +68,12 @@ def test_a_changed_signature_does_not_verify(alg: Algorithm) -> None:
 def test_a_public_jwk_has_exactly_its_members() -> None:
     public = Key.generate().public
     assert PublicKey.from_jwk(public.jwk) == public
-    for jwk_ in ({**public.jwk, "d": public.jwk["x"]}, {**public.jwk, "kid": "a"}, {**public.jwk, "alg": "ES384"}, {**public.jwk, "y": "AA"}):
+    for jwk_ in (
+        {**public.jwk, "d": public.jwk["x"]},
+        {**public.jwk, "kid": "a"},
+        {**public.jwk, "alg": "ES384"},
+        {**public.jwk, "y": "AA"},
+    ):
         with pytest.raises(InvalidKeyError):
             PublicKey.from_jwk(jwk_)
     with pytest.raises(InvalidKeyError, match="curve"):

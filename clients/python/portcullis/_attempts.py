@@ -105,9 +105,9 @@ class Attempts:
             self._pause *= 2
         if self._clock() + pause >= self._ends:
             return None
-        # A use limit may be burned by an attempt that was denied late.
+        # A use may be burned by an attempt that was denied late. A proof is checked before.
         is_limited = self._warrant is not None and self._warrant.uses is not None
-        needs_warrant = reaction is Reaction.NEW_WARRANT or is_limited
+        needs_warrant = reaction is Reaction.NEW_WARRANT or (reaction is Reaction.WAIT and is_limited)
         if needs_warrant and not self._select(Challenge.of(headers.get("www-authenticate"))):
             return None
         self._left -= 1

@@ -123,6 +123,7 @@ def test_what_may_have_run_already_is_retried_only_if_it_is_idempotent(code: str
     assert attempts("POST").next_after(by_the_server(code), {"retry-after": "0"}) is not None
 
 
-def test_a_limited_warrant_is_not_presented_again_and_without_an_authority_there_is_no_other() -> None:
+def test_a_limited_warrant_whose_use_may_be_burned_is_not_presented_again_and_without_an_authority_there_is_no_other() -> None:
     assert attempts(use={"max": 5}).next_after(by_the_server("ledger-unavailable"), {}) is None
+    assert attempts(use={"max": 5}).next_after(by_the_server("proof-invalid"), {}) == Again(0.0, False)
     assert attempts().next_after(by_the_server("revoked"), {}) is None

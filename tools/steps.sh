@@ -111,6 +111,16 @@ check_module_size() {
 	[ "$size" -le "$MODULE_LIMIT" ] || { say "dev: the module is larger than $MODULE_LIMIT bytes"; return 1; }
 }
 
+# The tests leave nothing in the source tree: no bytecode, no caches.
+check_client() { (cd clients/python && "$ROOT/$TOOLS/client-venv/bin/python3" -B -m pytest); }
+
+check_client_lints() {
+	(
+		cd clients/python && python=$ROOT/$TOOLS/client-lint-venv/bin/python3
+		"$python" -m ruff format --check --quiet . && "$python" -m ruff check --quiet . && "$python" -m mypy
+	)
+}
+
 check_compose() { # tests/ reads the compose file strictly, everywhere; where Docker is installed, its own checker is asked too
 	if docker compose version >/dev/null 2>&1; then
 		docker compose -f envoy/docker-compose.yaml config --quiet

@@ -1,0 +1,182 @@
+"""The form of a link's claims: the closed set, by position. What holds between links is in `_lineage`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from . import paths
+from ._encoding import Json, Malformed, from_base64url
+from .errors import InvalidKeyError
+from .key import THUMBPRINT_URI, PublicKey
+
+MOST_USES = 2**31 - 1
+_ROOT_ONLY = {"txn", "ini", "pol", "dec", "attr"}
+_ALL = {"iss", "sub", "aud", "jti", "iat", "nbf", "exp", "cnf", "depth", "max_depth", "env", "authorization_details"}
+
+_JTI = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
+_METHOD = re.compile(r"[A-Z]{1,256}\Z")
+_PLAIN = re.compile(r"[\x20-\x21\x23-\x5b\x5d-\x7e]{1,256}\Z")
+_SHA256 = re.compile(r"sha256:[0-9a-f]{64}\Z")
+_ARGUMENT = re.compile(r"[a-z][a-z0-9_]{0,31}\Z")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_LABEL = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
+_HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*(?::([1-9][0-9]{{0,4}}))?\Z")
+
+Check = Callable[[Any], bool]
+
+
+def check_claims(claims: Json, *, is_root: bool) -> None:
+    """Raises `Malformed` with the first fault."""
+    required = _ALL | ({"txn"} if is_root else {"parent"})
+    allowed = required | {"use", "att"} | (_ROOT_ONLY if is_root else set())
+    _require(required <= set(claims), "a claim is missing")
+    _require(set(claims) <= allowed, "a claim is not known at this position")
+    _require(_is_plain(claims["sub"]), "`sub`")
+    _require(_is_set(claims["aud"], _is_plain), "`aud`")
+    _require(_is_jti(claims["jti"]), "`jti`")
+    for name in ("iat", "nbf", "exp", "depth", "max_depth"):
+        _require(_is_count(claims[name]), f"`{name}`")
+    _require(claims["nbf"] < claims["exp"], "`nbf` is not before `exp`")
+    if is_root:
+        _check_root(claims)
+    else:
+        _require(_is_thumbprint_uri(claims["iss"]), "`iss` of a link")
+        _require(_is_digest(claims["parent"]), "`parent`")
+    _check_holder(claims["cnf"])
+    if "use" in claims:
+        use = claims["use"]
+        _require(isinstance(use, dict) and set(use) == {"max"}, "`use`")
+        _require(_is_count(use["max"]) and 1 <= use["max"] <= MOST_USES, "`use`")
+    env = claims["env"]
+    _require(isinstance(env, dict) and all(map(_is_plain, env)), "`env`")
+    _require(all(_is_set(values, _is_plain) for values in env.values()), "`env`")
+    if "att" in claims:
+        att = claims["att"]
+        _require(isinstance(att, dict) and set(att) == {"measurement"}, "`att`")
+        _require(_is_set(att["measurement"], _is_sha256), "`att`")
+    check_details(claims["authorization_details"])
+
+
+def check_details(details: Any) -> None:
+    """Raises `Malformed` unless these are `authorization_details` of the type `execution`."""
+    _require(isinstance(details, list) and len(details) > 0, "`authorization_details`")
+    for detail in details:
+        _require(isinstance(detail, dict) and detail.get("type") == "execution", "a detail of an unknown type")
+        _require({"hosts", "methods", "paths"} <= set(detail), "a detail lacks hosts, methods or paths")
+        _require(set(detail) <= {"type", "hosts", "methods", "paths", "actions", "args"}, "an unknown member of a detail")
+        _require(_is_set(detail["hosts"], is_host), "`hosts` of a detail")
+        _require(_is_set(detail["methods"], is_method), "`methods` of a detail")
+        _require(_is_set(detail["paths"], _is_pattern), "`paths` of a detail")
+        _require("actions" not in detail or _is_set(detail["actions"], _is_plain), "`actions` of a detail")
+        if "args" in detail:
+            args = detail["args"]
+            _require(isinstance(args, dict) and len(args) > 0, "`args` of a detail")
+            _require(all(_ARGUMENT.match(name) for name in args), "the name of an argument")
+            _require(all(map(_is_constraint, args.values())), "the constraint of an argument")
+
+
+def is_host(value: Any) -> bool:
+    """Whether this is a canonical host: lower case, and with its port wherever the mesh's own name has one."""
+    match = _HOST.match(value) if isinstance(value, str) and len(value) <= 253 else None
+    return match is not None and int(match[1] or 1) <= 65535
+
+
+def is_method(value: Any) -> bool:
+    return isinstance(value, str) and _METHOD.match(value) is not None
+
+
+def _check_root(claims: Json) -> None:
+    _require(_is_plain(claims["iss"]), "`iss`")
+    _require(_is_jti(claims["txn"]), "`txn`")
+    if "ini" in claims:
+        ini = claims["ini"]
+        _require(isinstance(ini, dict) and set(ini) == {"iss", "sub"} and all(map(_is_plain, ini.values())), "`ini`")
+    _require("pol" not in claims or _is_sha256(claims["pol"]), "`pol`")
+    _require("dec" not in claims or _is_plain(claims["dec"]), "`dec`")
+    if "attr" in claims:
+        attr = claims["attr"]
+        _require(isinstance(attr, dict) and len(attr) > 0 and set(attr) <= {"run", "agent", "purpose"}, "`attr`")
+        _require(all(_is_text(value) and value != "" for value in attr.values()), "`attr`")
+
+
+def _check_holder(cnf: Any) -> None:
+    _require(isinstance(cnf, dict) and set(cnf) == {"jwk"} and isinstance(cnf["jwk"], dict), "`cnf`")
+    try:
+        PublicKey.from_jwk(cnf["jwk"])
+    except InvalidKeyError as error:
+        raise Malformed(f"`cnf`: {error}") from None
+
+
+def _is_constraint(value: Any) -> bool:
+    if not isinstance(value, dict) or len(value) != 1:
+        return False
+    ((kind, bound),) = value.items()
+    if kind == "exact":
+        return _is_argument(bound)
+    if kind == "one_of":
+        return _is_set(bound, _is_argument)
+    if kind == "range":
+        return isinstance(bound, list) and len(bound) == 2 and all(map(is_integer, bound)) and bound[0] <= bound[1]
+    return kind == "any" and bound is True
+
+
+def is_integer(value: Any) -> bool:
+    """`True` is an `int` in Python, and not a number in a warrant."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def typed(value: Any) -> tuple[type, Any]:
+    """An argument's value for comparison: equality includes its type, and in Python `1 == True`."""
+    return type(value), value
+
+
+def _is_argument(value: Any) -> bool:
+    return isinstance(value, bool) or is_integer(value) or _is_text(value)
+
+
+def _is_set(value: Any, check: Check) -> bool:
+    if not isinstance(value, list) or not value or not all(map(check, value)):
+        return False
+    return len(set(map(typed, value))) == len(value)
+
+
+def _is_count(value: Any) -> bool:
+    return is_integer(value) and value >= 0
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, str) and _PLAIN.match(value) is not None
+
+
+def _is_jti(value: Any) -> bool:
+    return isinstance(value, str) and _JTI.match(value) is not None
+
+
+def _is_sha256(value: Any) -> bool:
+    return isinstance(value, str) and _SHA256.match(value) is not None
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and len(value.encode()) <= 256 and not _CONTROL.search(value)
+
+
+def _is_pattern(value: Any) -> bool:
+    return isinstance(value, str) and paths.is_pattern(value)
+
+
+def _is_digest(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and len(from_base64url(value)) == 32
+    except Malformed:
+        return False
+
+
+def _is_thumbprint_uri(value: Any) -> bool:
+    return isinstance(value, str) and value.startswith(THUMBPRINT_URI) and _is_digest(value[len(THUMBPRINT_URI) :])
+
+
+def _require(holds: bool, what: str) -> None:
+    if not holds:
+        raise Malformed(what)

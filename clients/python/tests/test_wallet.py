@@ -1,0 +1,166 @@
+"""The cache: shared by threads and tasks, renewed before expiry, one exchange in flight for each question."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from conftest import PAYMENTS
+
+from portcullis import Ask, Key, Portcullis, TokenRefusedError
+from portcullis.errors import AuthorityUnreachableError
+from portcullis.testing import StubServer
+
+ASK = Ask(details=[PAYMENTS])
+
+
+class Gate:
+    """A subject token that is read only when the test says so: an exchange that is in flight for as long as it takes."""
+
+    def __init__(self, token: str) -> None:
+        self.open = threading.Event()
+        self.entered = threading.Event()
+        self.reads = 0
+        self._token = token
+
+    def __call__(self) -> str:
+        self.reads += 1
+        self.entered.set()
+        assert self.open.wait(10)
+        return self._token
+
+
+def test_threads_with_one_question_make_one_exchange(stub: StubServer, key: Key) -> None:
+    gate = Gate(stub.subject_token)
+    agent = Portcullis(key, [stub.authority(subject_token=gate)])
+    with ThreadPoolExecutor(16) as pool:
+        started = threading.Barrier(17)
+
+        def ask() -> str:
+            started.wait()
+            return agent.obtain(ASK).text
+
+        asked = [pool.submit(ask) for _ in range(16)]
+        started.wait()
+        gate.open.set()
+        assert len({one.result(10) for one in asked}) == 1
+    assert len(stub.token_requests) == 1
+
+
+def test_tasks_with_one_question_make_one_exchange(stub: StubServer, agent: Portcullis) -> None:
+    async def go() -> set[str]:
+        warrants = await asyncio.gather(*(agent.obtain_async(ASK) for _ in range(32)))
+        return {warrant.text for warrant in warrants}
+
+    assert len(asyncio.run(go())) == 1
+    assert len(stub.token_requests) == 1
+
+
+def test_threads_and_tasks_wait_for_each_other(stub: StubServer, key: Key) -> None:
+    gate = Gate(stub.subject_token)
+    agent = Portcullis(key, [stub.authority(subject_token=gate)])
+    with ThreadPoolExecutor(1) as pool:
+        by_a_thread = pool.submit(agent.obtain, ASK)
+        assert gate.entered.wait(10)
+
+        async def go() -> str:
+            by_a_task = asyncio.create_task(agent.obtain_async(ASK))
+            await asyncio.sleep(0)
+            gate.open.set()
+            return (await by_a_task).text
+
+        assert asyncio.run(go()) == by_a_thread.result(10).text
+    assert gate.reads == 1
+
+
+def test_other_questions_and_limited_ones_do_not_wait(stub: StubServer, agent: Portcullis) -> None:
+    limited = Ask(details=[PAYMENTS], use=1)
+    warrants = [agent.obtain(ask) for ask in (ASK, limited, limited, Ask(details=[PAYMENTS], lifetime=60))]
+    assert len({warrant.text for warrant in warrants}) == 4
+
+
+def test_a_warrant_that_the_authority_limited_is_given_to_one(key: Key) -> None:
+    with StubServer(use=1) as stub:
+        agent = Portcullis(key, [stub.authority()])
+
+        async def go() -> set[str]:
+            return {warrant.text for warrant in await asyncio.gather(*(agent.obtain_async(ASK) for _ in range(8)))}
+
+        assert len(asyncio.run(go())) == 8
+
+
+def test_who_waited_gets_the_same_refusal_and_the_next_asks_again(stub: StubServer, agent: Portcullis) -> None:
+    stub.refuse_next_token("invalid_target")
+
+    async def go() -> list[object]:
+        return await asyncio.gather(*(agent.obtain_async(ASK) for _ in range(4)), return_exceptions=True)
+
+    results = asyncio.run(go())
+    assert all(isinstance(one, TokenRefusedError) for one in results)
+    assert len(stub.token_requests) == 1
+    assert agent.obtain(ASK)
+
+
+def test_a_cancelled_task_leaves_nobody_waiting(stub: StubServer, key: Key) -> None:
+    gate = Gate(stub.subject_token)
+    agent = Portcullis(key, [stub.authority(subject_token=gate)])
+
+    async def go() -> None:
+        leader = asyncio.create_task(agent.obtain_async(ASK))
+        await asyncio.to_thread(gate.entered.wait, 10)
+        waiting, cancelled = (asyncio.create_task(agent.obtain_async(ASK)) for _ in range(2))
+        await asyncio.sleep(0)
+        cancelled.cancel()
+        leader.cancel()
+        gate.open.set()
+        assert (await waiting).leaf.claims["sub"] == "agent:stub"
+        for task in (leader, cancelled):
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+    asyncio.run(go())
+
+
+def test_a_blocking_call_on_an_event_loop_does_not_wait_for_that_loop(stub: StubServer, key: Key) -> None:
+    agent = Portcullis(key, [stub.authority(timeout=1.0)])
+
+    async def go() -> None:
+        task = asyncio.create_task(agent.obtain_async(ASK))
+        await asyncio.sleep(0)
+        assert agent.obtain(ASK).leaf.claims["sub"] == "agent:stub"
+        await task
+
+    asyncio.run(go())
+
+
+@pytest.mark.parametrize(("lifetime", "renewed_with"), [(300, 60), (10, 5)])
+def test_a_warrant_is_renewed_when_a_fifth_or_five_seconds_are_left(
+    stub: StubServer, agent: Portcullis, lifetime: int, renewed_with: int
+) -> None:
+    ask = Ask(details=[PAYMENTS], lifetime=lifetime)
+    first = agent.obtain(ask)
+    agent._wallet._now = lambda: first.expires - renewed_with
+    assert agent.obtain(ask) is first
+    agent._wallet._now = lambda: first.expires - renewed_with + 0.1
+    assert agent.obtain(ask) is not first
+    assert len(stub.token_requests) == 2
+
+
+def test_while_the_authority_is_away_a_warrant_serves_until_it_expires(stub: StubServer, agent: Portcullis) -> None:
+    first = agent.obtain(ASK)
+    stub.__exit__(None, None, None)
+    agent._wallet._now = lambda: first.expires - 1.0
+    assert agent.obtain(ASK) is first
+    agent._wallet._now = lambda: float(first.expires)
+    with pytest.raises(AuthorityUnreachableError):
+        agent.obtain(ASK)
+    stub.__enter__()
+
+
+def test_the_cache_is_bounded(agent: Portcullis, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("portcullis._wallet._MOST_KEPT", 3)
+    for number in range(5):
+        agent.obtain(Ask(details=[{**PAYMENTS, "paths": [f"/{number}"]}]))
+    assert len(agent._wallet._kept) == 3

@@ -122,7 +122,7 @@ impl Root {
         checked_claims(&payload, true)?;
         let input = signing_input(algorithm, "warrant+jwt", Some(kid), &payload);
         // A signature of 64 bytes takes 86 characters, after a dot.
-        if input.len() + 87 > MAX_LINK_BYTES {
+        if input.len().saturating_add(87) > MAX_LINK_BYTES {
             return Err(MintError::TooLarge);
         }
         Ok(UnsignedRoot { input, algorithm })

@@ -8,6 +8,7 @@ mod operate;
 mod out;
 mod policy;
 mod receipt;
+mod request;
 mod serve;
 mod values;
 mod warrant;
@@ -43,6 +44,8 @@ enum Command {
     /// Mint, delegate, inspect and verify warrants, and make proofs of possession
     #[command(subcommand)]
     Warrant(warrant::Command),
+    /// Send a request as an agent does: get a warrant for it, prove whose it is, send, and print the answer
+    Request(request::Args),
     /// Revoke a warrant, a lineage, a key or a holder: from now on nothing under this name is allowed
     Revoke(operate::RevokeArgs),
     /// End the revocation of a key or a holder
@@ -77,6 +80,7 @@ pub fn main() -> ExitCode {
         Command::Key(command) => key::run(&command).map(|()| ExitStatus::Success),
         Command::Ledger(command) => ledger::run(&command),
         Command::Warrant(command) => warrant::run(&command),
+        Command::Request(args) => request::run(&args),
         Command::Revoke(args) => operate::revoke(&args),
         Command::Reinstate(args) => operate::reinstate(&args),
         Command::Halt(args) => operate::set_posture(&args, Posture::Halted),

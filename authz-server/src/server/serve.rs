@@ -22,7 +22,7 @@ use crate::edge::arrivals::Arrivals;
 use crate::edge::ext_authz::ExtAuthz;
 use crate::edge::http::log::Log;
 use crate::edge::http::{
-    self, Authenticator, AuthorityPages, CallCounter, PollPlaces, StatementPage, health::Health,
+    self, ApiPages, Authenticator, AuthorityPages, CallCounter, PollPlaces, StatementPage, health::Health,
 };
 use crate::edge::listen::{BoundListener, ListenAddress};
 use crate::edge::proxy_identity::{AdmitProxy, NamedProxies};
@@ -124,16 +124,16 @@ pub(super) async fn serve(opened: OpenedServer) -> Result<Serving, ServerError> 
         (
             api,
             Pages {
-                router: http::api(
+                router: http::api(ApiPages {
                     log,
-                    opened.candidate,
-                    heard,
-                    opened.facts,
+                    candidate: opened.candidate,
+                    proxies: heard,
+                    facts: opened.facts,
                     authenticator,
                     counter,
-                    opened.receipt_keys,
+                    receipt_keys: opened.receipt_keys,
                     authority,
-                ),
+                }),
                 transport: opened.listeners.api.transport(Protocol::Http1, &opened.clock, None),
                 arrivals: None,
                 connections: OPERATORS_CONNECTIONS,

@@ -26,6 +26,19 @@ pub fn read_details(json: &[u8]) -> Result<Vec<Detail>, DetailsFault> {
 }
 
 impl Detail {
+    /// The same detail with another name for each host, each name once.
+    #[must_use]
+    pub fn with_hosts_named(&self, name: impl Fn(&str) -> String) -> Self {
+        let mut hosts: Vec<Box<str>> = Vec::new();
+        for host in self.hosts() {
+            let host = name(host).into_boxed_str();
+            if !hosts.contains(&host) {
+                hosts.push(host);
+            }
+        }
+        self.with_hosts(hosts)
+    }
+
     /// The same detail for these of its hosts alone; `None` if it has none of them.
     #[must_use]
     pub fn at_hosts(&self, keep: impl Fn(&str) -> bool) -> Option<Self> {
@@ -87,5 +100,6 @@ mod tests {
         assert!(one.is_within(&detail) && !detail.is_within(&one));
         assert_eq!(one.hosts(), [Box::from("b")]);
         assert_eq!(detail.at_hosts(|host| host == "c"), None);
+        assert_eq!(detail.with_hosts_named(|_| "c".to_owned()).hosts(), [Box::from("c")]);
     }
 }

@@ -82,6 +82,9 @@ impl TokenForm {
         let details = self.details.as_ref().map(|json| read_details(json.as_bytes()));
         let details =
             details.transpose().map_err(|fault| Refusal::new(RefusalCode::DetailsMalformed, fault))?;
+        // A client knows a host by the name that it calls.
+        let named = |host: &str| policy.canonical_host(host).unwrap_or(host).to_owned();
+        let details = details.map(|all| all.iter().map(|detail| detail.with_hosts_named(named)).collect());
         let limit = |name: &str, written: &Option<String>, least: u64, most: u64| {
             let number = written.as_ref().map(|text| natural(text).filter(|n| (least..=most).contains(n)));
             match number {

@@ -110,9 +110,12 @@ fn claim(token: &VerifiedToken, path: &ClaimPath) -> Option<String> {
     found.and_then(Value::as_str).map(str::to_owned)
 }
 
-/// The issuers of the bundle that was asked about last. Cheap to clone.
-#[derive(Clone, Debug, Default)]
-pub(super) struct CurrentSubjects(Arc<Mutex<Option<(Digest, Arc<SubjectTokens>)>>>);
+/// The issuers of the bundle with this digest.
+type SubjectsOfBundle = (Digest, Arc<SubjectTokens>);
+
+/// The issuers of the bundle that was asked about last.
+#[derive(Debug, Default)]
+pub(super) struct CurrentSubjects(Mutex<Option<SubjectsOfBundle>>);
 
 impl CurrentSubjects {
     /// Those of this bundle. Keys that were fetched under the bundle before are kept.

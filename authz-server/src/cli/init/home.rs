@@ -22,6 +22,8 @@ use policy::{Bundle, Expected, Note, Signing, TrustKeys};
 const KID: &str = "a1";
 /// The name of the attestor's key.
 const ATTESTOR_KID: &str = "t1";
+/// The name of the key that stands in for an identity provider.
+const IDP_KID: &str = "i1";
 /// The first bundle is valid for a year; its note only for a day at a time.
 const BUNDLE_SECONDS: u64 = 365 * 24 * 3600;
 
@@ -34,6 +36,7 @@ struct KeyRing {
     bundle: PrivateKey,
     note: PrivateKey,
     ledger: PrivateKey,
+    idp: PrivateKey,
 }
 
 pub(in crate::cli) fn configuration(dir: &Path) -> PathBuf {
@@ -57,6 +60,7 @@ pub(super) fn make(args: &Args) -> Result<Bundle, Failure> {
     let schema = serde_json::to_string_pretty(&documents_schema()).map_err(Failure::new)?;
     write(&args.dir.join("policy").join(sample::SCHEMA), &format!("{schema}\n"))?;
     let bundle = sign_bundle(args, &ring, &clock)?;
+    write(&args.dir.join("agent.yaml"), &sample::agent(&values))?;
     write(&configuration(&args.dir), &sample::configuration(&values))?;
     Ok(bundle)
 }
@@ -79,6 +83,7 @@ fn key_ring(dir: &Path) -> Result<KeyRing, Failure> {
         bundle: make("keys/bundle.jwk", Algorithm::Ed25519, None)?,
         note: make("keys/note.jwk", Algorithm::Ed25519, None)?,
         ledger: make("keys/ledger.jwk", Algorithm::Ed25519, None)?,
+        idp: make("keys/idp.jwk", Algorithm::Es256, Some(IDP_KID))?,
     };
     make("keys/statement.jwk", Algorithm::Es256, Some("s1"))?;
     make("keys/receipt.jwk", Algorithm::Es256, Some("r1"))?;
@@ -104,6 +109,8 @@ fn placeholders(args: &Args, ring: &KeyRing, origin: &str) -> Placeholders {
         ("authority", named(&ring.authority, KID)),
         ("attestorIss", format!("https://attestor.{}", args.audience)),
         ("attestor", named(&ring.attestor, ATTESTOR_KID)),
+        ("idpIss", format!("https://idp.{}", args.audience)),
+        ("idp", named(&ring.idp, IDP_KID)),
         ("note", jwk(&ring.note)),
         ("bundleKey", jwk(&ring.bundle)),
         ("proxies", args.proxies.to_string()),

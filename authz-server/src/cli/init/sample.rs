@@ -4,7 +4,7 @@
 use super::home::Placeholders;
 
 /// Each document's path below the directory `policy`, and its text.
-const DOCUMENTS: [(&str, &str); 10] = [
+const DOCUMENTS: [(&str, &str); 12] = [
     ("mesh.yaml", include_str!("sample/mesh.yaml")),
     ("proxies.yaml", include_str!("sample/proxies.yaml")),
     ("identities.yaml", include_str!("sample/identities.yaml")),
@@ -12,12 +12,15 @@ const DOCUMENTS: [(&str, &str); 10] = [
     ("mesh.cedar", include_str!("sample/mesh.cedar")),
     ("operators.cedar", include_str!("sample/operators.cedar")),
     ("operators.test.yaml", include_str!("sample/operators.test.yaml")),
+    ("issuance.cedar", include_str!("sample/issuance.cedar")),
+    ("issuance.test.yaml", include_str!("sample/issuance.test.yaml")),
     ("routes/demo/errand.yaml", include_str!("sample/routes/demo/errand.yaml")),
     ("routes/demo/hello.yaml", include_str!("sample/routes/demo/hello.yaml")),
     ("routes/demo/pay.yaml", include_str!("sample/routes/demo/pay.yaml")),
 ];
 
 const CONFIGURATION: &str = include_str!("sample/portcullis.yaml");
+const AGENT: &str = include_str!("sample/agent.yaml");
 
 /// The schema of the documents, for editors. Its name begins with a dot, so that it is not taken for a document.
 pub(super) const SCHEMA: &str = ".portcullis.schema.json";
@@ -39,6 +42,11 @@ fn schema_link(path: &str) -> String {
 
 pub(super) fn configuration(values: &Placeholders) -> String {
     fill(CONFIGURATION, values)
+}
+
+/// The file of an agent, for `portcullis request`.
+pub(super) fn agent(values: &Placeholders) -> String {
+    fill(AGENT, values)
 }
 
 fn fill(text: &str, values: &Placeholders) -> String {

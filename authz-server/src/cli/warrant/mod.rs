@@ -11,6 +11,7 @@ mod mint;
 mod narrow;
 mod prove;
 mod scope;
+mod subject_token;
 mod trust;
 mod verify;
 
@@ -31,6 +32,8 @@ pub(super) enum Command {
     Verify(verify::Args),
     /// Make the proof of possession for one request
     Prove(prove::Args),
+    /// Sign a token that names an agent, with the key that stands in for an identity provider
+    SubjectToken(subject_token::Args),
 }
 
 pub(super) fn run(command: &Command) -> Result<ExitStatus, Failure> {
@@ -40,5 +43,6 @@ pub(super) fn run(command: &Command) -> Result<ExitStatus, Failure> {
         Command::Inspect(args) => inspect::run(args),
         Command::Verify(args) => verify::run(args),
         Command::Prove(args) => prove::run(args).map(|()| ExitStatus::Success),
+        Command::SubjectToken(args) => subject_token::run(args).map(|()| ExitStatus::Success),
     }
 }

@@ -30,17 +30,24 @@ use crate::authority::FactRecorder;
 use crate::authority::governance::HeardProxies;
 use crate::bundles::candidate::Candidate;
 
-/// What the API serves. Only keys, the authority and the public part of the log are for everybody.
-pub fn api(
-    log: log::Log,
-    candidate: Option<Arc<Candidate>>,
-    proxies: HeardProxies,
-    facts: FactRecorder,
-    authenticator: Authenticator,
-    counter: CallCounter,
-    receipt_keys: String,
-    authority: Option<AuthorityPages>,
-) -> Router {
+/// What the API serves.
+#[derive(Debug)]
+pub struct ApiPages {
+    pub log: log::Log,
+    pub candidate: Option<Arc<Candidate>>,
+    pub proxies: HeardProxies,
+    pub facts: FactRecorder,
+    pub authenticator: Authenticator,
+    pub counter: CallCounter,
+    /// The body of `/v1/receipt-jwks.json`.
+    pub receipt_keys: String,
+    /// `None` if this server issues no warrants.
+    pub authority: Option<AuthorityPages>,
+}
+
+/// Only keys, the authority and the public part of the log are for everybody.
+pub fn api(pages: ApiPages) -> Router {
+    let ApiPages { log, candidate, proxies, facts, authenticator, counter, receipt_keys, authority } = pages;
     let with_callers = facts::router(facts.clone())
         .merge(candidate::router(candidate, facts.clone()))
         .merge(proxies::router(proxies, facts));

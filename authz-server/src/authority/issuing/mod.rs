@@ -311,7 +311,7 @@ impl Inner {
         let issue = issue(&wanted, &permitted, |name| bundle.grant(name)).map_err(|why| not_issued(&why))?;
         let lifetime = issue.limits.lifetime.min(bundle.terms().max_lifetime);
         let exp = parties.until.map_or(now.plus(lifetime), |until| until.min(now.plus(lifetime)));
-        if exp <= now.plus(1) && lifetime > 1 {
+        if exp <= now || (exp <= now.plus(1) && lifetime > 1) {
             return Err(RefusalCode::EndsTooSoon.into());
         }
         Ok((NewRoot::of(parties, key.key, bundle, roots, now, exp), issue))

@@ -118,8 +118,10 @@ impl Drafted {
     /// Waits until the entry is durable; only then does it make an allow.
     async fn forward(self, paid: Option<Paid>) -> Result<Answer, Overtaken> {
         let Drafted { decision: drafted, parts, stamp, route, .. } = self;
-        let AnswerParts { recorder, decision, receipt: evidence, source, .. } = parts;
+        let AnswerParts { recorder, decision, receipt: evidence, source, warrant, .. } = parts;
         let proxy = drafted.decision().proxy.clone();
+        // The next entries about this warrant refer to this one.
+        let says_terms = warrant.filter(|_| drafted.decision().terms.said_at().is_none());
         let too_late = {
             let (recorder, decision, proxy) = (recorder.clone(), decision.clone(), proxy.clone());
             move |receipt: Receipt| {
@@ -130,6 +132,9 @@ impl Drafted {
         };
         match recorder.append(drafted, too_late.clone()).await {
             Ok(receipt) => {
+                if let Some(warrant) = says_terms {
+                    warrant.note_said_at(receipt.index());
+                }
                 let evidence =
                     evidence.map(|(mint, draft)| mint.sign(&draft, decision.as_str(), receipt.index()));
                 let Ok(evidence) = evidence.transpose() else {

@@ -4,6 +4,7 @@
 mod burning;
 mod races;
 mod running;
+mod terms;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -19,6 +20,7 @@ use crate::clock::Clock;
 use crate::facts::{self, BurnTable, Tables, examples};
 use crate::keys::DigestKey;
 use crate::policy_fixture::{NOW, PAY_FILE, TestKey, bundle, edit, edited, files};
+use crate::record::EarlierTerms;
 use crate::telemetry::{BundleFigures, LedgerFigures};
 use policy::{Bundle, Files, InForceUntil};
 
@@ -221,6 +223,19 @@ impl TestGateway {
         }
     }
 
+    /// The bytes of the entry at this index.
+    fn entry(&self, index: u64) -> Vec<u8> {
+        self.ledger.read(index).unwrap().next_bytes().unwrap().unwrap().1.to_vec()
+    }
+
+    /// Finds the terms of a decision that refers to an earlier one, in the log.
+    fn complete(&self, decision: &mut Decision) {
+        let earlier = EarlierTerms::default();
+        earlier
+            .complete(decision, |index| Ok::<_, std::convert::Infallible>(Some(self.entry(index))))
+            .unwrap();
+    }
+
     /// Outcome and number of burned items of each recorded decision. Each whose path is recorded whole is judged again,
     /// with the same bytes as result.
     fn on_record(&self) -> Vec<(String, usize)> {
@@ -228,7 +243,8 @@ impl TestGateway {
         self.ledger.append(posture()).unwrap();
         let bundle = bundle(&self.files);
         let decided = |entry| {
-            let Entry::Decision(decision) = entry else { return None };
+            let Entry::Decision(mut decision) = entry else { return None };
+            self.complete(&mut decision);
             let again = policy::on_a_deep_stack(|| crate::record::judge_again(&decision, &bundle)).unwrap();
             let expected = match decision.request.path.whole() {
                 Some(_) => crate::record::JudgedAgain::Same,

@@ -25,6 +25,7 @@ use crate::gateway::{
 };
 use crate::keys::{PrivateKey, Readers};
 use crate::outcomes::Outcomes;
+use crate::record::EarlierTerms;
 use crate::recorder::Recorder;
 use crate::telemetry::{BundleFigures, FactFigures, LedgerFigures, Metrics, Readiness, WitnessFigures};
 use crate::witnesses::{WitnessedSize, Witnesses};
@@ -119,6 +120,7 @@ pub(super) async fn open(config: Config, clock: Clock) -> Result<OpenedServer, S
         environment: config.environment.clone(),
         metrics: Arc::clone(&metrics),
         readings: Arc::default(),
+        earlier: EarlierTerms::default(),
     };
     // The first server of a log knows every proxy that holds a statement.
     let is_first = predecessors.is_empty() && ledger.recovery().start <= 1;

@@ -19,7 +19,8 @@ impl RootTag {
     /// The root under which a decision was made, as its entry names it. An entry that had to be shortened has no chain;
     /// then the root is the first `jti` in the path of a burned link.
     pub fn of(decision: &Decision) -> RootTag {
-        let from_chain = || decision.chain.first().map(|root| (root.iss.as_str(), root.jti.as_str()));
+        let from_chain =
+            || decision.chain.first().and_then(|root| Some((root.iss.as_deref()?, root.jti.as_str())));
         let from_burned = || {
             let link = decision.burned.iter().find(|burned| burned.what == ledger::entry::BurnKind::Use)?;
             Some((link.owner.as_str(), link.name.split('/').next()?))

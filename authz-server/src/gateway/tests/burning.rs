@@ -11,7 +11,7 @@ fn greeting(jti: &str, iat: u64) -> IncomingRequest {
     greeting_under("greeter", jti, iat)
 }
 
-fn greeting_under(root: &str, jti: &str, iat: u64) -> IncomingRequest {
+pub(super) fn greeting_under(root: &str, jti: &str, iat: u64) -> IncomingRequest {
     let token = warrant(root, "agent:demo", None, ("GET", "localhost", "/hello/**"));
     let proof = NewProof {
         jti: jti.to_owned(),

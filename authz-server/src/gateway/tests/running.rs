@@ -18,6 +18,7 @@ impl TestGateway {
             environment: environment.clone(),
             metrics: Arc::clone(&self.gateway.metrics),
             readings: Arc::clone(&self.readings),
+            earlier: EarlierTerms::default(),
         }
     }
 

@@ -4,6 +4,7 @@ use super::*;
 use crate::entry::{
     BurnKind, CheckResult, DenialCode, Posture, RecordedBurn, RequestText, UngovernedRequest, VerdictCode,
 };
+use crate::example_log::ISSUER;
 
 const EXPIRED: VerdictCode = VerdictCode::Denied(DenialCode::Expired);
 
@@ -31,6 +32,7 @@ fn table() -> Vec<Change> {
         }),
         ("its chain is empty", |d| {
             d.chain = Vec::new().into();
+            d.terms = Vec::new().into();
             d.burned.clear();
         }),
         ("it names no bundle", |d| d.bundle = None),
@@ -53,12 +55,21 @@ fn table() -> Vec<Change> {
         ("but it ends at", |d| d.ends = Some(d.clock)),
         ("but link 0 of its warrant expires at", |d| d.ends = Some(d.chain[0].exp + 1)),
         ("by facts that hold until", |d| d.lapses = Some(d.clock)),
-        ("link 0 of its warrant was not valid yet", |d| d.chain[0].nbf = d.clock + 31),
-        ("link 0 of its warrant was not valid yet", |d| d.chain[0].iat = d.clock + 31),
+        ("by its terms it is valid from 1700000031 on", |d| terms_of(d)[0].nbf = d.clock + 31),
+        ("by its terms it is valid from 1700000031 on", |d| terms_of(d)[1].iat = d.clock + 31),
         ("its `clock` is later than its `time`", |d| d.clock += 1),
         ("a clock that is more than 60 s earlier", |d| d.clock -= 61),
-        ("link 1 of its chain does not follow", |d| d.chain[1].depth = 2),
-        ("link 1 of its chain does not follow", |d| d.chain[1].iss = "urn:another:key".to_owned()),
+        ("link 1 of its chain does not follow", |d| terms_of(d)[1].depth = 2),
+        ("link 1 of its chain does not follow", |d| {
+            terms_of(d)[1].iss = Some("urn:another:key".to_owned());
+        }),
+        ("link 1 of its chain does not follow", |d| terms_of(d)[1].iss = None),
+        ("link 1 of its chain does not follow", |d| terms_of(d)[1].kid = Some("a1".to_owned())),
+        ("link 1 of its chain does not follow", |d| d.chain[1].iss = Some(ISSUER.to_owned())),
+        ("link 0 of its chain does not follow", |d| terms_of(d)[0].kid = None),
+        ("link 0 of its chain does not follow", |d| terms_of(d)[0].iss = Some("urn:a:key".to_owned())),
+        ("link 0 of its chain does not follow", |d| d.chain[0].iss = None),
+        ("its terms are not one for each link", |d| d.terms = Vec::new().into()),
         ("link 1 of its chain does not follow", |d| d.chain[1].txn = Some("t".to_owned())),
         ("link 0 of its chain does not follow", |d| d.chain[0].key = None),
         ("bound to an attestation, but the judge read none", |d| {
@@ -141,7 +152,7 @@ fn a_word_outside_its_closed_list_is_named() {
     for (index, from, to) in [
         (ALLOWED, r#""outcome":"allowed""#, r#""outcome":"approved""#),
         (ALLOWED, r#""code":"permit""#, r#""code":"permitted""#),
-        (ALLOWED, r#""parse":"ok""#, r#""parse":"fine""#),
+        (ALLOWED, r#""not_made":["body""#, r#""not_made":["bodies""#),
         (ALLOWED, r#""posture":"normal""#, r#""posture":"calm""#),
         (DENIED, r#""outcome":"expired""#, r#""outcome":"altered""#),
     ] {

@@ -2,7 +2,7 @@
 #![expect(clippy::arithmetic_side_effects, reason = "small numbers in tests")]
 
 use crate::entry::{
-    Activation, BurnKind, CheckResult, Checks, Decision, DecisionOutcome, Details, Digest, LinkTerms,
+    Activation, BurnKind, Burned, CheckResult, Checks, Decision, DecisionOutcome, Details, Digest, LinkTerms,
     RecordedBundle, RecordedBurn, RecordedLink, RecordedVerdict, VerdictCode,
 };
 use crate::example_decision::denied;
@@ -68,12 +68,9 @@ pub(crate) fn allowed_with_limits(id: &str, jtis: &[(&str, Option<u64>)]) -> Dec
             Some(_) => child(jti, *max),
         };
         path = if path.is_empty() { (*jti).to_owned() } else { format!("{path}/{jti}") };
-        decision.burned.extend(max.map(|max| RecordedBurn {
-            max,
-            name: path.clone(),
-            owner: ISSUER.to_owned(),
-            until: link.exp,
-            what: BurnKind::Use,
+        decision.burned.extend(max.map(|max| {
+            let (name, owner) = (path.clone(), ISSUER.to_owned());
+            Burned::Item(RecordedBurn { max, name, owner, until: link.exp, what: BurnKind::Use })
         }));
         links.push(link);
     }

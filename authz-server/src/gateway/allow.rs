@@ -5,7 +5,7 @@
 //! makes them), and a `ledger::Receipt` (only the ledger's writer makes one, after the sync) for the entry that
 //! records the allow. A denial needs none of them.
 
-use ledger::entry::{self, Decision, DecisionOutcome, RecordedBurn};
+use ledger::entry::{self, Burned, Decision, DecisionOutcome};
 use ledger::{DraftedDecision, Receipt, RecordError};
 use policy::decision::{Case, Denied, Pass, Permit};
 use tracing::warn;
@@ -42,7 +42,7 @@ pub(super) struct Drafted {
     stamp: String,
     route: String,
     /// What the entry said that was burned, before it became that of an allow. It is put back if the request is denied after all.
-    burned_before: Vec<RecordedBurn>,
+    burned_before: Vec<Burned>,
 }
 
 impl Recording {
@@ -52,7 +52,7 @@ impl Recording {
         mut self,
         outcome: DecisionOutcome,
         route: &str,
-        burned: Vec<RecordedBurn>,
+        burned: Vec<Burned>,
     ) -> Result<Drafted, Box<Answer>> {
         let Some(Stamped { stamp, ends }) = self.parts.stamp.take() else {
             return Err(Box::new(self.deny(Denied::on_route(Denial::Internal, route))));
@@ -90,7 +90,7 @@ impl Recording {
     }
 
     /// Turns the parts of a drafted allow back, so that it can be denied.
-    fn to_be_denied(mut entry: Box<Decision>, burned: Vec<RecordedBurn>, parts: AnswerParts) -> Recording {
+    fn to_be_denied(mut entry: Box<Decision>, burned: Vec<Burned>, parts: AnswerParts) -> Recording {
         (entry.burned, entry.ends, entry.lapses) = (burned, None, None);
         Recording { entry, parts }
     }

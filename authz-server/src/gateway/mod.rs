@@ -162,7 +162,7 @@ impl Gateway {
             Judgement::Pass(pass) => recording.pass(pass, paid).await,
             Judgement::Permit(permit) => {
                 let wanted = Wanted::of(permit.burns(), permit.proof());
-                let burned = record::recorded_burns(wanted.items(), permit.burns());
+                let burned = record::recorded_burns(wanted.items(), permit.burns(), &recording.entry.chain);
                 let drafted = match recording.draft(DecisionOutcome::Allowed, permit.route(), burned) {
                     Ok(drafted) => drafted,
                     Err(denial) => return Ok(*denial),

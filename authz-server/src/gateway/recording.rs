@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ledger::entry::{Decision, DecisionOutcome, ENTRY_BYTES_AT_MOST, RecordedChain, RecordedTerms};
+use ledger::entry::{Decision, DecisionOutcome, ENTRY_BYTES_AT_MOST};
 use policy::Bundle;
 use policy::decision::{Case, Denied, Identity, Judgement};
 use warrant::Seconds;
@@ -69,7 +69,7 @@ impl Recording {
 
     /// Adds what an earlier judging of this request burned: it stays burned, also if this judging denies.
     pub(super) fn with_paid(mut self, paid: Option<&Paid>) -> Recording {
-        self.entry.burned = paid.map(Paid::recorded).unwrap_or_default();
+        self.entry.burned = paid.map(|paid| paid.recorded(&self.entry.chain)).unwrap_or_default();
         self
     }
 
@@ -123,6 +123,5 @@ fn source<'a>(case: &'a Case<'_>, request: &'a IncomingRequest) -> &'a str {
 /// burned.
 pub(super) fn shorten(decision: &mut Decision) {
     decision.args.clear();
-    decision.chain = RecordedChain::default();
-    decision.terms = RecordedTerms::default();
+    decision.remove_chain();
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use ledger::entry::{
-    self, Decision, DecisionOutcome, IntegerJson, RecordedBundle, RecordedChain, RecordedRequest,
-    RecordedTerms, RecordedVerdict, RequestText, VerdictCode,
+    self, Burned, Decision, DecisionOutcome, IntegerJson, RecordedBundle, RecordedChain, RecordedLink,
+    RecordedRequest, RecordedTerms, RecordedVerdict, RequestText, VerdictCode,
 };
 use warrant::{Burn, Denial, Digest};
 
@@ -83,11 +83,13 @@ pub fn outcome_of<E: Evidence>(pass: &Pass<E>) -> DecisionOutcome {
     }
 }
 
+/// These items as an entry with this chain says them.
 pub fn recorded_burns<'a>(
     items: impl Iterator<Item = &'a BurnedItem>,
     links: &[Burn],
-) -> Vec<entry::RecordedBurn> {
-    items.map(|item| recorded_burn(item, links)).collect()
+    chain: &[RecordedLink],
+) -> Vec<Burned> {
+    items.map(|item| Burned::of(recorded_burn(item, links), chain)).collect()
 }
 
 fn recorded_burn(item: &BurnedItem, links: &[Burn]) -> entry::RecordedBurn {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use content_digest::Digest;
 
+use super::burned::Burned;
 use super::chain::RecordedChain;
 use super::checks::Checks;
 use super::codes::{DecisionOutcome, VerdictCode};
@@ -24,7 +25,7 @@ kind! { "decision/1"
         /// The active policy bundle; `null` if there was none.
         bundle: Option<RecordedBundle>,
         /// What was burned: one use of every link with a limit, and the proof.
-        burned: Vec<RecordedBurn>,
+        burned: Vec<Burned>,
         /// The JWK thumbprint (RFC 7638) of the key of the client's certificate; `null` without a certificate.
         certificate: Option<String>,
         /// The warrant, from its root to its leaf; empty if none could be read. Here is what every entry says of it.
@@ -192,32 +193,6 @@ object! { "Revoked"
         value: String,
         /// What the value is.
         what: RevocationTarget,
-    }
-}
-
-words! {
-    /// What is burned.
-    pub enum BurnKind {
-        /// One use of a warrant.
-        Use = "use",
-        /// A proof of possession.
-        Proof = "proof",
-    }
-}
-
-object! { "Burned"
-    /// One use of a warrant, or one proof, that was burned. It cannot be used again.
-    pub struct RecordedBurn {
-        /// How often it may be burned in total.
-        max: u64,
-        /// A warrant's path of `jti`s, joined with `/`, or a proof's `jti`.
-        name: String,
-        /// The issuer of the root, or the thumbprint of the key that made the proof.
-        owner: String,
-        /// Until when it must be remembered, in seconds.
-        until: u64,
-        /// What was burned.
-        what: BurnKind,
     }
 }
 

@@ -4,6 +4,7 @@
 //! entry of the log.
 
 mod activity;
+mod burned;
 mod chain;
 mod checks;
 mod codes;
@@ -22,14 +23,15 @@ mod value;
 use serde::Deserialize;
 
 pub use activity::{Denials, Issued, OutcomeReport, Reads, UngovernedRequest};
+pub use burned::{BurnKind, Burned, LeafProof, RecordedBurn};
 pub use chain::{RecordedChain, RecordedLink};
 pub use checks::Checks;
 pub use codes::{CheckResult, DecisionOutcome, DenialCode, VerdictCode};
 pub use concern::concerns;
 pub use content_digest::Digest;
 pub use decision::{
-    BurnKind, Decision, HaltedScope, RecordedAttestation, RecordedBundle, RecordedBurn, RecordedCondition,
-    RecordedRequest, RecordedRevocation, RecordedVerdict,
+    Decision, HaltedScope, RecordedAttestation, RecordedBundle, RecordedCondition, RecordedRequest,
+    RecordedRevocation, RecordedVerdict,
 };
 pub use encoded_list::EncodedList;
 pub use encoding::{ENTRY_BYTES_AT_MOST, Stamps};

@@ -90,6 +90,10 @@ fn decision_faults(stamps: Stamps, decision: &Decision, faults: &mut Vec<String>
     {
         faults.push("its terms are not one for each link of its chain".to_owned());
     }
+    if decision.burns().count() != decision.burned.len() {
+        faults
+            .push("it burned a use of a link that its chain does not have, or that has no limit".to_owned());
+    }
     match decision.outcome {
         DecisionOutcome::Denied(_) => {
             if decision.ends.is_some() || decision.lapses.is_some() {
@@ -258,6 +262,7 @@ fn check_times(decision: &Decision, faults: &mut Vec<String>) {
 
 /// An allow burns exactly one use of every link that has a limit, and its proof if it needed one.
 fn check_burns(decision: &Decision, faults: &mut Vec<String>) {
+    let burned: Vec<RecordedBurn> = decision.burns().collect();
     let root = decision.chain.first().and_then(|root| root.iss.as_deref()).unwrap_or_default();
     let (mut path, mut wanted) = (String::new(), 0_usize);
     for (place, link) in decision.chain.iter().enumerate() {
@@ -272,13 +277,13 @@ fn check_burns(decision: &Decision, faults: &mut Vec<String>) {
                 && (burn.owner.as_str(), burn.name.as_str(), burn.max, burn.until)
                     == (root, path.as_str(), max, link.exp)
         };
-        if decision.burned.iter().filter(pays).count() != 1 {
+        if burned.iter().filter(pays).count() != 1 {
             faults.push(format!(
                 "it is `allowed`, but link {place} of its warrant has a limit and not exactly one use of it was burned"
             ));
         }
     }
-    let of_kind = |kind: BurnKind| decision.burned.iter().filter(move |burn| burn.what == kind);
+    let of_kind = |kind: BurnKind| burned.iter().filter(move |burn| burn.what == kind);
     if of_kind(BurnKind::Use).count() > wanted {
         faults.push("it burned a use of something that is not a link with a limit".to_owned());
     }

@@ -128,8 +128,8 @@ impl<'a> OrderCheck<'a> {
             report.add_entry_fault(index, "its `as_of` names facts that were not recorded yet");
         }
         let now = record.stamps.time / 1000;
-        for burn in &decision.burned {
-            if !self.uses.add(burn, now) {
+        for burn in decision.burns() {
+            if !self.uses.add(&burn, now) {
                 let (what, name) = (burn.what.word(), &burn.name);
                 report.add_entry_fault(
                     index,

@@ -36,7 +36,7 @@ fn grounds(text: &mut String, decision: &Decision) {
     if let Some(bundle) = &decision.bundle {
         let _ = write!(text, "\n    bundle {} version {}", bundle.digest, bundle.version);
     }
-    for burned in &decision.burned {
+    for burned in decision.burns() {
         let _ = write!(text, "\n    burned: {} {} of {}", burned.what.word(), burned.name, burned.max);
     }
 }

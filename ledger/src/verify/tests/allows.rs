@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::entry::{
-    BurnKind, CheckResult, DenialCode, Posture, RecordedBurn, RequestText, UngovernedRequest, VerdictCode,
+    BurnKind, Burned, CheckResult, DenialCode, LeafProof, Posture, RecordedBurn, RequestText,
+    UngovernedRequest, VerdictCode,
 };
 use crate::example_log::ISSUER;
 
@@ -16,19 +17,31 @@ fn table() -> Vec<Change> {
         ("it is `allowed`, but its verdict is `expired`", |d| d.verdict.code = EXPIRED),
         ("link 0 of its warrant has a limit and not exactly one use of it was burned", |d| d.burned.clear()),
         ("link 1 of its warrant has a limit", |d| drop(d.burned.pop())),
-        ("link 1 of its warrant has a limit", |d| d.burned[1].max = 2),
-        ("link 1 of its warrant has a limit", |d| d.burned[1].until += 1),
-        ("link 0 of its warrant has a limit", |d| d.burned[0].owner = "https://other".to_owned()),
-        ("link 1 of its warrant has a limit", |d| d.burned[1].name = "c".to_owned()),
+        ("link 1 of its warrant has a limit", |d| burn(d, 1).max = 2),
+        ("link 1 of its warrant has a limit", |d| burn(d, 1).until += 1),
+        ("link 0 of its warrant has a limit", |d| burn(d, 0).owner = "https://other".to_owned()),
+        ("link 1 of its warrant has a limit", |d| burn(d, 1).name = "c".to_owned()),
         ("a use of something that is not a link with a limit", |d| {
-            d.burned.push(RecordedBurn { name: "r/c/x".to_owned(), ..d.burned[1].clone() });
+            let name = "r/c/x".to_owned();
+            let more = RecordedBurn { name, ..burn(d, 1).clone() };
+            d.burned.push(more.into());
         }),
         ("the proofs that it burned are not the one that was checked", |d| {
             d.checks.proof = Some(CheckResult::Passed);
         }),
+        ("of a link that its chain does not have, or that has no limit", |d| {
+            d.burned.push(Burned::UseOfLink(2));
+        }),
+        ("of a link that its chain does not have, or that has no limit", |d| {
+            d.chain[1].r#use = None;
+            d.burned[1] = Burned::UseOfLink(1);
+        }),
+        ("link 0 of its warrant has a limit and not exactly one use", |d| {
+            d.burned = vec![Burned::UseOfLink(1), Burned::UseOfLink(1)];
+        }),
         ("the proofs that it burned are not the one that was checked", |d| {
             d.checks.proof = Some(CheckResult::Passed);
-            d.burned.push(proof_by("key-of-the-agent"));
+            d.burned.push(proof_by("key-of-the-agent").into());
         }),
         ("its chain is empty", |d| {
             d.chain = Vec::new().into();
@@ -49,7 +62,7 @@ fn table() -> Vec<Change> {
         ("in the posture `halted`", |d| d.posture = Posture::Halted),
         ("link 1 of its warrant had expired", |d| {
             d.chain[1].exp = d.clock;
-            d.burned[1].until = d.clock;
+            burn(d, 1).until = d.clock;
         }),
         ("it does not say when it ends", |d| d.ends = None),
         ("but it ends at", |d| d.ends = Some(d.clock)),
@@ -83,6 +96,14 @@ fn table() -> Vec<Change> {
     ]
 }
 
+/// What the decision burned at this place of its list.
+fn burn(decision: &mut Decision, place: usize) -> &mut RecordedBurn {
+    match &mut decision.burned[place] {
+        Burned::Item(burn) => burn,
+        other @ (Burned::UseOfLink(_) | Burned::Proof(_)) => panic!("{other:?}"),
+    }
+}
+
 fn proof_by(owner: &str) -> RecordedBurn {
     let (name, owner) = ("p".to_owned(), owner.to_owned());
     RecordedBurn { max: 1, name, owner, until: CLOCK + 30, what: BurnKind::Proof }
@@ -100,8 +121,12 @@ fn a_false_member_of_an_allow_is_named() {
 fn an_allow_with_the_proof_that_was_checked_holds() {
     let mut proved = next_allow(0);
     proved.checks.proof = Some(CheckResult::Passed);
-    proved.burned = vec![proof_by("key-of-the-agent")];
-    sound_log().accepts("its proof is burned", vec![proved.into()]);
+    proved.burned = vec![proof_by("key-of-the-agent").into()];
+    let proof = LeafProof { proof: "q".to_owned(), until: CLOCK + 30 };
+    let short = Decision { id: "short".to_owned(), burned: vec![Burned::Proof(proof)], ..proved.clone() };
+    sound_log().accepts("its proof is burned", vec![proved.into(), short.clone().into()]);
+    let again = Decision { id: "again".to_owned(), ..short.clone() };
+    sound_log().refuses("the proof of q was burned before", vec![short.into(), again.into()]);
 }
 
 #[test]

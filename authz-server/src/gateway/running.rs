@@ -140,8 +140,8 @@ impl JudgeOfForwards {
         let read = |index| Ok::<_, Infallible>(self.read(index, from_log));
         let Ok(()) = self.earlier.complete(&mut decision, read);
         if !is_kept {
-            let terms = decision.terms.links().filter(|_| decision.terms.said_at().is_some());
-            forwards.keep_case(index, KeptCase::new(&entry, terms));
+            // The entry that says its terms is published, as this one is.
+            forwards.keep_case(index, KeptCase { entry, terms: None });
         }
         Some(decision)
     }

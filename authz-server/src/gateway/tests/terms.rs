@@ -16,7 +16,7 @@ const HELLO_FILE: &str = "routes/platform/hello.yaml";
 
 impl TestGateway {
     /// The decisions on record, each with its index and its bytes.
-    fn decisions(&self) -> Vec<(u64, Vec<u8>, Decision)> {
+    pub(super) fn decisions(&self) -> Vec<(u64, Vec<u8>, Decision)> {
         let (mut log, mut found) = (self.ledger.read(0).unwrap(), Vec::new());
         while let Some(next) = log.next_bytes() {
             let (index, bytes) = next.unwrap();
@@ -185,10 +185,7 @@ const BEGIN: &str =
 const END: &str = "<!-- End of the table of bytes. -->\n";
 
 #[tokio::test]
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the page is a source; a developer asks for it to be written"
-)]
+#[expect(clippy::disallowed_methods, reason = "the page is a source; a developer asks for it to be written")]
 async fn the_bytes_of_an_allow_by_part_are_those_of_the_guide() {
     let columns = measured().await;
     let counted: Vec<_> = columns.iter().map(|(_, entry)| parts(entry)).collect();

@@ -26,6 +26,7 @@ use crate::gateway::{
 };
 use crate::keys::{PrivateKey, Readers};
 use crate::outcomes::Outcomes;
+use crate::record::EarlierTerms;
 use crate::recorder::Recorder;
 use crate::telemetry::{BundleFigures, FactFigures, LedgerFigures, Metrics, Readiness, WitnessFigures};
 use crate::witnesses::{WitnessedSize, Witnesses};
@@ -122,6 +123,7 @@ pub(super) async fn open(config: Config, clock: Clock) -> Result<OpenedServer, S
         environment: config.environment.clone(),
         metrics: Arc::clone(&metrics),
         readings: Arc::default(),
+        earlier: EarlierTerms::default(),
     };
     // The first server of a log knows every proxy that holds a statement.
     let is_first = predecessors.is_empty() && ledger.recovery().start <= 1;

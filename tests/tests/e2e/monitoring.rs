@@ -36,10 +36,11 @@ fn asked(query: &str) -> BTreeMap<String, BTreeSet<String>> {
     let mut all: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let mut rest = query;
     while let Some(start) = rest.find("portcullis_") {
-        rest = &rest[start..];
-        let end = rest.find(|letter| !is_name(letter)).unwrap_or(rest.len());
-        let labels = all.entry(rest[..end].to_owned()).or_default();
-        rest = &rest[end..];
+        let from_name = rest.split_at(start).1;
+        let end = from_name.find(|letter| !is_name(letter)).unwrap_or(from_name.len());
+        let (name, after) = from_name.split_at(end);
+        let labels = all.entry(name.to_owned()).or_default();
+        rest = after;
         if let Some(selectors) = rest.strip_prefix('{') {
             let (selectors, _) = selectors.split_once('}').expect("an end of the selectors");
             labels.extend(selectors.split(',').map(|one| one.split(['=', '!']).next().unwrap().to_owned()));

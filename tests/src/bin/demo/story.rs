@@ -149,7 +149,7 @@ async fn exchanged(world: &World, sub: &str, url: &str) -> SceneResult {
     let got = authority::request(&world.home, "agent.yaml", &["GET", url, "--only-warrant", "--json"]);
     if got.status != 0 {
         let refused: Value = serde_json::from_str(&got.out).expect("a refusal is JSON");
-        let code = refused["refused"].as_str().map(str::to_owned);
+        let code = refused.get("refused").and_then(Value::as_str).map(str::to_owned);
         return SceneResult { status: 403, code, reached_upstream: false };
     }
     let target = url.strip_prefix("http://").and_then(|rest| rest.split_once('/')).expect("a URL");

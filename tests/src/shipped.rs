@@ -297,6 +297,18 @@ impl Configuration {
         self
     }
 
+    /// Writes the access logs of another configuration.
+    ///
+    /// # Panics
+    /// When one of them has no listener.
+    #[must_use]
+    pub fn with_access_logs_of(mut self, other: &Configuration) -> Configuration {
+        let place = format!("{CONNECTION_MANAGER}/access_log");
+        let logs = other.0.pointer(&place).expect("access logs").clone();
+        *self.0.pointer_mut(&place).expect("a place for access logs") = logs;
+        self
+    }
+
     /// Sends bodies of at most this many bytes to the server, as `portcullis policy envoy` prints it for a route that
     /// reads the body.
     ///

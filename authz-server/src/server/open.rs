@@ -12,7 +12,7 @@ use super::error::ServerError;
 use super::listeners::Listeners;
 use super::readiness;
 use crate::authority::governance::{Governance, HeardProxies, Source};
-use crate::authority::issuing::{AuthorityIdentity, IssuerParts, WarrantIssuer};
+use crate::authority::issuing::{AuthorityIdentity, AuthorityKeys, IssuerParts, WarrantIssuer};
 use crate::authority::{FactRecorder, receipts};
 use crate::bundles::Keeper;
 use crate::bundles::candidate::{Candidate, Watcher};
@@ -130,10 +130,10 @@ pub(super) async fn open(config: Config, clock: Clock) -> Result<OpenedServer, S
     let heard =
         if is_first { HeardProxies::default() } else { HeardProxies::after_another_server(clock.now()) };
     let fetcher = Fetcher::new().map_err(ServerError::Fetch)?;
-    let authority = config.authority.map(|AuthorityConfig { iss, key, kid, url }| {
+    let authority = config.authority.map(|AuthorityConfig { iss, key, url }| {
         let places = config.environment.iter().map(|(dimension, value)| format!("{dimension}={value}"));
         WarrantIssuer::new(IssuerParts {
-            authority: AuthorityIdentity { iss, kid, signer: Arc::new(key), url },
+            authority: AuthorityIdentity { iss, keys: AuthorityKeys::new(key.into_finder()), url },
             ledger: ledger.clone(),
             live: live.clone(),
             clock: clock.clone(),

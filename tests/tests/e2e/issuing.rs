@@ -2,10 +2,13 @@
 
 use std::path::Path;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use portcullis_tests::agent::hello;
 use portcullis_tests::authority::{self, log_in};
 use portcullis_tests::client::{ClientRequest, ClientResponse, get};
 use portcullis_tests::command::{CommandOutput, portcullis};
+use portcullis_tests::condition::until;
 use portcullis_tests::ledger_auditor::LedgerAuditor;
 use portcullis_tests::operator::done;
 use portcullis_tests::server::{Home, Server};
@@ -254,5 +257,63 @@ async fn every_root_that_was_handed_out_is_on_record_after_a_kill() {
     let recorded: Vec<_> = recorded.iter().map(|entry| entry["root"].as_str().unwrap().to_owned()).collect();
     assert_eq!(recorded, handed_out);
     auditor.audit(world.home.file("ledger"), &[]).expect_holds();
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_authoritys_key_is_replaced_by_bundles_and_no_request_is_denied_that_should_pass() {
+    let world = World::start().await;
+    log_in(&world.home, "demo");
+    let url = "http://localhost/hello/you";
+    let ask = || authority::warrant(&world.home, &["GET", url, "--scope", "greetings", "--use", "1000"]);
+    let kid = |warrant: &str| {
+        let header = warrant.split('.').next().unwrap();
+        let header: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header).unwrap()).unwrap();
+        header["kid"].as_str().unwrap().to_owned()
+    };
+    let old = ask();
+    assert_eq!(kid(&old), "a1");
+    let made = printed(&["key", "rotate", "--config", text(&world.home.file("portcullis.yaml"))]);
+    let new: Value = serde_json::from_str(&made).unwrap();
+    assert_eq!(new["kid"], "a2");
+    let signers = Signers::of(&world.home);
+    let mut version = 1;
+    let mut publish = |keys: &dyn Fn(Value) -> Value| {
+        version += 1;
+        let bundle = UnsignedBundle::of(&world.home).version(version).edit("mesh.json", |mesh| {
+            let listed = &mut mesh["spec"]["issuers"][0]["keys"];
+            *listed = keys(listed[0].clone());
+        });
+        signers.publish(&bundle);
+        format!("{version}")
+    };
+    let use_it = async |warrant: &str| {
+        let request = ClientRequest::new("GET", "localhost", "/hello/you");
+        world.allows(&world.agent.present(warrant, request)).await;
+    };
+    // The order of the bundle says which key signs; both count.
+    type Keys<'a> = &'a dyn Fn(Value) -> Value;
+    let steps: [(Keys<'_>, &str); 2] = [(&|old| json!([new, old]), "a1"), (&|old| json!([old, new]), "a2")];
+    for (keys, expected) in steps {
+        let version = publish(keys);
+        until("the bundle to be active, with every request allowed meanwhile", async || {
+            use_it(&old).await;
+            use_it(&ask()).await;
+            let metrics = get(world.server.health(), "/metrics").await?.text();
+            metrics.contains(&format!("portcullis_bundle_version {version}\n")).then_some(())
+        })
+        .await;
+        world.until_gates_know().await;
+        let fresh = ask();
+        assert_eq!(kid(&fresh), expected);
+        use_it(&fresh).await;
+    }
+    publish(&|_| json!([new]));
+    until("the old key to be out of use", async || {
+        let request = world.agent.present(&old, ClientRequest::new("GET", "localhost", "/hello/you"));
+        (world.send(&request).await.code().as_deref() == Some("issuer-untrusted")).then_some(())
+    })
+    .await;
+    use_it(&ask()).await;
     world.end().await;
 }

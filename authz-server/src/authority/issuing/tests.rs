@@ -21,6 +21,8 @@ use crate::policy_fixture::{NOW, TestKey, bundle, edit, files};
 const HOST: &str = "authority.shop";
 const PAYER: &str = "spiffe://shop/ns/shop/sa/payer";
 const AUDIENCE: &str = "warrants";
+/// The authority's keys that the server has: the first is that of the small bundle.
+const KIDS: [&str; 2] = ["a1", "a2"];
 
 /// What mesh.yaml gets for these tests: two issuers of tokens, one of JWT-SVIDs, and two grants.
 fn mesh_with(jwk: &Value) -> String {
@@ -85,8 +87,11 @@ fn scene_with(issuance: &str) -> Scene {
             .unwrap();
     let authority = AuthorityIdentity {
         iss: "https://authority.shop".to_owned(),
-        kid: "a1".to_owned(),
-        signer: Arc::new(TestKey::new(1)),
+        keys: AuthorityKeys::new(Box::new(move |kid| {
+            let number = KIDS.iter().position(|known| *known == kid)?;
+            let key: AnySigner = Arc::new(TestKey::new(u8::try_from(number + 1).unwrap()));
+            Some(key)
+        })),
         url: format!("https://{HOST}"),
     };
     let issuer = WarrantIssuer::new(IssuerParts {
@@ -518,4 +523,38 @@ fn a_code_has_one_row_and_an_error_of_oauth() {
     assert_eq!(body["error"], "invalid_scope");
     assert_eq!(body["error_description"], "a ?quoted? word", "as RFC 6749 allows");
     assert_eq!((&body["code"], body["cure"].is_string()), (&json!("scope"), true));
+}
+
+#[tokio::test]
+async fn the_last_key_signs_that_the_bundle_lists_and_the_server_has() {
+    let scene = scene();
+    let kid_of = async |files: &Files| {
+        let bundle = bundle(files);
+        let activation = entry::Activation {
+            attestors: vec![],
+            bundle: bundle.digest(),
+            expires: NOW + 3_600,
+            previous: None,
+            retired: vec![],
+            version: bundle.version(),
+            was: None,
+        };
+        let record = || scene.ledger.append(activation.into()).map(drop);
+        scene.policy.activate(Arc::new(bundle), InForceUntil(Seconds::new(NOW + 600)), record).unwrap();
+        let issued = scene.send(&scene.call(Some(&scene.svid(&json!({"jti": "x"}))))).await?;
+        Ok::<_, RefusalCode>(scene.chain(&issued).kid().to_owned())
+    };
+    let listed = |keys: &[(&str, u8)]| {
+        let mut files = policy_files(&scene.idp, ISSUANCE);
+        let jwk = |(kid, seed): &(&str, u8)| {
+            TestKey::new(*seed).jwk().replacen('{', &format!("{{\"kid\": \"{kid}\", "), 1)
+        };
+        let all: Vec<_> = keys.iter().map(jwk).collect();
+        edit(&mut files, "mesh.yaml", &jwk(&("a1", 1)), &all.join(", "));
+        files
+    };
+    assert_eq!(kid_of(&listed(&[("a2", 2), ("a1", 1)])).await.as_deref(), Ok("a1"));
+    assert_eq!(kid_of(&listed(&[("a1", 1), ("a2", 2)])).await.as_deref(), Ok("a2"));
+    assert_eq!(kid_of(&listed(&[("a1", 1), ("a3", 3)])).await.as_deref(), Ok("a1"), "a3 is elsewhere");
+    assert_eq!(kid_of(&listed(&[("a2", 9)])).await, Err(RefusalCode::NotTrusted), "another key of that name");
 }

@@ -38,17 +38,20 @@ pub struct AuthorityPages {
 
 pub(super) fn router(pages: AuthorityPages) -> Router {
     let authority = pages.issuer.authority();
-    let keys = page("application/jwk-set+json", metadata::jwks(authority));
     let about = page("application/json", metadata::server(authority, TOKEN_PATH, JWKS_PATH));
+    let with_pages = Router::new().route(TOKEN_PATH, post(token)).route(JWKS_PATH, get(keys));
     Router::new()
-        .route(JWKS_PATH, get(move || async move { keys }))
         .route("/.well-known/oauth-authorization-server", get(move || async move { about }))
-        .merge(Router::new().route(TOKEN_PATH, post(token)).with_state(pages))
+        .merge(with_pages.with_state(pages))
 }
 
-/// A page that changes only with a restart.
+/// A page that clients may keep for a while.
 fn page(kind: &'static str, body: String) -> impl IntoResponse + Clone {
     ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "max-age=300")], body)
+}
+
+async fn keys(State(pages): State<AuthorityPages>) -> Response {
+    page("application/jwk-set+json", pages.issuer.jwks()).into_response()
 }
 
 async fn token(

@@ -5,9 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use warrant::formats;
-use warrant::mint::Signer;
 
-use crate::keys::{self, KeyFileError, PrivateKey};
+use crate::keys::{self, AnySigner, FindKey, KeyFileError, PrivateKey};
 
 /// The first key, and where the others are looked for.
 #[derive(Debug)]
@@ -42,10 +41,10 @@ impl RotatedKey {
 
     /// Finds keys by their names, as long as the server runs.
     #[must_use]
-    pub fn into_finder(self) -> Box<dyn Fn(&str) -> Option<Arc<dyn Signer + Send + Sync>> + Send + Sync> {
+    pub fn into_finder(self) -> FindKey {
         Box::new(move |kid| {
             if kid == self.kid {
-                let first: Arc<dyn Signer + Send + Sync> = Arc::<PrivateKey>::clone(&self.first);
+                let first: AnySigner = Arc::<PrivateKey>::clone(&self.first);
                 return Some(first);
             }
             // A name from a bundle must not lead out of the directory.

@@ -26,7 +26,7 @@ use warrant::mint::MintError;
 use warrant::{Denial, Revocable, RevocationKind, Seconds};
 
 pub use refusal::{Refusal, RefusalCode};
-pub use signing_keys::{AnySigner, AuthorityKeys, SigningKey};
+pub use signing_keys::{AuthorityKeys, SigningKey};
 
 use super::callers::ClientCertificate;
 use super::rates::{Rate, Rates};

@@ -5,17 +5,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use policy::Bundle;
-use warrant::mint::Signer;
 use warrant::{Digest, PublicKey};
 
-/// A key that signs, wherever it is.
-pub type AnySigner = Arc<dyn Signer + Send + Sync>;
-
-/// Finds a key of this server by its name.
-pub type FindKey = Box<dyn Fn(&str) -> Option<AnySigner> + Send + Sync>;
+use crate::keys::{AnySigner, FindKey};
 
 /// A key with the name under which the bundle lists it.
 #[derive(Clone)]

@@ -8,14 +8,14 @@ use ledger::{Head, Options, SigningKey};
 use policy::{Files, InForceUntil};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use warrant::mint::NewProof;
+use warrant::mint::{NewProof, Signer};
 use warrant::{Algorithm, AwsLcVerifier, Chain, ChainExpectations, Digest, PresentedWarrant, Revocable};
 
 use super::*;
 use crate::authority::tokens::example_issuer::IssuerKey;
 use crate::bundles::PolicyInForce;
 use crate::facts::{self, Tables, examples};
-use crate::keys::PrivateKey;
+use crate::keys::{AnySigner, PrivateKey};
 use crate::policy_fixture::{NOW, TestKey, bundle, edit, files};
 
 const HOST: &str = "authority.shop";
@@ -89,7 +89,7 @@ fn scene_with(issuance: &str) -> Scene {
         iss: "https://authority.shop".to_owned(),
         keys: AuthorityKeys::new(Box::new(move |kid| {
             let number = KIDS.iter().position(|known| *known == kid)?;
-            let key: AnySigner = Arc::new(TestKey::new(u8::try_from(number + 1).unwrap()));
+            let key: AnySigner = Arc::new(TestKey::new(u8::try_from(number).unwrap().saturating_add(1)));
             Some(key)
         })),
         url: format!("https://{HOST}"),
@@ -528,7 +528,7 @@ fn a_code_has_one_row_and_an_error_of_oauth() {
 #[tokio::test]
 async fn the_last_key_signs_that_the_bundle_lists_and_the_server_has() {
     let scene = scene();
-    let kid_of = async |files: &Files| {
+    let kid_of = async |jti: &str, files: &Files| {
         let bundle = bundle(files);
         let activation = entry::Activation {
             attestors: vec![],
@@ -541,7 +541,7 @@ async fn the_last_key_signs_that_the_bundle_lists_and_the_server_has() {
         };
         let record = || scene.ledger.append(activation.into()).map(drop);
         scene.policy.activate(Arc::new(bundle), InForceUntil(Seconds::new(NOW + 600)), record).unwrap();
-        let issued = scene.send(&scene.call(Some(&scene.svid(&json!({"jti": "x"}))))).await?;
+        let issued = scene.send(&scene.call(Some(&scene.svid(&json!({"jti": jti}))))).await?;
         Ok::<_, RefusalCode>(scene.chain(&issued).kid().to_owned())
     };
     let listed = |keys: &[(&str, u8)]| {
@@ -553,8 +553,12 @@ async fn the_last_key_signs_that_the_bundle_lists_and_the_server_has() {
         edit(&mut files, "mesh.yaml", &jwk(&("a1", 1)), &all.join(", "));
         files
     };
-    assert_eq!(kid_of(&listed(&[("a2", 2), ("a1", 1)])).await.as_deref(), Ok("a1"));
-    assert_eq!(kid_of(&listed(&[("a1", 1), ("a2", 2)])).await.as_deref(), Ok("a2"));
-    assert_eq!(kid_of(&listed(&[("a1", 1), ("a3", 3)])).await.as_deref(), Ok("a1"), "a3 is elsewhere");
-    assert_eq!(kid_of(&listed(&[("a2", 9)])).await, Err(RefusalCode::NotTrusted), "another key of that name");
+    assert_eq!(kid_of("t1", &listed(&[("a2", 2), ("a1", 1)])).await.as_deref(), Ok("a1"));
+    assert_eq!(kid_of("t2", &listed(&[("a1", 1), ("a2", 2)])).await.as_deref(), Ok("a2"));
+    assert_eq!(kid_of("t3", &listed(&[("a1", 1), ("a3", 3)])).await.as_deref(), Ok("a1"), "a3 is elsewhere");
+    assert_eq!(
+        kid_of("t4", &listed(&[("a2", 9)])).await,
+        Err(RefusalCode::NotTrusted),
+        "another key of that name"
+    );
 }

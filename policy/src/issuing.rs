@@ -8,24 +8,9 @@ use std::collections::BTreeSet;
 use warrant::Detail;
 
 use crate::documents::grants::GrantTerms;
-use crate::engine::{GrantLimits, PermittedGrant};
-
-/// What a client asks for.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Wanted {
-    /// A grant, by name: all of it, or what `details` names of it.
-    pub grant: Option<String>,
-    /// What is to be done.
-    pub details: Option<Vec<Detail>>,
-    /// The hosts alone for which the warrant is wanted; `None` for all that are granted.
-    pub hosts: Option<BTreeSet<String>>,
-    /// The longest lifetime that is of use, in seconds.
-    pub lifetime: Option<u64>,
-    /// The most uses that are of use.
-    pub uses: Option<u32>,
-    /// The most delegations, one below the other, that are of use.
-    pub depth: Option<u64>,
-}
+use crate::documents::issuance::GrantLimits;
+pub use crate::documents::issuance::Wanted;
+use crate::engine::PermittedGrant;
 
 /// What a root may contain.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use cedar_policy::{Effect, PolicySet, Validator};
 
 use super::decide::{IssuanceSlice, Permit};
-use super::limits::{ANNOTATIONS, GRANT, GrantLimits};
+use super::limits::{ANNOTATIONS, GRANT};
+use crate::documents::issuance::GrantLimits;
 use crate::documents::route::PolicyText;
 use crate::engine::check::{Findings, TextOf, check_rules};
 use crate::engine::compile::named;

@@ -10,6 +10,7 @@ use warrant::Detail;
 use crate::documents::grants::GrantTerms;
 use crate::documents::issuance::GrantLimits;
 pub use crate::documents::issuance::Wanted;
+use crate::documents::scalars;
 use crate::engine::PermittedGrant;
 
 /// What a root may contain.
@@ -142,7 +143,11 @@ impl std::fmt::Display for NotIssued {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Nothing => f.write_str("neither a grant (`scope`) nor details are asked for"),
-            Self::Grant(name) => write!(f, "the holder may not have a grant `{name}`"),
+            Self::Grant(name) if scalars::is_label(name) => {
+                write!(f, "the holder may not have a grant `{name}`")
+            }
+            // No grant has such a name. It may be a secret in the wrong place, so it is not repeated.
+            Self::Grant(_) => f.write_str("the holder may not have a grant of that name"),
             Self::Detail(position) => {
                 write!(f, "detail {position} is not within one detail of a grant that the holder may have")
             }

@@ -91,9 +91,15 @@ fn test_gateway_with(files: Files) -> TestGateway {
     let origin = bundle.burner().to_owned();
     let policy = Arc::new(PolicyInForce::new(bundle, Some(InForceUntil(Seconds::new(NOW + 600)))));
     let head = Head { size: ledger.size(), root: ledger.root().1, time: ledger.time() };
-    let live =
-        facts::follow(&ledger, head, Tables::default(), facts::ForwardList::default(), Arc::clone(&policy))
-            .unwrap();
+    let live = facts::follow(
+        &ledger,
+        head,
+        Tables::default(),
+        facts::ForwardList::default(),
+        Arc::clone(&policy),
+        Vec::new(),
+    )
+    .unwrap();
     let bundles = BundleFigures { policy: Arc::clone(&policy), status: Arc::default(), candidate: None };
     let gateway = Gateway {
         gatherer: Gatherer {

@@ -65,8 +65,17 @@ pub(super) async fn open(config: Config, clock: Clock) -> Result<OpenedServer, S
     let trust = config.bundle.trust.clone();
     let mut witnesses = Witnesses::of(&config.ledger.witnesses)?;
     let witnessed = witnesses.consult(&config.ledger.directory).await?;
+    let places: Vec<_> =
+        config.environment.iter().map(|(dimension, value)| format!("{dimension}={value}")).collect();
     let recorded = block_in_place(|| {
-        OpenedLedger::open(&config.ledger, witnessed, config.bundle, config.audience.clone(), &clock)
+        OpenedLedger::open(
+            &config.ledger,
+            witnessed,
+            config.bundle,
+            config.audience.clone(),
+            &clock,
+            places.clone(),
+        )
     })?;
     let OpenedLedger { ledger, burner, keeper, live, ended, predecessors } = recorded;
     let (policy, status) = (keeper.policy(), keeper.status());
@@ -131,14 +140,13 @@ pub(super) async fn open(config: Config, clock: Clock) -> Result<OpenedServer, S
         if is_first { HeardProxies::default() } else { HeardProxies::after_another_server(clock.now()) };
     let fetcher = Fetcher::new().map_err(ServerError::Fetch)?;
     let authority = config.authority.map(|AuthorityConfig { iss, key, url }| {
-        let places = config.environment.iter().map(|(dimension, value)| format!("{dimension}={value}"));
         WarrantIssuer::new(IssuerParts {
             authority: AuthorityIdentity { iss, keys: AuthorityKeys::new(key.into_finder()), url },
             ledger: ledger.clone(),
             live: live.clone(),
             clock: clock.clone(),
             fetcher: fetcher.clone(),
-            places: places.collect(),
+            places,
         })
     });
     let governance = Arc::new(Governance::new(Source {
@@ -192,6 +200,7 @@ impl OpenedLedger {
         bundle: BundleConfig,
         audience: String,
         clock: &Clock,
+        places: Vec<String>,
     ) -> Result<OpenedLedger, ServerError> {
         let ledger = open_ledger(config, &witnessed, clock)?;
         let began = Instant::now();
@@ -203,7 +212,7 @@ impl OpenedLedger {
         folded.fold_on(ledger.read(folded.own.as_of)?)?;
         let (size, root) = ledger.root();
         let head = Head { size, root, time: ledger.time() };
-        let live = facts::follow(&ledger, head, folded.tables, folded.own.running, keeper.policy())?;
+        let live = facts::follow(&ledger, head, folded.tables, folded.own.running, keeper.policy(), places)?;
         let burner = Burner {
             burns: folded.burns,
             origin: ledger.origin().to_owned(),

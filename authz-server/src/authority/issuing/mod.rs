@@ -259,14 +259,14 @@ impl Inner {
             body: call.body,
             now,
         };
-        let key = holder_key(form.cnf.as_deref(), call.certificate, subject.is_some(), shown)?;
+        let parties = parties(subject.as_ref(), actor.as_ref(), call.certificate)?;
+        let key = holder_key(form.cnf.as_deref(), call.certificate, parties.shown_by, shown)?;
         for (named, refused) in [(&subject, RefusalCode::SubjectInvalid), (&actor, RefusalCode::ActorInvalid)]
         {
             if let Some(named) = named {
                 check_bound(named, refused, call.certificate, &key)?;
             }
         }
-        let parties = parties(subject.as_ref(), actor.as_ref(), call.certificate)?;
         Ok(Verified { parties, key })
     }
 
@@ -338,13 +338,12 @@ impl Inner {
         now: Seconds,
     ) -> Result<(), Refusal> {
         let own = signing.signer.public_key().thumbprint().to_string();
-        let all = [
-            Revocable::new(RevocationKind::Sub, "", &parties.holder),
-            Revocable::new(RevocationKind::Key, "", &key.key.thumbprint().to_string()),
-            Revocable::new(RevocationKind::Key, "", &own),
-        ];
+        let subjects = [Some(&parties.holder), parties.starter.as_ref().map(|starter| &starter.sub)];
+        let subjects = subjects.into_iter().flatten().map(|sub| Revocable::new(RevocationKind::Sub, "", sub));
+        let keys = [key.key.thumbprint().to_string(), own];
+        let mut all = subjects.chain(keys.iter().map(|key| Revocable::new(RevocationKind::Key, "", key)));
         let revocations = &known.tables().revocations;
-        if all.iter().any(|one| revocations.is_revoked(one, now)) {
+        if all.any(|one| revocations.is_revoked(&one, now)) {
             return Err(RefusalCode::Revoked.into());
         }
         Ok(())

@@ -8,6 +8,7 @@ use warrant::{
     AwsLcVerifier, PresentedProof, ProofBody, ProofExpectations, ProofId, PublicKey, Seconds, Thumbprint,
 };
 
+use super::parties::ShownHolder;
 use super::refusal::{Refusal, RefusalCode};
 use super::subject_tokens::NamedByToken;
 use crate::authority::callers::ClientCertificate;
@@ -37,7 +38,7 @@ pub(super) struct ShownBy<'a> {
 pub(super) fn holder_key(
     cnf: Option<&str>,
     certificate: Option<&ClientCertificate>,
-    has_token: bool,
+    holder: ShownHolder,
     shown: ShownBy<'_>,
 ) -> Result<HolderKey, Refusal> {
     let own = certificate.and_then(|certificate| certificate.key);
@@ -61,7 +62,10 @@ pub(super) fn holder_key(
     let proof =
         PresentedProof::parse(shown.proof).and_then(|proof| proof.check(&key, &AwsLcVerifier, &expect));
     let proof = proof.map_err(|_| Refusal::from(RefusalCode::ProofInvalid))?;
-    let origin = if has_token { HolderKeyOrigin::Own } else { HolderKeyOrigin::Other };
+    let origin = match holder {
+        ShownHolder::Token => HolderKeyOrigin::Own,
+        ShownHolder::Certificate => HolderKeyOrigin::Other,
+    };
     Ok(HolderKey { key, origin, proof: Some(proof) })
 }
 

@@ -60,6 +60,10 @@ fn scene() -> Scene {
     scene_with(ISSUANCE)
 }
 
+fn places() -> Vec<String> {
+    vec!["region=eu-1".to_owned()]
+}
+
 fn policy_files(idp: &IssuerKey, issuance: &str) -> Files {
     let mut files = files();
     edit(&mut files, "mesh.yaml", "  notes:", &mesh_with(&idp.jwk));
@@ -82,9 +86,15 @@ fn scene_with(issuance: &str) -> Scene {
     let policy = bundle(&policy_files(&idp, issuance));
     let policy = Arc::new(PolicyInForce::new(policy, Some(InForceUntil(Seconds::new(NOW + 600)))));
     let head = Head { size: ledger.size(), root: ledger.root().1, time: ledger.time() };
-    let live =
-        facts::follow(&ledger, head, Tables::default(), facts::ForwardList::default(), Arc::clone(&policy))
-            .unwrap();
+    let live = facts::follow(
+        &ledger,
+        head,
+        Tables::default(),
+        facts::ForwardList::default(),
+        Arc::clone(&policy),
+        places(),
+    )
+    .unwrap();
     let authority = AuthorityIdentity {
         iss: "https://authority.shop".to_owned(),
         keys: AuthorityKeys::new(Box::new(move |kid| {
@@ -100,7 +110,7 @@ fn scene_with(issuance: &str) -> Scene {
         live,
         clock: Clock::from_fn(time()),
         fetcher: Fetcher::new().unwrap(),
-        places: vec!["region=eu-1".to_owned()],
+        places: places(),
     });
     let holder = PrivateKey::generate(Algorithm::Es256, None).unwrap();
     Scene { issuer, ledger, policy, now, idp, holder, _directory: directory }
@@ -304,8 +314,10 @@ async fn a_starter_holds_nothing_and_acts_only_through_the_one_whom_its_token_na
     let chain = scene.chain(&issued);
     let ini = chain.root().as_root().unwrap().ini().unwrap();
     assert_eq!((chain.root().sub(), &*ini.iss, &*ini.sub), (PAYER, "https://idp.shop", "user:alice"));
-    let by_certificate =
-        scene.call(Some(&scene.starter(&json!({"may_act": {"sub": PAYER}})))).certificate(PAYER, None);
+    let starter = scene.starter(&json!({"may_act": {"sub": PAYER}}));
+    let mut by_certificate =
+        scene.call(Some(&starter)).with("cnf", "").certificate(PAYER, Some(&scene.holder));
+    by_certificate.key = None;
     assert!(scene.send(&by_certificate).await.is_ok());
     for (claims, why) in [
         (json!({}), "no may_act, and no permit that names the case"),
@@ -482,6 +494,50 @@ async fn nothing_is_issued_to_the_revoked_or_while_the_mesh_is_halted_or_stale()
     assert_eq!(other().await, None);
     scene.policy.renew(InForceUntil(Seconds::new(NOW)));
     assert_eq!(other().await, Some(RefusalCode::NotInForce));
+}
+
+#[tokio::test]
+async fn a_certificate_lends_its_name_to_no_other_key_whoever_else_brings_a_token() {
+    let scene = scene();
+    let starter = scene.starter(&json!({"may_act": {"sub": PAYER}}));
+    // The sidecar of PAYER sends whatever its application was talked into: here a key of somebody else.
+    for token in [Some(starter.as_str()), None] {
+        let lent = scene.call(token).certificate(PAYER, None);
+        assert_eq!(scene.send(&lent).await.err(), Some(RefusalCode::NotPermitted), "{token:?}");
+    }
+    let own = scene.call(Some(&scene.svid(&json!({})))).certificate(PAYER, None);
+    assert!(scene.send(&own).await.is_ok(), "the token says that PAYER has this key");
+    let acting = scene.call(Some(&starter)).actor(&scene.svid(&json!({"jti": "2"}))).certificate(PAYER, None);
+    assert!(scene.send(&acting).await.is_ok(), "so does the actor's");
+}
+
+#[tokio::test]
+async fn a_halt_or_a_revocation_overtakes_a_root_that_waits_to_be_recorded() {
+    let overtaking = |cnf: &str| -> [Entry; 4] {
+        [
+            examples::posture(entry::Posture::Halted, None).into(),
+            examples::revocation(RevocationTarget::Subject, PAYER, None).into(),
+            examples::revocation(RevocationTarget::Subject, "user:alice", None).into(),
+            examples::revocation(RevocationTarget::Key, cnf, None).into(),
+        ]
+    };
+    for case in 0..4 {
+        let scene = scene();
+        let named = json!({"may_act": {"sub": PAYER, "iss": "spiffe://shop"}});
+        let call = scene.call(Some(&scene.starter(&named))).actor(&scene.svid(&json!({})));
+        scene.send(&call).await.unwrap();
+        let judged = scene.entries().remove(0);
+        let record = |name: &[u8]| {
+            let roots = u64::try_from(scene.entries().len()).unwrap();
+            let late = entry::Issued { root: Digest::of(name), roots, ..judged.clone() };
+            scene.ledger.append(late.into()).map(drop)
+        };
+        assert_eq!(record(b"before"), Ok(()));
+        scene.ledger.append(overtaking(&judged.cnf)[case].clone()).unwrap();
+        assert_eq!(record(b"after"), Err(RecordError::Stale), "case {case}");
+        let code = if case == 0 { RefusalCode::Halted } else { RefusalCode::Revoked };
+        assert_eq!(scene.send(&call).await.err(), Some(code), "who asks anew is told why");
+    }
 }
 
 #[tokio::test]

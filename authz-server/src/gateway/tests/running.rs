@@ -311,7 +311,7 @@ async fn a_forward_whose_terms_an_earlier_one_says_is_judged_again_from_memory_a
         let running = facts::fold(&test.ledger).unwrap().0.own.running;
         let (size, root, time) = (test.ledger.size(), test.ledger.root().1, test.ledger.time());
         let (head, policy) = (Head { size, root, time }, Arc::clone(&test.policy));
-        let live = facts::follow(&test.ledger, head, Tables::default(), running, policy).unwrap();
+        let live = facts::follow(&test.ledger, head, Tables::default(), running, policy, Vec::new()).unwrap();
         let judge = JudgeOfForwards { live, ..test.judge() };
         judge.judge_everything();
         judge
@@ -376,7 +376,8 @@ async fn ten_thousand_forwards_are_judged_again_from_memory_and_after_a_start_fr
     assert_eq!(running.len(), MANY + 1);
     let head = Head { size: test.ledger.size(), root: test.ledger.root().1, time: test.ledger.time() };
     let live =
-        facts::follow(&test.ledger, head, Tables::default(), running, Arc::clone(&test.policy)).unwrap();
+        facts::follow(&test.ledger, head, Tables::default(), running, Arc::clone(&test.policy), Vec::new())
+            .unwrap();
     let judge = JudgeOfForwards { live, ..test.judge() };
     let began = std::time::Instant::now();
     judge.judge_everything();

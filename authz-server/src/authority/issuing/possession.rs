@@ -178,7 +178,7 @@ mod tests {
         let cnf = key.public_key().to_jwk_json();
         let good = proof(&key, b"form", "", "/v1/token");
         let by = |proof: &str, body: &[u8]| {
-            holder_key(Some(&cnf), None, true, shown(proof, body)).map(|key| key.origin)
+            holder_key(Some(&cnf), None, ShownHolder::Token, shown(proof, body)).map(|key| key.origin)
         };
         assert_eq!(by(&good, b"form"), Ok(HolderKeyOrigin::Own));
         let other = PrivateKey::generate(Algorithm::Es256, None).unwrap();
@@ -193,7 +193,8 @@ mod tests {
         }
         let own = certificate(Some(*key.public_key()));
         let with = |cnf: Option<&str>, proof: &str, certificate: &ClientCertificate| {
-            holder_key(cnf, Some(certificate), false, shown(proof, b"form")).map(|key| key.origin)
+            holder_key(cnf, Some(certificate), ShownHolder::Certificate, shown(proof, b"form"))
+                .map(|key| key.origin)
         };
         assert_eq!(with(None, "", &own), Ok(HolderKeyOrigin::Certificate));
         assert_eq!(with(Some(&cnf), "", &own), Ok(HolderKeyOrigin::Certificate));

@@ -19,6 +19,8 @@ WARRANT = "urn:portcullis:params:oauth:token-type:warrant"
 
 # google-auth's client of RFC 8693. The warrant is bound to the key of the client certificate.
 session = requests.Session()
+# A bundle of roots in the environment (REQUESTS_CA_BUNDLE) would replace `verify`.
+session.trust_env = False
 session.verify, session.cert = roots, (asked["certificate"], asked["key"])
 stock = google.oauth2.sts.Client(endpoint).exchange_token(
     google.auth.transport.requests.Request(session),

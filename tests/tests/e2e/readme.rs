@@ -15,7 +15,8 @@ use std::process::Command;
 /// A `curl` that prints its arguments, one a line.
 const CURL: &str = "curl() { for word; do printf '%s\\n' \"$word\"; done; }\n";
 
-#[tokio::test]
+// The upstream runs on another thread while the shell of this one is waited for.
+#[tokio::test(flavor = "multi_thread")]
 async fn the_readmes_commands_build_serve_and_use_a_home_directory_as_it_says() {
     let readme = fs::read_to_string(repository().join("README.md")).unwrap();
     let [build, path, init, serve] = lines_of(&shell_block(&readme, "portcullis init"));

@@ -72,7 +72,8 @@ async fn an_agent_gets_a_warrant_delegates_it_and_its_child_is_denied_once_the_r
         "--use",
         "3",
     ]);
-    write(&world.home.file("other.yaml"), b"key: other.jwk\nauthorities: []\n");
+    let agent = std::fs::read_to_string(world.home.file("agent.yaml")).unwrap();
+    write(&world.home.file("other.yaml"), agent.replace("agent.jwk", "other.jwk").as_bytes());
     // On this route only agent:demo may call; a delegated key is nobody there.
     let (status, _, err) = request(&world, "other.yaml", &["GET", url, "--warrant", &child]);
     assert_eq!((status, err.contains("denied: policy-denied")), (1, true), "{err}");

@@ -132,7 +132,8 @@ impl PageReader {
         });
         let denied: BTreeSet<String> =
             strangers.map(|case| case["route"].as_str().unwrap().to_owned()).collect();
-        assert_eq!(denied, routes);
+        // The tests of issuing have a stranger too.
+        assert!(routes.is_subset(&denied), "{routes:?} {denied:?}");
         assert!(routes.len() >= 3);
     }
 }

@@ -81,7 +81,9 @@ async fn stock_clients_and_the_package_get_warrants_at_their_first_call() {
         run_python(&clients_python(), world.home.directory(), &[&script], &asked.to_string())
     });
     let got: Value = serde_json::from_str(&answered).unwrap();
-    assert_eq!(got["expires_in"], 300, "the grant's own lifetime");
+    // The grant's own lifetime is 300 s, and so is the token's, which began a moment earlier.
+    let lifetime = got["expires_in"].as_u64().unwrap();
+    assert!((200..=300).contains(&lifetime), "{got}");
     for client in ["stock", "package"] {
         verified(&world, got[client].as_str().unwrap());
     }

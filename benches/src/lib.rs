@@ -19,6 +19,7 @@ pub mod cpu_time;
 pub mod curves;
 pub mod decisions;
 pub mod direct;
+pub mod issuing;
 pub mod ledger_speed;
 pub mod load;
 pub mod machine;

@@ -43,6 +43,8 @@ pub enum Part {
     Ledger,
     /// The memory of a server that nobody asks
     Idle,
+    /// What it costs to issue a root, and how long it takes
+    Issuing,
     /// What a decision costs the server alone
     Decisions,
     /// What the server does when it is asked for too much

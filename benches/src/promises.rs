@@ -47,6 +47,7 @@ pub fn all(results: &Results) -> Vec<Promise> {
         scale(results),
         latency(results),
         ledger(results),
+        issuing(results),
         gate(results),
     ];
     lines.into_iter().flatten().collect()
@@ -198,6 +199,26 @@ fn ledger(results: &Results) -> Vec<Promise> {
     ]
 }
 
+fn issuing(results: &Results) -> Vec<Promise> {
+    let figure =
+        |what, bound, figure, digits| Promise { what, bound, measured: results.figure(figure), digits };
+    vec![
+        figure(
+            "p99 of an issuance at 1,000 a second, server and client on two cores",
+            Bound::AtMost(50.0, " ms"),
+            Figure::IssuanceP99,
+            1,
+        ),
+        figure(
+            "issuances a second at most, server and client on two cores",
+            Bound::AtLeast(1000.0, " a second"),
+            Figure::Issuances,
+            0,
+        ),
+        figure("server CPU of an issuance", Bound::None(" µs"), Figure::IssuanceCpu, 0),
+    ]
+}
+
 fn gate(results: &Results) -> Vec<Promise> {
     // What one contender costs Envoy more than another, by what a third one costs more than nothing.
     let added = |one: &str, without: &str, other: &str| {
@@ -280,6 +301,9 @@ mod tests {
             Figure::Idle,
             Figure::IdleOwn,
             Figure::MillionUses,
+            Figure::IssuanceP99,
+            Figure::Issuances,
+            Figure::IssuanceCpu,
         ];
         figures.into_iter().for_each(|figure| results.add(figure, 1.0));
         let missing = all(&results).into_iter().find(|line| line.measured.is_none());

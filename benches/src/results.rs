@@ -42,6 +42,12 @@ pub enum Figure {
     Idle,
     /// The part of it that is its own: without pages of the program's file.
     IdleOwn,
+    /// How long an issuance takes at a thousand a second: p99 in milliseconds.
+    IssuanceP99,
+    /// How many roots were issued in a second.
+    Issuances,
+    /// What one costs the server, in microseconds.
+    IssuanceCpu,
     /// The cost of a decision with a million spent uses, as a ratio to that with none.
     MillionUses,
 }

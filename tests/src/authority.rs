@@ -9,11 +9,25 @@ use crate::signed_bundles::write;
 /// # Panics
 /// When it cannot be made.
 pub fn log_in(home: &Home, sub: &str) -> String {
+    let token = subject_token(home, sub);
+    write(&home.file("agent.token"), token.as_bytes());
+    token
+}
+
+/// A token of the stand-in for an identity provider.
+///
+/// # Panics
+/// When it cannot be made.
+#[must_use]
+pub fn subject_token(home: &Home, sub: &str) -> String {
     let folder = home.directory().to_str().expect("paths of tests are text");
-    let made = run(&["warrant", "subject-token", "--home", folder, "--sub", sub]);
-    assert_eq!(made.status, 0, "{}", made.err);
-    write(&home.file("agent.token"), made.out.as_bytes());
-    made.out
+    portcullis(&["warrant", "subject-token", "--home", folder, "--sub", sub]).success()
+}
+
+/// The body of a form.
+#[must_use]
+pub fn form(members: &[(&str, &str)]) -> String {
+    form_urlencoded::Serializer::new(String::new()).extend_pairs(members).finish()
 }
 
 /// Runs `portcullis request` as the agent in this file of the home directory.

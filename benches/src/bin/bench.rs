@@ -9,7 +9,7 @@ use clap::Parser;
 use portcullis_benches::options::{Options, Part};
 use portcullis_benches::results::Results;
 use portcullis_benches::{
-    contenders, cores, curves, decisions, ledger_speed, machine, overload, report, side_by_side,
+    contenders, cores, curves, decisions, issuing, ledger_speed, machine, overload, report, side_by_side,
 };
 
 fn main() {
@@ -47,6 +47,7 @@ async fn run(options: &Options) {
             }
             Part::Ledger => ledger_speed::measure(options, &mut results).await,
             Part::Idle => ledger_speed::idle(options, &mut results).await,
+            Part::Issuing => issuing::measure(options, &mut results).await,
             Part::Decisions => decisions::measure(DECISIONS, None).await,
             Part::Overload => overload::measure(OVERLOAD_SECONDS).await,
         }

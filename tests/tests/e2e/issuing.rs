@@ -93,23 +93,14 @@ async fn an_agent_gets_a_warrant_delegates_it_and_its_child_is_denied_once_the_r
 
 /// A call of the token endpoint over the Unix socket of the API.
 async fn token(home: &Home, headers: &[(&str, &str)], form: &[(&str, &str)]) -> ClientResponse {
-    let body: String = form.iter().map(|(name, value)| format!("{name}={}&", encoded(value))).collect();
     let mut request = ClientRequest {
-        body: body.trim_end_matches('&').to_owned().into(),
+        body: authority::form(form).into(),
         ..ClientRequest::new("POST", "localhost", "/v1/token")
     };
     for (name, value) in headers {
         request = request.with(name, *value);
     }
     request.send_to_socket(&home.api()).await.expect("the API answers")
-}
-
-/// Each byte as `%xx`, except letters and digits.
-fn encoded(value: &str) -> String {
-    let one = |byte: u8| {
-        if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02x}") }
-    };
-    value.bytes().map(one).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,7 +10,7 @@ use portcullis_tests::world::Setup;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Output};
 
 /// A `curl` that prints its arguments, one a line.
 const CURL: &str = "curl() { for word; do printf '%s\\n' \"$word\"; done; }\n";
@@ -32,11 +32,22 @@ async fn the_readmes_commands_build_serve_and_use_a_home_directory_as_it_says() 
     let world = Setup::default().start_in(directory, home).await;
 
     // The agent's own way, through the Envoy of this test.
-    let agent = shell_block(&readme, "portcullis request");
+    let agent = shell_block(&readme, "--scope payments");
     let here = format!("--explain --via {}", world.envoy.address());
     assert!(agent.contains("--explain"), "{agent}");
     let paid = run(world.directory(), &agent.replace("--explain", &here));
     assert!(paid.contains("/v1/payments/a-7"), "the upstream says what it executed: {paid}");
+
+    // A part of a warrant, for another agent: each command at its first try, and the last one is denied.
+    let via = format!("--via {}", world.envoy.address());
+    let handed_on =
+        shell_block(&readme, "warrant delegate").replace("/errands/x --", &format!("/errands/x {via} --"));
+    let (allowed, denied) = handed_on.trim_end().rsplit_once('\n').unwrap();
+    let done = run(world.directory(), allowed);
+    assert!(done.contains("/errands/x") && done.contains("is revoked"), "{done}");
+    let refused = shell(world.directory(), denied);
+    let says = String::from_utf8_lossy(&refused.stderr);
+    assert!(refused.status.code() == Some(1) && says.contains("denied: revoked"), "{says}");
 
     let words = run(world.directory(), &format!("{CURL}{}", shell_block(&readme, "warrant mint")));
     let request = request_of(&words);
@@ -63,11 +74,15 @@ fn lines_of<const N: usize>(block: &str) -> [String; N] {
 
 /// What the shell prints for this script.
 fn run(directory: &Path, script: &str) -> String {
-    let binaries = portcullis().parent().unwrap().display().to_string();
-    let script = format!("set -eu; PATH={binaries}:$PATH\n{script}");
-    let output = Command::new("sh").args(["-c", &script]).current_dir(directory).output().unwrap();
+    let output = shell(directory, script);
     assert!(output.status.success(), "{script}\n{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
+}
+
+fn shell(directory: &Path, script: &str) -> Output {
+    let binaries = portcullis().parent().unwrap().display().to_string();
+    let script = format!("set -eu; PATH={binaries}:$PATH\n{script}");
+    Command::new("sh").args(["-c", &script]).current_dir(directory).output().unwrap()
 }
 
 /// The port in the README may be taken on this machine.

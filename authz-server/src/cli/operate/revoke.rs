@@ -2,16 +2,18 @@
 
 use clap::{Args as ClapArgs, ValueEnum};
 use serde_json::json;
+use warrant::PresentedWarrant;
 
 use super::call::shown;
 use super::wait::FactCall;
 use crate::cli::out::{ExitStatus, Failure};
+use crate::cli::values::value_or_file;
 
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct Args {
     /// What the value is
     what: What,
-    /// The joined `jti`s of a warrant, a lineage's `txn`, a key's thumbprint, or a holder's `sub`
+    /// A warrant or @FILE, the joined `jti`s of one, a lineage's `txn`, a key's thumbprint, or a holder's `sub`
     value: String,
     /// The issuer of the warrant: for `path` and `txn`
     #[arg(long)]
@@ -26,7 +28,9 @@ pub(in crate::cli) struct Args {
 /// The kinds of revocations.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(super) enum What {
-    /// A warrant and all delegated from it
+    /// A warrant and all delegated from it, by the warrant itself
+    Warrant,
+    /// The same, by its path
     Path,
     /// A whole lineage
     Txn,
@@ -37,9 +41,10 @@ pub(super) enum What {
 }
 
 impl What {
+    /// As the API has it.
     pub(super) const fn word(self) -> &'static str {
         match self {
-            What::Path => "path",
+            What::Warrant | What::Path => "path",
             What::Txn => "txn",
             What::Key => "key",
             What::Sub => "sub",
@@ -49,8 +54,18 @@ impl What {
 
 pub(in crate::cli) fn run(args: &Args) -> Result<ExitStatus, Failure> {
     let what = args.what.word();
-    let mut body = json!({"what": what, "value": args.value, "reason": args.reason});
-    if let (Some(iss), Some(body)) = (&args.iss, body.as_object_mut()) {
+    let (value, iss) = match args.what {
+        What::Warrant if args.iss.is_some() => {
+            return Err(Failure::new("--iss: leave it out: the warrant says who issued it"));
+        }
+        What::Warrant => {
+            let (path, iss) = path_of(&value_or_file(&args.value)?)?;
+            (path, Some(iss))
+        }
+        What::Path | What::Txn | What::Key | What::Sub => (args.value.clone(), args.iss.clone()),
+    };
+    let mut body = json!({"what": what, "value": value, "reason": args.reason});
+    if let (Some(iss), Some(body)) = (iss, body.as_object_mut()) {
         body.insert("iss".to_owned(), json!(iss));
     }
     let answer = args.call.server.post("/v1/revocations", &body)?;
@@ -58,8 +73,19 @@ pub(in crate::cli) fn run(args: &Args) -> Result<ExitStatus, Failure> {
         format!(
             "entry {}: {what} {} is revoked (the log has {} entries)",
             shown(entry, "index"),
-            args.value,
+            value,
             shown(entry, "seq")
         )
     })
+}
+
+/// The path of a warrant, and its issuer. Nothing is verified: a revocation of something that does not exist harms nobody.
+fn path_of(header: &str) -> Result<(String, String), Failure> {
+    let links =
+        PresentedWarrant::parse(header.as_bytes()).and_then(|presented| presented.unverified_claims());
+    let links =
+        links.map_err(|denial| Failure::new(format!("this is not a warrant: {}", denial.meaning())))?;
+    let root = links.first().ok_or_else(|| Failure::new("this is not a warrant: it has no links"))?;
+    let path: Vec<&str> = links.iter().map(|link| link.jti()).collect();
+    Ok((path.join("/"), root.iss().to_owned()))
 }

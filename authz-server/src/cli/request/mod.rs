@@ -17,6 +17,7 @@ use super::out::{ExitStatus, Failure, line, line_to_stderr};
 use super::values::{bytes_or_file, duration, pair, value_or_file};
 use crate::clock::Clock;
 use crate::fetch::{Fetched, Fetcher, Limits};
+use crate::keys;
 use crate::recorder::DecisionId;
 use agent_file::{AgentFile, KnownAuthority};
 use exchange::{Asked, Exchanged, exchange};
@@ -32,8 +33,11 @@ pub(super) struct Args {
     /// The URL, as the proxy in front of the service gets it
     url: Uri,
     /// The agent's file: its key, and the authorities that it asks
-    #[arg(long, value_name = "FILE")]
-    agent: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "key")]
+    agent: Option<PathBuf>,
+    /// The holder's key instead, for a warrant that is there already
+    #[arg(long, value_name = "FILE", requires = "warrant", conflicts_with = "agent")]
+    key: Option<PathBuf>,
     /// A warrant that is there already, or @FILE: no authority is asked
     #[arg(long, conflicts_with_all = ["scope", "details", "authority", "lifetime", "uses", "max_depth"])]
     warrant: Option<String>,
@@ -77,7 +81,13 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<ExitStatus, Failure> {
-    let agent = agent_file::read(&args.agent)?;
+    let agent = match (&args.agent, &args.key) {
+        (Some(file), _) => agent_file::read(file)?,
+        (None, Some(key)) => {
+            AgentFile { key: keys::read(key).map_err(Failure::new)?, authorities: Vec::new() }
+        }
+        (None, None) => return Err(Failure::new("name the agent's file with --agent")),
+    };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::new(format!("cannot start: {error}")))?;
     let fetcher = Fetcher::new().map_err(Failure::new)?;
@@ -185,10 +195,7 @@ impl Requester<'_> {
         let named = |issuer: &str| known.iter().find(|authority| authority.issuer == issuer);
         if let Some(issuer) = &self.args.authority {
             return named(issuer).ok_or_else(|| {
-                Failure::new(format!(
-                    "--authority: {} knows no authority `{issuer}`",
-                    self.args.agent.display()
-                ))
+                Failure::new(format!("--authority: the agent's file has no authority `{issuer}`"))
             });
         }
         if let [only] = known.as_slice() {

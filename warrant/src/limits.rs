@@ -5,6 +5,8 @@
 
 /// Links in a chain, the root included. Eight holders in a row are already more than a person can review.
 pub const MAX_LINKS: usize = 8;
+/// How often a root may be delegated.
+pub const MAX_DEPTH: u64 = 7;
 /// One link, encoded. Limits the cost of parsing it.
 pub const MAX_LINK_BYTES: usize = 2 * 1024;
 /// The whole `Warrant` header: well below the 60 KiB at which Envoy refuses a request's headers.

@@ -74,13 +74,17 @@ impl Trust {
             .find(|(own, _)| own == kid)
             .map(|(_, key)| key)
             .ok_or(Denial::IssuerUntrusted)?;
-        let may_vouch = issuer.subjects.iter().any(|pattern| pattern.matches(sub));
-        let may_name = starter.is_none_or(|by| by == iss || issuer.starters.iter().any(|own| own == by));
-        if may_vouch && may_name { Ok(key) } else { Err(Denial::IssuerUntrusted) }
+        if issuer.may_vouch(sub, starter) { Ok(key) } else { Err(Denial::IssuerUntrusted) }
     }
 }
 
 impl Issuer {
+    /// Whether it may name `sub` as a holder, on behalf of somebody known to the issuer `starter`.
+    pub fn may_vouch(&self, sub: &str, starter: Option<&str>) -> bool {
+        let may_name = |by| by == self.iss || self.starters.iter().any(|own| own == by);
+        self.subjects.iter().any(|pattern| pattern.matches(sub)) && starter.is_none_or(may_name)
+    }
+
     fn collect_faults(&self, faults: &mut Vec<String>) {
         let iss = &self.iss;
         if !formats::is_plain(iss) {

@@ -10,7 +10,7 @@ use warrant::{Algorithm, formats};
 
 use super::out::{Failure, line, line_to_stderr};
 use crate::config;
-use crate::keys::{self, NamedKey, PrivateKey};
+use crate::keys::{self, PrivateKey};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -141,17 +141,8 @@ fn jwks(args: &Jwks) -> Result<(), Failure> {
                 let (kid, file) = (named.kid, file.display());
                 return Err(Failure::new(format!("two keys have the kid {kid:?}; the second is in {file}")));
             }
-            set.push(public(&named)?);
+            set.push(named.to_jwk());
         }
     }
     line(json!({"keys": set}))
-}
-
-fn public(named: &NamedKey) -> Result<Json, Failure> {
-    let mut jwk: Json = serde_json::from_str(&named.key.to_jwk_json()).map_err(Failure::new)?;
-    if let Some(members) = jwk.as_object_mut() {
-        members.insert("kid".to_owned(), Json::String(named.kid.clone()));
-        members.insert("use".to_owned(), Json::String("sig".to_owned()));
-    }
-    Ok(jwk)
 }

@@ -31,4 +31,5 @@ pub use own::OwnFacts;
 pub use since::Since;
 pub use tables::{
     AliveFact, Recorded, STATEMENT_SECONDS_AT_MOST, Speakers, TableSize, Tables, counted_of, kind_of,
+    places_of,
 };

@@ -10,7 +10,7 @@ use policy::{Attestor, Bundle, Posture};
 use warrant::{Chain, Seconds};
 
 use super::client_identity::ClientIdentity;
-use crate::facts::{Known, Speakers, Tables};
+use crate::facts::{Known, Speakers, Tables, places_of};
 
 /// What is known when a request is judged, the bundle by which it is judged, and where.
 pub(super) struct Circumstances<'a> {
@@ -30,7 +30,7 @@ impl<'a> Circumstances<'a> {
         now: Seconds,
         environment: BTreeMap<String, String>,
     ) -> Circumstances<'a> {
-        let places = environment.iter().map(|(dimension, value)| format!("{dimension}={value}")).collect();
+        let places = places_of(&environment);
         Circumstances { known, bundle, now, environment, places }
     }
 

@@ -6,6 +6,7 @@
 mod certificate;
 mod digest;
 mod file;
+mod jws;
 mod private;
 mod public;
 mod readers;
@@ -14,7 +15,8 @@ mod tls;
 pub use certificate::{Certificate, CertificateError};
 pub use digest::DigestKey;
 pub use file::{KeyFileError, read, read_digest, read_token, write_digest, write_new, write_new_token};
+pub use jws::sign_jws;
 pub use private::{AnySigner, FindKey, PrivateKey};
-pub use public::{NamedKey, parse_public, read_one_public, read_public};
+pub use public::{NamedKey, jwks, parse_public, read_one_public, read_public};
 pub use readers::Readers;
 pub use tls::{ClientFiles, TlsFileError, TlsFiles, TlsMaterial, provider};

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Value as Json, json};
 use warrant::PublicKey;
 use warrant::mint::Signer;
 
@@ -13,6 +13,26 @@ use super::file::{KeyFileError, read};
 pub struct NamedKey {
     pub kid: String,
     pub key: PublicKey,
+}
+
+impl NamedKey {
+    /// As it is published: with its name and its use.
+    #[must_use]
+    pub fn to_jwk(&self) -> Json {
+        // A public key always is a JSON object.
+        let mut jwk: Json = serde_json::from_str(&self.key.to_jwk_json()).unwrap_or_default();
+        if let Some(members) = jwk.as_object_mut() {
+            members.insert("kid".to_owned(), self.kid.as_str().into());
+            members.insert("use".to_owned(), "sig".into());
+        }
+        jwk
+    }
+}
+
+/// A JWK set of these keys.
+#[must_use]
+pub fn jwks(keys: impl IntoIterator<Item = NamedKey>) -> String {
+    json!({"keys": keys.into_iter().map(|named| named.to_jwk()).collect::<Vec<_>>()}).to_string()
 }
 
 /// Reads a JWK, or all keys of a JWK set.

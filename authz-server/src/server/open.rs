@@ -65,8 +65,7 @@ pub(super) async fn open(config: Config, clock: Clock) -> Result<OpenedServer, S
     let trust = config.bundle.trust.clone();
     let mut witnesses = Witnesses::of(&config.ledger.witnesses)?;
     let witnessed = witnesses.consult(&config.ledger.directory).await?;
-    let places: Vec<_> =
-        config.environment.iter().map(|(dimension, value)| format!("{dimension}={value}")).collect();
+    let places = facts::places_of(&config.environment);
     let recorded = block_in_place(|| {
         OpenedLedger::open(
             &config.ledger,

@@ -260,22 +260,15 @@ impl Pointer {
     }
 }
 
+/// The name in a token of a pointer (RFC 6901): `~1` is `/`, and `~0` is `~`; another `~` is a fault.
+pub(super) fn unescaped(token: &str) -> Option<String> {
+    let is_good = token.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']));
+    is_good.then(|| token.replace("~1", "/").replace("~0", "~"))
+}
+
 fn token(text: &str) -> Result<String, Refusal> {
-    let mut read = String::new();
-    let mut letters = text.chars();
-    while let Some(letter) = letters.next() {
-        match (letter, if letter == '~' { letters.next() } else { None }) {
-            ('~', Some('0')) => read.push('~'),
-            ('~', Some('1')) => read.push('/'),
-            ('~', _) => {
-                return Err((
-                    "`~` is not escaped",
-                    "in a pointer write `~` as `~0`, and `/` in a name as `~1`",
-                ));
-            }
-            (other, _) => read.push(other),
-        }
-    }
+    let read = unescaped(text)
+        .ok_or(("`~` is not escaped", "in a pointer write `~` as `~0`, and `/` in a name as `~1`"))?;
     if read == "-" {
         return Err((
             "`-` means the item after the last one, and there is no such item",

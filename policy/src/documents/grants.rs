@@ -6,6 +6,7 @@ use warrant::mint::read_details;
 use warrant::{Detail, Digest};
 
 use super::mesh::read_all;
+use super::require::environment;
 use super::scalars;
 use crate::fault::{FileFaults, Placed};
 use crate::strict::{Form, Node, canonical, entries, formed, list, members};
@@ -58,21 +59,6 @@ pub(crate) fn details(node: &Node, faults: FileFaults<'_>) -> Option<Vec<Detail>
             None
         }
     }
-}
-
-fn environment(node: &Node, faults: FileFaults<'_>) -> Option<Vec<(String, Vec<String>)>> {
-    let written = entries(node, faults)?;
-    let mut read = Vec::with_capacity(written.len());
-    for (dimension, values) in written {
-        let values = read_all(list(values, faults)?, |node| scalars::plain(node, faults));
-        if !scalars::is_plain(&dimension.text) {
-            let what = format!("`{}` is not a valid name for a dimension", dimension.text);
-            faults.fault(dimension.at, what, scalars::PLAIN);
-        } else if let Some(values) = values {
-            read.push((dimension.text.clone(), values));
-        }
-    }
-    (read.len() == written.len()).then_some(read)
 }
 
 fn measurements(node: &Node, faults: FileFaults<'_>) -> Option<Vec<String>> {

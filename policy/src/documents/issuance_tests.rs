@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use warrant::Seconds;
+use warrant::limits::{MAX_INTEGER, MAX_USES};
 
 use super::Posture;
 use super::grants;
@@ -16,7 +17,7 @@ use super::parts::{Broken, Parts, readable};
 use super::route_tests::{self, CaseHead};
 use super::{scalars, times};
 use crate::fault::{FileFaults, Place, Placed};
-use crate::strict::{Form, Node, NodeValue, formed, list, members, string};
+use crate::strict::{Form, Node, NodeValue, flag, formed, list, members, natural, string};
 
 #[derive(Debug)]
 pub(crate) struct IssuanceTestsDoc {
@@ -126,14 +127,14 @@ fn request(node: &Node, faults: FileFaults<'_>) -> Option<Request> {
         hosts: parts.optional("hosts", |node| hosts(node, faults)),
         lifetime: parts.optional("lifetime", |node| times::duration(node, faults)),
         uses: parts.optional("use", |node| uses(node, faults)).flatten(),
-        depth: parts.optional("depth", |node| natural(node, faults)),
+        depth: parts.optional("depth", |node| whole(node, faults)),
     };
     Some(Request {
         holder: parts.optional("holder", |node| scalars::plain(node, faults)),
         starter: parts.optional("starter", |node| starter(node, faults)),
         key: parts.optional("key", |node| scalars::one_of(node, &keys, faults)),
         token: parts.optional("token", |node| scalars::plain(node, faults)),
-        roots: parts.optional("roots", |node| natural(node, faults)),
+        roots: parts.optional("roots", |node| whole(node, faults)),
         posture: parts.optional("posture", |node| scalars::one_of(node, &postures, faults)),
         now: parts.optional("now", |node| times::instant(node, faults)),
         wanted,
@@ -151,14 +152,7 @@ fn starter(node: &Node, faults: FileFaults<'_>) -> Option<StarterQuery> {
     let spec = members(node, &["iss", "sub", "mayAct"], faults)?;
     let iss = spec.need("iss", faults).and_then(|node| scalars::plain(node, faults));
     let sub = spec.need("sub", faults).and_then(|node| scalars::plain(node, faults));
-    let may_act = match spec.get("mayAct").map(|node| (&node.value, node.at)) {
-        None => Some(true),
-        Some((NodeValue::Bool(flag), _)) => Some(*flag),
-        Some((_, at)) => {
-            faults.fault(at, "`mayAct` is neither `true` nor `false`", "write one of them, without quotes");
-            None
-        }
-    };
+    let may_act = spec.get("mayAct").map_or(Some(true), |node| flag(node, faults));
     Some(StarterQuery { iss: iss?, sub: sub?, may_act: may_act? })
 }
 
@@ -168,7 +162,7 @@ fn limits(node: &Node, faults: FileFaults<'_>) -> Option<Placed<ExpectedLimits>>
     let limits = ExpectedLimits {
         lifetime: parts.optional("lifetime", |node| times::duration(node, faults)),
         uses: parts.optional("use", |node| uses(node, faults)),
-        depth: parts.optional("depth", |node| natural(node, faults)),
+        depth: parts.optional("depth", |node| whole(node, faults)),
     };
     parts.broken.is_empty().then(|| Placed::new(at, limits))
 }
@@ -179,17 +173,9 @@ fn uses(node: &Node, faults: FileFaults<'_>) -> Option<Option<u32>> {
         let form = Form { what: "a number of uses", instead: "write a whole number from 1, or `unlimited`" };
         return formed(node, form, faults, |_| (text == "unlimited").then_some(None));
     }
-    natural(node, faults).and_then(|uses| u32::try_from(uses).ok()).filter(|uses| *uses > 0).map(Some)
+    natural(node, 1, MAX_USES, faults).and_then(|uses| u32::try_from(uses).ok()).map(Some)
 }
 
-fn natural(node: &Node, faults: FileFaults<'_>) -> Option<u64> {
-    if let NodeValue::Integer(number) = node.value {
-        return u64::try_from(number).ok();
-    }
-    faults.fault(
-        node.at,
-        format!("expected a whole number, found {}", node.kind()),
-        "write it without quotes",
-    );
-    None
+fn whole(node: &Node, faults: FileFaults<'_>) -> Option<u64> {
+    natural(node, 0, MAX_INTEGER, faults).and_then(|number| u64::try_from(number).ok())
 }

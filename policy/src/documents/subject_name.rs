@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use super::arguments::unescaped;
 use super::scalars;
 
 /// The most bytes of one claim in a name.
@@ -41,12 +42,6 @@ impl ClaimPath {
         let is_name = |name: &String| scalars::is_plain(name) && !name.contains(['{', '}']);
         names.iter().all(is_name).then_some(Self(names))
     }
-}
-
-/// `~1` is `/`, and `~0` is `~`; another `~` is a fault.
-fn unescaped(token: &str) -> Option<String> {
-    let is_good = token.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']));
-    is_good.then(|| token.replace("~1", "/").replace("~0", "~"))
 }
 
 impl NameTemplate {

@@ -204,6 +204,21 @@ fn the_same_annotations_are_unknown_elsewhere() {
 }
 
 #[test]
+fn a_number_that_a_warrant_cannot_have_is_a_fault_of_its_case_and_not_a_case_that_never_runs() {
+    let tested = |given: &str| with_tests(&small(""), &format!("  - {{name: one, {given}expect: allow}}\n"));
+    for (given, what) in [
+        ("roots: -1, ", "expected an integer from 0"),
+        ("depth: -1, ", "expected an integer from 0"),
+        ("use: 0, ", "expected an integer from 1"),
+        ("gets: {use: 0}, ", "expected an integer from 1"),
+        ("gets: {depth: -1}, ", "expected an integer from 0"),
+        ("starter: {iss: \"https://idp.shop\", sub: alice, mayAct: yes it may}, ", "expected a boolean"),
+    ] {
+        assert_fault(&tested(given), TESTS, what);
+    }
+}
+
+#[test]
 fn a_grant_has_details_as_a_warrant_has_them() {
     let edited = |from: &str, to: &str| {
         let mut files = with(&small(""));
@@ -215,7 +230,11 @@ fn a_grant_has_details_as_a_warrant_has_them() {
         ("paths: [\"/v1/**\"]", "paths: [\"v1/*x\"]", "these are not valid details of a warrant"),
         ("    small:", "    Small:", "`Small` is not a valid name for a grant"),
         ("attestation: [\"sha256:1", "attestation: [\"sha256:g", "is not a valid measurement"),
-        ("environment: {region:", "environment: {\"a\\\\b\":", "is not a valid name for a dimension"),
+        (
+            "environment: {region:",
+            "environment: {\"a\\\\b\":",
+            "is not a dimension that a warrant can contain",
+        ),
         (
             "      details: [{type: execution, hosts: [payments.shop], ",
             "      detail: [{type: execution, hosts: [payments.shop], ",

@@ -30,7 +30,7 @@ use self::recent::RecentlySent;
 use self::rules::{MadeOnce, Part, halts, rules};
 use super::receipts;
 use crate::clock::Clock;
-use crate::facts::{GovernanceChanges, JudgedForwards, Known, LiveFacts};
+use crate::facts::{GovernanceChanges, JudgedForwards, Known, LiveFacts, places_of};
 use crate::keys::PrivateKey;
 
 /// How long a statement holds at most.
@@ -199,8 +199,7 @@ impl Governance {
         let (rules, halts) = (rules.map_err(NoStatement::NotMade)?, halts.map_err(NoStatement::NotMade)?);
         // After the facts: what these make due is noted before they can be read.
         let judged = self.source.live.forwards().judged();
-        let places = bundle.environment_for(proxy, &self.source.environment);
-        let places: Vec<String> = places.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let places = places_of(&bundle.environment_for(proxy, &self.source.environment));
         let statement = Statement {
             aud: bundle.audience().into(),
             bundle: bundle.digest(),

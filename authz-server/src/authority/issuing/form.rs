@@ -5,18 +5,17 @@ use std::collections::BTreeSet;
 
 use policy::Policy;
 use policy::issuing::Wanted;
+use warrant::limits::{MAX_DEPTH, MAX_USES};
 use warrant::mint::read_details;
 
 use super::refusal::{Refusal, RefusalCode};
 
-pub(super) const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
-pub(super) const WARRANT_TYPE: &str = "urn:portcullis:params:oauth:token-type:warrant";
+pub const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
+pub const WARRANT_TYPE: &str = "urn:portcullis:params:oauth:token-type:warrant";
 /// All of them are JWTs here.
-const TOKEN_TYPES: [&str; 3] = [
-    "urn:ietf:params:oauth:token-type:jwt",
-    "urn:ietf:params:oauth:token-type:id_token",
-    "urn:ietf:params:oauth:token-type:access_token",
-];
+pub const JWT_TYPE: &str = "urn:ietf:params:oauth:token-type:jwt";
+const TOKEN_TYPES: [&str; 3] =
+    [JWT_TYPE, "urn:ietf:params:oauth:token-type:id_token", "urn:ietf:params:oauth:token-type:access_token"];
 /// For more hosts than this, a warrant is not narrow.
 const MOST_RESOURCES: usize = 16;
 
@@ -96,14 +95,14 @@ impl TokenForm {
                 None => Ok(None),
             }
         };
-        let uses = limit("use", &self.uses, 1, 0x7fff_ffff)?;
+        let uses = limit("use", &self.uses, 1, MAX_USES.unsigned_abs())?;
         Ok(Wanted {
             grant: self.scope.clone(),
             details,
             hosts: self.hosts(policy)?,
             lifetime: limit("lifetime", &self.lifetime, 1, 86_400)?,
             uses: uses.and_then(|uses| u32::try_from(uses).ok()),
-            depth: limit("max_depth", &self.max_depth, 0, 7)?,
+            depth: limit("max_depth", &self.max_depth, 0, MAX_DEPTH)?,
         })
     }
 

@@ -17,14 +17,14 @@ mod turns;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ledger::entry::{Digest, FactScope, Posture as Stance};
+use ledger::entry::{Digest, Posture as Stance};
 use ledger::{FactRefused, Ledger, RecordError};
 use policy::issuing::{Issue, NotIssued, issue};
 use policy::{Bundle, IssueQuery, NotPermitted, Posture};
 use tokio::sync::Semaphore;
 use tokio::sync::oneshot;
 use warrant::mint::MintError;
-use warrant::{Denial, Revocable, RevocationKind, Seconds};
+use warrant::{Denial, Seconds};
 
 pub use refusal::{Refusal, RefusalCode};
 pub use signing_keys::{AuthorityKeys, SigningKey};
@@ -34,7 +34,8 @@ use super::rates::{Rate, Rates};
 use crate::clock::Clock;
 use crate::facts::{Known, LiveFacts};
 use crate::fetch::Fetcher;
-use form::{TokenForm, WARRANT_TYPE};
+use form::TokenForm;
+pub use form::{GRANT_TYPE, JWT_TYPE, WARRANT_TYPE};
 use parties::{Parties, parties};
 use possession::{HolderKey, ShownBy, UsedProofs, check_bound, holder_key};
 use root::NewRoot;
@@ -224,10 +225,7 @@ impl Inner {
         if reading.unreliable.is_some() || in_force.is_err() {
             return Err(RefusalCode::NotInForce.into());
         }
-        let postures = &known.tables().postures;
-        let stances =
-            [postures.of_server(&self.places), postures.stance(FactScope::Issuer, &self.authority.iss)];
-        if stances.contains(&Stance::Halted) {
+        if self.stance(known) == Stance::Halted {
             return Err(RefusalCode::Halted.into());
         }
         Ok(reading.now)
@@ -314,7 +312,8 @@ impl Inner {
             token: parties.token.as_ref().map(|token| token.0.clone()),
             starter: parties.starter.clone(),
             roots,
-            posture: self.posture(known),
+            // Halted was refused before.
+            posture: if self.stance(known) == Stance::Normal { Posture::Normal } else { Posture::Restricted },
             now,
         };
         let permitted = bundle.issuance().decide(&query).map_err(not_permitted)?;
@@ -327,11 +326,8 @@ impl Inner {
         Ok((NewRoot::of(parties, key.key, bundle, roots, now, exp), issue))
     }
 
-    fn posture(&self, known: &Known) -> Posture {
-        let postures = &known.tables().postures;
-        let stances =
-            [postures.of_server(&self.places), postures.stance(FactScope::Issuer, &self.authority.iss)];
-        if stances.contains(&Stance::Restricted) { Posture::Restricted } else { Posture::Normal }
+    fn stance(&self, known: &Known) -> Stance {
+        known.tables().postures.of_issuer(&self.authority.iss, &self.places)
     }
 
     /// A warrant of somebody revoked would be denied everywhere.
@@ -343,26 +339,17 @@ impl Inner {
         signing: &SigningKey,
         now: Seconds,
     ) -> Result<(), Refusal> {
-        let own = signing.signer.public_key().thumbprint().to_string();
-        let subjects = [Some(&parties.holder), parties.starter.as_ref().map(|starter| &starter.sub)];
-        let subjects = subjects.into_iter().flatten().map(|sub| Revocable::new(RevocationKind::Sub, "", sub));
-        let keys = [key.key.thumbprint().to_string(), own];
-        let mut all = subjects.chain(keys.iter().map(|key| Revocable::new(RevocationKind::Key, "", key)));
-        let revocations = &known.tables().revocations;
-        if all.any(|one| revocations.is_revoked(&one, now)) {
-            return Err(RefusalCode::Revoked.into());
-        }
-        Ok(())
+        let subs = [Some(&parties.holder), parties.starter.as_ref().map(|starter| &starter.sub)];
+        let keys = [&key.key, signing.signer.public_key()].map(|key| key.thumbprint().to_string());
+        let is_revoked = known.tables().is_any_revoked(subs.into_iter().flatten(), &keys, now);
+        if is_revoked { Err(RefusalCode::Revoked.into()) } else { Ok(()) }
     }
 
     /// Whether the bundle lets this authority vouch for the holder and name the starter.
     fn check_trusted(&self, bundle: &Bundle, parties: &Parties) -> Result<(), Refusal> {
         let own = bundle.trust().issuers().iter().find(|issuer| issuer.iss == self.authority.iss);
-        let is_trusted = own.is_some_and(|issuer| {
-            let may_name = |iss: &String| *iss == self.authority.iss || issuer.starters.contains(iss);
-            issuer.subjects.iter().any(|pattern| pattern.matches(&parties.holder))
-                && parties.starter.as_ref().is_none_or(|starter| may_name(&starter.iss))
-        });
+        let starter = parties.starter.as_ref().map(|starter| starter.iss.as_str());
+        let is_trusted = own.is_some_and(|issuer| issuer.may_vouch(&parties.holder, starter));
         if is_trusted { Ok(()) } else { Err(RefusalCode::NotTrusted.into()) }
     }
 

@@ -86,11 +86,8 @@ impl SubjectTokens {
 
 fn is_svid_of(naming: &SubjectNaming, sub: &str) -> bool {
     match naming {
-        SubjectNaming::TrustDomain(domain) => {
-            let path = sub.strip_prefix("spiffe://").and_then(|rest| rest.strip_prefix(domain.as_str()));
-            path.is_some_and(|path| path.starts_with('/'))
-                && formats::is_plain(sub)
-                && formats::is_spiffe_id(sub)
+        SubjectNaming::TrustDomain(_) => {
+            sub.starts_with(&naming.prefix()) && formats::is_plain(sub) && formats::is_spiffe_id(sub)
         }
         SubjectNaming::Template(_) => false,
     }

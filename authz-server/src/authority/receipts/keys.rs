@@ -1,7 +1,6 @@
 //! The key set of receipts. It holds no key of another kind: a library that finds a key by its `kid` alone cannot take a
 //! token of another kind for a receipt.
 
-use serde_json::{Value, json};
 use warrant::mint::Signer;
 use warrant::{Algorithm, PublicKey};
 
@@ -38,14 +37,5 @@ pub fn kid(key: &PrivateKey) -> String {
 /// The body of `/v1/receipt-jwks.json`: the public halves of these keys.
 #[must_use]
 pub fn jwks(keys: &[&PrivateKey]) -> String {
-    let jwk = |key: &&PrivateKey| -> Value {
-        // A public key always is a JSON object.
-        let mut jwk: Value = serde_json::from_str(&key.public_key().to_jwk_json()).unwrap_or_default();
-        if let Some(members) = jwk.as_object_mut() {
-            members.insert("kid".to_owned(), kid(key).into());
-            members.insert("use".to_owned(), "sig".into());
-        }
-        jwk
-    };
-    json!({"keys": keys.iter().map(jwk).collect::<Vec<_>>()}).to_string()
+    keys::jwks(keys.iter().map(|key| NamedKey { kid: kid(key), key: *key.public_key() }))
 }

@@ -10,11 +10,11 @@ mod verify;
 #[cfg(test)]
 mod tests;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use warrant::mint::{Signer, SignerError};
 use warrant::{Digest, Seconds};
+
+use crate::keys::sign_jws;
 
 pub use keys::{ReceiptKeys, jwks, kid};
 pub use verify::{ExpectedReceipt, ReceiptFault, verify};
@@ -111,18 +111,5 @@ impl NewReceipt<'_> {
 /// Signs a receipt with the key of this name.
 pub fn mint(receipt: &NewReceipt<'_>, kid: &str, signer: &dyn Signer) -> Result<String, SignerError> {
     let alg = signer.public_key().alg().name().to_owned();
-    sign(&Header { alg, typ: TYP.to_owned(), kid: kid.to_owned() }, &receipt.claims(), signer)
-}
-
-fn sign(
-    header: &impl Serialize,
-    claims: &impl Serialize,
-    signer: &dyn Signer,
-) -> Result<String, SignerError> {
-    let not_json = |error: serde_json::Error| SignerError(error.to_string());
-    let header = serde_json::to_vec(header).map_err(not_json)?;
-    let claims = serde_json::to_vec(claims).map_err(not_json)?;
-    let input = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
-    let signature = signer.sign(input.as_bytes())?;
-    Ok(format!("{input}.{}", URL_SAFE_NO_PAD.encode(signature)))
+    sign_jws(&Header { alg, typ: TYP.to_owned(), kid: kid.to_owned() }, &receipt.claims(), signer)
 }

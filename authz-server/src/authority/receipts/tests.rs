@@ -1,5 +1,7 @@
 //! Receipts that hold, and receipts that do not.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use warrant::Algorithm;
 
@@ -111,7 +113,7 @@ fn a_token_that_this_server_did_not_sign_as_a_receipt_is_refused() {
         header
     };
     let judged = |header: &Value, claims: &Value, signer: &PrivateKey| {
-        verify(&sign(header, claims, signer).unwrap(), &keys(&key), &expected(None))
+        verify(&sign_jws(header, claims, signer).unwrap(), &keys(&key), &expected(None))
     };
     let claims = serde_json::to_value(claims).unwrap();
     assert!(judged(&header(json!({})), &claims, &key).is_ok());

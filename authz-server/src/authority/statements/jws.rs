@@ -9,6 +9,7 @@ use warrant::{Algorithm, Signature};
 use super::StatementFault;
 use super::claims::StatementClaims;
 use crate::authority::json;
+use crate::keys::sign_jws;
 
 /// Room for the claims and a few certificates.
 const MAX_STATEMENT_BYTES: usize = 32 * 1024;
@@ -94,10 +95,5 @@ pub(super) fn sign<C: StatementClaims>(
     claims.check().map_err(|fault| SignerError(fault.to_string()))?;
     let alg = signer.public_key().alg().name().to_owned();
     let header = Header { alg, typ: C::TYP.to_owned(), kid: Some(kid.to_owned()), x5c: None };
-    let not_json = |error: serde_json::Error| SignerError(error.to_string());
-    let header = serde_json::to_vec(&header).map_err(not_json)?;
-    let payload = serde_json::to_vec(claims).map_err(not_json)?;
-    let input = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(payload));
-    let signature = signer.sign(input.as_bytes())?;
-    Ok(format!("{input}.{}", URL_SAFE_NO_PAD.encode(signature)))
+    sign_jws(&header, claims, signer)
 }

@@ -1,7 +1,5 @@
 //! Reads one decision and proves that it is in the signed log. So nobody added it to the files later.
 
-use std::convert::Infallible;
-
 use ledger::Entry;
 use ledger::entry::{Decision, Stamps};
 use ledger::tree::MerkleTree;
@@ -44,18 +42,14 @@ pub(in crate::cli) fn read(
 fn complete(log: &OpenLog, size: u64, decision: &mut Decision) -> Result<(), Failure> {
     let Some(index) = decision.terms.said_at() else { return Ok(()) };
     let tree = MerkleTree::new(log.source.as_ref(), size);
+    let id = decision.id.clone();
     let missing = |why: String| {
-        Failure::new(format!(
-            "the terms of the warrant of decision {} are in entry {index}, which {why}",
-            decision.id
-        ))
+        Failure::new(format!("the terms of the warrant of decision {} are in entry {index}, which {why}", id))
     };
     let from = log.first_entry(size)?;
     if index < from {
         return Err(missing("is archived: name the archive with --archive".to_owned()));
     }
     let read = |index| tree.entry(index).map_err(|error| missing(format!("cannot be read: {error}")));
-    let bytes = read(index)?;
-    let Ok(()) = EarlierTerms::default().complete(decision, |_| Ok::<_, Infallible>(bytes));
-    Ok(())
+    EarlierTerms::default().complete(decision, read)
 }

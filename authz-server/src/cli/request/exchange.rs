@@ -8,7 +8,7 @@ use warrant::mint::{NewProof, Signer};
 
 use super::agent_file::KnownAuthority;
 use super::{LIMITS, fresh_name};
-use crate::authority::issuing::TOKEN_PATH;
+use crate::authority::issuing::{GRANT_TYPE, JWT_TYPE, TOKEN_PATH, WARRANT_TYPE};
 use crate::cli::out::Failure;
 use crate::fetch::Fetcher;
 use crate::keys::PrivateKey;
@@ -41,9 +41,9 @@ pub(super) async fn exchange(
         Failure::new(format!("the token {} cannot be read: {error}", authority.token.display()))
     })?;
     let mut form = form_urlencoded::Serializer::new(String::new());
-    form.append_pair("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange");
-    form.append_pair("requested_token_type", "urn:portcullis:params:oauth:token-type:warrant");
-    form.append_pair("subject_token_type", "urn:ietf:params:oauth:token-type:jwt");
+    form.append_pair("grant_type", GRANT_TYPE);
+    form.append_pair("requested_token_type", WARRANT_TYPE);
+    form.append_pair("subject_token_type", JWT_TYPE);
     form.append_pair("subject_token", token.trim());
     form.append_pair("audience", &authority.audience);
     form.append_pair("resource", asked.resource);

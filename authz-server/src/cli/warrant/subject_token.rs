@@ -5,8 +5,6 @@
 
 use std::path::PathBuf;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::Args as ClapArgs;
 use serde_json::json;
 use warrant::mint::Signer;
@@ -52,9 +50,5 @@ pub(in crate::cli) fn run(args: &Args) -> Result<(), Failure> {
         "iss": iss, "aud": aud, "sub": args.sub, "jti": DecisionId::random().as_str(),
         "iat": now.get(), "exp": now.plus(args.lifetime).get(),
     });
-    let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
-    let input =
-        format!("{}.{}", encode(header.to_string().as_bytes()), encode(claims.to_string().as_bytes()));
-    let signature = key.sign(input.as_bytes()).map_err(Failure::new)?;
-    line(format!("{input}.{}", encode(&signature)))
+    line(keys::sign_jws(&header, &claims, &key).map_err(Failure::new)?)
 }

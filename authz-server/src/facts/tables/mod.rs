@@ -15,13 +15,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ledger::FactRefused;
-use ledger::entry::{Activation, Entry, FactScope, Issued, Posture, RecordedFact};
+use ledger::entry::{Activation, Entry, Issued, Posture, RecordedFact};
 use warrant::limits::MAX_LEEWAY_SECONDS;
 use warrant::{Revocable, RevocationKind, Seconds};
 
 pub use issued::counted_of;
 pub(super) use issued::{CountedRoots, IssuedRoots, IssuedTo};
 use postures::Postures;
+pub use postures::places_of;
 use revocations::Revocations;
 pub use revocations::kind_of;
 use statements::{Attestations, Conditions};
@@ -94,14 +95,21 @@ impl Tables {
     /// Whether a root may not be issued, by its issuer in these places: something is halted, or somebody of it is revoked. A halt
     /// overtakes the roots that wait to be recorded, so their judge may not have read it.
     pub(super) fn stop(&self, root: &Issued, places: &[String], now: Seconds) -> bool {
-        let stances = [self.postures.of_server(places), self.postures.stance(FactScope::Issuer, &root.iss)];
-        let subjects = [Some(&root.sub), root.ini.as_ref().map(|starter| &starter.sub)];
-        let mut names =
-            subjects.into_iter().flatten().map(|sub| Revocable::new(RevocationKind::Sub, "", sub));
-        let key = Revocable::new(RevocationKind::Key, "", &root.cnf);
-        stances.contains(&Posture::Halted)
-            || names.any(|name| self.revocations.is_revoked(&name, now))
-            || self.revocations.is_revoked(&key, now)
+        let subs = [Some(&root.sub), root.ini.as_ref().map(|starter| &starter.sub)];
+        self.postures.of_issuer(&root.iss, places) == Posture::Halted
+            || self.is_any_revoked(subs.into_iter().flatten(), [&root.cnf], now)
+    }
+
+    /// Whether one of these holders or starters is revoked, or one of these keys.
+    pub fn is_any_revoked<'a>(
+        &self,
+        subs: impl IntoIterator<Item = &'a String>,
+        keys: impl IntoIterator<Item = &'a String>,
+        now: Seconds,
+    ) -> bool {
+        let is_revoked = |kind, name: &str| self.revocations.is_revoked(&Revocable::new(kind, "", name), now);
+        subs.into_iter().any(|sub| is_revoked(RevocationKind::Sub, sub))
+            || keys.into_iter().any(|key| is_revoked(RevocationKind::Key, key))
     }
 
     /// Takes the entry at this index, with its time in milliseconds. Other entries than facts change nothing.

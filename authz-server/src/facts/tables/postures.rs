@@ -1,6 +1,7 @@
 //! The postures: how much is allowed in the mesh, an environment, a route, or for an issuer. The strictest that applies
 //! holds.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ledger::FactRefused;
@@ -30,6 +31,12 @@ pub struct Postures {
 
 type Subjects = HashTrieMapSync<Arc<str>, Arc<Recorded<PostureChange>>>;
 
+/// The places of an environment, each written `dimension=value`, as a halt names one.
+#[must_use]
+pub fn places_of(environment: &BTreeMap<String, String>) -> Vec<String> {
+    environment.iter().map(|(dimension, value)| format!("{dimension}={value}")).collect()
+}
+
 impl Postures {
     /// Where nothing was recorded, the posture is normal.
     pub fn stance(&self, scope: FactScope, subject: &str) -> Posture {
@@ -40,6 +47,11 @@ impl Postures {
     pub fn of_server(&self, environments: &[String]) -> Posture {
         let stances = environments.iter().map(|place| self.stance(FactScope::Environment, place));
         stances.fold(self.stance(FactScope::Mesh, ""), Posture::max)
+    }
+
+    /// The strictest of those, and of this issuer's.
+    pub fn of_issuer(&self, iss: &str, environments: &[String]) -> Posture {
+        self.of_server(environments).max(self.stance(FactScope::Issuer, iss))
     }
 
     pub fn newest(&self, scope: FactScope, subject: &str) -> Option<&Recorded<PostureChange>> {

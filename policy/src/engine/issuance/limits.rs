@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use warrant::limits::{MAX_DEPTH, MAX_USES};
+
 use crate::documents::issuance::GrantLimits;
 use crate::documents::{scalars, times};
 
@@ -10,9 +12,6 @@ pub(super) const ANNOTATIONS: &[&str] = &[GRANT, "lifetime", "use", "depth"];
 
 /// The annotation that names the grant.
 pub(super) const GRANT: &str = "grant";
-
-/// A chain has at most eight links, so it is delegated at most seven times.
-const DEEPEST: u64 = 7;
 
 /// What is wrong with the annotations of a permit, and what to write instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,11 +44,11 @@ impl GrantLimits {
         });
         let uses = need("use", USE, &|text| match text {
             UNLIMITED => Some(0),
-            number => scalars::positive_number(number, 10).filter(|uses| *uses <= MOST_USES),
+            number => scalars::positive_number(number, 10).filter(|uses| *uses <= MAX_USES.unsigned_abs()),
         });
         let depth = need("depth", DEPTH, &|text| match text {
             "0" => Some(0),
-            number => scalars::positive_number(number, 1).filter(|depth| *depth <= DEEPEST),
+            number => scalars::positive_number(number, 1).filter(|depth| *depth <= MAX_DEPTH),
         });
         if !faults.is_empty() {
             return Err(faults);
@@ -61,7 +60,6 @@ impl GrantLimits {
 
 /// Any number of uses, said aloud.
 const UNLIMITED: &str = "unlimited";
-const MOST_USES: u64 = 0x7fff_ffff;
 
 const LIFETIME: &str =
     "write `@lifetime(\"60s\")`: a whole number and `s`, `m` or `h`, at most `maxLifetime` of the mesh";

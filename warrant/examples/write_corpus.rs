@@ -46,7 +46,8 @@ fn main() {
         path: "/hello?x=1",
     };
     put("stamp", "one".to_owned(), stamp.to_text().unwrap().as_bytes());
-    let rules = Rules::new(Terms::new("demo", 3600, 5).unwrap(), Trust::default(), [].into(), Vec::new());
+    let rules =
+        Rules::new(Terms::new("demo", 3600, 5).unwrap(), Trust::default(), [].into(), Vec::new(), None);
     put("parts", "rules".to_owned(), rules.unwrap().to_json().as_bytes());
     put("parts", "halts".to_owned(), Halts::new([].into(), Vec::new()).unwrap().to_json().as_bytes());
     put("parts", "marks".to_owned(), &MarkSet::new(stamp.marks.iter().copied()).to_bytes());

@@ -1,7 +1,7 @@
 //! The answer that a denied client gets: its headers and its RFC 9457 problem JSON. The gate and the server both use
 //! it, so that they give the same answer. It contains no secret, and never says which of several keys failed.
 
-use crate::{denial::Denial, json::writer::ObjectWriter};
+use crate::{denial::Denial, json::writer::ObjectWriter, request::Host};
 
 /// The media type of [`Problem::body`].
 pub const CONTENT_TYPE: &str = "application/problem+json";
@@ -70,6 +70,15 @@ impl Problem<'_> {
     }
 }
 
+/// The parameter that a challenge gets behind the others: where the page about the resource is (RFC 9728). `None` for what is not the
+/// URL of a host: then nothing is said.
+pub fn resource_metadata(page: &str, scheme: &[u8], authority: &[u8]) -> Option<String> {
+    let scheme = ["https", "http"].into_iter().find(|known| known.as_bytes() == scheme)?;
+    let authority = std::str::from_utf8(authority).ok()?.to_ascii_lowercase();
+    let host = Host::parse(&authority)?;
+    Some(format!(r#", resource_metadata="{page}?resource={scheme}://{}""#, host.as_str()))
+}
+
 /// The headers of the answer to a denied request, in the order in which they are sent. `challenge` is the value of
 /// [`Problem::challenge`].
 pub fn headers(denial: Denial, challenge: Option<&str>) -> Vec<(&'static str, &str)> {
@@ -111,6 +120,20 @@ mod tests {
         assert_eq!(headers(Denial::Expired, None), always);
         let last = [("www-authenticate", "Warrant")];
         assert_eq!(headers(Denial::Expired, Some("Warrant")), [&always[..], &last].concat());
+    }
+
+    #[test]
+    fn a_challenge_leads_to_the_page_about_exactly_the_resource_that_was_asked() {
+        let page = "https://authority.shop/p";
+        let said = resource_metadata(page, b"https", b"Pay.shop:8443");
+        let expected = r#", resource_metadata="https://authority.shop/p?resource=https://pay.shop:8443""#;
+        assert_eq!(said.as_deref(), Some(expected));
+        for (scheme, authority) in
+            [("ftp", "pay.shop"), ("https", "pay.shop/x"), ("https", "a\"b"), ("", "a"), ("https", "")]
+        {
+            assert_eq!(resource_metadata(page, scheme.as_bytes(), authority.as_bytes()), None, "{authority}");
+        }
+        assert_eq!(resource_metadata(page, b"https", b"\xff"), None);
     }
 
     #[test]

@@ -21,6 +21,18 @@ impl DenialResponse {
         Self { denial, body: problem.body(), challenge: problem.challenge(Realm { audience, issuers }) }
     }
 
+    /// Says where the page about the resource is, if a warrant is to be had: behind `read` are the page, and the scheme and the
+    /// authority of the request.
+    #[must_use]
+    pub fn leading_to(mut self, read: impl FnOnce() -> Option<String>) -> Self {
+        if let Some(challenge) = &mut self.challenge
+            && let Some(parameter) = read()
+        {
+            challenge.push_str(&parameter);
+        }
+        self
+    }
+
     /// What is denied.
     pub const fn denial(&self) -> Denial {
         self.denial

@@ -41,6 +41,11 @@ pub(crate) fn request_headers() -> Result<Vec<Header>, NoAnswer> {
     hostcalls::get_map_bytes(MapType::HttpRequestHeaders).map_err(|_| NoAnswer)
 }
 
+/// The value of a request header. `None` if there is none, or if it cannot be read.
+pub(crate) fn request_header(name: &str) -> Option<Vec<u8>> {
+    hostcalls::get_map_value_bytes(MapType::HttpRequestHeaders, name).ok().flatten()
+}
+
 /// The time in nanoseconds. A request reads it once.
 pub(crate) fn nanoseconds() -> Result<u128, NoAnswer> {
     let now = hostcalls::get_current_time().map_err(|_| NoAnswer)?;

@@ -97,7 +97,7 @@ pub(crate) fn says() -> Says {
             seq: 10,
             version: 1,
         },
-        rules: Rules::new(Terms::new("demo", 3600, 5).unwrap(), trust(), hosts, matches).unwrap(),
+        rules: Rules::new(Terms::new("demo", 3600, 5).unwrap(), trust(), hosts, matches, None).unwrap(),
         halts: Halts::new(BTreeSet::new(), Vec::new()).unwrap(),
         revocations: MarkSet::default(),
         ended: Ended::default(),

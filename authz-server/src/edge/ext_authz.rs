@@ -68,6 +68,7 @@ fn http(mut request: HttpRequest) -> IncomingHttp {
     };
     IncomingHttp {
         method: request.method,
+        scheme: request.scheme,
         authority: request.host.into_bytes(),
         path: request.path.into_bytes(),
         headers,

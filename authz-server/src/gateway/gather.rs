@@ -227,6 +227,7 @@ mod tests {
     fn without_raw_headers_no_argument_can_be_read_from_a_header_with_an_exclamation_mark() {
         let value = |are_raw, value| {
             let http = IncomingHttp {
+                scheme: "http".to_owned(),
                 method: "GET".to_owned(),
                 authority: Vec::new(),
                 path: Vec::new(),

@@ -27,6 +27,7 @@ pub struct ClientPeer {
 #[derive(Debug)]
 pub struct IncomingHttp {
     pub method: String,
+    pub scheme: String,
     pub authority: Vec<u8>,
     /// Raw, with its query.
     pub path: Vec<u8>,

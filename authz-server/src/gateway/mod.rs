@@ -25,7 +25,7 @@ use std::time::Duration;
 use ledger::entry::DecisionOutcome;
 use policy::decision::{Denied, Judgement, judge};
 use warrant::Denial;
-use warrant::problem::Problem;
+use warrant::problem::{self, Problem};
 
 pub use admission::{Admission, Arrival};
 pub use allow::Allow;
@@ -61,6 +61,8 @@ pub struct Gateway {
     pub shadow: Option<Shadow>,
     /// Must be shorter than the proxy's own timeout, so that the denial comes from us, with a reason.
     pub deadline: Duration,
+    /// The URL of the page that says of a resource where its warrants are to be had, if this server has one.
+    pub resource_page: Option<String>,
 }
 
 /// The answer that the edge translates. There is no third kind.
@@ -102,7 +104,7 @@ impl Gateway {
             Err(_) => self.deny_without_entry(decision, Denial::DeadlineExceeded, request.source()),
         };
         self.count(&answer, arrival.waited());
-        answer
+        answer.leading_to(self.resource_page.as_deref(), request.http.as_ref())
     }
 
     /// Denies a check before anything is gathered. The ledger only counts such a denial.
@@ -233,6 +235,17 @@ impl Gateway {
 }
 
 impl Answer {
+    /// Says in a challenge where the page about the resource is.
+    fn leading_to(mut self, page: Option<&str>, request: Option<&IncomingHttp>) -> Answer {
+        if let Answer::Deny(DenialAnswer { challenge: Some(challenge), .. }) = &mut self
+            && let (Some(page), Some(http)) = (page, request)
+            && let Some(parameter) = problem::resource_metadata(page, http.scheme.as_bytes(), &http.authority)
+        {
+            challenge.push_str(&parameter);
+        }
+        self
+    }
+
     /// A denial without a challenge: no bundle was read, or no warrant would change the answer.
     fn denied(decision: DecisionId, denied: impl Into<Denied>, is_summarised: bool) -> Answer {
         Answer::Deny(DenialAnswer { decision, denied: denied.into(), challenge: None, is_summarised })

@@ -103,6 +103,7 @@ fn test_gateway_with(files: Files) -> TestGateway {
         receipts: None,
         shadow: None,
         deadline: Duration::from_secs(5),
+        resource_page: None,
     };
     let readings = Arc::new(Readings::default());
     readings.note(policy.active().bundle());
@@ -173,6 +174,7 @@ fn payment_of(txn: &str, jti: &str) -> IncomingRequest {
         client: ClientPeer { principal: PAYER.to_owned(), certificate: String::new() },
         client_address: None,
         http: Some(IncomingHttp {
+            scheme: "http".to_owned(),
             method: "POST".to_owned(),
             authority: b"payments.shop:8080".to_vec(),
             path: b"/v1/payments/a-7".to_vec(),

@@ -12,7 +12,7 @@ use super::error::ServerError;
 use super::listeners::Listeners;
 use super::readiness;
 use crate::authority::governance::{Governance, HeardProxies, Source};
-use crate::authority::issuing::{AuthorityIdentity, AuthorityKeys, IssuerParts, WarrantIssuer};
+use crate::authority::issuing::{AuthorityIdentity, AuthorityKeys, IssuerParts, WarrantIssuer, metadata};
 use crate::authority::{FactRecorder, receipts};
 use crate::bundles::Keeper;
 use crate::bundles::candidate::{Candidate, Watcher};
@@ -110,6 +110,7 @@ pub(super) async fn open(config: Config, clock: Clock) -> Result<OpenedServer, S
         (Some(_) | None, Some(_) | None) => None,
     };
     let is_certain = !matches!(config.listen.proxies, ProxiesAddress::Local(LocalAddress::Loopback(_)));
+    let resource_page = config.authority.as_ref().map(|authority| metadata::resource_page(&authority.url));
     let receipt_keys = receipts::jwks(&[&config.keys.receipt]);
     let receipts = is_certain.then(|| Arc::new(ReceiptMint::new(config.keys.receipt, ledger.origin())));
     let gateway = Arc::new(Gateway {
@@ -121,6 +122,7 @@ pub(super) async fn open(config: Config, clock: Clock) -> Result<OpenedServer, S
         receipts,
         shadow,
         deadline: config.limits.deadline,
+        resource_page: resource_page.clone(),
     });
     let outcomes = Arc::new(Outcomes::new(ended, recorder.clone(), Arc::clone(&metrics), clock.clone()));
     let facts = FactRecorder::new(ledger.clone(), live.clone(), clock.clone());
@@ -155,6 +157,7 @@ pub(super) async fn open(config: Config, clock: Clock) -> Result<OpenedServer, S
         key: config.keys.statement,
         predecessors,
         environment: config.environment,
+        resource_page,
     }));
     Ok(OpenedServer {
         listeners,

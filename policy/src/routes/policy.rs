@@ -160,6 +160,11 @@ impl Policy {
         self.mesh.grants.iter().find(|(known, _)| known.value == name).map(|(_, terms)| terms)
     }
 
+    /// Every grant with its name.
+    pub fn grants(&self) -> impl Iterator<Item = (&str, &GrantTerms)> {
+        self.mesh.grants.iter().map(|(name, terms)| (name.value.as_str(), terms))
+    }
+
     /// Asks the policies of a route.
     pub fn decide(&self, route: &Route, query: &PolicyQuery<'_>) -> Result<Permitted, NotPermitted> {
         engine::decide(route.slice(), route.name(), &self.groups, query)

@@ -16,7 +16,7 @@ use super::{
     matches::{Match, MatchList, RequestsRead, host},
 };
 use crate::{
-    Digest,
+    Digest, formats,
     json::{
         JsonReader, Malformed, Parsed, required, set_once,
         writer::{ObjectWriter, array},
@@ -36,6 +36,7 @@ pub struct Rules {
     trust: Trust,
     hosts: Box<[ServedHost]>,
     matches: MatchList<Rule>,
+    resource_page: Option<Box<str>>,
     /// All names, rising: the number of a host and that of its name.
     names: Vec<Pair>,
     text: Arc<str>,
@@ -54,7 +55,7 @@ impl ServedHost {
 
 impl Rules {
     /// Takes the parts. `hosts` are the canonical hosts that the proxy serves, each with its other names. `matches` are in
-    /// order, the most specific first.
+    /// order, the most specific first. `resource_page` is the URL of the page about resources, if there is one.
     ///
     /// # Errors
     /// When a name leads to two hosts, or a part is too large to be sent.
@@ -63,11 +64,12 @@ impl Rules {
         trust: Trust,
         hosts: BTreeMap<Host, BTreeSet<Host>>,
         matches: Vec<Match<Rule>>,
+        resource_page: Option<Box<str>>,
     ) -> Result<Self, StatementFault> {
         let served = |(canonical, others)| ServedHost(std::iter::once(canonical).chain(others).collect());
         let hosts: Box<_> = hosts.into_iter().map(served).collect();
-        let text = json(&terms, &trust, &hosts, &matches);
-        Self::of(terms, trust, hosts, matches, text.into())
+        let text = json(&terms, &trust, &hosts, &matches, resource_page.as_deref());
+        Self::of(terms, trust, hosts, matches, resource_page, text.into())
     }
 
     /// The same with hosts whose names rise strictly, and with the text of all.
@@ -76,11 +78,15 @@ impl Rules {
         trust: Trust,
         hosts: Box<[ServedHost]>,
         matches: Vec<Match<Rule>>,
+        resource_page: Option<Box<str>>,
         text: Arc<str>,
     ) -> Result<Self, StatementFault> {
         issuers::check_size(&trust)?;
         if !is_writable(terms.max_lifetime) {
             return Err(Malformed("`maxLifetime` is above 2^53-1").into());
+        }
+        if !resource_page.as_deref().is_none_or(formats::is_plain) {
+            return Err(Malformed("`resourcePage` is not plain").into());
         }
         let in_order = hosts.is_sorted_by(|one, two| one.canonical() < two.canonical())
             && hosts.iter().all(|host| host.0.get(1..).is_some_and(is_rising));
@@ -93,7 +99,7 @@ impl Rules {
         }
         let matches = MatchList::new(matches);
         let digest = Digest::of(text.as_bytes());
-        Ok(Self { terms, trust, hosts, matches, names, text, digest })
+        Ok(Self { terms, trust, hosts, matches, resource_page, names, text, digest })
     }
 
     /// Reads rules for a mesh with this audience.
@@ -101,13 +107,14 @@ impl Rules {
     /// # Errors
     /// When the text has another form, or the terms or issuers have a fault of their own.
     pub fn parse(text: &[u8], audience: &str) -> Result<Self, StatementFault> {
-        let RulesRead { terms, issuers, hosts, matches } = RulesRead::read(text)?;
+        let RulesRead { terms, issuers, hosts, matches, resource_page } = RulesRead::read(text)?;
         let (max_lifetime, leeway) = required(terms, "rules lack `terms`")?;
         Self::of(
             Terms::new(audience, max_lifetime, leeway)?,
             issuers::trust(required(issuers, "rules lack `issuers`")?)?,
             required(hosts, "rules lack `hosts`")?.into_boxed_slice(),
             required(matches, "rules lack `matches`")?,
+            resource_page,
             std::str::from_utf8(text).map_err(|_| Malformed("not UTF-8"))?.into(),
         )
     }
@@ -130,6 +137,11 @@ impl Rules {
     /// The trusted issuers.
     pub const fn trust(&self) -> &Trust {
         &self.trust
+    }
+
+    /// The URL of the page that says of a resource where its warrants are to be had (RFC 9728).
+    pub fn resource_page(&self) -> Option<&str> {
+        self.resource_page.as_deref()
     }
 
     /// The canonical host of a name that a client used, in any case. `None` for a host that is not served.
@@ -169,7 +181,13 @@ fn is_writable(number: u64) -> bool {
     i64::try_from(number).is_ok_and(|number| number <= MAX_INTEGER)
 }
 
-fn json(terms: &Terms, trust: &Trust, hosts: &[ServedHost], matches: &[Match<Rule>]) -> String {
+fn json(
+    terms: &Terms,
+    trust: &Trust,
+    hosts: &[ServedHost],
+    matches: &[Match<Rule>],
+    resource_page: Option<&str>,
+) -> String {
     let mut names = ObjectWriter::new();
     for host in hosts {
         let mut others = host.0.iter().map(Host::as_str);
@@ -183,6 +201,9 @@ fn json(terms: &Terms, trust: &Trust, hosts: &[ServedHost], matches: &[Match<Rul
     out.raw("hosts", &names.end());
     out.raw("issuers", &array(trust.issuers().iter().map(issuers::json)));
     out.raw("matches", &array(matches.iter().map(match_json)));
+    if let Some(page) = resource_page {
+        out.text("resourcePage", page);
+    }
     out.raw("terms", &written_terms.end());
     out.end()
 }
@@ -204,6 +225,7 @@ struct RulesRead {
     issuers: Option<Vec<Issuer>>,
     hosts: Option<Vec<ServedHost>>,
     matches: Option<Vec<Match<Rule>>>,
+    resource_page: Option<Box<str>>,
 }
 
 impl RulesRead {
@@ -217,6 +239,10 @@ impl RulesRead {
                 let mut matches = Vec::new();
                 r.array(|r| read_match(r).map(|one| matches.push(one)))?;
                 set_once(&mut read.matches, matches)
+            }
+            "resourcePage" => {
+                let page = r.string()?.with(|text| Box::<str>::from(text));
+                set_once(&mut read.resource_page, page.ok_or(Malformed("`resourcePage` is not plain"))?)
             }
             "terms" => set_once(&mut read.terms, read_terms(r)?),
             _ => Err(Malformed("rules have an unknown member")),

@@ -196,7 +196,7 @@ fn gate() -> (Pins, Held, String, String) {
     let keys = vec![("s1".into(), *key.public_key())];
     let pins = Pins { audience, log_name, origin: None, keys };
     let terms = Terms::new("demo", 3600, 5).unwrap();
-    let rules = Rules::new(terms, Trust::default(), [].into(), Vec::new()).unwrap();
+    let rules = Rules::new(terms, Trust::default(), [].into(), Vec::new(), None).unwrap();
     let halts = Halts::new([].into(), Vec::new()).unwrap();
     let (marks, ended) = (MarkSet::default(), Ended::default());
     let first = Statement {

@@ -248,7 +248,8 @@ fn rules_of_too_many_issuers_or_subjects_are_refused_before_they_are_compared() 
             .collect(),
         starters: vec![],
     };
-    let made = |issuers| Rules::new(terms(), Trust::new(issuers).unwrap(), BTreeMap::new(), vec![]).is_ok();
+    let made =
+        |issuers| Rules::new(terms(), Trust::new(issuers).unwrap(), BTreeMap::new(), vec![], None).is_ok();
     assert!(made(vec![issuer(1, 1024)]) && !made(vec![issuer(1, 1025)]));
     assert!(made((0..256).map(|number| issuer(number, 4)).collect()));
     assert!(!made((0..257).map(|number| issuer(number, 0)).collect()));
@@ -271,7 +272,7 @@ fn rules_read_back_with_keys_of_both_curves_and_every_kind_of_subject() {
         subjects: ["x", "y/**", "z:*"].iter().map(|text| SubjectPattern::parse(text).unwrap()).collect(),
         starters: vec![],
     }];
-    let rules = Rules::new(terms(), Trust::new(issuers).unwrap(), BTreeMap::new(), vec![]).unwrap();
+    let rules = Rules::new(terms(), Trust::new(issuers).unwrap(), BTreeMap::new(), vec![], None).unwrap();
     assert_eq!(Rules::parse(rules.to_json().as_bytes(), "shop").unwrap(), rules);
 }
 
@@ -280,7 +281,7 @@ fn rules_that_cannot_be_written_are_not_made() {
     let made = |terms: Terms, hosts: &[(&str, &[&str])]| {
         let names = |names: &[&str]| names.iter().map(|name| host(name)).collect::<BTreeSet<_>>();
         let hosts = hosts.iter().map(|(canonical, others)| (host(canonical), names(others))).collect();
-        Rules::new(terms, Trust::default(), hosts, vec![]).is_ok()
+        Rules::new(terms, Trust::default(), hosts, vec![], None).is_ok()
     };
     assert!(made(terms(), &[("a", &["b"]), ("c", &[])]));
     assert!(!made(terms(), &[("a", &["b"]), ("b", &[])]));
@@ -414,7 +415,25 @@ fn a_pinned_key_is_read_with_its_name() {
 #[test]
 fn the_canonical_name_of_a_host_needs_no_other() {
     let one = one_match("a", &["GET"], "/", rule(Found::Ungoverned, None));
-    let rules =
-        Rules::new(terms(), Trust::default(), BTreeMap::from([(host("a"), BTreeSet::new())]), vec![one]);
+    let rules = Rules::new(
+        terms(),
+        Trust::default(),
+        BTreeMap::from([(host("a"), BTreeSet::new())]),
+        vec![one],
+        None,
+    );
     assert_eq!(rules.unwrap().host(b"A").map(Host::as_str), Some("a"));
+}
+
+#[test]
+fn the_page_about_resources_is_a_plain_text_that_may_be_missing() {
+    let made = |page: Option<&str>| {
+        Rules::new(terms(), Trust::default(), BTreeMap::new(), vec![], page.map(Box::from))
+    };
+    for page in [None, Some("https://authority.shop/.well-known/oauth-protected-resource")] {
+        let rules = made(page).unwrap();
+        let read = Rules::parse(rules.to_json().as_bytes(), terms().audience.as_str()).unwrap();
+        assert_eq!((read.resource_page(), &read), (page, &rules));
+    }
+    assert!(made(Some("https://a\"b")).is_err() && made(Some("")).is_err());
 }

@@ -174,7 +174,7 @@ pub(crate) fn rules() -> Rules {
         one_match("payments.shop", &["GET", "POST"], "/v1/old/**", rule(Found::Observed, Some(NOW + 60))),
         one_match("static.shop", &["GET"], "/**", rule(Found::Ungoverned, Some(NOW + 30))),
     ];
-    Rules::new(terms(), trust(), hosts(), matches).unwrap()
+    Rules::new(terms(), trust(), hosts(), matches, None).unwrap()
 }
 
 pub(crate) fn halts() -> Halts {

@@ -294,6 +294,7 @@ fn a_part_with_another_digest_is_not_taken() {
         warrant::Trust::default(),
         crate::server::hosts(),
         vec![],
+        None,
     )
     .unwrap();
     other.halts = Halts::new([].into(), vec![]).unwrap();

@@ -7,7 +7,10 @@ use proxy_wasm::{
     traits::{Context, HttpContext},
     types::Action,
 };
-use warrant::{Denial, problem::DENIAL_HEADER};
+use warrant::{
+    Denial,
+    problem::{self, DENIAL_HEADER},
+};
 
 use super::{gate::HostedGate, internal, response, seal::HostedSeal};
 use crate::{denial_response::DenialResponse, envoy, live_streams::StreamId};
@@ -42,7 +45,14 @@ impl Hosted {
     fn response(&self, denial: Denial) -> DenialResponse {
         match self {
             Self::Closed => DenialResponse::new(denial, "", std::iter::empty()),
-            Self::Gate(gate) => response(denial, gate.governance.pins(), gate.governance.held().as_deref()),
+            Self::Gate(gate) => {
+                let held = gate.governance.held();
+                response(denial, gate.governance.pins(), held.as_deref()).leading_to(|| {
+                    let page = held.as_deref()?.rules().resource_page()?;
+                    let [scheme, authority] = [":scheme", ":authority"].map(envoy::request_header);
+                    problem::resource_metadata(page, &scheme?, &authority?)
+                })
+            }
             Self::Seal(seal) => response(denial, seal.governance.pins(), None),
         }
     }

@@ -51,6 +51,8 @@ pub struct Source {
     pub predecessors: Vec<String>,
     /// Where this server runs.
     pub environment: BTreeMap<String, String>,
+    /// The URL of the page that says of a resource where its warrants are to be had, if this server has one.
+    pub resource_page: Option<String>,
 }
 
 /// Makes statements.
@@ -191,7 +193,7 @@ impl Governance {
         let bundle = known.bundle();
         let rules = self.rules.get(&bundle.digest(), proxy, || {
             self.numbers().keep_only(|proxy| bundle.proxy(proxy).is_some());
-            rules(bundle, proxy).map(Part::from)
+            rules(bundle, proxy, self.source.resource_page.as_deref()).map(Part::from)
         });
         let postures = &known.tables().postures;
         let by = (bundle.digest(), postures.changes());

@@ -12,7 +12,11 @@ use warrant::{Digest, Host, Seconds, formats};
 use crate::facts::Known;
 
 /// The rules for this proxy.
-pub(super) fn rules(bundle: &Bundle, proxy: &str) -> Result<Rules, StatementFault> {
+pub(super) fn rules(
+    bundle: &Bundle,
+    proxy: &str,
+    resource_page: Option<&str>,
+) -> Result<Rules, StatementFault> {
     let other_names = |(canonical, names): (&str, Vec<&str>)| {
         let others = names.into_iter().filter(|name| *name != canonical).filter_map(Host::parse);
         Some((Host::parse(canonical)?, others.collect::<BTreeSet<_>>()))
@@ -23,7 +27,8 @@ pub(super) fn rules(bundle: &Bundle, proxy: &str) -> Result<Rules, StatementFaul
             || found.route().is_some_and(|route| route.observed_until().is_some())
     });
     let matches = listed.iter().filter_map(|item| matched(item, rule(item.found)?)).collect();
-    Rules::new(bundle.terms().clone(), bundle.trust().clone(), hosts, matches)
+    let resource_page = resource_page.map(Box::from);
+    Rules::new(bundle.terms().clone(), bundle.trust().clone(), hosts, matches, resource_page)
 }
 
 fn rule(found: policy::Found<'_>) -> Option<Rule> {

@@ -46,6 +46,7 @@ fn scene() -> Scene {
         key,
         predecessors: vec![],
         environment: [].into(),
+        resource_page: None,
     };
     Scene {
         governance: Governance::new(source),

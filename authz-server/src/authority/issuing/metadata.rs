@@ -1,8 +1,9 @@
-//! What clients read about the authority: its keys, and where it is asked (RFC 8414).
+//! What clients read about the authority: its keys, where it is asked (RFC 8414), and what is to be had for a resource (RFC 9728).
 
+use policy::{Bundle, GrantTerms};
 use serde_json::json;
 
-use super::form::{GRANT_TYPE, WARRANT_TYPE};
+use super::form::{GRANT_TYPE, WARRANT_TYPE, authority};
 use super::{AuthorityIdentity, SigningKey};
 use crate::keys::{self, NamedKey};
 
@@ -12,6 +13,36 @@ pub fn jwks(keys: &[SigningKey]) -> String {
     let public =
         |SigningKey { kid, signer }: &SigningKey| NamedKey { kid: kid.clone(), key: *signer.public_key() };
     keys::jwks(keys.iter().map(public))
+}
+
+/// The path of the page about a resource (RFC 9728), whose URL is its parameter `resource`.
+pub const RESOURCE_PATH: &str = "/.well-known/oauth-protected-resource";
+
+/// The URL of that page, at the authority with this URL.
+#[must_use]
+pub fn resource_page(url: &str) -> String {
+    format!("{url}{RESOURCE_PATH}")
+}
+
+/// What a client can know about a resource of the mesh: who issues warrants for it, and which grants are for its host. `None` for
+/// what is not the URL of a host that the bundle has.
+#[must_use]
+pub fn resource(bundle: &Bundle, url: &str) -> Option<String> {
+    let host = bundle.canonical_host(&authority(url)?.to_ascii_lowercase())?;
+    let is_for_it = |grant: &GrantTerms| {
+        grant.details.iter().any(|detail| detail.hosts().iter().any(|known| **known == *host))
+    };
+    let grants: Vec<&str> =
+        bundle.grants().filter(|(_, grant)| is_for_it(grant)).map(|(name, _)| name).collect();
+    let issuers: Vec<&str> = bundle.trust().issuers().iter().map(|issuer| issuer.iss.as_str()).collect();
+    let page = json!({
+        "resource": url,
+        "authorization_servers": issuers,
+        "authorization_details_types_supported": ["execution"],
+        "scopes_supported": grants,
+        "bearer_methods_supported": [],
+    });
+    Some(page.to_string())
 }
 
 /// The authorization server's metadata, with these paths below its URL.

@@ -181,6 +181,12 @@ impl WarrantIssuer {
         metadata::jwks(&self.0.authority.keys.of_bundle(&self.0.authority.iss, known.bundle()))
     }
 
+    /// What a client can know about a resource of the mesh (RFC 9728); `None` if the bundle has no such host.
+    #[must_use]
+    pub fn resource(&self, url: &str) -> Option<String> {
+        metadata::resource(self.0.live.now().bundle(), url)
+    }
+
     /// Issues what a call asks for, within what the policies permit.
     ///
     /// # Errors

@@ -1,4 +1,5 @@
-//! `POST /v1/token` and what leads to it: the authority's keys (`/v1/jwks.json`) and its metadata (RFC 8414). Who may have a
+//! `POST /v1/token` and what leads to it: the authority's keys (`/v1/jwks.json`), its metadata (RFC 8414), and what is to be had
+//! for a resource (RFC 9728). Who may have a
 //! warrant is decided in `authority`.
 //!
 //! A call is not made by a caller of the API: the form names whom it is for, and a client certificate counts as one of several
@@ -7,20 +8,23 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Extension, Request, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Extension, Query, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use serde::Deserialize;
 use tracing::{debug, warn};
 
 use super::authenticate::connection;
 use super::count::CallCounter;
+use super::refused::Refused;
 use crate::authority::api::read_body;
 use crate::authority::callers::Connection;
 use crate::authority::issuing::{
     IssuedWarrant, Refusal, RefusalCode, TOKEN_PATH, TokenCall, WarrantIssuer, metadata,
 };
-use crate::authority::problem::ApiErrorCode;
+use crate::authority::problem::{ApiError, ApiErrorCode};
 use crate::edge::peer::Peer;
 use crate::telemetry::Metrics;
 
@@ -39,7 +43,10 @@ pub struct AuthorityPages {
 pub(super) fn router(pages: AuthorityPages) -> Router {
     let authority = pages.issuer.authority();
     let about = page("application/json", metadata::server(authority, TOKEN_PATH, JWKS_PATH));
-    let with_pages = Router::new().route(TOKEN_PATH, post(token)).route(JWKS_PATH, get(keys));
+    let with_pages = Router::new()
+        .route(TOKEN_PATH, post(token))
+        .route(JWKS_PATH, get(keys))
+        .route(metadata::RESOURCE_PATH, get(resource));
     Router::new()
         .route("/.well-known/oauth-authorization-server", get(move || async move { about }))
         .merge(with_pages.with_state(pages))
@@ -52,6 +59,24 @@ fn page(kind: &'static str, body: String) -> impl IntoResponse + Clone {
 
 async fn keys(State(pages): State<AuthorityPages>) -> Response {
     page("application/jwk-set+json", pages.issuer.jwks()).into_response()
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AskedResource {
+    /// Its URL.
+    resource: String,
+}
+
+async fn resource(
+    State(pages): State<AuthorityPages>,
+    asked: Result<Query<AskedResource>, QueryRejection>,
+) -> Result<Response, Refused> {
+    let Query(asked) = asked
+        .map_err(|error| ApiError::new(ApiErrorCode::Malformed, format!("name one `resource`: {error}")))?;
+    let unknown = || ApiError::new(ApiErrorCode::Unknown, "`resource` is not the URL of a host in this mesh");
+    let body = pages.issuer.resource(&asked.resource).ok_or_else(unknown)?;
+    Ok(page("application/json", body).into_response())
 }
 
 async fn token(

@@ -28,6 +28,7 @@ pub(super) fn greeting_under(root: &str, jti: &str, iat: u64) -> IncomingRequest
         client: ClientPeer::default(),
         client_address: None,
         http: Some(IncomingHttp {
+            scheme: "http".to_owned(),
             method: "GET".to_owned(),
             authority: b"localhost:10000".to_vec(),
             path: b"/hello/you".to_vec(),

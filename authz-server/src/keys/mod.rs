@@ -6,15 +6,23 @@
 mod certificate;
 mod digest;
 mod file;
+mod named_signer;
+mod place;
 mod private;
 mod public;
 mod readers;
+mod ring;
+mod role;
 mod tls;
 
 pub use certificate::{Certificate, CertificateError};
 pub use digest::DigestKey;
 pub use file::{KeyFileError, read, read_digest, read_token, write_digest, write_new, write_new_token};
-pub use private::{AnySigner, FindKey, PrivateKey};
+pub use named_signer::{AnySigner, FindKey, ListKeys, NamedSigner};
+pub use place::KeyPlace;
+pub use private::PrivateKey;
 pub use public::{NamedKey, parse_public, read_one_public, read_public};
 pub use readers::Readers;
+pub use ring::{KeyFault, KeyRing, READ_EVERY};
+pub use role::KeyRole;
 pub use tls::{ClientFiles, TlsFileError, TlsFiles, TlsMaterial, provider};

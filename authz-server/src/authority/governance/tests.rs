@@ -14,6 +14,7 @@ use warrant::{Algorithm, AwsLcVerifier, Host, Method, RawPath, RevocationKind};
 use super::*;
 use crate::bundles::PolicyInForce;
 use crate::facts::{self, Tables, examples};
+use crate::keys::PrivateKey;
 use crate::policy_fixture::{NOW, bundle, files};
 
 /// The proxy of the small bundle whose host is `localhost`.
@@ -58,11 +59,12 @@ fn scene() -> Scene {
         origin: Some(ledger.origin().into()),
         keys: vec![("s1".into(), *key.public_key())],
     };
+    let key = NamedSigner::from(key);
     let source = Source {
         live,
         ledger: ledger.clone(),
         clock: Clock::from_fn(time()),
-        key,
+        keys: StatementKeys::new(Box::new(move || vec![key.clone()]), HeardProxies::default()),
         predecessors: vec![],
         environment: [].into(),
     };
@@ -86,7 +88,7 @@ impl Scene {
 
     fn answer(&self, before: Option<&Held>) -> Vec<u8> {
         self.judge();
-        self.governance.answer(PROXY, &held_parts(before)).unwrap().body
+        self.governance.answer(PROXY, &held_parts(before), &[]).unwrap().body
     }
 
     fn next(&self, before: Option<&Held>) -> Held {
@@ -174,7 +176,7 @@ fn a_halted_route_and_issuer_are_in_the_halts_until_they_are_resumed() {
 #[test]
 fn nothing_is_signed_without_a_bundle_in_force_or_by_a_clock_that_is_not_believed() {
     let scene = scene();
-    let refused = || scene.governance.answer(PROXY, &HeldParts::default()).unwrap_err();
+    let refused = || scene.governance.answer(PROXY, &HeldParts::default(), &[]).unwrap_err();
     scene.policy.renew(InForceUntil(Seconds::new(NOW + 10)));
     assert_eq!(scene.next(None).statement().exp.get(), NOW + 10, "not after the end of the bundle");
     scene.now.fetch_add(10_000, Ordering::Relaxed);

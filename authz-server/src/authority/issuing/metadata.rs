@@ -2,13 +2,14 @@
 
 use serde_json::json;
 
+use super::AuthorityIdentity;
 use super::form::{GRANT_TYPE, WARRANT_TYPE};
-use super::{AuthorityIdentity, SigningKey};
+use crate::keys::NamedSigner;
 
 /// The public halves of these keys, as a JWK set.
 #[must_use]
-pub fn jwks(keys: &[SigningKey]) -> String {
-    let jwk = |SigningKey { kid, signer }: &SigningKey| {
+pub fn jwks(keys: &[NamedSigner]) -> String {
+    let jwk = |NamedSigner { kid, signer }: &NamedSigner| {
         let mut key = json!({"kid": kid, "use": "sig"});
         let public = serde_json::from_str(&signer.public_key().to_jwk_json()).unwrap_or_default();
         if let (Some(key), serde_json::Value::Object(public)) = (key.as_object_mut(), public) {

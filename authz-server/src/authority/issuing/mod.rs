@@ -26,13 +26,14 @@ use warrant::mint::MintError;
 use warrant::{Denial, Revocable, RevocationKind, Seconds};
 
 pub use refusal::{Refusal, RefusalCode};
-pub use signing_keys::{AuthorityKeys, SigningKey};
+pub use signing_keys::AuthorityKeys;
 
 use super::callers::ClientCertificate;
 use super::rates::{Rate, Rates};
 use crate::clock::Clock;
 use crate::facts::{Known, LiveFacts, counted_of};
 use crate::fetch::Fetcher;
+use crate::keys::NamedSigner;
 use form::{TokenForm, WARRANT_TYPE};
 use parties::{Parties, parties};
 use possession::{HolderKey, ShownBy, UsedProofs, check_bound, holder_key};
@@ -283,7 +284,7 @@ impl Inner {
     }
 
     /// The key that signs under this bundle: the last one that it lists of those that are here.
-    fn signing_key(&self, bundle: &Bundle) -> Result<SigningKey, Refusal> {
+    fn signing_key(&self, bundle: &Bundle) -> Result<NamedSigner, Refusal> {
         self.authority.keys.of_bundle(&self.authority.iss, bundle).pop().ok_or(RefusalCode::NotTrusted.into())
     }
 
@@ -293,7 +294,7 @@ impl Inner {
         known: &Known,
         form: &TokenForm,
         Verified { parties, key }: &Verified,
-        signing: &SigningKey,
+        signing: &NamedSigner,
         now: Seconds,
     ) -> Result<(NewRoot, Issue), Refusal> {
         let bundle: &Bundle = known.bundle();
@@ -334,7 +335,7 @@ impl Inner {
         known: &Known,
         parties: &Parties,
         key: &HolderKey,
-        signing: &SigningKey,
+        signing: &NamedSigner,
         now: Seconds,
     ) -> Result<(), Refusal> {
         let own = signing.signer.public_key().thumbprint().to_string();

@@ -2,10 +2,9 @@
 //! token of another kind for a receipt.
 
 use serde_json::{Value, json};
-use warrant::mint::Signer;
 use warrant::{Algorithm, PublicKey};
 
-use crate::keys::{self, NamedKey, PrivateKey};
+use crate::keys::{self, NamedKey};
 
 /// The public keys of receipts.
 #[derive(Clone, Debug)]
@@ -29,20 +28,14 @@ impl ReceiptKeys {
     }
 }
 
-/// The name under which a receipt key is published: its own, or its thumbprint.
+/// The body of `/v1/receipt-jwks.json`: these keys, each with its name.
 #[must_use]
-pub fn kid(key: &PrivateKey) -> String {
-    key.kid().map_or_else(|| key.public_key().thumbprint().to_string(), str::to_owned)
-}
-
-/// The body of `/v1/receipt-jwks.json`: the public halves of these keys.
-#[must_use]
-pub fn jwks(keys: &[&PrivateKey]) -> String {
-    let jwk = |key: &&PrivateKey| -> Value {
+pub fn jwks(keys: &[(&str, &PublicKey)]) -> String {
+    let jwk = |(kid, key): &(&str, &PublicKey)| -> Value {
         // A public key always is a JSON object.
-        let mut jwk: Value = serde_json::from_str(&key.public_key().to_jwk_json()).unwrap_or_default();
+        let mut jwk: Value = serde_json::from_str(&key.to_jwk_json()).unwrap_or_default();
         if let Some(members) = jwk.as_object_mut() {
-            members.insert("kid".to_owned(), kid(key).into());
+            members.insert("kid".to_owned(), (*kid).into());
             members.insert("use".to_owned(), "sig".into());
         }
         jwk

@@ -28,7 +28,7 @@ pub use held::Held;
 pub use marks::MarkSet;
 pub use matches::Match;
 pub use not_taken::{NotTaken, Part};
-pub use pins::Pins;
+pub use pins::{Pins, pin};
 pub use rules::{Found, Rule, Rules};
 
 use std::borrow::Cow;

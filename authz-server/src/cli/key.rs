@@ -1,8 +1,9 @@
 //! `portcullis key`: makes key files and shows their public halves. Only `show --private` prints a private
 //! half.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use ::ledger::durable::Disk;
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value as Json, json};
 use warrant::mint::Signer;
@@ -10,14 +11,16 @@ use warrant::{Algorithm, formats};
 
 use super::out::{Failure, line, line_to_stderr};
 use crate::config;
-use crate::keys::{self, PrivateKey};
+use crate::keys::{self, KeyPlace, KeyRing, KeyRole, NamedSigner, PrivateKey};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Make a new private key in a file that only you can read
     New(New),
-    /// Make the next key of a server's authority, beside the one that it has, and say how it comes into use
+    /// Make the next key of a server, beside the one that it has, and say how it comes into use
     Rotate(Rotate),
+    /// Let the next key for statements or receipts be the only one, when it is in use
+    Retire(Retire),
     /// Print the public half of a key as a JWK
     Show(Show),
     /// Print the public halves of keys as a JWK set; a key without a kid gets its thumbprint as the kid
@@ -41,9 +44,22 @@ pub(super) struct Rotate {
     /// The configuration of the server
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
+    /// What the key signs: warrants, governance statements, or receipts
+    #[arg(long, value_enum, default_value = "authority")]
+    role: KeyRole,
     /// The name of the new key [default: that of the first with the next number that is free]
     #[arg(long)]
     kid: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Retire {
+    /// The configuration of the server
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// What the key signs: statements or receipts
+    #[arg(long, value_enum)]
+    role: KeyRole,
 }
 
 #[derive(Debug, Args)]
@@ -74,6 +90,7 @@ pub(super) fn run(command: &Command) -> Result<(), Failure> {
     match command {
         Command::New(args) => new(args),
         Command::Rotate(args) => rotate(args),
+        Command::Retire(args) => retire(args),
         Command::Show(args) => show(args),
         Command::Jwks(args) => jwks(args),
     }
@@ -89,33 +106,86 @@ fn new(args: &New) -> Result<(), Failure> {
     line(key.public_key().thumbprint())
 }
 
-/// The server finds the key by its name when a bundle lists it.
+/// The server finds the key in its file while it runs.
 fn rotate(args: &Rotate) -> Result<(), Failure> {
-    let config = config::load(&args.config).map_err(|faults| Failure::all(&faults))?;
-    let Some(authority) = config.authority else {
+    let keys = ring(&args.config)?;
+    let (role, place, all) = of_role(&keys, args.role, &args.config)?;
+    if let (Some(most), Some(next)) = (role.successors(), all.get(1))
+        && all.len() > most
+    {
+        let (next, retire) = (place.beside(&next.kid), format!("portcullis key retire --role {role}"));
         return Err(Failure::new(format!(
-            "{}: this server issues no warrants: it has no `authority`",
-            args.config.display()
+            "{next} is the next key already: finish its rotation first ({retire})"
         )));
-    };
-    let first = authority.key.first();
+    }
+    let first = all.first().ok_or_else(|| Failure::new(format!("{place}: there is no key")))?;
     let kid = match &args.kid {
         Some(kid) => kid.clone(),
-        None => next_name(first.kid().unwrap_or_default(), |kid| authority.key.file_of(kid).exists()),
+        None => {
+            let named = first.has_own_name().then_some(first.kid.as_str());
+            next_name(named.unwrap_or("k1"), |kid| kid == first.kid || place.beside(kid).file().exists())
+        }
     };
     if !formats::is_kid(&kid) {
         return Err(Failure::new("--kid: write 1 to 64 of A-Z, a-z, 0-9, `.`, `_` and `-`"));
     }
+    if all.iter().any(|key| key.kid == kid) {
+        return Err(Failure::new(format!("--kid: there is a key {kid:?} already")));
+    }
     let key = PrivateKey::generate(first.public_key().alg(), Some(&kid)).map_err(Failure::new)?;
-    let file = authority.key.file_of(&kid);
-    keys::write_new(&file, &key).map_err(Failure::new)?;
+    let next = place.beside(&kid);
+    keys::write_new(next.file(), &key).map_err(Failure::new)?;
     // As mesh.yaml has it.
     line(key.public_key().to_jwk_json().replacen('{', &format!("{{\"kid\":\"{kid}\","), 1))?;
-    line_to_stderr(format!(
-        "portcullis: the private half is in {}. Sign a bundle that lists this key under `issuers` of mesh.yaml BEFORE the key in use: every proxy learns it. Then one that lists it last: the server signs with it. When the last warrant of the old key has expired (`maxLifetime`), sign one without the old key",
-        file.display()
-    ));
+    let then = match role {
+        KeyRole::Authority => {
+            "Sign a bundle that lists this key under `issuers` of mesh.yaml BEFORE the key in use: every proxy learns it. Then one that lists it last: the server signs with it. When the last warrant of the old key has expired (`maxLifetime`), sign one without the old key"
+        }
+        KeyRole::Statement => {
+            "Write the pins of gate and seal again (`portcullis init DIR --keep`), and give them to every proxy: the server signs with this key when all of them pin it. `portcullis proxies` shows that. Then `portcullis key retire --role statement`, and write the pins once more"
+        }
+        KeyRole::Receipt => {
+            "The server publishes it at once, and signs with it when no upstream can hold a set without it any more (`receiptSetSeconds`, 5 minutes by default). Two minutes later: `portcullis key retire --role receipt`"
+        }
+    };
+    line_to_stderr(format!("portcullis: the private half is in {next}. {then}"));
     Ok(())
+}
+
+/// The next key becomes the only one: its file replaces that of the first.
+fn retire(args: &Retire) -> Result<(), Failure> {
+    let keys = ring(&args.config)?;
+    let (role, place, all) = of_role(&keys, args.role, &args.config)?;
+    if role.successors().is_none() {
+        return Err(Failure::new(
+            "the keys of an authority are retired by a bundle that does not list them; then remove their files",
+        ));
+    }
+    let [first, next] = all.as_slice() else {
+        return Err(Failure::new(format!(
+            "there is no key beside {place}: make one with `portcullis key rotate`"
+        )));
+    };
+    Disk::real()
+        .rename_durably(place.beside(&next.kid).file(), place.file())
+        .map_err(|error| Failure::new(format!("{place} cannot be replaced: {error}")))?;
+    line(format!("{place} has the key {} now; the key {} is gone", next.kid, first.kid))
+}
+
+fn ring(config: &Path) -> Result<KeyRing, Failure> {
+    Ok(config::load(config).map_err(|faults| Failure::all(&faults))?.keys)
+}
+
+/// The keys of a role, and where the first of them is.
+fn of_role<'k>(
+    keys: &'k KeyRing,
+    role: KeyRole,
+    config: &Path,
+) -> Result<(KeyRole, &'k KeyPlace, Vec<NamedSigner>), Failure> {
+    let place = keys.place(role);
+    let place =
+        place.ok_or_else(|| Failure::new(format!("{}: this server is no authority", config.display())))?;
+    Ok((role, place, keys.of(role)))
 }
 
 /// `a1` and `a2` are taken: `a3`. A name without a number gets one.

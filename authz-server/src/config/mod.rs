@@ -6,7 +6,6 @@
 mod address;
 mod listen;
 mod read;
-mod rotated_key;
 mod witnesses;
 
 use std::collections::BTreeMap;
@@ -14,12 +13,11 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::keys::{DigestKey, PrivateKey, Readers};
+use crate::keys::{DigestKey, KeyRing, PrivateKey, Readers};
 use policy::{Fault, TrustKeys};
 
 pub use address::{ApiAddress, Listen, LocalAddress, ProxiesAddress, TlsAddress};
 pub use read::read;
-pub use rotated_key::RotatedKey;
 pub use witnesses::Witness;
 
 /// The configuration of `portcullis serve`: valid by construction, with the keys read and usable.
@@ -32,7 +30,10 @@ pub struct Config {
     /// A bundle that judges the same requests as the bundle in force, and never comes into force.
     pub candidate: Option<BundlePlace>,
     pub ledger: LedgerConfig,
-    pub keys: SigningKeys,
+    /// The keys with which this server signs, and which can be replaced.
+    pub keys: KeyRing,
+    /// For how many seconds upstreams may keep the set of receipt keys.
+    pub receipt_keys_kept: u64,
     /// `None` if this server issues no warrants.
     pub authority: Option<AuthorityConfig>,
     pub limits: DecisionLimits,
@@ -79,19 +80,11 @@ pub struct LedgerConfig {
     pub witnesses: Vec<Witness>,
 }
 
-/// The keys with which this server signs.
-#[derive(Debug)]
-pub struct SigningKeys {
-    pub statement: PrivateKey,
-    pub receipt: PrivateKey,
-}
-
 /// The authority that this server is.
 #[derive(Debug)]
 pub struct AuthorityConfig {
     /// The `iss` of its roots.
     pub iss: String,
-    pub key: RotatedKey,
     /// The URL below which clients call it, without a path.
     pub url: String,
 }

@@ -11,10 +11,9 @@ use warrant::mint::Signer;
 use warrant::Digest;
 
 use super::{
-    AuthorityConfig, BundleConfig, BundlePlace, Config, DecisionLimits, LedgerConfig, RotatedKey,
-    SigningKeys, listen, witnesses,
+    AuthorityConfig, BundleConfig, BundlePlace, Config, DecisionLimits, LedgerConfig, listen, witnesses,
 };
-use crate::keys::{self, KeyFileError, PrivateKey, Readers};
+use crate::keys::{self, KeyFileError, KeyPlace, KeyRing, KeyRole, NamedSigner, PrivateKey, Readers};
 use policy::TrustKeys;
 use policy::fault::{Fault, Faults, FileFaults};
 use policy::public_key;
@@ -26,6 +25,13 @@ const LONGEST_DEADLINE_MS: i64 = ledger::FORWARD_RECORDED_WITHIN_SECONDS.cast_si
 /// Twice as many only make each answer take twice as long: a core decides some thousand requests a second.
 const DECISIONS: i64 = 512;
 const DENIALS: i64 = 500;
+
+/// A set of keys that is fetched for each receipt costs more than its verification; a longer time only makes a rotation longer.
+const RECEIPT_SET_SECONDS: i64 = 300;
+const NEW_KEY: &str = "make one with `portcullis key new --out FILE`";
+
+/// The first key of a role, and where it is.
+type FirstKey = (KeyRole, KeyPlace, NamedSigner);
 
 /// The configuration in `bytes`, or everything that is wrong with it.
 pub fn read(path: &Path, bytes: &[u8]) -> Result<Config, Vec<Fault>> {
@@ -70,13 +76,10 @@ impl ConfigReader<'_> {
         let candidate = self.candidate(top.get("candidate"));
         let ledger = top.need("ledger", self.page).and_then(|node| self.ledger(node));
         let keys = top.need("keys", self.page).and_then(|node| self.keys(node));
+        let (keys, receipt_keys_kept) = keys.unzip();
         let authority = top.get("authority").map_or(Some(None), |node| self.authority(node).map(Some));
-        self.check_one_purpose(
-            &top,
-            ledger.as_ref(),
-            keys.as_ref(),
-            authority.as_ref().and_then(Option::as_ref),
-        );
+        let (authority, authority_key) = authority.map(Option::unzip).unzip();
+        let keys = self.key_ring(&top, bundle.as_ref(), ledger.as_ref(), keys, authority_key.flatten());
         let limits = self.limits(top.get("limits"));
         let environment = self.environment(top.get("environment"));
         let audience = audience?.to_owned();
@@ -87,6 +90,7 @@ impl ConfigReader<'_> {
             candidate: candidate?,
             ledger: ledger?,
             keys: keys?,
+            receipt_keys_kept: receipt_keys_kept?,
             authority: authority?,
             limits: limits?,
             environment: environment?,
@@ -221,31 +225,50 @@ impl ConfigReader<'_> {
         digest
     }
 
-    fn keys(&self, node: &Node) -> Option<SigningKeys> {
-        let part = members(node, &["statement", "receipt"], self.page)?;
-        let statement = part.need("statement", self.page).and_then(|node| self.key(node, Algorithm::Es256));
-        let receipt = part.need("receipt", self.page).and_then(|node| self.key(node, Algorithm::Es256));
-        Some(SigningKeys { statement: statement?, receipt: receipt? })
+    fn keys(&self, node: &Node) -> Option<([FirstKey; 2], u64)> {
+        let part = members(node, &["statement", "receipt", "receiptSetSeconds"], self.page)?;
+        let kept = match part.get("receiptSetSeconds") {
+            Some(node) => natural(node, 1, 86_400, self.page),
+            None => Some(RECEIPT_SET_SECONDS),
+        };
+        let key = |name, role| part.need(name, self.page).and_then(|node| self.first_key(node, role));
+        let (statement, receipt) = (key("statement", KeyRole::Statement), key("receipt", KeyRole::Receipt));
+        Some(([statement?, receipt?], u64::try_from(kept?).ok()?))
     }
 
-    fn authority(&self, node: &Node) -> Option<AuthorityConfig> {
+    /// A key of this role, and where those that come after it are.
+    fn first_key(&self, node: &Node, role: KeyRole) -> Option<FirstKey> {
+        let place = KeyPlace::File(self.directory.join(string(node, self.page)?));
+        let key = match place.read() {
+            Ok(key) => key,
+            Err(error) => {
+                self.page.fault(node.at, error.to_string(), NEW_KEY);
+                return None;
+            }
+        };
+        if role.may_have(&key) {
+            return Some((role, place, key));
+        }
+        self.other_algorithm(node, key.public_key().alg(), Algorithm::Es256);
+        None
+    }
+
+    fn authority(&self, node: &Node) -> Option<(AuthorityConfig, FirstKey)> {
         let part = members(node, &["iss", "key", "url"], self.page)?;
         let iss = part.need("iss", self.page).and_then(|node| string(node, self.page));
         let url = part.need("url", self.page).and_then(|node| self.base_url(node));
         let at = part.need("key", self.page);
-        let key = at.and_then(|node| {
-            let file = self.directory.join(string(node, self.page)?);
-            let key = RotatedKey::of(file, self.key_file(node, keys::read)?);
-            if key.is_none() {
-                self.page.fault(
-                    node.at,
-                    "the key of the authority has no name",
-                    "make it with `portcullis key new --kid a1 --out FILE`, and list it under `issuers` of mesh.yaml",
-                );
-            }
-            key
-        });
-        Some(AuthorityConfig { iss: iss?.to_owned(), key: key?, url: url? })
+        let key = at.and_then(|node| self.first_key(node, KeyRole::Authority));
+        if let (Some(node), Some((_, _, key))) = (at, &key)
+            && !key.has_own_name()
+        {
+            self.page.fault(
+                node.at,
+                "the key of the authority has no name",
+                "make it with `portcullis key new --kid a1 --out FILE`, and list it under `issuers` of mesh.yaml",
+            );
+        }
+        Some((AuthorityConfig { iss: iss?.to_owned(), url: url? }, key?))
     }
 
     /// A URL without a path, below which an API is.
@@ -268,31 +291,29 @@ impl ConfigReader<'_> {
         is_base.then(|| text.trim_end_matches('/').to_owned())
     }
 
-    /// A key signs for one purpose only: what it signs for one could be taken for something else.
-    fn check_one_purpose(
+    /// All keys that can be replaced. A key signs for one purpose only: what it signs for one could be taken for something else.
+    fn key_ring(
         &self,
         top: &Members<'_>,
+        bundle: Option<&BundleConfig>,
         ledger: Option<&LedgerConfig>,
-        keys: Option<&SigningKeys>,
-        authority: Option<&AuthorityConfig>,
-    ) {
-        let all = [
+        keys: Option<[FirstKey; 2]>,
+        authority: Option<FirstKey>,
+    ) -> Option<KeyRing> {
+        let is_complete = keys.is_some();
+        let others = [
             ("ledger.key", ledger.map(|ledger| &ledger.key)),
-            ("keys.statement", keys.map(|keys| &keys.statement)),
-            ("keys.receipt", keys.map(|keys| &keys.receipt)),
-            ("authority.key", authority.map(|authority| authority.key.first())),
+            ("bundle.noteKey", bundle.and_then(|bundle| bundle.note_key.as_ref())),
         ];
-        let known: Vec<_> =
-            all.iter().filter_map(|(name, key)| Some((name, key.as_ref()?.public_key()))).collect();
-        for (position, (name, key)) in known.iter().enumerate() {
-            if let Some((first, _)) = known.iter().take(position).find(|(_, other)| other == key) {
-                self.page.fault(
-                    top.at,
-                    format!("`{first}` and `{name}` are the same key"),
-                    "make another one with `portcullis key new --out FILE`: a key signs for one purpose only",
-                );
-            }
+        let others = others.into_iter().filter_map(|(name, key)| Some((name, *key?.public_key())));
+        let firsts = keys.into_iter().flatten().chain(authority).collect();
+        let (ring, faults) = KeyRing::new(firsts, others.collect());
+        for fault in faults.iter().filter(|fault| fault.forbids_start()) {
+            let instead = "make another one with `portcullis key new --out FILE`: a key signs for one purpose only, and two are \
+                           valid at once while one replaces the other";
+            self.page.fault(top.at, fault.to_string(), instead);
         }
+        is_complete.then_some(ring)
     }
 
     fn limits(&self, node: Option<&Node>) -> Option<DecisionLimits> {
@@ -362,17 +383,21 @@ impl ConfigReader<'_> {
         if found == algorithm {
             return Some(key);
         }
-        let (found, wanted) = (found.name(), algorithm.name());
+        self.other_algorithm(node, found, algorithm);
+        None
+    }
+
+    fn other_algorithm(&self, node: &Node, found: Algorithm, wanted: Algorithm) {
+        let (found, wanted) = (found.name(), wanted.name());
         self.page.fault(
             node.at,
             format!("expected a key for {wanted}, found a key for {found}"),
             format!("make one with `portcullis key new --alg {wanted} --out FILE`"),
         );
-        None
     }
 
     fn key_file<K>(&self, node: &Node, read: impl Fn(&Path) -> Result<K, KeyFileError>) -> Option<K> {
-        self.secret_file(node, read, "make one with `portcullis key new --out FILE`")
+        self.secret_file(node, read, NEW_KEY)
     }
 
     fn secret_file<K>(

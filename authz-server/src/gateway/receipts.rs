@@ -1,18 +1,18 @@
 //! Makes the receipt that an allowed request carries to its upstream, where the route asks for one.
 
+use std::sync::Arc;
+
 use policy::Bundle;
 use policy::decision::{Case, Judgement};
-use warrant::mint::Signer;
 use warrant::{Digest, Seconds};
 
-use crate::authority::receipts::{NewReceipt, kid, mint};
-use crate::keys::PrivateKey;
+use crate::authority::receipts::{NewReceipt, ReceiptSigners, mint};
+use crate::keys::NamedSigner;
 
-/// The key that signs receipts, and the log that they name.
+/// The keys that sign receipts, and the log that they name.
 #[derive(Debug)]
 pub struct ReceiptMint {
-    key: PrivateKey,
-    kid: String,
+    keys: Arc<ReceiptSigners>,
     origin: String,
 }
 
@@ -34,8 +34,8 @@ pub(super) struct ReceiptDraft {
 pub(super) struct NotSigned;
 
 impl ReceiptMint {
-    pub fn new(key: PrivateKey, origin: &str) -> ReceiptMint {
-        ReceiptMint { kid: kid(&key), key, origin: origin.to_owned() }
+    pub fn new(keys: Arc<ReceiptSigners>, origin: &str) -> ReceiptMint {
+        ReceiptMint { keys, origin: origin.to_owned() }
     }
 
     pub(super) fn sign(&self, draft: &ReceiptDraft, decision: &str, index: u64) -> Result<String, NotSigned> {
@@ -52,8 +52,8 @@ impl ReceiptMint {
             bundle: draft.bundle,
             body: draft.body,
         };
-        let signer: &dyn Signer = &self.key;
-        mint(&receipt, &self.kid, signer).map_err(|_| NotSigned)
+        let NamedSigner { kid, signer } = self.keys.signer().ok_or(NotSigned)?;
+        mint(&receipt, &kid, &*signer).map_err(|_| NotSigned)
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tracing::{info, warn};
 
 use crate::clock::Clock;
+use crate::keys::{KeyRing, READ_EVERY};
 use crate::outcomes::Outcomes;
 use crate::recorder::Recorder;
 use crate::telemetry::LedgerFigures;
@@ -30,6 +31,17 @@ pub(super) async fn dropped_outcomes(outcomes: Arc<Outcomes>) {
     loop {
         ticks.tick().await;
         outcomes.record_dropped();
+    }
+}
+
+/// Reads the files of the keys again and again, so that one that is put there or taken away counts at once.
+pub(super) async fn keys(ring: KeyRing) {
+    let mut ticks = tokio::time::interval(READ_EVERY);
+    loop {
+        ticks.tick().await;
+        let ring = ring.clone();
+        // It can only fail if it panicked, and the next round tries again.
+        drop(tokio::task::spawn_blocking(move || ring.refresh()).await);
     }
 }
 

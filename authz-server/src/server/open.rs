@@ -11,9 +11,10 @@ use tracing::info;
 use super::error::ServerError;
 use super::listeners::Listeners;
 use super::readiness;
-use crate::authority::governance::{Governance, HeardProxies, Source};
+use crate::authority::FactRecorder;
+use crate::authority::governance::{Governance, HeardProxies, Source, StatementKeys};
 use crate::authority::issuing::{AuthorityIdentity, AuthorityKeys, IssuerParts, WarrantIssuer, metadata};
-use crate::authority::{FactRecorder, receipts};
+use crate::authority::receipts::ReceiptSigners;
 use crate::bundles::Keeper;
 use crate::bundles::candidate::{Candidate, Watcher};
 use crate::clock::Clock;
@@ -24,7 +25,7 @@ use crate::gateway::{
     Admission, Burner, Gateway, Gatherer, JudgeOfForwards, ReadCertificates, ReceiptMint, Shadow,
     VerifiedChains,
 };
-use crate::keys::{PrivateKey, Readers};
+use crate::keys::{KeyRing, KeyRole, PrivateKey, Readers};
 use crate::outcomes::Outcomes;
 use crate::record::EarlierTerms;
 use crate::recorder::Recorder;
@@ -49,8 +50,10 @@ pub(super) struct OpenedServer {
     pub(super) facts: FactRecorder,
     pub(super) governance: Arc<Governance>,
     pub(super) heard: HeardProxies,
-    /// The body of `/v1/receipt-jwks.json`.
-    pub(super) receipt_keys: String,
+    /// The keys with which this server signs; somebody must read them again.
+    pub(super) keys: KeyRing,
+    /// The keys of `/v1/receipt-jwks.json`.
+    pub(super) receipt_keys: Arc<ReceiptSigners>,
     /// `None` if this server issues no warrants.
     pub(super) authority: Option<WarrantIssuer>,
     pub(super) fetcher: Fetcher,
@@ -111,8 +114,11 @@ pub(super) async fn open(config: Config, clock: Clock) -> Result<OpenedServer, S
     };
     let is_certain = !matches!(config.listen.proxies, ProxiesAddress::Local(LocalAddress::Loopback(_)));
     let resource_page = config.authority.as_ref().map(|authority| metadata::resource_page(&authority.url));
-    let receipt_keys = receipts::jwks(&[&config.keys.receipt]);
-    let receipts = is_certain.then(|| Arc::new(ReceiptMint::new(config.keys.receipt, ledger.origin())));
+    let keys = config.keys;
+    let receipt_keys =
+        ReceiptSigners::new(keys.lister(KeyRole::Receipt), clock.clone(), config.receipt_keys_kept);
+    let receipt_keys = Arc::new(receipt_keys);
+    let receipts = is_certain.then(|| Arc::new(ReceiptMint::new(Arc::clone(&receipt_keys), ledger.origin())));
     let gateway = Arc::new(Gateway {
         gatherer: gatherer(),
         burner,
@@ -140,9 +146,10 @@ pub(super) async fn open(config: Config, clock: Clock) -> Result<OpenedServer, S
     let heard =
         if is_first { HeardProxies::default() } else { HeardProxies::after_another_server(clock.now()) };
     let fetcher = Fetcher::new().map_err(ServerError::Fetch)?;
-    let authority = config.authority.map(|AuthorityConfig { iss, key, url }| {
+    let authority = config.authority.map(|AuthorityConfig { iss, url }| {
+        let own = AuthorityKeys::new(keys.finder(KeyRole::Authority));
         WarrantIssuer::new(IssuerParts {
-            authority: AuthorityIdentity { iss, keys: AuthorityKeys::new(key.into_finder()), url },
+            authority: AuthorityIdentity { iss, keys: own, url },
             ledger: ledger.clone(),
             live: live.clone(),
             clock: clock.clone(),
@@ -154,7 +161,7 @@ pub(super) async fn open(config: Config, clock: Clock) -> Result<OpenedServer, S
         live,
         ledger: ledger.clone(),
         clock: clock.clone(),
-        key: config.keys.statement,
+        keys: StatementKeys::new(keys.lister(KeyRole::Statement), heard.clone()),
         predecessors,
         environment: config.environment,
         resource_page,
@@ -175,6 +182,7 @@ pub(super) async fn open(config: Config, clock: Clock) -> Result<OpenedServer, S
         facts,
         governance,
         heard,
+        keys,
         receipt_keys,
         authority,
         fetcher,

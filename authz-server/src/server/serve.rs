@@ -22,7 +22,8 @@ use crate::edge::arrivals::Arrivals;
 use crate::edge::ext_authz::ExtAuthz;
 use crate::edge::http::log::Log;
 use crate::edge::http::{
-    self, ApiPages, Authenticator, AuthorityPages, CallCounter, PollPlaces, StatementPage, health::Health,
+    self, ApiPages, Authenticator, AuthorityPages, CallCounter, PollPlaces, ProxiesPage, StatementPage,
+    health::Health,
 };
 use crate::edge::listen::{BoundListener, ListenAddress};
 use crate::edge::proxy_identity::{AdmitProxy, NamedProxies};
@@ -44,7 +45,7 @@ type ListenerEnd = Result<(), JoinError>;
 /// A running server.
 pub(super) struct Serving {
     listeners: JoinSet<()>,
-    background: [JoinHandle<()>; 5],
+    background: [JoinHandle<()>; 6],
     witness_tasks: JoinSet<()>,
     stop: watch::Sender<bool>,
     admission: Admission,
@@ -76,6 +77,7 @@ pub(super) async fn serve(opened: OpenedServer) -> Result<Serving, ServerError> 
         tokio::spawn(background::summaries(opened.recorder.clone())),
         tokio::spawn(background::dropped_outcomes(Arc::clone(&opened.outcomes))),
         tokio::spawn(background::disk(opened.figures, opened.clock.clone())),
+        tokio::spawn(background::keys(opened.keys)),
         tokio::spawn(health::report(health_reporter, Arc::clone(&opened.readiness))),
         tokio::spawn(tls::keep_current(opened.listeners.tls().map(|(_, tls)| tls).collect())),
     ];
@@ -93,9 +95,10 @@ pub(super) async fn serve(opened: OpenedServer) -> Result<Serving, ServerError> 
         .into_axum_router();
     let heard = opened.heard;
     let metrics = Arc::clone(&opened.metrics);
+    let proxies_page = ProxiesPage { heard: heard.clone(), governance: Arc::clone(&opened.governance) };
     let for_proxies = for_proxies.merge(http::statement(StatementPage {
         governance: opened.governance,
-        heard: heard.clone(),
+        heard,
         admit,
         clock: opened.clock.clone(),
         places: PollPlaces::new(Arc::clone(&opened.metrics)),
@@ -128,7 +131,7 @@ pub(super) async fn serve(opened: OpenedServer) -> Result<Serving, ServerError> 
                 router: http::api(ApiPages {
                     log,
                     candidate: opened.candidate,
-                    proxies: heard,
+                    proxies: proxies_page,
                     facts: opened.facts,
                     authenticator,
                     counter,

@@ -1,7 +1,7 @@
 //! What a gate is configured with: by this alone it knows whose statements it takes.
 
 use super::Statement;
-use crate::key::PublicKey;
+use crate::{Digest, key::PublicKey};
 
 /// The mesh, the log and the keys whose statements a gate takes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,7 +16,18 @@ pub struct Pins {
     pub keys: Vec<(Box<str>, PublicKey)>,
 }
 
+/// Names a pinned key to the server: the digest of the key together with its name, because a gate looks it up by its name.
+pub fn pin(kid: &str, key: &PublicKey) -> Digest {
+    Digest::of(key.canonical_jwk_json(kid).as_bytes())
+}
+
 impl Pins {
+    /// The pinned keys as a poll reports them: [`pin`] of each in base64url, joined with `.`.
+    pub fn report(&self) -> String {
+        let pins: Vec<_> = self.keys.iter().map(|(kid, key)| pin(kid, key).to_base64url()).collect();
+        pins.join(".")
+    }
+
     /// The key of that name.
     pub(super) fn key(&self, kid: &str) -> Option<&PublicKey> {
         self.keys.iter().find(|(own, _)| **own == *kid).map(|(_, key)| key)

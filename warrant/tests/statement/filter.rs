@@ -3,7 +3,7 @@
 use warrant::{
     Algorithm,
     mint::{PureSigner, Signer as _},
-    statement::{FilterConfig, Pins, Position},
+    statement::{FilterConfig, Pins, Position, pin},
 };
 
 fn jwk(kid: &str, algorithm: Algorithm, secret: u8) -> String {
@@ -35,6 +35,14 @@ fn a_configuration_is_read_as_it_was_written() {
     assert_ne!(open.pins_digest(), good().pins_digest());
     let gate = FilterConfig { position: Position::Gate, ..good() };
     assert_eq!(gate.pins_digest(), good().pins_digest(), "the position is not pinned");
+}
+
+#[test]
+fn a_filter_reports_its_pins_by_the_key_and_its_name() {
+    let pins = good().pins;
+    let [first, second] = [0, 1].map(|place| pin(&pins.keys[place].0, &pins.keys[place].1));
+    assert_eq!(pins.report(), format!("{}.{}", first.to_base64url(), second.to_base64url()));
+    assert_ne!(pin("s2", &pins.keys[0].1), first, "it looks keys up by their names");
 }
 
 #[test]

@@ -35,6 +35,8 @@ pub(crate) struct Member<V> {
     roster_key: String,
     /// The digest of what this proxy's filters are configured with, which is the same in both positions.
     config: String,
+    /// The pinned keys, for the server: it signs with a new key when every proxy pins it.
+    pins: String,
     module: &'static str,
     ticks: Ticks,
     /// Names this member's queue, and this run of the proxy if it is the first.
@@ -93,6 +95,7 @@ impl<V: Verifier> Member<V> {
             answers: SharedAnswers::at(&prefix),
             roster_key: format!("{prefix}.roster"),
             config: governance.pins_digest().to_hex(),
+            pins: governance.pins().report(),
             module,
             ticks: Ticks::starting(governance.time()),
             governance,
@@ -281,9 +284,9 @@ impl<V: Verifier> Member<V> {
 
     fn next_poll(&mut self, roster: &Roster, clock: Seconds) -> PollRequest {
         let (seq, judged) = roster.all_have();
-        let (module, config) = (self.module, self.config.as_str());
+        let (module, config, pins) = (self.module, self.config.as_str(), self.pins.as_str());
         self.polled_at = self.governance.taken();
-        let report = Report { instance: roster.instance, seq, judged, module, config };
+        let report = Report { instance: roster.instance, seq, judged, module, config, pins };
         self.polls.send(self.governance.held().as_deref(), self.governance.now(clock), &report)
     }
 

@@ -61,6 +61,7 @@ pub(super) struct Report<'a> {
     pub(super) judged: u64,
     pub(super) module: &'a str,
     pub(super) config: &'a str,
+    pub(super) pins: &'a str,
 }
 
 /// The polls of one root context.
@@ -100,9 +101,9 @@ impl Polls {
     pub(super) fn send(&mut self, held: Option<&Held>, now: Seconds, report: &Report<'_>) -> PollRequest {
         (self.is_waiting, self.waited) = (true, Duration::ZERO);
         self.since_tick = self.since_tick.saturating_add(1);
-        let Report { instance, seq, judged, module, config } = report;
+        let Report { instance, seq, judged, module, config, pins } = report;
         let mut path = format!(
-            "/v1/statement?seq={seq}&judged={judged}&module={module}&config={config}&instance={instance:016x}"
+            "/v1/statement?seq={seq}&judged={judged}&module={module}&config={config}&instance={instance:016x}&pins={pins}"
         );
         if let Some(held) = held.filter(|_| !self.ask_all) {
             let statement = held.statement();
@@ -156,14 +157,16 @@ mod tests {
     use super::*;
 
     const NOW: Seconds = Seconds::new(1_800_000_000);
-    const REPORT: Report<'_> = Report { instance: 10, seq: 7, judged: 6, module: "ab", config: "cd" };
+    const REPORT: Report<'_> =
+        Report { instance: 10, seq: 7, judged: 6, module: "ab", config: "cd", pins: "e.f" };
 
     #[test]
     fn one_poll_waits_at_a_time_and_a_failed_one_is_not_repeated_at_once() {
         let mut polls = Polls::default();
         assert!(polls.may_send());
         let poll = polls.send(None, NOW, &REPORT);
-        assert_eq!(poll.path, "/v1/statement?seq=7&judged=6&module=ab&config=cd&instance=000000000000000a");
+        let path = "/v1/statement?seq=7&judged=6&module=ab&config=cd&instance=000000000000000a&pins=e.f";
+        assert_eq!(poll.path, path);
         assert!(!polls.may_send());
         let mut pauses = Vec::new();
         for _ in 0..5 {

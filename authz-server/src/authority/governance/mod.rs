@@ -10,6 +10,7 @@ mod poll;
 mod proxies;
 mod recent;
 mod rules;
+mod statement_keys;
 #[cfg(test)]
 mod tests;
 
@@ -24,14 +25,14 @@ use warrant::{Digest, Seconds};
 pub use no_statement::NoStatement;
 pub use poll::{HeldParts, Poll, PollParameters};
 pub use proxies::{HeardProxies, HeardProxy, Instance, ProxyReport};
+pub use statement_keys::{ShownKey, StatementKeys};
 
 use self::numbers::{NoNumber, Numbered, Numbers};
 use self::recent::RecentlySent;
 use self::rules::{MadeOnce, Part, halts, rules};
-use super::receipts;
 use crate::clock::Clock;
 use crate::facts::{GovernanceChanges, JudgedForwards, Known, LiveFacts, places_of};
-use crate::keys::PrivateKey;
+use crate::keys::NamedSigner;
 
 /// How long a statement holds at most.
 const LIFETIME_SECONDS: u64 = 30;
@@ -45,8 +46,8 @@ pub struct Source {
     pub live: LiveFacts,
     pub ledger: Ledger,
     pub clock: Clock,
-    /// The key that signs statements, and nothing else.
-    pub key: PrivateKey,
+    /// The keys that sign statements, and nothing else.
+    pub keys: StatementKeys,
     /// The names of all logs that the ledger continues, the oldest first.
     pub predecessors: Vec<String>,
     /// Where this server runs.
@@ -59,7 +60,6 @@ pub struct Source {
 #[derive(Debug)]
 pub struct Governance {
     source: Source,
-    kid: String,
     numbers: Mutex<Numbers>,
     /// By the bundle.
     rules: MadeOnce<Digest, Part>,
@@ -77,6 +77,8 @@ pub struct Answered {
     seq: u64,
     /// When its statement runs out.
     pub until: Seconds,
+    /// The name of the key that signed it.
+    pub kid: String,
 }
 
 /// What a statement says to one proxy. It has no number and no time yet.
@@ -100,7 +102,6 @@ impl Said {
 impl Governance {
     pub fn new(source: Source) -> Governance {
         Governance {
-            kid: receipts::kid(&source.key),
             source,
             numbers: Mutex::default(),
             rules: MadeOnce::default(),
@@ -136,10 +137,17 @@ impl Governance {
             && self.numbers().is_held(proxy, n, said.version())
     }
 
-    /// A new statement, and the parts that the proxy does not hold.
-    pub fn answer(&self, proxy: &str, held: &HeldParts) -> Result<Answered, NoStatement> {
+    /// The keys of statements, and which of them is in use.
+    pub fn keys(&self) -> Vec<ShownKey> {
+        self.source.keys.shown(self.source.clock.now())
+    }
+
+    /// A new statement, signed for a proxy with these pins, and the parts that it does not hold.
+    pub fn answer(&self, proxy: &str, held: &HeldParts, pins: &[Digest]) -> Result<Answered, NoStatement> {
         let (said, statement) = self.numbered(proxy)?;
-        let jws = statement.sign(&self.source.key, &self.kid).map_err(NoStatement::NotSigned)?;
+        let NamedSigner { kid, signer } =
+            self.source.keys.signer_for(pins, statement.iat).ok_or(NoStatement::NoKey)?;
+        let jws = statement.sign(&*signer, &kid).map_err(NoStatement::NotSigned)?;
         let part =
             |part: &Part, held| (held != Some(part.digest)).then(|| part.json.clone().into_bytes().into());
         let marks = said.known.tables().revocations.marks();
@@ -155,7 +163,7 @@ impl Governance {
         };
         self.sent_marks.note(marks.digest(), marks);
         self.sent_ended.note(ended.digest(), ended);
-        Ok(Answered { body: answer.encode(), seq: statement.seq, until: statement.exp })
+        Ok(Answered { body: answer.encode(), seq: statement.seq, until: statement.exp, kid })
     }
 
     /// Whether the log can never be shorter again than this answer says. Until then the answer must not leave this server: a

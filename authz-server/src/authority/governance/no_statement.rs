@@ -23,6 +23,8 @@ pub enum NoStatement {
     /// The rules or the halts cannot be sent.
     NotMade(StatementFault),
     NotSigned(MintError),
+    /// There is no key that could sign.
+    NoKey,
     /// The size of the log could not be made to last.
     NotLasting(RecordError),
 }
@@ -50,6 +52,7 @@ impl fmt::Display for NoStatement {
                 write!(f, "the bundle or the postures cannot be sent to a proxy: {fault}")
             }
             NoStatement::NotSigned(error) => write!(f, "the statement cannot be signed: {error}"),
+            NoStatement::NoKey => f.write_str("this server has no key for statements; look at `keys.statement`"),
             NoStatement::NotLasting(error) => {
                 write!(f, "the ledger cannot keep the size that the statement tells: {error}")
             }

@@ -10,6 +10,9 @@ use super::proxies::{Instance, ProxyReport};
 /// How long a poll waits at most.
 const WAITS_AT_MOST: Duration = Duration::from_secs(10);
 
+/// So many keys a filter can be configured with.
+const MAX_PINS: usize = 16;
+
 /// The parameters of a poll, as they were sent.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -26,6 +29,8 @@ pub struct PollParameters {
     module: String,
     config: String,
     instance: String,
+    /// The filter's pins, joined with `.`.
+    pins: Option<String>,
     /// In milliseconds.
     #[serde(default)]
     wait: u64,
@@ -66,6 +71,7 @@ impl PollParameters {
             judged: self.judged,
             module: hexadecimal("module", &self.module)?,
             configuration: hexadecimal("config", &self.config)?,
+            pins: pins(self.pins)?,
         };
         Ok(Poll { held, report, wait: Duration::from_millis(self.wait).min(WAITS_AT_MOST) })
     }
@@ -78,6 +84,15 @@ fn part(name: &str, text: Option<String>) -> Result<Option<Digest>, String> {
         })
     };
     text.map(digest).transpose()
+}
+
+/// A filter of an older version does not say them.
+fn pins(text: Option<String>) -> Result<Vec<Digest>, String> {
+    let Some(text) = text else { return Ok(Vec::new()) };
+    let pins: Option<Vec<Digest>> = text.split('.').map(Digest::parse_base64url).collect();
+    pins.filter(|pins| pins.len() <= MAX_PINS).ok_or_else(|| {
+        format!("`pins` is not 1 to {MAX_PINS} digests as a statement writes them, joined with `.`")
+    })
 }
 
 fn hexadecimal(name: &str, text: &str) -> Result<Digest, String> {
@@ -102,6 +117,7 @@ mod tests {
             module: hex.clone(),
             config: hex,
             instance: "00000000000000af".to_owned(),
+            pins: None,
             wait: 0,
         };
         change(&mut sent);
@@ -119,7 +135,10 @@ mod tests {
         });
         let poll = poll.unwrap();
         assert_eq!((poll.held.n, poll.held.revocations), (Some(7), Some(digest)));
-        assert_eq!(poll.wait, WAITS_AT_MOST);
+        assert_eq!((poll.wait, poll.report.pins.len()), (WAITS_AT_MOST, 0));
+        let pins = format!("{}.{}", digest.to_base64url(), Digest::of(b"another").to_base64url());
+        let poll = parameters(|sent| sent.pins = Some(pins)).unwrap();
+        assert_eq!(poll.report.pins, [digest, Digest::of(b"another")]);
     }
 
     #[test]
@@ -129,6 +148,11 @@ mod tests {
             ("`ended`", parameters(|sent| sent.ended = Some(String::new()))),
             ("`module`", parameters(|sent| sent.module.push('0'))),
             ("`config`", parameters(|sent| sent.config = "A".repeat(64))),
+            ("`pins`", parameters(|sent| sent.pins = Some(String::new()))),
+            (
+                "`pins`",
+                parameters(|sent| sent.pins = Some(vec![Digest::of(b"a").to_base64url(); 17].join("."))),
+            ),
             ("`instance`", parameters(|sent| sent.instance.clear())),
         ] {
             assert!(poll.as_ref().is_err_and(|why| why.starts_with(name)), "{name}: {poll:?}");

@@ -49,6 +49,8 @@ pub struct ProxyReport {
     pub module: Digest,
     /// The filter's configuration.
     pub configuration: Digest,
+    /// The keys whose statements it takes: of each the digest that [`warrant::statement::pin`] makes. Empty if it does not say.
+    pub pins: Vec<Digest>,
 }
 
 /// An instance that was heard of.
@@ -61,6 +63,10 @@ pub struct HeardProxy {
     pub judged: u64,
     pub module: Digest,
     pub configuration: Digest,
+    /// The keys whose statements it takes, as it writes them.
+    pub pins: Vec<String>,
+    /// The name of the key that signed the last statement that it was sent.
+    pub key: Option<String>,
     /// When it asked last, in milliseconds.
     pub heard: u64,
     /// When the last statement runs out that it was sent, in seconds. After that it denies everything. 0: it was sent none.
@@ -82,6 +88,7 @@ struct Row {
     report: ProxyReport,
     heard: u64,
     until: Seconds,
+    key: Option<String>,
 }
 
 impl HeardProxies {
@@ -107,16 +114,26 @@ impl HeardProxies {
                 forget_one(&mut heard, id);
             }
         }
-        let until = heard.get(&key).map_or(Seconds::new(0), |row| row.until);
-        heard.insert(key, Row { report, heard: now, until });
+        let before = heard.remove(&key);
+        let (until, signed_by) = before.map_or((Seconds::new(0), None), |row| (row.until, row.key));
+        heard.insert(key, Row { report, heard: now, until, key: signed_by });
         heard.len()
     }
 
-    /// Notes that an instance is sent a statement that runs out then.
-    pub fn note_sent(&self, id: &str, instance: Instance, until: Seconds) {
+    /// Notes that an instance is sent a statement that runs out then, by the key of this name.
+    pub fn note_sent(&self, id: &str, instance: Instance, until: Seconds, key: &str) {
         if let Some(row) = self.heard().get_mut(&(id.to_owned(), instance)) {
             row.until = row.until.max(until);
+            row.key = Some(key.to_owned());
         }
+    }
+
+    /// Whether every proxy that may hold a statement at this time takes those of the key with this pin.
+    pub fn all_pin(&self, pin: Digest, now: Seconds) -> bool {
+        let is_live = |row: &Row| row.until.max(Seconds::new(row.heard / 1000).plus(LIFETIME_SECONDS)) > now;
+        let heard = self.heard();
+        now >= self.complete_from
+            && heard.values().filter(|row| is_live(row)).all(|row| row.report.pins.contains(&pin))
     }
 
     /// All of them, sorted by identity and instance.
@@ -128,6 +145,8 @@ impl HeardProxies {
             judged: row.report.judged,
             module: row.report.module,
             configuration: row.report.configuration,
+            pins: row.report.pins.iter().map(|pin| pin.to_base64url()).collect(),
+            key: row.key.clone(),
             heard: row.heard,
             until: row.until.get(),
         };
@@ -160,7 +179,7 @@ mod tests {
     fn report(instance: u64, seq: u64) -> ProxyReport {
         let digest = Digest::of(b"d");
         let instance = Instance(instance.to_be_bytes());
-        ProxyReport { instance, seq, judged: seq, module: digest, configuration: digest }
+        ProxyReport { instance, seq, judged: seq, module: digest, configuration: digest, pins: Vec::new() }
     }
 
     fn ids(heard: &HeardProxies) -> Vec<(String, u64)> {
@@ -181,13 +200,32 @@ mod tests {
     fn the_newest_report_of_each_instance_is_kept_for_an_hour() {
         let heard = HeardProxies::default();
         assert_eq!(heard.note("edge", report(1, 5), NOW), 1);
-        heard.note_sent("edge", Instance(1_u64.to_be_bytes()), Seconds::new(NOW / 1000 + 30));
+        heard.note_sent("edge", Instance(1_u64.to_be_bytes()), Seconds::new(NOW / 1000 + 30), "s1");
         heard.note("edge", report(2, 6), NOW + 1);
         assert_eq!(heard.note("edge", report(1, 7), NOW + 2), 2);
         assert_eq!(ids(&heard), [("edge".to_owned(), 7), ("edge".to_owned(), 6)]);
         assert_eq!(heard.all().iter().map(|one| one.until).collect::<Vec<_>>(), [NOW / 1000 + 30, 0]);
+        assert_eq!(heard.all().iter().map(|one| one.key.as_deref()).collect::<Vec<_>>(), [Some("s1"), None]);
         heard.note("other", report(3, 8), NOW + 1 + FORGOTTEN_AFTER);
         assert_eq!(ids(&heard), [("edge".to_owned(), 7), ("other".to_owned(), 8)]);
+    }
+
+    #[test]
+    fn a_key_is_pinned_by_all_only_when_everybody_who_may_hold_a_statement_says_so() {
+        let (old, new) = (Digest::of(b"old"), Digest::of(b"new"));
+        let with = |instance, pins: &[Digest]| ProxyReport { pins: pins.to_vec(), ..report(instance, 1) };
+        let now = Seconds::new(NOW / 1000);
+        let heard = HeardProxies::after_another_server(now);
+        heard.note("a", with(1, &[old, new]), NOW);
+        assert!(!heard.all_pin(new, now.plus(29)), "there may be proxies of the server before");
+        assert!(heard.all_pin(new, now.plus(30)));
+        heard.note("a", with(2, &[old]), NOW + 20_000);
+        assert!(!heard.all_pin(new, now.plus(30)) && heard.all_pin(old, now.plus(30)));
+        heard.note_sent("a", Instance(2_u64.to_be_bytes()), now.plus(60), "s1");
+        assert!(!heard.all_pin(new, now.plus(59)), "it holds a statement");
+        assert!(heard.all_pin(new, now.plus(60)), "it denies everything");
+        heard.note("b", with(3, &[]), NOW + 60_000);
+        assert!(!heard.all_pin(new, now.plus(60)), "an older filter does not say what it pins");
     }
 
     #[test]

@@ -14,6 +14,7 @@ use super::*;
 use crate::bundles::PolicyInForce;
 use crate::facts::test_ledger::{TestLedger, follow_from_here};
 use crate::facts::{ForwardList, examples};
+use crate::keys::PrivateKey;
 use crate::policy_fixture::{NOW, bundle, files};
 
 /// The proxy of the small bundle whose host is `localhost`.
@@ -39,11 +40,12 @@ fn scene() -> Scene {
         origin: Some(test.ledger.origin().into()),
         keys: vec![("s1".into(), *key.public_key())],
     };
+    let key = NamedSigner::from(key);
     let source = Source {
         live: follow_from_here(&test.ledger, ForwardList::default(), &policy, Vec::new()),
         ledger: test.ledger.clone(),
         clock: test.clock(),
-        key,
+        keys: StatementKeys::new(Box::new(move || vec![key.clone()]), HeardProxies::default()),
         predecessors: vec![],
         environment: [].into(),
         resource_page: None,
@@ -75,7 +77,7 @@ impl Scene {
 
     fn answer(&self, before: Option<&Held>) -> Vec<u8> {
         self.judge();
-        self.governance.answer(PROXY, &held_parts(before)).unwrap().body
+        self.governance.answer(PROXY, &held_parts(before), &[]).unwrap().body
     }
 
     fn next(&self, before: Option<&Held>) -> Held {
@@ -163,7 +165,7 @@ fn a_halted_route_and_issuer_are_in_the_halts_until_they_are_resumed() {
 #[test]
 fn nothing_is_signed_without_a_bundle_in_force_or_by_a_clock_that_is_not_believed() {
     let scene = scene();
-    let refused = || scene.governance.answer(PROXY, &HeldParts::default()).unwrap_err();
+    let refused = || scene.governance.answer(PROXY, &HeldParts::default(), &[]).unwrap_err();
     scene.policy.renew(InForceUntil(Seconds::new(NOW + 10)));
     assert_eq!(scene.next(None).statement().exp.get(), NOW + 10, "not after the end of the bundle");
     scene.now.fetch_add(10_000, Ordering::Relaxed);

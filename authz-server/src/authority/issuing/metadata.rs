@@ -3,16 +3,14 @@
 use policy::{Bundle, GrantTerms};
 use serde_json::json;
 
+use super::AuthorityIdentity;
 use super::form::{GRANT_TYPE, WARRANT_TYPE, authority};
-use super::{AuthorityIdentity, SigningKey};
-use crate::keys::{self, NamedKey};
+use crate::keys::{self, NamedSigner};
 
 /// The public halves of these keys, as a JWK set.
 #[must_use]
-pub fn jwks(keys: &[SigningKey]) -> String {
-    let public =
-        |SigningKey { kid, signer }: &SigningKey| NamedKey { kid: kid.clone(), key: *signer.public_key() };
-    keys::jwks(keys.iter().map(public))
+pub fn jwks(keys: &[NamedSigner]) -> String {
+    keys::jwks(keys.iter().map(NamedSigner::public))
 }
 
 /// The path of the page about a resource (RFC 9728), whose URL is its parameter `resource`.

@@ -27,13 +27,14 @@ use warrant::mint::MintError;
 use warrant::{Denial, Seconds};
 
 pub use refusal::{Refusal, RefusalCode};
-pub use signing_keys::{AuthorityKeys, SigningKey};
+pub use signing_keys::AuthorityKeys;
 
 use super::callers::ClientCertificate;
 use super::rates::{Rate, Rates};
 use crate::clock::Clock;
 use crate::facts::{Known, LiveFacts};
 use crate::fetch::Fetcher;
+use crate::keys::NamedSigner;
 use form::TokenForm;
 pub use form::{GRANT_TYPE, JWT_TYPE, WARRANT_TYPE};
 use parties::{Parties, parties};
@@ -294,7 +295,7 @@ impl Inner {
     }
 
     /// The key that signs under this bundle: the last one that it lists of those that are here.
-    fn signing_key(&self, bundle: &Bundle) -> Result<SigningKey, Refusal> {
+    fn signing_key(&self, bundle: &Bundle) -> Result<NamedSigner, Refusal> {
         self.authority.keys.of_bundle(&self.authority.iss, bundle).pop().ok_or(RefusalCode::NotTrusted.into())
     }
 
@@ -304,7 +305,7 @@ impl Inner {
         known: &Known,
         form: &TokenForm,
         Verified { parties, key, .. }: &Verified,
-        signing: &SigningKey,
+        signing: &NamedSigner,
         now: Seconds,
     ) -> Result<(NewRoot, Issue), Refusal> {
         let bundle: &Bundle = known.bundle();
@@ -342,7 +343,7 @@ impl Inner {
         known: &Known,
         parties: &Parties,
         key: &HolderKey,
-        signing: &SigningKey,
+        signing: &NamedSigner,
         now: Seconds,
     ) -> Result<(), Refusal> {
         let subs = [Some(&parties.holder), parties.starter.as_ref().map(|starter| &starter.sub)];

@@ -9,7 +9,8 @@ use warrant::{PublicKey, Seconds, Starter};
 
 use super::parties::Parties;
 use super::refusal::{Refusal, RefusalCode};
-use super::{IssuedWarrant, SigningKey, not_minted};
+use super::{IssuedWarrant, not_minted};
+use crate::keys::NamedSigner;
 use crate::record::recorded_details;
 use crate::recorder::DecisionId;
 
@@ -49,7 +50,7 @@ impl NewRoot {
     }
 
     /// The whole root, but for its signature.
-    pub(super) fn draft(self, iss: &str, key: &SigningKey, issue: &Issue) -> Result<DraftedRoot, Refusal> {
+    pub(super) fn draft(self, iss: &str, key: &NamedSigner, issue: &Issue) -> Result<DraftedRoot, Refusal> {
         let [id, txn, jti] = [(); 3].map(|()| DecisionId::random().as_str().to_owned());
         let details = canonical::to_vec(&recorded_details(&issue.details)).ok();
         let details = details.and_then(|bytes| String::from_utf8(bytes).ok());
@@ -119,7 +120,7 @@ impl DraftedRoot {
     }
 
     /// Signs it. Its entry must be on disk.
-    pub(super) fn sign(self, key: &SigningKey) -> Result<IssuedWarrant, Refusal> {
+    pub(super) fn sign(self, key: &NamedSigner) -> Result<IssuedWarrant, Refusal> {
         let grant = &self.root.grant;
         let expires_in = grant.exp.get().saturating_sub(grant.iat.get());
         let warrant = self.unsigned.sign(&*key.signer).map_err(|error| not_minted(&error))?;

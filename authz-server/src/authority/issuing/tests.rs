@@ -18,7 +18,7 @@ use crate::authority::tokens::example_issuer::IssuerKey;
 use crate::bundles::PolicyInForce;
 use crate::facts::test_ledger::{TestLedger, follow_from_here};
 use crate::facts::{self, ForwardList, examples};
-use crate::keys::{AnySigner, PrivateKey};
+use crate::keys::{NamedSigner, PrivateKey};
 use crate::policy_fixture::{NOW, TestKey, bundle, edit, files};
 
 const HOST: &str = "authority.shop";
@@ -83,8 +83,8 @@ fn scene_with(issuance: &str) -> Scene {
         iss: "https://authority.shop".to_owned(),
         keys: AuthorityKeys::new(Box::new(move |kid| {
             let number = KIDS.iter().position(|known| *known == kid)?;
-            let key: AnySigner = Arc::new(TestKey::new(u8::try_from(number).unwrap().saturating_add(1)));
-            Some(key)
+            let key = TestKey::new(u8::try_from(number).unwrap().saturating_add(1));
+            Some(NamedSigner::new(Some(kid), Arc::new(key)))
         })),
         url: format!("https://{HOST}"),
     };

@@ -1,10 +1,9 @@
 //! The key set of receipts. It holds no key of another kind: a library that finds a key by its `kid` alone cannot take a
 //! token of another kind for a receipt.
 
-use warrant::mint::Signer;
 use warrant::{Algorithm, PublicKey};
 
-use crate::keys::{self, NamedKey, PrivateKey};
+use crate::keys::{self, NamedKey};
 
 /// The public keys of receipts.
 #[derive(Clone, Debug)]
@@ -28,14 +27,8 @@ impl ReceiptKeys {
     }
 }
 
-/// The name under which a receipt key is published: its own, or its thumbprint.
+/// The body of `/v1/receipt-jwks.json`: these keys, each with its name.
 #[must_use]
-pub fn kid(key: &PrivateKey) -> String {
-    key.kid().map_or_else(|| key.public_key().thumbprint().to_string(), str::to_owned)
-}
-
-/// The body of `/v1/receipt-jwks.json`: the public halves of these keys.
-#[must_use]
-pub fn jwks(keys: &[&PrivateKey]) -> String {
-    keys::jwks(keys.iter().map(|key| NamedKey { kid: kid(key), key: *key.public_key() }))
+pub fn jwks(keys: &[(&str, &PublicKey)]) -> String {
+    keys::jwks(keys.iter().map(|(kid, key)| NamedKey { kid: (*kid).to_owned(), key: **key }))
 }

@@ -5,6 +5,7 @@
 //! know which requests get one.
 
 mod keys;
+mod signers;
 mod verify;
 
 #[cfg(test)]
@@ -16,7 +17,8 @@ use warrant::{Digest, Seconds};
 
 use crate::keys::sign_jws;
 
-pub use keys::{ReceiptKeys, jwks, kid};
+pub use keys::{ReceiptKeys, jwks};
+pub use signers::ReceiptSigners;
 pub use verify::{ExpectedReceipt, ReceiptFault, verify};
 
 /// The header that carries a receipt to the upstream.

@@ -6,12 +6,10 @@
 use std::path::Path;
 
 use serde_json::{Value, json};
-use warrant::mint::Signer;
 use warrant::statement::{FilterConfig, Pins, Position};
 
-use crate::authority::receipts;
 use crate::cli::out::Failure;
-use crate::keys::PrivateKey;
+use crate::keys::NamedSigner;
 use policy::Bundle;
 
 /// What Envoy's own configuration has.
@@ -22,14 +20,14 @@ pub(super) struct OfEnvoy<'a> {
     pub(super) cluster: &'a str,
 }
 
-/// Writes both configurations: for the mesh of this bundle, its log, and a server that signs statements with this key.
+/// Writes both configurations: for the mesh of this bundle, its log, and a server that signs statements with one of these keys.
 pub(super) fn write(
     bundle: &Bundle,
-    statement_key: &PrivateKey,
+    statement_keys: &[NamedSigner],
     envoy: &OfEnvoy<'_>,
     directory: &Path,
 ) -> Result<(), Failure> {
-    let pins = pins(bundle, statement_key)?;
+    let pins = pins(bundle, statement_keys)?;
     for position in [Position::Gate, Position::Seal] {
         let config = FilterConfig { position, pins: pins.clone(), cluster: envoy.cluster.into() };
         // The filter refuses some values, and would say so only in Envoy's log.
@@ -44,7 +42,7 @@ pub(super) fn write(
     Ok(())
 }
 
-fn pins(bundle: &Bundle, statement_key: &PrivateKey) -> Result<Pins, Failure> {
+fn pins(bundle: &Bundle, statement_keys: &[NamedSigner]) -> Result<Pins, Failure> {
     let origin = bundle.burner();
     let Some((log_name, _)) = origin.rsplit_once("/log/") else {
         return Err(Failure::new(format!("`burner` of the bundle, {origin:?}, is not the origin of a log")));
@@ -53,7 +51,7 @@ fn pins(bundle: &Bundle, statement_key: &PrivateKey) -> Result<Pins, Failure> {
         audience: bundle.audience().into(),
         log_name: log_name.into(),
         origin: Some(origin.into()),
-        keys: vec![(receipts::kid(statement_key).into(), *statement_key.public_key())],
+        keys: statement_keys.iter().map(|key| (key.kid.as_str().into(), *key.public_key())).collect(),
     })
 }
 

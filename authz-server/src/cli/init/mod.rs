@@ -15,6 +15,7 @@ use clap::Args as ClapArgs;
 
 use super::out::{Failure, line};
 use crate::config::{self, LocalAddress};
+use crate::keys::KeyRole;
 use policy::Bundle;
 
 #[derive(Debug, ClapArgs)]
@@ -84,7 +85,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
 fn write_filters(args: &Args, bundle: &Bundle, directory: &Path) -> Result<(), Failure> {
     let config = config::load(&home::configuration(&args.dir)).map_err(|faults| Failure::all(&faults))?;
     let envoy = filters::OfEnvoy { module: &args.module, cluster: &args.cluster };
-    filters::write(bundle, &config.keys.statement, &envoy, directory)
+    filters::write(bundle, &config.keys.of(KeyRole::Statement), &envoy, directory)
 }
 
 fn is_home(dir: &Path) -> bool {

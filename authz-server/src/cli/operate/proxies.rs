@@ -19,20 +19,28 @@ pub(in crate::cli) fn run(args: &Args) -> Result<ExitStatus, Failure> {
 /// One line for each instance, and one for each proxy that nobody hears of.
 fn lines(answer: &Json) -> Vec<String> {
     let list = |member: &str| answer[member].as_array().cloned().unwrap_or_default();
-    let heard = list("proxies").iter().map(line_of).collect::<Vec<_>>();
+    let keys = list("statement_keys");
+    let heard = list("proxies").iter().map(|proxy| line_of(proxy, &keys)).collect::<Vec<_>>();
     let silent = list("silent");
     let silent = silent.iter().filter_map(Json::as_str).map(|id| format!("{id}: not heard of"));
     let mut all: Vec<String> = heard.into_iter().chain(silent).collect();
     if all.is_empty() {
         all.push("the bundle names no proxy".to_owned());
     }
+    // One key signs for everybody, and nothing need be said about it.
+    if keys.len() > 1 {
+        all.extend(keys.iter().map(|key| {
+            let signs = if key["signs"] == true { "signs" } else { "does not sign" };
+            format!("statement key {}: {signs} for proxies that pin both", shown(key, "kid"))
+        }));
+    }
     all
 }
 
-fn line_of(proxy: &Json) -> String {
+fn line_of(proxy: &Json, keys: &[Json]) -> String {
     let of = |member: &str| shown(proxy, member);
     format!(
-        "{} {}: seq {}, judged {}, module {}, configuration {}; heard at {}, its statement runs out at {}",
+        "{} {}: seq {}, judged {}, module {}, configuration {}; heard at {}, its statement runs out at {}{}",
         of("id"),
         of("instance"),
         of("seq"),
@@ -41,6 +49,22 @@ fn line_of(proxy: &Json) -> String {
         of("configuration"),
         proxy["heard"].as_u64().map_or(0, |heard| heard / 1000),
         of("until"),
+        pinned(proxy, keys),
+    )
+}
+
+/// By which key its last statement is, and which keys it pins: while there are two.
+fn pinned(proxy: &Json, keys: &[Json]) -> String {
+    if keys.len() < 2 {
+        return String::new();
+    }
+    let pins = proxy["pins"].as_array().map_or(&[][..], Vec::as_slice);
+    let names: Vec<String> =
+        keys.iter().filter(|key| pins.contains(&key["pin"])).map(|key| shown(key, "kid")).collect();
+    let by = proxy["key"].as_str().unwrap_or("none");
+    format!(
+        "; it pins {}; its statement is by {by}",
+        if names.is_empty() { "none".to_owned() } else { names.join(" and ") }
     )
 }
 
@@ -63,5 +87,23 @@ mod tests {
             "spiffe://shop/edge: not heard of",
         ];
         assert_eq!(lines(&answer), expected);
+    }
+
+    #[test]
+    fn while_there_are_two_keys_each_proxy_says_which_it_pins() {
+        let proxy = |pins: Json| json!({"id": "local", "pins": pins, "key": "s1"});
+        let keys =
+            json!([{"kid": "s1", "pin": "A", "signs": true}, {"kid": "s2", "pin": "B", "signs": false}]);
+        let answer = json!({"proxies": [proxy(json!(["A", "B"])), proxy(json!([]))], "statement_keys": keys});
+        let lines = lines(&answer);
+        assert!(lines[0].ends_with("; it pins s1 and s2; its statement is by s1"), "{}", lines[0]);
+        assert!(lines[1].contains("; it pins none;"), "{}", lines[1]);
+        assert_eq!(
+            lines[2..],
+            [
+                "statement key s1: signs for proxies that pin both",
+                "statement key s2: does not sign for proxies that pin both"
+            ]
+        );
     }
 }

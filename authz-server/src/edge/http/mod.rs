@@ -23,11 +23,12 @@ use axum::middleware::{from_fn, from_fn_with_state};
 pub use authenticate::Authenticator;
 pub use count::CallCounter;
 pub use poll_places::PollPlaces;
+pub use proxies::ProxiesPage;
 pub use statement::{StatementPage, router as statement};
 pub use token::AuthorityPages;
 
 use crate::authority::FactRecorder;
-use crate::authority::governance::HeardProxies;
+use crate::authority::receipts::ReceiptSigners;
 use crate::bundles::candidate::Candidate;
 
 /// What the API serves.
@@ -35,12 +36,12 @@ use crate::bundles::candidate::Candidate;
 pub struct ApiPages {
     pub log: log::Log,
     pub candidate: Option<Arc<Candidate>>,
-    pub proxies: HeardProxies,
+    pub proxies: ProxiesPage,
     pub facts: FactRecorder,
     pub authenticator: Authenticator,
     pub counter: CallCounter,
-    /// The body of `/v1/receipt-jwks.json`.
-    pub receipt_keys: String,
+    /// The keys of `/v1/receipt-jwks.json`.
+    pub receipt_keys: Arc<ReceiptSigners>,
     /// `None` if this server issues no warrants.
     pub authority: Option<AuthorityPages>,
 }

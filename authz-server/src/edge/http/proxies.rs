@@ -1,6 +1,7 @@
 //! `/v1/proxies`: the proxies that ask for statements, how far each is, and those that nobody hears of.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use axum::extract::State;
 use axum::routing::get;
@@ -10,18 +11,25 @@ use serde_json::{Value, json};
 use super::refused::Refused;
 use crate::authority::FactRecorder;
 use crate::authority::callers::Caller;
-use crate::authority::governance::HeardProxies;
+use crate::authority::governance::{Governance, HeardProxies};
 
-type Shown = (HeardProxies, FactRecorder);
+/// The proxies, and what they are told.
+#[derive(Clone, Debug)]
+pub struct ProxiesPage {
+    pub heard: HeardProxies,
+    pub governance: Arc<Governance>,
+}
+
+type Shown = (ProxiesPage, FactRecorder);
 
 /// `facts` checks whether a caller may read them.
-pub(super) fn router(proxies: HeardProxies, facts: FactRecorder) -> Router {
-    Router::new().route("/v1/proxies", get(list)).with_state((proxies, facts))
+pub(super) fn router(page: ProxiesPage, facts: FactRecorder) -> Router {
+    Router::new().route("/v1/proxies", get(list)).with_state((page, facts))
 }
 
 /// `now` is the time by which `until` and `complete_from` are meant: a caller's clock may be another.
 async fn list(
-    State((proxies, facts)): State<Shown>,
+    State((ProxiesPage { heard: proxies, governance }, facts)): State<Shown>,
     Extension(caller): Extension<Caller>,
 ) -> Result<Json<Value>, Refused> {
     let (known, now) = facts.read_proxies(&caller)?;
@@ -34,5 +42,6 @@ async fn list(
         "now": now.get(),
         "proxies": heard,
         "silent": silent,
+        "statement_keys": governance.keys(),
     })))
 }

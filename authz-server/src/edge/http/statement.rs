@@ -106,7 +106,7 @@ impl StatementPage {
         let malformed = |why: String| ApiError::new(ApiErrorCode::Malformed, why);
         let Query(parameters) = parameters.map_err(|rejected| malformed(rejected.body_text()))?;
         let Poll { held, report, wait } = parameters.read().map_err(malformed)?;
-        let instance = report.instance;
+        let (instance, pins) = (report.instance, report.pins.clone());
         let remembered = self.heard.note(&proxy, report, self.clock.milliseconds());
         self.admit.metrics.set_proxies_heard(remembered);
         let mut place = self.places.enter(&proxy).ok_or(ApiError::of(ApiErrorCode::TooMany))?;
@@ -123,8 +123,8 @@ impl StatementPage {
         }
         // The bundle may have changed meanwhile.
         self.identify(peer)?;
-        let answer = self.lasting(self.governance.answer(&proxy, &held)?).await?;
-        self.heard.note_sent(&proxy, instance, answer.until);
+        let answer = self.lasting(self.governance.answer(&proxy, &held, &pins)?).await?;
+        self.heard.note_sent(&proxy, instance, answer.until, &answer.kid);
         if !place.hold(answer.body.len()) {
             return Err(ApiError::of(ApiErrorCode::TooMany));
         }

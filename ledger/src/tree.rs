@@ -139,6 +139,9 @@ impl std::fmt::Debug for MerkleTree<'_> {
     }
 }
 
+/// How many levels of tiles a tree has at most: each is 256 times narrower than the one below.
+pub(crate) const LEVELS: u8 = 8;
+
 /// How many tiles are cached.
 const TILES_AT_MOST: usize = 64;
 
@@ -223,7 +226,7 @@ impl<'a> MerkleTree<'a> {
     /// The right edge of the tree as it was at a smaller size.
     pub fn edge(&self, size: u64) -> Result<Edge, ReadError> {
         let mut peaks = Vec::new();
-        for level in (0_u8..8).rev() {
+        for level in (0..LEVELS).rev() {
             let shift = u32::from(level).saturating_mul(8);
             let nodes = size.checked_shr(shift).unwrap_or(0);
             let width = usize::try_from(nodes & 0xff).unwrap_or(0);

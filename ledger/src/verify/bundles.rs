@@ -71,7 +71,8 @@ pub(super) fn fetch(source: &dyn LogSource, file: PublishedFile) -> Result<Vec<u
 }
 
 impl BundleGroup {
-    fn check_bundle(&mut self, index: u64, file: PublishedFile, bundle: &[u8], tile: &[u8]) {
+    /// Checks one bundle against its leaf tile, and each of its entries by itself.
+    pub(super) fn check_bundle(&mut self, index: u64, file: PublishedFile, bundle: &[u8], tile: &[u8]) {
         let PublishedFile::Entries { width, .. } = file else { return };
         let first = index.saturating_mul(u64::from(FULL));
         let mut leaves = Vec::with_capacity(usize::from(width));

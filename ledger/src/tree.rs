@@ -125,6 +125,26 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>, ReadError> {
     }
 }
 
+/// The bytes of a file. If the full file replaced a partial one, only the bytes of the partial file.
+pub fn published_bytes(source: &dyn LogSource, file: PublishedFile) -> Result<Vec<u8>, ReadError> {
+    let missing = || ReadError::Corrupt(source.name(file), "the file is missing".to_owned());
+    if let Some(bytes) = source.get(file)? {
+        return Ok(bytes);
+    }
+    let mut bytes = source.get(file.full())?.ok_or_else(missing)?;
+    let width = match file {
+        PublishedFile::Checkpoint => return Ok(bytes),
+        PublishedFile::Hashes { width, .. } => usize::from(width).saturating_mul(32),
+        PublishedFile::Entries { width, .. } => Entries(&bytes)
+            .flatten()
+            .take(usize::from(width))
+            .map(|entry| entry.len().saturating_add(2))
+            .sum(),
+    };
+    bytes.truncate(width);
+    Ok(bytes)
+}
+
 /// The Merkle tree of one size.
 pub struct MerkleTree<'a> {
     source: &'a dyn LogSource,

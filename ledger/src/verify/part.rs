@@ -4,7 +4,7 @@
 //! What holds only over all entries cannot be proved from a part: limits of uses, unique ids, the facts before a decision, and
 //! that nothing is missing outside the part.
 
-use super::bundles::{BundleGroup, fetch};
+use super::bundles::BundleGroup;
 use super::terms::SaidTerms;
 use super::{AuditReport, Auditor};
 use crate::entry::{Decision, Entry};
@@ -12,7 +12,7 @@ use crate::fault::ReadError;
 use crate::merkle::{Hash, subtree_root};
 use crate::part::{Part, is_full};
 use crate::published_file::{FULL, PublishedFile};
-use crate::tree::{LEVELS, LogSource, MerkleTree};
+use crate::tree::{LEVELS, LogSource, MerkleTree, published_bytes};
 
 impl Auditor<'_> {
     /// Audits a part of a published log. `bytes` and `kinds` of the report are those of the part's own entries. An error means
@@ -46,7 +46,12 @@ impl Auditor<'_> {
                 return Ok(());
             };
             let mut group = BundleGroup::default();
-            group.check_bundle(index, entries, &fetch(source, entries)?, &fetch(source, hashes)?);
+            group.check_bundle(
+                index,
+                entries,
+                &published_bytes(source, entries)?,
+                &published_bytes(source, hashes)?,
+            );
             for (place, what) in group.faults {
                 report.add_fault(place, what);
             }
@@ -101,7 +106,7 @@ fn check_tiles(
     for file in part.files() {
         let PublishedFile::Hashes { level, index, .. } = file else { continue };
         let tile = tree.tile(level, index)?;
-        if fetch(source, file)? != tile.concat() {
+        if published_bytes(source, file)? != tile.concat() {
             report.add_fault(file.path(), "it has bytes after its hashes");
         }
         let above = level.saturating_add(1);

@@ -27,6 +27,7 @@ mod gate_or_server_alone;
 mod governance;
 mod issuing;
 mod ledger_audit;
+mod ledger_evidence;
 mod ledger_faults;
 mod ledger_guide;
 mod ledger_http;

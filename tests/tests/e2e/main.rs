@@ -36,6 +36,7 @@ mod limited_uses;
 mod live_forwards;
 mod monitoring;
 mod no_statement;
+mod operations;
 mod operators;
 mod outcomes;
 mod proxies_over_tls;

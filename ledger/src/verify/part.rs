@@ -122,7 +122,6 @@ fn check_tiles(
 }
 
 #[cfg(test)]
-#[expect(clippy::arithmetic_side_effects, reason = "small numbers in tests")]
 mod tests {
     use super::*;
     use crate::merkle::{Edge, leaf_hash};

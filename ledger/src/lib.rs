@@ -19,6 +19,7 @@ pub mod flood;
 pub mod layout;
 pub mod merkle;
 pub mod note;
+pub mod part;
 pub mod proof;
 pub mod published_file;
 pub mod tree;

@@ -125,6 +125,26 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>, ReadError> {
     }
 }
 
+/// The bytes of a file. If the full file replaced a partial one, only the bytes of the partial file.
+pub fn published_bytes(source: &dyn LogSource, file: PublishedFile) -> Result<Vec<u8>, ReadError> {
+    let missing = || ReadError::Corrupt(source.name(file), "the file is missing".to_owned());
+    if let Some(bytes) = source.get(file)? {
+        return Ok(bytes);
+    }
+    let mut bytes = source.get(file.full())?.ok_or_else(missing)?;
+    let width = match file {
+        PublishedFile::Checkpoint => return Ok(bytes),
+        PublishedFile::Hashes { width, .. } => usize::from(width).saturating_mul(32),
+        PublishedFile::Entries { width, .. } => Entries(&bytes)
+            .flatten()
+            .take(usize::from(width))
+            .map(|entry| entry.len().saturating_add(2))
+            .sum(),
+    };
+    bytes.truncate(width);
+    Ok(bytes)
+}
+
 /// The Merkle tree of one size.
 pub struct MerkleTree<'a> {
     source: &'a dyn LogSource,
@@ -138,6 +158,9 @@ impl std::fmt::Debug for MerkleTree<'_> {
         f.debug_struct("Tree").field("size", &self.size).finish_non_exhaustive()
     }
 }
+
+/// How many levels of tiles a tree has at most: each is 256 times narrower than the one below.
+pub(crate) const LEVELS: u8 = 8;
 
 /// How many tiles are cached.
 const TILES_AT_MOST: usize = 64;
@@ -223,7 +246,7 @@ impl<'a> MerkleTree<'a> {
     /// The right edge of the tree as it was at a smaller size.
     pub fn edge(&self, size: u64) -> Result<Edge, ReadError> {
         let mut peaks = Vec::new();
-        for level in (0_u8..8).rev() {
+        for level in (0..LEVELS).rev() {
             let shift = u32::from(level).saturating_mul(8);
             let nodes = size.checked_shr(shift).unwrap_or(0);
             let width = usize::try_from(nodes & 0xff).unwrap_or(0);

@@ -69,6 +69,14 @@ impl KeptBundles {
         if matches!(self.read(digest), Ok(Some(_))) {
             return Ok(());
         }
+        let bytes = KeptBundles::to_bytes(parcel)?;
+        durable::create_dir_all(&self.directory(), 0o755)?;
+        // A crash here leaves no file, or a temporary one that no reader looks at: the activation is not recorded yet.
+        durable::replace(&self.layout.bundle(digest), &bytes)
+    }
+
+    /// The file of a kept bundle.
+    pub fn to_bytes(parcel: &Parcel) -> io::Result<Vec<u8>> {
         let form = KeptForm {
             manifest: text(&parcel.manifest)?,
             trust: parcel.trust.iter().map(|step| text(step)).collect::<io::Result<_>>()?,
@@ -78,10 +86,7 @@ impl KeptBundles {
                 .map(|(name, bytes)| Ok((name.clone(), text(bytes)?)))
                 .collect::<io::Result<_>>()?,
         };
-        let bytes = serde_json::to_vec(&form).map_err(io::Error::other)?;
-        durable::create_dir_all(&self.directory(), 0o755)?;
-        // A crash here leaves no file, or a temporary one that no reader looks at: the activation is not recorded yet.
-        durable::replace(&self.layout.bundle(digest), &bytes)
+        serde_json::to_vec(&form).map_err(io::Error::other)
     }
 
     /// The bundle with this digest. `None` if it is not kept.

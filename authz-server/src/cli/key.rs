@@ -69,6 +69,9 @@ pub(super) struct Show {
     /// Print the secret too, to move the key; never print it into a log
     #[arg(long)]
     private: bool,
+    /// Print only the key's thumbprint: the name by which `portcullis revoke key` takes it
+    #[arg(long, conflicts_with = "private")]
+    thumbprint: bool,
 }
 
 #[derive(Debug, Args)]
@@ -200,7 +203,8 @@ fn show(args: &Show) -> Result<(), Failure> {
     if args.private {
         return line(keys::read(&args.file).map_err(Failure::new)?.to_jwk());
     }
-    line(keys::read_one_public(&args.file).map_err(Failure::new)?.to_jwk_json())
+    let key = keys::read_one_public(&args.file).map_err(Failure::new)?;
+    line(if args.thumbprint { key.thumbprint().to_string() } else { key.to_jwk_json() })
 }
 
 fn jwks(args: &Jwks) -> Result<(), Failure> {

@@ -9,7 +9,7 @@ use crate::fault::ReadError;
 use crate::ledger::RecordedEntry;
 use crate::merkle::{Hash, leaf_hash};
 use crate::published_file::{FULL, PublishedFile};
-use crate::tree::LogSource;
+use crate::tree::{LogSource, published_bytes};
 use crate::wal::frame::Entries;
 
 /// The number of bundles in a group.
@@ -44,34 +44,15 @@ pub(super) fn read_group(source: &dyn LogSource, size: u64, number: u64) -> Resu
         else {
             return Ok(group);
         };
-        let (bundle, tile) = (fetch(source, entries)?, fetch(source, hashes)?);
+        let (bundle, tile) = (published_bytes(source, entries)?, published_bytes(source, hashes)?);
         group.check_bundle(index, entries, &bundle, &tile);
     }
     Ok(group)
 }
 
-/// The bytes of a file. If the full file replaced a partial one, only the bytes of the partial file.
-pub(super) fn fetch(source: &dyn LogSource, file: PublishedFile) -> Result<Vec<u8>, ReadError> {
-    let missing = || ReadError::Corrupt(source.name(file), "the file is missing".to_owned());
-    if let Some(bytes) = source.get(file)? {
-        return Ok(bytes);
-    }
-    let mut bytes = source.get(file.full())?.ok_or_else(missing)?;
-    let width = match file {
-        PublishedFile::Checkpoint => return Ok(bytes),
-        PublishedFile::Hashes { width, .. } => usize::from(width).saturating_mul(32),
-        PublishedFile::Entries { width, .. } => Entries(&bytes)
-            .flatten()
-            .take(usize::from(width))
-            .map(|entry| entry.len().saturating_add(2))
-            .sum(),
-    };
-    bytes.truncate(width);
-    Ok(bytes)
-}
-
 impl BundleGroup {
-    fn check_bundle(&mut self, index: u64, file: PublishedFile, bundle: &[u8], tile: &[u8]) {
+    /// Checks one bundle against its leaf tile, and each of its entries by itself.
+    pub(super) fn check_bundle(&mut self, index: u64, file: PublishedFile, bundle: &[u8], tile: &[u8]) {
         let PublishedFile::Entries { width, .. } = file else { return };
         let first = index.saturating_mul(u64::from(FULL));
         let mut leaves = Vec::with_capacity(usize::from(width));

@@ -13,6 +13,7 @@ mod entry_form;
 mod entry_order;
 mod facts_in_force;
 mod forward;
+mod part;
 mod terms;
 #[cfg(test)]
 mod tests;
@@ -110,27 +111,9 @@ impl std::fmt::Debug for Auditor<'_> {
 impl Auditor<'_> {
     /// Audits a published log. An error means that the log could not be read; the report lists its faults.
     pub fn audit(&self, source: &dyn LogSource) -> Result<AuditReport, ReadError> {
-        let mut report = AuditReport { origin: self.log.name().to_owned(), ..AuditReport::default() };
+        let mut report = AuditReport::default();
+        let Some(signed) = self.open_checkpoint(source, &mut report)? else { return Ok(report) };
         let name = source.name(PublishedFile::Checkpoint).display().to_string();
-        let Some(note) = source.get(PublishedFile::Checkpoint)? else {
-            return Err(ReadError::Corrupt(
-                source.name(PublishedFile::Checkpoint),
-                "the checkpoint is missing".to_owned(),
-            ));
-        };
-        let signed = match SignedCheckpoint::parse(&note, self.log, self.witnesses) {
-            Ok(signed) => signed,
-            Err(fault) => {
-                report.add_fault(name, fault.to_string());
-                return Ok(report);
-            }
-        };
-        report.size = signed.checkpoint().size;
-        report.witnesses = signed.cosigners().iter().map(|cosigned| cosigned.witness.clone()).collect();
-        if report.size == 0 {
-            report.add_fault(name, "the checkpoint has size 0, but every log has at least one entry");
-            return Ok(report);
-        }
         let tree = MerkleTree::new(source, report.size);
         self.check_entries(&tree, source, &mut report)?;
         match tree.root() {
@@ -149,6 +132,36 @@ impl Auditor<'_> {
             }
         })?;
         Ok(report)
+    }
+
+    /// The checkpoint, which the report then describes. `None` if it is not a valid checkpoint of a log with entries.
+    fn open_checkpoint(
+        &self,
+        source: &dyn LogSource,
+        report: &mut AuditReport,
+    ) -> Result<Option<SignedCheckpoint>, ReadError> {
+        self.log.name().clone_into(&mut report.origin);
+        let name = source.name(PublishedFile::Checkpoint).display().to_string();
+        let Some(note) = source.get(PublishedFile::Checkpoint)? else {
+            return Err(ReadError::Corrupt(
+                source.name(PublishedFile::Checkpoint),
+                "the checkpoint is missing".to_owned(),
+            ));
+        };
+        let signed = match SignedCheckpoint::parse(&note, self.log, self.witnesses) {
+            Ok(signed) => signed,
+            Err(fault) => {
+                report.add_fault(name, fault.to_string());
+                return Ok(None);
+            }
+        };
+        report.size = signed.checkpoint().size;
+        report.witnesses = signed.cosigners().iter().map(|cosigned| cosigned.witness.clone()).collect();
+        if report.size == 0 {
+            report.add_fault(name, "the checkpoint has size 0, but every log has at least one entry");
+            return Ok(None);
+        }
+        Ok(Some(signed))
     }
 
     /// Checks that the log continues the checkpoint that the auditor kept.

@@ -1,11 +1,10 @@
 //! Computes the tiles above the leaf level from the leaf tiles, and compares them with the published tiles.
 
 use super::AuditReport;
-use super::bundles::fetch;
 use crate::fault::ReadError;
 use crate::merkle::{Hash, subtree_root};
 use crate::published_file::{FULL, PublishedFile};
-use crate::tree::LogSource;
+use crate::tree::{LogSource, published_bytes};
 
 pub(super) struct UpperTiles<'a> {
     source: &'a dyn LogSource,
@@ -62,7 +61,7 @@ impl<'a> UpperTiles<'a> {
     ) -> Result<(), ReadError> {
         let level = u8::try_from(place.saturating_add(1)).unwrap_or(u8::MAX);
         let Some(file) = PublishedFile::hashes(level, index, self.size) else { return Ok(()) };
-        if fetch(self.source, file)? != tile.concat() {
+        if published_bytes(self.source, file)? != tile.concat() {
             report.add_fault(file.path(), "its hashes do not match the tiles below");
         }
         Ok(())

@@ -84,6 +84,7 @@ fn the_private_half_is_printed_only_with_the_flag_private() {
 fn a_set_gives_every_key_its_own_name() {
     let workdir = Workdir::new();
     let unnamed = workdir.run("key new --out $d.jwk --alg Ed25519").success();
+    assert_eq!(workdir.run("key show --thumbprint $d.jwk").success(), unnamed);
     let set = json(&workdir.run("key jwks $a.jwk $d.jwk").success());
     assert_eq!((&set["keys"][0]["kid"], &set["keys"][1]["kid"]), (&"a".into(), &unnamed.as_str().into()));
     assert!(set["keys"].as_array().unwrap().iter().all(|key| key.get("d").is_none() && key["use"] == "sig"));

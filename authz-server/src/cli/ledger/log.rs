@@ -1,6 +1,7 @@
 //! Opens a log for reading: a ledger's directory (of a running server, or a copy), its published part, an HTTP(S)
 //! prefix, or the Unix socket of a server's API.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use clap::Args as ClapArgs;
@@ -9,6 +10,7 @@ use ledger::published_file::PublishedFile;
 use ledger::tree::{Directory, LogSource};
 use ledger::{Ledger, VerifyingKey};
 
+use super::evidence::Contents;
 use super::remote::Remote;
 use crate::cli::out::Failure;
 
@@ -46,8 +48,10 @@ pub(in crate::cli) struct OptionalKey {
 /// A log that is open for reading.
 pub(super) struct OpenLog {
     pub(super) source: Box<dyn LogSource>,
-    /// The ledger's whole directory, if that was named.
+    /// The ledger's whole directory or the evidence folder, if that was named.
     pub(super) directory: Option<PathBuf>,
+    /// What is in the evidence folder, if one was named.
+    pub(super) evidence: Option<Contents>,
 }
 
 impl TrustedKey {
@@ -101,7 +105,7 @@ impl LogLocation {
                 ));
             }
             let source = Box::new(Remote::new(&self.place, self.token_file.as_deref())?);
-            return Ok(OpenLog { source, directory: None });
+            return Ok(OpenLog { source, directory: None, evidence: None });
         }
         let path = Path::new(&self.place);
         let is_ledger = path.join("log").is_dir();
@@ -113,7 +117,8 @@ impl LogLocation {
         let noted = if is_ledger { Ledger::archives(path).map_err(Failure::new)? } else { Vec::new() };
         let archives = self.archive.iter().chain(noted.iter().filter(|archive| archive.is_dir()));
         let directory = archives.fold(Directory::new(&log), |log, archive| log.with_archive(archive));
-        Ok(OpenLog { source: Box::new(directory), directory: is_ledger.then(|| path.to_owned()) })
+        let (source, directory) = (Box::new(directory), is_ledger.then(|| path.to_owned()));
+        Ok(OpenLog { source, directory, evidence: Contents::read(path)? })
     }
 }
 
@@ -127,7 +132,15 @@ impl OpenLog {
         })
     }
 
-    /// The index of the first entry that is here, in a log of this size. Archived entries are the first ones.
+    /// The entries that are here, in a log of this size: those of the evidence, or all that are not archived.
+    pub(super) fn entries(&self, size: u64) -> Result<Range<u64>, Failure> {
+        match &self.evidence {
+            Some(contents) => Ok(contents.range()),
+            None => Ok(self.first_entry(size)?..size),
+        }
+    }
+
+    /// The index of the first entry that is here. Archived entries are the first ones.
     pub(super) fn first_entry(&self, size: u64) -> Result<u64, Failure> {
         let is_here = |index: u64| {
             let Some(file) = PublishedFile::entries(index, size) else { return Ok(true) };

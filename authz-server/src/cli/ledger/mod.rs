@@ -6,6 +6,7 @@
 mod archive;
 pub(super) mod bundles;
 mod describe;
+mod evidence;
 mod export;
 mod filter;
 pub(super) mod log;
@@ -37,7 +38,7 @@ pub(super) enum Command {
     Show(show::Args),
     /// Print the last entries, and with --follow also new ones
     Tail(tail::Args),
-    /// Print entries as JSON lines
+    /// Print entries as JSON lines, or make a folder of evidence for an auditor
     Export(export::Args),
     /// Move old entries out of a ledger that no server has open
     Archive(archive::Args),

@@ -97,8 +97,9 @@ pub(super) fn find(log: &OpenLog, size: u64, id: &str) -> Result<u64, Failure> {
     let wanted = filter::Filter::of_decision(id);
     let mut found = None;
     let work = |raw: scan::RawEntry<'_>| wanted.find(raw).map(|hit| hit.map(|_| raw.index));
-    let from = log.first_entry(size)?;
-    scan::each(&tree, from..size, &progress::bar("searching", size, false), work, |hit| {
+    let here = log.entries(size)?;
+    let from = here.start;
+    scan::each(&tree, here, &progress::bar("searching", size, false), work, |hit| {
         found = hit.map_err(Failure::new)?;
         Ok(if found.is_some() { Next::Stop } else { Next::Continue })
     })?;

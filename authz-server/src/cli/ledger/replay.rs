@@ -10,14 +10,15 @@ use clap::Args as ClapArgs;
 use ledger::Entry;
 use ledger::entry::{Decision, Stamps, VerdictCode};
 use ledger::tree::MerkleTree;
-use ledger::verify::Auditor;
+use ledger::verify::{AuditReport, Auditor};
 use serde_json::json;
 
 use super::bundles::PastBundles;
+use super::evidence::Contents;
 use super::filter::Filter;
 use super::log::{LogLocation, OpenLog, TrustedKey};
 use super::scan::{self, Next, RawEntry};
-use super::{bundles, describe, progress, proves};
+use super::{bundles, describe, evidence, progress, proves};
 use crate::cli::out::{ExitStatus, Failure, line};
 use crate::record::{EarlierTerms, JudgedAgain, judge_again};
 use policy::PastBundle;
@@ -88,6 +89,10 @@ pub(in crate::cli) fn run(args: &Args) -> Result<ExitStatus, Failure> {
 fn audit(args: &Args, log: &OpenLog) -> Result<Option<u64>, Failure> {
     let key = args.key.read()?;
     log.note()?;
+    if let Some(contents) = &log.evidence {
+        let report = evidence::audit(log, contents, &key, &[], args.json)?;
+        return finish_audit(&report);
+    }
     let bar = progress::bar("auditing", 0, args.json);
     let progress = |done, all| {
         bar.set_length(all);
@@ -96,19 +101,22 @@ fn audit(args: &Args, log: &OpenLog) -> Result<Option<u64>, Failure> {
     let auditor = Auditor { log: &key, witnesses: &[], previous: None, threads: 0, progress: &progress };
     let report = auditor.audit(log.source.as_ref()).map_err(Failure::new)?;
     bar.finish_and_clear();
+    finish_audit(&report)
+}
+
+fn finish_audit(report: &AuditReport) -> Result<Option<u64>, Failure> {
     if report.holds() {
         return Ok(Some(report.size));
     }
-    for fault in &report.faults {
-        line(format!("fault: {}: {}", fault.place, fault.what))?;
-    }
+    evidence::print_faults(report)?;
     line("the log failed its audit, so nothing was judged")?;
     Ok(None)
 }
 
 fn replay(args: &Args, log: &OpenLog, size: u64, by: &JudgeBy) -> Result<Counts, Failure> {
     let tree = MerkleTree::new(log.source.as_ref(), size);
-    let first = args.filter.since.map_or(Ok(0), |since| scan::first_since(&tree, 0, since))?;
+    let here = log.evidence.as_ref().map_or(0..size, Contents::range);
+    let first = args.filter.since.map_or(Ok(here.start), |since| scan::first_since(&tree, &here, since))?;
     let mut counts = Counts::default();
     let earlier = EarlierTerms::default();
     let work = |raw: RawEntry<'_>| match args.filter.find(raw)? {
@@ -120,7 +128,7 @@ fn replay(args: &Args, log: &OpenLog, size: u64, by: &JudgeBy) -> Result<Counts,
         Some(_) | None => Ok(None),
     };
     let bar = progress::bar("judging", size, args.json);
-    scan::each(&tree, first..size, &bar, work, |found: Result<_, String>| {
+    scan::each(&tree, first..here.end, &bar, work, |found: Result<_, String>| {
         if let Some((index, stamps, decision, judged)) = found.map_err(Failure::new)? {
             bar.suspend(|| print_difference(args.json, index, stamps, decision, &judged))?;
             counts.add(judged);

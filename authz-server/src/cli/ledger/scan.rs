@@ -101,11 +101,11 @@ fn in_parallel<T: Send>(
     Ok(done.into_iter().flat_map(|(_, all)| all).collect())
 }
 
-/// An index, at least `from`, below which every entry is older than this time. Times never decrease, so a binary
+/// An index among these entries below which every one of them is older than this time. Times never decrease, so a binary
 /// search finds it.
-pub(super) fn first_since(tree: &MerkleTree<'_>, from: u64, since: u64) -> Result<u64, Failure> {
-    let first = from / 256;
-    let (mut low, mut high) = (first, tree.size().div_ceil(256));
+pub(super) fn first_since(tree: &MerkleTree<'_>, entries: &Range<u64>, since: u64) -> Result<u64, Failure> {
+    let first = entries.start / 256;
+    let (mut low, mut high) = (first, entries.end.div_ceil(256));
     while low < high {
         let middle = low.midpoint(high);
         let bundle = tree.bundle(middle).map_err(Failure::new)?;

@@ -36,16 +36,17 @@ pub(super) fn entries(
 ) -> Result<Found, Failure> {
     let size = log.checkpoint(&key.read(log)?)?.checkpoint().size;
     let tree = MerkleTree::new(log.source.as_ref(), size);
-    let from = log.first_entry(size)?;
-    let first = filter.since.map_or(Ok(from), |since| scan::first_since(&tree, from, since))?;
-    // If the oldest entry here is older than the searched range, no archived entry is in the range.
-    let from = if first > from { 0 } else { from };
+    let here = log.entries(size)?;
+    let first = filter.since.map_or(Ok(here.start), |since| scan::first_since(&tree, &here, since))?;
+    // If the oldest entry here is older than the searched range, no archived entry is in the range. Evidence is a part by its
+    // nature.
+    let from = if first > here.start || log.evidence.is_some() { 0 } else { here.start };
     if from > 0 {
         line_to_stderr(format!(
             "portcullis: entries below {from} are not here: they were archived; name the archive with --archive to read them too"
         ));
     }
-    let bar = progress::bar("searching", size, json);
+    let bar = progress::bar("searching", here.end, json);
     let mut count: u64 = 0;
     let work = |raw: RawEntry<'_>| {
         // The first entry of each bundle is always read, so that the scan can stop at the end of the time
@@ -64,7 +65,7 @@ pub(super) fn entries(
             }),
         ))
     };
-    scan::each(&tree, first..size, &bar, work, |found: Result<_, String>| {
+    scan::each(&tree, first..here.end, &bar, work, |found: Result<_, String>| {
         let (is_over, found) = found.map_err(Failure::new)?;
         if is_over {
             return Ok(Next::Stop);

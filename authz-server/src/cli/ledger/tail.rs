@@ -36,6 +36,9 @@ pub(in crate::cli) fn run(args: &Args) -> Result<ExitStatus, Failure> {
     let log = args.location.open()?;
     let key = args.key.read(&log)?;
     let mut size = log.checkpoint(&key)?.checkpoint().size;
+    if log.evidence.is_some() {
+        return Err(Failure::new("evidence does not grow: read it with `show` or `export`"));
+    }
     let mut next = size.saturating_sub(args.lines).max(log.first_entry(size)?);
     // Nothing is ever sent on this channel: waiting for it with a timeout is the pause between two polls.
     let (_never, pause) = mpsc::channel::<()>();

@@ -13,12 +13,12 @@ use ledger::{Inspection, Ledger, OpenError, ReadError, VerifyingKey};
 use serde_json::{Value as Json, json};
 
 use super::log::{LogLocation, OpenLog, TrustedKey, read_key};
-use super::{describe, progress, proves};
+use super::{describe, evidence, progress, proves};
 use crate::cli::out::{ExitStatus, Failure, line};
 
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct Args {
-    /// A ledger's directory, a published log's directory, its http(s):// prefix, or a proof file
+    /// A ledger's directory, a published log's directory, its http(s):// prefix, an evidence folder, or a proof file
     #[command(flatten)]
     location: LogLocation,
     #[command(flatten)]
@@ -43,6 +43,14 @@ pub(in crate::cli) fn run(args: &Args) -> Result<ExitStatus, Failure> {
         return verify_proof(args, &read_file(file)?, &key, &witnesses);
     }
     let log = args.location.open()?;
+    if let Some(contents) = &log.evidence {
+        if args.previous.is_some() {
+            return Err(Failure::new(
+                "--previous needs the whole log, or a proof that it only grew: `portcullis ledger prove --since`",
+            ));
+        }
+        return evidence::verify(&log, contents, &key, &witnesses, args.json);
+    }
     let mut report = audit(args, &log, &key, &witnesses)?;
     report.faults.extend(foreign_names(&log)?);
     let verification = Verification { inspection: inspect(&log, &key)?, report };

@@ -9,6 +9,7 @@ mod allows;
 mod facts;
 mod joined;
 mod names;
+mod part;
 mod terms;
 
 use std::collections::BTreeMap;

@@ -17,12 +17,12 @@ use super::contents::{
     witness_name,
 };
 use super::{audit, named, page, print_faults};
-use crate::authority::receipts;
 use crate::bundles::{KeptBundles, KeptError};
 use crate::cli::ledger::log::{LogLocation, OpenLog, OptionalKey};
 use crate::cli::ledger::progress;
 use crate::cli::out::{ExitStatus, Failure, line};
 use crate::config;
+use crate::keys::{self, KeyRole, NamedSigner};
 
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli::ledger) struct EvidenceArgs {
@@ -158,7 +158,9 @@ fn put_bundles(folder: &mut Folder, ledger: &Path, contents: &mut Contents) -> R
 /// The public keys that only the configuration knows.
 fn put_keys(folder: &mut Folder, config: &Path, contents: &mut Contents) -> Result<(), Failure> {
     let config = config::load(config).map_err(|faults| Failure::all(&faults))?;
-    folder.put(RECEIPT_KEYS, format!("{}\n", receipts::jwks(&[&config.keys.receipt])).as_bytes())?;
+    let own = config.keys.of(KeyRole::Receipt);
+    let receipt_keys = format!("{}\n", keys::jwks(own.iter().map(NamedSigner::public)));
+    folder.put(RECEIPT_KEYS, receipt_keys.as_bytes())?;
     contents.receipt_keys = true;
     for witness in &config.ledger.witnesses {
         folder.put(&witness_name(contents.witnesses.len()), format!("{}\n", witness.key).as_bytes())?;

@@ -26,6 +26,7 @@ mod faults;
 mod gate_or_server_alone;
 mod governance;
 mod issuing;
+mod key_rotation;
 mod ledger_audit;
 mod ledger_evidence;
 mod ledger_faults;

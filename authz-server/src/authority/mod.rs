@@ -11,6 +11,7 @@ mod json;
 pub mod problem;
 mod rates;
 pub mod receipts;
+pub mod signable;
 pub mod statements;
 pub mod tokens;
 

@@ -121,6 +121,14 @@ fn rotate(args: &Rotate) -> Result<(), Failure> {
             "{next} is the next key already: finish its rotation first ({retire})"
         )));
     }
+    if let Some(socket) = place.socket() {
+        return Err(Failure::new(format!(
+            "another process has the key, at {}: make the next one there, let a signer of its own listen on {}, and put its public half into {} (`portcullis key jwks`)",
+            socket.display(),
+            place.beside("KID").socket().unwrap_or(socket).display(),
+            place.beside("KID")
+        )));
+    }
     let first = all.first().ok_or_else(|| Failure::new(format!("{place}: there is no key")))?;
     let kid = match &args.kid {
         Some(kid) => kid.clone(),
@@ -163,6 +171,12 @@ fn retire(args: &Retire) -> Result<(), Failure> {
         return Err(Failure::new(
             "the keys of an authority are retired by a bundle that does not list them; then remove their files",
         ));
+    }
+    if let Some(socket) = place.socket() {
+        return Err(Failure::new(format!(
+            "another process has the key: let the signer of the next one listen on {}, and put its public half into {place}",
+            socket.display()
+        )));
     }
     let [first, next] = all.as_slice() else {
         return Err(Failure::new(format!(

@@ -4,12 +4,14 @@
 mod init;
 mod key;
 mod ledger;
+mod log;
 mod operate;
 mod out;
 mod policy;
 mod receipt;
 mod request;
 mod serve;
+mod signer;
 mod values;
 mod warrant;
 
@@ -35,6 +37,8 @@ enum Command {
     Init(init::Args),
     /// Serve ext_authz, health and metrics
     Serve(serve::Args),
+    /// Have one key in a process of its own, and sign for a server over a Unix socket
+    Signer(signer::Args),
     /// Make keys and show them
     #[command(subcommand)]
     Key(key::Command),
@@ -77,6 +81,7 @@ pub fn main() -> ExitCode {
     let result = match command {
         Command::Init(args) => init::run(&args).map(|()| ExitStatus::Success),
         Command::Serve(args) => serve::run(&args).map(|()| ExitStatus::Success),
+        Command::Signer(args) => signer::run(&args).map(|()| ExitStatus::Success),
         Command::Key(command) => key::run(&command).map(|()| ExitStatus::Success),
         Command::Ledger(command) => ledger::run(&command),
         Command::Warrant(command) => warrant::run(&command),

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::{Args as ClapArgs, ValueEnum};
-use tracing_subscriber::EnvFilter;
+use clap::Args as ClapArgs;
 
+use super::log::LogArgs;
 use super::out::Failure;
 use crate::{config, server};
 
@@ -17,21 +17,12 @@ pub(super) struct Args {
     /// Use it once
     #[arg(long)]
     restored: bool,
-    #[arg(long, value_enum, default_value = "human")]
-    log_format: LogFormat,
-    /// What to log, for example `info` or `authz_server=debug`
-    #[arg(long, default_value = "info")]
-    log: EnvFilter,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum LogFormat {
-    Human,
-    Json,
+    #[command(flatten)]
+    log: LogArgs,
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
-    log_to_stderr(args);
+    args.log.start();
     let config = config::load(&args.config).map_err(|faults| Failure::all(&faults))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -42,12 +33,4 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         .build()
         .map_err(|e| Failure::new(format!("cannot start: {e}")))?;
     runtime.block_on(server::run(config, args.restored)).map_err(Failure::new)
-}
-
-fn log_to_stderr(args: &Args) {
-    let builder = tracing_subscriber::fmt().with_env_filter(args.log.clone()).with_writer(std::io::stderr);
-    match args.log_format {
-        LogFormat::Human => builder.with_ansi(false).init(),
-        LogFormat::Json => builder.json().init(),
-    }
 }

@@ -17,7 +17,7 @@ use crate::keys::{self, KeyFileError, KeyPlace, KeyRing, KeyRole, NamedSigner, P
 use policy::TrustKeys;
 use policy::fault::{Fault, Faults, FileFaults};
 use policy::public_key;
-use policy::strict::{self, MapKey, Members, Node, entries, list, members, natural, string};
+use policy::strict::{self, MapKey, Members, Node, NodeValue, entries, list, members, natural, string};
 
 const DEADLINE_MS: i64 = 500;
 /// The ledger refuses a forward that is recorded later than this after its clock.
@@ -238,7 +238,7 @@ impl ConfigReader<'_> {
 
     /// A key of this role, and where those that come after it are.
     fn first_key(&self, node: &Node, role: KeyRole) -> Option<FirstKey> {
-        let place = KeyPlace::File(self.directory.join(string(node, self.page)?));
+        let place = self.key_place(node)?;
         let key = match place.read() {
             Ok(key) => key,
             Err(error) => {
@@ -251,6 +251,17 @@ impl ConfigReader<'_> {
         }
         self.other_algorithm(node, key.public_key().alg(), Algorithm::Es256);
         None
+    }
+
+    /// A file, or a socket behind which another process has the key.
+    fn key_place(&self, node: &Node) -> Option<KeyPlace> {
+        if !matches!(node.value, NodeValue::Map(_)) {
+            return Some(KeyPlace::File(self.directory.join(string(node, self.page)?)));
+        }
+        let part = members(node, &["socket", "public"], self.page)?;
+        let path = |name| Some(self.directory.join(string(part.need(name, self.page)?, self.page)?));
+        let (socket, public) = (path("socket"), path("public"));
+        Some(KeyPlace::Signer { socket: socket?, public: public? })
     }
 
     fn authority(&self, node: &Node) -> Option<(AuthorityConfig, FirstKey)> {
@@ -306,7 +317,18 @@ impl ConfigReader<'_> {
             ("bundle.noteKey", bundle.and_then(|bundle| bundle.note_key.as_ref())),
         ];
         let others = others.into_iter().filter_map(|(name, key)| Some((name, *key?.public_key())));
-        let firsts = keys.into_iter().flatten().chain(authority).collect();
+        let firsts: Vec<FirstKey> = keys.into_iter().flatten().chain(authority).collect();
+        let mut sockets: Vec<(KeyRole, &Path)> =
+            firsts.iter().filter_map(|(role, place, _)| Some((*role, place.socket()?))).collect();
+        while let Some((role, socket)) = sockets.pop() {
+            if let Some((other, _)) = sockets.iter().find(|(_, other)| *other == socket) {
+                self.page.fault(
+                    top.at,
+                    format!("`{}` and `{}` have the same socket", other.member(), role.member()),
+                    "start a process of its own for each: `portcullis signer` signs for one role only",
+                );
+            }
+        }
         let (ring, faults) = KeyRing::new(firsts, others.collect());
         for fault in faults.iter().filter(|fault| fault.forbids_start()) {
             let instead = "make another one with `portcullis key new --out FILE`: a key signs for one purpose only, and two are \

@@ -12,8 +12,10 @@ mod place;
 mod private;
 mod public;
 mod readers;
+mod remote_signer;
 mod ring;
 mod role;
+pub mod signing_protocol;
 mod tls;
 
 pub use certificate::{Certificate, CertificateError};
@@ -25,6 +27,7 @@ pub use place::KeyPlace;
 pub use private::PrivateKey;
 pub use public::{NamedKey, jwks, parse_public, read_one_public, read_public};
 pub use readers::Readers;
+pub use remote_signer::RemoteSigner;
 pub use ring::{KeyFault, KeyRing, READ_EVERY};
 pub use role::KeyRole;
 pub use tls::{ClientFiles, TlsFileError, TlsFiles, TlsMaterial, provider};

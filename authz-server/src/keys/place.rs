@@ -4,17 +4,22 @@
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use warrant::formats;
 
 use super::file::{self, KeyFileError};
 use super::named_signer::NamedSigner;
+use super::public::{NamedKey, read_public};
+use super::remote_signer::RemoteSigner;
 
 /// Where a key is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeyPlace {
     /// In this file.
     File(PathBuf),
+    /// In another process, which signs over the socket. This server has a file with the public half.
+    Signer { socket: PathBuf, public: PathBuf },
 }
 
 impl KeyPlace {
@@ -22,7 +27,16 @@ impl KeyPlace {
     #[must_use]
     pub fn file(&self) -> &Path {
         match self {
-            KeyPlace::File(file) => file,
+            KeyPlace::File(file) | KeyPlace::Signer { public: file, .. } => file,
+        }
+    }
+
+    /// Where the process listens that has the key.
+    #[must_use]
+    pub fn socket(&self) -> Option<&Path> {
+        match self {
+            KeyPlace::File(_) => None,
+            KeyPlace::Signer { socket, .. } => Some(socket),
         }
     }
 
@@ -30,7 +44,10 @@ impl KeyPlace {
     #[must_use]
     pub fn beside(&self, kid: &str) -> KeyPlace {
         match self {
-            KeyPlace::File(file) => KeyPlace::File(beside(file, kid)),
+            KeyPlace::File(file) => KeyPlace::File(beside(file, kid, "jwk")),
+            KeyPlace::Signer { socket, public } => {
+                KeyPlace::Signer { socket: beside(socket, kid, "sock"), public: beside(public, kid, "jwk") }
+            }
         }
     }
 
@@ -38,6 +55,13 @@ impl KeyPlace {
     pub fn read(&self) -> Result<NamedSigner, KeyFileError> {
         match self {
             KeyPlace::File(file) => file::read(file).map(NamedSigner::from),
+            KeyPlace::Signer { socket, public } => {
+                let keys = read_public(public)?;
+                let [NamedKey { kid, key }] = keys.as_slice() else {
+                    return Err(KeyFileError::new(public, "does not hold exactly one key".to_owned()));
+                };
+                Ok(NamedSigner::new(Some(kid), Arc::new(RemoteSigner::new(socket.clone(), *key))))
+            }
         }
     }
 
@@ -69,11 +93,12 @@ impl KeyPlace {
     }
 }
 
-fn beside(file: &Path, kid: &str) -> PathBuf {
+fn beside(file: &Path, kid: &str, extension: &str) -> PathBuf {
     let mut name = file.file_stem().unwrap_or_default().to_owned();
     name.push(".");
     name.push(kid);
-    name.push(".jwk");
+    name.push(".");
+    name.push(extension);
     file.with_file_name(name)
 }
 

@@ -13,12 +13,14 @@ mod open;
 mod readiness;
 mod restored;
 mod serve;
+mod signer;
 mod snapshots;
 mod stop;
 
 pub use error::ServerError;
 pub use open::ledger_options;
 pub use restored::BY_RESTORE;
+pub use signer::run_signer;
 
 use crate::clock::Clock;
 use crate::config::Config;

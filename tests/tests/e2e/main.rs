@@ -44,6 +44,8 @@ mod proxies_over_tls;
 mod raw_requests;
 mod readme;
 mod receipts;
+mod remote_signer;
+mod resource_metadata;
 mod seal;
 mod server_restarts;
 mod sizes;

@@ -75,6 +75,20 @@ impl<'a> PresentedStatement<'a> {
 
 #[cfg(feature = "mint")]
 impl Statement {
+    /// Checks that this is what is signed of a statement that a gate could take.
+    ///
+    /// # Errors
+    /// When it is anything else.
+    pub fn check_signing_input(input: &[u8]) -> Result<(), StatementFault> {
+        // The form of a signature is its length.
+        let signature = base64url::encode(&[0; 64]);
+        let presented = PresentedStatement::read(&[input, b".", signature.as_bytes()].concat())?.statement;
+        if presented.lives_too_long() {
+            return Err(Malformed("a statement is current for more than 30 s").into());
+        }
+        Ok(())
+    }
+
     /// Signs the statement with the key whose name is `kid`.
     ///
     /// # Errors

@@ -24,7 +24,7 @@ pub use verify::{ExpectedReceipt, ReceiptFault, verify};
 /// The header that carries a receipt to the upstream.
 pub const RECEIPT_HEADER: &str = "warrant-receipt";
 /// The `typ` of a receipt.
-const TYP: &str = "decision-receipt+jwt";
+pub const TYP: &str = "decision-receipt+jwt";
 /// For how long a receipt holds at most.
 const LIFETIME_SECONDS: u64 = 30;
 
@@ -114,4 +114,13 @@ impl NewReceipt<'_> {
 pub fn mint(receipt: &NewReceipt<'_>, kid: &str, signer: &dyn Signer) -> Result<String, SignerError> {
     let alg = signer.public_key().alg().name().to_owned();
     sign_jws(&Header { alg, typ: TYP.to_owned(), kid: kid.to_owned() }, &receipt.claims(), signer)
+}
+
+/// Whether these are the claims of a receipt that an upstream could take.
+pub fn check_claims(json: &[u8]) -> Result<(), String> {
+    let claims: ReceiptClaims = super::json::read(json).map_err(|error| error.to_string())?;
+    if claims.exp > claims.iat.saturating_add(LIFETIME_SECONDS) {
+        return Err(ReceiptFault::LivesTooLong.to_string());
+    }
+    if claims.ledger.origin == claims.iss { Ok(()) } else { Err(ReceiptFault::OtherLog.to_string()) }
 }

@@ -76,7 +76,7 @@ pub fn resource_metadata(page: &str, scheme: &[u8], authority: &[u8]) -> Option<
     let scheme = ["https", "http"].into_iter().find(|known| known.as_bytes() == scheme)?;
     let authority = std::str::from_utf8(authority).ok()?.to_ascii_lowercase();
     let host = Host::parse(&authority)?;
-    Some(format!(r#", resource_metadata="{page}?resource={scheme}://{}""#, host.as_str()))
+    Some(format!(r#", resource_metadata="{page}?resource={scheme}%3A%2F%2F{}""#, host.as_str()))
 }
 
 /// The headers of the answer to a denied request, in the order in which they are sent. `challenge` is the value of
@@ -126,7 +126,8 @@ mod tests {
     fn a_challenge_leads_to_the_page_about_exactly_the_resource_that_was_asked() {
         let page = "https://authority.shop/p";
         let said = resource_metadata(page, b"https", b"Pay.shop:8443");
-        let expected = r#", resource_metadata="https://authority.shop/p?resource=https://pay.shop:8443""#;
+        let expected =
+            r#", resource_metadata="https://authority.shop/p?resource=https%3A%2F%2Fpay.shop:8443""#;
         assert_eq!(said.as_deref(), Some(expected));
         for (scheme, authority) in
             [("ftp", "pay.shop"), ("https", "pay.shop/x"), ("https", "a\"b"), ("", "a"), ("https", "")]

@@ -30,7 +30,6 @@ struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "made once, from the command line")]
 enum Command {
     /// Make a home directory that is ready to serve: keys, a configuration, a signed bundle with sample
     /// routes, a ledger

@@ -91,37 +91,6 @@ async fn an_agent_gets_a_warrant_delegates_it_and_its_child_is_denied_once_the_r
     world.end().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_bare_401_leads_to_what_is_to_be_had_for_exactly_what_was_asked() {
-    let world = World::start().await;
-    log_in(&world.home, "demo");
-    let page_of = |answer: &ClientResponse| {
-        let challenge = answer.headers["www-authenticate"].to_str().unwrap().to_owned();
-        let (_, page) = challenge.split_once("resource_metadata=\"").unwrap();
-        page.strip_suffix('"').unwrap().strip_prefix("http://localhost").unwrap().to_owned()
-    };
-    // The gate says it, and so does the server.
-    let bare = ClientRequest::new("GET", "LOCALHOST:10000", "/hello/you");
-    let by_gate = page_of(&world.denies(&bare, 401, "warrant-missing").await);
-    let unproved =
-        bare.with("warrant", authority::warrant(&world.home, &["GET", "http://localhost/hello/you"]));
-    let by_server = page_of(&world.denies(&unproved, 401, "proof-missing").await);
-    assert_eq!(by_gate, by_server);
-    let read = async |page: &str| {
-        ClientRequest::new("GET", "localhost", page).send_to_socket(&world.home.api()).await.unwrap()
-    };
-    let page = read(&by_gate).await;
-    let page: Value = serde_json::from_slice(&page.body).unwrap();
-    assert_eq!(page["resource"], "http://localhost:10000");
-    assert_eq!(page["authorization_servers"], json!([ISSUER]));
-    assert_eq!(page["scopes_supported"], json!(["errands", "greetings", "payments"]));
-    for wrong in ["", "?resource=http://elsewhere", "?resource=localhost", "?resource=http://localhost&x=1"] {
-        let page = read(&format!("/.well-known/oauth-protected-resource{wrong}")).await;
-        assert!([400, 404].contains(&page.status), "{wrong}: {}", page.status);
-    }
-    world.end().await;
-}
-
 /// A call of the token endpoint over the Unix socket of the API.
 async fn token(home: &Home, headers: &[(&str, &str)], form: &[(&str, &str)]) -> ClientResponse {
     let mut request = ClientRequest {

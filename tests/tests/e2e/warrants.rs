@@ -106,7 +106,7 @@ async fn without_a_warrant_the_response_names_the_audience_and_the_issuers_to_as
     let world = World::start().await;
     let response = world.denies(&ClientRequest::new("GET", HOST, "/hello/you"), 401, "warrant-missing").await;
     let issuer = hello().issuer;
-    let page = "http://localhost/.well-known/oauth-protected-resource?resource=http://localhost:10000";
+    let page = "http://localhost/.well-known/oauth-protected-resource?resource=http%3A%2F%2Flocalhost:10000";
     let challenge = format!(
         r#"Warrant realm="demo", error="warrant-missing", issuers="{issuer}", resource_metadata="{page}""#
     );

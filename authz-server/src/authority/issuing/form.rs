@@ -175,7 +175,7 @@ fn malformed(detail: impl std::fmt::Display) -> Refusal {
 }
 
 /// The authority of an absolute URI without a user, a query or a fragment.
-pub(super) fn authority(uri: &str) -> Option<&str> {
+fn authority(uri: &str) -> Option<&str> {
     let rest = uri.strip_prefix("https://").or_else(|| uri.strip_prefix("http://"))?;
     let authority = rest.split('/').next()?;
     (!authority.is_empty() && !rest.contains(['@', '?', '#', ' '])).then_some(authority)

@@ -4,7 +4,7 @@ use policy::{Bundle, GrantTerms};
 use serde_json::json;
 
 use super::AuthorityIdentity;
-use super::form::{GRANT_TYPE, WARRANT_TYPE, authority};
+use super::form::{GRANT_TYPE, WARRANT_TYPE};
 use crate::keys::{self, NamedSigner};
 
 /// The public halves of these keys, as a JWK set.
@@ -23,10 +23,11 @@ pub fn resource_page(url: &str) -> String {
 }
 
 /// What a client can know about a resource of the mesh: who issues warrants for it, and which grants are for its host. `None` for
-/// what is not the URL of a host that the bundle has.
+/// what is not the URL of a host that the bundle has, without a path.
 #[must_use]
 pub fn resource(bundle: &Bundle, url: &str) -> Option<String> {
-    let host = bundle.canonical_host(&authority(url)?.to_ascii_lowercase())?;
+    let authority = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"))?;
+    let host = bundle.canonical_host(&authority.to_ascii_lowercase())?;
     let is_for_it = |grant: &GrantTerms| {
         grant.details.iter().any(|detail| detail.hosts().iter().any(|known| **known == *host))
     };

@@ -42,6 +42,21 @@ impl Endpoint {
         }
     }
 
+    /// The URL of a page as this program's client reads it, if the page is at this authority: it has that origin.
+    pub(super) fn url_of(&self, page: &str) -> Option<String> {
+        let origins = match self {
+            Endpoint::Unix(_) => ["http://localhost".to_owned(), "http://localhost:80".to_owned()],
+            Endpoint::Https(_) => {
+                let host = self.host();
+                [format!("https://{host}"), format!("https://{host}:443")]
+            }
+        };
+        let path = origins
+            .iter()
+            .find_map(|origin| page.strip_prefix(origin.as_str()).filter(|path| path.starts_with('/')))?;
+        Some(self.url(path))
+    }
+
     /// What the client sends as `Host`.
     pub(super) fn host(&self) -> &str {
         match self {

@@ -24,6 +24,8 @@ use exchange::{Asked, Exchanged, exchange};
 
 const LIMITS: Limits = Limits { bytes: 16 * 1024 * 1024, time: Duration::from_secs(30) };
 
+const METADATA_LIMITS: Limits = Limits { bytes: 64 * 1024, time: Duration::from_secs(5) };
+
 /// What is asked for if nothing else is said.
 const LIFETIME: u64 = 60;
 
@@ -204,10 +206,39 @@ impl Requester<'_> {
         self.say("several authorities are known: send the request without a warrant, to learn which one counts there".to_owned());
         let answer = self.send(&[]).await?;
         let challenge = answer.headers.get(WWW_AUTHENTICATE).and_then(|value| value.to_str().ok());
-        let issuers = challenge.and_then(issuers_of).unwrap_or_default();
+        let challenge = challenge.and_then(Challenge::of).unwrap_or_default();
+        let mut issuers: Vec<String> = challenge.issuers.iter().map(|issuer| (*issuer).to_owned()).collect();
+        if let Some(page) = challenge.metadata {
+            match self.metadata(page).await {
+                Ok(more) => issuers.splice(0..0, more).for_each(drop),
+                Err(why) => self.say(format!("{page} does not count: {why}")),
+            }
+        }
         issuers.iter().find_map(|issuer| named(issuer)).ok_or_else(|| {
             Failure::new("the answer to a request without a warrant names no authority that the agent knows; name one with --authority")
         })
+    }
+
+    /// The authorities that the metadata of the resource names. It is read only from an authority that the agent knows: an answer
+    /// must not make this program send anything anywhere else.
+    async fn metadata(&self, page: &str) -> Result<Vec<String>, String> {
+        let own = self.agent.authorities.iter().find_map(|authority| authority.api.url_of(page));
+        let own = own.ok_or("the agent knows no authority there")?;
+        let answer = self
+            .fetcher
+            .send(Method::GET, &own, &[], String::new(), METADATA_LIMITS)
+            .await
+            .map_err(|error| error.to_string())?;
+        let about: Json = serde_json::from_slice(&answer.body).map_err(|_| "it is not JSON")?;
+        let text = |name: &str| about.get(name).and_then(Json::as_str);
+        if text("resource") != Some(&self.resource()) {
+            return Err("it is about another resource".to_owned());
+        }
+        let named = about.get("authorization_servers").and_then(Json::as_array);
+        let named = named.map_or(&[][..], Vec::as_slice);
+        let issuers: Vec<String> = named.iter().filter_map(Json::as_str).map(str::to_owned).collect();
+        self.say(format!("{page} names {}", issuers.join(" ")));
+        Ok(issuers)
     }
 
     /// The narrowest details: this host, this method, this path.
@@ -286,11 +317,24 @@ impl Requester<'_> {
     }
 }
 
-/// The issuers that a challenge names: `Warrant realm="…", issuers="https://a https://b"`.
-fn issuers_of(challenge: &str) -> Option<Vec<&str>> {
-    let parameters = challenge.strip_prefix("Warrant ")?;
-    let (_, rest) = parameters.split_once("issuers=\"")?;
-    Some(rest.split_once('"')?.0.split(' ').collect())
+/// What a challenge says of authorities: `Warrant realm="…", issuers="https://a https://b", resource_metadata="https://a/…"`.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Challenge<'a> {
+    issuers: Vec<&'a str>,
+    metadata: Option<&'a str>,
+}
+
+impl Challenge<'_> {
+    fn of(challenge: &str) -> Option<Challenge<'_>> {
+        let parameters = challenge.strip_prefix("Warrant ")?;
+        let value = |name: &str| {
+            parameters
+                .split(", ")
+                .find_map(|one| one.strip_prefix(name)?.strip_prefix("=\"")?.strip_suffix('"'))
+        };
+        let issuers = value("issuers").map_or_else(Vec::new, |issuers| issuers.split(' ').collect());
+        Some(Challenge { issuers, metadata: value("resource_metadata") })
+    }
 }
 
 fn now() -> Seconds {
@@ -309,7 +353,14 @@ mod tests {
     #[test]
     fn a_challenge_names_issuers() {
         let challenge = "Warrant realm=\"demo\", issuers=\"https://a https://b\", error=\"warrant-missing\"";
-        assert_eq!(issuers_of(challenge), Some(vec!["https://a", "https://b"]));
-        assert_eq!(issuers_of("Bearer realm=\"x\""), None);
+        let issuers = vec!["https://a", "https://b"];
+        assert_eq!(Challenge::of(challenge), Some(Challenge { issuers, metadata: None }));
+        let bare =
+            Challenge::of("Warrant resource_metadata=\"https://a/page?resource=https%3A%2F%2Fh\"").unwrap();
+        assert_eq!(
+            bare,
+            Challenge { issuers: Vec::new(), metadata: Some("https://a/page?resource=https%3A%2F%2Fh") }
+        );
+        assert_eq!(Challenge::of("Bearer realm=\"x\""), None);
     }
 }

@@ -99,7 +99,6 @@ fn statement() -> Statement {
         iat: NOW,
         iss: "demo".into(),
         judged: 1,
-        metadata: None,
         n: 1,
         posture: Posture::Normal,
         restored: Vec::new(),

@@ -155,6 +155,15 @@ async fn a_policy_bundle_that_is_changed_missing_or_added_is_named() {
     fs::remove_file(bundle).unwrap();
     auditor.audit(&folder, &[]).expect_fault("the file is missing");
 
+    // The list is not signed, so a false one must cost nothing.
+    let list = folder.join("evidence.json");
+    let mut false_list: Value = serde_json::from_slice(&fs::read(&list).unwrap()).unwrap();
+    let size = u64::MAX - 1;
+    false_list["size"] = size.into();
+    false_list["entries"]["last"] = (size - 1).into();
+    overwrite(&list, false_list.to_string().as_bytes());
+    auditor.audit(&folder, &[]).expect_fault("far more entries than are here");
+
     // A ledger that has lost the bundle: the page, the output and the exit status say so.
     let damaged = world.directory().join("damaged");
     copy(&auditor.folder(), &damaged);

@@ -7,7 +7,7 @@ use portcullis_tests::condition::until;
 use portcullis_tests::ledger_auditor::{LedgerAuditor, copy};
 use portcullis_tests::python_witness::{NAME, PythonWitness};
 use portcullis_tests::server::{Home, Server};
-use portcullis_tests::world::Setup;
+use portcullis_tests::world::{Setup, World};
 use rustix::process::Signal;
 use std::fs;
 use std::path::Path;
@@ -70,6 +70,7 @@ async fn published_checkpoints_are_cosigned_and_auditors_can_check_the_witness()
     // Without the witness's key its line is not checked.
     let findings = auditor.audit(auditor.folder(), &[]).expect_holds();
     assert_eq!(findings["witnesses"], serde_json::json!([]), "{findings}");
+    check_evidence_is_cosigned(&world, &auditor);
     check_damaged_line_is_found(&auditor, &by_witness);
 
     let first = witness.wait_for_answers(0, 2).await;
@@ -86,6 +87,19 @@ async fn published_checkpoints_are_cosigned_and_auditors_can_check_the_witness()
     );
     assert!(since[1].starts_with(&format!("old {grown} ")) && since[1].ends_with(" -> 200"), "{since:?}");
     world.end().await;
+}
+
+/// Evidence has the witness's line in its checkpoint and the witness's key.
+fn check_evidence_is_cosigned(world: &World, auditor: &LedgerAuditor) {
+    let (folder, config) = (world.directory().join("evidence"), world.home.file("portcullis.yaml"));
+    let [place, config] = [&folder, &config].map(|path| path.to_str().unwrap());
+    let words = ["--from", "0", "--to", "3", "--evidence", place, "--config", config];
+    let _ = auditor.run("export", auditor.folder(), &words).success();
+    let key = folder.join("keys/witness-1.vkey");
+    let findings = auditor.audit(&folder, &["--witness", key.to_str().unwrap()]).expect_holds();
+    assert_eq!(findings["witnesses"], serde_json::json!([NAME]), "{findings}");
+    let page = fs::read_to_string(folder.join("README.md")).unwrap();
+    assert!(page.contains("; 1 more is a witness's") && page.contains(NAME), "{page}");
 }
 
 /// With a changed byte in the witness's line, an auditor with the witness's key refuses the checkpoint.

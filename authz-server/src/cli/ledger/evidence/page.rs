@@ -30,7 +30,8 @@ fn cosigned(signed: &SignedCheckpoint) -> String {
     let lines = signed.note().lines().filter(|line| line.starts_with('—'));
     match lines.count().saturating_sub(1) {
         0 => "; no witness cosigned it".to_owned(),
-        others => format!("; {others} further signatures are those of witnesses"),
+        1 => "; 1 more is a witness's signature".to_owned(),
+        others => format!("; {others} more are witnesses' signatures"),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The server: Envoy's external authorization service, its authority and the command line, in one binary.
 //!
 //! The modules have this order, and imports only go down the list: `cli`, `server`, `edge`, `gateway`, `authority`,
-//! `outcomes`, `telemetry`, `recorder`, `record`, `facts`, `bundles`, `witnesses`, `config`, `keys`. `clock`, `fetch` and
+//! `outcomes`, `telemetry`, `recorder`, `record`, `history`, `facts`, `bundles`, `witnesses`, `config`, `keys`. `clock`, `fetch` and
 //! `complaint` serve all of them. A test checks the imports.
 
 pub mod authority;
@@ -14,6 +14,7 @@ pub mod edge;
 pub mod facts;
 pub mod fetch;
 pub mod gateway;
+pub mod history;
 pub mod keys;
 pub mod outcomes;
 pub mod record;

@@ -13,6 +13,7 @@ use super::listeners::Listeners;
 use super::readiness;
 use crate::authority::governance::{Governance, HeardProxies, Source};
 use crate::authority::issuing::{AuthorityIdentity, IssuerParts, WarrantIssuer};
+use crate::authority::reading::Reading;
 use crate::authority::{FactRecorder, receipts};
 use crate::bundles::Keeper;
 use crate::bundles::candidate::{Candidate, Watcher};
@@ -24,6 +25,7 @@ use crate::gateway::{
     Admission, Burner, Gateway, Gatherer, JudgeOfForwards, ReadCertificates, ReceiptMint, Shadow,
     VerifiedChains,
 };
+use crate::history::History;
 use crate::keys::{PrivateKey, Readers};
 use crate::outcomes::Outcomes;
 use crate::recorder::Recorder;
@@ -46,6 +48,8 @@ pub(super) struct OpenedServer {
     pub(super) outcomes: Arc<Outcomes>,
     pub(super) running: JudgeOfForwards,
     pub(super) facts: FactRecorder,
+    pub(super) history: History,
+    pub(super) reading: Reading,
     pub(super) governance: Arc<Governance>,
     pub(super) heard: HeardProxies,
     /// The body of `/v1/receipt-jwks.json`.
@@ -115,6 +119,8 @@ pub(super) async fn open(config: Config, clock: Clock) -> Result<OpenedServer, S
     });
     let outcomes = Arc::new(Outcomes::new(ended, recorder.clone(), Arc::clone(&metrics), clock.clone()));
     let facts = FactRecorder::new(ledger.clone(), live.clone(), clock.clone());
+    let history = History::new(ledger.clone(), config.limits.history);
+    let reading = Reading::new(ledger.clone(), history.clone(), facts.clone(), recorder.clone());
     let running = JudgeOfForwards {
         live: live.clone(),
         ledger: ledger.clone(),
@@ -161,6 +167,8 @@ pub(super) async fn open(config: Config, clock: Clock) -> Result<OpenedServer, S
         outcomes,
         running,
         facts,
+        history,
+        reading,
         governance,
         heard,
         receipt_keys,

@@ -9,6 +9,7 @@ pub mod health;
 pub mod log;
 mod poll_places;
 mod proxies;
+mod reading;
 mod receipt_keys;
 mod refused;
 mod same_origin;
@@ -28,6 +29,7 @@ pub use token::AuthorityPages;
 
 use crate::authority::FactRecorder;
 use crate::authority::governance::HeardProxies;
+use crate::authority::reading::Reading;
 use crate::bundles::candidate::Candidate;
 
 /// What the API serves.
@@ -37,6 +39,7 @@ pub struct ApiPages {
     pub candidate: Option<Arc<Candidate>>,
     pub proxies: HeardProxies,
     pub facts: FactRecorder,
+    pub reading: Reading,
     pub authenticator: Authenticator,
     pub counter: CallCounter,
     /// The body of `/v1/receipt-jwks.json`.
@@ -47,10 +50,12 @@ pub struct ApiPages {
 
 /// Only keys, the authority and the public part of the log are for everybody.
 pub fn api(pages: ApiPages) -> Router {
-    let ApiPages { log, candidate, proxies, facts, authenticator, counter, receipt_keys, authority } = pages;
+    let ApiPages { log, candidate, proxies, facts, reading, authenticator, counter, receipt_keys, authority } =
+        pages;
     let with_callers = facts::router(facts.clone())
         .merge(candidate::router(candidate, facts.clone()))
-        .merge(proxies::router(proxies, facts));
+        .merge(proxies::router(proxies, facts))
+        .merge(reading::router(reading));
     let with_callers = with_callers.layer(from_fn_with_state(authenticator, authenticate::authenticate));
     let public = log::router(log).merge(receipt_keys::router(receipt_keys));
     let public = authority.map(token::router).into_iter().fold(public, Router::merge);

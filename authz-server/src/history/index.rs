@@ -10,7 +10,7 @@ use super::{Found, MaySee, Page, Span, Wanted};
 /// Into how many segments the index is divided: so much of it is forgotten at once.
 const SEGMENTS: u64 = 32;
 
-/// How many bytes an entry may take on average. A decision with a root of its own takes some 210 bytes, and each has an entry for
+/// How many bytes an entry may take on average. A decision with a root of its own takes some 230 bytes, and each has an entry for
 /// its outcome, which takes none. If entries need more, because of long names or long chains, fewer are kept.
 pub(super) const BYTES_AN_ENTRY: u64 = 224;
 

@@ -1,6 +1,6 @@
 //! A lineage: the warrants that were seen or issued with one `txn`, as a tree, and the decisions under each.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 
 use hashbrown::HashTable;
@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::MaySee;
 use super::index::{Index, SeenRoutes};
-use super::segment::{DecisionRow, LineageId, Segment, WarrantRow};
+use super::segment::{DecisionRow, LineageId, Segment, WarrantId, WarrantRow};
 
 /// So many ids of decisions are named at a warrant.
 const NEWEST: usize = 5;
@@ -121,16 +121,6 @@ struct NodeName<'a> {
     cnf: &'a str,
 }
 
-/// Where a warrant of a segment is in the tree.
-#[derive(Clone, Copy)]
-enum Place {
-    /// It is of another lineage.
-    Elsewhere,
-    /// There was no room for it.
-    LeftOut,
-    At(usize),
-}
-
 impl Tree {
     fn new(iss: &str, txn: &str) -> Tree {
         let (iss, txn) = (iss.to_owned(), txn.to_owned());
@@ -140,49 +130,43 @@ impl Tree {
 
     /// Adds what a segment knows of this lineage, from this entry on.
     fn add(&mut self, segment: &Segment, id: LineageId, from: u64, may_see: MaySee<'_>) {
-        let mut places: Vec<Place> = Vec::with_capacity(segment.warrants().len());
-        for row in segment.warrants() {
-            let above = row.name.parent.map(|parent| places.get(parent.position()).copied());
-            places.push(match above {
-                _ if row.name.lineage != id => Place::Elsewhere,
+        // Where the warrants of the segment are; `None` if there was no room.
+        let mut places: HashMap<WarrantId, Option<usize>> = HashMap::new();
+        for (warrant, row) in segment.warrants_of(id) {
+            let place = match row.name.parent {
                 None => self.place(segment, None, row),
-                Some(Some(Place::At(parent))) => self.place(segment, Some(parent), row),
-                Some(Some(Place::LeftOut | Place::Elsewhere) | None) => Place::LeftOut,
-            });
+                Some(parent) => {
+                    let parent = places.get(&parent).copied().flatten();
+                    parent.and_then(|parent| self.place(segment, Some(parent), row))
+                }
+            };
+            places.insert(warrant, place);
         }
         let mut seen = SeenRoutes::of(segment);
-        for (position, row) in segment.decisions().iter().enumerate() {
-            let place = row.warrant.and_then(|warrant| places.get(warrant.position()));
-            let place = match place {
-                None | Some(Place::Elsewhere) => continue,
-                Some(Place::LeftOut) => None,
-                Some(Place::At(place)) => Some(*place),
-            };
+        for (row, id) in segment.decisions_of(id) {
             if row.index < from || !seen.may_see(row.route, may_see) {
                 continue;
             }
+            let place = row.warrant.and_then(|warrant| places.get(&warrant)).copied().flatten();
             match place.and_then(|place| self.nodes.get_mut(place)) {
-                Some(node) => {
-                    let (id, outcome) = (segment.id_at(position), segment.text(row.outcome));
-                    node.warrant.decisions.add(row, id, outcome);
-                }
+                Some(node) => node.warrant.decisions.add(row, id, segment.text(row.outcome)),
                 None => self.lineage.left_out = self.lineage.left_out.saturating_add(1),
             }
         }
     }
 
-    fn place(&mut self, segment: &Segment, parent: Option<usize>, row: &WarrantRow) -> Place {
+    fn place(&mut self, segment: &Segment, parent: Option<usize>, row: &WarrantRow) -> Option<usize> {
         let [jti, sub, cnf] = [row.name.jti, row.name.sub, row.name.cnf].map(|text| segment.text(text));
         let name = NodeName { parent, jti, sub, cnf };
         let Tree { nodes, positions, hashes, .. } = self;
         let hash = hashes.hash_one(name);
         let is_it = |place: &usize| nodes.get(*place).is_some_and(|node| node.name() == name);
         if let Some(known) = positions.find(hash, is_it) {
-            return Place::At(*known);
+            return Some(*known);
         }
         let place = nodes.len();
         if place >= WARRANTS_AT_MOST {
-            return Place::LeftOut;
+            return None;
         }
         let above = parent.and_then(|parent| nodes.get(parent)).map(|node| &node.warrant.path);
         let warrant = LineageWarrant {
@@ -198,7 +182,7 @@ impl Tree {
         nodes.push(Node { parent, warrant });
         let rehash = |place: &usize| nodes.get(*place).map_or(0, |node| hashes.hash_one(node.name()));
         positions.insert_unique(hash, place, rehash);
-        Place::At(place)
+        Some(place)
     }
 
     /// The lineage with its warrants nested. Warrants without decisions in sight are only for who may see everything of the mesh;

@@ -2,6 +2,7 @@
 //! forgotten as a whole, so that the index has a bound without anything that must be counted or moved.
 
 use std::collections::HashMap;
+use std::num::NonZeroU32;
 
 use super::glance::{DecisionGlance, LinkGlance};
 use super::texts::{TextId, Texts};
@@ -20,6 +21,8 @@ pub(super) struct DecisionRow {
     pub(super) route: Option<TextId>,
     /// The last link of its warrant.
     pub(super) warrant: Option<WarrantId>,
+    /// The decision before it of the same lineage.
+    before: Option<Ordinal>,
 }
 
 /// A warrant: one link, at its place below the root. Links with the same path but another holder or key are other warrants,
@@ -29,6 +32,8 @@ pub(super) struct WarrantRow {
     pub(super) name: WarrantName,
     pub(super) exp: u64,
     pub(super) uses: Option<u64>,
+    /// The warrant before it of the same lineage.
+    before: Option<Ordinal>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -47,7 +52,14 @@ struct LineageRow {
     name: LineageName,
     /// The index of the entry that records that it was issued.
     issued: Option<u64>,
+    /// The last of its warrants and of its decisions. Each names the one before it, so a lineage is read without looking at all
+    /// the others.
+    last_warrant: Option<Ordinal>,
+    last_decision: Option<Ordinal>,
 }
+
+/// A position, counted from one.
+type Ordinal = NonZeroU32;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct LineageName {
@@ -89,9 +101,23 @@ impl LineageId {
     }
 }
 
-/// The number of what is added next.
+/// The number of what is added next. A segment is closed long before there are so many.
 fn next(count: usize) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+/// The position of what is added next, counted from one.
+fn ordinal(count: usize) -> Option<Ordinal> {
+    NonZeroU32::new(next(count).saturating_add(1))
+}
+
+/// The positions from the last one back to the first, in the order of adding.
+fn positions(last: Option<Ordinal>, before: impl Fn(usize) -> Option<Ordinal>) -> Vec<usize> {
+    let position = |at: Ordinal| usize::try_from(at.get().saturating_sub(1)).unwrap_or(usize::MAX);
+    let back = std::iter::successors(last.map(position), |at| before(*at).map(position));
+    let mut positions: Vec<usize> = back.collect();
+    positions.reverse();
+    positions
 }
 
 impl Segment {
@@ -111,6 +137,9 @@ impl Segment {
 
     pub(super) fn add_decision(&mut self, index: u64, time: u64, decision: &DecisionGlance<'_>) {
         let warrant = self.chain(&decision.chain);
+        let at = ordinal(self.decisions.len());
+        let lineage = warrant.and_then(|warrant| self.lineage_of(warrant));
+        let before = lineage.and_then(|lineage| std::mem::replace(&mut lineage.last_decision, at));
         self.ids.push(&decision.id);
         self.decisions.push(DecisionRow {
             index,
@@ -120,15 +149,20 @@ impl Segment {
             verdict: self.texts.intern(&decision.verdict.code),
             route: decision.verdict.route.as_ref().map(|route| self.texts.intern(route)),
             warrant,
+            before,
         });
     }
 
     pub(super) fn add_issued(&mut self, index: u64, root: &LinkGlance<'_>) {
         let Some(warrant) = self.chain(std::slice::from_ref(root)) else { return };
-        let lineage = self.warrants.get(warrant.position()).map(|warrant| warrant.name.lineage);
-        if let Some(row) = lineage.and_then(|lineage| self.lineages.get_mut(lineage.position())) {
-            row.issued.get_or_insert(index);
+        if let Some(lineage) = self.lineage_of(warrant) {
+            lineage.issued.get_or_insert(index);
         }
+    }
+
+    fn lineage_of(&mut self, warrant: WarrantId) -> Option<&mut LineageRow> {
+        let id = self.warrants.get(warrant.position())?.name.lineage;
+        self.lineages.get_mut(id.position())
     }
 
     /// The last link. Without a root there is none.
@@ -145,15 +179,17 @@ impl Segment {
     fn lineage(&mut self, name: LineageName) -> LineageId {
         *self.lineage_ids.entry(name).or_insert_with(|| {
             let id = LineageId(next(self.lineages.len()));
-            self.lineages.push(LineageRow { name, issued: None });
+            self.lineages.push(LineageRow { name, issued: None, last_warrant: None, last_decision: None });
             id
         })
     }
 
     fn warrant(&mut self, name: WarrantName, link: &LinkGlance<'_>) -> WarrantId {
         *self.warrant_ids.entry(name).or_insert_with(|| {
-            let id = WarrantId(next(self.warrants.len()));
-            self.warrants.push(WarrantRow { name, exp: link.exp, uses: link.uses });
+            let (id, at) = (WarrantId(next(self.warrants.len())), ordinal(self.warrants.len()));
+            let lineage = self.lineages.get_mut(name.lineage.position());
+            let before = lineage.and_then(|lineage| std::mem::replace(&mut lineage.last_warrant, at));
+            self.warrants.push(WarrantRow { name, exp: link.exp, uses: link.uses, before });
             id
         })
     }
@@ -199,24 +235,23 @@ impl Segment {
             .map(|(id, row)| (id, self.text(row.name.iss), row.issued))
     }
 
-    /// All warrants, by their numbers.
-    pub(super) fn warrants(&self) -> &[WarrantRow] {
-        &self.warrants
+    /// The warrants of a lineage, a parent before its children.
+    pub(super) fn warrants_of(&self, id: LineageId) -> impl Iterator<Item = (WarrantId, &WarrantRow)> {
+        let last = self.lineages.get(id.position()).and_then(|row| row.last_warrant);
+        let found = positions(last, |at| self.warrants.get(at)?.before);
+        found.into_iter().filter_map(|at| Some((WarrantId(next(at)), self.warrants.get(at)?)))
+    }
+
+    /// The decisions under a lineage with their ids, the oldest first.
+    pub(super) fn decisions_of(&self, id: LineageId) -> impl Iterator<Item = (&DecisionRow, &str)> {
+        let last = self.lineages.get(id.position()).and_then(|row| row.last_decision);
+        let found = positions(last, |at| self.decisions.get(at)?.before);
+        found.into_iter().filter_map(|at| Some((self.decisions.get(at)?, self.ids.at(at))))
     }
 
     /// The decision with this id.
     pub(super) fn find(&self, id: &str) -> Option<&DecisionRow> {
         self.decisions.get(self.ids.find(id)?.position())
-    }
-
-    /// The decisions, the oldest first.
-    pub(super) fn decisions(&self) -> &[DecisionRow] {
-        &self.decisions
-    }
-
-    /// The id of the decision at this position.
-    pub(super) fn id_at(&self, position: usize) -> &str {
-        self.ids.at(position)
     }
 
     pub(super) fn found(&self, row: &DecisionRow) -> Found {

@@ -68,12 +68,12 @@ fn a_million_entries_are_read_within_a_minute_and_256_mb() {
         let (_, lineages) = history.lineages("t0", None, &mut |_| true);
         let made = began.elapsed();
         let json = serde_json::to_vec(&lineages).unwrap();
-        assert!(made.as_millis() < 100, "{made:?}");
         println!("the lineage in {made:?}, {} bytes of JSON in {:?}", json.len(), began.elapsed());
         let [lineage] = lineages.as_slice() else { panic!("{} lineages", lineages.len()) };
         let children = &lineage.warrants[0].children;
         let count: u64 = children.iter().map(|child| child.decisions.count).sum();
         println!("{} delegations, {count} decisions", children.len());
+        assert!(made.as_millis() < 100, "{made:?}");
     }
     let began = Instant::now();
     let wanted =

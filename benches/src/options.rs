@@ -37,6 +37,8 @@ pub enum Part {
     WarmUp,
     /// Costs against connections, routes, depth and spent uses
     Curves,
+    /// What each of Envoy's settings for ext_authz costs
+    Settings,
     /// The ledger against a plain group commit, and its fold at a start
     Ledger,
     /// The memory of a server that nobody asks

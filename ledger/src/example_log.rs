@@ -2,8 +2,8 @@
 #![expect(clippy::arithmetic_side_effects, reason = "small numbers in tests")]
 
 use crate::entry::{
-    Activation, BurnKind, CheckResult, Checks, Decision, DecisionOutcome, Details, Digest, RecordedBundle,
-    RecordedBurn, RecordedLink, RecordedVerdict, VerdictCode,
+    Activation, BurnKind, Burned, CheckResult, Checks, Decision, DecisionOutcome, Details, Digest, LinkTerms,
+    RecordedBundle, RecordedBurn, RecordedLink, RecordedVerdict, VerdictCode,
 };
 use crate::example_decision::denied;
 
@@ -47,6 +47,7 @@ pub(crate) fn allowed(id: &str) -> Decision {
         },
         ends: Some(CLOCK + 60),
         outcome: DecisionOutcome::Allowed,
+        terms: vec![terms(0)].into(),
         verdict: RecordedVerdict {
             code: VerdictCode::Permit,
             policies: vec!["hello/caller".to_owned()],
@@ -64,18 +65,23 @@ pub(crate) fn allowed_with_limits(id: &str, jtis: &[(&str, Option<u64>)]) -> Dec
     for (jti, max) in jtis {
         let link = match links.last() {
             None => root(jti, *max),
-            Some(parent) => child(parent, jti, *max),
+            Some(_) => child(jti, *max),
         };
         path = if path.is_empty() { (*jti).to_owned() } else { format!("{path}/{jti}") };
-        decision.burned.extend(max.map(|max| RecordedBurn {
-            max,
-            name: path.clone(),
-            owner: ISSUER.to_owned(),
-            until: link.exp,
-            what: BurnKind::Use,
+        decision.burned.extend(max.map(|max| {
+            let (name, owner) = (path.clone(), ISSUER.to_owned());
+            Burned::Item(RecordedBurn { max, name, owner, until: link.exp, what: BurnKind::Use })
         }));
         links.push(link);
     }
+    let signed = |(depth, parent): (u64, &RecordedLink)| LinkTerms {
+        depth,
+        iss: Some(format!("urn:ietf:params:oauth:jwk-thumbprint:sha-256:{}", parent.cnf)),
+        kid: None,
+        ..terms(depth)
+    };
+    let delegated = (1..).zip(&links).map(signed).take(links.len() - 1);
+    decision.terms = std::iter::once(terms(0)).chain(delegated).collect::<Vec<_>>().into();
     decision.chain = links.into();
     decision
 }
@@ -83,36 +89,41 @@ pub(crate) fn allowed_with_limits(id: &str, jtis: &[(&str, Option<u64>)]) -> Dec
 pub(crate) fn root(jti: &str, max: Option<u64>) -> RecordedLink {
     RecordedLink {
         att: None,
-        attr: None,
-        aud: vec!["demo".to_owned()],
-        authorization_details: Details::Whole(vec![]),
         cnf: "key-of-the-agent".to_owned(),
-        dec: None,
-        depth: 0,
-        env: [].into(),
         exp: CLOCK + 60,
-        iat: CLOCK,
-        ini: None,
-        iss: ISSUER.to_owned(),
+        iss: Some(ISSUER.to_owned()),
         jti: jti.to_owned(),
         key: Some("key-of-the-authority".to_owned()),
-        kid: Some("a1".to_owned()),
-        max_depth: 3,
-        nbf: CLOCK,
-        pol: None,
         sub: "agent:demo".to_owned(),
         txn: Some("lineage".to_owned()),
         r#use: max,
     }
 }
 
-fn child(parent: &RecordedLink, jti: &str, max: Option<u64>) -> RecordedLink {
+/// The terms of a root, at this place.
+pub(crate) fn terms(depth: u64) -> LinkTerms {
+    LinkTerms {
+        attr: None,
+        aud: vec!["demo".to_owned()],
+        authorization_details: Details::Whole(vec![]),
+        dec: None,
+        depth,
+        env: [].into(),
+        iat: CLOCK,
+        ini: None,
+        iss: None,
+        kid: Some("a1".to_owned()),
+        max_depth: 3,
+        nbf: CLOCK,
+        pol: None,
+    }
+}
+
+fn child(jti: &str, max: Option<u64>) -> RecordedLink {
     RecordedLink {
         cnf: format!("key-of-{jti}"),
-        depth: parent.depth + 1,
-        iss: format!("urn:ietf:params:oauth:jwk-thumbprint:sha-256:{}", parent.cnf),
+        iss: None,
         key: None,
-        kid: None,
         sub: format!("agent:{jti}"),
         txn: None,
         ..root(jti, max)

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use crate::durable::TEMPORARY;
 use crate::fault::ReadError;
+use crate::layout::TILE_WIDTH;
 use crate::merkle::{Edge, Hash, leaf_hash, node_hash, subtree_root};
 use crate::published_file::PublishedFile;
 use crate::wal::frame::Entries;
@@ -197,6 +198,12 @@ impl<'a> MerkleTree<'a> {
             }
         }
         Ok(bundle)
+    }
+
+    /// The bytes of one entry, checked against its leaf hash; `None` beyond the end of the log.
+    pub fn entry(&self, index: u64) -> Result<Option<Vec<u8>>, ReadError> {
+        let place = usize::try_from(index % TILE_WIDTH).unwrap_or(usize::MAX);
+        Ok(self.bundle(index / TILE_WIDTH)?.iter().nth(place).map(<[u8]>::to_vec))
     }
 
     /// A partial file, or the full file that replaced it.

@@ -8,24 +8,10 @@ use std::collections::BTreeSet;
 use warrant::Detail;
 
 use crate::documents::grants::GrantTerms;
-use crate::engine::{GrantLimits, PermittedGrant};
-
-/// What a client asks for.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Wanted {
-    /// A grant, by name: all of it, or what `details` names of it.
-    pub grant: Option<String>,
-    /// What is to be done.
-    pub details: Option<Vec<Detail>>,
-    /// The hosts alone for which the warrant is wanted; `None` for all that are granted.
-    pub hosts: Option<BTreeSet<String>>,
-    /// The longest lifetime that is of use, in seconds.
-    pub lifetime: Option<u64>,
-    /// The most uses that are of use.
-    pub uses: Option<u32>,
-    /// The most delegations, one below the other, that are of use.
-    pub depth: Option<u64>,
-}
+use crate::documents::issuance::GrantLimits;
+pub use crate::documents::issuance::Wanted;
+use crate::documents::scalars;
+use crate::engine::PermittedGrant;
 
 /// What a root may contain.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -157,7 +143,11 @@ impl std::fmt::Display for NotIssued {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Nothing => f.write_str("neither a grant (`scope`) nor details are asked for"),
-            Self::Grant(name) => write!(f, "the holder may not have a grant `{name}`"),
+            Self::Grant(name) if scalars::is_label(name) => {
+                write!(f, "the holder may not have a grant `{name}`")
+            }
+            // No grant has such a name. It may be a secret in the wrong place, so it is not repeated.
+            Self::Grant(_) => f.write_str("the holder may not have a grant of that name"),
             Self::Detail(position) => {
                 write!(f, "detail {position} is not within one detail of a grant that the holder may have")
             }

@@ -38,7 +38,7 @@ pub use documents::attestors::{Anchor, Attestor};
 pub use documents::caller_issuers::{CallerIssuer, CallerKeys};
 pub use documents::files::Files;
 pub use documents::grants::GrantTerms;
-pub use documents::issuance::{HolderKeyOrigin, IssueQuery, StarterQuery};
+pub use documents::issuance::{GrantLimits, HolderKeyOrigin, IssueQuery, StarterQuery};
 pub use documents::mesh::{Notes, public_key};
 pub use documents::operators::{
     OperatorAction, OperatorContext, OperatorPrincipal, OperatorQuery, OperatorResource, Stance, tightens,
@@ -49,8 +49,8 @@ pub use documents::subject_issuers::{SubjectIssuer, SubjectNaming, SubjectRole};
 pub use documents::subject_name::{ClaimPath, NameTemplate};
 pub use documents::times::rfc3339;
 pub use engine::{
-    GrantLimits, Issuance, Lineage, Nearest, NotPermitted, Operators, Permitted, PermittedGrant, PolicyQuery,
-    Principal, STACK, mark_this_thread_deep, on_a_deep_stack,
+    Issuance, Lineage, Nearest, NotPermitted, Operators, Permitted, PermittedGrant, PolicyQuery, Principal,
+    STACK, mark_this_thread_deep, on_a_deep_stack,
 };
 pub use fault::{Fault, Place};
 pub use routes::{Exemption, Found, ListedMatch, Located, Policy, Route, UngovernedMatch};

@@ -14,6 +14,7 @@
 
 pub mod agent;
 pub mod attestor;
+pub mod authority;
 pub mod certificates;
 pub mod client;
 pub mod command;

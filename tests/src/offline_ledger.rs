@@ -51,7 +51,7 @@ pub fn fill(home: &Home, revocations: usize, uses: usize) {
     };
     let used = |n| {
         let (owner, name) = (ISSUER.to_owned(), format!("warrant-{n}"));
-        RecordedBurn { max: 1, name, owner, until, what: BurnKind::Use }
+        RecordedBurn { max: 1, name, owner, until, what: BurnKind::Use }.into()
     };
     let decision = |first: usize| Decision {
         burned: (first..uses.min(first + USES_OF_AN_ENTRY)).map(used).collect(),
@@ -79,7 +79,7 @@ pub fn fill_with_spent_uses(home: &Home, decisions: usize) {
 pub fn spent_use(number: usize, clock: u64) -> Decision {
     let (owner, name) = (ISSUER.to_owned(), format!("warrant-{number}"));
     let used = RecordedBurn { max: 1, name, owner, until: clock + 3 * 3600, what: BurnKind::Use };
-    Decision { burned: vec![used], clock, ..denied(&format!("{number:032x}")) }
+    Decision { burned: vec![used.into()], clock, ..denied(&format!("{number:032x}")) }
 }
 
 /// Writes so many forwards of this proxy that have no outcome. Nobody can judge them again.

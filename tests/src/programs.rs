@@ -71,6 +71,13 @@ pub fn agents_python() -> PathBuf {
     existing(python, "run ./dev test, which installs it from tests/tests/agents/requirements.txt")
 }
 
+/// The Python with what the tests of `clients/python` need, and a stock client of token exchange.
+#[must_use]
+pub fn clients_python() -> PathBuf {
+    let python = repository().join("target/tools/client-venv/bin/python3");
+    existing(python, "run ./dev test, which installs it from clients/python/tests/requirements.txt")
+}
+
 /// Python for readers and witnesses that need no library.
 ///
 /// # Panics

@@ -297,6 +297,18 @@ impl Configuration {
         self
     }
 
+    /// Writes the access logs of another configuration.
+    ///
+    /// # Panics
+    /// When one of them has no listener.
+    #[must_use]
+    pub fn with_access_logs_of(mut self, other: &Configuration) -> Configuration {
+        let place = format!("{CONNECTION_MANAGER}/access_log");
+        let logs = other.0.pointer(&place).expect("access logs").clone();
+        *self.0.pointer_mut(&place).expect("a place for access logs") = logs;
+        self
+    }
+
     /// Sends bodies of at most this many bytes to the server, as `portcullis policy envoy` prints it for a route that
     /// reads the body.
     ///
@@ -353,9 +365,6 @@ impl Configuration {
     pub fn for_many_streams(self) -> Configuration {
         let patient = |filter: &mut Value| filter["typed_config"]["grpc_service"]["timeout"] = "20s".into();
         let mut changed = self.with_changed(EXT_AUTHZ, patient);
-        // Whoever still sends when Envoy answers has a second to read that answer. A busy machine may not give it one.
-        let manager = changed.0.pointer_mut(CONNECTION_MANAGER).expect("a connection manager");
-        manager["delayed_close_timeout"] = "20s".into();
         let most = 10_000;
         for cluster in changed.array("/static_resources/clusters") {
             if cluster["name"].as_str().is_some_and(|name| name.starts_with("upstream")) {
@@ -365,6 +374,17 @@ impl Configuration {
             }
         }
         changed
+    }
+
+    /// Gives clients time to read an answer that comes while they still send: a busy machine may need more than Envoy's moment.
+    ///
+    /// # Panics
+    /// When the configuration has no listener.
+    #[must_use]
+    pub fn that_closes_late(mut self) -> Configuration {
+        let manager = self.0.pointer_mut(CONNECTION_MANAGER).expect("a connection manager");
+        manager["delayed_close_timeout"] = "20s".into();
+        self
     }
 
     /// Leaves out what the routes remove from responses. An installation may not have these lines.

@@ -295,7 +295,7 @@ fn refusal(error: &FactError) -> ApiError {
             ApiError::new(ApiErrorCode::Unavailable, "the table of such facts is full until some of them end")
         }
         FactError::Refused(
-            FactRefused::Repeats { .. } | FactRefused::OtherBundle | FactRefused::OtherCount,
+            FactRefused::Repeats { .. } | FactRefused::OtherBundle | FactRefused::OtherFacts,
         ) => ApiError::of(ApiErrorCode::Unavailable),
         FactError::NotRecorded(refused) => ApiError::new(ApiErrorCode::Unavailable, refused),
     }

@@ -5,16 +5,19 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value as Json, json};
-use warrant::Algorithm;
 use warrant::mint::Signer;
+use warrant::{Algorithm, formats};
 
-use super::out::{Failure, line};
+use super::out::{Failure, line, line_to_stderr};
+use crate::config;
 use crate::keys::{self, NamedKey, PrivateKey};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Make a new private key in a file that only you can read
     New(New),
+    /// Make the next key of a server's authority, beside the one that it has, and say how it comes into use
+    Rotate(Rotate),
     /// Print the public half of a key as a JWK
     Show(Show),
     /// Print the public halves of keys as a JWK set; a key without a kid gets its thumbprint as the kid
@@ -29,6 +32,16 @@ pub(super) struct New {
     #[arg(long, value_enum, default_value = "es256")]
     alg: Alg,
     /// The key's name, by which others find it
+    #[arg(long)]
+    kid: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Rotate {
+    /// The configuration of the server
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// The name of the new key [default: that of the first with the next number that is free]
     #[arg(long)]
     kid: Option<String>,
 }
@@ -60,6 +73,7 @@ enum Alg {
 pub(super) fn run(command: &Command) -> Result<(), Failure> {
     match command {
         Command::New(args) => new(args),
+        Command::Rotate(args) => rotate(args),
         Command::Show(args) => show(args),
         Command::Jwks(args) => jwks(args),
     }
@@ -73,6 +87,40 @@ fn new(args: &New) -> Result<(), Failure> {
     let key = PrivateKey::generate(algorithm, args.kid.as_deref()).map_err(Failure::new)?;
     keys::write_new(&args.out, &key).map_err(Failure::new)?;
     line(key.public_key().thumbprint())
+}
+
+/// The server finds the key by its name when a bundle lists it.
+fn rotate(args: &Rotate) -> Result<(), Failure> {
+    let config = config::load(&args.config).map_err(|faults| Failure::all(&faults))?;
+    let Some(authority) = config.authority else {
+        return Err(Failure::new(format!("{}: this server is no authority", args.config.display())));
+    };
+    let first = authority.key.first();
+    let kid = match &args.kid {
+        Some(kid) => kid.clone(),
+        None => next_name(first.kid().unwrap_or_default(), |kid| authority.key.file_of(kid).exists()),
+    };
+    if !formats::is_kid(&kid) {
+        return Err(Failure::new("--kid: write 1 to 64 of A-Z, a-z, 0-9, `.`, `_` and `-`"));
+    }
+    let key = PrivateKey::generate(first.public_key().alg(), Some(&kid)).map_err(Failure::new)?;
+    let file = authority.key.file_of(&kid);
+    keys::write_new(&file, &key).map_err(Failure::new)?;
+    // As mesh.yaml has it.
+    line(key.public_key().to_jwk_json().replacen('{', &format!("{{\"kid\":\"{kid}\","), 1))?;
+    line_to_stderr(format!(
+        "portcullis: the private half is in {}. Sign a bundle that lists this key under `issuers` of mesh.yaml BEFORE the key in use: every proxy learns it. Then one that lists it last: the server signs with it. When the last warrant of the old key has expired (`maxLifetime`), sign one without the old key",
+        file.display()
+    ));
+    Ok(())
+}
+
+/// `a1` and `a2` are taken: `a3`. A name without a number gets one.
+fn next_name(first: &str, is_taken: impl Fn(&str) -> bool) -> String {
+    let stem = first.trim_end_matches(|letter: char| letter.is_ascii_digit());
+    let number: u32 = first.strip_prefix(stem).and_then(|digits| digits.parse().ok()).unwrap_or(1);
+    let names = (number.saturating_add(1)..).map(|number| format!("{stem}{number}"));
+    names.into_iter().find(|name| !is_taken(name)).unwrap_or_default()
 }
 
 fn show(args: &Show) -> Result<(), Failure> {

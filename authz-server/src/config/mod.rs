@@ -6,6 +6,7 @@
 mod address;
 mod listen;
 mod read;
+mod rotated_key;
 mod witnesses;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ use policy::{Fault, TrustKeys};
 
 pub use address::{ApiAddress, Listen, LocalAddress, ProxiesAddress, TlsAddress};
 pub use read::read;
+pub use rotated_key::RotatedKey;
 pub use witnesses::Witness;
 
 /// The configuration of `portcullis serve`: valid by construction, with the keys read and usable.
@@ -89,9 +91,7 @@ pub struct SigningKeys {
 pub struct AuthorityConfig {
     /// The `iss` of its roots.
     pub iss: String,
-    pub key: PrivateKey,
-    /// The name of the key.
-    pub kid: String,
+    pub key: RotatedKey,
     /// The URL below which clients call it, without a path.
     pub url: String,
 }

@@ -11,8 +11,8 @@ use warrant::mint::Signer;
 use warrant::Digest;
 
 use super::{
-    AuthorityConfig, BundleConfig, BundlePlace, Config, DecisionLimits, LedgerConfig, SigningKeys, listen,
-    witnesses,
+    AuthorityConfig, BundleConfig, BundlePlace, Config, DecisionLimits, LedgerConfig, RotatedKey,
+    SigningKeys, listen, witnesses,
 };
 use crate::keys::{self, KeyFileError, PrivateKey, Readers};
 use policy::TrustKeys;
@@ -236,16 +236,19 @@ impl ConfigReader<'_> {
         let iss = part.need("iss", self.page).and_then(|node| string(node, self.page));
         let url = part.need("url", self.page).and_then(|node| self.base_url(node));
         let at = part.need("key", self.page);
-        let key = at.and_then(|node| self.key_file(node, keys::read));
-        let kid = key.as_ref().and_then(|key| key.kid().map(str::to_owned));
-        if let (Some(node), Some(_), None) = (at, &key, &kid) {
-            self.page.fault(
-                node.at,
-                "the key of the authority has no name",
-                "make it with `portcullis key new --kid a1 --out FILE`, and list it under `issuers` of mesh.yaml",
-            );
-        }
-        Some(AuthorityConfig { iss: iss?.to_owned(), key: key?, kid: kid?, url: url? })
+        let key = at.and_then(|node| {
+            let file = self.directory.join(string(node, self.page)?);
+            let key = RotatedKey::of(file, self.key_file(node, keys::read)?);
+            if key.is_none() {
+                self.page.fault(
+                    node.at,
+                    "the key of the authority has no name",
+                    "make it with `portcullis key new --kid a1 --out FILE`, and list it under `issuers` of mesh.yaml",
+                );
+            }
+            key
+        });
+        Some(AuthorityConfig { iss: iss?.to_owned(), key: key?, url: url? })
     }
 
     /// A URL without a path, below which an API is.
@@ -280,7 +283,7 @@ impl ConfigReader<'_> {
             ("ledger.key", ledger.map(|ledger| &ledger.key)),
             ("keys.statement", keys.map(|keys| &keys.statement)),
             ("keys.receipt", keys.map(|keys| &keys.receipt)),
-            ("authority.key", authority.map(|authority| &authority.key)),
+            ("authority.key", authority.map(|authority| authority.key.first())),
         ];
         let known: Vec<_> =
             all.iter().filter_map(|(name, key)| Some((name, key.as_ref()?.public_key()))).collect();

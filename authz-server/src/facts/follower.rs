@@ -13,23 +13,26 @@ use super::tables::Tables;
 use crate::bundles::PolicyInForce;
 
 /// Attaches a follower to the ledger. `tables` are the facts of all entries below `head.size`, and `forwards` the requests that
-/// may still run. An error if the ledger is longer.
+/// may still run. `places` are the server's environments, each `dimension=value`. An error if the ledger is longer.
 pub fn follow(
     ledger: &Ledger,
     head: Head,
     tables: Tables,
     forwards: ForwardList,
     policy: Arc<PolicyInForce>,
+    places: Vec<String>,
 ) -> Result<LiveFacts, Behind> {
     let known = Known { head, active: policy.active(), tables: Arc::new(tables) };
     let live = LiveFacts::new(known.clone(), forwards);
-    ledger.follow(Box::new(Follower { live: live.clone(), policy, known, draft: None }), head.size)?;
+    ledger
+        .follow(Box::new(Follower { live: live.clone(), policy, places, known, draft: None }), head.size)?;
     Ok(live)
 }
 
 struct Follower {
     live: LiveFacts,
     policy: Arc<PolicyInForce>,
+    places: Vec<String>,
     /// What `live` holds.
     known: Known,
     /// What it will hold if the group commit becomes durable.
@@ -57,6 +60,11 @@ impl FollowFacts for Follower {
         // A full table must not stay full because nothing else is recorded.
         draft.tables.forget_ended(now);
         draft.tables.check(fact, now)?;
+        if let Some(RecordedFact::Issued(root)) = fact.as_recorded_fact()
+            && draft.tables.stop(root, &self.places, now)
+        {
+            return Err(FactRefused::OtherFacts);
+        }
         if let Entry::Activation(activation) = &**fact {
             draft.bundle = activation.bundle;
         }

@@ -21,8 +21,8 @@ pub use ended::EndedDecisions;
 pub use fold::{Amount, Folded, fold, fold_closed};
 pub use follower::follow;
 pub use forwards::{
-    Continues, ForwardCounts, ForwardList, HolderTag, JudgeAgain, JudgedForwards, LiveForwards, RUN_AT_MOST,
-    ReadKey,
+    Continues, ForwardCounts, ForwardList, HolderTag, JudgeAgain, JudgedForwards, KeptCase, LiveForwards,
+    RUN_AT_MOST, ReadKey,
 };
 pub use known::{GovernanceChanges, Known, KnownTables, LiveFacts};
 pub use own::OwnFacts;

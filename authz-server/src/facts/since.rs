@@ -100,7 +100,7 @@ mod tests {
         let decision = Decision {
             as_of: ledger.size(),
             clock: ledger.time() / 1000,
-            burned,
+            burned: burned.into_iter().map(Into::into).collect(),
             ends: Some((ledger.time() / 1000).saturating_add(100)),
             outcome: DecisionOutcome::Allowed,
             ..denied(DecisionId::random().as_str())

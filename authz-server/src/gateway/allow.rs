@@ -5,7 +5,7 @@
 //! makes them), and a `ledger::Receipt` (only the ledger's writer makes one, after the sync) for the entry that
 //! records the allow. A denial needs none of them.
 
-use ledger::entry::{self, Decision, DecisionOutcome, RecordedBurn};
+use ledger::entry::{self, Burned, Decision, DecisionOutcome};
 use ledger::{DraftedDecision, Receipt, RecordError};
 use policy::decision::{Case, Denied, Pass, Permit};
 use tracing::warn;
@@ -42,7 +42,7 @@ pub(super) struct Drafted {
     stamp: String,
     route: String,
     /// What the entry said that was burned, before it became that of an allow. It is put back if the request is denied after all.
-    burned_before: Vec<RecordedBurn>,
+    burned_before: Vec<Burned>,
 }
 
 impl Recording {
@@ -52,7 +52,7 @@ impl Recording {
         mut self,
         outcome: DecisionOutcome,
         route: &str,
-        burned: Vec<RecordedBurn>,
+        burned: Vec<Burned>,
     ) -> Result<Drafted, Box<Answer>> {
         let Some(Stamped { stamp, ends }) = self.parts.stamp.take() else {
             return Err(Box::new(self.deny(Denied::on_route(Denial::Internal, route))));
@@ -90,7 +90,7 @@ impl Recording {
     }
 
     /// Turns the parts of a drafted allow back, so that it can be denied.
-    fn to_be_denied(mut entry: Box<Decision>, burned: Vec<RecordedBurn>, parts: AnswerParts) -> Recording {
+    fn to_be_denied(mut entry: Box<Decision>, burned: Vec<Burned>, parts: AnswerParts) -> Recording {
         (entry.burned, entry.ends, entry.lapses) = (burned, None, None);
         Recording { entry, parts }
     }
@@ -118,8 +118,10 @@ impl Drafted {
     /// Waits until the entry is durable; only then does it make an allow.
     async fn forward(self, paid: Option<Paid>) -> Result<Answer, Overtaken> {
         let Drafted { decision: drafted, parts, stamp, route, .. } = self;
-        let AnswerParts { recorder, decision, receipt: evidence, source, .. } = parts;
+        let AnswerParts { recorder, decision, receipt: evidence, source, warrant, .. } = parts;
         let proxy = drafted.decision().proxy.clone();
+        // The next entries about this warrant refer to this one.
+        let says_terms = warrant.filter(|_| drafted.decision().terms.said_at().is_none());
         let too_late = {
             let (recorder, decision, proxy) = (recorder.clone(), decision.clone(), proxy.clone());
             move |receipt: Receipt| {
@@ -130,6 +132,9 @@ impl Drafted {
         };
         match recorder.append(drafted, too_late.clone()).await {
             Ok(receipt) => {
+                if let Some(warrant) = says_terms {
+                    warrant.note_said_at(receipt.index());
+                }
                 let evidence =
                     evidence.map(|(mint, draft)| mint.sign(&draft, decision.as_str(), receipt.index()));
                 let Ok(evidence) = evidence.transpose() else {

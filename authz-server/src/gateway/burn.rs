@@ -97,8 +97,9 @@ fn denied(not_burned: &NotBurned, route: &str) -> Denied {
 }
 
 impl Paid {
-    pub(super) fn recorded(&self) -> Vec<entry::RecordedBurn> {
-        record::recorded_burns(self.burned.items(), self.permit.burns())
+    /// What was burned, as an entry with this chain says it.
+    pub(super) fn recorded(&self, chain: &[entry::RecordedLink]) -> Vec<entry::Burned> {
+        record::recorded_burns(self.burned.items(), self.permit.burns(), chain)
     }
 }
 

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use ledger::entry::RecordedChain;
 use warrant::{
     AwsLcVerifier, Chain, Denial, Method, PresentedProof, ProofBody, ProofExpectations, RawPath, Seconds,
     Target, single_header,
@@ -13,6 +12,7 @@ use super::case_facts::Circumstances;
 use super::client_identity::{ClientIdentity, IdentityMissing, ReadCertificates, client_identity};
 use super::incoming::{IncomingBody, IncomingHttp, IncomingRequest};
 use super::verified_chains::VerifiedChains;
+use super::warrant_in_log::WarrantInLog;
 use crate::clock::Clock;
 use crate::facts::{Known, LiveFacts};
 use policy::arguments::{ArgumentError, Extracted, Sent, SentBody};
@@ -30,11 +30,11 @@ pub struct Gatherer {
     pub environment: BTreeMap<String, String>,
 }
 
-/// A case, and its chain as it is recorded.
+/// A case, and its warrant as it is recorded; `None` if none could be verified.
 #[derive(Debug)]
 pub(super) struct Gathered<'a> {
     pub(super) case: Case<'a>,
-    pub(super) chain: RecordedChain,
+    pub(super) warrant: Option<WarrantInLog>,
 }
 
 /// What is known apart from the request; read once for each judging.
@@ -78,9 +78,9 @@ impl Gatherer {
     ) -> Gathered<'a> {
         let Situation { known, bundle, now, governance } = situation;
         let proxy = request.proxy.clone().unwrap_or_default();
-        let mut chain = RecordedChain::default();
+        let mut warrant = None;
         let http = match &request.http {
-            Some(http) => self.http_case(http, &proxy, bundle, *now, &mut chain),
+            Some(http) => self.http_case(http, &proxy, bundle, *now, &mut warrant),
             None => Err(Denial::RequestAmbiguous),
         };
         let environment = bundle.environment_for(&proxy, &self.environment);
@@ -95,7 +95,7 @@ impl Gatherer {
             line: request.http.as_ref().map(IncomingHttp::line),
             http,
         };
-        Gathered { case, chain }
+        Gathered { case, warrant }
     }
 
     /// When the first of the facts by which this case is permitted stops to hold.
@@ -122,7 +122,7 @@ impl Gatherer {
         proxy: &str,
         bundle: &'a Bundle,
         now: Seconds,
-        recorded: &mut RecordedChain,
+        in_log: &mut Option<WarrantInLog>,
     ) -> Result<HttpCase<'a>, Denial> {
         check_raw_line(http)?;
         let method = Method::parse(&http.method).ok_or(Denial::RequestAmbiguous)?;
@@ -130,7 +130,7 @@ impl Gatherer {
         let presented = single_header(http.values("warrant"))?.unwrap_or_default();
         let proof = single_header(http.values("warrant-proof"))?.unwrap_or_default();
         let chain = self.chains.verify(presented, bundle.trust()).map(|verified| {
-            *recorded = verified.recorded;
+            *in_log = Some(verified.in_log);
             verified.chain
         });
         let located = bundle.locate(proxy, &http.authority, &method, path);

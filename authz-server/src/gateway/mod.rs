@@ -17,6 +17,7 @@ mod shadow;
 #[cfg(test)]
 mod tests;
 mod verified_chains;
+mod warrant_in_log;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -161,7 +162,7 @@ impl Gateway {
             Judgement::Pass(pass) => recording.pass(pass, paid).await,
             Judgement::Permit(permit) => {
                 let wanted = Wanted::of(permit.burns(), permit.proof());
-                let burned = record::recorded_burns(wanted.items(), permit.burns());
+                let burned = record::recorded_burns(wanted.items(), permit.burns(), &recording.entry.chain);
                 let drafted = match recording.draft(DecisionOutcome::Allowed, permit.route(), burned) {
                     Ok(drafted) => drafted,
                     Err(denial) => return Ok(*denial),
@@ -197,10 +198,10 @@ impl Gateway {
         if let (Err(why), None) = (&client, earlier) {
             self.metrics.count_identity_missing(why.label());
         }
-        let Gathered { case, chain } = self.gatherer.case(&situation, request, client.ok());
+        let Gathered { case, warrant } = self.gatherer.case(&situation, request, client.ok());
         let bundle = &situation.bundle;
         let judgement = judge(&case, bundle);
-        let recording = Recording::of(&self.recorder, decision, &case, chain, &judgement, bundle, request);
+        let recording = Recording::of(&self.recorder, decision, &case, warrant, &judgement, bundle, request);
         let paid = earlier.and_then(|Overtaken(paid)| paid.as_ref());
         let mut recording = recording.with_paid(paid).with_receipt(self.receipts.as_ref(), &case, &judgement);
         if let Judgement::Permit(_) = &judgement {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ledger::entry::{Decision, DecisionOutcome, ENTRY_BYTES_AT_MOST, RecordedChain};
+use ledger::entry::{Decision, DecisionOutcome, ENTRY_BYTES_AT_MOST};
 use policy::Bundle;
 use policy::decision::{Case, Denied, Identity, Judgement};
 use warrant::Seconds;
@@ -11,6 +11,7 @@ use warrant::problem::{Problem, Realm};
 use super::allow::{Stamped, stamp};
 use super::burn::Paid;
 use super::receipts::{self, ReceiptDraft, ReceiptMint};
+use super::warrant_in_log::WarrantInLog;
 use super::{Answer, DenialAnswer, IncomingRequest};
 use crate::record;
 use crate::recorder::{DecisionId, Recorder};
@@ -32,6 +33,7 @@ pub(super) struct AnswerParts {
     pub(super) lapse: Option<Seconds>,
     /// What the upstream gets to prove the decision, if the route asks for it.
     pub(super) receipt: Option<(Arc<ReceiptMint>, ReceiptDraft)>,
+    pub(super) warrant: Option<WarrantInLog>,
     bundle: Arc<Bundle>,
     /// Who asked, for shares and for counts: the client's identity; without one, the client's address or the proxy.
     pub(super) source: String,
@@ -43,13 +45,14 @@ impl Recording {
         recorder: &Recorder,
         decision: &DecisionId,
         case: &Case<'_>,
-        chain: RecordedChain,
+        warrant: Option<WarrantInLog>,
         judgement: &Judgement,
         bundle: &Arc<Bundle>,
         request: &IncomingRequest,
     ) -> Recording {
         let key = recorder.digest_key();
-        let mut entry = record::of_case(decision.as_str(), case, chain, judgement, bundle, key);
+        let recorded = warrant.as_ref().map(|warrant| warrant.recorded(case.as_of)).unwrap_or_default();
+        let mut entry = record::of_case(decision.as_str(), case, recorded, judgement, bundle, key);
         entry.traceparent = request.traceparent().map(str::to_owned);
         let parts = AnswerParts {
             recorder: recorder.clone(),
@@ -57,6 +60,7 @@ impl Recording {
             stamp: stamp(decision, case),
             lapse: None,
             receipt: None,
+            warrant,
             bundle: Arc::clone(bundle),
             source: source(case, request).to_owned(),
         };
@@ -65,7 +69,7 @@ impl Recording {
 
     /// Adds what an earlier judging of this request burned: it stays burned, also if this judging denies.
     pub(super) fn with_paid(mut self, paid: Option<&Paid>) -> Recording {
-        self.entry.burned = paid.map(Paid::recorded).unwrap_or_default();
+        self.entry.burned = paid.map(|paid| paid.recorded(&self.entry.chain)).unwrap_or_default();
         self
     }
 
@@ -115,9 +119,9 @@ fn source<'a>(case: &'a Case<'_>, request: &'a IncomingRequest) -> &'a str {
     }
 }
 
-/// Removes the two parts of a denial that can be long, but not what must not be lost: what was decided and what was
+/// Removes the parts of a denial that can be long, but not what must not be lost: what was decided and what was
 /// burned.
 pub(super) fn shorten(decision: &mut Decision) {
     decision.args.clear();
-    decision.chain = RecordedChain::default();
+    decision.remove_chain();
 }

@@ -5,10 +5,11 @@
 //! attestation or a condition when that changes, and when it lapses.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ledger::entry::Decision;
+use ledger::entry::{Decision, RecordedTerms};
 use ledger::{Entry, Ledger, RecordedEntries};
 use policy::decision::{ByRecord, Case, Facts, Judgement, judge};
 use tracing::{info, warn};
@@ -19,8 +20,8 @@ use super::client_identity::ClientIdentity;
 use super::readings::Readings;
 use crate::bundles::{ThreadError, start_policy_thread};
 use crate::clock::Clock;
-use crate::facts::{Continues, JudgeAgain, Known, LiveFacts, LiveForwards, ReadKey};
-use crate::record::RecordedForward;
+use crate::facts::{Continues, JudgeAgain, KeptCase, Known, LiveFacts, LiveForwards, ReadKey};
+use crate::record::{EarlierTerms, RecordedForward};
 use crate::telemetry::Metrics;
 
 /// How long the thread sleeps at most: it must notice a clock that was set.
@@ -39,6 +40,7 @@ pub struct JudgeOfForwards {
     pub environment: BTreeMap<String, String>,
     pub metrics: Arc<Metrics>,
     pub readings: Arc<Readings>,
+    pub earlier: EarlierTerms,
 }
 
 /// The thread runs as long as this lives.
@@ -121,22 +123,27 @@ impl JudgeOfForwards {
         }
     }
 
-    /// The decision at this index: from memory, or from the log.
+    /// The decision at this index, with the terms of its warrant: from memory, or from the log. Terms that nobody finds are not
+    /// on record.
     fn recorded(&self, index: u64, from_log: &mut Option<RecordedEntries>) -> Option<Decision> {
         let forwards = self.live.forwards();
         let kept = forwards.case(index);
-        let bytes = match kept {
-            Some(bytes) => bytes,
-            None => {
-                let bytes = self.read(index, from_log)?;
-                forwards.keep_case(index, &bytes);
-                bytes.into()
-            }
+        let is_kept = kept.is_some();
+        let KeptCase { entry, terms } = match kept {
+            Some(kept) => kept,
+            None => KeptCase::new(&self.read(index, from_log)?, None),
         };
-        match Entry::read(&bytes) {
-            Ok((_, Entry::Decision(decision))) => Some(decision),
-            Ok(_) | Err(_) => None,
+        let Ok((_, Entry::Decision(mut decision))) = Entry::read(&entry) else { return None };
+        if let RecordedTerms::SameAs(earlier) = &mut decision.terms {
+            earlier.known = terms;
         }
+        let read = |index| Ok::<_, Infallible>(self.read(index, from_log));
+        let Ok(()) = self.earlier.complete(&mut decision, read);
+        if !is_kept {
+            // The entry that says its terms is published, as this one is.
+            forwards.keep_case(index, KeptCase { entry, terms: None });
+        }
+        Some(decision)
     }
 
     fn read(&self, index: u64, from_log: &mut Option<RecordedEntries>) -> Option<Vec<u8>> {

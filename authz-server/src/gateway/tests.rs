@@ -4,6 +4,7 @@
 mod burning;
 mod races;
 mod running;
+mod terms;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -19,6 +20,7 @@ use crate::clock::Clock;
 use crate::facts::{self, BurnTable, Tables, examples};
 use crate::keys::DigestKey;
 use crate::policy_fixture::{NOW, PAY_FILE, TestKey, bundle, edit, edited, files};
+use crate::record::EarlierTerms;
 use crate::telemetry::{BundleFigures, LedgerFigures};
 use policy::{Bundle, Files, InForceUntil};
 
@@ -89,9 +91,15 @@ fn test_gateway_with(files: Files) -> TestGateway {
     let origin = bundle.burner().to_owned();
     let policy = Arc::new(PolicyInForce::new(bundle, Some(InForceUntil(Seconds::new(NOW + 600)))));
     let head = Head { size: ledger.size(), root: ledger.root().1, time: ledger.time() };
-    let live =
-        facts::follow(&ledger, head, Tables::default(), facts::ForwardList::default(), Arc::clone(&policy))
-            .unwrap();
+    let live = facts::follow(
+        &ledger,
+        head,
+        Tables::default(),
+        facts::ForwardList::default(),
+        Arc::clone(&policy),
+        Vec::new(),
+    )
+    .unwrap();
     let bundles = BundleFigures { policy: Arc::clone(&policy), status: Arc::default(), candidate: None };
     let gateway = Gateway {
         gatherer: Gatherer {
@@ -221,6 +229,19 @@ impl TestGateway {
         }
     }
 
+    /// The bytes of the entry at this index.
+    fn entry(&self, index: u64) -> Vec<u8> {
+        self.ledger.read(index).unwrap().next_bytes().unwrap().unwrap().1.to_vec()
+    }
+
+    /// Finds the terms of a decision that refers to an earlier one, in the log.
+    fn complete(&self, decision: &mut Decision) {
+        let earlier = EarlierTerms::default();
+        earlier
+            .complete(decision, |index| Ok::<_, std::convert::Infallible>(Some(self.entry(index))))
+            .unwrap();
+    }
+
     /// Outcome and number of burned items of each recorded decision. Each whose path is recorded whole is judged again,
     /// with the same bytes as result.
     fn on_record(&self) -> Vec<(String, usize)> {
@@ -228,7 +249,8 @@ impl TestGateway {
         self.ledger.append(posture()).unwrap();
         let bundle = bundle(&self.files);
         let decided = |entry| {
-            let Entry::Decision(decision) = entry else { return None };
+            let Entry::Decision(mut decision) = entry else { return None };
+            self.complete(&mut decision);
             let again = policy::on_a_deep_stack(|| crate::record::judge_again(&decision, &bundle)).unwrap();
             let expected = match decision.request.path.whole() {
                 Some(_) => crate::record::JudgedAgain::Same,
@@ -481,11 +503,12 @@ async fn what_was_burned_fits_into_the_record_however_long_the_rest_is() {
     assert!(length(&long) < ENTRY_BYTES_AT_MOST);
     long.request.path = ledger::entry::RequestText::from("\u{1}".repeat(30_000).as_str());
     assert!(length(&long) > ENTRY_BYTES_AT_MOST);
-    let before = (long.id.clone(), long.verdict.clone(), long.burned.clone());
+    let before = (long.id.clone(), long.verdict.clone(), long.burns().collect::<Vec<_>>());
     long.request.shorten();
     recording::shorten(&mut long);
     assert!(length(&long) + 50_000 < ENTRY_BYTES_AT_MOST);
-    assert_eq!((long.id, long.verdict, long.burned), before);
+    let burned = long.burns().collect();
+    assert_eq!((long.id, long.verdict, burned), before);
 }
 
 /// The result of polling a future once.

@@ -6,11 +6,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ledger::entry::RecordedChain;
 use moka::sync::Cache;
 use warrant::{AwsLcVerifier, Chain, Denial, PresentedWarrant, Trust};
 
-use crate::record::recorded_chain;
+use super::warrant_in_log::WarrantInLog;
+use crate::record::RecordedWarrant;
 
 /// About how much memory the headers and their claims may take in total.
 const BYTES_AT_MOST: u64 = 64 * 1024 * 1024;
@@ -22,11 +22,11 @@ const IDLE: Duration = Duration::from_secs(120);
 #[derive(Clone, Debug)]
 pub struct VerifiedChains(Cache<Arc<[u8]>, VerifiedChain>);
 
-/// A lineage whose signatures were verified, and what an entry says of it.
+/// A lineage whose signatures were verified, and what entries say of it.
 #[derive(Clone, Debug)]
-pub struct VerifiedChain {
-    pub chain: Arc<Chain>,
-    pub recorded: RecordedChain,
+pub(super) struct VerifiedChain {
+    pub(super) chain: Arc<Chain>,
+    pub(super) in_log: WarrantInLog,
 }
 
 impl VerifiedChains {
@@ -41,14 +41,15 @@ impl VerifiedChains {
 
     /// The lineage in this header: its signatures were verified now or earlier, and its root's key is trusted now.
     /// Only valid lineages are cached, so that garbage cannot evict them.
-    pub fn verify(&self, header: &[u8], trust: &Trust) -> Result<VerifiedChain, Denial> {
+    pub(super) fn verify(&self, header: &[u8], trust: &Trust) -> Result<VerifiedChain, Denial> {
         if let Some(verified) = self.0.get(header)
             && verified.chain.is_verified_by(trust)?
         {
             return Ok(verified);
         }
         let chain = PresentedWarrant::parse(header)?.verify(trust, &AwsLcVerifier)?;
-        let verified = VerifiedChain { recorded: recorded_chain(&chain), chain: Arc::new(chain) };
+        let in_log = WarrantInLog::new(RecordedWarrant::of(&chain));
+        let verified = VerifiedChain { in_log, chain: Arc::new(chain) };
         self.0.insert(header.into(), verified.clone());
         Ok(verified)
     }

@@ -46,8 +46,9 @@ pub(super) struct VerdictGlance<'a> {
 /// The members of a link that every entry has itself.
 #[derive(Debug, Deserialize)]
 pub(super) struct LinkGlance<'a> {
+    /// Roots only.
     #[serde(borrow)]
-    pub(super) iss: Cow<'a, str>,
+    pub(super) iss: Option<Cow<'a, str>>,
     #[serde(borrow)]
     pub(super) sub: Cow<'a, str>,
     #[serde(borrow)]

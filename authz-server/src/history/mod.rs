@@ -153,6 +153,13 @@ impl History {
         Ok(found)
     }
 
+    /// The bytes of one published entry; `None` if it was moved to an archive.
+    pub fn entry_if_kept(&self, index: u64) -> Result<Option<Vec<u8>>, ReadError> {
+        let is_kept = index >= self.ledger.read_published(0)?.first()?;
+        let mut entries = if is_kept { self.entries([index])? } else { Vec::new() };
+        Ok(entries.pop())
+    }
+
     /// What `ask` makes of the index, and which entries that is made from.
     fn spanned<T>(&self, ask: impl FnOnce(&Index) -> T) -> (Span, T) {
         let index = self.index();

@@ -168,7 +168,8 @@ impl Segment {
     /// The last link. Without a root there is none.
     fn chain(&mut self, links: &[LinkGlance<'_>]) -> Option<WarrantId> {
         let root = links.first()?;
-        let (iss, txn) = (self.texts.intern(&root.iss), self.texts.intern(root.txn.as_deref()?));
+        let (iss, txn) = (root.iss.as_deref()?, root.txn.as_deref()?);
+        let (iss, txn) = (self.texts.intern(iss), self.texts.intern(txn));
         let lineage = self.lineage(LineageName { iss, txn });
         links.iter().fold(None, |parent, link| {
             let [jti, sub, cnf] = [&link.jti, &link.sub, &link.cnf].map(|text| self.texts.intern(text));

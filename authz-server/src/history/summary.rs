@@ -41,8 +41,7 @@ struct Members<'a> {
 
 #[derive(Deserialize)]
 struct Link<'a> {
-    #[serde(borrow)]
-    iss: Cow<'a, str>,
+    iss: Option<String>,
     #[serde(borrow)]
     jti: Cow<'a, str>,
     #[serde(borrow)]
@@ -81,7 +80,7 @@ impl Summary {
             path: request.path,
             holder: chain.last().map(|link| link.sub.to_string()),
             warrant: root.map(|_| path.join("/")),
-            iss: root.map(|link| link.iss.to_string()),
+            iss: root.and_then(|link| link.iss.clone()),
             txn: root.and_then(|link| link.txn.clone()),
             proxy,
         })

@@ -14,7 +14,7 @@ mod tls;
 pub use certificate::{Certificate, CertificateError};
 pub use digest::DigestKey;
 pub use file::{KeyFileError, read, read_digest, read_token, write_digest, write_new, write_new_token};
-pub use private::PrivateKey;
+pub use private::{AnySigner, FindKey, PrivateKey};
 pub use public::{NamedKey, parse_public, read_one_public, read_public};
 pub use readers::Readers;
 pub use tls::{ClientFiles, TlsFileError, TlsFiles, TlsMaterial, provider};

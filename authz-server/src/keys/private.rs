@@ -1,5 +1,7 @@
 //! A private key in memory: generated or read from its JWK. It signs with `jsonwebtoken`.
 
+use std::sync::Arc;
+
 use aws_lc_rs::encoding::{AsBigEndian, EcPrivateKeyBin};
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair};
 use base64::Engine;
@@ -8,6 +10,12 @@ use jsonwebtoken::EncodingKey;
 use serde::{Deserialize, Serialize};
 use warrant::mint::{Signer, SignerError};
 use warrant::{Algorithm, PublicKey};
+
+/// A key that signs, wherever it is.
+pub type AnySigner = Arc<dyn Signer + Send + Sync>;
+
+/// Finds a key by its name.
+pub type FindKey = Box<dyn Fn(&str) -> Option<AnySigner> + Send + Sync>;
 
 /// A key that signs. It has exactly one algorithm, and a name (`kid`) if others must find it by name.
 pub struct PrivateKey {

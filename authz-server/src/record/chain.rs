@@ -1,81 +1,115 @@
-//! Turns a verified lineage into recorded links (every claim, never a signature), and back.
+//! Turns a verified lineage into recorded links and their terms (every claim, never a signature), and back.
 
 use std::collections::BTreeMap;
 
-use ledger::entry::{Details, Digest, IntegerJson, Person, RecordedChain, RecordedLink};
+use ledger::entry::{
+    Details, Digest, IntegerJson, LinkTerms, Person, RecordedChain, RecordedLink, RecordedTerms, Terms,
+};
 use warrant::{Chain, ChainFromRecord, Claims, Constraint, Detail, LinkFromRecord, RootClaims, Trust, Value};
 
 /// Larger details are recorded as their digest: they alone could make an entry too large.
 const DETAILS_BYTES: usize = 4096;
 
-/// The lineage as it is recorded. It is encoded now: a lineage is presented more often than it is verified.
-pub fn recorded_chain(chain: &Chain) -> RecordedChain {
-    let key = chain.authority_key().thumbprint().to_string();
-    RecordedChain::encoded(chain.links().map(|claims| link(claims, chain.kid(), &key)).collect())
+/// A warrant as it is recorded.
+#[derive(Clone, Debug, Default)]
+pub struct RecordedWarrant {
+    pub chain: RecordedChain,
+    pub terms: Terms,
 }
 
-/// The lineage in these links; `None` if they do not hold all of it.
-pub(super) fn recalled(links: &[RecordedLink], is_bound: bool, trust: &Trust) -> Option<ChainFromRecord> {
+impl RecordedWarrant {
+    /// Everything is encoded now: a lineage is presented more often than it is verified.
+    pub fn of(chain: &Chain) -> RecordedWarrant {
+        let key = chain.authority_key().thumbprint().to_string();
+        RecordedWarrant {
+            chain: RecordedChain::encoded(chain.links().map(|claims| link(claims, &key)).collect()),
+            terms: Terms::encoded(chain.links().map(|claims| link_terms(claims, chain.kid())).collect()),
+        }
+    }
+}
+
+/// The lineage in these links and their terms; `None` if they do not hold all of it.
+pub(super) fn recalled(
+    links: &[RecordedLink],
+    terms: &[LinkTerms],
+    is_bound: bool,
+    trust: &Trust,
+) -> Option<ChainFromRecord> {
     let root = links.first()?;
-    let kid = root.kid.as_deref()?;
-    let chain =
-        ChainFromRecord::of(links.iter().map(on_record).collect::<Option<_>>()?, is_bound, kid, trust)?;
+    let kid = terms.first()?.kid.as_deref()?;
+    if links.len() != terms.len() {
+        return None;
+    }
+    let on_record = links.iter().zip(terms).map(|(link, terms)| on_record(link, terms));
+    let chain = ChainFromRecord::of(on_record.collect::<Option<_>>()?, is_bound, kid, trust)?;
     // Another key than the trusted one cannot have verified the root.
     let is_trusted_key = root.key.as_ref() == Some(&chain.authority_key().thumbprint().to_string());
     is_trusted_key.then_some(chain)
 }
 
-fn on_record(link: &RecordedLink) -> Option<LinkFromRecord> {
-    let Details::Whole(details) = &link.authorization_details else { return None };
-    let attr = |name: &str| link.attr.as_ref()?.get(name).cloned();
+/// Whether a part of these terms is recorded only as a digest.
+pub(super) fn are_withheld(terms: &RecordedTerms) -> bool {
+    terms.links().is_some_and(|terms| terms.iter().any(LinkTerms::is_withheld))
+}
+
+fn on_record(link: &RecordedLink, terms: &LinkTerms) -> Option<LinkFromRecord> {
+    let Details::Whole(details) = &terms.authorization_details else { return None };
+    let attr = |name: &str| terms.attr.as_ref()?.get(name).cloned();
     Some(LinkFromRecord {
-        iss: link.iss.clone(),
+        iss: link.iss.as_ref().or(terms.iss.as_ref())?.clone(),
         sub: link.sub.clone(),
-        aud: link.aud.clone(),
+        aud: terms.aud.clone(),
         jti: link.jti.clone(),
-        times: [link.iat, link.nbf, link.exp],
+        times: [terms.iat, terms.nbf, link.exp],
         cnf: link.cnf.clone(),
-        depth: link.depth,
-        max_depth: link.max_depth,
+        depth: terms.depth,
+        max_depth: terms.max_depth,
         use_max: link.r#use.map(u32::try_from).transpose().ok()?,
-        env: link.env.iter().map(|(name, values)| (name.clone(), values.clone())).collect(),
+        env: terms.env.iter().map(|(name, values)| (name.clone(), values.clone())).collect(),
         att: link.att.clone(),
         details: ledger::canonical::to_vec(details).ok()?,
         root: link
             .txn
             .clone()
-            .map(|txn| (txn, link.ini.as_ref().map(|who| (who.iss.clone(), who.sub.clone())))),
-        attr: link.attr.is_some().then(|| ["run", "agent", "purpose"].map(attr)),
+            .map(|txn| (txn, terms.ini.as_ref().map(|who| (who.iss.clone(), who.sub.clone())))),
+        attr: terms.attr.is_some().then(|| ["run", "agent", "purpose"].map(attr)),
     })
 }
 
-fn link(claims: &Claims, kid: &str, key: &str) -> RecordedLink {
+fn link(claims: &Claims, key: &str) -> RecordedLink {
     let root = claims.as_root();
-    let text = |text: &str| text.to_owned();
     RecordedLink {
         att: claims.att().map(strings),
+        cnf: claims.cnf().thumbprint().to_string(),
+        exp: claims.exp().get(),
+        iss: root.map(|_| claims.iss().to_owned()),
+        jti: claims.jti().to_owned(),
+        key: root.map(|_| key.to_owned()),
+        sub: claims.sub().to_owned(),
+        txn: root.map(|root| root.txn().to_owned()),
+        r#use: claims.use_max().map(u64::from),
+    }
+}
+
+fn link_terms(claims: &Claims, kid: &str) -> LinkTerms {
+    let root = claims.as_root();
+    let text = |text: &str| text.to_owned();
+    LinkTerms {
         attr: root.and_then(attributes),
         aud: strings(claims.aud()),
         authorization_details: details(claims.details()),
-        cnf: claims.cnf().thumbprint().to_string(),
-        depth: claims.depth(),
         dec: root.and_then(RootClaims::dec).map(text),
+        depth: claims.depth(),
         env: claims.env().dimensions().map(|(name, values)| (name.to_owned(), strings(values))).collect(),
-        exp: claims.exp().get(),
         iat: claims.times().iat.get(),
         ini: root
             .and_then(RootClaims::ini)
             .map(|who| Person { iss: who.iss.to_string(), sub: who.sub.to_string() }),
-        iss: claims.iss().to_owned(),
-        jti: claims.jti().to_owned(),
-        key: root.map(|_| key.to_owned()),
+        iss: root.is_none().then(|| claims.iss().to_owned()),
         kid: root.map(|_| kid.to_owned()),
         max_depth: claims.max_depth(),
         nbf: claims.times().nbf.get(),
         pol: root.and_then(RootClaims::pol).map(text),
-        sub: claims.sub().to_owned(),
-        txn: root.map(|root| root.txn().to_owned()),
-        r#use: claims.use_max().map(u64::from),
     }
 }
 

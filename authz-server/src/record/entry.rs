@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use ledger::entry::{
-    self, Decision, DecisionOutcome, IntegerJson, RecordedBundle, RecordedChain, RecordedRequest,
-    RecordedVerdict, RequestText, VerdictCode,
+    self, Burned, Decision, DecisionOutcome, IntegerJson, RecordedBundle, RecordedChain, RecordedLink,
+    RecordedRequest, RecordedTerms, RecordedVerdict, RequestText, VerdictCode,
 };
 use warrant::{Burn, Denial, Digest};
 
@@ -17,12 +17,12 @@ use policy::Bundle;
 use policy::arguments::ArgumentValue;
 use policy::decision::{Case, Evidence, Judgement, Line, Pass, PassReason};
 
-/// The entry of a case with this chain: the judge's input and its verdict. The outcome, and when it ends, are filled in later;
+/// The entry of a case with this chain and its terms: the judge's input and its verdict. The outcome, and when it ends, are filled in later;
 /// until then it says denied.
 pub fn of_case(
     decision: &str,
     case: &Case<'_>,
-    chain: RecordedChain,
+    (chain, terms): (RecordedChain, RecordedTerms),
     judgement: &Judgement,
     bundle: &Bundle,
     key: &DigestKey,
@@ -49,6 +49,7 @@ pub fn of_case(
         proxy: case.proxy.clone(),
         request: request(case, key),
         revoked: facts::revoked(&case.facts),
+        terms,
         traceparent: None,
         verdict: verdict(judgement),
     }
@@ -82,11 +83,13 @@ pub fn outcome_of<E: Evidence>(pass: &Pass<E>) -> DecisionOutcome {
     }
 }
 
+/// These items as an entry with this chain says them.
 pub fn recorded_burns<'a>(
     items: impl Iterator<Item = &'a BurnedItem>,
     links: &[Burn],
-) -> Vec<entry::RecordedBurn> {
-    items.map(|item| recorded_burn(item, links)).collect()
+    chain: &[RecordedLink],
+) -> Vec<Burned> {
+    items.map(|item| Burned::of(recorded_burn(item, links), chain)).collect()
 }
 
 fn recorded_burn(item: &BurnedItem, links: &[Burn]) -> entry::RecordedBurn {

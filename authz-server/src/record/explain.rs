@@ -24,7 +24,7 @@ pub fn explain(decision: &Decision, bundle: &Bundle) -> Account {
     let recorded = RecordedBytes::of(decision);
     let explained = match recorded.case(decision, bundle) {
         Ok(case) => explain_case(&case, bundle),
-        Err(NoCase::Withheld | NoCase::Unfit(_)) => {
+        Err(NoCase::Withheld | NoCase::WithoutTerms(_) | NoCase::Unfit(_)) => {
             let verdict = &decision.verdict;
             let denial = denial_in(verdict.code);
             let now = Seconds::new(decision.clock);

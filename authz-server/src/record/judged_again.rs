@@ -19,6 +19,8 @@ pub enum JudgedAgain {
     Differs(RecordedVerdict),
     /// Something that the judge read was withheld from the record.
     Withheld,
+    /// The entry at this index says the terms of its warrant, and is not at hand.
+    WithoutTerms(u64),
     /// The recorded parts do not fit together: another version or another program wrote them. This names the part.
     Unfit(&'static str),
 }
@@ -30,6 +32,7 @@ pub fn judge_again(decision: &Decision, bundle: &Bundle) -> JudgedAgain {
     let case = match recorded.case(decision, bundle) {
         Ok(case) => case,
         Err(NoCase::Withheld) => return JudgedAgain::Withheld,
+        Err(NoCase::WithoutTerms(index)) => return JudgedAgain::WithoutTerms(index),
         Err(NoCase::Unfit(what)) => return JudgedAgain::Unfit(what),
     };
     let found = verdict(&judge(&case, bundle));

@@ -6,6 +6,7 @@
 mod chain;
 mod checks;
 mod codes;
+mod earlier_terms;
 mod entry;
 mod explain;
 mod facts;
@@ -15,8 +16,9 @@ mod recorded_forward;
 #[cfg(test)]
 mod tests;
 
-pub use chain::{recorded_chain, recorded_details};
+pub use chain::{RecordedWarrant, recorded_details};
 pub use codes::{code_of, denial_in, denial_of};
+pub use earlier_terms::EarlierTerms;
 pub use entry::{of_case, outcome_of, recorded_burns, request_line, verdict};
 pub use explain::{Account, explain};
 pub use facts::target_of;

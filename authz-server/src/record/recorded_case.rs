@@ -3,7 +3,7 @@
 use ledger::entry::{CheckResult, Decision, IntegerJson, RequestText};
 use warrant::{ChainFromRecord, Denial, Method, ProofId, RawPath, Seconds, Thumbprint};
 
-use super::chain::recalled;
+use super::chain::{are_withheld, recalled};
 use super::codes::result_of;
 use super::facts;
 use policy::Bundle;
@@ -15,6 +15,8 @@ use policy::decision::{ByRecord, Case, HttpCase, Line, ProofFound};
 pub(super) enum NoCase {
     /// Something that the judge read is kept only as a digest.
     Withheld,
+    /// The entry at this index says the terms of the warrant, and is not at hand.
+    WithoutTerms(u64),
     /// The recorded parts do not fit together; this names the part.
     Unfit(&'static str),
 }
@@ -100,11 +102,15 @@ pub(super) fn chain(decision: &Decision, bundle: &Bundle) -> Result<Result<Chain
             return Ok(Err(denial));
         }
     }
-    if decision.chain.iter().any(|link| link.is_withheld()) {
+    if are_withheld(&decision.terms) {
         return Err(NoCase::Withheld);
     }
+    let terms = match (decision.terms.links(), decision.terms.said_at()) {
+        (Some(terms), _) => terms,
+        (None, index) => return Err(NoCase::WithoutTerms(index.unwrap_or_default())),
+    };
     let is_bound = made(checks.binding, "the check `binding`")?.is_ok();
-    recalled(&decision.chain, is_bound, bundle.trust()).map(Ok).ok_or(NoCase::Unfit("the chain"))
+    recalled(&decision.chain, terms, is_bound, bundle.trust()).map(Ok).ok_or(NoCase::Unfit("the chain"))
 }
 
 /// The judge only needs to know that a proof held, and whose key it was: the leaf's.

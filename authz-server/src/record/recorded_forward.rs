@@ -10,7 +10,7 @@ use policy::decision::{ByRecord, HttpCase, Identity, Issuance, Line, ProofFound}
 use policy::{Bundle, Route};
 use warrant::{ChainFromRecord, Denial, Method, RawPath, Target};
 
-use super::chain::recalled;
+use super::chain::{are_withheld, recalled};
 use super::codes::result_of;
 use super::facts;
 use super::recorded_case::{NoCase, RecordedBytes, given, proof};
@@ -73,13 +73,11 @@ impl<'d> RecordedForward<'d> {
         for check in [checks.parse, checks.signatures] {
             check.map_or(Err(NOT_ON_RECORD), result_of)?;
         }
-        let chain = &self.decision.chain;
-        if chain.iter().any(|link| link.is_withheld()) {
-            return Err(NOT_ON_RECORD);
-        }
+        let terms = self.decision.terms.links().filter(|_| !are_withheld(&self.decision.terms));
+        let terms = terms.ok_or(NOT_ON_RECORD)?;
         let is_bound = checks.binding.is_some_and(|check| result_of(check).is_ok());
         // The key that verified it was trusted then.
-        recalled(chain, is_bound, bundle.trust()).ok_or(Denial::IssuerUntrusted)
+        recalled(&self.decision.chain, terms, is_bound, bundle.trust()).ok_or(Denial::IssuerUntrusted)
     }
 
     /// A route that wants a proof now, and wanted none then, gets none.
@@ -87,7 +85,9 @@ impl<'d> RecordedForward<'d> {
         match proof(self.decision, chain) {
             Ok(ProofFound::NotWanted) => ProofFound::Failed(Denial::ProofMissing),
             Ok(found) => found,
-            Err(NoCase::Withheld | NoCase::Unfit(_)) => ProofFound::Failed(NOT_ON_RECORD),
+            Err(NoCase::Withheld | NoCase::WithoutTerms(_) | NoCase::Unfit(_)) => {
+                ProofFound::Failed(NOT_ON_RECORD)
+            }
         }
     }
 
@@ -107,7 +107,7 @@ impl<'d> RecordedForward<'d> {
             Ok(Some(given)) => given,
             // Nothing was read: no route governed it then.
             Ok(None) => lacks(Denial::ArgumentsInvalid),
-            Err(NoCase::Withheld | NoCase::Unfit(_)) => lacks(NOT_ON_RECORD),
+            Err(NoCase::Withheld | NoCase::WithoutTerms(_) | NoCase::Unfit(_)) => lacks(NOT_ON_RECORD),
         }
     }
 }

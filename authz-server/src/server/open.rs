@@ -12,7 +12,7 @@ use super::error::ServerError;
 use super::listeners::Listeners;
 use super::readiness;
 use crate::authority::governance::{Governance, HeardProxies, Source};
-use crate::authority::issuing::{AuthorityIdentity, IssuerParts, WarrantIssuer};
+use crate::authority::issuing::{AuthorityIdentity, AuthorityKeys, IssuerParts, WarrantIssuer};
 use crate::authority::reading::Reading;
 use crate::authority::{FactRecorder, receipts};
 use crate::bundles::Keeper;
@@ -28,6 +28,7 @@ use crate::gateway::{
 use crate::history::History;
 use crate::keys::{PrivateKey, Readers};
 use crate::outcomes::Outcomes;
+use crate::record::EarlierTerms;
 use crate::recorder::Recorder;
 use crate::telemetry::{BundleFigures, FactFigures, LedgerFigures, Metrics, Readiness, WitnessFigures};
 use crate::witnesses::{WitnessedSize, Witnesses};
@@ -68,8 +69,17 @@ pub(super) async fn open(config: Config, clock: Clock) -> Result<OpenedServer, S
     let trust = config.bundle.trust.clone();
     let mut witnesses = Witnesses::of(&config.ledger.witnesses)?;
     let witnessed = witnesses.consult(&config.ledger.directory).await?;
+    let places: Vec<_> =
+        config.environment.iter().map(|(dimension, value)| format!("{dimension}={value}")).collect();
     let recorded = block_in_place(|| {
-        OpenedLedger::open(&config.ledger, witnessed, config.bundle, config.audience.clone(), &clock)
+        OpenedLedger::open(
+            &config.ledger,
+            witnessed,
+            config.bundle,
+            config.audience.clone(),
+            &clock,
+            places.clone(),
+        )
     })?;
     let OpenedLedger { ledger, burner, keeper, live, ended, predecessors } = recorded;
     let (policy, status) = (keeper.policy(), keeper.status());
@@ -128,21 +138,21 @@ pub(super) async fn open(config: Config, clock: Clock) -> Result<OpenedServer, S
         environment: config.environment.clone(),
         metrics: Arc::clone(&metrics),
         readings: Arc::default(),
+        earlier: EarlierTerms::default(),
     };
     // The first server of a log knows every proxy that holds a statement.
     let is_first = predecessors.is_empty() && ledger.recovery().start <= 1;
     let heard =
         if is_first { HeardProxies::default() } else { HeardProxies::after_another_server(clock.now()) };
     let fetcher = Fetcher::new().map_err(ServerError::Fetch)?;
-    let authority = config.authority.map(|AuthorityConfig { iss, key, kid, url }| {
-        let places = config.environment.iter().map(|(dimension, value)| format!("{dimension}={value}"));
+    let authority = config.authority.map(|AuthorityConfig { iss, key, url }| {
         WarrantIssuer::new(IssuerParts {
-            authority: AuthorityIdentity { iss, kid, signer: Arc::new(key), url },
+            authority: AuthorityIdentity { iss, keys: AuthorityKeys::new(key.into_finder()), url },
             ledger: ledger.clone(),
             live: live.clone(),
             clock: clock.clone(),
             fetcher: fetcher.clone(),
-            places: places.collect(),
+            places,
         })
     });
     let governance = Arc::new(Governance::new(Source {
@@ -198,6 +208,7 @@ impl OpenedLedger {
         bundle: BundleConfig,
         audience: String,
         clock: &Clock,
+        places: Vec<String>,
     ) -> Result<OpenedLedger, ServerError> {
         let ledger = open_ledger(config, &witnessed, clock)?;
         let began = Instant::now();
@@ -209,7 +220,7 @@ impl OpenedLedger {
         folded.fold_on(ledger.read(folded.own.as_of)?)?;
         let (size, root) = ledger.root();
         let head = Head { size, root, time: ledger.time() };
-        let live = facts::follow(&ledger, head, folded.tables, folded.own.running, keeper.policy())?;
+        let live = facts::follow(&ledger, head, folded.tables, folded.own.running, keeper.policy(), places)?;
         let burner = Burner {
             burns: folded.burns,
             origin: ledger.origin().to_owned(),

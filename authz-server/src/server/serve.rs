@@ -96,7 +96,6 @@ pub(super) async fn serve(opened: OpenedServer) -> Result<Serving, ServerError> 
         .into_axum_router();
     let heard = opened.heard;
     let metrics = Arc::clone(&opened.metrics);
-    let authority = opened.authority.map(|issuer| AuthorityPages { issuer, metrics });
     let for_proxies = for_proxies.merge(http::statement(StatementPage {
         governance: opened.governance,
         heard: heard.clone(),
@@ -106,6 +105,8 @@ pub(super) async fn serve(opened: OpenedServer) -> Result<Serving, ServerError> 
         stopping: stopping.clone(),
     }));
     let counter = CallCounter::new(Arc::clone(&opened.metrics), opened.clock.clone());
+    let of_authority = |issuer| AuthorityPages { issuer, metrics, counter: counter.clone() };
+    let authority = opened.authority.map(of_authority);
     let log = Log {
         ledger: opened.ledger.clone(),
         readers: Arc::new(opened.readers),

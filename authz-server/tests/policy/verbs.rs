@@ -4,13 +4,13 @@ use serde_json::{Value, json};
 
 use crate::home::{Home, REFUND_FILE, TESTS_FILE, everything_in, members, with_refunds};
 
-/// How many tests of `operators.cedar` a new home has.
-const OPERATOR_TESTS: usize = 13;
+/// How many tests of `operators.cedar` and `issuance.cedar` a new home has.
+const SAMPLE_TESTS: usize = 13 + 6;
 
 #[test]
 fn check_distinguishes_sound_failing_and_faulty_documents() {
     let home = with_refunds();
-    let (routes, tests) = (home.routes(), OPERATOR_TESTS + 3);
+    let (routes, tests) = (home.routes(), SAMPLE_TESTS + 3);
     let sound = home.policy(&["check"]);
     assert_eq!(
         (sound.status, sound.out.as_str(), sound.err.as_str()),
@@ -43,7 +43,7 @@ fn a_warning_is_shown_and_is_a_fault_with_strict() {
     let lenient = home.policy(&["check"]);
     assert_eq!(
         (lenient.status, lenient.out.as_str()),
-        (0, format!("no faults: {} routes, {OPERATOR_TESTS} tests, 1 warning\n", home.routes()).as_str())
+        (0, format!("no faults: {} routes, {SAMPLE_TESTS} tests, 1 warning\n", home.routes()).as_str())
     );
     let place = "policy/identities.yaml:5:45: ";
     assert!(
@@ -79,8 +79,10 @@ fn test_prints_every_case_and_what_the_tests_cover() {
         "  requirements that denied: 0 of 3; never use, maxLifetime, args",
         "operators",
         "  ok   local halts the mesh: allow",
+        "issuance",
+        "  ok   one payment: allow",
         "  policies that decided: 1 of 1",
-        format!("{} cases, 0 failing", OPERATOR_TESTS + 3).as_str(),
+        format!("{} cases, 0 failing", SAMPLE_TESTS + 3).as_str(),
     ] {
         assert!(output.out.lines().any(|printed| printed == line), "{line:?} in\n{}", output.out);
     }
@@ -90,7 +92,7 @@ fn test_prints_every_case_and_what_the_tests_cover() {
     assert_eq!(failing.status, 1);
     assert!(
         failing.out.contains("  FAIL too much: policy-denied")
-            && failing.out.ends_with(&format!("{} cases, 1 failing\n", OPERATOR_TESTS + 3)),
+            && failing.out.ends_with(&format!("{} cases, 1 failing\n", SAMPLE_TESTS + 3)),
         "{}",
         failing.out
     );
@@ -126,7 +128,7 @@ fn build_lists_what_would_be_signed_and_recorded() {
         output.out.starts_with(&format!(
             "for demo: {0} routes, {1} files\n",
             home.routes(),
-            home.routes() + 8
+            home.routes() + 10
         )),
         "{}",
         output.out
@@ -335,5 +337,5 @@ fn every_document_that_init_makes_links_the_schema_for_editors() {
             linked += 1;
         }
     }
-    assert_eq!(linked, 8);
+    assert_eq!(linked, 9);
 }

@@ -40,6 +40,11 @@ async fn run(options: &Options) {
             }
             Part::WarmUp => curves::warm_up(options, &mut results).await,
             Part::Curves => curves::measure_all(options, &mut results).await,
+            Part::Settings => {
+                let choices: Vec<_> =
+                    contenders::settings::NAMES.into_iter().map(side_by_side::named).collect();
+                side_by_side::measure_some(&choices, options, &mut results).await;
+            }
             Part::Ledger => ledger_speed::measure(options, &mut results).await,
             Part::Idle => ledger_speed::idle(options, &mut results).await,
             Part::Decisions => decisions::measure(DECISIONS, None).await,

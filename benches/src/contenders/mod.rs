@@ -6,6 +6,7 @@ mod gate;
 mod home;
 mod ours;
 mod rivals;
+pub mod settings;
 
 use portcullis_tests::client::get;
 use portcullis_tests::envoy::Envoy;
@@ -48,7 +49,7 @@ impl std::fmt::Debug for Choice {
 /// All that there are, in the order of the table.
 #[must_use]
 pub fn all() -> Vec<Choice> {
-    [bare::CHOICES, gate::CHOICES, rivals::CHOICES, ours::CHOICES].concat()
+    [bare::CHOICES, gate::CHOICES, rivals::CHOICES, ours::CHOICES, settings::CHOICES].concat()
 }
 
 /// Makes a choice of an `async fn(name) -> Option<Contender>`.

@@ -48,6 +48,14 @@ async fn without_filter(name: &'static str) -> Option<Contender> {
     Some(start(name, Terms::PROOF, WITHOUT_FILTER, seen_before).await)
 }
 
+/// As `proof`, with a change of Envoy's configuration.
+pub(super) async fn proof_with(
+    name: &'static str,
+    change: impl FnOnce(Configuration) -> Configuration,
+) -> Contender {
+    start(name, Terms::PROOF, change, seen_before).await
+}
+
 fn seen_before(agent: Agent) -> Supply {
     let warrant = agent.warrant(&long_lived());
     proofs(agent, warrant)

@@ -1,8 +1,9 @@
 //! Entry kinds about activity: issued warrants, ended requests, ungoverned requests, reads of the record, and summaries of
 //! denials.
 
-use super::decision::{Person, RecordedRequest};
+use super::decision::RecordedRequest;
 use super::define::kind;
+use super::terms::Person;
 use content_digest::Digest;
 
 kind! { "issued/1"

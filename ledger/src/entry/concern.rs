@@ -96,7 +96,7 @@ fn is_same_revocation(read: &RecordedRevocation, revocation: &Revocation) -> boo
 }
 
 fn issuer(decision: &Decision) -> Option<&str> {
-    decision.chain.first().map(|root| root.iss.as_str())
+    decision.chain.first().and_then(|root| root.iss.as_deref())
 }
 
 /// Whether a revocation of this value names a link of the decision's warrant.
@@ -122,8 +122,8 @@ fn is_prefix(path: &str, decision: &Decision) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::{
-        Activation, DecisionOutcome, Details, Digest, Posture, PostureChange, RecordedAttestation,
-        RecordedCondition, RecordedLink, RecordedVerdict, Signer, VerdictCode,
+        Activation, DecisionOutcome, Digest, Posture, PostureChange, RecordedAttestation, RecordedCondition,
+        RecordedLink, RecordedVerdict, Signer, VerdictCode,
     };
     use super::*;
     use crate::example_decision::denied;
@@ -131,23 +131,11 @@ mod tests {
     fn link(jti: &str, txn: Option<&str>, iss: &str, sub: &str) -> RecordedLink {
         RecordedLink {
             att: None,
-            attr: None,
-            aud: vec!["demo".to_owned()],
-            authorization_details: Details::Whole(vec![]),
             cnf: format!("key-of-{sub}"),
-            dec: None,
-            depth: 0,
-            env: [].into(),
             exp: 9,
-            iat: 1,
-            ini: None,
-            iss: iss.to_owned(),
+            iss: txn.map(|_| iss.to_owned()),
             jti: jti.to_owned(),
             key: txn.map(|_| format!("key-of-{iss}")),
-            kid: None,
-            max_depth: 3,
-            nbf: 1,
-            pol: None,
             sub: sub.to_owned(),
             txn: txn.map(str::to_owned),
             r#use: Some(1),

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use content_digest::Digest;
-use serde::de::Error;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::burned::Burned;
 use super::chain::RecordedChain;
-use super::codes::{CheckResult, DecisionOutcome, VerdictCode};
-use super::define::{JsonShape, kind, object, words};
+use super::checks::Checks;
+use super::codes::{DecisionOutcome, VerdictCode};
+use super::define::{kind, object, words};
 use super::encoding::EntryDraft;
+use super::terms::RecordedTerms;
 use super::value::{IntegerJson, Nonce, Posture, RequestText, RevocationTarget};
 
 kind! { "decision/1"
@@ -24,10 +25,10 @@ kind! { "decision/1"
         /// The active policy bundle; `null` if there was none.
         bundle: Option<RecordedBundle>,
         /// What was burned: one use of every link with a limit, and the proof.
-        burned: Vec<RecordedBurn>,
+        burned: Vec<Burned>,
         /// The JWK thumbprint (RFC 7638) of the key of the client's certificate; `null` without a certificate.
         certificate: Option<String>,
-        /// The warrant, from its root to its leaf; empty if none could be read.
+        /// The warrant, from its root to its leaf; empty if none could be read. Here is what every entry says of it.
         chain: RecordedChain,
         /// The checks before the judge, and their results.
         checks: Checks,
@@ -59,6 +60,8 @@ kind! { "decision/1"
         request: RecordedRequest,
         /// The revocations in force that the judge read: those that name a link of the warrant.
         revoked: Vec<RecordedRevocation>,
+        /// The rest of the warrant.
+        terms: RecordedTerms,
         /// The request's W3C trace context.
         traceparent: Option<String>,
         /// The judge's verdict.
@@ -71,6 +74,18 @@ impl Decision {
     #[must_use]
     pub fn len_at_most(&self) -> Option<usize> {
         EntryDraft::new(self, Nonce([0; 16])).ok().map(|draft| draft.len_at_most())
+    }
+
+    /// Takes the terms of the earlier decision to which this one refers, so that it can be judged again. Returns whether they
+    /// are at hand now: not if the earlier decision refers to another one, or is about another warrant.
+    pub fn take_terms_of(&mut self, earlier: &Self) -> bool {
+        let RecordedTerms::SameAs(reference) = &mut self.terms else { return true };
+        if let RecordedTerms::Whole(terms) = &earlier.terms
+            && earlier.chain == self.chain
+        {
+            reference.known = Some(terms.clone());
+        }
+        reference.known.is_some()
     }
 
     /// Whether the request was forwarded.
@@ -111,50 +126,6 @@ impl RecordedRequest {
     }
 }
 
-object! { "Checks"
-    /// The result of each check before the judge: `ok`, a denial's code, or `null` if the check was not made.
-    pub struct Checks {
-        /// The arguments in path and headers, and the action, are what the route expects.
-        arguments: Option<CheckResult>,
-        /// Each link names the link before it, by its digest and by its holder's key.
-        binding: Option<CheckResult>,
-        /// The body was read and is what the route expects.
-        body: Option<CheckResult>,
-        /// A bundle is in force, the clock is sane, nothing is halted.
-        governance: Option<CheckResult>,
-        /// The root is in the record of issued warrants.
-        issued: Option<CheckResult>,
-        /// The warrant was parsed.
-        parse: Option<CheckResult>,
-        /// The proof of possession was parsed and is valid.
-        proof: Option<CheckResult>,
-        /// The query was read and is what the route expects.
-        query: Option<CheckResult>,
-        /// The request line and Portcullis's headers are not ambiguous.
-        request: Option<CheckResult>,
-        /// The root's key is trusted, and all signatures are valid.
-        signatures: Option<CheckResult>,
-    }
-}
-
-/// No check was made.
-impl Default for Checks {
-    fn default() -> Self {
-        Self {
-            arguments: None,
-            binding: None,
-            body: None,
-            governance: None,
-            issued: None,
-            parse: None,
-            proof: None,
-            query: None,
-            request: None,
-            signatures: None,
-        }
-    }
-}
-
 object! { "Policy"
     /// A policy bundle.
     pub struct RecordedBundle {
@@ -162,118 +133,6 @@ object! { "Policy"
         digest: Digest,
         /// Its version.
         version: u64,
-    }
-}
-
-object! { "Link"
-    /// One verified link of a warrant.
-    pub struct RecordedLink {
-        /// The measurements of the attestation to which it is bound.
-        att: Option<Vec<String>>,
-        /// The attribution; roots only.
-        attr: Option<BTreeMap<String, String>>,
-        /// The meshes for which it is valid.
-        aud: Vec<String>,
-        /// What may be done, or the digest of its canonical form if it is large.
-        authorization_details: Details,
-        /// The thumbprint of the holder's key.
-        cnf: String,
-        /// The id of the decision that issued it; roots only.
-        dec: Option<String>,
-        /// Its place in the chain.
-        depth: u64,
-        /// The environments for which it is valid, by dimension.
-        env: BTreeMap<String, Vec<String>>,
-        /// When it expires, in seconds.
-        exp: u64,
-        /// When it was issued, in seconds.
-        iat: u64,
-        /// The person on whose behalf it runs; roots only.
-        ini: Option<Person>,
-        /// The signer: the authority's URL, or the thumbprint URI of the parent's key.
-        iss: String,
-        /// Its id.
-        jti: String,
-        /// The JWK thumbprint (RFC 7638) of the authority's key that verified it; roots only.
-        key: Option<String>,
-        /// The name of the authority's key; roots only.
-        kid: Option<String>,
-        /// The greatest depth that the chain may have.
-        max_depth: u64,
-        /// From when it is valid, in seconds.
-        nbf: u64,
-        /// The digest of the bundle under which it was issued; roots only.
-        pol: Option<String>,
-        /// The holder.
-        sub: String,
-        /// The lineage's id; roots only.
-        txn: Option<String>,
-        /// How often it may be used; `null` for no limit.
-        r#use: Option<u64>,
-    }
-}
-
-object! { "Person"
-    /// A person, as an issuer names them.
-    pub struct Person {
-        /// The issuer.
-        iss: String,
-        /// The subject.
-        sub: String,
-    }
-}
-
-impl RecordedLink {
-    /// Whether this key signed it as the authority's, or is its holder's.
-    pub(crate) fn is_by_key(&self, thumbprint: &str) -> bool {
-        self.cnf == thumbprint || self.key.as_deref() == Some(thumbprint)
-    }
-
-    /// Whether a part of it is recorded only as a digest.
-    #[must_use]
-    pub fn is_withheld(&self) -> bool {
-        match self.authorization_details {
-            Details::Whole(_) => false,
-            Details::Digest(_) => true,
-        }
-    }
-}
-
-/// The details of a link, whole or as a digest.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Details {
-    /// As they are in the warrant.
-    Whole(Vec<IntegerJson>),
-    /// Only the digest of their canonical form. Replay calls such a decision withheld.
-    Digest(Digest),
-}
-
-impl Serialize for Details {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Whole(details) => details.serialize(to),
-            Self::Digest(digest) => digest.serialize(to),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Details {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        match IntegerJson::deserialize(from)? {
-            IntegerJson::Array(details) => Ok(Self::Whole(details)),
-            IntegerJson::String(text) => Digest::parse(&text)
-                .map(Self::Digest)
-                .ok_or_else(|| D::Error::custom("details: the string is not a digest")),
-            IntegerJson::Null | IntegerJson::Bool(_) | IntegerJson::Integer(_) | IntegerJson::Object(_) => {
-                Err(D::Error::custom("details: neither an array nor a digest"))
-            }
-        }
-    }
-}
-
-impl JsonShape for Details {
-    fn shape() -> String {
-        "array of JSON with integers only, or digest".to_owned()
     }
 }
 
@@ -334,32 +193,6 @@ object! { "Revoked"
         value: String,
         /// What the value is.
         what: RevocationTarget,
-    }
-}
-
-words! {
-    /// What is burned.
-    pub enum BurnKind {
-        /// One use of a warrant.
-        Use = "use",
-        /// A proof of possession.
-        Proof = "proof",
-    }
-}
-
-object! { "Burned"
-    /// One use of a warrant, or one proof, that was burned. It cannot be used again.
-    pub struct RecordedBurn {
-        /// How often it may be burned in total.
-        max: u64,
-        /// A warrant's path of `jti`s, joined with `/`, or a proof's `jti`.
-        name: String,
-        /// The issuer of the root, or the thumbprint of the key that made the proof.
-        owner: String,
-        /// Until when it must be remembered, in seconds.
-        until: u64,
-        /// What was burned.
-        what: BurnKind,
     }
 }
 

@@ -94,9 +94,9 @@ pub(crate) fn prose(lines: &[&str]) -> String {
 /// Defines an object inside an entry, with its name in ENTRIES.md. Members are declared sorted by name, which is the
 /// canonical order.
 macro_rules! object {
-    ($documented:literal $(#[doc = $doc:literal])+ pub struct $name:ident { $( $(#[doc = $says:literal])+ $member:ident: $type:ty, )+ }) => {
+    ($documented:literal $(#[doc = $doc:literal])+ $(#[derive($derived:ident)])? pub struct $name:ident { $( $(#[doc = $says:literal])+ $member:ident: $type:ty, )+ }) => {
         $(#[doc = $doc])+
-        #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+        #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize $(, $derived)?)]
         #[serde(deny_unknown_fields)]
         pub struct $name { $( $(#[doc = $says])+ pub $member: $type, )+ }
 

@@ -4,29 +4,36 @@
 //! entry of the log.
 
 mod activity;
+mod burned;
 mod chain;
+mod checks;
 mod codes;
 pub(crate) mod concern;
 mod decision;
 pub(crate) mod define;
+mod encoded_list;
 pub(crate) mod encoding;
 mod entries_page;
 mod fact;
 mod lifecycle;
 mod recorded_fact;
+mod terms;
 mod value;
 
 use serde::Deserialize;
 
 pub use activity::{Denials, Issued, OutcomeReport, Reads, UngovernedRequest};
-pub use chain::RecordedChain;
+pub use burned::{BurnKind, Burned, LeafProof, RecordedBurn};
+pub use chain::{RecordedChain, RecordedLink};
+pub use checks::Checks;
 pub use codes::{CheckResult, DecisionOutcome, DenialCode, VerdictCode};
 pub use concern::concerns;
 pub use content_digest::Digest;
 pub use decision::{
-    BurnKind, Checks, Decision, Details, HaltedScope, Person, RecordedAttestation, RecordedBundle,
-    RecordedBurn, RecordedCondition, RecordedLink, RecordedRequest, RecordedRevocation, RecordedVerdict,
+    Decision, HaltedScope, RecordedAttestation, RecordedBundle, RecordedCondition, RecordedRequest,
+    RecordedRevocation, RecordedVerdict,
 };
+pub use encoded_list::EncodedList;
 pub use encoding::{ENTRY_BYTES_AT_MOST, Stamps};
 pub use entries_page::table;
 pub use fact::{
@@ -34,6 +41,7 @@ pub use fact::{
 };
 pub use lifecycle::{Archived, Gap, Init, Predecessor, Restored, Start, Stop};
 pub use recorded_fact::RecordedFact;
+pub use terms::{Details, EarlierTerms, LinkTerms, Person, RecordedTerms, TERMS_WITHIN, Terms};
 pub use value::{FactScope, IntegerJson, Nonce, Posture, RequestText, RevocationTarget};
 
 use crate::canonical::NotCanonical;

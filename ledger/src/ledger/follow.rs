@@ -89,8 +89,9 @@ pub enum FactRefused {
     NotInForce,
     /// It was permitted or verified under a bundle that is not active now.
     OtherBundle,
-    /// Another root was issued for the same token or holder since its policy was asked.
-    OtherCount,
+    /// What its policy had read about a root has changed: another one was issued for the same token or holder, or something was
+    /// halted or revoked.
+    OtherFacts,
     /// There are too many facts. Only what allows something is refused; what denies is always taken.
     Full,
 }
@@ -113,9 +114,9 @@ impl fmt::Display for FactRefused {
             Self::OtherBundle => {
                 f.write_str("another bundle became active meanwhile; send the request again")
             }
-            Self::OtherCount => f.write_str(
-                "another root was issued for the same token or holder meanwhile; send the request again",
-            ),
+            Self::OtherFacts => {
+                f.write_str("what its policy had read has changed meanwhile; send the request again")
+            }
             Self::Full => f.write_str("there are too many facts; wait until some have expired"),
         }
     }

@@ -241,7 +241,7 @@ fn admit_root(
 ) -> Result<u64, RecordError> {
     match follower.admit(root, index, time) {
         Ok(()) => Ok(time),
-        Err(FactRefused::OtherBundle | FactRefused::OtherCount) => Err(RecordError::Stale),
+        Err(FactRefused::OtherBundle | FactRefused::OtherFacts) => Err(RecordError::Stale),
         Err(refused) => Err(RecordError::Refused(refused)),
     }
 }

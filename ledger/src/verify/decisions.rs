@@ -8,7 +8,6 @@ use std::hash::{BuildHasher, RandomState};
 use super::AuditReport;
 use crate::entry::{Decision, Entry, OutcomeReport};
 use crate::fault::ReadError;
-use crate::layout::TILE_WIDTH;
 use crate::tree::MerkleTree;
 
 const IS_DECISION: u64 = 1;
@@ -94,9 +93,7 @@ impl Decisions {
 
 /// The id of the decision at this index, as it is recorded.
 fn id_at(tree: &MerkleTree<'_>, index: u64) -> Result<Option<String>, ReadError> {
-    let bundle = tree.bundle(index / TILE_WIDTH)?;
-    let place = usize::try_from(index % TILE_WIDTH).unwrap_or(usize::MAX);
-    let entry = bundle.iter().nth(place).and_then(|bytes| Entry::read(bytes).ok());
+    let entry = tree.entry(index)?.and_then(|bytes| Entry::read(&bytes).ok());
     Ok(entry
         .and_then(|(_, entry)| if let Entry::Decision(decision) = entry { Some(decision.id) } else { None }))
 }

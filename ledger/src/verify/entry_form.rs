@@ -3,9 +3,10 @@
 //! The types in `crate::entry` already refuse unknown members and words. Here are the rules between the members: what an
 //! allow needs, and what no entry may hold.
 
+use super::terms::{broken_link, valid_from};
 use crate::entry::{
     BurnKind, CheckResult, Checks, Decision, DecisionOutcome, Entry, FactScope, Posture, RecordedBurn,
-    RecordedLink, RequestText, RevocationTarget, Stamps, VerdictCode,
+    RecordedLink, RecordedTerms, RequestText, RevocationTarget, Stamps, VerdictCode,
 };
 use crate::layout::TILE_WIDTH;
 use crate::ledger::{FORWARD_RECORDED_WITHIN_SECONDS, is_too_late};
@@ -84,6 +85,15 @@ fn decision_faults(stamps: Stamps, decision: &Decision, faults: &mut Vec<String>
         faults.push("its `clock` is later than its `time`".to_owned());
     }
     check_path(&decision.request.path, faults);
+    if let RecordedTerms::Whole(terms) = &decision.terms
+        && terms.len() != decision.chain.len()
+    {
+        faults.push("its terms are not one for each link of its chain".to_owned());
+    }
+    if decision.burns().count() != decision.burned.len() {
+        faults
+            .push("it burned a use of a link that its chain does not have, or that has no limit".to_owned());
+    }
     match decision.outcome {
         DecisionOutcome::Denied(_) => {
             if decision.ends.is_some() || decision.lapses.is_some() {
@@ -201,26 +211,21 @@ fn check_results(decision: &Decision, faults: &mut Vec<String>) {
     }
 }
 
-/// Each link follows from the one before it, and only the first link has the members of a root.
+/// Each link follows from the one before it, and only the first link has the members of a root. If an earlier entry says the
+/// terms, they are checked there.
 fn check_lineage(decision: &Decision, faults: &mut Vec<String>) {
-    let mut parent: Option<&RecordedLink> = None;
-    for (place, link) in (0_u64..).zip(decision.chain.iter()) {
-        let is_at_place = link.depth == place
-            && parent.map_or_else(
-                || link.txn.is_some() && link.kid.is_some() && link.key.is_some(),
-                |parent| {
-                    link.txn.is_none()
-                        && link.kid.is_none()
-                        && link.key.is_none()
-                        && link.iss.ends_with(&parent.cnf)
-                },
-            );
-        if !is_at_place {
-            faults.push(format!(
-                "it is `allowed`, but link {place} of its chain does not follow from the one before"
-            ));
-        }
-        parent = Some(link);
+    let is_root = |link: &RecordedLink| link.txn.is_some() && link.key.is_some() && link.iss.is_some();
+    let is_delegated = |link: &RecordedLink| link.txn.is_none() && link.key.is_none() && link.iss.is_none();
+    let mut links = (0_usize..).zip(decision.chain.iter());
+    let odd = links.find(|(place, link)| !if *place == 0 { is_root(link) } else { is_delegated(link) });
+    let broken = match &decision.terms {
+        RecordedTerms::Whole(terms) => broken_link(&decision.chain, terms),
+        RecordedTerms::SameAs(_) => None,
+    };
+    if let Some(place) = odd.map(|(place, _)| place).or(broken) {
+        faults.push(format!(
+            "it is `allowed`, but link {place} of its chain does not follow from the one before"
+        ));
     }
 }
 
@@ -241,18 +246,24 @@ fn check_times(decision: &Decision, faults: &mut Vec<String>) {
                 link.exp
             ));
         }
-        if link.nbf > latest || link.iat > latest {
-            faults.push(format!(
-                "it was allowed at {}, but link {place} of its warrant was not valid yet",
-                decision.clock
-            ));
-        }
+    }
+    let terms = match &decision.terms {
+        RecordedTerms::Whole(terms) => terms,
+        // The entry that says them is compared with this clock, in the order of the log.
+        RecordedTerms::SameAs(_) => return,
+    };
+    if let Some(from) = valid_from(terms).filter(|from| *from > latest) {
+        faults.push(format!(
+            "it was allowed at {}, but by its terms it is valid from {from} on",
+            decision.clock
+        ));
     }
 }
 
 /// An allow burns exactly one use of every link that has a limit, and its proof if it needed one.
 fn check_burns(decision: &Decision, faults: &mut Vec<String>) {
-    let root = decision.chain.first().map(|root| root.iss.as_str()).unwrap_or_default();
+    let burned: Vec<RecordedBurn> = decision.burns().collect();
+    let root = decision.chain.first().and_then(|root| root.iss.as_deref()).unwrap_or_default();
     let (mut path, mut wanted) = (String::new(), 0_usize);
     for (place, link) in decision.chain.iter().enumerate() {
         if place > 0 {
@@ -266,13 +277,13 @@ fn check_burns(decision: &Decision, faults: &mut Vec<String>) {
                 && (burn.owner.as_str(), burn.name.as_str(), burn.max, burn.until)
                     == (root, path.as_str(), max, link.exp)
         };
-        if decision.burned.iter().filter(pays).count() != 1 {
+        if burned.iter().filter(pays).count() != 1 {
             faults.push(format!(
                 "it is `allowed`, but link {place} of its warrant has a limit and not exactly one use of it was burned"
             ));
         }
     }
-    let of_kind = |kind: BurnKind| decision.burned.iter().filter(move |burn| burn.what == kind);
+    let of_kind = |kind: BurnKind| burned.iter().filter(move |burn| burn.what == kind);
     if of_kind(BurnKind::Use).count() > wanted {
         faults.push("it burned a use of something that is not a link with a limit".to_owned());
     }

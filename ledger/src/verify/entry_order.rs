@@ -1,13 +1,14 @@
 //! Checks the entries in their order: times never go back; the facts in force, the uses and the outcomes before each entry
 //! agree with it; no forwarded decision comes after a fact that concerns it and that its judge had not read.
 //!
-//! Memory: what `facts_in_force`, `uses` and `decisions` hold, and the facts of the last minute.
+//! Memory: what `facts_in_force`, `uses`, `terms` and `decisions` hold, and the facts of the last minute.
 
 use std::sync::Arc;
 
 use super::AuditReport;
 use super::decisions::Decisions;
 use super::facts_in_force::FactsInForce;
+use super::terms::SaidTerms;
 use super::uses::Uses;
 use crate::entry::{Decision, Entry, Init, Restored};
 use crate::fault::ReadError;
@@ -21,6 +22,7 @@ pub(super) struct OrderCheck<'a> {
     recent: RecentFacts,
     facts: FactsInForce,
     uses: Uses,
+    terms: SaidTerms,
     decisions: Decisions,
     /// How many facts were recorded again after a restore; `None` in a log that was not restored.
     restored: Option<u64>,
@@ -34,6 +36,7 @@ impl<'a> OrderCheck<'a> {
             recent: RecentFacts::of_audit(),
             facts: FactsInForce::default(),
             uses: Uses::default(),
+            terms: SaidTerms::default(),
             decisions: Decisions::default(),
             restored: None,
         }
@@ -120,12 +123,13 @@ impl<'a> OrderCheck<'a> {
     fn check_decision(&mut self, record: &RecordedEntry, decision: &Decision, report: &mut AuditReport) {
         let index = record.index;
         self.decisions.add(index, decision);
+        self.terms.add(index, decision, report);
         if decision.as_of > index {
             report.add_entry_fault(index, "its `as_of` names facts that were not recorded yet");
         }
         let now = record.stamps.time / 1000;
-        for burn in &decision.burned {
-            if !self.uses.add(burn, now) {
+        for burn in decision.burns() {
+            if !self.uses.add(&burn, now) {
                 let (what, name) = (burn.what.word(), &burn.name);
                 report.add_entry_fault(
                     index,

@@ -84,7 +84,7 @@ impl FactsInForce {
         if self.revoked.is_empty() {
             return None;
         }
-        let root = decision.chain.first()?;
+        let root = decision.chain.first().and_then(|root| root.iss.as_deref())?;
         let in_force = |what: RevocationTarget, iss: &str, value: &str| {
             let found = self.revoked.get(&(what, iss.to_owned(), value.to_owned()))?;
             found.until.is_none_or(|until| decision.clock < until).then_some(found.index)
@@ -92,8 +92,8 @@ impl FactsInForce {
         let mut path = String::new();
         for link in decision.chain.iter() {
             path = if path.is_empty() { link.jti.clone() } else { format!("{path}/{}", link.jti) };
-            let found = in_force(RevocationTarget::Path, &root.iss, &path)
-                .or_else(|| in_force(RevocationTarget::Lineage, &root.iss, link.txn.as_deref()?))
+            let found = in_force(RevocationTarget::Path, root, &path)
+                .or_else(|| in_force(RevocationTarget::Lineage, root, link.txn.as_deref()?))
                 .or_else(|| in_force(RevocationTarget::Key, "", &link.cnf))
                 .or_else(|| in_force(RevocationTarget::Key, "", link.key.as_deref()?))
                 .or_else(|| in_force(RevocationTarget::Subject, "", &link.sub));
@@ -183,7 +183,7 @@ fn applies((scope, subject): &(FactScope, String), decision: &Decision) -> bool 
     match scope {
         FactScope::Mesh | FactScope::Environment => is_here(*scope, subject, decision),
         FactScope::Route => decision.verdict.route.as_ref() == Some(subject),
-        FactScope::Issuer => decision.chain.first().is_some_and(|root| root.iss == *subject),
+        FactScope::Issuer => decision.chain.first().is_some_and(|root| root.iss.as_ref() == Some(subject)),
     }
 }
 

@@ -5,7 +5,7 @@
 //! is proved by judging again, which this crate cannot.
 //!
 //! It uses all cores. Its memory grows by 8 bytes for each entry (`decisions`), and with the uses that have not expired
-//! (`uses`) and the facts in force (`facts_in_force`); entries themselves are kept only for a few bundles a thread.
+//! (`uses`), the facts in force (`facts_in_force`) and the chains of the last million entries (`terms`); entries themselves are kept only for a few bundles a thread.
 
 mod bundles;
 mod decisions;
@@ -13,6 +13,7 @@ mod entry_form;
 mod entry_order;
 mod facts_in_force;
 mod forward;
+mod terms;
 #[cfg(test)]
 mod tests;
 mod upper_tiles;

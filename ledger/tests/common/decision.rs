@@ -3,7 +3,7 @@
 
 use super::entry::{
     CheckResult, Checks, Decision, DecisionOutcome, DenialCode, IntegerJson, Posture, RecordedRequest,
-    RecordedVerdict, RequestText, VerdictCode,
+    RecordedTerms, RecordedVerdict, RequestText, VerdictCode,
 };
 
 pub(crate) fn denied(id: &str) -> Decision {
@@ -29,6 +29,7 @@ pub(crate) fn denied(id: &str) -> Decision {
         proxy: "local".to_owned(),
         request: request("localhost", "GET", "/hello/you"),
         revoked: vec![],
+        terms: RecordedTerms::default(),
         traceparent: None,
         verdict: RecordedVerdict {
             code: VerdictCode::Denied(DenialCode::Expired),

@@ -6,12 +6,12 @@ use std::path::Path;
 use warrant::{Denial, Seconds};
 
 use super::judge::{JudgedCase, JudgedSituation, judge};
+use crate::documents::issuance::GrantLimits;
 use crate::documents::issuance::IssueQuery;
 use crate::documents::issuance_tests::{IssuanceCase, IssuanceTestsDoc};
 use crate::documents::operator_tests::OperatorTestsDoc;
 use crate::documents::route_tests::{CaseHead, ExpectedResult, TestsDoc};
 use crate::documents::times::duration_text;
-use crate::engine::GrantLimits;
 use crate::fault::{Faults, FileFaults, Place};
 use crate::issuing::issue;
 use crate::routes::Policy;

@@ -1,6 +1,8 @@
 //! A request for a root warrant, as `issuance.cedar` and its tests see it.
 
-use warrant::Seconds;
+use std::collections::BTreeSet;
+
+use warrant::{Detail, Seconds};
 
 use super::Posture;
 
@@ -52,4 +54,43 @@ pub struct StarterQuery {
     pub sub: String,
     /// Whether the starter's own token names this holder as the one who may act. If it does not, a policy must name this case.
     pub may_act: bool,
+}
+
+/// What a client asks for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// A grant, by name: all of it, or what `details` names of it.
+    pub grant: Option<String>,
+    /// What is to be done.
+    pub details: Option<Vec<Detail>>,
+    /// The hosts alone for which the warrant is wanted; `None` for all that are granted.
+    pub hosts: Option<BTreeSet<String>>,
+    /// The longest lifetime that is of use, in seconds.
+    pub lifetime: Option<u64>,
+    /// The most uses that are of use.
+    pub uses: Option<u32>,
+    /// The most delegations, one below the other, that are of use.
+    pub depth: Option<u64>,
+}
+
+/// How far a warrant by one permit may go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GrantLimits {
+    /// The longest lifetime, in seconds.
+    pub lifetime: u64,
+    /// How often it may be used; `None` for any number of times.
+    pub uses: Option<u32>,
+    /// How often it may be delegated, one below the other.
+    pub depth: u64,
+}
+
+impl GrantLimits {
+    /// The stricter of both, in each limit.
+    pub(crate) fn and(self, other: Self) -> Self {
+        let uses = match (self.uses, other.uses) {
+            (Some(one), Some(two)) => Some(one.min(two)),
+            (one, two) => one.or(two),
+        };
+        Self { lifetime: self.lifetime.min(other.lifetime), uses, depth: self.depth.min(other.depth) }
+    }
 }

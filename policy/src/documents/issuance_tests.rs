@@ -9,15 +9,13 @@ use warrant::Seconds;
 
 use super::Posture;
 use super::grants;
-use super::issuance::{HolderKeyOrigin, IssueQuery, StarterQuery};
+use super::issuance::{GrantLimits, HolderKeyOrigin, IssueQuery, StarterQuery, Wanted};
 use super::kind::{DocumentKind, open};
 use super::mesh::read_all;
 use super::parts::{Broken, Parts, readable};
 use super::route_tests::{self, CaseHead};
 use super::{scalars, times};
-use crate::engine::GrantLimits;
 use crate::fault::{FileFaults, Place, Placed};
-use crate::issuing::Wanted;
 use crate::strict::{Form, Node, NodeValue, formed, list, members, string};
 
 #[derive(Debug)]

@@ -126,9 +126,26 @@ pub(super) fn read_from_context(est: &Value, record: &str) -> Vec<String> {
 
 /// Whether a condition reads this member of the context, at the end of a path of names.
 pub(super) fn reads_path(est: &Value, path: &[&str]) -> bool {
-    let context = json!({"Var": "context"});
-    let access = path.iter().fold(context, |left, attr| json!({".": {"left": left, "attr": attr}}));
-    contains(member(est, "conditions"), &access)
+    contains(member(est, "conditions"), &context_path(path))
+}
+
+/// Whether a condition compares this member of the context with this value.
+pub(super) fn compares_path(est: &Value, path: &[&str], value: &Value) -> bool {
+    let (access, value) = (context_path(path), json!({"Value": value}));
+    let is_there = |left: &Value, right: &Value| {
+        contains(member(est, "conditions"), &json!({"==": {"left": left, "right": right}}))
+    };
+    is_there(&access, &value) || is_there(&value, &access)
+}
+
+/// Whether a condition asks whether this member of the context is false.
+pub(super) fn denies_path(est: &Value, path: &[&str]) -> bool {
+    contains(member(est, "conditions"), &json!({"!": {"arg": context_path(path)}}))
+        || compares_path(est, path, &Value::Bool(false))
+}
+
+fn context_path(path: &[&str]) -> Value {
+    path.iter().fold(json!({"Var": "context"}), |left, attr| json!({".": {"left": left, "attr": attr}}))
 }
 
 /// Visits every value inside a value, and the value itself.

@@ -34,7 +34,7 @@ pub(crate) use decide::decide;
 pub use decide::{NotPermitted, Permitted};
 pub use explain::Nearest;
 pub(crate) use explain::nearest;
-pub use issuance::{GrantLimits, Issuance, PermittedGrant};
+pub use issuance::{Issuance, PermittedGrant};
 pub(crate) use issuance::{IssuanceNames, IssuanceSlice, compile_issuance};
 pub use operators::Operators;
 pub(crate) use operators::{OperatorNames, OperatorSlice, compile_operators};

@@ -133,8 +133,21 @@ fn a_key_beside_a_certificate_and_an_actor_whom_nobody_named_need_a_permit_that_
     let keys = bundle(&with(&small(" when { context.cnf == \"other\" }")));
     assert!(policies(&keys, &other_key).is_ok());
     assert_eq!(policies(&keys, &query(PAYER)), Err(Denial::PolicyDenied));
+    // Who means to narrow a permit does not open this case by it.
+    for narrower in [" unless { context.cnf == \"certificate\" }", " when { context.cnf != \"certificate\" }"]
+    {
+        assert_eq!(
+            policies(&bundle(&with(&small(narrower))), &other_key),
+            Err(Denial::PolicyDenied),
+            "{narrower}"
+        );
+    }
     let actors = bundle(&with(&small(" when { context has starter && !context.starter.may_act }")));
     assert!(policies(&actors, &unnamed).is_ok());
+    let equal = bundle(&with(&small(" when { context has starter && context.starter.may_act == false }")));
+    assert!(policies(&equal, &unnamed).is_ok());
+    let either = " when { context has starter && (context.starter.may_act || context.roots < 5) }";
+    assert_eq!(policies(&bundle(&with(&small(either))), &unnamed), Err(Denial::PolicyDenied));
     // Reading something else of the starter does not name the case.
     let reads = bundle(&with(&small(" when { context has starter && context.starter.sub == \"user:a\" }")));
     assert!(policies(&reads, &named).is_ok());

@@ -17,3 +17,4 @@ mod portcullis_to_python;
 mod python_to_portcullis;
 mod receipts;
 mod through_envoy;
+mod token_exchange;

@@ -79,7 +79,12 @@ impl Peer {
 
 /// What Python prints when it runs in `directory`.
 pub(crate) fn python(directory: &Path, arguments: &[&str], input: &str) -> String {
-    let mut child = Command::new(agents_python())
+    run_python(&agents_python(), directory, arguments, input)
+}
+
+/// The same by another Python.
+pub(crate) fn run_python(program: &Path, directory: &Path, arguments: &[&str], input: &str) -> String {
+    let mut child = Command::new(program)
         .arg("-B")
         .args(arguments)
         .current_dir(directory)

@@ -132,5 +132,5 @@ async fn the_same_key_for_statements_and_receipts_is_refused_at_the_start() {
     });
     let failed = home.fail_to_start().await;
     assert_eq!(failed.status, 2, "{}", failed.log);
-    assert!(failed.log.contains("`statement` and `receipt` are the same key"), "{}", failed.log);
+    assert!(failed.log.contains("`keys.statement` and `keys.receipt` are the same key"), "{}", failed.log);
 }

@@ -15,7 +15,8 @@ use std::process::Command;
 /// A `curl` that prints its arguments, one a line.
 const CURL: &str = "curl() { for word; do printf '%s\\n' \"$word\"; done; }\n";
 
-#[tokio::test]
+// The upstream runs on another thread while the shell of this one is waited for.
+#[tokio::test(flavor = "multi_thread")]
 async fn the_readmes_commands_build_serve_and_use_a_home_directory_as_it_says() {
     let readme = fs::read_to_string(repository().join("README.md")).unwrap();
     let [build, path, init, serve] = lines_of(&shell_block(&readme, "portcullis init"));
@@ -29,6 +30,13 @@ async fn the_readmes_commands_build_serve_and_use_a_home_directory_as_it_says() 
     serve_health_anywhere(&directory.path().join("home/portcullis.yaml"));
     let home = Home::at(&directory.path().join("home"));
     let world = Setup::default().start_in(directory, home).await;
+
+    // The agent's own way, through the Envoy of this test.
+    let agent = shell_block(&readme, "portcullis request");
+    let here = format!("--explain --via {}", world.envoy.address());
+    assert!(agent.contains("--explain"), "{agent}");
+    let paid = run(world.directory(), &agent.replace("--explain", &here));
+    assert!(paid.contains("/v1/payments/a-7"), "the upstream says what it executed: {paid}");
 
     let words = run(world.directory(), &format!("{CURL}{}", shell_block(&readme, "warrant mint")));
     let request = request_of(&words);

@@ -27,10 +27,11 @@ const SERVER: [&str; 18] = [
 ];
 
 /// The modules of the rules, in the same order.
-const POLICY: [&str; 12] = [
+const POLICY: [&str; 13] = [
     "authoring",
     "bundles",
     "decision",
+    "issuing",
     "assembly",
     "routes",
     "engine",

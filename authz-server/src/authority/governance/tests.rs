@@ -42,9 +42,15 @@ fn scene() -> Scene {
     let policy = PolicyInForce::new(bundle(&files()), Some(InForceUntil(Seconds::new(NOW + 600))));
     let policy = Arc::new(policy);
     let head = Head { size: ledger.size(), root: ledger.root().1, time: ledger.time() };
-    let live =
-        facts::follow(&ledger, head, Tables::default(), facts::ForwardList::default(), Arc::clone(&policy))
-            .unwrap();
+    let live = facts::follow(
+        &ledger,
+        head,
+        Tables::default(),
+        facts::ForwardList::default(),
+        Arc::clone(&policy),
+        Vec::new(),
+    )
+    .unwrap();
     let key = PrivateKey::generate(Algorithm::Es256, Some("s1")).unwrap();
     let pins = Pins {
         audience: "shop".into(),

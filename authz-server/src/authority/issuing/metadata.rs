@@ -2,18 +2,21 @@
 
 use serde_json::json;
 
-use super::AuthorityIdentity;
 use super::form::{GRANT_TYPE, WARRANT_TYPE};
+use super::{AuthorityIdentity, SigningKey};
 
-/// The public keys of the authority, as a JWK set.
+/// The public halves of these keys, as a JWK set.
 #[must_use]
-pub fn jwks(authority: &AuthorityIdentity) -> String {
-    let mut key = json!({"kid": authority.kid, "use": "sig"});
-    let public = serde_json::from_str(&authority.signer.public_key().to_jwk_json()).unwrap_or_default();
-    if let (Some(key), serde_json::Value::Object(public)) = (key.as_object_mut(), public) {
-        key.extend(public);
-    }
-    json!({"keys": [key]}).to_string()
+pub fn jwks(keys: &[SigningKey]) -> String {
+    let jwk = |SigningKey { kid, signer }: &SigningKey| {
+        let mut key = json!({"kid": kid, "use": "sig"});
+        let public = serde_json::from_str(&signer.public_key().to_jwk_json()).unwrap_or_default();
+        if let (Some(key), serde_json::Value::Object(public)) = (key.as_object_mut(), public) {
+            key.extend(public);
+        }
+        key
+    };
+    json!({"keys": keys.iter().map(jwk).collect::<Vec<_>>()}).to_string()
 }
 
 /// The authorization server's metadata, with these paths below its URL.

@@ -9,11 +9,11 @@ mod parties;
 mod possession;
 mod refusal;
 mod root;
+mod signing_keys;
 mod subject_tokens;
 #[cfg(test)]
 mod tests;
 
-use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ledger::entry::{FactScope, Posture as Stance};
@@ -22,10 +22,11 @@ use policy::issuing::{Issue, NotIssued, issue};
 use policy::{Bundle, IssueQuery, NotPermitted, Posture};
 use tokio::sync::Semaphore;
 use tokio::sync::oneshot;
-use warrant::mint::{MintError, Signer};
+use warrant::mint::MintError;
 use warrant::{Denial, Revocable, RevocationKind, Seconds};
 
 pub use refusal::{Refusal, RefusalCode};
+pub use signing_keys::{AuthorityKeys, SigningKey};
 
 use super::callers::ClientCertificate;
 use super::rates::{Rate, Rates};
@@ -51,12 +52,12 @@ const AT_ONCE: usize = 256;
 /// often than this is an accident, or somebody who asks very fast.
 const TRIES: usize = 8;
 
-/// The authority that this server is: its name, its key, and where it is called.
+/// The authority that this server is: its name, its keys, and where it is called.
+#[derive(Debug)]
 pub struct AuthorityIdentity {
     /// The `iss` of its roots.
     pub iss: String,
-    pub kid: String,
-    pub signer: Arc<dyn Signer + Send + Sync>,
+    pub keys: AuthorityKeys,
     /// The URL below which its API is, without a path.
     pub url: String,
 }
@@ -68,17 +69,6 @@ impl AuthorityIdentity {
         let port = if scheme == "https" { ":443" } else { ":80" };
         let bare = |name: &str| name.strip_suffix(port).unwrap_or(name).to_ascii_lowercase();
         bare(host) == bare(own)
-    }
-}
-
-impl fmt::Debug for AuthorityIdentity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AuthorityIdentity")
-            .field("iss", &self.iss)
-            .field("kid", &self.kid)
-            .field("key", self.signer.public_key())
-            .field("url", &self.url)
-            .finish_non_exhaustive()
     }
 }
 
@@ -177,6 +167,13 @@ impl WarrantIssuer {
         &self.0.authority
     }
 
+    /// The public keys that verify its roots under the bundle that is active now, as a JWK set.
+    #[must_use]
+    pub fn jwks(&self) -> String {
+        let known = self.0.live.now();
+        metadata::jwks(&self.0.authority.keys.of_bundle(&self.0.authority.iss, known.bundle()))
+    }
+
     /// Issues what a call asks for, within what the policies permit.
     ///
     /// # Errors
@@ -196,10 +193,11 @@ impl WarrantIssuer {
             if std::mem::take(&mut is_first) {
                 issuer.count(&verified, now)?;
             }
-            let (root, issue) = issuer.decide(&known, &form, &verified, now)?;
-            let drafted = root.draft(&issuer.authority, &issue)?;
+            let key = issuer.signing_key(known.bundle())?;
+            let (root, issue) = issuer.decide(&known, &form, &verified, &key, now)?;
+            let drafted = root.draft(&issuer.authority.iss, &key, &issue)?;
             match issuer.record(drafted.entry(&verified.parties, &issue, known.bundle().digest())).await {
-                Ok(()) => return drafted.sign(&issuer.authority),
+                Ok(()) => return drafted.sign(&key),
                 Err(RecordError::Stale) => {}
                 Err(why) => return Err(Refusal::new(RefusalCode::NotRecorded, why)),
             }
@@ -261,14 +259,14 @@ impl Inner {
             body: call.body,
             now,
         };
-        let key = holder_key(form.cnf.as_deref(), call.certificate, subject.is_some(), shown)?;
+        let parties = parties(subject.as_ref(), actor.as_ref(), call.certificate)?;
+        let key = holder_key(form.cnf.as_deref(), call.certificate, parties.shown_by, shown)?;
         for (named, refused) in [(&subject, RefusalCode::SubjectInvalid), (&actor, RefusalCode::ActorInvalid)]
         {
             if let Some(named) = named {
                 check_bound(named, refused, call.certificate, &key)?;
             }
         }
-        let parties = parties(subject.as_ref(), actor.as_ref(), call.certificate)?;
         Ok(Verified { parties, key })
     }
 
@@ -284,16 +282,22 @@ impl Inner {
         verified.key.proof.as_ref().map_or(Ok(()), |proof| self.used.take(proof, now))
     }
 
+    /// The key that signs under this bundle: the last one that it lists of those that are here.
+    fn signing_key(&self, bundle: &Bundle) -> Result<SigningKey, Refusal> {
+        self.authority.keys.of_bundle(&self.authority.iss, bundle).pop().ok_or(RefusalCode::NotTrusted.into())
+    }
+
     /// What may be issued.
     fn decide(
         &self,
         known: &Known,
         form: &TokenForm,
         Verified { parties, key }: &Verified,
+        signing: &SigningKey,
         now: Seconds,
     ) -> Result<(NewRoot, Issue), Refusal> {
         let bundle: &Bundle = known.bundle();
-        self.check_not_revoked(known, parties, key, now)?;
+        self.check_not_revoked(known, parties, key, signing, now)?;
         self.check_trusted(bundle, parties)?;
         let wanted = form.wanted(bundle)?;
         let token = parties.token.as_ref();
@@ -311,7 +315,7 @@ impl Inner {
         let issue = issue(&wanted, &permitted, |name| bundle.grant(name)).map_err(|why| not_issued(&why))?;
         let lifetime = issue.limits.lifetime.min(bundle.terms().max_lifetime);
         let exp = parties.until.map_or(now.plus(lifetime), |until| until.min(now.plus(lifetime)));
-        if exp <= now.plus(1) && lifetime > 1 {
+        if exp <= now || (exp <= now.plus(1) && lifetime > 1) {
             return Err(RefusalCode::EndsTooSoon.into());
         }
         Ok((NewRoot::of(parties, key.key, bundle, roots, now, exp), issue))
@@ -330,31 +334,27 @@ impl Inner {
         known: &Known,
         parties: &Parties,
         key: &HolderKey,
+        signing: &SigningKey,
         now: Seconds,
     ) -> Result<(), Refusal> {
-        let own = self.authority.signer.public_key().thumbprint().to_string();
-        let all = [
-            Revocable::new(RevocationKind::Sub, "", &parties.holder),
-            Revocable::new(RevocationKind::Key, "", &key.key.thumbprint().to_string()),
-            Revocable::new(RevocationKind::Key, "", &own),
-        ];
+        let own = signing.signer.public_key().thumbprint().to_string();
+        let subjects = [Some(&parties.holder), parties.starter.as_ref().map(|starter| &starter.sub)];
+        let subjects = subjects.into_iter().flatten().map(|sub| Revocable::new(RevocationKind::Sub, "", sub));
+        let keys = [key.key.thumbprint().to_string(), own];
+        let mut all = subjects.chain(keys.iter().map(|key| Revocable::new(RevocationKind::Key, "", key)));
         let revocations = &known.tables().revocations;
-        if all.iter().any(|one| revocations.is_revoked(one, now)) {
+        if all.any(|one| revocations.is_revoked(&one, now)) {
             return Err(RefusalCode::Revoked.into());
         }
         Ok(())
     }
 
-    /// Whether a verifier under this bundle would take the root.
+    /// Whether the bundle lets this authority vouch for the holder and name the starter.
     fn check_trusted(&self, bundle: &Bundle, parties: &Parties) -> Result<(), Refusal> {
         let own = bundle.trust().issuers().iter().find(|issuer| issuer.iss == self.authority.iss);
         let is_trusted = own.is_some_and(|issuer| {
-            let has_key = |(kid, key): &(String, _)| {
-                *kid == self.authority.kid && key == self.authority.signer.public_key()
-            };
             let may_name = |iss: &String| *iss == self.authority.iss || issuer.starters.contains(iss);
-            issuer.keys.iter().any(has_key)
-                && issuer.subjects.iter().any(|pattern| pattern.matches(&parties.holder))
+            issuer.subjects.iter().any(|pattern| pattern.matches(&parties.holder))
                 && parties.starter.as_ref().is_none_or(|starter| may_name(&starter.iss))
         });
         if is_trusted { Ok(()) } else { Err(RefusalCode::NotTrusted.into()) }

@@ -13,12 +13,22 @@ use crate::authority::callers::ClientCertificate;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Parties {
     pub(super) holder: String,
+    /// What says that this is the holder: only a token does so for a key that is not the certificate's.
+    pub(super) shown_by: ShownHolder,
     /// On whose behalf; `None` if the holder asks for himself.
     pub(super) starter: Option<StarterQuery>,
     /// The subject's token: its `iss`, the digest of its signing input, and its end.
     pub(super) token: Option<(String, Digest, Seconds)>,
     /// The earliest end of everything that shows who they are.
     pub(super) until: Option<Seconds>,
+}
+
+/// What says who the holder is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ShownHolder {
+    Token,
+    /// The certificate of the connection alone. A token of somebody on whose behalf the holder asks says nothing of the holder.
+    Certificate,
 }
 
 /// Who acts for a subject.
@@ -33,6 +43,13 @@ impl Actor<'_> {
         match self {
             Actor::Token(named) => &named.name,
             Actor::Certificate(id) => id,
+        }
+    }
+
+    fn shown_by(&self) -> ShownHolder {
+        match self {
+            Actor::Token(_) => ShownHolder::Token,
+            Actor::Certificate(_) => ShownHolder::Certificate,
         }
     }
 
@@ -64,7 +81,8 @@ pub(super) fn parties(
     let until = ends.chain(certificate.map(|certificate| certificate.not_after)).min();
     let Some(subject) = subject else {
         let holder = workload.ok_or(RefusalCode::SubjectMissing)?.to_owned();
-        return Ok(Parties { holder, starter: None, token: None, until });
+        let shown_by = ShownHolder::Certificate;
+        return Ok(Parties { holder, shown_by, starter: None, token: None, until });
     };
     let token = Some((subject.iss.clone(), subject.token.digest, subject.token.exp));
     let acts = match (actor, workload) {
@@ -89,10 +107,14 @@ pub(super) fn parties(
             let may_act = subject.token.claim("may_act").and_then(Value::as_object);
             let may_act = may_act.is_some_and(|claim| actor.is_named_by(claim, &subject.iss));
             let starter = StarterQuery { iss: subject.iss.clone(), sub: subject.name.clone(), may_act };
-            Ok(Parties { holder: actor.name().to_owned(), starter: Some(starter), token, until })
+            let (holder, shown_by) = (actor.name().to_owned(), actor.shown_by());
+            Ok(Parties { holder, shown_by, starter: Some(starter), token, until })
         }
         None if subject.role == SubjectRole::Starter => Err(RefusalCode::ActorMissing.into()),
-        None => Ok(Parties { holder: subject.name.clone(), starter: None, token, until }),
+        None => {
+            let (holder, shown_by) = (subject.name.clone(), ShownHolder::Token);
+            Ok(Parties { holder, shown_by, starter: None, token, until })
+        }
     }
 }
 

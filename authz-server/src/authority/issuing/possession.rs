@@ -8,6 +8,7 @@ use warrant::{
     AwsLcVerifier, PresentedProof, ProofBody, ProofExpectations, ProofId, PublicKey, Seconds, Thumbprint,
 };
 
+use super::parties::ShownHolder;
 use super::refusal::{Refusal, RefusalCode};
 use super::subject_tokens::NamedByToken;
 use crate::authority::callers::ClientCertificate;
@@ -37,7 +38,7 @@ pub(super) struct ShownBy<'a> {
 pub(super) fn holder_key(
     cnf: Option<&str>,
     certificate: Option<&ClientCertificate>,
-    has_token: bool,
+    holder: ShownHolder,
     shown: ShownBy<'_>,
 ) -> Result<HolderKey, Refusal> {
     let own = certificate.and_then(|certificate| certificate.key);
@@ -61,7 +62,10 @@ pub(super) fn holder_key(
     let proof =
         PresentedProof::parse(shown.proof).and_then(|proof| proof.check(&key, &AwsLcVerifier, &expect));
     let proof = proof.map_err(|_| Refusal::from(RefusalCode::ProofInvalid))?;
-    let origin = if has_token { HolderKeyOrigin::Own } else { HolderKeyOrigin::Other };
+    let origin = match holder {
+        ShownHolder::Token => HolderKeyOrigin::Own,
+        ShownHolder::Certificate => HolderKeyOrigin::Other,
+    };
     Ok(HolderKey { key, origin, proof: Some(proof) })
 }
 
@@ -174,7 +178,7 @@ mod tests {
         let cnf = key.public_key().to_jwk_json();
         let good = proof(&key, b"form", "", "/v1/token");
         let by = |proof: &str, body: &[u8]| {
-            holder_key(Some(&cnf), None, true, shown(proof, body)).map(|key| key.origin)
+            holder_key(Some(&cnf), None, ShownHolder::Token, shown(proof, body)).map(|key| key.origin)
         };
         assert_eq!(by(&good, b"form"), Ok(HolderKeyOrigin::Own));
         let other = PrivateKey::generate(Algorithm::Es256, None).unwrap();
@@ -189,7 +193,8 @@ mod tests {
         }
         let own = certificate(Some(*key.public_key()));
         let with = |cnf: Option<&str>, proof: &str, certificate: &ClientCertificate| {
-            holder_key(cnf, Some(certificate), false, shown(proof, b"form")).map(|key| key.origin)
+            holder_key(cnf, Some(certificate), ShownHolder::Certificate, shown(proof, b"form"))
+                .map(|key| key.origin)
         };
         assert_eq!(with(None, "", &own), Ok(HolderKeyOrigin::Certificate));
         assert_eq!(with(Some(&cnf), "", &own), Ok(HolderKeyOrigin::Certificate));

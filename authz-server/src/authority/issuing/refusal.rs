@@ -224,3 +224,47 @@ impl std::fmt::Display for Refusal {
 }
 
 impl std::error::Error for Refusal {}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use super::*;
+
+    const BEGIN: &str = "<!-- Made from `authz-server/src/authority/issuing/refusal.rs` by `WRITE_DOCS=1 cargo test --workspace --lib -- api_page`. -->\n";
+    const END: &str = "<!-- End of the table of refusals. -->\n";
+
+    #[test]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the page is a source; a developer asks for it to be written"
+    )]
+    fn the_api_page_has_the_same_refusals_as_the_list() {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/api.md");
+        let page = std::fs::read_to_string(&path).unwrap();
+        let (before, rest) = page.split_once(BEGIN).expect("the page has the mark where the table begins");
+        let (_, after) = rest.split_once(END).expect("the page has the mark where the table ends");
+        let mut table = String::from(
+            "| code | status | `error` | what was found | what to do |\n|---|---|---|---|---|\n",
+        );
+        for refusal in RefusalCode::ALL {
+            let (status, error) = (refusal.status(), refusal.error());
+            writeln!(
+                table,
+                "| `{refusal}` | {status} | `{error}` | {} | {} |",
+                refusal.meaning(),
+                refusal.cure()
+            )
+            .unwrap();
+        }
+        let made = format!("{before}{BEGIN}\n{table}\n{END}{after}");
+        if std::env::var("WRITE_DOCS").is_ok() {
+            std::fs::write(&path, &made).unwrap();
+        }
+        let written = std::fs::read_to_string(&path).unwrap();
+        assert!(
+            written == made,
+            "docs/api.md differs: WRITE_DOCS=1 cargo test --workspace --lib -- api_page"
+        );
+    }
+}

@@ -9,7 +9,7 @@ use warrant::{PublicKey, Seconds, Starter};
 
 use super::parties::Parties;
 use super::refusal::{Refusal, RefusalCode};
-use super::{AuthorityIdentity, IssuedWarrant, not_minted};
+use super::{IssuedWarrant, SigningKey, not_minted};
 use crate::record::recorded_details;
 use crate::recorder::DecisionId;
 
@@ -49,13 +49,13 @@ impl NewRoot {
     }
 
     /// The whole root, but for its signature.
-    pub(super) fn draft(self, authority: &AuthorityIdentity, issue: &Issue) -> Result<DraftedRoot, Refusal> {
+    pub(super) fn draft(self, iss: &str, key: &SigningKey, issue: &Issue) -> Result<DraftedRoot, Refusal> {
         let [id, txn, jti] = [(); 3].map(|()| DecisionId::random().as_str().to_owned());
         let details = canonical::to_vec(&recorded_details(&issue.details)).ok();
         let details = details.and_then(|bytes| String::from_utf8(bytes).ok());
         let details = details.ok_or(RefusalCode::DetailsMalformed)?;
         let root = Root {
-            iss: authority.iss.clone(),
+            iss: iss.to_owned(),
             txn,
             ini: self.starter,
             pol: Some(self.bundle.to_string()),
@@ -76,8 +76,8 @@ impl NewRoot {
                 details: issue.details.iter().map(GrantDetail::from).collect(),
             },
         };
-        let algorithm = authority.signer.public_key().alg();
-        let unsigned = root.draft(algorithm, &authority.kid).map_err(|error| not_minted(&error))?;
+        let algorithm = key.signer.public_key().alg();
+        let unsigned = root.draft(algorithm, &key.kid).map_err(|error| not_minted(&error))?;
         Ok(DraftedRoot { root, unsigned, details, roots: self.roots })
     }
 }
@@ -119,10 +119,10 @@ impl DraftedRoot {
     }
 
     /// Signs it. Its entry must be on disk.
-    pub(super) fn sign(self, authority: &AuthorityIdentity) -> Result<IssuedWarrant, Refusal> {
+    pub(super) fn sign(self, key: &SigningKey) -> Result<IssuedWarrant, Refusal> {
         let grant = &self.root.grant;
         let expires_in = grant.exp.get().saturating_sub(grant.iat.get());
-        let warrant = self.unsigned.sign(&*authority.signer).map_err(|error| not_minted(&error))?;
+        let warrant = self.unsigned.sign(&*key.signer).map_err(|error| not_minted(&error))?;
         Ok(IssuedWarrant {
             warrant,
             expires_in,

@@ -8,19 +8,21 @@ use ledger::{Head, Options, SigningKey};
 use policy::{Files, InForceUntil};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use warrant::mint::NewProof;
+use warrant::mint::{NewProof, Signer};
 use warrant::{Algorithm, AwsLcVerifier, Chain, ChainExpectations, Digest, PresentedWarrant, Revocable};
 
 use super::*;
 use crate::authority::tokens::example_issuer::IssuerKey;
 use crate::bundles::PolicyInForce;
 use crate::facts::{self, Tables, examples};
-use crate::keys::PrivateKey;
+use crate::keys::{AnySigner, PrivateKey};
 use crate::policy_fixture::{NOW, TestKey, bundle, edit, files};
 
 const HOST: &str = "authority.shop";
 const PAYER: &str = "spiffe://shop/ns/shop/sa/payer";
 const AUDIENCE: &str = "warrants";
+/// The authority's keys that the server has: the first is that of the small bundle.
+const KIDS: [&str; 2] = ["a1", "a2"];
 
 /// What mesh.yaml gets for these tests: two issuers of tokens, one of JWT-SVIDs, and two grants.
 fn mesh_with(jwk: &Value) -> String {
@@ -58,6 +60,10 @@ fn scene() -> Scene {
     scene_with(ISSUANCE)
 }
 
+fn places() -> Vec<String> {
+    vec!["region=eu-1".to_owned()]
+}
+
 fn policy_files(idp: &IssuerKey, issuance: &str) -> Files {
     let mut files = files();
     edit(&mut files, "mesh.yaml", "  notes:", &mesh_with(&idp.jwk));
@@ -80,13 +86,22 @@ fn scene_with(issuance: &str) -> Scene {
     let policy = bundle(&policy_files(&idp, issuance));
     let policy = Arc::new(PolicyInForce::new(policy, Some(InForceUntil(Seconds::new(NOW + 600)))));
     let head = Head { size: ledger.size(), root: ledger.root().1, time: ledger.time() };
-    let live =
-        facts::follow(&ledger, head, Tables::default(), facts::ForwardList::default(), Arc::clone(&policy))
-            .unwrap();
+    let live = facts::follow(
+        &ledger,
+        head,
+        Tables::default(),
+        facts::ForwardList::default(),
+        Arc::clone(&policy),
+        places(),
+    )
+    .unwrap();
     let authority = AuthorityIdentity {
         iss: "https://authority.shop".to_owned(),
-        kid: "a1".to_owned(),
-        signer: Arc::new(TestKey::new(1)),
+        keys: AuthorityKeys::new(Box::new(move |kid| {
+            let number = KIDS.iter().position(|known| *known == kid)?;
+            let key: AnySigner = Arc::new(TestKey::new(u8::try_from(number).unwrap().saturating_add(1)));
+            Some(key)
+        })),
         url: format!("https://{HOST}"),
     };
     let issuer = WarrantIssuer::new(IssuerParts {
@@ -95,7 +110,7 @@ fn scene_with(issuance: &str) -> Scene {
         live,
         clock: Clock::from_fn(time()),
         fetcher: Fetcher::new().unwrap(),
-        places: vec!["region=eu-1".to_owned()],
+        places: places(),
     });
     let holder = PrivateKey::generate(Algorithm::Es256, None).unwrap();
     Scene { issuer, ledger, policy, now, idp, holder, _directory: directory }
@@ -299,8 +314,10 @@ async fn a_starter_holds_nothing_and_acts_only_through_the_one_whom_its_token_na
     let chain = scene.chain(&issued);
     let ini = chain.root().as_root().unwrap().ini().unwrap();
     assert_eq!((chain.root().sub(), &*ini.iss, &*ini.sub), (PAYER, "https://idp.shop", "user:alice"));
-    let by_certificate =
-        scene.call(Some(&scene.starter(&json!({"may_act": {"sub": PAYER}})))).certificate(PAYER, None);
+    let starter = scene.starter(&json!({"may_act": {"sub": PAYER}}));
+    let mut by_certificate =
+        scene.call(Some(&starter)).with("cnf", "").certificate(PAYER, Some(&scene.holder));
+    by_certificate.key = None;
     assert!(scene.send(&by_certificate).await.is_ok());
     for (claims, why) in [
         (json!({}), "no may_act, and no permit that names the case"),
@@ -480,6 +497,51 @@ async fn nothing_is_issued_to_the_revoked_or_while_the_mesh_is_halted_or_stale()
 }
 
 #[tokio::test]
+async fn a_certificate_lends_its_name_to_no_other_key_whoever_else_brings_a_token() {
+    let scene = scene();
+    let starter = scene.starter(&json!({"may_act": {"sub": PAYER}}));
+    // The sidecar of PAYER sends whatever its application was talked into: here a key of somebody else.
+    for token in [Some(starter.as_str()), None] {
+        let lent = scene.call(token).certificate(PAYER, None);
+        assert_eq!(scene.send(&lent).await.err(), Some(RefusalCode::NotPermitted), "{token:?}");
+    }
+    let own = scene.call(Some(&scene.svid(&json!({})))).certificate(PAYER, None);
+    assert!(scene.send(&own).await.is_ok(), "the token says that PAYER has this key");
+    let named = scene.starter(&json!({"may_act": {"sub": PAYER, "iss": "spiffe://shop"}}));
+    let acting = scene.call(Some(&named)).actor(&scene.svid(&json!({"jti": "2"}))).certificate(PAYER, None);
+    assert!(scene.send(&acting).await.is_ok(), "so does the actor's");
+}
+
+#[tokio::test]
+async fn a_halt_or_a_revocation_overtakes_a_root_that_waits_to_be_recorded() {
+    let overtaking = |cnf: &str| -> [Entry; 4] {
+        [
+            examples::posture(entry::Posture::Halted, None).into(),
+            examples::revocation(RevocationTarget::Subject, PAYER, None).into(),
+            examples::revocation(RevocationTarget::Subject, "user:alice", None).into(),
+            examples::revocation(RevocationTarget::Key, cnf, None).into(),
+        ]
+    };
+    for case in 0..4 {
+        let scene = scene();
+        let named = json!({"may_act": {"sub": PAYER, "iss": "spiffe://shop"}});
+        let call = || scene.call(Some(&scene.starter(&named))).actor(&scene.svid(&json!({})));
+        scene.send(&call()).await.unwrap();
+        let judged = scene.entries().remove(0);
+        let record = |name: &[u8]| {
+            let roots = u64::try_from(scene.entries().len()).unwrap();
+            let late = entry::Issued { root: Digest::of(name), roots, ..judged.clone() };
+            scene.ledger.append(late.into()).map(drop)
+        };
+        assert_eq!(record(b"before"), Ok(()));
+        scene.ledger.append(overtaking(&judged.cnf)[case].clone()).unwrap();
+        assert_eq!(record(b"after"), Err(RecordError::Stale), "case {case}");
+        let code = if case == 0 { RefusalCode::Halted } else { RefusalCode::Revoked };
+        assert_eq!(scene.send(&call()).await.err(), Some(code), "who asks anew is told why");
+    }
+}
+
+#[tokio::test]
 async fn a_call_under_another_name_of_the_server_is_refused() {
     let scene = scene();
     for (host, expected) in [
@@ -518,4 +580,42 @@ fn a_code_has_one_row_and_an_error_of_oauth() {
     assert_eq!(body["error"], "invalid_scope");
     assert_eq!(body["error_description"], "a ?quoted? word", "as RFC 6749 allows");
     assert_eq!((&body["code"], body["cure"].is_string()), (&json!("scope"), true));
+}
+
+#[tokio::test]
+async fn the_last_key_signs_that_the_bundle_lists_and_the_server_has() {
+    let scene = scene();
+    let kid_of = async |jti: &str, files: &Files| {
+        let bundle = bundle(files);
+        let activation = entry::Activation {
+            attestors: vec![],
+            bundle: bundle.digest(),
+            expires: NOW + 3_600,
+            previous: None,
+            retired: vec![],
+            version: bundle.version(),
+            was: None,
+        };
+        let record = || scene.ledger.append(activation.into()).map(drop);
+        scene.policy.activate(Arc::new(bundle), InForceUntil(Seconds::new(NOW + 600)), record).unwrap();
+        let issued = scene.send(&scene.call(Some(&scene.svid(&json!({"jti": jti}))))).await?;
+        Ok::<_, RefusalCode>(scene.chain(&issued).kid().to_owned())
+    };
+    let listed = |keys: &[(&str, u8)]| {
+        let mut files = policy_files(&scene.idp, ISSUANCE);
+        let jwk = |(kid, seed): &(&str, u8)| {
+            TestKey::new(*seed).jwk().replacen('{', &format!("{{\"kid\": \"{kid}\", "), 1)
+        };
+        let all: Vec<_> = keys.iter().map(jwk).collect();
+        edit(&mut files, "mesh.yaml", &jwk(&("a1", 1)), &all.join(", "));
+        files
+    };
+    assert_eq!(kid_of("t1", &listed(&[("a2", 2), ("a1", 1)])).await.as_deref(), Ok("a1"));
+    assert_eq!(kid_of("t2", &listed(&[("a1", 1), ("a2", 2)])).await.as_deref(), Ok("a2"));
+    assert_eq!(kid_of("t3", &listed(&[("a1", 1), ("a3", 3)])).await.as_deref(), Ok("a1"), "a3 is elsewhere");
+    assert_eq!(
+        kid_of("t4", &listed(&[("a2", 9)])).await,
+        Err(RefusalCode::NotTrusted),
+        "another key of that name"
+    );
 }

@@ -8,7 +8,7 @@ mod tests;
 use ledger::Ledger;
 use ledger::proof::EntryProof;
 use policy::OperatorAction;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tracing::warn;
 
@@ -35,8 +35,18 @@ pub struct DecisionAnswer {
     span: Span,
     #[serde(flatten)]
     decision: RecordedBytes,
+    /// The terms of its warrant, if the entry names an earlier one that says them; `null` if it says them itself, or if the
+    /// earlier one was moved to an archive.
+    terms: Option<Box<RawValue>>,
     /// How the request ended; `null` if that is not known.
     outcome: Option<RecordedBytes>,
+}
+
+/// The member of a decision's entry that says its terms, or the index of the entry that does.
+#[derive(Deserialize)]
+struct TermsMember<'a> {
+    #[serde(borrow)]
+    terms: &'a RawValue,
 }
 
 /// An entry as it is recorded.
@@ -81,8 +91,22 @@ impl Reading {
         let mut next = || entries.next().map(|(bytes, index)| RecordedBytes::new(index, bytes)).transpose();
         let decision = next()?.ok_or_else(|| unknown(span))?;
         let outcome = next()?;
+        let terms = self.terms_elsewhere(&decision)?;
         self.count(caller, OperatorAction::ReadDecisions);
-        Ok(DecisionAnswer { span, decision, outcome })
+        Ok(DecisionAnswer { span, decision, terms, outcome })
+    }
+
+    fn terms_elsewhere(&self, decision: &RecordedBytes) -> Result<Option<Box<RawValue>>, ApiError> {
+        let member = |entry: &str| {
+            serde_json::from_str(entry)
+                .map(|TermsMember { terms }| terms.to_owned())
+                .map_err(|error| unreadable(&error))
+        };
+        // Whole terms are a list, which is not a number.
+        let Ok(index) = member(decision.entry.get())?.get().parse() else { return Ok(None) };
+        let entry = self.history.entry_if_kept(index).map_err(|error| unreadable(&error))?;
+        let earlier = entry.map(|bytes| RecordedBytes::new(index, bytes)).transpose()?;
+        earlier.map(|earlier| member(earlier.entry.get())).transpose()
     }
 
     /// The text of a C2SP `tlog-proof` of the entry of a decision, against the published checkpoint. It holds the entry, and

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ledger::entry::{Decision, Details, EarlierTerms, LinkTerms, RecordedTerms};
 use ledger::{Entry, Head, Options, SigningKey, VerifyingKey};
 use policy::InForceUntil;
 use serde_json::{Value, json};
@@ -44,7 +45,8 @@ fn scene() -> Scene {
     files.insert("operators.cedar".to_owned(), OPERATORS.as_bytes().to_vec());
     let policy = Arc::new(PolicyInForce::new(bundle(&files), Some(InForceUntil(Seconds::new(NOW + 600)))));
     let head = Head { size: ledger.size(), root: ledger.root().1, time: ledger.time() };
-    let live = facts::follow(&ledger, head, Tables::default(), ForwardList::default(), policy).unwrap();
+    let live =
+        facts::follow(&ledger, head, Tables::default(), ForwardList::default(), policy, Vec::new()).unwrap();
     let clock = Clock::from_fn(|| NOW * 1000);
     let facts = FactRecorder::new(ledger.clone(), live, clock.clone());
     let digests = crate::keys::DigestKey::generate().unwrap();
@@ -116,6 +118,44 @@ fn a_team_sees_the_decisions_on_its_routes_only() {
         answer.lineage.warrants.iter().map(|root| root.decisions.count).collect::<Vec<_>>()
     };
     assert_eq!((of(&local), of(&team)), (vec![4], vec![1]));
+}
+
+#[test]
+fn a_decision_that_names_an_earlier_one_for_its_terms_is_answered_with_them() {
+    let scene = scene();
+    let links = [Link::new("r", 0)];
+    let whole = decided("first", Some("pay"), false, &links);
+    let whole = Decision { terms: vec![example_terms()].into(), ..whole };
+    let index = scene.ledger.append(whole.into()).unwrap().index();
+    let terms = RecordedTerms::SameAs(EarlierTerms { index, known: None });
+    let later = Decision { terms, ..decided("second", Some("pay"), false, &links) };
+    scene.ledger.append(later.into()).unwrap();
+    scene.ledger.publish().unwrap();
+    while scene.history.read_on(100).unwrap() {}
+    let team = person("pat", &["payments"]);
+    let answer = |id: &str| json!(scene.reading.decision(&team, id).unwrap());
+    let (first, second) = (answer("first"), answer("second"));
+    assert_eq!((&first["terms"], &second["entry"]["terms"]), (&Value::Null, &json!(index)));
+    assert_eq!(second["terms"], first["entry"]["terms"]);
+    assert_eq!(second["terms"][0]["aud"], json!(["shop"]));
+}
+
+fn example_terms() -> LinkTerms {
+    LinkTerms {
+        attr: None,
+        aud: vec!["shop".to_owned()],
+        authorization_details: Details::Whole(vec![]),
+        dec: None,
+        depth: 0,
+        env: [].into(),
+        iat: NOW,
+        ini: None,
+        iss: None,
+        kid: Some("a1".to_owned()),
+        max_depth: 3,
+        nbf: NOW,
+        pol: None,
+    }
 }
 
 #[test]

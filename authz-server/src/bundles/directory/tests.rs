@@ -168,7 +168,7 @@ fn a_directory_without_end_is_given_up() {
 #[test]
 fn a_missing_file_is_named() {
     let empty = tempfile::tempdir().unwrap();
-    assert_eq!(build(empty.path()).unwrap_err().len(), 6);
+    assert_eq!(build(empty.path()).unwrap_err().len(), 7);
     assert!(build(&empty.path().join("nowhere")).unwrap_err()[0].what.contains("cannot be read"));
     let trust = trust(1, &[10]);
     assert!(

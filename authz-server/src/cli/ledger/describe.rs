@@ -30,17 +30,21 @@ fn grounds(text: &mut String, decision: &Decision) {
     for (depth, link) in decision.chain.iter().enumerate() {
         let _ = write!(text, "\n    {}{}", "  ".repeat(depth), holder(link));
     }
+    if let Some(index) = decision.terms.said_at() {
+        let _ = write!(text, "\n    the terms of the warrant are those of entry {index}");
+    }
     if let Some(bundle) = &decision.bundle {
         let _ = write!(text, "\n    bundle {} version {}", bundle.digest, bundle.version);
     }
-    for burned in &decision.burned {
+    for burned in decision.burns() {
         let _ = write!(text, "\n    burned: {} {} of {}", burned.what.word(), burned.name, burned.max);
     }
 }
 
 fn holder(link: &RecordedLink) -> String {
+    let iss = link.iss.as_ref().map(|iss| format!(", issued by {iss}")).unwrap_or_default();
     let txn = link.txn.as_ref().map(|txn| format!(", lineage {txn}")).unwrap_or_default();
-    format!("held by {} as {}, issued by {}{txn}", link.sub, link.jti, link.iss)
+    format!("held by {} as {}{iss}{txn}", link.sub, link.jti)
 }
 
 fn what(entry: &Entry) -> String {

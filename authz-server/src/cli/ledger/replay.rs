@@ -19,7 +19,7 @@ use super::log::{LogLocation, OpenLog, TrustedKey};
 use super::scan::{self, Next, RawEntry};
 use super::{bundles, describe, progress, proves};
 use crate::cli::out::{ExitStatus, Failure, line};
-use crate::record::{JudgedAgain, judge_again};
+use crate::record::{EarlierTerms, JudgedAgain, judge_again};
 use policy::PastBundle;
 
 #[derive(Debug, ClapArgs)]
@@ -55,6 +55,8 @@ struct Counts {
     differs: u64,
     withheld: u64,
     unfit: u64,
+    /// An earlier entry says the terms of their warrant, and is not at hand.
+    without_terms: u64,
     /// The number of decisions by each missing bundle.
     unknown: BTreeMap<String, u64>,
 }
@@ -108,8 +110,10 @@ fn replay(args: &Args, log: &OpenLog, size: u64, by: &JudgeBy) -> Result<Counts,
     let tree = MerkleTree::new(log.source.as_ref(), size);
     let first = args.filter.since.map_or(Ok(0), |since| scan::first_since(&tree, 0, since))?;
     let mut counts = Counts::default();
+    let earlier = EarlierTerms::default();
     let work = |raw: RawEntry<'_>| match args.filter.find(raw)? {
-        Some((stamps, Entry::Decision(decision))) => {
+        Some((stamps, Entry::Decision(mut decision))) => {
+            earlier.complete(&mut decision, |index| tree.entry(index)).map_err(|e| e.to_string())?;
             let judged = by.judge(&decision)?;
             Ok(Some((raw.index, stamps, decision, judged)))
         }
@@ -151,7 +155,8 @@ fn print_difference(
     let (then, now) = match judged {
         Replayed::Again(JudgedAgain::Differs(now)) => (decision.verdict.clone(), Ok(now)),
         Replayed::Again(JudgedAgain::Unfit(what)) => (decision.verdict.clone(), Err(*what)),
-        Replayed::Again(JudgedAgain::Same | JudgedAgain::Withheld) | Replayed::NoBundle(_) => return Ok(()),
+        Replayed::Again(JudgedAgain::Same | JudgedAgain::Withheld | JudgedAgain::WithoutTerms(_))
+        | Replayed::NoBundle(_) => return Ok(()),
     };
     if json {
         let (now, unfit) = (now.ok(), now.err());
@@ -176,6 +181,7 @@ impl Counts {
             Replayed::Again(JudgedAgain::Differs(_)) => &mut self.differs,
             Replayed::Again(JudgedAgain::Withheld) => &mut self.withheld,
             Replayed::Again(JudgedAgain::Unfit(_)) => &mut self.unfit,
+            Replayed::Again(JudgedAgain::WithoutTerms(_)) => &mut self.without_terms,
             Replayed::NoBundle(name) => self.unknown.entry(name).or_default(),
         };
         *place = place.saturating_add(1);
@@ -186,7 +192,7 @@ impl Counts {
         if json {
             return line(json!({
                 "decisions": self.judged, "same": self.same, "differs": self.differs,
-                "withheld": self.withheld, "unfit": self.unfit, "unknown_bundles": self.unknown,
+                "withheld": self.withheld, "unfit": self.unfit, "without_terms": self.without_terms, "unknown_bundles": self.unknown,
                 "proves": proves::BY_REPLAY, "only_verify_proves": proves::ONLY_BY_VERIFY,
             }));
         }
@@ -194,6 +200,12 @@ impl Counts {
             "{} decisions: {} the same, {} differ, {} cannot be judged because their arguments are recorded only as digests, {} cannot be read by this version",
             self.judged, self.same, self.differs, self.withheld, self.unfit
         ))?;
+        if self.without_terms > 0 {
+            line(format!(
+                "{} decisions not judged: an earlier entry says the terms of their warrant, and it is not here",
+                self.without_terms
+            ))?;
+        }
         for (name, count) in &self.unknown {
             line(format!("{count} decisions not judged: bundle {name} is missing, add it with --bundles"))?;
         }
@@ -203,6 +215,11 @@ impl Counts {
     fn status(&self) -> Result<ExitStatus, Failure> {
         if self.differs > 0 || self.unfit > 0 {
             return Ok(ExitStatus::Denied);
+        }
+        if self.without_terms > 0 {
+            return Err(Failure::new(
+                "some decisions were not judged: name the archive with the earlier entries with --archive",
+            ));
         }
         if !self.unknown.is_empty() {
             return Err(Failure::new(

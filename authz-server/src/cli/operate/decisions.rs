@@ -155,11 +155,8 @@ fn page(answer: &Json) -> Vec<String> {
             format!("{branch}{} as {}{issued}", safe(&link["sub"]), safe(&link["jti"])),
         );
     }
-    for burned in entry["burned"].as_array().into_iter().flatten() {
-        say(
-            "burned",
-            format!("one {} of {}: {}", safe(&burned["what"]), burned["max"], safe(&burned["name"])),
-        );
+    for item in entry["burned"].as_array().into_iter().flatten() {
+        say("burned", burned(item, entry["chain"].as_array().map(Vec::as_slice).unwrap_or_default()));
     }
     let bundle = &entry["bundle"];
     if !bundle.is_null() {
@@ -174,10 +171,23 @@ fn page(answer: &Json) -> Vec<String> {
 fn why(outcome: &str, entry: &Json) -> Vec<(&'static str, String)> {
     let Some(denial) = Denial::from_code(outcome) else { return Vec::new() };
     let mut why = vec![("why", denial.meaning().to_owned()), ("cure", denial.cure().to_owned())];
-    let checks = entry["checks"].as_object().into_iter().flatten();
-    let failed = checks.filter(|(_, result)| result.as_str().is_some_and(|result| result != "ok"));
-    why.extend(failed.map(|(name, result)| ("check", format!("{name}: {}", safe(result)))));
+    let denied = entry["checks"]["denied"].as_object().into_iter().flatten();
+    why.extend(denied.map(|(check, code)| ("check", format!("{check}: {}", safe(code)))));
     why
+}
+
+/// An entry names what follows from the chain by the link's place, or by the proof alone.
+fn burned(item: &Json, chain: &[Json]) -> String {
+    let place = item.as_u64().and_then(|place| usize::try_from(place).ok());
+    if let Some(path) = place.and_then(|place| chain.get(..=place)) {
+        let max = path.last().map_or(&Json::Null, |link| &link["use"]);
+        let names: Vec<String> = path.iter().map(|link| safe(&link["jti"])).collect();
+        return format!("one use of {max}: {}", names.join("/"));
+    }
+    match item.get("proof") {
+        Some(proof) => format!("one proof: {}", safe(proof)),
+        None => format!("one {} of {}: {}", safe(&item["what"]), item["max"], safe(&item["name"])),
+    }
 }
 
 fn names(list: &Json) -> String {
@@ -228,10 +238,10 @@ mod tests {
         let answer = json!({"from": 0, "as_of": 9, "size": 9, "index": 4, "outcome": null, "entry": {
             "id": "d", "time": 1_700_000_000_000_u64, "proxy": "local", "identity": null, "outcome": "expired",
             "request": {"method": "GET", "host": "localhost", "path": "/hello/you"},
-            "checks": {"parse": "ok", "proof": "expired", "body": null},
+            "checks": {"denied": {"proof": "expired"}, "not_made": ["body"]},
             "verdict": {"code": "expired", "policies": [], "route": "hello"},
-            "chain": [{"sub": "agent:demo", "jti": "r", "iss": "https://a", "txn": "t"}, {"sub": "agent:sub", "jti": "c"}],
-            "burned": [{"what": "use", "max": 3, "name": "r", "owner": "https://a"}],
+            "chain": [{"sub": "agent:demo", "jti": "r", "iss": "https://a", "txn": "t"}, {"sub": "agent:sub", "jti": "c", "use": 2}],
+            "burned": [1, {"proof": "p1", "until": 7}, {"what": "use", "max": 3, "name": "r", "owner": "https://a"}],
             "bundle": {"version": 2, "digest": "sha256:00"},
         }});
         let expected = [
@@ -246,6 +256,8 @@ mod tests {
             "  verdict   expired, policies: none".to_owned(),
             "  warrant   agent:demo as r, issued by https://a, lineage t".to_owned(),
             "            └─ agent:sub as c".to_owned(),
+            "  burned    one use of 2: r/c".to_owned(),
+            "  burned    one proof: p1".to_owned(),
             "  burned    one use of 3: r".to_owned(),
             "  bundle    version 2, sha256:00".to_owned(),
             "  ended     not known".to_owned(),

@@ -104,6 +104,10 @@ fn account(decision: &Decision, bundles: &PastBundles) -> Result<Account, Failur
             "decision {} cannot be judged again: this version cannot read its record ({what})",
             decision.id
         ))),
+        JudgedAgain::WithoutTerms(index) => Err(Failure::new(format!(
+            "decision {} cannot be judged again: entry {index} does not say the terms of its warrant, as its record claims",
+            decision.id
+        ))),
         JudgedAgain::Same | JudgedAgain::Differs(_) | JudgedAgain::Withheld => Ok(account),
     }
 }
@@ -163,6 +167,9 @@ fn compared(then: &RecordedVerdict, again: &JudgedAgain) -> String {
         JudgedAgain::Differs(now) => {
             format!("THE RECORD DIFFERS: recorded: {}; judged again: {}", in_words(then), in_words(now))
         }
+        JudgedAgain::WithoutTerms(index) => {
+            format!("not judged again, because entry {index}, which says the terms of the warrant, is not here")
+        }
         JudgedAgain::Unfit(what) => format!("not judged again: this version cannot read its record ({what})"),
     }
 }
@@ -185,6 +192,7 @@ fn to_json(found: &ProvedDecision, account: &Account, answer: &DecisionAnswer) -
         JudgedAgain::Same => "same",
         JudgedAgain::Differs(_) => "differs",
         JudgedAgain::Withheld => "withheld",
+        JudgedAgain::WithoutTerms(_) => "without-terms",
         JudgedAgain::Unfit(_) => "unfit",
     };
     if let Value::Object(members) = &mut all {

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args as ClapArgs;
-use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue, WWW_AUTHENTICATE};
+use hyper::header::{CONTENT_TYPE, HOST, HeaderName, HeaderValue, WWW_AUTHENTICATE};
 use hyper::{Method, Uri};
 use serde_json::{Value as Json, json};
 use warrant::Seconds;
@@ -62,6 +62,9 @@ pub(super) struct Args {
     /// A header, as NAME=VALUE; may be given several times
     #[arg(long = "header", value_parser = pair)]
     headers: Vec<(String, String)>,
+    /// Send it to the proxy at this address, and not to where the host of the URL leads; for http alone
+    #[arg(long, value_name = "HOST:PORT")]
+    via: Option<String>,
     /// Write the warrant to standard output and send nothing
     #[arg(long)]
     only_warrant: bool,
@@ -93,6 +96,11 @@ struct Target {
 
 impl Target {
     fn of(args: &Args) -> Result<Target, Failure> {
+        if args.via.is_some() && args.url.scheme_str() != Some("http") {
+            return Err(Failure::new(
+                "--via: only for http URLs: by https nobody could tell whose certificate to expect",
+            ));
+        }
         let wrong = || Failure::new(format!("`{}` is not an absolute http or https URL", args.url));
         let default = match args.url.scheme_str() {
             Some("http") => ":80",
@@ -221,7 +229,14 @@ impl Requester<'_> {
         headers.extend(is_json.then(|| (CONTENT_TYPE, HeaderValue::from_static("application/json"))));
         let body = self.target.body.clone().unwrap_or_default();
         let body = String::from_utf8(body).map_err(|_| Failure::new("--data: the body is not UTF-8"))?;
-        let url = self.args.url.to_string();
+        let url = match &self.args.via {
+            None => self.args.url.to_string(),
+            Some(proxy) => {
+                let host = HeaderValue::try_from(self.target.authority.as_str()).map_err(Failure::new)?;
+                headers.push((HOST, host));
+                format!("http://{proxy}{}", self.target.path_and_query)
+            }
+        };
         self.fetcher.send(self.args.method.clone(), &url, &headers, body, LIMITS).await.map_err(Failure::new)
     }
 

@@ -28,7 +28,8 @@ impl CallCounter {
         CallCounter { metrics, clock, lines: Arc::default() }
     }
 
-    fn may_write(&self) -> bool {
+    /// Whether a line may be written now: nobody can fill the log with refused calls.
+    pub(super) fn may_write(&self) -> bool {
         let now = self.clock.now().get();
         // Only complete values are stored under this lock.
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);

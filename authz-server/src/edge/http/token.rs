@@ -11,9 +11,10 @@ use axum::extract::{Extension, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use tracing::{info, warn};
+use tracing::{debug, warn};
 
 use super::authenticate::connection;
+use super::count::CallCounter;
 use crate::authority::api::read_body;
 use crate::authority::callers::Connection;
 use crate::authority::issuing::{
@@ -32,21 +33,25 @@ pub(super) const JWKS_PATH: &str = "/v1/jwks.json";
 pub struct AuthorityPages {
     pub issuer: WarrantIssuer,
     pub metrics: Arc<Metrics>,
+    pub counter: CallCounter,
 }
 
 pub(super) fn router(pages: AuthorityPages) -> Router {
     let authority = pages.issuer.authority();
-    let keys = page("application/jwk-set+json", metadata::jwks(authority));
     let about = page("application/json", metadata::server(authority, TOKEN_PATH, JWKS_PATH));
+    let with_pages = Router::new().route(TOKEN_PATH, post(token)).route(JWKS_PATH, get(keys));
     Router::new()
-        .route(JWKS_PATH, get(move || async move { keys }))
         .route("/.well-known/oauth-authorization-server", get(move || async move { about }))
-        .merge(Router::new().route(TOKEN_PATH, post(token)).with_state(pages))
+        .merge(with_pages.with_state(pages))
 }
 
-/// A page that changes only with a restart.
+/// A page that clients may keep for a while.
 fn page(kind: &'static str, body: String) -> impl IntoResponse + Clone {
     ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "max-age=300")], body)
+}
+
+async fn keys(State(pages): State<AuthorityPages>) -> Response {
+    page("application/jwk-set+json", pages.issuer.jwks()).into_response()
 }
 
 async fn token(
@@ -59,10 +64,15 @@ async fn token(
     pages.metrics.count_issuance(answered.as_ref().map_or_else(|refusal| refusal.code.code(), |_| "issued"));
     match answered {
         Ok(issued) => {
-            info!(id = issued.id, expires_in = issued.expires_in, "issued a warrant");
+            debug!(id = issued.id, expires_in = issued.expires_in, "issued a warrant");
             (no_store(), issued.body()).into_response()
         }
-        Err(refusal) => refused(&refusal),
+        Err(refusal) => {
+            if pages.counter.may_write() {
+                warn!(code = refusal.code.code(), "no warrant was issued: {refusal}");
+            }
+            refused(&refusal)
+        }
     }
 }
 
@@ -111,7 +121,6 @@ fn no_store() -> [(header::HeaderName, &'static str); 2] {
 }
 
 fn refused(refusal: &Refusal) -> Response {
-    warn!(code = refusal.code.code(), "no warrant was issued: {refusal}");
     let status = StatusCode::from_u16(refusal.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = (status, no_store(), refusal.body()).into_response();
     if matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {

@@ -26,8 +26,8 @@ impl BurnedItems {
 
 /// Everything that a recorded decision burned.
 pub(in crate::facts) fn recorded_items(decision: &Decision) -> impl Iterator<Item = BurnedItem> {
-    decision.burned.iter().map(|burned| {
-        let (owner, name, until) = (burned.owner.clone(), burned.name.clone(), Seconds::new(burned.until));
+    decision.burns().map(|burned| {
+        let (owner, name, until) = (burned.owner, burned.name, Seconds::new(burned.until));
         match burned.what {
             BurnKind::Use => BurnedItem::Link { iss: owner, path: name, until },
             BurnKind::Proof => BurnedItem::Proof { thumbprint: owner, jti: name, until },

@@ -7,7 +7,7 @@
 use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 
-use ledger::entry::Decision;
+use ledger::entry::{BurnKind, Decision, RecordedBurn};
 
 use super::item;
 
@@ -19,12 +19,12 @@ impl RootTag {
     /// The root under which a decision was made, as its entry names it. An entry that had to be shortened has no chain;
     /// then the root is the first `jti` in the path of a burned link.
     pub fn of(decision: &Decision) -> RootTag {
-        let from_chain = || decision.chain.first().map(|root| (root.iss.as_str(), root.jti.as_str()));
-        let from_burned = || {
-            let link = decision.burned.iter().find(|burned| burned.what == ledger::entry::BurnKind::Use)?;
-            Some((link.owner.as_str(), link.name.split('/').next()?))
-        };
-        from_chain().or_else(from_burned).map_or(RootTag::default(), |(iss, jti)| RootTag::named(iss, jti))
+        if let Some(root) = decision.chain.first() {
+            return root.iss.as_ref().map_or(RootTag::default(), |iss| RootTag::named(iss, &root.jti));
+        }
+        let link = decision.burns().find(|burned| burned.what == BurnKind::Use);
+        let from_path = |link: RecordedBurn| Some(RootTag::named(&link.owner, link.name.split('/').next()?));
+        link.and_then(from_path).unwrap_or_default()
     }
 
     pub(super) fn named(iss: &str, jti: &str) -> RootTag {

@@ -32,7 +32,8 @@ pub struct HolderTag(pub(in crate::facts) u64);
 impl HolderTag {
     pub fn of(decision: &Decision) -> HolderTag {
         let Some(root) = decision.chain.first() else { return HolderTag::default() };
-        let digest = Digest::of(format!("{}\0{}", root.iss, root.sub).as_bytes());
+        let iss = root.iss.as_deref().unwrap_or_default();
+        let digest = Digest::of(format!("{iss}\0{}", root.sub).as_bytes());
         let first = digest.bytes().first_chunk().copied().unwrap_or_default();
         HolderTag(u64::from_be_bytes(first))
     }

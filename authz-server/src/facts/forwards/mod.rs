@@ -23,6 +23,7 @@ pub(super) use due::Due;
 pub use due::ReadKey;
 pub use list::{ForwardList, HolderTag, RUN_AT_MOST};
 
+pub use cases::KeptCase;
 use cases::KeptCases;
 use groups::Groups;
 use watch::Watches;
@@ -162,7 +163,9 @@ impl LiveForwards {
             if state.list.enter(forward.index, forward.decision) {
                 let lapses = forward.decision.lapses.map(Seconds::new);
                 state.watches.set(forward.index, lapses, ReadKey::of_decision(forward.decision));
-                state.cases.keep(forward.index, forward.bytes);
+                let terms = &forward.decision.terms;
+                let unsaid = terms.links().filter(|_| terms.said_at().is_some());
+                state.cases.keep(forward.index, KeptCase::new(forward.bytes, unsaid));
             }
         }
         outcomes.iter().for_each(|index| state.remove(*index));
@@ -223,15 +226,15 @@ impl LiveForwards {
     }
 
     /// The entry of a forward that runs, if it is in memory.
-    pub fn case(&self, index: u64) -> Option<Arc<[u8]>> {
+    pub fn case(&self, index: u64) -> Option<KeptCase> {
         self.state().cases.get(index)
     }
 
     /// Keeps the entry of a forward that runs, as it was read from the log.
-    pub fn keep_case(&self, index: u64, entry: &[u8]) {
+    pub fn keep_case(&self, index: u64, case: KeptCase) {
         let mut state = self.state();
         if state.list.get(index).is_some() {
-            state.cases.keep(index, entry);
+            state.cases.keep(index, case);
         }
     }
 

@@ -69,7 +69,7 @@ impl IssuedRoots {
             return Err(FactRefused::Full);
         }
         let count = self.count(&counted_of(issued.token, &issued.sub));
-        if count == issued.roots { Ok(()) } else { Err(FactRefused::OtherCount) }
+        if count == issued.roots { Ok(()) } else { Err(FactRefused::OtherFacts) }
     }
 
     pub(super) fn add(&mut self, issued: &Issued) {

@@ -15,9 +15,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ledger::FactRefused;
-use ledger::entry::{Activation, Entry, RecordedFact};
-use warrant::Seconds;
+use ledger::entry::{Activation, Entry, FactScope, Issued, Posture, RecordedFact};
 use warrant::limits::MAX_LEEWAY_SECONDS;
+use warrant::{Revocable, RevocationKind, Seconds};
 
 pub use issued::counted_of;
 pub(super) use issued::{Counted, IssuedRoots};
@@ -89,6 +89,19 @@ impl Tables {
             Some(RecordedFact::Issued(issued)) => self.issued.check(issued),
             Some(RecordedFact::Activation(_)) | None => Ok(()),
         }
+    }
+
+    /// Whether a root may not be issued, by its issuer in these places: something is halted, or somebody of it is revoked. A halt
+    /// overtakes the roots that wait to be recorded, so their judge may not have read it.
+    pub(super) fn stop(&self, root: &Issued, places: &[String], now: Seconds) -> bool {
+        let stances = [self.postures.of_server(places), self.postures.stance(FactScope::Issuer, &root.iss)];
+        let subjects = [Some(&root.sub), root.ini.as_ref().map(|starter| &starter.sub)];
+        let mut names =
+            subjects.into_iter().flatten().map(|sub| Revocable::new(RevocationKind::Sub, "", sub));
+        let key = Revocable::new(RevocationKind::Key, "", &root.cnf);
+        stances.contains(&Posture::Halted)
+            || names.any(|name| self.revocations.is_revoked(&name, now))
+            || self.revocations.is_revoked(&key, now)
     }
 
     /// Takes the entry at this index, with its time in milliseconds. Other entries than facts change nothing.

@@ -11,7 +11,7 @@ fn greeting(jti: &str, iat: u64) -> IncomingRequest {
     greeting_under("greeter", jti, iat)
 }
 
-fn greeting_under(root: &str, jti: &str, iat: u64) -> IncomingRequest {
+pub(super) fn greeting_under(root: &str, jti: &str, iat: u64) -> IncomingRequest {
     let token = warrant(root, "agent:demo", None, ("GET", "localhost", "/hello/**"));
     let proof = NewProof {
         jti: jti.to_owned(),
@@ -105,9 +105,9 @@ async fn the_record_names_the_same_root_as_the_decision_even_if_it_had_to_be_sho
         Some(decision)
     });
     let recorded = recorded.as_mut().unwrap();
-    let root = RootTag::of(recorded);
+    let (root, burned) = (RootTag::of(recorded), recorded.burns().collect::<Vec<_>>());
     assert_ne!(root, RootTag::default());
     recording::shorten(recorded);
     assert!(recorded.chain.is_empty());
-    assert_eq!(RootTag::of(recorded), root);
+    assert_eq!((RootTag::of(recorded), recorded.burns().collect::<Vec<_>>()), (root, burned));
 }

@@ -2,6 +2,7 @@
 
 use ledger::entry::{AttestationStatement, ConditionStatement, FactScope, PostureChange};
 
+use super::burning::greeting_under;
 use super::races::{attested, begun, signer};
 use super::*;
 use crate::facts::examples::{attestation, condition, posture, revocation};
@@ -18,6 +19,7 @@ impl TestGateway {
             environment: environment.clone(),
             metrics: Arc::clone(&self.gateway.metrics),
             readings: Arc::clone(&self.readings),
+            earlier: EarlierTerms::default(),
         }
     }
 
@@ -297,6 +299,46 @@ async fn a_proxy_with_too_many_requests_that_run_is_overloaded_and_another_one_i
     assert_eq!(test.on_record().last().unwrap(), &("overloaded".to_owned(), 0), "nothing was burned");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_forward_whose_terms_an_earlier_one_says_is_judged_again_from_memory_and_from_the_log() {
+    let test = begun(files());
+    for proof in ["p1", "p2"] {
+        assert_eq!(test.answer(greeting_under("root", proof, NOW)).await, "allowed");
+    }
+    let file = "routes/platform/hello.yaml";
+    // After a start both are read from the log.
+    let after_a_start = || {
+        let running = facts::fold(&test.ledger).unwrap().0.own.running;
+        let (size, root, time) = (test.ledger.size(), test.ledger.root().1, test.ledger.time());
+        let (head, policy) = (Head { size, root, time }, Arc::clone(&test.policy));
+        let live = facts::follow(&test.ledger, head, Tables::default(), running, policy, Vec::new()).unwrap();
+        let judge = JudgeOfForwards { live, ..test.judge() };
+        judge.judge_everything();
+        judge
+    };
+    let codes = |judge: &JudgeOfForwards| {
+        let judged = judge.live.forwards().judged();
+        judged.ended.iter().map(|(_, denial)| denial.code()).collect::<Vec<_>>()
+    };
+    test.activate(edited(file, "maxLifetime: 5m", "maxLifetime: 4m"), 2);
+    assert!(test.must_end().is_empty(), "both may go on");
+    let decisions = test.decisions();
+    let keeps_terms = |forwards: &facts::LiveForwards| -> Vec<bool> {
+        let keeps = |index| forwards.case(index).unwrap().terms.is_some();
+        decisions.iter().map(|(index, ..)| keeps(*index)).collect()
+    };
+    let live = test.gateway.gatherer.live.forwards();
+    assert_eq!(keeps_terms(live), [false, true], "the log may not have published them yet");
+    test.activate(edited(file, "agent:demo", "agent:nobody"), 3);
+    assert_eq!(test.must_end(), ["policy-denied"; 2]);
+    assert_eq!(codes(&after_a_start()), ["policy-denied"; 2]);
+
+    test.activate(files(), 4);
+    let judge = after_a_start();
+    assert!(codes(&judge).is_empty());
+    assert_eq!(keeps_terms(judge.live.forwards()), [false, false], "they are read from the log");
+}
+
 /// How many forwards are judged again in the measurement.
 const MANY: usize = 10_000;
 
@@ -334,7 +376,8 @@ async fn ten_thousand_forwards_are_judged_again_from_memory_and_after_a_start_fr
     assert_eq!(running.len(), MANY + 1);
     let head = Head { size: test.ledger.size(), root: test.ledger.root().1, time: test.ledger.time() };
     let live =
-        facts::follow(&test.ledger, head, Tables::default(), running, Arc::clone(&test.policy)).unwrap();
+        facts::follow(&test.ledger, head, Tables::default(), running, Arc::clone(&test.policy), Vec::new())
+            .unwrap();
     let judge = JudgeOfForwards { live, ..test.judge() };
     let began = std::time::Instant::now();
     judge.judge_everything();

@@ -2,8 +2,8 @@
 
 use ledger::Entry;
 use ledger::entry::{
-    Archived, Decision, DecisionOutcome, DenialCode, Details, Digest, Issued, Nonce, OutcomeReport,
-    RecordedLink, RecordedVerdict, Stamps, Stop, VerdictCode,
+    Archived, Decision, DecisionOutcome, DenialCode, Digest, Issued, Nonce, OutcomeReport, RecordedLink,
+    RecordedVerdict, Stamps, Stop, VerdictCode,
 };
 use proptest::prelude::*;
 
@@ -149,23 +149,11 @@ pub(super) fn outcome(index: u64) -> OutcomeReport {
 fn recorded(link: &Link, is_root: bool) -> RecordedLink {
     RecordedLink {
         att: None,
-        attr: None,
-        aud: vec!["demo".to_owned()],
-        authorization_details: Details::Whole(vec![]),
         cnf: link.cnf(),
-        dec: None,
-        depth: 0,
-        env: [].into(),
         exp: EXP,
-        iat: EXP - 60,
-        ini: None,
-        iss: link.iss.clone(),
+        iss: is_root.then(|| link.iss.clone()),
         jti: link.jti.clone(),
         key: is_root.then(|| "key-of-the-authority".to_owned()),
-        kid: is_root.then(|| "a1".to_owned()),
-        max_depth: 3,
-        nbf: EXP - 60,
-        pol: None,
         sub: link.sub.clone(),
         txn: is_root.then(|| link.txn.clone()),
         r#use: None,

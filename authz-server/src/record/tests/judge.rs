@@ -19,8 +19,8 @@ use policy::decision::{
     Line, PassReason, Permit, ProofFound, judge,
 };
 
-use super::chain_of;
 use super::judged_elsewhere::check_judged_elsewhere;
+use super::warrant_of;
 use crate::keys::DigestKey;
 use crate::policy_fixture::{self as fixture, NOW, PAY_FILE, TestKey, bundle, edited, files};
 use crate::record::{self, JudgedAgain};
@@ -222,7 +222,7 @@ fn the_record_names_the_authoritys_key_and_a_record_with_another_key_is_not_judg
     let case = request.case(&request.bundle);
     let key = DigestKey::generate().unwrap();
     let judged = judge(&case, &request.bundle);
-    let mut recorded = record::of_case("d", &case, chain_of(&case), &judged, &request.bundle, &key);
+    let mut recorded = record::of_case("d", &case, warrant_of(&case), &judged, &request.bundle, &key);
     let thumbprint = TestKey::new(1).public_key().thumbprint().to_string();
     assert_eq!(recorded.chain[0].key.as_deref(), Some(thumbprint.as_str()));
     assert_eq!(record::judge_again(&recorded, &request.bundle), JudgedAgain::Same);

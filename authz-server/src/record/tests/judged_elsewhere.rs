@@ -8,7 +8,7 @@ use std::thread;
 use ledger::Entry;
 use ledger::entry::{Decision, IntegerJson, Nonce, Stamps};
 
-use super::chain_of;
+use super::warrant_of;
 use crate::keys::DigestKey;
 use crate::permuted::{What, permuted};
 use crate::policy_fixture::bundle;
@@ -29,7 +29,7 @@ pub(super) fn check_judged_elsewhere<'a>(bundle: &'a Bundle, case: impl Fn(&'a B
     let key = DigestKey::generate().unwrap();
     let recorded = |by: &'a Bundle| {
         let case = case(by);
-        record::of_case("d", &case, chain_of(&case), &judge(&case, by), by, &key)
+        record::of_case("d", &case, warrant_of(&case), &judge(&case, by), by, &key)
     };
     let entry = recorded(bundle);
     let bytes = bytes_of(&entry);

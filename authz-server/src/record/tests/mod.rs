@@ -6,11 +6,11 @@ mod judged_elsewhere;
 
 use ledger::entry::{
     CheckResult, Checks, Decision, DecisionOutcome, DenialCode, IntegerJson, Posture, RecordedChain,
-    RecordedVerdict, VerdictCode,
+    RecordedTerms, RecordedVerdict, VerdictCode,
 };
 use policy::decision::Case;
 
-use super::{JudgedAgain, explain, judge_again, recorded_chain};
+use super::{JudgedAgain, RecordedWarrant, explain, judge_again};
 use crate::example_decision;
 use crate::policy_fixture::{NOW, bundle, files, with_policy};
 
@@ -36,10 +36,11 @@ fn decision() -> Decision {
     }
 }
 
-/// The chain of a case as it is recorded.
-fn chain_of(case: &Case<'_>) -> RecordedChain {
+/// The warrant of a case as it is recorded.
+fn warrant_of(case: &Case<'_>) -> (RecordedChain, RecordedTerms) {
     let chain = case.http.as_ref().ok().and_then(|http| http.chain.as_ref().ok());
-    chain.map(|chain| recorded_chain(chain)).unwrap_or_default()
+    let RecordedWarrant { chain, terms } = chain.map(|chain| RecordedWarrant::of(chain)).unwrap_or_default();
+    (chain, RecordedTerms::Whole(terms))
 }
 
 #[test]

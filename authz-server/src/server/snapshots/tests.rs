@@ -30,13 +30,16 @@ fn allow(ledger: &Ledger, name: &str) -> Entry {
     decision.clock = NOW;
     decision.outcome = DecisionOutcome::Allowed;
     decision.verdict = RecordedVerdict { code: VerdictCode::Permit, ..decision.verdict };
-    decision.burned = vec![RecordedBurn {
-        max: 1,
-        name: name.to_owned(),
-        owner: "https://a".to_owned(),
-        until: NOW + 3600,
-        what: BurnKind::Use,
-    }];
+    decision.burned = vec![
+        RecordedBurn {
+            max: 1,
+            name: name.to_owned(),
+            owner: "https://a".to_owned(),
+            until: NOW + 3600,
+            what: BurnKind::Use,
+        }
+        .into(),
+    ];
     decision.into()
 }
 

@@ -2,8 +2,10 @@
 
 use super::*;
 use crate::entry::{
-    BurnKind, CheckResult, DenialCode, Posture, RecordedBurn, RequestText, UngovernedRequest, VerdictCode,
+    BurnKind, Burned, CheckResult, DenialCode, LeafProof, Posture, RecordedBurn, RequestText,
+    UngovernedRequest, VerdictCode,
 };
+use crate::example_log::ISSUER;
 
 const EXPIRED: VerdictCode = VerdictCode::Denied(DenialCode::Expired);
 
@@ -15,22 +17,35 @@ fn table() -> Vec<Change> {
         ("it is `allowed`, but its verdict is `expired`", |d| d.verdict.code = EXPIRED),
         ("link 0 of its warrant has a limit and not exactly one use of it was burned", |d| d.burned.clear()),
         ("link 1 of its warrant has a limit", |d| drop(d.burned.pop())),
-        ("link 1 of its warrant has a limit", |d| d.burned[1].max = 2),
-        ("link 1 of its warrant has a limit", |d| d.burned[1].until += 1),
-        ("link 0 of its warrant has a limit", |d| d.burned[0].owner = "https://other".to_owned()),
-        ("link 1 of its warrant has a limit", |d| d.burned[1].name = "c".to_owned()),
+        ("link 1 of its warrant has a limit", |d| burn(d, 1).max = 2),
+        ("link 1 of its warrant has a limit", |d| burn(d, 1).until += 1),
+        ("link 0 of its warrant has a limit", |d| burn(d, 0).owner = "https://other".to_owned()),
+        ("link 1 of its warrant has a limit", |d| burn(d, 1).name = "c".to_owned()),
         ("a use of something that is not a link with a limit", |d| {
-            d.burned.push(RecordedBurn { name: "r/c/x".to_owned(), ..d.burned[1].clone() });
+            let name = "r/c/x".to_owned();
+            let more = RecordedBurn { name, ..burn(d, 1).clone() };
+            d.burned.push(more.into());
         }),
         ("the proofs that it burned are not the one that was checked", |d| {
             d.checks.proof = Some(CheckResult::Passed);
         }),
+        ("of a link that its chain does not have, or that has no limit", |d| {
+            d.burned.push(Burned::UseOfLink(2));
+        }),
+        ("of a link that its chain does not have, or that has no limit", |d| {
+            d.chain[1].r#use = None;
+            d.burned[1] = Burned::UseOfLink(1);
+        }),
+        ("link 0 of its warrant has a limit and not exactly one use", |d| {
+            d.burned = vec![Burned::UseOfLink(1), Burned::UseOfLink(1)];
+        }),
         ("the proofs that it burned are not the one that was checked", |d| {
             d.checks.proof = Some(CheckResult::Passed);
-            d.burned.push(proof_by("key-of-the-agent"));
+            d.burned.push(proof_by("key-of-the-agent").into());
         }),
         ("its chain is empty", |d| {
             d.chain = Vec::new().into();
+            d.terms = Vec::new().into();
             d.burned.clear();
         }),
         ("it names no bundle", |d| d.bundle = None),
@@ -47,18 +62,27 @@ fn table() -> Vec<Change> {
         ("in the posture `halted`", |d| d.posture = Posture::Halted),
         ("link 1 of its warrant had expired", |d| {
             d.chain[1].exp = d.clock;
-            d.burned[1].until = d.clock;
+            burn(d, 1).until = d.clock;
         }),
         ("it does not say when it ends", |d| d.ends = None),
         ("but it ends at", |d| d.ends = Some(d.clock)),
         ("but link 0 of its warrant expires at", |d| d.ends = Some(d.chain[0].exp + 1)),
         ("by facts that hold until", |d| d.lapses = Some(d.clock)),
-        ("link 0 of its warrant was not valid yet", |d| d.chain[0].nbf = d.clock + 31),
-        ("link 0 of its warrant was not valid yet", |d| d.chain[0].iat = d.clock + 31),
+        ("by its terms it is valid from 1700000031 on", |d| terms_of(d)[0].nbf = d.clock + 31),
+        ("by its terms it is valid from 1700000031 on", |d| terms_of(d)[1].iat = d.clock + 31),
         ("its `clock` is later than its `time`", |d| d.clock += 1),
         ("a clock that is more than 60 s earlier", |d| d.clock -= 61),
-        ("link 1 of its chain does not follow", |d| d.chain[1].depth = 2),
-        ("link 1 of its chain does not follow", |d| d.chain[1].iss = "urn:another:key".to_owned()),
+        ("link 1 of its chain does not follow", |d| terms_of(d)[1].depth = 2),
+        ("link 1 of its chain does not follow", |d| {
+            terms_of(d)[1].iss = Some("urn:another:key".to_owned());
+        }),
+        ("link 1 of its chain does not follow", |d| terms_of(d)[1].iss = None),
+        ("link 1 of its chain does not follow", |d| terms_of(d)[1].kid = Some("a1".to_owned())),
+        ("link 1 of its chain does not follow", |d| d.chain[1].iss = Some(ISSUER.to_owned())),
+        ("link 0 of its chain does not follow", |d| terms_of(d)[0].kid = None),
+        ("link 0 of its chain does not follow", |d| terms_of(d)[0].iss = Some("urn:a:key".to_owned())),
+        ("link 0 of its chain does not follow", |d| d.chain[0].iss = None),
+        ("its terms are not one for each link", |d| d.terms = Vec::new().into()),
         ("link 1 of its chain does not follow", |d| d.chain[1].txn = Some("t".to_owned())),
         ("link 0 of its chain does not follow", |d| d.chain[0].key = None),
         ("bound to an attestation, but the judge read none", |d| {
@@ -70,6 +94,14 @@ fn table() -> Vec<Change> {
         ("its `as_of` names facts that were not recorded yet", |d| d.as_of = 9),
         ("had not read the fact at index 2", |d| d.as_of = 2),
     ]
+}
+
+/// What the decision burned at this place of its list.
+fn burn(decision: &mut Decision, place: usize) -> &mut RecordedBurn {
+    match &mut decision.burned[place] {
+        Burned::Item(burn) => burn,
+        other @ (Burned::UseOfLink(_) | Burned::Proof(_)) => panic!("{other:?}"),
+    }
 }
 
 fn proof_by(owner: &str) -> RecordedBurn {
@@ -89,8 +121,12 @@ fn a_false_member_of_an_allow_is_named() {
 fn an_allow_with_the_proof_that_was_checked_holds() {
     let mut proved = next_allow(0);
     proved.checks.proof = Some(CheckResult::Passed);
-    proved.burned = vec![proof_by("key-of-the-agent")];
-    sound_log().accepts("its proof is burned", vec![proved.into()]);
+    proved.burned = vec![proof_by("key-of-the-agent").into()];
+    let proof = LeafProof { proof: "q".to_owned(), until: CLOCK + 30 };
+    let short = Decision { id: "short".to_owned(), burned: vec![Burned::Proof(proof)], ..proved.clone() };
+    sound_log().accepts("its proof is burned", vec![proved.into(), short.clone().into()]);
+    let again = Decision { id: "again".to_owned(), ..short.clone() };
+    sound_log().refuses("the proof of q was burned before", vec![short.into(), again.into()]);
 }
 
 #[test]
@@ -141,7 +177,7 @@ fn a_word_outside_its_closed_list_is_named() {
     for (index, from, to) in [
         (ALLOWED, r#""outcome":"allowed""#, r#""outcome":"approved""#),
         (ALLOWED, r#""code":"permit""#, r#""code":"permitted""#),
-        (ALLOWED, r#""parse":"ok""#, r#""parse":"fine""#),
+        (ALLOWED, r#""not_made":["body""#, r#""not_made":["bodies""#),
         (ALLOWED, r#""posture":"normal""#, r#""posture":"calm""#),
         (DENIED, r#""outcome":"expired""#, r#""outcome":"altered""#),
     ] {

@@ -1,6 +1,7 @@
 //! What only shows together with other entries: ids, uses, outcomes and times.
 
 use super::*;
+use crate::entry::Burned;
 
 fn uses_of_root(id: &str, max: u64) -> Entry {
     let as_of = u64::try_from(END).unwrap();
@@ -22,6 +23,10 @@ fn a_limit_holds_over_the_whole_log() {
         "it exceeds a limit: the use of r was burned before",
         vec![uses_of_root("second", 2), uses_of_root("third", 2)],
     );
+    let mut by_place = allowed_with_limits("second", &[("r", Some(2))]);
+    (by_place.as_of, by_place.burned) = (u64::try_from(END).unwrap(), vec![Burned::UseOfLink(0)]);
+    sound.accepts("the second of two uses, by its place", vec![by_place.clone().into()]);
+    sound.refuses("it exceeds a limit", vec![by_place.into(), uses_of_root("third", 2)]);
     // What a denied decision burned counts too.
     let mut denied = denied("d");
     denied.burned = allowed_with_limits("d", &[("r", Some(2))]).burned;

@@ -9,6 +9,7 @@ mod allows;
 mod facts;
 mod joined;
 mod names;
+mod terms;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -16,7 +17,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{AuditReport, Auditor};
-use crate::entry::{Decision, DecisionOutcome, Entry, Nonce, OutcomeReport, Stamps};
+use crate::entry::{
+    Decision, DecisionOutcome, EarlierTerms, Entry, Nonce, OutcomeReport, RecordedTerms, Stamps, Terms,
+};
 use crate::example_decision::denied;
 use crate::example_log::{CLOCK, activation, allowed, allowed_with_limits};
 use crate::ledger::{Ledger, Options};
@@ -81,8 +84,14 @@ fn sound_log() -> SoundLog {
         outcome_of(3, "a").into(),
         denied("b").into(),
         Decision { as_of, outcome: DecisionOutcome::Observed, ..allowed("o") }.into(),
-        Decision { as_of, outcome: DecisionOutcome::Ungoverned, chain: Vec::new().into(), ..allowed("u") }
-            .into(),
+        Decision {
+            as_of,
+            outcome: DecisionOutcome::Ungoverned,
+            chain: Vec::new().into(),
+            terms: RecordedTerms::default(),
+            ..allowed("u")
+        }
+        .into(),
     ];
     for entry in entries {
         ledger.append(entry).unwrap();
@@ -171,6 +180,18 @@ fn decision_at(log: &mut [(Stamps, Entry)], index: usize) -> &mut Decision {
         Entry::Decision(decision) => decision,
         other => panic!("{other:?}"),
     }
+}
+
+/// The terms that this decision says.
+fn terms_of(decision: &mut Decision) -> &mut Terms {
+    match &mut decision.terms {
+        RecordedTerms::Whole(terms) => terms,
+        RecordedTerms::SameAs(earlier) => panic!("{earlier:?}"),
+    }
+}
+
+fn said_at(index: u64) -> RecordedTerms {
+    RecordedTerms::SameAs(EarlierTerms { index, known: None })
 }
 
 /// An allow at the end of the sound log after `facts` more entries, all of which its judge had read.

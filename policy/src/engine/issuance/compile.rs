@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use cedar_policy::{Effect, PolicySet, Validator};
 
 use super::decide::{IssuanceSlice, Permit};
-use super::limits::{ANNOTATIONS, GRANT, GrantLimits};
+use super::limits::{ANNOTATIONS, GRANT};
+use crate::documents::issuance::{GrantLimits, HolderKeyOrigin};
 use crate::documents::route::PolicyText;
 use crate::engine::check::{Findings, TextOf, check_rules};
 use crate::engine::compile::named;
@@ -86,8 +87,8 @@ fn permit(policy: &Written, names: &IssuanceNames<'_>, findings: &mut Findings) 
     Some(Permit {
         grant,
         limits: limits.ok()?,
-        names_other_keys: est::reads_path(&policy.est, &["cnf"]),
-        names_may_act: est::reads_path(&policy.est, &["starter", "may_act"]),
+        names_other_keys: est::compares_path(&policy.est, &["cnf"], &HolderKeyOrigin::Other.word().into()),
+        names_may_act: est::denies_path(&policy.est, &["starter", "may_act"]),
     })
 }
 

@@ -6,9 +6,9 @@ use cedar_policy::{Context, Entities, Entity, PolicySet, Request, RestrictedExpr
 use serde_json::Value;
 use warrant::Denial;
 
-use super::limits::GrantLimits;
 use super::schema::ISSUE;
 use crate::documents::groups::Groups;
+use crate::documents::issuance::GrantLimits;
 use crate::documents::issuance::{HolderKeyOrigin, IssueQuery, StarterQuery};
 use crate::documents::times::rfc3339;
 use crate::engine::decide::{NotPermitted, answer, internal, not_permitted};

@@ -2,18 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::documents::issuance::GrantLimits;
 use crate::documents::{scalars, times};
-
-/// How far a warrant by one permit may go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct GrantLimits {
-    /// The longest lifetime, in seconds.
-    pub lifetime: u64,
-    /// How often it may be used; `None` for any number of times.
-    pub uses: Option<u32>,
-    /// How often it may be delegated, one below the other.
-    pub depth: u64,
-}
 
 /// The annotations that only these policies have.
 pub(super) const ANNOTATIONS: &[&str] = &[GRANT, "lifetime", "use", "depth"];
@@ -32,15 +22,6 @@ pub(super) struct LimitFault {
 }
 
 impl GrantLimits {
-    /// The stricter of both, in each limit.
-    pub(crate) fn and(self, other: Self) -> Self {
-        let uses = match (self.uses, other.uses) {
-            (Some(one), Some(two)) => Some(one.min(two)),
-            (one, two) => one.or(two),
-        };
-        Self { lifetime: self.lifetime.min(other.lifetime), uses, depth: self.depth.min(other.depth) }
-    }
-
     /// Reads the limits of a permit, or says everything that is wrong with them. No lifetime is longer than `longest`.
     pub(super) fn read(
         annotations: &BTreeMap<String, String>,

@@ -11,4 +11,3 @@ mod schema;
 pub(crate) use compile::{IssuanceNames, compile_issuance};
 pub(crate) use decide::IssuanceSlice;
 pub use decide::{Issuance, PermittedGrant};
-pub use limits::GrantLimits;

@@ -1,6 +1,7 @@
 //! The story of the demo: the scenes, and the expected result of each.
 
 use portcullis_tests::agent::{WarrantSpec, hello, payment};
+use portcullis_tests::authority;
 use portcullis_tests::client::ClientRequest;
 use portcullis_tests::condition::until;
 use portcullis_tests::operator;
@@ -77,6 +78,15 @@ pub(crate) async fn play(world: &mut World, host: &str) -> Vec<Scene> {
         scenes.push(Scene { title, actual: result_of(world, &request).await, expected });
     }
 
+    // Without an authority's key: an agent shows a token, and the server's own authority issues what its policy permits.
+    let url = &format!("http://{host}/hello/you");
+    for (title, sub, expected) in [
+        ("a token exchanged for a warrant for this one request", "demo", allowed()),
+        ("a token of an agent whom no policy permits it", "stranger", denied(403, "not-permitted")),
+    ] {
+        scenes.push(Scene { title, actual: exchanged(world, sub, url).await, expected });
+    }
+
     // The upstream does not answer, so the request runs until the seal ends it.
     let warrant = agent.warrant(&WarrantSpec { lifetime: 3, ..hello() });
     let running = agent.present(&warrant, ClientRequest::new("GET", host, "/hello/silence"));
@@ -130,6 +140,21 @@ pub(crate) async fn play(world: &mut World, host: &str) -> Vec<Scene> {
     .await;
     scenes.push(Scene { title: "a valid warrant, after the server's restart", actual, expected: allowed() });
     scenes
+}
+
+/// What becomes of a request for which an agent with this name first gets a warrant. Where the authority refuses, nothing is
+/// sent.
+async fn exchanged(world: &World, sub: &str, url: &str) -> SceneResult {
+    authority::log_in(&world.home, sub);
+    let got = authority::request(&world.home, "agent.yaml", &["GET", url, "--only-warrant", "--json"]);
+    if got.status != 0 {
+        let refused: Value = serde_json::from_str(&got.out).expect("a refusal is JSON");
+        let code = refused.get("refused").and_then(Value::as_str).map(str::to_owned);
+        return SceneResult { status: 403, code, reached_upstream: false };
+    }
+    let target = url.strip_prefix("http://").and_then(|rest| rest.split_once('/')).expect("a URL");
+    let request = ClientRequest::new("GET", target.0, &format!("/{}", target.1));
+    result_of(world, &world.agent.present(&got.out, request)).await
 }
 
 /// Runs an operator's command, and waits until every proxy has it.

@@ -6,6 +6,7 @@ use portcullis_tests::agent::{Agent, WarrantSpec, hello};
 use portcullis_tests::client::ClientRequest;
 use portcullis_tests::keys::{Algorithm, TestKey};
 use portcullis_tests::operator::call_api;
+use portcullis_tests::shipped::Configuration;
 use portcullis_tests::signed_bundles::UnsignedBundle;
 use portcullis_tests::stream_kinds::StreamKind;
 use portcullis_tests::world::{HOST, Setup, World};
@@ -28,7 +29,8 @@ pub(super) async fn world(workers: u64) -> World {
         "policy": "@id(\"root\") permit (principal, action, resource) when { context.warrant.root == Agent::\"agent:demo\" };",
     });
     Signers::of(&home).publish(&UnsignedBundle::of(&home).version(2).with_route(ROUTE, spec));
-    Setup { workers, ..streaming() }.start_in(directory, home).await
+    let change = |envoy: Configuration| envoy.for_many_streams().that_closes_late();
+    Setup { workers, change, ..streaming() }.start_in(directory, home).await
 }
 
 /// The descendants of one root: children and grandchildren, each held by a key of its own.

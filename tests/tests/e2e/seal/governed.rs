@@ -20,9 +20,12 @@ const STATEMENT: Duration = Duration::from_secs(30);
 /// The rest of the path, on a busy machine.
 const LATE_AT_MOST: Duration = Duration::from_secs(3);
 
-/// Waits until the statement that the filters hold has run out.
+/// The longest that one request waits for a frozen server: then Envoy has given up the connection to it.
+const ONE_REQUEST: Duration = Duration::from_secs(8);
+
+/// Waits until the statement that the filters hold has run out. A request that began just before then is denied too, but late.
 async fn until_stale(world: &World) {
-    until_within(STATEMENT + LATE_AT_MOST, "everything to be denied", async || {
+    until_within(STATEMENT + ONE_REQUEST + LATE_AT_MOST, "everything to be denied", async || {
         let answer = world.send(&world.agent.request(&hello(), "GET", "/hello/you")).await;
         assert_eq!(answer.status, 503, "{}", answer.text());
         (answer.code().as_deref() == Some("governance-stale")).then_some(())

@@ -12,7 +12,7 @@ use proptest::sample::select;
 use warrant::mint::Signer as _;
 use warrant::{Revocable, RevocationKind};
 
-use super::super::chain_of;
+use super::super::warrant_of;
 use super::rows::{expired, observed, ungoverned, widened};
 use super::{
     Attestation, ConditionFact, Denial, Facts, HaltedScopes, Identity, Issuance, JudgedRequest, Judgement,
@@ -230,7 +230,7 @@ proptest! {
         let case = request.case(&request.bundle);
         let judgement = judge(&case, &request.bundle);
         let key = DigestKey::generate().unwrap();
-        let entry = Entry::from(record::of_case("d", &case, chain_of(&case), &judgement, &request.bundle, &key));
+        let entry = Entry::from(record::of_case("d", &case, warrant_of(&case), &judgement, &request.bundle, &key));
         let bytes = entry.to_bytes(Stamps { nonce: Nonce([0; 16]), time: 0 }).unwrap();
         let (_, Entry::Decision(read)) = Entry::read(&bytes).unwrap() else { panic!("no decision") };
         prop_assert_eq!(record::facts::recalled(&read), Some(facts));

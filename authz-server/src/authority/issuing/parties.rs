@@ -99,7 +99,7 @@ pub(super) fn parties(
         (Some(actor), _) => Some(Actor::Token(actor)),
         (None, workload) => workload.map(Actor::Certificate),
     };
-    // Who acts for himself is no actor.
+    // Somebody who acts for himself is not an actor.
     let acts = acts.filter(|actor| actor.name() != subject.name);
     check_only_actor(subject, acts.as_ref())?;
     match acts {

@@ -128,7 +128,7 @@ mod tests {
             let bytes = |entry: Entry| entry.to_bytes(Stamps { nonce: Nonce([0; 16]), time: 0 }).unwrap();
             let mut alive: Vec<_> = folded.tables.alive().map(|fact| bytes(fact.entry)).collect();
             alive.sort_unstable();
-            let issued = folded.tables.issued.iter().map(|(expiry, _)| *expiry).collect();
+            let issued = folded.tables.issued.iter().map(|((expiry, _), _)| expiry).collect();
             let own = &folded.own;
             let ended = own.ended.bits();
             let running: Vec<_> = own.running.iter().collect();

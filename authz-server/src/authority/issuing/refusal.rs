@@ -119,6 +119,9 @@ refusals! {
     KeysUnavailable = "keys-unavailable" "temporarily_unavailable" 503,
         "The keys of the token's issuer cannot be fetched.",
         "Ask again later.";
+    Full = "full" "temporarily_unavailable" 503,
+        "This authority remembers as many roots as it can, of this holder or of all together.",
+        "Wait until warrants and tokens of this holder have expired, and ask for fewer.";
     NotRecorded = "not-recorded" "temporarily_unavailable" 503,
         "The issuance could not be recorded, so nothing is issued.",
         "Ask again. Operators: look at the ledger's disk.";

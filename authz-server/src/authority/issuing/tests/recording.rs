@@ -1,6 +1,7 @@
 //! What is on record when a root is recorded: how many there are of its token, revocations, and what is halted.
 
 use super::*;
+use crate::facts::counted_of;
 
 #[tokio::test]
 async fn a_token_yields_as_many_roots_as_the_policy_says_also_at_once_and_after_a_start() {

@@ -32,6 +32,9 @@ mod permuted;
 #[expect(dead_code, reason = "the tests here use a part of it")]
 mod policy_fixture;
 
+#[cfg(test)]
+mod made_page;
+
 // The decision that ledger tests start from.
 #[cfg(test)]
 use ledger::entry;

@@ -239,29 +239,13 @@ mod tests {
     }
 
     #[test]
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the page is a source; a developer asks for it to be written"
-    )]
     fn the_api_page_has_the_same_errors_as_the_list() {
-        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/api.md");
-        let page = std::fs::read_to_string(&path).unwrap();
-        let (before, rest) = page.split_once(BEGIN).expect("the page has the mark where the table begins");
-        let (_, after) = rest.split_once(END).expect("the page has the mark where the table ends");
         let mut table =
             String::from("| code | status | title | what was found | what to do |\n|---|---|---|---|---|\n");
         for error in ApiErrorCode::ALL {
             let (title, meaning, cure) = (error.title(), error.meaning(), error.cure());
             writeln!(table, "| `{error}` | {} | {title} | {meaning} | {cure} |", error.status()).unwrap();
         }
-        let made = format!("{before}{BEGIN}\n{table}\n{END}{after}");
-        if std::env::var("WRITE_DOCS").is_ok() {
-            std::fs::write(&path, &made).unwrap();
-        }
-        let written = std::fs::read_to_string(&path).unwrap();
-        assert!(
-            written == made,
-            "docs/api.md differs: WRITE_DOCS=1 cargo test --workspace --lib -- api_page"
-        );
+        crate::made_page::assert_has_table("api.md", [BEGIN, END], &table);
     }
 }

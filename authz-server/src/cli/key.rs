@@ -93,7 +93,10 @@ fn new(args: &New) -> Result<(), Failure> {
 fn rotate(args: &Rotate) -> Result<(), Failure> {
     let config = config::load(&args.config).map_err(|faults| Failure::all(&faults))?;
     let Some(authority) = config.authority else {
-        return Err(Failure::new(format!("{}: this server is no authority", args.config.display())));
+        return Err(Failure::new(format!(
+            "{}: this server issues no warrants: it has no `authority`",
+            args.config.display()
+        )));
     };
     let first = authority.key.first();
     let kid = match &args.kid {

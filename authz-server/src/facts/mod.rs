@@ -14,6 +14,8 @@ mod own;
 mod since;
 pub mod snapshot;
 mod tables;
+#[cfg(test)]
+pub(crate) mod test_ledger;
 
 pub use after_restore::AfterRestore;
 pub use burns::{BurnFor, BurnTable, BurnedItem, BurnedItems, Full, NotBurned, Room, RootTag, Wanted};

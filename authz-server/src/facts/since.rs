@@ -76,20 +76,19 @@ fn reopened(ledger: &Ledger, size: u64) -> Result<Opened<io::BufReader<std::fs::
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
-    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::sync::atomic::Ordering;
 
     use ledger::entry::{
         BurnKind, Decision, DecisionOutcome, Nonce, OutcomeReport, RecordedBurn, RevocationTarget, Stamps,
     };
-    use ledger::{Options, SigningKey};
 
     use super::*;
     use crate::example_decision::denied;
     use crate::facts::examples::{issued, revocation};
+    use crate::facts::test_ledger::TestLedger;
     use crate::facts::{Folded, fold};
+    use crate::policy_fixture::NOW;
     use crate::recorder::DecisionId;
-
-    const NOW: u64 = 1_795_230_579;
 
     fn burned(name: &str, until: u64) -> RecordedBurn {
         let owner = "https://a".to_owned();
@@ -129,7 +128,7 @@ mod tests {
             let bytes = |entry: Entry| entry.to_bytes(Stamps { nonce: Nonce([0; 16]), time: 0 }).unwrap();
             let mut alive: Vec<_> = folded.tables.alive().map(|fact| bytes(fact.entry)).collect();
             alive.sort_unstable();
-            let issued = folded.tables.issued.iter().map(|(expiry, _)| *expiry).collect();
+            let issued = folded.tables.issued.iter().map(|((expiry, _), _)| expiry).collect();
             let own = &folded.own;
             let ended = own.ended.bits();
             let running: Vec<_> = own.running.iter().collect();
@@ -140,16 +139,8 @@ mod tests {
 
     #[test]
     fn facts_from_snapshots_that_continue_each_other_are_those_of_the_whole_log() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("ledger");
-        let now = Arc::new(AtomicU64::new(NOW));
-        let options = || {
-            let now = Arc::clone(&now);
-            let clock = Arc::new(move || now.load(Ordering::SeqCst) * 1000);
-            Options::new(SigningKey::from_seed(&[9; 32]).unwrap(), clock, "test")
-        };
-        Ledger::init(&path, "demo", &options()).unwrap();
-        let ledger = Ledger::open(&path, options()).unwrap();
+        let test = TestLedger::new();
+        let TestLedger { ledger, now, directory } = &test;
         let mut since = Since::newest_snapshot(&ledger).unwrap();
         let mut save = |count: usize| {
             ledger.publish().unwrap();
@@ -167,9 +158,9 @@ mod tests {
         save(2);
         // The same name with an earlier expiry, by another warrant: the count is kept for the one that expires last.
         allow(&ledger, vec![burned("often", NOW + 10), burned("new", NOW + 300)]);
-        now.fetch_add(40, Ordering::SeqCst);
+        now.fetch_add(40_000, Ordering::Relaxed);
         ledger.append(revocation(RevocationTarget::Subject, "eve", None).into()).unwrap();
-        now.fetch_add(40, Ordering::SeqCst);
+        now.fetch_add(40_000, Ordering::Relaxed);
         let index = allow(&ledger, vec![burned("often", NOW + 200)]);
         ledger.append(Entry::Outcome(outcome_of(index))).unwrap();
         // The newest entry says the time, by which the other is over.
@@ -180,7 +171,7 @@ mod tests {
         let mut counts: Vec<_> = from_snapshot.burned.iter().map(|item| item[60]).collect();
         counts.sort_unstable();
         assert_eq!(counts, [2, 3], "uses of both names");
-        std::fs::remove_dir_all(path.join("snapshot")).unwrap();
+        std::fs::remove_dir_all(directory.path().join("ledger/snapshot")).unwrap();
         let from_log = All::of(&fold(&ledger).unwrap().0);
         assert_eq!((from_log.alive.len(), from_log.issued.len()), (2, 1));
         assert_eq!(from_snapshot, from_log);

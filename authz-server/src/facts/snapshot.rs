@@ -10,8 +10,8 @@
 //! ended    8 a word    one bit for each of the last decisions
 //! running 44 a forward index 8, decision 16, end 8, holder 8, place of its proxy in the header 4
 //! burned  64 an item   name 32, last decision 16, root 8, until 4, used 4; the last item is all zero
-//! issued  40 an item   root 32, expiry 8
-//! counted 72 an item   token or holder 32, root 32, until 8
+//! issued  48 an item   root 32, expiry 8, holder 8
+//! counted 56 an item   token or holder 32, until 8, holder 8, how many roots 8
 //! facts                index 8, length 4, the canonical bytes of the entry
 //! ```
 
@@ -32,10 +32,10 @@ use super::ended::{EndedBits, EndedDecisions};
 use super::fold::Folded;
 use super::forwards::{ForwardList, HolderTag};
 use super::own::OwnFacts;
-use super::tables::{AliveFact, Counted, Tables};
+use super::tables::{AliveFact, CountedRoots, IssuedTo, Tables};
 use list::{Reader, Writer, not_whole};
 
-const VERSION: u32 = 9;
+const VERSION: u32 = 10;
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -102,14 +102,16 @@ pub(super) fn write_with(
     }
     burned(&mut |item| lists.bytes(&item.to_bytes()))?;
     lists.bytes(&[0; SavedItem::BYTES])?;
-    for (expiry, root) in tables.issued.iter() {
+    for ((expiry, root), holder) in tables.issued.iter() {
         lists.bytes(root.bytes())?;
-        lists.number(*expiry)?;
+        lists.number(expiry)?;
+        lists.number(holder.0)?;
     }
-    for (until, counted) in tables.issued.counted() {
-        lists.bytes(counted.of.bytes())?;
-        lists.bytes(counted.root.bytes())?;
-        lists.number(*until)?;
+    for ((until, of), counted) in tables.issued.counted() {
+        lists.bytes(of.bytes())?;
+        lists.number(until)?;
+        lists.number(counted.holder.0)?;
+        lists.number(counted.count)?;
     }
     tables.alive().try_for_each(|fact| write_fact(&mut lists, &fact))
 }
@@ -175,11 +177,13 @@ impl<R: BufRead> Opened<R> {
         let (mut lists, mut tables) = (self.lists, Tables::default());
         for _ in 0..self.issued {
             let root = Digest::from_bytes(lists.array()?);
-            tables.issued.insert(lists.number()?, root);
+            tables.issued.insert((lists.number()?, root), IssuedTo(lists.number()?));
         }
         for _ in 0..self.counted {
-            let [of, root] = [Digest::from_bytes(lists.array()?), Digest::from_bytes(lists.array()?)];
-            tables.issued.insert_counted(lists.number()?, Counted { of, root });
+            let of = Digest::from_bytes(lists.array()?);
+            let until = (lists.number()?, of);
+            let holder = IssuedTo(lists.number()?);
+            tables.issued.insert_counted(until, CountedRoots { holder, count: lists.number()? });
         }
         for _ in 0..self.facts {
             read_fact(&mut lists, &mut tables)?;

@@ -10,14 +10,15 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use ledger::entry::{Decision, DecisionOutcome, DenialCode, ENTRY_BYTES_AT_MOST, Posture, Stop};
-use ledger::{Entry, Head, Ledger, Options, SigningKey};
+use ledger::{Entry, Ledger};
 use warrant::Seconds;
 use warrant::mint::{Grant, GrantDetail, NewProof, Root};
 
 use super::*;
 use crate::bundles::{PolicyInForce, activation};
 use crate::clock::Clock;
-use crate::facts::{self, BurnTable, Tables, examples};
+use crate::facts::test_ledger::{TestLedger, follow_from_here};
+use crate::facts::{self, BurnTable, ForwardList, examples};
 use crate::keys::DigestKey;
 use crate::policy_fixture::{NOW, PAY_FILE, TestKey, bundle, edit, edited, files};
 use crate::record::EarlierTerms;
@@ -55,16 +56,7 @@ fn strict(mut files: Files) -> Files {
 
 fn test_gateway_with(files: Files) -> TestGateway {
     let files = strict(files);
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("ledger");
-    let time = Arc::new(AtomicU64::new(NOW * 1000));
-    let options = || {
-        let time = Arc::clone(&time);
-        let clock = Arc::new(move || time.load(Ordering::Relaxed));
-        Options::new(SigningKey::from_seed(&[9; 32]).unwrap(), clock, "test")
-    };
-    Ledger::init(&path, "shop", &options()).unwrap();
-    let ledger = Ledger::open(&path, options()).unwrap();
+    let TestLedger { ledger, now, directory } = TestLedger::new();
     let (facts, pause) = (Arc::<AtomicU32>::default(), Arc::<AtomicU64>::default());
     let between = Arc::<Mutex<Option<Between>>>::default();
     let clock = Clock::from_fn({
@@ -78,10 +70,10 @@ fn test_gateway_with(files: Files) -> TestGateway {
             if facts.fetch_update(Ordering::Relaxed, Ordering::Relaxed, due).is_ok() {
                 ledger.append(posture()).unwrap();
             }
-            let read = time.load(Ordering::Relaxed);
+            let read = now.load(Ordering::Relaxed);
             let pause = pause.swap(0, Ordering::Relaxed);
             if pause > 0 {
-                time.fetch_add(pause, Ordering::Relaxed);
+                now.fetch_add(pause, Ordering::Relaxed);
                 ledger.append(Stop { refused: 0 }.into()).unwrap();
             }
             read
@@ -90,21 +82,11 @@ fn test_gateway_with(files: Files) -> TestGateway {
     let bundle = bundle(&files);
     let origin = bundle.burner().to_owned();
     let policy = Arc::new(PolicyInForce::new(bundle, Some(InForceUntil(Seconds::new(NOW + 600)))));
-    let head = Head { size: ledger.size(), root: ledger.root().1, time: ledger.time() };
-    let live = facts::follow(
-        &ledger,
-        head,
-        Tables::default(),
-        facts::ForwardList::default(),
-        Arc::clone(&policy),
-        Vec::new(),
-    )
-    .unwrap();
     let bundles = BundleFigures { policy: Arc::clone(&policy), status: Arc::default(), candidate: None };
     let gateway = Gateway {
         gatherer: Gatherer {
             clock,
-            live,
+            live: follow_from_here(&ledger, ForwardList::default(), &policy, Vec::new()),
             chains: VerifiedChains::new(),
             certificates: ReadCertificates::default(),
             environment: [].into(),

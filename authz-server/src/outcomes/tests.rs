@@ -5,11 +5,12 @@ use std::sync::{Arc, Condvar, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use ledger::durable::{Disk, Op, Watch};
-use ledger::{Ledger, Options, SigningKey};
+use ledger::{Ledger, Options};
 
 use super::*;
 use crate::bundles::PolicyInForce;
 use crate::clock::Clock;
+use crate::facts::test_ledger::TestLedger;
 use crate::keys::DigestKey;
 use crate::policy_fixture::{NOW, bundle, files};
 use crate::recorder::Tickets;
@@ -28,12 +29,7 @@ impl TestOutcomes {
     }
 
     fn with(change: impl FnOnce(Options) -> Options) -> TestOutcomes {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("ledger");
-        let options =
-            || Options::new(SigningKey::from_seed(&[9; 32]).unwrap(), Arc::new(|| NOW * 1000), "test");
-        Ledger::init(&path, "shop", &options()).unwrap();
-        let ledger = Ledger::open(&path, change(options())).unwrap();
+        let TestLedger { ledger, directory, .. } = TestLedger::with(change);
         let digests = DigestKey::generate().unwrap();
         let tickets = Tickets::of(&digests, ledger.origin());
         let recorder = Recorder::new(ledger.clone(), digests, 500, Clock::from_fn(|| NOW * 1000));

@@ -45,7 +45,7 @@ pub(crate) enum JobKind {
     Denied(u64),
     /// The outcome of the decision at this index.
     Outcome(u64),
-    /// A root warrant, about which the follower is asked. It waits with the decisions: it is no fact that denies.
+    /// A root warrant, about which the follower is asked. It waits with the decisions, because it denies nothing.
     Issued(Arc<Entry>),
 }
 

@@ -58,20 +58,12 @@ async fn an_agent_gets_a_warrant_delegates_it_and_its_child_is_denied_once_the_r
     write(&root, warrant.as_bytes());
     let [own, other] = ["agent.jwk", "other.jwk"].map(|name| world.home.file(name));
     printed(&["key", "new", "--out", text(&other)]);
-    let child = printed(&[
-        "warrant",
-        "delegate",
-        "--key",
-        text(&own),
-        "--warrant",
-        &format!("@{}", text(&root)),
-        "--sub",
-        "agent:other",
-        "--cnf",
-        text(&other),
-        "--use",
-        "3",
-    ]);
+    let delegate = |more: &[&str]| {
+        let parent = format!("@{}", text(&root));
+        let words = ["warrant", "delegate", "--key", text(&own), "--warrant", &parent];
+        printed(&[&words[..], &["--sub", "agent:other", "--cnf", text(&other)], more].concat())
+    };
+    let child = delegate(&["--use", "3"]);
     let agent = std::fs::read_to_string(world.home.file("agent.yaml")).unwrap();
     write(&world.home.file("other.yaml"), agent.replace("agent.jwk", "other.jwk").as_bytes());
     // On this route only agent:demo may call; a delegated key is nobody there.
@@ -81,21 +73,7 @@ async fn an_agent_gets_a_warrant_delegates_it_and_its_child_is_denied_once_the_r
     let asked = ["POST", errand, "--scope", "errands", "--max-depth", "2", "--only-warrant"];
     let (_, warrant, _) = request(&world, "agent.yaml", &asked);
     write(&root, warrant.as_bytes());
-    let delegate = || {
-        printed(&[
-            "warrant",
-            "delegate",
-            "--key",
-            text(&own),
-            "--warrant",
-            &format!("@{}", text(&root)),
-            "--sub",
-            "agent:other",
-            "--cnf",
-            text(&other),
-        ])
-    };
-    let (status, _, err) = request(&world, "other.yaml", &["POST", errand, "--warrant", &delegate()]);
+    let (status, _, err) = request(&world, "other.yaml", &["POST", errand, "--warrant", &delegate(&[])]);
     assert_eq!(status, 0, "{err}");
 
     let (_, warrant, _) = request(&world, "agent.yaml", &asked);
@@ -106,7 +84,7 @@ async fn an_agent_gets_a_warrant_delegates_it_and_its_child_is_denied_once_the_r
         .unwrap()
         .remove(0);
     done(&world.home, &["revoke", "path", claims.jti(), "--iss", ISSUER]);
-    let (status, _, err) = request(&world, "other.yaml", &["POST", errand, "--warrant", &delegate()]);
+    let (status, _, err) = request(&world, "other.yaml", &["POST", errand, "--warrant", &delegate(&[])]);
     assert_eq!((status, err.contains("denied: revoked")), (1, true), "{err}");
     world.allows(&world.agent.request(&hello(), "GET", "/hello/you")).await;
     LedgerAuditor::new(&world.home, world.directory()).audit(world.home.file("ledger"), &[]).expect_holds();
@@ -126,7 +104,7 @@ async fn token(home: &Home, headers: &[(&str, &str)], form: &[(&str, &str)]) -> 
     request.send_to_socket(&home.api()).await.expect("the API answers")
 }
 
-/// Every byte that is no letter or digit, as `%xx`.
+/// Each byte as `%xx`, except letters and digits.
 fn encoded(value: &str) -> String {
     let one = |byte: u8| {
         if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02x}") }

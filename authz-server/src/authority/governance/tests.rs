@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use ledger::entry::{FactScope, PostureChange, RevocationTarget};
-use ledger::{Head, Options, SigningKey};
 use policy::InForceUntil;
 use tempfile::TempDir;
 use warrant::mint::Signer;
@@ -13,7 +12,8 @@ use warrant::{Algorithm, AwsLcVerifier, Host, Method, RawPath, RevocationKind};
 
 use super::*;
 use crate::bundles::PolicyInForce;
-use crate::facts::{self, Tables, examples};
+use crate::facts::test_ledger::{TestLedger, follow_from_here};
+use crate::facts::{ForwardList, examples};
 use crate::policy_fixture::{NOW, bundle, files};
 
 /// The proxy of the small bundle whose host is `localhost`.
@@ -29,44 +29,32 @@ struct Scene {
 }
 
 fn scene() -> Scene {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("ledger");
-    let now = Arc::new(AtomicU64::new(NOW * 1000));
-    let time = || {
-        let now = Arc::clone(&now);
-        move || now.load(Ordering::Relaxed)
-    };
-    let options = || Options::new(SigningKey::from_seed(&[9; 32]).unwrap(), Arc::new(time()), "test");
-    Ledger::init(&path, "shop", &options()).unwrap();
-    let ledger = Ledger::open(&path, options()).unwrap();
+    let test = TestLedger::new();
     let policy = PolicyInForce::new(bundle(&files()), Some(InForceUntil(Seconds::new(NOW + 600))));
     let policy = Arc::new(policy);
-    let head = Head { size: ledger.size(), root: ledger.root().1, time: ledger.time() };
-    let live = facts::follow(
-        &ledger,
-        head,
-        Tables::default(),
-        facts::ForwardList::default(),
-        Arc::clone(&policy),
-        Vec::new(),
-    )
-    .unwrap();
     let key = PrivateKey::generate(Algorithm::Es256, Some("s1")).unwrap();
     let pins = Pins {
         audience: "shop".into(),
         log_name: "shop".into(),
-        origin: Some(ledger.origin().into()),
+        origin: Some(test.ledger.origin().into()),
         keys: vec![("s1".into(), *key.public_key())],
     };
     let source = Source {
-        live,
-        ledger: ledger.clone(),
-        clock: Clock::from_fn(time()),
+        live: follow_from_here(&test.ledger, ForwardList::default(), &policy, Vec::new()),
+        ledger: test.ledger.clone(),
+        clock: test.clock(),
         key,
         predecessors: vec![],
         environment: [].into(),
     };
-    Scene { governance: Governance::new(source), ledger, policy, now, pins, _directory: directory }
+    Scene {
+        governance: Governance::new(source),
+        ledger: test.ledger,
+        policy,
+        now: test.now,
+        pins,
+        _directory: test.directory,
+    }
 }
 
 impl Scene {

@@ -13,11 +13,12 @@ mod signing_keys;
 mod subject_tokens;
 #[cfg(test)]
 mod tests;
+mod turns;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ledger::entry::{FactScope, Posture as Stance};
-use ledger::{Ledger, RecordError};
+use ledger::entry::{Digest, FactScope, Posture as Stance};
+use ledger::{FactRefused, Ledger, RecordError};
 use policy::issuing::{Issue, NotIssued, issue};
 use policy::{Bundle, IssueQuery, NotPermitted, Posture};
 use tokio::sync::Semaphore;
@@ -31,13 +32,14 @@ pub use signing_keys::{AuthorityKeys, SigningKey};
 use super::callers::ClientCertificate;
 use super::rates::{Rate, Rates};
 use crate::clock::Clock;
-use crate::facts::{Known, LiveFacts, counted_of};
+use crate::facts::{Known, LiveFacts};
 use crate::fetch::Fetcher;
 use form::{TokenForm, WARRANT_TYPE};
 use parties::{Parties, parties};
 use possession::{HolderKey, ShownBy, UsedProofs, check_bound, holder_key};
 use root::NewRoot;
 use subject_tokens::CurrentSubjects;
+use turns::Turns;
 
 /// The path of the one call.
 pub const TOKEN_PATH: &str = "/v1/token";
@@ -48,8 +50,8 @@ const EACH: Rate = Rate { a_second: 50, most: 200 };
 const ALL: Rate = Rate { a_second: 5_000, most: 10_000 };
 /// How many calls are worked on at once. They wait for the ledger together with decisions, and must not fill its queue.
 const AT_ONCE: usize = 256;
-/// A bundle, or another root for the same token, may come between the policy and the record. Then all of it is asked anew; more
-/// often than this is an accident, or somebody who asks very fast.
+/// A bundle, a halt or a revocation may come between the policy and the record. Then the policy is asked anew; more often than this
+/// is an accident.
 const TRIES: usize = 8;
 
 /// The authority that this server is: its name, its keys, and where it is called.
@@ -121,6 +123,7 @@ struct Inner {
     used: UsedProofs,
     rates: Mutex<Rates>,
     at_once: Semaphore,
+    turns: Turns,
 }
 
 /// From what an issuer is made.
@@ -137,6 +140,8 @@ pub struct IssuerParts {
 
 /// Who asks, as one bundle sees it.
 struct Verified {
+    /// The digest of the bundle.
+    bundle: Digest,
     parties: Parties,
     key: HolderKey,
 }
@@ -159,6 +164,7 @@ impl WarrantIssuer {
             used,
             rates,
             at_once,
+            turns: Turns::default(),
         }))
     }
 
@@ -185,13 +191,16 @@ impl WarrantIssuer {
             return Err(Refusal::new(RefusalCode::FormMalformed, "the Host is not that of this authority"));
         }
         let form = TokenForm::read(call.body)?;
-        let mut is_first = true;
+        let known = issuer.live.now();
+        let now = issuer.time(&known)?;
+        let mut verified = issuer.verify(&known, &form, call, now).await?;
+        issuer.count(&verified, now)?;
+        let _turn = issuer.turns.wait(verified.parties.counted_of()).await.ok_or(RefusalCode::TooMany)?;
         for _ in 0..TRIES {
             let known = issuer.live.now();
             let now = issuer.time(&known)?;
-            let verified = issuer.verify(&known, &form, call, now).await?;
-            if std::mem::take(&mut is_first) {
-                issuer.count(&verified, now)?;
+            if verified.bundle != known.bundle().digest() {
+                verified = issuer.verify(&known, &form, call, now).await?;
             }
             let key = issuer.signing_key(known.bundle())?;
             let (root, issue) = issuer.decide(&known, &form, &verified, &key, now)?;
@@ -199,13 +208,11 @@ impl WarrantIssuer {
             match issuer.record(drafted.entry(&verified.parties, &issue, known.bundle().digest())).await {
                 Ok(()) => return drafted.sign(&key),
                 Err(RecordError::Stale) => {}
+                Err(RecordError::Refused(FactRefused::Full)) => return Err(RefusalCode::Full.into()),
                 Err(why) => return Err(Refusal::new(RefusalCode::NotRecorded, why)),
             }
         }
-        Err(Refusal::new(
-            RefusalCode::TooMany,
-            "other roots for the same token or holder are issued all the time",
-        ))
+        Err(Refusal::new(RefusalCode::NotRecorded, "what the policy reads changes all the time"))
     }
 }
 
@@ -267,7 +274,7 @@ impl Inner {
                 check_bound(named, refused, call.certificate, &key)?;
             }
         }
-        Ok(Verified { parties, key })
+        Ok(Verified { bundle: bundle.digest(), parties, key })
     }
 
     /// Counts a call: for its holder, and with its proof.
@@ -292,7 +299,7 @@ impl Inner {
         &self,
         known: &Known,
         form: &TokenForm,
-        Verified { parties, key }: &Verified,
+        Verified { parties, key, .. }: &Verified,
         signing: &SigningKey,
         now: Seconds,
     ) -> Result<(NewRoot, Issue), Refusal> {
@@ -300,12 +307,11 @@ impl Inner {
         self.check_not_revoked(known, parties, key, signing, now)?;
         self.check_trusted(bundle, parties)?;
         let wanted = form.wanted(bundle)?;
-        let token = parties.token.as_ref();
-        let roots = known.tables().issued.count(&counted_of(token.map(|token| token.1), &parties.holder));
+        let roots = known.tables().issued.count(&parties.counted_of());
         let query = IssueQuery {
             holder: parties.holder.clone(),
             key: key.origin,
-            token: token.map(|token| token.0.clone()),
+            token: parties.token.as_ref().map(|token| token.0.clone()),
             starter: parties.starter.clone(),
             roots,
             posture: self.posture(known),

@@ -8,6 +8,7 @@ use warrant::{Digest, Seconds};
 use super::refusal::{Refusal, RefusalCode};
 use super::subject_tokens::NamedByToken;
 use crate::authority::callers::ClientCertificate;
+use crate::facts::counted_of;
 
 /// The parties of a root.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +22,13 @@ pub(super) struct Parties {
     pub(super) token: Option<(String, Digest, Seconds)>,
     /// The earliest end of everything that shows who they are.
     pub(super) until: Option<Seconds>,
+}
+
+impl Parties {
+    /// For what their roots are counted.
+    pub(super) fn counted_of(&self) -> Digest {
+        counted_of(self.token.as_ref().map(|(_, digest, _)| *digest), &self.holder)
+    }
 }
 
 /// What says who the holder is.
@@ -99,7 +107,7 @@ pub(super) fn parties(
         (Some(actor), _) => Some(Actor::Token(actor)),
         (None, workload) => workload.map(Actor::Certificate),
     };
-    // Who acts for himself is no actor.
+    // Somebody who acts for himself is not an actor.
     let acts = acts.filter(|actor| actor.name() != subject.name);
     check_only_actor(subject, acts.as_ref())?;
     match acts {

@@ -20,7 +20,7 @@ use warrant::limits::MAX_LEEWAY_SECONDS;
 use warrant::{Revocable, RevocationKind, Seconds};
 
 pub use issued::counted_of;
-pub(super) use issued::{Counted, IssuedRoots};
+pub(super) use issued::{CountedRoots, IssuedRoots, IssuedTo};
 use postures::Postures;
 use revocations::Revocations;
 pub use revocations::kind_of;

@@ -309,9 +309,7 @@ async fn a_forward_whose_terms_an_earlier_one_says_is_judged_again_from_memory_a
     // After a start both are read from the log.
     let after_a_start = || {
         let running = facts::fold(&test.ledger).unwrap().0.own.running;
-        let (size, root, time) = (test.ledger.size(), test.ledger.root().1, test.ledger.time());
-        let (head, policy) = (Head { size, root, time }, Arc::clone(&test.policy));
-        let live = facts::follow(&test.ledger, head, Tables::default(), running, policy, Vec::new()).unwrap();
+        let live = follow_from_here(&test.ledger, running, &test.policy, Vec::new());
         let judge = JudgeOfForwards { live, ..test.judge() };
         judge.judge_everything();
         judge
@@ -374,10 +372,7 @@ async fn ten_thousand_forwards_are_judged_again_from_memory_and_after_a_start_fr
     // After a start they are read from the log.
     let running = facts::fold(&test.ledger).unwrap().0.own.running;
     assert_eq!(running.len(), MANY + 1);
-    let head = Head { size: test.ledger.size(), root: test.ledger.root().1, time: test.ledger.time() };
-    let live =
-        facts::follow(&test.ledger, head, Tables::default(), running, Arc::clone(&test.policy), Vec::new())
-            .unwrap();
+    let live = follow_from_here(&test.ledger, running, &test.policy, Vec::new());
     let judge = JudgeOfForwards { live, ..test.judge() };
     let began = std::time::Instant::now();
     judge.judge_everything();

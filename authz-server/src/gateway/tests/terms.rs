@@ -185,7 +185,6 @@ const BEGIN: &str =
 const END: &str = "<!-- End of the table of bytes. -->\n";
 
 #[tokio::test]
-#[expect(clippy::disallowed_methods, reason = "the page is a source; a developer asks for it to be written")]
 async fn the_bytes_of_an_allow_by_part_are_those_of_the_guide() {
     let columns = measured().await;
     let counted: Vec<_> = columns.iter().map(|(_, entry)| parts(entry)).collect();
@@ -195,16 +194,7 @@ async fn the_bytes_of_an_allow_by_part_are_those_of_the_guide() {
         let row: Vec<String> = counted.iter().map(|parts| parts[part].to_string()).collect();
         writeln!(table, "| {part} | {} |", row.join(" | ")).unwrap();
     }
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/ledger.md");
-    let page = std::fs::read_to_string(&path).unwrap();
-    let (before, rest) = page.split_once(BEGIN).expect("the page has the mark where the table begins");
-    let (_, after) = rest.split_once(END).expect("the page has the mark where the table ends");
-    let made = format!("{before}{BEGIN}\n{table}\n{END}{after}");
-    if std::env::var("WRITE_DOCS").is_ok() {
-        std::fs::write(&path, &made).unwrap();
-    }
-    let written = std::fs::read_to_string(&path).unwrap();
-    assert!(written == made, "docs/ledger.md differs; the table is now\n{table}");
+    crate::made_page::assert_has_table("ledger.md", [BEGIN, END], &table);
     for (what, entry) in &columns {
         println!("{what}: {}", String::from_utf8_lossy(entry));
     }

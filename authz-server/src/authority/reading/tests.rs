@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ledger::entry::{Decision, Details, EarlierTerms, LinkTerms, RecordedTerms};
-use ledger::{Entry, Head, Options, SigningKey, VerifyingKey};
+use ledger::{Entry, VerifyingKey};
 use policy::InForceUntil;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -12,9 +12,9 @@ use warrant::Seconds;
 use super::*;
 use crate::authority::callers::{CallerGroup, CallerId};
 use crate::bundles::PolicyInForce;
-use crate::clock::Clock;
 use crate::example_decision::denied;
-use crate::facts::{self, ForwardList, Tables};
+use crate::facts::ForwardList;
+use crate::facts::test_ledger::{TestLedger, follow_from_here};
 use crate::history::tests::example::{Link, decided};
 use crate::policy_fixture::{NOW, bundle, files};
 
@@ -36,25 +36,19 @@ struct Scene {
 }
 
 fn scene() -> Scene {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("ledger");
-    let options = || Options::new(SigningKey::from_seed(&[9; 32]).unwrap(), Arc::new(|| NOW * 1000), "test");
-    let origin = Ledger::init(&path, "shop", &options()).unwrap();
-    let ledger = Ledger::open(&path, options()).unwrap();
+    let test = TestLedger::new();
+    let ledger = test.ledger.clone();
     let mut files = files();
     files.insert("operators.cedar".to_owned(), OPERATORS.as_bytes().to_vec());
     let policy = Arc::new(PolicyInForce::new(bundle(&files), Some(InForceUntil(Seconds::new(NOW + 600)))));
-    let head = Head { size: ledger.size(), root: ledger.root().1, time: ledger.time() };
-    let live =
-        facts::follow(&ledger, head, Tables::default(), ForwardList::default(), policy, Vec::new()).unwrap();
-    let clock = Clock::from_fn(|| NOW * 1000);
+    let live = follow_from_here(&ledger, ForwardList::default(), &policy, Vec::new());
+    let clock = test.clock();
     let facts = FactRecorder::new(ledger.clone(), live, clock.clone());
     let digests = crate::keys::DigestKey::generate().unwrap();
     let recorder = Recorder::new(ledger.clone(), digests, 10, clock);
     let history = History::new(ledger.clone(), 1000);
     let reading = Reading::new(ledger.clone(), history.clone(), facts, recorder);
-    let key = origin.key().clone();
-    Scene { reading, ledger, history, key, _directory: directory }
+    Scene { reading, ledger, history, key: test.key, _directory: test.directory }
 }
 
 fn person(name: &str, groups: &[&str]) -> Caller {

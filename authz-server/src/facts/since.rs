@@ -141,38 +141,38 @@ mod tests {
     fn facts_from_snapshots_that_continue_each_other_are_those_of_the_whole_log() {
         let test = TestLedger::new();
         let TestLedger { ledger, now, directory, .. } = &test;
-        let mut since = Since::newest_snapshot(&ledger).unwrap();
+        let mut since = Since::newest_snapshot(ledger).unwrap();
         let mut save = |count: usize| {
             ledger.publish().unwrap();
-            let known = fold(&ledger).unwrap().0;
+            let known = fold(ledger).unwrap().0;
             let known = KnownTables { as_of: known.own.as_of, tables: Arc::new(known.tables) };
             since.fold_on(ledger.read(since.as_of()).unwrap(), usize::MAX).unwrap();
-            since = std::mem::take(&mut since).save(&ledger, &known).unwrap();
-            let from_snapshot = fold(&ledger).unwrap().0;
+            since = std::mem::take(&mut since).save(ledger, &known).unwrap();
+            let from_snapshot = fold(ledger).unwrap().0;
             assert_eq!(from_snapshot.burns.len(), count);
             from_snapshot
         };
         ledger.append(revocation(RevocationTarget::Subject, "bob", None).into()).unwrap();
         ledger.append(issued(NOW + 900).into()).unwrap();
-        allow(&ledger, vec![burned("often", NOW + 300), burned("soon over", NOW + 5)]);
+        allow(ledger, vec![burned("often", NOW + 300), burned("soon over", NOW + 5)]);
         save(2);
         // The same name with an earlier expiry, by another warrant: the count is kept for the one that expires last.
-        allow(&ledger, vec![burned("often", NOW + 10), burned("new", NOW + 300)]);
+        allow(ledger, vec![burned("often", NOW + 10), burned("new", NOW + 300)]);
         now.fetch_add(40_000, Ordering::Relaxed);
         ledger.append(revocation(RevocationTarget::Subject, "eve", None).into()).unwrap();
         now.fetch_add(40_000, Ordering::Relaxed);
-        let index = allow(&ledger, vec![burned("often", NOW + 200)]);
+        let index = allow(ledger, vec![burned("often", NOW + 200)]);
         ledger.append(Entry::Outcome(outcome_of(index))).unwrap();
         // The newest entry says the time, by which the other is over.
         save(2);
-        allow(&ledger, vec![burned("new", NOW + 301)]);
+        allow(ledger, vec![burned("new", NOW + 301)]);
         let from_snapshot = save(2);
         let from_snapshot = All::of(&from_snapshot);
         let mut counts: Vec<_> = from_snapshot.burned.iter().map(|item| item[60]).collect();
         counts.sort_unstable();
         assert_eq!(counts, [2, 3], "uses of both names");
         std::fs::remove_dir_all(directory.path().join("ledger/snapshot")).unwrap();
-        let from_log = All::of(&fold(&ledger).unwrap().0);
+        let from_log = All::of(&fold(ledger).unwrap().0);
         assert_eq!((from_log.alive.len(), from_log.issued.len()), (2, 1));
         assert_eq!(from_snapshot, from_log);
     }

@@ -5,10 +5,12 @@ use std::hash::{BuildHasher, RandomState};
 
 use hashbrown::HashTable;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::MaySee;
 use super::index::{Index, SeenRoutes};
 use super::segment::{DecisionRow, LineageId, Segment, WarrantId, WarrantRow};
+use crate::schema::DecisionId;
 
 /// So many ids of decisions are named at a warrant.
 const NEWEST: usize = 5;
@@ -16,12 +18,14 @@ const NEWEST: usize = 5;
 /// An answer has at most this many warrants: those that were seen first. It then has a few megabytes.
 const WARRANTS_AT_MOST: usize = 5_000;
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+/// The warrants that came from roots with one `txn`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Lineage {
     pub iss: String,
     pub txn: String,
     /// The index of the entry that records that the root was issued; `null` if another authority issued it, or before the
     /// oldest entry that is known.
+    #[schema(required)]
     pub issued: Option<u64>,
     /// Decisions under warrants for which the answer has no room.
     pub left_out: u64,
@@ -29,7 +33,8 @@ pub struct Lineage {
     pub warrants: Vec<LineageWarrant>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+/// A warrant, the decisions about it, and the warrants that were delegated from it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct LineageWarrant {
     pub jti: String,
     /// The `jti`s from the root to here, joined with `/`: a revocation names a warrant by it.
@@ -38,29 +43,39 @@ pub struct LineageWarrant {
     pub sub: String,
     /// The thumbprint of the holder's key.
     pub cnf: String,
+    /// When it expires, in seconds.
     pub exp: u64,
+    /// How often it may be used; `null` for no limit.
     #[serde(rename = "use")]
+    #[schema(required)]
     pub uses: Option<u64>,
     /// The decisions about requests that presented exactly this warrant.
     pub decisions: Tally,
     /// The warrants that were delegated from it.
+    #[schema(no_recursion)]
     pub children: Vec<LineageWarrant>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+/// Decisions, counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Tally {
+    /// How many.
     pub count: u64,
     /// How many there are of each outcome.
     pub outcomes: BTreeMap<String, u64>,
+    #[schema(required)]
     pub first: Option<Moment>,
+    #[schema(required)]
     pub last: Option<Moment>,
     /// The ids of the newest ones, the newest first.
+    #[schema(value_type = Vec<DecisionId>, max_items = 5)]
     pub newest: VecDeque<String>,
 }
 
 /// When a decision was recorded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Moment {
+    /// The index of its entry.
     pub index: u64,
     /// In milliseconds.
     pub time: u64,

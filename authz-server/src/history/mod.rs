@@ -17,6 +17,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use ledger::{Ledger, ReadError};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use glance::Glance;
 use index::Index;
@@ -24,7 +25,7 @@ pub use lineage::{Lineage, LineageWarrant, Moment, Tally};
 pub use summary::Summary;
 
 /// Which entries an answer is made from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Span {
     /// The oldest entry that the index knows.
     pub from: u64,

@@ -4,26 +4,45 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use utoipa::ToSchema;
+
+use crate::schema::{DecisionId, Outcome, RequestPart, Verdict as VerdictWord};
 
 /// What a list says of a decision.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct Summary {
+    /// The index of its entry.
     pub index: u64,
+    #[schema(value_type = DecisionId)]
     pub id: String,
     /// In milliseconds.
     pub time: u64,
+    #[schema(value_type = Outcome)]
     pub outcome: String,
+    #[schema(value_type = VerdictWord)]
     pub verdict: String,
+    /// The route that matched; `null` if none did.
+    #[schema(required)]
     pub route: Option<String>,
     /// The request line, each part as it is in the entry: a text, or its bytes.
+    #[schema(value_type = RequestPart)]
     pub method: Value,
+    #[schema(value_type = RequestPart)]
     pub host: Value,
+    #[schema(value_type = RequestPart)]
     pub path: Value,
     /// The holder, the path and the lineage of the warrant; `null` if none could be read.
+    #[schema(required)]
     pub holder: Option<String>,
+    /// The `jti`s of its links.
+    #[schema(required)]
     pub warrant: Option<String>,
+    /// The issuer of its root.
+    #[schema(required)]
     pub iss: Option<String>,
+    #[schema(required)]
     pub txn: Option<String>,
+    /// The proxy that asked.
     pub proxy: String,
 }
 

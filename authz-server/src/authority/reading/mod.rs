@@ -11,12 +11,14 @@ use policy::OperatorAction;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tracing::warn;
+use utoipa::ToSchema;
 
 use super::callers::Caller;
 use super::fact_recorder::FactRecorder;
 use super::problem::{ApiError, ApiErrorCode};
 use crate::history::{Found, History, Lineage, Span, Summary, Wanted};
 use crate::recorder::Recorder;
+use crate::schema::Entry;
 use permits::Permits;
 
 /// Answers from the past. Cheap to clone.
@@ -29,7 +31,7 @@ pub struct Reading {
 }
 
 /// One decision.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct DecisionAnswer {
     #[serde(flatten)]
     span: Span,
@@ -37,8 +39,10 @@ pub struct DecisionAnswer {
     decision: RecordedBytes,
     /// The terms of its warrant, if the entry names an earlier one that says them; `null` if it says them itself, or if the
     /// earlier one was moved to an archive.
+    #[schema(required, value_type = Option<Vec<serde_json::Map<String, serde_json::Value>>>)]
     terms: Option<Box<RawValue>>,
     /// How the request ended; `null` if that is not known.
+    #[schema(required)]
     outcome: Option<RecordedBytes>,
 }
 
@@ -50,23 +54,27 @@ struct TermsMember<'a> {
 }
 
 /// An entry as it is recorded.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = RecordedEntry)]
 struct RecordedBytes {
     index: u64,
+    #[schema(value_type = Entry)]
     entry: Box<RawValue>,
 }
 
 /// A page of decisions, the newest first.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct DecisionsAnswer {
     #[serde(flatten)]
     span: Span,
     decisions: Vec<Summary>,
     /// What `from` is for the next page; `null` after the oldest decision.
+    #[schema(required)]
     next: Option<u64>,
 }
 
-#[derive(Debug, Serialize)]
+/// A lineage, as far as the caller may see it.
+#[derive(Debug, Serialize, ToSchema)]
 pub struct LineageAnswer {
     #[serde(flatten)]
     span: Span,

@@ -4,9 +4,11 @@
 mod authenticate;
 mod candidate;
 mod count;
+mod fact_answers;
 mod facts;
 pub mod health;
 pub mod log;
+mod openapi;
 mod poll_places;
 mod proxies;
 mod reading;
@@ -27,8 +29,11 @@ pub use poll_places::PollPlaces;
 pub use statement::{StatementPage, router as statement};
 pub use token::AuthorityPages;
 
+use refused::Refused;
+
 use crate::authority::FactRecorder;
 use crate::authority::governance::HeardProxies;
+use crate::authority::problem::{ApiError, ApiErrorCode};
 use crate::authority::reading::Reading;
 use crate::bundles::candidate::Candidate;
 
@@ -48,7 +53,7 @@ pub struct ApiPages {
     pub authority: Option<AuthorityPages>,
 }
 
-/// Only keys, the authority and the public part of the log are for everybody.
+/// Only keys, the authority, the API's own document and the public part of the log are for everybody.
 pub fn api(pages: ApiPages) -> Router {
     let ApiPages { log, candidate, proxies, facts, reading, authenticator, counter, receipt_keys, authority } =
         pages;
@@ -56,11 +61,18 @@ pub fn api(pages: ApiPages) -> Router {
         .merge(candidate::router(candidate, facts.clone()))
         .merge(proxies::router(proxies, facts))
         .merge(reading::router(reading));
+    let with_callers = with_callers.method_not_allowed_fallback(wrong_method);
     let with_callers = with_callers.layer(from_fn_with_state(authenticator, authenticate::authenticate));
-    let public = log::router(log).merge(receipt_keys::router(receipt_keys));
+    let public = log::router(log).merge(receipt_keys::router(receipt_keys)).merge(openapi::router());
     let public = authority.map(token::router).into_iter().fold(public, Router::merge);
+    let public = public.method_not_allowed_fallback(wrong_method);
     let public = public.layer(from_fn(same_origin::same_origin));
     let with_callers = with_callers.layer(from_fn(same_origin::same_origin));
     let with_callers = with_callers.layer(from_fn_with_state(counter, count::count));
-    public.merge(with_callers)
+    public.merge(with_callers).fallback(async || Refused::from(ApiError::of(ApiErrorCode::Unknown)))
+}
+
+/// The router adds the header `Allow`.
+async fn wrong_method() -> Refused {
+    ApiError::of(ApiErrorCode::WrongMethod).into()
 }

@@ -6,11 +6,17 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
+use super::openapi::{KeySet, OfAnybody};
+
 pub(super) fn router(keys: String) -> Router {
     Router::new().route("/v1/receipt-jwks.json", get(set)).with_state(keys)
 }
 
-async fn set(State(keys): State<String>) -> Response {
+/// The keys that sign receipts
+#[utoipa::path(get, path = "/v1/receipt-jwks.json", tag = "public",
+    responses((status = 200, description = "A JWK set (RFC 7517).", content_type = "application/jwk-set+json", body = KeySet),
+        OfAnybody))]
+pub(super) async fn set(State(keys): State<String>) -> Response {
     let headers =
         [(header::CONTENT_TYPE, "application/jwk-set+json"), (header::CACHE_CONTROL, "max-age=300")];
     (headers, keys).into_response()

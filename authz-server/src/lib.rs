@@ -1,8 +1,8 @@
 //! The server: Envoy's external authorization service, its authority and the command line, in one binary.
 //!
 //! The modules have this order, and imports only go down the list: `cli`, `server`, `edge`, `gateway`, `authority`,
-//! `outcomes`, `telemetry`, `recorder`, `record`, `facts`, `bundles`, `witnesses`, `config`, `keys`. `clock`, `fetch` and
-//! `complaint` serve all of them. A test checks the imports.
+//! `outcomes`, `telemetry`, `recorder`, `record`, `history`, `facts`, `bundles`, `witnesses`, `config`, `keys`. `clock`, `fetch`,
+//! `complaint` and `schema` serve all of them. A test checks the imports.
 
 pub mod authority;
 pub mod bundles;
@@ -14,10 +14,12 @@ pub mod edge;
 pub mod facts;
 pub mod fetch;
 pub mod gateway;
+pub mod history;
 pub mod keys;
 pub mod outcomes;
 pub mod record;
 pub mod recorder;
+pub mod schema;
 pub mod server;
 pub mod telemetry;
 pub mod witnesses;

@@ -1,4 +1,4 @@
-//! For tests: a table in a page of the guide that is made from the code. `WRITE_DOCS=1` writes it.
+//! For tests: what of the guide is made from the code, a table in a page or a whole file. `WRITE_DOCS=1` writes it.
 
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -20,4 +20,15 @@ pub(crate) fn assert_has_table(page: &str, [begin, end]: [&str; 2], table: &str)
     }
     let written = std::fs::read_to_string(&path).unwrap();
     assert!(written == made, "docs/{page} differs: {begin}The table is now\n{table}");
+}
+
+/// Asserts that this file of the guide, which is made from the code as a whole, is this text.
+#[expect(clippy::disallowed_methods, reason = "the file is a source; a developer asks for it to be written")]
+pub(crate) fn assert_is_file(name: &str, text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(name);
+    if std::env::var("WRITE_DOCS").is_ok() {
+        std::fs::write(&path, text).unwrap();
+    }
+    let written = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(written == text, "docs/{name} differs: WRITE_DOCS=1 cargo test --workspace --lib -- openapi");
 }

@@ -41,11 +41,34 @@ pub fn attest(home: &Home, arguments: &[&str]) -> (i32, Value) {
     run(home, &[&["attest"], arguments, &speaker].concat())
 }
 
-fn run(home: &Home, arguments: &[&str]) -> (i32, Value) {
+/// Runs a command that only reads. Returns its exit status and what it printed as JSON.
+///
+/// # Panics
+/// When it cannot be run, or printed no JSON.
+#[must_use]
+pub fn read(home: &Home, arguments: &[&str]) -> (i32, Value) {
+    run(home, arguments)
+}
+
+/// Runs a command that only reads, and must be done. Returns what it printed for people.
+///
+/// # Panics
+/// When it is refused.
+#[must_use]
+pub fn read_text(home: &Home, arguments: &[&str]) -> String {
+    let Output { status, stdout, stderr } = output(home, arguments, &[]);
+    assert!(status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&stderr));
+    String::from_utf8(stdout).expect("it prints text")
+}
+
+fn output(home: &Home, arguments: &[&str], further: &[&str]) -> Output {
     let mut command = Command::new(programs::portcullis());
-    command.args(arguments).arg("--config").arg(home.file("portcullis.yaml")).arg("--json");
-    let Output { status, stdout, stderr } =
-        tokio::task::block_in_place(|| command.output()).expect("it runs");
+    command.args(arguments).arg("--config").arg(home.file("portcullis.yaml")).args(further);
+    tokio::task::block_in_place(|| command.output()).expect("it runs")
+}
+
+fn run(home: &Home, arguments: &[&str]) -> (i32, Value) {
+    let Output { status, stdout, stderr } = output(home, arguments, &["--json"]);
     let printed = serde_json::from_slice(&stdout);
     let printed =
         printed.unwrap_or_else(|why| panic!("{arguments:?}: {why}: {}", String::from_utf8_lossy(&stderr)));

@@ -37,7 +37,7 @@ pub struct FactRecorder {
 }
 
 /// What one call knows when it asks.
-struct Asking<'a> {
+pub(super) struct Asking<'a> {
     caller: &'a Caller,
     known: Arc<Known>,
     now: Seconds,
@@ -122,6 +122,11 @@ impl FactRecorder {
         self.permitted(caller, OperatorAction::ReadFacts)
     }
 
+    /// Checks that a caller may read this of the whole mesh.
+    pub(super) fn permit_reading(&self, caller: &Caller, action: OperatorAction) -> Result<(), ApiError> {
+        self.permitted(caller, action).map(drop)
+    }
+
     /// Checks that a caller may read what is known of proxies, and returns the facts of that moment, and its time.
     pub fn read_proxies(&self, caller: &Caller) -> Result<(Arc<Known>, Seconds), ApiError> {
         let known = self.permitted(caller, OperatorAction::ReadProxies)?;
@@ -158,7 +163,7 @@ impl FactRecorder {
         ))
     }
 
-    fn asking<'a>(&self, caller: &'a Caller) -> Asking<'a> {
+    pub(super) fn asking<'a>(&self, caller: &'a Caller) -> Asking<'a> {
         let known = self.live.now();
         let now = self.clock.not_before(known.time());
         Asking { caller, known, now }
@@ -184,6 +189,11 @@ impl FactRecorder {
 }
 
 impl Asking<'_> {
+    /// The facts by which it is answered.
+    pub(super) fn known(&self) -> &Arc<Known> {
+        &self.known
+    }
+
     fn context(&self) -> CallContext<'_> {
         CallContext { by: &self.caller.id, bundle: self.known.bundle().digest(), now: self.now }
     }
@@ -200,7 +210,7 @@ impl Asking<'_> {
 
     /// The policy that was activated last judges callers, in force or not, and in every posture: nobody may be locked out.
     /// But while no bundle is in force, only what tightens or reads is permitted.
-    fn permit(
+    pub(super) fn permit(
         &self,
         action: OperatorAction,
         resource: Resource,

@@ -10,6 +10,7 @@ pub mod issuing;
 mod json;
 pub mod problem;
 mod rates;
+pub mod reading;
 pub mod receipts;
 pub mod signable;
 pub mod statements;

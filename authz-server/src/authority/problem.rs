@@ -4,6 +4,9 @@
 //! contains no secret, and never says which of several keys failed.
 
 use serde::Serialize;
+use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
+
+use crate::schema::words;
 
 struct ErrorRow {
     code: &'static str,
@@ -59,6 +62,12 @@ api_errors! {
     Unknown = "unknown" 404 "Unknown",
         "There is nothing of this name or index, or it is not in force.",
         "Correct the name or index.";
+    WrongMethod = "wrong-method" 405 "Wrong method",
+        "There is such a page, but not with this method.",
+        "Use a method that the header `Allow` names.";
+    WrongType = "wrong-content-type" 415 "Wrong content type",
+        "The header `Content-Type` says that the body is not JSON.",
+        "Send JSON, with `Content-Type: application/json`.";
     TooMany = "too-many" 429 "Too many calls",
         "This caller, or all callers together, made too many calls in a short time.",
         "Wait, and call again at a slower rate.";
@@ -91,6 +100,32 @@ impl ApiErrorCode {
     /// What the caller can do about it.
     pub const fn cure(self) -> &'static str {
         self.row().cure
+    }
+
+    /// The `type` of the problem document.
+    fn kind(self) -> String {
+        format!("urn:portcullis:api-error:{self}")
+    }
+
+    /// The problem documents with this code, for the API's own document.
+    pub fn schema(self) -> Object {
+        let text = || ObjectBuilder::new().schema_type(Type::String);
+        let status = ObjectBuilder::new().schema_type(Type::Integer).enum_values(Some([self.status()]));
+        let document = ObjectBuilder::new()
+            .property("type", words([self.kind().as_str()]))
+            .property("title", words([self.title()]))
+            .property("status", status)
+            .property("code", words([self.code()]))
+            .property("detail", text().description(Some("What was wrong with this call, for people.")))
+            .property("cure", words([self.cure()]));
+        let document = ["type", "title", "status", "code", "detail", "cure"]
+            .into_iter()
+            .fold(document, ObjectBuilder::required);
+        if self != ApiErrorCode::Conflict {
+            return document.build();
+        }
+        let index = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0_i32));
+        document.property("index", index.description(Some("The entry that is on record."))).build()
     }
 }
 
@@ -150,6 +185,8 @@ impl ApiError {
             | ApiErrorCode::TooLarge
             | ApiErrorCode::Conflict
             | ApiErrorCode::Unknown
+            | ApiErrorCode::WrongMethod
+            | ApiErrorCode::WrongType
             | ApiErrorCode::Unavailable => {}
         }
         headers
@@ -160,7 +197,7 @@ impl ApiError {
     pub fn body(&self) -> String {
         let code = self.code;
         let document = Document {
-            kind: format!("urn:portcullis:api-error:{code}"),
+            kind: code.kind(),
             title: code.title(),
             status: code.status(),
             code: code.code(),
@@ -208,7 +245,7 @@ mod tests {
         let mut codes: Vec<_> = ApiErrorCode::ALL.iter().map(|error| error.code()).collect();
         codes.sort_unstable();
         codes.dedup();
-        assert_eq!(codes.len(), 8);
+        assert_eq!(codes.len(), ApiErrorCode::ALL.len());
         assert!(ApiErrorCode::ALL.iter().all(|error| (400..600).contains(&error.status())));
     }
 

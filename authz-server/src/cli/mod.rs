@@ -61,6 +61,10 @@ enum Command {
     Resume(operate::PostureArgs),
     /// Show which proxies ask for governance statements, and how far each of them is
     Proxies(operate::ProxiesArgs),
+    /// Show the newest decisions, or one with its grounds: what was asked, by whom, and why it was allowed or denied
+    Decisions(operate::DecisionsArgs),
+    /// Show the warrants of a lineage as a tree, with the decisions under each
+    Lineage(operate::LineageArgs),
     /// Sign a statement about a workload or a condition, and bring it to a server
     #[command(subcommand)]
     Attest(operate::AttestCommand),
@@ -91,6 +95,8 @@ pub fn main() -> ExitCode {
         Command::Restrict(args) => operate::set_posture(&args, Posture::Restricted),
         Command::Resume(args) => operate::set_posture(&args, Posture::Normal),
         Command::Proxies(args) => operate::proxies(&args),
+        Command::Decisions(args) => operate::decisions(&args),
+        Command::Lineage(args) => operate::lineage(&args),
         Command::Attest(command) => operate::attest(&command),
         Command::Receipt(command) => receipt::run(&command),
         Command::Policy(command) => policy::run(&command),

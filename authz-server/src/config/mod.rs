@@ -97,6 +97,8 @@ pub struct DecisionLimits {
     pub decisions: u32,
     /// Denials for each second that are recorded one by one; more are only counted.
     pub denials: u32,
+    /// How many of the newest entries can be asked about: an index over them is kept in memory.
+    pub history: u64,
 }
 
 /// Reads the file at `path`.

@@ -19,12 +19,15 @@ use policy::fault::{Fault, Faults, FileFaults};
 use policy::public_key;
 use policy::strict::{self, MapKey, Members, Node, NodeValue, entries, list, members, natural, string};
 
+const LIMITS: [&str; 4] = ["deadlineMilliseconds", "decisions", "denialsPerSecond", "historyEntries"];
 const DEADLINE_MS: i64 = 500;
 /// The ledger refuses a forward that is recorded later than this after its clock.
 const LONGEST_DEADLINE_MS: i64 = ledger::FORWARD_RECORDED_WITHIN_SECONDS.cast_signed() * 1000;
 /// Twice as many only make each answer take twice as long: a core decides some thousand requests a second.
 const DECISIONS: i64 = 512;
 const DENIALS: i64 = 500;
+/// The index over so many entries takes at most 224 MB, and usually half of it.
+const HISTORY_ENTRIES: i64 = 1_000_000;
 
 /// A set of keys that is fetched for each receipt costs more than its verification; a longer time only makes a rotation longer.
 const RECEIPT_SET_SECONDS: i64 = 300;
@@ -340,9 +343,7 @@ impl ConfigReader<'_> {
 
     fn limits(&self, node: Option<&Node>) -> Option<DecisionLimits> {
         let part = match node {
-            Some(node) => {
-                Some(members(node, &["deadlineMilliseconds", "decisions", "denialsPerSecond"], self.page)?)
-            }
+            Some(node) => Some(members(node, &LIMITS, self.page)?),
             None => None,
         };
         let number = |name: &str, default: i64, most: i64| match part.and_then(|part| part.get(name)) {
@@ -352,9 +353,10 @@ impl ConfigReader<'_> {
         let deadline = number("deadlineMilliseconds", DEADLINE_MS, LONGEST_DEADLINE_MS);
         let decisions = number("decisions", DECISIONS, 1_000_000);
         let denials = number("denialsPerSecond", DENIALS, 1_000_000);
+        let history = number("historyEntries", HISTORY_ENTRIES, 100_000_000);
         let deadline = Duration::from_millis(u64::try_from(deadline?).ok()?);
         let (decisions, denials) = (u32::try_from(decisions?).ok()?, u32::try_from(denials?).ok()?);
-        Some(DecisionLimits { deadline, decisions, denials })
+        Some(DecisionLimits { deadline, decisions, denials, history: u64::try_from(history?).ok()? })
     }
 
     fn environment(&self, node: Option<&Node>) -> Option<BTreeMap<String, String>> {

@@ -140,7 +140,7 @@ mod tests {
     #[test]
     fn facts_from_snapshots_that_continue_each_other_are_those_of_the_whole_log() {
         let test = TestLedger::new();
-        let TestLedger { ledger, now, directory } = &test;
+        let TestLedger { ledger, now, directory, .. } = &test;
         let mut since = Since::newest_snapshot(ledger).unwrap();
         let mut save = |count: usize| {
             ledger.publish().unwrap();

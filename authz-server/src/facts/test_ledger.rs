@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use ledger::{Head, Ledger, Options, SigningKey};
+use ledger::{Head, Ledger, Options, SigningKey, VerifyingKey};
 use tempfile::TempDir;
 
 use super::{ForwardList, LiveFacts, Tables, follow};
@@ -13,6 +13,8 @@ use crate::policy_fixture::NOW;
 
 pub(crate) struct TestLedger {
     pub(crate) ledger: Ledger,
+    /// The key that verifies its checkpoints.
+    pub(crate) key: VerifyingKey,
     /// In milliseconds.
     pub(crate) now: Arc<AtomicU64>,
     /// The ledger is here, under the name `ledger`, as long as this value lives.
@@ -33,9 +35,9 @@ impl TestLedger {
             let key = SigningKey::from_seed(&[9; 32]).unwrap();
             Options::new(key, Arc::new(time(&now)), "test")
         };
-        Ledger::init(&path, "shop", &options()).unwrap();
+        let key = Ledger::init(&path, "shop", &options()).unwrap().key().clone();
         let ledger = Ledger::open(&path, change(options())).unwrap();
-        TestLedger { ledger, now, directory }
+        TestLedger { ledger, key, now, directory }
     }
 
     /// A server's clock that shows the ledger's time.

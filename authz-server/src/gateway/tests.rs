@@ -56,7 +56,7 @@ fn strict(mut files: Files) -> Files {
 
 fn test_gateway_with(files: Files) -> TestGateway {
     let files = strict(files);
-    let TestLedger { ledger, now, directory } = TestLedger::new();
+    let TestLedger { ledger, now, directory, .. } = TestLedger::new();
     let (facts, pause) = (Arc::<AtomicU32>::default(), Arc::<AtomicU64>::default());
     let between = Arc::<Mutex<Option<Between>>>::default();
     let clock = Clock::from_fn({

@@ -8,6 +8,7 @@ mod background;
 mod descriptors;
 mod error;
 mod health;
+mod indexing;
 mod listeners;
 mod open;
 mod readiness;

@@ -14,6 +14,7 @@ use super::readiness;
 use crate::authority::FactRecorder;
 use crate::authority::governance::{Governance, HeardProxies, Source, StatementKeys};
 use crate::authority::issuing::{AuthorityIdentity, AuthorityKeys, IssuerParts, WarrantIssuer, metadata};
+use crate::authority::reading::Reading;
 use crate::authority::receipts::ReceiptSigners;
 use crate::bundles::Keeper;
 use crate::bundles::candidate::{Candidate, Watcher};
@@ -25,6 +26,7 @@ use crate::gateway::{
     Admission, Burner, Gateway, Gatherer, JudgeOfForwards, ReadCertificates, ReceiptMint, Shadow,
     VerifiedChains,
 };
+use crate::history::History;
 use crate::keys::{KeyRing, KeyRole, PrivateKey, Readers};
 use crate::outcomes::Outcomes;
 use crate::record::EarlierTerms;
@@ -48,6 +50,8 @@ pub(super) struct OpenedServer {
     pub(super) outcomes: Arc<Outcomes>,
     pub(super) running: JudgeOfForwards,
     pub(super) facts: FactRecorder,
+    pub(super) history: History,
+    pub(super) reading: Reading,
     pub(super) governance: Arc<Governance>,
     pub(super) heard: HeardProxies,
     /// The keys with which this server signs; somebody must read them again.
@@ -132,6 +136,8 @@ pub(super) async fn open(config: Config, clock: Clock) -> Result<OpenedServer, S
     });
     let outcomes = Arc::new(Outcomes::new(ended, recorder.clone(), Arc::clone(&metrics), clock.clone()));
     let facts = FactRecorder::new(ledger.clone(), live.clone(), clock.clone());
+    let history = History::new(ledger.clone(), config.limits.history);
+    let reading = Reading::new(ledger.clone(), history.clone(), facts.clone(), recorder.clone());
     let running = JudgeOfForwards {
         live: live.clone(),
         ledger: ledger.clone(),
@@ -180,6 +186,8 @@ pub(super) async fn open(config: Config, clock: Clock) -> Result<OpenedServer, S
         outcomes,
         running,
         facts,
+        history,
+        reading,
         governance,
         heard,
         keys,

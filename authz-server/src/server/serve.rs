@@ -13,6 +13,7 @@ use tonic::service::interceptor::InterceptedService;
 use tracing::info;
 
 use super::error::ServerError;
+use super::indexing::{self, IndexingThread};
 use super::open::OpenedServer;
 use super::snapshots::{self, SnapshotThread};
 use super::{background, health, stop};
@@ -53,6 +54,7 @@ pub(super) struct Serving {
     recorder: Recorder,
     ledger: Ledger,
     snapshots: SnapshotThread,
+    indexing: IndexingThread,
     _running: JudgingThread,
     _keeper: KeeperThread,
 }
@@ -73,6 +75,7 @@ pub(super) async fn serve(opened: OpenedServer) -> Result<Serving, ServerError> 
     let known = live.clone();
     let snapshots =
         snapshots::start(opened.ledger.clone(), Box::new(move || known.tables()), snapshots::SCHEDULE)?;
+    let indexing = indexing::start(opened.history)?;
     let background = [
         tokio::spawn(background::summaries(opened.recorder.clone())),
         tokio::spawn(background::dropped_outcomes(Arc::clone(&opened.outcomes))),
@@ -133,6 +136,7 @@ pub(super) async fn serve(opened: OpenedServer) -> Result<Serving, ServerError> 
                     candidate: opened.candidate,
                     proxies: proxies_page,
                     facts: opened.facts,
+                    reading: opened.reading,
                     authenticator,
                     counter,
                     receipt_keys: opened.receipt_keys,
@@ -169,6 +173,7 @@ pub(super) async fn serve(opened: OpenedServer) -> Result<Serving, ServerError> 
         recorder: opened.recorder,
         ledger: opened.ledger,
         snapshots,
+        indexing,
         _running: running,
         _keeper: keeper,
     })
@@ -202,6 +207,7 @@ impl Serving {
         self.recorder.record_reads(true);
         self.outcomes.record_dropped();
         drop(self.snapshots);
+        drop(self.indexing);
         // Also if connections had to be closed: the ledger is complete and says that the server stopped cleanly.
         self.ledger.close();
         for ended in ended_early.into_iter().chain(ended) {

@@ -65,6 +65,23 @@ impl RecordedEntries {
         self.size
     }
 
+    /// The index of the first entry that is here: older ones were moved to an archive.
+    pub fn first(&self) -> Result<u64, ReadError> {
+        let is_here = |index: u64| {
+            let Some(file) = PublishedFile::entries(index, self.size) else { return Ok(true) };
+            Ok(self.source.get(file)?.is_some() || self.source.get(file.full())?.is_some())
+        };
+        let (mut low, mut high) = (0, self.size.div_ceil(256));
+        if is_here(low)? {
+            return Ok(low);
+        }
+        while low < high {
+            let middle = low.midpoint(high);
+            if is_here(middle)? { high = middle } else { low = middle.saturating_add(1) }
+        }
+        Ok(low.saturating_mul(256).min(self.size))
+    }
+
     /// Continues with the entry at this index. It costs nothing if the entry is near the last one.
     pub fn go_to(&mut self, index: u64) {
         self.next = index;

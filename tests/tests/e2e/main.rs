@@ -42,6 +42,7 @@ mod operators;
 mod outcomes;
 mod proxies_over_tls;
 mod raw_requests;
+mod reading;
 mod readme;
 mod receipts;
 mod remote_signer;

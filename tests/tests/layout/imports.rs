@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::sources::{self, SourceFile};
 
 /// The modules of the server, from the one that knows most to the one that knows least.
-const SERVER: [&str; 18] = [
+const SERVER: [&str; 20] = [
     "main",
     "cli",
     "server",
@@ -16,6 +16,7 @@ const SERVER: [&str; 18] = [
     "telemetry",
     "recorder",
     "record",
+    "history",
     "facts",
     "bundles",
     "witnesses",
@@ -24,6 +25,7 @@ const SERVER: [&str; 18] = [
     "fetch",
     "complaint",
     "made_page",
+    "schema",
 ];
 
 /// The modules of the rules, in the same order.

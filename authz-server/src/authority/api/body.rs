@@ -5,12 +5,29 @@ use std::time::Duration;
 
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Body;
+use hyper::header::{CONTENT_TYPE, HeaderMap};
 
 use crate::authority::problem::{ApiError, ApiErrorCode};
 
 /// The most bytes that the body of a call may have.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
 const READ_WITHIN: Duration = Duration::from_secs(5);
+
+/// Checks that the body of a call says that it is JSON, or nothing of its type.
+///
+/// # Errors
+/// `wrong-content-type`.
+pub fn check_is_json(headers: &HeaderMap) -> Result<(), ApiError> {
+    let is_json = |value: &str| {
+        let essence = value.split(';').next().unwrap_or_default().trim();
+        essence.eq_ignore_ascii_case("application/json")
+    };
+    let mut types = headers.get_all(CONTENT_TYPE).iter();
+    if types.all(|value| value.to_str().is_ok_and(is_json)) {
+        return Ok(());
+    }
+    Err(ApiError::of(ApiErrorCode::WrongType))
+}
 
 /// The whole body.
 ///
@@ -49,6 +66,7 @@ mod tests {
 
     use http_body_util::Full;
     use hyper::body::{Bytes, Frame};
+    use hyper::header::HeaderValue;
 
     use super::*;
 
@@ -72,6 +90,20 @@ mod tests {
         assert_eq!(read_body(longer).await.unwrap_err().code(), ApiErrorCode::TooLarge);
         let endless = Parts(|| Poll::Ready(Some(Ok(Bytes::from_static(&[b' '; 1024])))));
         assert_eq!(read_body(endless).await.unwrap_err().code(), ApiErrorCode::TooLarge);
+    }
+
+    #[test]
+    fn a_body_of_another_type_is_refused_before_it_is_read() {
+        let headers = |types: &[&'static str]| {
+            types.iter().map(|value| (CONTENT_TYPE, HeaderValue::from_static(value))).collect::<HeaderMap>()
+        };
+        for good in [&[][..], &["application/json"], &["Application/JSON; charset=utf-8"]] {
+            assert!(check_is_json(&headers(good)).is_ok(), "{good:?}");
+        }
+        for bad in [&["text/plain"][..], &["application/jsonp"], &[""], &["application/json", "text/plain"]] {
+            let error = check_is_json(&headers(bad)).unwrap_err();
+            assert_eq!(error.code(), ApiErrorCode::WrongType, "{bad:?}");
+        }
     }
 
     #[tokio::test]

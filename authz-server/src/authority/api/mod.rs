@@ -16,12 +16,12 @@ mod tests;
 use serde::de::DeserializeOwned;
 use warrant::{Digest, Seconds, formats};
 
-pub use body::{MAX_BODY_BYTES, read_body};
+pub use body::{MAX_BODY_BYTES, check_is_json, read_body};
 pub use browser::check_same_origin;
 pub use posture::PostureCall;
 pub use reinstatement::ReinstatementCall;
 pub use revocation::RevocationCall;
-pub use statement::{attestation, condition};
+pub use statement::{StatementCall, attestation, condition};
 
 use super::callers::CallerId;
 use super::json;

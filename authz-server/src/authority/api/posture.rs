@@ -2,11 +2,15 @@
 
 use ledger::entry::{FactScope, Posture, PostureChange};
 use serde::Deserialize;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Schema};
+use utoipa::{PartialSchema, ToSchema};
 use warrant::formats;
 
 use super::{CallContext, Resource, check_reason, malformed, read};
 use crate::authority::problem::ApiError;
 use crate::authority::statements::ConditionScope;
+use crate::schema::{Environment, PlainName, Reason, Stance, words};
 
 /// A call to set a posture, in its valid form. Whether it loosens one, and then replaces the newest, the ledger's
 /// writer decides.
@@ -28,6 +32,31 @@ struct Members {
     stance: Posture,
     reason: String,
     replaces: Option<u64>,
+}
+
+impl ToSchema for PostureCall {}
+
+/// What `subject` is, and whether there is one, depends on `scope`.
+impl PartialSchema for PostureCall {
+    fn schema() -> RefOr<Schema> {
+        let forms = FactScope::ALL.iter().map(|scope| {
+            let form = ObjectBuilder::new()
+                .property("scope", words([scope.word()]))
+                .property("stance", Stance::schema())
+                .property("reason", Reason::schema())
+                .property("replaces", u64::schema());
+            let form = ["scope", "stance", "reason"].into_iter().fold(form, ObjectBuilder::required);
+            let subject = match scope {
+                FactScope::Mesh => return form,
+                FactScope::Environment => Environment::schema(),
+                FactScope::Route | FactScope::Issuer => PlainName::schema(),
+            };
+            form.property("subject", subject).required("subject")
+        });
+        let says = "How much is allowed, and where. A call that allows more than before names in `replaces` the newest \
+                    entry of its scope and subject.";
+        forms.fold(OneOfBuilder::new().description(Some(says)), OneOfBuilder::item).into()
+    }
 }
 
 impl PostureCall {

@@ -2,16 +2,19 @@
 
 use ledger::entry::{Reinstate, Revocation, RevocationTarget};
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use super::{CallContext, check_reason, malformed, read};
 use crate::authority::problem::ApiError;
+use crate::schema::Reason;
 
 /// A call to end a revocation, in its valid form. The permission is asked of the mesh.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReinstatementCall {
     /// The index of the revocation that it ends.
     revocation: u64,
+    #[schema(value_type = Reason)]
     reason: String,
 }
 

@@ -2,10 +2,14 @@
 
 use ledger::entry::{Revocation, RevocationTarget};
 use serde::Deserialize;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Schema};
+use utoipa::{PartialSchema, ToSchema};
 use warrant::{Thumbprint, formats};
 
 use super::{CallContext, Resource, check_reason, malformed, read};
 use crate::authority::problem::ApiError;
+use crate::schema::{Jti, PlainName, Reason, Thumbprint as ThumbprintText, WarrantPath, words};
 
 /// No root lives longer than a day, so nothing that a path or a lineage names is valid after this time.
 const PATH_AND_LINEAGE_SECONDS: u64 = 25 * 3600;
@@ -27,6 +31,30 @@ struct Members {
     value: String,
     iss: Option<String>,
     reason: String,
+}
+
+impl ToSchema for RevocationCall {}
+
+/// What `value` is, and whether there is an `iss`, depends on `what`.
+impl PartialSchema for RevocationCall {
+    fn schema() -> RefOr<Schema> {
+        let forms = RevocationTarget::ALL.iter().map(|what| {
+            let (value, has_issuer) = match what {
+                RevocationTarget::Path => (WarrantPath::schema(), true),
+                RevocationTarget::Lineage => (Jti::schema(), true),
+                RevocationTarget::Key => (ThumbprintText::schema(), false),
+                RevocationTarget::Subject => (PlainName::schema(), false),
+            };
+            let form = ObjectBuilder::new()
+                .property("what", words([what.word()]))
+                .property("value", value)
+                .property("reason", Reason::schema());
+            let form = ["what", "value", "reason"].into_iter().fold(form, ObjectBuilder::required);
+            if has_issuer { form.property("iss", PlainName::schema()).required("iss") } else { form }
+        });
+        let says = "What is revoked, and why. `iss` names the issuer of the root of a path or a lineage.";
+        forms.fold(OneOfBuilder::new().description(Some(says)), OneOfBuilder::item).into()
+    }
 }
 
 impl RevocationCall {

@@ -3,6 +3,7 @@
 
 use ledger::entry::{AttestationStatement, ConditionStatement, FactScope, Signer};
 use serde::Deserialize;
+use utoipa::ToSchema;
 use warrant::Digest;
 
 use super::read;
@@ -12,10 +13,12 @@ use crate::authority::statements::{
     WorkloadClaims,
 };
 
-#[derive(Deserialize)]
+/// A signed statement.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Members {
+pub struct StatementCall {
     /// The compact JWS.
+    #[schema(value_type = crate::schema::Statement)]
     statement: String,
 }
 
@@ -25,7 +28,7 @@ pub fn attestation(
     terms: &StatementTerms<'_>,
     bundle: Digest,
 ) -> Result<AttestationStatement, ApiError> {
-    let Members { statement } = read(body)?;
+    let StatementCall { statement } = read(body)?;
     let accepted = statements::workload(&statement, terms)?;
     let signer = signer(&accepted);
     let AcceptedStatement { claims, digest, .. } = accepted;
@@ -52,7 +55,7 @@ pub fn condition(
     terms: &StatementTerms<'_>,
     bundle: Digest,
 ) -> Result<ConditionStatement, ApiError> {
-    let Members { statement } = read(body)?;
+    let StatementCall { statement } = read(body)?;
     let accepted = statements::condition(&statement, terms)?;
     let signer = signer(&accepted);
     // An accepted statement has a scope.

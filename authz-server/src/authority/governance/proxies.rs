@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
+use utoipa::ToSchema;
 use warrant::{Digest, Seconds};
 
 use super::LIFETIME_SECONDS;
@@ -54,14 +55,22 @@ pub struct ProxyReport {
 }
 
 /// An instance that was heard of.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct HeardProxy {
     /// The proxy's identity, as the bundle names it.
     pub id: String,
+    /// One process of it.
+    #[schema(pattern = "^[0-9a-f]{16}$")]
     pub instance: String,
+    /// The size of the log that all of its VMs have applied.
     pub seq: u64,
+    /// The size of the log up to which running forwards had been judged again, in the statement that it holds.
     pub judged: u64,
+    /// The filter's module.
+    #[schema(value_type = crate::schema::Digest)]
     pub module: Digest,
+    /// The filter's configuration.
+    #[schema(value_type = crate::schema::Digest)]
     pub configuration: Digest,
     /// The keys whose statements it takes, as it writes them.
     pub pins: Vec<String>,

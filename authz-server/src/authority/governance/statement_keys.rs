@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
+use utoipa::ToSchema;
 use warrant::statement::pin;
 use warrant::{Digest, Seconds};
 
@@ -21,7 +22,7 @@ pub struct StatementKeys {
 }
 
 /// A key as it is shown to operators.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ShownKey {
     kid: String,
     /// As a filter says that it pins it.

@@ -5,10 +5,14 @@ use std::collections::BTreeSet;
 
 use policy::Policy;
 use policy::issuing::Wanted;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{AdditionalProperties, ArrayBuilder, Object, ObjectBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 use warrant::limits::{MAX_DEPTH, MAX_USES};
 use warrant::mint::read_details;
 
 use super::refusal::{Refusal, RefusalCode};
+use crate::schema::{matching, words};
 
 pub const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 pub const WARRANT_TYPE: &str = "urn:portcullis:params:oauth:token-type:warrant";
@@ -21,7 +25,7 @@ const MOST_RESOURCES: usize = 16;
 
 /// What the client sends, by the names of RFC 8693. Only its form is good.
 #[derive(Debug, Default)]
-pub(super) struct TokenForm {
+pub struct TokenForm {
     pub(super) subject_token: Option<String>,
     pub(super) actor_token: Option<String>,
     pub(super) cnf: Option<String>,
@@ -32,6 +36,43 @@ pub(super) struct TokenForm {
     lifetime: Option<String>,
     uses: Option<String>,
     max_depth: Option<String>,
+}
+
+impl ToSchema for TokenForm {}
+
+/// The parameters, for the API's document.
+impl PartialSchema for TokenForm {
+    fn schema() -> RefOr<Schema> {
+        let text = || ObjectBuilder::new().schema_type(Type::String);
+        let all: [(&str, Object, &str); 13] = [
+            ("grant_type", words([GRANT_TYPE]), "Token exchange."),
+            ("subject_token", text().build(), "The token of the one whom the warrant is for."),
+            ("subject_token_type", words(TOKEN_TYPES), "Its type. Comes with `subject_token`."),
+            ("actor_token", text().build(), "The token of the one who acts. Comes with `subject_token`."),
+            ("actor_token_type", words(TOKEN_TYPES), "Its type. Comes with `actor_token`."),
+            ("audience", text().build(), "The mesh."),
+            ("scope", text().build(), "The name of a grant."),
+            ("authorization_details", text().build(), "What the warrant is for, as JSON (RFC 9396)."),
+            ("requested_token_type", words([WARRANT_TYPE]), "A warrant."),
+            ("cnf", text().build(), "The holder's public key, as a JWK."),
+            ("lifetime", matching("^[1-9][0-9]{0,4}$"), "The most seconds that are of use, at most 86400."),
+            ("use", matching("^[1-9][0-9]{0,9}$"), "The most uses that are of use, at most 2147483647."),
+            ("max_depth", matching("^[0-7]$"), "The most delegations that are of use."),
+        ];
+        let resource = ArrayBuilder::new()
+            .items(matching("^https?://[^/@?# ]+(/[^@?# ]*)?$"))
+            .max_items(Some(MOST_RESOURCES))
+            .description(Some("The URLs of hosts in the mesh: the warrant is for these alone."));
+        let form = ObjectBuilder::new()
+            .description(Some("Each parameter occurs once, but `resource`. An empty one counts as absent."))
+            .property("resource", resource)
+            .required("grant_type")
+            .additional_properties(Some(AdditionalProperties::FreeForm(true)));
+        let described = |object: Object, says: &str| ObjectBuilder::from(object).description(Some(says));
+        all.into_iter()
+            .fold(form, |form, (name, value, says)| form.property(name, described(value, says)))
+            .into()
+    }
 }
 
 impl TokenForm {

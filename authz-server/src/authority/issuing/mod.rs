@@ -21,8 +21,11 @@ use ledger::entry::{Digest, Posture as Stance};
 use ledger::{FactRefused, Ledger, RecordError};
 use policy::issuing::{Issue, NotIssued, issue};
 use policy::{Bundle, IssueQuery, NotPermitted, Posture};
+use serde::Serialize;
+use serde_json::value::RawValue;
 use tokio::sync::Semaphore;
 use tokio::sync::oneshot;
+use utoipa::ToSchema;
 use warrant::mint::MintError;
 use warrant::{Denial, Seconds};
 
@@ -35,8 +38,8 @@ use crate::clock::Clock;
 use crate::facts::{Known, LiveFacts};
 use crate::fetch::Fetcher;
 use crate::keys::NamedSigner;
-use form::TokenForm;
-pub use form::{GRANT_TYPE, JWT_TYPE, WARRANT_TYPE};
+use crate::schema::DecisionId;
+pub use form::{GRANT_TYPE, JWT_TYPE, TokenForm, WARRANT_TYPE};
 use parties::{Parties, parties};
 use possession::{HolderKey, ShownBy, UsedProofs, check_bound, holder_key};
 use root::NewRoot;
@@ -97,14 +100,41 @@ pub struct IssuedWarrant {
     pub id: String,
 }
 
+/// The answer with a warrant (RFC 8693, RFC 9396).
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TokenAnswer<'a> {
+    /// The warrant.
+    access_token: &'a str,
+    #[schema(pattern = "^urn:portcullis:params:oauth:token-type:warrant$")]
+    issued_token_type: &'a str,
+    /// A warrant is not a bearer token.
+    #[schema(pattern = "^N_A$")]
+    token_type: &'a str,
+    /// In how many seconds it expires.
+    #[schema(minimum = 1, maximum = 86400)]
+    expires_in: u64,
+    /// What it allows.
+    #[schema(value_type = Vec<serde_json::Map<String, serde_json::Value>>)]
+    authorization_details: &'a RawValue,
+    /// The id of the issuance.
+    #[schema(value_type = DecisionId)]
+    issuance: &'a str,
+}
+
 impl IssuedWarrant {
-    /// The JSON of the answer (RFC 8693, RFC 9396).
+    /// The JSON of the answer.
     #[must_use]
     pub fn body(&self) -> String {
-        format!(
-            "{{\"access_token\":\"{}\",\"issued_token_type\":\"{WARRANT_TYPE}\",\"token_type\":\"N_A\",\"expires_in\":{},\"authorization_details\":{},\"issuance\":\"{}\"}}",
-            self.warrant, self.expires_in, self.details, self.id
-        )
+        let answer = TokenAnswer {
+            access_token: &self.warrant,
+            issued_token_type: WARRANT_TYPE,
+            token_type: "N_A",
+            expires_in: self.expires_in,
+            authorization_details: serde_json::from_str(&self.details).unwrap_or(RawValue::NULL),
+            issuance: &self.id,
+        };
+        // Texts, a number and JSON always serialise.
+        serde_json::to_string(&answer).unwrap_or_default()
     }
 }
 

@@ -1,7 +1,12 @@
 //! The closed list of reasons for which no warrant is issued, and how they are answered: as RFC 6749 writes errors, with a code
 //! and a cure of our own.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
+use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
+
+use crate::schema::words;
 
 struct Row {
     code: &'static str,
@@ -156,6 +161,22 @@ impl RefusalCode {
     /// What the client can do about it.
     pub const fn cure(self) -> &'static str {
         self.row().cure
+    }
+
+    /// The answers with this status, for the API's document.
+    pub fn schema(status: u16) -> Object {
+        let with_status = RefusalCode::ALL.iter().filter(|code| code.status() == status);
+        let errors: BTreeSet<&str> = with_status.clone().map(|code| code.error()).collect();
+        let text = |says: &str| ObjectBuilder::new().schema_type(Type::String).description(Some(says));
+        let answer = ObjectBuilder::new()
+            .property("error", words(errors))
+            .property("error_description", text("What was found, in printable ASCII."))
+            .property("code", words(with_status.map(|code| code.code())))
+            .property("cure", text("What the client can do about it."));
+        ["error", "error_description", "code", "cure"]
+            .into_iter()
+            .fold(answer, ObjectBuilder::required)
+            .build()
     }
 }
 

@@ -8,14 +8,17 @@ use warrant::Denial;
 const MOST: usize = 1000;
 
 /// One way in which two bundles differ.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, utoipa::ToSchema)]
 pub struct Difference {
     /// The route that the active bundle found for the request.
+    #[schema(required)]
     pub route: Option<String>,
     /// `None` is an allow.
     #[serde(serialize_with = "policy::decision::serialize_result")]
+    #[schema(value_type = crate::schema::Judged)]
     pub active: Option<Denial>,
     #[serde(serialize_with = "policy::decision::serialize_result")]
+    #[schema(value_type = crate::schema::Judged)]
     pub candidate: Option<Denial>,
 }
 

@@ -7,6 +7,7 @@ mod watcher;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
+use utoipa::ToSchema;
 use warrant::Denial;
 
 use policy::Bundle;
@@ -31,12 +32,17 @@ struct CandidateState {
 }
 
 /// The candidate's results so far.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct CandidateStatus {
+    /// The candidate; `null` if none could be read yet.
+    #[schema(required)]
     pub version: Option<u64>,
+    #[schema(required, value_type = Option<crate::schema::Digest>)]
     pub digest: Option<String>,
     /// Why the offered candidate is refused.
+    #[schema(required)]
     pub complaint: Option<String>,
+    /// Requests that both have judged.
     pub judged: u64,
     /// Requests that were not judged, because there were too many to judge twice.
     pub passed_over: u64,
@@ -45,7 +51,7 @@ pub struct CandidateStatus {
 }
 
 /// One way in which the two differ, and how often it was seen.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct CountedDifference {
     #[serde(flatten)]
     pub difference: Difference,

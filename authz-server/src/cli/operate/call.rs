@@ -42,6 +42,16 @@ impl Server {
         self.call(Method::GET, path, None)
     }
 
+    /// The same for an answer that is a text.
+    pub(super) fn get_text(&self, path: &str) -> Result<Answer, Failure> {
+        let fetched = self.send(Method::GET, path, None)?;
+        if fetched.status == StatusCode::OK.as_u16() {
+            let text = String::from_utf8(fetched.body.to_vec());
+            return Ok(Answer::Done(Json::String(text.map_err(Failure::new)?)));
+        }
+        Ok(read(fetched))
+    }
+
     pub(super) fn post(&self, path: &str, body: &Json) -> Result<Answer, Failure> {
         self.call(Method::POST, path, Some(body))
     }
@@ -51,6 +61,10 @@ impl Server {
     }
 
     fn call(&self, method: Method, path: &str, body: Option<&Json>) -> Result<Answer, Failure> {
+        self.send(method, path, body).map(read)
+    }
+
+    fn send(&self, method: Method, path: &str, body: Option<&Json>) -> Result<Fetched, Failure> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Failure::new(format!("cannot start: {error}")))?;
         let url = format!("{}{path}", self.address()?);
@@ -59,7 +73,7 @@ impl Server {
         let body = body.map_or_else(String::new, Json::to_string);
         let fetcher = self.fetcher()?;
         let sent = runtime.block_on(fetcher.send(method, &url, &headers, body, LIMITS));
-        Ok(read(sent.map_err(Failure::new)?))
+        sent.map_err(Failure::new)
     }
 
     /// What a URL of the API begins with.
@@ -135,6 +149,33 @@ pub(super) fn tell(
             Ok(ExitStatus::Denied)
         }
     }
+}
+
+/// Text from an answer, safe for a terminal. What is not a text is printed as JSON.
+pub(super) fn safe(value: &Json) -> String {
+    match value {
+        Json::String(text) => text.escape_debug().to_string(),
+        Json::Null => "none".to_owned(),
+        Json::Bool(_) | Json::Number(_) | Json::Array(_) | Json::Object(_) => value.to_string(),
+    }
+}
+
+/// A part of a URL's path, or a parameter.
+pub(super) fn encoded(text: &str) -> String {
+    // As in a form, but for the space, which is a plus sign only there.
+    let encoded: String = form_urlencoded::byte_serialize(text.as_bytes()).collect();
+    encoded.replace('+', "%20")
+}
+
+/// Which entries an answer was made from, in a line.
+pub(super) fn span(answer: &Json) -> String {
+    let number = |member: &str| answer[member].as_u64().unwrap_or_default();
+    let (as_of, unread) = (number("as_of"), number("size").saturating_sub(number("as_of")));
+    let read = match as_of.checked_sub(1) {
+        Some(last) => format!("read: entries {} to {last}", number("from")),
+        None => "no entry is read yet".to_owned(),
+    };
+    if unread == 0 { read } else { format!("{read}; {unread} newer ones are not read yet") }
 }
 
 /// A member of an answer, for people.

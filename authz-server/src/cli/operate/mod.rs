@@ -3,6 +3,8 @@
 
 mod attest;
 mod call;
+mod decisions;
+mod lineage;
 mod posture;
 mod proxies;
 mod reinstate;
@@ -10,6 +12,8 @@ mod revoke;
 mod wait;
 
 pub(super) use attest::{Command as AttestCommand, run as attest};
+pub(super) use decisions::{Args as DecisionsArgs, run as decisions};
+pub(super) use lineage::{Args as LineageArgs, run as lineage};
 pub(super) use posture::{Args as PostureArgs, run as set_posture};
 pub(super) use proxies::{Args as ProxiesArgs, run as proxies};
 pub(super) use reinstate::{Args as ReinstateArgs, run as reinstate};

@@ -3,15 +3,17 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::{Extension, Router};
+use axum::{Extension, Json, Router};
 
+use super::openapi::{OfNames, OfReaders};
 use super::refused::Refused;
 use crate::authority::FactRecorder;
 use crate::authority::callers::Caller;
-use crate::bundles::candidate::Candidate;
+use crate::authority::problem::{ApiError, ApiErrorCode};
+use crate::bundles::candidate::{Candidate, CandidateStatus};
 
 type Shown = (Option<Arc<Candidate>>, FactRecorder);
 
@@ -20,17 +22,18 @@ pub(super) fn router(candidate: Option<Arc<Candidate>>, facts: FactRecorder) -> 
     Router::new().route("/v1/candidate", get(status)).with_state((candidate, facts))
 }
 
-async fn status(
+/// What the candidate bundle would have decided
+///
+/// Needs `read-facts` on the mesh.
+#[utoipa::path(get, path = "/v1/candidate", tag = "policy",
+    responses((status = 200, description = "The results so far.", body = CandidateStatus), OfReaders, OfNames),
+    security(("token" = []), ("certificate" = [])))]
+pub(super) async fn status(
     State((candidate, facts)): State<Shown>,
     caller: Extension<Caller>,
 ) -> Result<Response, Refused> {
     facts.read(&caller)?;
-    let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")];
-    Ok(match candidate {
-        // Names, numbers and codes always serialise.
-        Some(candidate) => {
-            (headers, serde_json::to_string(&candidate.status()).unwrap_or_default()).into_response()
-        }
-        None => (StatusCode::NOT_FOUND, "no candidate is configured\n").into_response(),
-    })
+    let none = || ApiError::new(ApiErrorCode::Unknown, "no candidate is configured");
+    let candidate = candidate.ok_or_else(none)?;
+    Ok(([(header::CACHE_CONTROL, "no-store")], Json(candidate.status())).into_response())
 }

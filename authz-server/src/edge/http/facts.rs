@@ -1,21 +1,28 @@
 //! The calls that feed facts and read them: `/v1/revocations`, `/v1/reinstatements`, `/v1/posture`, `/v1/attestations` and
-//! `/v1/conditions`. Whether a caller may do it is decided in `authority`.
+//! `/v1/conditions`. Whether a caller may do it is decided in `authority`. The answers are in `fact_answers`.
 
 use std::collections::BTreeMap;
 
+use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 use axum::{Json, Router};
 use ledger::FactReceipt;
-use ledger::entry::{AttestationStatement, ConditionStatement, PostureChange, Revocation};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use utoipa::IntoParams;
 
+use super::fact_answers::{
+    AttestationList, ConditionList, HeldAttestation, HeldCondition, HeldPosture, HeldRevocation, PostureList,
+    RecordedFact, RevocationList,
+};
+use super::openapi::{OfConflicts, OfNames, OfParameters, OfReaders, OfRecorders};
 use super::refused::Refused;
 use crate::authority::FactRecorder;
-use crate::authority::api::read_body;
+use crate::authority::api::{
+    PostureCall, ReinstatementCall, RevocationCall, StatementCall, check_is_json, read_body,
+};
 use crate::authority::callers::Caller;
 use crate::authority::problem::{ApiError, ApiErrorCode};
 use crate::facts::{Known, Recorded};
@@ -33,27 +40,52 @@ pub(super) fn router(recorder: FactRecorder) -> Router {
 
 type Answered = Result<Response, Refused>;
 
-async fn revoke(State(facts): State<FactRecorder>, request: Request) -> Answered {
+/// Revoke a warrant, a lineage, a key or a holder
+///
+/// Needs `revoke`, on the issuer for a path or a lineage, and otherwise on the mesh. The entry is on disk before the answer.
+#[utoipa::path(post, path = "/v1/revocations", tag = "facts", request_body = RevocationCall,
+    responses(RecordedFact, OfRecorders), security(("token" = []), ("certificate" = [])))]
+pub(super) async fn revoke(State(facts): State<FactRecorder>, request: Request) -> Answered {
     let (caller, body) = called(request).await?;
     Ok(recorded(facts.revoke(&caller, &body).await?))
 }
 
-async fn reinstate(State(facts): State<FactRecorder>, request: Request) -> Answered {
+/// End the revocation of a key or a holder
+///
+/// Needs `reinstate` on the mesh.
+#[utoipa::path(post, path = "/v1/reinstatements", tag = "facts", request_body = ReinstatementCall,
+    responses(RecordedFact, OfRecorders, OfNames), security(("token" = []), ("certificate" = [])))]
+pub(super) async fn reinstate(State(facts): State<FactRecorder>, request: Request) -> Answered {
     let (caller, body) = called(request).await?;
     Ok(recorded(facts.reinstate(&caller, &body).await?))
 }
 
-async fn set_posture(State(facts): State<FactRecorder>, request: Request) -> Answered {
+/// Set how much is allowed, in the mesh, an environment, a route or for an issuer
+///
+/// Needs `set-posture` on that place.
+#[utoipa::path(put, path = "/v1/posture", tag = "facts", request_body = PostureCall,
+    responses(RecordedFact, OfRecorders, OfConflicts), security(("token" = []), ("certificate" = [])))]
+pub(super) async fn set_posture(State(facts): State<FactRecorder>, request: Request) -> Answered {
     let (caller, body) = called(request).await?;
     Ok(recorded(facts.set_posture(&caller, &body).await?))
 }
 
-async fn attest(State(facts): State<FactRecorder>, request: Request) -> Answered {
+/// Bring a statement about a workload
+///
+/// A compact JWS of the type `workload-attestation+jwt`. No permission is asked: the statement says itself who made it.
+#[utoipa::path(post, path = "/v1/attestations", tag = "facts", request_body = StatementCall,
+    responses(RecordedFact, OfRecorders, OfConflicts), security(("token" = []), ("certificate" = [])))]
+pub(super) async fn attest(State(facts): State<FactRecorder>, request: Request) -> Answered {
     let (caller, body) = called(request).await?;
     Ok(recorded(facts.attest(&caller, &body).await?))
 }
 
-async fn state_condition(State(facts): State<FactRecorder>, request: Request) -> Answered {
+/// Bring a statement about a condition
+///
+/// A compact JWS of the type `condition+jwt`. No permission is asked: the statement says itself who made it.
+#[utoipa::path(post, path = "/v1/conditions", tag = "facts", request_body = StatementCall,
+    responses(RecordedFact, OfRecorders, OfConflicts), security(("token" = []), ("certificate" = [])))]
+pub(super) async fn state_condition(State(facts): State<FactRecorder>, request: Request) -> Answered {
     let (caller, body) = called(request).await?;
     Ok(recorded(facts.state_condition(&caller, &body).await?))
 }
@@ -63,23 +95,27 @@ async fn called(request: Request) -> Result<(Caller, Vec<u8>), ApiError> {
     let (parts, body) = request.into_parts();
     let caller = parts.extensions.get::<Caller>().cloned();
     let caller = caller.ok_or_else(|| ApiError::of(ApiErrorCode::NotAuthenticated))?;
+    check_is_json(&parts.headers)?;
     Ok((caller, read_body(body).await?))
 }
 
-/// The entry on record, and a size of the log that contains it. The same call again is answered with the first entry.
 fn recorded(FactReceipt { receipt, repeats }: FactReceipt) -> Response {
     let status = if repeats { StatusCode::OK } else { StatusCode::CREATED };
-    let body = json!({"index": receipt.index(), "seq": receipt.size(), "repeats": repeats});
-    (status, Json(body)).into_response()
+    (status, Json(RecordedFact { index: receipt.index(), seq: receipt.size(), repeats })).into_response()
 }
 
-/// Lists are read in pieces: the facts from this index on, at most so many.
-#[derive(Clone, Copy, Debug, Deserialize)]
+/// Lists are read in pieces.
+#[derive(Clone, Copy, Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
-struct Piece {
+#[into_params(parameter_in = Query)]
+pub(super) struct Piece {
+    /// The facts from this index on. `next` of an answer is the `from` of the next piece.
     #[serde(default)]
+    #[param(required = false)]
     from: u64,
+    /// How many. More than 1,000 counts as 1,000.
     #[serde(default = "Piece::most")]
+    #[param(required = false, value_type = u64)]
     limit: usize,
 }
 
@@ -88,14 +124,12 @@ impl Piece {
         1000
     }
 
-    /// `next` is where the following piece begins; `null` after the last.
-    fn of<'a, F: 'a>(
+    /// The facts of this piece, and where the following piece begins.
+    fn of<'a, F: 'a, T>(
         self,
-        known: &Known,
-        name: &str,
         facts: impl Iterator<Item = &'a Recorded<F>>,
-        shown: impl Fn(&F) -> Value,
-    ) -> Value {
+        shown: impl Fn(&Recorded<F>) -> T,
+    ) -> (Vec<T>, Option<u64>) {
         let limit = self.limit.min(Piece::most());
         // There may be a million, so only those that are shown are kept, and one more.
         let mut first = BTreeMap::new();
@@ -106,18 +140,16 @@ impl Piece {
             }
         }
         let next = if first.len() > limit { first.pop_last().map(|(index, _)| index) } else { None };
-        let facts: Vec<Value> =
-            first.values().map(|recorded| with_entry(recorded, shown(&recorded.fact))).collect();
-        json!({"as_of": known.as_of(), name: facts, "next": next})
+        (first.values().map(|recorded| shown(recorded)).collect(), next)
     }
 }
 
 /// Makes a long answer on a thread that makes no decisions.
-async fn listed(
+async fn listed<T: Serialize>(
     facts: &FactRecorder,
     caller: &Caller,
     of: PieceOf,
-    list: impl FnOnce(Piece, &Known) -> Value + Send + 'static,
+    list: impl FnOnce(Piece, &Known) -> T + Send + 'static,
 ) -> Answered {
     let known = facts.read(caller)?;
     let piece = piece(of)?;
@@ -125,99 +157,101 @@ async fn listed(
     Ok(made.map_err(|_| ApiError::new(ApiErrorCode::Unavailable, "this server is stopping"))?)
 }
 
-/// The members of a fact, with what the log says about its entry.
-fn with_entry<F>(recorded: &Recorded<F>, mut members: Value) -> Value {
-    if let Some(members) = members.as_object_mut() {
-        members.insert("index".to_owned(), json!(recorded.index));
-        members.insert("time".to_owned(), json!(recorded.time));
-    }
-    members
-}
-
-type PieceOf = Result<Query<Piece>, axum::extract::rejection::QueryRejection>;
+type PieceOf = Result<Query<Piece>, QueryRejection>;
 
 fn piece(piece: PieceOf) -> Result<Piece, ApiError> {
     piece.map(|Query(piece)| piece).map_err(|error| ApiError::new(ApiErrorCode::Malformed, error.body_text()))
 }
 
-async fn revocations(
+/// The revocations in force
+///
+/// Needs `read-facts` on the mesh.
+#[utoipa::path(get, path = "/v1/revocations", tag = "facts", params(Piece),
+    responses((status = 200, description = "A piece of the list.", body = RevocationList), OfReaders, OfParameters),
+    security(("token" = []), ("certificate" = [])))]
+pub(super) async fn revocations(
     State(facts): State<FactRecorder>,
     of: PieceOf,
     caller: axum::Extension<Caller>,
 ) -> Answered {
     let list = |piece: Piece, known: &Known| {
-        piece.of(known, "revocations", known.tables().revocations.iter(), revocation_members)
+        let (revocations, next) = piece.of(known.tables().revocations.iter(), HeldRevocation::of);
+        RevocationList { as_of: known.as_of(), next, revocations }
     };
     listed(&facts, &caller, of, list).await
 }
 
-async fn revocation(
+/// One revocation in force
+///
+/// Needs `read-facts` on the mesh.
+#[utoipa::path(get, path = "/v1/revocations/{index}", tag = "facts",
+    params(("index" = u64, Path, description = "The index of its entry.")),
+    responses((status = 200, description = "It is in force.", body = HeldRevocation), OfReaders, OfParameters, OfNames),
+    security(("token" = []), ("certificate" = [])))]
+pub(super) async fn revocation(
     State(facts): State<FactRecorder>,
-    Path(index): Path<u64>,
+    index: Result<Path<u64>, PathRejection>,
     caller: axum::Extension<Caller>,
 ) -> Answered {
     let known = facts.read(&caller)?;
+    let malformed = |error: PathRejection| ApiError::new(ApiErrorCode::Malformed, error.body_text());
+    let Path(index) = index.map_err(malformed)?;
     let found = known.tables().revocations.at(index);
     let found =
         found.ok_or_else(|| ApiError::new(ApiErrorCode::Unknown, "no revocation in force has this index"))?;
-    Ok(Json(with_entry(found, revocation_members(&found.fact))).into_response())
+    Ok(Json(HeldRevocation::of(found)).into_response())
 }
 
-async fn postures(
+/// The postures
+///
+/// Needs `read-facts` on the mesh. What is not in the list has the posture `normal`.
+#[utoipa::path(get, path = "/v1/posture", tag = "facts", params(Piece),
+    responses((status = 200, description = "A piece of the list.", body = PostureList), OfReaders, OfParameters),
+    security(("token" = []), ("certificate" = [])))]
+pub(super) async fn postures(
     State(facts): State<FactRecorder>,
     of: PieceOf,
     caller: axum::Extension<Caller>,
 ) -> Answered {
     let list = |piece: Piece, known: &Known| {
-        piece.of(known, "postures", known.tables().postures.iter(), posture_members)
+        let (postures, next) = piece.of(known.tables().postures.iter(), HeldPosture::of);
+        PostureList { as_of: known.as_of(), next, postures }
     };
     listed(&facts, &caller, of, list).await
 }
 
-async fn attestations(
+/// The newest statements about workloads
+///
+/// Needs `read-facts` on the mesh.
+#[utoipa::path(get, path = "/v1/attestations", tag = "facts", params(Piece),
+    responses((status = 200, description = "A piece of the list.", body = AttestationList), OfReaders, OfParameters),
+    security(("token" = []), ("certificate" = [])))]
+pub(super) async fn attestations(
     State(facts): State<FactRecorder>,
     of: PieceOf,
     caller: axum::Extension<Caller>,
 ) -> Answered {
     let list = |piece: Piece, known: &Known| {
-        piece.of(known, "attestations", known.tables().attestations.iter(), attestation_members)
+        let (attestations, next) = piece.of(known.tables().attestations.iter(), HeldAttestation::of);
+        AttestationList { as_of: known.as_of(), next, attestations }
     };
     listed(&facts, &caller, of, list).await
 }
 
-async fn conditions(
+/// The newest statements about conditions
+///
+/// Needs `read-facts` on the mesh.
+#[utoipa::path(get, path = "/v1/conditions", tag = "facts", params(Piece),
+    responses((status = 200, description = "A piece of the list.", body = ConditionList), OfReaders, OfParameters),
+    security(("token" = []), ("certificate" = [])))]
+pub(super) async fn conditions(
     State(facts): State<FactRecorder>,
     of: PieceOf,
     caller: axum::Extension<Caller>,
 ) -> Answered {
     let list = |piece: Piece, known: &Known| {
-        piece.of(known, "conditions", known.tables().conditions.iter(), condition_members)
+        let (conditions, next) = piece.of(known.tables().conditions.iter(), HeldCondition::of);
+        ConditionList { as_of: known.as_of(), next, conditions }
     };
     listed(&facts, &caller, of, list).await
-}
-
-fn revocation_members(fact: &Revocation) -> Value {
-    json!({
-        "what": fact.what, "value": fact.value, "iss": fact.iss, "until": fact.until, "by": fact.by, "reason": fact.reason,
-    })
-}
-
-fn posture_members(fact: &PostureChange) -> Value {
-    json!({
-        "scope": fact.scope, "subject": fact.subject, "stance": fact.stance, "by": fact.by, "reason": fact.reason,
-    })
-}
-
-fn attestation_members(fact: &AttestationStatement) -> Value {
-    json!({
-        "iss": fact.iss, "sub": fact.subject, "key": fact.key, "iat": fact.iat, "exp": fact.exp,
-        "positive": fact.positive, "debug": fact.debug, "measurement": fact.measurement,
-    })
-}
-
-fn condition_members(fact: &ConditionStatement) -> Value {
-    json!({
-        "iss": fact.iss, "name": fact.name, "value": fact.value, "scope": fact.scope, "subject": fact.subject,
-        "iat": fact.iat, "exp": fact.exp,
-    })
 }

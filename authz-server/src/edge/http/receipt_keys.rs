@@ -8,13 +8,18 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
+use super::openapi::{KeySet, OfAnybody};
 use crate::authority::receipts::ReceiptSigners;
 
 pub(super) fn router(keys: Arc<ReceiptSigners>) -> Router {
     Router::new().route("/v1/receipt-jwks.json", get(set)).with_state(keys)
 }
 
-async fn set(State(keys): State<Arc<ReceiptSigners>>) -> Response {
+/// The keys that sign receipts
+#[utoipa::path(get, path = "/v1/receipt-jwks.json", tag = "public",
+    responses((status = 200, description = "A JWK set (RFC 7517).", content_type = "application/jwk-set+json", body = KeySet),
+        OfAnybody))]
+pub(super) async fn set(State(keys): State<Arc<ReceiptSigners>>) -> Response {
     let kept = format!("max-age={}", keys.kept_seconds());
     let headers =
         [(header::CONTENT_TYPE, "application/jwk-set+json".to_owned()), (header::CACHE_CONTROL, kept)];

@@ -18,11 +18,13 @@ use tracing::{debug, warn};
 
 use super::authenticate::connection;
 use super::count::CallCounter;
+use super::openapi::{KeySet, OfAnybody, OfIssuing};
 use super::refused::Refused;
 use crate::authority::api::read_body;
 use crate::authority::callers::Connection;
 use crate::authority::issuing::{
-    IssuedWarrant, Refusal, RefusalCode, TOKEN_PATH, TokenCall, WarrantIssuer, metadata,
+    IssuedWarrant, Refusal, RefusalCode, TOKEN_PATH, TokenAnswer, TokenCall, TokenForm, WarrantIssuer,
+    metadata,
 };
 use crate::authority::problem::{ApiError, ApiErrorCode};
 use crate::edge::peer::Peer;
@@ -57,7 +59,13 @@ fn page(kind: &'static str, body: String) -> impl IntoResponse + Clone {
     ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "max-age=300")], body)
 }
 
-async fn keys(State(pages): State<AuthorityPages>) -> Response {
+/// The keys that sign warrants
+///
+/// Only where the server is an authority.
+#[utoipa::path(get, path = "/v1/jwks.json", tag = "public",
+    responses((status = 200, description = "A JWK set (RFC 7517).", content_type = "application/jwk-set+json", body = KeySet),
+        OfAnybody))]
+pub(super) async fn keys(State(pages): State<AuthorityPages>) -> Response {
     page("application/jwk-set+json", pages.issuer.jwks()).into_response()
 }
 
@@ -79,7 +87,15 @@ async fn resource(
     Ok(page("application/json", body).into_response())
 }
 
-async fn token(
+/// Exchange a token for a warrant (RFC 8693)
+///
+/// Only where the server is an authority. The form says whom the warrant is for; a client certificate counts too. A header
+/// `Authorization` is refused.
+#[utoipa::path(post, path = "/v1/token", tag = "warrants",
+    request_body(content = TokenForm, content_type = "application/x-www-form-urlencoded"),
+    params(("warrant-proof" = Option<String>, Header, description = "A proof that the caller has the key in `cnf`.")),
+    responses((status = 200, description = "A warrant.", body = TokenAnswer), OfIssuing))]
+pub(super) async fn token(
     State(pages): State<AuthorityPages>,
     peer: Option<Extension<Peer>>,
     request: Request,

@@ -90,6 +90,7 @@ fn an_archived_log_verifies_together_with_its_archive() {
     let archive = dir.path().join("archive");
     let ledger = filled(&path, 700, large_segments());
     let size = ledger.publish().unwrap();
+    assert_eq!(ledger.read(0).unwrap().first().unwrap(), 0);
     let snapshot = ledger.save_snapshot(size, |to| to.write_all(b"facts")).unwrap();
     for below in [1, 255, 768, 1024] {
         assert!(matches!(ledger.archive(below, &archive, &snapshot), Err(ArchiveError::Below(_))), "{below}");
@@ -101,6 +102,7 @@ fn an_archived_log_verifies_together_with_its_archive() {
         "the second time there is nothing to move"
     );
     assert!(ledger.read(0).unwrap().next().unwrap().is_err());
+    assert_eq!(ledger.read(0).unwrap().first().unwrap(), 512);
     let archived = ledger.read(512).unwrap().map(|record| record.unwrap().entry);
     let archived = archived
         .filter_map(|entry| if let Entry::Archived(archived) = entry { Some(archived) } else { None });

@@ -49,6 +49,16 @@ impl<'a> Operators<'a> {
         self.slice.advice.keys().cloned().collect()
     }
 
+    /// The names of the routes that exist, sorted.
+    pub fn routes(self) -> impl Iterator<Item = &'a str> {
+        self.slice.teams.keys().map(String::as_str)
+    }
+
+    /// Whether a route exists. Nobody may do anything to one that does not.
+    pub fn has_route(self, name: &str) -> bool {
+        self.slice.teams.contains_key(name)
+    }
+
     /// The schema that the policies are validated against, as Cedar's JSON.
     pub fn schema(self) -> Value {
         self.slice.json.clone()

@@ -1,6 +1,8 @@
 //! Reads `kind: Mesh`: the audience, the limits, who is trusted (issuers, attestors, callers, subjects, and keys for notes), and
 //! what may be granted.
 
+use std::collections::BTreeMap;
+
 use warrant::{Issuer, PublicKey, SubjectPattern, Terms, Trust};
 
 use super::attestors::{self, Attestor};
@@ -71,6 +73,7 @@ pub(crate) fn read(node: &Node, faults: FileFaults<'_>) -> Option<Mesh> {
     let subjects = spec.get("subjects").map_or(Some(Vec::new()), |node| subject_issuers::read(node, faults));
     let grants = spec.get("grants").map_or(Some(Vec::new()), |node| grants::read(node, faults));
     let notes = spec.need("notes", faults).and_then(|node| notes(node, faults));
+    check_one_role(spec, trust.as_ref(), attestors.as_deref(), notes.as_ref(), faults);
     Some(Mesh {
         terms: terms?,
         attestation_max_age: attestation_max_age?,
@@ -83,6 +86,32 @@ pub(crate) fn read(node: &Node, faults: FileFaults<'_>) -> Option<Mesh> {
         grants: grants?,
         notes: notes?,
     })
+}
+
+/// A key has one role: what it signs for one purpose could be taken for something else.
+fn check_one_role(
+    spec: Members<'_>,
+    trust: Option<&Trust>,
+    attestors: Option<&[Attestor]>,
+    notes: Option<&Notes>,
+    faults: FileFaults<'_>,
+) {
+    let issuers = trust.into_iter().flat_map(Trust::issuers).flat_map(|issuer| &issuer.keys);
+    let attestors = attestors.into_iter().flatten().flat_map(|attestor| &attestor.keys);
+    let notes = notes.into_iter().flat_map(|notes| &notes.keys);
+    let all = issuers.map(|(_, key)| ("issuers", key));
+    let all = all.chain(attestors.map(|(_, key)| ("attestors", key))).chain(notes.map(|key| ("notes", key)));
+    let mut roles: BTreeMap<&PublicKey, &str> = BTreeMap::new();
+    for (role, key) in all {
+        let first = *roles.entry(key).or_insert(role);
+        if first != role {
+            faults.fault(
+                spec.place(role),
+                format!("the key {} is under `{first}` too", key.thumbprint()),
+                "make another one with `portcullis key new --out <file>`: a key signs for one purpose only",
+            );
+        }
+    }
 }
 
 fn terms(spec: Members<'_>, faults: FileFaults<'_>) -> Option<Terms> {

@@ -1,6 +1,6 @@
 //! Tests of limits: the last allowed value and the first refused one. Also of lists: each entry is tried.
 
-use super::fixture::{PAY_FILE, assert_fault, assert_sound, edited};
+use super::fixture::{PAY_FILE, TestKey, assert_fault, assert_sound, edited, note_key};
 
 /// A public P-256 key: the curve's own generator.
 const P256: &str = r#"{kty: EC, crv: P-256, x: "axfR8uEsQkf4vOblY6RA8ncDfYEt6zOg9KE5RdiYwpY", "y": "T-NC4v4af5uO5-tKfA-eFivOM1drMV7Oy7ZAaDe_UfU", alg: ES256}"#;
@@ -20,6 +20,22 @@ fn the_limits_of_the_mesh_have_limits_themselves() {
         let name = needed.split(':').next().unwrap();
         assert_fault(&without, "mesh.yaml:", &format!("`{name}` is missing"));
     }
+}
+
+#[test]
+fn a_key_has_one_role_in_the_mesh() {
+    let key = TestKey::new(1).jwk();
+    assert_fault(&edited("mesh.yaml", &note_key().jwk(), &key), "mesh.yaml:", "is under `issuers` too");
+    let attestor = |kid: &str, key: &TestKey| {
+        let key = key.jwk().replacen('{', &format!("{{\"kid\": \"{kid}\", "), 1);
+        let about = "about: [\"spiffe://shop/**\"]";
+        let attestor =
+            format!("  attestors: [{{iss: \"https://t.shop\", keys: [{key}], {about}}}]\n  notes:");
+        edited("mesh.yaml", "  notes:", &attestor)
+    };
+    assert_sound(&attestor("t1", &TestKey::new(7)));
+    assert_fault(&attestor("t1", &TestKey::new(1)), "mesh.yaml:", "is under `issuers` too");
+    assert_fault(&attestor("t1", &note_key()), "mesh.yaml:", "is under `attestors` too");
 }
 
 #[test]

@@ -86,7 +86,7 @@ check_envoy() {
 }
 
 check_agents_venv() {
-	has_agents_venv || can_make_venvs || lacks "python3-venv" "python3 (3.10 or newer) with venv, for the Python code in docs/agents.md"
+	has_agents_venv || can_make_venvs || lacks "python3-venv" "python3 (3.11 or newer) with venv, for the Python code in docs/agents.md"
 }
 
 # shellcheck disable=SC2086 # lists of files

@@ -2,8 +2,8 @@
 
 The user's client could send it: `httpx` lets an auth flow yield further requests. But that client may follow redirects, log
 bodies in its event hooks, trust other certificates, or send through a proxy that the environment names. Each would be right for
-the user's requests, and would show a subject token to somebody who must not have it. So nothing of the user's client, and
-nothing of the environment, is used here.
+the user's requests, and would show a subject token to somebody who must not have it. So nothing of the user's client, and no
+proxy of the environment, is used here. The roots are those of OpenSSL, for which `SSL_CERT_FILE` may name others.
 """
 
 from __future__ import annotations

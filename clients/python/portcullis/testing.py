@@ -162,7 +162,7 @@ class StubServer:
         if self._refusals:
             status, said = self._refusals.popleft()
             return status, dict(said)
-        repeated = [name for name, _ in pairs if name not in ("resource", "audience")]
+        repeated = [name for name, _ in pairs if name != "resource"]
         if len(repeated) != len(set(repeated)):
             raise _Refused("invalid_request", "a parameter occurs twice")
         if form.get("grant_type") != GRANT_TYPE or form.get("requested_token_type") != WARRANT_TYPE:

@@ -42,7 +42,7 @@ macro_rules! refusals {
 refusals! {
     FormMalformed = "form-malformed" "invalid_request" 400,
         "The body is not the form of a token exchange (RFC 8693).",
-        "Send `application/x-www-form-urlencoded` with each parameter once. `detail` names what is wrong.";
+        "Send `application/x-www-form-urlencoded` with each parameter once. `error_description` names what is wrong.";
     FormTooLarge = "form-too-large" "invalid_request" 413,
         "The body has more than 64 KiB.",
         "Ask for fewer details, or for a grant by its name (`scope`).";
@@ -57,7 +57,7 @@ refusals! {
         "Send `subject_token` and `subject_token_type`, or call with a client certificate.";
     SubjectInvalid = "subject-invalid" "invalid_request" 400,
         "The subject's token does not count.",
-        "Get a new token, for the audience that `subjects` of mesh.yaml names. `detail` says what is wrong.";
+        "Get a new token, for the audience that `subjects` of mesh.yaml names. `error_description` says what is wrong.";
     ActorMissing = "actor-missing" "invalid_request" 400,
         "The subject may only start what somebody else holds, or names who may act, and nobody acts.",
         "Call with the actor's client certificate, or send `actor_token` too.";
@@ -110,8 +110,8 @@ refusals! {
         "A policy of `issuance.cedar` could not be evaluated.",
         "Tell the platform team: `portcullis policy test` shows it.";
     Revoked = "revoked" "unauthorized_client" 403,
-        "The holder or its key is revoked.",
-        "Use another key, or ask an operator to end the revocation.";
+        "The holder, its key, the starter or this authority's key is revoked.",
+        "Ask an operator which of them; a holder whose key is revoked can use another one.";
     Halted = "halted" "temporarily_unavailable" 503,
         "The mesh, this environment or this authority is halted.",
         "Wait until operators resume.";

@@ -163,7 +163,7 @@ fn rotate(args: &Rotate) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The next key becomes the only one: its file replaces that of the first.
+/// The next key becomes the only one: its file takes the place of the first, which is put aside.
 fn retire(args: &Retire) -> Result<(), Failure> {
     let keys = ring(&args.config)?;
     let (role, place, all) = of_role(&keys, args.role, &args.config)?;
@@ -183,10 +183,21 @@ fn retire(args: &Retire) -> Result<(), Failure> {
             "there is no key beside {place}: make one with `portcullis key rotate`"
         )));
     };
-    Disk::real()
-        .rename_durably(place.beside(&next.kid).file(), place.file())
-        .map_err(|error| Failure::new(format!("{place} cannot be replaced: {error}")))?;
-    line(format!("{place} has the key {} now; the key {} is gone", next.kid, first.kid))
+    // Whoever is too early still needs it. A server that finds no first file between the two steps keeps the key that it has.
+    let aside = place.file().with_extension(format!("{}.retired", first.kid));
+    let rename = |from: &Path, to: &Path| {
+        Disk::real()
+            .rename_durably(from, to)
+            .map_err(|error| Failure::new(format!("{} cannot be renamed: {error}", from.display())))
+    };
+    rename(place.file(), &aside)?;
+    rename(place.beside(&next.kid).file(), place.file())?;
+    line(format!(
+        "{place} has the key {} now; the key {} is in {}: remove it when everything works",
+        next.kid,
+        first.kid,
+        aside.display()
+    ))
 }
 
 fn ring(config: &Path) -> Result<KeyRing, Failure> {

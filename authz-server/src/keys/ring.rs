@@ -165,7 +165,10 @@ impl Inner {
             if role.successors().is_some_and(|most| next.len() > most) {
                 let files: Vec<_> = next.iter().map(|key| place.beside(&key.kid).to_string()).collect();
                 found.faults.insert(KeyFault::TooMany(files.join(", ")));
-                next.clear();
+                // One that is in use stays in use.
+                let is_old =
+                    |key: &NamedSigner| before.iter().any(|old| old.public_key() == key.public_key());
+                next.retain(|key| !is_start && is_old(key));
             }
             read.push((*role, place, first.into_iter().chain(next).collect::<Vec<_>>(), before));
         }

@@ -63,16 +63,10 @@ impl ReceiptSigners {
     /// The body of `/v1/receipt-jwks.json`.
     #[must_use]
     pub fn jwks(&self) -> String {
-        let (known, now) = self.known();
-        let is_same = |one: &NamedSigner, key: Option<&NamedSigner>| {
-            key.is_some_and(|key| key.public_key() == one.public_key())
-        };
-        let (signs, keys) = (self.signs(&known, now), (self.list)());
-        let needed = known.iter().filter(|one| {
-            is_same(&one.key, signs.as_ref()) || is_same(&one.key, keys.get(1)) || one.has_receipts(now)
-        });
+        // A key that is here is published even if it does not sign now: after a start in the middle of a rotation it may sign again.
+        let (known, _) = self.known();
         let named: Vec<(&str, &PublicKey)> =
-            needed.map(|one| (one.key.kid.as_str(), one.key.public_key())).collect();
+            known.iter().map(|one| (one.key.kid.as_str(), one.key.public_key())).collect();
         jwks(&named)
     }
 
@@ -155,6 +149,13 @@ mod tests {
         assert_eq!((signs(), published()), ("r1".to_owned(), "r1 r2".to_owned()));
         pass(1);
         assert_eq!((signs(), published()), ("r2".to_owned(), "r1 r2".to_owned()));
+        // While its file is there it may sign again, after a start.
+        pass(200);
+        assert_eq!((signs(), published()), ("r2".to_owned(), "r1 r2".to_owned()));
+        held.lock().unwrap().pop();
+        assert_eq!((signs(), published()), ("r1".to_owned(), "r1 r2".to_owned()));
+        held.lock().unwrap().push(next.clone());
+        pass(1);
         // Its file may be taken away: its receipts are verified until the last one has expired.
         *held.lock().unwrap() = vec![next];
         pass(88);

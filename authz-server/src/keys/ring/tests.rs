@@ -143,6 +143,11 @@ fn more_keys_than_two_and_what_is_not_a_key_for_its_role_are_not_used() {
     assert_eq!(scene.held(KeyRole::Statement), "s1");
     scene.remove("statement.s3.jwk");
     assert_eq!(scene.held(KeyRole::Statement), "s1 s2");
+    // A third key that comes later does not take away the one that may be in use.
+    scene.put("statement.s3.jwk", &key("s3"));
+    assert_eq!(scene.held(KeyRole::Statement), "s1 s2");
+    assert!(scene.complaint().contains("statement.s3.jwk"), "{}", scene.complaint());
+    scene.remove("statement.s3.jwk");
     scene.put("receipt.r2.jwk", &PrivateKey::generate(Algorithm::Ed25519, Some("r2")).unwrap());
     scene.put("authority.a2.jwk", &key("another name"));
     assert_eq!((scene.held(KeyRole::Receipt), scene.held(KeyRole::Authority)), ("r1".into(), "a1".into()));

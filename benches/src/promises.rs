@@ -178,9 +178,13 @@ fn latency(results: &Results) -> Vec<Promise> {
     ]
 }
 
+/// A line about one figure that is not of a contender.
+fn lines_of(results: &Results) -> impl Fn(&'static str, Bound, Figure, usize) -> Promise {
+    |what, bound, figure, digits| Promise { what, bound, measured: results.figure(figure), digits }
+}
+
 fn ledger(results: &Results) -> Vec<Promise> {
-    let figure =
-        |what, bound, figure, digits| Promise { what, bound, measured: results.figure(figure), digits };
+    let figure = lines_of(results);
     vec![
         figure(
             "the ledger with 64 writers by a plain group commit of the same frames",
@@ -200,8 +204,7 @@ fn ledger(results: &Results) -> Vec<Promise> {
 }
 
 fn issuing(results: &Results) -> Vec<Promise> {
-    let figure =
-        |what, bound, figure, digits| Promise { what, bound, measured: results.figure(figure), digits };
+    let figure = lines_of(results);
     vec![
         figure(
             "p99 of an issuance at 1,000 a second, server and client on two cores",

@@ -26,6 +26,7 @@ pub mod envoy;
 pub mod external_system;
 pub mod fake_server;
 pub mod filter_files;
+pub mod guide;
 pub mod history;
 pub mod keys;
 pub mod ledger_auditor;

@@ -1,5 +1,5 @@
-//! What the process that has a key signs: tokens of the key's one role, complete and of good form, under the key's own name. Anything
-//! else it refuses, so that whoever reaches its socket cannot have it sign a token of another kind.
+//! What the process that has a key signs: tokens of the key's one role, complete and of good form, under the key's own name. It refuses
+//! anything else: a process that reaches its socket can then not make it sign a token of another kind.
 
 use std::fmt;
 

@@ -5,13 +5,12 @@ use std::path::{Path, PathBuf};
 
 use ::ledger::durable::Disk;
 use clap::{Args, Subcommand, ValueEnum};
-use serde_json::{Value as Json, json};
 use warrant::mint::Signer;
 use warrant::{Algorithm, formats};
 
 use super::out::{Failure, line, line_to_stderr};
 use crate::config;
-use crate::keys::{self, KeyPlace, KeyRing, KeyRole, NamedSigner, PrivateKey};
+use crate::keys::{self, KeyPlace, KeyRing, KeyRole, NamedKey, NamedSigner, PrivateKey};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -146,8 +145,7 @@ fn rotate(args: &Rotate) -> Result<(), Failure> {
     let key = PrivateKey::generate(first.public_key().alg(), Some(&kid)).map_err(Failure::new)?;
     let next = place.beside(&kid);
     keys::write_new(next.file(), &key).map_err(Failure::new)?;
-    // As mesh.yaml has it.
-    line(key.public_key().to_jwk_json().replacen('{', &format!("{{\"kid\":\"{kid}\","), 1))?;
+    line(keys::listed_jwk(&kid, key.public_key()))?;
     let then = match role {
         KeyRole::Authority => {
             "Sign a bundle that lists this key under `issuers` of mesh.yaml BEFORE the key in use: every proxy learns it. Then one that lists it last: the server signs with it. When the last warrant of the old key has expired (`maxLifetime`), sign one without the old key"
@@ -211,8 +209,9 @@ fn of_role<'k>(
     config: &Path,
 ) -> Result<(KeyRole, &'k KeyPlace, Vec<NamedSigner>), Failure> {
     let place = keys.place(role);
-    let place =
-        place.ok_or_else(|| Failure::new(format!("{}: this server is no authority", config.display())))?;
+    let place = place.ok_or_else(|| {
+        Failure::new(format!("{}: this server issues no warrants: it has no `authority`", config.display()))
+    })?;
     Ok((role, place, keys.of(role)))
 }
 
@@ -228,20 +227,20 @@ fn show(args: &Show) -> Result<(), Failure> {
     if args.private {
         return line(keys::read(&args.file).map_err(Failure::new)?.to_jwk());
     }
-    let key = keys::read_one_public(&args.file).map_err(Failure::new)?;
+    let key = keys::read_one_public(&args.file).map_err(Failure::new)?.key;
     line(if args.thumbprint { key.thumbprint().to_string() } else { key.to_jwk_json() })
 }
 
 fn jwks(args: &Jwks) -> Result<(), Failure> {
-    let mut set: Vec<Json> = Vec::new();
+    let mut set: Vec<NamedKey> = Vec::new();
     for file in &args.files {
         for named in keys::read_public(file).map_err(Failure::new)? {
-            if set.iter().any(|other| other.get("kid").and_then(Json::as_str) == Some(named.kid.as_str())) {
+            if set.iter().any(|other| other.kid == named.kid) {
                 let (kid, file) = (named.kid, file.display());
                 return Err(Failure::new(format!("two keys have the kid {kid:?}; the second is in {file}")));
             }
-            set.push(named.to_jwk());
+            set.push(named);
         }
     }
-    line(json!({"keys": set}))
+    line(keys::jwks(set))
 }

@@ -1,9 +1,26 @@
 //! Facts for tests.
 
 use ledger::entry::{
-    AttestationStatement, ConditionStatement, Digest, FactScope, Issued, Posture, PostureChange, Reinstate,
-    Revocation, RevocationTarget, Signer,
+    AttestationStatement, ConditionStatement, Digest, FactScope, Issued, OutcomeReport, Posture,
+    PostureChange, Reinstate, Revocation, RevocationTarget, Signer,
 };
+
+/// The outcome of the decision with this id, at this index.
+pub(crate) fn outcome(index: u64, id: &str) -> OutcomeReport {
+    OutcomeReport {
+        attempts: 1,
+        bytes_in: 3,
+        bytes_out: 5,
+        duration: 12,
+        id: id.to_owned(),
+        index,
+        proxy: "local".to_owned(),
+        reached: true,
+        repeat: false,
+        status: Some(200),
+        termination: String::new(),
+    }
+}
 
 pub(crate) fn revocation(what: RevocationTarget, value: &str, until: Option<u64>) -> Revocation {
     let is_by_issuer = matches!(what, RevocationTarget::Path | RevocationTarget::Lineage);

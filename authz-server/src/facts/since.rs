@@ -78,13 +78,11 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::Ordering;
 
-    use ledger::entry::{
-        BurnKind, Decision, DecisionOutcome, Nonce, OutcomeReport, RecordedBurn, RevocationTarget, Stamps,
-    };
+    use ledger::entry::{BurnKind, Decision, DecisionOutcome, Nonce, RecordedBurn, RevocationTarget, Stamps};
 
     use super::*;
     use crate::example_decision::denied;
-    use crate::facts::examples::{issued, revocation};
+    use crate::facts::examples::{issued, outcome, revocation};
     use crate::facts::test_ledger::TestLedger;
     use crate::facts::{Folded, fold};
     use crate::policy_fixture::NOW;
@@ -162,7 +160,7 @@ mod tests {
         ledger.append(revocation(RevocationTarget::Subject, "eve", None).into()).unwrap();
         now.fetch_add(40_000, Ordering::Relaxed);
         let index = allow(ledger, vec![burned("often", NOW + 200)]);
-        ledger.append(Entry::Outcome(outcome_of(index))).unwrap();
+        ledger.append(Entry::Outcome(outcome(index, "d"))).unwrap();
         // The newest entry says the time, by which the other is over.
         save(2);
         allow(ledger, vec![burned("new", NOW + 301)]);
@@ -175,21 +173,5 @@ mod tests {
         let from_log = All::of(&fold(ledger).unwrap().0);
         assert_eq!((from_log.alive.len(), from_log.issued.len()), (2, 1));
         assert_eq!(from_snapshot, from_log);
-    }
-
-    fn outcome_of(index: u64) -> OutcomeReport {
-        OutcomeReport {
-            attempts: 1,
-            bytes_in: 3,
-            bytes_out: 5,
-            duration: 12,
-            id: "d".to_owned(),
-            index,
-            proxy: "local".to_owned(),
-            reached: true,
-            repeat: false,
-            status: Some(200),
-            termination: String::new(),
-        }
     }
 }

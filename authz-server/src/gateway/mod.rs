@@ -61,7 +61,7 @@ pub struct Gateway {
     pub shadow: Option<Shadow>,
     /// Must be shorter than the proxy's own timeout, so that the denial comes from us, with a reason.
     pub deadline: Duration,
-    /// The URL of the page that says of a resource where its warrants are to be had, if this server has one.
+    /// The URL of this server's page about resources (RFC 9728), if it has one.
     pub resource_page: Option<String>,
 }
 

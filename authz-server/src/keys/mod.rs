@@ -25,7 +25,7 @@ pub use jws::sign_jws;
 pub use named_signer::{AnySigner, FindKey, ListKeys, NamedSigner};
 pub use place::KeyPlace;
 pub use private::PrivateKey;
-pub use public::{NamedKey, jwks, parse_public, read_one_public, read_public};
+pub use public::{NamedKey, jwks, listed_jwk, parse_public, read_one_public, read_public};
 pub use readers::Readers;
 pub use remote_signer::RemoteSigner;
 pub use ring::{KeyFault, KeyRing, READ_EVERY};

@@ -10,7 +10,7 @@ use warrant::formats;
 
 use super::file::{self, KeyFileError};
 use super::named_signer::NamedSigner;
-use super::public::{NamedKey, read_public};
+use super::public::{NamedKey, read_one_public};
 use super::remote_signer::RemoteSigner;
 
 /// Where a key is.
@@ -56,11 +56,8 @@ impl KeyPlace {
         match self {
             KeyPlace::File(file) => file::read(file).map(NamedSigner::from),
             KeyPlace::Signer { socket, public } => {
-                let keys = read_public(public)?;
-                let [NamedKey { kid, key }] = keys.as_slice() else {
-                    return Err(KeyFileError::new(public, "does not hold exactly one key".to_owned()));
-                };
-                Ok(NamedSigner::new(Some(kid), Arc::new(RemoteSigner::new(socket.clone(), *key))))
+                let NamedKey { kid, key } = read_one_public(public)?;
+                Ok(NamedSigner::new(Some(&kid), Arc::new(RemoteSigner::new(socket.clone(), key))))
             }
         }
     }

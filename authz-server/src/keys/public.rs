@@ -29,6 +29,12 @@ impl NamedKey {
     }
 }
 
+/// A public key as mesh.yaml lists it: its name comes first, for those who read the page.
+#[must_use]
+pub fn listed_jwk(kid: &str, key: &PublicKey) -> String {
+    key.to_jwk_json().replacen('{', &format!("{{\"kid\":\"{kid}\","), 1)
+}
+
 /// A JWK set of these keys.
 #[must_use]
 pub fn jwks(keys: impl IntoIterator<Item = NamedKey>) -> String {
@@ -68,11 +74,13 @@ fn public_keys(mut jwk: Map<String, Json>) -> Result<Vec<NamedKey>, String> {
 }
 
 /// Reads a file that must hold exactly one key.
-pub fn read_one_public(path: &Path) -> Result<PublicKey, KeyFileError> {
-    match read_public(path)?.as_slice() {
-        [one] => Ok(one.key),
-        several => {
-            Err(KeyFileError::new(path, format!("holds {} keys, but exactly one is expected", several.len())))
+pub fn read_one_public(path: &Path) -> Result<NamedKey, KeyFileError> {
+    let mut keys = read_public(path)?;
+    match (keys.pop(), keys.len()) {
+        (Some(one), 0) => Ok(one),
+        (last, others) => {
+            let count = others.saturating_add(usize::from(last.is_some()));
+            Err(KeyFileError::new(path, format!("holds {count} keys, but exactly one is expected")))
         }
     }
 }

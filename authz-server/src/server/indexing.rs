@@ -1,12 +1,11 @@
 //! Keeps the history up to date while the server runs, on a thread of its own. It reads what is published, so neither a decision
 //! nor the ledger's writer waits for it; and nothing waits for the history but who asks it.
 
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use tracing::{error, info};
 
+use super::repeating::{self, RepeatingThread};
 use crate::bundles::ThreadError;
 use crate::complaint::Complaint;
 use crate::history::History;
@@ -19,33 +18,9 @@ const READ_AT_ONCE: usize = 2_000;
 /// How long to wait after the log could not be read.
 const PAUSE_AFTER_ERROR: Duration = Duration::from_secs(10);
 
-/// The thread. It ends when this is dropped.
-#[derive(Debug)]
-pub(super) struct IndexingThread {
-    stop: Option<mpsc::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
-}
-
-pub(super) fn start(history: History) -> Result<IndexingThread, ThreadError> {
-    let (stop, stopped) = mpsc::channel();
-    let thread = thread::Builder::new().name("history".to_owned()).spawn(move || {
-        let mut indexing = Indexing { history, complaint: Complaint::default(), has_read_all: false };
-        let mut wait = Duration::ZERO;
-        while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(wait) {
-            wait = indexing.look();
-        }
-    });
-    let thread = thread.map_err(|error| ThreadError { name: "history".to_owned(), error })?;
-    Ok(IndexingThread { stop: Some(stop), thread: Some(thread) })
-}
-
-impl Drop for IndexingThread {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(Err(_)) = self.thread.take().map(JoinHandle::join) {
-            error!("the thread that reads the log for the history panicked");
-        }
-    }
+pub(super) fn start(history: History) -> Result<RepeatingThread, ThreadError> {
+    let mut indexing = Indexing { history, complaint: Complaint::default(), has_read_all: false };
+    repeating::start("history", move || indexing.look())
 }
 
 struct Indexing {

@@ -12,6 +12,7 @@ mod indexing;
 mod listeners;
 mod open;
 mod readiness;
+mod repeating;
 mod restored;
 mod serve;
 mod signer;

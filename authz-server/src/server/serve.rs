@@ -13,10 +13,9 @@ use tonic::service::interceptor::InterceptedService;
 use tracing::info;
 
 use super::error::ServerError;
-use super::indexing::{self, IndexingThread};
 use super::open::OpenedServer;
-use super::snapshots::{self, SnapshotThread};
-use super::{background, health, stop};
+use super::repeating::RepeatingThread;
+use super::{background, health, indexing, snapshots, stop};
 use crate::bundles::{self, KeeperThread};
 use crate::edge::access_log::AccessLog;
 use crate::edge::arrivals::Arrivals;
@@ -53,8 +52,8 @@ pub(super) struct Serving {
     outcomes: Arc<Outcomes>,
     recorder: Recorder,
     ledger: Ledger,
-    snapshots: SnapshotThread,
-    indexing: IndexingThread,
+    snapshots: RepeatingThread,
+    indexing: RepeatingThread,
     _running: JudgingThread,
     _keeper: KeeperThread,
 }

@@ -1,5 +1,5 @@
-//! The process that has a key in place of the server: it signs tokens of one role for whoever may open its socket, which is its
-//! own user alone. It knows nothing of the server.
+//! The process that has a key in place of the server: it signs tokens of one role, over a socket that only its own user can
+//! open. It knows nothing of the server.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -8,13 +8,12 @@
 #[cfg(test)]
 mod tests;
 
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use ledger::{Ledger, ReadError};
 use tracing::{error, info};
 
+use super::repeating::{self, RepeatingThread};
 use crate::bundles::ThreadError;
 use crate::complaint::Complaint;
 use crate::facts::{Amount, KnownTables, Since};
@@ -35,38 +34,13 @@ const REST_FACTOR: u32 = 3;
 /// How long to wait after the log could not be read, or a snapshot could not be saved.
 const PAUSE_AFTER_ERROR: Duration = Duration::from_secs(10);
 
-/// The thread. It ends when this is dropped: what it has begun is finished first, because nothing may be written once the
-/// ledger belongs to another process.
-#[derive(Debug)]
-pub(super) struct SnapshotThread {
-    stop: Option<mpsc::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
-}
-
 /// What is known live.
 type Known = Box<dyn Fn() -> KnownTables + Send>;
 
-/// Starts to save snapshots of this ledger.
-pub(super) fn start(ledger: Ledger, known: Known, schedule: Amount) -> Result<SnapshotThread, ThreadError> {
-    let (stop, stopped) = mpsc::channel();
-    let thread = thread::Builder::new().name("snapshots".to_owned()).spawn(move || {
-        let mut snapshots = Snapshots::of(ledger, known, schedule);
-        let mut wait = Duration::ZERO;
-        while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(wait) {
-            wait = snapshots.look();
-        }
-    });
-    let thread = thread.map_err(|error| ThreadError { name: "snapshots".to_owned(), error })?;
-    Ok(SnapshotThread { stop: Some(stop), thread: Some(thread) })
-}
-
-impl Drop for SnapshotThread {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(Err(_)) = self.thread.take().map(JoinHandle::join) {
-            error!("the thread that saves snapshots panicked");
-        }
-    }
+/// Starts to save snapshots of this ledger. The thread must have ended before the ledger belongs to another process.
+pub(super) fn start(ledger: Ledger, known: Known, schedule: Amount) -> Result<RepeatingThread, ThreadError> {
+    let mut snapshots = Snapshots::of(ledger, known, schedule);
+    repeating::start("snapshots", move || snapshots.look())
 }
 
 struct Snapshots {

@@ -1,5 +1,6 @@
 //! The code blocks of the guide `docs/agents.md`, and of the page `docs/api.md`.
 
+use portcullis_tests::guide::only_block;
 use portcullis_tests::programs::repository;
 use std::fs;
 
@@ -20,11 +21,7 @@ pub(crate) fn receipts() -> String {
 
 /// The only Python block of this page that contains these words.
 fn block(page: &str, words: &str) -> String {
-    let page = fs::read_to_string(repository().join(page)).unwrap();
-    let blocks = page.split("```python\n").skip(1).map(|rest| rest.split("```").next().unwrap());
-    let found: Vec<&str> = blocks.filter(|block| block.contains(words)).collect();
-    assert_eq!(found.len(), 1, "blocks with `{words}`: {found:?}");
-    found[0].to_owned()
+    only_block(&fs::read_to_string(repository().join(page)).unwrap(), "python", words)
 }
 
 #[test]

@@ -1,10 +1,9 @@
 //! Every command of the guide `docs/agents.md`, from first to last, through the real Envoy.
 
-use portcullis_tests::programs::portcullis;
+use portcullis_tests::guide::{only_block, shell};
 use portcullis_tests::world::World;
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use crate::guide;
 use crate::peer::python;
@@ -13,9 +12,9 @@ use crate::peer::python;
 async fn the_guides_helper_runs_one_errand_and_is_denied_a_second() {
     let world = World::start().await;
     let directory = world.directory();
-    shell(directory, "portcullis key new --out agent.jwk\n");
-    shell(directory, &block("key show"));
-    shell(directory, &block("warrant mint"));
+    run(directory, "portcullis key new --out agent.jwk\n");
+    run(directory, &block("key show"));
+    run(directory, &block("warrant mint"));
 
     let envoy = format!("http://{}", world.envoy.address());
     let program =
@@ -37,15 +36,11 @@ async fn the_guides_helper_runs_one_errand_and_is_denied_a_second() {
 /// The shell block of the guide that contains these words, without the line that makes the key.
 fn block(words: &str) -> String {
     let page = fs::read_to_string(portcullis_tests::programs::repository().join("docs/agents.md")).unwrap();
-    let blocks = page.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap().to_owned());
-    let found: Vec<String> = blocks.filter(|block| block.contains(words)).collect();
-    assert_eq!(found.len(), 1, "{words}");
-    found[0].lines().filter(|line| !line.contains("key new")).map(|line| format!("{line}\n")).collect()
+    let block = only_block(&page, "sh", words);
+    block.lines().filter(|line| !line.contains("key new")).map(|line| format!("{line}\n")).collect()
 }
 
-fn shell(directory: &Path, script: &str) {
-    let binaries = portcullis().parent().unwrap().display().to_string();
-    let script = format!("set -eu; PATH={binaries}:$PATH\n{script}");
-    let output = Command::new("sh").args(["-c", &script]).current_dir(directory).output().unwrap();
+fn run(directory: &Path, script: &str) {
+    let output = shell(directory, script);
     assert!(output.status.success(), "{script}\n{}", String::from_utf8_lossy(&output.stderr));
 }

@@ -4,6 +4,7 @@ use crate::bundles::Signers;
 use portcullis_tests::agent::{WarrantSpec, hello, payment};
 use portcullis_tests::client::ClientRequest;
 use portcullis_tests::command::{CommandOutput, portcullis};
+use portcullis_tests::guide::{only_block, shell};
 use portcullis_tests::ledger_auditor::{LedgerAuditor, copy};
 use portcullis_tests::programs;
 use portcullis_tests::signed_bundles::UnsignedBundle;
@@ -11,7 +12,6 @@ use portcullis_tests::world::{HOST, World};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 #[expect(clippy::disallowed_methods, reason = "a test's own file needs no durability")]
 fn write(file: &Path, bytes: &[u8]) {
@@ -161,17 +161,10 @@ async fn when_a_decision_cannot_be_explained_the_message_names_what_is_missing()
 async fn the_policy_guides_commands_on_recorded_decisions_print_what_it_shows() {
     let recorded = three_decisions().await;
     let page = fs::read_to_string(programs::repository().join("docs/policy.md")).unwrap();
-    let block = |kind: &str| {
-        let found: Vec<&str> = page.split(&format!("```{kind} recorded\n")).skip(1).collect();
-        assert_eq!(found.len(), 1, "one block of {kind}");
-        found[0].split("```").next().unwrap().to_owned()
-    };
-    let binaries = programs::portcullis().parent().unwrap().display().to_string();
+    let block = |kind: &str| only_block(&page, &format!("{kind} recorded"), "");
     let commands = block("sh").replace(" # exit status 1", " && exit 9 || [ $? = 1 ]");
     assert!(commands.contains("[ $? = 1 ]"), "{commands}");
-    let script = format!("set -eu; PATH={binaries}:$PATH\n{commands}");
-    let mut shell = Command::new("sh");
-    let output = shell.args(["-c", &script]).current_dir(recorded.world.home.file("")).output().unwrap();
+    let output = shell(&recorded.world.home.file(""), &commands);
     let out = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{out}{}", String::from_utf8_lossy(&output.stderr));
     for line in block("text").lines() {

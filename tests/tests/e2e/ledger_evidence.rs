@@ -5,13 +5,12 @@ use portcullis_tests::agent::hello;
 use portcullis_tests::client::ClientRequest;
 use portcullis_tests::command::portcullis;
 use portcullis_tests::condition::until;
+use portcullis_tests::guide::{blocks, shell};
 use portcullis_tests::ledger_auditor::{LedgerAuditor, copy, files};
-use portcullis_tests::programs;
 use portcullis_tests::world::{HOST, World};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 /// Entries that are exported: the second bundle, whose decisions name one in the first.
 const RANGE: [&str; 4] = ["--from", "300", "--to", "310"];
@@ -42,14 +41,12 @@ fn export(ledger: &Path, folder: PathBuf, further: &[&str]) -> (PathBuf, i32, St
 fn blocks_of_page(folder: &Path) -> Vec<String> {
     let page = fs::read_to_string(folder.join("README.md")).unwrap();
     assert!(!page.contains("{{"), "{page}");
-    page.split("```sh\n").skip(1).map(|rest| rest.split("\n```").next().unwrap().to_owned()).collect()
+    blocks(&page, "sh")
 }
 
 /// Runs a block in the folder. Returns whether it succeeded, and what it printed.
 fn run(folder: &Path, block: &str) -> (bool, String) {
-    let binaries = programs::portcullis().parent().unwrap().display().to_string();
-    let script = format!("set -eu; PATH={binaries}:$PATH\n{block}");
-    let output = Command::new("sh").args(["-c", &script]).current_dir(folder).output().unwrap();
+    let output = shell(folder, block);
     let printed = [output.stdout, output.stderr].concat();
     (output.status.success(), String::from_utf8_lossy(&printed).into_owned())
 }

@@ -2,11 +2,11 @@
 
 use portcullis_tests::agent::hello;
 use portcullis_tests::condition::until;
+use portcullis_tests::guide::{blocks, shell};
 use portcullis_tests::ledger_auditor::LedgerAuditor;
-use portcullis_tests::programs::{portcullis, repository};
+use portcullis_tests::programs::repository;
 use portcullis_tests::world::World;
 use std::fs;
-use std::process::Command;
 
 #[tokio::test]
 async fn every_command_of_the_auditors_guide_does_what_it_says() {
@@ -18,15 +18,11 @@ async fn every_command_of_the_auditors_guide_does_what_it_says() {
     until("outcomes to be published", async || (auditor.of_kind("outcome/1").len() == 3).then_some(())).await;
 
     let guide = fs::read_to_string(repository().join("docs/ledger.md")).unwrap();
-    let blocks: Vec<&str> =
-        guide.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
-    let binaries = portcullis().parent().unwrap().display().to_string();
+    let blocks = blocks(&guide, "sh");
     let mut commands = 0;
     for block in &blocks {
         commands += block.lines().filter(|line| line.starts_with("portcullis ")).count();
-        let script = format!("set -eu; PATH={binaries}:$PATH\n{block}");
-        let output =
-            Command::new("sh").args(["-c", &script]).current_dir(world.directory()).output().unwrap();
+        let output = shell(world.directory(), block);
         assert!(output.status.success(), "{block}\n{}", String::from_utf8_lossy(&output.stderr));
     }
     assert!(blocks.len() >= 5 && commands >= 11, "{commands} commands in {} blocks", blocks.len());

@@ -4,13 +4,13 @@
 //! harness, with the shipped configuration. And `curl` is replaced by the harness's client, which counts executions.
 
 use portcullis_tests::client::ClientRequest;
-use portcullis_tests::programs::{portcullis, repository};
+use portcullis_tests::guide::{only_block, shell};
+use portcullis_tests::programs::repository;
 use portcullis_tests::server::Home;
 use portcullis_tests::world::Setup;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
-use std::process::{Command, Output};
 
 /// A `curl` that prints its arguments, one a line.
 const CURL: &str = "curl() { for word; do printf '%s\\n' \"$word\"; done; }\n";
@@ -19,7 +19,7 @@ const CURL: &str = "curl() { for word; do printf '%s\\n' \"$word\"; done; }\n";
 #[tokio::test(flavor = "multi_thread")]
 async fn the_readmes_commands_build_serve_and_use_a_home_directory_as_it_says() {
     let readme = fs::read_to_string(repository().join("README.md")).unwrap();
-    let [build, path, init, serve] = lines_of(&shell_block(&readme, "portcullis init"));
+    let [build, path, init, serve] = lines_of(&only_block(&readme, "sh", "portcullis init"));
     assert_eq!(build, "./dev build", "the README builds what this test uses");
     assert_eq!(path, r#"export PATH="$PWD/target/release:$PATH""#, "the harness sets this path");
     assert_eq!(serve, "portcullis serve --config home/portcullis.yaml");
@@ -32,7 +32,7 @@ async fn the_readmes_commands_build_serve_and_use_a_home_directory_as_it_says() 
     let world = Setup::default().start_in(directory, home).await;
 
     // The agent's own way, through the Envoy of this test.
-    let agent = shell_block(&readme, "--scope payments");
+    let agent = only_block(&readme, "sh", "--scope payments");
     let here = format!("--explain --via {}", world.envoy.address());
     assert!(agent.contains("--explain"), "{agent}");
     let paid = run(world.directory(), &agent.replace("--explain", &here));
@@ -40,8 +40,8 @@ async fn the_readmes_commands_build_serve_and_use_a_home_directory_as_it_says() 
 
     // A part of a warrant, for another agent: each command at its first try, and the last one is denied.
     let via = format!("--via {}", world.envoy.address());
-    let handed_on =
-        shell_block(&readme, "warrant delegate").replace("/errands/x --", &format!("/errands/x {via} --"));
+    let handed_on = only_block(&readme, "sh", "warrant delegate")
+        .replace("/errands/x --", &format!("/errands/x {via} --"));
     let (allowed, denied) = handed_on.trim_end().rsplit_once('\n').unwrap();
     let done = run(world.directory(), allowed);
     assert!(done.contains("/errands/x") && done.contains("is revoked"), "{done}");
@@ -49,20 +49,12 @@ async fn the_readmes_commands_build_serve_and_use_a_home_directory_as_it_says() 
     let says = String::from_utf8_lossy(&refused.stderr);
     assert!(refused.status.code() == Some(1) && says.contains("denied: revoked"), "{says}");
 
-    let words = run(world.directory(), &format!("{CURL}{}", shell_block(&readme, "warrant mint")));
+    let words = run(world.directory(), &format!("{CURL}{}", only_block(&readme, "sh", "warrant mint")));
     let request = request_of(&words);
     world.allows(&request).await;
     // The README says that the same line again is `replayed`.
     world.denies(&request, 403, "replayed").await;
     world.end().await;
-}
-
-/// The text of the only shell block that contains these words.
-fn shell_block(readme: &str, words: &str) -> String {
-    let blocks = readme.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap());
-    let found: Vec<&str> = blocks.filter(|block| block.contains(words)).collect();
-    assert_eq!(found.len(), 1, "blocks with `{words}`: {found:?}");
-    found[0].to_owned()
 }
 
 /// The commands of a block, without their comments.
@@ -77,12 +69,6 @@ fn run(directory: &Path, script: &str) -> String {
     let output = shell(directory, script);
     assert!(output.status.success(), "{script}\n{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
-}
-
-fn shell(directory: &Path, script: &str) -> Output {
-    let binaries = portcullis().parent().unwrap().display().to_string();
-    let script = format!("set -eu; PATH={binaries}:$PATH\n{script}");
-    Command::new("sh").args(["-c", &script]).current_dir(directory).output().unwrap()
 }
 
 /// The port in the README may be taken on this machine.

@@ -139,7 +139,7 @@ impl Rules {
         &self.trust
     }
 
-    /// The URL of the page that says of a resource where its warrants are to be had (RFC 9728).
+    /// The URL of the page about resources, which says who issues warrants for one (RFC 9728).
     pub fn resource_page(&self) -> Option<&str> {
         self.resource_page.as_deref()
     }

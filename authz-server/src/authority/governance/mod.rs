@@ -52,7 +52,7 @@ pub struct Source {
     pub predecessors: Vec<String>,
     /// Where this server runs.
     pub environment: BTreeMap<String, String>,
-    /// The URL of the page that says of a resource where its warrants are to be had, if this server has one.
+    /// The URL of this server's page about resources (RFC 9728), if it has one.
     pub resource_page: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! What clients read about the authority: its keys, where it is asked (RFC 8414), and what is to be had for a resource (RFC 9728).
+//! What clients read about the authority: its keys, its own metadata (RFC 8414), and who issues warrants for a resource (RFC 9728).
 
 use policy::{Bundle, GrantTerms};
 use serde_json::json;

@@ -53,7 +53,7 @@ impl Drop for Turn<'_> {
     fn drop(&mut self) {
         drop(self.held.take());
         let mut places = self.turns.places();
-        // Nobody can come in between: whoever comes takes the place from the locked table.
+        // A place is only taken from the locked table, so nobody else can take this one now.
         if places.get(&self.of).is_some_and(|place| Arc::strong_count(place) == 1) {
             places.remove(&self.of);
         }

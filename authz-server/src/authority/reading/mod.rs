@@ -117,8 +117,8 @@ impl Reading {
         earlier.map(|earlier| member(earlier.entry.get())).transpose()
     }
 
-    /// The text of a C2SP `tlog-proof` of the entry of a decision, against the published checkpoint. It holds the entry, and
-    /// whoever may read entries may read all of them.
+    /// The text of a C2SP `tlog-proof` of the entry of a decision, against the published checkpoint. It holds the entry, so
+    /// the caller needs `read-entries`, which covers every entry.
     pub fn proof(&self, caller: &Caller, id: &str) -> Result<String, ApiError> {
         self.facts.permit_reading(caller, OperatorAction::ReadEntries)?;
         let (span, found) = self.history.decision(id);
@@ -143,7 +143,7 @@ impl Reading {
         let mut permits = self.permits(caller, OperatorAction::ReadDecisions);
         let (span, page) = self.history.decisions(wanted, from, limit, &mut |route| permits.may(route));
         if page.decisions.is_empty() {
-            // Nothing found is no answer to somebody who may see nothing.
+            // A caller who may see nothing is refused, and not told that nothing was found.
             permits.check_any()?;
         }
         let indices: Vec<u64> = page.decisions.iter().map(|found| found.index).collect();

@@ -26,9 +26,3 @@ impl ReceiptKeys {
         named.next().is_none().then_some(&only.key)
     }
 }
-
-/// The body of `/v1/receipt-jwks.json`: these keys, each with its name.
-#[must_use]
-pub fn jwks(keys: &[(&str, &PublicKey)]) -> String {
-    keys::jwks(keys.iter().map(|(kid, key)| NamedKey { kid: (*kid).to_owned(), key: **key }))
-}

@@ -17,7 +17,7 @@ use warrant::{Digest, Seconds};
 
 use crate::keys::sign_jws;
 
-pub use keys::{ReceiptKeys, jwks};
+pub use keys::ReceiptKeys;
 pub use signers::ReceiptSigners;
 pub use verify::{ExpectedReceipt, ReceiptFault, verify};
 

@@ -5,12 +5,9 @@
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use warrant::PublicKey;
-
 use super::LIFETIME_SECONDS;
-use super::keys::jwks;
 use crate::clock::Clock;
-use crate::keys::{ListKeys, NamedSigner};
+use crate::keys::{self, ListKeys, NamedSigner};
 
 /// A set may be on its way to an upstream for so long before the upstream counts its age.
 const ON_ITS_WAY_SECONDS: u64 = 5;
@@ -36,6 +33,13 @@ struct KnownKey {
     signed: Option<u64>,
 }
 
+/// The keys at one moment: those that are published, those that this server has, and the time.
+struct Known<'a> {
+    known: MutexGuard<'a, Vec<KnownKey>>,
+    keys: Vec<NamedSigner>,
+    now: u64,
+}
+
 impl ReceiptSigners {
     #[must_use]
     pub fn new(list: ListKeys, clock: Clock, kept: u64) -> ReceiptSigners {
@@ -52,8 +56,8 @@ impl ReceiptSigners {
 
     /// The key that signs now, if this server has a key at all.
     pub fn signer(&self) -> Option<NamedSigner> {
-        let (mut known, now) = self.known();
-        let signer = self.signs(&known, now)?;
+        let Known { mut known, keys, now } = self.known();
+        let signer = self.signs(keys, &known, now)?;
         if let Some(known) = known.iter_mut().find(|known| known.key.public_key() == signer.public_key()) {
             known.signed = Some(now);
         }
@@ -64,32 +68,29 @@ impl ReceiptSigners {
     #[must_use]
     pub fn jwks(&self) -> String {
         // A key that is here is published even if it does not sign now: after a start in the middle of a rotation it may sign again.
-        let (known, _) = self.known();
-        let named: Vec<(&str, &PublicKey)> =
-            known.iter().map(|one| (one.key.kid.as_str(), one.key.public_key())).collect();
-        jwks(&named)
+        keys::jwks(self.known().known.iter().map(|one| one.key.public()))
     }
 
-    /// What is known of the keys, with those that have come, and the time.
-    fn known(&self) -> (MutexGuard<'_, Vec<KnownKey>>, u64) {
+    /// What is known of the keys, with those that have come.
+    fn known(&self) -> Known<'_> {
         let now = self.clock.since_boot();
         // Only complete values are stored under this lock.
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let keys = (self.list)();
         let is_listed = |one: &KnownKey| keys.iter().any(|key| key.public_key() == one.key.public_key());
         known.retain(|one| is_listed(one) || one.has_receipts(now));
-        for key in keys {
+        for key in &keys {
             if !known.iter().any(|one| one.key.public_key() == key.public_key()) {
-                known.push(KnownKey { key, published: now, signed: None });
+                known.push(KnownKey { key: key.clone(), published: now, signed: None });
             }
         }
-        (known, now)
+        Known { known, keys, now }
     }
 
     /// The next key, once every set without it is out of use; before that, the first. Without a first key there is nothing to
     /// wait for.
-    fn signs(&self, known: &[KnownKey], now: u64) -> Option<NamedSigner> {
-        let mut keys = (self.list)().into_iter();
+    fn signs(&self, keys: Vec<NamedSigner>, known: &[KnownKey], now: u64) -> Option<NamedSigner> {
+        let mut keys = keys.into_iter();
         let (first, next) = (keys.next()?, keys.next());
         let waits = self.kept.saturating_add(ON_ITS_WAY_SECONDS).saturating_mul(1000);
         let is_known_to_all = |next: &NamedSigner| {

@@ -3,10 +3,10 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
-use warrant::{Algorithm, PublicKey};
+use warrant::Algorithm;
 
 use super::*;
-use crate::keys::PrivateKey;
+use crate::keys::{NamedKey, PrivateKey, jwks};
 
 const NOW: u64 = 1_800_000_000;
 const BODY: &[u8] = br#"{"amount":7}"#;
@@ -15,12 +15,12 @@ fn key() -> PrivateKey {
     PrivateKey::generate(Algorithm::Es256, Some("r1")).unwrap()
 }
 
-fn named(key: &PrivateKey) -> (&str, &PublicKey) {
-    (key.kid().unwrap_or("r2"), key.public_key())
+fn named(key: &PrivateKey) -> NamedKey {
+    NamedKey { kid: key.kid().unwrap_or("r2").to_owned(), key: *key.public_key() }
 }
 
 fn keys(key: &PrivateKey) -> ReceiptKeys {
-    ReceiptKeys::read(jwks(&[named(key)]).as_bytes()).unwrap()
+    ReceiptKeys::read(jwks([named(key)]).as_bytes()).unwrap()
 }
 
 fn new_receipt<'a>(chain: &'a [String], body: Option<&'a [u8]>) -> NewReceipt<'a> {
@@ -147,15 +147,15 @@ fn a_token_that_this_server_did_not_sign_as_a_receipt_is_refused() {
 #[test]
 fn the_key_set_of_receipts_holds_public_es256_keys_by_name() {
     let (first, second) = (key(), PrivateKey::generate(Algorithm::Es256, None).unwrap());
-    let set: Value = serde_json::from_str(&jwks(&[named(&first), named(&second)])).unwrap();
+    let set: Value = serde_json::from_str(&jwks([named(&first), named(&second)])).unwrap();
     let keys = set["keys"].as_array().unwrap();
     assert_eq!(keys[0]["kid"], "r1");
     assert_eq!(keys[1]["kid"], "r2");
     assert!(keys.iter().all(|key| key.get("d").is_none() && key["alg"] == "ES256" && key["use"] == "sig"));
     // Two keys of one name: neither is found.
-    let twice = ReceiptKeys::read(jwks(&[named(&first), named(&key())]).as_bytes()).unwrap();
+    let twice = ReceiptKeys::read(jwks([named(&first), named(&key())]).as_bytes()).unwrap();
     let token = mint(&new_receipt(&[], None), "r1", &first).unwrap();
     assert_eq!(verify(&token, &twice, &expected(None)), Err(ReceiptFault::UnknownKey));
     let ed25519 = PrivateKey::generate(Algorithm::Ed25519, None).unwrap();
-    assert!(ReceiptKeys::read(jwks(&[named(&ed25519)]).as_bytes()).unwrap_err().contains("not for ES256"));
+    assert!(ReceiptKeys::read(jwks([named(&ed25519)]).as_bytes()).unwrap_err().contains("not for ES256"));
 }

@@ -98,7 +98,7 @@ fn placeholders(args: &Args, ring: &KeyRing, origin: &str) -> Placeholders {
     let jwk = |key: &PrivateKey| key.public_key().to_jwk_json();
     // Some YAML parsers read an unquoted `y` as a boolean. The JWK is JSON, whose quoted names every parser
     // reads as text.
-    let named = |key: &PrivateKey, kid: &str| jwk(key).replacen('{', &format!("{{\"kid\":\"{kid}\","), 1);
+    let named = |key: &PrivateKey, kid: &str| keys::listed_jwk(kid, key.public_key());
     let aliases: Vec<String> = args.aliases.iter().map(|alias| format!("{alias:?}")).collect();
     Placeholders(vec![
         ("audience", args.audience.clone()),

@@ -35,7 +35,7 @@ pub(in crate::cli) struct Args {
 
 pub(in crate::cli) fn run(args: &Args) -> Result<(), Failure> {
     let key = keys::read(&args.key).map_err(Failure::new)?;
-    let child = keys::read_one_public(&args.grant_args.cnf).map_err(Failure::new)?;
+    let child = keys::read_one_public(&args.grant_args.cnf).map_err(Failure::new)?.key;
     let header = value_or_file(&args.warrant)?;
     let malformed = || match PresentedWarrant::first_fault(header.as_bytes()) {
         Some(fault) => Failure::new(format!("the parent is malformed: link {}: {}", fault.link, fault.what)),

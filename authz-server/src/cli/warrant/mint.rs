@@ -62,7 +62,7 @@ pub(in crate::cli) fn run(args: &Args) -> Result<(), Failure> {
     let begins = args.grant_args.begins();
     let grant = Grant {
         sub: args.grant_args.sub.clone(),
-        cnf: keys::read_one_public(&args.grant_args.cnf).map_err(Failure::new)?,
+        cnf: keys::read_one_public(&args.grant_args.cnf).map_err(Failure::new)?.key,
         aud: authority.aud,
         jti: fresh_name()?,
         iat: begins,

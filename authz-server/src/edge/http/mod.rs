@@ -21,7 +21,9 @@ mod token;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::http::header;
 use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::IntoResponse;
 
 pub use authenticate::Authenticator;
 pub use count::CallCounter;
@@ -76,4 +78,9 @@ pub fn api(pages: ApiPages) -> Router {
 /// The router adds the header `Allow`.
 async fn wrong_method() -> Refused {
     ApiError::of(ApiErrorCode::WrongMethod).into()
+}
+
+/// A page for everybody, which clients may keep for a while.
+fn public_page(kind: &'static str, body: String) -> impl IntoResponse + Clone {
+    ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "max-age=300")], body)
 }

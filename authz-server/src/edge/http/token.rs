@@ -1,6 +1,5 @@
-//! `POST /v1/token` and what leads to it: the authority's keys (`/v1/jwks.json`), its metadata (RFC 8414), and what is to be had
-//! for a resource (RFC 9728). Who may have a
-//! warrant is decided in `authority`.
+//! `POST /v1/token` and what leads to it: the authority's keys (`/v1/jwks.json`), its metadata (RFC 8414), and who issues warrants for
+//! a resource (RFC 9728). Who may have a warrant is decided in `authority`.
 //!
 //! A call is not made by a caller of the API: the form names whom it is for, and a client certificate counts as one of several
 //! things that show it. So a header `Authorization` has no place here.
@@ -19,6 +18,7 @@ use tracing::{debug, warn};
 use super::authenticate::connection;
 use super::count::CallCounter;
 use super::openapi::{KeySet, OfAnybody, OfIssuing};
+use super::public_page;
 use super::refused::Refused;
 use crate::authority::api::read_body;
 use crate::authority::callers::Connection;
@@ -44,7 +44,7 @@ pub struct AuthorityPages {
 
 pub(super) fn router(pages: AuthorityPages) -> Router {
     let authority = pages.issuer.authority();
-    let about = page("application/json", metadata::server(authority, TOKEN_PATH, JWKS_PATH));
+    let about = public_page("application/json", metadata::server(authority, TOKEN_PATH, JWKS_PATH));
     let with_pages = Router::new()
         .route(TOKEN_PATH, post(token))
         .route(JWKS_PATH, get(keys))
@@ -54,11 +54,6 @@ pub(super) fn router(pages: AuthorityPages) -> Router {
         .merge(with_pages.with_state(pages))
 }
 
-/// A page that clients may keep for a while.
-fn page(kind: &'static str, body: String) -> impl IntoResponse + Clone {
-    ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "max-age=300")], body)
-}
-
 /// The keys that sign warrants
 ///
 /// Only where the server is an authority.
@@ -66,7 +61,7 @@ fn page(kind: &'static str, body: String) -> impl IntoResponse + Clone {
     responses((status = 200, description = "A JWK set (RFC 7517).", content_type = "application/jwk-set+json", body = KeySet),
         OfAnybody))]
 pub(super) async fn keys(State(pages): State<AuthorityPages>) -> Response {
-    page("application/jwk-set+json", pages.issuer.jwks()).into_response()
+    public_page("application/jwk-set+json", pages.issuer.jwks()).into_response()
 }
 
 #[derive(Deserialize)]
@@ -84,7 +79,7 @@ async fn resource(
         .map_err(|error| ApiError::new(ApiErrorCode::Malformed, format!("name one `resource`: {error}")))?;
     let unknown = || ApiError::new(ApiErrorCode::Unknown, "`resource` is not the URL of a host in this mesh");
     let body = pages.issuer.resource(&asked.resource).ok_or_else(unknown)?;
-    Ok(page("application/json", body).into_response())
+    Ok(public_page("application/json", body).into_response())
 }
 
 /// Exchange a token for a warrant (RFC 8693)

@@ -10,6 +10,7 @@ use std::net::IpAddr;
 use ledger::entry::{BurnKind, Decision, RecordedBurn};
 
 use super::item;
+use crate::facts::tag_of;
 
 /// A root, for counting: eight bytes of a digest of its issuer and `jti`. All zero is unknown, and counted for nobody.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -28,9 +29,7 @@ impl RootTag {
     }
 
     pub(super) fn named(iss: &str, jti: &str) -> RootTag {
-        let digest = item::digest('r', iss, jti);
-        let first = digest.bytes().first_chunk().copied().unwrap_or_default();
-        RootTag(u64::from_be_bytes(first))
+        RootTag(tag_of(&item::digest('r', iss, jti)))
     }
 }
 

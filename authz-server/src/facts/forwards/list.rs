@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::Hash;
 use std::sync::Arc;
 
+use crate::facts::tag_of;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ledger::entry::Decision;
@@ -33,9 +34,7 @@ impl HolderTag {
     pub fn of(decision: &Decision) -> HolderTag {
         let Some(root) = decision.chain.first() else { return HolderTag::default() };
         let iss = root.iss.as_deref().unwrap_or_default();
-        let digest = Digest::of(format!("{iss}\0{}", root.sub).as_bytes());
-        let first = digest.bytes().first_chunk().copied().unwrap_or_default();
-        HolderTag(u64::from_be_bytes(first))
+        HolderTag(tag_of(&Digest::of(format!("{iss}\0{}", root.sub).as_bytes())))
     }
 }
 

@@ -10,6 +10,7 @@ use rpds::{HashTrieMapSync, HashTrieSetSync, RedBlackTreeMapSync};
 use warrant::Seconds;
 
 use super::{FORGOTTEN_AT_ONCE, KEPT_AFTER_END_SECONDS, TableSize};
+use crate::facts::tag_of;
 
 const BOUND: usize = 1_000_000;
 
@@ -42,8 +43,7 @@ pub struct CountedRoots {
 
 impl IssuedTo {
     fn of(holder: &str) -> IssuedTo {
-        let digest = Digest::of(holder.as_bytes());
-        IssuedTo(u64::from_be_bytes(digest.bytes().first_chunk().copied().unwrap_or_default()))
+        IssuedTo(tag_of(&Digest::of(holder.as_bytes())))
     }
 }
 

@@ -131,19 +131,7 @@ pub(crate) fn decided(id: &str, route: Option<&str>, is_allowed: bool, links: &[
 }
 
 pub(super) fn outcome(index: u64) -> OutcomeReport {
-    OutcomeReport {
-        attempts: 1,
-        bytes_in: 3,
-        bytes_out: 5,
-        duration: 12,
-        id: id(index),
-        index,
-        proxy: "local".to_owned(),
-        reached: true,
-        repeat: false,
-        status: Some(200),
-        termination: String::new(),
-    }
+    examples::outcome(index, &id(index))
 }
 
 fn recorded(link: &Link, is_root: bool) -> RecordedLink {

@@ -181,7 +181,9 @@ fn check(wanted: &Wanted<'_>, key: &VerifyingKey, as_json: bool) -> Result<(), F
         return Ok(());
     }
     print_faults(&report)?;
-    Err(Failure::new(format!("the ledger does not hold, so {place} is no evidence: audit the ledger")))
+    Err(Failure::new(format!(
+        "the ledger does not hold, so {place} cannot serve as evidence: audit the ledger"
+    )))
 }
 
 fn report(contents: &Contents, folder: &Path, as_json: bool) -> Result<(), Failure> {

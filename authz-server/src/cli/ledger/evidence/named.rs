@@ -13,8 +13,6 @@ use crate::cli::out::Failure;
 
 #[derive(Debug, Default)]
 pub(super) struct Named {
-    /// How many decisions there are.
-    pub(super) decisions: u64,
     pub(super) bundles: BTreeSet<Digest>,
     /// Entries before the range.
     pub(super) earlier: BTreeSet<u64>,
@@ -36,7 +34,6 @@ pub(super) fn by_decisions(
     };
     scan::each(tree, entries, bar, work, |found: Result<_, String>| {
         if let Some((bundle, earlier)) = found.map_err(Failure::new)? {
-            named.decisions = named.decisions.saturating_add(1);
             named.bundles.extend(bundle);
             named.earlier.extend(earlier.filter(|index| *index < first));
         }

@@ -7,7 +7,6 @@ mod answers;
 mod closed;
 
 use axum::Router;
-use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde_json::Value;
@@ -15,6 +14,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{ComponentsBuilder, OpenApi as OpenApiDocument};
 use utoipa::{Modify, OpenApi};
 
+use super::public_page;
 pub(super) use answers::{
     KeySet, OfAnybody, OfConflicts, OfIssuing, OfNames, OfParameters, OfReaders, OfRecorders,
 };
@@ -29,8 +29,7 @@ pub(super) fn router() -> Router {
 #[utoipa::path(get, path = "/v1/openapi.json", tag = "public",
     responses((status = 200, description = "OpenAPI 3.1.", content_type = "application/json", body = Object), OfAnybody))]
 async fn page(text: String) -> Response {
-    let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "max-age=300")];
-    (headers, text).into_response()
+    public_page("application/json", text).into_response()
 }
 
 #[derive(OpenApi)]

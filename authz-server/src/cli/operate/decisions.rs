@@ -171,7 +171,7 @@ fn page(answer: &Json) -> Vec<String> {
 fn why(outcome: &str, entry: &Json) -> Vec<(&'static str, String)> {
     let Some(denial) = Denial::from_code(outcome) else { return Vec::new() };
     let mut why = vec![("why", denial.meaning().to_owned()), ("cure", denial.cure().to_owned())];
-    let denied = entry["checks"]["denied"].as_object().into_iter().flatten();
+    let denied = entry.pointer("/checks/denied").and_then(Json::as_object).into_iter().flatten();
     why.extend(denied.map(|(check, code)| ("check", format!("{check}: {}", safe(code)))));
     why
 }

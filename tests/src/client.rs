@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 
+use crate::api_document;
 use crate::condition::LONGEST_WAIT;
 
 /// The header that tells the upstream which request it executes. Nothing under test reads it.
@@ -88,12 +89,14 @@ impl ClientRequest {
         Ok(sender.send_request(self.to_http()?).await?)
     }
 
-    /// Sends the request to a Unix socket.
+    /// Sends the request to the API's Unix socket. The answer must be as the API's document says.
     ///
     /// # Errors
     /// When nothing listens there, or the response is not complete within [`LONGEST_WAIT`].
     pub async fn send_to_socket(&self, socket: &Path) -> Result<ClientResponse, Unanswered> {
-        self.send_over(UnixStream::connect(socket).await?).await
+        let response = self.send_over(UnixStream::connect(socket).await?).await?;
+        api_document::check(self, &response);
+        Ok(response)
     }
 
     /// Sends the request over a connection that was opened for it alone.

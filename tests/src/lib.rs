@@ -13,6 +13,7 @@
 )]
 
 pub mod agent;
+pub mod api_document;
 pub mod attestor;
 pub mod authority;
 pub mod certificates;

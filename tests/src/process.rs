@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::condition::until;
 
@@ -132,6 +132,24 @@ impl Process {
             collector.join().unwrap();
         }
         status
+    }
+
+    /// Waits until it has ended by itself. If it does not within this time it is aborted, so that it can say where it was. Returns its
+    /// status if it was in time.
+    ///
+    /// # Panics
+    /// When the system does not know the child.
+    pub async fn end_within(&mut self, time: Duration) -> Option<ExitStatus> {
+        let from = Instant::now();
+        while self.exit_status().is_none() && from.elapsed() < time {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let in_time = self.exit_status();
+        if in_time.is_none() {
+            self.signal(Signal::ABORT);
+        }
+        self.wait().await;
+        in_time
     }
 
     /// Its exit status, if it has ended.

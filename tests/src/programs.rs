@@ -78,6 +78,13 @@ pub fn clients_python() -> PathBuf {
     existing(python, "run ./dev test, which installs it from clients/python/tests/requirements.txt")
 }
 
+/// The Python with schemathesis, which makes calls from the API's document.
+#[must_use]
+pub fn api_python() -> PathBuf {
+    let python = repository().join("target/tools/api-venv/bin/python3");
+    existing(python, "run ./dev test, which installs it from tests/tests/e2e/requirements.txt")
+}
+
 /// Python for readers and witnesses that need no library.
 ///
 /// # Panics

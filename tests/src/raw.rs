@@ -4,7 +4,7 @@
 use hyper::body::Bytes;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use std::net::SocketAddr;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::client::{ClientRequest, ClientResponse, REQUEST_ID};
@@ -31,7 +31,18 @@ impl RawAnswers {
 /// # Panics
 /// When neither happens within [`LONGEST_WAIT`], or something comes back that is no HTTP/1.1.
 pub async fn exchange(to: SocketAddr, bytes: &[u8], count: usize) -> RawAnswers {
-    let mut stream = TcpStream::connect(to).await.expect("the proxy listens");
+    exchange_over(TcpStream::connect(to).await.expect("the proxy listens"), bytes, count).await
+}
+
+/// The same over a connection that was opened for it alone.
+///
+/// # Panics
+/// The same.
+pub async fn exchange_over(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    bytes: &[u8],
+    count: usize,
+) -> RawAnswers {
     // The proxy may close the connection before it has read everything.
     let _ = stream.write_all(bytes).await;
     let mut received = Vec::new();

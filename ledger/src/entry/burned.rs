@@ -180,6 +180,10 @@ impl JsonShape for Burned {
         )
     }
 
+    fn schema() -> serde_json::Value {
+        serde_json::json!({"anyOf": [u64::schema(), LeafProof::schema(), RecordedBurn::schema()]})
+    }
+
     fn collect(objects: &mut Vec<DocumentedObject>) {
         LeafProof::collect(objects);
         RecordedBurn::collect(objects);

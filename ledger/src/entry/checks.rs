@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::de::Error;
 use serde::ser::SerializeStruct;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::{Value, json};
 
 use super::codes::{CheckResult, DenialCode};
 use super::define::{DocumentedMember, DocumentedObject, JsonShape, prose};
@@ -103,12 +104,18 @@ impl JsonShape for Checks {
         "`Checks`".to_owned()
     }
 
+    fn schema() -> Value {
+        json!({"$ref": "#/$defs/Checks"})
+    }
+
     fn collect(objects: &mut Vec<DocumentedObject>) {
-        let member = |name, shape: &str, meaning: &str| DocumentedMember {
+        let member = |name, shape: &str, schema, meaning: &str| DocumentedMember {
             name,
             shape: shape.to_owned(),
+            schema,
             meaning: meaning.to_owned(),
         };
+        let named = json!({"enum": MEANINGS.iter().map(|(name, _)| *name).collect::<Vec<_>>()});
         let each = |(name, says): &(&str, &[&str])| format!("- `{name}`: {}\n", prose(says));
         let all: String = MEANINGS.iter().map(each).collect();
         objects.push(DocumentedObject {
@@ -120,9 +127,10 @@ impl JsonShape for Checks {
                 member(
                     "denied",
                     "object of [denial's code](../docs/denials.md) by name",
+                    json!({"type": "object", "propertyNames": named, "additionalProperties": DenialCode::schema()}),
                     "The checks that denied the request, and why.",
                 ),
-                member("not_made", "array of string, sorted", "The checks that were not made."),
+                member("not_made", "array of string, sorted", json!({"type": "array", "items": named}), "The checks that were not made."),
             ],
         });
     }

@@ -167,6 +167,11 @@ macro_rules! words_or_denial {
             fn shape() -> String {
                 format!("{} or a [denial's code](../docs/denials.md)", [$( concat!("`", $text, "`") ),+].join(" or "))
             }
+
+            fn schema() -> serde_json::Value {
+                let words = [$( $text ),+].into_iter().chain(DenialCode::ALL.iter().map(|code| code.word()));
+                serde_json::json!({"enum": words.collect::<Vec<_>>()})
+            }
         }
     };
 }

@@ -2,10 +2,15 @@
 
 use std::collections::BTreeMap;
 
-/// Describes the JSON of a type for ENTRIES.md.
+use serde_json::{Value, json};
+
+/// Describes the JSON of a type: in words for ENTRIES.md, and as a JSON Schema.
 pub(crate) trait JsonShape {
     /// A short phrase for the column `value`.
     fn shape() -> String;
+
+    /// Its JSON Schema. An object is named, as `{"$ref": "#/$defs/…"}`.
+    fn schema() -> Value;
 
     /// Adds the objects that the phrase names.
     fn collect(_: &mut Vec<DocumentedObject>) {}
@@ -29,6 +34,8 @@ pub(crate) struct DocumentedMember {
     pub(crate) name: &'static str,
     /// The phrase that describes its value.
     pub(crate) shape: String,
+    /// The JSON Schema of its value.
+    pub(crate) schema: Value,
     /// What it means.
     pub(crate) meaning: String,
 }
@@ -37,11 +44,19 @@ impl JsonShape for String {
     fn shape() -> String {
         "string".to_owned()
     }
+
+    fn schema() -> Value {
+        json!({"type": "string"})
+    }
 }
 
 impl JsonShape for bool {
     fn shape() -> String {
         "boolean".to_owned()
+    }
+
+    fn schema() -> Value {
+        json!({"type": "boolean"})
     }
 }
 
@@ -49,11 +64,19 @@ impl JsonShape for u64 {
     fn shape() -> String {
         "integer, not negative".to_owned()
     }
+
+    fn schema() -> Value {
+        json!({"type": "integer", "minimum": 0, "maximum": 9_007_199_254_740_991_u64})
+    }
 }
 
 impl<T: JsonShape> JsonShape for Option<T> {
     fn shape() -> String {
         format!("{} or `null`", T::shape())
+    }
+
+    fn schema() -> Value {
+        json!({"anyOf": [T::schema(), {"type": "null"}]})
     }
 
     fn collect(objects: &mut Vec<DocumentedObject>) {
@@ -66,6 +89,10 @@ impl<T: JsonShape> JsonShape for Vec<T> {
         format!("array of {}", T::shape())
     }
 
+    fn schema() -> Value {
+        json!({"type": "array", "items": T::schema()})
+    }
+
     fn collect(objects: &mut Vec<DocumentedObject>) {
         T::collect(objects);
     }
@@ -74,6 +101,10 @@ impl<T: JsonShape> JsonShape for Vec<T> {
 impl<T: JsonShape> JsonShape for BTreeMap<String, T> {
     fn shape() -> String {
         format!("object of {} by name", T::shape())
+    }
+
+    fn schema() -> Value {
+        json!({"type": "object", "additionalProperties": T::schema()})
     }
 
     fn collect(objects: &mut Vec<DocumentedObject>) {
@@ -103,6 +134,10 @@ macro_rules! object {
         impl $crate::entry::define::JsonShape for $name {
             fn shape() -> String { concat!("`", $documented, "`").to_owned() }
 
+            fn schema() -> serde_json::Value {
+                serde_json::json!({"$ref": concat!("#/$defs/", $documented)})
+            }
+
             fn collect(objects: &mut Vec<$crate::entry::define::DocumentedObject>) {
                 if objects.iter().any(|object| object.name == $documented) { return }
                 objects.push($crate::entry::define::DocumentedObject {
@@ -111,6 +146,7 @@ macro_rules! object {
                     members: vec![$( $crate::entry::define::DocumentedMember {
                         name: $crate::entry::define::plain(stringify!($member)),
                         shape: <$type as $crate::entry::define::JsonShape>::shape(),
+                        schema: <$type as $crate::entry::define::JsonShape>::schema(),
                         meaning: $crate::entry::define::prose(&[$($says),+]),
                     } ),+],
                 });
@@ -144,6 +180,10 @@ macro_rules! words {
 
         impl $crate::entry::define::JsonShape for $name {
             fn shape() -> String { [$( concat!("`", $text, "`") ),+].join(" or ") }
+
+            fn schema() -> serde_json::Value {
+                serde_json::json!({"enum": [$( $text ),+]})
+            }
         }
     };
 }
@@ -187,6 +227,7 @@ macro_rules! kind {
                     members: vec![$( $crate::entry::define::DocumentedMember {
                         name: $crate::entry::define::plain(stringify!($member)),
                         shape: <$type as $crate::entry::define::JsonShape>::shape(),
+                        schema: <$type as $crate::entry::define::JsonShape>::schema(),
                         meaning: $crate::entry::define::prose(&[$($says),+]),
                     } ),*],
                 }

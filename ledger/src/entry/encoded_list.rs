@@ -92,6 +92,10 @@ impl<T: JsonShape> JsonShape for EncodedList<T> {
         Vec::<T>::shape()
     }
 
+    fn schema() -> serde_json::Value {
+        Vec::<T>::schema()
+    }
+
     fn collect(objects: &mut Vec<DocumentedObject>) {
         Vec::<T>::collect(objects);
     }

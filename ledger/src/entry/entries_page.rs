@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use serde_json::Value;
+
 use super::Entry;
 use super::define::{DocumentedMember, DocumentedObject};
 
@@ -42,7 +44,7 @@ const STAMPS: [(&str, &str, &str); 3] = [
 ];
 
 fn member(name: &'static str, shape: &str, meaning: &str) -> DocumentedMember {
-    DocumentedMember { name, shape: shape.to_owned(), meaning: meaning.to_owned() }
+    DocumentedMember { name, shape: shape.to_owned(), schema: Value::Null, meaning: meaning.to_owned() }
 }
 
 fn section(page: &mut String, object: &DocumentedObject, stamps: &[DocumentedMember]) {

@@ -14,6 +14,7 @@ pub(crate) mod define;
 mod encoded_list;
 pub(crate) mod encoding;
 mod entries_page;
+mod entries_schema;
 mod fact;
 mod lifecycle;
 mod recorded_fact;
@@ -36,6 +37,7 @@ pub use decision::{
 pub use encoded_list::EncodedList;
 pub use encoding::{ENTRY_BYTES_AT_MOST, Stamps};
 pub use entries_page::table;
+pub use entries_schema::schemas;
 pub use fact::{
     Activation, AttestationStatement, ConditionStatement, PostureChange, Reinstate, Revocation, Signer,
 };

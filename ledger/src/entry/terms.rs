@@ -173,6 +173,10 @@ impl JsonShape for RecordedTerms {
         )
     }
 
+    fn schema() -> serde_json::Value {
+        serde_json::json!({"anyOf": [Terms::schema(), u64::schema()]})
+    }
+
     fn collect(objects: &mut Vec<DocumentedObject>) {
         Terms::collect(objects);
     }
@@ -213,6 +217,10 @@ impl<'de> Deserialize<'de> for Details {
 impl JsonShape for Details {
     fn shape() -> String {
         "array of JSON with integers only, or digest".to_owned()
+    }
+
+    fn schema() -> serde_json::Value {
+        serde_json::json!({"anyOf": [Vec::<IntegerJson>::schema(), Digest::schema()]})
     }
 }
 

@@ -8,6 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use content_digest::{Digest, hex};
 use serde::de::{Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::{Value, json};
 
 use super::define::{JsonShape, words};
 
@@ -32,6 +33,10 @@ impl<'de> Deserialize<'de> for Nonce {
 impl JsonShape for Digest {
     fn shape() -> String {
         "digest".to_owned()
+    }
+
+    fn schema() -> Value {
+        json!({"type": "string", "pattern": "^sha256:[0-9a-f]{64}$"})
     }
 }
 
@@ -151,6 +156,20 @@ impl JsonShape for RequestText {
         "string, or `{\"hex\":…}` if the bytes are not valid UTF-8; of a long one `{\"digest\":…,\"length\":…,\"start\":…}`"
             .to_owned()
     }
+
+    fn schema() -> Value {
+        let hex = json!({
+            "type": "object", "required": ["hex"], "additionalProperties": false,
+            "properties": {"hex": {"type": "string", "pattern": "^([0-9a-f]{2})*$"}},
+        });
+        let long = json!({
+            "type": "object", "required": ["digest", "length", "start"], "additionalProperties": false,
+            "properties": {
+                "digest": Digest::schema(), "length": u64::schema(), "start": {"anyOf": [String::schema(), hex]},
+            },
+        });
+        json!({"anyOf": [String::schema(), hex, long]})
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -246,6 +265,10 @@ impl<'de> Deserialize<'de> for IntegerJson {
 impl JsonShape for IntegerJson {
     fn shape() -> String {
         "JSON with integers only".to_owned()
+    }
+
+    fn schema() -> Value {
+        json!({"description": "JSON with integers only."})
     }
 }
 

@@ -4,6 +4,8 @@
 
 mod api;
 mod callers;
+mod document;
+mod every_call;
 mod floods;
 mod roots;
 mod slow_calls;

@@ -5,6 +5,7 @@
 
 mod body;
 mod browser;
+mod natural;
 mod posture;
 mod reinstatement;
 mod revocation;
@@ -18,6 +19,7 @@ use warrant::{Digest, Seconds, formats};
 
 pub use body::{MAX_BODY_BYTES, check_is_json, read_body};
 pub use browser::check_same_origin;
+pub use natural::Natural;
 pub use posture::PostureCall;
 pub use reinstatement::ReinstatementCall;
 pub use revocation::RevocationCall;

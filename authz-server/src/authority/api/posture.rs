@@ -7,7 +7,7 @@ use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Schema};
 use utoipa::{PartialSchema, ToSchema};
 use warrant::formats;
 
-use super::{CallContext, Resource, check_reason, malformed, read};
+use super::{CallContext, Natural, Resource, check_reason, malformed, read};
 use crate::authority::problem::ApiError;
 use crate::authority::statements::ConditionScope;
 use crate::schema::{Environment, PlainName, Reason, Stance, words};
@@ -31,7 +31,7 @@ struct Members {
     subject: Option<String>,
     stance: Posture,
     reason: String,
-    replaces: Option<u64>,
+    replaces: Option<Natural>,
 }
 
 impl ToSchema for PostureCall {}
@@ -44,7 +44,7 @@ impl PartialSchema for PostureCall {
                 .property("scope", words([scope.word()]))
                 .property("stance", Stance::schema())
                 .property("reason", Reason::schema())
-                .property("replaces", u64::schema());
+                .property("replaces", Natural::schema());
             let form = ["scope", "stance", "reason"].into_iter().fold(form, ObjectBuilder::required);
             let subject = match scope {
                 FactScope::Mesh => return form,
@@ -81,7 +81,7 @@ impl PostureCall {
                 return Err(malformed("`subject` is not the name of a route or an issuer"));
             }
         };
-        Ok(PostureCall { scope, subject, stance, reason, replaces })
+        Ok(PostureCall { scope, subject, stance, reason, replaces: replaces.map(Natural::get) })
     }
 
     /// Of what the permission is asked.

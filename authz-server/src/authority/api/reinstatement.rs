@@ -4,7 +4,7 @@ use ledger::entry::{Reinstate, Revocation, RevocationTarget};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::{CallContext, check_reason, malformed, read};
+use super::{CallContext, Natural, check_reason, malformed, read};
 use crate::authority::problem::ApiError;
 use crate::schema::Reason;
 
@@ -13,7 +13,7 @@ use crate::schema::Reason;
 #[serde(deny_unknown_fields)]
 pub struct ReinstatementCall {
     /// The index of the revocation that it ends.
-    revocation: u64,
+    revocation: Natural,
     #[schema(value_type = Reason)]
     reason: String,
 }
@@ -29,7 +29,7 @@ impl ReinstatementCall {
     /// The index of the revocation that it ends: the caller looks it up.
     #[must_use]
     pub const fn revocation(&self) -> u64 {
-        self.revocation
+        self.revocation.get()
     }
 
     #[must_use]
@@ -52,7 +52,7 @@ impl ReinstatementCall {
             by: context.by.to_string(),
             iss: revocation.iss.clone(),
             reason: self.reason,
-            revocation: self.revocation,
+            revocation: self.revocation.get(),
             value: revocation.value.clone(),
             what: revocation.what,
         })

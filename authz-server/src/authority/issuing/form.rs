@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use policy::Policy;
 use policy::issuing::Wanted;
 use utoipa::openapi::RefOr;
-use utoipa::openapi::schema::{AdditionalProperties, ArrayBuilder, Object, ObjectBuilder, Schema, Type};
+use utoipa::openapi::schema::{AdditionalProperties, ArrayBuilder, ObjectBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 use warrant::limits::{MAX_DEPTH, MAX_USES};
 use warrant::mint::read_details;
@@ -44,17 +44,17 @@ impl ToSchema for TokenForm {}
 impl PartialSchema for TokenForm {
     fn schema() -> RefOr<Schema> {
         let text = || ObjectBuilder::new().schema_type(Type::String);
-        let all: [(&str, Object, &str); 13] = [
+        let all: [(&str, ObjectBuilder, &str); 13] = [
             ("grant_type", words([GRANT_TYPE]), "Token exchange."),
-            ("subject_token", text().build(), "The token of the one whom the warrant is for."),
+            ("subject_token", text(), "The token of the one whom the warrant is for."),
             ("subject_token_type", words(TOKEN_TYPES), "Its type. Comes with `subject_token`."),
-            ("actor_token", text().build(), "The token of the one who acts. Comes with `subject_token`."),
+            ("actor_token", text(), "The token of the one who acts. Comes with `subject_token`."),
             ("actor_token_type", words(TOKEN_TYPES), "Its type. Comes with `actor_token`."),
-            ("audience", text().build(), "The mesh."),
-            ("scope", text().build(), "The name of a grant."),
-            ("authorization_details", text().build(), "What the warrant is for, as JSON (RFC 9396)."),
+            ("audience", text(), "The mesh."),
+            ("scope", text(), "The name of a grant."),
+            ("authorization_details", text(), "What the warrant is for, as JSON (RFC 9396)."),
             ("requested_token_type", words([WARRANT_TYPE]), "A warrant."),
-            ("cnf", text().build(), "The holder's public key, as a JWK."),
+            ("cnf", text(), "The holder's public key, as a JWK."),
             ("lifetime", matching("^[1-9][0-9]{0,4}$"), "The most seconds that are of use, at most 86400."),
             ("use", matching("^[1-9][0-9]{0,9}$"), "The most uses that are of use, at most 2147483647."),
             ("max_depth", matching("^[0-7]$"), "The most delegations that are of use."),
@@ -68,7 +68,7 @@ impl PartialSchema for TokenForm {
             .property("resource", resource)
             .required("grant_type")
             .additional_properties(Some(AdditionalProperties::FreeForm(true)));
-        let described = |object: Object, says: &str| ObjectBuilder::from(object).description(Some(says));
+        let described = |value: ObjectBuilder, says: &str| value.description(Some(says));
         all.into_iter()
             .fold(form, |form, (name, value, says)| form.property(name, described(value, says)))
             .into()

@@ -18,7 +18,7 @@ use super::fact_recorder::FactRecorder;
 use super::problem::{ApiError, ApiErrorCode};
 use crate::history::{Found, History, Lineage, Span, Summary, Wanted};
 use crate::recorder::Recorder;
-use crate::schema::Entry;
+use crate::schema::{LinkTerms, RecordedDecision, RecordedOutcome};
 use permits::Permits;
 
 /// Answers from the past. Cheap to clone.
@@ -36,13 +36,14 @@ pub struct DecisionAnswer {
     #[serde(flatten)]
     span: Span,
     #[serde(flatten)]
+    #[schema(value_type = RecordedDecision)]
     decision: RecordedBytes,
     /// The terms of its warrant, if the entry names an earlier one that says them; `null` if it says them itself, or if the
     /// earlier one was moved to an archive.
-    #[schema(required, value_type = Option<Vec<serde_json::Map<String, serde_json::Value>>>)]
+    #[schema(required, value_type = Option<Vec<LinkTerms>>)]
     terms: Option<Box<RawValue>>,
     /// How the request ended; `null` if that is not known.
-    #[schema(required)]
+    #[schema(required, value_type = Option<RecordedOutcome>)]
     outcome: Option<RecordedBytes>,
 }
 
@@ -54,11 +55,9 @@ struct TermsMember<'a> {
 }
 
 /// An entry as it is recorded.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = RecordedEntry)]
+#[derive(Debug, Serialize)]
 struct RecordedBytes {
     index: u64,
-    #[schema(value_type = Entry)]
     entry: Box<RawValue>,
 }
 

@@ -13,10 +13,11 @@ pub struct Difference {
     /// The route that the active bundle found for the request.
     #[schema(required)]
     pub route: Option<String>,
-    /// `None` is an allow.
+    /// What the active bundle says; `None` is an allow, and is written `allow`.
     #[serde(serialize_with = "policy::decision::serialize_result")]
     #[schema(value_type = crate::schema::Judged)]
     pub active: Option<Denial>,
+    /// What the candidate says.
     #[serde(serialize_with = "policy::decision::serialize_result")]
     #[schema(value_type = crate::schema::Judged)]
     pub candidate: Option<Denial>,

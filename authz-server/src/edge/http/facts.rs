@@ -21,7 +21,7 @@ use super::openapi::{OfConflicts, OfNames, OfParameters, OfReaders, OfRecorders}
 use super::refused::Refused;
 use crate::authority::FactRecorder;
 use crate::authority::api::{
-    PostureCall, ReinstatementCall, RevocationCall, StatementCall, check_is_json, read_body,
+    Natural, PostureCall, ReinstatementCall, RevocationCall, StatementCall, check_is_json, read_body,
 };
 use crate::authority::callers::Caller;
 use crate::authority::problem::{ApiError, ApiErrorCode};
@@ -112,16 +112,16 @@ pub(super) struct Piece {
     /// The facts from this index on. `next` of an answer is the `from` of the next piece.
     #[serde(default)]
     #[param(required = false)]
-    from: u64,
+    from: Natural,
     /// How many. More than 1,000 counts as 1,000.
     #[serde(default = "Piece::most")]
-    #[param(required = false, value_type = u64)]
-    limit: usize,
+    #[param(required = false)]
+    limit: Natural,
 }
 
 impl Piece {
-    const fn most() -> usize {
-        1000
+    fn most() -> Natural {
+        Natural::of(1000)
     }
 
     /// The facts of this piece, and where the following piece begins.
@@ -130,10 +130,10 @@ impl Piece {
         facts: impl Iterator<Item = &'a Recorded<F>>,
         shown: impl Fn(&Recorded<F>) -> T,
     ) -> (Vec<T>, Option<u64>) {
-        let limit = self.limit.min(Piece::most());
+        let limit = self.limit.at_most(1000);
         // There may be a million, so only those that are shown are kept, and one more.
         let mut first = BTreeMap::new();
-        for recorded in facts.filter(|recorded| recorded.index >= self.from) {
+        for recorded in facts.filter(|recorded| recorded.index >= self.from.get()) {
             first.insert(recorded.index, recorded);
             if first.len() > limit.saturating_add(1) {
                 first.pop_last();
@@ -185,18 +185,18 @@ pub(super) async fn revocations(
 ///
 /// Needs `read-facts` on the mesh.
 #[utoipa::path(get, path = "/v1/revocations/{index}", tag = "facts",
-    params(("index" = u64, Path, description = "The index of its entry.")),
+    params(("index" = Natural, Path, description = "The index of its entry.")),
     responses((status = 200, description = "It is in force.", body = HeldRevocation), OfReaders, OfParameters, OfNames),
     security(("token" = []), ("certificate" = [])))]
 pub(super) async fn revocation(
     State(facts): State<FactRecorder>,
-    index: Result<Path<u64>, PathRejection>,
+    index: Result<Path<Natural>, PathRejection>,
     caller: axum::Extension<Caller>,
 ) -> Answered {
     let known = facts.read(&caller)?;
     let malformed = |error: PathRejection| ApiError::new(ApiErrorCode::Malformed, error.body_text());
     let Path(index) = index.map_err(malformed)?;
-    let found = known.tables().revocations.at(index);
+    let found = known.tables().revocations.at(index.get());
     let found =
         found.ok_or_else(|| ApiError::new(ApiErrorCode::Unknown, "no revocation in force has this index"))?;
     Ok(Json(HeldRevocation::of(found)).into_response())

@@ -17,6 +17,7 @@ mod refused;
 mod same_origin;
 mod statement;
 mod token;
+mod unread_body;
 
 use std::sync::Arc;
 
@@ -72,7 +73,9 @@ pub fn api(pages: ApiPages) -> Router {
     let public = public.layer(from_fn(same_origin::same_origin));
     let with_callers = with_callers.layer(from_fn(same_origin::same_origin));
     let with_callers = with_callers.layer(from_fn_with_state(counter, count::count));
-    public.merge(with_callers).fallback(async || Refused::from(ApiError::of(ApiErrorCode::Unknown)))
+    let all =
+        public.merge(with_callers).fallback(async || Refused::from(ApiError::of(ApiErrorCode::Unknown)));
+    all.layer(from_fn(unread_body::read_rest))
 }
 
 /// The router adds the header `Allow`.

@@ -14,6 +14,7 @@ use utoipa::IntoParams;
 
 use super::openapi::{OfNames, OfParameters, OfReaders};
 use super::refused::Refused;
+use crate::authority::api::Natural;
 use crate::authority::callers::Caller;
 use crate::authority::problem::{ApiError, ApiErrorCode};
 use crate::authority::reading::{DecisionAnswer, DecisionsAnswer, LineageAnswer, Reading};
@@ -117,10 +118,9 @@ pub(super) struct ListQuery {
     /// The `sub` of the warrant's last link.
     holder: Option<String>,
     /// This index and below. `next` of an answer is the `from` of the next page.
-    from: Option<u64>,
+    from: Option<Natural>,
     /// How many: 50 unless it is given. More than 200 counts as 200, and 0 as 1.
-    #[param(value_type = Option<u64>)]
-    limit: Option<usize>,
+    limit: Option<Natural>,
 }
 
 /// Decisions, the newest first
@@ -136,7 +136,8 @@ pub(super) async fn decisions(
 ) -> Answered {
     let ListQuery { route, code, lineage, holder, from, limit } = parameters(query)?;
     let wanted = Wanted { route, code, lineage, holder };
-    let limit = limit.unwrap_or(LISTED).clamp(1, LISTED_AT_MOST);
+    let limit = limit.map_or(LISTED, |limit| limit.at_most(LISTED_AT_MOST).max(1));
+    let from = from.map(Natural::get);
     let answer = reader.answer(move |reading| reading.decisions(&caller, &wanted, from, limit)).await?;
     Ok(Json(answer).into_response())
 }

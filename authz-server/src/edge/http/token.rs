@@ -88,7 +88,7 @@ async fn resource(
 /// `Authorization` is refused.
 #[utoipa::path(post, path = "/v1/token", tag = "warrants",
     request_body(content = TokenForm, content_type = "application/x-www-form-urlencoded"),
-    params(("warrant-proof" = Option<String>, Header, description = "A proof that the caller has the key in `cnf`.")),
+    params(("warrant-proof" = Option<String>, Header, nullable = false, description = "A proof that the caller has the key in `cnf`.")),
     responses((status = 200, description = "A warrant.", body = TokenAnswer), OfIssuing))]
 pub(super) async fn token(
     State(pages): State<AuthorityPages>,

@@ -1,5 +1,6 @@
-//! A world whose API is on TLS, with callers by certificate and by token. Its bundle permits all of them to revoke.
+//! A world whose API is on TLS, with callers by certificate and by token.
 
+use portcullis_tests::api_document;
 use portcullis_tests::certificates::{A_DAY, Root, put_roots};
 use portcullis_tests::client::{ClientRequest, ClientResponse};
 use portcullis_tests::server::Home;
@@ -16,8 +17,14 @@ pub(super) struct TlsApi {
 }
 
 impl TlsApi {
-    /// `callers` are the issuers of tokens in the bundle.
+    /// `callers` are the issuers of tokens in the bundle. Everybody may revoke.
     pub(super) async fn start(callers: Option<Value>) -> TlsApi {
+        let all = "@id(\"all\") permit (principal, action == Action::\"revoke\", resource);";
+        TlsApi::permitting(callers, all).await
+    }
+
+    /// The same with this policy for operators.
+    pub(super) async fn permitting(callers: Option<Value>, operators: &str) -> TlsApi {
         let directory = tempfile::Builder::new().prefix("portcullis-").tempdir().unwrap();
         let home = Home::init(directory.path(), &[]);
         let root = Root::new("callers");
@@ -33,8 +40,7 @@ impl TlsApi {
         if let Some(callers) = callers {
             bundle = bundle.edit("mesh.json", |mesh| mesh["spec"]["callers"] = callers);
         }
-        let all = "@id(\"all\") permit (principal, action == Action::\"revoke\", resource);";
-        bundle.files.insert("operators.cedar".to_owned(), all.into());
+        bundle.files.insert("operators.cedar".to_owned(), operators.into());
         bundle.files.remove("operators.test.json");
         Signers::of(&home).publish(&bundle);
         TlsApi { world: Setup::default().start_in(directory, home).await, root }
@@ -43,6 +49,11 @@ impl TlsApi {
     /// A client with a certificate for this workload.
     pub(super) fn workload(&self, id: &str) -> TlsClient {
         TlsClient::new(&self.root, Some(&self.root.issue(&[id], A_DAY)))
+    }
+
+    /// A client with a certificate that names nobody.
+    pub(super) fn keyholder(&self) -> TlsClient {
+        TlsClient::new(&self.root, Some(&self.root.issue(&[], A_DAY)))
     }
 
     /// A client without a certificate.
@@ -64,8 +75,15 @@ impl TlsApi {
         for (name, value) in headers {
             request = request.with(name, *value);
         }
+        self.call(client, &request).await
+    }
+
+    /// Calls the API. The answer must be as the API's document says.
+    pub(super) async fn call(&self, client: &TlsClient, request: &ClientRequest) -> ClientResponse {
         let stream = client.connect(self.world.server.api()).await.unwrap();
-        request.send_over(stream).await.unwrap()
+        let response = request.send_over(stream).await.unwrap();
+        api_document::check(request, &response);
+        response
     }
 
     /// Revokes a holder that nobody has heard of.

@@ -25,26 +25,26 @@ use warrant::mint::Signer;
 
 use super::api::TlsApi;
 
-const ISS: &str = "https://idp.demo";
-const AUDIENCE: &str = "portcullis";
+pub(super) const ISS: &str = "https://idp.demo";
+pub(super) const AUDIENCE: &str = "portcullis";
 const SRE: &str = "spiffe://demo/ns/ops/sa/sre";
 
 /// An issuer of tokens, with a key that it publishes as `k1`.
-struct Issuer(TestKey);
+pub(super) struct Issuer(pub(super) TestKey);
 
 impl Issuer {
-    fn new() -> Issuer {
+    pub(super) fn new() -> Issuer {
         Issuer(TestKey::stranger(Algorithm::Es256, 21))
     }
 
-    fn keys(&self) -> Value {
+    pub(super) fn keys(&self) -> Value {
         let mut key = jwk(&self.0);
         key["kid"] = "k1".into();
         json!({"keys": [key]})
     }
 
     /// `Bearer …`, signed as the header says or not.
-    fn token(&self, header: &Value, change: impl FnOnce(&mut Value)) -> String {
+    pub(super) fn token(&self, header: &Value, change: impl FnOnce(&mut Value)) -> String {
         let mut claims = json!({"iss": ISS, "sub": "alice", "aud": AUDIENCE, "exp": now() + 60});
         change(&mut claims);
         let [header, claims] = [header, &claims].map(|part| URL_SAFE_NO_PAD.encode(part.to_string()));
@@ -54,7 +54,7 @@ impl Issuer {
     }
 }
 
-fn es256(kid: &str) -> Value {
+pub(super) fn es256(kid: &str) -> Value {
     json!({"alg": "ES256", "typ": "JWT", "kid": kid})
 }
 

@@ -8,6 +8,22 @@ pub(super) fn close(document: &mut Value) {
     let schemas = document.pointer("/components/schemas").cloned().unwrap_or_default();
     merge_parts(document, &schemas);
     close_objects(document);
+    drop_unnamed(document);
+}
+
+/// Drops the schemas that nothing names: those whose members were merged into others, and entries that no call answers with.
+fn drop_unnamed(document: &mut Value) {
+    loop {
+        let text = document.to_string();
+        let Some(schemas) = document.pointer_mut("/components/schemas").and_then(Value::as_object_mut) else {
+            return;
+        };
+        let before = schemas.len();
+        schemas.retain(|name, _| text.contains(&format!("\"#/components/schemas/{name}\"")));
+        if schemas.len() == before {
+            return;
+        }
+    }
 }
 
 /// Replaces `allOf` by one object with the members of all parts. Only flattening makes an `allOf` here.

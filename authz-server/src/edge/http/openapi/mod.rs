@@ -19,6 +19,9 @@ pub(super) use answers::{
     KeySet, OfAnybody, OfConflicts, OfIssuing, OfNames, OfParameters, OfReaders, OfRecorders,
 };
 
+use crate::authority::api::Natural;
+use crate::schema;
+
 /// Serves the document.
 pub(super) fn router() -> Router {
     let text = document();
@@ -63,7 +66,7 @@ async fn page(text: String) -> Response {
         super::token::keys,
         super::token::token,
     ),
-    components(schemas(super::fact_answers::RecordedFact)),
+    components(schemas(super::fact_answers::RecordedFact, schema::Jti, Natural)),
     modifiers(&Common),
     tags(
         (name = "facts", description = "What holds in the mesh: revocations, postures, statements of attestors."),
@@ -104,6 +107,9 @@ impl Modify for Common {
 fn document() -> String {
     // A document of texts and numbers always serialises.
     let mut document: Value = serde_json::to_value(Document::openapi()).unwrap_or_default();
+    if let Some(schemas) = document.pointer_mut("/components/schemas").and_then(Value::as_object_mut) {
+        schemas.extend(schema::of_entries());
+    }
     closed::close(&mut document);
     let mut text = serde_json::to_string_pretty(&document).unwrap_or_default();
     text.push('\n');
@@ -121,6 +127,16 @@ mod tests {
     #[test]
     fn the_file_in_docs_is_the_document() {
         crate::made_page::assert_is_file("openapi.json", &document());
+    }
+
+    #[test]
+    fn what_the_document_names_is_in_it() {
+        let document: Value = serde_json::from_str(&document()).unwrap();
+        let text = document.to_string();
+        let named: BTreeSet<&str> =
+            text.split("\"$ref\":\"#").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+        let missing: Vec<_> = named.iter().filter(|place| document.pointer(place).is_none()).collect();
+        assert!(named.len() > 50 && missing.is_empty(), "{missing:?} of {named:?}");
     }
 
     /// `/v1/statement` is on the listener for proxies.

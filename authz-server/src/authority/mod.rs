@@ -15,5 +15,6 @@ pub mod receipts;
 pub mod signable;
 pub mod statements;
 pub mod tokens;
+mod turns;
 
 pub use fact_recorder::FactRecorder;

@@ -82,9 +82,11 @@ pub struct Moment {
 }
 
 impl Index {
-    /// One lineage for each issuer, sorted by it.
+    /// One lineage for each issuer, sorted by it. Warrants without a decision in sight are only for who may see everything of the
+    /// mesh.
     pub(super) fn lineages(&self, txn: &str, iss: Option<&str>, may_see: MaySee<'_>) -> Vec<Lineage> {
         let mut trees: Vec<Tree> = Vec::new();
+        let shows_all = may_see(None);
         for segment in &self.segments {
             for (id, of, issued) in segment.lineages_of(txn) {
                 if iss.is_some_and(|iss| iss != of) {
@@ -94,13 +96,15 @@ impl Index {
                 let mut tree =
                     known.map_or_else(|| Tree::new(of, txn), |position| trees.swap_remove(position));
                 tree.lineage.issued = tree.lineage.issued.or(issued);
-                tree.add(segment, id, self.span().from, may_see);
+                if shows_all {
+                    tree.add_warrants(segment, id);
+                }
+                tree.add_decisions(segment, id, self.span().from, may_see);
                 trees.push(tree);
             }
         }
         trees.sort_by(|one, other| one.lineage.iss.cmp(&other.lineage.iss));
-        let shows_all = may_see(None);
-        trees.into_iter().filter_map(|tree| tree.finish(shows_all)).collect()
+        trees.into_iter().filter_map(Tree::finish).collect()
     }
 }
 
@@ -113,6 +117,9 @@ struct Tree {
     positions: HashTable<usize>,
     hashes: RandomState,
 }
+
+/// Where the warrants of a segment are; `None` if there was no room.
+type Places = HashMap<WarrantId, Option<usize>>;
 
 struct Node {
     parent: Option<usize>,
@@ -143,31 +150,50 @@ impl Tree {
         Tree { lineage, nodes: Vec::new(), positions: HashTable::new(), hashes: RandomState::new() }
     }
 
-    /// Adds what a segment knows of this lineage, from this entry on.
-    fn add(&mut self, segment: &Segment, id: LineageId, from: u64, may_see: MaySee<'_>) {
-        // Where the warrants of the segment are; `None` if there was no room.
-        let mut places: HashMap<WarrantId, Option<usize>> = HashMap::new();
-        for (warrant, row) in segment.warrants_of(id) {
-            let place = match row.name.parent {
-                None => self.place(segment, None, row),
-                Some(parent) => {
-                    let parent = places.get(&parent).copied().flatten();
-                    parent.and_then(|parent| self.place(segment, Some(parent), row))
-                }
-            };
-            places.insert(warrant, place);
+    /// Adds every warrant that a segment knows of this lineage, with or without a decision.
+    fn add_warrants(&mut self, segment: &Segment, id: LineageId) {
+        let mut places = Places::new();
+        for warrant in segment.warrants_of(id) {
+            self.place_of(segment, warrant, &mut places);
         }
-        let mut seen = SeenRoutes::of(segment);
+    }
+
+    /// Adds the decisions of a segment that may be seen, from this entry on, and the warrants that lead to them. The others take
+    /// no room.
+    fn add_decisions(&mut self, segment: &Segment, id: LineageId, from: u64, may_see: MaySee<'_>) {
+        let (mut places, mut seen) = (Places::new(), SeenRoutes::of(segment));
         for (row, id) in segment.decisions_of(id) {
             if row.index < from || !seen.may_see(row.route, may_see) {
                 continue;
             }
-            let place = row.warrant.and_then(|warrant| places.get(&warrant)).copied().flatten();
+            let place = row.warrant.and_then(|warrant| self.place_of(segment, warrant, &mut places));
             match place.and_then(|place| self.nodes.get_mut(place)) {
                 Some(node) => node.warrant.decisions.add(row, id, segment.text(row.outcome)),
                 None => self.lineage.left_out = self.lineage.left_out.saturating_add(1),
             }
         }
+    }
+
+    /// The place of a warrant of a segment, below those of its parents. `None` if there is no room.
+    fn place_of(&mut self, segment: &Segment, warrant: WarrantId, places: &mut Places) -> Option<usize> {
+        let mut unplaced = Vec::new();
+        let mut above = Some(warrant);
+        while let Some(id) = above.filter(|id| !places.contains_key(id)) {
+            let row = segment.warrant_at(id)?;
+            unplaced.push((id, row));
+            above = row.name.parent;
+        }
+        let mut place = above.and_then(|id| places.get(&id)).copied().flatten();
+        for (id, row) in unplaced.into_iter().rev() {
+            // Below a warrant without a place there is none.
+            place = if row.name.parent.is_some() && place.is_none() {
+                None
+            } else {
+                self.place(segment, place, row)
+            };
+            places.insert(id, place);
+        }
+        place
     }
 
     fn place(&mut self, segment: &Segment, parent: Option<usize>, row: &WarrantRow) -> Option<usize> {
@@ -200,16 +226,12 @@ impl Tree {
         Some(place)
     }
 
-    /// The lineage with its warrants nested. Warrants without decisions in sight are only for who may see everything of the mesh;
-    /// `None` if nothing is left.
-    fn finish(self, shows_all: bool) -> Option<Lineage> {
+    /// The lineage with its warrants nested; `None` if it has none.
+    fn finish(self) -> Option<Lineage> {
         let Tree { mut lineage, mut nodes, .. } = self;
         while let Some(Node { parent, mut warrant }) = nodes.pop() {
             // They came in from the last to the first.
             warrant.children.reverse();
-            if !shows_all && warrant.decisions.count == 0 && warrant.children.is_empty() {
-                continue;
-            }
             match parent.and_then(|parent| nodes.get_mut(parent)) {
                 Some(parent) => parent.warrant.children.push(warrant),
                 None => lineage.warrants.push(warrant),

@@ -237,10 +237,13 @@ impl Segment {
     }
 
     /// The warrants of a lineage, a parent before its children.
-    pub(super) fn warrants_of(&self, id: LineageId) -> impl Iterator<Item = (WarrantId, &WarrantRow)> {
+    pub(super) fn warrants_of(&self, id: LineageId) -> impl Iterator<Item = WarrantId> {
         let last = self.lineages.get(id.position()).and_then(|row| row.last_warrant);
-        let found = positions(last, |at| self.warrants.get(at)?.before);
-        found.into_iter().filter_map(|at| Some((WarrantId(next(at)), self.warrants.get(at)?)))
+        positions(last, |at| self.warrants.get(at)?.before).into_iter().map(|at| WarrantId(next(at)))
+    }
+
+    pub(super) fn warrant_at(&self, id: WarrantId) -> Option<&WarrantRow> {
+        self.warrants.get(id.position())
     }
 
     /// The decisions under a lineage with their ids, the oldest first.

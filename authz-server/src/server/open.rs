@@ -137,7 +137,8 @@ pub(super) async fn open(config: Config, clock: Clock) -> Result<OpenedServer, S
     let outcomes = Arc::new(Outcomes::new(ended, recorder.clone(), Arc::clone(&metrics), clock.clone()));
     let facts = FactRecorder::new(ledger.clone(), live.clone(), clock.clone());
     let history = History::new(ledger.clone(), config.limits.history);
-    let reading = Reading::new(ledger.clone(), history.clone(), facts.clone(), recorder.clone());
+    let reading =
+        Reading::new(ledger.clone(), history.clone(), facts.clone(), recorder.clone(), clock.clone());
     let running = JudgeOfForwards {
         live: live.clone(),
         ledger: ledger.clone(),

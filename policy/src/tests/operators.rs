@@ -120,6 +120,37 @@ fn a_team_may_be_permitted_its_own_routes_and_nobody_a_route_that_does_not_exist
     assert!(answer(&everything, &halt(person("local"), route("hello"))).is_ok());
 }
 
+/// However many routes there are, these few tell whether a caller may do anything at all.
+#[test]
+fn one_route_of_each_kind_stands_for_all_that_the_policies_cannot_tell_apart() {
+    let texts = [
+        "",
+        "permit (principal, action, resource == Route::\"pay\");",
+        "permit (principal, action, resource is Route) when { resource.team == Team::\"payments\" };",
+        "permit (principal, action, resource is Route) unless { resource.team == Team::\"payments\" };",
+        "permit (principal, action, resource is Route) when { resource.team == Team::\"payments\" && resource != Route::\"pay\" };",
+        "permit (principal, action, resource is Route) when { resource == Route::\"hello\" || resource == Route::\"pay\" };",
+    ];
+    let all = ["hello", "pay"];
+    for text in texts {
+        let bundle = bundle(&with(&text.replacen("permit", "@id(\"p\") permit", 1)));
+        let may = |name: &str| {
+            let query = OperatorQuery {
+                action: OperatorAction::ReadDecisions,
+                context: OperatorContext::default(),
+                ..halt(person("x"), route(name))
+            };
+            answer(&bundle, &query).is_ok()
+        };
+        let kinds: Vec<&str> = bundle.operators().routes_of_each_kind().collect();
+        assert!(!kinds.is_empty() && kinds.iter().all(|name| all.contains(name)), "{kinds:?}");
+        assert_eq!(kinds.iter().any(|name| may(name)), all.iter().any(|name| may(name)), "{text}: {kinds:?}");
+    }
+    let named = with("@id(\"p\") permit (principal, action, resource == Route::\"pay\");");
+    assert_eq!(bundle(&named).operators().routes_of_each_kind().count(), 2);
+    assert_eq!(bundle(&with("")).operators().routes_of_each_kind().count(), 1);
+}
+
 #[test]
 fn policies_read_the_members_of_the_call() {
     let bundle = bundle(&with(

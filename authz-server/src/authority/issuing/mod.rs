@@ -13,7 +13,6 @@ mod signing_keys;
 mod subject_tokens;
 #[cfg(test)]
 mod tests;
-mod turns;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -34,6 +33,7 @@ pub use signing_keys::AuthorityKeys;
 
 use super::callers::ClientCertificate;
 use super::rates::{Rate, Rates};
+use super::turns::Turns;
 use crate::clock::Clock;
 use crate::facts::{Known, LiveFacts};
 use crate::fetch::Fetcher;
@@ -44,7 +44,6 @@ use parties::{Parties, parties};
 use possession::{HolderKey, ShownBy, UsedProofs, check_bound, holder_key};
 use root::NewRoot;
 use subject_tokens::CurrentSubjects;
-use turns::Turns;
 
 /// The path of the one call.
 pub const TOKEN_PATH: &str = "/v1/token";

@@ -1,9 +1,10 @@
 //! What callers read of the past: decisions, lineages and proofs. It asks the policy for operators, answers from the history
-//! and the entries, and counts who read. Everything here blocks: it reads the disk.
+//! and the entries, and counts who read. Everything here blocks, because it reads the disk, but for waiting for a turn.
 
 mod permits;
 #[cfg(test)]
 mod tests;
+mod turn;
 
 use ledger::Ledger;
 use ledger::proof::EntryProof;
@@ -16,10 +17,13 @@ use utoipa::ToSchema;
 use super::callers::Caller;
 use super::fact_recorder::FactRecorder;
 use super::problem::{ApiError, ApiErrorCode};
+use crate::clock::Clock;
 use crate::history::{Found, History, Lineage, Span, Summary, Wanted};
 use crate::recorder::Recorder;
 use crate::schema::{LinkTerms, RecordedDecision, RecordedOutcome};
 use permits::Permits;
+pub use turn::ReadingTurn;
+use turn::ReadingTurns;
 
 /// Answers from the past. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -28,6 +32,7 @@ pub struct Reading {
     history: History,
     facts: FactRecorder,
     recorder: Recorder,
+    turns: ReadingTurns,
 }
 
 /// One decision.
@@ -82,8 +87,19 @@ pub struct LineageAnswer {
 }
 
 impl Reading {
-    pub fn new(ledger: Ledger, history: History, facts: FactRecorder, recorder: Recorder) -> Reading {
-        Reading { ledger, history, facts, recorder }
+    pub fn new(
+        ledger: Ledger,
+        history: History,
+        facts: FactRecorder,
+        recorder: Recorder,
+        clock: Clock,
+    ) -> Reading {
+        Reading { ledger, history, facts, recorder, turns: ReadingTurns::of_this_machine(clock) }
+    }
+
+    /// Waits until it is this caller's turn. It lasts until the answer is made, also if the client has gone.
+    pub async fn turn(&self, caller: &Caller) -> Result<ReadingTurn, ApiError> {
+        self.turns.wait(&caller.id.to_string()).await
     }
 
     /// The entry of a decision. Who may not see it is told the same as about an id that does not exist.
@@ -140,11 +156,9 @@ impl Reading {
         limit: usize,
     ) -> Result<DecisionsAnswer, ApiError> {
         let mut permits = self.permits(caller, OperatorAction::ReadDecisions);
+        // A caller who may see nothing is not told that nothing was found, and nothing is looked through for him.
+        permits.check_any()?;
         let (span, page) = self.history.decisions(wanted, from, limit, &mut |route| permits.may(route));
-        if page.decisions.is_empty() {
-            // A caller who may see nothing is refused, and not told that nothing was found.
-            permits.check_any()?;
-        }
         let indices: Vec<u64> = page.decisions.iter().map(|found| found.index).collect();
         let entries = self.entries(indices.iter().copied())?;
         let summaries = indices.iter().zip(&entries).map(|(index, bytes)| Summary::of_entry(*index, bytes));
@@ -156,6 +170,7 @@ impl Reading {
     /// The warrants of a lineage, and the decisions under each that the caller may see.
     pub fn lineage(&self, caller: &Caller, txn: &str, iss: Option<&str>) -> Result<LineageAnswer, ApiError> {
         let mut permits = self.permits(caller, OperatorAction::ReadLineages);
+        permits.check_any()?;
         let (span, mut lineages) = self.history.lineages(txn, iss, &mut |route| permits.may(route));
         let lineage = lineages.pop().ok_or_else(|| unknown(span))?;
         if !lineages.is_empty() {

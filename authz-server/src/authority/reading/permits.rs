@@ -35,10 +35,10 @@ impl<'a> Permits<'a> {
         answer
     }
 
-    /// Refuses who may see nothing at all. That does not depend on what is on record.
+    /// Refuses who may see nothing at all. That does not depend on what is on record, and costs little.
     pub(super) fn check_any(&mut self) -> Result<(), ApiError> {
         let known = Arc::clone(self.asking.known());
-        let mut routes = known.bundle().operators().routes();
+        let mut routes = known.bundle().operators().routes_of_each_kind();
         let may_any = self.may(None) || routes.any(|route| self.may(Some(route)));
         if may_any { Ok(()) } else { Err(ApiError::of(ApiErrorCode::NotPermitted)) }
     }

@@ -1,7 +1,5 @@
 //! The calls that read the past: `/v1/decisions` and `/v1/lineages`. Who may see what is decided in `authority`.
 
-use std::sync::Arc;
-
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::header;
@@ -9,10 +7,9 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Json, Router};
 use serde::Deserialize;
-use tokio::sync::Semaphore;
 use utoipa::IntoParams;
 
-use super::openapi::{OfNames, OfParameters, OfReaders};
+use super::openapi::{OfHistory, OfNames, OfReaders};
 use super::refused::Refused;
 use crate::authority::api::Natural;
 use crate::authority::callers::Caller;
@@ -21,17 +18,8 @@ use crate::authority::reading::{DecisionAnswer, DecisionsAnswer, LineageAnswer, 
 use crate::history::Wanted;
 use crate::schema::{DecisionId, Jti};
 
-/// So many calls are answered at once. The others wait, so that reading leaves the processors to decisions.
-const AT_ONCE: usize = 2;
-
 const LISTED: usize = 50;
 const LISTED_AT_MOST: usize = 200;
-
-#[derive(Clone, Debug)]
-pub(super) struct Reader {
-    reading: Reading,
-    turns: Arc<Semaphore>,
-}
 
 pub(super) fn router(reading: Reading) -> Router {
     Router::new()
@@ -39,27 +27,26 @@ pub(super) fn router(reading: Reading) -> Router {
         .route("/v1/decisions/{id}", get(decision))
         .route("/v1/decisions/{id}/proof", get(proof))
         .route("/v1/lineages/{txn}", get(lineage))
-        .with_state(Reader { reading, turns: Arc::new(Semaphore::new(AT_ONCE)) })
+        .with_state(reading)
 }
 
 type Answered = Result<Response, Refused>;
 
-impl Reader {
-    /// Reads on a thread that makes no decisions.
-    async fn answer<T: Send + 'static>(
-        self,
-        read: impl FnOnce(&Reading) -> Result<T, ApiError> + Send + 'static,
-    ) -> Result<T, Refused> {
-        let stopping = || ApiError::new(ApiErrorCode::Unavailable, "this server is stopping");
-        let turn = self.turns.acquire_owned().await.map_err(|_| stopping())?;
-        let made = tokio::task::spawn_blocking(move || {
-            let answer = read(&self.reading);
-            // The turn is held until here, also if the client has gone.
-            drop(turn);
-            answer
-        });
-        Ok(made.await.map_err(|_| stopping())??)
-    }
+/// Reads when it is the caller's turn, on a thread that makes no decisions.
+async fn answer<T: Send + 'static>(
+    reading: Reading,
+    caller: Caller,
+    read: impl FnOnce(&Reading, &Caller) -> Result<T, ApiError> + Send + 'static,
+) -> Result<T, Refused> {
+    let turn = reading.turn(&caller).await?;
+    let made = tokio::task::spawn_blocking(move || {
+        let answer = read(&reading, &caller);
+        // The turn is held until here, also if the client has gone.
+        drop(turn);
+        answer
+    });
+    let stopping = |_| ApiError::new(ApiErrorCode::Unavailable, "this server is stopping");
+    Ok(made.await.map_err(stopping)??)
 }
 
 /// A name in the path.
@@ -74,15 +61,15 @@ fn name(name: Name) -> Result<String, ApiError> {
 /// Needs `read-decisions` on its route, or on the mesh for one without a route. For an id that the caller may not see the answer is the
 /// same as for one that does not exist.
 #[utoipa::path(get, path = "/v1/decisions/{id}", tag = "decisions", params(("id" = DecisionId, Path)),
-    responses((status = 200, description = "It was found.", body = DecisionAnswer), OfReaders, OfParameters, OfNames),
+    responses((status = 200, description = "It was found.", body = DecisionAnswer), OfReaders, OfHistory, OfNames),
     security(("token" = []), ("certificate" = [])))]
 pub(super) async fn decision(
-    State(reader): State<Reader>,
+    State(reading): State<Reading>,
     id: Name,
     Extension(caller): Extension<Caller>,
 ) -> Answered {
     let id = name(id)?;
-    let answer = reader.answer(move |reading| reading.decision(&caller, &id)).await?;
+    let answer = answer(reading, caller, move |reading, caller| reading.decision(caller, &id)).await?;
     Ok(Json(answer).into_response())
 }
 
@@ -91,15 +78,15 @@ pub(super) async fn decision(
 /// Needs `read-entries` on the mesh. The proof is a C2SP `tlog-proof@v1` whose `extra` is the entry.
 #[utoipa::path(get, path = "/v1/decisions/{id}/proof", tag = "decisions", params(("id" = DecisionId, Path)),
     responses((status = 200, description = "It was found.", content_type = "text/plain; charset=utf-8", body = String),
-        OfReaders, OfParameters, OfNames),
+        OfReaders, OfHistory, OfNames),
     security(("token" = []), ("certificate" = [])))]
 pub(super) async fn proof(
-    State(reader): State<Reader>,
+    State(reading): State<Reading>,
     id: Name,
     Extension(caller): Extension<Caller>,
 ) -> Answered {
     let id = name(id)?;
-    let text = reader.answer(move |reading| reading.proof(&caller, &id)).await?;
+    let text = answer(reading, caller, move |reading, caller| reading.proof(caller, &id)).await?;
     let headers = [(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, "no-store")];
     Ok((headers, text).into_response())
 }
@@ -125,12 +112,12 @@ pub(super) struct ListQuery {
 
 /// Decisions, the newest first
 ///
-/// Those on the routes on which the caller has `read-decisions`.
+/// Those on the routes on which the caller has `read-decisions`. Who has it nowhere is refused.
 #[utoipa::path(get, path = "/v1/decisions", tag = "decisions", params(ListQuery),
-    responses((status = 200, description = "A page of the list.", body = DecisionsAnswer), OfReaders, OfParameters),
+    responses((status = 200, description = "A page of the list.", body = DecisionsAnswer), OfReaders, OfHistory),
     security(("token" = []), ("certificate" = [])))]
 pub(super) async fn decisions(
-    State(reader): State<Reader>,
+    State(reading): State<Reading>,
     query: Result<Query<ListQuery>, QueryRejection>,
     Extension(caller): Extension<Caller>,
 ) -> Answered {
@@ -138,7 +125,9 @@ pub(super) async fn decisions(
     let wanted = Wanted { route, code, lineage, holder };
     let limit = limit.map_or(LISTED, |limit| limit.at_most(LISTED_AT_MOST).max(1));
     let from = from.map(Natural::get);
-    let answer = reader.answer(move |reading| reading.decisions(&caller, &wanted, from, limit)).await?;
+    let answer =
+        answer(reading, caller, move |reading, caller| reading.decisions(caller, &wanted, from, limit))
+            .await?;
     Ok(Json(answer).into_response())
 }
 
@@ -152,20 +141,21 @@ pub(super) struct LineageQuery {
 
 /// The warrants that came from roots with one `txn`, as a tree
 ///
-/// Needs `read-lineages`: on the mesh for all of them, and on a route for those that lead to a decision on it.
+/// Needs `read-lineages`: on the mesh for all of them, and on a route for those that lead to a decision on it. Who has it nowhere is
+/// refused.
 #[utoipa::path(get, path = "/v1/lineages/{txn}", tag = "decisions", params(("txn" = Jti, Path), LineageQuery),
-    responses((status = 200, description = "It was found.", body = LineageAnswer), OfReaders, OfParameters, OfNames),
+    responses((status = 200, description = "It was found.", body = LineageAnswer), OfReaders, OfHistory, OfNames),
     security(("token" = []), ("certificate" = [])))]
 pub(super) async fn lineage(
-    State(reader): State<Reader>,
+    State(reading): State<Reading>,
     txn: Name,
     query: Result<Query<LineageQuery>, QueryRejection>,
     Extension(caller): Extension<Caller>,
 ) -> Answered {
     let (txn, LineageQuery { iss }) = (name(txn)?, parameters(query)?);
     // Thousands of warrants are written here too, not on a thread that makes decisions.
-    let made = reader.answer(move |reading| {
-        let answer = reading.lineage(&caller, &txn, iss.as_deref())?;
+    let made = answer(reading, caller, move |reading, caller| {
+        let answer = reading.lineage(caller, &txn, iss.as_deref())?;
         Ok(Json(answer).into_response())
     });
     made.await

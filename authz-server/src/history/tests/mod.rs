@@ -171,3 +171,16 @@ fn a_lineage_with_more_warrants_than_an_answer_has_room_for_says_what_is_left_ou
     let lineage = &index.lineages("t0", None, &mut |_| true)[0];
     assert_eq!((lineage.warrants[0].children.len(), lineage.left_out), (4_999, 101));
 }
+
+#[test]
+fn warrants_that_a_caller_may_not_see_take_no_room_from_those_that_he_may() {
+    let (root, seen) = (Link::new("r", 0), Link::new("seen", 1));
+    let mut events: Vec<_> = (0..5_100)
+        .map(|n| decision(Some("other"), &[root.clone(), Link::new(&format!("c{n}"), 1)]))
+        .collect();
+    events.push(decision(Some("own"), &[root, seen]));
+    let (index, _) = both(10_000, &events);
+    let lineage = &index.lineages("t0", None, &mut only(&[Some("own")]))[0];
+    let children: Vec<_> = lineage.warrants[0].children.iter().map(|child| child.jti.as_str()).collect();
+    assert_eq!((children.as_slice(), lineage.left_out), (&["seen"][..], 0));
+}

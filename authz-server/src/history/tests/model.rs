@@ -57,6 +57,8 @@ impl Model {
 
     pub(super) fn lineages(&self, txn: &str, iss: Option<&str>, may_see: MaySee<'_>) -> Vec<Lineage> {
         let mut lineages: Vec<Lineage> = Vec::new();
+        // Who may not see everything sees the warrants in the order of the decisions that he may see.
+        let all = may_see(None);
         for (at, time, event) in &self.events {
             let (links, decision): (&[Link], _) = match event {
                 Event::Decision { route, is_allowed, links } => (links, Some((route, is_allowed))),
@@ -78,6 +80,9 @@ impl Model {
                 lineage.issued.get_or_insert(*at);
             }
             let seen = decision.filter(|(route, _)| may_see(route.as_deref()));
+            if seen.is_none() && !all {
+                continue;
+            }
             let outcome = seen.map(|(_, is_allowed)| if *is_allowed { "allowed" } else { "expired" });
             note(&mut lineage.warrants, "", links, &mut |tally| {
                 let Some(outcome) = outcome else { return };
@@ -90,11 +95,7 @@ impl Model {
                 tally.newest.truncate(5);
             });
         }
-        let all = may_see(None);
         lineages.sort_by(|one, other| one.iss.cmp(&other.iss));
-        for lineage in &mut lineages {
-            lineage.warrants.retain_mut(|warrant| all || is_seen(warrant));
-        }
         lineages.retain(|lineage| !lineage.warrants.is_empty());
         lineages
     }
@@ -123,10 +124,4 @@ fn note(among: &mut Vec<LineageWarrant>, above: &str, links: &[Link], count: &mu
     }
     let path = format!("{}/", warrant.path);
     note(&mut warrant.children, &path, below, count);
-}
-
-/// Leaves only the warrants that lead to a decision that was counted.
-fn is_seen(warrant: &mut LineageWarrant) -> bool {
-    warrant.children.retain_mut(is_seen);
-    warrant.decisions.count > 0 || !warrant.children.is_empty()
 }

@@ -1,6 +1,6 @@
 //! Compiles `operators.cedar`: bounds, validation, and names that exist.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use cedar_policy::{PolicySet, Validator};
 
@@ -47,6 +47,8 @@ fn slice(text: &PolicyText, names: &OperatorNames<'_>, findings: &mut Findings) 
     for policy in &parsed.written {
         check_names(policy, names, findings);
     }
+    let named_as = |kind| parsed.written.iter().flat_map(|policy| est::named(&policy.est, kind)).collect();
+    let of_each_kind = of_each_kind(&names.routes, &named_as(Type::Route), &named_as(Type::Team));
     let (mut all, mut advice) = (Vec::new(), BTreeMap::new());
     for policy in parsed.written {
         all.extend(named(&policy.id, policy.est, policy.at, findings));
@@ -62,7 +64,24 @@ fn slice(text: &PolicyText, names: &OperatorNames<'_>, findings: &mut Findings) 
         json: names.to_json(),
         mesh: names.mesh?.to_owned(),
         teams: names.routes.iter().map(owned).collect(),
+        of_each_kind,
     })
+}
+
+/// Routes, one of each kind that the policies can tell apart. They know a route by its name and its team, and compare both only
+/// with names that are written in them.
+fn of_each_kind(
+    routes: &[(&str, &str)],
+    named_routes: &BTreeSet<String>,
+    named_teams: &BTreeSet<String>,
+) -> Vec<String> {
+    let kind = |(route, team): &(&str, &str)| {
+        let route = named_routes.get(*route);
+        // A route that is named is a kind of its own.
+        (route.cloned(), named_teams.get(*team).filter(|_| route.is_none()).cloned())
+    };
+    let kinds: BTreeMap<_, _> = routes.iter().map(|route| (kind(route), route.0.to_owned())).collect();
+    kinds.into_values().collect()
 }
 
 fn internal(at: Place, why: String, findings: &mut Findings) {

@@ -24,6 +24,8 @@ pub(crate) struct OperatorSlice {
     pub(super) mesh: String,
     /// The team of each route.
     pub(super) teams: BTreeMap<String, String>,
+    /// A route of each kind that the policies can tell apart.
+    pub(super) of_each_kind: Vec<String>,
 }
 
 /// Who may call the API: the policies, with the groups of `identities.yaml`.
@@ -49,9 +51,10 @@ impl<'a> Operators<'a> {
         self.slice.advice.keys().cloned().collect()
     }
 
-    /// The names of the routes that exist, sorted.
-    pub fn routes(self) -> impl Iterator<Item = &'a str> {
-        self.slice.teams.keys().map(String::as_str)
+    /// Routes, one of each kind that the policies can tell apart: who may do nothing to these may do nothing to any route.
+    /// However many routes there are, these are few.
+    pub fn routes_of_each_kind(self) -> impl Iterator<Item = &'a str> {
+        self.slice.of_each_kind.iter().map(String::as_str)
     }
 
     /// Whether a route exists. Nobody may do anything to one that does not.

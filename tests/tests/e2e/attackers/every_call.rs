@@ -70,7 +70,7 @@ const TABLE: [Row; 20] = [
     ("GET", "/v1/candidate", [401, 401, 401, 403, 404, 404, 404, 404, 404, 405]),
     // Who may not see a decision or a lineage is told the same as about one that does not exist.
     ("GET", "/v1/decisions/{id}", [401, 401, 401, 404, 404, 404, 404, 404, 404, 405]),
-    ("GET", "/v1/lineages/{txn}", [401, 401, 401, 404, 404, 404, 404, 404, 404, 405]),
+    ("GET", "/v1/lineages/{txn}", [401, 401, 401, 403, 404, 404, 404, 404, 404, 405]),
     ("GET", "/v1/decisions/{id}/proof", [401, 401, 401, 403, 404, 404, 404, 404, 404, 405]),
     ("GET", "/v1/revocations/{index}", [401, 401, 401, 403, 404, 404, 404, 404, 404, 405]),
     // For everybody.

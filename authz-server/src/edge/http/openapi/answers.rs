@@ -34,6 +34,8 @@ refused_with! {
     OfRecorders: Malformed NotAuthenticated NotPermitted WrongMethod TooLarge WrongType TooMany Unavailable;
     /// The refusal of a call with parameters.
     OfParameters: Malformed;
+    /// The refusals of a call that reads the past.
+    OfHistory: Malformed TooMany;
     /// The refusal of a call that names something.
     OfNames: Unknown;
     /// The refusal of a call that must name the newest entry, or be the newest statement.

@@ -16,7 +16,7 @@ use utoipa::{Modify, OpenApi};
 
 use super::public_page;
 pub(super) use answers::{
-    KeySet, OfAnybody, OfConflicts, OfIssuing, OfNames, OfParameters, OfReaders, OfRecorders,
+    KeySet, OfAnybody, OfConflicts, OfHistory, OfIssuing, OfNames, OfParameters, OfReaders, OfRecorders,
 };
 
 use crate::authority::api::Natural;

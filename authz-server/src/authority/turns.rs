@@ -1,5 +1,5 @@
-//! Turns: roots for the same token or holder are issued one after another. The policy then reads of the others what the ledger's
-//! writer will find, so that many calls at once do not make each other start again.
+//! Turns: calls for the same are worked on one after another. Roots for one token or holder are, so that the policy reads of the
+//! others what the ledger's writer will find; and what one caller reads is, so that others come in between.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,14 +12,14 @@ const AT_ONCE: usize = 32;
 
 type Place = Arc<tokio::sync::Mutex<()>>;
 
-/// Who has a turn, by what roots are counted for. What nobody waits for is not here.
-#[derive(Debug, Default)]
-pub(super) struct Turns(Mutex<HashMap<Digest, Place>>);
+/// Who has a turn, by what the calls are for. What nobody waits for is not here. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Turns(Arc<Mutex<HashMap<Digest, Place>>>);
 
 /// While it lives, nobody else has a turn for the same.
 #[derive(Debug)]
-pub(super) struct Turn<'a> {
-    turns: &'a Turns,
+pub(super) struct Turn {
+    turns: Turns,
     of: Digest,
     /// `None` while it waits.
     held: Option<OwnedMutexGuard<()>>,
@@ -27,7 +27,7 @@ pub(super) struct Turn<'a> {
 
 impl Turns {
     /// Waits until nobody else has a turn for this. `None` if too many wait already.
-    pub(super) async fn wait(&self, of: Digest) -> Option<Turn<'_>> {
+    pub(super) async fn wait(&self, of: Digest) -> Option<Turn> {
         let place = {
             let mut places = self.places();
             let place = places.entry(of).or_default();
@@ -38,7 +38,7 @@ impl Turns {
             Arc::clone(place)
         };
         // A call that ends while it waits leaves the row too.
-        let mut turn = Turn { turns: self, of, held: None };
+        let mut turn = Turn { turns: self.clone(), of, held: None };
         turn.held = Some(place.lock_owned().await);
         Some(turn)
     }
@@ -49,7 +49,7 @@ impl Turns {
     }
 }
 
-impl Drop for Turn<'_> {
+impl Drop for Turn {
     fn drop(&mut self) {
         drop(self.held.take());
         let mut places = self.turns.places();

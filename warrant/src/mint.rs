@@ -33,6 +33,11 @@ pub trait Signer {
     /// # Errors
     /// When the key cannot be used now.
     fn sign(&self, signing_input: &[u8]) -> Result<[u8; 64], SignerError>;
+
+    /// Whether somebody is there who can be asked to sign. Where the key is at hand, that is always so.
+    fn is_there(&self) -> bool {
+        true
+    }
 }
 
 /// Why a key could not sign.

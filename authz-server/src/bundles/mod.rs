@@ -46,13 +46,18 @@ impl Drop for EndOnDrop {
     }
 }
 
-/// Looks for newer bundles while the handle lives, on a thread that may compile policies.
-pub fn start_keeper(mut keeper: Keeper) -> Result<KeeperThread, ThreadError> {
+/// Looks for newer bundles while the handle lives, on a thread that may compile policies. `before` runs before each look: what a
+/// bundle names may have come together with it.
+pub fn start_keeper(
+    mut keeper: Keeper,
+    before: impl Fn() + Send + 'static,
+) -> Result<KeeperThread, ThreadError> {
     let (handle, stop) = mpsc::channel();
     start_policy_thread("bundles", move || {
         // Also if it panics.
         let _ends = EndOnDrop(keeper.status());
         while let Err(RecvTimeoutError::Timeout) = stop.recv_timeout(keeper.interval()) {
+            before();
             keeper.look();
         }
     })?;

@@ -52,8 +52,7 @@ impl ReceiptMint {
             bundle: draft.bundle,
             body: draft.body,
         };
-        let NamedSigner { kid, signer } = self.keys.signer().ok_or(NotSigned)?;
-        mint(&receipt, &kid, &*signer).map_err(|_| NotSigned)
+        self.keys.sign(|NamedSigner { kid, signer }| mint(&receipt, kid, &**signer)).ok_or(NotSigned)
     }
 }
 

@@ -15,7 +15,7 @@ use warrant::mint::{Signer, SignerError};
 use warrant::verifier::is_signed_by;
 use warrant::{AwsLcVerifier, PublicKey, Signature};
 
-use super::signing_protocol::{ANSWERED_WITHIN, REASON_BYTES_AT_MOST, read_answer, request};
+use super::signing_protocol::{ANSWERED_WITHIN, REASON_BYTES_AT_MOST, is_answer, read_answer, request};
 
 /// So many signatures are waited for at once: each keeps a thread.
 const AT_ONCE: usize = 128;
@@ -33,7 +33,21 @@ impl RemoteSigner {
         RemoteSigner { socket, public, waiting: AtomicUsize::new(0) }
     }
 
-    async fn ask(&self, input: &[u8]) -> Result<[u8; 64], String> {
+    /// What the other process answers, in time.
+    fn answer(&self, input: &[u8]) -> Result<Vec<u8>, String> {
+        let runtime = Handle::try_current()
+            .ok()
+            .filter(|runtime| runtime.runtime_flavor() == RuntimeFlavor::MultiThread)
+            .ok_or("it cannot be waited for here")?;
+        let place = Place::among(&self.waiting).ok_or("too many signatures are waited for")?;
+        let asked = block_in_place(|| {
+            runtime.block_on(async { tokio::time::timeout(ANSWERED_WITHIN, self.ask(input)).await })
+        });
+        drop(place);
+        asked.map_err(|_| "it does not answer in time")?
+    }
+
+    async fn ask(&self, input: &[u8]) -> Result<Vec<u8>, String> {
         let request = request(input).ok_or("the token is too long")?;
         let failed = |error: std::io::Error| error.to_string();
         let mut stream = UnixStream::connect(&self.socket).await.map_err(failed)?;
@@ -41,7 +55,7 @@ impl RemoteSigner {
         let mut answer = Vec::new();
         let most = u64::try_from(REASON_BYTES_AT_MOST).unwrap_or(u64::MAX).saturating_add(1);
         stream.take(most).read_to_end(&mut answer).await.map_err(failed)?;
-        read_answer(&answer)
+        Ok(answer)
     }
 }
 
@@ -53,26 +67,18 @@ impl Signer for RemoteSigner {
     /// It waits, so it needs a runtime whose other threads go on meanwhile.
     fn sign(&self, signing_input: &[u8]) -> Result<[u8; 64], SignerError> {
         let failed = |why: &str| SignerError(format!("the signer at {}: {why}", self.socket.display()));
-        let runtime = Handle::try_current()
-            .ok()
-            .filter(|runtime| runtime.runtime_flavor() == RuntimeFlavor::MultiThread)
-            .ok_or_else(|| failed("it cannot be waited for here"))?;
-        let place =
-            Place::among(&self.waiting).ok_or_else(|| failed("too many signatures are waited for"))?;
-        let asked = block_in_place(|| {
-            runtime.block_on(async { tokio::time::timeout(ANSWERED_WITHIN, self.ask(signing_input)).await })
-        });
-        drop(place);
-        let signature = match asked {
-            Ok(Ok(signature)) => signature,
-            Ok(Err(why)) => return Err(failed(&why)),
-            Err(_) => return Err(failed("it does not answer in time")),
-        };
+        let signature = self.answer(signing_input).and_then(|answer| read_answer(&answer));
+        let signature = signature.map_err(|why| failed(&why))?;
         if is_signed_by(&AwsLcVerifier, &self.public, signing_input, &Signature::new(signature)) {
             Ok(signature)
         } else {
             Err(failed("its signature is not by the key that the configuration names"))
         }
+    }
+
+    /// Nobody signs an empty input, but whoever is there answers.
+    fn is_there(&self) -> bool {
+        self.answer(&[]).is_ok_and(|answer| is_answer(&answer))
     }
 }
 

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io::ErrorKind;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use warrant::PublicKey;
@@ -20,9 +20,6 @@ use crate::complaint::Complaint;
 /// How often the files are read again.
 pub const READ_EVERY: Duration = Duration::from_secs(1);
 
-/// A key that somebody looks for is wanted now; but a bundle may list keys that only other servers have.
-const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(100);
-
 /// The keys of all roles. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct KeyRing(Arc<Inner>);
@@ -32,8 +29,8 @@ struct Inner {
     /// Keys with other purposes, each with the place where the configuration names it.
     others: Vec<(&'static str, PublicKey)>,
     held: ArcSwap<HeldKeys>,
-    /// When the files were read last. Only one thread reads them at a time.
-    read_at: Mutex<Instant>,
+    /// Only one thread reads the files at a time.
+    reads: Mutex<()>,
     complaint: Complaint,
 }
 
@@ -85,7 +82,7 @@ impl KeyRing {
             places,
             others,
             held: ArcSwap::default(),
-            read_at: Mutex::new(Instant::now()),
+            reads: Mutex::default(),
             complaint: Complaint::default(),
         }));
         let found = ring.0.read(&before, true);
@@ -95,9 +92,8 @@ impl KeyRing {
 
     /// Reads the files again. It waits for the disk.
     pub fn refresh(&self) {
-        // Nothing is stored under this lock but a time.
-        let mut read_at = self.0.read_at.lock().unwrap_or_else(PoisonError::into_inner);
-        *read_at = Instant::now();
+        // Nothing is stored under this lock.
+        let _only = self.0.reads.lock().unwrap_or_else(PoisonError::into_inner);
         let before = self.0.held.load_full();
         let Found { keys, faults } = self.0.read(&before, false);
         Inner::tell_changes(&before, &keys);
@@ -129,21 +125,11 @@ impl KeyRing {
         Box::new(move || ring.of(role))
     }
 
-    /// Finds keys of this role by their names, as long as the server runs. A key that is not here is looked for in the files
-    /// again, but not all the time.
+    /// Finds keys of this role by their names, as long as the server runs. It never waits for the disk.
     #[must_use]
     pub fn finder(&self, role: KeyRole) -> FindKey {
         let ring = self.clone();
-        Box::new(move |kid| {
-            let find = || ring.0.held.load().get(&role)?.iter().find(|key| key.kid == kid).cloned();
-            find().or_else(|| {
-                let read_at = *ring.0.read_at.lock().unwrap_or_else(PoisonError::into_inner);
-                if read_at.elapsed() >= LOOK_AGAIN_AFTER {
-                    ring.refresh();
-                }
-                find()
-            })
-        })
+        Box::new(move |kid| ring.0.held.load().get(&role)?.iter().find(|key| key.kid == kid).cloned())
     }
 }
 
@@ -268,10 +254,10 @@ impl Inner {
                 all.iter().any(|one| one.public_key() == key.public_key())
             };
             for key in new.iter().filter(|key| !has(old, key)) {
-                tracing::info!(%role, kid = key.kid, "found a key");
+                tracing::warn!(%role, kid = key.kid, thumbprint = %key.public_key().thumbprint(), "a new key was found");
             }
             for key in old.iter().filter(|key| !has(new, key)) {
-                tracing::info!(%role, kid = key.kid, "a key is gone and not used any more");
+                tracing::warn!(%role, kid = key.kid, "a key is gone and not used any more");
             }
         }
     }

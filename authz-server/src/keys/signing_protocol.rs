@@ -1,7 +1,8 @@
 //! How a server asks another process for a signature over a Unix socket: one request for each connection.
 //!
 //! The request is its length (4 bytes, big-endian) and then the signing input of a JWS. The answer is a zero byte and the signature
-//! of 64 bytes, or a byte of one and the reason in ASCII. Whoever signs reads what it signs and decides for itself.
+//! of 64 bytes, or a byte of one and the reason in ASCII. Whoever signs reads what it signs and decides for itself. An empty
+//! input is always refused: with it a server asks whether anybody is there.
 
 use std::time::Duration;
 
@@ -34,6 +35,12 @@ pub fn answer(signed: &Result<[u8; 64], String>) -> Vec<u8> {
             std::iter::once(REFUSED).chain(reason.take(REASON_BYTES_AT_MOST)).collect()
         }
     }
+}
+
+/// Whether bytes have the form of an answer.
+#[must_use]
+pub fn is_answer(answer: &[u8]) -> bool {
+    matches!(answer.split_first(), Some((&(SIGNED | REFUSED), _)))
 }
 
 /// What an answer says. The error is the reason for which there is no signature.

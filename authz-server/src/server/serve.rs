@@ -15,6 +15,7 @@ use tracing::info;
 use super::error::ServerError;
 use super::open::OpenedServer;
 use super::repeating::RepeatingThread;
+use super::stop::StopSignals;
 use super::{background, health, indexing, snapshots, stop};
 use crate::bundles::{self, KeeperThread};
 use crate::edge::access_log::AccessLog;
@@ -47,6 +48,7 @@ pub(super) struct Serving {
     listeners: JoinSet<()>,
     background: [JoinHandle<()>; 6],
     witness_tasks: JoinSet<()>,
+    stop_signals: StopSignals,
     stop: watch::Sender<bool>,
     admission: Admission,
     outcomes: Arc<Outcomes>,
@@ -59,6 +61,7 @@ pub(super) struct Serving {
 }
 
 pub(super) async fn serve(opened: OpenedServer) -> Result<Serving, ServerError> {
+    let stop_signals = StopSignals::listen();
     let at = &opened.listeners;
     let proxies = BoundListener::at(&at.proxies.address).await?;
     let api = BoundListener::at(&at.api.address).await?;
@@ -68,7 +71,8 @@ pub(super) async fn serve(opened: OpenedServer) -> Result<Serving, ServerError> 
     let (health_reporter, grpc_health) = tonic_health::server::health_reporter();
 
     let policy = opened.keeper.policy();
-    let keeper = bundles::start_keeper(opened.keeper)?;
+    let keys = opened.keys.clone();
+    let keeper = bundles::start_keeper(opened.keeper, move || keys.refresh())?;
     let running = opened.running.start()?;
     let live = opened.gateway.gatherer.live.clone();
     let known = live.clone();
@@ -166,6 +170,7 @@ pub(super) async fn serve(opened: OpenedServer) -> Result<Serving, ServerError> 
         listeners,
         background,
         witness_tasks,
+        stop_signals,
         stop,
         admission: opened.admission,
         outcomes: opened.outcomes,
@@ -182,7 +187,7 @@ impl Serving {
     /// Returns when the process is asked to stop, or with the listener that ended before that.
     pub(super) async fn until_asked_to_stop(&mut self) -> Option<ListenerEnd> {
         tokio::select! {
-            () = stop::signalled() => None,
+            () = self.stop_signals.received() => None,
             ended = self.listeners.join_next() => ended,
         }
     }

@@ -9,7 +9,7 @@ use tokio::net::UnixStream;
 use tokio::sync::Semaphore;
 use tracing::{info, warn};
 
-use super::stop;
+use super::stop::StopSignals;
 use crate::authority::signable::RoleSigner;
 use crate::edge::listen::{BoundListener, ListenAddress, ListenError, SocketUsers};
 use crate::keys::signing_protocol::{ANSWERED_WITHIN, INPUT_BYTES_AT_MOST, answer};
@@ -19,12 +19,13 @@ const CONNECTIONS: usize = 256;
 
 /// Signs until the process is asked to stop.
 pub async fn run_signer(signer: RoleSigner, socket: &Path) -> Result<(), ListenError> {
+    let mut stop_signals = StopSignals::listen();
     let address = ListenAddress::Unix { path: socket.to_owned(), for_whom: SocketUsers::Owner };
     let listener = BoundListener::at(&address).await?;
     info!(socket = listener.address(), "signing");
     tokio::select! {
         () = accept(listener, Arc::new(signer)) => {}
-        () = stop::signalled() => info!("stopped"),
+        () = stop_signals.received() => info!("stopped"),
     }
     Ok(())
 }

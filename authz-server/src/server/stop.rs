@@ -2,21 +2,34 @@
 
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::{JoinError, JoinSet};
 use tracing::warn;
 
-/// Resolves when the process gets SIGTERM or SIGINT.
-pub(super) async fn signalled() {
-    match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
-        (Ok(mut terminate), Ok(mut interrupt)) => {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
+/// SIGTERM and SIGINT. From when on they are listened for, they do not end the process by themselves.
+#[derive(Debug)]
+pub(super) struct StopSignals(Option<[Signal; 2]>);
+
+impl StopSignals {
+    /// Listens from now on: before anybody is told that this process serves, so that whoever starts it can stop it in order.
+    pub(super) fn listen() -> StopSignals {
+        let both = [signal(SignalKind::terminate()), signal(SignalKind::interrupt())];
+        let [Ok(terminate), Ok(interrupt)] = both else { return StopSignals(None) };
+        StopSignals(Some([terminate, interrupt]))
+    }
+
+    /// Resolves when the process got one of them.
+    pub(super) async fn received(&mut self) {
+        match &mut self.0 {
+            Some([terminate, interrupt]) => {
+                tokio::select! {
+                    _ = terminate.recv() => {}
+                    _ = interrupt.recv() => {}
+                }
             }
+            // Without handlers the signals end the process by themselves.
+            None => std::future::pending().await,
         }
-        // Without handlers the signals end the process by themselves.
-        (Err(_), _) | (_, Err(_)) => std::future::pending().await,
     }
 }
 

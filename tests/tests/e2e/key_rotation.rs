@@ -55,6 +55,13 @@ async fn replace_all(world: &World, trickle: &Trickle<'_>) {
         (published(world).await.0 == ["r1", "r2"]).then_some(())
     })
     .await;
+    // Both old keys are still needed.
+    for (role, why) in
+        [("statement", "not every proxy pins it"), ("receipt", "without the next one for another")]
+    {
+        let early = portcullis(&["key", "retire", "--role", role, "--config", &configuration(world)]);
+        assert!(early.status == 2 && early.err.contains(why), "{early:?}");
+    }
     // The proxy pins the first key alone: it gets no statement by the next one, however long that is there.
     until("receipts by the next key", async || trickle.seen("r2").then_some(())).await;
     let seen = Instant::now();
@@ -63,7 +70,11 @@ async fn replace_all(world: &World, trickle: &Trickle<'_>) {
         assert_eq!((pins, key.as_str()), (1, "s1"));
     }
     // The file of the old receipt key goes at once. It stays published while its receipts hold.
-    retire(world, "receipt");
+    until("every upstream to have a set with the next key", async || {
+        let retired = portcullis(&["key", "retire", "--role", "receipt", "--config", &configuration(world)]);
+        (retired.status == 0).then_some(())
+    })
+    .await;
     write_pins(world);
     let used = until_within(Duration::from_secs(60), "statements by the next key", async || {
         let proxies = statement_keys(world).await.1;

@@ -7,6 +7,7 @@ use portcullis_tests::agent::hello;
 use portcullis_tests::authority::{self, log_in};
 use portcullis_tests::client::{ClientRequest, get};
 use portcullis_tests::command::portcullis;
+use portcullis_tests::condition::until;
 use portcullis_tests::ledger_auditor::LedgerAuditor;
 use portcullis_tests::process::Process;
 use portcullis_tests::programs;
@@ -62,6 +63,10 @@ async fn without_its_signer_an_authority_issues_nothing_and_with_it_again_it_doe
 
     let _signer = start_signer(&world.home).await;
     assert_eq!(ask(&world), (0, String::new()));
-    LedgerAuditor::new(&world.home, world.directory()).audit(world.home.file("ledger"), &[]).expect_holds();
+    let auditor = LedgerAuditor::new(&world.home, world.directory());
+    // What nobody could sign is not recorded as issued.
+    until("both roots to be published", async || (auditor.of_kind("issued/1").len() == 2).then_some(()))
+        .await;
+    auditor.audit(world.home.file("ledger"), &[]).expect_holds();
     world.end().await;
 }

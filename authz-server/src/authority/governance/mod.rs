@@ -145,9 +145,7 @@ impl Governance {
     /// A new statement, signed for a proxy with these pins, and the parts that it does not hold.
     pub fn answer(&self, proxy: &str, held: &HeldParts, pins: &[Digest]) -> Result<Answered, NoStatement> {
         let (said, statement) = self.numbered(proxy)?;
-        let NamedSigner { kid, signer } =
-            self.source.keys.signer_for(pins, statement.iat).ok_or(NoStatement::NoKey)?;
-        let jws = statement.sign(&*signer, &kid).map_err(NoStatement::NotSigned)?;
+        let (jws, kid) = self.sign(&statement, pins)?;
         let part =
             |part: &Part, held| (held != Some(part.digest)).then(|| part.json.clone().into_bytes().into());
         let marks = said.known.tables().revocations.marks();
@@ -164,6 +162,22 @@ impl Governance {
         self.sent_marks.note(marks.digest(), marks);
         self.sent_ended.note(ended.digest(), ended);
         Ok(Answered { body: answer.encode(), seq: statement.seq, until: statement.exp, kid })
+    }
+
+    /// The statement, signed for a proxy with these pins, and the name of the key. A next key whose signer does not answer must not
+    /// end what the first can still do.
+    fn sign(&self, statement: &Statement, pins: &[Digest]) -> Result<(String, String), NoStatement> {
+        let mut refused = NoStatement::NoKey;
+        for NamedSigner { kid, signer } in self.source.keys.signers_for(pins, statement.iat) {
+            match statement.sign(&*signer, &kid) {
+                Ok(jws) => return Ok((jws, kid)),
+                Err(why) => {
+                    tracing::error!(kid, %why, "a key for statements cannot sign");
+                    refused = NoStatement::NotSigned(why);
+                }
+            }
+        }
+        Err(refused)
     }
 
     /// Whether the log can never be shorter again than this answer says. Until then the answer must not leave this server: a

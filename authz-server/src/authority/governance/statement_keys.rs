@@ -37,15 +37,24 @@ impl StatementKeys {
         StatementKeys { list, heard, in_use: Mutex::default() }
     }
 
-    /// The key that signs for a proxy with these pins, if this server has a key at all. A proxy that pins only one of two gets its
-    /// statements by that one.
-    pub(super) fn signer_for(&self, pins: &[Digest], now: Seconds) -> Option<NamedSigner> {
-        let keys = (self.list)();
-        let first = keys.first()?;
-        let Some(next) = keys.get(1) else { return Some(first.clone()) };
-        let [takes_first, takes_next] = [first, next].map(|key| pins.contains(&pin_of(key)));
-        let is_next = takes_next && (!takes_first || self.is_in_use(pin_of(next), now));
-        Some(if is_next { next.clone() } else { first.clone() })
+    /// The key that signs for a proxy with these pins, if this server has a key at all, and after it one that may sign in its place
+    /// if whoever has it does not answer. A proxy that pins only one of two gets its statements by that one.
+    pub(super) fn signers_for(&self, pins: &[Digest], now: Seconds) -> Vec<NamedSigner> {
+        let mut keys = (self.list)();
+        let [first, next] = keys.as_slice() else {
+            keys.truncate(1);
+            return keys;
+        };
+        match [first, next].map(|key| pins.contains(&pin_of(key))) {
+            [true, true] => {
+                if self.is_in_use(pin_of(next), now) {
+                    keys.reverse();
+                }
+            }
+            [false, true] => drop(keys.remove(0)),
+            [_, false] => keys.truncate(1),
+        }
+        keys
     }
 
     /// All keys, the first before the next.
@@ -104,7 +113,10 @@ mod tests {
         let heard = HeardProxies::default();
         let both = [first, next];
         let keys = StatementKeys::new(Box::new(move || both.to_vec()), heard.clone());
-        let signer = |pins: &[Digest], now| keys.signer_for(pins, Seconds::new(now)).unwrap().kid;
+        let signers = |pins: &[Digest], now| {
+            let kids = keys.signers_for(pins, Seconds::new(now)).into_iter().map(|key| key.kid);
+            kids.collect::<Vec<_>>().join(" ")
+        };
         let poll = |instance: &str, pins: &[Digest], now: u64| {
             let (instance, digest) = (Instance::parse(instance).unwrap(), Digest::of(b"d"));
             let pins = pins.to_vec();
@@ -115,10 +127,13 @@ mod tests {
         let [one, other] = ["000000000000000a", "000000000000000b"];
         poll(one, &[old], NOW);
         poll(other, &[old, new], NOW);
-        assert_eq!([signer(&[old], NOW), signer(&[old, new], NOW), signer(&[], NOW)], ["s1"; 3]);
-        assert_eq!(signer(&[new], NOW), "s2", "no other key is of use to it");
+        assert_eq!(
+            [signers(&[old], NOW), signers(&[old, new], NOW), signers(&[], NOW)],
+            ["s1", "s1 s2", "s1"]
+        );
+        assert_eq!(signers(&[new], NOW), "s2", "no other key is of use to it");
         poll(one, &[old, new], NOW + 1);
-        assert_eq!([signer(&[old, new], NOW + 1), signer(&[new], NOW + 1)], ["s2"; 2]);
+        assert_eq!([signers(&[old, new], NOW + 1), signers(&[new], NOW + 1)], ["s2 s1", "s2"]);
         assert_eq!(
             keys.shown(Seconds::new(NOW + 1)).iter().map(|key| key.signs).collect::<Vec<_>>(),
             [false, true]
@@ -126,8 +141,8 @@ mod tests {
         // A proxy that comes later with the old pins alone gets its statements, and takes nothing from the others.
         poll("000000000000000c", &[old], NOW + 2);
         assert_eq!(
-            [signer(&[old], NOW + 2), signer(&[], NOW + 2), signer(&[old, new], NOW + 2)],
-            ["s1", "s1", "s2"]
+            [signers(&[old], NOW + 2), signers(&[], NOW + 2), signers(&[old, new], NOW + 2)],
+            ["s1", "s1", "s2 s1"]
         );
     }
 
@@ -137,9 +152,9 @@ mod tests {
         let pinned = pin_of(&only);
         let keys = StatementKeys::new(Box::new(move || vec![only.clone()]), HeardProxies::default());
         for pins in [&[][..], &[pinned], &[Digest::of(b"another")]] {
-            assert_eq!(keys.signer_for(pins, Seconds::new(NOW)).unwrap().kid, "s1");
+            assert_eq!(keys.signers_for(pins, Seconds::new(NOW)).remove(0).kid, "s1");
         }
         let none = StatementKeys::new(Box::new(Vec::new), HeardProxies::default());
-        assert!(none.signer_for(&[], Seconds::new(NOW)).is_none());
+        assert!(none.signers_for(&[], Seconds::new(NOW)).is_empty());
     }
 }

@@ -323,9 +323,17 @@ impl Inner {
         verified.key.proof.as_ref().map_or(Ok(()), |proof| self.used.take(proof, now))
     }
 
-    /// The key that signs under this bundle: the last one that it lists of those that are here.
+    /// The key that signs under this bundle: the last one that it lists of those that are here and can be asked. That is found out
+    /// before anything is recorded: a root that nobody could sign would count as issued.
     fn signing_key(&self, bundle: &Bundle) -> Result<NamedSigner, Refusal> {
-        self.authority.keys.of_bundle(&self.authority.iss, bundle).pop().ok_or(RefusalCode::NotTrusted.into())
+        let keys = self.authority.keys.of_bundle(&self.authority.iss, bundle);
+        if keys.is_empty() {
+            return Err(RefusalCode::NotTrusted.into());
+        }
+        keys.into_iter().rev().find(|key| key.signer.is_there()).ok_or_else(|| {
+            tracing::error!("whoever has the authority's key does not answer");
+            RefusalCode::NotSigned.into()
+        })
     }
 
     /// What may be issued.

@@ -1,4 +1,5 @@
-//! The authority's keys, and which of them signs: the last one under `issuers` of the bundle in force that this server has.
+//! The authority's keys, and which of them signs: the last one under `issuers` of the bundle in force that this server has and that
+//! answers.
 //!
 //! So a bundle rotates them, without a restart: first it lists the new key before the old one, and every verifier learns it; then
 //! last, and it signs; then alone, and the old one counts for nothing.

@@ -11,6 +11,8 @@ use crate::keys::{self, ListKeys, NamedSigner};
 
 /// A set may be on its way to an upstream for so long before the upstream counts its age.
 const ON_ITS_WAY_SECONDS: u64 = 5;
+/// A key that could not sign is tried again after so long, while another can.
+const TRIED_AGAIN_AFTER_SECONDS: u64 = 10;
 /// By so much an upstream's clock may be behind when it looks at the last receipt of a key.
 const CLOCKS_DIFFER_SECONDS: u64 = 60;
 
@@ -29,8 +31,9 @@ struct KnownKey {
     key: NamedSigner,
     /// From when on it has been published.
     published: u64,
-    /// When it signed last.
+    /// When it signed last, and when it could not.
     signed: Option<u64>,
+    failed: Option<u64>,
 }
 
 /// The keys at one moment: those that are published, those that this server has, and the time.
@@ -54,14 +57,39 @@ impl ReceiptSigners {
         self.kept
     }
 
-    /// The key that signs now, if this server has a key at all.
-    pub fn signer(&self) -> Option<NamedSigner> {
-        let Known { mut known, keys, now } = self.known();
-        let signer = self.signs(keys, &known, now)?;
-        if let Some(known) = known.iter_mut().find(|known| known.key.public_key() == signer.public_key()) {
-            known.signed = Some(now);
+    /// Signs with the key whose turn it is, or with the other one if whoever has the first does not sign. `None` if nobody does.
+    pub fn sign<T, E: fmt::Display>(&self, sign: impl Fn(&NamedSigner) -> Result<T, E>) -> Option<T> {
+        let signers = self.signers();
+        signers.iter().find_map(|signer| {
+            let signed = sign(signer);
+            if let Err(why) = &signed {
+                tracing::error!(kid = signer.kid, %why, "a key for receipts cannot sign");
+            }
+            self.note(signer, signed.is_ok());
+            signed.ok()
+        })
+    }
+
+    /// The keys that may sign now, the one whose turn it is before the other. One that has just failed comes last: a request must
+    /// not wait for it again.
+    fn signers(&self) -> Vec<NamedSigner> {
+        let Known { known, mut keys, now } = self.known();
+        let of = |key: &NamedSigner| known.iter().find(|one| one.key.public_key() == key.public_key());
+        keys.truncate(2);
+        if keys.get(1).and_then(of).is_some_and(|next| self.is_with_all(next, now)) {
+            keys.reverse();
+        } else {
+            keys.truncate(1);
         }
-        Some(signer)
+        keys.sort_by_key(|key| of(key).is_some_and(|one| one.has_just_failed(now)));
+        keys
+    }
+
+    fn note(&self, signer: &NamedSigner, has_signed: bool) {
+        let Known { mut known, now, .. } = self.known();
+        if let Some(one) = known.iter_mut().find(|one| one.key.public_key() == signer.public_key()) {
+            *(if has_signed { &mut one.signed } else { &mut one.failed }) = Some(now);
+        }
     }
 
     /// The body of `/v1/receipt-jwks.json`.
@@ -81,23 +109,16 @@ impl ReceiptSigners {
         known.retain(|one| is_listed(one) || one.has_receipts(now));
         for key in &keys {
             if !known.iter().any(|one| one.key.public_key() == key.public_key()) {
-                known.push(KnownKey { key: key.clone(), published: now, signed: None });
+                known.push(KnownKey { key: key.clone(), published: now, signed: None, failed: None });
             }
         }
         Known { known, keys, now }
     }
 
-    /// The next key, once every set without it is out of use; before that, the first. Without a first key there is nothing to
-    /// wait for.
-    fn signs(&self, keys: Vec<NamedSigner>, known: &[KnownKey], now: u64) -> Option<NamedSigner> {
-        let mut keys = keys.into_iter();
-        let (first, next) = (keys.next()?, keys.next());
+    /// Whether every set without this key is out of use.
+    fn is_with_all(&self, one: &KnownKey, now: u64) -> bool {
         let waits = self.kept.saturating_add(ON_ITS_WAY_SECONDS).saturating_mul(1000);
-        let is_known_to_all = |next: &NamedSigner| {
-            let known = known.iter().find(|one| one.key.public_key() == next.public_key());
-            known.is_some_and(|one| now >= one.published.saturating_add(waits))
-        };
-        Some(next.filter(is_known_to_all).unwrap_or(first))
+        now >= one.published.saturating_add(waits)
     }
 }
 
@@ -106,6 +127,11 @@ impl KnownKey {
     fn has_receipts(&self, now: u64) -> bool {
         let needed = LIFETIME_SECONDS.saturating_add(CLOCKS_DIFFER_SECONDS).saturating_mul(1000);
         self.signed.is_some_and(|signed| now < signed.saturating_add(needed))
+    }
+
+    fn has_just_failed(&self, now: u64) -> bool {
+        self.failed
+            .is_some_and(|failed| now < failed.saturating_add(TRIED_AGAIN_AFTER_SECONDS.saturating_mul(1000)))
     }
 }
 
@@ -141,7 +167,7 @@ mod tests {
                 set["keys"].as_array().unwrap().iter().map(|key| key["kid"].as_str().unwrap().to_owned());
             kids.collect::<Vec<_>>().join(" ")
         };
-        let signs = || signers.signer().unwrap().kid;
+        let signs = || signers.sign(|key| Ok::<_, String>(key.kid.clone())).unwrap();
         let pass = |seconds: u64| time.fetch_add(seconds * 1000, Ordering::Relaxed);
         assert_eq!((signs(), published()), ("r1".to_owned(), "r1".to_owned()));
         held.lock().unwrap().push(next.clone());
@@ -164,6 +190,33 @@ mod tests {
         pass(1);
         assert_eq!((signs(), published()), ("r2".to_owned(), "r2".to_owned()));
         held.lock().unwrap().clear();
-        assert!(signers.signer().is_none());
+        assert_eq!(signers.sign(|key| Ok::<_, String>(key.kid.clone())), None);
+    }
+
+    #[test]
+    fn a_next_key_that_cannot_sign_is_left_to_the_first_for_a_while() {
+        let key = |kid| NamedSigner::from(PrivateKey::generate(Algorithm::Es256, Some(kid)).unwrap());
+        let time = Arc::new(AtomicU64::new(1_800_000_000_000));
+        let (both, clock) = (vec![key("r1"), key("r2")], Arc::clone(&time));
+        let list: ListKeys = Box::new(move || both.clone());
+        let signers = ReceiptSigners::new(list, Clock::from_fn(move || clock.load(Ordering::Relaxed)), 1);
+        let tried = |works: &str| {
+            let asked = Mutex::new(Vec::new());
+            let signed = signers.sign(|key| {
+                asked.lock().unwrap().push(key.kid.clone());
+                if works.contains(&key.kid) { Ok(key.kid.clone()) } else { Err("gone") }
+            });
+            (asked.into_inner().unwrap().join(" "), signed.unwrap_or_default())
+        };
+        let said = |asked: &str, signed: &str| (asked.to_owned(), signed.to_owned());
+        assert_eq!(tried("r2"), said("r1", ""), "not every upstream knows the next one");
+        time.fetch_add(6000, Ordering::Relaxed);
+        assert_eq!(tried("r2"), said("r2", "r2"), "the first has failed, and the next has its turn anyway");
+        assert_eq!(tried("r1"), said("r2 r1", "r1"));
+        time.fetch_add(5000, Ordering::Relaxed);
+        assert_eq!(tried("r1 r2"), said("r1", "r1"));
+        time.fetch_add(5000, Ordering::Relaxed);
+        assert_eq!(tried("r1 r2"), said("r2", "r2"));
+        assert_eq!(tried(""), said("r2 r1", ""));
     }
 }

@@ -16,7 +16,7 @@ const LIMITS: Limits = Limits { bytes: 4 * 1024 * 1024, time: Duration::from_sec
 
 /// Which server is called, and as whom.
 #[derive(Debug, ClapArgs)]
-pub(super) struct Server {
+pub(in crate::cli) struct Server {
     /// The configuration of a server on this machine: its `listen.api` is called
     #[arg(long, value_name = "FILE", conflicts_with = "api")]
     config: Option<PathBuf>,
@@ -32,13 +32,18 @@ pub(super) struct Server {
 }
 
 /// What the server answered.
-pub(super) enum Answer {
+pub(in crate::cli) enum Answer {
     Done(Json),
     Refused { code: String, says: String },
 }
 
 impl Server {
-    pub(super) fn get(&self, path: &str) -> Result<Answer, Failure> {
+    /// The server of this configuration, or at this address.
+    pub(in crate::cli) fn at(config: Option<PathBuf>, api: Option<String>, token: Option<PathBuf>) -> Server {
+        Server { config, api, token, json: false }
+    }
+
+    pub(in crate::cli) fn get(&self, path: &str) -> Result<Answer, Failure> {
         self.call(Method::GET, path, None)
     }
 
@@ -179,10 +184,6 @@ pub(super) fn span(answer: &Json) -> String {
 }
 
 /// A member of an answer, for people.
-pub(super) fn shown(body: &Json, member: &str) -> String {
-    match body.get(member) {
-        Some(Json::String(text)) => text.clone(),
-        Some(value) => value.to_string(),
-        None => "?".to_owned(),
-    }
+pub(in crate::cli) fn shown(body: &Json, member: &str) -> String {
+    body.get(member).map_or_else(|| "?".to_owned(), safe)
 }

@@ -2,7 +2,7 @@
 //! wait until the proxies have the fact that it recorded.
 
 mod attest;
-mod call;
+pub(super) mod call;
 mod decisions;
 mod lineage;
 mod posture;

@@ -1,9 +1,10 @@
 //! `portcullis key`: makes key files and shows their public halves. Only `show --private` prints a private
 //! half.
 
+mod retire;
+
 use std::path::{Path, PathBuf};
 
-use ::ledger::durable::Disk;
 use clap::{Args, Subcommand, ValueEnum};
 use warrant::mint::Signer;
 use warrant::{Algorithm, formats};
@@ -19,7 +20,7 @@ pub(super) enum Command {
     /// Make the next key of a server, beside the one that it has, and say how it comes into use
     Rotate(Rotate),
     /// Let the next key for statements or receipts be the only one, when it is in use
-    Retire(Retire),
+    Retire(retire::Retire),
     /// Print the public half of a key as a JWK
     Show(Show),
     /// Print the public halves of keys as a JWK set; a key without a kid gets its thumbprint as the kid
@@ -49,16 +50,6 @@ pub(super) struct Rotate {
     /// The name of the new key [default: that of the first with the next number that is free]
     #[arg(long)]
     kid: Option<String>,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct Retire {
-    /// The configuration of the server
-    #[arg(long, value_name = "FILE")]
-    config: PathBuf,
-    /// What the key signs: statements or receipts
-    #[arg(long, value_enum)]
-    role: KeyRole,
 }
 
 #[derive(Debug, Args)]
@@ -92,7 +83,7 @@ pub(super) fn run(command: &Command) -> Result<(), Failure> {
     match command {
         Command::New(args) => new(args),
         Command::Rotate(args) => rotate(args),
-        Command::Retire(args) => retire(args),
+        Command::Retire(args) => retire::run(args),
         Command::Show(args) => show(args),
         Command::Jwks(args) => jwks(args),
     }
@@ -110,7 +101,7 @@ fn new(args: &New) -> Result<(), Failure> {
 
 /// The server finds the key in its file while it runs.
 fn rotate(args: &Rotate) -> Result<(), Failure> {
-    let keys = ring(&args.config)?;
+    let keys = config::load(&args.config).map_err(|faults| Failure::all(&faults))?.keys;
     let (role, place, all) = of_role(&keys, args.role, &args.config)?;
     if let (Some(most), Some(next)) = (role.successors(), all.get(1))
         && all.len() > most
@@ -154,52 +145,11 @@ fn rotate(args: &Rotate) -> Result<(), Failure> {
             "Write the pins of gate and seal again (`portcullis init DIR --keep`), and give them to every proxy: the server signs with this key when all of them pin it. `portcullis proxies` shows that. Then `portcullis key retire --role statement`, and write the pins once more"
         }
         KeyRole::Receipt => {
-            "The server publishes it at once, and signs with it when no upstream can hold a set without it any more (`receiptSetSeconds`, 5 minutes by default). Two minutes later: `portcullis key retire --role receipt`"
+            "The server publishes it at once, and signs with it when no upstream can hold a set without it any more (`receiptSetSeconds`, 5 minutes by default). Then: `portcullis key retire --role receipt`"
         }
     };
     line_to_stderr(format!("portcullis: the private half is in {next}. {then}"));
     Ok(())
-}
-
-/// The next key becomes the only one: its file takes the place of the first, which is put aside.
-fn retire(args: &Retire) -> Result<(), Failure> {
-    let keys = ring(&args.config)?;
-    let (role, place, all) = of_role(&keys, args.role, &args.config)?;
-    if role.successors().is_none() {
-        return Err(Failure::new(
-            "the keys of an authority are retired by a bundle that does not list them; then remove their files",
-        ));
-    }
-    if let Some(socket) = place.socket() {
-        return Err(Failure::new(format!(
-            "another process has the key: let the signer of the next one listen on {}, and put its public half into {place}",
-            socket.display()
-        )));
-    }
-    let [first, next] = all.as_slice() else {
-        return Err(Failure::new(format!(
-            "there is no key beside {place}: make one with `portcullis key rotate`"
-        )));
-    };
-    // Whoever is too early still needs it. A server that finds no first file between the two steps keeps the key that it has.
-    let aside = place.file().with_extension(format!("{}.retired", first.kid));
-    let rename = |from: &Path, to: &Path| {
-        Disk::real()
-            .rename_durably(from, to)
-            .map_err(|error| Failure::new(format!("{} cannot be renamed: {error}", from.display())))
-    };
-    rename(place.file(), &aside)?;
-    rename(place.beside(&next.kid).file(), place.file())?;
-    line(format!(
-        "{place} has the key {} now; the key {} is in {}: remove it when everything works",
-        next.kid,
-        first.kid,
-        aside.display()
-    ))
-}
-
-fn ring(config: &Path) -> Result<KeyRing, Failure> {
-    Ok(config::load(config).map_err(|faults| Failure::all(&faults))?.keys)
 }
 
 /// The keys of a role, and where the first of them is.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from . import paths
@@ -57,6 +57,11 @@ def check_claims(claims: Json, *, is_root: bool) -> None:
         _require(isinstance(att, dict) and set(att) == {"measurement"}, "`att`")
         _require(_is_set(att["measurement"], _is_sha256), "`att`")
     check_details(claims["authorization_details"])
+
+
+def executions(details: Iterable[Mapping[str, Any]]) -> list[Json]:
+    """`authorization_details` of the type `execution`: the type is added, so that callers need not write it."""
+    return [{"type": "execution", **one} for one in details]
 
 
 def check_details(details: Any) -> None:

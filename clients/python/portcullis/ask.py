@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import paths
-from ._claims import check_details, is_host, is_method
-from ._encoding import Json, Malformed, to_json
+from ._claims import check_details, executions, is_host, is_method
+from ._encoding import Malformed, to_json
 from .errors import ConfigurationError, UnaskableRequestError
 
 
@@ -60,12 +60,12 @@ class Ask:
         if scope is not None:
             form.append(("scope", scope))
         else:
-            typed: list[Json] = [{"type": "execution", **one} for one in details]
+            asked = executions(details)
             try:
-                check_details(typed)
+                check_details(asked)
             except Malformed as fault:
                 raise ConfigurationError(f"no warrant can have these details: {fault}") from None
-            form.append(("authorization_details", to_json(typed)))
+            form.append(("authorization_details", to_json(asked)))
         numbers = {"use": use, "lifetime": lifetime, "max_depth": max_depth}
         form += [(name, str(value)) for name, value in numbers.items() if value is not None]
         self._form = tuple(form)

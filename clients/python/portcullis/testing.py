@@ -21,6 +21,7 @@ from urllib.parse import parse_qsl, urlsplit
 import httpx
 
 from . import paths
+from ._claims import executions
 from ._encoding import Json, Malformed, digest, from_base64url, from_json, to_json
 from .authority import GRANT_TYPE, WARRANT_TYPE, Authority
 from .denials import DENIALS, PROBLEM_TYPE
@@ -134,7 +135,7 @@ class StubServer:
 
     def issue(self, holder: PublicKey, details: Sequence[Mapping[str, Any]], *, use: int | None = None) -> Warrant:
         """A root for a holder, without a token request."""
-        asked: Json = {"authorization_details": [{"type": "execution", **one} for one in details]}
+        asked: Json = {"authorization_details": executions(details)}
         return Warrant.parse(self._sign(holder, {**asked, **({} if use is None else {"use": {"max": use}})}))
 
     def deny_next(
@@ -185,7 +186,7 @@ class StubServer:
         if "scope" in form:
             if form["scope"] not in self.grants:
                 raise _Refused("invalid_scope", "no such grant")
-            details = [{"type": "execution", **one} for one in self.grants[form["scope"]]]
+            details = executions(self.grants[form["scope"]])
         else:
             details = json.loads(form.get("authorization_details", "null"))
         limits = [limit for limit in (self.use, _number(form, "use")) if limit is not None]

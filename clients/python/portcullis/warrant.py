@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from ._claims import check_claims
+from ._claims import check_claims, executions
 from ._encoding import Json, Malformed, digest, from_base64url, from_json
 from ._lineage import first_widened
 from .errors import DelegationError, InvalidKeyError, MalformedWarrantError, WidenedError
@@ -147,7 +147,7 @@ class Warrant:
             "aud": None if aud is None else list(aud),
             "env": None if env is None else {name: list(values) for name, values in env.items()},
             "att": None if att is None else {"measurement": list(att)},
-            "authorization_details": None if details is None else [{"type": "execution", **one} for one in details],
+            "authorization_details": None if details is None else executions(details),
         }
         claims |= {name: value for name, value in narrower.items() if value is not None}
         try:

@@ -46,9 +46,9 @@ def to_json(value: object) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
-def from_json(data: bytes) -> Json:
-    """Reads one JSON object. Refuses what two readers may read in different ways: a name that occurs twice, numbers that are
-    not whole or not exact everywhere, lone surrogates."""
+def from_json(data: bytes) -> Any:
+    """Reads JSON: the only reader in this package. Refuses what two readers may read in different ways: a name that occurs twice,
+    numbers that are not whole or not exact everywhere, lone surrogates."""
     try:
         value = json.loads(
             data.decode("utf-8"),
@@ -58,10 +58,16 @@ def from_json(data: bytes) -> Json:
             parse_constant=_no_number,
         )
         to_json(value).encode("utf-8")
+        return value
     except Malformed:
         raise
     except (ValueError, RecursionError):
-        value = None
+        pass  # this error holds the whole text, so ours is raised outside of the handler
+    raise Malformed("not JSON")
+
+
+def from_json_object(data: bytes) -> Json:
+    value = from_json(data)
     if not isinstance(value, dict):
         raise Malformed("not a JSON object")
     return value

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
-import json
 import re
 import ssl
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlencode, urlsplit
 
-from ._encoding import to_json
+from ._encoding import Json, Malformed, from_json_object, to_json
 from .ask import Ask
 from .errors import (
     AuthorityError,
@@ -112,7 +111,12 @@ class Exchange:
 
     def warrant(self, status: int, retry_after: str | None, body: bytes) -> Warrant:
         """The warrant in the answer. Raises `TokenRefusedError` or `UnexpectedAnswerError`."""
-        answer = _object(body)
+        try:
+            answer = from_json_object(body)
+        except Malformed as fault:
+            if status == 200:
+                raise UnexpectedAnswerError(f"the authority's answer is malformed: {fault}") from None
+            answer = {}  # something in front of the authority has answered: the status says what there is to say
         if status != 200:
             raise self._refusal(status, retry_after, answer)
         text = answer.get("access_token")
@@ -126,7 +130,7 @@ class Exchange:
             raise UnexpectedAnswerError("the authority answered with a warrant that is not a root for this agent's key")
         return warrant
 
-    def _refusal(self, status: int, retry_after: str | None, answer: Mapping[str, object]) -> AuthorityError:
+    def _refusal(self, status: int, retry_after: str | None, answer: Json) -> AuthorityError:
         if 300 <= status < 400:
             return UnexpectedAnswerError(f"the token endpoint redirects ({status}): a subject token is not sent elsewhere")
         said = {name: self._reason(answer.get(name)) for name in ("error", "error_description", "code", "cure")}
@@ -145,14 +149,6 @@ class Exchange:
 
     def __repr__(self) -> str:
         return f"<Exchange at {self.authority.token_endpoint}>"
-
-
-def _object(body: bytes) -> dict[str, object]:
-    try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
 
 
 def _is_loopback(host: str) -> bool:

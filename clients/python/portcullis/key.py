@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from ._encoding import Malformed, digest, from_base64url, from_json, signing_input, to_base64url, to_json
+from ._encoding import Malformed, digest, from_base64url, from_json_object, signing_input, to_base64url, to_json
 from .errors import InvalidKeyError
 
 Algorithm = Literal["ES256", "Ed25519"]
@@ -114,7 +114,7 @@ class Key:
                 raise InvalidKeyError(f"others may read {os.fspath(path)}: chmod 600, or make a new key")
             text = file.read(_MOST_BYTES_OF_A_FILE)
         try:
-            return cls.from_jwk(from_json(text))
+            return cls.from_jwk(from_json_object(text))
         except Malformed:
             raise InvalidKeyError(f"{os.fspath(path)} is not a JWK") from None
 

@@ -6,7 +6,6 @@ everything that the real ones check. It is for tests: it believes one subject to
 
 from __future__ import annotations
 
-import json
 import secrets
 import threading
 import time
@@ -22,7 +21,7 @@ import httpx
 
 from . import paths
 from ._claims import executions
-from ._encoding import Json, Malformed, digest, from_base64url, from_json, to_json
+from ._encoding import Json, Malformed, digest, from_base64url, from_json, from_json_object, to_json
 from .authority import GRANT_TYPE, WARRANT_TYPE, Authority
 from .denials import DENIALS, PROBLEM_TYPE
 from .errors import MalformedWarrantError, PortcullisError
@@ -173,7 +172,7 @@ class StubServer:
         if form.get("audience") != self.audience:
             raise _Refused("invalid_target", "another mesh")
         try:
-            holder = PublicKey.from_jwk(from_json(form.get("cnf", "").encode()))
+            holder = PublicKey.from_jwk(from_json_object(form.get("cnf", "").encode()))
         except (Malformed, PortcullisError) as error:
             raise _Refused("invalid_request", f"cnf: {error}") from None
         try:
@@ -188,7 +187,10 @@ class StubServer:
                 raise _Refused("invalid_scope", "no such grant")
             details = executions(self.grants[form["scope"]])
         else:
-            details = json.loads(form.get("authorization_details", "null"))
+            try:
+                details = from_json(form.get("authorization_details", "").encode())
+            except Malformed as fault:
+                raise _Refused("invalid_authorization_details", str(fault)) from None
         limits = [limit for limit in (self.use, _number(form, "use")) if limit is not None]
         lifetime = min(self.lifetime, _number(form, "lifetime") or self.lifetime)
         asked_depth = _number(form, "max_depth")
@@ -261,7 +263,7 @@ class StubServer:
         method, host, target = line
         try:
             header, claims, signature = (from_base64url(part) for part in proof.split("."))
-            stated = from_json(claims)
+            stated = from_json_object(claims)
             has_form = from_json(header) == {"alg": holder.alg, "typ": "warrant-proof+jwt"} and set(stated) in _PROOF_MEMBERS
         except (Malformed, ValueError):
             raise _Denied("proof-invalid", "its form") from None

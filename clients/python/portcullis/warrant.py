@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ._claims import check_claims, executions
-from ._encoding import Json, Malformed, digest, from_base64url, from_json
+from ._encoding import Json, Malformed, digest, from_base64url, from_json_object
 from ._lineage import first_widened
 from .errors import DelegationError, InvalidKeyError, MalformedWarrantError, WidenedError
 from .key import Key, PublicKey
@@ -187,7 +187,7 @@ def _read_link(token: str, *, is_root: bool) -> Link:
     if len(token) > MOST_BYTES_OF_A_LINK or len(segments) != 3:
         raise Malformed(f"not a compact JWS of at most {MOST_BYTES_OF_A_LINK} bytes")
     decoded = [from_base64url(segment) for segment in segments]
-    header, claims = from_json(decoded[0]), from_json(decoded[1])
+    header, claims = from_json_object(decoded[0]), from_json_object(decoded[1])
     if set(header) != ({"alg", "typ", "kid"} if is_root else {"alg", "typ"}) or b"\\" in decoded[0]:
         raise Malformed("the header has other members than alg, typ and, on a root alone, kid")
     if header["typ"] != "warrant+jwt" or header["alg"] not in _ALGORITHMS:

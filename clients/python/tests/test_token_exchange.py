@@ -103,6 +103,8 @@ def test_only_a_root_for_this_key_is_taken() -> None:
         answer(access_token="token"),
         answer(access_token=7),
         answer(issued_token_type="urn:ietf:params:oauth:token-type:access_token"),
+        answer()[:-1] + b', "access_token": "token"}',
+        answer()[:-1] + b', "access_token": "' + root(KEY).text.encode() + b'"}',
         b"[]",
         b"",
         b"[" * 100_000,
@@ -121,6 +123,20 @@ def test_a_refusal_keeps_the_words_of_the_authority() -> None:
     assert (error.code, error.cure, error.retry_after) == ("malformed", "Correct it.", 7.0)
     with pytest.raises(TokenRefusedError):
         exchange.warrant(503, None, b"<html>")
+
+
+TWICE = '[{"type":"execution","hosts":["a"],"hosts":["b"],"methods":["GET"],"paths":["/"]}]'
+
+
+@pytest.mark.parametrize("written", [TWICE, "[", "", "null"])
+def test_the_stub_refuses_details_that_two_readers_may_read_in_different_ways(
+    stub: StubServer, agent: Portcullis, written: str
+) -> None:
+    ask = Ask(details=[PAYMENTS])
+    ask._form = (("authorization_details", written),)
+    with pytest.raises(TokenRefusedError) as caught:
+        agent.obtain(ask)
+    assert caught.value.error == "invalid_authorization_details"
 
 
 def test_an_empty_token_is_not_sent() -> None:

@@ -23,7 +23,7 @@ def is_unambiguous(path: str) -> bool:
 def is_pattern(text: str) -> bool:
     """Whether this is a path pattern that some path can match."""
     first, *segments = text.split("/")
-    if first != "" or not segments or not 1 <= len(text) <= _MOST_BYTES:
+    if first != "" or not segments or len(text) > _MOST_BYTES:
         return False
     for number, segment in enumerate(segments, 1):
         is_last = number == len(segments)

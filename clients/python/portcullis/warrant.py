@@ -118,7 +118,6 @@ class Warrant:
         env: Mapping[str, Sequence[str]] | None = None,
         att: Sequence[str] | None = None,
         details: Sequence[Mapping[str, Any]] | None = None,
-        now: float | None = None,
     ) -> Warrant:
         """Adds a link for another holder, signed by this holder's `key`. Nobody is asked.
 
@@ -134,7 +133,7 @@ class Warrant:
         if parent["depth"] + 1 > (parent["max_depth"] if max_depth is None else max_depth):
             raise DelegationError("the chain would be deeper than `max_depth`: it would be denied as lineage-too-deep")
 
-        issued = max(int(time.time() if now is None else now), parent["iat"])
+        issued = max(int(time.time()), parent["iat"])
         claims: Json = {"iss": key.thumbprint_uri, "parent": self.leaf.name, "sub": sub}
         claims["cnf"] = {"jwk": (to if isinstance(to, PublicKey) else PublicKey.from_jwk(to)).jwk}
         claims |= {"jti": secrets.token_urlsafe(16), "iat": issued, "depth": parent["depth"] + 1}
@@ -154,7 +153,7 @@ class Warrant:
             check_claims(claims, is_root=False)
         except Malformed as fault:
             raise DelegationError(f"the child would be malformed: {fault}") from None
-        widened = first_widened(claims, dict(parent))
+        widened = first_widened(claims, parent)
         if widened is not None:
             raise WidenedError(widened)
         token = key.sign_jws("warrant+jwt", claims)
@@ -168,16 +167,15 @@ class Warrant:
 
 def first_fault_of_lineage(warrant: Warrant) -> str | None:
     """The first denial that the lineage itself deserves, in the law's order of precedence."""
-    claims = [dict(link.claims) for link in warrant.links]
-    pairs = list(zip(warrant.links, warrant.links[1:], strict=False))
+    pairs = list(itertools.pairwise(warrant.links))
     follows = all(
         child.claims["parent"] == parent.name and child.claims["iss"] == parent.holder.thumbprint_uri for parent, child in pairs
     )
-    if not follows or any(one["depth"] != position for position, one in enumerate(claims)):
+    if not follows or any(link.claims["depth"] != position for position, link in enumerate(warrant.links)):
         return "lineage-broken"
-    if any(first_widened(child, parent) for parent, child in itertools.pairwise(claims)):
+    if any(first_widened(child.claims, parent.claims) for parent, child in pairs):
         return "lineage-widened"
-    if any(one["depth"] > one["max_depth"] for one in claims):
+    if any(link.claims["depth"] > link.claims["max_depth"] for link in warrant.links):
         return "lineage-too-deep"
     return None
 

@@ -45,9 +45,10 @@ class Wallet:
         """A warrant for this question: a kept one, unless it is `not_this` or about to expire; or else a new one."""
         question = (authority, ask)
         while ask.use is None:
-            kept, flight, leads = self._look(question, not_this)
-            if kept is not None:
-                return kept
+            found = self._look(question, not_this)
+            if isinstance(found, Warrant):
+                return found
+            flight, leads = found
             if leads:
                 try:
                     return self._land(question, flight, _transport.obtain(authority, self._key, ask))
@@ -70,9 +71,10 @@ class Wallet:
         """The same, for a task on an event loop."""
         question = (authority, ask)
         while ask.use is None:
-            kept, flight, leads = self._look(question, not_this)
-            if kept is not None:
-                return kept
+            found = self._look(question, not_this)
+            if isinstance(found, Warrant):
+                return found
+            flight, leads = found
             if leads:
                 try:
                     return self._land(question, flight, await _transport.obtain_async(authority, self._key, ask))
@@ -90,19 +92,19 @@ class Wallet:
             return shared
         return await _transport.obtain_async(authority, self._key, ask)
 
-    def _look(self, question: _Question, not_this: Warrant | None) -> tuple[Warrant | None, _Flight, bool]:
+    def _look(self, question: _Question, not_this: Warrant | None) -> Warrant | tuple[_Flight, bool]:
         """The kept warrant; or else who is on the way with the question, and whether the caller has to go."""
         with self._lock:
             kept = self._kept.get(question)
             if kept is not None and kept is not not_this and not self._is_due(kept):
                 self._kept.move_to_end(question)
-                return kept, Future(), False
+                return kept
             flight = self._on_the_way.get(question)
             if flight is not None:
-                return None, flight, False
+                return flight, False
             flight = self._on_the_way[question] = Future()
             flight.set_running_or_notify_cancel()
-            return None, flight, True
+            return flight, True
 
     def _land(self, question: _Question, flight: _Flight, warrant: Warrant) -> Warrant:
         if warrant.uses is None:
@@ -139,7 +141,7 @@ class Wallet:
 
     def _is_due(self, warrant: Warrant) -> bool:
         left = warrant.expires - self._now()
-        whole = warrant.expires - min(int(link.claims["nbf"]) for link in warrant.links)
+        whole = warrant.expires - int(warrant.root.claims["nbf"])  # an exchange takes nothing but a root: there is no other link
         return left < max(_LEAST_SECONDS_LEFT, whole * _LEAST_PART_LEFT)
 
     def __repr__(self) -> str:

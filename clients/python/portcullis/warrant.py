@@ -82,6 +82,7 @@ class Warrant:
     @property
     def expires(self) -> int:
         """The second since 1970 at which the first link expires."""
+        # Not always the leaf's: `parse` checks no lineage, so a child may claim to outlive its parent. Gates deny such a chain.
         return min(int(link.claims["exp"]) for link in self.links)
 
     @property

@@ -1,14 +1,16 @@
-"""What the tests share: a stub server, an agent for it, and a server that remembers what was sent to it."""
+"""What the tests share: a stub server, an agent for it, httpx with and without asyncio, and a server that remembers requests."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from portcullis import Key, Portcullis, Warrant
@@ -75,6 +77,28 @@ def key() -> Key:
 @pytest.fixture
 def agent(stub: StubServer, key: Key) -> Portcullis:
     return Portcullis(key=key, authorities=[stub.authority()])
+
+
+Send = Callable[..., httpx.Response]
+
+
+def send_sync(agent: Portcullis, method: str, url: str, **more: object) -> httpx.Response:
+    with httpx.Client(auth=agent, verify=False) as client:
+        return client.request(method, url, **more)  # type: ignore[arg-type]
+
+
+def send_async(agent: Portcullis, method: str, url: str, **more: object) -> httpx.Response:
+    async def go() -> httpx.Response:
+        async with httpx.AsyncClient(auth=agent, verify=False) as client:
+            return await client.request(method, url, **more)  # type: ignore[arg-type]
+
+    return asyncio.run(go())
+
+
+@pytest.fixture(params=[send_sync, send_async])
+def send(request: pytest.FixtureRequest) -> Send:
+    chosen: Send = request.param
+    return chosen
 
 
 def root(holder: Key, issuer: Key | None = None, **claims: Any) -> Warrant:

@@ -4,37 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import httpx
 import pytest
-from conftest import PAYMENTS, Recorder
+from conftest import PAYMENTS, Recorder, Send, send_async, send_sync
 
 from portcullis import Ask, Denial, Key, Portcullis, TokenRefusedError, narrowest
 from portcullis.denials import DENIALS, Reaction
 from portcullis.errors import ConfigurationError, InvalidKeyError, OutsideWarrantError, UnaskableRequestError
 from portcullis.testing import StubServer
-
-Send = Callable[..., httpx.Response]
-
-
-def send_sync(agent: Portcullis, method: str, url: str, **more: object) -> httpx.Response:
-    with httpx.Client(auth=agent, verify=False) as client:
-        return client.request(method, url, **more)  # type: ignore[arg-type]
-
-
-def send_async(agent: Portcullis, method: str, url: str, **more: object) -> httpx.Response:
-    async def go() -> httpx.Response:
-        async with httpx.AsyncClient(auth=agent, verify=False) as client:
-            return await client.request(method, url, **more)  # type: ignore[arg-type]
-
-    return asyncio.run(go())
-
-
-@pytest.fixture(params=[send_sync, send_async])
-def send(request: pytest.FixtureRequest) -> Send:
-    chosen: Send = request.param
-    return chosen
 
 
 def test_a_request_runs_with_the_narrowest_warrant_there_is(stub: StubServer, agent: Portcullis, send: Send) -> None:

@@ -9,20 +9,13 @@ from dataclasses import replace
 
 import httpx
 import pytest
-from conftest import Recorder
-from test_httpx import Send, send_async, send_sync
+from conftest import Recorder, Send
 
 from portcullis import Ask, Authority, Key, Portcullis, PortcullisError
 from portcullis.errors import ConfigurationError, UnexpectedAnswerError
 from portcullis.testing import Execution, StubServer
 
 SECRET = "SUBJECT-TOKEN-THAT-NOBODY-MAY-SEE"
-
-
-@pytest.fixture(params=[send_sync, send_async])
-def send(request: pytest.FixtureRequest) -> Send:
-    chosen: Send = request.param
-    return chosen
 
 
 def challenge(issuer: str, metadata: str) -> str:

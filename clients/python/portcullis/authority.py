@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlencode, urlsplit
 
 from ._encoding import Json, Malformed, from_json_object, to_json
+from ._retry_after import seconds_to_wait
 from .ask import Ask
 from .errors import (
     AuthorityError,
@@ -136,8 +137,7 @@ class Exchange:
         said = {name: self._reason(answer.get(name)) for name in ("error", "error_description", "code", "cure")}
         if said["error_description"] is None:
             said["error_description"] = self._reason(answer.get("detail"))
-        seconds = float(retry_after) if retry_after is not None and retry_after.isdecimal() else None
-        return TokenRefusedError(status, **said, retry_after=seconds)
+        return TokenRefusedError(status, **said, retry_after=seconds_to_wait(retry_after))
 
     def _reason(self, text: object) -> str | None:
         """A text of the authority, fit for a log line: without control characters, and without what it may repeat of us."""

@@ -58,7 +58,7 @@ class TokenRefusedError(AuthorityError):
     """The authority refused.
 
     `error` and `error_description` are those of RFC 6749, section 5.2. `code` and `cure` are Portcullis's own: a program
-    relies on `code`, a person reads `cure`. Each may be absent.
+    relies on `code`, a person reads `cure`. `retry_after` is in seconds, as the authority asked for. Each may be absent.
     """
 
     def __init__(
@@ -71,6 +71,7 @@ class TokenRefusedError(AuthorityError):
         retry_after: float | None = None,
     ) -> None:
         why = [f"{name}: {text}" for name, text in (("code", code), ("cure", cure)) if text]
+        why += [] if retry_after is None else [f"ask again after {retry_after:.0f} s"]
         what = f"{error or 'refused'}: {error_description}" if error_description else (error or "refused")
         super().__init__(f"the authority refused with {status} {what}" + (f" ({'; '.join(why)})" if why else ""))
         self.status = status

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import datetime, timedelta, timezone
+from email.utils import format_datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -123,6 +125,24 @@ def test_a_refusal_keeps_the_words_of_the_authority() -> None:
     assert (error.code, error.cure, error.retry_after) == ("malformed", "Correct it.", 7.0)
     with pytest.raises(TokenRefusedError):
         exchange.warrant(503, None, b"<html>")
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [("7", 7.0), (" 7 ", 7.0), ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0), ("soon", None), ("-7", None), ("\u0667", None), ("", None)],
+)
+def test_a_refusal_says_when_to_ask_again(header: str, seconds: float | None) -> None:
+    with pytest.raises(TokenRefusedError) as caught:
+        Exchange.of(authority(), KEY, ASK).warrant(429, header, b"{}")
+    assert caught.value.retry_after == seconds
+    assert ("ask again after" in str(caught.value)) is (seconds is not None)
+
+
+def test_a_refusal_says_how_long_it_is_until_a_date() -> None:
+    soon = format_datetime(datetime.now(timezone.utc) + timedelta(seconds=60), usegmt=True)
+    with pytest.raises(TokenRefusedError) as caught:
+        Exchange.of(authority(), KEY, ASK).warrant(503, soon, b"")
+    assert caught.value.retry_after == pytest.approx(60, abs=5)
 
 
 TWICE = '[{"type":"execution","hosts":["a"],"hosts":["b"],"methods":["GET"],"paths":["/"]}]'

@@ -61,9 +61,18 @@ class _Denied(Exception):  # noqa: N818
 
 
 class _Refused(Exception):  # noqa: N818
-    def __init__(self, error: str, description: str, status: int = 400) -> None:
+    def __init__(
+        self,
+        error: str,
+        description: str,
+        status: int = 400,
+        retry_after: str | None = None,
+        members: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(error)
-        self.error, self.description, self.status = error, description, status
+        self.status = status
+        self.headers = {} if retry_after is None else {"Retry-After": retry_after}
+        self.answer = {"error": error, "error_description": description, **(members or {})}
 
 
 @dataclass
@@ -92,7 +101,7 @@ class StubServer:
         self._key = Key.generate()
         self._lock = threading.Lock()
         self._forced: deque[_Forced] = deque()
-        self._refusals: deque[tuple[int, dict[str, str]]] = deque()
+        self._refusals: deque[_Refused] = deque()
         self._burned: dict[str, int] = {}
         self._server: ThreadingHTTPServer | None = None
         self._thread: threading.Thread | None = None
@@ -144,18 +153,23 @@ class StubServer:
         names no decision. `challenge` replaces the value of `WWW-Authenticate`."""
         self._forced.extend([_Forced(code, retry_after, by_the_server, challenge)] * times)
 
-    def refuse_next_token(self, error: str, description: str = "", *, status: int = 400, **members: str) -> None:
+    def refuse_next_token(
+        self, error: str, description: str = "", *, status: int = 400, retry_after: str | None = None, **members: str
+    ) -> None:
         """Refuses the next token request. `members` are further ones of the answer, for instance `code` and `cure`."""
-        self._refusals.append((status, {"error": error, "error_description": description, **members}))
+        self._refusals.append(_Refused(error, description, status, retry_after, members))
 
     # --- the authority -----------------------------------------------------------------------------------------------
 
-    def _token(self, host: str, target: str, headers: Mapping[str, str], body: bytes) -> tuple[int, dict[str, object]]:
-        form = dict(pairs := parse_qsl(body.decode("ascii"), keep_blank_values=True, strict_parsing=True))
+    def _token(self, host: str, target: str, headers: Mapping[str, str], body: bytes) -> dict[str, object]:
+        try:
+            pairs = parse_qsl(body.decode("ascii"), keep_blank_values=True, strict_parsing=True)
+        except ValueError:
+            raise _Refused("invalid_request", "not a form") from None
+        form = dict(pairs)
         self.token_requests.append(form)
         if self._refusals:
-            status, said = self._refusals.popleft()
-            return status, dict(said)
+            raise self._refusals.popleft()
         repeated = [name for name, _ in pairs if name != "resource"]
         if len(repeated) != len(set(repeated)):
             raise _Refused("invalid_request", "a parameter occurs twice")
@@ -173,7 +187,7 @@ class StubServer:
             self._check_proof(headers.get("Warrant-Proof"), holder, "", ("POST", host, target), body, needs_body=True)
         except _Denied as denied:
             raise _Refused("invalid_request", f"Warrant-Proof: {denied.detail}") from None
-        return 200, self._issued(holder, form)
+        return self._issued(holder, form)
 
     def _issued(self, holder: PublicKey, form: Mapping[str, str]) -> dict[str, object]:
         if "scope" in form:
@@ -305,13 +319,11 @@ class StubServer:
     def _answer(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> tuple[int, Mapping[str, str], bytes]:
         host = headers.get("Host", "").lower()
         if urlsplit(target).path == "/v1/token" and method == "POST":
+            said = {"Content-Type": "application/json", "Cache-Control": "no-store"}
             try:
-                status, answer = self._token(host, target, headers, body)
+                return 200, said, to_json(self._token(host, target, headers, body)).encode()
             except _Refused as refused:
-                status, answer = refused.status, {"error": refused.error, "error_description": refused.description}
-            except ValueError:
-                status, answer = 400, {"error": "invalid_request", "error_description": "not a form"}
-            return status, {"Content-Type": "application/json", "Cache-Control": "no-store"}, to_json(answer).encode()
+                return refused.status, {**said, **refused.headers}, to_json(refused.answer).encode()
         if self._forced:
             return self._problem(self._forced.popleft(), "The test asked for this denial.")
         try:

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx
@@ -27,6 +27,7 @@ from .errors import MalformedWarrantError, PortcullisError
 from .key import Key, PublicKey
 from .warrant import Warrant, first_fault_of_lineage
 
+_Next = TypeVar("_Next")
 Upstream = Callable[["Execution"], tuple[int, Mapping[str, str], bytes]]
 _PROOF_WINDOW = 30
 _MOST_BYTES_OF_A_BODY = 16 * 1024 * 1024
@@ -168,8 +169,9 @@ class StubServer:
             raise _Refused("invalid_request", "not a form") from None
         form = dict(pairs)
         self.token_requests.append(form)
-        if self._refusals:
-            raise self._refusals.popleft()
+        refusal = self._next(self._refusals)
+        if refusal is not None:
+            raise refusal
         repeated = [name for name, _ in pairs if name != "resource"]
         if len(repeated) != len(set(repeated)):
             raise _Refused("invalid_request", "a parameter occurs twice")
@@ -324,8 +326,9 @@ class StubServer:
                 return 200, said, to_json(self._token(host, target, headers, body)).encode()
             except _Refused as refused:
                 return refused.status, {**said, **refused.headers}, to_json(refused.answer).encode()
-        if self._forced:
-            return self._problem(self._forced.popleft(), "The test asked for this denial.")
+        forced = self._next(self._forced)
+        if forced is not None:
+            return self._problem(forced, "The test asked for this denial.")
         try:
             warrant = self._judge(method, host, target, headers, body)
         except _Denied as denied:
@@ -336,6 +339,10 @@ class StubServer:
         if self.upstream is not None:
             return self.upstream(execution)
         return 200, {"Content-Type": "application/json"}, to_json({"executed": f"{method} {target}"}).encode()
+
+    def _next(self, waiting: deque[_Next]) -> _Next | None:
+        with self._lock:  # requests are handled in threads, so somebody else may take the last one
+            return waiting.popleft() if waiting else None
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -38,7 +38,7 @@ class OutsideWarrantError(PortcullisError):
 
 
 class UnaskableRequestError(PortcullisError):
-    """No warrant can name exactly this request, because its path or method can be read in two ways. Nothing was sent."""
+    """No warrant can name exactly this request, because of its path, method or host. Nothing was sent."""
 
 
 class AuthorityError(PortcullisError):
@@ -69,11 +69,14 @@ class TokenRefusedError(AuthorityError):
         code: str | None = None,
         cure: str | None = None,
         retry_after: float | None = None,
+        token_endpoint: str | None = None,
     ) -> None:
         why = [f"{name}: {text}" for name, text in (("code", code), ("cure", cure)) if text]
         why += [] if retry_after is None else [f"ask again after {retry_after:.0f} s"]
         what = f"{error or 'refused'}: {error_description}" if error_description else (error or "refused")
-        super().__init__(f"the authority refused with {status} {what}" + (f" ({'; '.join(why)})" if why else ""))
+        super().__init__(
+            f"{token_endpoint or 'the authority'} refused with {status} {what}" + (f" ({'; '.join(why)})" if why else "")
+        )
         self.status = status
         self.error = error
         self.error_description = error_description

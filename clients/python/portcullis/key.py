@@ -115,8 +115,8 @@ class Key:
             text = file.read(_MOST_BYTES_OF_A_FILE)
         try:
             return cls.from_jwk(from_json_object(text))
-        except Malformed:
-            raise InvalidKeyError(f"{os.fspath(path)} is not a JWK") from None
+        except (Malformed, InvalidKeyError) as fault:
+            raise InvalidKeyError(f"{os.fspath(path)} is not a private JWK: {fault}") from None
 
     @classmethod
     def from_jwk(cls, jwk: Mapping[str, object]) -> Key:

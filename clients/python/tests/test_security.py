@@ -82,9 +82,15 @@ def test_an_authority_is_https_or_loopback_or_expressly_allowed() -> None:
         "https://user@authority.shop/t",
         "https:///t",
         "https://authority.shop/t?a=b",
+        "https://authority.shop:65536/t",
+        "https://authority.shop:0/t",
+        "https://[::1/t",
     ):
-        with pytest.raises(ConfigurationError):
+        with pytest.raises(ConfigurationError, match=r"`token_endpoint` must be|is not https"):
             Authority(token_endpoint=bad, audience="shop")
+    with pytest.raises(ConfigurationError) as caught:
+        Authority(token_endpoint=f"https://agent:{SECRET}@authority.shop/t", audience="shop")
+    assert SECRET not in everything_shown(caught.value)
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

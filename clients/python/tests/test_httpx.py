@@ -146,9 +146,17 @@ def test_a_refusal_of_the_authority_is_an_exception_with_its_words(stub: StubSer
 
 
 def test_a_request_that_no_warrant_can_name_is_not_sent(stub: StubServer, agent: Portcullis, send: Send) -> None:
-    for path in ("/a//b", "/a;b", "/a%2Fb", "/" + "a" * 256):
-        with pytest.raises(UnaskableRequestError):
-            send(agent, "GET", stub.url + path)
+    for method, path, named in (
+        ("GET", "/a//b", "'/a//b' can be read in two ways"),
+        ("GET", "/a;b", "'/a;b' can be read in two ways"),
+        ("GET", "/a%2Fb", "'/a%2Fb' can be read in two ways"),
+        ("GET", "/" + "a" * 256, "257 bytes, because 256"),
+        ("M-SEARCH", "/a", "the method 'M-SEARCH'"),
+    ):
+        with pytest.raises(UnaskableRequestError, match=named):
+            send(agent, method, stub.url + path)
+    with pytest.raises(UnaskableRequestError, match=r"the host '_payments'.*canonical_hosts"):
+        send(agent, "GET", stub.url, headers={"Host": "_payments"})
     assert stub.token_requests == []
 
 
@@ -185,9 +193,12 @@ def test_a_configuration_that_cannot_work_is_refused(stub: StubServer, agent: Po
         Portcullis(key, [stub.authority()], warrant=held)
     with pytest.raises(ConfigurationError):
         Portcullis(key, [stub.authority()], scope="a", ask=Ask(scope="b"))
+    for question in ({"scope": "a"}, {"ask": Ask(scope="b")}):
+        with pytest.raises(ConfigurationError, match="nobody is asked"):
+            Portcullis(key, warrant=held, **question)
     with pytest.raises(InvalidKeyError):
         Portcullis(Key.generate(), warrant=held)
     with pytest.raises(ConfigurationError):
         Ask()
-    with pytest.raises(ConfigurationError):
+    with pytest.raises(ConfigurationError, match=r"`hosts` must be .* in lower case"):
         Ask(details=[{**PAYMENTS, "hosts": ["Payments.shop"]}])

@@ -38,12 +38,14 @@ class Authority:
     """One authority that this agent may ask, and with what.
 
     Subject tokens are sent to `token_endpoint` and nowhere else. A token may be a function, which is called for each exchange, so
-    that a token that rotates in a file is always the newest one. Without any `subject_token`, the client certificate of
-    `ssl_context` speaks for the agent.
+    that a token that rotates in a file is always the newest one. It is not called for a request that a kept warrant serves: for
+    each person on whose behalf a program acts, make an `Authority` and an agent of their own. Without any `subject_token`, the
+    client certificate of `ssl_context` speaks for the agent.
 
     `issuer` is the authority's name in warrants and challenges: the origin of the endpoint, unless it says otherwise.
     `ssl_context` may be a function too. Without it, the system's certificate authorities are trusted. `allow_cleartext` permits
-    `http` to another host than loopback: then everybody on the way can take the token.
+    `http` to another host than loopback: then everybody on the way can take the token. `timeout` is in seconds, for each step of an
+    exchange: to connect, to send, and for each part of the answer.
     """
 
     token_endpoint: str

@@ -8,8 +8,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 
+from ._retry_after import seconds_to_wait
 from ._wallet import Wallet
 from .ask import Ask, Target
 from .authority import Authority
@@ -100,7 +100,7 @@ class Attempts:
             return None  # a cure that has not helped is not taken twice
         pause = 0.0
         if reaction is Reaction.WAIT:
-            asked = _retry_after(headers)
+            asked = seconds_to_wait(headers.get("retry-after"))
             pause = self._pause if asked is None else asked
             self._pause *= 2
         if self._clock() + pause >= self._ends:
@@ -141,13 +141,3 @@ class Again:
 
     pause: float
     needs_warrant: bool
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    text = headers.get("retry-after", "").strip()
-    if text.isascii() and text.isdecimal():
-        return float(text)
-    try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
-    except (ValueError, TypeError, OverflowError):
-        return None

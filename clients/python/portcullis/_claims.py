@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from . import paths
@@ -11,7 +11,7 @@ from ._encoding import Json, Malformed, from_base64url
 from .errors import InvalidKeyError
 from .key import THUMBPRINT_URI, PublicKey
 
-MOST_USES = 2**31 - 1
+_MOST_USES = 2**31 - 1
 _ROOT_ONLY = {"txn", "ini", "pol", "dec", "attr"}
 _ALL = {"iss", "sub", "aud", "jti", "iat", "nbf", "exp", "cnf", "depth", "max_depth", "env", "authorization_details"}
 
@@ -24,6 +24,10 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _LABEL = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
 _HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*(?::([1-9][0-9]{{0,4}}))?\Z")
 
+_A_TEXT = '1 to 256 printable ASCII characters other than `"` and `\\`'
+_A_SHA256 = "`sha256:` and 64 hexadecimal digits in lower case"
+_AN_ID = "1 to 64 letters, digits, `-` and `_`"
+
 Check = Callable[[Any], bool]
 
 
@@ -31,50 +35,70 @@ def check_claims(claims: Json, *, is_root: bool) -> None:
     """Raises `Malformed` with the first fault."""
     required = _ALL | ({"txn"} if is_root else {"parent"})
     allowed = required | {"use", "att"} | (_ROOT_ONLY if is_root else set())
-    _require(required <= set(claims), "a claim is missing")
-    _require(set(claims) <= allowed, "a claim is not known at this position")
-    _require(_is_plain(claims["sub"]), "`sub`")
-    _require(_is_set(claims["aud"], _is_plain), "`aud`")
-    _require(_is_jti(claims["jti"]), "`jti`")
+    missing = sorted(required - set(claims))
+    _require(not missing, f"the claims {', '.join(missing)} are missing")
+    _require(set(claims) <= allowed, f"it has a claim that {'a root' if is_root else 'a delegated link'} must not have")
+    _require(_is_plain(claims["sub"]), f"`sub` must be {_A_TEXT}")
+    _require_set("aud", claims["aud"], _is_plain, f"meshes, each {_A_TEXT}")
+    _require(_is_jti(claims["jti"]), f"`jti` must be {_AN_ID}")
     for name in ("iat", "nbf", "exp", "depth", "max_depth"):
-        _require(_is_count(claims[name]), f"`{name}`")
-    _require(claims["nbf"] < claims["exp"], "`nbf` is not before `exp`")
+        _require(_is_count(claims[name]), f"`{name}` must be a whole number from 0")
+    _require(claims["nbf"] < claims["exp"], "`nbf` must be before `exp`")
     if is_root:
         _check_root(claims)
     else:
-        _require(_is_thumbprint_uri(claims["iss"]), "`iss` of a link")
-        _require(_is_digest(claims["parent"]), "`parent`")
+        _require(_is_thumbprint_uri(claims["iss"]), "`iss` of a delegated link must be the thumbprint URI of a key")
+        _require(_is_digest(claims["parent"]), "`parent` must be a SHA-256 digest in base64url")
     _check_holder(claims["cnf"])
     if "use" in claims:
         use = claims["use"]
-        _require(isinstance(use, dict) and set(use) == {"max"}, "`use`")
-        _require(_is_count(use["max"]) and 1 <= use["max"] <= MOST_USES, "`use`")
+        is_limit = isinstance(use, dict) and set(use) == {"max"} and is_integer(use["max"])
+        _require(is_limit and 1 <= use["max"] <= _MOST_USES, f"`use` must have a `max` from 1 to {_MOST_USES}, and no other member")
     env = claims["env"]
-    _require(isinstance(env, dict) and all(map(_is_plain, env)), "`env`")
-    _require(all(_is_set(values, _is_plain) for values in env.values()), "`env`")
+    has_form = isinstance(env, dict) and all(_is_plain(name) and _is_set(values, _is_plain) for name, values in env.items())
+    _require(has_form, f"`env` must have a list of values under each name, none twice; each name and value {_A_TEXT}")
     if "att" in claims:
         att = claims["att"]
-        _require(isinstance(att, dict) and set(att) == {"measurement"}, "`att`")
-        _require(_is_set(att["measurement"], _is_sha256), "`att`")
+        _require(isinstance(att, dict) and set(att) == {"measurement"}, "`att` must have a `measurement`, and no other member")
+        _require_set("measurement", att["measurement"], _is_sha256, f"measurements, each {_A_SHA256}")
     check_details(claims["authorization_details"])
+
+
+def executions(details: Iterable[Mapping[str, Any]]) -> list[Json]:
+    """`authorization_details` of the type `execution`: the type is added, so that callers need not write it."""
+    return [{"type": "execution", **one} for one in details]
 
 
 def check_details(details: Any) -> None:
     """Raises `Malformed` unless these are `authorization_details` of the type `execution`."""
-    _require(isinstance(details, list) and len(details) > 0, "`authorization_details`")
+    _require(isinstance(details, list) and len(details) > 0, "`authorization_details` must be a list with at least one detail")
     for detail in details:
-        _require(isinstance(detail, dict) and detail.get("type") == "execution", "a detail of an unknown type")
-        _require({"hosts", "methods", "paths"} <= set(detail), "a detail lacks hosts, methods or paths")
-        _require(set(detail) <= {"type", "hosts", "methods", "paths", "actions", "args"}, "an unknown member of a detail")
-        _require(_is_set(detail["hosts"], is_host), "`hosts` of a detail")
-        _require(_is_set(detail["methods"], is_method), "`methods` of a detail")
-        _require(_is_set(detail["paths"], _is_pattern), "`paths` of a detail")
-        _require("actions" not in detail or _is_set(detail["actions"], _is_plain), "`actions` of a detail")
+        _require(
+            isinstance(detail, dict) and detail.get("type") == "execution", "each detail must be an object of the type `execution`"
+        )
+        _require({"hosts", "methods", "paths"} <= set(detail), "each detail must have `hosts`, `methods` and `paths`")
+        _require(
+            set(detail) <= {"type", "hosts", "methods", "paths", "actions", "args"},
+            "a detail has no members but `type`, `hosts`, `methods`, `paths`, `actions` and `args`",
+        )
+        _require_set("hosts", detail["hosts"], is_host, "hosts in lower case, like `payments.shop` or `localhost:8080`")
+        _require_set("methods", detail["methods"], is_method, "methods in upper case")
+        _require_set(
+            "paths", detail["paths"], _is_pattern, f"patterns of at most {paths.MOST_BYTES} bytes, like `/v1/*` or `/v1/**`"
+        )
+        if "actions" in detail:
+            _require_set("actions", detail["actions"], _is_plain, f"actions, each {_A_TEXT}")
         if "args" in detail:
             args = detail["args"]
-            _require(isinstance(args, dict) and len(args) > 0, "`args` of a detail")
-            _require(all(_ARGUMENT.match(name) for name in args), "the name of an argument")
-            _require(all(map(_is_constraint, args.values())), "the constraint of an argument")
+            _require(isinstance(args, dict) and len(args) > 0, "`args` must have at least one argument")
+            _require(
+                all(_ARGUMENT.match(name) for name in args),
+                "the name of an argument must be 1 to 32 lower-case letters, digits and `_`, the first a letter",
+            )
+            _require(
+                all(map(_is_constraint, args.values())),
+                "each argument must have one constraint: `exact`, `one_of` (none twice), `range` (two whole numbers) or `any`",
+            )
 
 
 def is_host(value: Any) -> bool:
@@ -88,21 +112,30 @@ def is_method(value: Any) -> bool:
 
 
 def _check_root(claims: Json) -> None:
-    _require(_is_plain(claims["iss"]), "`iss`")
-    _require(_is_jti(claims["txn"]), "`txn`")
+    _require(_is_plain(claims["iss"]), f"`iss` must be {_A_TEXT}")
+    _require(_is_jti(claims["txn"]), f"`txn` must be {_AN_ID}")
     if "ini" in claims:
         ini = claims["ini"]
-        _require(isinstance(ini, dict) and set(ini) == {"iss", "sub"} and all(map(_is_plain, ini.values())), "`ini`")
-    _require("pol" not in claims or _is_sha256(claims["pol"]), "`pol`")
-    _require("dec" not in claims or _is_plain(claims["dec"]), "`dec`")
+        _require(
+            isinstance(ini, dict) and set(ini) == {"iss", "sub"} and all(map(_is_plain, ini.values())),
+            "`ini` must have `iss` and `sub`",
+        )
+    _require("pol" not in claims or _is_sha256(claims["pol"]), f"`pol` must be {_A_SHA256}")
+    _require("dec" not in claims or _is_plain(claims["dec"]), f"`dec` must be {_A_TEXT}")
     if "attr" in claims:
         attr = claims["attr"]
-        _require(isinstance(attr, dict) and len(attr) > 0 and set(attr) <= {"run", "agent", "purpose"}, "`attr`")
-        _require(all(_is_text(value) and value != "" for value in attr.values()), "`attr`")
+        has_form = isinstance(attr, dict) and len(attr) > 0 and set(attr) <= {"run", "agent", "purpose"}
+        _require(
+            has_form and all(_is_text(value) and value != "" for value in attr.values()),
+            "`attr` must have one or more of `run`, `agent` and `purpose`, each a text of at most 256 bytes",
+        )
 
 
 def _check_holder(cnf: Any) -> None:
-    _require(isinstance(cnf, dict) and set(cnf) == {"jwk"} and isinstance(cnf["jwk"], dict), "`cnf`")
+    _require(
+        isinstance(cnf, dict) and set(cnf) == {"jwk"} and isinstance(cnf["jwk"], dict),
+        "`cnf` must have a `jwk`, and no other member",
+    )
     try:
         PublicKey.from_jwk(cnf["jwk"])
     except InvalidKeyError as error:
@@ -175,6 +208,10 @@ def _is_digest(value: Any) -> bool:
 
 def _is_thumbprint_uri(value: Any) -> bool:
     return isinstance(value, str) and value.startswith(THUMBPRINT_URI) and _is_digest(value[len(THUMBPRINT_URI) :])
+
+
+def _require_set(name: str, value: Any, check: Check, what: str) -> None:
+    _require(_is_set(value, check), f"`{name}` must be a list of one or more {what}; none twice")
 
 
 def _require(holds: bool, what: str) -> None:

@@ -6,26 +6,27 @@ denial in another process.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from . import paths
 from ._claims import is_integer, typed
-from ._encoding import Json
+
+Claims = Mapping[str, Any]
 
 
-def first_widened(child: Json, parent: Json) -> str | None:
+def first_widened(child: Claims, parent: Claims) -> str | None:
     """The name of the first claim in which the child is wider than its parent."""
     return next((name for name, is_within in _DIMENSIONS if not is_within(child, parent)), None)
 
 
-def _details(child: Json, parent: Json) -> bool:
+def _details(child: Claims, parent: Claims) -> bool:
     """Each detail of the child is within one detail of the parent, never within several together."""
     wider = parent["authorization_details"]
     return all(any(_is_detail_within(own, one) for one in wider) for own in child["authorization_details"])
 
 
-def _is_detail_within(own: Json, wider: Json) -> bool:
+def _is_detail_within(own: Claims, wider: Claims) -> bool:
     return (
         set(own["hosts"]) <= set(wider["hosts"])
         and set(own["methods"]) <= set(wider["methods"])
@@ -38,7 +39,7 @@ def _is_detail_within(own: Json, wider: Json) -> bool:
     )
 
 
-def _is_constraint_within(own: Json, wider: Json) -> bool:
+def _is_constraint_within(own: Claims, wider: Claims) -> bool:
     """Whether everything that `own` admits is provably admitted by `wider`. The pairs are those of the law: a range of one number
     is not within that number."""
     ((kind, bound),) = own.items()
@@ -56,29 +57,29 @@ def _is_constraint_within(own: Json, wider: Json) -> bool:
     return kind == "exact" and typed(bound) == typed(wider_bound)
 
 
-def _uses(child: Json, parent: Json) -> bool:
+def _uses(child: Claims, parent: Claims) -> bool:
     if "use" not in parent:
         return True
     return "use" in child and bool(child["use"]["max"] <= parent["use"]["max"])
 
 
-def _time(child: Json, parent: Json) -> bool:
+def _time(child: Claims, parent: Claims) -> bool:
     return bool(child["nbf"] >= parent["nbf"] and child["exp"] <= parent["exp"] and child["iat"] >= parent["iat"])
 
 
-def _max_depth(child: Json, parent: Json) -> bool:
+def _max_depth(child: Claims, parent: Claims) -> bool:
     return bool(child["max_depth"] <= parent["max_depth"])
 
 
-def _audience(child: Json, parent: Json) -> bool:
+def _audience(child: Claims, parent: Claims) -> bool:
     return set(child["aud"]) <= set(parent["aud"])
 
 
-def _environment(child: Json, parent: Json) -> bool:
+def _environment(child: Claims, parent: Claims) -> bool:
     return all(_is_narrower(child["env"].get(name), values) for name, values in parent["env"].items())
 
 
-def _attestation(child: Json, parent: Json) -> bool:
+def _attestation(child: Claims, parent: Claims) -> bool:
     return _is_narrower(child.get("att", {}).get("measurement"), parent.get("att", {}).get("measurement"))
 
 
@@ -87,7 +88,7 @@ def _is_narrower(own: list[Any] | None, wider: list[Any] | None) -> bool:
     return wider is None or (own is not None and set(own) <= set(wider))
 
 
-_DIMENSIONS: tuple[tuple[str, Callable[[Json, Json], bool]], ...] = (
+_DIMENSIONS: tuple[tuple[str, Callable[[Claims, Claims], bool]], ...] = (
     ("authorization_details", _details),
     ("use", _uses),
     ("time", _time),

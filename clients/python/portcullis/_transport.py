@@ -38,7 +38,7 @@ def obtain(authority: Authority, key: Key, ask: Ask) -> Warrant:
             finally:
                 response.close()
     except httpx.HTTPError as error:
-        why = type(error).__name__
+        why = _reason(error)
     if why:
         raise _unreachable(authority, why)
     return exchange.warrant(response.status_code, response.headers.get("retry-after"), bytes(body))
@@ -60,7 +60,7 @@ async def obtain_async(authority: Authority, key: Key, ask: Ask) -> Warrant:
             finally:
                 await response.aclose()
     except httpx.HTTPError as error:
-        why = type(error).__name__
+        why = _reason(error)
     if why:
         raise _unreachable(authority, why)
     return exchange.warrant(response.status_code, response.headers.get("retry-after"), bytes(body))
@@ -108,6 +108,16 @@ def _take(body: bytearray, chunk: bytes) -> None:
     body += chunk
     if len(body) > _MOST_BYTES_OF_AN_ANSWER:
         raise UnexpectedAnswerError("the authority's answer is too large")
+
+
+def _reason(error: httpx.HTTPError) -> str:
+    """Why there was no answer. Without a connection, the text says whether it is the name, the port or the certificate, and nothing
+    was sent that it could quote. Any other text is left out: it may quote a header."""
+    name = type(error).__name__
+    if not isinstance(error, httpx.ConnectError):
+        return name
+    hint = ": if a private root has signed it, name that in `ssl_context`" if "CERTIFICATE_VERIFY_FAILED" in str(error) else ""
+    return f"{name}: {error}{hint}"
 
 
 def _unreachable(authority: Authority, why: str) -> AuthorityUnreachableError:

@@ -15,11 +15,11 @@ import httpx
 
 class WireHeaders(httpx.Headers):
     def __init__(self, headers: httpx.Headers, on_the_wire: Mapping[str, str]) -> None:
-        self._on_the_wire: list[tuple[bytes, bytes]] = []
+        # First, because httpx reads `raw` to take the others out.
+        self._on_the_wire = [(name.encode("ascii"), value.encode("ascii")) for name, value in on_the_wire.items()]
         super().__init__(headers)
         for name in on_the_wire:
             self.pop(name, None)
-        self._on_the_wire = [(name.encode("ascii"), value.encode("ascii")) for name, value in on_the_wire.items()]
 
     @property
     def raw(self) -> list[tuple[bytes, bytes]]:

@@ -53,10 +53,12 @@ class Portcullis(httpx.Auth):
     ) -> None:
         if scope is not None and ask is not None:
             raise ConfigurationError("`scope` and `ask` both say what to ask for: give one of them")
+        if warrant is not None and (scope is not None or ask is not None):
+            raise ConfigurationError("with `warrant` nobody is asked: leave `scope` and `ask` out")
         if bool(authorities) == (warrant is not None):
             raise ConfigurationError("give either the authorities to ask, or the warrant to send")
         if warrant is not None and warrant.leaf.holder != key.public:
-            raise InvalidKeyError("the warrant is bound to another key")
+            raise InvalidKeyError("the warrant is bound to another key: give the key for which it was issued or delegated")
         self._key = key
         self._authorities = tuple(authorities)
         self._warrant = warrant

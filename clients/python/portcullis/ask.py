@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import paths
-from ._claims import check_details, is_host, is_method
-from ._encoding import Json, Malformed, to_json
+from ._claims import check_details, executions, is_host, is_method
+from ._encoding import Malformed, to_json
 from .errors import ConfigurationError, UnaskableRequestError
 
 
@@ -60,12 +60,12 @@ class Ask:
         if scope is not None:
             form.append(("scope", scope))
         else:
-            typed: list[Json] = [{"type": "execution", **one} for one in details]
+            asked = executions(details)
             try:
-                check_details(typed)
+                check_details(asked)
             except Malformed as fault:
                 raise ConfigurationError(f"no warrant can have these details: {fault}") from None
-            form.append(("authorization_details", to_json(typed)))
+            form.append(("authorization_details", to_json(asked)))
         numbers = {"use": use, "lifetime": lifetime, "max_depth": max_depth}
         form += [(name, str(value)) for name, value in numbers.items() if value is not None]
         self._form = tuple(form)
@@ -90,14 +90,20 @@ def narrowest(target: Target, *, use: int | None = 1, lifetime: int | None = 60,
     """This host, this method, exactly this path; once, within a minute, and not to be delegated."""
     if not paths.is_unambiguous(target.path):
         raise UnaskableRequestError(
-            "the path can be read in two ways, and every gate denies it: it may not have empty segments, `.`, `..`, `;` or "
-            "escapes of plain characters"
+            f"the path {target.path!r} can be read in two ways, and every gate denies it: it may not have empty segments, `.`, "
+            "`..`, `;` or escapes of plain characters"
+        )
+    if not is_method(target.method):
+        raise UnaskableRequestError(f"no warrant can name the method {target.method!r}: it has other letters than A to Z")
+    if not is_host(target.host):
+        raise UnaskableRequestError(
+            f"no warrant can name the host {target.host!r}: if the mesh knows it by another name, say so in `canonical_hosts`"
         )
     path = paths.exactly(target.path)
-    if not (is_method(target.method) and is_host(target.host) and paths.is_pattern(path)):
+    if not paths.is_pattern(path):
         raise UnaskableRequestError(
-            "a warrant names methods in upper-case letters, canonical hosts, and paths of at most 256 bytes: ask for a grant "
-            "(`scope=`) or for wider details (`ask=`) instead"
+            f"no warrant can name exactly this path of {len(path)} bytes, because {paths.MOST_BYTES} is the most: ask for a grant "
+            "(`scope`) or for wider details (`ask`)"
         )
     detail = {"hosts": [target.host], "methods": [target.method], "paths": [path]}
     return Ask(details=[detail], resource=[target.origin], use=use, lifetime=lifetime, max_depth=max_depth)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
-import json
 import re
 import ssl
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import SplitResult, urlencode, urlsplit
 
-from ._encoding import to_json
+from ._encoding import Json, Malformed, from_json_object, to_json
+from ._retry_after import seconds_to_wait
 from .ask import Ask
 from .errors import (
     AuthorityError,
@@ -38,12 +38,14 @@ class Authority:
     """One authority that this agent may ask, and with what.
 
     Subject tokens are sent to `token_endpoint` and nowhere else. A token may be a function, which is called for each exchange, so
-    that a token that rotates in a file is always the newest one. Without any `subject_token`, the client certificate of
-    `ssl_context` speaks for the agent.
+    that a token that rotates in a file is always the newest one. It is not called for a request that a kept warrant serves: for
+    each person on whose behalf a program acts, make an `Authority` and an agent of their own. Without any `subject_token`, the
+    client certificate of `ssl_context` speaks for the agent.
 
     `issuer` is the authority's name in warrants and challenges: the origin of the endpoint, unless it says otherwise.
     `ssl_context` may be a function too. Without it, the system's certificate authorities are trusted. `allow_cleartext` permits
-    `http` to another host than loopback: then everybody on the way can take the token.
+    `http` to another host than loopback: then everybody on the way can take the token. `timeout` is in seconds, for each step of an
+    exchange: to connect, to send, and for each part of the answer.
     """
 
     token_endpoint: str
@@ -58,12 +60,16 @@ class Authority:
     timeout: float = 5.0
 
     def __post_init__(self) -> None:
-        url = urlsplit(self.token_endpoint)
-        if url.scheme not in ("https", "http") or not url.hostname or url.fragment or url.query or "@" in url.netloc:
-            raise ConfigurationError("a token endpoint is an https URL without user, query and fragment")
+        url = _parsed(self.token_endpoint)
+        if url is None or url.scheme not in ("https", "http") or not url.hostname or url.fragment or url.query or "@" in url.netloc:
+            # The URL is not quoted: a password may be in it.
+            raise ConfigurationError(
+                "`token_endpoint` must be an https URL without user, query and fragment, like https://authority.shop/v1/token"
+            )
         if url.scheme == "http" and not self.allow_cleartext and not _is_loopback(url.hostname):
             raise ConfigurationError(
-                f"the token endpoint at {url.netloc} is not https: a subject token would be readable on the way"
+                f"the token endpoint at {url.netloc} is not https: a subject token would be readable on the way. Use https, or set "
+                "`allow_cleartext` where something else encrypts"
             )
         if not self.issuer:
             object.__setattr__(self, "issuer", f"{url.scheme}://{url.netloc}".lower())
@@ -96,7 +102,7 @@ class Exchange:
                 continue
             token = (source() if callable(source) else source).strip()
             if not token:
-                raise ConfigurationError(f"the {name} is empty")
+                raise ConfigurationError(f"the {name} is empty: nothing was sent to {authority.token_endpoint}")
             tokens.append(token)
             form += [(name, token), (f"{name}_type", kind)]
         return cls(authority, key, urlencode(form).encode("ascii"), tuple(tokens))
@@ -112,28 +118,38 @@ class Exchange:
 
     def warrant(self, status: int, retry_after: str | None, body: bytes) -> Warrant:
         """The warrant in the answer. Raises `TokenRefusedError` or `UnexpectedAnswerError`."""
-        answer = _object(body)
+        endpoint = self.authority.token_endpoint
+        try:
+            answer = from_json_object(body)
+        except Malformed as fault:
+            if status == 200:
+                raise UnexpectedAnswerError(f"the answer of {endpoint} is malformed: {fault}") from None
+            answer = {}  # something in front of the authority has answered: the status says what there is to say
         if status != 200:
             raise self._refusal(status, retry_after, answer)
         text = answer.get("access_token")
         if not isinstance(text, str) or answer.get("issued_token_type") != WARRANT_TYPE:
-            raise UnexpectedAnswerError("the authority answered with something else than a warrant")
+            raise UnexpectedAnswerError(
+                f"{endpoint} answered with something else than a warrant: is it the endpoint of a Portcullis server?"
+            )
         try:
             warrant = Warrant.parse(text)
         except MalformedWarrantError as error:
-            raise UnexpectedAnswerError(f"the authority answered with a malformed warrant: {error}") from None
+            raise UnexpectedAnswerError(f"{endpoint} answered with a malformed warrant: {error}") from None
         if len(warrant.links) != 1 or warrant.leaf.holder != self.holder.public:
-            raise UnexpectedAnswerError("the authority answered with a warrant that is not a root for this agent's key")
+            raise UnexpectedAnswerError(f"{endpoint} answered with a warrant that is not a root for this agent's key")
         return warrant
 
-    def _refusal(self, status: int, retry_after: str | None, answer: Mapping[str, object]) -> AuthorityError:
+    def _refusal(self, status: int, retry_after: str | None, answer: Json) -> AuthorityError:
+        endpoint = self.authority.token_endpoint
         if 300 <= status < 400:
-            return UnexpectedAnswerError(f"the token endpoint redirects ({status}): a subject token is not sent elsewhere")
+            return UnexpectedAnswerError(
+                f"{endpoint} redirects ({status}), and a subject token is not sent elsewhere: configure the URL that answers"
+            )
         said = {name: self._reason(answer.get(name)) for name in ("error", "error_description", "code", "cure")}
         if said["error_description"] is None:
             said["error_description"] = self._reason(answer.get("detail"))
-        seconds = float(retry_after) if retry_after is not None and retry_after.isdecimal() else None
-        return TokenRefusedError(status, **said, retry_after=seconds)
+        return TokenRefusedError(status, **said, retry_after=seconds_to_wait(retry_after), token_endpoint=endpoint)
 
     def _reason(self, text: object) -> str | None:
         """A text of the authority, fit for a log line: without control characters, and without what it may repeat of us."""
@@ -147,12 +163,12 @@ class Exchange:
         return f"<Exchange at {self.authority.token_endpoint}>"
 
 
-def _object(body: bytes) -> dict[str, object]:
+def _parsed(url: str) -> SplitResult | None:
     try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
+        parsed = urlsplit(url)
+        return parsed if parsed.port != 0 else None
+    except ValueError:  # the port, or an address in brackets
+        return None
 
 
 def _is_loopback(host: str) -> bool:

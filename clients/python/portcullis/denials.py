@@ -6,10 +6,11 @@ The codes are the closed list of `docs/denials.md`; a test compares the two. A c
 from __future__ import annotations
 
 import enum
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+from ._encoding import Malformed, from_json_object
 
 PROBLEM_TYPE = "application/problem+json"
 
@@ -106,10 +107,10 @@ class Denial:
         if code is None or kind != PROBLEM_TYPE:
             return None
         try:
-            problem = json.loads(body)
-        except (ValueError, RecursionError):
+            problem = from_json_object(body)
+        except Malformed:
             return None
-        if not isinstance(problem, dict) or problem.get("code") != code:
+        if problem.get("code") != code:
             return None
         texts = {name: text for name in ("title", "detail", "cure") if isinstance(text := problem.get(name), str)}
         decision = problem.get("decision")

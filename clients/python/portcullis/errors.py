@@ -38,7 +38,7 @@ class OutsideWarrantError(PortcullisError):
 
 
 class UnaskableRequestError(PortcullisError):
-    """No warrant can name exactly this request, because its path or method can be read in two ways. Nothing was sent."""
+    """No warrant can name exactly this request, because of its path, method or host. Nothing was sent."""
 
 
 class AuthorityError(PortcullisError):
@@ -58,7 +58,7 @@ class TokenRefusedError(AuthorityError):
     """The authority refused.
 
     `error` and `error_description` are those of RFC 6749, section 5.2. `code` and `cure` are Portcullis's own: a program
-    relies on `code`, a person reads `cure`. Each may be absent.
+    relies on `code`, a person reads `cure`. `retry_after` is in seconds, as the authority asked for. Each may be absent.
     """
 
     def __init__(
@@ -69,10 +69,14 @@ class TokenRefusedError(AuthorityError):
         code: str | None = None,
         cure: str | None = None,
         retry_after: float | None = None,
+        token_endpoint: str | None = None,
     ) -> None:
         why = [f"{name}: {text}" for name, text in (("code", code), ("cure", cure)) if text]
+        why += [] if retry_after is None else [f"ask again after {retry_after:.0f} s"]
         what = f"{error or 'refused'}: {error_description}" if error_description else (error or "refused")
-        super().__init__(f"the authority refused with {status} {what}" + (f" ({'; '.join(why)})" if why else ""))
+        super().__init__(
+            f"{token_endpoint or 'the authority'} refused with {status} {what}" + (f" ({'; '.join(why)})" if why else "")
+        )
         self.status = status
         self.error = error
         self.error_description = error_description

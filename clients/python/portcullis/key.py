@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from ._encoding import Malformed, digest, from_base64url, from_json, signing_input, to_base64url, to_json
+from ._encoding import Malformed, digest, from_base64url, from_json_object, to_base64url, to_json
 from .errors import InvalidKeyError
 
 Algorithm = Literal["ES256", "Ed25519"]
@@ -114,9 +114,9 @@ class Key:
                 raise InvalidKeyError(f"others may read {os.fspath(path)}: chmod 600, or make a new key")
             text = file.read(_MOST_BYTES_OF_A_FILE)
         try:
-            return cls.from_jwk(from_json(text))
-        except Malformed:
-            raise InvalidKeyError(f"{os.fspath(path)} is not a JWK") from None
+            return cls.from_jwk(from_json_object(text))
+        except (Malformed, InvalidKeyError) as fault:
+            raise InvalidKeyError(f"{os.fspath(path)} is not a private JWK: {fault}") from None
 
     @classmethod
     def from_jwk(cls, jwk: Mapping[str, object]) -> Key:
@@ -152,7 +152,7 @@ class Key:
     def sign_jws(self, typ: str, claims: Mapping[str, object], *, kid: str | None = None) -> str:
         """One compact JWS. Warrants and proofs have no other header members than `alg`, `typ` and, on a root, `kid`."""
         header = {"alg": self.alg, "typ": typ, **({} if kid is None else {"kid": kid})}
-        signed = signing_input(header, claims)
+        signed = f"{to_base64url(to_json(header).encode())}.{to_base64url(to_json(claims).encode())}"
         return f"{signed}.{to_base64url(self._sign(signed.encode('ascii')))}"
 
     def _sign(self, data: bytes) -> bytes:

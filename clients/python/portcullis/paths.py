@@ -9,7 +9,7 @@ from urllib.parse import unquote_to_bytes
 _SEGMENT = re.compile(r"(?:[A-Za-z0-9\-._~!$&'()*+,=:@]|%[0-9A-Fa-f]{2})*\Z")
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
 _NEVER_ESCAPED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/\\;%?#\x7f" + bytes(range(0x20)))
-_MOST_BYTES = 256
+MOST_BYTES = 256
 
 
 def is_unambiguous(path: str) -> bool:
@@ -23,7 +23,7 @@ def is_unambiguous(path: str) -> bool:
 def is_pattern(text: str) -> bool:
     """Whether this is a path pattern that some path can match."""
     first, *segments = text.split("/")
-    if first != "" or not segments or not 1 <= len(text) <= _MOST_BYTES:
+    if first != "" or not segments or len(text) > MOST_BYTES:
         return False
     for number, segment in enumerate(segments, 1):
         is_last = number == len(segments)

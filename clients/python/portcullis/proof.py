@@ -16,8 +16,6 @@ def prove(
     authority: str,
     path_and_query: str,
     body: bytes | None = None,
-    *,
-    now: float | None = None,
 ) -> str:
     """The value of `Warrant-Proof` for one request with this value of `Warrant`.
 
@@ -27,7 +25,7 @@ def prove(
     """
     claims: dict[str, object] = {
         "jti": secrets.token_urlsafe(16),
-        "iat": int(time.time() if now is None else now),
+        "iat": int(time.time()),
         "htm": method,
         "htu": authority + path_and_query,
         "wch": digest(warrant.encode("ascii")),

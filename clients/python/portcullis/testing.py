@@ -6,7 +6,6 @@ everything that the real ones check. It is for tests: it believes one subject to
 
 from __future__ import annotations
 
-import json
 import secrets
 import threading
 import time
@@ -14,20 +13,21 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 
 from . import paths
-from ._encoding import Json, Malformed, digest, from_base64url, from_json, to_json
+from ._claims import executions
+from ._encoding import Json, Malformed, digest, from_base64url, from_json, from_json_object, to_json
 from .authority import GRANT_TYPE, WARRANT_TYPE, Authority
 from .denials import DENIALS, PROBLEM_TYPE
 from .errors import MalformedWarrantError, PortcullisError
 from .key import Key, PublicKey
 from .warrant import Warrant, first_fault_of_lineage
 
+_Next = TypeVar("_Next")
 Upstream = Callable[["Execution"], tuple[int, Mapping[str, str], bytes]]
 _PROOF_WINDOW = 30
 _MOST_BYTES_OF_A_BODY = 16 * 1024 * 1024
@@ -49,22 +49,31 @@ class Execution:
 @dataclass(frozen=True)
 class _Forced:
     code: str
-    retry_after: str | None
-    names_decision: bool
-    challenge: str | None
+    retry_after: str | None = None
+    names_decision: bool = True
+    challenge: str | None = None
 
 
 class _Denied(Exception):  # noqa: N818
     def __init__(self, code: str, detail: str = "") -> None:
         super().__init__(code)
-        self.forced = _Forced(code, None, True, None)
+        self.forced = _Forced(code)
         self.detail = detail
 
 
 class _Refused(Exception):  # noqa: N818
-    def __init__(self, error: str, description: str, status: int = 400) -> None:
+    def __init__(
+        self,
+        error: str,
+        description: str,
+        status: int = 400,
+        retry_after: str | None = None,
+        members: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(error)
-        self.error, self.description, self.status = error, description, status
+        self.status = status
+        self.headers = {} if retry_after is None else {"Retry-After": retry_after}
+        self.answer = {"error": error, "error_description": description, **(members or {})}
 
 
 @dataclass
@@ -93,7 +102,7 @@ class StubServer:
         self._key = Key.generate()
         self._lock = threading.Lock()
         self._forced: deque[_Forced] = deque()
-        self._refusals: deque[tuple[int, dict[str, str]]] = deque()
+        self._refusals: deque[_Refused] = deque()
         self._burned: dict[str, int] = {}
         self._server: ThreadingHTTPServer | None = None
         self._thread: threading.Thread | None = None
@@ -110,7 +119,7 @@ class StubServer:
         self._thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._server is not None and self._thread is not None:
             self._server.shutdown()
             self._server.server_close()
@@ -132,11 +141,6 @@ class StubServer:
         chosen: dict[str, Any] = {"audience": self.audience, "subject_token": self.subject_token, **settings}
         return Authority(token_endpoint=f"{self.url}/v1/token", **chosen)
 
-    def issue(self, holder: PublicKey, details: Sequence[Mapping[str, Any]], *, use: int | None = None) -> Warrant:
-        """A root for a holder, without a token request."""
-        asked: Json = {"authorization_details": [{"type": "execution", **one} for one in details]}
-        return Warrant.parse(self._sign(holder, {**asked, **({} if use is None else {"use": {"max": use}})}))
-
     def deny_next(
         self,
         code: str,
@@ -150,18 +154,24 @@ class StubServer:
         names no decision. `challenge` replaces the value of `WWW-Authenticate`."""
         self._forced.extend([_Forced(code, retry_after, by_the_server, challenge)] * times)
 
-    def refuse_next_token(self, error: str, description: str = "", *, status: int = 400, **members: str) -> None:
+    def refuse_next_token(
+        self, error: str, description: str = "", *, status: int = 400, retry_after: str | None = None, **members: str
+    ) -> None:
         """Refuses the next token request. `members` are further ones of the answer, for instance `code` and `cure`."""
-        self._refusals.append((status, {"error": error, "error_description": description, **members}))
+        self._refusals.append(_Refused(error, description, status, retry_after, members))
 
     # --- the authority -----------------------------------------------------------------------------------------------
 
-    def _token(self, host: str, target: str, headers: Mapping[str, str], body: bytes) -> tuple[int, dict[str, object]]:
-        form = dict(pairs := parse_qsl(body.decode("ascii"), keep_blank_values=True, strict_parsing=True))
+    def _token(self, host: str, target: str, headers: Mapping[str, str], body: bytes) -> dict[str, object]:
+        try:
+            pairs = parse_qsl(body.decode("ascii"), keep_blank_values=True, strict_parsing=True)
+        except ValueError:
+            raise _Refused("invalid_request", "not a form") from None
+        form = dict(pairs)
         self.token_requests.append(form)
-        if self._refusals:
-            status, said = self._refusals.popleft()
-            return status, dict(said)
+        refusal = self._next(self._refusals)
+        if refusal is not None:
+            raise refusal
         repeated = [name for name, _ in pairs if name != "resource"]
         if len(repeated) != len(set(repeated)):
             raise _Refused("invalid_request", "a parameter occurs twice")
@@ -172,22 +182,25 @@ class StubServer:
         if form.get("audience") != self.audience:
             raise _Refused("invalid_target", "another mesh")
         try:
-            holder = PublicKey.from_jwk(from_json(form.get("cnf", "").encode()))
+            holder = PublicKey.from_jwk(from_json_object(form.get("cnf", "").encode()))
         except (Malformed, PortcullisError) as error:
             raise _Refused("invalid_request", f"cnf: {error}") from None
         try:
             self._check_proof(headers.get("Warrant-Proof"), holder, "", ("POST", host, target), body, needs_body=True)
         except _Denied as denied:
             raise _Refused("invalid_request", f"Warrant-Proof: {denied.detail}") from None
-        return 200, self._issued(holder, form)
+        return self._issued(holder, form)
 
     def _issued(self, holder: PublicKey, form: Mapping[str, str]) -> dict[str, object]:
         if "scope" in form:
             if form["scope"] not in self.grants:
                 raise _Refused("invalid_scope", "no such grant")
-            details = [{"type": "execution", **one} for one in self.grants[form["scope"]]]
+            details = executions(self.grants[form["scope"]])
         else:
-            details = json.loads(form.get("authorization_details", "null"))
+            try:
+                details = from_json(form.get("authorization_details", "").encode())
+            except Malformed as fault:
+                raise _Refused("invalid_authorization_details", str(fault)) from None
         limits = [limit for limit in (self.use, _number(form, "use")) if limit is not None]
         lifetime = min(self.lifetime, _number(form, "lifetime") or self.lifetime)
         asked_depth = _number(form, "max_depth")
@@ -203,11 +216,11 @@ class StubServer:
             raise _Refused("invalid_authorization_details", str(error)) from None
         return {"access_token": text, "issued_token_type": WARRANT_TYPE, "token_type": "N_A", "expires_in": lifetime}
 
-    def _sign(self, holder: PublicKey, claims: Mapping[str, object], lifetime: int | None = None) -> str:
+    def _sign(self, holder: PublicKey, claims: Mapping[str, object], lifetime: int) -> str:
         now = int(time.time())
         root: Json = {"iss": self.url, "sub": self.sub, "aud": [self.audience], "txn": secrets.token_urlsafe(8)}
-        root |= {"jti": secrets.token_urlsafe(8), "iat": now, "nbf": now, "exp": now + (lifetime or self.lifetime)}
-        root |= {"cnf": {"jwk": holder.jwk}, "depth": 0, "max_depth": self.max_depth, "env": {}}
+        root |= {"jti": secrets.token_urlsafe(8), "iat": now, "nbf": now, "exp": now + lifetime}
+        root |= {"cnf": {"jwk": holder.jwk}, "depth": 0, "env": {}}
         return self._key.sign_jws("warrant+jwt", {**root, **claims}, kid="stub")
 
     # --- the gate ----------------------------------------------------------------------------------------------------
@@ -260,9 +273,9 @@ class StubServer:
         method, host, target = line
         try:
             header, claims, signature = (from_base64url(part) for part in proof.split("."))
-            stated = from_json(claims)
+            stated = from_json_object(claims)
             has_form = from_json(header) == {"alg": holder.alg, "typ": "warrant-proof+jwt"} and set(stated) in _PROOF_MEMBERS
-        except (Malformed, ValueError):
+        except ValueError:
             raise _Denied("proof-invalid", "its form") from None
         if not has_form or not holder.verify(signature, proof.rpartition(".")[0].encode()):
             raise _Denied("proof-invalid", "its form or signature")
@@ -308,15 +321,14 @@ class StubServer:
     def _answer(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> tuple[int, Mapping[str, str], bytes]:
         host = headers.get("Host", "").lower()
         if urlsplit(target).path == "/v1/token" and method == "POST":
+            said = {"Content-Type": "application/json", "Cache-Control": "no-store"}
             try:
-                status, answer = self._token(host, target, headers, body)
+                return 200, said, to_json(self._token(host, target, headers, body)).encode()
             except _Refused as refused:
-                status, answer = refused.status, {"error": refused.error, "error_description": refused.description}
-            except (ValueError, UnicodeDecodeError):
-                status, answer = 400, {"error": "invalid_request", "error_description": "not a form"}
-            return status, {"Content-Type": "application/json", "Cache-Control": "no-store"}, to_json(answer).encode()
-        if self._forced:
-            return self._problem(self._forced.popleft(), "The test asked for this denial.")
+                return refused.status, {**said, **refused.headers}, to_json(refused.answer).encode()
+        forced = self._next(self._forced)
+        if forced is not None:
+            return self._problem(forced, "The test asked for this denial.")
         try:
             warrant = self._judge(method, host, target, headers, body)
         except _Denied as denied:
@@ -327,6 +339,10 @@ class StubServer:
         if self.upstream is not None:
             return self.upstream(execution)
         return 200, {"Content-Type": "application/json"}, to_json({"executed": f"{method} {target}"}).encode()
+
+    def _next(self, waiting: deque[_Next]) -> _Next | None:
+        with self._lock:  # requests are handled in threads, so somebody else may take the last one
+            return waiting.popleft() if waiting else None
 
 
 class _Handler(BaseHTTPRequestHandler):

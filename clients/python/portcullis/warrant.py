@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from ._claims import check_claims
-from ._encoding import Json, Malformed, digest, from_base64url, from_json
+from ._claims import check_claims, executions
+from ._encoding import Json, Malformed, digest, from_base64url, from_json_object
 from ._lineage import first_widened
 from .errors import DelegationError, InvalidKeyError, MalformedWarrantError, WidenedError
 from .key import Key, PublicKey
@@ -82,6 +82,7 @@ class Warrant:
     @property
     def expires(self) -> int:
         """The second since 1970 at which the first link expires."""
+        # Not always the leaf's: `parse` checks no lineage, so a child may claim to outlive its parent. Gates deny such a chain.
         return min(int(link.claims["exp"]) for link in self.links)
 
     @property
@@ -118,7 +119,6 @@ class Warrant:
         env: Mapping[str, Sequence[str]] | None = None,
         att: Sequence[str] | None = None,
         details: Sequence[Mapping[str, Any]] | None = None,
-        now: float | None = None,
     ) -> Warrant:
         """Adds a link for another holder, signed by this holder's `key`. Nobody is asked.
 
@@ -134,7 +134,7 @@ class Warrant:
         if parent["depth"] + 1 > (parent["max_depth"] if max_depth is None else max_depth):
             raise DelegationError("the chain would be deeper than `max_depth`: it would be denied as lineage-too-deep")
 
-        issued = max(int(time.time() if now is None else now), parent["iat"])
+        issued = max(int(time.time()), parent["iat"])
         claims: Json = {"iss": key.thumbprint_uri, "parent": self.leaf.name, "sub": sub}
         claims["cnf"] = {"jwk": (to if isinstance(to, PublicKey) else PublicKey.from_jwk(to)).jwk}
         claims |= {"jti": secrets.token_urlsafe(16), "iat": issued, "depth": parent["depth"] + 1}
@@ -147,14 +147,14 @@ class Warrant:
             "aud": None if aud is None else list(aud),
             "env": None if env is None else {name: list(values) for name, values in env.items()},
             "att": None if att is None else {"measurement": list(att)},
-            "authorization_details": None if details is None else [{"type": "execution", **one} for one in details],
+            "authorization_details": None if details is None else executions(details),
         }
         claims |= {name: value for name, value in narrower.items() if value is not None}
         try:
             check_claims(claims, is_root=False)
         except Malformed as fault:
             raise DelegationError(f"the child would be malformed: {fault}") from None
-        widened = first_widened(claims, dict(parent))
+        widened = first_widened(claims, parent)
         if widened is not None:
             raise WidenedError(widened)
         token = key.sign_jws("warrant+jwt", claims)
@@ -168,16 +168,15 @@ class Warrant:
 
 def first_fault_of_lineage(warrant: Warrant) -> str | None:
     """The first denial that the lineage itself deserves, in the law's order of precedence."""
-    claims = [dict(link.claims) for link in warrant.links]
-    pairs = list(zip(warrant.links, warrant.links[1:], strict=False))
+    pairs = list(itertools.pairwise(warrant.links))
     follows = all(
         child.claims["parent"] == parent.name and child.claims["iss"] == parent.holder.thumbprint_uri for parent, child in pairs
     )
-    if not follows or any(one["depth"] != position for position, one in enumerate(claims)):
+    if not follows or any(link.claims["depth"] != position for position, link in enumerate(warrant.links)):
         return "lineage-broken"
-    if any(first_widened(child, parent) for parent, child in itertools.pairwise(claims)):
+    if any(first_widened(child.claims, parent.claims) for parent, child in pairs):
         return "lineage-widened"
-    if any(one["depth"] > one["max_depth"] for one in claims):
+    if any(link.claims["depth"] > link.claims["max_depth"] for link in warrant.links):
         return "lineage-too-deep"
     return None
 
@@ -187,7 +186,7 @@ def _read_link(token: str, *, is_root: bool) -> Link:
     if len(token) > MOST_BYTES_OF_A_LINK or len(segments) != 3:
         raise Malformed(f"not a compact JWS of at most {MOST_BYTES_OF_A_LINK} bytes")
     decoded = [from_base64url(segment) for segment in segments]
-    header, claims = from_json(decoded[0]), from_json(decoded[1])
+    header, claims = from_json_object(decoded[0]), from_json_object(decoded[1])
     if set(header) != ({"alg", "typ", "kid"} if is_root else {"alg", "typ"}) or b"\\" in decoded[0]:
         raise Malformed("the header has other members than alg, typ and, on a root alone, kid")
     if header["typ"] != "warrant+jwt" or header["alg"] not in _ALGORITHMS:

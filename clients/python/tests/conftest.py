@@ -1,14 +1,17 @@
-"""What the tests share: a stub server, an agent for it, and a server that remembers what was sent to it."""
+"""What the tests share: a stub server, an agent for it, httpx with and without asyncio, and a server that remembers requests."""
 
 from __future__ import annotations
 
+import asyncio
 import json
+import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from portcullis import Key, Portcullis, Warrant
@@ -19,9 +22,10 @@ PAYMENTS = {"hosts": ["payments.shop"], "methods": ["GET", "POST"], "paths": ["/
 
 
 class Recorder:
-    """A server that is neither an authority nor a gate. It answers with `status` and `headers`, and keeps what it got."""
+    """A server that is neither an authority nor a gate. It answers with `status` and `headers`, and keeps what it got. With
+    `certificate`, a file that has the key too, it speaks TLS."""
 
-    def __init__(self, status: int = 200, headers: dict[str, str] | None = None) -> None:
+    def __init__(self, status: int = 200, headers: dict[str, str] | None = None, certificate: Path | None = None) -> None:
         self.seen: list[tuple[str, str, dict[str, str], bytes]] = []
         recorder = self
 
@@ -45,6 +49,14 @@ class Recorder:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
+        self._scheme = "http"
+        if certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            # The handshake is in the thread of the connection: a client that refuses the certificate does not stop the server.
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
+            self._server.handle_error = lambda *_: None  # type: ignore[method-assign]
+            self._scheme = "https"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
 
     def __enter__(self) -> Recorder:
@@ -58,7 +70,7 @@ class Recorder:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}"
+        return f"{self._scheme}://127.0.0.1:{self._server.server_port}"
 
 
 @pytest.fixture
@@ -75,6 +87,28 @@ def key() -> Key:
 @pytest.fixture
 def agent(stub: StubServer, key: Key) -> Portcullis:
     return Portcullis(key=key, authorities=[stub.authority()])
+
+
+Send = Callable[..., httpx.Response]
+
+
+def send_sync(agent: Portcullis, method: str, url: str, **more: object) -> httpx.Response:
+    with httpx.Client(auth=agent, verify=False) as client:
+        return client.request(method, url, **more)  # type: ignore[arg-type]
+
+
+def send_async(agent: Portcullis, method: str, url: str, **more: object) -> httpx.Response:
+    async def go() -> httpx.Response:
+        async with httpx.AsyncClient(auth=agent, verify=False) as client:
+            return await client.request(method, url, **more)  # type: ignore[arg-type]
+
+    return asyncio.run(go())
+
+
+@pytest.fixture(params=[send_sync, send_async])
+def send(request: pytest.FixtureRequest) -> Send:
+    chosen: Send = request.param
+    return chosen
 
 
 def root(holder: Key, issuer: Key | None = None, **claims: Any) -> Warrant:

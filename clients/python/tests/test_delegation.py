@@ -102,11 +102,18 @@ def test_a_boolean_is_not_a_number() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"use": 0}, {"details": [{**PAYMENTS, "paths": ["/a/**/b"]}]}, {"details": []}, {"lifetime": 0, "nbf": 2**40}]
+    ("wrong", "named"),
+    [
+        ({"use": 0}, "`use` must have a `max` from 1"),
+        ({"details": [{**PAYMENTS, "paths": ["/a/**/b"]}]}, "`paths` must be a list of one or more patterns"),
+        ({"details": [{**PAYMENTS, "hosts": "payments.shop"}]}, "`hosts` must be a list"),
+        ({"details": []}, "at least one detail"),
+        ({"lifetime": 0, "nbf": 2**40}, "`nbf` must be before `exp`"),
+    ],
 )
-def test_a_malformed_child_is_not_made(wrong: dict[str, Any]) -> None:
+def test_a_malformed_child_is_not_made(wrong: dict[str, Any], named: str) -> None:
     holder = Key.generate()
-    with pytest.raises(DelegationError, match="malformed"):
+    with pytest.raises(DelegationError, match=f"malformed: .*{named}"):
         root(holder).delegate(holder, "agent:helper", HELPER.public, **wrong)
 
 

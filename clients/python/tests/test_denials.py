@@ -51,6 +51,8 @@ def test_an_upstream_cannot_make_its_answer_look_like_a_denial() -> None:
     assert Denial.of(401, headers("revoked"), problem("expired")) is None
     assert Denial.of(401, {**headers("expired"), "content-type": "text/plain"}, problem("expired")) is None
     assert Denial.of(401, headers("expired"), b"[" * 100_000) is None
+    assert Denial.of(401, headers("expired"), b"[]") is None
+    assert Denial.of(401, headers("expired"), b'{"code":"revoked","code":"expired"}') is None
 
 
 def test_a_code_that_nobody_classified_is_never_retried() -> None:

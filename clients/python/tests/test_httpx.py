@@ -4,37 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import httpx
 import pytest
-from conftest import PAYMENTS, Recorder
+from conftest import PAYMENTS, Recorder, Send, send_async, send_sync
 
 from portcullis import Ask, Denial, Key, Portcullis, TokenRefusedError, narrowest
 from portcullis.denials import DENIALS, Reaction
 from portcullis.errors import ConfigurationError, InvalidKeyError, OutsideWarrantError, UnaskableRequestError
 from portcullis.testing import StubServer
-
-Send = Callable[..., httpx.Response]
-
-
-def send_sync(agent: Portcullis, method: str, url: str, **more: object) -> httpx.Response:
-    with httpx.Client(auth=agent, verify=False) as client:
-        return client.request(method, url, **more)  # type: ignore[arg-type]
-
-
-def send_async(agent: Portcullis, method: str, url: str, **more: object) -> httpx.Response:
-    async def go() -> httpx.Response:
-        async with httpx.AsyncClient(auth=agent, verify=False) as client:
-            return await client.request(method, url, **more)  # type: ignore[arg-type]
-
-    return asyncio.run(go())
-
-
-@pytest.fixture(params=[send_sync, send_async])
-def send(request: pytest.FixtureRequest) -> Send:
-    chosen: Send = request.param
-    return chosen
 
 
 def test_a_request_runs_with_the_narrowest_warrant_there_is(stub: StubServer, agent: Portcullis, send: Send) -> None:
@@ -167,9 +146,17 @@ def test_a_refusal_of_the_authority_is_an_exception_with_its_words(stub: StubSer
 
 
 def test_a_request_that_no_warrant_can_name_is_not_sent(stub: StubServer, agent: Portcullis, send: Send) -> None:
-    for path in ("/a//b", "/a;b", "/a%2Fb", "/" + "a" * 256):
-        with pytest.raises(UnaskableRequestError):
-            send(agent, "GET", stub.url + path)
+    for method, path, named in (
+        ("GET", "/a//b", "'/a//b' can be read in two ways"),
+        ("GET", "/a;b", "'/a;b' can be read in two ways"),
+        ("GET", "/a%2Fb", "'/a%2Fb' can be read in two ways"),
+        ("GET", "/" + "a" * 256, "257 bytes, because 256"),
+        ("M-SEARCH", "/a", "the method 'M-SEARCH'"),
+    ):
+        with pytest.raises(UnaskableRequestError, match=named):
+            send(agent, method, stub.url + path)
+    with pytest.raises(UnaskableRequestError, match=r"the host '_payments'.*canonical_hosts"):
+        send(agent, "GET", stub.url, headers={"Host": "_payments"})
     assert stub.token_requests == []
 
 
@@ -206,9 +193,12 @@ def test_a_configuration_that_cannot_work_is_refused(stub: StubServer, agent: Po
         Portcullis(key, [stub.authority()], warrant=held)
     with pytest.raises(ConfigurationError):
         Portcullis(key, [stub.authority()], scope="a", ask=Ask(scope="b"))
+    for question in ({"scope": "a"}, {"ask": Ask(scope="b")}):
+        with pytest.raises(ConfigurationError, match="nobody is asked"):
+            Portcullis(key, warrant=held, **question)
     with pytest.raises(InvalidKeyError):
         Portcullis(Key.generate(), warrant=held)
     with pytest.raises(ConfigurationError):
         Ask()
-    with pytest.raises(ConfigurationError):
+    with pytest.raises(ConfigurationError, match=r"`hosts` must be .* in lower case"):
         Ask(details=[{**PAYMENTS, "hosts": ["Payments.shop"]}])

@@ -65,6 +65,16 @@ def test_a_changed_signature_does_not_verify(alg: Algorithm) -> None:
     assert not Key.generate(alg).public.verify(signature, b"signed")
 
 
+def test_a_file_that_is_not_a_private_key_is_named_with_what_is_wrong(tmp_path: Path) -> None:
+    file = tmp_path / "agent.jwk"
+    for text, wrong in (("{", "not JSON"), (json.dumps(Key.generate().public.jwk), "a public key"), ('{"kty":"RSA"}', "neither")):
+        file.write_text(text)
+        file.chmod(0o600)
+        with pytest.raises(InvalidKeyError, match=wrong) as caught:
+            Key.load(file)
+        assert str(file) in str(caught.value)
+
+
 def test_a_public_jwk_has_exactly_its_members() -> None:
     public = Key.generate().public
     assert PublicKey.from_jwk(public.jwk) == public

@@ -9,8 +9,7 @@ from dataclasses import replace
 
 import httpx
 import pytest
-from conftest import Recorder
-from test_httpx import Send, send_async, send_sync
+from conftest import Recorder, Send
 
 from portcullis import Ask, Authority, Key, Portcullis, PortcullisError
 from portcullis.errors import ConfigurationError, UnexpectedAnswerError
@@ -19,24 +18,28 @@ from portcullis.testing import Execution, StubServer
 SECRET = "SUBJECT-TOKEN-THAT-NOBODY-MAY-SEE"
 
 
-@pytest.fixture(params=[send_sync, send_async])
-def send(request: pytest.FixtureRequest) -> Send:
-    chosen: Send = request.param
-    return chosen
+def challenge(evil: Recorder, *issuers: str) -> str:
+    """A 401 that leads to a hostile server twice: as the first of the issuers, and as the place to read about them."""
+    named = " ".join([evil.url, *issuers])
+    return f'Warrant realm="stub", error="issuer-untrusted", issuers="{named}", resource_metadata="{evil.url}/.well-known/x"'
 
 
-def challenge(issuer: str, metadata: str) -> str:
-    return f'Warrant realm="stub", error="issuer-untrusted", issuers="{issuer}", resource_metadata="{metadata}/.well-known/x"'
+def assert_that_nobody_came(server: Recorder) -> None:
+    """Nor is that because nobody can: this test's own request arrives."""
+    assert server.seen == []
+    httpx.get(f"{server.url}/of-the-test", verify=False, trust_env=False)
+    assert [path for _, path, _, _ in server.seen] == ["/of-the-test"]
 
 
 def test_a_challenge_introduces_no_authority_and_nothing_is_fetched_from_it(
     stub: StubServer, agent: Portcullis, send: Send
 ) -> None:
     with Recorder() as evil:
-        stub.deny_next("issuer-untrusted", challenge=challenge(evil.url, evil.url))
+        stub.deny_next("issuer-untrusted", challenge=challenge(evil))
         answer = send(agent, "GET", f"{stub.url}/v1/payments/a-7")
         assert answer.status_code == 401
-        assert evil.seen == []
+        assert answer.headers["WWW-Authenticate"].count(evil.url) == 2
+        assert_that_nobody_came(evil)
     assert len(stub.token_requests) == 1
 
 
@@ -50,7 +53,12 @@ def test_a_challenge_selects_among_the_configured_authorities(stub: StubServer, 
         stub.deny_next("revoked")
         assert send(agent, "GET", f"{stub.url}/v1/payments/a-8").status_code == 200
         assert (len(other.token_requests), len(stub.token_requests)) == (1, 3)
-        assert evil.seen == []
+        stub.deny_next("issuer-untrusted", challenge=challenge(evil, stub.url))
+        answer = send(agent, "GET", f"{stub.url}/v1/payments/a-9")
+        assert [one.headers["WWW-Authenticate"].count(evil.url) for one in answer.history] == [2]
+        assert answer.status_code == 200
+        assert (len(other.token_requests), len(stub.token_requests)) == (1, 5)
+        assert_that_nobody_came(evil)
 
 
 def test_a_challenge_of_another_mesh_selects_nobody(stub: StubServer, key: Key, send: Send) -> None:
@@ -74,9 +82,15 @@ def test_an_authority_is_https_or_loopback_or_expressly_allowed() -> None:
         "https://user@authority.shop/t",
         "https:///t",
         "https://authority.shop/t?a=b",
+        "https://authority.shop:65536/t",
+        "https://authority.shop:0/t",
+        "https://[::1/t",
     ):
-        with pytest.raises(ConfigurationError):
+        with pytest.raises(ConfigurationError, match=r"`token_endpoint` must be|is not https"):
             Authority(token_endpoint=bad, audience="shop")
+    with pytest.raises(ConfigurationError) as caught:
+        Authority(token_endpoint=f"https://agent:{SECRET}@authority.shop/t", audience="shop")
+    assert SECRET not in everything_shown(caught.value)
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -88,7 +102,7 @@ def test_a_subject_token_does_not_follow_a_redirect(key: Key, status: int) -> No
         with pytest.raises(UnexpectedAnswerError, match="redirects"):
             asyncio.run(agent.obtain_async(Ask(scope="g")))
         assert len(authority.seen) == 2
-        assert evil.seen == []
+        assert_that_nobody_came(evil)
 
 
 def redirecting(client: type[httpx.Client] | type[httpx.AsyncClient], agent: Portcullis, url: str) -> httpx.Response:
@@ -146,8 +160,10 @@ def test_the_environment_does_not_choose_a_proxy_for_the_token(
     with Recorder() as proxy:
         for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
             monkeypatch.setenv(name, proxy.url)
+        for name in ("NO_PROXY", "no_proxy"):
+            monkeypatch.delenv(name, raising=False)
         agent.obtain(Ask(details=[{"hosts": ["a"], "methods": ["GET"], "paths": ["/"]}]))
-        assert proxy.seen == []
+        assert_that_nobody_came(proxy)
 
 
 def everything_shown(error: BaseException) -> str:

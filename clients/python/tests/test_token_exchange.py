@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import ssl
 import time
+from datetime import datetime, timedelta, timezone
+from email.utils import format_datetime
+from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
 import httpx
 import pytest
 from conftest import PAYMENTS, Recorder, root
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from joserfc import jwk, jws
 
 from portcullis import ID_TOKEN_TYPE, Ask, Authority, Key, Portcullis, TokenRefusedError
@@ -103,6 +113,8 @@ def test_only_a_root_for_this_key_is_taken() -> None:
         answer(access_token="token"),
         answer(access_token=7),
         answer(issued_token_type="urn:ietf:params:oauth:token-type:access_token"),
+        answer()[:-1] + b', "access_token": "token"}',
+        answer()[:-1] + b', "access_token": "' + root(KEY).text.encode() + b'"}',
         b"[]",
         b"",
         b"[" * 100_000,
@@ -119,8 +131,41 @@ def test_a_refusal_keeps_the_words_of_the_authority() -> None:
     error = caught.value
     assert (error.status, error.error, error.error_description) == (400, "invalid_request", "… is bad")
     assert (error.code, error.cure, error.retry_after) == ("malformed", "Correct it.", 7.0)
+    assert str(error).startswith("https://authority.shop/v1/token refused with 400 invalid_request")
     with pytest.raises(TokenRefusedError):
         exchange.warrant(503, None, b"<html>")
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [("7", 7.0), (" 7 ", 7.0), ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0), ("soon", None), ("-7", None), ("\u0667", None), ("", None)],
+)
+def test_a_refusal_says_when_to_ask_again(header: str, seconds: float | None) -> None:
+    with pytest.raises(TokenRefusedError) as caught:
+        Exchange.of(authority(), KEY, ASK).warrant(429, header, b"{}")
+    assert caught.value.retry_after == seconds
+    assert ("ask again after" in str(caught.value)) is (seconds is not None)
+
+
+def test_a_refusal_says_how_long_it_is_until_a_date() -> None:
+    soon = format_datetime(datetime.now(timezone.utc) + timedelta(seconds=60), usegmt=True)
+    with pytest.raises(TokenRefusedError) as caught:
+        Exchange.of(authority(), KEY, ASK).warrant(503, soon, b"")
+    assert caught.value.retry_after == pytest.approx(60, abs=5)
+
+
+TWICE = '[{"type":"execution","hosts":["a"],"hosts":["b"],"methods":["GET"],"paths":["/"]}]'
+
+
+@pytest.mark.parametrize("written", [TWICE, "[", "", "null"])
+def test_the_stub_refuses_details_that_two_readers_may_read_in_different_ways(
+    stub: StubServer, agent: Portcullis, written: str
+) -> None:
+    ask = Ask(details=[PAYMENTS])
+    ask._form = (("authorization_details", written),)
+    with pytest.raises(TokenRefusedError) as caught:
+        agent.obtain(ask)
+    assert caught.value.error == "invalid_authorization_details"
 
 
 def test_an_empty_token_is_not_sent() -> None:
@@ -131,9 +176,42 @@ def test_an_empty_token_is_not_sent() -> None:
 def test_an_authority_that_does_not_answer_is_told_apart_from_a_refusal(stub: StubServer) -> None:
     closed = stub.authority()
     stub.__exit__(None, None, None)
-    with pytest.raises(AuthorityUnreachableError):
+    with pytest.raises(AuthorityUnreachableError, match=f"{closed.token_endpoint} did not answer .*refused"):
         Portcullis(KEY, [closed]).obtain(ASK)
     stub.__enter__()
+
+
+def test_a_certificate_that_nobody_trusts_is_named_as_the_reason(tmp_path: Path) -> None:
+    with Recorder(certificate=self_signed(tmp_path)) as recorder:
+        agent = Portcullis(KEY, [authority(token_endpoint=f"{recorder.url}/v1/token", subject_token="t")])
+        for obtain in (agent.obtain, lambda ask: asyncio.run(agent.obtain_async(ask))):
+            with pytest.raises(AuthorityUnreachableError, match=r"certificate verify failed.*`ssl_context`"):
+                obtain(ASK)
+        assert recorder.seen == []
+        trusting = ssl.create_default_context(cafile=tmp_path / "server.pem")
+        trusting_agent = Portcullis(KEY, [authority(token_endpoint=f"{recorder.url}/v1/token", ssl_context=trusting)])
+        with pytest.raises(UnexpectedAnswerError):
+            trusting_agent.obtain(ASK)
+        assert len(recorder.seen) == 1
+
+
+def self_signed(folder: Path) -> Path:
+    """A file with the key and the certificate of 127.0.0.1, until tomorrow."""
+    private, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(timezone.utc)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "authority")])
+    address = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+    made = (
+        x509.CertificateBuilder(name, name, private.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(address, critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(private, hashes.SHA256())
+    )
+    key = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    file = folder / "server.pem"
+    file.write_bytes(key + made.public_bytes(Encoding.PEM))
+    return file
 
 
 def test_an_endless_answer_is_not_read_to_its_end() -> None:

@@ -49,6 +49,12 @@ def test_every_warrant_that_holds_has_a_faultless_lineage() -> None:
     assert sum(len(Warrant.parse(v["warrant"][0]).links) > 1 for v in good) > 20
 
 
+def test_a_chain_expires_with_its_first_link_even_if_a_child_claims_to_outlive_its_parent() -> None:
+    [vector] = [v for v in vectors() if v["name"] == "a link's exp outside its parent's"]
+    warrant = Warrant.parse(vector["warrant"][0])
+    assert warrant.expires == warrant.root.claims["exp"] < warrant.leaf.claims["exp"]
+
+
 def test_signatures_thumbprints_and_parents_are_those_of_the_vectors() -> None:
     checked = 0
     for vector in (v for v in vectors() if v["expect"] == "ok"):

@@ -190,15 +190,16 @@ Install these and run the same command again. (On Debian and Ubuntu ./dev instal
 	step "apt-get update" as_root apt-get update -qq
 	packages=''
 	for package in $MISSING; do
-		if [ "$package" != RUST ]; then packages="$packages $package"
-		elif apt_offers_rust; then packages="$packages cargo-web rustc-web rust-web-clippy rustfmt-web rust-web-src lld-19"
+		if [ "$package" != RUST ]; then packages="$packages $package"; continue; fi
+		rust_is_missing=yes
+		if apt_offers_rust; then packages="$packages cargo-web rustc-web rust-web-clippy rustfmt-web rust-web-src lld-19"
 		else rustup_wanted=yes
 		fi
 	done
 	# shellcheck disable=SC2086 # a list of package names, split on purpose
 	[ -z "$packages" ] || step "installing$packages (apt)" apt_install $packages
 	[ -z "${rustup_wanted:-}" ] || step "installing Rust into ${CARGO_HOME:-~/.cargo} (rustup)" install_rustup
-	choose_rust || { say "dev: Rust 1.$(rust_floor) or newer is still missing: see https://rustup.rs"; exit 1; }
+	[ -z "${rust_is_missing:-}" ] || choose_rust || { say "dev: Rust 1.$(rust_floor) or newer is still missing: see https://rustup.rs"; exit 1; }
 }
 
 as_root() {

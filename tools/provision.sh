@@ -14,7 +14,7 @@ TOOLS=target/tools
 MISSING=''   # the Debian packages to install
 ADVICE=''    # the same for other systems, one line each
 
-# prepare NEED... : compiler rust rust_checks wasm envoy agents_venv client_venv client_lint_venv api_venv readers
+# prepare NEED... : compiler rust rust_checks wasm envoy agents_venv client_venv client_lint_venv api_venv readers peers
 prepare() {
 	mkdir -p "$TOOLS"
 	check_certificates
@@ -45,6 +45,8 @@ prepare() {
 			has_venv api-venv "$API_WHEELS" || step "installing schemathesis, which tests the API from its document, into $TOOLS" install_venv api-venv "$API_WHEELS" ;;
 		readers)
 			has_go_packages || step "downloading the packages of the reader in Go (go mod download)" download_go_packages ;;
+		peers)
+			build_peers ;; # tools/peers.sh
 		esac
 	done
 }

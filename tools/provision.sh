@@ -14,7 +14,7 @@ TOOLS=target/tools
 MISSING=''   # the Debian packages to install
 ADVICE=''    # the same for other systems, one line each
 
-# prepare NEED... : compiler rust rust_checks wasm envoy agents_venv client_venv client_lint_venv api_venv readers
+# prepare NEED... : compiler rust rust_checks wasm envoy agents_venv client_venv client_lint_venv api_venv readers peers
 prepare() {
 	mkdir -p "$TOOLS"
 	check_certificates
@@ -45,6 +45,8 @@ prepare() {
 			has_venv api-venv "$API_WHEELS" || step "installing schemathesis, which tests the API from its document, into $TOOLS" install_venv api-venv "$API_WHEELS" ;;
 		readers)
 			has_go_packages || step "downloading the packages of the reader in Go (go mod download)" download_go_packages ;;
+		peers)
+			build_peers ;; # tools/peers.sh
 		esac
 	done
 }
@@ -190,15 +192,16 @@ Install these and run the same command again. (On Debian and Ubuntu ./dev instal
 	step "apt-get update" as_root apt-get update -qq
 	packages=''
 	for package in $MISSING; do
-		if [ "$package" != RUST ]; then packages="$packages $package"
-		elif apt_offers_rust; then packages="$packages cargo-web rustc-web rust-web-clippy rustfmt-web rust-web-src lld-19"
+		if [ "$package" != RUST ]; then packages="$packages $package"; continue; fi
+		rust_is_missing=yes
+		if apt_offers_rust; then packages="$packages cargo-web rustc-web rust-web-clippy rustfmt-web rust-web-src lld-19"
 		else rustup_wanted=yes
 		fi
 	done
 	# shellcheck disable=SC2086 # a list of package names, split on purpose
 	[ -z "$packages" ] || step "installing$packages (apt)" apt_install $packages
 	[ -z "${rustup_wanted:-}" ] || step "installing Rust into ${CARGO_HOME:-~/.cargo} (rustup)" install_rustup
-	choose_rust || { say "dev: Rust 1.$(rust_floor) or newer is still missing: see https://rustup.rs"; exit 1; }
+	[ -z "${rust_is_missing:-}" ] || choose_rust || { say "dev: Rust 1.$(rust_floor) or newer is still missing: see https://rustup.rs"; exit 1; }
 }
 
 as_root() {

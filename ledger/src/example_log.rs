@@ -25,6 +25,7 @@ pub(crate) fn activation(version: u64) -> Activation {
         expires: CLOCK + 3600,
         previous,
         retired: vec![],
+        routes: None,
         version,
         was: None,
     }

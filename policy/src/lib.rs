@@ -28,8 +28,9 @@ mod tests;
 mod warning;
 
 pub use bundles::{
-    Activated, Bundle, BundleRefusal, Expected, InForceUntil, MANIFEST, NOTE, Note, NoteError, Parcel,
-    PastBundle, SignError, SignedBundle, Signing, TrustError, TrustKeys, check_manifest, open,
+    Activated, Base, Bundle, BundleRefusal, Expected, InForceUntil, MANIFEST, NOTE, Note, NoteError, Parcel,
+    PastBundle, ROUTES_MANIFEST, ROUTES_NOTE, RoutesParcel, RoutesSigning, SignError, SignedBundle,
+    SignedRoutes, Signing, TrustError, TrustKeys, check_manifest, check_routes_manifest, open, open_base,
     trust_in_force,
 };
 pub use documents::Posture;

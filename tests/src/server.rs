@@ -142,6 +142,11 @@ impl Server {
         Server::run(home.serve()).await
     }
 
+    /// The same, and does not wait until the server is ready.
+    pub async fn start_unready(home: &Home) -> Server {
+        Server::run_unready(home.serve()).await
+    }
+
     /// The same, with `--restored`.
     pub async fn start_restored(home: &Home) -> Server {
         let mut command = home.serve();

@@ -8,7 +8,10 @@ use std::path::Path;
 
 use policy::authoring::{Built, Tested};
 use policy::fault::{Fault, Faults, Place};
-use policy::{Bundle, BundleRefusal, Expected, Files, MANIFEST, NOTE, Parcel, SignedBundle};
+use policy::{
+    Base, Bundle, BundleRefusal, Expected, Files, MANIFEST, NOTE, Parcel, ROUTES_MANIFEST, ROUTES_NOTE,
+    RoutesParcel, SignedBundle, SignedRoutes,
+};
 
 use super::bounds;
 use super::folder::{FileRefusal, Folder};
@@ -22,6 +25,11 @@ pub fn build(dir: &Path) -> Result<Built, Vec<Fault>> {
 /// Reads and tests the documents in this directory; failed tests are reported apart from faults.
 pub fn examine(dir: &Path) -> Result<Tested, Vec<Fault>> {
     sources(dir).and_then(|files| Tested::from_files(&files))
+}
+
+/// The same for the routes of teams over a signed base.
+pub fn examine_over(dir: &Path, base: &Base) -> Result<Tested, Vec<Fault>> {
+    sources(dir).and_then(|files| Tested::over(base, &files))
 }
 
 /// Loads the signed bundle in this directory.
@@ -70,14 +78,44 @@ fn cure(refusal: &FileRefusal) -> &'static str {
 ///
 /// If another version was published meanwhile, the files may be mixed or gone: then everything is read again.
 pub fn parcel(dir: &Path) -> Result<Parcel, BundleRefusal> {
-    let mut manifest = manifest(dir)?;
+    let mut parcel = base_parcel(dir)?;
+    if parcel.wants_routes() {
+        parcel.routes = Some(routes_parcel(dir)?);
+    }
+    Ok(parcel)
+}
+
+/// The same without the routes of teams that others have signed.
+pub fn base_parcel(dir: &Path) -> Result<Parcel, BundleRefusal> {
+    until_unchanged(
+        || manifest(dir),
+        |manifest| {
+            let (files, trust) = (content(dir, manifest)?, trust(dir)?);
+            Ok(Parcel { manifest: manifest.to_owned(), trust, files, routes: None })
+        },
+    )
+}
+
+fn routes_parcel(dir: &Path) -> Result<RoutesParcel, BundleRefusal> {
+    until_unchanged(
+        || routes_manifest(dir),
+        |manifest| Ok(RoutesParcel { manifest: manifest.to_owned(), files: routes_content(dir, manifest)? }),
+    )
+}
+
+/// Reads what a manifest names, until the manifest is the same after it as before.
+fn until_unchanged<T>(
+    manifest: impl Fn() -> Result<Vec<u8>, BundleRefusal>,
+    read: impl Fn(&[u8]) -> Result<T, BundleRefusal>,
+) -> Result<T, BundleRefusal> {
+    let mut known = manifest()?;
     loop {
-        let read = content(dir, &manifest).and_then(|files| Ok((files, trust(dir)?)));
-        let newest = self::manifest(dir)?;
-        if newest == manifest {
-            return read.map(|(files, trust)| Parcel { manifest, trust, files });
+        let read = read(&known);
+        let newest = manifest()?;
+        if newest == known {
+            return read;
         }
-        manifest = newest;
+        known = newest;
     }
 }
 
@@ -97,8 +135,16 @@ pub fn trust(dir: &Path) -> Result<Vec<Vec<u8>>, BundleRefusal> {
 
 /// The files of the version that this manifest names.
 pub fn content(dir: &Path, manifest: &[u8]) -> Result<Files, BundleRefusal> {
-    let name = Parcel::directory(Parcel::version_of(manifest)?);
-    let folder = open(dir)?.folder(&name).map_err(|refusal| unreadable(&name, &refusal))?;
+    gathered(dir, &Parcel::directory(Parcel::version_of(manifest)?))
+}
+
+/// The files of the routes over a base that this manifest names.
+pub fn routes_content(dir: &Path, manifest: &[u8]) -> Result<Files, BundleRefusal> {
+    gathered(dir, &RoutesParcel::directory_of(manifest)?)
+}
+
+fn gathered(dir: &Path, name: &str) -> Result<Files, BundleRefusal> {
+    let folder = open(dir)?.folder(name).map_err(|refusal| unreadable(name, &refusal))?;
     gather(&folder, is_skipped).map_err(|unread| {
         let first = unread.into_iter().min_by(|(one, _), (other, _)| one.cmp(other));
         let (file, refusal) = first.unwrap_or_else(|| (".".to_owned(), FileRefusal::Missing));
@@ -112,7 +158,7 @@ pub fn signed_so_far(dir: &Path) -> Result<Parcel, BundleRefusal> {
     if !dir.join(MANIFEST).exists() {
         return Ok(Parcel::default());
     }
-    Ok(Parcel { manifest: manifest(dir)?, trust: trust(dir)?, files: Files::new() })
+    Ok(Parcel { manifest: manifest(dir)?, trust: trust(dir)?, ..Parcel::default() })
 }
 
 /// The manifest's bytes.
@@ -123,6 +169,21 @@ pub fn manifest(dir: &Path) -> Result<Vec<u8>, BundleRefusal> {
 /// The note's bytes.
 pub fn note(dir: &Path) -> Result<Vec<u8>, BundleRefusal> {
     file(dir, NOTE, bounds::FILE_BYTES)
+}
+
+/// The bytes of the manifest of routes over a base.
+pub fn routes_manifest(dir: &Path) -> Result<Vec<u8>, BundleRefusal> {
+    file(dir, ROUTES_MANIFEST, bounds::MANIFEST_BYTES)
+}
+
+/// The same if there is one.
+pub fn routes_so_far(dir: &Path) -> Result<Option<Vec<u8>>, BundleRefusal> {
+    if dir.join(ROUTES_MANIFEST).exists() { routes_manifest(dir).map(Some) } else { Ok(None) }
+}
+
+/// The bytes of the note about these routes.
+pub fn routes_note(dir: &Path) -> Result<Vec<u8>, BundleRefusal> {
+    file(dir, ROUTES_NOTE, bounds::FILE_BYTES)
 }
 
 fn file(dir: &Path, name: &str, at_most: usize) -> Result<Vec<u8>, BundleRefusal> {
@@ -157,6 +218,30 @@ pub fn publish(signed: &SignedBundle, dir: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Writes signed routes over a base in the same way.
+pub fn publish_routes(signed: &SignedRoutes, dir: &Path) -> io::Result<()> {
+    let name = |manifest: &[u8]| RoutesParcel::directory_of(manifest).map_err(io::Error::other);
+    let before = routes_so_far(dir).map_err(io::Error::other)?;
+    for (path, bytes) in signed.parcel.paths().map_err(io::Error::other)? {
+        put(&dir.join(path), bytes)?;
+    }
+    let own = name(&signed.parcel.manifest)?;
+    // Also if no team has a route.
+    ledger::durable::create_dir_all(&dir.join(&own), 0o755)?;
+    put(&dir.join(ROUTES_MANIFEST), &signed.parcel.manifest)?;
+    let stay = [Some(own), before.as_deref().map(name).transpose()?];
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?.file_name();
+        let found = entry.to_str().filter(|found| RoutesParcel::is_directory(found));
+        if let Some(old) = found.filter(|found| !stay.iter().flatten().any(|stays| stays == found))
+            && dir.join(old).is_dir()
+        {
+            fs::remove_dir_all(dir.join(old))?;
+        }
+    }
+    Ok(())
+}
+
 /// Checks that this version is new or has the same files: servers that activated it would refuse other content.
 fn check_version_unchanged(signed: &SignedBundle, dir: &Path) -> io::Result<()> {
     let folder = dir.join(Parcel::directory(signed.version));
@@ -183,12 +268,21 @@ pub fn versions(dir: &Path) -> io::Result<Vec<u64>> {
 /// Writes the note of a bundle. Several servers and the signer of the next bundle may do so at once: each writes a
 /// file of its own, and the last one that is renamed stays.
 pub fn publish_note(bytes: &[u8], dir: &Path) -> io::Result<()> {
+    put_note(bytes, NOTE, dir)
+}
+
+/// The same for the note about routes over a base.
+pub fn publish_routes_note(bytes: &[u8], dir: &Path) -> io::Result<()> {
+    put_note(bytes, ROUTES_NOTE, dir)
+}
+
+fn put_note(bytes: &[u8], name: &str, dir: &Path) -> io::Result<()> {
     let unique = RandomState::new().build_hasher().finish();
-    let own = dir.join(format!(".{NOTE}.{unique:016x}"));
+    let own = dir.join(format!(".{name}.{unique:016x}"));
     ledger::durable::create_dir_all(dir, 0o755)?;
     ledger::durable::write_new(&own, bytes, 0o644)?;
     // A crash here leaves a file that no reader looks at.
-    rename_to(&own, &dir.join(NOTE))?;
+    rename_to(&own, &dir.join(name))?;
     ledger::durable::sync_dir(dir)
 }
 

@@ -99,17 +99,15 @@ impl PolicyInForce {
     /// For readiness: what is in force and until when, or why nothing is.
     pub fn readiness(&self, now: Seconds) -> Result<String, String> {
         let active = self.active();
-        let (version, digest) = (active.bundle.version(), active.bundle.digest());
+        let (versions, digest) = (active.bundle.versions(), active.bundle.digest());
         match active.until() {
-            Some(end) if now < end => {
-                Ok(format!("version {version} ({digest}) is in force until {}", end.get()))
-            }
+            Some(end) if now < end => Ok(format!("{versions} ({digest}) is in force until {}", end.get())),
             Some(end) => Err(format!(
-                "version {version} ({digest}) was in force until {}: its note or the bundle itself has expired; sign a new one",
+                "{versions} ({digest}) was in force until {}: its note or the bundle itself has expired; sign a new one",
                 end.get()
             )),
             None => Err(format!(
-                "version {version} ({digest}) has no valid note; sign one with a key of the mesh's `notes`"
+                "{versions} ({digest}) has no valid note; sign one with a key of the mesh's `notes`"
             )),
         }
     }

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ledger::entry::{Activation, Digest};
+use ledger::entry::{Activation, Digest, RoutesOverBase};
 use ledger::{Ledger, RecordError};
 use tracing::{error, info, warn};
 use warrant::mint::Signer;
@@ -20,7 +20,9 @@ use super::{BundleStatus, KeptBundles, PolicyInForce, Step};
 use crate::clock::Clock;
 use crate::config::BundleConfig;
 use crate::keys::PrivateKey;
-use policy::{Activated, Bundle, BundleRefusal, Expected, InForceUntil, Note, Parcel, TrustKeys};
+use policy::{
+    Activated, Bundle, BundleRefusal, Expected, InForceUntil, Note, Parcel, RoutesParcel, TrustKeys,
+};
 
 /// How long to wait before a refused bundle is read again, at first and at most: a half-finished copy is complete
 /// soon, and a thousand files should not be read five times a second.
@@ -38,12 +40,33 @@ pub struct Keeper {
     clock: Clock,
     policy: Arc<PolicyInForce>,
     status: Arc<BundleStatus>,
-    /// The bytes of the active bundle's manifest.
-    active: Vec<u8>,
+    /// The manifests with which the active bundle was offered.
+    active: Offer,
+    /// The manifest of a bundle in which everything is signed together: for it no routes are looked for.
+    whole: Option<Vec<u8>>,
+    /// The base that our own note names, and until when.
+    own_note: Option<(Digest, InForceUntil)>,
+    /// No version below it is taken before there was any.
+    min_version: u64,
     offered: Offered,
     /// Bundles that were replaced, until the last decision with them is over: freeing ten thousand routes takes a
     /// while, and a decision must not have to do it.
     replaced: Vec<Arc<Bundle>>,
+}
+
+/// The manifests that are offered: of a bundle, or of a base with the routes of teams over it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Offer {
+    pub(super) manifest: Vec<u8>,
+    /// `None` if there are none, or none that can be read: whether the bundle wants some is known once it is read.
+    pub(super) routes: Option<Vec<u8>>,
+}
+
+impl Offer {
+    fn of(parcel: &Parcel) -> Offer {
+        let routes = parcel.routes.as_ref().map(|routes| routes.manifest.clone());
+        Offer { manifest: parcel.manifest.clone(), routes }
+    }
 }
 
 /// An offered bundle that is not the active one.
@@ -51,10 +74,10 @@ pub struct Keeper {
 enum Offered {
     None,
     /// It is valid, but it needs a note, a durable copy or the record of its activation.
-    Waiting(OpenedBundle),
-    /// `again`: when to read the same manifest again; `None` if the manifest itself is at fault.
+    Waiting(Offer, OpenedBundle),
+    /// `again`: when to read the same manifests again; `None` if they are at fault themselves.
     Refused {
-        manifest: Vec<u8>,
+        offer: Offer,
         why: String,
         again: Option<Instant>,
         pause: Duration,
@@ -80,14 +103,25 @@ impl Keeper {
         let place = config.place.clone();
         let mut source = BundleSource::open(config.place)?;
         let floor = before.map(floor);
-        let expected =
-            Expected { trust: &config.trust, audience: &audience, floor: floor.as_ref(), now: clock.now() };
-        let opened =
-            source.manifest().and_then(|manifest| open_bundle(&mut source, &manifest, &expected, None));
-        let opened = opened.map_err(|refusal| KeeperError::Refused { place, refusal })?;
+        let expected = Expected {
+            trust: &config.trust,
+            audience: &audience,
+            floor: floor.as_ref(),
+            min_version: config.min_version,
+            now: clock.now(),
+        };
+        let kept = KeptBundles::of_ledger(ledger.layout().root());
+        let offered = offer(&mut source, None).and_then(|offer| {
+            let opened = open_bundle(&mut source, &offer, &expected, None)?;
+            Ok((Some(offer), opened))
+        });
+        let opened = offered.or_else(|refusal| {
+            let before = before.and_then(|before| kept_pair(&kept, before, &refusal, &expected));
+            before.map(|opened| (None, opened)).ok_or(refusal)
+        });
+        let (offer, opened) = opened.map_err(|refusal| KeeperError::Refused { place, refusal })?;
         let OpenedBundle { bundle, parcel } = opened;
         check_note_key(config.note_key.as_ref(), &bundle)?;
-        let kept = KeptBundles::of_ledger(ledger.layout().root());
         // Also if the bundle is not new: its copy may have been removed.
         kept.keep(&bundle.digest(), &parcel)
             .map_err(|error| KeeperError::NotKept { directory: kept.directory(), error })?;
@@ -103,11 +137,14 @@ impl Keeper {
             clock,
             policy: Arc::new(PolicyInForce::new(bundle, None)),
             status: Arc::default(),
-            active: parcel.manifest,
+            active: offer.clone().unwrap_or_else(|| Offer::of(&parcel)),
+            whole: parcel.routes.is_none().then_some(parcel.manifest),
+            own_note: None,
+            min_version: config.min_version,
             offered: Offered::None,
             replaced: Vec::new(),
         };
-        let renewed = keeper.renew_note(true);
+        let renewed = keeper.renew_note(offer.is_some());
         keeper.report(renewed);
         Ok(keeper)
     }
@@ -128,12 +165,12 @@ impl Keeper {
     pub(super) fn look(&mut self) {
         self.status.heartbeat.begin(Step::Look);
         self.replaced.retain(|bundle| Arc::strong_count(bundle) > 1);
-        let considered = match self.source.manifest() {
-            Ok(manifest) if manifest == self.active => {
+        let considered = match offer(&mut self.source, self.whole.as_deref()) {
+            Ok(offer) if offer == self.active => {
                 self.offered = Offered::None;
                 Ok(())
             }
-            Ok(manifest) => self.consider(manifest),
+            Ok(offer) => self.consider(offer),
             Err(refusal) => Err(refusal.to_string()),
         };
         // Our own note says that this is the newest bundle, so it is signed only while we see that it is.
@@ -152,87 +189,94 @@ impl Keeper {
     }
 
     /// Activates the offered bundle if it is valid. Otherwise the active bundle stays, and the error says why.
-    fn consider(&mut self, manifest: Vec<u8>) -> Result<(), String> {
+    fn consider(&mut self, offer: Offer) -> Result<(), String> {
         let opened = match std::mem::replace(&mut self.offered, Offered::None) {
-            Offered::Waiting(opened) if opened.parcel.manifest == manifest => opened,
-            Offered::Refused { manifest: known, why, again, pause } if known == manifest => {
+            Offered::Waiting(known, opened) if known == offer => opened,
+            Offered::Refused { offer: known, why, again, pause } if known == offer => {
                 if again.is_none_or(|again| Instant::now() < again) {
-                    self.offered = Offered::Refused { manifest, why: why.clone(), again, pause };
+                    self.offered = Offered::Refused { offer, why: why.clone(), again, pause };
                     return Err(why);
                 }
-                self.open_offered(&manifest, pause.saturating_mul(2).min(PAUSE.1))?
+                self.open_offered(&offer, pause.saturating_mul(2).min(PAUSE.1))?
             }
-            Offered::None | Offered::Waiting(_) | Offered::Refused { .. } => {
-                self.open_offered(&manifest, PAUSE.0)?
+            Offered::None | Offered::Waiting(..) | Offered::Refused { .. } => {
+                self.open_offered(&offer, PAUSE.0)?
             }
         };
         if opened.bundle.digest() == self.policy.bundle().digest() {
             // The same bundle in another envelope, for example with one more signature.
-            self.active = manifest;
+            self.active = offer;
             return Ok(());
         }
         let until = match self.note_about(&opened.bundle) {
             Ok(until) => until,
             Err(refusal) => {
                 let why = format!(
-                    "bundle version {} is valid but has no valid note yet: {refusal}",
-                    opened.bundle.version()
+                    "bundle {} is valid but has no valid note yet: {refusal}",
+                    opened.bundle.versions()
                 );
-                self.offered = Offered::Waiting(opened);
+                self.offered = Offered::Waiting(offer, opened);
                 return Err(why);
             }
         };
-        self.activate(opened, until)
+        self.activate(offer, opened, until)
     }
 
-    fn open_offered(&mut self, manifest: &[u8], pause: Duration) -> Result<OpenedBundle, String> {
+    fn open_offered(&mut self, offer: &Offer, pause: Duration) -> Result<OpenedBundle, String> {
         let active = self.policy.bundle();
         let floor = active.activated();
         let expected = Expected {
             trust: &self.trust,
             audience: &self.audience,
             floor: Some(&floor),
+            min_version: self.min_version,
             now: self.clock.now(),
         };
         self.status.heartbeat.begin(Step::Load);
-        let opened = open_bundle(&mut self.source, manifest, &expected, Some(&active));
+        let opened = open_bundle(&mut self.source, offer, &expected, Some(&active));
         self.status.heartbeat.begin(Step::Look);
+        if let Ok(opened) = &opened
+            && opened.parcel.routes.is_none()
+        {
+            self.whole = Some(offer.manifest.clone());
+        }
         opened.map_err(|refusal| {
             let why = format!("the offered bundle is refused: {refusal}");
             let again = if refusal.is_final() { None } else { Instant::now().checked_add(pause) };
-            self.offered = Offered::Refused { manifest: manifest.to_owned(), why: why.clone(), again, pause };
+            self.offered = Offered::Refused { offer: offer.clone(), why: why.clone(), again, pause };
             why
         })
     }
 
-    fn activate(&mut self, opened: OpenedBundle, until: InForceUntil) -> Result<(), String> {
+    fn activate(&mut self, offer: Offer, opened: OpenedBundle, until: InForceUntil) -> Result<(), String> {
         let OpenedBundle { bundle, parcel } = opened;
         if let Err(error) = self.kept.keep(&bundle.digest(), &parcel) {
-            let (version, place) = (bundle.version(), self.kept.directory());
-            self.offered = Offered::Waiting(OpenedBundle { bundle, parcel });
+            let (versions, place) = (bundle.versions(), self.kept.directory());
+            self.offered = Offered::Waiting(offer, OpenedBundle { bundle, parcel });
             return Err(format!(
-                "bundle version {version} is not in force yet: its copy could not be written to {}: {error}; make the \
+                "bundle {versions} is not in force yet: its copy could not be written to {}: {error}; make the \
                  directory writable, or free some space",
                 place.display()
             ));
         }
         // A crash here leaves a copy of a bundle that was never in force, which does no harm.
         let activation = activation(&bundle, Some(self.policy.bundle().digest()));
-        let (version, digest) = (bundle.version(), bundle.digest());
+        let (version, routes) = (bundle.version(), bundle.routes_version());
+        let (versions, digest) = (bundle.versions(), bundle.digest());
         let recorded = || self.ledger.append(activation.into()).map(|_| ());
         match self.policy.activate(bundle, until, recorded) {
             Ok(before) => {
                 self.replaced.push(before);
-                self.active = parcel.manifest;
+                self.active = offer;
                 self.status.count_activation();
-                info!(version, bundle = %digest, until = until.0.get(), "the bundle is activated");
+                info!(version, routes, bundle = %digest, until = until.0.get(), "the bundle is activated");
                 Ok(())
             }
             Err((bundle, refused)) => {
                 let why = format!(
-                    "bundle version {version} is not in force yet: its activation could not be recorded: {refused}"
+                    "bundle {versions} is not in force yet: its activation could not be recorded: {refused}"
                 );
-                self.offered = Offered::Waiting(OpenedBundle { bundle, parcel });
+                self.offered = Offered::Waiting(offer, OpenedBundle { bundle, parcel });
                 Err(why)
             }
         }
@@ -246,11 +290,16 @@ impl Keeper {
         if self.policy.until().is_some_and(|end| end >= half_way) {
             return Ok(());
         }
-        let until = match self.note_read(&bundle, now) {
+        let base = bundle.base().digest();
+        let own = self.own_note.filter(|(of, until)| *of == base && until.0 >= half_way);
+        let of_base = match self.note_read(&bundle, now) {
             Ok(until) if until.0 >= half_way => Ok(until),
+            // It could not be saved, for example at a URL.
+            _ if own.is_some() => own.map(|(_, until)| until).ok_or(BundleRefusal::NoteNotSigned),
             _ if is_newest && self.may_sign(&bundle) => self.note_signed(&bundle, now),
             read => read,
         };
+        let until = of_base.and_then(|until| self.with_routes(&bundle, until, now));
         match until {
             Ok(until) if Some(until.0) > self.policy.until() => {
                 self.policy.renew(until);
@@ -271,10 +320,26 @@ impl Keeper {
         if now >= bundle.expires() {
             return Err(BundleRefusal::Over { expires: bundle.expires().get() });
         }
-        match self.note_read(bundle, now) {
+        let of_base = match self.note_read(bundle, now) {
             Err(_) if self.may_sign(bundle) => self.note_signed(bundle, now),
             read => read,
+        };
+        self.with_routes(bundle, of_base?, now)
+    }
+
+    /// Routes that are signed apart from their base need a fresh note too.
+    fn with_routes(
+        &mut self,
+        bundle: &Bundle,
+        of_base: InForceUntil,
+        now: Seconds,
+    ) -> Result<InForceUntil, BundleRefusal> {
+        if bundle.routes_version().is_none() {
+            return Ok(of_base);
         }
+        self.status.heartbeat.begin(Step::Look);
+        let note = Note::open_routes(&self.source.routes_note()?)?;
+        Ok(note.verify(bundle, now, &AwsLcVerifier)?.min(of_base))
     }
 
     fn note_read(&mut self, bundle: &Bundle, now: Seconds) -> Result<InForceUntil, BundleRefusal> {
@@ -286,9 +351,9 @@ impl Keeper {
         self.note_key.as_ref().is_some_and(|key| bundle.note_keys().contains(key.public_key()))
     }
 
-    fn note_signed(&self, bundle: &Bundle, now: Seconds) -> Result<InForceUntil, BundleRefusal> {
+    fn note_signed(&mut self, bundle: &Bundle, now: Seconds) -> Result<InForceUntil, BundleRefusal> {
         let key = self.note_key.as_ref().ok_or(BundleRefusal::NoteNotSigned)?;
-        let signed = Note::sign(bundle, now, bundle.note_max_age(), key);
+        let signed = Note::sign(bundle.base(), now, bundle.note_max_age(), key);
         let note = signed
             .map_err(|e| BundleRefusal::Malformed { file: policy::NOTE.to_owned(), why: e.to_string() })?;
         if let Err(e) = self.source.save_note(&note) {
@@ -296,31 +361,70 @@ impl Keeper {
                 "the server could not write its note to the disk: {e}. It will sign a new note at the next start"
             );
         }
-        Note::open(&note)?.verify(bundle, now, &AwsLcVerifier)
+        let until = Note::open(&note)?.verify(bundle, now, &AwsLcVerifier)?;
+        self.own_note = Some((bundle.base().digest(), until));
+        Ok(until)
     }
+}
+
+/// What the source offers now. `whole` is the manifest of a bundle that has no routes apart.
+pub(super) fn offer(source: &mut BundleSource, whole: Option<&[u8]>) -> Result<Offer, BundleRefusal> {
+    let manifest = source.manifest()?;
+    // That they cannot be read is told when the bundle wants them: they must not keep one back that does not.
+    let routes = if whole == Some(&manifest) { None } else { source.routes_manifest().ok() };
+    Ok(Offer { manifest, routes })
+}
+
+/// The bundle that was in force last, if the place offers no whole pair: a new base whose routes are not signed yet must not keep a
+/// server from starting. Its copy is verified like any bundle.
+fn kept_pair(
+    kept: &KeptBundles,
+    before: &Activation,
+    refusal: &BundleRefusal,
+    expected: &Expected<'_>,
+) -> Option<OpenedBundle> {
+    let wants_routes = matches!(refusal, BundleRefusal::Routes(_) | BundleRefusal::RoutesMissing);
+    let is_about_layers = wants_routes || before.routes.is_some();
+    let parcel = is_about_layers.then(|| kept.read(&before.bundle)).and_then(Result::ok).flatten()?;
+    let bundle = Arc::new(policy::open(&parcel, expected, &AwsLcVerifier).ok()?);
+    error!("the offered bundle is refused, and the one before it stays: {refusal}");
+    Some(OpenedBundle { bundle, parcel })
 }
 
 /// Opens the bundle of this manifest. Its files are fetched only after its signatures were verified, and files that the
 /// active bundle has are not fetched again.
 pub(super) fn open_bundle(
     source: &mut BundleSource,
-    manifest: &[u8],
+    offer: &Offer,
     expected: &Expected<'_>,
     active: Option<&Bundle>,
 ) -> Result<OpenedBundle, BundleRefusal> {
-    let mut parcel = Parcel { manifest: manifest.to_owned(), trust: source.trust()?, ..Parcel::default() };
+    let mut parcel = Parcel { manifest: offer.manifest.clone(), trust: source.trust()?, ..Parcel::default() };
     policy::check_manifest(&parcel, expected, &AwsLcVerifier)?;
     let nothing = policy::Files::new();
-    parcel.files = source.content(&parcel, active.map_or(&nothing, Bundle::files))?;
+    let known = active.map_or(&nothing, Bundle::files);
+    parcel.files = source.content(&parcel, known)?;
+    if parcel.wants_routes() {
+        let manifest = match &offer.routes {
+            Some(routes) => routes.clone(),
+            None => source.routes_manifest()?,
+        };
+        parcel.routes = Some(RoutesParcel { manifest: manifest.clone(), ..RoutesParcel::default() });
+        policy::check_routes_manifest(&parcel, expected, &AwsLcVerifier)?;
+        let files = source.routes_content(&manifest, known)?;
+        parcel.routes = Some(RoutesParcel { manifest, files });
+    }
     let bundle = Arc::new(policy::open(&parcel, expected, &AwsLcVerifier)?);
     Ok(OpenedBundle { bundle, parcel })
 }
 
 fn floor(activation: &Activation) -> Activated {
+    let routes = activation.routes.as_ref();
     Activated {
         version: activation.version,
-        digest: activation.bundle,
+        digest: routes.map_or(activation.bundle, |routes| routes.base),
         retired: activation.retired.iter().copied().collect(),
+        routes: routes.map(|routes| (routes.version, activation.bundle)),
     }
 }
 
@@ -340,10 +444,11 @@ pub(crate) fn activation(bundle: &Bundle, previous: Option<Digest>) -> Activatio
     let attestors: BTreeSet<&str> = bundle.attestors().iter().map(|attestor| attestor.iss.as_str()).collect();
     Activation {
         attestors: attestors.into_iter().map(str::to_owned).collect(),
-        bundle: activated.digest,
+        bundle: bundle.digest(),
         expires: bundle.expires().get(),
         previous,
         retired: activated.retired.into_iter().collect(),
+        routes: bundle.routes_version().map(|version| RoutesOverBase { base: activated.digest, version }),
         version: activated.version,
         was: None,
     }

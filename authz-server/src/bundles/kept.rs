@@ -2,8 +2,8 @@
 //!
 //! With them a recorded decision can be judged again, even if the place that the bundle came from is gone. A copy is
 //! durable before the activation of its bundle is recorded, so that no decision names a bundle without a copy. Nothing
-//! removes a copy. So the directory grows by one file for each activation, as large as the bundle. Only a trusted
-//! signer can cause an activation.
+//! removes a copy. So the directory grows by one file for each activation, as large as the bundle. Only who signs bundles, or the
+//! routes of teams, can cause an activation.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use ledger::durable;
 use ledger::layout::Layout;
-use policy::{BundleRefusal, Digest, Parcel};
+use policy::{BundleRefusal, Digest, Files, Parcel, RoutesParcel};
 use serde::{Deserialize, Serialize};
 
 /// The directory of kept bundles in a ledger's directory.
@@ -27,6 +27,16 @@ pub struct KeptBundles {
 struct KeptForm {
     manifest: String,
     trust: Vec<String>,
+    files: BTreeMap<String, String>,
+    /// The routes of teams, if they were signed apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    routes: Option<KeptRoutes>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KeptRoutes {
+    manifest: String,
     files: BTreeMap<String, String>,
 }
 
@@ -80,11 +90,8 @@ impl KeptBundles {
         let form = KeptForm {
             manifest: text(&parcel.manifest)?,
             trust: parcel.trust.iter().map(|step| text(step)).collect::<io::Result<_>>()?,
-            files: parcel
-                .files
-                .iter()
-                .map(|(name, bytes)| Ok((name.clone(), text(bytes)?)))
-                .collect::<io::Result<_>>()?,
+            files: texts(&parcel.files)?,
+            routes: parcel.routes.as_ref().map(KeptRoutes::of).transpose()?,
         };
         serde_json::to_vec(&form).map_err(io::Error::other)
     }
@@ -102,11 +109,30 @@ impl KeptBundles {
         let parcel = Parcel {
             manifest: form.manifest.into_bytes(),
             trust: form.trust.into_iter().map(String::into_bytes).collect(),
-            files: form.files.into_iter().map(|(name, text)| (name, text.into_bytes())).collect(),
+            files: bytes_of(form.files),
+            routes: form.routes.map(KeptRoutes::into_parcel),
         };
         let found = parcel.digest().map_err(|refusal: BundleRefusal| damaged(refusal.to_string()))?;
         if found == *digest { Ok(Some(parcel)) } else { Err(damaged(format!("it is the bundle {found}"))) }
     }
+}
+
+impl KeptRoutes {
+    fn of(parcel: &RoutesParcel) -> io::Result<KeptRoutes> {
+        Ok(KeptRoutes { manifest: text(&parcel.manifest)?, files: texts(&parcel.files)? })
+    }
+
+    fn into_parcel(self) -> RoutesParcel {
+        RoutesParcel { manifest: self.manifest.into_bytes(), files: bytes_of(self.files) }
+    }
+}
+
+fn texts(files: &Files) -> io::Result<BTreeMap<String, String>> {
+    files.iter().map(|(name, bytes)| Ok((name.clone(), text(bytes)?))).collect()
+}
+
+fn bytes_of(files: BTreeMap<String, String>) -> Files {
+    files.into_iter().map(|(name, text)| (name, text.into_bytes())).collect()
 }
 
 fn text(bytes: &[u8]) -> io::Result<String> {

@@ -62,6 +62,29 @@ impl BundleSource {
         }
     }
 
+    /// The manifest of the routes over a base that are offered.
+    pub(super) fn routes_manifest(&mut self) -> Result<Vec<u8>, BundleRefusal> {
+        match self {
+            BundleSource::Directory(path) => directory::routes_manifest(path),
+            BundleSource::Web(web) => web.routes_manifest(),
+        }
+    }
+
+    pub(super) fn routes_note(&mut self) -> Result<Vec<u8>, BundleRefusal> {
+        match self {
+            BundleSource::Directory(path) => directory::routes_note(path),
+            BundleSource::Web(web) => web.routes_note(),
+        }
+    }
+
+    /// The files of routes whose signatures were verified.
+    pub(super) fn routes_content(&mut self, manifest: &[u8], known: &Files) -> Result<Files, BundleRefusal> {
+        match self {
+            BundleSource::Directory(path) => directory::routes_content(path, manifest),
+            BundleSource::Web(web) => web.routes_content(manifest, known),
+        }
+    }
+
     /// Writes our own note next to the bundle, for the next start. A URL accepts none.
     pub(super) fn save_note(&self, note: &[u8]) -> std::io::Result<()> {
         match self {

@@ -12,7 +12,9 @@ use tokio::task::JoinSet;
 
 use super::{SourceError, bounds};
 use crate::fetch::{Fetched, Fetcher, Limits};
-use policy::{BundleRefusal, Digest, Files, MANIFEST, NOTE, Parcel};
+use policy::{
+    BundleRefusal, Digest, Files, MANIFEST, NOTE, Parcel, ROUTES_MANIFEST, ROUTES_NOTE, RoutesParcel,
+};
 
 /// A look at the source must end before the keeper counts as stuck.
 const MANIFEST_LIMITS: Limits = Limits { bytes: bounds::MANIFEST_BYTES, time: Duration::from_secs(8) };
@@ -47,6 +49,14 @@ impl Web {
         self.newest(NOTE, FILE_LIMITS)
     }
 
+    pub(super) fn routes_manifest(&mut self) -> Result<Vec<u8>, BundleRefusal> {
+        self.newest(ROUTES_MANIFEST, MANIFEST_LIMITS)
+    }
+
+    pub(super) fn routes_note(&mut self) -> Result<Vec<u8>, BundleRefusal> {
+        self.newest(ROUTES_NOTE, FILE_LIMITS)
+    }
+
     pub(super) fn trust(&mut self) -> Result<Vec<Vec<u8>>, BundleRefusal> {
         let mut trust = Vec::new();
         while trust.len() < bounds::TRUST_STEPS {
@@ -61,9 +71,23 @@ impl Web {
     }
 
     pub(super) fn content(&mut self, manifest: &[u8], held: &Files) -> Result<Files, BundleRefusal> {
-        let directory = format!("{}{}/", self.base, Parcel::directory(Parcel::version_of(manifest)?));
+        let directory = Parcel::directory(Parcel::version_of(manifest)?);
+        self.listed(&directory, Parcel::files_of(manifest)?, held)
+    }
+
+    pub(super) fn routes_content(&mut self, manifest: &[u8], held: &Files) -> Result<Files, BundleRefusal> {
+        self.listed(&RoutesParcel::directory_of(manifest)?, RoutesParcel::files_of(manifest)?, held)
+    }
+
+    /// The files of a directory that a manifest lists. Those that are held already are not fetched.
+    fn listed(
+        &mut self,
+        directory: &str,
+        listed: BTreeMap<String, Digest>,
+        held: &Files,
+    ) -> Result<Files, BundleRefusal> {
+        let directory = format!("{}{directory}/", self.base);
         let (mut files, mut missing) = (Files::new(), Vec::new());
-        let listed = Parcel::files_of(manifest)?;
         if listed.len() > bounds::FILES {
             return Err(too_large(&directory));
         }

@@ -47,6 +47,8 @@ pub struct Config {
 pub struct BundleConfig {
     pub place: BundlePlace,
     pub trust: TrustKeys,
+    /// A server that never had a bundle takes none of a lower version (`minVersion`).
+    pub min_version: u64,
     /// With this key the server renews its own note, if the bundle lists the key.
     pub note_key: Option<PrivateKey>,
 }

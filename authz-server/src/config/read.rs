@@ -108,7 +108,8 @@ impl ConfigReader<'_> {
             Some(node) => Some(self.key(node, Algorithm::Ed25519)?),
             None => None,
         };
-        Some(BundleConfig { place: place?, trust: trust?, note_key })
+        let (trust, min_version) = trust?;
+        Some(BundleConfig { place: place?, trust, min_version, note_key })
     }
 
     fn candidate(&self, node: Option<&Node>) -> Option<Option<BundlePlace>> {
@@ -150,8 +151,13 @@ impl ConfigReader<'_> {
         is_valid.then(|| text.to_owned())
     }
 
-    fn trust(&self, node: &Node) -> Option<TrustKeys> {
-        let part = members(node, &["threshold", "keys"], self.page)?;
+    /// Who may sign bundles, and the least version that a server takes as its first.
+    fn trust(&self, node: &Node) -> Option<(TrustKeys, u64)> {
+        let part = members(node, &["threshold", "keys", "minVersion"], self.page)?;
+        let min_version = match part.get("minVersion") {
+            Some(node) => natural(node, 0, i64::MAX, self.page),
+            None => Some(0),
+        };
         let keys = part.need("keys", self.page).and_then(|node| list(node, self.page));
         let keys =
             keys.map(|nodes| nodes.iter().filter_map(|node| public_key(node, self.page)).collect::<Vec<_>>());
@@ -159,7 +165,7 @@ impl ConfigReader<'_> {
         let threshold =
             part.need("threshold", self.page).and_then(|node| natural(node, 1, most.max(1), self.page));
         match TrustKeys::new(u32::try_from(threshold?).ok()?, keys?) {
-            Ok(trust) => Some(trust),
+            Ok(trust) => Some((trust, u64::try_from(min_version?).ok()?)),
             Err(e) => {
                 self.page.fault(
                     node.at,

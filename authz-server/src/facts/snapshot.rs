@@ -240,6 +240,7 @@ mod tests {
             expires: 7,
             previous: None,
             retired: vec![Digest::of(b"a trust")],
+            routes: None,
             version: 3,
             was: None,
         };

@@ -234,6 +234,7 @@ mod tests {
             expires: 9,
             previous: None,
             retired: vec![],
+            routes: None,
             version: 1,
             was: None,
         }

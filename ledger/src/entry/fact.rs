@@ -140,6 +140,16 @@ kind! { "posture/1"
     }
 }
 
+object! { "RoutesOverBase"
+    /// The routes of teams over a base that others have signed.
+    pub struct RoutesOverBase {
+        /// The digest of the base's manifest. `version` is the base's.
+        base: Digest,
+        /// The version of the routes, which never goes down over one base.
+        version: u64,
+    }
+}
+
 kind! { "activation/1"
     /// A policy bundle became the active one.
     pub struct Activation {
@@ -154,6 +164,8 @@ kind! { "activation/1"
         previous: Option<Digest>,
         /// The trusts that this bundle and earlier bundles replaced, sorted. None of them may sign a later bundle.
         retired: Vec<Digest>,
+        /// The base, if the routes of teams were signed apart from it. `bundle` is then the digest of their manifest.
+        routes: Option<RoutesOverBase>,
         /// Its version, which never goes down.
         version: u64,
         /// Its index in the log before a restore from a backup; `null` if it was not restored.

@@ -39,7 +39,8 @@ pub use encoding::{ENTRY_BYTES_AT_MOST, Stamps};
 pub use entries_page::table;
 pub use entries_schema::schemas;
 pub use fact::{
-    Activation, AttestationStatement, ConditionStatement, PostureChange, Reinstate, Revocation, Signer,
+    Activation, AttestationStatement, ConditionStatement, PostureChange, Reinstate, Revocation,
+    RoutesOverBase, Signer,
 };
 pub use lifecycle::{Archived, Gap, Init, Predecessor, Restored, Start, Stop};
 pub use recorded_fact::RecordedFact;

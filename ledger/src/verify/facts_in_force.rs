@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use super::AuditReport;
 use crate::entry::{
     Activation, AttestationStatement, ConditionStatement, Digest, Entry, FactScope, Posture, PostureChange,
-    RecordedFact, Reinstate, Revocation, RevocationTarget,
+    RecordedFact, Reinstate, Revocation, RevocationTarget, RoutesOverBase,
 };
 use crate::ledger::FORWARD_RECORDED_WITHIN_SECONDS;
 
@@ -33,7 +33,20 @@ pub(super) struct Active {
     pub(super) index: u64,
     pub(super) bundle: Digest,
     pub(super) version: u64,
+    pub(super) routes: Option<RoutesOverBase>,
     pub(super) expires: u64,
+}
+
+impl Active {
+    /// Whether the version of this activation is above this one. Over one base it is that of the routes.
+    fn may_be_followed_by(&self, next: &Activation) -> bool {
+        match (&self.routes, &next.routes) {
+            (Some(old), Some(new)) if old.base == new.base => {
+                next.version == self.version && new.version > old.version
+            }
+            _ => next.version > self.version,
+        }
+    }
 }
 
 /// A revocation in force: its index, and when it ends.
@@ -76,7 +89,7 @@ impl FactsInForce {
         if activation.previous != before.map(|active| active.bundle) {
             report.add_entry_fault(index, "its `previous` is not the bundle that was active before it");
         }
-        if before.is_some_and(|active| activation.version <= active.version) {
+        if before.is_some_and(|active| !active.may_be_followed_by(activation)) {
             report.add_entry_fault(index, "its version is not above the one that was active before it");
         }
         let may_speak = |iss: &String| activation.attestors.contains(iss);
@@ -86,8 +99,8 @@ impl FactsInForce {
         for known in self.conditions.values_mut() {
             known.retain(|(_, statement)| may_speak(&statement.iss));
         }
-        let (bundle, version, expires) = (activation.bundle, activation.version, activation.expires);
-        self.active = Some(Active { index, bundle, version, expires });
+        let Activation { bundle, version, routes, expires, .. } = activation.clone();
+        self.active = Some(Active { index, bundle, version, routes, expires });
     }
 
     /// A revocation that ends earlier must not replace one that ends later.

@@ -7,8 +7,8 @@ use super::coverage::{self, Coverage};
 use super::run::{self, TestOutcome, TestRun};
 use super::view::View;
 use crate::assembly;
-use crate::bundles::{self, SignError, SignedBundle, Signing};
-use crate::documents::files::{self, Files, Form};
+use crate::bundles::{self, Base, RoutesSigning, SignError, SignedBundle, SignedRoutes, Signing};
+use crate::documents::files::{self, Documents, Files, Form};
 use crate::fault::{Fault, Faults, Placed};
 use crate::routes::{Policy, Route};
 use crate::warning::{Notice, Warning};
@@ -34,8 +34,31 @@ impl Tested {
     /// Reads the files of a directory, by name, and runs their tests; or returns every fault of the documents
     /// at once.
     pub fn from_files(sources: &Files) -> Result<Self, Vec<Fault>> {
-        let (faults, failures) = (Faults::new(), Faults::new());
-        let mut documents = files::read(sources, Form::Yaml, &faults);
+        let faults = Faults::new();
+        let documents = files::read(sources, Form::Yaml, &faults);
+        Self::from_documents(documents, faults)
+    }
+
+    /// The same for the routes of teams over a base that is signed. Files of the base may lie beside them, if they say what was
+    /// signed. The tests of the base were for who signed it: one that names the route of a team must not keep back all others when
+    /// the team removes that route.
+    pub fn over(base: &Base, sources: &Files) -> Result<Self, Vec<Fault>> {
+        let faults = Faults::new();
+        let (of_teams, of_base): (Files, Files) = sources
+            .iter()
+            .map(|(name, bytes)| (name.clone(), bytes.clone()))
+            .partition(|(name, _)| base.is_of_a_team(name));
+        files::check_same(&of_base, base.files(), &faults);
+        let documents = files::read_over(base.files(), Form::Json, Some((&of_teams, Form::Yaml)), &faults);
+        let mut tested = Self::from_documents(documents, faults)?;
+        let is_of_a_team = |fault: &Fault| fault.file.to_str().is_some_and(|file| base.is_of_a_team(file));
+        tested.failures.retain(is_of_a_team);
+        tested.failing = tested.failing.min(tested.failures.len());
+        Ok(tested)
+    }
+
+    fn from_documents(mut documents: Documents, faults: Faults) -> Result<Self, Vec<Fault>> {
+        let failures = Faults::new();
         let packed = std::mem::take(&mut documents.packed);
         let tests = std::mem::take(&mut documents.tests);
         let operator_tests = documents.operator_tests.take();
@@ -124,9 +147,41 @@ impl Built {
         warnings
     }
 
-    /// Signs the bundle. Too few signing keys are refused here, and not only later by every server.
+    /// Signs the bundle. Too few signing keys are refused here, and not only later by every server. If mesh.yaml names others who
+    /// sign the routes of teams, only the base is signed.
     pub fn sign(&self, terms: &Signing<'_>) -> Result<SignedBundle, SignError> {
-        bundles::sign(self.audience(), self.packed.clone(), terms)
+        bundles::sign(self.audience(), self.base_files()?, terms)
+    }
+
+    /// Signs the routes of teams over a base.
+    pub fn sign_routes(&self, base: &Base, terms: &RoutesSigning<'_>) -> Result<SignedRoutes, SignError> {
+        let is_of_base = |name: &String| !base.is_of_a_team(name);
+        let (own, of_teams): (Files, Files) =
+            self.packed.clone().into_iter().partition(|(name, _)| is_of_base(name));
+        if own != *base.files() {
+            return Err(SignError::new("the documents were built over another base".to_owned()));
+        }
+        bundles::sign_routes(base, of_teams, terms)
+    }
+
+    /// The files that are signed offline. Without the routes of teams they must be sound too.
+    fn base_files(&self) -> Result<Files, SignError> {
+        let terms = files::base_terms(&self.packed).filter(|terms| terms.routes_by.is_some());
+        let Some(terms) = terms else { return Ok(self.packed.clone()) };
+        let is_of_base =
+            |name: &String| files::team_of(name).is_none_or(|team| terms.platform.contains(team));
+        let base: Files = self.packed.clone().into_iter().filter(|(name, _)| is_of_base(name)).collect();
+        let faults = Faults::new();
+        match assembly::assemble(files::read(&base, Form::Json, &faults), &faults) {
+            Some(_) => Ok(base),
+            None => {
+                let first = faults.into_sorted().into_iter().next();
+                let first = first.map(|fault| fault.to_string()).unwrap_or_default();
+                Err(SignError::new(format!(
+                    "the base is not valid without the routes of teams, which others sign: {first}"
+                )))
+            }
+        }
     }
 
     /// Every file, in the form that a bundle contains.

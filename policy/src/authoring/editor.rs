@@ -84,6 +84,7 @@ fn mesh() -> Value {
         ],
         &["iss", "about"],
     );
+    let threshold = json!({"type": "integer", "minimum": 1, "maximum": 64});
     let members = [
         ("audience", text()),
         ("maxLifetime", duration()),
@@ -96,7 +97,8 @@ fn mesh() -> Value {
         ("callers", some(caller_issuer())),
         ("subjects", some(subject_issuer())),
         ("grants", map(grant())),
-        ("notes", object(&[("keys", some(key)), ("maxAge", duration())], &["keys", "maxAge"])),
+        ("notes", object(&[("keys", some(key.clone())), ("maxAge", duration())], &["keys", "maxAge"])),
+        ("routesBy", object(&[("threshold", threshold), ("keys", some(key))], &["threshold", "keys"])),
     ];
     object(&members, &["audience", "maxLifetime", "attestationMaxAge", "burner", "issuers", "notes"])
 }

@@ -1,86 +1,122 @@
-//! The manifest of a bundle: its audience, version, time window and files, and the trust for the next bundle.
+//! The manifests: of a bundle, or the base of one, which names the trust for the next; and of the routes of teams over a base,
+//! which names the base.
 
-use std::collections::BTreeMap;
+use std::ops::Deref;
 
-use super::dsse::Envelope;
-use super::payload::{self, Payload};
-use super::refusal::BundleRefusal;
-use super::trust::TrustKeys;
-use crate::strict::{Node, NodeValue, canonical, json};
 use warrant::Digest;
 
+use super::contents::Contents;
+use super::dsse::Envelope;
+use super::payload::Payload;
+use super::refusal::BundleRefusal;
+use super::trust::TrustKeys;
+use crate::strict::{Node, canonical, json};
+
 pub(crate) const KIND: &str = "application/vnd.portcullis.bundle+json";
+pub(crate) const ROUTES_KIND: &str = "application/vnd.portcullis.routes+json";
 
-/// The major and minor version of the policy language that this version of Portcullis uses.
-pub(crate) const ENGINE: &str = "4.6";
-
+/// The manifest of a bundle or of its base.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Manifest {
-    pub(crate) audience: String,
-    pub(crate) version: u64,
-    pub(crate) not_before: u64,
-    pub(crate) expires: u64,
-    pub(crate) engine: String,
-    pub(crate) files: BTreeMap<String, Digest>,
+    pub(crate) contents: Contents,
     /// The trust that the next bundle must satisfy.
     pub(crate) trust: TrustKeys,
+}
+
+/// The manifest of routes over a base. It carries no trust: the base says who may sign it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RoutesManifest {
+    pub(crate) contents: Contents,
+    /// The digest of the base's manifest.
+    pub(crate) base: Digest,
+}
+
+/// A manifest as it was read. No signature is checked.
+pub(crate) struct Read<M> {
+    pub(crate) manifest: M,
+    pub(crate) envelope: Envelope,
+    pub(crate) payload: Vec<u8>,
+}
+
+impl<M> Read<M> {
+    fn open(
+        file: &str,
+        bytes: &[u8],
+        kind: &str,
+        read: impl FnOnce(&Node) -> Result<M, String>,
+    ) -> Result<Read<M>, BundleRefusal> {
+        let malformed = |why: String| BundleRefusal::Malformed { file: file.to_owned(), why };
+        let (envelope, payload) = Envelope::read(bytes, kind).map_err(malformed)?;
+        let manifest = json::manifest(&payload).and_then(|node| read(&node)).map_err(malformed)?;
+        Ok(Read { manifest, envelope, payload })
+    }
+
+    /// The name of what the manifest describes.
+    pub(crate) fn digest(&self) -> Digest {
+        Digest::of(&self.payload)
+    }
 }
 
 impl Manifest {
     /// The bytes that are signed; their digest is the bundle's digest.
     pub(crate) fn to_json(&self) -> String {
-        let audience = canonical::quoted(&self.audience);
-        let engine = canonical::quoted(&self.engine);
-        let files: Vec<_> =
-            self.files.iter().map(|(name, digest)| format!("\"{name}\":\"{digest}\"")).collect();
-        let text = format!(
-            "{{\"audience\":{audience},\"version\":{},\"notBefore\":{},\"expires\":{},\"engine\":{engine},\"files\":{{{}}},\"trust\":{}}}",
-            self.version,
-            self.not_before,
-            self.expires,
-            files.join(","),
+        in_canonical_form(format!(
+            "{{{},\"trust\":{}}}",
+            self.contents.to_json_members(),
             self.trust.to_json()
-        );
-        json::manifest(text.as_bytes()).map_or(text, |node| canonical::of(&node))
+        ))
     }
 
     /// Reads an envelope and its manifest; no signature is checked yet.
-    pub(crate) fn open(file: &str, bytes: &[u8]) -> Result<(Self, Envelope, Vec<u8>), BundleRefusal> {
-        let malformed = |why: String| BundleRefusal::Malformed { file: file.to_owned(), why };
-        let (envelope, payload) = Envelope::read(bytes, KIND).map_err(malformed)?;
-        let manifest = json::manifest(&payload).and_then(|node| Self::read(&node)).map_err(malformed)?;
-        Ok((manifest, envelope, payload))
-    }
-
-    fn read(node: &Node) -> Result<Self, String> {
-        let known = ["audience", "version", "notBefore", "expires", "engine", "files", "trust"];
-        let payload = Payload::read(node, &known)?;
-        Ok(Self {
-            audience: payload.text("audience")?,
-            version: payload.number("version")?,
-            not_before: payload.number("notBefore")?,
-            expires: payload.number("expires")?,
-            engine: payload.text("engine")?,
-            files: files(payload.member("files")?)?,
-            trust: TrustKeys::read(payload.member("trust")?)?,
+    pub(crate) fn open(file: &str, bytes: &[u8]) -> Result<Read<Manifest>, BundleRefusal> {
+        Read::open(file, bytes, KIND, |node| {
+            let payload = Payload::read(node, &[&Contents::MEMBERS[..], &["trust"]].concat())?;
+            let trust = TrustKeys::read(payload.member("trust")?)?;
+            Ok(Manifest { contents: Contents::read(&payload)?, trust })
         })
     }
 }
 
-fn files(node: &Node) -> Result<BTreeMap<String, Digest>, String> {
-    let NodeValue::Map(members) = &node.value else { return Err("`files` is not an object".to_owned()) };
-    let one = |key: &str, node: &Node| {
-        if !is_file_name(key) {
-            return Err(format!("`{key}` is not a valid name for a file of a bundle"));
+impl RoutesManifest {
+    /// The bytes that are signed. With the digest of the base in them, their own digest is that of every byte of the bundle.
+    pub(crate) fn to_json(&self) -> String {
+        in_canonical_form(format!("{{{},\"base\":\"{}\"}}", self.contents.to_json_members(), self.base))
+    }
+
+    /// Checks that these routes were signed over this base.
+    pub(super) fn check_over(&self, base: Digest) -> Result<(), BundleRefusal> {
+        if self.base == base {
+            Ok(())
+        } else {
+            Err(BundleRefusal::OtherBase { found: self.base, wanted: base })
         }
-        Ok((key.to_owned(), payload::digest(key, node)?))
-    };
-    members.iter().map(|(key, node)| one(&key.text, node)).collect()
+    }
+
+    /// Reads an envelope and its manifest; no signature is checked yet.
+    pub(crate) fn open(file: &str, bytes: &[u8]) -> Result<Read<RoutesManifest>, BundleRefusal> {
+        Read::open(file, bytes, ROUTES_KIND, |node| {
+            let payload = Payload::read(node, &[&Contents::MEMBERS[..], &["base"]].concat())?;
+            Ok(RoutesManifest { contents: Contents::read(&payload)?, base: payload.digest("base")? })
+        })
+    }
 }
 
-/// Whether a name stays inside the bundle's own directory: names are used before any signature is checked.
-fn is_file_name(text: &str) -> bool {
-    let inside = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'.');
-    text.split('/')
-        .all(|part| part.starts_with(|first: char| first.is_ascii_alphanumeric()) && part.bytes().all(inside))
+fn in_canonical_form(text: String) -> String {
+    json::manifest(text.as_bytes()).map_or(text, |node| canonical::of(&node))
+}
+
+impl Deref for Manifest {
+    type Target = Contents;
+
+    fn deref(&self) -> &Contents {
+        &self.contents
+    }
+}
+
+impl Deref for RoutesManifest {
+    type Target = Contents;
+
+    fn deref(&self) -> &Contents {
+        &self.contents
+    }
 }

@@ -1,6 +1,8 @@
 //! Signed bundles: a policy can be in force only as a bundle that is authentic, current and never rolled
 //! back.
 
+mod base;
+mod contents;
 mod dsse;
 mod manifest;
 mod note;
@@ -12,80 +14,97 @@ mod refusal;
 mod signing;
 mod trust;
 
-use std::collections::BTreeSet;
 use std::ops::Deref;
+use std::sync::Arc;
 
 use warrant::{Digest, Seconds};
 
+pub use base::Base;
+#[cfg(test)]
+pub(crate) use contents::ENGINE;
 #[cfg(test)]
 pub(crate) use dsse::resigned;
-#[cfg(test)]
-pub(crate) use manifest::ENGINE;
 pub use note::{InForceUntil, Note, NoteError};
-pub use open::{Activated, Expected, check_manifest, open, trust_in_force};
-pub use parcel::{MANIFEST, NOTE, Parcel};
+pub use open::{Activated, Expected, check_manifest, check_routes_manifest, open, open_base, trust_in_force};
+pub use parcel::{MANIFEST, NOTE, Parcel, ROUTES_MANIFEST, ROUTES_NOTE, RoutesParcel};
 pub use past::PastBundle;
 pub use refusal::BundleRefusal;
-pub(crate) use signing::sign;
-pub use signing::{SignError, SignedBundle, Signing};
+pub use signing::{RoutesSigning, SignError, SignedBundle, SignedRoutes, Signing};
+pub(crate) use signing::{sign, sign_routes};
 pub use trust::{TrustError, TrustKeys};
 
 use crate::documents::files::Files;
 use crate::routes::Policy;
-use manifest::Manifest;
+use manifest::RoutesManifest;
 
 /// A policy with valid signatures and valid documents, inside its time window.
 #[derive(Debug)]
 pub struct Bundle {
     policy: Policy,
-    manifest: Manifest,
-    digest: Digest,
-    retired: BTreeSet<Digest>,
-    packed: Files,
+    base: Base,
+    /// The routes of teams over it, if they are signed apart: the digest of their manifest, and the manifest.
+    routes: Option<(Digest, RoutesManifest)>,
+    packed: Arc<Files>,
 }
 
 impl Bundle {
-    fn new(
-        policy: Policy,
-        manifest: Manifest,
-        digest: Digest,
-        retired: BTreeSet<Digest>,
-        packed: Files,
-    ) -> Self {
-        Self { policy, manifest, digest, retired, packed }
+    fn new(policy: Policy, base: Base, routes: Option<(Digest, RoutesManifest)>, packed: Arc<Files>) -> Self {
+        Self { policy, base, routes, packed }
     }
 
-    /// Its name: the digest of its manifest.
+    /// Its name: the digest of its manifest. With routes over a base it is that of the routes, which names the base.
     pub fn digest(&self) -> Digest {
-        self.digest
+        self.routes.as_ref().map_or(self.base.digest, |(digest, _)| *digest)
     }
 
+    /// The version of the bundle, or of its base.
     pub fn version(&self) -> u64 {
-        self.manifest.version
+        self.base.version()
+    }
+
+    /// What is signed offline: all of it, or the base under the routes of teams.
+    pub fn base(&self) -> &Base {
+        &self.base
+    }
+
+    /// The version of the routes over its base; `None` if everything is signed together.
+    pub fn routes_version(&self) -> Option<u64> {
+        self.routes.as_ref().map(|(_, manifest)| manifest.version)
+    }
+
+    /// Both versions, for people: `version 3`, or `version 3 with routes 17`.
+    pub fn versions(&self) -> String {
+        match self.routes_version() {
+            None => format!("version {}", self.version()),
+            Some(routes) => format!("version {} with routes {routes}", self.version()),
+        }
     }
 
     pub fn audience(&self) -> &str {
-        &self.manifest.audience
+        self.base.audience()
     }
 
     /// The end of its time window; no note can extend it.
     pub fn expires(&self) -> Seconds {
-        Seconds::new(self.manifest.expires)
+        // The routes' window lies inside the base's.
+        let expires = self.routes.as_ref().map(|(_, manifest)| manifest.expires);
+        Seconds::new(expires.unwrap_or(self.base.manifest.expires))
     }
 
     /// The trust that the next bundle must satisfy.
     pub fn next_trust(&self) -> &TrustKeys {
-        &self.manifest.trust
+        &self.base.manifest.trust
     }
 
     /// What to store durably after it becomes active: the floor for every later bundle.
     pub fn activated(&self) -> Activated {
-        let mut retired = self.retired.clone();
-        retired.remove(&self.manifest.trust.digest());
-        Activated { version: self.version(), digest: self.digest, retired }
+        let mut retired = self.base.retired.clone();
+        retired.remove(&self.next_trust().digest());
+        let routes = self.routes.as_ref().map(|(digest, manifest)| (manifest.version, *digest));
+        Activated { version: self.version(), digest: self.base.digest, retired, routes }
     }
 
-    /// Its files, as they were signed. With the manifest they are all that is needed to judge a recorded
+    /// Its files, as they were signed. With the manifests they are all that is needed to judge a recorded
     /// decision again.
     pub fn files(&self) -> &Files {
         &self.packed

@@ -1,28 +1,33 @@
 //! Opens a parcel: checks signatures, audience, time window and version, and only then reads the documents.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use warrant::{Seconds, Verifier};
+use warrant::{Digest, Seconds, Verifier};
 
 use super::Bundle;
+use super::base::Base;
 use super::dsse::Envelope;
-use super::manifest::{ENGINE, Manifest};
-use super::parcel::{MANIFEST, Parcel};
+use super::manifest::{Manifest, Read, RoutesManifest};
+use super::parcel::{MANIFEST, Parcel, ROUTES_MANIFEST, RoutesParcel};
 use super::refusal::BundleRefusal;
 use super::trust::TrustKeys;
 use crate::assembly;
-use crate::documents::files::{self, Form};
+use crate::documents::files::{self, Files, Form};
 use crate::fault::Faults;
-use warrant::Digest;
+use crate::routes::Policy;
 
 /// The highest version that was ever active on this server: no later bundle may have a lower one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Activated {
     pub version: u64,
+    /// Of the bundle, or of its base.
     pub digest: Digest,
     /// Trusts that an activated bundle has replaced. A server that is configured with an old trust must not
     /// return to it.
     pub retired: BTreeSet<Digest>,
+    /// The version and the digest of the routes over that base. No later routes over the same base may have a lower one.
+    pub routes: Option<(u64, Digest)>,
 }
 
 /// What the server expects of a parcel.
@@ -31,6 +36,8 @@ pub struct Expected<'a> {
     pub trust: &'a TrustKeys,
     pub audience: &'a str,
     pub floor: Option<&'a Activated>,
+    /// A server without a floor takes no version below this one.
+    pub min_version: u64,
     pub now: Seconds,
 }
 
@@ -40,20 +47,39 @@ pub fn open(
     expected: &Expected<'_>,
     verifier: &dyn Verifier,
 ) -> Result<Bundle, BundleRefusal> {
-    let CheckedManifest { manifest, digest, retired } = checked_manifest(parcel, expected, verifier)?;
-    check_files(parcel, &manifest)?;
-    let faults = Faults::new();
-    let policy = assembly::assemble(files::read(&parcel.files, Form::Json, &faults), &faults);
-    match policy {
-        Some(policy) if policy.mesh.terms.audience == manifest.audience => {
-            Ok(Bundle::new(policy, manifest, digest, retired, parcel.files.clone()))
-        }
-        Some(policy) => Err(BundleRefusal::OtherAudience {
-            found: policy.mesh.terms.audience.clone(),
-            wanted: manifest.audience,
-        }),
-        None => Err(BundleRefusal::Unsound { faults: faults.into_sorted() }),
+    let base = open_base(parcel, expected, verifier)?;
+    let routes = match &base.routes_by {
+        None => None,
+        Some(by) => Some(checked_routes(parcel, &base, by, expected, verifier)?),
+    };
+    let layer = parcel.routes.as_ref().filter(|_| routes.is_some());
+    if let (Some(read), Some(layer)) = (&routes, layer) {
+        read.manifest.check_files(&layer.files).map_err(BundleRefusal::of_routes)?;
     }
+    let policy = read_documents(parcel, routes.is_some())?;
+    if policy.mesh.terms.audience != base.manifest.audience {
+        let (found, wanted) = (policy.mesh.terms.audience.clone(), base.manifest.audience.clone());
+        return Err(BundleRefusal::OtherAudience { found, wanted });
+    }
+    let routes = routes.map(|read| (read.digest(), read.manifest));
+    let packed = packed(&base, layer);
+    Ok(Bundle::new(policy, base, routes, packed))
+}
+
+/// The files of both layers.
+pub(super) fn packed(base: &Base, routes: Option<&RoutesParcel>) -> Arc<Files> {
+    let Some(routes) = routes else { return Arc::clone(&base.files) };
+    let both = base.files.iter().chain(&routes.files);
+    Arc::new(both.map(|(name, bytes)| (name.clone(), bytes.clone())).collect())
+}
+
+/// The policy of all documents, or their faults.
+pub(super) fn read_documents(parcel: &Parcel, with_routes: bool) -> Result<Policy, BundleRefusal> {
+    let faults = Faults::new();
+    let routes = parcel.routes.as_ref().filter(|_| with_routes).map(|routes| (&routes.files, Form::Json));
+    let documents = files::read_over(&parcel.files, Form::Json, routes, &faults);
+    let policy = assembly::assemble(documents, &faults);
+    policy.ok_or_else(|| BundleRefusal::Unsound { faults: faults.into_sorted() })
 }
 
 /// Checks the manifest alone, before its files are fetched: so only a trusted signer can make a server fetch
@@ -66,11 +92,70 @@ pub fn check_manifest(
     checked_manifest(parcel, expected, verifier).map(|_| ())
 }
 
+/// The base in a parcel, or the bundle if everything is signed together. Its files must be there; its documents are not checked.
+pub fn open_base(
+    parcel: &Parcel,
+    expected: &Expected<'_>,
+    verifier: &dyn Verifier,
+) -> Result<Base, BundleRefusal> {
+    let CheckedManifest { manifest, digest, retired, trust } = checked_manifest(parcel, expected, verifier)?;
+    manifest.check_files(&parcel.files)?;
+    Base::read(manifest, digest, retired, parcel.files.clone(), Some(&trust))
+}
+
+/// Checks the manifest of the routes over a base, before its files are fetched.
+pub fn check_routes_manifest(
+    parcel: &Parcel,
+    expected: &Expected<'_>,
+    verifier: &dyn Verifier,
+) -> Result<(), BundleRefusal> {
+    let base = open_base(parcel, expected, verifier)?;
+    match &base.routes_by {
+        None => Ok(()),
+        Some(by) => checked_routes(parcel, &base, by, expected, verifier).map(|_| ()),
+    }
+}
+
+/// The manifest of routes that may be in force over this base.
+fn checked_routes(
+    parcel: &Parcel,
+    base: &Base,
+    by: &TrustKeys,
+    expected: &Expected<'_>,
+    verifier: &dyn Verifier,
+) -> Result<Read<RoutesManifest>, BundleRefusal> {
+    let routes = parcel.routes.as_ref().ok_or(BundleRefusal::RoutesMissing)?;
+    let check = || {
+        let read = RoutesManifest::open(ROUTES_MANIFEST, &routes.manifest)?;
+        by.check_signed(&read.envelope, &read.payload, verifier)?;
+        let manifest = &read.manifest;
+        manifest.check_over(base.digest)?;
+        manifest.check_is_for(expected.audience, expected.now)?;
+        if manifest.not_before < base.manifest.not_before || manifest.expires > base.manifest.expires {
+            return Err(BundleRefusal::OutsideWindow {
+                not_before: base.manifest.not_before,
+                expires: base.manifest.expires,
+            });
+        }
+        if let Some(file) = manifest.files.keys().find(|file| !base.is_of_a_team(file)) {
+            return Err(BundleRefusal::NotOfATeam { file: file.clone() });
+        }
+        let floor = expected.floor.filter(|floor| floor.digest == base.digest);
+        if let Some(floor) = floor.and_then(|floor| floor.routes) {
+            manifest.check_version(read.digest(), floor)?;
+        }
+        Ok(read)
+    };
+    check().map_err(BundleRefusal::of_routes)
+}
+
 /// A manifest that is signed, for this server, inside its time window, and not older than the active one.
 struct CheckedManifest {
     manifest: Manifest,
     digest: Digest,
     retired: BTreeSet<Digest>,
+    /// By whom it is signed.
+    trust: TrustKeys,
 }
 
 fn checked_manifest(
@@ -82,22 +167,20 @@ fn checked_manifest(
     if retired.contains(&trust.digest()) {
         return Err(BundleRefusal::TrustRolledBack);
     }
-    let (manifest, envelope, payload) = Manifest::open(MANIFEST, &parcel.manifest)?;
-    trust.check_signed(&envelope, &payload, verifier)?;
-    check_trust_change(&manifest, &trust, &envelope, &payload, verifier)?;
-    if manifest.audience != expected.audience {
-        return Err(BundleRefusal::OtherAudience {
-            found: manifest.audience,
-            wanted: expected.audience.to_owned(),
-        });
+    let read = Manifest::open(MANIFEST, &parcel.manifest)?;
+    trust.check_signed(&read.envelope, &read.payload, verifier)?;
+    check_trust_change(&read.manifest, &trust, &read.envelope, &read.payload, verifier)?;
+    read.manifest.check_is_for(expected.audience, expected.now)?;
+    let digest = read.digest();
+    match expected.floor {
+        Some(floor) => read.manifest.check_version(digest, (floor.version, floor.digest))?,
+        None if read.manifest.version < expected.min_version => {
+            let (version, least) = (read.manifest.version, expected.min_version);
+            return Err(BundleRefusal::BelowLeast { version, least });
+        }
+        None => {}
     }
-    if manifest.engine != ENGINE {
-        return Err(BundleRefusal::OtherEngine { found: manifest.engine, wanted: ENGINE });
-    }
-    check_window(&manifest, expected.now)?;
-    let digest = Digest::of(&payload);
-    check_version(&manifest, &digest, expected.floor)?;
-    Ok(CheckedManifest { manifest, digest, retired })
+    Ok(CheckedManifest { manifest: read.manifest, digest, retired, trust })
 }
 
 /// The trust that the next bundle must satisfy; `policy sign` needs it.
@@ -121,7 +204,7 @@ fn follow_trust(
     let mut has_begun = false;
     for (step, bytes) in parcel.trust.iter().enumerate() {
         let file = Parcel::trust_path(step);
-        let (manifest, envelope, payload) = Manifest::open(&file, bytes)?;
+        let Read { manifest, envelope, payload } = Manifest::open(&file, bytes)?;
         match current.check_signed(&envelope, &payload, verifier) {
             // Steps before the configured trust are history, and are skipped.
             Err(_) if !has_begun => continue,
@@ -132,7 +215,7 @@ fn follow_trust(
         }
         if manifest.audience != expected.audience {
             return Err(BundleRefusal::OtherAudience {
-                found: manifest.audience,
+                found: manifest.audience.clone(),
                 wanted: expected.audience.to_owned(),
             });
         }
@@ -160,48 +243,4 @@ fn check_trust_change(
     }
     let signed = manifest.trust.check_signed(envelope, payload, verifier);
     signed.map_err(|few| BundleRefusal::TrustNotAccepted { good: few.good, wanted: few.wanted })
-}
-
-fn check_window(manifest: &Manifest, now: Seconds) -> Result<(), BundleRefusal> {
-    if now.get() < manifest.not_before {
-        return Err(BundleRefusal::NotYet { not_before: manifest.not_before });
-    }
-    if now.get() >= manifest.expires {
-        return Err(BundleRefusal::Over { expires: manifest.expires });
-    }
-    Ok(())
-}
-
-fn check_version(
-    manifest: &Manifest,
-    digest: &Digest,
-    floor: Option<&Activated>,
-) -> Result<(), BundleRefusal> {
-    let Some(floor) = floor else { return Ok(()) };
-    if manifest.version < floor.version {
-        return Err(BundleRefusal::RolledBack { version: manifest.version, highest: floor.version });
-    }
-    if manifest.version == floor.version && *digest != floor.digest {
-        return Err(BundleRefusal::SameVersionOtherContent {
-            version: floor.version,
-            found: *digest,
-            activated: floor.digest,
-        });
-    }
-    Ok(())
-}
-
-pub(super) fn check_files(parcel: &Parcel, manifest: &Manifest) -> Result<(), BundleRefusal> {
-    let present: BTreeSet<_> = parcel.files.keys().collect();
-    if let Some(file) = present.into_iter().find(|file| !manifest.files.contains_key(*file)) {
-        return Err(BundleRefusal::FileAdded { file: file.clone() });
-    }
-    for (file, digest) in &manifest.files {
-        let bytes =
-            parcel.files.get(file).ok_or_else(|| BundleRefusal::FileMissing { file: file.clone() })?;
-        if Digest::of(bytes) != *digest {
-            return Err(BundleRefusal::FileChanged { file: file.clone() });
-        }
-    }
-    Ok(())
 }

@@ -7,14 +7,11 @@
 use std::ops::Deref;
 
 use super::Bundle;
-use super::manifest::{ENGINE, Manifest};
-use super::open::check_files;
-use super::parcel::{MANIFEST, Parcel};
+use super::base::Base;
+use super::manifest::{Manifest, RoutesManifest};
+use super::open::{packed, read_documents};
+use super::parcel::{MANIFEST, Parcel, ROUTES_MANIFEST};
 use super::refusal::BundleRefusal;
-use crate::assembly;
-use crate::documents::files::{self, Form};
-use crate::fault::Faults;
-use warrant::Digest;
 
 /// A bundle that can judge again, but can never be in force.
 #[derive(Debug)]
@@ -22,18 +19,26 @@ pub struct PastBundle(Bundle);
 
 impl PastBundle {
     /// The bundle in a parcel, with any signatures and any time window. Its files must be those that its
-    /// manifest names.
+    /// manifests name.
     pub fn open(parcel: &Parcel) -> Result<PastBundle, BundleRefusal> {
-        let (manifest, _, payload) = Manifest::open(MANIFEST, &parcel.manifest)?;
-        if manifest.engine != ENGINE {
-            return Err(BundleRefusal::OtherEngine { found: manifest.engine, wanted: ENGINE });
-        }
-        check_files(parcel, &manifest)?;
-        let faults = Faults::new();
-        let policy = assembly::assemble(files::read(&parcel.files, Form::Json, &faults), &faults)
-            .ok_or_else(|| BundleRefusal::Unsound { faults: faults.into_sorted() })?;
-        let files = parcel.files.clone();
-        Ok(PastBundle(Bundle::new(policy, manifest, Digest::of(&payload), Default::default(), files)))
+        let read = Manifest::open(MANIFEST, &parcel.manifest)?;
+        read.manifest.check_engine()?;
+        read.manifest.check_files(&parcel.files)?;
+        let digest = read.digest();
+        let base = Base::read(read.manifest, digest, Default::default(), parcel.files.clone(), None)?;
+        let routes = match &parcel.routes {
+            None => None,
+            Some(routes) => {
+                let read = RoutesManifest::open(ROUTES_MANIFEST, &routes.manifest)?;
+                read.manifest.check_engine()?;
+                read.manifest.check_files(&routes.files)?;
+                read.manifest.check_over(digest)?;
+                Some((read.digest(), read.manifest))
+            }
+        };
+        let policy = read_documents(parcel, routes.is_some())?;
+        let packed = packed(&base, parcel.routes.as_ref());
+        Ok(PastBundle(Bundle::new(policy, base, routes, packed)))
     }
 }
 

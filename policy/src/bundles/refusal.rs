@@ -60,6 +60,37 @@ pub enum BundleRefusal {
         found: Digest,
         activated: Digest,
     },
+    /// No bundle was ever active on this server, and its configuration asks for a higher version.
+    BelowLeast {
+        version: u64,
+        least: u64,
+    },
+    /// The routes of teams over the base are refused.
+    Routes(Box<BundleRefusal>),
+    /// The base names who signs the routes of teams, and there are none.
+    RoutesMissing,
+    /// The routes were signed over another base.
+    OtherBase {
+        found: Digest,
+        wanted: Digest,
+    },
+    /// The routes may be in force when their base is not.
+    OutsideWindow {
+        not_before: u64,
+        expires: u64,
+    },
+    /// The routes hold a file that only the base may have.
+    NotOfATeam {
+        file: String,
+    },
+    /// The base holds a file that only the routes may have.
+    OfATeam {
+        file: String,
+    },
+    /// One key may sign bases and the routes over them.
+    RolesMixed {
+        key: String,
+    },
     FileAdded {
         file: String,
     },
@@ -96,6 +127,10 @@ impl BundleRefusal {
     /// can pass: a copy that is not complete, a server that is not reachable, a wrong clock.
     pub const fn is_final(&self) -> bool {
         matches!(self, Self::Unsound { .. })
+    }
+
+    pub(super) fn of_routes(self) -> Self {
+        Self::Routes(Box::new(self))
     }
 }
 
@@ -150,6 +185,35 @@ impl fmt::Display for BundleRefusal {
                     "version {version} was active with other content ({activated}, this bundle is {found}); sign a higher version"
                 )
             }
+            Self::BelowLeast { version, least } => write!(
+                out,
+                "the bundle has version {version}, but `minVersion` of this server's trust is {least}; get the newest bundle"
+            ),
+            Self::Routes(refusal) => write!(out, "the routes of teams over the base are refused: {refusal}"),
+            Self::RoutesMissing => write!(
+                out,
+                "the base names under `routesBy` who signs the routes of teams, but there is no routes.json; sign them with `portcullis policy sign --routes`"
+            ),
+            Self::OtherBase { found, wanted } => write!(
+                out,
+                "they were signed over the base {found}, but the base is {wanted}; sign them again over this base"
+            ),
+            Self::OutsideWindow { not_before, expires } => write!(
+                out,
+                "their time is not within that of their base ({not_before} to {expires}); sign them for a time within it"
+            ),
+            Self::NotOfATeam { file } => write!(
+                out,
+                "{file} belongs to the base, so only the keys of the base may sign it; sign a new base"
+            ),
+            Self::OfATeam { file } => write!(
+                out,
+                "{file} is a team's, but the base names under `routesBy` who signs those; sign the base again with this version of Portcullis"
+            ),
+            Self::RolesMixed { key } => write!(
+                out,
+                "the key {key} is under `routesBy` and may sign the base too; give each its own keys"
+            ),
             Self::FileAdded { file } => {
                 write!(out, "{file} is not in the manifest; remove it, or build and sign the bundle again")
             }
@@ -169,7 +233,7 @@ impl fmt::Display for BundleRefusal {
             }
             Self::NoteNotSigned => write!(
                 out,
-                "the note is not signed by a note key of the bundle that it names; sign it with one of `notes.keys`"
+                "the note is not signed by a note key of the bundle that it names; sign it with one of `notes.keys`, or of `routesBy.keys` for the routes of teams"
             ),
             Self::NoteForOther { what, found, wanted } => write!(
                 out,

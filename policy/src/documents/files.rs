@@ -2,12 +2,12 @@
 //!
 //! A file with an unexpected name is a fault and never skipped: a misspelt name would silently drop the rules in that file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::identities::{self, Identities};
 use super::issuance_tests::{self, IssuanceTestsDoc};
-use super::mesh::{self, Mesh};
+use super::mesh::{self, Mesh, Notes, RoutesBy};
 use super::operator_tests::{self, OperatorTestsDoc};
 use super::proxies::{self, Proxies};
 use super::route::{self, PolicyText, RouteDoc};
@@ -89,6 +89,16 @@ const ISSUANCE_TESTS: &str = "issuance.test";
 
 /// Reads every file, and adds every fault.
 pub(crate) fn read(files: &Files, form: Form, faults: &Faults) -> Documents {
+    read_over(files, form, None, faults)
+}
+
+/// Reads a base, and routes over it if there are any. Only the base has top files.
+pub(crate) fn read_over(
+    files: &Files,
+    form: Form,
+    routes: Option<(&Files, Form)>,
+    faults: &Faults,
+) -> Documents {
     let mut reading = Reading { form, faults, files, packed: Files::new(), duplicates: Vec::new() };
     let mesh = reading.top("mesh", mesh::read);
     let proxies = reading.top("proxies", proxies::read);
@@ -99,22 +109,13 @@ pub(crate) fn read(files: &Files, form: Form, faults: &Faults) -> Documents {
     let operator_tests = reading.optional(OPERATOR_TESTS, operator_tests::read);
     let issuance = reading.cedar(ISSUANCE);
     let issuance_tests = reading.optional(ISSUANCE_TESTS, issuance_tests::read);
-    let (mut routes, mut unread_routes, mut tests) = (Vec::new(), Vec::new(), Vec::new());
-    for (name, bytes) in files {
-        match role(name, form) {
-            Some(Role::Top) => {}
-            Some(Role::Route { team, stem }) => match reading.route(name, bytes, team, stem) {
-                Some(route) => routes.push(route),
-                None => unread_routes.push(stem.to_owned()),
-            },
-            Some(Role::Tests { team, stem }) => tests.extend(reading.tests(name, bytes, team, stem)),
-            None => faults.in_file(Path::new(name)).fault(
-                Place::NONE,
-                "a bundle has no file with this name",
-                NAMES,
-            ),
-        }
+    let mut read = RouteFiles::default();
+    reading.routes(&mut read);
+    if let Some((files, form)) = routes {
+        (reading.files, reading.form) = (files, form);
+        reading.routes(&mut read);
     }
+    let RouteFiles { routes, unread_routes, tests } = read;
     let Reading { packed, duplicates, .. } = reading;
     Documents {
         form,
@@ -132,6 +133,51 @@ pub(crate) fn read(files: &Files, form: Form, faults: &Faults) -> Documents {
         tests,
         duplicates,
         packed,
+    }
+}
+
+/// What the base of a bundle says about the routes of teams.
+#[derive(Debug)]
+pub(crate) struct BaseTerms {
+    pub(crate) routes_by: Option<RoutesBy>,
+    pub(crate) notes: Notes,
+    /// The teams whose routes are of the base.
+    pub(crate) platform: BTreeSet<String>,
+}
+
+/// Reads these terms from the files of a bundle. `None` if they have faults.
+pub(crate) fn base_terms(files: &Files) -> Option<BaseTerms> {
+    let faults = Faults::new();
+    let mut reading =
+        Reading { form: Form::Json, faults: &faults, files, packed: Files::new(), duplicates: Vec::new() };
+    let Mesh { routes_by, notes, .. } = reading.top("mesh", mesh::read)?;
+    let teams = reading.top("teams", teams::read)?.list.into_iter();
+    let platform = teams.filter(|team| team.is_platform).map(|team| team.name.value).collect();
+    faults.is_empty().then_some(BaseTerms { routes_by, notes, platform })
+}
+
+/// Reports each of these files, as they are written in a directory, that does not say what the file of a signed base says.
+pub(crate) fn check_same(written: &Files, signed: &Files, faults: &Faults) {
+    for (name, bytes) in written {
+        let in_file = faults.in_file(Path::new(name));
+        let (packed, now) = match name.strip_suffix(".yaml") {
+            None => (name.clone(), Some(bytes.clone())),
+            Some(stem) => {
+                let node = Form::Yaml.read(bytes, in_file).map(|node| {
+                    let is_tests = stem.ends_with(".test") && team_of(name).is_some();
+                    if is_tests { route_tests::with_json_values(&node) } else { node }
+                });
+                let packed = node.map(|node| canonical::of(&without_metadata(&node)).into_bytes());
+                (format!("{stem}.json"), packed)
+            }
+        };
+        if now.is_some_and(|now| signed.get(&packed) != Some(&now)) {
+            in_file.fault(
+                Place::NONE,
+                "it is not as the base was signed",
+                "sign a new base with the offline key first, or take this file out of the directory",
+            );
+        }
     }
 }
 
@@ -155,6 +201,19 @@ fn role(name: &str, form: Form) -> Option<Role<'_>> {
     let (stem, is_tests) = stem.strip_suffix(".test").map_or((stem, false), |stem| (stem, true));
     let role = if is_tests { Role::Tests { team, stem } } else { Role::Route { team, stem } };
     (scalars::is_label(team) && scalars::is_label(stem)).then_some(role)
+}
+
+/// Whose a file is. `None` for one that is not in the directory of a team.
+pub(crate) fn team_of(name: &str) -> Option<&str> {
+    Some(name.strip_prefix("routes/")?.split_once('/')?.0)
+}
+
+/// The routes and their tests, as far as they are read.
+#[derive(Default)]
+struct RouteFiles {
+    routes: Vec<RouteDoc>,
+    unread_routes: Vec<String>,
+    tests: Vec<TestsDoc>,
 }
 
 struct Reading<'a> {
@@ -214,6 +273,25 @@ impl Reading<'_> {
     ) -> Option<T> {
         let name = format!("{stem}.{}", self.form.extension());
         self.files.contains_key(&name).then(|| self.top(stem, read)).flatten()
+    }
+
+    /// Every file that is not a top file.
+    fn routes(&mut self, read: &mut RouteFiles) {
+        for (name, bytes) in self.files {
+            match role(name, self.form) {
+                Some(Role::Top) => {}
+                Some(Role::Route { team, stem }) => match self.route(name, bytes, team, stem) {
+                    Some(route) => read.routes.push(route),
+                    None => read.unread_routes.push(stem.to_owned()),
+                },
+                Some(Role::Tests { team, stem }) => read.tests.extend(self.tests(name, bytes, team, stem)),
+                None => self.faults.in_file(Path::new(name)).fault(
+                    Place::NONE,
+                    "a bundle has no file with this name",
+                    NAMES,
+                ),
+            }
+        }
     }
 
     fn route(&mut self, name: &str, bytes: &[u8], team: &str, stem: &str) -> Option<RouteDoc> {

@@ -1,7 +1,7 @@
 //! Reads `kind: Mesh`: the audience, the limits, who is trusted (issuers, attestors, callers, subjects, and keys for notes), and
 //! what may be granted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use warrant::{Issuer, PublicKey, SubjectPattern, Terms, Trust};
 
@@ -12,7 +12,7 @@ use super::kind::{DocumentKind, open};
 use super::subject_issuers::{self, PlacedSubjectIssuer};
 use super::{scalars, stream_limit, times};
 use crate::fault::{FileFaults, Placed};
-use crate::strict::{Form, Members, Node, canonical, formed, list, members};
+use crate::strict::{Form, Members, Node, canonical, formed, list, members, natural};
 
 /// The longest time for which one signed note may keep a bundle in force, in seconds.
 const LONGEST_NOTE: u64 = 30 * 24 * 3600;
@@ -33,6 +33,15 @@ pub(crate) struct Mesh {
     pub(crate) subjects: Vec<PlacedSubjectIssuer>,
     pub(crate) grants: Vec<(Placed<String>, GrantTerms)>,
     pub(crate) notes: Notes,
+    /// Who may sign the routes of teams over this base; `None` if they are signed with everything else.
+    pub(crate) routes_by: Option<RoutesBy>,
+}
+
+/// The keys that may sign the routes of teams, and how many must.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RoutesBy {
+    pub(crate) threshold: u32,
+    pub(crate) keys: Vec<PublicKey>,
 }
 
 /// Online keys. They can sign only notes.
@@ -57,6 +66,7 @@ pub(crate) fn read(node: &Node, faults: FileFaults<'_>) -> Option<Mesh> {
         "subjects",
         "grants",
         "notes",
+        "routesBy",
     ];
     let spec = members(document.members.need("spec", faults)?, &known, faults)?;
     let terms = terms(spec, faults);
@@ -73,7 +83,9 @@ pub(crate) fn read(node: &Node, faults: FileFaults<'_>) -> Option<Mesh> {
     let subjects = spec.get("subjects").map_or(Some(Vec::new()), |node| subject_issuers::read(node, faults));
     let grants = spec.get("grants").map_or(Some(Vec::new()), |node| grants::read(node, faults));
     let notes = spec.need("notes", faults).and_then(|node| notes(node, faults));
-    check_one_role(spec, trust.as_ref(), attestors.as_deref(), notes.as_ref(), faults);
+    let routes_by = spec.get("routesBy").map_or(Some(None), |node| routes_by(node, faults).map(Some));
+    let signs_routes = routes_by.iter().flatten().next();
+    check_one_role(spec, trust.as_ref(), attestors.as_deref(), notes.as_ref(), signs_routes, faults);
     Some(Mesh {
         terms: terms?,
         attestation_max_age: attestation_max_age?,
@@ -85,6 +97,7 @@ pub(crate) fn read(node: &Node, faults: FileFaults<'_>) -> Option<Mesh> {
         subjects: subjects?,
         grants: grants?,
         notes: notes?,
+        routes_by: routes_by?,
     })
 }
 
@@ -94,13 +107,16 @@ fn check_one_role(
     trust: Option<&Trust>,
     attestors: Option<&[Attestor]>,
     notes: Option<&Notes>,
+    routes_by: Option<&RoutesBy>,
     faults: FileFaults<'_>,
 ) {
     let issuers = trust.into_iter().flat_map(Trust::issuers).flat_map(|issuer| &issuer.keys);
     let attestors = attestors.into_iter().flatten().flat_map(|attestor| &attestor.keys);
     let notes = notes.into_iter().flat_map(|notes| &notes.keys);
     let all = issuers.map(|(_, key)| ("issuers", key));
-    let all = all.chain(attestors.map(|(_, key)| ("attestors", key))).chain(notes.map(|key| ("notes", key)));
+    let routes_by = routes_by.into_iter().flat_map(|by| &by.keys);
+    let all = all.chain(attestors.map(|(_, key)| ("attestors", key)));
+    let all = all.chain(notes.map(|key| ("notes", key))).chain(routes_by.map(|key| ("routesBy", key)));
     let mut roles: BTreeMap<&PublicKey, &str> = BTreeMap::new();
     for (role, key) in all {
         let first = *roles.entry(key).or_insert(role);
@@ -178,7 +194,7 @@ fn notes(node: &Node, faults: FileFaults<'_>) -> Option<Notes> {
     let spec = members(node, &["keys", "maxAge"], faults)?;
     let keys = spec
         .need("keys", faults)
-        .and_then(|node| read_all(list(node, faults)?, |node| note_key(node, faults)));
+        .and_then(|node| read_all(list(node, faults)?, |node| signing_key(node, "notes", faults)));
     let max_age = spec.need("maxAge", faults).and_then(|node| {
         let age = times::duration(node, faults)?;
         if age > LONGEST_NOTE {
@@ -194,12 +210,36 @@ fn notes(node: &Node, faults: FileFaults<'_>) -> Option<Notes> {
     Some(Notes { keys: keys?, max_age: max_age? })
 }
 
-fn note_key(node: &Node, faults: FileFaults<'_>) -> Option<PublicKey> {
+fn routes_by(node: &Node, faults: FileFaults<'_>) -> Option<RoutesBy> {
+    let spec = members(node, &["threshold", "keys"], faults)?;
+    let keys = spec
+        .need("keys", faults)
+        .and_then(|node| read_all(list(node, faults)?, |node| signing_key(node, "routes", faults)));
+    let threshold = spec.need("threshold", faults).and_then(|node| natural(node, 1, 64, faults));
+    let (keys, threshold) = (keys?, threshold?);
+    let distinct: BTreeSet<_> = keys.iter().collect();
+    if distinct.len() != keys.len() {
+        faults.fault(spec.place("keys"), "a key occurs twice", "write each key once: it counts once");
+        return None;
+    }
+    let threshold = u32::try_from(threshold).ok()?;
+    if usize::try_from(threshold).is_ok_and(|threshold| threshold > keys.len()) {
+        faults.fault(
+            spec.place("threshold"),
+            format!("{threshold} keys must sign, but only {} are listed", keys.len()),
+            "write a smaller number, or list more keys",
+        );
+        return None;
+    }
+    Some(RoutesBy { threshold, keys })
+}
+
+fn signing_key(node: &Node, what: &str, faults: FileFaults<'_>) -> Option<PublicKey> {
     let key = public_key(node, faults)?;
     if key.alg() != warrant::Algorithm::Ed25519 {
         faults.fault(
             node.at,
-            "the key for notes is not an Ed25519 key",
+            format!("the key for {what} is not an Ed25519 key"),
             "make one with `portcullis key new --alg ed25519 --out <file>`, and write what `portcullis key show <file>` prints",
         );
         return None;

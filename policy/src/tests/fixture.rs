@@ -194,7 +194,7 @@ pub(crate) fn simple_parcel(files: &Files, version: u64) -> Parcel {
 }
 
 pub(crate) fn expected(trust: &TrustKeys) -> Expected<'_> {
-    Expected { trust, audience: "shop", floor: None, now: Seconds::new(NOW) }
+    Expected { trust, audience: "shop", floor: None, min_version: 0, now: Seconds::new(NOW) }
 }
 
 pub(crate) fn opened(parcel: &Parcel) -> Result<Bundle, BundleRefusal> {

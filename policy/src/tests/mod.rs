@@ -11,6 +11,7 @@ mod explaining;
 pub(crate) mod fixture;
 mod hostile;
 mod issuance;
+mod layers;
 mod limits;
 mod listed;
 mod mesh;

@@ -7,7 +7,7 @@ use crate::bundles::resigned;
 use crate::{Bundle, BundleRefusal, Note};
 
 fn note(of: &Bundle, lifetime: u64) -> Note {
-    Note::open(&Note::sign(of, Seconds::new(NOW), lifetime, &note_key()).unwrap()).unwrap()
+    Note::open(&Note::sign(of.base(), Seconds::new(NOW), lifetime, &note_key()).unwrap()).unwrap()
 }
 
 fn verified(note: &Note, bundle: &Bundle, now: u64) -> Result<u64, BundleRefusal> {
@@ -46,15 +46,15 @@ fn a_note_names_one_bundle() {
 fn a_note_is_signed_by_a_key_of_the_bundle_that_it_names() {
     let old = bundle(&files());
     let rotated = bundle(&edited("mesh.yaml", &note_key().jwk(), &TestKey::new(91).jwk()));
-    assert!(Note::sign(&rotated, Seconds::new(NOW), 60, &note_key()).is_err());
+    assert!(Note::sign(rotated.base(), Seconds::new(NOW), 60, &note_key()).is_err());
     assert_eq!(verified(&note(&old, 60), &rotated, NOW), Err(BundleRefusal::NoteNotSigned));
 }
 
 #[test]
 fn a_note_may_not_be_valid_for_too_long() {
     let bundle = bundle(&files());
-    assert!(Note::sign(&bundle, Seconds::new(NOW), 86_401, &note_key()).is_err());
-    assert!(Note::sign(&bundle, Seconds::new(NOW), 0, &note_key()).is_err());
+    assert!(Note::sign(bundle.base(), Seconds::new(NOW), 86_401, &note_key()).is_err());
+    assert!(Note::sign(bundle.base(), Seconds::new(NOW), 0, &note_key()).is_err());
     let shorter = super::fixture::bundle(&edited("mesh.yaml", "maxAge: 24h", "maxAge: 1h"));
     // Signed by hand with a longer lifetime than the bundle allows.
     let long = long_note(&shorter, 7200);
@@ -78,7 +78,7 @@ fn a_malformed_note_is_refused() {
 
 /// A note that is valid for longer than its bundle allows: a note key can sign anything.
 fn long_note(of: &Bundle, lifetime: u64) -> Vec<u8> {
-    let good = Note::sign(of, Seconds::new(NOW), 1, &note_key()).unwrap();
+    let good = Note::sign(of.base(), Seconds::new(NOW), 1, &note_key()).unwrap();
     resigned(
         &good,
         |payload| {

@@ -4,6 +4,7 @@
 mod attacks;
 mod hostile;
 mod kept;
+mod layers;
 mod many;
 mod odd_files;
 mod places;

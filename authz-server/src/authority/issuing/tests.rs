@@ -321,6 +321,7 @@ async fn the_last_key_signs_that_the_bundle_lists_and_the_server_has() {
             expires: NOW + 3_600,
             previous: None,
             retired: vec![],
+            routes: None,
             version: bundle.version(),
             was: None,
         };

@@ -8,7 +8,7 @@ use tracing::{info, warn};
 
 use super::Candidate;
 use crate::bundles::SourceError;
-use crate::bundles::keeper::open_bundle;
+use crate::bundles::keeper::{Offer, offer, open_bundle};
 use crate::bundles::source::BundleSource;
 use crate::clock::Clock;
 use crate::config::BundlePlace;
@@ -20,8 +20,10 @@ pub struct Watcher {
     audience: String,
     clock: Clock,
     candidate: Arc<Candidate>,
-    /// The candidate's manifest, or one that was refused.
-    last_seen: Vec<u8>,
+    /// The candidate's manifests, or those that were refused.
+    last_seen: Option<Offer>,
+    /// The manifest of a candidate that has no routes apart.
+    whole: Option<Vec<u8>>,
 }
 
 impl Watcher {
@@ -33,7 +35,7 @@ impl Watcher {
         candidate: Arc<Candidate>,
     ) -> Result<Watcher, SourceError> {
         let source = BundleSource::open(place)?;
-        Ok(Watcher { source, trust, audience, clock, candidate, last_seen: Vec::new() })
+        Ok(Watcher { source, trust, audience, clock, candidate, last_seen: None, whole: None })
     }
 
     pub fn candidate(&self) -> &Candidate {
@@ -47,9 +49,9 @@ impl Watcher {
 
     /// Looks once at what is offered.
     pub fn look(&mut self) {
-        let taken = match self.source.manifest() {
-            Ok(manifest) if manifest == self.last_seen => return,
-            Ok(manifest) => self.take(manifest),
+        let taken = match offer(&mut self.source, self.whole.as_deref()) {
+            Ok(offer) if self.last_seen.as_ref() == Some(&offer) => return,
+            Ok(offer) => self.take(offer),
             Err(refusal) => Err(refusal),
         };
         match taken {
@@ -64,16 +66,23 @@ impl Watcher {
     }
 
     /// Takes a candidate if it is signed and valid. It may have any version, because it never comes into force.
-    fn take(&mut self, manifest: Vec<u8>) -> Result<(), BundleRefusal> {
-        let expected =
-            Expected { trust: &self.trust, audience: &self.audience, floor: None, now: self.clock.now() };
+    fn take(&mut self, offer: Offer) -> Result<(), BundleRefusal> {
+        let expected = Expected {
+            trust: &self.trust,
+            audience: &self.audience,
+            floor: None,
+            min_version: 0,
+            now: self.clock.now(),
+        };
         let before = self.candidate.bundle();
-        let opened = open_bundle(&mut self.source, &manifest, &expected, before.as_deref());
+        let opened = open_bundle(&mut self.source, &offer, &expected, before.as_deref());
         if opened.as_ref().map_or_else(BundleRefusal::is_final, |_| true) {
-            self.last_seen = manifest;
+            let is_whole = opened.as_ref().is_ok_and(|opened| opened.bundle.routes_version().is_none());
+            self.whole = is_whole.then(|| offer.manifest.clone());
+            self.last_seen = Some(offer);
         }
         let bundle = opened?.bundle;
-        info!(version = bundle.version(), bundle = %bundle.digest(), "also judging with this candidate bundle");
+        info!(version = bundle.version(), routes = bundle.routes_version(), bundle = %bundle.digest(), "also judging with this candidate bundle");
         drop(self.candidate.replace(bundle));
         Ok(())
     }

@@ -43,8 +43,11 @@ fn a_directory_is_built_signed_and_loaded_again() {
     publish(&files(), 1, out.path());
     let trust = trust(1, &[10]);
     let bundle = load(out.path(), &expected(&trust), &AwsLcVerifier).unwrap();
-    directory::publish_note(&Note::sign(&bundle, Seconds::new(NOW), 60, &note_key()).unwrap(), out.path())
-        .unwrap();
+    directory::publish_note(
+        &Note::sign(bundle.base(), Seconds::new(NOW), 60, &note_key()).unwrap(),
+        out.path(),
+    )
+    .unwrap();
     let note = Note::open(&directory::note(out.path()).unwrap()).unwrap();
     assert_eq!(note.verify(&bundle, Seconds::new(NOW), &AwsLcVerifier).unwrap().0.get(), NOW + 60);
 }

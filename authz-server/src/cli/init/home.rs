@@ -136,13 +136,13 @@ fn sign_bundle(args: &Args, ring: &KeyRing, clock: &Clock) -> Result<Bundle, Fai
     let signed = built.sign(&signing).map_err(Failure::new)?;
     directory::publish(&signed, &directory).map_err(|e| failed("write the bundle to", &directory, e))?;
     let bundle = load(&args.dir, &trust, &args.audience, clock)?;
-    let note = Note::sign(&bundle, now, bundle.note_max_age(), &ring.note).map_err(Failure::new)?;
+    let note = Note::sign(bundle.base(), now, bundle.note_max_age(), &ring.note).map_err(Failure::new)?;
     directory::publish_note(&note, &directory).map_err(|e| failed("write the note to", &directory, e))?;
     Ok(bundle)
 }
 
 fn load(dir: &Path, trust: &TrustKeys, audience: &str, clock: &Clock) -> Result<Bundle, Failure> {
-    let expected = Expected { trust, audience, floor: None, now: clock.now() };
+    let expected = Expected { trust, audience, floor: None, min_version: 0, now: clock.now() };
     directory::load(&dir.join("bundle"), &expected, &AwsLcVerifier).map_err(Failure::new)
 }
 

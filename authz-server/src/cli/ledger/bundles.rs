@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::bundles::KeptBundles;
 use crate::bundles::directory;
 use crate::cli::out::Failure;
-use policy::{Digest, MANIFEST, Parcel, PastBundle};
+use policy::{BundleRefusal, Digest, MANIFEST, PastBundle, ROUTES_MANIFEST};
 
 /// Every place where a past bundle may be. A bundle is opened when the first decision asks for it.
 #[derive(Debug)]
@@ -37,8 +37,13 @@ impl PastBundles {
                 )));
             }
             for place in found {
-                let digest = directory::manifest(&place).and_then(|manifest| Parcel::digest_of(&manifest));
-                places.insert(digest.map_err(|refusal| refused(&place, &refusal))?, place);
+                match directory::parcel(&place).and_then(|parcel| parcel.digest()) {
+                    Ok(digest) => drop(places.insert(digest, place)),
+                    // A base whose routes are not signed yet is no bundle.
+                    Err(BundleRefusal::Unreadable { file, .. }) if file == ROUTES_MANIFEST => {}
+                    Err(BundleRefusal::OtherBase { .. }) => {}
+                    Err(refusal) => return Err(refused(&place, &refusal)),
+                }
             }
         }
         let (named, kept) = (directories.to_vec(), ledger.map(KeptBundles::of_ledger));

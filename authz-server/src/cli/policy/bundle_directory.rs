@@ -12,7 +12,7 @@ use crate::cli::out::Failure;
 use crate::clock::Clock;
 use crate::config::{self, BundlePlace};
 use crate::keys::{self, PrivateKey};
-use policy::{Bundle, Expected, TrustKeys};
+use policy::{Base, Bundle, Expected, TrustKeys};
 
 #[derive(Debug, ClapArgs)]
 pub(super) struct BundleDirectoryArgs {
@@ -63,7 +63,14 @@ impl BundleDirectory {
     /// name.
     pub(super) fn expected<'a>(&'a self, documented: &'a str, clock: &Clock) -> Expected<'a> {
         let audience = self.audience.as_deref().unwrap_or(documented);
-        Expected { trust: &self.trust, audience, floor: None, now: clock.now() }
+        Expected { trust: &self.trust, audience, floor: None, min_version: 0, now: clock.now() }
+    }
+
+    /// What is signed offline of the current bundle.
+    pub(super) fn base(&self, audience: &str, clock: &Clock) -> Result<Base, Failure> {
+        directory::base_parcel(&self.path)
+            .and_then(|parcel| policy::open_base(&parcel, &self.expected(audience, clock), &AwsLcVerifier))
+            .map_err(|refusal| Failure::new(format!("bundle {}: {refusal}", self.path.display())))
     }
 
     /// The current signed bundle.

@@ -9,8 +9,8 @@ use crate::bundles::directory;
 use crate::cli::init::home;
 use crate::cli::out::{ExitStatus, Failure};
 use crate::clock::Clock;
-use policy::Fault;
-use policy::authoring::View;
+use policy::authoring::{Tested, View};
+use policy::{Base, Fault};
 
 #[derive(Debug, ClapArgs)]
 pub(super) struct DocumentArgs {
@@ -29,6 +29,14 @@ impl DocumentArgs {
     /// Reads and tests the documents. Faults name files by paths that can be opened from the current
     /// directory.
     pub(super) fn examine(&self, is_strict: bool) -> Result<DocumentsReport, Failure> {
+        self.examine_by(is_strict, directory::examine)
+    }
+
+    fn examine_by(
+        &self,
+        is_strict: bool,
+        examine: impl FnOnce(&Path) -> Result<Tested, Vec<Fault>>,
+    ) -> Result<DocumentsReport, Failure> {
         let dir = self.dir.clone().unwrap_or_else(|| self.home.join("policy"));
         if !dir.is_dir() {
             return Err(Failure::new(format!(
@@ -37,7 +45,7 @@ impl DocumentArgs {
             )));
         }
         let now = Clock::of_the_machine().now();
-        let mut report = match directory::examine(&dir) {
+        let mut report = match examine(&dir) {
             Err(faults) => DocumentsReport { faults, ..DocumentsReport::default() },
             Ok(tested) => DocumentsReport {
                 failures: tested.failures().to_vec(),
@@ -80,6 +88,11 @@ pub(super) struct BuildArgs {
 impl BuildArgs {
     pub(super) fn examine(&self) -> Result<DocumentsReport, Failure> {
         self.documents.examine(self.strict)
+    }
+
+    /// The same for the routes of teams over a signed base.
+    pub(super) fn examine_over(&self, base: &Base) -> Result<DocumentsReport, Failure> {
+        self.documents.examine_by(self.strict, |dir| directory::examine_over(dir, base))
     }
 }
 

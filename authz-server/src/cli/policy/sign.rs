@@ -1,6 +1,7 @@
-//! `portcullis policy sign`: build, sign the next version, and put it where servers look.
+//! `portcullis policy sign`: build, sign the next version, and put it where servers look. With `--routes` it is the routes of teams
+//! over the base that is there.
 //!
-//! Before anything is written, the signed bundle is opened as a server would open it, so that the directory
+//! Before anything is written, what was signed is opened as a server would open it, so that the directory
 //! never holds a bundle that every server refuses. One signer runs at a time: two that choose the same
 //! version would mix their files.
 
@@ -20,7 +21,7 @@ use crate::cli::values::duration;
 use crate::clock::Clock;
 use crate::keys::PrivateKey;
 use policy::authoring::Built;
-use policy::{Bundle, Note, Parcel, SignedBundle, Signing, TrustKeys};
+use policy::{Base, Digest, Note, Parcel, RoutesSigning, SignedBundle, Signing, TrustKeys};
 
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct Args {
@@ -28,6 +29,12 @@ pub(in crate::cli) struct Args {
     build: BuildArgs,
     #[command(flatten)]
     bundle_directory: BundleDirectoryArgs,
+    /// Sign the routes of teams over the base that is signed already, with keys that it names under `routesBy`
+    #[arg(long, requires = "keys", conflicts_with = "next_trust")]
+    routes: bool,
+    /// The mesh, for `--routes` on a machine without a home directory
+    #[arg(long, requires_all = ["routes", "bundle"])]
+    audience: Option<String>,
     /// The file of an Ed25519 key that signs; may be given several times [default: HOME/keys/bundle.jwk]
     #[arg(long = "key")]
     keys: Vec<PathBuf>,
@@ -44,79 +51,157 @@ pub(in crate::cli) struct Args {
 }
 
 pub(in crate::cli) fn run(args: &Args) -> Result<ExitStatus, Failure> {
-    let mut report = args.build.examine()?;
+    let clock = Clock::of_the_machine();
+    let directory = args.bundle_directory.resolve(&args.build.documents.home)?;
+    // Also while the documents are read: they are built over the base that is there now.
+    let _lock = lock(&directory.path)?;
+    let base = match args.routes {
+        true => Some(directory.base(args.audience.as_deref().unwrap_or_default(), &clock)?),
+        false => None,
+    };
+    let mut report = match &base {
+        None => args.build.examine()?,
+        Some(base) => args.build.examine_over(base)?,
+    };
     let mut more = Map::new();
     if report.status() == ExitStatus::Success
         && let Some(Ok(built)) = report.tested.take().map(policy::authoring::Tested::passed)
     {
-        let published = sign_and_publish(args, &built)?;
+        let published = match &base {
+            None => publish(args, &built, &directory, &clock)?,
+            Some(base) => publish_routes(args, &built, base, &directory, &clock)?,
+        };
         if !args.build.documents.json {
-            print(&published)?;
+            published.print(&directory.path)?;
         }
-        more = published.to_json();
+        more = published.to_json(&directory.path);
     }
     report.print(args.build.documents.json, more)
 }
 
-/// The bundle that is in the directory now.
+/// What is in the directory now.
 struct Published {
-    bundle: Bundle,
-    directory: PathBuf,
-    /// Seconds since 1970; `None` if the note is signed elsewhere.
+    what: String,
+    version: u64,
+    digest: Digest,
+    expires: u64,
+    /// Seconds since 1970; `None` if a note is signed elsewhere.
     in_force_until: Option<u64>,
+    wants_routes: bool,
 }
 
 impl Published {
-    fn to_json(&self) -> Map<String, Value> {
+    fn to_json(&self, directory: &Path) -> Map<String, Value> {
         let Value::Object(members) = json!({
-            "version": self.bundle.version(), "digest": self.bundle.digest().to_string(),
-            "expires": self.bundle.expires().get(), "in_force_until": self.in_force_until,
-            "directory": self.directory,
+            "version": self.version, "digest": self.digest.to_string(), "expires": self.expires,
+            "in_force_until": self.in_force_until, "directory": directory,
         }) else {
             return Map::new();
         };
         members
     }
-}
 
-fn print(published: &Published) -> Result<(), Failure> {
-    line(format!(
-        "signed version {} ({}) in {}",
-        published.bundle.version(),
-        published.bundle.digest(),
-        published.directory.display()
-    ))?;
-    if published.in_force_until.is_none() {
-        line("it is in force once `portcullis policy note` has signed a note for it")?;
+    fn print(&self, directory: &Path) -> Result<(), Failure> {
+        line(format!("signed {} ({}) in {}", self.what, self.digest, directory.display()))?;
+        if self.wants_routes {
+            line(
+                "it is the base: it is in force once the routes of teams are signed over it (`portcullis policy sign --routes`)",
+            )?;
+        } else if self.in_force_until.is_none() {
+            line("it is in force once `portcullis policy note` has signed a note for it")?;
+        }
+        Ok(())
     }
-    Ok(())
 }
 
-fn sign_and_publish(args: &Args, built: &Built) -> Result<Published, Failure> {
-    let clock = Clock::of_the_machine();
-    let directory = args.bundle_directory.resolve(&args.build.documents.home)?;
-    let _lock = lock(&directory.path)?;
-    let signed = sign(args, built, &directory, &clock)?;
-    let bundle = policy::open(&signed.parcel, &directory.expected(built.audience(), &clock), &AwsLcVerifier)
-        .map_err(|refusal| {
-            Failure::new(format!("nothing was written, because servers would refuse the bundle: {refusal}"))
-        })?;
-    let note = directory.note_key.as_ref().filter(|key| bundle.note_keys().contains(key.public_key()));
-    let note = note.map(|key| Note::sign(&bundle, clock.now(), bundle.note_max_age(), key)).transpose();
-    let note = note.map_err(Failure::new)?;
-    let failed =
-        |e: std::io::Error| Failure::new(format!("cannot write to {}: {e}", directory.path.display()));
+/// Signs and publishes a bundle, or the base of one if others sign the routes of teams.
+fn publish(
+    args: &Args,
+    built: &Built,
+    directory: &BundleDirectory,
+    clock: &Clock,
+) -> Result<Published, Failure> {
+    let signed = sign(args, built, directory, clock)?;
+    let expected = directory.expected(built.audience(), clock);
+    let base = policy::open_base(&signed.parcel, &expected, &AwsLcVerifier).map_err(not_written)?;
+    let wants_routes = base.routes_by().is_some();
+    if !wants_routes {
+        drop(policy::open(&signed.parcel, &expected, &AwsLcVerifier).map_err(not_written)?);
+    }
+    let (now, lifetime) = (clock.now(), base.notes().max_age);
+    let note = directory.note_key.as_ref().filter(|key| base.notes().keys.contains(key.public_key()));
+    let note = note.map(|key| Note::sign(&base, now, lifetime, key)).transpose().map_err(Failure::new)?;
+    let failed = |error| failed(directory, &error);
     directory::publish(&signed, &directory.path).map_err(failed)?;
     // A crash here leaves the new bundle without a note. The server that has the note key signs one, or the
     // next `policy note`.
-    let in_force_until = match &note {
-        Some(note) => {
-            directory::publish_note(note, &directory.path).map_err(failed)?;
-            Some(clock.now().plus(bundle.note_max_age()).get().min(bundle.expires().get()))
-        }
-        None => None,
+    let expires = base.window().1;
+    let mut in_force_until = None;
+    if let Some(note) = &note {
+        directory::publish_note(note, &directory.path).map_err(failed)?;
+        in_force_until = Some(now.plus(lifetime).get().min(expires)).filter(|_| !wants_routes);
+    }
+    Ok(Published {
+        what: format!("version {}", base.version()),
+        version: base.version(),
+        digest: base.digest(),
+        expires,
+        in_force_until,
+        wants_routes,
+    })
+}
+
+/// Signs and publishes the routes of teams over the base that is there, with a note about them.
+fn publish_routes(
+    args: &Args,
+    built: &Built,
+    base: &Base,
+    directory: &BundleDirectory,
+    clock: &Clock,
+) -> Result<Published, Failure> {
+    // What is not signed over this base, or cannot be read, is no version to go on from.
+    let before = directory::routes_so_far(&directory.path).ok().flatten();
+    let before = before.and_then(|manifest| base.version_of_routes(&manifest, &AwsLcVerifier));
+    let next = before.map_or(Some(1), |last| last.checked_add(1));
+    let version =
+        args.version.or(next).ok_or_else(|| Failure::new("the version number cannot grow further"))?;
+    let keys = read_keys(&args.keys, Path::new(""))?;
+    let signers: Vec<&dyn Signer> = keys.iter().map(|key| -> &dyn Signer { key }).collect();
+    let now = clock.now();
+    let (not_before, expires) = (now.get(), now.plus(args.lifetime).get());
+    let terms = RoutesSigning { version, not_before, expires, signers: &signers };
+    let signed = built.sign_routes(base, &terms).map_err(Failure::new)?;
+    let parcel = directory::base_parcel(&directory.path).map_err(not_written)?;
+    let parcel = Parcel { routes: Some(signed.parcel.clone()), ..parcel };
+    let expected = directory.expected(base.audience(), clock);
+    let bundle = policy::open(&parcel, &expected, &AwsLcVerifier).map_err(not_written)?;
+    let first = keys.first().ok_or_else(|| Failure::new("name a key with --key"))?;
+    let note = Note::sign_routes(&bundle, now, base.notes().max_age, first).map_err(Failure::new)?;
+    let failed = |error| failed(directory, &error);
+    directory::publish_routes(&signed, &directory.path).map_err(failed)?;
+    directory::publish_routes_note(&note, &directory.path).map_err(failed)?;
+    // The base has a note of its own.
+    let verified = |note: Result<Note, policy::BundleRefusal>| {
+        note.and_then(|note| note.verify(&bundle, now, &AwsLcVerifier)).ok().map(|until| until.0.get())
     };
-    Ok(Published { bundle, directory: directory.path, in_force_until })
+    let of_base = verified(directory::note(&directory.path).and_then(|note| Note::open(&note)));
+    let of_routes = verified(Note::open_routes(&note));
+    Ok(Published {
+        what: format!("routes {version} over version {}", base.version()),
+        version,
+        digest: bundle.digest(),
+        expires: bundle.expires().get(),
+        in_force_until: of_base.zip(of_routes).map(|(base, routes)| base.min(routes)),
+        wants_routes: false,
+    })
+}
+
+fn not_written(refusal: policy::BundleRefusal) -> Failure {
+    Failure::new(format!("nothing was written, because servers would refuse the bundle: {refusal}"))
+}
+
+fn failed(directory: &BundleDirectory, error: &std::io::Error) -> Failure {
+    Failure::new(format!("cannot write to {}: {error}", directory.path.display()))
 }
 
 /// Locks the directory for this signer, until the file is dropped.

@@ -199,6 +199,7 @@ fn activation(attestors: &[&str]) -> Activation {
         expires: NOW + 3600,
         previous: None,
         retired: vec![],
+        routes: None,
         version: 2,
         was: None,
     }

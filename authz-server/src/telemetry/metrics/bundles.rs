@@ -49,6 +49,13 @@ impl Collector for BundleFigures {
             metric.encode(encoder.encode_descriptor(name, help, unit, metric.metric_type())?)
         };
         gauge("bundle_version", "The version of the active bundle", None, self.policy.bundle().version())?;
+        let routes = self.policy.bundle().routes_version().unwrap_or(0);
+        gauge(
+            "bundle_routes_version",
+            "The version of the routes over the active base; 0 if everything is signed together",
+            None,
+            routes,
+        )?;
         let until = self.policy.until().map_or(0, warrant::Seconds::get);
         gauge(
             "bundle_in_force_until",

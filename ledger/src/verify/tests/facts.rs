@@ -293,6 +293,21 @@ fn a_forward_is_by_the_bundle_that_was_activated_last() {
     sound.refuses("by a bundle that had expired", vec![over.into(), late.into()]);
     sound.refuses("its version is not above", vec![Activation { version: 1, ..activation(2) }.into()]);
     sound.refuses("its `previous` is not the bundle", vec![activation(3).into()]);
+    let over = |base: u64, version, routes, after: u64| -> Entry {
+        let routes = Some(crate::entry::RoutesOverBase { base: bundle(base), version: routes });
+        Activation {
+            bundle: bundle(version + 10),
+            routes,
+            version,
+            previous: Some(bundle(after)),
+            ..activation(2)
+        }
+        .into()
+    };
+    sound.accepts("routes over a new base", vec![over(2, 2, 1, 1), over(3, 3, 1, 12)]);
+    sound.refuses("its version is not above", vec![over(2, 2, 5, 1), over(2, 2, 5, 12)]);
+    sound.refuses("its version is not above", vec![over(2, 2, 5, 1), over(3, 2, 6, 12)]);
+    sound.accepts("newer routes", vec![over(2, 2, 5, 1), over(2, 2, 6, 12)]);
     let none = sound.audit_after(|log| drop(log.remove(2)));
     assert!(
         none.faults.iter().any(|fault| fault.what.contains("no bundle was activated")),

@@ -14,10 +14,17 @@ pub(super) fn check_grounds(documents: &Documents, hosts: &Hosts, faults: &Fault
     let Some(teams) = &documents.teams else { return };
     check_owners(documents, faults);
     let is_known = |team: &&Team| !team.broken.has("ground") && !team.broken.has("platform");
-    for route in documents.routes.iter().filter(|route| is_on_ground(route)) {
-        let owner = teams.list.iter().find(|team| team.name.value == route.team).filter(is_known);
-        if let Some(team) = owner.filter(|team| !team.is_platform) {
-            Grounds { documents, hosts }.check_route(route, team, faults.in_file(&route.file));
+    let grounds = Grounds { documents, hosts };
+    for route in &documents.routes {
+        let Some(owner) = teams.list.iter().find(|team| team.name.value == route.team).filter(is_known)
+        else {
+            continue;
+        };
+        let faults = faults.in_file(&route.file);
+        if owner.is_platform && route.ungoverned.is_some() {
+            grounds.check_opening(route, faults);
+        } else if !owner.is_platform && is_on_ground(route) {
+            grounds.check_route(route, owner, faults);
         }
     }
 }
@@ -73,6 +80,34 @@ impl Grounds<'_> {
             for host in &item.hosts {
                 for path in &item.paths {
                     self.check_path(team, &host.value, path, faults);
+                }
+            }
+        }
+    }
+
+    /// What passes without a warrant on the ground of a team is said path by path. Otherwise a team that removes a route of its own
+    /// would open what was governed by it.
+    fn check_opening(&self, route: &RouteDoc, faults: FileFaults<'_>) {
+        let paths = route.matches.iter().flat_map(|item| {
+            item.hosts.iter().flat_map(|host| item.paths.iter().map(move |path| (&host.value, path)))
+        });
+        for (host, path) in paths {
+            let of_others = all_grounds(self.documents).filter(|(team, _)| !team.is_platform);
+            for (team, ground) in of_others.filter(|(_, ground)| self.is_on_host(ground, host)) {
+                let (pattern, prefix) = (&path.value, &ground.prefix.value);
+                let is_below = pattern.is_below(prefix);
+                if (is_below && pattern.is_open()) || (!is_below && pattern.reaches(prefix)) {
+                    let what = format!(
+                        "{host}{} would let whatever matches on {}, the ground of team `{}`, pass without a warrant",
+                        pattern.text(),
+                        prefix.text(),
+                        team.name.value
+                    );
+                    faults.fault(
+                        path.at,
+                        what,
+                        "write each path there without `**`, or stay outside of the ground",
+                    );
                 }
             }
         }

@@ -31,6 +31,37 @@ fn the_platform_team_writes_anywhere() {
     ));
 }
 
+/// A team that removes a route must not open with it what that route governed.
+#[test]
+fn what_passes_without_a_warrant_on_the_ground_of_a_team_is_said_path_by_path() {
+    let hello = "routes/platform/hello.yaml";
+    let rest = "  require: {holder: proof, use: any, maxLifetime: 5m}\n  callers: [\"agent:demo\"]\n";
+    let matched = "{hosts: [localhost], methods: [GET], paths: [/hello/**]}";
+    let observed =
+        format!("  ungoverned: {{reason: a, until: \"2026-11-22T03:09:39Z\", observe: true}}\n{rest}");
+    for opening in ["  ungoverned: {reason: a}\n", &observed] {
+        let with = |host: &str, path: &str| {
+            let mut files = edited(hello, rest, opening);
+            let new = format!("{{hosts: [{host}], methods: [GET], paths: [\"{path}\"]}}");
+            edit(&mut files, hello, matched, &new);
+            files
+        };
+        for path in
+            ["/v1/payments/health", "/v1/payments/{id}/health", "/v1/other/**", "/v1/paymentsx/**", "/"]
+        {
+            assert_sound(&with("payments.shop", path));
+        }
+        assert_sound(&with("localhost", "/v1/payments/**"));
+        for path in ["/**", "/v1/**", "/v1/payments/**", "/v1/payments/x/**", "/*/payments", "/*/**"] {
+            assert_fault(
+                &with("payments.shop", path),
+                &format!("{hello}:6:"),
+                "would let whatever matches on /v1/payments, the ground of team `payments`, pass without a warrant",
+            );
+        }
+    }
+}
+
 fn nested() -> Files {
     edited(
         "teams.yaml",

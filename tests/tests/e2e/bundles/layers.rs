@@ -6,6 +6,8 @@ use std::fs;
 use portcullis_tests::agent::hello;
 use portcullis_tests::command::{CommandOutput, portcullis};
 use portcullis_tests::condition::until;
+use portcullis_tests::guide::{blocks, shell};
+use portcullis_tests::ledger_auditor::LedgerAuditor;
 use portcullis_tests::server::{Home, Server};
 use portcullis_tests::signed_bundles::write;
 use portcullis_tests::web_server::WebServer;
@@ -53,6 +55,27 @@ impl Layers {
     }
 }
 
+/// The page of an evidence folder verifies decisions by both layers with public tools alone.
+async fn an_auditor_verifies(world: &World) {
+    let auditor = LedgerAuditor::new(&world.home, world.directory());
+    drop(auditor.wait_for_decisions(2).await);
+    let folder = world.directory().join("evidence");
+    let [ledger, place] =
+        [auditor.folder().to_owned(), folder.clone()].map(|path| path.to_str().unwrap().to_owned());
+    let last = (auditor.entries().len() - 1).to_string();
+    let range = ["--from", "0", "--to", &last];
+    drop(portcullis(&[&["ledger", "export", &ledger, "--evidence", &place][..], &range].concat()).success());
+    let page = fs::read_to_string(folder.join("README.md")).unwrap();
+    let blocks = blocks(&page, "sh");
+    for block in blocks.iter().filter(|block| !block.contains("portcullis ")) {
+        let output = shell(&folder, block);
+        let told = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert!(output.status.success(), "{block}\n{told}");
+        assert!(!block.contains("holds: entries") || told.contains(", 2 bundles"), "{told}");
+    }
+    auditor.audit(&folder, &[]).expect_holds();
+}
+
 async fn is_allowed(world: &World) {
     world.allows(&world.agent.request(&hello(), "GET", "/hello/you")).await;
 }
@@ -85,6 +108,7 @@ async fn an_online_key_changes_the_routes_of_teams_and_nothing_else() {
     assert!(layers.routes().success().contains("signed routes 2 over version 2"));
     world.server.wait_for_bundle_state("version 2 with routes 2 (sha256:").await;
     is_denied(&world).await;
+    an_auditor_verifies(&world).await;
 
     // The base is not the team's: the command says so, and so does the server if somebody signs older routes again.
     layers.edit("mesh.yaml", "maxLifetime: 1h", "maxLifetime: 2h");

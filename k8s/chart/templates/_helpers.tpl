@@ -1,0 +1,115 @@
+{{/* Names and labels that all templates share. */}}
+
+{{- define "portcullis.name" -}}
+{{- if contains "portcullis" .Release.Name }}{{ .Release.Name | trunc 40 | trimSuffix "-" }}{{ else }}{{ printf "%s-portcullis" .Release.Name | trunc 40 | trimSuffix "-" }}{{ end -}}
+{{- end }}
+
+{{- define "portcullis.selector" -}}
+app.kubernetes.io/name: portcullis
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "portcullis.labels" -}}
+{{ include "portcullis.selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+{{- end }}
+
+{{/* Labels and annotations of what denies when the server is gone: it stays when the release is removed. */}}
+{{- define "portcullis.filterMeta" -}}
+labels:
+  {{- include "portcullis.labels" . | nindent 2 }}
+  portcullis.dev/part: filter
+annotations:
+  helm.sh/resource-policy: keep
+{{- end }}
+
+{{- define "portcullis.image" -}}
+{{ .Values.image.repository }}@{{ .Values.image.digest }}
+{{- end }}
+
+{{/* The name under which proxies reach the server. */}}
+{{- define "portcullis.host" -}}
+{{ include "portcullis.name" . }}-proxies.{{ .Release.Namespace }}.svc.cluster.local
+{{- end }}
+
+{{/* The identity that the server's certificate must have. */}}
+{{- define "portcullis.spiffeId" -}}
+{{- if .Values.server.spiffeId }}{{ .Values.server.spiffeId }}{{ else -}}
+spiffe://{{ .Values.identity.istio.trustDomain }}/ns/{{ .Release.Namespace }}/sa/{{ include "portcullis.name" . }}
+{{- end -}}
+{{- end }}
+
+{{/* A container that may do nothing but run. */}}
+{{- define "portcullis.confined" -}}
+securityContext:
+  allowPrivilegeEscalation: false
+  readOnlyRootFilesystem: true
+  capabilities: {drop: [ALL]}
+{{- end }}
+
+{{- define "portcullis.podSecurity" -}}
+securityContext:
+  runAsNonRoot: true
+  runAsUser: 10001
+  runAsGroup: 10001
+  fsGroup: 10001
+  fsGroupChangePolicy: OnRootMismatch
+  seccompProfile: {type: RuntimeDefault}
+{{- end }}
+
+{{/* What values.schema.json cannot say. All faults at once. */}}
+{{- define "portcullis.check" -}}
+{{- $faults := list }}
+{{- $v := .Values }}
+{{- $hasFilters := or $v.istio.guarded $v.envoyGateway.guarded }}
+{{- $module := $v.filters.module }}
+{{- if and $hasFilters (not $module.image) (not $module.url) }}
+{{- $faults = append $faults "filters.module: name the module of gate and seal: `image` (registry/repository@sha256:…), or `url` and `sha256`" }}
+{{- end }}
+{{- if and $module.image (or $module.url $module.sha256) }}
+{{- $faults = append $faults "filters.module: write either `image`, or `url` and `sha256`" }}
+{{- end }}
+{{- if ne (empty $module.url) (empty $module.sha256) }}
+{{- $faults = append $faults "filters.module: `url` and `sha256` belong together: what is fetched from a URL must be pinned" }}
+{{- end }}
+{{- if gt (int $v.server.bundle.trust.threshold) (len $v.server.bundle.trust.keys) }}
+{{- $faults = append $faults "server.bundle.trust: `threshold` is greater than the number of `keys`: no bundle could ever be signed" }}
+{{- end }}
+{{- $milliseconds := mulf (trimSuffix "s" $v.filters.timeout | float64) 1000.0 }}
+{{- if ge (float64 $v.server.limits.deadlineMilliseconds) $milliseconds }}
+{{- $faults = append $faults "filters.timeout must be longer than server.limits.deadlineMilliseconds: otherwise proxies give up before the server answers" }}
+{{- end }}
+{{- $needsEgress := or $v.server.bundle.url $v.server.candidate.url $v.server.witnesses }}
+{{- if and $v.networkPolicy.enabled $needsEgress (not $v.networkPolicy.egress) }}
+{{- $faults = append $faults "networkPolicy.egress: bundle.url, candidate.url or witnesses need a rule, because the NetworkPolicy lets nothing else out" }}
+{{- end }}
+{{- if and $v.istio.guarded (eq $v.identity.kind "files") (not $v.server.spiffeId) }}
+{{- $faults = append $faults "server.spiffeId: with `identity.kind: files`, say which SPIFFE ID the server's certificate has; Istio's proxies check it" }}
+{{- end }}
+{{- if and $v.envoyGateway.guarded (eq $v.identity.kind "files") (not $v.server.spiffeId) }}
+{{- $faults = append $faults "server.spiffeId: with `identity.kind: files`, say which SPIFFE ID the server's certificate has; the gateways check it" }}
+{{- end }}
+{{- range $part := list "istio" "envoyGateway" }}
+{{- $seen := dict }}
+{{- range (index $v $part).guarded }}
+{{- $key := printf "%s/%s" .namespace .name }}
+{{- if hasKey $seen $key }}
+{{- $faults = append $faults (printf "%s.guarded: %s is there twice" $part $key) }}
+{{- end }}
+{{- $_ := set $seen $key true }}
+{{- end }}
+{{- end }}
+{{- if $faults }}
+{{- fail (printf "\n\nThese values cannot be used:\n- %s\n" (join "\n- " ($faults | uniq))) }}
+{{- end }}
+{{- end }}
+
+{{/* What stays when the release is removed, as kubectl names it. */}}
+{{- define "portcullis.filterKinds" -}}
+{{- $kinds := list }}
+{{- if .Values.istio.guarded }}{{ $kinds = append $kinds "envoyfilters.networking.istio.io" }}{{ end }}
+{{- if .Values.envoyGateway.guarded }}{{ $kinds = concat $kinds (list "securitypolicies.gateway.envoyproxy.io" "envoyextensionpolicies.gateway.envoyproxy.io" "envoypatchpolicies.gateway.envoyproxy.io" "backendtlspolicies.gateway.networking.k8s.io" "referencegrants.gateway.networking.k8s.io") }}{{ end }}
+{{- join "," $kinds -}}
+{{- end }}

@@ -70,4 +70,13 @@ typed_config:
 - x-forwarded-path
 - x-forwarded-prefix
 - forwarded
+# With these, a client whose address counts as internal could ask Envoy for retries.
+- x-envoy-retry-on
+- x-envoy-retry-grpc-on
+- x-envoy-max-retries
+- x-envoy-retriable-status-codes
+- x-envoy-retriable-header-names
+- x-envoy-hedge-on-per-try-timeout
+- x-envoy-upstream-rq-per-try-timeout-ms
+- x-envoy-upstream-rq-timeout-ms
 {{- end }}

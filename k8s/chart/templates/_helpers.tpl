@@ -6,7 +6,7 @@
 
 {{- define "portcullis.selector" -}}
 app.kubernetes.io/name: portcullis
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
 {{- define "portcullis.labels" -}}

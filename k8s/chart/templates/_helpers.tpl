@@ -109,7 +109,7 @@ securityContext:
 {{/* What stays when the release is removed, as kubectl names it. */}}
 {{- define "portcullis.filterKinds" -}}
 {{- $kinds := list }}
-{{- if .Values.istio.guarded }}{{ $kinds = append $kinds "envoyfilters.networking.istio.io" }}{{ end }}
+{{- if .Values.istio.guarded }}{{ $kinds = concat $kinds (list "envoyfilters.networking.istio.io" "authorizationpolicies.security.istio.io") }}{{ end }}
 {{- if .Values.envoyGateway.guarded }}{{ $kinds = concat $kinds (list "securitypolicies.gateway.envoyproxy.io" "envoyextensionpolicies.gateway.envoyproxy.io" "envoypatchpolicies.gateway.envoyproxy.io" "backendtlspolicies.gateway.networking.k8s.io" "referencegrants.gateway.networking.k8s.io") }}{{ end }}
 {{- join "," $kinds -}}
 {{- end }}

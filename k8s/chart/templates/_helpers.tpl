@@ -12,8 +12,6 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- define "portcullis.labels" -}}
 {{ include "portcullis.selector" . }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end }}
 
 {{/* Labels and annotations of what denies when the server is gone: it stays when the release is removed. */}}

@@ -11,7 +11,8 @@
 "@type": type.googleapis.com/envoy.extensions.filters.http.ext_authz.v3.ExtAuthz
 transport_api_version: V3
 grpc_service:
-  envoy_grpc: {cluster_name: {{ .cluster | quote }}}
+  # The authority would be the name of the cluster, and one with slashes is not valid.
+  envoy_grpc: {cluster_name: {{ .cluster | quote }}, authority: {{ include "portcullis.host" .root }}}
   timeout: {{ .root.Values.filters.timeout }}
 failure_mode_allow: false
 status_on_error: {code: ServiceUnavailable}
@@ -30,7 +31,7 @@ decoder_header_mutation_rules:
 with_request_body: {max_request_bytes: 1, allow_partial_message: false, pack_as_bytes: true}
 {{- end }}
 
-{{/* Argument: cluster. */}}
+{{/* Arguments: root, cluster. */}}
 {{- define "portcullis.accessLog" -}}
 name: envoy.access_loggers.http_grpc
 typed_config:
@@ -39,7 +40,7 @@ typed_config:
     log_name: portcullis
     transport_api_version: V3
     grpc_service:
-      envoy_grpc: {cluster_name: {{ .cluster | quote }}}
+      envoy_grpc: {cluster_name: {{ .cluster | quote }}, authority: {{ include "portcullis.host" .root }}}
     buffer_flush_interval: 0.25s
     buffer_size_bytes: 1048576
     filter_state_objects_to_log: [wasm.portcullis.ended]

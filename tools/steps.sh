@@ -94,12 +94,12 @@ check_sources() { # what `test` and `lint` both check
 }
 
 check_shell_syntax() {
-	for script in dev .ci/run tools/*.sh; do sh -n "$script" || return 1; done
+	for script in dev .ci/run tools/*.sh k8s/check k8s/render; do sh -n "$script" || return 1; done
 }
 
 check_shell_lints() {
 	if have shellcheck; then
-		shellcheck --external-sources dev .ci/run tools/*.sh
+		shellcheck --external-sources dev .ci/run tools/*.sh k8s/check k8s/render
 	else
 		say "    NOT CHECKED: shellcheck is not installed (apt-get install shellcheck)"
 	fi
@@ -126,6 +126,14 @@ check_compose() { # tests/ reads the compose file strictly, everywhere; where Do
 		docker compose -f envoy/docker-compose.yaml config --quiet
 	else
 		say "    docker compose is not installed: only the tests check the compose file"
+	fi
+}
+
+check_chart() { # rendering alone; what a real API server says of it takes a minute more: k8s/check
+	if list_peers >/dev/null 2>&1; then
+		k8s/check --offline
+	else
+		say "    NOT CHECKED: helm and kustomize are not built (./dev peers)"
 	fi
 }
 

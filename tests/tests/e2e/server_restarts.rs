@@ -3,6 +3,7 @@
 use portcullis_tests::agent::{hello, payment};
 use portcullis_tests::client::ClientRequest;
 use portcullis_tests::condition::until;
+use portcullis_tests::ledger_auditor::LedgerAuditor;
 use portcullis_tests::server::Server;
 use portcullis_tests::world::{HOST, World};
 use rustix::process::Signal;
@@ -95,6 +96,12 @@ async fn a_use_that_a_torn_entry_may_have_recorded_is_not_allowed_again_after_an
     let warrant = world.agent.warrant(&payment());
     let pay =
         |world: &World| world.agent.present(&warrant, ClientRequest::new("POST", HOST, "/v1/payments/42"));
+    // The log is published each second. Right after that, nothing publishes the payment before the kill: a server that lacks
+    // published entries does not start.
+    world.allows(&world.agent.request(&hello(), "GET", "/hello/you")).await;
+    let auditor = LedgerAuditor::new(&world.home, world.directory());
+    let outcomes = async || (!auditor.of_kind("outcome/1").is_empty()).then_some(());
+    until("the outcome of a first request to be published", outcomes).await;
     world.allows(&pay(&world)).await;
 
     world.server.process.kill();

@@ -14,13 +14,29 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 {{- end }}
 
-{{/* Labels and annotations of what denies when the server is gone: it stays when the release is removed. */}}
+{{/* Labels and annotations of what denies when the server is gone: it stays when the release is removed. Helm, Argo CD and Flux each have
+     an annotation of their own. Two releases in two namespaces may have one name, so the label says whose filter this is. */}}
 {{- define "portcullis.filterMeta" -}}
 labels:
   {{- include "portcullis.labels" . | nindent 2 }}
   portcullis.dev/part: filter
+  portcullis.dev/server-namespace: {{ .Release.Namespace | quote }}
 annotations:
   helm.sh/resource-policy: keep
+  argocd.argoproj.io/sync-options: Prune=false,Delete=false
+  kustomize.toolkit.fluxcd.io/prune: disabled
+{{- end }}
+
+{{/* Selects the filters of this release, and no others. */}}
+{{- define "portcullis.filterSelector" -}}
+app.kubernetes.io/instance={{ .Release.Name }},portcullis.dev/server-namespace={{ .Release.Namespace }},portcullis.dev/part=filter
+{{- end }}
+
+{{/* Labels as kubectl takes them: a=b,c=d. */}}
+{{- define "portcullis.asSelector" -}}
+{{- $parts := list }}
+{{- range $label, $value := . }}{{ $parts = append $parts (printf "%s=%s" $label $value) }}{{ end }}
+{{- join "," $parts -}}
 {{- end }}
 
 {{- define "portcullis.image" -}}
@@ -88,6 +104,36 @@ securityContext:
 {{- end }}
 {{- if and $v.envoyGateway.guarded (eq $v.identity.kind "files") (not $v.server.spiffeId) }}
 {{- $faults = append $faults "server.spiffeId: with `identity.kind: files`, say which SPIFFE ID the server's certificate has; the gateways check it" }}
+{{- end }}
+{{- if and $v.serviceMonitor.enabled $v.networkPolicy.enabled (not $v.networkPolicy.metrics) }}
+{{- $faults = append $faults "networkPolicy.metrics: with serviceMonitor.enabled, say where Prometheus is, because the NetworkPolicy lets nobody else read metrics" }}
+{{- end }}
+{{- if and $v.server.authority.iss (not $v.api.tlsSecretName) }}
+{{- $faults = append $faults "api.tlsSecretName: server.authority needs it, because agents cannot get warrants through a Unix socket in the pod" }}
+{{- end }}
+{{- /* Two EnvoyFilters on one proxy would put every filter there twice. */}}
+{{- $guards := dict }}
+{{- range $v.istio.guarded }}
+{{- $entry := printf "%s/%s" .namespace .name }}
+{{- $targets := list }}
+{{- if .selector }}{{ $targets = append $targets (dict "selector" .selector) }}{{ end }}
+{{- range .targetRefs }}{{ $targets = append $targets . }}{{ end }}
+{{- $namespace := .namespace }}
+{{- range $targets }}
+{{- $key := printf "%s %s" $namespace (toJson .) }}
+{{- if ne (get $guards $key | default $entry) $entry }}
+{{- $faults = append $faults (printf "istio.guarded: %s and %s name the same workload: write one entry for each" (get $guards $key) $entry) }}
+{{- end }}
+{{- $_ := set $guards $key $entry }}
+{{- end }}
+{{- end }}
+{{- range $v.envoyGateway.guarded }}
+{{- $entry := printf "%s/%s" .namespace .name }}
+{{- $key := printf "%s/%s" .namespace .gateway }}
+{{- if ne (get $guards $key | default $entry) $entry }}
+{{- $faults = append $faults (printf "envoyGateway.guarded: %s and %s name the same Gateway: write one entry for each" (get $guards $key) $entry) }}
+{{- end }}
+{{- $_ := set $guards $key $entry }}
 {{- end }}
 {{- range $part := list "istio" "envoyGateway" }}
 {{- $seen := dict }}

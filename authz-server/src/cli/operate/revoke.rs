@@ -13,7 +13,9 @@ use crate::cli::values::value_or_file;
 pub(in crate::cli) struct Args {
     /// What the value is
     what: What,
+    // One thumbprint of 64 begins with a hyphen.
     /// A warrant or @FILE, the joined `jti`s of one, a lineage's `txn`, a key's thumbprint, or a holder's `sub`
+    #[arg(allow_hyphen_values = true)]
     value: String,
     /// The issuer of the warrant: for `path` and `txn`
     #[arg(long)]
@@ -88,4 +90,31 @@ fn path_of(header: &str) -> Result<(String, String), Failure> {
     let root = links.first().ok_or_else(|| Failure::new("this is not a warrant: it has no links"))?;
     let path: Vec<&str> = links.iter().map(|link| link.jti()).collect();
     Ok((path.join("/"), root.iss().to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    #[test]
+    fn a_thumbprint_that_begins_with_a_hyphen_is_a_value_wherever_the_options_are() {
+        let options = ["--reason", "stolen", "--config", "home/portcullis.yaml"];
+        for value in ["-Vx1_thumbprint", "--x", "plain"] {
+            for line in [
+                [&["revoke", "key", value][..], &options].concat(),
+                [&["revoke"][..], &options, &["key", value]].concat(),
+            ] {
+                let read = Line::try_parse_from(&line).unwrap_or_else(|why| panic!("{line:?}: {why}"));
+                assert_eq!(read.args.value, value);
+            }
+        }
+    }
 }

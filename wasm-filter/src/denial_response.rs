@@ -21,7 +21,7 @@ impl DenialResponse {
         Self { denial, body: problem.body(), challenge: problem.challenge(Realm { audience, issuers }) }
     }
 
-    /// Says where the page about the resource is, if a warrant is to be had: behind `read` are the page, and the scheme and the
+    /// Says where the page about the resource is, if an authority issues warrants for it: behind `read` are the page, and the scheme and the
     /// authority of the request.
     #[must_use]
     pub fn leading_to(mut self, read: impl FnOnce() -> Option<String>) -> Self {

@@ -1,7 +1,7 @@
 //! Records the facts that callers bring: asks the policy for operators, hands the entry to the ledger's writer, and says what
 //! became of it. The writer decides what only the order of the log can decide: repetitions, conflicts, older statements.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use ledger::entry::{Entry, FactScope, Posture};
 use ledger::{FactError, FactReceipt, FactRefused, Ledger, RecordError};
@@ -16,7 +16,7 @@ use super::api::{
 };
 use super::callers::{Caller, CallerId};
 use super::problem::{ApiError, ApiErrorCode};
-use super::rates::{ALL, EACH, Rates, UNBOUNDED};
+use super::rates::{ALL, EACH, SharedRates, UNBOUNDED};
 use super::statements::StatementTerms;
 use crate::clock::Clock;
 use crate::facts::{Known, LiveFacts, kind_of};
@@ -31,9 +31,9 @@ pub struct FactRecorder {
     live: LiveFacts,
     clock: Clock,
     /// What each caller and each attestor may bring.
-    each: Arc<Mutex<Rates>>,
+    each: SharedRates,
     /// What all together may record. A call that is not permitted uses none of it.
-    all: Arc<Mutex<Rates>>,
+    all: SharedRates,
 }
 
 /// What one call knows when it asks.
@@ -45,7 +45,7 @@ pub(super) struct Asking<'a> {
 
 impl FactRecorder {
     pub fn new(ledger: Ledger, live: LiveFacts, clock: Clock) -> FactRecorder {
-        let rates = |all| Arc::new(Mutex::new(Rates::new(EACH, all, clock.since_boot())));
+        let rates = |all| SharedRates::new(EACH, all, clock.since_boot());
         let (each, all) = (rates(UNBOUNDED), rates(ALL));
         FactRecorder { ledger, live, clock, each, all }
     }
@@ -180,11 +180,12 @@ impl FactRecorder {
         self.admit(&self.each, &[source])
     }
 
-    fn admit(&self, rates: &Mutex<Rates>, sources: &[&str]) -> Result<(), ApiError> {
-        let now = self.clock.since_boot();
-        // Counts stay usable even if a thread panicked while changing them.
-        let may = rates.lock().unwrap_or_else(PoisonError::into_inner).admit(sources, now);
-        if may { Ok(()) } else { Err(ApiError::of(ApiErrorCode::TooMany)) }
+    fn admit(&self, rates: &SharedRates, sources: &[&str]) -> Result<(), ApiError> {
+        if rates.admit(sources, self.clock.since_boot()) {
+            Ok(())
+        } else {
+            Err(ApiError::of(ApiErrorCode::TooMany))
+        }
     }
 }
 

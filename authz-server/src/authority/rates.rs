@@ -2,6 +2,7 @@
 //! from revoking. The caller passes the time in.
 
 use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// A bucket of tokens: it fills with `a_second` tokens each second, up to `most`.
 #[derive(Clone, Copy, Debug)]
@@ -23,11 +24,27 @@ pub(super) const UNBOUNDED: Rate = Rate { a_second: u32::MAX, most: u32::MAX };
 const SOURCES_AT_MOST: usize = 10_000;
 
 #[derive(Debug)]
-pub(super) struct Rates {
+struct Rates {
     each: Rate,
     all: Bucket,
     all_rate: Rate,
     sources: HashMap<String, Bucket>,
+}
+
+/// The same for many callers at once. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(super) struct SharedRates(Arc<Mutex<Rates>>);
+
+impl SharedRates {
+    pub(super) fn new(each: Rate, all: Rate, now: u64) -> SharedRates {
+        SharedRates(Arc::new(Mutex::new(Rates::new(each, all, now))))
+    }
+
+    /// As [`Rates::admit`].
+    pub(super) fn admit(&self, sources: &[&str], now: u64) -> bool {
+        // Counts stay usable even if a thread panicked while changing them.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).admit(sources, now)
+    }
 }
 
 /// In thousandths of a token.
@@ -61,13 +78,13 @@ impl Bucket {
 }
 
 impl Rates {
-    pub(super) fn new(each: Rate, all: Rate, now: u64) -> Rates {
+    fn new(each: Rate, all: Rate, now: u64) -> Rates {
         Rates { each, all: Bucket::full(all, now), all_rate: all, sources: HashMap::new() }
     }
 
     /// Whether every one of these sources may bring one more fact at this time, in milliseconds. If so it is counted for
     /// each, and for all together.
-    pub(super) fn admit(&mut self, sources: &[&str], now: u64) -> bool {
+    fn admit(&mut self, sources: &[&str], now: u64) -> bool {
         self.all.fill(self.all_rate, now);
         if self.sources.len() >= SOURCES_AT_MOST {
             self.forget_full(now);

@@ -292,12 +292,12 @@ impl Keeper {
         }
         let base = bundle.base().digest();
         let own = self.own_note.filter(|(of, until)| *of == base && until.0 >= half_way);
-        let of_base = match self.note_read(&bundle, now) {
-            Ok(until) if until.0 >= half_way => Ok(until),
+        let of_base = match (self.note_read(&bundle, now), own) {
+            (Ok(until), _) if until.0 >= half_way => Ok(until),
             // It could not be saved, for example at a URL.
-            _ if own.is_some() => own.map(|(_, until)| until).ok_or(BundleRefusal::NoteNotSigned),
-            _ if is_newest && self.may_sign(&bundle) => self.note_signed(&bundle, now),
-            read => read,
+            (_, Some((_, until))) => Ok(until),
+            (_, None) if is_newest && self.may_sign(&bundle) => self.note_signed(&bundle, now),
+            (read, None) => read,
         };
         let until = of_base.and_then(|until| self.with_routes(&bundle, until, now));
         match until {

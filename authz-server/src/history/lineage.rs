@@ -96,10 +96,11 @@ impl Index {
                 let mut tree =
                     known.map_or_else(|| Tree::new(of, txn), |position| trees.swap_remove(position));
                 tree.lineage.issued = tree.lineage.issued.or(issued);
+                let mut places = Places::new();
                 if shows_all {
-                    tree.add_warrants(segment, id);
+                    tree.add_warrants(segment, id, &mut places);
                 }
-                tree.add_decisions(segment, id, self.span().from, may_see);
+                tree.add_decisions(segment, id, self.span().from, may_see, &mut places);
                 trees.push(tree);
             }
         }
@@ -151,22 +152,28 @@ impl Tree {
     }
 
     /// Adds every warrant that a segment knows of this lineage, with or without a decision.
-    fn add_warrants(&mut self, segment: &Segment, id: LineageId) {
-        let mut places = Places::new();
+    fn add_warrants(&mut self, segment: &Segment, id: LineageId, places: &mut Places) {
         for warrant in segment.warrants_of(id) {
-            self.place_of(segment, warrant, &mut places);
+            self.place_of(segment, warrant, places);
         }
     }
 
     /// Adds the decisions of a segment that may be seen, from this entry on, and the warrants that lead to them. The others take
     /// no room.
-    fn add_decisions(&mut self, segment: &Segment, id: LineageId, from: u64, may_see: MaySee<'_>) {
-        let (mut places, mut seen) = (Places::new(), SeenRoutes::of(segment));
+    fn add_decisions(
+        &mut self,
+        segment: &Segment,
+        id: LineageId,
+        from: u64,
+        may_see: MaySee<'_>,
+        places: &mut Places,
+    ) {
+        let mut seen = SeenRoutes::of(segment);
         for (row, id) in segment.decisions_of(id) {
             if row.index < from || !seen.may_see(row.route, may_see) {
                 continue;
             }
-            let place = row.warrant.and_then(|warrant| self.place_of(segment, warrant, &mut places));
+            let place = row.warrant.and_then(|warrant| self.place_of(segment, warrant, places));
             match place.and_then(|place| self.nodes.get_mut(place)) {
                 Some(node) => node.warrant.decisions.add(row, id, segment.text(row.outcome)),
                 None => self.lineage.left_out = self.lineage.left_out.saturating_add(1),

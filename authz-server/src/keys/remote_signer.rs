@@ -76,7 +76,7 @@ impl Signer for RemoteSigner {
         }
     }
 
-    /// Nobody signs an empty input, but whoever is there answers.
+    /// A signer refuses an empty input, so any answer shows that it is there.
     fn is_there(&self) -> bool {
         self.answer(&[]).is_ok_and(|answer| is_answer(&answer))
     }

@@ -11,7 +11,7 @@ use tracing::warn;
 pub(super) struct StopSignals(Option<[Signal; 2]>);
 
 impl StopSignals {
-    /// Listens from now on: before anybody is told that this process serves, so that whoever starts it can stop it in order.
+    /// Listens from now on. Call it before the process says that it serves: from then on a signal stops it in order.
     pub(super) fn listen() -> StopSignals {
         let both = [signal(SignalKind::terminate()), signal(SignalKind::interrupt())];
         let [Ok(terminate), Ok(interrupt)] = both else { return StopSignals(None) };

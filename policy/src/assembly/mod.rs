@@ -20,12 +20,12 @@ use std::path::{Path, PathBuf};
 
 use self::requirements::Settled;
 use crate::arguments::Declared;
-use crate::documents::files::{Documents, ISSUANCE, MESH_POLICY, OPERATORS};
+use crate::documents::files::{self, Documents, Files, Form, ISSUANCE, MESH_POLICY, OPERATORS};
 use crate::documents::groups::Groups;
 use crate::documents::route::RouteDoc;
 use crate::documents::teams::Team;
 use crate::engine::{self, Compiled, Findings, MeshText, Uncompiled};
-use crate::fault::{Faults, Place, Placed};
+use crate::fault::{Fault, Faults, Place, Placed};
 use crate::routes::{Policy, Route, UngovernedMatch};
 use crate::warning::Notice;
 
@@ -33,6 +33,14 @@ use crate::warning::Notice;
 struct Governed<'a> {
     document: &'a RouteDoc,
     settled: Settled,
+}
+
+/// The policy of packed files, and of the routes over them if there are any; or every fault.
+pub(crate) fn of_packed(files: &Files, routes: Option<&Files>) -> Result<Policy, Vec<Fault>> {
+    let faults = Faults::new();
+    let routes = routes.map(|routes| (routes, Form::Json));
+    let policy = assemble(files::read_over(files, Form::Json, routes, &faults), &faults);
+    policy.ok_or_else(|| faults.into_sorted())
 }
 
 /// Assembles a policy; `None` if there is any fault, in the documents or between them.

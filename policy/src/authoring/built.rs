@@ -168,15 +168,12 @@ impl Built {
     fn base_files(&self) -> Result<Files, SignError> {
         let terms = files::base_terms(&self.packed).filter(|terms| terms.routes_by.is_some());
         let Some(terms) = terms else { return Ok(self.packed.clone()) };
-        let is_of_base =
-            |name: &String| files::team_of(name).is_none_or(|team| terms.platform.contains(team));
+        let is_of_base = |name: &String| !files::is_of_a_team(name, &terms.platform);
         let base: Files = self.packed.clone().into_iter().filter(|(name, _)| is_of_base(name)).collect();
-        let faults = Faults::new();
-        match assembly::assemble(files::read(&base, Form::Json, &faults), &faults) {
-            Some(_) => Ok(base),
-            None => {
-                let first = faults.into_sorted().into_iter().next();
-                let first = first.map(|fault| fault.to_string()).unwrap_or_default();
+        match assembly::of_packed(&base, None) {
+            Ok(_) => Ok(base),
+            Err(faults) => {
+                let first = faults.first().map(ToString::to_string).unwrap_or_default();
                 Err(SignError::new(format!(
                     "the base is not valid without the routes of teams, which others sign: {first}"
                 )))

@@ -6,14 +6,13 @@ use std::sync::Arc;
 
 use warrant::{Digest, PublicKey, Verifier};
 
-use super::manifest::{Manifest, RoutesManifest};
+use super::manifest::{Manifest, Read, RoutesManifest};
 use super::parcel::ROUTES_MANIFEST;
 use super::refusal::BundleRefusal;
 use super::trust::TrustKeys;
 use crate::assembly;
-use crate::documents::files::{self, BaseTerms, Files, Form};
+use crate::documents::files::{self, BaseTerms, Files};
 use crate::documents::mesh::Notes;
-use crate::fault::Faults;
 
 /// A base whose signatures hold, with the files that were signed. Its documents are not checked, but for what is needed here.
 #[derive(Debug)]
@@ -37,8 +36,11 @@ impl Base {
         files: Files,
         signed_by: Option<&TrustKeys>,
     ) -> Result<Base, BundleRefusal> {
-        let Some(terms) = files::base_terms(&files) else { return Err(unsound(&files)) };
-        let BaseTerms { routes_by, notes, platform } = terms;
+        let Some(BaseTerms { routes_by, notes, platform }) = files::base_terms(&files) else {
+            // Reading them all tells every fault.
+            let faults = assembly::of_packed(&files, None).err().unwrap_or_default();
+            return Err(BundleRefusal::Unsound { faults });
+        };
         let routes_by = routes_by.map(|by| TrustKeys::new(by.threshold, by.keys)).transpose();
         let routes_by = routes_by.map_err(|error| BundleRefusal::Malformed {
             file: "mesh.json".to_owned(),
@@ -49,7 +51,7 @@ impl Base {
         Ok(base)
     }
 
-    /// Whoever signs routes may neither sign bases nor be listed among the files of one.
+    /// A key that signs routes signs no bases, and a base has none of the files that such a key signs.
     fn check_roles(&self, signed_by: Option<&TrustKeys>) -> Result<(), BundleRefusal> {
         let Some(by) = &self.routes_by else { return Ok(()) };
         let signs_bases = |key: &&PublicKey| {
@@ -66,7 +68,7 @@ impl Base {
 
     /// Whether this is a file of a team that is not the platform's: a route or its tests.
     pub fn is_of_a_team(&self, file: &str) -> bool {
-        files::team_of(file).is_some_and(|team| !self.platform.contains(team))
+        files::is_of_a_team(file, &self.platform)
     }
 
     pub fn digest(&self) -> Digest {
@@ -98,20 +100,25 @@ impl Base {
 
     /// The version in a manifest of routes, if these are over this base and signed by those who may.
     pub fn version_of_routes(&self, manifest: &[u8], verifier: &dyn Verifier) -> Option<u64> {
-        let read = RoutesManifest::open(ROUTES_MANIFEST, manifest).ok()?;
-        self.routes_by()?.check_signed(&read.envelope, &read.payload, verifier).ok()?;
-        (read.manifest.base == self.digest).then_some(read.manifest.version)
+        let read = self.signed_routes(self.routes_by()?, manifest, verifier);
+        read.ok().map(|read| read.manifest.version)
+    }
+
+    /// A manifest of routes over this base that enough of these keys have signed.
+    pub(super) fn signed_routes(
+        &self,
+        by: &TrustKeys,
+        manifest: &[u8],
+        verifier: &dyn Verifier,
+    ) -> Result<Read<RoutesManifest>, BundleRefusal> {
+        let read = RoutesManifest::open(ROUTES_MANIFEST, manifest)?;
+        by.check_signed(&read.envelope, &read.payload, verifier)?;
+        read.manifest.check_over(self.digest)?;
+        Ok(read)
     }
 
     /// Its files, as they were signed.
     pub fn files(&self) -> &Files {
         &self.files
     }
-}
-
-/// Every fault of these documents.
-fn unsound(files: &Files) -> BundleRefusal {
-    let faults = Faults::new();
-    drop(assembly::assemble(files::read(files, Form::Json, &faults), &faults));
-    BundleRefusal::Unsound { faults: faults.into_sorted() }
 }

@@ -66,10 +66,7 @@ impl Contents {
 
     /// Checks that these are for this audience, that this server can read them, and that their time has come.
     pub(super) fn check_is_for(&self, audience: &str, now: Seconds) -> Result<(), BundleRefusal> {
-        if self.audience != audience {
-            let (found, wanted) = (self.audience.clone(), audience.to_owned());
-            return Err(BundleRefusal::OtherAudience { found, wanted });
-        }
+        self.check_audience(audience)?;
         self.check_engine()?;
         if now.get() < self.not_before {
             return Err(BundleRefusal::NotYet { not_before: self.not_before });
@@ -78,6 +75,15 @@ impl Contents {
             return Err(BundleRefusal::Over { expires: self.expires });
         }
         Ok(())
+    }
+
+    pub(super) fn check_audience(&self, audience: &str) -> Result<(), BundleRefusal> {
+        if self.audience == audience {
+            Ok(())
+        } else {
+            let (found, wanted) = (self.audience.clone(), audience.to_owned());
+            Err(BundleRefusal::OtherAudience { found, wanted })
+        }
     }
 
     pub(super) fn check_engine(&self) -> Result<(), BundleRefusal> {

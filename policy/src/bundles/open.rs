@@ -9,12 +9,11 @@ use super::Bundle;
 use super::base::Base;
 use super::dsse::Envelope;
 use super::manifest::{Manifest, Read, RoutesManifest};
-use super::parcel::{MANIFEST, Parcel, ROUTES_MANIFEST, RoutesParcel};
+use super::parcel::{MANIFEST, Parcel, RoutesParcel};
 use super::refusal::BundleRefusal;
 use super::trust::TrustKeys;
 use crate::assembly;
-use crate::documents::files::{self, Files, Form};
-use crate::fault::Faults;
+use crate::documents::files::Files;
 use crate::routes::Policy;
 
 /// The highest version that was ever active on this server: no later bundle may have a lower one.
@@ -56,7 +55,7 @@ pub fn open(
     if let (Some(read), Some(layer)) = (&routes, layer) {
         read.manifest.check_files(&layer.files).map_err(BundleRefusal::of_routes)?;
     }
-    let policy = read_documents(parcel, routes.is_some())?;
+    let policy = read_documents(&parcel.files, layer)?;
     if policy.mesh.terms.audience != base.manifest.audience {
         let (found, wanted) = (policy.mesh.terms.audience.clone(), base.manifest.audience.clone());
         return Err(BundleRefusal::OtherAudience { found, wanted });
@@ -74,12 +73,9 @@ pub(super) fn packed(base: &Base, routes: Option<&RoutesParcel>) -> Arc<Files> {
 }
 
 /// The policy of all documents, or their faults.
-pub(super) fn read_documents(parcel: &Parcel, with_routes: bool) -> Result<Policy, BundleRefusal> {
-    let faults = Faults::new();
-    let routes = parcel.routes.as_ref().filter(|_| with_routes).map(|routes| (&routes.files, Form::Json));
-    let documents = files::read_over(&parcel.files, Form::Json, routes, &faults);
-    let policy = assembly::assemble(documents, &faults);
-    policy.ok_or_else(|| BundleRefusal::Unsound { faults: faults.into_sorted() })
+pub(super) fn read_documents(base: &Files, routes: Option<&RoutesParcel>) -> Result<Policy, BundleRefusal> {
+    assembly::of_packed(base, routes.map(|routes| &routes.files))
+        .map_err(|faults| BundleRefusal::Unsound { faults })
 }
 
 /// Checks the manifest alone, before its files are fetched: so only a trusted signer can make a server fetch
@@ -126,10 +122,8 @@ fn checked_routes(
 ) -> Result<Read<RoutesManifest>, BundleRefusal> {
     let routes = parcel.routes.as_ref().ok_or(BundleRefusal::RoutesMissing)?;
     let check = || {
-        let read = RoutesManifest::open(ROUTES_MANIFEST, &routes.manifest)?;
-        by.check_signed(&read.envelope, &read.payload, verifier)?;
+        let read = base.signed_routes(by, &routes.manifest, verifier)?;
         let manifest = &read.manifest;
-        manifest.check_over(base.digest)?;
         manifest.check_is_for(expected.audience, expected.now)?;
         if manifest.not_before < base.manifest.not_before || manifest.expires > base.manifest.expires {
             return Err(BundleRefusal::OutsideWindow {
@@ -213,12 +207,7 @@ fn follow_trust(
             }
             Ok(()) => {}
         }
-        if manifest.audience != expected.audience {
-            return Err(BundleRefusal::OtherAudience {
-                found: manifest.audience.clone(),
-                wanted: expected.audience.to_owned(),
-            });
-        }
+        manifest.check_audience(expected.audience)?;
         check_trust_change(&manifest, &current, &envelope, &payload, verifier)?;
         has_begun = true;
         retired.insert(current.digest());

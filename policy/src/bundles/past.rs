@@ -36,7 +36,7 @@ impl PastBundle {
                 Some((read.digest(), read.manifest))
             }
         };
-        let policy = read_documents(parcel, routes.is_some())?;
+        let policy = read_documents(&parcel.files, parcel.routes.as_ref())?;
         let packed = packed(&base, parcel.routes.as_ref());
         Ok(PastBundle(Bundle::new(policy, base, routes, packed)))
     }

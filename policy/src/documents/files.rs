@@ -160,18 +160,17 @@ pub(crate) fn base_terms(files: &Files) -> Option<BaseTerms> {
 pub(crate) fn check_same(written: &Files, signed: &Files, faults: &Faults) {
     for (name, bytes) in written {
         let in_file = faults.in_file(Path::new(name));
-        let (packed, now) = match name.strip_suffix(".yaml") {
+        let (name, now) = match name.strip_suffix(".yaml") {
             None => (name.clone(), Some(bytes.clone())),
             Some(stem) => {
                 let node = Form::Yaml.read(bytes, in_file).map(|node| {
                     let is_tests = stem.ends_with(".test") && team_of(name).is_some();
                     if is_tests { route_tests::with_json_values(&node) } else { node }
                 });
-                let packed = node.map(|node| canonical::of(&without_metadata(&node)).into_bytes());
-                (format!("{stem}.json"), packed)
+                (format!("{stem}.json"), node.map(|node| packed(&node)))
             }
         };
-        if now.is_some_and(|now| signed.get(&packed) != Some(&now)) {
+        if now.is_some_and(|now| signed.get(&name) != Some(&now)) {
             in_file.fault(
                 Place::NONE,
                 "it is not as the base was signed",
@@ -204,8 +203,13 @@ fn role(name: &str, form: Form) -> Option<Role<'_>> {
 }
 
 /// Whose a file is. `None` for one that is not in the directory of a team.
-pub(crate) fn team_of(name: &str) -> Option<&str> {
+fn team_of(name: &str) -> Option<&str> {
     Some(name.strip_prefix("routes/")?.split_once('/')?.0)
+}
+
+/// Whether this is a file of a team that is not among these: a route or its tests.
+pub(crate) fn is_of_a_team(name: &str, platform: &BTreeSet<String>) -> bool {
+    team_of(name).is_some_and(|team| !platform.contains(team))
 }
 
 /// The routes and their tests, as far as they are read.
@@ -330,8 +334,13 @@ impl Reading<'_> {
     }
 
     fn pack(&mut self, name: String, node: &Node) {
-        self.packed.insert(name, canonical::of(&without_metadata(node)).into_bytes());
+        self.packed.insert(name, packed(node));
     }
+}
+
+/// A document as a bundle holds it.
+fn packed(node: &Node) -> Vec<u8> {
+    canonical::of(&without_metadata(node)).into_bytes()
 }
 
 /// The document without what is not read (labels, annotations) and without what its directory already says (the namespace).

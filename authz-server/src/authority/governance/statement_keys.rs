@@ -38,7 +38,7 @@ impl StatementKeys {
     }
 
     /// The key that signs for a proxy with these pins, if this server has a key at all, and after it one that may sign in its place
-    /// if whoever has it does not answer. A proxy that pins only one of two gets its statements by that one.
+    /// if the first key's signer does not answer. A proxy that pins only one of two gets its statements by that one.
     pub(super) fn signers_for(&self, pins: &[Digest], now: Seconds) -> Vec<NamedSigner> {
         let mut keys = (self.list)();
         let [first, next] = keys.as_slice() else {

@@ -14,7 +14,7 @@ mod subject_tokens;
 #[cfg(test)]
 mod tests;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use ledger::entry::{Digest, Posture as Stance};
 use ledger::{FactRefused, Ledger, RecordError};
@@ -32,7 +32,7 @@ pub use refusal::{Refusal, RefusalCode};
 pub use signing_keys::AuthorityKeys;
 
 use super::callers::ClientCertificate;
-use super::rates::{Rate, Rates};
+use super::rates::{Rate, SharedRates};
 use super::turns::Turns;
 use crate::clock::Clock;
 use crate::facts::{Known, LiveFacts};
@@ -152,7 +152,7 @@ struct Inner {
     places: Vec<String>,
     subjects: CurrentSubjects,
     used: UsedProofs,
-    rates: Mutex<Rates>,
+    rates: SharedRates,
     at_once: Semaphore,
     turns: Turns,
 }
@@ -182,7 +182,7 @@ impl WarrantIssuer {
     pub fn new(parts: IssuerParts) -> WarrantIssuer {
         let IssuerParts { authority, ledger, live, clock, fetcher, places } = parts;
         let used = UsedProofs::since(clock.now());
-        let rates = Mutex::new(Rates::new(EACH, ALL, clock.since_boot()));
+        let rates = SharedRates::new(EACH, ALL, clock.since_boot());
         let (subjects, at_once) = (CurrentSubjects::default(), Semaphore::new(AT_ONCE));
         WarrantIssuer(Arc::new(Inner {
             authority,
@@ -313,13 +313,9 @@ impl Inner {
 
     /// Counts a call: for its holder, and with its proof.
     fn count(&self, verified: &Verified, now: Seconds) -> Result<(), Refusal> {
-        let since_boot = self.clock.since_boot();
-        // Counts stay usable even if a thread panicked while changing them.
-        let mut rates = self.rates.lock().unwrap_or_else(PoisonError::into_inner);
-        if !rates.admit(&[&verified.parties.holder], since_boot) {
+        if !self.rates.admit(&[&verified.parties.holder], self.clock.since_boot()) {
             return Err(RefusalCode::TooMany.into());
         }
-        drop(rates);
         verified.key.proof.as_ref().map_or(Ok(()), |proof| self.used.take(proof, now))
     }
 
@@ -331,7 +327,7 @@ impl Inner {
             return Err(RefusalCode::NotTrusted.into());
         }
         keys.into_iter().rev().find(|key| key.signer.is_there()).ok_or_else(|| {
-            tracing::error!("whoever has the authority's key does not answer");
+            tracing::error!("no signer of the authority answers");
             RefusalCode::NotSigned.into()
         })
     }

@@ -2,14 +2,14 @@
 //! processors to decisions.
 
 use std::num::NonZero;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread::available_parallelism;
 
 use ledger::entry::Digest;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::authority::problem::{ApiError, ApiErrorCode};
-use crate::authority::rates::{EACH, Rates, UNBOUNDED};
+use crate::authority::rates::{EACH, SharedRates, UNBOUNDED};
 use crate::authority::turns::{Turn, Turns};
 use crate::clock::Clock;
 
@@ -20,7 +20,7 @@ const AT_ONCE_AT_MOST: usize = 4;
 #[derive(Clone, Debug)]
 pub(super) struct ReadingTurns {
     clock: Clock,
-    rates: Arc<Mutex<Rates>>,
+    rates: SharedRates,
     of_callers: Turns,
     of_all: Arc<Semaphore>,
 }
@@ -38,7 +38,7 @@ impl ReadingTurns {
         let processors = available_parallelism().map_or(1, NonZero::get);
         let at_once = (processors / 2).clamp(1, AT_ONCE_AT_MOST);
         ReadingTurns {
-            rates: Arc::new(Mutex::new(Rates::new(EACH, UNBOUNDED, clock.since_boot()))),
+            rates: SharedRates::new(EACH, UNBOUNDED, clock.since_boot()),
             clock,
             of_callers: Turns::default(),
             of_all: Arc::new(Semaphore::new(at_once)),
@@ -48,9 +48,7 @@ impl ReadingTurns {
     /// First among the caller's own calls: those that wait for him keep no place that another could have.
     pub(super) async fn wait(&self, caller: &str) -> Result<ReadingTurn, ApiError> {
         let too_many = || ApiError::of(ApiErrorCode::TooMany);
-        let now = self.clock.since_boot();
-        // Counts stay usable even if a thread panicked while changing them.
-        if !self.rates.lock().unwrap_or_else(PoisonError::into_inner).admit(&[caller], now) {
+        if !self.rates.admit(&[caller], self.clock.since_boot()) {
             return Err(too_many());
         }
         let of_caller = self.of_callers.wait(Digest::of(caller.as_bytes())).await.ok_or_else(too_many)?;

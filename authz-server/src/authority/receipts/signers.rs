@@ -57,7 +57,7 @@ impl ReceiptSigners {
         self.kept
     }
 
-    /// Signs with the key whose turn it is, or with the other one if whoever has the first does not sign. `None` if nobody does.
+    /// Signs with the key whose turn it is, or with the other one if the first does not sign. `None` if nobody does.
     pub fn sign<T, E: fmt::Display>(&self, sign: impl Fn(&NamedSigner) -> Result<T, E>) -> Option<T> {
         let signers = self.signers();
         signers.iter().find_map(|signer| {
@@ -86,7 +86,7 @@ impl ReceiptSigners {
     }
 
     fn note(&self, signer: &NamedSigner, has_signed: bool) {
-        let Known { mut known, now, .. } = self.known();
+        let (mut known, now) = (self.lock(), self.clock.since_boot());
         if let Some(one) = known.iter_mut().find(|one| one.key.public_key() == signer.public_key()) {
             *(if has_signed { &mut one.signed } else { &mut one.failed }) = Some(now);
         }
@@ -102,8 +102,7 @@ impl ReceiptSigners {
     /// What is known of the keys, with those that have come.
     fn known(&self) -> Known<'_> {
         let now = self.clock.since_boot();
-        // Only complete values are stored under this lock.
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.lock();
         let keys = (self.list)();
         let is_listed = |one: &KnownKey| keys.iter().any(|key| key.public_key() == one.key.public_key());
         known.retain(|one| is_listed(one) || one.has_receipts(now));
@@ -113,6 +112,11 @@ impl ReceiptSigners {
             }
         }
         Known { known, keys, now }
+    }
+
+    // Only complete values are stored under this lock.
+    fn lock(&self) -> MutexGuard<'_, Vec<KnownKey>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether every set without this key is out of use.

@@ -31,7 +31,7 @@ pub(in crate::cli) struct Retire {
     /// A file with the token of the caller, who needs `read-proxies`
     #[arg(long, value_name = "FILE")]
     token: Option<PathBuf>,
-    /// Do not ask the server: whoever still needs the old key denies everything until it knows the next one
+    /// Do not ask the server. A proxy or upstream that needs the old key then denies everything until it knows the next one
     #[arg(long, conflicts_with_all = ["api", "token"])]
     force: bool,
 }

@@ -39,7 +39,7 @@ impl PastBundles {
             for place in found {
                 match directory::parcel(&place).and_then(|parcel| parcel.digest()) {
                     Ok(digest) => drop(places.insert(digest, place)),
-                    // A base whose routes are not signed yet is no bundle.
+                    // The routes over this base are not signed yet: there is no bundle here.
                     Err(BundleRefusal::Unreadable { file, .. }) if file == ROUTES_MANIFEST => {}
                     Err(BundleRefusal::OtherBase { .. }) => {}
                     Err(refusal) => return Err(refused(&place, &refusal)),

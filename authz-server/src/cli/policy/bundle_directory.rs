@@ -88,7 +88,10 @@ pub(super) fn read_trust(file: &Path) -> Result<TrustKeys, Failure> {
 
 /// The private keys in these files, or the one in the default file.
 pub(super) fn read_keys(files: &[PathBuf], default: &Path) -> Result<Vec<PrivateKey>, Failure> {
-    let default = [default.to_owned()];
-    let files = if files.is_empty() { default.as_slice() } else { files };
+    if files.is_empty() { read_each(&[default.to_owned()]) } else { read_each(files) }
+}
+
+/// The private keys in these files.
+pub(super) fn read_each(files: &[PathBuf]) -> Result<Vec<PrivateKey>, Failure> {
     files.iter().map(|file| keys::read(file).map_err(Failure::new)).collect()
 }

@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 use warrant::mint::Signer;
 use warrant::{AwsLcVerifier, PublicKey};
 
-use super::bundle_directory::{BundleDirectory, BundleDirectoryArgs, read_keys, read_trust};
+use super::bundle_directory::{BundleDirectory, BundleDirectoryArgs, read_each, read_keys, read_trust};
 use super::documents::BuildArgs;
 use crate::bundles::directory;
 use crate::cli::out::{ExitStatus, Failure, line};
@@ -159,13 +159,13 @@ fn publish_routes(
     directory: &BundleDirectory,
     clock: &Clock,
 ) -> Result<Published, Failure> {
-    // What is not signed over this base, or cannot be read, is no version to go on from.
+    // Only routes that are signed over this base count.
     let before = directory::routes_so_far(&directory.path).ok().flatten();
     let before = before.and_then(|manifest| base.version_of_routes(&manifest, &AwsLcVerifier));
     let next = before.map_or(Some(1), |last| last.checked_add(1));
     let version =
         args.version.or(next).ok_or_else(|| Failure::new("the version number cannot grow further"))?;
-    let keys = read_keys(&args.keys, Path::new(""))?;
+    let keys = read_each(&args.keys)?;
     let signers: Vec<&dyn Signer> = keys.iter().map(|key| -> &dyn Signer { key }).collect();
     let now = clock.now();
     let (not_before, expires) = (now.get(), now.plus(args.lifetime).get());

@@ -41,7 +41,8 @@ async fn after_20_kills_at_random_moments_under_load_every_executed_request_is_o
         record.wait_for(&executed, &world.home).await;
         load.wait_for(load.ordered).await;
     }
-    let denied = load.stop().await;
+    let denied = load.denied.load(Ordering::Relaxed);
+    load.stop().await;
     world.allows(&world.agent.request(&hello(), "GET", "/hello/last")).await;
     world.server.process.stop().await;
 
@@ -69,18 +70,19 @@ struct Load {
     orders: Arc<Semaphore>,
     ordered: usize,
     allowed: Arc<AtomicUsize>,
-    clients: JoinSet<usize>,
+    denied: Arc<AtomicUsize>,
+    clients: JoinSet<()>,
 }
 
 impl Load {
     fn start(world: &World) -> Load {
-        let (orders, allowed) = (Arc::new(Semaphore::new(0)), Arc::<AtomicUsize>::default());
+        let orders = Arc::new(Semaphore::new(0));
+        let (allowed, denied) = (Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
         let mut clients = JoinSet::new();
         for client in 0..CLIENTS {
             let (agent, mut connection) = (world.agent.clone(), Connection::new(world.envoy.address()));
-            let (orders, allowed) = (orders.clone(), allowed.clone());
+            let (orders, allowed, denied) = (orders.clone(), allowed.clone(), denied.clone());
             clients.spawn(async move {
-                let mut denied = 0;
                 while let Ok(order) = orders.acquire().await {
                     let request = agent.request(&hello(), "GET", &format!("/hello/{client}"));
                     match connection.send(&request).await {
@@ -88,13 +90,14 @@ impl Load {
                             order.forget();
                             allowed.fetch_add(1, Ordering::Relaxed);
                         }
-                        Ok(_) | Err(_) => denied += 1,
+                        Ok(_) | Err(_) => {
+                            denied.fetch_add(1, Ordering::Relaxed);
+                        }
                     }
                 }
-                denied
             });
         }
-        Load { orders, ordered: 0, allowed, clients }
+        Load { orders, ordered: 0, allowed, denied, clients }
     }
 
     fn add(&mut self, requests: usize) {
@@ -108,10 +111,19 @@ impl Load {
             .await;
     }
 
-    /// Stops all clients. Returns how many requests were not allowed.
-    async fn stop(self) -> usize {
+    /// Waits until one more request was not allowed.
+    async fn wait_for_more_denials(&self) {
+        let before = self.denied.load(Ordering::Relaxed);
+        until("a request to be denied", async || {
+            (self.denied.load(Ordering::Relaxed) > before).then_some(())
+        })
+        .await;
+    }
+
+    /// Stops all clients.
+    async fn stop(self) {
         self.orders.close();
-        self.clients.join_all().await.into_iter().sum()
+        self.clients.join_all().await;
     }
 }
 

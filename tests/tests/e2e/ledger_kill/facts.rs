@@ -27,6 +27,9 @@ async fn after_kills_at_random_moments_while_facts_are_posted_none_that_was_ackn
         posters.wait_for(1 + random.below(60)).await;
         world.server.process.kill();
         let posted = posters.ended().await;
+        // The load may have had all that was ordered before the kill. These requests meet a server that is not there.
+        load.add(REQUESTS_A_KILL);
+        load.wait_for_more_denials().await;
         world.server = Server::start(&world.home).await;
         // The start has it in force, and not only on the disk.
         let (index, fact) =
@@ -36,7 +39,7 @@ async fn after_kills_at_random_moments_while_facts_are_posted_none_that_was_ackn
         acknowledged.extend(posted);
         load.wait_for(load.ordered).await;
     }
-    let denied = load.stop().await;
+    load.stop().await;
     world.allows(&world.agent.request(&hello(), "GET", "/hello/last")).await;
     world.server.process.stop().await;
     let on_record: BTreeMap<u64, String> = Ledger::entries(&world.home.file("ledger"), 0)
@@ -47,12 +50,8 @@ async fn after_kills_at_random_moments_while_facts_are_posted_none_that_was_ackn
     for (index, fact) in &acknowledged {
         assert_eq!(on_record.get(index), Some(&fact.reason), "it was acknowledged as entry {index}");
     }
-    println!(
-        "{kills} kills: {} facts acknowledged, {} on record, {denied} requests not allowed",
-        acknowledged.len(),
-        on_record.len()
-    );
-    assert!(acknowledged.len() >= kills * 2 && denied > 0, "the kills were felt");
+    println!("{kills} kills: {} facts acknowledged, {} on record", acknowledged.len(), on_record.len());
+    assert!(acknowledged.len() >= kills, "each kill came after a fact");
     // This judges every decision again.
     world.end().await;
 }

@@ -14,7 +14,7 @@ TOOLS=target/tools
 MISSING=''   # the Debian packages to install
 ADVICE=''    # the same for other systems, one line each
 
-# prepare NEED... : compiler rust rust_checks wasm envoy agents_venv client_venv client_lint_venv api_venv readers peers
+# prepare NEED... : compiler rust rust_checks wasm envoy agents_venv client_venv client_lint_venv api_venv readers peers mesh
 prepare() {
 	mkdir -p "$TOOLS"
 	check_certificates
@@ -108,6 +108,8 @@ check_api_venv() {
 	has_venv api-venv "$API_WHEELS" || can_make_venvs || lacks "python3-venv" "python3 (3.11 or newer) with venv, for the calls that are made from the API's document"
 }
 
+check_mesh() { has_mesh_tools || lacks "iproute2 iptables util-linux openssl" "ip, iptables, unshare, nsenter, setpriv and openssl, for pods without containers"; }
+
 check_readers() {
 	have curl || lacks "curl" "curl, as a client of the token endpoint that knows nothing of warrants"
 	have python3 || lacks "python3" "python3, for readers of the ledger that share no code with it"
@@ -160,6 +162,8 @@ find_envoy() { # prints the path of the Envoy to use; prints nothing if there is
 		[ -n "$found" ] && echo "$ROOT/$found"
 	fi
 }
+
+has_mesh_tools() { have ip && have iptables && have unshare && have nsenter && have setpriv && have openssl && have tar; }
 
 can_make_venvs() { have python3 && python3 -c 'import ensurepip, venv' 2>/dev/null; }
 

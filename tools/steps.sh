@@ -137,6 +137,26 @@ check_chart() { # rendering alone; what a real API server says of it takes a min
 	fi
 }
 
+# One test after another: each has a mesh of its own, which takes most of a small machine.
+run_mesh() { # run_mesh FILTER...
+	logged_tests target/mesh.log cargo test --locked -p portcullis-tests --profile test --test mesh -- \
+		--ignored --nocapture --test-threads=1 "$@"
+}
+
+can_run_mesh() { [ "$(id -u)" = 0 ]; }
+
+check_in_mesh() { # only where everything is there: building the control planes takes longer than all tests
+	if ! list_peers >/dev/null 2>&1; then
+		say "    NOT RUN: the control planes are not built (./dev peers)"
+	elif ! can_run_mesh; then
+		say "    NOT RUN: a mesh needs root, for its network namespaces"
+	elif ! has_mesh_tools; then
+		say "    NOT RUN: iptables or iproute2 is not installed (./dev mesh installs them)"
+	else
+		run_mesh && check_totals target/mesh.log
+	fi
+}
+
 # Prints the total of one `cargo test` log. A log with a failed test, or without any passed test, is a failure.
 check_totals() { # check_totals LOG
 	awk '/^test result: /{ runs++; passed += $4; failed += $6; ignored += $8 }

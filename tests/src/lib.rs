@@ -31,6 +31,7 @@ pub mod guide;
 pub mod history;
 pub mod keys;
 pub mod ledger_auditor;
+pub mod mesh;
 pub mod offline_ledger;
 pub mod operator;
 pub mod preloaded_faults;

@@ -28,16 +28,28 @@ impl Process {
     /// # Panics
     /// When it cannot be started.
     #[must_use]
-    pub fn start(name: &'static str, mut command: Command) -> Process {
+    pub fn start(name: &'static str, command: Command) -> Process {
+        Process::start_by(name, command, Command::spawn)
+    }
+
+    /// The same, where `spawn` chooses the namespaces. It may make no threads: a thread cannot join a new pid namespace.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    #[must_use]
+    pub(crate) fn start_by(
+        name: &'static str,
+        mut command: Command,
+        spawn: impl FnOnce(&mut Command) -> std::io::Result<Child>,
+    ) -> Process {
         // A pipe and not a file: a fault that a test injects into files must not silence the log.
         let (reader, writer) = std::io::pipe().expect("the system has pipes");
         let second_writer = writer.try_clone().expect("a pipe's end can be cloned");
-        let child = command
-            .stdin(Stdio::null())
-            .stdout(writer)
-            .stderr(second_writer)
-            .spawn()
-            .unwrap_or_else(|why| panic!("{name} cannot be started ({command:?}): {why}"));
+        command.stdin(Stdio::null()).stdout(writer).stderr(second_writer);
+        let child =
+            spawn(&mut command).unwrap_or_else(|why| panic!("{name} cannot be started ({command:?}): {why}"));
+        // The command holds the pipe's writing end. Without this the collector would never see its end.
+        drop(command);
         let log: Arc<Mutex<Vec<u8>>> = Arc::default();
         let collected = log.clone();
         let collector = Some(std::thread::spawn(move || collect(reader, &collected)));

@@ -1,0 +1,140 @@
+//! A service that is already live is guarded, step by step as k8s/README.md says, and freed again, while clients go on asking. From the
+//! first judged request on, none reaches the workload without a decision, until somebody takes the guard away on purpose.
+
+use std::time::{Duration, Instant};
+
+use portcullis_tests::client::ClientRequest;
+use portcullis_tests::condition::until;
+use portcullis_tests::mesh::Pod;
+use portcullis_tests::upstream::Upstream;
+use serde_json::{Value, json};
+
+use crate::denials::send;
+use crate::shop::{APP, HOST, SYSTEM, Shop, service};
+use crate::watch::Watch;
+
+const OBSERVED: &str = "ungoverned: {reason: adopting it, until: \"2099-01-01T00:00:00Z\", observe: true}";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs the control planes: ./dev mesh"]
+async fn a_live_service_is_observed_guarded_upgraded_rolled_back_and_freed_and_never_open_in_between() {
+    let from = Instant::now();
+    let shop = Shop::open().await;
+    shop.write_proxies(&json!([{"id": APP, "hosts": {HOST: [format!("{HOST}:80")]}, "strictMtls": true}]));
+    shop.edit(
+        "routes/demo/hello.yaml",
+        "callers: [\"agent:demo\"]",
+        &format!("callers: [\"agent:demo\"]\n  {OBSERVED}"),
+    );
+    shop.edit("teams.yaml", "ground:", "platform: true\n    ground:");
+    shop.sign();
+    let (app, client) = tokio::join!(shop.pod("app"), shop.pod("client"));
+    let upstream = Upstream::on(app.listen(8080));
+    until("the live service to answer", async || {
+        (send(&shop, &client, &bare()).await.status == 200).then_some(())
+    })
+    .await;
+
+    // The server first, then the filters: a filter without a server denies.
+    let guarded =
+        json!([{"name": "app", "namespace": "shop", "kind": "sidecar", "selector": {"app": "app"}}]);
+    shop.install(&json!([]));
+    let server = shop.server().await;
+    observe(&shop, &client, &upstream, &guarded).await;
+    println!("observed after {:?}", from.elapsed());
+
+    shop.edit("routes/demo/hello.yaml", OBSERVED, "");
+    shop.sign();
+    shop.put_bundle(&server);
+    until("requests without a warrant to be denied", async || {
+        (send(&shop, &client, &bare()).await.code().as_deref() == Some("warrant-missing")).then_some(())
+    })
+    .await;
+    println!("governed after {:?}", from.elapsed());
+    let ledger = server.volume("data").join("ledger");
+    let before = upstream.executions().len();
+
+    let watch = watch(&shop, &client);
+    shop.helm_with("upgrade", &guarded, &json!({"server": {"logLevel": "debug"}}));
+    server.stop().await;
+    let server = shop.server().await;
+    until_allowed(&shop, &client).await;
+    let seen = watch.end(&upstream).await;
+    println!("an upgrade: {seen:?}");
+
+    let watch = self::watch(&shop, &client);
+    shop.cluster.helm(&["rollback", "portcullis", "--namespace", SYSTEM]).unwrap();
+    server.stop().await;
+    let server = shop.server().await;
+    until_allowed(&shop, &client).await;
+    println!("a rollback: {:?}", watch.end(&upstream).await);
+
+    let watch = self::watch(&shop, &client);
+    shop.cluster.helm(&["uninstall", "portcullis", "--namespace", SYSTEM]).unwrap();
+    server.stop().await;
+    until("every request to be denied", async || {
+        (send(&shop, &client, &shop.good()).await.code().as_deref() == Some("governance-stale")).then_some(())
+    })
+    .await;
+    println!("a removal: {:?}", watch.end(&upstream).await);
+    let decisions = shop.audit_after(&ledger, &upstream, before);
+    println!("{} decisions on record", decisions.len());
+
+    // The second command, as Helm prints it.
+    shop.cluster.kubectl(&[
+        "delete",
+        "envoyfilters.networking.istio.io,authorizationpolicies.security.istio.io",
+        "--all-namespaces",
+        "--selector",
+        FILTERS,
+    ]);
+    until("the freed service to answer", async || {
+        (send(&shop, &client, &bare()).await.status == 200).then_some(())
+    })
+    .await;
+    println!("the end after {:?}", from.elapsed());
+}
+
+const FILTERS: &str = "app.kubernetes.io/instance=portcullis,portcullis.dev/server-namespace=portcullis,portcullis.dev/part=filter";
+
+/// The filters come to a service that is live. Its clients, who know nothing of warrants, go on: what they do is judged and recorded.
+async fn observe(shop: &Shop, client: &Pod, upstream: &Upstream, guarded: &Value) {
+    shop.helm("upgrade", guarded);
+    let from = Instant::now();
+    let mut denied = 0;
+    until("requests to be observed", async || {
+        let answer = send(shop, client, &bare()).await;
+        denied += usize::from(answer.status != 200);
+        upstream.executions().last().is_some_and(|one| one.decision().is_some()).then_some(())
+    })
+    .await;
+    println!("the filters came after {:?}, and {denied} requests were denied until then", from.elapsed());
+    let judged = upstream.executions().iter().position(|one| one.decision().is_some()).unwrap();
+    for _ in 0..50 {
+        assert_eq!(send(shop, client, &bare()).await.status, 200, "an observed request was denied");
+    }
+    let after = upstream.executions().split_off(judged);
+    assert!(
+        after.len() > 50 && after.iter().all(|one| one.decision().is_some()),
+        "an unjudged request passed"
+    );
+}
+
+fn bare() -> ClientRequest {
+    ClientRequest::new("GET", HOST, "/hello/live")
+}
+
+fn watch(shop: &Shop, client: &Pod) -> Watch {
+    let (agent, warrant) = (shop.agent.clone(), shop.warrant());
+    Watch::begin(client.network(), service(), move || {
+        agent.present(&agent.warrant(&warrant), ClientRequest::new("GET", HOST, "/hello/you"))
+    })
+}
+
+async fn until_allowed(shop: &Shop, client: &Pod) {
+    until("requests to be allowed again", async || {
+        (send(shop, client, &shop.good()).await.status == 200).then_some(())
+    })
+    .await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+}

@@ -1,0 +1,318 @@
+//! A mesh with a shop in it: the installed product, a workload that it guards, and a client. Every test begins here.
+
+use portcullis_tests::agent::{Agent, WarrantSpec, hello};
+use portcullis_tests::client::{ClientRequest, ClientResponse};
+use portcullis_tests::ledger_auditor::LedgerAuditor;
+use portcullis_tests::mesh::{Cluster, Istio, NODE, Pod, PodPlan, Registry};
+use portcullis_tests::programs;
+use portcullis_tests::server::Home;
+use portcullis_tests::shipped::read;
+use portcullis_tests::upstream::{Execution, Upstream};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Mutex;
+use tempfile::TempDir;
+
+/// The host of the guarded workload.
+pub(crate) const HOST: &str = "app.shop.svc.cluster.local";
+/// The address of its Service.
+const SERVICE: &str = "10.96.0.80:80";
+/// The identity of its proxy.
+pub(crate) const APP: &str = "spiffe://cluster.local/ns/shop/sa/app";
+/// The identity of the client.
+pub(crate) const CLIENT: &str = "spiffe://cluster.local/ns/shop/sa/client";
+/// The namespace of the server.
+pub(crate) const SYSTEM: &str = "portcullis";
+
+/// The mesh, and what is installed in it.
+pub(crate) struct Shop {
+    pub(crate) istio: Istio,
+    pub(crate) home: Home,
+    pub(crate) agent: Agent,
+    /// The image of the gate's module.
+    pub(crate) module: String,
+    _registry: Registry,
+    pub(crate) cluster: Cluster,
+    directory: TempDir,
+    /// The decisions that a client was told of, and how each ended.
+    told: Mutex<BTreeMap<String, Told>>,
+}
+
+/// How a decision ended for its client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Told {
+    Denied(String),
+    Executed,
+}
+
+impl Shop {
+    /// A cluster with Istio, and a home directory on a machine outside. Nothing is installed yet.
+    pub(crate) async fn open() -> Shop {
+        let directory = tempfile::Builder::new().prefix("portcullis-shop-").tempdir().unwrap();
+        let arguments = ["--host", HOST, "--alias", &format!("{HOST}:80")];
+        let home = Home::init(directory.path(), &arguments.map(str::to_owned));
+        let cluster = Cluster::start().await;
+        let istio = Istio::start(&cluster).await;
+        cluster.namespace(SYSTEM, &["pod-security.kubernetes.io/enforce=restricted"]);
+        cluster.namespace("shop", &["istio-injection=enabled"]);
+        for account in ["app", "client"] {
+            cluster.account("shop", account);
+        }
+        cluster.apply(OBJECTS);
+        let port = cluster.node().listen(5000);
+        let registry = Registry::start(port, &format!("{NODE}:5000"), &programs::module());
+        let agent = Agent::at(&home);
+        let module = registry.image().to_owned();
+        Shop { istio, home, agent, module, _registry: registry, cluster, directory, told: Mutex::default() }
+    }
+
+    /// Writes a document of the policy.
+    pub(crate) fn write(&self, document: &str, content: &str) {
+        let file = self.home.file("policy").join(document);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        put(&file, content);
+    }
+
+    /// Changes a document of the policy as text.
+    pub(crate) fn edit(&self, document: &str, from: &str, to: &str) {
+        let file = self.home.file("policy").join(document);
+        let text = fs::read_to_string(&file).unwrap();
+        assert!(text.contains(from), "{document} has no {from}");
+        put(&file, &text.replace(from, to));
+    }
+
+    /// Names the proxies of the mesh.
+    pub(crate) fn write_proxies(&self, proxies: &Value) {
+        let document = json!({"apiVersion": "portcullis.dev/v1alpha1", "kind": "Proxies", "spec": proxies});
+        self.write("proxies.yaml", &document.to_string());
+    }
+
+    /// Writes a route of the team `demo`.
+    pub(crate) fn write_route(&self, name: &str, spec: &Value) {
+        let document = json!({
+            "apiVersion": "portcullis.dev/v1alpha1", "kind": "GovernedRoute", "metadata": {"name": name}, "spec": spec,
+        });
+        self.write(&format!("routes/demo/{name}.yaml"), &document.to_string());
+    }
+
+    /// Signs the policy.
+    pub(crate) fn sign(&self) {
+        let mut sign = Command::new(programs::portcullis());
+        let output = sign.args(["policy", "sign"]).current_dir(self.home.directory()).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    /// Makes the Secrets, and installs the chart with these guarded proxies.
+    pub(crate) fn install(&self, guarded: &Value) {
+        self.make_secrets();
+        self.helm("install", guarded);
+    }
+
+    /// Runs `helm install` or `helm upgrade` with these guarded proxies.
+    pub(crate) fn helm(&self, verb: &str, guarded: &Value) {
+        self.helm_with(verb, guarded, &json!({}));
+    }
+
+    /// The same with further values.
+    pub(crate) fn helm_with(&self, verb: &str, guarded: &Value, further: &Value) {
+        let mut all = self.values(guarded);
+        merge(&mut all, further);
+        let values = self.directory.path().join("values.yaml");
+        put(&values, &all.to_string());
+        let chart = programs::repository().join("k8s/chart");
+        let [chart, values] = [chart, values].map(|path| path.to_str().unwrap().to_owned());
+        self.cluster
+            .helm(&[verb, "portcullis", &chart, "--namespace", SYSTEM, "--values", &values])
+            .unwrap_or_else(|refused| panic!("{}", refused.0));
+    }
+
+    fn make_secrets(&self) {
+        let (home, at) = (self.home.directory(), self.directory.path());
+        for part in ["ledger", "bundle"] {
+            let archive = at.join(format!("{part}.tar.gz"));
+            let mut tar = Command::new("tar");
+            let packed = tar.arg("-C").arg(home).arg("-czf").arg(archive).arg(part).status().unwrap();
+            assert!(packed.success());
+        }
+        let keys = ["ledger.jwk", "digest.jwk", "statement.jwk", "receipt.jwk", "note.jwk", "read-log.token"];
+        let keys = keys.map(|key| self.home.file("keys").join(key));
+        self.make_secret("portcullis-keys", &keys);
+        self.make_secret("portcullis-first", &[at.join("ledger.tar.gz"), at.join("bundle.tar.gz")]);
+    }
+
+    fn make_secret(&self, name: &str, files: &[PathBuf]) {
+        let files: Vec<String> = files.iter().map(|file| format!("--from-file={}", file.display())).collect();
+        let mut arguments = vec!["--namespace", SYSTEM, "create", "secret", "generic", name];
+        arguments.extend(files.iter().map(String::as_str));
+        self.cluster.kubectl(&arguments);
+    }
+
+    fn values(&self, guarded: &Value) -> Value {
+        let gate = read(&self.home.file("gate.yaml"));
+        let gate = &gate["resources"][0]["typed_config"]["config"]["configuration"]["value"];
+        let gate: Value = serde_json::from_str(gate.as_str().unwrap()).unwrap();
+        let origin = fs::read_to_string(self.home.file("ledger/log.vkey")).unwrap();
+        json!({
+            "image": {
+                "repository": "registry.example/portcullis",
+                "digest": format!("sha256:{}", "0".repeat(64)),
+            },
+            "mesh": {
+                "audience": "demo",
+                "logOrigin": origin.split('+').next().unwrap(),
+                "statementKeys": gate["statementKeys"],
+            },
+            "server": {
+                "bundle": {"trust": read(&self.home.file("portcullis.yaml"))["bundle"]["trust"]},
+                "environment": {"region": "eu-1"},
+            },
+            "filters": {"module": {"image": self.module}},
+            "istio": {"guarded": guarded},
+        })
+    }
+
+    /// Puts the signed bundle on the server's volume, as `kubectl cp` would.
+    pub(crate) fn put_bundle(&self, server: &Pod) {
+        let to = server.volume("data").join("bundle");
+        let copied = Command::new("cp").arg("-rT").arg(self.home.file("bundle")).arg(&to).status().unwrap();
+        assert!(copied.success());
+        let owned = Command::new("chown").args(["-R", "10001:10001"]).arg(to).status().unwrap();
+        assert!(owned.success());
+    }
+
+    /// The server's pod.
+    pub(crate) async fn server(&self) -> Pod {
+        PodPlan::of_controller(&self.cluster, SYSTEM, "statefulset", "portcullis").start(&self.cluster).await
+    }
+
+    /// A workload's pod.
+    pub(crate) async fn pod(&self, app: &str) -> Pod {
+        PodPlan::app("shop", app).start(&self.cluster).await
+    }
+
+    /// A request that nothing is wrong with.
+    pub(crate) fn good(&self) -> ClientRequest {
+        self.asking(&self.warrant())
+    }
+
+    /// A request with a new warrant of this content.
+    pub(crate) fn asking(&self, content: &WarrantSpec) -> ClientRequest {
+        self.asking_for("/hello/you", content)
+    }
+
+    /// The same for this path.
+    pub(crate) fn asking_for(&self, path: &str, content: &WarrantSpec) -> ClientRequest {
+        self.agent.present(&self.agent.warrant(content), ClientRequest::new("GET", HOST, path))
+    }
+
+    /// What the agent may do.
+    #[expect(clippy::unused_self, reason = "the content of the shop's warrants")]
+    pub(crate) fn warrant(&self) -> WarrantSpec {
+        WarrantSpec { host: HOST.to_owned(), ..hello() }
+    }
+
+    /// Runs a command of `portcullis` in the server's pod.
+    #[expect(clippy::unused_self, reason = "an operator of the shop")]
+    pub(crate) fn operate(&self, server: &Pod, arguments: &[&str]) {
+        let config = ["--reason", "a drill", "--config", "/etc/portcullis/portcullis.yaml"];
+        let command = [&["/usr/local/bin/portcullis"], arguments, &config].concat();
+        let output = server.exec("server", &command);
+        assert_eq!(output.status, 0, "{arguments:?}: {}", output.err);
+    }
+
+    /// Remembers what a client was told.
+    pub(crate) fn note(&self, answer: &ClientResponse) {
+        let Ok(problem) = serde_json::from_slice::<Value>(&answer.body) else { return };
+        // The gate's own denials have no decision, and a flood is recorded in summaries.
+        if let (Some(decision), Some(code)) = (problem["decision"].as_str(), answer.code())
+            && problem["recorded"] != "summary"
+        {
+            self.told.lock().unwrap().insert(decision.to_owned(), Told::Denied(code));
+        }
+    }
+
+    /// The end of every test: each execution had a decision, and each decision that a client or a workload knows of is in the ledger,
+    /// which an auditor verifies with the key of the first one. Returns the decisions.
+    pub(crate) fn audit(&self, ledger: &Path, upstreams: &[&Upstream]) -> Vec<Value> {
+        let mut executions = Vec::new();
+        for upstream in upstreams {
+            assert_eq!(upstream.decisions_executed_twice(), Vec::<String>::new());
+            executions.extend(upstream.executions());
+        }
+        self.audit_of(ledger, &executions)
+    }
+
+    /// The same for a workload that was live before it was guarded: it counts from this execution on.
+    pub(crate) fn audit_after(&self, ledger: &Path, upstream: &Upstream, first: usize) -> Vec<Value> {
+        assert_eq!(upstream.decisions_executed_twice(), Vec::<String>::new());
+        self.audit_of(ledger, &upstream.executions()[first..])
+    }
+
+    fn audit_of(&self, ledger: &Path, executions: &[Execution]) -> Vec<Value> {
+        let mut known = self.told.lock().unwrap().clone();
+        for execution in executions {
+            let decision = execution.decision();
+            let decision = decision.unwrap_or_else(|| panic!("executed without a decision: {execution:?}"));
+            known.insert(decision.to_owned(), Told::Executed);
+        }
+        let auditor = LedgerAuditor::new(&self.home, self.directory.path());
+        auditor.audit(ledger, &[]).expect_holds();
+        let exported = auditor.run("export", ledger, &[]);
+        assert_eq!(exported.status, 0, "export: {}", exported.err);
+        let entries =
+            exported.out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["entry"].take());
+        let decisions: Vec<Value> = entries.filter(|entry| entry["kind"] == "decision/1").collect();
+        let recorded: BTreeMap<&str, &Value> =
+            decisions.iter().map(|decision| (decision["id"].as_str().unwrap(), decision)).collect();
+        assert!(known.len() > 1, "nobody was told anything: this test shows nothing");
+        for (id, told) in &known {
+            let decision =
+                recorded.get(id.as_str()).unwrap_or_else(|| panic!("{id} ({told:?}) is not on record"));
+            let recorded = match decision["outcome"].as_str().unwrap() {
+                "allowed" => Told::Executed,
+                code => Told::Denied(code.to_owned()),
+            };
+            assert_eq!(&recorded, told, "{decision}");
+        }
+        decisions
+    }
+}
+
+/// The workload's Service, and mutual TLS everywhere.
+const OBJECTS: &str = "
+apiVersion: v1
+kind: Service
+metadata: {name: app, namespace: shop}
+spec: {clusterIP: 10.96.0.80, selector: {app: app}, ports: [{name: http, port: 80, targetPort: http}]}
+---
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: {name: strict, namespace: istio-system}
+spec: {mtls: {mode: STRICT}}
+";
+
+/// The workload's Service.
+pub(crate) fn service() -> SocketAddr {
+    SERVICE.parse().unwrap()
+}
+
+/// Puts members over those of another object, at any depth.
+fn merge(into: &mut Value, from: &Value) {
+    match (into, from) {
+        (Value::Object(into), Value::Object(from)) => {
+            for (name, value) in from {
+                merge(into.entry(name).or_insert(Value::Null), value);
+            }
+        }
+        (into, from) => *into = from.clone(),
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test's own file needs no durability")]
+fn put(file: &Path, content: &str) {
+    fs::write(file, content).unwrap();
+}

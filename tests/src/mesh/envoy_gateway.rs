@@ -2,10 +2,12 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::NODE;
 use super::cluster::Cluster;
+use super::pod::last_lines;
 use super::programs::peer;
 use crate::process::Process;
 use crate::programs;
@@ -14,6 +16,29 @@ use crate::programs;
 #[derive(Debug)]
 pub struct EnvoyGateway {
     pub process: Process,
+    directory: PathBuf,
+}
+
+impl EnvoyGateway {
+    /// What its Envoy has written.
+    ///
+    /// # Panics
+    /// When it never ran.
+    #[must_use]
+    pub fn log_of_envoy(&self) -> String {
+        let runs = fs::read_dir(self.directory.join("state/envoy-runs")).expect("it runs Envoys");
+        let logs = runs.flatten().filter_map(|run| fs::read_to_string(run.path().join("stderr.log")).ok());
+        logs.collect()
+    }
+}
+
+impl Drop for EnvoyGateway {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("---- log of envoy-gateway:\n{}", last_lines(&self.process.log()));
+            eprintln!("---- log of its Envoy:\n{}", last_lines(&self.log_of_envoy()));
+        }
+    }
 }
 
 const CONFIGURATION: &str = r#"
@@ -29,7 +54,8 @@ logging: {level: {default: info}}
 extensionApis: {enableBackend: true, enableEnvoyPatchPolicy: true}
 "#;
 
-/// It reads its own certificate from the fixed directory `/certs`. So it gets a root of its own, with this directory in it.
+/// It reads its own certificate from the fixed directory `/certs`, and its Envoy fetches the module from it by its name in a cluster. So
+/// they get a root of their own, with this directory and this name in it.
 const ROOT: &str = r#"
 set -eu
 mount --make-rprivate /
@@ -39,6 +65,7 @@ for d in /*; do
 done
 mkdir "$R/certs"
 mount --bind "$D/config/certs/envoy-gateway" "$R/certs"
+mount --bind "$D/hosts" "$R/etc/hosts"
 exec chroot "$R" "$@"
 "#;
 
@@ -66,6 +93,9 @@ impl EnvoyGateway {
             .expect("it is not there yet");
         let configuration = CONFIGURATION.replace("$D", at.to_str().expect("paths are text"));
         fs::write(at.join("envoy-gateway.yaml"), configuration).expect("a temporary file can be written");
+        let hosts =
+            format!("127.0.0.1 localhost\n{NODE} envoy-gateway.envoy-gateway-system.svc.cluster.local\n");
+        fs::write(at.join("hosts"), hosts).expect("a temporary file can be written");
         make_certificates(cluster, &at);
         let mut command = Command::new("unshare");
         command.args(["--mount", "sh", "-c", ROOT, "sh"]).arg(peer("envoy-gateway"));
@@ -73,7 +103,7 @@ impl EnvoyGateway {
         command.env("R", at.join("root")).env("D", &at).env("HOME", at.join("home"));
         command.env("KUBECONFIG", cluster.directory().join("kubeconfig"));
         command.env("ENVOY_GATEWAY_NAMESPACE", "envoy-gateway-system");
-        EnvoyGateway { process: cluster.node().start("envoy-gateway", command) }
+        EnvoyGateway { process: cluster.node().start("envoy-gateway", command), directory: at }
     }
 }
 

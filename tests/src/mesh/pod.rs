@@ -334,7 +334,8 @@ impl Drop for Pod {
     }
 }
 
-fn last_lines(log: &str) -> String {
+/// The end of a log, for people.
+pub(super) fn last_lines(log: &str) -> String {
     let lines: Vec<&str> = log.lines().collect();
     lines[lines.len().saturating_sub(40)..].join("\n")
 }

@@ -141,7 +141,7 @@ pub(crate) async fn show_waypoint(shop: &Shop) {
     plan.unready = true;
     let waypoint = plan.start(&shop.cluster).await;
     let dump = until("istiod to configure the waypoint", async || {
-        let dump = shop.istio.configuration_of(&shop.cluster, "waypoint-0.shop").await?;
+        let dump = shop.sent_to("waypoint-0.shop").await?;
         dump.contains("portcullis.seal").then_some(dump)
     })
     .await;

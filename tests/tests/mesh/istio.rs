@@ -84,9 +84,9 @@ async fn without_istiod(shop: &mut Shop, client: &Pod, upstream: &Upstream) {
         let request = ClientRequest::new("GET", HOST, "/hello/you");
         agent.present(&agent.warrant(&warrant), request)
     });
-    shop.istio.kill();
+    shop.istio().0.kill();
     tokio::time::sleep(Duration::from_secs(5)).await;
-    shop.istio.resume(&shop.cluster).await;
+    resume(shop).await;
     tokio::time::sleep(Duration::from_secs(3)).await;
     let seen = watch.end(upstream).await;
     println!("without istiod: {seen:?}");
@@ -101,7 +101,7 @@ async fn restarted_without_istiod(shop: &mut Shop, app: Pod, client: &Pod) -> (P
     let mut plan = PodPlan::app("shop", "app");
     plan.unready = true;
     let admitted = plan.admit(&shop.cluster);
-    shop.istio.kill();
+    shop.istio().0.kill();
     let refused = shop.cluster.try_apply(&PodPlan::app("shop", "other").manifest.to_string());
     assert!(refused.is_err(), "a pod was admitted without its sidecar");
     let mut app = admitted.start().await;
@@ -115,7 +115,7 @@ async fn restarted_without_istiod(shop: &mut Shop, app: Pod, client: &Pod) -> (P
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    shop.istio.resume(&shop.cluster).await;
+    resume(shop).await;
     app.until_ready().await;
     until("the restarted workload to answer", async || {
         (send(shop, client, &shop.good()).await.status == 200).then_some(())
@@ -135,4 +135,9 @@ fn assert_names_the_caller(decisions: &[Value]) {
     for decision in allowed {
         assert_eq!(decision["identity"], CLIENT, "{decision:#}");
     }
+}
+
+async fn resume(shop: &mut Shop) {
+    let (istio, cluster) = shop.istio();
+    istio.resume(cluster).await;
 }

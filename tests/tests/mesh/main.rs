@@ -11,6 +11,7 @@
 )]
 
 mod denials;
+mod envoy_gateway;
 mod gateways;
 mod istio;
 mod rollout;

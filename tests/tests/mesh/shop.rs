@@ -30,7 +30,7 @@ pub(crate) const SYSTEM: &str = "portcullis";
 
 /// The mesh, and what is installed in it.
 pub(crate) struct Shop {
-    pub(crate) istio: Istio,
+    istio: Option<Istio>,
     pub(crate) home: Home,
     pub(crate) agent: Agent,
     /// The image of the gate's module.
@@ -52,22 +52,46 @@ pub(crate) enum Told {
 impl Shop {
     /// A cluster with Istio, and a home directory on a machine outside. Nothing is installed yet.
     pub(crate) async fn open() -> Shop {
+        let cluster = Cluster::start().await;
+        let istio = Istio::start(&cluster).await;
+        let shop = Shop::in_cluster(cluster, Some(istio));
+        shop.cluster.namespace("shop", &["istio-injection=enabled"]);
+        for account in ["app", "client"] {
+            shop.cluster.account("shop", account);
+        }
+        shop.cluster.apply(OBJECTS);
+        shop
+    }
+
+    /// The same without Istio, and without the workloads of the shop.
+    pub(crate) async fn open_without_istio() -> Shop {
+        Shop::in_cluster(Cluster::start().await, None)
+    }
+
+    fn in_cluster(cluster: Cluster, istio: Option<Istio>) -> Shop {
         let directory = tempfile::Builder::new().prefix("portcullis-shop-").tempdir().unwrap();
         let arguments = ["--host", HOST, "--alias", &format!("{HOST}:80")];
         let home = Home::init(directory.path(), &arguments.map(str::to_owned));
-        let cluster = Cluster::start().await;
-        let istio = Istio::start(&cluster).await;
         cluster.namespace(SYSTEM, &["pod-security.kubernetes.io/enforce=restricted"]);
-        cluster.namespace("shop", &["istio-injection=enabled"]);
-        for account in ["app", "client"] {
-            cluster.account("shop", account);
-        }
-        cluster.apply(OBJECTS);
         let port = cluster.node().listen(5000);
         let registry = Registry::start(port, &format!("{NODE}:5000"), &programs::module());
-        let agent = Agent::at(&home);
-        let module = registry.image().to_owned();
+        let (agent, module) = (Agent::at(&home), registry.image().to_owned());
         Shop { istio, home, agent, module, _registry: registry, cluster, directory, told: Mutex::default() }
+    }
+
+    /// What istiod has sent to a proxy, as text.
+    pub(crate) async fn sent_to(&self, proxy: &str) -> Option<String> {
+        self.istio.as_ref()?.configuration_of(&self.cluster, proxy).await
+    }
+
+    /// Which proxies have taken what istiod sent.
+    pub(crate) async fn sync_state(&self) -> Option<String> {
+        self.istio.as_ref()?.sync_state(&self.cluster).await
+    }
+
+    /// The control plane of Istio.
+    pub(crate) fn istio(&mut self) -> (&mut Istio, &Cluster) {
+        (self.istio.as_mut().expect("this shop has Istio"), &self.cluster)
     }
 
     /// Writes a document of the policy.
@@ -130,7 +154,8 @@ impl Shop {
             .unwrap_or_else(|refused| panic!("{}", refused.0));
     }
 
-    fn make_secrets(&self) {
+    /// Makes the Secrets of the installation.
+    pub(crate) fn make_secrets(&self) {
         let (home, at) = (self.home.directory(), self.directory.path());
         for part in ["ledger", "bundle"] {
             let archive = at.join(format!("{part}.tar.gz"));

@@ -88,7 +88,7 @@ async fn a_guard_that_comes_too_late(shop: &Shop, guarded: &Value) {
     assert_eq!(upstream.executions().len(), 0);
     shop.cluster.kubectl(&["--namespace", "shop", "delete", "requestauthentication", "no-keys"]);
     until_pushed(shop, "back.shop").await;
-    let dump = shop.istio.configuration_of(&shop.cluster, "back.shop").await.unwrap();
+    let dump = shop.sent_to("back.shop").await.unwrap();
     assert!(dump.contains("portcullis.seal"), "the guard is there as soon as the listener is taken");
     shop.helm("upgrade", guarded);
     // The chart keeps what denies, so this takes a second command.
@@ -127,7 +127,7 @@ async fn assert_closed(shop: &Shop, client: &Pod, what: &str) {
 
 /// Whether a proxy has taken the listeners that istiod sent it last, as `istioctl proxy-status` says it.
 async fn is_in_step(shop: &Shop, proxy: &str) -> Option<bool> {
-    let list: Vec<Value> = serde_json::from_str(&shop.istio.sync_state(&shop.cluster).await?).ok()?;
+    let list: Vec<Value> = serde_json::from_str(&shop.sync_state().await?).ok()?;
     let one = list.iter().find(|one| one["proxy"] == proxy)?;
     Some(one["listener_sent"] == one["listener_acked"])
 }

@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rcgen::{
     BasicConstraints, Certificate, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose,
-    IsCa, Issuer, KeyPair, SanType,
+    IsCa, Issuer, KeyPair, KeyUsagePurpose, SanType,
 };
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -37,6 +37,7 @@ impl Root {
     pub fn new(name: &str) -> Root {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         params.distinguished_name = named(name);
         let key = KeyPair::generate().expect("a key");
         let certificate = params.self_signed(&key).expect("a root");
@@ -47,6 +48,12 @@ impl Root {
     #[must_use]
     pub fn pem(&self) -> String {
         pem("CERTIFICATE", self.certificate.der())
+    }
+
+    /// Its key in PEM, for an authority that is another program.
+    #[must_use]
+    pub fn key_pem(&self) -> String {
+        pem("PRIVATE KEY", &self.issuer.key().serialize_der())
     }
 
     /// A certificate with these URIs and the name `localhost`, for servers and clients, valid for this time.

@@ -1,12 +1,15 @@
 //! Istio's control plane: its objects, and a running istiod.
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 
 use super::NODE;
 use super::cluster::Cluster;
 use super::container::text;
+use super::pod::last_lines;
 use super::programs::peer;
+use crate::certificates::{Root, put, put_roots};
 use crate::condition::until;
 use crate::process::Process;
 
@@ -34,7 +37,7 @@ impl Istio {
     ///
     /// # Panics
     /// When it does not start.
-    pub async fn start(cluster: &Cluster) -> Istio {
+    pub async fn start(cluster: &Cluster, authority: &Root) -> Istio {
         cluster.namespace("istio-system", &[]);
         let gateway_api = peer("envoy-gateway/files").join("gateway-api-crds");
         cluster.kubectl(&["apply", "--server-side", "-f", gateway_api.to_str().expect("paths are text")]);
@@ -55,6 +58,7 @@ ports:
 endpoints: [{{addresses: [{NODE}], conditions: {{ready: true}}}}]
 "
         ));
+        Istio::give(cluster, authority, &[authority]);
         let mut istio = Istio { process: None };
         istio.resume(cluster).await;
         istio
@@ -85,6 +89,17 @@ endpoints: [{{addresses: [{NODE}], conditions: {{ready: true}}}}]
         .await;
     }
 
+    /// Gives istiod an authority to sign with, and the roots that workloads trust: the Secret `cacerts`, as a kubelet would mount it. A
+    /// running istiod takes it within seconds.
+    pub fn give(cluster: &Cluster, authority: &Root, trusted: &[&Root]) {
+        let at = authorities(cluster);
+        fs::create_dir_all(&at).expect("a temporary directory");
+        put_roots(trusted, &at.join("root-cert.pem"));
+        put(&at.join("ca-key.pem"), &authority.key_pem(), 0o600);
+        put_roots(&[authority], &at.join("cert-chain.pem"));
+        put_roots(&[authority], &at.join("ca-cert.pem"));
+    }
+
     /// What istiod has sent to a proxy, as text.
     pub async fn configuration_of(&self, cluster: &Cluster, proxy: &str) -> Option<String> {
         let answer = cluster.ask("127.0.0.1:8080", &format!("/debug/config_dump?proxyID={proxy}")).await?;
@@ -104,12 +119,18 @@ endpoints: [{{addresses: [{NODE}], conditions: {{ready: true}}}}]
     pub fn kill(&mut self) {
         self.process.take().expect("istiod runs").kill();
     }
+}
 
-    /// What istiod has written.
-    #[must_use]
-    pub fn log(&self) -> String {
-        self.process.as_ref().map(Process::log).unwrap_or_default()
+impl Drop for Istio {
+    fn drop(&mut self) {
+        if let Some(process) = self.process.as_ref().filter(|_| std::thread::panicking()) {
+            eprintln!("---- log of istiod:\n{}", last_lines(&process.log()));
+        }
     }
+}
+
+fn authorities(cluster: &Cluster) -> PathBuf {
+    cluster.directory().join("cacerts")
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test's own file needs no durability")]
@@ -133,12 +154,15 @@ fn istiod(cluster: &Cluster) -> Command {
     let mut command = Command::new(peer("pilot-discovery"));
     command.arg("discovery").arg("--kubeconfig").arg(kubeconfig);
     command.args(["--domain", "cluster.local", "--clusterID", "Kubernetes"]).current_dir(at);
+    command.env("ROOT_CA_DIR", authorities(cluster));
     command.envs([
         ("REVISION", "default"),
         ("POD_NAMESPACE", "istio-system"),
         ("POD_NAME", "istiod"),
         ("SERVICE_ACCOUNT", "istiod"),
         ("PILOT_ENABLE_AMBIENT", "true"),
+        // Without it istiod takes no other root while it runs.
+        ("ISTIO_MULTIROOT_MESH", "true"),
         ("PILOT_ENABLE_ALPN_FILTER", "false"),
         ("PILOT_ENABLE_METADATA_EXCHANGE", "false"),
         ("ENABLE_DEBUG_ENDPOINT_AUTH", "false"),

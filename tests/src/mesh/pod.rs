@@ -286,6 +286,12 @@ impl Pod {
         )
     }
 
+    /// Fills its volumes again from what they are made of, as a kubelet does within a minute of a change.
+    pub fn refresh_volumes(&self) {
+        let at = directory(&self.shared, &self.object).join("volumes");
+        volumes::fill(&self.shared, &self.object, &self.address, &at);
+    }
+
     /// Ends its containers in order (SIGTERM), and deletes it.
     ///
     /// # Panics

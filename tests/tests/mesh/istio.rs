@@ -3,15 +3,17 @@
 
 use std::time::{Duration, Instant};
 
+use portcullis_tests::certificates::Root;
 use portcullis_tests::client::ClientRequest;
 use portcullis_tests::condition::until;
-use portcullis_tests::mesh::{Pod, PodPlan};
+use portcullis_tests::mesh::Pod;
 use portcullis_tests::upstream::Upstream;
 use serde_json::{Value, json};
 
 use crate::denials::{by_certificate, provoke_all, send, write_routes};
 use crate::gateways::{self, INGRESS};
-use crate::shop::{APP, CLIENT, HOST, Shop, service};
+use crate::rotation::Rotation;
+use crate::shop::{APP, CLIENT, HOST, Shop, workload};
 use crate::traps;
 use crate::watch::Watch;
 
@@ -19,7 +21,8 @@ use crate::watch::Watch;
 #[ignore = "needs the control planes: ./dev mesh"]
 async fn a_guarded_sidecar_lets_warrants_pass_and_denies_the_rest_whatever_becomes_of_istiod() {
     let from = Instant::now();
-    let mut shop = Shop::open().await;
+    let (old, new) = (Root::new("the first authority"), Root::new("the next authority"));
+    let mut shop = Shop::open_with(&old).await;
     let hosts = json!({HOST: [format!("{HOST}:80")]});
     shop.write_proxies(&json!([
         {"id": APP, "hosts": hosts, "strictMtls": true},
@@ -34,8 +37,8 @@ async fn a_guarded_sidecar_lets_warrants_pass_and_denies_the_rest_whatever_becom
         .unwrap()
         .push(json!({"name": "app", "namespace": "shop", "kind": "sidecar", "selector": {"app": "app"}}));
     shop.install(&guarded);
-    let server = shop.server().await;
-    let (app, client) = tokio::join!(shop.pod("app"), shop.pod("client"));
+    let mut server = shop.server().await;
+    let (mut app, mut client) = tokio::join!(shop.pod("app"), shop.pod("client"));
     let upstream = Upstream::on(app.listen(8080));
     until("a request to be allowed", async || {
         (send(&shop, &client, &shop.good()).await.status == 200).then_some(())
@@ -54,11 +57,19 @@ async fn a_guarded_sidecar_lets_warrants_pass_and_denies_the_rest_whatever_becom
     let stream = shop.cluster.node().connect(app.at(8080)).await.unwrap();
     assert!(around.send_over(stream).await.is_err(), "plain HTTP reached the workload");
 
+    // Istio's authority is replaced as its documentation says: trust both, sign with the next, trust only the next.
+    let rotation = Rotation::begin(&shop, &client);
+    rotation.step(&shop, &old, &[&old, &new], &mut [&mut server, &mut app, &mut client]);
     let behind = gateways::show(&shop).await;
     println!("the gateway after {:?}", from.elapsed());
-
     gateways::show_waypoint(&shop).await;
     println!("the waypoint after {:?}", from.elapsed());
+    rotation.until_renewed(&mut [&mut server, &mut app, &mut client]).await;
+    rotation.step(&shop, &new, &[&old, &new], &mut [&mut server, &mut app, &mut client]);
+    rotation.until_renewed(&mut [&mut server, &mut app, &mut client]).await;
+    rotation.step(&shop, &new, &[&new], &mut [&mut server, &mut app, &mut client]);
+    rotation.end(&server, &new, &upstream).await;
+    println!("the authority was replaced after {:?}", from.elapsed());
 
     traps::try_all(&mut shop, &guarded, &client).await;
     println!("the traps after {:?}", from.elapsed());
@@ -79,11 +90,7 @@ async fn a_guarded_sidecar_lets_warrants_pass_and_denies_the_rest_whatever_becom
 
 /// istiod ends without warning, and starts again. Sidecars go on as they are.
 async fn without_istiod(shop: &mut Shop, client: &Pod, upstream: &Upstream) {
-    let (agent, warrant) = (shop.agent.clone(), shop.warrant());
-    let watch = Watch::begin(client.network(), service(), move || {
-        let request = ClientRequest::new("GET", HOST, "/hello/you");
-        agent.present(&agent.warrant(&warrant), request)
-    });
+    let watch = Watch::of(shop, client);
     shop.istio().0.kill();
     tokio::time::sleep(Duration::from_secs(5)).await;
     resume(shop).await;
@@ -98,11 +105,11 @@ async fn without_istiod(shop: &mut Shop, client: &Pod, upstream: &Upstream) {
 async fn restarted_without_istiod(shop: &mut Shop, app: Pod, client: &Pod) -> (Pod, Upstream) {
     app.kill();
     // Without istiod a pod gets no sidecar, and is refused. This one was admitted before.
-    let mut plan = PodPlan::app("shop", "app");
+    let mut plan = workload("app");
     plan.unready = true;
     let admitted = plan.admit(&shop.cluster);
     shop.istio().0.kill();
-    let refused = shop.cluster.try_apply(&PodPlan::app("shop", "other").manifest.to_string());
+    let refused = shop.cluster.try_apply(&workload("other").manifest.to_string());
     assert!(refused.is_err(), "a pod was admitted without its sidecar");
     let mut app = admitted.start().await;
     let upstream = Upstream::on(app.listen(8080));

@@ -15,6 +15,7 @@ mod envoy_gateway;
 mod gateways;
 mod istio;
 mod rollout;
+mod rotation;
 mod shop;
 mod traps;
 mod watch;

@@ -10,7 +10,7 @@ use portcullis_tests::upstream::Upstream;
 use serde_json::{Value, json};
 
 use crate::denials::send;
-use crate::shop::{APP, HOST, SYSTEM, Shop, service};
+use crate::shop::{APP, HOST, SYSTEM, Shop};
 use crate::watch::Watch;
 
 const OBSERVED: &str = "ungoverned: {reason: adopting it, until: \"2099-01-01T00:00:00Z\", observe: true}";
@@ -54,7 +54,7 @@ async fn a_live_service_is_observed_guarded_upgraded_rolled_back_and_freed_and_n
     let ledger = server.volume("data").join("ledger");
     let before = upstream.executions().len();
 
-    let watch = watch(&shop, &client);
+    let watch = Watch::of(&shop, &client);
     shop.helm_with("upgrade", &guarded, &json!({"server": {"logLevel": "debug"}}));
     server.stop().await;
     let server = shop.server().await;
@@ -62,14 +62,14 @@ async fn a_live_service_is_observed_guarded_upgraded_rolled_back_and_freed_and_n
     let seen = watch.end(&upstream).await;
     println!("an upgrade: {seen:?}");
 
-    let watch = self::watch(&shop, &client);
+    let watch = Watch::of(&shop, &client);
     shop.cluster.helm(&["rollback", "portcullis", "--namespace", SYSTEM]).unwrap();
     server.stop().await;
     let server = shop.server().await;
     until_allowed(&shop, &client).await;
     println!("a rollback: {:?}", watch.end(&upstream).await);
 
-    let watch = self::watch(&shop, &client);
+    let watch = Watch::of(&shop, &client);
     shop.cluster.helm(&["uninstall", "portcullis", "--namespace", SYSTEM]).unwrap();
     server.stop().await;
     until("every request to be denied", async || {
@@ -122,13 +122,6 @@ async fn observe(shop: &Shop, client: &Pod, upstream: &Upstream, guarded: &Value
 
 fn bare() -> ClientRequest {
     ClientRequest::new("GET", HOST, "/hello/live")
-}
-
-fn watch(shop: &Shop, client: &Pod) -> Watch {
-    let (agent, warrant) = (shop.agent.clone(), shop.warrant());
-    Watch::begin(client.network(), service(), move || {
-        agent.present(&agent.warrant(&warrant), ClientRequest::new("GET", HOST, "/hello/you"))
-    })
 }
 
 async fn until_allowed(shop: &Shop, client: &Pod) {

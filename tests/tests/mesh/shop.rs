@@ -1,6 +1,7 @@
 //! A mesh with a shop in it: the installed product, a workload that it guards, and a client. Every test begins here.
 
 use portcullis_tests::agent::{Agent, WarrantSpec, hello};
+use portcullis_tests::certificates::Root;
 use portcullis_tests::client::{ClientRequest, ClientResponse};
 use portcullis_tests::ledger_auditor::LedgerAuditor;
 use portcullis_tests::mesh::{Cluster, Istio, NODE, Pod, PodPlan, Registry};
@@ -52,8 +53,13 @@ pub(crate) enum Told {
 impl Shop {
     /// A cluster with Istio, and a home directory on a machine outside. Nothing is installed yet.
     pub(crate) async fn open() -> Shop {
+        Shop::open_with(&Root::new("the first authority")).await
+    }
+
+    /// The same with this authority for the identities of workloads.
+    pub(crate) async fn open_with(authority: &Root) -> Shop {
         let cluster = Cluster::start().await;
-        let istio = Istio::start(&cluster).await;
+        let istio = Istio::start(&cluster, authority).await;
         let shop = Shop::in_cluster(cluster, Some(istio));
         shop.cluster.namespace("shop", &["istio-injection=enabled"]);
         for account in ["app", "client"] {
@@ -195,6 +201,8 @@ impl Shop {
                 "bundle": {"trust": read(&self.home.file("portcullis.yaml"))["bundle"]["trust"]},
                 "environment": {"region": "eu-1"},
             },
+            // The shortest that there is.
+            "identity": {"istio": {"certificateTtl": "1m"}},
             "filters": {"module": {"image": self.module}},
             "istio": {"guarded": guarded},
         })
@@ -214,9 +222,9 @@ impl Shop {
         PodPlan::of_controller(&self.cluster, SYSTEM, "statefulset", "portcullis").start(&self.cluster).await
     }
 
-    /// A workload's pod.
+    /// A workload's pod. Its certificate is renewed twice a minute.
     pub(crate) async fn pod(&self, app: &str) -> Pod {
-        PodPlan::app("shop", app).start(&self.cluster).await
+        workload(app).start(&self.cluster).await
     }
 
     /// A request that nothing is wrong with.
@@ -305,6 +313,12 @@ impl Shop {
         }
         decisions
     }
+}
+
+/// The pod of a workload.
+pub(crate) fn workload(app: &str) -> PodPlan {
+    PodPlan::app("shop", app)
+        .annotation("proxy.istio.io/config", "{\"proxyMetadata\":{\"SECRET_TTL\":\"1m\"}}")
 }
 
 /// The workload's Service, and mutual TLS everywhere.

@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use portcullis_tests::client::ClientRequest;
-use portcullis_tests::mesh::Network;
+use portcullis_tests::mesh::{Network, Pod};
 use portcullis_tests::upstream::Upstream;
 use tokio::task::JoinHandle;
 
-use crate::shop::HOST;
+use crate::shop::{HOST, Shop, service};
 
 /// A running watch.
 pub(crate) struct Watch {
@@ -36,12 +36,12 @@ impl Seen {
 }
 
 impl Watch {
-    /// Asks from this network until [`Watch::end`]. `good` makes a request that should pass.
-    pub(crate) fn begin(
-        network: &Network,
-        to: SocketAddr,
-        good: impl Fn() -> ClientRequest + Send + 'static,
-    ) -> Watch {
+    /// Asks from this pod until [`Watch::end`].
+    pub(crate) fn of(shop: &Shop, client: &Pod) -> Watch {
+        let (agent, warrant) = (shop.agent.clone(), shop.warrant());
+        let good =
+            move || agent.present(&agent.warrant(&warrant), ClientRequest::new("GET", HOST, "/hello/you"));
+        let (network, to) = (client.network(), service());
         let end = Arc::new(AtomicBool::new(false));
         let bad = || ClientRequest::new("GET", HOST, "/hello/unjudged");
         let good = tokio::spawn(ask(network.clone(), to, good, end.clone()));

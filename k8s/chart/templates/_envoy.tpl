@@ -48,7 +48,7 @@ typed_config:
   additional_response_headers_to_log: [warrant-denial]
 {{- end }}
 
-{{/* Headers that make a framework execute another request than the one that was judged. */}}
+{{/* Headers that make a framework execute another request than the one that was judged, or that change what Envoy itself does with it. */}}
 {{- define "portcullis.headersToRemove" -}}
 - x-http-method
 - x-http-method-override
@@ -80,4 +80,20 @@ typed_config:
 - x-envoy-hedge-on-per-try-timeout
 - x-envoy-upstream-rq-per-try-timeout-ms
 - x-envoy-upstream-rq-timeout-ms
+# With these, it could have a timeout reported as 204, or set another bound for its stream.
+- x-envoy-upstream-rq-timeout-alt-response
+- x-envoy-upstream-stream-duration-ms
+{{- end }}
+
+{{/* Removes these headers before anything reads the request: before its route is chosen and before the gate. So what is judged has none of
+     them, like what is forwarded, and it also holds for routes that no patch reaches. Virtual hosts remove them once more, against a
+     filter that adds one. */}}
+{{- define "portcullis.removeEarly" -}}
+name: portcullis.remove_headers
+typed_config:
+  "@type": type.googleapis.com/envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation
+  mutations:
+    {{- range fromYamlArray (include "portcullis.headersToRemove" .) }}
+    - {remove: {{ . }}}
+    {{- end }}
 {{- end }}

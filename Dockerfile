@@ -1,5 +1,6 @@
-# Two images from one build:
+# Three images from one build:
 #   docker build --target server -t portcullis .          the binary `portcullis`, and nothing else of this repository
+#   docker build --target module -t portcullis-gate .     the gate's module alone, for Istio and Envoy Gateway: k8s/README.md
 #   docker build --target envoy  -t portcullis-envoy .    the official Envoy, with the gate's module and envoy.yaml
 #
 # The module is copied into the image, not mounted: so the image's digest pins the module too, and no volume keeps an old one.
@@ -26,6 +27,10 @@ VOLUME ["/etc/portcullis", "/run/portcullis", "/var/lib/portcullis"]
 # Memory that is not needed goes back to the system at once: docs/performance.md.
 ENV MIMALLOC_PURGE_DELAY=0
 ENTRYPOINT ["/usr/local/bin/portcullis"]
+
+FROM scratch AS module
+# Istio and Envoy Gateway look for this name in the last layer, and run nothing of the image. So let this be the only layer.
+COPY --from=build --chmod=0444 /src/target/wasm/wasm32-unknown-unknown/wasm/portcullis_gate.wasm /plugin.wasm
 
 FROM envoyproxy/envoy:v1.40.0 AS envoy
 COPY --from=build --chmod=0444 /src/target/wasm/wasm32-unknown-unknown/wasm/portcullis_gate.wasm /usr/lib/portcullis/gate.wasm

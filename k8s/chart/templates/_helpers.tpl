@@ -45,7 +45,7 @@ app.kubernetes.io/instance={{ .Release.Name }},portcullis.dev/server-namespace={
 
 {{/* The name under which proxies reach the server. */}}
 {{- define "portcullis.host" -}}
-{{ include "portcullis.name" . }}-proxies.{{ .Release.Namespace }}.svc.cluster.local
+{{ include "portcullis.name" . }}-proxies.{{ .Release.Namespace }}.svc.{{ .Values.clusterDomain }}
 {{- end }}
 
 {{/* The identity that the server's certificate must have. */}}
@@ -53,6 +53,22 @@ app.kubernetes.io/instance={{ .Release.Name }},portcullis.dev/server-namespace={
 {{- if .Values.server.spiffeId }}{{ .Values.server.spiffeId }}{{ else -}}
 spiffe://{{ .Values.identity.istio.trustDomain }}/ns/{{ .Release.Namespace }}/sa/{{ include "portcullis.name" . }}
 {{- end -}}
+{{- end }}
+
+{{/* Where servers get bundles: from the operator, if it signs and nothing else is said. Everything there is signed, so it needs no TLS. */}}
+{{- define "portcullis.bundleUrl" -}}
+{{- if .Values.server.bundle.url }}{{ .Values.server.bundle.url }}
+{{- else if and .Values.operator.enabled .Values.operator.signs -}}
+http://{{ include "portcullis.name" . }}-operator.{{ .Release.Namespace }}.svc.{{ .Values.clusterDomain }}:8080/bundle/
+{{- end -}}
+{{- end }}
+
+{{/* Selects the pods of a component. Arguments: root, component. */}}
+{{- define "portcullis.pods" -}}
+podSelector:
+  matchLabels:
+    {{- include "portcullis.selector" .root | nindent 4 }}
+    app.kubernetes.io/component: {{ .component }}
 {{- end }}
 
 {{/* A container that may do nothing but run. */}}
@@ -110,6 +126,45 @@ securityContext:
 {{- end }}
 {{- if and $v.server.authority.iss (not $v.api.tlsSecretName) }}
 {{- $faults = append $faults "api.tlsSecretName: server.authority needs it, because agents cannot get warrants through a Unix socket in the pod" }}
+{{- end }}
+{{- range $pod := list "server" "operator" }}
+{{- range $metadata := list "podLabels" "podAnnotations" }}
+{{- range $key, $_ := index $v $pod $metadata }}
+{{- if regexMatch "^(([a-z0-9-]+\\.)*(istio\\.io|portcullis\\.dev)|app\\.kubernetes\\.io)/" $key }}
+{{- $faults = append $faults (printf "%s.%s: not %s. With such keys a proxy could stand in front of the pod, or another pod could count as this one" $pod $metadata $key) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- $operator := $v.operator }}
+{{- if $operator.enabled }}
+{{- if and $operator.webhook.enabled (not $operator.webhook.secretName) }}
+{{- $faults = append $faults "operator.webhook.secretName: name the Secret with tls.crt and tls.key for the webhook, or set operator.webhook.enabled to false" }}
+{{- end }}
+{{- if and $operator.webhook.enabled (eq (empty $operator.webhook.caBundle) (empty $operator.webhook.certManager)) }}
+{{- $faults = append $faults "operator.webhook: write either `caBundle` or `certManager`, so that the API server can verify the webhook" }}
+{{- end }}
+{{- if contains "PRIVATE KEY" (b64dec $operator.webhook.caBundle) }}
+{{- $faults = append $faults "operator.webhook.caBundle holds a private key: write certificates only, and replace this key" }}
+{{- end }}
+{{- if and $v.networkPolicy.enabled (not $operator.networkPolicy.apiServer) }}
+{{- $faults = append $faults "operator.networkPolicy.apiServer: say where the API server is, because the NetworkPolicy lets the operator reach nothing else" }}
+{{- end }}
+{{- if and $v.networkPolicy.enabled $operator.base.url (not $operator.networkPolicy.egress) }}
+{{- $faults = append $faults "operator.networkPolicy.egress: base.url needs a rule, because the NetworkPolicy lets nothing else out" }}
+{{- end }}
+{{- if and $operator.reports.tokenAudience (not $v.api.tlsSecretName) }}
+{{- $faults = append $faults "operator.reports: it asks the API for proxies' reports, and that needs api.tlsSecretName" }}
+{{- end }}
+{{- if ne 4 (len (list $v.secrets.keys $v.secrets.first $v.secrets.base $v.secrets.routes | uniq)) }}
+{{- $faults = append $faults "secrets: with the operator, `keys`, `first`, `base` and `routes` are four Secrets: neither pod may get the other's keys" }}
+{{- end }}
+{{- end }}
+{{- if and $v.filters.module.pullSecret (not $v.filters.module.image) }}
+{{- $faults = append $faults "filters.module.pullSecret belongs to `image`" }}
+{{- end }}
+{{- if and $v.filters.module.pullSecret (not $v.envoyGateway.guarded) }}
+{{- $faults = append $faults "filters.module.pullSecret is for Envoy Gateway. Istio takes no such Secret for an EnvoyFilter: k8s/README.md says what works there" }}
 {{- end }}
 {{- /* Two EnvoyFilters on one proxy would put every filter there twice. */}}
 {{- $guards := dict }}

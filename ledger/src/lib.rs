@@ -36,9 +36,9 @@ pub use crate::entry::Entry;
 pub use crate::fault::{InitError, OpenError, ReadError, RecordError};
 pub use crate::ledger::{
     ArchiveError, Behind, Callback, ClockFn, ClosedLedger, Committed, DraftedDecision, EntriesAhead,
-    FORWARD_RECORDED_WITHIN_SECONDS, FactCallback, FactError, FactReceipt, FactRefused, FollowFacts, Forward,
-    Head, Health, Inspection, Ledger, Options, Origin, Receipt, RecordedEntries, RecordedEntry, Recovery,
-    Usage,
+    FORWARD_RECORDED_WITHIN_SECONDS, FactCallback, FactError, FactReceipt, FactRefused, FirstFile,
+    FirstLedger, FollowFacts, Forward, Head, Health, Inspection, Ledger, NotFirst, Options, Origin, Receipt,
+    RecordedEntries, RecordedEntry, Recovery, Usage,
 };
 pub use crate::merkle::{Hash, TreeHead};
 pub use crate::note::{SigningKey, VerifyingKey};

@@ -3,6 +3,7 @@
 
 mod init;
 mod key;
+mod kubernetes;
 mod ledger;
 mod log;
 mod operate;
@@ -34,6 +35,8 @@ enum Command {
     /// Make a home directory that is ready to serve: keys, a configuration, a signed bundle with sample
     /// routes, a ledger
     Init(init::Args),
+    /// Write the Secrets and the values of the chart, for the first start in a cluster. Repeat it after each `policy sign` before that
+    Kubernetes(kubernetes::Args),
     /// Serve ext_authz, health and metrics
     Serve(serve::Args),
     /// Have one key in a process of its own, and sign for a server over a Unix socket
@@ -83,6 +86,7 @@ pub fn main() -> ExitCode {
     };
     let result = match command {
         Command::Init(args) => init::run(&args).map(|()| ExitStatus::Success),
+        Command::Kubernetes(args) => kubernetes::run(&args).map(|()| ExitStatus::Success),
         Command::Serve(args) => serve::run(&args).map(|()| ExitStatus::Success),
         Command::Signer(args) => signer::run(&args).map(|()| ExitStatus::Success),
         Command::Key(command) => key::run(&command).map(|()| ExitStatus::Success),

@@ -78,6 +78,8 @@ pub struct LedgerConfig {
     pub digest_key: DigestKey,
     /// Who may read its entries over HTTP.
     pub readers: Readers,
+    /// The file with the token of one of them.
+    pub token_file: Option<PathBuf>,
     /// Who cosigns its checkpoints and remembers them on another machine.
     pub witnesses: Vec<Witness>,
 }

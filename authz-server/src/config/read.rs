@@ -185,23 +185,25 @@ impl ConfigReader<'_> {
             part.need("digestKey", self.page).and_then(|node| self.key_file(node, keys::read_digest));
         let readers = match part.get("readers") {
             Some(node) => self.readers(node),
-            None => Some(Readers::default()),
+            None => Some((Readers::default(), None)),
         };
         let witnesses = match part.get("witnesses") {
             Some(node) => witnesses::read(node, self.page),
             None => Some(Vec::new()),
         };
+        let (readers, token_file) = readers?;
         Some(LedgerConfig {
             directory: directory?,
             key: key?,
             digest_key: digest_key?,
-            readers: readers?,
+            readers,
+            token_file,
             witnesses: witnesses?,
         })
     }
 
-    /// Reads tokens by their digests, or from a file that holds one token.
-    fn readers(&self, node: &Node) -> Option<Readers> {
+    /// Reads tokens by their digests, or from a file that holds one token. That file is returned too.
+    fn readers(&self, node: &Node) -> Option<(Readers, Option<PathBuf>)> {
         let part = members(node, &["tokens", "tokenFile"], self.page)?;
         let digests = match part.get("tokens") {
             Some(node) => {
@@ -211,15 +213,18 @@ impl ConfigReader<'_> {
             }
             None => Some(Vec::new()),
         };
-        let file = match part.get("tokenFile") {
-            Some(node) => self.secret_file(
-                node,
-                keys::read_token,
-                "make one with `openssl rand -hex 32 >FILE; chmod 600 FILE`",
+        let (path, file) = match part.get("tokenFile") {
+            Some(node) => (
+                Some(self.directory.join(string(node, self.page)?)),
+                self.secret_file(
+                    node,
+                    keys::read_token,
+                    "make one with `openssl rand -hex 32 >FILE; chmod 600 FILE`",
+                ),
             ),
-            None => Some(Readers::default()),
+            None => (None, Some(Readers::default())),
         };
-        Some(Readers::of_digests(digests?).and(file?))
+        Some((Readers::of_digests(digests?).and(file?), path))
     }
 
     fn token_digest(&self, node: &Node) -> Option<Digest> {

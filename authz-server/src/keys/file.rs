@@ -41,6 +41,15 @@ pub fn read_token(path: &Path) -> Result<Readers, KeyFileError> {
     read_secret(path, Readers::from_token_file)
 }
 
+/// Reads the text of a bearer token in the same way. A key is not taken for a token.
+pub fn read_token_text(path: &Path) -> Result<String, KeyFileError> {
+    read_secret(path, |bytes| {
+        Readers::from_token_file(bytes)?;
+        let text = String::from_utf8(bytes.to_vec()).map_err(|_| "is not a token".to_owned())?;
+        if text.starts_with('{') { Err("holds a key, and not a token".to_owned()) } else { Ok(text) }
+    })
+}
+
 /// Makes a new bearer token for `read-log`.
 pub fn write_new_token(path: &Path) -> Result<(), KeyFileError> {
     let fault = |what: String| KeyFileError { path: path.to_owned(), what };

@@ -20,7 +20,9 @@ mod tls;
 
 pub use certificate::{Certificate, CertificateError};
 pub use digest::DigestKey;
-pub use file::{KeyFileError, read, read_digest, read_token, write_digest, write_new, write_new_token};
+pub use file::{
+    KeyFileError, read, read_digest, read_token, read_token_text, write_digest, write_new, write_new_token,
+};
 pub use jws::sign_jws;
 pub use named_signer::{AnySigner, FindKey, ListKeys, NamedSigner};
 pub use place::KeyPlace;

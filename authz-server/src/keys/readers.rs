@@ -35,6 +35,11 @@ impl Readers {
         self
     }
 
+    /// How many tokens there are.
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+
     /// The digest of this token, if it is one of them. Every digest is compared in full, so that the time taken reveals
     /// nothing.
     pub fn holder_of(&self, token: &[u8]) -> Option<Digest> {

@@ -3,6 +3,7 @@
 mod archive_places;
 mod closed;
 mod drafted;
+mod first;
 mod follow;
 mod group_commit;
 mod init;
@@ -35,6 +36,7 @@ pub(crate) use wake::Wake;
 
 pub use closed::ClosedLedger;
 pub use drafted::DraftedDecision;
+pub use first::{FirstFile, FirstLedger, NotFirst};
 pub use follow::{
     Behind, Committed, FactCallback, FactError, FactReceipt, FactRefused, FollowFacts, Forward, Head,
 };

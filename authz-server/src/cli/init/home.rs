@@ -60,7 +60,9 @@ pub(super) fn make(args: &Args) -> Result<Bundle, Failure> {
     let schema = serde_json::to_string_pretty(&documents_schema()).map_err(Failure::new)?;
     write(&args.dir.join("policy").join(sample::SCHEMA), &format!("{schema}\n"))?;
     let bundle = sign_bundle(args, &ring, &clock)?;
-    write(&args.dir.join("agent.yaml"), &sample::agent(&values))?;
+    if is_authority(args) {
+        write(&args.dir.join("agent.yaml"), &sample::agent(&values))?;
+    }
     write(&configuration(&args.dir), &sample::configuration(&values))?;
     Ok(bundle)
 }
@@ -99,11 +101,29 @@ fn placeholders(args: &Args, ring: &KeyRing, origin: &str) -> Placeholders {
     // Some YAML parsers read an unquoted `y` as a boolean. The JWK is JSON, whose quoted names every parser
     // reads as text.
     let named = |key: &PrivateKey, kid: &str| keys::listed_jwk(kid, key.public_key());
-    let aliases: Vec<String> = args.aliases.iter().map(|alias| format!("{alias:?}")).collect();
+    let aliases: Vec<String> = args.aliases().iter().map(|alias| format!("{alias:?}")).collect();
+    let proxy =
+        |id: &str| format!("  - {{id: {id}, hosts: {{{:?}: [{}]}}}}", args.host(), aliases.join(", "));
+    let proxies: Vec<String> = if args.proxy_ids.is_empty() {
+        vec![proxy("local")]
+    } else {
+        args.proxy_ids.iter().map(|id| proxy(&format!("{id:?}"))).collect()
+    };
+    // A comment in the place of what this server does not have.
+    let authority = if is_authority(args) { "" } else { "# " };
+    let api = args.authority_url.clone().unwrap_or_else(|| args.api.to_string());
+    let authority_url = match (&args.authority_url, args.kubernetes) {
+        (Some(url), _) => url,
+        (None, true) => "https://HOST",
+        (None, false) => "http://localhost",
+    };
     Placeholders(vec![
         ("audience", args.audience.clone()),
-        ("host", args.host.clone()),
-        ("aliases", aliases.join(", ")),
+        ("host", args.host().to_owned()),
+        ("proxyList", proxies.join("\n")),
+        ("unlessAuthority", authority.to_owned()),
+        ("authorityUrl", authority_url.to_owned()),
+        ("agentApi", api),
         ("iss", format!("https://authority.{}", args.audience)),
         ("origin", origin.to_owned()),
         ("authority", named(&ring.authority, KID)),
@@ -117,6 +137,11 @@ fn placeholders(args: &Args, ring: &KeyRing, origin: &str) -> Placeholders {
         ("api", args.api.to_string()),
         ("health", args.health.to_string()),
     ])
+}
+
+/// Whether the server issues warrants itself.
+fn is_authority(args: &Args) -> bool {
+    !args.kubernetes || args.authority_url.is_some()
 }
 
 fn sign_bundle(args: &Args, ring: &KeyRing, clock: &Clock) -> Result<Bundle, Failure> {

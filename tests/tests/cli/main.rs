@@ -12,6 +12,7 @@
 mod delegate;
 mod inspect;
 mod key;
+mod kubernetes;
 mod mint;
 mod receipt;
 mod usage;

@@ -155,3 +155,25 @@ fn shell_word(text: &str) -> String {
     }
     format!("'{}'", text.replace('\'', "'\\''"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_namespace_is_a_label_of_dns() {
+        for good in ["portcullis", "a", "gate-2"] {
+            assert_eq!(namespace(good).as_deref(), Ok(good));
+        }
+        for bad in ["", "Gate", "-a", "a-", "a.b", "a b", &"a".repeat(64)] {
+            assert!(namespace(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_word_that_the_shell_would_split_is_quoted() {
+        assert_eq!(shell_word("home/kubernetes/values.yaml"), "home/kubernetes/values.yaml");
+        assert_eq!(shell_word("my home"), "'my home'");
+        assert_eq!(shell_word("o'h"), "'o'\\''h'");
+    }
+}

@@ -74,3 +74,22 @@ pub(super) fn yaml(secrets: &[Secret], namespace: &str) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_that_kubernetes_would_refuse_is_refused_with_the_size_of_its_parts() {
+        let of = |length: usize| Secret {
+            name: FIRST,
+            values: BTreeMap::from([("bundle.tar.gz", vec![0; length]), ("ledger.tar.gz", vec![0; 7])]),
+        };
+        assert!(check_size(&of(BYTES_AT_MOST - 7)).is_ok());
+        let said = check_size(&of(BYTES_AT_MOST - 6)).unwrap_err().to_string();
+        assert!(
+            said.contains("bundle.tar.gz 1048570, ledger.tar.gz 7") && said.contains("1048577 bytes"),
+            "{said}"
+        );
+    }
+}

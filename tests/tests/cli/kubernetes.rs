@@ -1,0 +1,338 @@
+//! `portcullis init --kubernetes` and `portcullis kubernetes`: what is in the two files, what can never be in them, and which home
+//! directories are refused. Nothing is started, and there is no cluster.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use flate2::read::GzDecoder;
+use portcullis_tests::offline_ledger;
+use portcullis_tests::server::Home;
+use portcullis_tests::shipped;
+use serde_json::{Value, json};
+use tar::Archive;
+
+use crate::workdir::Workdir;
+
+const INIT: &str = "init $home --kubernetes --audience shop --host pay.shop --alias pay.shop.svc.cluster.local:8080 \
+                    --proxy spiffe://cluster.local/ns/shop/sa/pay --proxy spiffe://cluster.local/ns/edge/sa/edge";
+const WRITE: &str = "kubernetes --home $home";
+/// Keys that must never be in a cluster.
+const KEPT_OUT: [&str; 4] = ["keys/bundle.jwk", "keys/attestor.jwk", "keys/idp.jwk", "agent.jwk"];
+
+struct Made {
+    workdir: Workdir,
+}
+
+impl Made {
+    fn by(init: &str) -> Made {
+        let made = Made { workdir: Workdir::empty() };
+        let _ = made.workdir.run(init).success();
+        made
+    }
+
+    fn new() -> Made {
+        Made::by(INIT)
+    }
+
+    fn home(&self) -> Home {
+        Home::at(&self.workdir.path().join("home"))
+    }
+
+    fn text(&self, name: &str) -> String {
+        fs::read_to_string(self.home().file(name)).unwrap()
+    }
+
+    /// The values of each Secret, by name.
+    fn secrets(&self) -> BTreeMap<String, BTreeMap<String, Vec<u8>>> {
+        let text = self.text("kubernetes/secrets.yaml");
+        let documents = text.split("---\n").skip(1);
+        documents.map(|document| secret(&serde_saphyr::from_str(document).unwrap())).collect()
+    }
+
+    /// Runs `portcullis kubernetes`, which must refuse and must not touch what is there.
+    fn refused(&self) -> String {
+        let before = self.text("kubernetes/secrets.yaml");
+        let output = self.workdir.run(WRITE);
+        assert_eq!((output.status, output.out.as_str()), (2, ""), "{output:?}");
+        assert_eq!(self.text("kubernetes/secrets.yaml"), before, "it was written nevertheless");
+        output.err
+    }
+
+    fn secret_part(&self, key: &str) -> String {
+        let jwk: Value = serde_json::from_str(&self.text(key)).unwrap();
+        jwk["d"].as_str().unwrap().to_owned()
+    }
+}
+
+fn secret(document: &Value) -> (String, BTreeMap<String, Vec<u8>>) {
+    assert_eq!((&document["apiVersion"], &document["kind"]), (&json!("v1"), &json!("Secret")));
+    assert_eq!(document["metadata"]["namespace"], "portcullis");
+    let data = document["data"].as_object().unwrap();
+    let value = |value: &Value| STANDARD.decode(value.as_str().unwrap()).unwrap();
+    let values = data.iter().map(|(name, text)| (name.clone(), value(text))).collect();
+    (document["metadata"]["name"].as_str().unwrap().to_owned(), values)
+}
+
+/// The files of an archive by their names, each with its time. A segment of the write-ahead log is 64 MiB of zeros, so they are cut off.
+fn unpacked(archive: &[u8]) -> BTreeMap<String, (u64, Vec<u8>)> {
+    let mut archive = Archive::new(GzDecoder::new(archive));
+    let mut files = BTreeMap::new();
+    for entry in archive.entries().unwrap() {
+        let mut entry = entry.unwrap();
+        let name = entry.path().unwrap().display().to_string();
+        let mut bytes = Vec::new();
+        if !name.ends_with("/reserve") {
+            entry.by_ref().take(1 << 16).read_to_end(&mut bytes).unwrap();
+        }
+        files.insert(name, (entry.header().mtime().unwrap(), bytes));
+    }
+    files
+}
+
+fn contains(bytes: &[u8], text: &str) -> bool {
+    bytes.windows(text.len()).any(|window| window == text.as_bytes())
+}
+
+fn names(values: &BTreeMap<String, Vec<u8>>) -> Vec<&str> {
+    values.keys().map(String::as_str).collect()
+}
+
+#[test]
+fn the_secrets_have_exactly_the_files_that_the_chart_copies() {
+    let made = Made::new();
+    let mode = |name: &str| fs::metadata(made.home().file(name)).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode("kubernetes/secrets.yaml"), mode("kubernetes")), (0o600, 0o700));
+    let secrets = made.secrets();
+    assert_eq!(secrets.keys().collect::<Vec<_>>(), ["portcullis-first", "portcullis-keys"]);
+    let keys = &secrets["portcullis-keys"];
+    let expected = ["digest.jwk", "ledger.jwk", "note.jwk", "read-log.token", "receipt.jwk", "statement.jwk"];
+    assert_eq!(names(keys), expected);
+    for name in expected {
+        let file: &[u8] = &fs::read(made.home().file(&format!("keys/{name}"))).unwrap();
+        let is_same = match name {
+            "read-log.token" => keys[name] == file,
+            _ => {
+                serde_json::from_slice::<Value>(&keys[name]).unwrap()
+                    == serde_json::from_slice::<Value>(file).unwrap()
+            }
+        };
+        assert!(is_same, "{name}");
+    }
+    assert_eq!(names(&secrets["portcullis-first"]), ["bundle.tar.gz", "ledger.tar.gz"]);
+    let ledger = unpacked(&secrets["portcullis-first"]["ledger.tar.gz"]);
+    for name in ["ledger/log.vkey", "ledger/handed-out", "ledger/log/checkpoint"] {
+        assert_eq!(ledger[name].1, fs::read(made.home().file(name)).unwrap(), "{name}");
+    }
+    assert!(ledger.contains_key("ledger/snapshot") || ledger.contains_key("ledger/snapshot/"));
+    let bundle = unpacked(&secrets["portcullis-first"]["bundle.tar.gz"]);
+    for name in [
+        "bundle/manifest.json",
+        "bundle/latest.json",
+        "bundle/1/proxies.json",
+        "bundle/1/routes/demo/pay.json",
+    ] {
+        assert_eq!(bundle[name].1, fs::read(made.home().file(name)).unwrap(), "{name}");
+    }
+}
+
+#[test]
+fn no_key_that_must_stay_outside_is_in_any_file_in_any_form() {
+    let made = Made::new();
+    for key in KEPT_OUT {
+        let stem = Path::new(key).file_stem().unwrap().to_str().unwrap();
+        // Also where somebody could have put a copy of it.
+        for place in ["bundle", "bundle/1", "kubernetes"] {
+            fs::copy(made.home().file(key), made.home().file(&format!("{place}/{stem}.jwk.bak"))).unwrap();
+        }
+    }
+    // The bundle with foreign files beside its own does not verify.
+    assert!(made.refused().contains("refused"));
+    for name in ["bundle", "attestor", "idp", "agent"] {
+        for place in ["bundle/1", "kubernetes"] {
+            fs::remove_file(made.home().file(&format!("{place}/{name}.jwk.bak"))).unwrap();
+        }
+    }
+    let _ = made.workdir.run(WRITE).success();
+    let mut seen: Vec<(String, Vec<u8>)> = Vec::new();
+    for name in ["kubernetes/secrets.yaml", "kubernetes/values.yaml"] {
+        seen.push((name.to_owned(), made.text(name).into_bytes()));
+    }
+    for (secret, values) in made.secrets() {
+        for (name, value) in values {
+            if name.ends_with(".tar.gz") {
+                let files = unpacked(&value).into_iter();
+                seen.extend(files.map(|(file, (_, bytes))| (format!("{secret}/{file}"), bytes)));
+            }
+            seen.push((format!("{secret}/{name}"), value));
+        }
+    }
+    assert!(seen.len() > 20, "this shows nothing: {}", seen.len());
+    for key in KEPT_OUT {
+        let (part, stem) = (made.secret_part(key), Path::new(key).file_name().unwrap().to_str().unwrap());
+        for (name, bytes) in &seen {
+            assert!(!contains(bytes, &part), "{key} is in {name}");
+            assert!(!name.contains(stem), "{name}");
+        }
+    }
+    assert_eq!(fs::read_dir(made.home().file("kubernetes")).unwrap().count(), 2);
+}
+
+#[test]
+fn a_key_that_must_stay_outside_is_refused_in_the_place_of_another() {
+    for (place, key, said) in [
+        ("/bundle/noteKey", "keys/bundle.jwk", "`bundle.noteKey` is a key that signs bundles"),
+        ("/keys/statement", "keys/attestor.jwk", "`keys.statement` is a key of the attestor"),
+        ("/keys/receipt", "keys/idp.jwk", "`keys.receipt` is"),
+        ("/keys/statement", "agent.jwk", "`keys.statement` is"),
+        ("/ledger/readers/tokenFile", "keys/bundle.jwk", "holds a key"),
+    ] {
+        let made = Made::new();
+        made.home().configure(|configuration| *configuration.pointer_mut(place).unwrap() = key.into());
+        let refused = made.refused();
+        assert!(refused.contains(said), "{place}: {refused}");
+    }
+}
+
+#[test]
+fn the_same_home_gives_the_same_bytes_and_the_age_is_that_of_the_ledger() {
+    let made = Made::new();
+    let before = made.text("kubernetes/secrets.yaml");
+    let created = fs::metadata(made.home().file("ledger/log.vkey")).unwrap().modified().unwrap();
+    // As after `cp -r` a week later.
+    let vkey = fs::File::options().write(true).open(made.home().file("ledger/log.vkey")).unwrap();
+    vkey.set_modified(SystemTime::now() + Duration::from_secs(7 * 24 * 3600)).unwrap();
+    let _ = made.workdir.run(WRITE).success();
+    assert!(made.text("kubernetes/secrets.yaml") == before, "the archives differ");
+    let ledger = unpacked(&made.secrets()["portcullis-first"]["ledger.tar.gz"]);
+    let created = created.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+    assert!(
+        created.abs_diff(ledger["ledger/log.vkey"].0) <= 2,
+        "{} and {created}",
+        ledger["ledger/log.vkey"].0
+    );
+    let others = ledger.iter().filter(|(name, _)| *name != "ledger/log.vkey");
+    assert_eq!(others.map(|(_, (time, _))| *time).collect::<BTreeSet<_>>().len(), 1);
+}
+
+#[test]
+fn a_policy_that_is_signed_again_is_in_the_next_secrets() {
+    let made = Made::new();
+    let _ = made.workdir.run("policy sign --home $home").success();
+    let said = made.workdir.run(WRITE).success();
+    assert!(said.contains("version 2 of the bundle"), "{said}");
+    let bundle = unpacked(&made.secrets()["portcullis-first"]["bundle.tar.gz"]);
+    assert!(bundle.contains_key("bundle/2/mesh.json") && !bundle.contains_key("bundle/1/mesh.json"));
+}
+
+#[test]
+fn a_ledger_that_served_or_is_in_use_is_refused_and_the_cure_is_named() {
+    let made = Made::new();
+    let ledger = offline_ledger::open(&made.home());
+    assert!(made.refused().contains("another process writes to this ledger"));
+    ledger.close();
+    let refused = made.refused();
+    assert!(
+        refused.contains("a server has written to this ledger") && refused.contains("init NEW --kubernetes"),
+        "{refused}"
+    );
+}
+
+#[test]
+fn a_bundle_that_would_deny_everything_is_refused() {
+    let other = Made::new();
+    let mesh = other.text("policy/mesh.yaml");
+    let burner = mesh.lines().find(|line| line.contains("burner")).unwrap();
+    for (document, from, to, said) in [
+        ("policy/mesh.yaml", "", burner, "write `burner:"),
+        ("policy/proxies.yaml", "", "  - {id: local, hosts: {\"pay.shop\": []}}", "SPIFFE ID"),
+    ] {
+        let made = Made::new();
+        let text = made.text(document);
+        let key = if document.ends_with("mesh.yaml") { "burner" } else { "- {id" };
+        assert!(from.is_empty());
+        let changed: Vec<&str> = text.lines().filter(|line| !line.contains(key)).collect();
+        let place = changed.iter().position(|line| line.starts_with("spec:")).unwrap() + 1;
+        let mut changed = changed;
+        changed.insert(place, to);
+        made.workdir.write(&format!("home/{document}"), &(changed.join("\n") + "\n"));
+        let signed = made.workdir.run("policy sign --home $home");
+        assert_eq!(signed.status, 0, "{signed:?}");
+        let refused = made.refused();
+        assert!(refused.contains(said), "{refused}");
+    }
+    let made = Made::new();
+    made.home().configure(|configuration| {
+        configuration["bundle"]["trust"] =
+            shipped::read(&other.home().file("portcullis.yaml"))["bundle"]["trust"].clone();
+    });
+    assert!(made.refused().contains("the signed bundle in"));
+}
+
+#[test]
+fn the_values_are_those_of_the_home_and_hold_no_placeholder() {
+    let made = Made::by(&format!("{INIT} --namespace gates --authority-url https://api.example:8443"));
+    let values = shipped::read(&made.home().file("kubernetes/values.yaml"));
+    let configuration = shipped::read(&made.home().file("portcullis.yaml"));
+    assert_eq!(values.as_object().unwrap().keys().collect::<Vec<_>>(), ["mesh", "server"]);
+    assert_eq!(values["mesh"]["audience"], "shop");
+    let vkey = made.text("ledger/log.vkey");
+    assert_eq!(values["mesh"]["logOrigin"], vkey.split('+').next().unwrap());
+    let statement: Value = serde_json::from_str(&made.text("keys/statement.jwk")).unwrap();
+    let pinned = &values["mesh"]["statementKeys"][0];
+    assert!(
+        ["kid", "x", "y"].iter().all(|part| pinned[part] == statement[part]) && pinned.get("d").is_none()
+    );
+    assert!(made.text("kubernetes/values.yaml").contains("\"y\":"));
+    let server = &values["server"];
+    assert_eq!(server["bundle"]["trust"]["keys"], configuration["bundle"]["trust"]["keys"]);
+    assert_eq!((&server["bundle"]["signsNotes"], &server["readLogToken"]), (&json!(true), &json!(true)));
+    assert_eq!(
+        server["authority"],
+        json!({"iss": "https://authority.shop", "url": "https://api.example:8443"})
+    );
+    assert_eq!(server["limits"]["decisions"], configuration["limits"]["decisions"]);
+    assert!(made.text("kubernetes/secrets.yaml").contains("authority.jwk"));
+    let said = made.workdir.run("kubernetes --home $home --namespace gates").success();
+    for line in [
+        "image: {repository:",
+        "guarded:",
+        "api: {tlsSecretName:",
+        "kubectl create namespace gates",
+        "kubectl apply --server-side -f ",
+        "helm install portcullis k8s/chart --namespace gates --values ",
+        "kubectl -n gates delete secret portcullis-first",
+    ] {
+        assert!(said.contains(line), "{line}: {said}");
+    }
+}
+
+#[test]
+fn what_is_only_for_one_machine_does_not_go_with_a_cluster() {
+    let workdir = Workdir::empty();
+    for more in [
+        "--module m.wasm",
+        "--proxies unix:p.sock",
+        "--api unix:a.sock",
+        "--health 127.0.0.1:1",
+        "--keep",
+        "--cluster c",
+    ] {
+        assert!(workdir.fails(&format!("{INIT} {more}")).contains("cannot be used with"), "{more}");
+    }
+    assert!(workdir.fails("init $home --kubernetes --host pay.shop").contains("--proxy"));
+    assert!(workdir.fails("init $home --kubernetes --host pay.shop --proxy pay").contains("SPIFFE ID"));
+    assert!(workdir.fails("init $home --namespace gates").contains("--kubernetes"));
+    assert!(!workdir.path().join("home").exists());
+    // An authority of one machine cannot be called in a cluster.
+    let made = Made { workdir };
+    let _ = made.workdir.run("init $home --proxy spiffe://cluster.local/ns/shop/sa/pay").success();
+    let output = made.workdir.run(WRITE);
+    assert!(output.err.contains("`authority.url` is http://localhost"), "{output:?}");
+    assert!(!made.home().file("kubernetes").exists());
+}

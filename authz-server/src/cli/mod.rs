@@ -35,7 +35,7 @@ enum Command {
     /// Make a home directory that is ready to serve: keys, a configuration, a signed bundle with sample
     /// routes, a ledger
     Init(init::Args),
-    /// Write the Secrets and the values of the chart, for the first start in a cluster. Repeat it after each `policy sign` before that
+    /// Write the Secrets and the values of the chart for the first start in a cluster, again after each `policy sign` before it
     Kubernetes(kubernetes::Args),
     /// Serve ext_authz, health and metrics
     Serve(serve::Args),

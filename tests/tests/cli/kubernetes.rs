@@ -14,6 +14,7 @@ use flate2::read::GzDecoder;
 use portcullis_tests::offline_ledger;
 use portcullis_tests::server::Home;
 use portcullis_tests::shipped;
+use portcullis_tests::signed_bundles::now;
 use serde_json::{Value, json};
 use tar::Archive;
 
@@ -206,7 +207,8 @@ fn the_same_home_gives_the_same_bytes_and_the_age_is_that_of_the_ledger() {
     let created = fs::metadata(made.home().file("ledger/log.vkey")).unwrap().modified().unwrap();
     // As after `cp -r` a week later.
     let vkey = fs::File::options().write(true).open(made.home().file("ledger/log.vkey")).unwrap();
-    vkey.set_modified(SystemTime::now() + Duration::from_secs(7 * 24 * 3600)).unwrap();
+    let next_week = Duration::from_secs(now() + 7 * 24 * 3600);
+    vkey.set_modified(SystemTime::UNIX_EPOCH + next_week).unwrap();
     let _ = made.workdir.run(WRITE).success();
     assert!(made.text("kubernetes/secrets.yaml") == before, "the archives differ");
     let ledger = unpacked(&made.secrets()["portcullis-first"]["ledger.tar.gz"]);
@@ -248,18 +250,15 @@ fn a_bundle_that_would_deny_everything_is_refused() {
     let other = Made::new();
     let mesh = other.text("policy/mesh.yaml");
     let burner = mesh.lines().find(|line| line.contains("burner")).unwrap();
-    for (document, from, to, said) in [
-        ("policy/mesh.yaml", "", burner, "write `burner:"),
-        ("policy/proxies.yaml", "", "  - {id: local, hosts: {\"pay.shop\": []}}", "SPIFFE ID"),
+    for (document, key, instead, said) in [
+        ("policy/mesh.yaml", "burner", burner, "write `burner:"),
+        ("policy/proxies.yaml", "- {id", "  - {id: local, hosts: {\"pay.shop\": []}}", "SPIFFE ID"),
     ] {
         let made = Made::new();
         let text = made.text(document);
-        let key = if document.ends_with("mesh.yaml") { "burner" } else { "- {id" };
-        assert!(from.is_empty());
-        let changed: Vec<&str> = text.lines().filter(|line| !line.contains(key)).collect();
+        let mut changed: Vec<&str> = text.lines().filter(|line| !line.contains(key)).collect();
         let place = changed.iter().position(|line| line.starts_with("spec:")).unwrap() + 1;
-        let mut changed = changed;
-        changed.insert(place, to);
+        changed.insert(place, instead);
         made.workdir.write(&format!("home/{document}"), &(changed.join("\n") + "\n"));
         let signed = made.workdir.run("policy sign --home $home");
         assert_eq!(signed.status, 0, "{signed:?}");

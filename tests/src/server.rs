@@ -49,6 +49,19 @@ impl Home {
         home
     }
 
+    /// Runs `portcullis init --kubernetes` with these further arguments.
+    ///
+    /// # Panics
+    /// When it fails.
+    #[must_use]
+    pub fn init_for_cluster(directory: &Path, arguments: &[&str]) -> Home {
+        let home = Home { folder: directory.join("home"), program: programs::portcullis() };
+        let folder = home.folder.to_str().expect("paths of tests are text");
+        let output = run(&home.program, &[&["init", folder, "--kubernetes"], arguments].concat());
+        assert_eq!(output.status, 0, "portcullis init --kubernetes: {}", output.err);
+        home
+    }
+
     /// A home directory that already exists.
     #[must_use]
     pub fn at(directory: &Path) -> Home {

@@ -35,7 +35,6 @@ async fn a_guarded_gateway_lets_warrants_pass_and_denies_the_rest_and_what_was_f
     until("the gateway to answer", async || (send(&shop, &bare()).await? == (200, None)).then_some(())).await;
     println!("Envoy Gateway answers after {:?}", from.elapsed());
 
-    shop.make_secrets();
     let values = json!({
         "server": {"spiffeId": SERVER},
         "identity": {"kind": "files", "files": {"secretName": "portcullis-tls"}},
@@ -43,7 +42,7 @@ async fn a_guarded_gateway_lets_warrants_pass_and_denies_the_rest_and_what_was_f
             {"name": "edge", "namespace": "edge", "gateway": "edge", "listeners": ["http"], "serverRoots": "portcullis-roots"},
         ]},
     });
-    shop.helm_with("install", &json!([]), &values);
+    shop.install_with(&values);
     let server = shop.server().await;
     println!("the server is ready after {:?}", from.elapsed());
     until("a request to be judged", async || {

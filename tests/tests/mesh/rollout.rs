@@ -55,7 +55,7 @@ async fn a_live_service_is_observed_guarded_upgraded_rolled_back_and_freed_and_n
     let before = upstream.executions().len();
 
     let watch = Watch::of(&shop, &client);
-    shop.helm_with("upgrade", &guarded, &json!({"server": {"logLevel": "debug"}}));
+    shop.helm("upgrade", &json!({"istio": {"guarded": guarded}, "server": {"logLevel": "debug"}}));
     server.stop().await;
     let server = shop.server().await;
     until_allowed(&shop, &client).await;
@@ -99,7 +99,7 @@ const FILTERS: &str = "app.kubernetes.io/instance=portcullis,portcullis.dev/serv
 
 /// The filters come to a service that is live. Its clients, who know nothing of warrants, go on: what they do is judged and recorded.
 async fn observe(shop: &Shop, client: &Pod, upstream: &Upstream, guarded: &Value) {
-    shop.helm("upgrade", guarded);
+    shop.upgrade(guarded);
     let from = Instant::now();
     let mut denied = 0;
     until("requests to be observed", async || {

@@ -3,17 +3,17 @@
 use portcullis_tests::agent::{Agent, WarrantSpec, hello};
 use portcullis_tests::certificates::Root;
 use portcullis_tests::client::{ClientRequest, ClientResponse};
+use portcullis_tests::command::portcullis;
 use portcullis_tests::ledger_auditor::LedgerAuditor;
 use portcullis_tests::mesh::{Cluster, Istio, NODE, Pod, PodPlan, Registry};
 use portcullis_tests::programs;
 use portcullis_tests::server::Home;
-use portcullis_tests::shipped::read;
 use portcullis_tests::upstream::{Execution, Upstream};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::sync::Mutex;
 use tempfile::TempDir;
@@ -76,8 +76,8 @@ impl Shop {
 
     fn in_cluster(cluster: Cluster, istio: Option<Istio>) -> Shop {
         let directory = tempfile::Builder::new().prefix("portcullis-shop-").tempdir().unwrap();
-        let arguments = ["--host", HOST, "--alias", &format!("{HOST}:80")];
-        let home = Home::init(directory.path(), &arguments.map(str::to_owned));
+        let arguments = ["--host", HOST, "--alias", &format!("{HOST}:80"), "--proxy", APP];
+        let home = Home::init_for_cluster(directory.path(), &arguments);
         cluster.namespace(SYSTEM, &["pod-security.kubernetes.io/enforce=restricted"]);
         let port = cluster.node().listen(5000);
         let registry = Registry::start(port, &format!("{NODE}:5000"), &programs::module());
@@ -131,81 +131,53 @@ impl Shop {
 
     /// Signs the policy.
     pub(crate) fn sign(&self) {
-        let mut sign = Command::new(programs::portcullis());
-        let output = sign.args(["policy", "sign"]).current_dir(self.home.directory()).output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        done(&["policy", "sign", "--home", &self.at("home")]);
     }
 
-    /// Makes the Secrets, and installs the chart with these guarded proxies.
+    /// Applies the Secrets of this home directory, and installs the chart with these guarded proxies.
     pub(crate) fn install(&self, guarded: &Value) {
-        self.make_secrets();
-        self.helm("install", guarded);
+        self.install_with(&istio(guarded));
     }
 
-    /// Runs `helm install` or `helm upgrade` with these guarded proxies.
-    pub(crate) fn helm(&self, verb: &str, guarded: &Value) {
-        self.helm_with(verb, guarded, &json!({}));
+    /// The same with these values.
+    pub(crate) fn install_with(&self, values: &Value) {
+        done(&["kubernetes", "--home", &self.at("home")]);
+        let secrets = self.at("home/kubernetes/secrets.yaml");
+        self.cluster.kubectl(&["apply", "--server-side", "-f", &secrets]);
+        self.helm("install", values);
     }
 
-    /// The same with further values.
-    pub(crate) fn helm_with(&self, verb: &str, guarded: &Value, further: &Value) {
-        let mut all = self.values(guarded);
-        merge(&mut all, further);
-        let values = self.directory.path().join("values.yaml");
-        put(&values, &all.to_string());
-        let chart = programs::repository().join("k8s/chart");
-        let [chart, values] = [chart, values].map(|path| path.to_str().unwrap().to_owned());
-        self.cluster
-            .helm(&[verb, "portcullis", &chart, "--namespace", SYSTEM, "--values", &values])
-            .unwrap_or_else(|refused| panic!("{}", refused.0));
+    /// Runs `helm upgrade` with these guarded proxies.
+    pub(crate) fn upgrade(&self, guarded: &Value) {
+        self.helm("upgrade", &istio(guarded));
     }
 
-    /// Makes the Secrets of the installation.
-    pub(crate) fn make_secrets(&self) {
-        let (home, at) = (self.home.directory(), self.directory.path());
-        for part in ["ledger", "bundle"] {
-            let archive = at.join(format!("{part}.tar.gz"));
-            let mut tar = Command::new("tar");
-            let packed = tar.arg("-C").arg(home).arg("-czf").arg(archive).arg(part).status().unwrap();
-            assert!(packed.success());
-        }
-        let keys = ["ledger.jwk", "digest.jwk", "statement.jwk", "receipt.jwk", "note.jwk", "read-log.token"];
-        let keys = keys.map(|key| self.home.file("keys").join(key));
-        self.make_secret("portcullis-keys", &keys);
-        self.make_secret("portcullis-first", &[at.join("ledger.tar.gz"), at.join("bundle.tar.gz")]);
-    }
-
-    fn make_secret(&self, name: &str, files: &[PathBuf]) {
-        let files: Vec<String> = files.iter().map(|file| format!("--from-file={}", file.display())).collect();
-        let mut arguments = vec!["--namespace", SYSTEM, "create", "secret", "generic", name];
-        arguments.extend(files.iter().map(String::as_str));
-        self.cluster.kubectl(&arguments);
-    }
-
-    fn values(&self, guarded: &Value) -> Value {
-        let gate = read(&self.home.file("gate.yaml"));
-        let gate = &gate["resources"][0]["typed_config"]["config"]["configuration"]["value"];
-        let gate: Value = serde_json::from_str(gate.as_str().unwrap()).unwrap();
-        let origin = fs::read_to_string(self.home.file("ledger/log.vkey")).unwrap();
-        json!({
+    /// Runs `helm install` or `helm upgrade` with the values of the home directory, those of a shop, and these.
+    pub(crate) fn helm(&self, verb: &str, values: &Value) {
+        let mut mine = json!({
             "image": {
                 "repository": "registry.example/portcullis",
                 "digest": format!("sha256:{}", "0".repeat(64)),
             },
-            "mesh": {
-                "audience": "demo",
-                "logOrigin": origin.split('+').next().unwrap(),
-                "statementKeys": gate["statementKeys"],
-            },
-            "server": {
-                "bundle": {"trust": read(&self.home.file("portcullis.yaml"))["bundle"]["trust"]},
-                "environment": {"region": "eu-1"},
-            },
-            // The shortest that there is.
+            "server": {"environment": {"region": "eu-1"}},
+            // The shortest that there is. A certificate has half of it left when it is renewed.
             "identity": {"istio": {"certificateTtl": "1m"}},
-            "filters": {"module": {"image": self.module}},
-            "istio": {"guarded": guarded},
-        })
+            "filters": {"module": {"image": self.module}, "maxConnectionDuration": "20s"},
+        });
+        merge(&mut mine, values);
+        let file = self.at("mine.yaml");
+        put(Path::new(&file), &mine.to_string());
+        let chart = programs::repository().join("k8s/chart");
+        let known = self.at("home/kubernetes/values.yaml");
+        let values = ["--namespace", SYSTEM, "--values", &known, "--values", &file];
+        self.cluster
+            .helm(&[&[verb, "portcullis", chart.to_str().unwrap()], &values[..]].concat())
+            .unwrap_or_else(|refused| panic!("{}", refused.0));
+    }
+
+    /// A file of the machine on which the policy is written.
+    fn at(&self, name: &str) -> String {
+        self.directory.path().join(name).to_str().unwrap().to_owned()
     }
 
     /// Puts the signed bundle on the server's volume, as `kubectl cp` would.
@@ -313,6 +285,17 @@ impl Shop {
         }
         decisions
     }
+}
+
+/// Runs a command of `portcullis` on the machine on which the policy is written.
+fn done(arguments: &[&str]) {
+    let output = portcullis(arguments);
+    assert_eq!(output.status, 0, "{arguments:?}: {}", output.err);
+}
+
+/// The values for these guarded proxies.
+fn istio(guarded: &Value) -> Value {
+    json!({"istio": {"guarded": guarded}})
 }
 
 /// The pod of a workload.

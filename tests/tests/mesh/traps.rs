@@ -56,7 +56,7 @@ pub(crate) async fn try_all(shop: &mut Shop, guarded: &Value, client: &Pod) {
         shop.cluster.kubectl(&["--namespace", "shop", "delete", "authorizationpolicy", "never"]);
     }
     a_refused_listener(shop, client).await;
-    a_guard_that_comes_too_late(shop, guarded).await;
+    a_guard_that_comes_too_late(shop, guarded, client).await;
     a_module_that_is_not_there(shop, guarded, client).await;
 }
 
@@ -73,7 +73,7 @@ async fn a_refused_listener(shop: &Shop, client: &Pod) {
 
 /// **Open**: a workload whose proxy already refuses its listener does not get a guard either. docs/istio.md says so, and that istiod
 /// shows it: what it sent is not what the proxy has taken.
-async fn a_guard_that_comes_too_late(shop: &Shop, guarded: &Value) {
+async fn a_guard_that_comes_too_late(shop: &Shop, guarded: &Value, client: &Pod) {
     let back = shop.pod("back").await;
     let upstream = Upstream::on(back.listen(8080));
     shop.cluster.apply(&NO_KEYS.replace("APP", "back"));
@@ -82,15 +82,21 @@ async fn a_guard_that_comes_too_late(shop: &Shop, guarded: &Value) {
     let mut more = guarded.clone();
     let entry = json!({"name": "back", "namespace": "shop", "kind": "sidecar", "selector": {"app": "back"}});
     more.as_array_mut().unwrap().push(entry);
-    shop.helm("upgrade", &more);
+    shop.upgrade(&more);
     tokio::time::sleep(Duration::from_secs(2)).await;
     assert_eq!(is_in_step(shop, "back.shop").await, Some(false), "an operator would not see it");
-    assert_eq!(upstream.executions().len(), 0);
+    let bare = ClientRequest::new("GET", "back.shop.svc.cluster.local", "/anything");
+    let answer = client.send("10.96.0.81:80".parse().unwrap(), &bare).await.unwrap();
+    assert_eq!(
+        (answer.status, upstream.executions().len()),
+        (200, 1),
+        "it is closed: docs/istio.md can say so"
+    );
     shop.cluster.kubectl(&["--namespace", "shop", "delete", "requestauthentication", "no-keys"]);
     until_pushed(shop, "back.shop").await;
     let dump = shop.sent_to("back.shop").await.unwrap();
     assert!(dump.contains("portcullis.seal"), "the guard is there as soon as the listener is taken");
-    shop.helm("upgrade", guarded);
+    shop.upgrade(guarded);
     // The chart keeps what denies, so this takes a second command.
     for kind in ["envoyfilter", "authorizationpolicy"] {
         shop.cluster.kubectl(&["--namespace", "shop", "delete", kind, "portcullis-back"]);
@@ -103,7 +109,7 @@ async fn a_module_that_is_not_there(shop: &mut Shop, guarded: &Value, client: &P
     let good = shop.module.clone();
     let (repository, _) = good.split_once('@').unwrap();
     shop.module = format!("{repository}@sha256:{}", "0".repeat(64));
-    shop.helm("upgrade", guarded);
+    shop.upgrade(guarded);
     until("the proxy to deny everything", async || {
         (send(shop, client, &shop.good()).await.status == 403).then_some(())
     })
@@ -111,7 +117,7 @@ async fn a_module_that_is_not_there(shop: &mut Shop, guarded: &Value, client: &P
     let bare = send(shop, client, &ClientRequest::new("GET", HOST, "/hello/you")).await;
     assert_eq!(bare.status, 403, "{}", bare.text());
     shop.module = good;
-    shop.helm("upgrade", guarded);
+    shop.upgrade(guarded);
     until("requests to be allowed again", async || {
         (send(shop, client, &shop.good()).await.status == 200).then_some(())
     })

@@ -27,6 +27,9 @@ fn grounds(text: &mut String, decision: &Decision) {
     let route = verdict.route.as_deref().unwrap_or("none");
     // Writing to a String cannot fail.
     let _ = write!(text, "\n    verdict {}, route {route}, policies {policies}", verdict.code);
+    if let Some(identity) = &decision.identity {
+        let _ = write!(text, "\n    asked by {identity}");
+    }
     for (depth, link) in decision.chain.iter().enumerate() {
         let _ = write!(text, "\n    {}{}", "  ".repeat(depth), holder(link));
     }

@@ -47,7 +47,8 @@ pub(super) fn missing(home: &FirstHome, now: Seconds) -> Vec<Missing> {
             &["filters: {module: {image: \"registry.example/portcullis-gate@sha256:…\"}}"],
         ),
         of(
-            "the proxies that are guarded: here, or in envoyGateway.guarded. Without one, nothing is guarded",
+            "the proxies that are guarded: here, or in envoyGateway.guarded. Without the server they deny everything: for a service that is live, \
+             add them with `helm upgrade` when the server is ready (docs/istio.md)",
             &[
                 "istio:",
                 "  guarded:",

@@ -1,7 +1,7 @@
 //! One run of the command line tool `portcullis`: the real binary, its output and its exit status.
 
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Output};
 
 use crate::programs;
 
@@ -32,15 +32,24 @@ pub fn portcullis<A: AsRef<str>>(arguments: &[A]) -> CommandOutput {
 pub fn run<A: AsRef<str>>(program: &Path, arguments: &[A]) -> CommandOutput {
     let arguments = arguments.iter().map(AsRef::as_ref);
     let output = Command::new(program).args(arguments).output().expect("portcullis can be run");
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8").trim_end().to_owned();
-    CommandOutput {
-        status: output.status.code().expect("not ended by a signal"),
-        out: text(output.stdout),
-        err: text(output.stderr),
-    }
+    CommandOutput::of(&output)
 }
 
 impl CommandOutput {
+    /// What a program printed that ended by itself.
+    ///
+    /// # Panics
+    /// When it was ended by a signal, or printed something that is not UTF-8.
+    #[must_use]
+    pub fn of(output: &Output) -> CommandOutput {
+        let text = |bytes: &[u8]| str::from_utf8(bytes).expect("UTF-8").trim_end().to_owned();
+        CommandOutput {
+            status: output.status.code().expect("not ended by a signal"),
+            out: text(&output.stdout),
+            err: text(&output.stderr),
+        }
+    }
+
     /// Standard output of a run that must succeed.
     ///
     /// # Panics

@@ -12,6 +12,19 @@ pub fn blocks(page: &str, kind: &str) -> Vec<String> {
     page.split(&begin).skip(1).filter_map(|rest| rest.split("```").next()).map(str::to_owned).collect()
 }
 
+/// Every block of a page, in its order: its kind, and its text.
+///
+/// # Panics
+/// When a block does not end.
+#[must_use]
+pub fn all_blocks(page: &str) -> Vec<(String, String)> {
+    let fences = page.split("\n```").collect::<Vec<_>>();
+    assert!(fences.len() % 2 == 1, "a block does not end");
+    let blocks = fences.iter().skip(1).step_by(2);
+    let blocks = blocks.map(|block| block.split_once('\n').expect("a kind is on a line of its own"));
+    blocks.map(|(kind, text)| (kind.to_owned(), text.to_owned())).collect()
+}
+
 /// The only block of this kind that contains these words.
 ///
 /// # Panics

@@ -123,7 +123,7 @@ impl Cluster {
         self.shared.get(namespace, kind, name)
     }
 
-    /// Makes a namespace with these labels, and what controllers put into each: the ServiceAccount `default`, and the API server's root.
+    /// Makes a namespace with these labels, and what controllers put into each.
     ///
     /// # Panics
     /// When it is refused.
@@ -132,9 +132,21 @@ impl Cluster {
         for label in labels {
             self.kubectl(&["label", "namespace", name, label]);
         }
-        self.account(name, "default");
+        self.furnish(name);
+    }
+
+    /// Puts into a namespace what controllers put into each, if it is not there yet: the ServiceAccount `default`, and the API server's
+    /// root.
+    ///
+    /// # Panics
+    /// When it is refused.
+    pub fn furnish(&self, namespace: &str) {
+        if self.try_kubectl(&["--namespace", namespace, "get", "serviceaccount", "default"]).is_ok() {
+            return;
+        }
+        self.account(namespace, "default");
         let root = format!("--from-file=ca.crt={}", self.directory().join("pki/apiserver.crt").display());
-        self.kubectl(&["--namespace", name, "create", "configmap", "kube-root-ca.crt", &root]);
+        self.kubectl(&["--namespace", namespace, "create", "configmap", "kube-root-ca.crt", &root]);
     }
 
     /// Makes a ServiceAccount.

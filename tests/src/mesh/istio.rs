@@ -10,6 +10,7 @@ use super::container::text;
 use super::pod::last_lines;
 use super::programs::peer;
 use crate::certificates::{Root, put, put_roots};
+use crate::command::CommandOutput;
 use crate::condition::until;
 use crate::process::Process;
 
@@ -110,6 +111,18 @@ endpoints: [{{addresses: [{NODE}], conditions: {{ready: true}}}}]
     pub async fn sync_state(&self, cluster: &Cluster) -> Option<String> {
         let answer = cluster.ask("127.0.0.1:8080", "/debug/syncz").await?;
         (answer.status == 200).then(|| answer.text())
+    }
+
+    /// What `istioctl` prints with these arguments. It asks istiod itself: in a cluster it would have the kubelet forward a port.
+    ///
+    /// # Panics
+    /// When it cannot be run.
+    #[must_use]
+    pub fn istioctl(&self, cluster: &Cluster, arguments: &[&str]) -> CommandOutput {
+        let mut istioctl = Command::new(peer("istioctl"));
+        istioctl.args(arguments).args(["--xds-address", &format!("{NODE}:15010"), "--plaintext"]);
+        istioctl.arg("--kubeconfig").arg(cluster.directory().join("kubeconfig"));
+        CommandOutput::of(&cluster.node().run(istioctl.env("HOME", cluster.directory())))
     }
 
     /// Ends istiod at once. Its objects stay.

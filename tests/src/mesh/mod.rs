@@ -14,6 +14,7 @@ mod namespaces;
 mod pod;
 mod programs;
 mod registry;
+mod terminal;
 mod volumes;
 
 pub use cluster::{Cluster, Refused};
@@ -22,6 +23,7 @@ pub use istio::Istio;
 pub use namespaces::Network;
 pub use pod::{AdmittedPod, Pod, PodPlan};
 pub use registry::Registry;
+pub use terminal::{HandedOver, Terminal};
 
 /// The address of the node, where the control planes listen.
 pub const NODE: &str = "10.99.0.1";

@@ -265,6 +265,7 @@ impl Pod {
         let mut enter = vec!["--target".to_owned(), process.pid().as_raw_nonzero().to_string()];
         enter.extend(["--mount", "--net", "--root", "--wd=/", "--setuid"].map(str::to_owned));
         enter.extend([number("Uid:"), "--setgid".to_owned(), number("Gid:"), "--".to_owned()]);
+        enter.extend(["/usr/bin/env", "PATH=/usr/local/bin:/usr/bin:/bin"].map(str::to_owned));
         enter.extend(arguments.iter().map(|argument| (*argument).to_owned()));
         run(Path::new("nsenter"), &enter)
     }

@@ -1,16 +1,17 @@
-//! A service that is already live is guarded, step by step as k8s/README.md says, and freed again, while clients go on asking. From the
+//! A service that is already live is guarded, step by step as docs/istio.md says, and freed again, while clients go on asking. From the
 //! first judged request on, none reaches the workload without a decision, until somebody takes the guard away on purpose.
 
 use std::time::{Duration, Instant};
 
-use portcullis_tests::client::ClientRequest;
+use portcullis_tests::client::{ClientRequest, EndedStream};
 use portcullis_tests::condition::until;
 use portcullis_tests::mesh::Pod;
 use portcullis_tests::upstream::Upstream;
 use serde_json::{Value, json};
+use tokio::task::JoinHandle;
 
 use crate::denials::send;
-use crate::shop::{APP, HOST, SYSTEM, Shop};
+use crate::shop::{APP, HOST, SYSTEM, Shop, service};
 use crate::watch::Watch;
 
 const OBSERVED: &str = "ungoverned: {reason: adopting it, until: \"2099-01-01T00:00:00Z\", observe: true}";
@@ -40,6 +41,8 @@ async fn a_live_service_is_observed_guarded_upgraded_rolled_back_and_freed_and_n
         json!([{"name": "app", "namespace": "shop", "kind": "sidecar", "selector": {"app": "app"}}]);
     shop.install(&json!([]));
     let server = shop.server().await;
+    let older = begin_stream(&client, &upstream).await;
+    let guarded_from = Instant::now();
     observe(&shop, &client, &upstream, &guarded).await;
     println!("observed after {:?}", from.elapsed());
 
@@ -68,6 +71,11 @@ async fn a_live_service_is_observed_guarded_upgraded_rolled_back_and_freed_and_n
     let server = shop.server().await;
     until_allowed(&shop, &client).await;
     println!("a rollback: {:?}", watch.end(&upstream).await);
+
+    // Istio gives old connections `drainDuration`, 45 seconds. docs/istio.md says so.
+    let ended = older.await.unwrap();
+    println!("a stream from before the filters ended {:?} after they were there", ended.at - guarded_from);
+    assert!(ended.broke_off && upstream.open_streams() == 0, "{ended:?}");
 
     let watch = Watch::of(&shop, &client);
     shop.cluster.helm(&["uninstall", "portcullis", "--namespace", SYSTEM]).unwrap();
@@ -118,6 +126,15 @@ async fn observe(shop: &Shop, client: &Pod, upstream: &Upstream, guarded: &Value
         after.len() > 50 && after.iter().all(|one| one.decision().is_some()),
         "an unjudged request passed"
     );
+}
+
+/// A stream through a connection that is open before the filters come. No decision is made about it, and it goes on when they are there.
+async fn begin_stream(client: &Pod, upstream: &Upstream) -> JoinHandle<EndedStream> {
+    let connection = client.network().connect(service()).await.unwrap();
+    let stream = ClientRequest::new("GET", HOST, "/hello/live/stream");
+    let stream = tokio::spawn(async move { stream.stream_over(connection).await });
+    until("the stream to run", async || (upstream.open_streams() == 1).then_some(())).await;
+    stream
 }
 
 fn bare() -> ClientRequest {

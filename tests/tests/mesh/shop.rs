@@ -3,7 +3,7 @@
 use portcullis_tests::agent::{Agent, WarrantSpec, hello};
 use portcullis_tests::certificates::Root;
 use portcullis_tests::client::{ClientRequest, ClientResponse};
-use portcullis_tests::command::portcullis;
+use portcullis_tests::command::{CommandOutput, portcullis};
 use portcullis_tests::ledger_auditor::LedgerAuditor;
 use portcullis_tests::mesh::{Cluster, Istio, NODE, Pod, PodPlan, Registry};
 use portcullis_tests::programs;
@@ -88,6 +88,11 @@ impl Shop {
     /// What istiod has sent to a proxy, as text.
     pub(crate) async fn sent_to(&self, proxy: &str) -> Option<String> {
         self.istio.as_ref()?.configuration_of(&self.cluster, proxy).await
+    }
+
+    /// Runs `istioctl`.
+    pub(crate) fn istioctl(&self, arguments: &[&str]) -> CommandOutput {
+        self.istio.as_ref().expect("this shop has Istio").istioctl(&self.cluster, arguments)
     }
 
     /// Which proxies have taken what istiod sent.

@@ -13,6 +13,7 @@
 mod denials;
 mod envoy_gateway;
 mod gateways;
+mod guides;
 mod istio;
 mod rollout;
 mod rotation;

@@ -1,4 +1,4 @@
-{{/* The parts of Envoy's configuration that Istio and Envoy Gateway have in common. Each setting has its reason in envoy/envoy.yaml. */}}
+{{/* The parts of Envoy's configuration that Istio and Envoy Gateway have in common. Each setting has its reason here or in envoy/envoy.yaml. */}}
 
 {{/* What gate and seal are configured with, as JSON. Arguments: root, position, cluster. */}}
 {{- define "portcullis.plugin" -}}

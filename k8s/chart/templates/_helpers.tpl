@@ -130,8 +130,8 @@ securityContext:
 {{- range $pod := list "server" "operator" }}
 {{- range $metadata := list "podLabels" "podAnnotations" }}
 {{- range $key, $_ := index $v $pod $metadata }}
-{{- if regexMatch "^(([a-z0-9-]+\\.)*(istio\\.io|portcullis\\.dev)|app\\.kubernetes\\.io)/" $key }}
-{{- $faults = append $faults (printf "%s.%s: not %s. With such keys a proxy could stand in front of the pod, or another pod could count as this one" $pod $metadata $key) }}
+{{- if and (regexMatch "^([a-z0-9-]+\\.)*(istio\\.io|kubernetes\\.io|linkerd\\.io|kuma\\.io|portcullis\\.dev)/" $key) (not (hasPrefix "cluster-autoscaler.kubernetes.io/" $key)) }}
+{{- $faults = append $faults (printf "%s.%s: not %s. With such keys a proxy could stand in front of the pod, it could be confined less, or another pod could count as this one" $pod $metadata $key) }}
 {{- end }}
 {{- end }}
 {{- end }}
@@ -156,9 +156,18 @@ securityContext:
 {{- if and $operator.reports.tokenAudience (not $v.api.tlsSecretName) }}
 {{- $faults = append $faults "operator.reports: it asks the API for proxies' reports, and that needs api.tlsSecretName" }}
 {{- end }}
-{{- if ne 4 (len (list $v.secrets.keys $v.secrets.first $v.secrets.base $v.secrets.routes | uniq)) }}
-{{- $faults = append $faults "secrets: with the operator, `keys`, `first`, `base` and `routes` are four Secrets: neither pod may get the other's keys" }}
 {{- end }}
+{{- /* No pod may get keys that are not its own, and the first ledger is deleted after the first start. */}}
+{{- $secrets := list $v.secrets.keys $v.secrets.first }}
+{{- if $operator.enabled }}{{ $secrets = concat $secrets (list $v.secrets.base $v.secrets.routes) }}{{ end }}
+{{- range compact (list $v.api.tlsSecretName (ternary $operator.webhook.secretName "" $operator.enabled) $v.identity.files.secretName) | uniq }}
+{{- $secrets = append $secrets . }}
+{{- end }}
+{{- if ne (len $secrets) (len ($secrets | uniq)) }}
+{{- $faults = append $faults "secrets: `keys`, `first`, `base`, `routes` and the Secrets with certificates are different ones: no pod may get keys that are not its own" }}
+{{- end }}
+{{- if gt (float64 (trimSuffix "s" $v.filters.maxConnectionDuration)) 86400.0 }}
+{{- $faults = append $faults "filters.maxConnectionDuration: at most 86400s. It must be less than what a client's certificate still has when it is renewed" }}
 {{- end }}
 {{- if and $v.filters.module.pullSecret (not $v.filters.module.image) }}
 {{- $faults = append $faults "filters.module.pullSecret belongs to `image`" }}

@@ -13,7 +13,7 @@ use crate::server::Home;
 /// An auditor of one ledger. Its copy of the key lies outside the ledger.
 #[derive(Clone, Debug)]
 pub struct LedgerAuditor {
-    home: Home,
+    folder: PathBuf,
     key: PathBuf,
 }
 
@@ -68,15 +68,24 @@ impl LedgerAuditor {
     /// When there is no ledger.
     #[must_use]
     pub fn new(home: &Home, directory: &Path) -> LedgerAuditor {
+        LedgerAuditor::of_ledger_at(&home.file("ledger"), home, directory)
+    }
+
+    /// The same for a ledger that a server keeps elsewhere, with the key of this home directory.
+    ///
+    /// # Panics
+    /// When the home directory has no key of a ledger.
+    #[must_use]
+    pub fn of_ledger_at(folder: &Path, home: &Home, directory: &Path) -> LedgerAuditor {
         let key = directory.join("auditor.vkey");
         fs::copy(home.file("ledger/log.vkey"), &key).expect("`init` wrote the ledger's key");
-        LedgerAuditor { home: home.clone(), key }
+        LedgerAuditor { folder: folder.to_owned(), key }
     }
 
     /// The ledger's directory.
     #[must_use]
     pub fn folder(&self) -> PathBuf {
-        self.home.file("ledger")
+        self.folder.clone()
     }
 
     /// The auditor's copy of the key.

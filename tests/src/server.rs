@@ -38,14 +38,11 @@ impl Home {
     #[must_use]
     pub fn init_by(program: &Path, directory: &Path, arguments: &[String]) -> Home {
         let home = Home { folder: directory.join("home"), program: program.to_owned() };
-        let text = |path: PathBuf| path.into_os_string().into_string().expect("paths of tests are text");
-        let socket = format!("unix:{}", text(home.socket()));
-        let (folder, module) = (text(home.folder.clone()), text(programs::module()));
-        let mut words = vec!["init", &folder, "--module", &module, "--proxies", &socket];
-        words.extend(["--health", "127.0.0.1:0"]);
+        let (socket, module) = (home.socket(), programs::module());
+        let socket = format!("unix:{}", text(&socket));
+        let mut words = vec!["--module", text(&module), "--proxies", &socket, "--health", "127.0.0.1:0"];
         words.extend(arguments.iter().map(String::as_str));
-        let output = run(program, &words);
-        assert_eq!(output.status, 0, "portcullis init: {}", output.err);
+        home.make(&words);
         home
     }
 
@@ -56,10 +53,13 @@ impl Home {
     #[must_use]
     pub fn init_for_cluster(directory: &Path, arguments: &[&str]) -> Home {
         let home = Home { folder: directory.join("home"), program: programs::portcullis() };
-        let folder = home.folder.to_str().expect("paths of tests are text");
-        let output = run(&home.program, &[&["init", folder, "--kubernetes"], arguments].concat());
-        assert_eq!(output.status, 0, "portcullis init --kubernetes: {}", output.err);
+        home.make(&[&["--kubernetes"], arguments].concat());
         home
+    }
+
+    fn make(&self, arguments: &[&str]) {
+        let output = run(&self.program, &[&["init", text(&self.folder)], arguments].concat());
+        assert_eq!(output.status, 0, "portcullis init {arguments:?}: {}", output.err);
     }
 
     /// A home directory that already exists.
@@ -313,4 +313,8 @@ fn addresses(line: &str) -> Option<[String; 3]> {
     let fields = Some(&line["fields"]).filter(|fields| fields["message"] == "listening")?;
     let [health, proxies, api] = ["health", "proxies", "api"].map(|name| fields[name].as_str());
     Some([health?.to_owned(), proxies?.to_owned(), api?.to_owned()])
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("paths of tests are text")
 }

@@ -103,7 +103,7 @@ impl Cluster {
     /// # Panics
     /// When one is refused.
     pub fn apply(&self, objects: &str) {
-        self.try_apply(objects).unwrap_or_else(|refused| panic!("{}\n{objects}", refused.0));
+        self.shared.apply(objects);
     }
 
     /// The same, and they may be refused.
@@ -111,7 +111,7 @@ impl Cluster {
     /// # Errors
     /// What `kubectl` said.
     pub fn try_apply(&self, objects: &str) -> Result<String, Refused> {
-        self.shared.try_kubectl(&["apply", "--server-side", "--force-conflicts", "-f", "-"], objects)
+        self.shared.try_apply(objects)
     }
 
     /// One object.
@@ -157,15 +157,6 @@ impl Cluster {
         self.kubectl(&["--namespace", namespace, "create", "serviceaccount", name]);
     }
 
-    /// A token of a ServiceAccount.
-    ///
-    /// # Panics
-    /// When there is no such account.
-    #[must_use]
-    pub fn token(&self, namespace: &str, account: &str, audience: &str) -> String {
-        self.shared.token(namespace, account, Some(audience))
-    }
-
     /// Runs `helm` with these arguments.
     ///
     /// # Errors
@@ -201,6 +192,11 @@ impl Shared {
         format!("10.99.0.{last}")
     }
 
+    /// The directory of a pod on this machine.
+    pub(super) fn directory_of(&self, pod: &Value) -> PathBuf {
+        self.directory.join("pods").join(namespace(pod)).join(name(pod))
+    }
+
     pub(super) fn kubectl(&self, arguments: &[&str]) -> String {
         self.try_kubectl(arguments, "").unwrap_or_else(|refused| panic!("{arguments:?}: {}", refused.0))
     }
@@ -212,9 +208,23 @@ impl Shared {
         self.tool(kubectl, input)
     }
 
+    pub(super) fn apply(&self, objects: &str) {
+        self.try_apply(objects).unwrap_or_else(|refused| panic!("{}\n{objects}", refused.0));
+    }
+
+    pub(super) fn try_apply(&self, objects: &str) -> Result<String, Refused> {
+        self.try_kubectl(&["apply", "--server-side", "--force-conflicts", "-f", "-"], objects)
+    }
+
     pub(super) fn get(&self, namespace: &str, kind: &str, name: &str) -> Value {
-        let found = self.kubectl(&["--namespace", namespace, "get", kind, name, "--output", "json"]);
-        serde_json::from_str(&found).expect("kubectl prints JSON")
+        self.find(namespace, kind, name).unwrap_or_else(|| panic!("there is no {kind} {name} in {namespace}"))
+    }
+
+    /// One object, if there is one.
+    pub(super) fn find(&self, namespace: &str, kind: &str, name: &str) -> Option<Value> {
+        let get = ["--namespace", namespace, "get", kind, name, "--ignore-not-found", "--output", "json"];
+        let found = self.kubectl(&get);
+        (!found.is_empty()).then(|| serde_json::from_str(&found).expect("kubectl prints JSON"))
     }
 
     /// Every object of a kind in a namespace.
@@ -320,4 +330,9 @@ fn kubeconfig(at: &Path, name: &str, token: &str) -> PathBuf {
 /// The name of an object.
 pub(super) fn name(object: &Value) -> &str {
     text(&object["metadata"]["name"])
+}
+
+/// The namespace of an object.
+pub(super) fn namespace(object: &Value) -> &str {
+    text(&object["metadata"]["namespace"])
 }

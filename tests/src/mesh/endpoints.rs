@@ -2,26 +2,22 @@
 
 use serde_json::{Value, json};
 
-use super::cluster::{Shared, name};
-use super::container::{array, text};
+use super::cluster::{Shared, name, namespace};
+use super::container::array;
 
 /// Says of every Service that selects a pod that the pod is there, and whether it is ready.
 pub(super) fn publish(shared: &Shared, pod: &Value, address: &str, ready: bool) {
-    let namespace = text(&pod["metadata"]["namespace"]);
-    for service in shared.list(namespace, "service") {
+    for service in shared.list(namespace(pod), "service") {
         if selects(&service, pod) {
-            let slice = slice(&service, pod, address, ready);
-            shared
-                .try_kubectl(&["apply", "--server-side", "--force-conflicts", "-f", "-"], &slice.to_string())
-                .unwrap_or_else(|refused| panic!("{}", refused.0));
+            shared.apply(&slice(&service, pod, address, ready).to_string());
         }
     }
 }
 
 /// Takes a pod out of all Services.
-pub(super) fn withdraw(shared: &Shared, namespace: &str, pod: &str) {
-    let label = format!("portcullis-test-pod={pod}");
-    shared.kubectl(&["--namespace", namespace, "delete", "endpointslice", "--selector", &label]);
+pub(super) fn withdraw(shared: &Shared, pod: &Value) {
+    let label = format!("portcullis-test-pod={}", name(pod));
+    shared.kubectl(&["--namespace", namespace(pod), "delete", "endpointslice", "--selector", &label]);
 }
 
 fn selects(service: &Value, pod: &Value) -> bool {
@@ -44,7 +40,7 @@ fn slice(service: &Value, pod: &Value, address: &str, ready: bool) -> Value {
         "kind": "EndpointSlice",
         "metadata": {
             "name": format!("{}-{}", name(service), name(pod)),
-            "namespace": pod["metadata"]["namespace"],
+            "namespace": namespace(pod),
             "labels": {"kubernetes.io/service-name": name(service), "portcullis-test-pod": name(pod)},
         },
         "addressType": "IPv4",
@@ -52,7 +48,7 @@ fn slice(service: &Value, pod: &Value, address: &str, ready: bool) -> Value {
         "endpoints": [{
             "addresses": [address],
             "conditions": {"ready": ready, "serving": ready, "terminating": false},
-            "targetRef": {"kind": "Pod", "name": name(pod), "namespace": pod["metadata"]["namespace"]},
+            "targetRef": {"kind": "Pod", "name": name(pod), "namespace": namespace(pod)},
         }],
     })
 }

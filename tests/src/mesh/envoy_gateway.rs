@@ -7,38 +7,15 @@ use std::process::Command;
 
 use super::NODE;
 use super::cluster::Cluster;
-use super::pod::last_lines;
 use super::programs::peer;
-use crate::process::Process;
+use crate::process::{Process, last_lines};
 use crate::programs;
 
 /// A running Envoy Gateway.
 #[derive(Debug)]
 pub struct EnvoyGateway {
-    pub process: Process,
+    process: Process,
     directory: PathBuf,
-}
-
-impl EnvoyGateway {
-    /// What its Envoy has written.
-    ///
-    /// # Panics
-    /// When it never ran.
-    #[must_use]
-    pub fn log_of_envoy(&self) -> String {
-        let runs = fs::read_dir(self.directory.join("state/envoy-runs")).expect("it runs Envoys");
-        let logs = runs.flatten().filter_map(|run| fs::read_to_string(run.path().join("stderr.log")).ok());
-        logs.collect()
-    }
-}
-
-impl Drop for EnvoyGateway {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            eprintln!("---- log of envoy-gateway:\n{}", last_lines(&self.process.log()));
-            eprintln!("---- log of its Envoy:\n{}", last_lines(&self.log_of_envoy()));
-        }
-    }
 }
 
 const CONFIGURATION: &str = r#"
@@ -104,6 +81,21 @@ impl EnvoyGateway {
         command.env("KUBECONFIG", cluster.directory().join("kubeconfig"));
         command.env("ENVOY_GATEWAY_NAMESPACE", "envoy-gateway-system");
         EnvoyGateway { process: cluster.node().start("envoy-gateway", command), directory: at }
+    }
+
+    /// What its Envoys have written; nothing if none ran.
+    fn log_of_envoy(&self) -> String {
+        let runs = fs::read_dir(self.directory.join("state/envoy-runs")).into_iter().flatten().flatten();
+        runs.filter_map(|run| fs::read_to_string(run.path().join("stderr.log")).ok()).collect()
+    }
+}
+
+impl Drop for EnvoyGateway {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("---- log of envoy-gateway:\n{}", last_lines(&self.process.log()));
+            eprintln!("---- log of its Envoy:\n{}", last_lines(&self.log_of_envoy()));
+        }
     }
 }
 

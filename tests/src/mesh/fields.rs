@@ -3,14 +3,14 @@
 use serde_json::Value;
 
 use super::NODE;
-use super::cluster::name;
+use super::cluster::{name, namespace};
 use super::container::text;
 
 /// A field of a running pod.
 pub(super) fn field(pod: &Value, address: &str, path: &str) -> String {
     match path {
         "metadata.name" => name(pod).to_owned(),
-        "metadata.namespace" => text(&pod["metadata"]["namespace"]).to_owned(),
+        "metadata.namespace" => namespace(pod).to_owned(),
         "metadata.labels" => lines(&pod["metadata"]["labels"]),
         "metadata.annotations" => lines(&pod["metadata"]["annotations"]),
         "spec.serviceAccountName" => text(&pod["spec"]["serviceAccountName"]).to_owned(),

@@ -7,12 +7,11 @@ use std::process::Command;
 use super::NODE;
 use super::cluster::Cluster;
 use super::container::text;
-use super::pod::last_lines;
 use super::programs::peer;
 use crate::certificates::{Root, put, put_roots};
 use crate::command::CommandOutput;
 use crate::condition::until;
-use crate::process::Process;
+use crate::process::{Process, last_lines};
 
 /// What differs from Istio's profile `minimal`. The Envoy at hand has none of Istio's own filters, so those are switched off.
 const OPERATOR: &str = "
@@ -159,8 +158,8 @@ fn manifest(cluster: &Cluster) -> String {
 
 /// It has its own ServiceAccount's rights, and no more.
 fn istiod(cluster: &Cluster) -> Command {
-    let token = cluster.kubectl(&["-n", "istio-system", "create", "token", "istiod", "--duration", "24h"]);
-    let kubeconfig = cluster.kubeconfig("istiod.kubeconfig", token.trim());
+    let token = cluster.shared.token("istio-system", "istiod", None);
+    let kubeconfig = cluster.kubeconfig("istiod.kubeconfig", &token);
     // It would read files of Istio in its working directory instead of its objects in the cluster.
     let at = cluster.directory().join("istiod");
     fs::create_dir_all(&at).expect("a temporary directory");

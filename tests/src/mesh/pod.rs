@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use super::NODE;
-use super::cluster::{Cluster, Shared, name};
+use super::cluster::{Cluster, Shared, name, namespace};
 use super::container::{Container, array, text};
 use super::fields::field;
 use super::namespaces::Network;
@@ -24,7 +24,7 @@ use super::{endpoints, volumes};
 use crate::client::{ClientRequest, ClientResponse, Unanswered};
 use crate::command::{CommandOutput, run};
 use crate::condition::until_within;
-use crate::process::Process;
+use crate::process::{Process, last_lines};
 use crate::programs;
 
 /// How often a kubelet asks whether a pod is ready.
@@ -97,13 +97,6 @@ impl PodPlan {
         PodPlan { manifest, names: Vec::new(), unready: false }
     }
 
-    /// Adds a label.
-    #[must_use]
-    pub fn label(mut self, name: &str, value: &str) -> PodPlan {
-        self.manifest["metadata"]["labels"][name] = json!(value);
-        self
-    }
-
     /// Adds an annotation.
     #[must_use]
     pub fn annotation(mut self, name: &str, value: &str) -> PodPlan {
@@ -167,8 +160,8 @@ impl AdmittedPod {
         }
         let mut runner = Runner::new(&shared, &object, &address, &network);
         runner.write_names(&names);
-        runner.tell(false);
-        volumes::fill(&shared, &object, &address, &runner.at.join("volumes"));
+        tell(&shared, &object, &address, false);
+        volumes::fill(&shared, &object, &address);
         runner.run(unready).await;
         let containers = std::mem::take(&mut runner.running);
         let is_ready = Arc::new(Mutex::new(false));
@@ -244,8 +237,8 @@ impl Pod {
     /// # Panics
     /// When there is none of this name.
     #[must_use]
-    pub fn container(&mut self, name: &str) -> &mut Process {
-        let found = self.containers.iter_mut().find(|one| one.name() == name);
+    pub fn container(&self, name: &str) -> &Process {
+        let found = self.containers.iter().find(|one| one.name() == name);
         found.unwrap_or_else(|| panic!("no container {name} runs a program"))
     }
 
@@ -255,42 +248,45 @@ impl Pod {
     /// When there is no such container, or the program cannot be run.
     #[must_use]
     pub fn exec(&self, container: &str, arguments: &[&str]) -> CommandOutput {
-        let found = self.containers.iter().find(|one| one.name() == container);
-        let process = found.unwrap_or_else(|| panic!("no container {container} runs a program"));
-        let status = fs::read_to_string(process.file_in_proc("status")).expect("it runs");
-        let number = |name: &str| {
-            let line = status.lines().find_map(|line| line.strip_prefix(name));
-            line.and_then(|ids| ids.split_whitespace().next()).expect("the kernel tells ids").to_owned()
-        };
-        let mut enter = vec!["--target".to_owned(), process.pid().as_raw_nonzero().to_string()];
-        enter.extend(["--mount", "--net", "--root", "--wd=/", "--setuid"].map(str::to_owned));
-        enter.extend([number("Uid:"), "--setgid".to_owned(), number("Gid:"), "--".to_owned()]);
-        enter.extend(["/usr/bin/env", "PATH=/usr/local/bin:/usr/bin:/bin"].map(str::to_owned));
-        enter.extend(arguments.iter().map(|argument| (*argument).to_owned()));
+        let process = self.container(container);
+        let [user, group] = ids(process);
+        let process = process.pid().as_raw_nonzero().to_string();
+        let mut enter = vec!["--target", &process, "--mount", "--net", "--root", "--wd=/"];
+        enter.extend(["--setuid", &user, "--setgid", &group, "--"]);
+        enter.extend(["/usr/bin/env", "PATH=/usr/local/bin:/usr/bin:/bin"]);
+        enter.extend(arguments);
         run(Path::new("nsenter"), &enter)
     }
 
-    /// The Pod as it was admitted.
-    #[must_use]
-    pub fn object(&self) -> &Value {
-        &self.object
+    /// Copies a file or a directory of this machine to this path on a volume. As with `kubectl cp`, it belongs to the container's user.
+    ///
+    /// # Panics
+    /// When it cannot be copied.
+    pub fn copy_in(&self, from: &Path, container: &str, volume: &str, path: impl AsRef<Path>) {
+        let to = self.volume(volume).join(path);
+        copy(from, &to);
+        let owner = ids(self.container(container)).join(":");
+        let owned = Command::new("chown").args(["-R", &owner]).arg(&to).status().expect("there is chown");
+        assert!(owned.success(), "{} cannot be given to {owner}", to.display());
+    }
+
+    /// Copies a file or a directory from this path on a volume to this machine.
+    ///
+    /// # Panics
+    /// When it cannot be copied.
+    pub fn copy_out(&self, volume: &str, path: impl AsRef<Path>, to: &Path) {
+        copy(&self.volume(volume).join(path), to);
     }
 
     /// The directory where a claim of this pod's volume is on this machine.
     #[must_use]
     pub fn volume(&self, volume: &str) -> PathBuf {
-        volumes::place(
-            &self.shared,
-            &self.object,
-            &directory(&self.shared, &self.object).join("volumes"),
-            volume,
-        )
+        volumes::place(&self.shared, &self.object, volume)
     }
 
     /// Fills its volumes again from what they are made of, as a kubelet does within a minute of a change.
     pub fn refresh_volumes(&self) {
-        let at = directory(&self.shared, &self.object).join("volumes");
-        volumes::fill(&self.shared, &self.object, &self.address, &at);
+        volumes::fill(&self.shared, &self.object, &self.address);
     }
 
     /// Ends its containers in order (SIGTERM), and deletes it.
@@ -298,8 +294,7 @@ impl Pod {
     /// # Panics
     /// When a container does not end.
     pub async fn stop(mut self) {
-        self.kubelet.abort();
-        endpoints::withdraw(&self.shared, text(&self.object["metadata"]["namespace"]), name(&self.object));
+        self.withdraw();
         for container in &mut self.containers {
             container.stop().await;
         }
@@ -308,24 +303,20 @@ impl Pod {
 
     /// Ends its containers at once, and deletes it.
     pub fn kill(mut self) {
-        self.kubelet.abort();
-        endpoints::withdraw(&self.shared, text(&self.object["metadata"]["namespace"]), name(&self.object));
+        self.withdraw();
         self.containers.clear();
         self.delete();
     }
 
+    /// Takes it out of all Services. Its probes would put it back.
+    fn withdraw(&self) {
+        self.kubelet.abort();
+        endpoints::withdraw(&self.shared, &self.object);
+    }
+
     fn delete(&self) {
-        let namespace = text(&self.object["metadata"]["namespace"]);
-        self.shared.kubectl(&[
-            "--namespace",
-            namespace,
-            "delete",
-            "pod",
-            name(&self.object),
-            "--grace-period",
-            "0",
-            "--force",
-        ]);
+        let pod = ["--namespace", namespace(&self.object), "delete", "pod", name(&self.object)];
+        self.shared.kubectl(&[&pod[..], &["--grace-period", "0", "--force"]].concat());
     }
 }
 
@@ -341,14 +332,18 @@ impl Drop for Pod {
     }
 }
 
-/// The end of a log, for people.
-pub(super) fn last_lines(log: &str) -> String {
-    let lines: Vec<&str> = log.lines().collect();
-    lines[lines.len().saturating_sub(40)..].join("\n")
+/// The user and the group of a process.
+fn ids(process: &Process) -> [String; 2] {
+    let status = fs::read_to_string(process.file_in_proc("status")).expect("it runs");
+    ["Uid:", "Gid:"].map(|name| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        line.and_then(|ids| ids.split_whitespace().next()).expect("the kernel tells ids").to_owned()
+    })
 }
 
-fn directory(shared: &Shared, pod: &Value) -> PathBuf {
-    shared.directory.join("pods").join(text(&pod["metadata"]["namespace"])).join(name(pod))
+fn copy(from: &Path, to: &Path) {
+    let copied = Command::new("cp").arg("-rT").args([from, to]).status().expect("there is cp");
+    assert!(copied.success(), "{} cannot be copied to {}", from.display(), to.display());
 }
 
 /// Runs the containers of one pod.
@@ -363,7 +358,7 @@ struct Runner<'a> {
 
 impl<'a> Runner<'a> {
     fn new(shared: &'a Shared, pod: &'a Value, address: &'a str, network: &'a Network) -> Runner<'a> {
-        let at = directory(shared, pod);
+        let at = shared.directory_of(pod);
         // A pod of this name may have run before.
         let _ = fs::remove_dir_all(&at);
         fs::create_dir_all(&at).expect("a temporary directory");
@@ -384,10 +379,6 @@ impl<'a> Runner<'a> {
         // There is no such server. A program that asks it waits; names that are needed are in `hosts`.
         fs::write(self.at.join("resolv.conf"), "nameserver 10.96.0.10\noptions ndots:1\n")
             .expect("a temporary file can be written");
-    }
-
-    fn tell(&self, ready: bool) {
-        tell(self.shared, self.pod, self.address, ready);
     }
 
     /// Runs the containers in their order. A pod that is not waited for does not wait for its sidecar either.
@@ -456,7 +447,7 @@ impl<'a> Runner<'a> {
         arguments.extend(array(&container["args"]).map(expand));
         let root = self.at.join("roots").join(name_of(container));
         fs::create_dir_all(&root).expect("a temporary directory");
-        let place = |volume: &str| volumes::place(self.shared, self.pod, &self.at.join("volumes"), volume);
+        let place = |volume: &str| volumes::place(self.shared, self.pod, volume);
         let container = Container {
             spec: container,
             pod_security: &self.pod["spec"]["securityContext"],
@@ -574,18 +565,8 @@ fn tell(shared: &Shared, pod: &Value, address: &str, ready: bool) {
         "hostIP": NODE,
         "conditions": [{"type": "Ready", "status": if ready { "True" } else { "False" }}],
     }});
-    let namespace = text(&pod["metadata"]["namespace"]);
-    shared.kubectl(&[
-        "--namespace",
-        namespace,
-        "patch",
-        "pod",
-        name(pod),
-        "--subresource=status",
-        "--type=merge",
-        "--patch",
-        &status.to_string(),
-    ]);
+    let patch = ["--namespace", namespace(pod), "patch", "pod", name(pod), "--subresource=status"];
+    shared.kubectl(&[&patch[..], &["--type=merge", "--patch", &status.to_string()]].concat());
     endpoints::publish(shared, pod, address, ready);
 }
 

@@ -5,27 +5,27 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use super::cluster::{Shared, name};
+use super::cluster::{Shared, namespace};
 use super::container::{array, text};
 use super::fields::field;
 
-/// Makes and fills all volumes of a pod below `at`.
-pub(super) fn fill(shared: &Shared, pod: &Value, address: &str, at: &Path) {
+/// Makes and fills all volumes of a pod.
+pub(super) fn fill(shared: &Shared, pod: &Value, address: &str) {
     for volume in array(&pod["spec"]["volumes"]) {
-        Volume { shared, pod, address, at: place(shared, pod, at, text(&volume["name"])) }.fill(volume);
+        Volume { shared, pod, address, at: place(shared, pod, name_of(volume)) }.fill(volume);
     }
 }
 
 /// Where a volume of a pod is. A claim outlives the pod.
-pub(super) fn place(shared: &Shared, pod: &Value, at: &Path, volume: &str) -> PathBuf {
+pub(super) fn place(shared: &Shared, pod: &Value, volume: &str) -> PathBuf {
     let claim = array(&pod["spec"]["volumes"])
         .find(|one| one["name"] == volume)
         .and_then(|one| one["persistentVolumeClaim"]["claimName"].as_str());
     match claim {
-        Some(claim) => shared.directory.join("claims").join(text(&pod["metadata"]["namespace"])).join(claim),
-        None => at.join(volume),
+        Some(claim) => shared.directory.join("claims").join(namespace(pod)).join(claim),
+        None => shared.directory_of(pod).join("volumes").join(volume),
     }
 }
 
@@ -63,9 +63,8 @@ impl Volume<'_> {
 
     fn projected(&self, part: &Value, modes: &Value) {
         if let Some(token) = part.get("serviceAccountToken") {
-            let namespace = text(&self.pod["metadata"]["namespace"]);
             let account = self.pod["spec"]["serviceAccountName"].as_str().unwrap_or("default");
-            let token_text = self.shared.token(namespace, account, token["audience"].as_str());
+            let token_text = self.shared.token(namespace(self.pod), account, token["audience"].as_str());
             self.write(text(&token["path"]), token_text.as_bytes(), modes);
         } else if let Some(map) = part.get("configMap") {
             self.config_map(map, name_of(map), modes);
@@ -96,9 +95,8 @@ impl Volume<'_> {
         decode: &dyn Fn(&Value) -> Vec<u8>,
         modes: &Value,
     ) {
-        let namespace = text(&self.pod["metadata"]["namespace"]);
-        let found = self.shared.list(namespace, kind).into_iter().find(|one| name(one) == object);
-        let Some(found) = found else {
+        let namespace = namespace(self.pod);
+        let Some(found) = self.shared.find(namespace, kind, object) else {
             assert!(source["optional"] == true, "there is no {kind} {object} in {namespace}");
             return;
         };

@@ -106,12 +106,6 @@ endpoints: [{{addresses: [{NODE}], conditions: {{ready: true}}}}]
         (answer.status == 200).then(|| answer.text())
     }
 
-    /// Which proxies have taken what was sent to them, as JSON.
-    pub async fn sync_state(&self, cluster: &Cluster) -> Option<String> {
-        let answer = cluster.ask("127.0.0.1:8080", "/debug/syncz").await?;
-        (answer.status == 200).then(|| answer.text())
-    }
-
     /// What `istioctl` prints with these arguments. It asks istiod itself: in a cluster it would have the kubelet forward a port.
     ///
     /// # Panics

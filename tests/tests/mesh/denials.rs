@@ -3,13 +3,13 @@
 
 use portcullis_tests::agent::{Agent, WarrantSpec};
 use portcullis_tests::attestor::{Attestor, build};
-use portcullis_tests::client::{ClientRequest, ClientResponse};
+use portcullis_tests::client::ClientRequest;
 use portcullis_tests::keys::{Algorithm, TestKey};
 use portcullis_tests::mesh::Pod;
-use serde_json::json;
+use serde_json::{Value, json};
 use warrant::{Denial, PresentedWarrant};
 
-use crate::shop::{CLIENT, HOST, Shop, service};
+use crate::shop::{CLIENT, HOST, Shop, merge};
 
 type Make = fn(&Shop) -> ClientRequest;
 
@@ -56,26 +56,30 @@ const REQUESTS: &[(Denial, &str, Make)] = &[
     (Denial::OutsideWarrant, "a path that the warrant does not cover", |shop| {
         shop.asking(&WarrantSpec { path: "/other/**".into(), ..shop.warrant() })
     }),
-    (Denial::NoRoutePolicy, "a path that no route matches", |shop| shop.asking_for("/nowhere", &all(shop))),
+    (Denial::NoRoutePolicy, "a path that no route matches", |shop| {
+        shop.asking_for("/nowhere", &shop.everything())
+    }),
     (Denial::RequestAmbiguous, "a segment of the path has a parameter", |shop| {
-        shop.asking_for("/hello/you;v=1", &all(shop))
+        shop.asking_for("/hello/you;v=1", &shop.everything())
     }),
     (Denial::TargetMismatch, "another name of the Service, which the bundle does not have", |shop| {
         let request = ClientRequest::new("GET", "app.shop", "/hello/you");
         shop.agent.present(&shop.agent.warrant(&shop.warrant()), request)
     }),
     (Denial::UseTooWide, "a root without a limit, where the route wants one use", |shop| {
-        let content = WarrantSpec { methods: vec!["POST".into()], ..all(shop) };
+        let content = WarrantSpec { methods: vec!["POST".into()], ..shop.everything() };
         let request = ClientRequest::new("POST", HOST, "/v1/payments/a-7");
         shop.agent.present(&shop.agent.warrant(&content), request)
     }),
     (Denial::NotIssued, "a root that the authority did not record", |shop| {
-        shop.asking_for("/issued/you", &all(shop))
+        shop.asking_for("/issued/you", &shop.everything())
     }),
     (Denial::ArgumentsInvalid, "a word where the route wants a number", |shop| {
-        shop.asking_for("/sums?n=many", &all(shop))
+        shop.asking_for("/sums?n=many", &shop.everything())
     }),
-    (Denial::PolicyError, "a sum in the policy overflows", |shop| shop.asking_for("/sums?n=2", &all(shop))),
+    (Denial::PolicyError, "a sum in the policy overflows", |shop| {
+        shop.asking_for("/sums?n=2", &shop.everything())
+    }),
     (Denial::ProofMissing, "no proof", |shop| {
         ClientRequest::new("GET", HOST, "/hello/you").with("warrant", shop.agent.warrant(&shop.warrant()))
     }),
@@ -88,7 +92,7 @@ const REQUESTS: &[(Denial, &str, Make)] = &[
         shop.asking(&WarrantSpec { holder: "agent:stranger".into(), ..shop.warrant() })
     }),
     (Denial::EnvironmentMismatch, "a route for another region", |shop| {
-        shop.asking_for("/us/you", &all(shop))
+        shop.asking_for("/us/you", &shop.everything())
     }),
     (Denial::IdentityMismatch, "the warrant of another workload", |shop| {
         by_certificate(shop, "spiffe://cluster.local/ns/shop/sa/another", "/mine/you")
@@ -99,7 +103,7 @@ const REQUESTS: &[(Denial, &str, Make)] = &[
             .with("x-forwarded-client-cert", format!("By=spiffe://cluster.local/x;URI={holder}"))
     }),
     (Denial::AttestationMissing, "nobody has attested the workload", |shop| {
-        let content = WarrantSpec { measurement: Some(build(1)), ..all(shop) };
+        let content = WarrantSpec { measurement: Some(build(1)), ..shop.everything() };
         let warrant = shop.agent.warrant(&WarrantSpec { holder: CLIENT.to_owned(), ..content });
         ClientRequest::new("GET", HOST, "/attested/you").with("warrant", warrant)
     }),
@@ -107,13 +111,13 @@ const REQUESTS: &[(Denial, &str, Make)] = &[
 
 /// The routes that these denials need, beside those of `init`.
 pub(crate) fn write_routes(shop: &Shop) {
-    let route = |name: &str, path: &str, require: serde_json::Value, further: serde_json::Value| {
+    let route = |name: &str, path: &str, require: Value, further: Value| {
         let mut required = json!({"holder": "proof", "use": "any", "maxLifetime": "5m"});
-        merge(&mut required, require);
+        merge(&mut required, &require);
         let mut spec = json!({
             "match": [{"hosts": [HOST], "methods": ["GET"], "paths": [path]}], "require": required,
         });
-        merge(&mut spec, further);
+        merge(&mut spec, &further);
         shop.write_route(name, &spec);
     };
     let agent = || json!({"callers": ["agent:demo"]});
@@ -142,29 +146,23 @@ spec:
     @id("sum") permit (principal, action, resource) when { context.args.n * 9223372036854775807 > 0 };
 "#;
 
-fn merge(into: &mut serde_json::Value, from: serde_json::Value) {
-    for (name, value) in from.as_object().unwrap() {
-        into[name] = value.clone();
-    }
-}
-
 /// Provokes every denial of the table, and those that need something to happen.
 pub(crate) async fn provoke_all(shop: &Shop, server: &Pod, client: &Pod) -> usize {
     for (denial, how, make) in REQUESTS {
         provoke(shop, client, *denial, how, make(shop)).await;
     }
     let again = shop.good();
-    assert_eq!(send(shop, client, &again).await.status, 200);
+    assert_eq!(shop.send(client, &again).await.status, 200);
     provoke(shop, client, Denial::Replayed, "the same request once more", again).await;
 
-    let window = |shop: &Shop| shop.asking_for("/window/you", &all(shop));
+    let window = |shop: &Shop| shop.asking_for("/window/you", &shop.everything());
     provoke(shop, client, Denial::ConditionUnmet, "nobody says that the window is open", window(shop)).await;
     let socket = server.volume("run").join("api.sock");
     let statement = Attestor::of(&shop.home).condition("change-window", "open", 0);
     let body = serde_json::to_vec(&json!({"statement": statement})).unwrap().into();
     let open = ClientRequest { body, ..ClientRequest::new("POST", "localhost", "/v1/conditions") };
     assert_eq!(open.send_to_socket(&socket).await.unwrap().status, 201);
-    assert_eq!(send(shop, client, &window(shop)).await.status, 200);
+    assert_eq!(shop.send(client, &window(shop)).await.status, 200);
 
     let warrant = shop.agent.warrant(&shop.warrant());
     let root = PresentedWarrant::parse(warrant.as_bytes()).unwrap().unverified_claims().unwrap();
@@ -176,33 +174,20 @@ pub(crate) async fn provoke_all(shop: &Shop, server: &Pod, client: &Pod) -> usiz
     shop.operate(server, &["halt", "--route", "hello"]);
     provoke(shop, client, Denial::Halted, "an operator halts the route", shop.good()).await;
     shop.operate(server, &["resume", "--route", "hello"]);
-    assert_eq!(send(shop, client, &shop.good()).await.status, 200);
+    assert_eq!(shop.send(client, &shop.good()).await.status, 200);
     REQUESTS.len() + 4
 }
 
 async fn provoke(shop: &Shop, client: &Pod, denial: Denial, how: &str, request: ClientRequest) {
-    let answer = send(shop, client, &request).await;
+    let answer = shop.send(client, &request).await;
     let said = (answer.status, answer.code());
     assert_eq!(said, (denial.status(), Some(denial.code().to_owned())), "{how}: {}", answer.text());
     assert_eq!(answer.headers["warrant-denial"], denial.code(), "{how}");
 }
 
-/// Sends a request as the client's program does.
-pub(crate) async fn send(shop: &Shop, client: &Pod, request: &ClientRequest) -> ClientResponse {
-    let answer = client.send(service(), request).await;
-    let answer = answer.unwrap_or_else(|why| panic!("no answer to {request:?}: {why}"));
-    shop.note(&answer);
-    answer
-}
-
-/// A warrant for everything on the host.
-fn all(shop: &Shop) -> WarrantSpec {
-    WarrantSpec { path: "/**".into(), ..shop.warrant() }
-}
-
 /// A request that shows a warrant for this workload and no proof.
 pub(crate) fn by_certificate(shop: &Shop, holder: &str, path: &str) -> ClientRequest {
-    let warrant = shop.agent.warrant(&WarrantSpec { holder: holder.to_owned(), ..all(shop) });
+    let warrant = shop.agent.warrant(&WarrantSpec { holder: holder.to_owned(), ..shop.everything() });
     ClientRequest::new("GET", HOST, path).with("warrant", warrant)
 }
 

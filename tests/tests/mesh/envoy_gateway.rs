@@ -1,10 +1,8 @@
 //! Envoy Gateway: a guarded Gateway with a route, and a second route that is added later and forgotten. The server and the gateway have
 //! certificates in Secrets, as cert-manager writes them.
 
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use portcullis_tests::agent::WarrantSpec;
 use portcullis_tests::certificates::{A_DAY, Issued, Root};
 use portcullis_tests::client::ClientRequest;
 use portcullis_tests::condition::until;
@@ -13,6 +11,7 @@ use portcullis_tests::upstream::Upstream;
 use serde_json::json;
 use warrant::Denial;
 
+use crate::outside::OutsideClient;
 use crate::shop::{HOST, SYSTEM, Shop};
 
 const SERVER: &str = "spiffe://shop/ns/portcullis/sa/portcullis";
@@ -26,13 +25,14 @@ async fn a_guarded_gateway_lets_warrants_pass_and_denies_the_rest_and_what_was_f
     let from = Instant::now();
     let shop = Shop::open_without_istio().await;
     let gateway = EnvoyGateway::start(&shop.cluster);
+    let client = OutsideClient { shop: &shop, gateway: format!("{NODE}:{PORT}").parse().unwrap() };
     shop.write_proxies(&json!([{"id": GATEWAY, "hosts": {HOST: [format!("{HOST}:80")]}}]));
     shop.sign();
     let upstream = Upstream::on(shop.cluster.node().listen(8090));
     make_certificates(&shop);
     shop.cluster.apply(&OBJECTS.replace("$NODE", NODE));
     shop.cluster.apply(&route("app", HOST));
-    until("the gateway to answer", async || (send(&shop, &bare()).await? == (200, None)).then_some(())).await;
+    until("the gateway to answer", async || (client.send(&bare()).await? == (200, None)).then_some(())).await;
     println!("Envoy Gateway answers after {:?}", from.elapsed());
 
     let values = json!({
@@ -46,26 +46,26 @@ async fn a_guarded_gateway_lets_warrants_pass_and_denies_the_rest_and_what_was_f
     let server = shop.server().await;
     println!("the server is ready after {:?}", from.elapsed());
     until("a request to be judged", async || {
-        let said = send(&shop, &shop.good()).await?;
+        let said = client.send(&shop.good()).await?;
         (said == (200, None) && upstream.executions().last()?.decision().is_some()).then_some(())
     })
     .await;
     let first = upstream.executions().iter().position(|one| one.decision().is_some()).unwrap();
     println!("requests are judged after {:?}", from.elapsed());
 
-    denied(&shop, &bare(), Denial::WarrantMissing).await;
+    client.denied(&bare(), Denial::WarrantMissing).await;
     let again = shop.good();
-    assert_eq!(send(&shop, &again).await, Some((200, None)));
-    denied(&shop, &again, Denial::Replayed).await;
-    denied(&shop, &shop.asking_for("/nowhere", &all(&shop)), Denial::NoRoutePolicy).await;
-    a_forgotten_route(&shop).await;
-    a_policy_on_a_route(&shop).await;
-    without_the_patch(&shop).await;
+    assert_eq!(client.send(&again).await, Some((200, None)));
+    client.denied(&again, Denial::Replayed).await;
+    client.denied(&shop.asking_for("/nowhere", &shop.everything()), Denial::NoRoutePolicy).await;
+    a_forgotten_route(&client).await;
+    a_policy_on_a_route(&client).await;
+    without_the_patch(&client).await;
 
     // The server ends: everything is denied, and nothing waits for long.
     let ledger = server.volume("data").join("ledger");
     server.stop().await;
-    until("every request to be denied", async || (send(&shop, &shop.good()).await?.0 == 503).then_some(()))
+    until("every request to be denied", async || (client.send(&shop.good()).await?.0 == 503).then_some(()))
         .await;
     drop(gateway);
     let decisions = shop.audit_after(&ledger, &upstream, first);
@@ -73,15 +73,16 @@ async fn a_guarded_gateway_lets_warrants_pass_and_denies_the_rest_and_what_was_f
 }
 
 /// A route that somebody adds later. Nobody has written a policy for it.
-async fn a_forgotten_route(shop: &Shop) {
-    shop.cluster.apply(&route("later", "later.example"));
+async fn a_forgotten_route(client: &OutsideClient<'_>) {
+    client.shop.cluster.apply(&route("later", "later.example"));
     let later = ClientRequest::new("GET", "later.example", "/anything");
-    until("the later route to be there", async || (send(shop, &later).await?.0 != 404).then_some(())).await;
-    denied(shop, &later, Denial::TargetMismatch).await;
+    until("the later route to be there", async || (client.send(&later).await?.0 != 404).then_some(())).await;
+    client.denied(&later, Denial::TargetMismatch).await;
 }
 
 /// A policy for one route takes the place of the Gateway's, and with it the question to the server. The seal denies what has no stamp.
-async fn a_policy_on_a_route(shop: &Shop) {
+async fn a_policy_on_a_route(client: &OutsideClient<'_>) {
+    let shop = client.shop;
     shop.cluster.apply(
         "
 apiVersion: gateway.envoyproxy.io/v1alpha1
@@ -95,22 +96,23 @@ spec:
     until("the policy to be in force", async || condition(shop, "own", "Accepted").then_some(())).await;
     // A listener is updated after the status says so.
     for _ in 0..30 {
-        let said = send(shop, &bare()).await.expect("the gateway answers");
+        let said = client.send(&bare()).await.expect("the gateway answers");
         assert!(said.0 == 401 || said.0 == 403, "a request without a warrant: {said:?}");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     assert!(condition(shop, "portcullis-edge", "Overridden"), "an operator would not see it");
     shop.cluster.kubectl(&["--namespace", "edge", "delete", "securitypolicies.gateway.envoyproxy.io", "own"]);
-    until_judged(shop).await;
+    until_judged(client).await;
 }
 
 /// Without the patch the question comes first and is not the gate's, and routes deny.
-async fn without_the_patch(shop: &Shop) {
+async fn without_the_patch(client: &OutsideClient<'_>) {
+    let shop = client.shop;
     let kind = "envoypatchpolicies.gateway.envoyproxy.io";
     let kept = shop.cluster.get("edge", kind, "portcullis-edge");
     shop.cluster.kubectl(&["--namespace", "edge", "delete", kind, "portcullis-edge"]);
     for _ in 0..30 {
-        let said = send(shop, &bare()).await.expect("the gateway answers");
+        let said = client.send(&bare()).await.expect("the gateway answers");
         assert!(said.0 >= 400, "a request without a warrant: {said:?}");
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
@@ -120,15 +122,15 @@ async fn without_the_patch(shop: &Shop) {
     }
     again.as_object_mut().unwrap().remove("status");
     shop.cluster.apply(&again.to_string());
-    until_judged(shop).await;
+    until_judged(client).await;
 }
 
-async fn until_judged(shop: &Shop) {
+async fn until_judged(client: &OutsideClient<'_>) {
     until("requests to be judged again", async || {
-        (send(shop, &shop.good()).await? == (200, None)).then_some(())
+        (client.send(&client.shop.good()).await? == (200, None)).then_some(())
     })
     .await;
-    denied(shop, &bare(), Denial::WarrantMissing).await;
+    client.denied(&bare(), Denial::WarrantMissing).await;
 }
 
 /// Whether a SecurityPolicy's status has this condition.
@@ -137,16 +139,6 @@ fn condition(shop: &Shop, policy: &str, condition: &str) -> bool {
     let ancestors = object["status"]["ancestors"].as_array().into_iter().flatten();
     let mut conditions = ancestors.flat_map(|one| one["conditions"].as_array().unwrap());
     conditions.any(|one| one["type"] == condition && one["status"] == "True")
-}
-
-/// A warrant for everything on the host.
-fn all(shop: &Shop) -> WarrantSpec {
-    WarrantSpec { path: "/**".into(), ..shop.warrant() }
-}
-
-async fn denied(shop: &Shop, request: &ClientRequest, denial: Denial) {
-    let said = send(shop, request).await.expect("the gateway answers");
-    assert_eq!(said, (denial.status(), Some(denial.code().to_owned())), "{request:?}");
 }
 
 /// An HTTPRoute of the guarded Gateway.
@@ -164,14 +156,6 @@ fn route(name: &str, host: &str) -> String {
 
 fn bare() -> ClientRequest {
     ClientRequest::new("GET", HOST, "/hello/live")
-}
-
-async fn send(shop: &Shop, request: &ClientRequest) -> Option<(u16, Option<String>)> {
-    let to: SocketAddr = format!("{NODE}:{PORT}").parse().unwrap();
-    let stream = shop.cluster.node().connect(to).await.ok()?;
-    let answer = request.send_over(stream).await.ok()?;
-    shop.note(&answer);
-    Some((answer.status, answer.code()))
 }
 
 /// The certificates of the server and of the gateway, and the roots by which each knows the other.

@@ -2,11 +2,12 @@
 
 use portcullis_tests::client::ClientRequest;
 use portcullis_tests::condition::until;
-use portcullis_tests::mesh::{Pod, PodPlan};
+use portcullis_tests::mesh::PodPlan;
 use portcullis_tests::upstream::Upstream;
 use serde_json::{Value, json};
 use warrant::Denial;
 
+use crate::outside::OutsideClient;
 use crate::shop::{HOST, Shop};
 
 /// The identity of the gateway.
@@ -78,42 +79,27 @@ pub(crate) async fn show(shop: &Shop) -> Upstream {
     let ingress = gateway().start(&shop.cluster);
     let (ingress, back) = tokio::join!(ingress, shop.pod("back"));
     let upstream = Upstream::on(back.listen(8080));
+    let client = OutsideClient { shop, gateway: ingress.at(8080) };
     until("a request to be allowed through the gateway", async || {
-        (send(shop, &ingress, &shop.good()).await?.0 == 200).then_some(())
+        (client.send(&shop.good()).await?.0 == 200).then_some(())
     })
     .await;
-    denied(shop, &ingress, &ClientRequest::new("GET", HOST, "/hello/you"), Denial::WarrantMissing).await;
+    client.denied(&ClientRequest::new("GET", HOST, "/hello/you"), Denial::WarrantMissing).await;
     let again = shop.good();
-    assert_eq!(send(shop, &ingress, &again).await.unwrap().0, 200);
-    denied(shop, &ingress, &again, Denial::Replayed).await;
+    assert_eq!(client.send(&again).await.unwrap().0, 200);
+    client.denied(&again, Denial::Replayed).await;
 
     shop.cluster.apply(LATER);
     let later = ClientRequest::new("GET", "later.example", "/anything");
     // Before it is there, the gateway itself answers 404.
-    until("the later route to be there", async || {
-        (send(shop, &ingress, &later).await?.0 != 404).then_some(())
-    })
-    .await;
-    denied(shop, &ingress, &later, Denial::TargetMismatch).await;
+    until("the later route to be there", async || (client.send(&later).await?.0 != 404).then_some(())).await;
+    client.denied(&later, Denial::TargetMismatch).await;
     let warrant = shop.agent.warrant(&shop.warrant());
-    denied(shop, &ingress, &shop.agent.present(&warrant, later), Denial::TargetMismatch).await;
+    client.denied(&shop.agent.present(&warrant, later), Denial::TargetMismatch).await;
     assert!(upstream.executions().iter().all(|one| one.decision().is_some()));
     ingress.kill();
     back.kill();
     upstream
-}
-
-async fn denied(shop: &Shop, ingress: &Pod, request: &ClientRequest, denial: Denial) {
-    let said = send(shop, ingress, request).await.expect("the gateway answers");
-    assert_eq!(said, (denial.status(), Some(denial.code().to_owned())), "{request:?}");
-}
-
-/// A request from outside the mesh.
-async fn send(shop: &Shop, ingress: &Pod, request: &ClientRequest) -> Option<(u16, Option<String>)> {
-    let stream = shop.cluster.node().connect(ingress.at(8080)).await.ok()?;
-    let answer = request.send_over(stream).await.ok()?;
-    shop.note(&answer);
-    Some((answer.status, answer.code()))
 }
 
 fn gateway() -> PodPlan {

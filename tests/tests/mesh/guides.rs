@@ -20,7 +20,6 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::shop::SYSTEM;
@@ -200,25 +199,19 @@ impl Operator {
         printed(&format!("HTTP/1.1 {}\n{}\n\n{}", answer.status, headers.join("\n"), answer.text()))
     }
 
-    /// `tar` in the container writes as the container's user.
+    /// Copies between this machine and the volume of the server.
     fn copy(&self, from: &str, to: &str) {
-        let on_volume = |place: &str| {
-            let path = place.strip_prefix("portcullis/portcullis-0:/var/lib/portcullis/")?;
-            Some(self.pods["server"].volume("data").join(path))
-        };
-        let (source, target) = match (on_volume(from), on_volume(to)) {
+        fn on_volume(place: &str) -> Option<&str> {
+            place.strip_prefix("portcullis/portcullis-0:/var/lib/portcullis/")
+        }
+        let server = &self.pods["server"];
+        match (on_volume(from), on_volume(to)) {
             (None, Some(directory)) => {
                 let name = Path::new(from).file_name().unwrap();
-                (self.at.join(from), directory.join(name))
+                server.copy_in(&self.at.join(from), "server", "data", Path::new(directory).join(name));
             }
-            (Some(source), None) => (source, self.at.join(to)),
+            (Some(source), None) => server.copy_out("data", source, &self.at.join(to)),
             _ => panic!("cp {from} {to}: one of the two is in the server's pod"),
-        };
-        let mut copy = Command::new("cp");
-        assert!(copy.arg("-rT").arg(source).arg(&target).status().unwrap().success());
-        if on_volume(to).is_some() {
-            let owned = Command::new("chown").args(["-R", "10001:10001"]).arg(target).status();
-            assert!(owned.unwrap().success());
         }
     }
 

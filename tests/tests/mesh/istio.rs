@@ -5,12 +5,11 @@ use std::time::{Duration, Instant};
 
 use portcullis_tests::certificates::Root;
 use portcullis_tests::client::ClientRequest;
-use portcullis_tests::condition::until;
 use portcullis_tests::mesh::Pod;
 use portcullis_tests::upstream::Upstream;
 use serde_json::{Value, json};
 
-use crate::denials::{by_certificate, provoke_all, send, write_routes};
+use crate::denials::{by_certificate, provoke_all, write_routes};
 use crate::gateways::{self, INGRESS};
 use crate::rotation::Rotation;
 use crate::shop::{APP, CLIENT, HOST, Shop, workload};
@@ -37,18 +36,15 @@ async fn a_guarded_sidecar_lets_warrants_pass_and_denies_the_rest_whatever_becom
         .unwrap()
         .push(json!({"name": "app", "namespace": "shop", "kind": "sidecar", "selector": {"app": "app"}}));
     shop.install(&guarded);
-    let mut server = shop.server().await;
-    let (mut app, mut client) = tokio::join!(shop.pod("app"), shop.pod("client"));
+    let server = shop.server().await;
+    let (app, client) = tokio::join!(shop.pod("app"), shop.pod("client"));
     let upstream = Upstream::on(app.listen(8080));
-    until("a request to be allowed", async || {
-        (send(&shop, &client, &shop.good()).await.status == 200).then_some(())
-    })
-    .await;
+    shop.until_allowed(&client).await;
     println!("the first request was allowed after {:?}", from.elapsed());
 
     let count = provoke_all(&shop, &server, &client).await;
     assert!(count >= 20);
-    let mine = send(&shop, &client, &by_certificate(&shop, CLIENT, "/mine/you")).await;
+    let mine = shop.send(&client, &by_certificate(&shop, CLIENT, "/mine/you")).await;
     assert_eq!(mine.status, 200, "{}", mine.text());
     println!("{count} denials after {:?}", from.elapsed());
 
@@ -58,16 +54,17 @@ async fn a_guarded_sidecar_lets_warrants_pass_and_denies_the_rest_whatever_becom
     assert!(around.send_over(stream).await.is_err(), "plain HTTP reached the workload");
 
     // Istio's authority is replaced as its documentation says: trust both, sign with the next, trust only the next.
-    let rotation = Rotation::begin(&shop, &client);
-    rotation.step(&shop, &old, &[&old, &new], &mut [&mut server, &mut app, &mut client]);
+    let pods = [&server, &app, &client];
+    let mut rotation = Rotation::begin(&shop, &client);
+    rotation.step(&shop, &old, &[&old, &new], &pods).await;
     let behind = gateways::show(&shop).await;
     println!("the gateway after {:?}", from.elapsed());
     gateways::show_waypoint(&shop).await;
     println!("the waypoint after {:?}", from.elapsed());
-    rotation.until_renewed(&mut [&mut server, &mut app, &mut client]).await;
-    rotation.step(&shop, &new, &[&old, &new], &mut [&mut server, &mut app, &mut client]);
-    rotation.until_renewed(&mut [&mut server, &mut app, &mut client]).await;
-    rotation.step(&shop, &new, &[&new], &mut [&mut server, &mut app, &mut client]);
+    rotation.until_renewed(&pods).await;
+    rotation.step(&shop, &new, &[&old, &new], &pods).await;
+    rotation.until_renewed(&pods).await;
+    rotation.step(&shop, &new, &[&new], &pods).await;
     rotation.end(&server, &new, &upstream).await;
     println!("the authority was replaced after {:?}", from.elapsed());
 
@@ -124,11 +121,8 @@ async fn restarted_without_istiod(shop: &mut Shop, app: Pod, client: &Pod) -> (P
     }
     resume(shop).await;
     app.until_ready().await;
-    until("the restarted workload to answer", async || {
-        (send(shop, client, &shop.good()).await.status == 200).then_some(())
-    })
-    .await;
-    assert_eq!(send(shop, client, &bare).await.status, 401);
+    shop.until_allowed(client).await;
+    assert_eq!(shop.send(client, &bare).await.status, 401);
     (app, upstream)
 }
 

@@ -10,7 +10,6 @@ use portcullis_tests::upstream::Upstream;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
-use crate::denials::send;
 use crate::shop::{APP, HOST, SYSTEM, Shop, service};
 use crate::watch::Watch;
 
@@ -32,7 +31,7 @@ async fn a_live_service_is_observed_guarded_upgraded_rolled_back_and_freed_and_n
     let (app, client) = tokio::join!(shop.pod("app"), shop.pod("client"));
     let upstream = Upstream::on(app.listen(8080));
     until("the live service to answer", async || {
-        (send(&shop, &client, &bare()).await.status == 200).then_some(())
+        (shop.send(&client, &bare()).await.status == 200).then_some(())
     })
     .await;
 
@@ -50,7 +49,7 @@ async fn a_live_service_is_observed_guarded_upgraded_rolled_back_and_freed_and_n
     shop.sign();
     shop.put_bundle(&server);
     until("requests without a warrant to be denied", async || {
-        (send(&shop, &client, &bare()).await.code().as_deref() == Some("warrant-missing")).then_some(())
+        (shop.send(&client, &bare()).await.code().as_deref() == Some("warrant-missing")).then_some(())
     })
     .await;
     println!("governed after {:?}", from.elapsed());
@@ -59,17 +58,13 @@ async fn a_live_service_is_observed_guarded_upgraded_rolled_back_and_freed_and_n
 
     let watch = Watch::of(&shop, &client);
     shop.helm("upgrade", &json!({"istio": {"guarded": guarded}, "server": {"logLevel": "debug"}}));
-    server.stop().await;
-    let server = shop.server().await;
-    until_allowed(&shop, &client).await;
+    let server = replace(&shop, server, &client).await;
     let seen = watch.end(&upstream).await;
     println!("an upgrade: {seen:?}");
 
     let watch = Watch::of(&shop, &client);
     shop.cluster.helm(&["rollback", "portcullis", "--namespace", SYSTEM]).unwrap();
-    server.stop().await;
-    let server = shop.server().await;
-    until_allowed(&shop, &client).await;
+    let server = replace(&shop, server, &client).await;
     println!("a rollback: {:?}", watch.end(&upstream).await);
 
     // Istio gives old connections `drainDuration`, 45 seconds. docs/istio.md says so.
@@ -81,7 +76,7 @@ async fn a_live_service_is_observed_guarded_upgraded_rolled_back_and_freed_and_n
     shop.cluster.helm(&["uninstall", "portcullis", "--namespace", SYSTEM]).unwrap();
     server.stop().await;
     until("every request to be denied", async || {
-        (send(&shop, &client, &shop.good()).await.code().as_deref() == Some("governance-stale")).then_some(())
+        (shop.send(&client, &shop.good()).await.code().as_deref() == Some("governance-stale")).then_some(())
     })
     .await;
     println!("a removal: {:?}", watch.end(&upstream).await);
@@ -97,7 +92,7 @@ async fn a_live_service_is_observed_guarded_upgraded_rolled_back_and_freed_and_n
         FILTERS,
     ]);
     until("the freed service to answer", async || {
-        (send(&shop, &client, &bare()).await.status == 200).then_some(())
+        (shop.send(&client, &bare()).await.status == 200).then_some(())
     })
     .await;
     println!("the end after {:?}", from.elapsed());
@@ -111,7 +106,7 @@ async fn observe(shop: &Shop, client: &Pod, upstream: &Upstream, guarded: &Value
     let from = Instant::now();
     let mut denied = 0;
     until("requests to be observed", async || {
-        let answer = send(shop, client, &bare()).await;
+        let answer = shop.send(client, &bare()).await;
         denied += usize::from(answer.status != 200);
         upstream.executions().last().is_some_and(|one| one.decision().is_some()).then_some(())
     })
@@ -119,7 +114,7 @@ async fn observe(shop: &Shop, client: &Pod, upstream: &Upstream, guarded: &Value
     println!("the filters came after {:?}, and {denied} requests were denied until then", from.elapsed());
     let judged = upstream.executions().iter().position(|one| one.decision().is_some()).unwrap();
     for _ in 0..50 {
-        assert_eq!(send(shop, client, &bare()).await.status, 200, "an observed request was denied");
+        assert_eq!(shop.send(client, &bare()).await.status, 200, "an observed request was denied");
     }
     let after = upstream.executions().split_off(judged);
     assert!(
@@ -141,10 +136,11 @@ fn bare() -> ClientRequest {
     ClientRequest::new("GET", HOST, "/hello/live")
 }
 
-async fn until_allowed(shop: &Shop, client: &Pod) {
-    until("requests to be allowed again", async || {
-        (send(shop, client, &shop.good()).await.status == 200).then_some(())
-    })
-    .await;
+/// The controller of a StatefulSet ends the pod and makes another. Clients go on for a second with the new one.
+async fn replace(shop: &Shop, server: Pod, client: &Pod) -> Pod {
+    server.stop().await;
+    let server = shop.server().await;
+    shop.until_allowed(client).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
+    server
 }

@@ -2,15 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::sync::Mutex;
 use std::time::Duration;
 
 use portcullis_tests::certificates::Root;
-use portcullis_tests::condition::until_within;
+use portcullis_tests::condition::{until, until_within};
 use portcullis_tests::mesh::{Istio, Pod};
 use portcullis_tests::upstream::Upstream;
 
-use crate::shop::Shop;
+use crate::shop::{SYSTEM, Shop};
 use crate::watch::Watch;
 
 /// What an agent logs when it has a new certificate.
@@ -20,31 +19,34 @@ const RENEWED: &str = "generated new workload certificate";
 pub(crate) struct Rotation {
     watch: Watch,
     /// How many certificates each pod had at the last step.
-    certificates: Mutex<BTreeMap<String, usize>>,
+    certificates: BTreeMap<String, usize>,
 }
 
 impl Rotation {
     pub(crate) fn begin(shop: &Shop, client: &Pod) -> Rotation {
-        Rotation { watch: Watch::of(shop, client), certificates: Mutex::default() }
+        Rotation { watch: Watch::of(shop, client), certificates: BTreeMap::new() }
     }
 
-    /// Gives istiod another authority, or other roots. A kubelet shows the roots to the agents.
-    pub(crate) fn step(&self, shop: &Shop, authority: &Root, trusted: &[&Root], pods: &mut [&mut Pod]) {
+    /// Gives istiod another authority, or other roots, and shows the roots to the agents, as a kubelet does.
+    pub(crate) async fn step(&mut self, shop: &Shop, authority: &Root, trusted: &[&Root], pods: &[&Pod]) {
         Istio::give(&shop.cluster, authority, trusted);
-        let counts = pods.iter_mut().map(|pod| (pod.address().to_owned(), certificates(pod)));
-        *self.certificates.lock().unwrap() = counts.collect();
+        // istiod reads them a tenth of a second later. Where only the authority changes, nothing in the cluster shows it; a certificate of
+        // the old one must not count as new.
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        until("istiod to give the roots to namespaces", async || {
+            ["shop", SYSTEM].iter().all(|namespace| has_roots(shop, namespace, trusted)).then_some(())
+        })
+        .await;
+        for pod in pods {
+            pod.refresh_volumes();
+        }
+        self.certificates = pods.iter().map(|pod| (pod.address().to_owned(), certificates(pod))).collect();
     }
 
-    /// Waits until each pod has a new certificate, and a later one, so that none was asked for before the last step.
-    pub(crate) async fn until_renewed(&self, pods: &mut [&mut Pod]) {
-        let before = self.certificates.lock().unwrap().clone();
+    /// Waits until each pod has a certificate that is newer than the last step.
+    pub(crate) async fn until_renewed(&self, pods: &[&Pod]) {
         until_within(Duration::from_secs(90), "each pod to have a new certificate", async || {
-            pods.iter_mut()
-                .all(|pod| {
-                    pod.refresh_volumes();
-                    certificates(pod) > before[pod.address()]
-                })
-                .then_some(())
+            pods.iter().all(|pod| certificates(pod) > self.certificates[pod.address()]).then_some(())
         })
         .await;
     }
@@ -59,6 +61,14 @@ impl Rotation {
     }
 }
 
-fn certificates(pod: &mut Pod) -> usize {
+/// Whether workloads of this namespace are told to trust these roots and no other.
+fn has_roots(shop: &Shop, namespace: &str, trusted: &[&Root]) -> bool {
+    let map = shop.cluster.get(namespace, "configmap", "istio-ca-root-cert");
+    let roots = map["data"]["root-cert.pem"].as_str().unwrap();
+    roots.matches("BEGIN CERTIFICATE").count() == trusted.len()
+        && trusted.iter().all(|root| roots.contains(root.pem().trim()))
+}
+
+fn certificates(pod: &Pod) -> usize {
     pod.container("istio-proxy").log().matches(RENEWED).count()
 }

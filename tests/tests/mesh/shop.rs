@@ -4,6 +4,7 @@ use portcullis_tests::agent::{Agent, WarrantSpec, hello};
 use portcullis_tests::certificates::Root;
 use portcullis_tests::client::{ClientRequest, ClientResponse};
 use portcullis_tests::command::{CommandOutput, portcullis};
+use portcullis_tests::condition::until;
 use portcullis_tests::ledger_auditor::LedgerAuditor;
 use portcullis_tests::mesh::{Cluster, Istio, NODE, Pod, PodPlan, Registry};
 use portcullis_tests::programs;
@@ -14,7 +15,6 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::Command;
 use std::sync::Mutex;
 use tempfile::TempDir;
 
@@ -93,11 +93,6 @@ impl Shop {
     /// Runs `istioctl`.
     pub(crate) fn istioctl(&self, arguments: &[&str]) -> CommandOutput {
         self.istio.as_ref().expect("this shop has Istio").istioctl(&self.cluster, arguments)
-    }
-
-    /// Which proxies have taken what istiod sent.
-    pub(crate) async fn sync_state(&self) -> Option<String> {
-        self.istio.as_ref()?.sync_state(&self.cluster).await
     }
 
     /// The control plane of Istio.
@@ -187,11 +182,7 @@ impl Shop {
 
     /// Puts the signed bundle on the server's volume, as `kubectl cp` would.
     pub(crate) fn put_bundle(&self, server: &Pod) {
-        let to = server.volume("data").join("bundle");
-        let copied = Command::new("cp").arg("-rT").arg(self.home.file("bundle")).arg(&to).status().unwrap();
-        assert!(copied.success());
-        let owned = Command::new("chown").args(["-R", "10001:10001"]).arg(to).status().unwrap();
-        assert!(owned.success());
+        server.copy_in(&self.home.file("bundle"), "server", "data", "bundle");
     }
 
     /// The server's pod.
@@ -223,6 +214,27 @@ impl Shop {
     #[expect(clippy::unused_self, reason = "the content of the shop's warrants")]
     pub(crate) fn warrant(&self) -> WarrantSpec {
         WarrantSpec { host: HOST.to_owned(), ..hello() }
+    }
+
+    /// A warrant for everything on the host.
+    pub(crate) fn everything(&self) -> WarrantSpec {
+        WarrantSpec { path: "/**".into(), ..self.warrant() }
+    }
+
+    /// Sends a request as the client's program does.
+    pub(crate) async fn send(&self, client: &Pod, request: &ClientRequest) -> ClientResponse {
+        let answer = client.send(service(), request).await;
+        let answer = answer.unwrap_or_else(|why| panic!("no answer to {request:?}: {why}"));
+        self.note(&answer);
+        answer
+    }
+
+    /// Waits until requests with a warrant are allowed.
+    pub(crate) async fn until_allowed(&self, client: &Pod) {
+        until("requests to be allowed", async || {
+            (self.send(client, &self.good()).await.status == 200).then_some(())
+        })
+        .await;
     }
 
     /// Runs a command of `portcullis` in the server's pod.
@@ -269,13 +281,9 @@ impl Shop {
             let decision = decision.unwrap_or_else(|| panic!("executed without a decision: {execution:?}"));
             known.insert(decision.to_owned(), Told::Executed);
         }
-        let auditor = LedgerAuditor::new(&self.home, self.directory.path());
+        let auditor = LedgerAuditor::of_ledger_at(ledger, &self.home, self.directory.path());
         auditor.audit(ledger, &[]).expect_holds();
-        let exported = auditor.run("export", ledger, &[]);
-        assert_eq!(exported.status, 0, "export: {}", exported.err);
-        let entries =
-            exported.out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["entry"].take());
-        let decisions: Vec<Value> = entries.filter(|entry| entry["kind"] == "decision/1").collect();
+        let decisions = auditor.decisions();
         let recorded: BTreeMap<&str, &Value> =
             decisions.iter().map(|decision| (decision["id"].as_str().unwrap(), decision)).collect();
         assert!(known.len() > 1, "nobody was told anything: this test shows nothing");
@@ -328,7 +336,7 @@ pub(crate) fn service() -> SocketAddr {
 }
 
 /// Puts members over those of another object, at any depth.
-fn merge(into: &mut Value, from: &Value) {
+pub(crate) fn merge(into: &mut Value, from: &Value) {
     match (into, from) {
         (Value::Object(into), Value::Object(from)) => {
             for (name, value) in from {

@@ -8,7 +8,6 @@ use portcullis_tests::upstream::Upstream;
 use serde_json::{Value, json};
 use std::time::Duration;
 
-use crate::denials::send;
 use crate::shop::{HOST, Shop};
 
 /// A policy of Istio's own that never matches does not open anything: the product does not rest on it.
@@ -63,8 +62,7 @@ pub(crate) async fn try_all(shop: &mut Shop, guarded: &Value, client: &Pod) {
 /// The proxy goes on with the listener that it has, which is guarded.
 async fn a_refused_listener(shop: &Shop, client: &Pod) {
     shop.cluster.apply(&NO_KEYS.replace("APP", "app"));
-    until("the proxy to refuse the listener", async || (!is_in_step(shop, "app.shop").await?).then_some(()))
-        .await;
+    until_listeners_are(shop, "app.shop", "ERROR").await;
     assert_closed(shop, client, "a listener that the proxy refuses").await;
     shop.cluster.kubectl(&["--namespace", "shop", "delete", "requestauthentication", "no-keys"]);
     until_pushed(shop, "app.shop").await;
@@ -77,8 +75,7 @@ async fn a_guard_that_comes_too_late(shop: &mut Shop, guarded: &Value, client: &
     let back = shop.pod("back").await;
     let upstream = Upstream::on(back.listen(8080));
     shop.cluster.apply(&NO_KEYS.replace("APP", "back"));
-    until("the proxy to refuse the listener", async || (!is_in_step(shop, "back.shop").await?).then_some(()))
-        .await;
+    until_listeners_are(shop, "back.shop", "ERROR").await;
     let mut more = guarded.clone();
     let entry = json!({"name": "back", "namespace": "shop", "kind": "sidecar", "selector": {"app": "back"}});
     more.as_array_mut().unwrap().push(entry);
@@ -149,36 +146,34 @@ async fn a_module_that_is_not_there(shop: &mut Shop, guarded: &Value, client: &P
     shop.module = format!("{repository}@sha256:{}", "0".repeat(64));
     shop.upgrade(guarded);
     until("the proxy to deny everything", async || {
-        (send(shop, client, &shop.good()).await.status == 403).then_some(())
+        (shop.send(client, &shop.good()).await.status == 403).then_some(())
     })
     .await;
-    let bare = send(shop, client, &ClientRequest::new("GET", HOST, "/hello/you")).await;
+    let bare = shop.send(client, &ClientRequest::new("GET", HOST, "/hello/you")).await;
     assert_eq!(bare.status, 403, "{}", bare.text());
     shop.module = good;
     shop.upgrade(guarded);
-    until("requests to be allowed again", async || {
-        (send(shop, client, &shop.good()).await.status == 200).then_some(())
-    })
-    .await;
+    shop.until_allowed(client).await;
 }
 
 async fn assert_closed(shop: &Shop, client: &Pod, what: &str) {
-    let answer = send(shop, client, &ClientRequest::new("GET", HOST, "/hello/you")).await;
+    let answer = shop.send(client, &ClientRequest::new("GET", HOST, "/hello/you")).await;
     assert_eq!(answer.status, 401, "{what}: {} {}", answer.status, answer.text());
-    let allowed = send(shop, client, &shop.good()).await;
+    let allowed = shop.send(client, &shop.good()).await;
     assert_eq!(allowed.status, 200, "{what}: {}", allowed.text());
-}
-
-/// Whether a proxy has taken the listeners that istiod sent it last, as `istioctl proxy-status` says it.
-async fn is_in_step(shop: &Shop, proxy: &str) -> Option<bool> {
-    let list: Vec<Value> = serde_json::from_str(&shop.sync_state().await?).ok()?;
-    let one = list.iter().find(|one| one["proxy"] == proxy)?;
-    Some(one["listener_sent"] == one["listener_acked"])
 }
 
 /// Waits until a proxy has taken what istiod made of the last change.
 async fn until_pushed(shop: &Shop, proxy: &str) {
     // istiod collects changes for a tenth of a second before it sends them.
     tokio::time::sleep(Duration::from_millis(500)).await;
-    until("the proxy to be in step with istiod", async || is_in_step(shop, proxy).await?.then_some(())).await;
+    until_listeners_are(shop, proxy, "SYNCED").await;
+}
+
+/// Waits until `istioctl` says this of the listeners of a proxy.
+async fn until_listeners_are(shop: &Shop, proxy: &str, status: &str) {
+    until(&format!("the listeners of {proxy} to be {status}"), async || {
+        (status_of(shop, proxy, "LDS") == status).then_some(())
+    })
+    .await;
 }

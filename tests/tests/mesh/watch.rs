@@ -61,6 +61,7 @@ impl Watch {
     }
 }
 
+/// Asks again and again.
 async fn ask(
     network: Network,
     to: SocketAddr,
@@ -70,16 +71,7 @@ async fn ask(
     let mut seen = Seen::default();
     let mut last = Instant::now();
     while !end.load(Ordering::Relaxed) {
-        let answer = match network.connect(to).await {
-            Ok(stream) => match request().send_over(stream).await {
-                Ok(answer) => match answer.code() {
-                    Some(code) => format!("{} {code}", answer.status),
-                    None => answer.status.to_string(),
-                },
-                Err(_) => "no answer".to_owned(),
-            },
-            Err(_) => "no connection".to_owned(),
-        };
+        let answer = ask_once(&network, to, &request).await;
         if answer == "200" {
             seen.longest_without = seen.longest_without.max(last.elapsed());
             last = Instant::now();
@@ -90,4 +82,14 @@ async fn ask(
     }
     seen.longest_without = seen.longest_without.max(last.elapsed());
     seen
+}
+
+/// A status with a code, or what went wrong. The request is made when there is a connection, because its proof does not live long.
+async fn ask_once(network: &Network, to: SocketAddr, request: impl Fn() -> ClientRequest) -> String {
+    let Ok(stream) = network.connect(to).await else { return "no connection".to_owned() };
+    let Ok(answer) = request().send_over(stream).await else { return "no answer".to_owned() };
+    match answer.code() {
+        Some(code) => format!("{} {code}", answer.status),
+        None => answer.status.to_string(),
+    }
 }

@@ -21,7 +21,7 @@ use crate::programs::portcullis;
 #[derive(Clone, Copy, Debug)]
 pub struct HandedOver {
     pub program: &'static str,
-    /// The first words that are no options, like `exec`. Everything else runs as it is typed.
+    /// The subcommands that are handed over, like `exec`. Every other command of the program runs as it is typed.
     pub verbs: &'static [&'static str],
 }
 

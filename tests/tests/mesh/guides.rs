@@ -1,5 +1,5 @@
-//! Runs every block of `docs/istio.md` and of `docs/envoy-gateway.md`, in their order, as an administrator types it: in a shell on the node, with the real `kubectl`, `helm`
-//! and `istioctl`, and a new home directory.
+//! Runs every block of `docs/istio.md` and of `docs/envoy-gateway.md`, in their order, as an administrator types it: in a shell on the
+//! node, with the real `kubectl`, `helm` and `istioctl`, and a new home directory.
 //!
 //! A `yaml` block whose first line names a file is written into it. Other values are given to the chart, and other objects to the API
 //! server, which must take them. A `text` block has lines that the block before it printed; a block that only looks is typed again until it

@@ -126,7 +126,7 @@ async fn restarted_without_istiod(shop: &mut Shop, app: Pod, client: &Pod) -> (P
     (app, upstream)
 }
 
-/// Whoever asked is on record by the SPIFFE ID of his certificate, also where a warrant alone would do.
+/// The caller is on record by the SPIFFE ID of its certificate, also where a warrant alone would do.
 fn assert_names_the_caller(decisions: &[Value]) {
     let allowed: Vec<&Value> = decisions
         .iter()

@@ -46,6 +46,7 @@ pub use documents::operators::{
 };
 pub use documents::proxy_terms::ProxyTerms;
 pub use documents::require::{Condition, Holder, Require, UseLimit};
+pub use documents::scalars::is_label;
 pub use documents::subject_issuers::{SubjectIssuer, SubjectNaming, SubjectRole};
 pub use documents::subject_name::{ClaimPath, NameTemplate};
 pub use documents::times::rfc3339;

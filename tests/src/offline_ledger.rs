@@ -25,12 +25,30 @@ const ISSUER: &str = "https://authority.elsewhere";
 /// When it cannot be opened.
 #[must_use]
 pub fn open(home: &Home) -> Ledger {
+    Ledger::open(&home.file("ledger"), options(home, now())).expect("nobody else has it open")
+}
+
+/// Puts another first ledger in the place of the one that `init` made: with the same key, and begun at this time, in seconds. Returns its
+/// name.
+///
+/// # Panics
+/// When it cannot be made.
+#[must_use]
+pub fn begin_again(home: &Home, audience: &str, time: u64) -> String {
+    let path = home.file("ledger");
+    std::fs::remove_dir_all(&path).expect("the home has a ledger");
+    let origin = Ledger::init(&path, audience, &options(home, time)).expect("a new ledger");
+    origin.name().to_owned()
+}
+
+/// Entries get a time that begins with this one, in seconds.
+fn options(home: &Home, from: u64) -> Options {
     let key = std::fs::read(home.file("keys/ledger.jwk")).expect("the home has a ledger key");
     let key: serde_json::Value = serde_json::from_slice(&key).expect("JSON");
     let seed = URL_SAFE_NO_PAD.decode(key["d"].as_str().expect("a private key")).expect("base64url");
     let key = SigningKey::from_seed(&seed.try_into().expect("32 bytes")).expect("a seed");
-    let options = Options::new(key, Arc::new(|| now() * 1000), "test");
-    Ledger::open(&home.file("ledger"), options).expect("nobody else has it open")
+    let earlier = now().saturating_sub(from);
+    Options::new(key, Arc::new(move || now().saturating_sub(earlier) * 1000), "test")
 }
 
 /// Writes so many revocations and used warrants. They concern no request of a test.

@@ -7,6 +7,7 @@
 mod background;
 mod descriptors;
 mod error;
+mod given_away;
 mod health;
 mod indexing;
 mod listeners;
@@ -20,6 +21,7 @@ mod snapshots;
 mod stop;
 
 pub use error::ServerError;
+pub use given_away::give_to_cluster;
 pub use open::ledger_options;
 pub use restored::BY_RESTORE;
 pub use signer::run_signer;
@@ -33,6 +35,7 @@ use crate::config::Config;
 pub async fn run(config: Config, is_restored: bool) -> Result<(), ServerError> {
     descriptors::raise_limit();
     let clock = Clock::of_the_machine();
+    given_away::check_is_here(&config.ledger.directory)?;
     if is_restored {
         restored::begin_new_log(&config, &clock)?;
     } else {

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::closed::ClosedLedger;
@@ -30,8 +29,6 @@ pub struct FirstLedger {
 pub struct FirstFile {
     /// Its path below the ledger's directory; empty for that directory itself.
     pub name: PathBuf,
-    /// Its permission bits.
-    pub mode: u32,
     /// Whether it is a directory.
     pub is_directory: bool,
 }
@@ -155,8 +152,7 @@ fn collect(root: &Path, name: &Path, found: &mut Vec<FirstFile>) -> Result<(), R
     if metadata.is_symlink() {
         return Err(ReadError::Corrupt(path, "a link stands for a file of the ledger".to_owned()));
     }
-    let mode = metadata.permissions().mode() & 0o777;
-    found.push(FirstFile { name: name.to_owned(), mode, is_directory: metadata.is_dir() });
+    found.push(FirstFile { name: name.to_owned(), is_directory: metadata.is_dir() });
     if metadata.is_dir() {
         for entry in std::fs::read_dir(&path).map_err(failed)? {
             collect(root, &name.join(entry.map_err(failed)?.file_name()), found)?;

@@ -8,8 +8,8 @@ use crate::fault::{FileFaults, Placed};
 use crate::matching::{BrokenRule, Pattern};
 use crate::strict::{Form, Node, NodeValue, formed};
 
-/// An RFC 1123 label.
-pub(crate) fn is_label(text: &str) -> bool {
+/// An RFC 1123 label: the form of names in policies, and of namespaces in Kubernetes.
+pub fn is_label(text: &str) -> bool {
     let inside = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     (1..=63).contains(&text.len())
         && text.bytes().all(inside)

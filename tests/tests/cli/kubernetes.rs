@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use flate2::read::GzDecoder;
+use ledger::VerifyingKey;
 use portcullis_tests::offline_ledger;
 use portcullis_tests::server::Home;
 use portcullis_tests::shipped;
@@ -65,6 +66,23 @@ impl Made {
         output.err
     }
 
+    /// Changes lines of a document, and signs.
+    fn change(&self, document: &str, change: impl Fn(&str) -> String) {
+        let changed: Vec<String> = self.text(document).lines().map(change).collect();
+        self.workdir.write(&format!("home/{document}"), &(changed.join("\n") + "\n"));
+        let signed = self.workdir.run("policy sign --home $home");
+        assert_eq!(signed.status, 0, "{signed:?}");
+    }
+
+    /// Makes the home directory look as if it was made so long ago.
+    fn begin_ledger_hours_ago(&self, hours: u64) {
+        let origin = offline_ledger::begin_again(&self.home(), "shop", now() - hours * 3600 - 60);
+        self.change("policy/mesh.yaml", |line| match line.trim_start().starts_with("burner:") {
+            true => format!("  burner: \"{origin}\""),
+            false => line.to_owned(),
+        });
+    }
+
     fn secret_part(&self, key: &str) -> String {
         let jwk: Value = serde_json::from_str(&self.text(key)).unwrap();
         jwk["d"].as_str().unwrap().to_owned()
@@ -78,6 +96,13 @@ fn secret(document: &Value) -> (String, BTreeMap<String, Vec<u8>>) {
     let value = |value: &Value| STANDARD.decode(value.as_str().unwrap()).unwrap();
     let values = data.iter().map(|(name, text)| (name.clone(), value(text))).collect();
     (document["metadata"]["name"].as_str().unwrap().to_owned(), values)
+}
+
+/// The modes in an archive, of directories and of files.
+fn modes(archive: &[u8]) -> BTreeSet<(bool, u32)> {
+    let mut archive = Archive::new(GzDecoder::new(archive));
+    let headers = archive.entries().unwrap().map(|entry| entry.unwrap().header().clone());
+    headers.map(|header| (header.entry_type().is_dir(), header.mode().unwrap())).collect()
 }
 
 /// The files of an archive by their names, each with its time. A segment of the write-ahead log is 64 MiB of zeros, so they are cut off.
@@ -201,7 +226,7 @@ fn a_key_that_must_stay_outside_is_refused_in_the_place_of_another() {
 }
 
 #[test]
-fn the_same_home_gives_the_same_bytes_and_the_age_is_that_of_the_ledger() {
+fn the_same_home_gives_the_same_bytes_with_fixed_modes_and_the_age_is_that_of_the_ledger() {
     let made = Made::new();
     let before = made.text("kubernetes/secrets.yaml");
     let created = fs::metadata(made.home().file("ledger/log.vkey")).unwrap().modified().unwrap();
@@ -209,8 +234,15 @@ fn the_same_home_gives_the_same_bytes_and_the_age_is_that_of_the_ledger() {
     let vkey = fs::File::options().write(true).open(made.home().file("ledger/log.vkey")).unwrap();
     let next_week = Duration::from_secs(now() + 7 * 24 * 3600);
     vkey.set_modified(SystemTime::UNIX_EPOCH + next_week).unwrap();
+    // As after a copy to a disk that has other modes.
+    for name in ["ledger", "ledger/log", "ledger/log.vkey", "bundle/manifest.json"] {
+        fs::set_permissions(made.home().file(name), fs::Permissions::from_mode(0o755)).unwrap();
+    }
     let _ = made.workdir.run(WRITE).success();
     assert!(made.text("kubernetes/secrets.yaml") == before, "the archives differ");
+    for archive in made.secrets()["portcullis-first"].values() {
+        assert_eq!(modes(archive), BTreeSet::from([(true, 0o700), (false, 0o600)]));
+    }
     let ledger = unpacked(&made.secrets()["portcullis-first"]["ledger.tar.gz"]);
     let created = created.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
     assert!(
@@ -220,6 +252,109 @@ fn the_same_home_gives_the_same_bytes_and_the_age_is_that_of_the_ledger() {
     );
     let others = ledger.iter().filter(|(name, _)| *name != "ledger/log.vkey");
     assert_eq!(others.map(|(_, (time, _))| *time).collect::<BTreeSet<_>>().len(), 1);
+}
+
+#[test]
+fn the_file_that_keeps_servers_off_the_ledger_is_in_no_archive() {
+    let made = Made::new();
+    assert!(
+        made.text("ledger.in-cluster").contains("gave the ledger beside this file to a server in a cluster")
+    );
+    for (name, archive) in &made.secrets()["portcullis-first"] {
+        let files = unpacked(archive);
+        let found = files.keys().find(|file| file.contains("in-cluster"));
+        assert!(found.is_none() && files.len() > 5, "{name}: {found:?}");
+    }
+    // The command says it, and is run again all the same. A person who removed the file gets it back.
+    fs::remove_file(made.home().file("ledger.in-cluster")).unwrap();
+    let said = made.workdir.run(WRITE).success();
+    assert!(said.contains("refuses this home directory") && said.contains("/ledger.in-cluster"), "{said}");
+    assert!(said.contains("for the first start only") && said.contains("server.bundle.url"), "{said}");
+    assert!(made.home().file("ledger.in-cluster").exists());
+}
+
+#[test]
+fn an_old_ledger_is_taken_by_an_option_of_one_installation_and_a_very_old_one_not_at_all() {
+    let made = Made::new();
+    made.begin_ledger_hours_ago(30);
+    let said = made.workdir.run(WRITE).success();
+    assert!(said.contains("THIS LEDGER IS OLD") && said.contains("init NEW --kubernetes"), "{said}");
+    let install = said.lines().find(|line| line.contains("helm install")).unwrap();
+    assert!(install.ends_with("--values mine.yaml --set ledger.firstWithinHours=54"), "{install}");
+    // Nothing of it stays in a file of values.
+    let missing =
+        said.split("Write them into a file of your own").nth(1).unwrap().split("Then, before").next();
+    assert!(!missing.unwrap().contains("firstWithinHours"), "{said}");
+    assert!(!made.text("kubernetes/values.yaml").contains("firstWithinHours"));
+
+    made.begin_ledger_hours_ago(168);
+    let refused = made.refused();
+    assert!(
+        refused.contains("more than 168 hours ago") && refused.contains("init NEW --kubernetes"),
+        "{refused}"
+    );
+}
+
+#[test]
+fn the_trust_domain_is_that_of_all_proxies_or_is_missing() {
+    let init = |proxies: &str| format!("init $home --kubernetes --audience shop --host pay.shop {proxies}");
+    let one =
+        Made::by(&init("--proxy spiffe://mesh.example/ns/a/sa/a --proxy spiffe://mesh.example/ns/b/sa/b"));
+    let values = shipped::read(&one.home().file("kubernetes/values.yaml"));
+    assert_eq!(values["identity"], json!({"istio": {"trustDomain": "mesh.example"}}));
+    let said = one.workdir.run(WRITE).success();
+    assert!(!said.contains("trustDomain"), "{said}");
+
+    let two =
+        Made::by(&init("--proxy spiffe://mesh.example/ns/a/sa/a --proxy spiffe://edge.example/ns/b/sa/b"));
+    let values = shipped::read(&two.home().file("kubernetes/values.yaml"));
+    assert!(values.get("identity").is_none(), "{values}");
+    let said = two.workdir.run(WRITE).success();
+    for line in ["edge.example and mesh.example", "  identity: {istio: {trustDomain: \"edge.example\"}}"] {
+        assert!(said.contains(line), "{line}: {said}");
+    }
+}
+
+#[test]
+fn the_hosts_that_the_server_must_reach_are_named_for_the_network_policy() {
+    let made = Made::by(&format!("{INIT} --authority-url https://api.example:8443"));
+    let hosts = |made: &Made| {
+        let said = made.workdir.run(WRITE).success();
+        let text = made.text("kubernetes/values.yaml");
+        let line = said.lines().find(|line| line.contains("for the NetworkPolicy")).map(str::trim);
+        assert!(line.is_none_or(|line| text.contains(line)), "{text}");
+        line.and_then(|line| line.rsplit_once(": ")).map(|(_, hosts)| hosts.to_owned())
+    };
+    assert_eq!(hosts(&made), None, "{INIT} names no host");
+    made.change("policy/mesh.yaml", |line| match line.trim() {
+        line if line.starts_with("jwks: ") => "      jwksUri: \"https://keys.shop:8443/agents\"".to_owned(),
+        "spec:" => "spec:\n  callers:\n    - {iss: \"https://login.shop\", audience: portcullis, jwksUri: \"https://login.shop/keys\"}".to_owned(),
+        _ => line.to_owned(),
+    });
+    made.home().configure(|configuration| {
+        configuration["candidate"] = json!({"url": "https://bundles.shop/next"});
+    });
+    assert_eq!(hosts(&made).as_deref(), Some("bundles.shop, keys.shop, login.shop"));
+    // Without an authority nobody exchanges tokens, and the keys of subjects are not fetched.
+    made.home().configure(|configuration| {
+        let _ = configuration.as_object_mut().unwrap().remove("authority");
+        let _ = configuration["keys"].as_object_mut().unwrap().remove("authority");
+    });
+    assert_eq!(hosts(&made).as_deref(), Some("bundles.shop, login.shop"));
+}
+
+#[test]
+fn what_the_chart_takes_only_over_https_is_refused_without_it() {
+    let (made, witness) = (Made::new(), VerifyingKey::of_witness("w", [7; 32]).unwrap());
+    made.home().configure(|configuration| {
+        configuration["candidate"] = json!({"url": "http://bundles.shop/next"});
+        configuration["ledger"]["witnesses"] =
+            json!([{"url": "http://127.0.0.1:7380/", "key": witness.to_string()}]);
+    });
+    let refused = made.refused();
+    for said in ["`candidate.url` is http://bundles.shop/next", "the witness http://127.0.0.1:7380/"] {
+        assert!(refused.contains(said), "{said}: {refused}");
+    }
 }
 
 #[test]
@@ -278,7 +413,8 @@ fn the_values_are_those_of_the_home_and_hold_no_placeholder() {
     let made = Made::by(&format!("{INIT} --namespace gates --authority-url https://api.example:8443"));
     let values = shipped::read(&made.home().file("kubernetes/values.yaml"));
     let configuration = shipped::read(&made.home().file("portcullis.yaml"));
-    assert_eq!(values.as_object().unwrap().keys().collect::<Vec<_>>(), ["mesh", "server"]);
+    assert_eq!(values.as_object().unwrap().keys().collect::<Vec<_>>(), ["mesh", "server", "identity"]);
+    assert_eq!(values["identity"], json!({"istio": {"trustDomain": "cluster.local"}}));
     assert_eq!(values["mesh"]["audience"], "shop");
     let vkey = made.text("ledger/log.vkey");
     assert_eq!(values["mesh"]["logOrigin"], vkey.split('+').next().unwrap());

@@ -1,5 +1,6 @@
 //! A server that cannot start reports every fault at once, each in one line, and ends with exit status 2.
 
+use portcullis_tests::command::portcullis;
 use portcullis_tests::server::{Home, Server};
 use std::fs;
 use std::net::TcpListener;
@@ -60,14 +61,14 @@ async fn proxies_that_connect_over_tls_must_show_a_certificate() {
         configuration["listen"]["proxies"] =
             serde_json::json!({"address": "0.0.0.0:0", "certificate": "tls.pem", "key": "tls.key"});
     });
-    fails_naming(&home, "`clients` is missing").await;
+    let _ = fails_naming(&home, "`clients` is missing").await;
 }
 
 #[tokio::test]
 async fn a_missing_key_is_named() {
     let (_directory, home) = new_home();
     fs::remove_file(home.file("keys/statement.jwk")).unwrap();
-    fails_naming(&home, "keys/statement.jwk").await;
+    let _ = fails_naming(&home, "keys/statement.jwk").await;
 }
 
 #[tokio::test]
@@ -93,7 +94,7 @@ async fn keys_of_the_wrong_kind_a_repeated_key_and_a_dimension_without_a_name_ar
 async fn a_note_key_that_the_mesh_does_not_list_is_reported_at_the_start() {
     let (_directory, home) = new_home();
     home.configure(|configuration| configuration["bundle"]["noteKey"] = "keys/ledger.jwk".into());
-    fails_naming(&home, "bundle.noteKey").await;
+    let _ = fails_naming(&home, "bundle.noteKey").await;
 }
 
 #[tokio::test]
@@ -101,7 +102,7 @@ async fn a_missing_bundle_directory_is_named() {
     let (_directory, home) = new_home();
     // Removed and not made unreadable: root can read everything.
     fs::remove_dir_all(home.file("bundle")).unwrap();
-    fails_naming(&home, "/bundle").await;
+    let _ = fails_naming(&home, "/bundle").await;
 }
 
 #[tokio::test]
@@ -110,7 +111,7 @@ async fn a_taken_port_is_named() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     home.configure(|configuration| configuration["listen"]["health"] = address.clone().into());
-    fails_naming(&home, &address).await;
+    let _ = fails_naming(&home, &address).await;
 }
 
 #[tokio::test]
@@ -124,10 +125,41 @@ async fn a_second_server_on_the_same_ledger_is_refused() {
     drop(first);
 }
 
-/// The server does not start, and exactly one line of its log contains this text.
-async fn fails_naming(home: &Home, what: &str) {
+/// The cluster's server would count uses in the same log.
+#[tokio::test]
+async fn a_ledger_that_was_given_to_a_cluster_is_served_here_only_after_a_person_takes_it_back() {
+    let directory = tempfile::tempdir().unwrap();
+    let proxy =
+        ["--audience", "shop", "--host", "pay.shop", "--proxy", "spiffe://cluster.local/ns/shop/sa/pay"];
+    let home = Home::init_for_cluster(directory.path(), &proxy);
+    home.configure(|configuration| configuration["listen"]["health"] = "127.0.0.1:0".into());
+    let before = fs::read(home.file("ledger/wal/0000000000000001.wal")).unwrap();
+    let said = fails_naming(&home, "/ledger.in-cluster").await;
+    assert!(
+        said.contains("server in a cluster, which continues it") && said.contains("then this file"),
+        "{said}"
+    );
+    assert!(
+        fs::read(home.file("ledger/wal/0000000000000001.wal")).unwrap() == before,
+        "it wrote to the ledger"
+    );
+
+    fs::remove_file(home.file("ledger.in-cluster")).unwrap();
+    drop(Server::start(&home).await);
+    // From here on the ledger has a history of its own, and no cluster gets it.
+    let refused = portcullis(&["kubernetes", "--home", home.directory().to_str().unwrap()]);
+    assert!(
+        refused.status == 2 && refused.err.contains("a server has written to this ledger"),
+        "{refused:?}"
+    );
+    assert!(!home.file("ledger.in-cluster").exists());
+}
+
+/// The server does not start, and exactly one line of its log contains this text. Returns it.
+async fn fails_naming(home: &Home, what: &str) -> String {
     let failed = home.fail_to_start().await;
     assert_eq!(failed.status, 2, "{}", failed.log);
     let lines: Vec<&str> = failed.log.lines().filter(|line| line.contains(what)).collect();
     assert_eq!(lines.len(), 1, "one line with {what}:\n{}", failed.log);
+    lines[0].to_owned()
 }

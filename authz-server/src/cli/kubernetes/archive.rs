@@ -1,5 +1,5 @@
-//! The two archives of a first start, as `tar` and `gzip` read them. Equal content gives equal bytes: names are sorted, owners and times
-//! are fixed.
+//! The two archives of a first start, as `tar` and `gzip` read them. Equal content gives equal bytes: names are sorted, owners, modes and
+//! times are fixed.
 //!
 //! One time is not: that of the ledger's verification key, by which the chart knows the age of the ledger. It is the time of the first
 //! entry. The time of the file would be wrong after a copy of the home directory, and the ledger would look young.
@@ -17,18 +17,22 @@ use tar::{Builder, EntryType, Header};
 /// The time of everything whose age nobody asks for: 1 January 2000.
 const ANY_TIME: u64 = 946_684_800;
 
+/// What the modes in the file system are does not matter: only the server's user reads these files.
+const DIRECTORY_MODE: u32 = 0o700;
+const FILE_MODE: u32 = 0o600;
+
 /// The directory `ledger`.
 pub(super) fn of_ledger(ledger: &FirstLedger) -> io::Result<Vec<u8>> {
     let mut archive = Archive::new();
     for file in ledger.files().map_err(io::Error::other)? {
         let (path, name) = (ledger.root().join(&file.name), Path::new("ledger").join(&file.name));
         if file.is_directory {
-            archive.directory(&name, file.mode)?;
+            archive.directory(&name)?;
         } else {
             let time = if file.name == ledger.vkey() { ledger.created() / 1000 } else { ANY_TIME };
             let content = File::open(path)?;
             let length = content.metadata()?.len();
-            archive.file(&name, file.mode, time, length, content)?;
+            archive.file(&name, time, length, content)?;
         }
     }
     archive.end()
@@ -41,11 +45,11 @@ pub(super) fn of_bundle(files: &BTreeMap<String, Vec<u8>>) -> io::Result<Vec<u8>
         files.iter().map(|(path, bytes)| (Path::new("bundle").join(path), bytes)).collect();
     let directories: BTreeSet<&Path> = names.keys().flat_map(|name| name.ancestors().skip(1)).collect();
     for directory in directories.into_iter().filter(|path| !path.as_os_str().is_empty()) {
-        archive.directory(directory, 0o755)?;
+        archive.directory(directory)?;
     }
     for (name, bytes) in names {
         let length = u64::try_from(bytes.len()).map_err(io::Error::other)?;
-        archive.file(&name, 0o644, ANY_TIME, length, bytes.as_slice())?;
+        archive.file(&name, ANY_TIME, length, bytes.as_slice())?;
     }
     archive.end()
 }
@@ -57,20 +61,13 @@ impl Archive {
         Archive(Builder::new(GzEncoder::new(Vec::new(), Compression::best())))
     }
 
-    fn directory(&mut self, name: &Path, mode: u32) -> io::Result<()> {
-        let mut header = header(EntryType::Directory, mode, ANY_TIME, 0);
+    fn directory(&mut self, name: &Path) -> io::Result<()> {
+        let mut header = header(EntryType::Directory, DIRECTORY_MODE, ANY_TIME, 0);
         self.0.append_data(&mut header, name, io::empty())
     }
 
-    fn file(
-        &mut self,
-        name: &Path,
-        mode: u32,
-        time: u64,
-        length: u64,
-        content: impl io::Read,
-    ) -> io::Result<()> {
-        let mut header = header(EntryType::Regular, mode, time, length);
+    fn file(&mut self, name: &Path, time: u64, length: u64, content: impl io::Read) -> io::Result<()> {
+        let mut header = header(EntryType::Regular, FILE_MODE, time, length);
         self.0.append_data(&mut header, name, content)
     }
 

@@ -1,7 +1,7 @@
 //! A home directory on which no server ran yet: its configuration, its keys, its signed bundle and its first ledger, checked. A home
 //! directory that a cluster could not start with is refused here, and every fault of its configuration is reported at once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use ledger::{FirstLedger, NotFirst, OpenError};
@@ -15,7 +15,7 @@ use crate::clock::Clock;
 use crate::config::{self, AuthorityConfig, BundlePlace, Config, DecisionLimits, Witness};
 use crate::fetch::is_loopback;
 use crate::server;
-use policy::{Bundle, Expected, MANIFEST, NOTE, Parcel, ROUTES_MANIFEST, ROUTES_NOTE, TrustKeys};
+use policy::{Bundle, CallerKeys, Expected, MANIFEST, NOTE, Parcel, ROUTES_MANIFEST, ROUTES_NOTE, TrustKeys};
 
 /// What the two files are made from.
 pub(super) struct FirstHome {
@@ -72,6 +72,34 @@ impl FirstHome {
         let not_taken = not_taken(&config);
         let (keys, settings) = take(config, &path, home, &bundle)?;
         Ok(FirstHome { keys, ledger, bundle, bundle_files, settings, not_taken })
+    }
+
+    /// The trust domains of the proxies that have a SPIFFE ID. There is at least one.
+    pub(super) fn trust_domains(&self) -> BTreeSet<&str> {
+        self.bundle.proxies().filter_map(|proxy| proxy.strip_prefix("spiffe://")?.split('/').next()).collect()
+    }
+
+    /// The hosts to which the server connects by itself: those of the candidate, of the witnesses, and of the key sets that the bundle names
+    /// by URL. The keys of subjects are only fetched to issue warrants.
+    pub(super) fn hosts_outside(&self) -> BTreeSet<String> {
+        let settings = &self.settings;
+        let subjects =
+            self.bundle.subjects().filter(|_| settings.authority.is_some()).map(|issuer| &issuer.keys);
+        let key_sets =
+            self.bundle.callers().iter().map(|issuer| &issuer.keys).chain(subjects).filter_map(|keys| {
+                match keys {
+                    CallerKeys::JwksUri(url) => Some(url),
+                    CallerKeys::Jwks(_) => None,
+                }
+            });
+        let witnesses = settings.witnesses.iter().map(|witness| &witness.url);
+        settings
+            .candidate_url
+            .iter()
+            .chain(witnesses)
+            .chain(key_sets)
+            .filter_map(|url| host_of(url))
+            .collect()
     }
 }
 
@@ -189,6 +217,21 @@ fn take(
             authority.url
         ));
     }
+    if let Some(BundlePlace::Url(url)) = &config.candidate
+        && !url.starts_with("https://")
+    {
+        faults.push(format!(
+            "{}: `candidate.url` is {url}, and the chart takes only https://: serve it so, or remove `candidate`",
+            path.display()
+        ));
+    }
+    for witness in config.ledger.witnesses.iter().filter(|witness| !witness.url.starts_with("https://")) {
+        faults.push(format!(
+            "{}: the witness {} is on this machine, which no server in a cluster can call: write its https:// URL into `ledger.witnesses`",
+            path.display(),
+            witness.url
+        ));
+    }
     let settings = Settings {
         audience: config.audience.clone(),
         trust: config.bundle.trust.clone(),
@@ -223,7 +266,10 @@ fn take(
 
 /// Whether a URL leads to the machine of the client itself.
 fn is_of_this_machine(url: &str) -> bool {
-    let host =
-        url.parse::<hyper::Uri>().ok().and_then(|uri| uri.host().map(str::to_owned)).unwrap_or_default();
+    let host = host_of(url).unwrap_or_default();
     host == "localhost" || host.ends_with(".localhost") || is_loopback(&host)
+}
+
+fn host_of(url: &str) -> Option<String> {
+    url.parse::<hyper::Uri>().ok()?.host().map(str::to_owned)
 }

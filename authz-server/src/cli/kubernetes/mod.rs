@@ -18,8 +18,10 @@ use ledger::durable;
 
 use super::out::{Failure, line};
 use crate::clock::Clock;
+use crate::server;
 use first_home::FirstHome;
-use policy::rfc3339;
+use policy::{is_label, rfc3339};
+use values::TakenWithin;
 
 /// The namespace of the server in the chart's documentation.
 pub(super) const NAMESPACE: &str = "portcullis";
@@ -55,8 +57,10 @@ struct Written {
     directory: PathBuf,
     namespace: String,
     what: String,
-    /// Until when the chart takes this first ledger, in seconds.
-    until: u64,
+    /// For how long the chart takes this first ledger.
+    within: TakenWithin,
+    /// The file that keeps servers off this ledger.
+    mark: PathBuf,
     missing: Vec<values::Missing>,
     not_taken: Vec<String>,
 }
@@ -65,7 +69,8 @@ impl Written {
     fn write(home: &Path, namespace: &str, clock: &Clock) -> Result<Written, Failure> {
         let first = FirstHome::read(home, clock)?;
         let secrets = secrets::of(&first)?;
-        let missing = values::missing(&first, clock.now());
+        let within = TakenWithin::of(first.ledger.created(), clock.now()).ok_or_else(|| too_old(home))?;
+        let missing = values::missing(&first);
         let values = values::text(&first, &missing);
         let directory = home.join("kubernetes");
         let failed =
@@ -73,6 +78,9 @@ impl Written {
         durable::create_dir_all(&directory, 0o700).map_err(|e| failed(&directory, e))?;
         let path = directory.join("values.yaml");
         durable::replace(&path, values.as_bytes()).map_err(|e| failed(&path, e))?;
+        // Before there is anything that a cluster could take. A crash between the two leaves a ledger that no server takes, and the command
+        // is run again.
+        let mark = server::give_to_cluster(first.ledger.root()).map_err(|(path, e)| failed(&path, e))?;
         let path = directory.join("secrets.yaml");
         let text = secrets::yaml(&secrets, namespace);
         replace_secret(&path, text.as_bytes()).map_err(|e| failed(&path, e))?;
@@ -84,7 +92,8 @@ impl Written {
                 first.bundle.versions(),
                 first.ledger.origin()
             ),
-            until: values::taken_until(&first, clock.now()),
+            within,
+            mark,
             missing,
             not_taken: first.not_taken,
         })
@@ -98,6 +107,19 @@ impl Written {
             "secrets.yaml has private keys: keep it as safe as {}, and remove it after the installation",
             home.join("keys").display()
         ))?;
+        line(format!(
+            "Both files are for the first start only. From now on `portcullis serve` refuses this home directory ({}): the cluster's server \
+             continues its ledger. Later bundles are not in these files: sign them here, and put them at server.bundle.url, or on the volume \
+             with kubectl cp (k8s/README.md, The server)",
+            self.mark.display()
+        ))?;
+        if !self.within.is_default() {
+            line(
+                "THIS LEDGER IS OLD: the chart does not take it by itself. If a server may have started with it, or you do not know, make another home \
+                 directory (`portcullis init NEW --kubernetes …`): on an empty volume this ledger allows each warrant for one use once more. If none \
+                 did, the option --set below lets the chart take it. It is for this one installation: write it into no file of values",
+            )?;
+        }
         for what in &self.not_taken {
             line(format!("NOT TAKEN: {what}"))?;
         }
@@ -106,17 +128,31 @@ impl Written {
             line(format!("  # {}", missing.why))?;
             missing.yaml.iter().try_for_each(|text| line(format!("  {text}")))?;
         }
-        line(format!("Then, before {}:", rfc3339(self.until)))?;
+        line(format!("Then, before {}:", rfc3339(self.within.until)))?;
         let file = |name: &str| shell_word(&directory.join(name).display().to_string());
         line(format!("  kubectl create namespace {namespace}"))?;
         line(format!("  kubectl apply --server-side -f {}", file("secrets.yaml")))?;
+        let old = if self.within.is_default() {
+            String::new()
+        } else {
+            format!(" --set ledger.firstWithinHours={}", self.within.hours)
+        };
         line(format!(
-            "  helm install portcullis k8s/chart --namespace {namespace} --values {} --values mine.yaml",
+            "  helm install portcullis k8s/chart --namespace {namespace} --values {} --values mine.yaml{old}",
             file("values.yaml")
         ))?;
         line(format!("  kubectl -n {namespace} rollout status statefulset/portcullis"))?;
         line(format!("  kubectl -n {namespace} delete secret {}", secrets::FIRST))
     }
+}
+
+fn too_old(home: &Path) -> Failure {
+    Failure::new(format!(
+        "the first ledger of {0} was made more than {1} hours ago, and the chart takes none that is so old: make another home directory \
+         (`portcullis init NEW --kubernetes …`), copy your routes from {0}/policy, and sign",
+        home.display(),
+        values::HOURS_AT_MOST
+    ))
 }
 
 /// The option as it is typed; empty for the default.
@@ -126,12 +162,7 @@ fn option(namespace: &str) -> String {
 
 /// A name of a namespace, as Kubernetes takes it.
 pub(super) fn namespace(text: &str) -> Result<String, String> {
-    let is_allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    let is_valid = (1..=63).contains(&text.len())
-        && text.bytes().all(is_allowed)
-        && !text.starts_with('-')
-        && !text.ends_with('-');
-    if is_valid {
+    if is_label(text) {
         return Ok(text.to_owned());
     }
     Err("write 1 to 63 of a-z, 0-9 and `-`, with a letter or a digit at both ends".to_owned())

@@ -1,6 +1,7 @@
 //! The values of the chart that a home directory knows, and those that only the owner of the cluster knows. The second kind is left out
 //! and named: the chart refuses to install without it, where a placeholder would be taken for a value.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use serde_json::{Value, json};
@@ -11,7 +12,7 @@ use crate::keys;
 
 /// The default of the chart's `ledger.firstWithinHours`, and the most that it takes.
 const FIRST_WITHIN_HOURS: u64 = 24;
-const HOURS_AT_MOST: u64 = 168;
+pub(super) const HOURS_AT_MOST: u64 = 168;
 
 /// Values that somebody must add.
 pub(super) struct Missing {
@@ -20,19 +21,38 @@ pub(super) struct Missing {
     pub(super) yaml: Vec<String>,
 }
 
-/// Until when the chart takes this ledger, in seconds.
-pub(super) fn taken_until(home: &FirstHome, now: Seconds) -> u64 {
-    let of = |hours: u64| (home.ledger.created() / 1000).saturating_add(hours.saturating_mul(3600));
-    if now.get() < of(FIRST_WITHIN_HOURS) { of(FIRST_WITHIN_HOURS) } else { of(HOURS_AT_MOST) }
+/// For how long the chart takes a first ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct TakenWithin {
+    /// The `ledger.firstWithinHours` that it needs.
+    pub(super) hours: u64,
+    /// When it ends, in seconds.
+    pub(super) until: u64,
 }
 
-fn is_old(home: &FirstHome, now: Seconds) -> bool {
-    taken_until(home, now).saturating_sub(home.ledger.created() / 1000)
-        > FIRST_WITHIN_HOURS.saturating_mul(3600)
+impl TakenWithin {
+    /// `created` is in milliseconds, as the ledger has it. A ledger that the chart's default does not take gets another day. `None` if the
+    /// chart takes it in no case.
+    pub(super) fn of(created: u64, now: Seconds) -> Option<TakenWithin> {
+        let created = created / 1000;
+        let age = now.get().saturating_sub(created) / 3600;
+        let hours = if age < FIRST_WITHIN_HOURS {
+            FIRST_WITHIN_HOURS
+        } else {
+            age.saturating_add(24).min(HOURS_AT_MOST)
+        };
+        let until = created.saturating_add(hours.saturating_mul(3600));
+        (age < HOURS_AT_MOST).then_some(TakenWithin { hours, until })
+    }
+
+    /// Whether the chart takes it without being told.
+    pub(super) fn is_default(self) -> bool {
+        self.hours == FIRST_WITHIN_HOURS
+    }
 }
 
 /// What the chart needs and a home directory does not know.
-pub(super) fn missing(home: &FirstHome, now: Seconds) -> Vec<Missing> {
+pub(super) fn missing(home: &FirstHome) -> Vec<Missing> {
     let of = |why: &str, yaml: &[&str]| Missing {
         why: why.to_owned(),
         yaml: yaml.iter().map(|&text| text.to_owned()).collect(),
@@ -62,18 +82,25 @@ pub(super) fn missing(home: &FirstHome, now: Seconds) -> Vec<Missing> {
             &["api: {tlsSecretName: portcullis-api-tls}"],
         ));
     }
-    if home.settings.candidate_url.is_some() || !home.settings.witnesses.is_empty() {
+    let hosts = home.hosts_outside();
+    if !hosts.is_empty() {
+        let hosts: Vec<String> = hosts.into_iter().collect();
         all.push(of(
-            "where the witnesses and the candidate are, for the NetworkPolicy",
+            &format!(
+                "where these hosts are, for the NetworkPolicy, which lets the server reach nothing else: {}",
+                hosts.join(", ")
+            ),
             &["networkPolicy:", "  egress: [{to: [{ipBlock: {cidr: 192.0.2.0/24}}], ports: [{port: 443}]}]"],
         ));
     }
-    if is_old(home, now) {
+    if only(&home.trust_domains()).is_none() {
+        let domains: Vec<&str> = home.trust_domains().into_iter().collect();
         all.push(Missing {
             why: format!(
-                "this first ledger is older than {FIRST_WITHIN_HOURS} hours. If it never started in a cluster, let the chart take it"
+                "the trust domain of the server. The proxies of the bundle are in {}",
+                domains.join(" and ")
             ),
-            yaml: vec![format!("ledger: {{firstWithinHours: {HOURS_AT_MOST}}}")],
+            yaml: domains.first().map(|domain| trust_domain(domain)).into_iter().collect(),
         });
     }
     all
@@ -109,7 +136,18 @@ pub(super) fn text(home: &FirstHome, missing: &[Missing]) -> String {
     for (name, value) in server_values(home) {
         let _ = writeln!(text, "  {name}: {value}");
     }
+    if let Some(domain) = only(&home.trust_domains()) {
+        let _ = writeln!(text, "# That of all proxies in the bundle.\n{}", trust_domain(domain));
+    }
     text
+}
+
+fn trust_domain(domain: &str) -> String {
+    format!("identity: {{istio: {{trustDomain: {}}}}}", json!(domain))
+}
+
+fn only<'a>(domains: &BTreeSet<&'a str>) -> Option<&'a str> {
+    if domains.len() == 1 { domains.first().copied() } else { None }
 }
 
 fn trust(home: &FirstHome) -> Value {
@@ -150,4 +188,27 @@ fn server_values(home: &FirstHome) -> Vec<(&'static str, Value)> {
         values.push(("witnesses", settings.witnesses.iter().map(witness).collect()));
     }
     values
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn after(hours: u64) -> Option<(u64, u64)> {
+        let taken = TakenWithin::of(999, Seconds::new(hours.saturating_mul(3600)))?;
+        Some((taken.hours, taken.until / 3600))
+    }
+
+    #[test]
+    fn an_old_first_ledger_is_taken_for_one_more_day_and_none_after_the_most_that_the_chart_takes() {
+        assert_eq!([after(0), after(23)], [Some((24, 24)); 2]);
+        assert_eq!((after(24), after(150)), (Some((48, 48)), Some((168, 168))));
+        assert_eq!((after(167), after(168), after(9999)), (Some((168, 168)), None, None));
+    }
+
+    #[test]
+    fn a_ledger_from_the_future_of_a_clock_that_was_set_back_is_young() {
+        let taken = TakenWithin::of(1_700_000_000_000, Seconds::new(1_600_000_000)).unwrap();
+        assert!(taken.is_default() && taken.until == 1_700_086_400);
+    }
 }

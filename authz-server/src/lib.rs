@@ -16,6 +16,7 @@ pub mod fetch;
 pub mod gateway;
 pub mod history;
 pub mod keys;
+pub mod operator;
 pub mod outcomes;
 pub mod record;
 pub mod recorder;

@@ -23,12 +23,20 @@ pub(crate) fn assert_has_table(page: &str, [begin, end]: [&str; 2], table: &str)
 }
 
 /// Asserts that this file of the guide, which is made from the code as a whole, is this text.
-#[expect(clippy::disallowed_methods, reason = "the file is a source; a developer asks for it to be written")]
 pub(crate) fn assert_is_file(name: &str, text: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(name);
+    assert_is_source(&format!("docs/{name}"), text);
+}
+
+/// The same for any file of the repository.
+#[expect(clippy::disallowed_methods, reason = "the file is a source; a developer asks for it to be written")]
+pub(crate) fn assert_is_source(name: &str, text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name);
     if std::env::var("WRITE_DOCS").is_ok() {
         std::fs::write(&path, text).unwrap();
     }
     let written = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(written == text, "docs/{name} differs: WRITE_DOCS=1 cargo test --workspace --lib -- openapi");
+    assert!(
+        written == text,
+        "{name} differs: make it again with WRITE_DOCS=1 cargo test --package authz-server --lib"
+    );
 }

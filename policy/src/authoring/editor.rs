@@ -184,7 +184,13 @@ fn team() -> Value {
     object(&members, &[])
 }
 
-fn route() -> Value {
+/// The tests of a route that is an object of Kubernetes: they are in its `spec`.
+pub(super) fn tests_beside_a_route() -> Value {
+    object(&[("given", object(&situation(), &[])), ("cases", some(case()))], &["cases"])
+}
+
+/// What `spec` of a route may contain.
+pub(super) fn route() -> Value {
     let item = object(
         &[("hosts", texts()), ("methods", texts()), ("paths", texts()), ("grpc", text())],
         &["hosts", "methods"],

@@ -7,18 +7,22 @@
 mod built;
 mod chain;
 mod coverage;
+mod crd;
 mod editor;
 mod explain;
 mod judge;
 mod question;
 mod run;
 mod view;
+mod yaml;
 
 pub use built::{Built, Tested};
 pub use coverage::Coverage;
+pub use crd::crd;
 pub use editor::documents_schema;
 pub use explain::{Explained, explain_case, explain_verdict};
 pub use judge::JudgedCase;
 pub use question::Question;
 pub use run::TestOutcome;
 pub use view::{RecordedArgument, View};
+pub use yaml::yaml_lines;

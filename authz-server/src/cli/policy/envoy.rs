@@ -8,9 +8,9 @@ use clap::Args as ClapArgs;
 use serde_json::{Value, json};
 
 use super::documents::ViewArgs;
-use super::yaml;
 use crate::cli::out::{ExitStatus, Failure, line};
 use policy::Route;
+use policy::authoring::yaml_lines;
 
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct Args {
@@ -28,7 +28,7 @@ pub(in crate::cli) fn run(args: &Args) -> Result<ExitStatus, Failure> {
             line(
                 "# For each route: the value of `typed_per_filter_config` in the Envoy route that matches it; {} means that none is needed.",
             )?;
-            yaml::lines(&Value::Object(all)).iter().try_for_each(line)?;
+            yaml_lines(&Value::Object(all)).iter().try_for_each(line)?;
         }
         Ok(ExitStatus::Success)
     })

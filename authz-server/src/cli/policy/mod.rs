@@ -17,7 +17,6 @@ mod schema;
 mod show;
 mod sign;
 mod test;
-mod yaml;
 
 use clap::Subcommand;
 

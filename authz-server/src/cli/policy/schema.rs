@@ -1,4 +1,5 @@
-//! `portcullis policy schema`: prints what a route's policies may name, or what the documents may contain.
+//! `portcullis policy schema`: prints what a route's policies may name, what the documents may contain, or the definition of
+//! GovernedRoute for Kubernetes.
 
 use clap::Args as ClapArgs;
 
@@ -8,16 +9,23 @@ use crate::cli::out::{ExitStatus, Failure, line};
 #[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct Args {
     /// The route whose Cedar schema is printed
-    #[arg(required_unless_present = "yaml")]
+    #[arg(required_unless_present_any = ["yaml", "crd"])]
     route: Option<String>,
     /// Print the JSON schema of the documents, for editors
     #[arg(long, conflicts_with = "route")]
     yaml: bool,
+    /// Print the CustomResourceDefinition of GovernedRoute, for `kubectl apply -f -`
+    #[arg(long, conflicts_with_all = ["route", "yaml", "json"])]
+    crd: bool,
     #[command(flatten)]
     view: ViewArgs,
 }
 
 pub(in crate::cli) fn run(args: &Args) -> Result<ExitStatus, Failure> {
+    if args.crd {
+        policy::authoring::yaml_lines(&policy::authoring::crd()).iter().try_for_each(line)?;
+        return Ok(ExitStatus::Success);
+    }
     let Some(name) = &args.route else {
         return line(pretty(&policy::authoring::documents_schema(), args)?).map(|()| ExitStatus::Success);
     };

@@ -4,9 +4,8 @@ use clap::Args as ClapArgs;
 use serde_json::{Value, json};
 
 use super::documents::{ViewArgs, unknown_route};
-use super::yaml;
 use crate::cli::out::{ExitStatus, Failure, line};
-use policy::authoring::View;
+use policy::authoring::{View, yaml_lines};
 use policy::rfc3339;
 use policy::{Route, UngovernedMatch};
 
@@ -29,7 +28,7 @@ pub(in crate::cli) fn run(args: &Args) -> Result<ExitStatus, Failure> {
             Some(name) => {
                 let document =
                     document(view, name, args.expanded).ok_or_else(|| unknown_route(view, name))?;
-                if is_json { line(document)? } else { yaml::lines(&document).iter().try_for_each(line)? }
+                if is_json { line(document)? } else { yaml_lines(&document).iter().try_for_each(line)? }
             }
         }
         Ok(ExitStatus::Success)

@@ -1,14 +1,18 @@
 //! Writes JSON as YAML in the style of a person: blocks, a policy on its own lines, and quotes where a YAML
 //! parser could read another type. The documents' own parser reads the same value back.
+//!
+//! It knows nothing of documents but that `policy` must be a literal block.
 
 use serde_json::Value;
 
-pub(super) fn lines(value: &Value) -> Vec<String> {
+/// The lines of this value in YAML.
+pub fn yaml_lines(value: &Value) -> Vec<String> {
+    lines(value)
+}
+
+fn lines(value: &Value) -> Vec<String> {
     match value {
-        Value::Object(members) if !members.is_empty() => members
-            .iter()
-            .flat_map(|(key, value)| under(&format!("{}:", key_text(key)), value, "  "))
-            .collect(),
+        Value::Object(members) if !members.is_empty() => members.iter().flat_map(member).collect(),
         Value::Array(items) if !items.is_empty() => items.iter().flat_map(item).collect(),
         Value::Object(_)
         | Value::Array(_)
@@ -16,6 +20,21 @@ pub(super) fn lines(value: &Value) -> Vec<String> {
         | Value::Null
         | Value::Bool(_)
         | Value::Number(_) => vec![flow(value)],
+    }
+}
+
+fn member((key, value): (&String, &Value)) -> Vec<String> {
+    let head = format!("{}:", key_text(key));
+    match value {
+        Value::String(text) if key == "policy" && !text.trim().is_empty() && !is_block(text) => {
+            exact_block(&head, text)
+        }
+        Value::String(_)
+        | Value::Object(_)
+        | Value::Array(_)
+        | Value::Null
+        | Value::Bool(_)
+        | Value::Number(_) => under(&head, value, "  "),
     }
 }
 
@@ -55,7 +74,8 @@ fn is_flat(value: &Value) -> bool {
     let is_plain =
         |value: &Value| !value.is_object() && !value.is_array() && !value.as_str().is_some_and(is_block);
     match value {
-        Value::Object(members) => members.values().all(is_plain),
+        // A policy has lines of its own.
+        Value::Object(members) => !members.contains_key("policy") && members.values().all(is_plain),
         Value::Array(items) => items.iter().all(is_plain),
         Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => is_plain(value),
     }
@@ -104,13 +124,33 @@ fn block(head: &str, text: &str, indent: &str) -> Vec<String> {
     std::iter::once(format!("{head} {chomping}")).chain(inside).collect()
 }
 
+/// A literal block for any text without control characters: it says how far it is indented, and keeps every line break at the end.
+fn exact_block(head: &str, text: &str) -> Vec<String> {
+    let chomping = match text.strip_suffix('\n') {
+        None => "-",
+        Some(rest) if rest.is_empty() || rest.ends_with('\n') => "+",
+        Some(_) => "",
+    };
+    let inside = text.lines().map(|line| if line.is_empty() { String::new() } else { format!("  {line}") });
+    std::iter::once(format!("{head} |2{chomping}")).chain(inside).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
-    use policy::fault::Faults;
-    use policy::strict;
+    use crate::fault::Faults;
+    use crate::strict;
+
+    #[test]
+    fn a_policy_is_always_a_literal_block() {
+        for text in ["permit (principal, action, resource);", "  permit ();\n\n", "a\n b\n\n\n", "a\nb"] {
+            let value = json!({"spec": {"policy": text, "query": "any"}});
+            assert!(lines(&value).iter().any(|line| line.starts_with("  policy: |")), "{text:?}");
+            assert_eq!(read_back(&value), value, "{}", lines(&value).join("\n"));
+        }
+    }
 
     fn read_back(value: &Value) -> Value {
         let written = lines(value).join("\n");

@@ -26,7 +26,7 @@ use crate::documents::route::RouteDoc;
 use crate::documents::teams::Team;
 use crate::engine::{self, Compiled, Findings, MeshText, Uncompiled};
 use crate::fault::{Fault, Faults, Place, Placed};
-use crate::routes::{Policy, Route, UngovernedMatch};
+use crate::routes::{Hosts, Policy, Route, UngovernedMatch};
 use crate::warning::Notice;
 
 /// A document that is not open, with what it requires.
@@ -41,6 +41,11 @@ pub(crate) fn of_packed(files: &Files, routes: Option<&Files>) -> Result<Policy,
     let routes = routes.map(|routes| (routes, Form::Json));
     let policy = assemble(files::read_over(files, Form::Json, routes, &faults), &faults);
     policy.ok_or_else(|| faults.into_sorted())
+}
+
+/// Which proxy serves which hosts, and their names.
+pub(crate) fn hosts_of(documents: &Documents, faults: &Faults) -> Hosts {
+    hosts::read(documents, faults)
 }
 
 /// Assembles a policy; `None` if there is any fault, in the documents or between them.

@@ -50,6 +50,11 @@ impl Tested {
             .partition(|(name, _)| base.is_of_a_team(name));
         files::check_same(&of_base, base.files(), &faults);
         let documents = files::read_over(base.files(), Form::Json, Some((&of_teams, Form::Yaml)), &faults);
+        Self::over_signed(base, documents, faults)
+    }
+
+    /// Builds and tests what was read over a signed base. Only failures of the teams' own tests count.
+    pub(super) fn over_signed(base: &Base, documents: Documents, faults: Faults) -> Result<Self, Vec<Fault>> {
         let mut tested = Self::from_documents(documents, faults)?;
         let is_of_a_team = |fault: &Fault| fault.file.to_str().is_some_and(|file| base.is_of_a_team(file));
         tested.failures.retain(is_of_a_team);

@@ -6,22 +6,26 @@
 
 mod built;
 mod chain;
+mod closed;
 mod coverage;
 mod crd;
 mod editor;
 mod explain;
 mod judge;
+mod objects;
 mod question;
 mod run;
 mod view;
 mod yaml;
 
 pub use built::{Built, Tested};
+pub use closed::{ClosedRoute, Grounds, Owner, TakenMatches};
 pub use coverage::Coverage;
 pub use crd::crd;
 pub use editor::documents_schema;
 pub use explain::{Explained, explain_case, explain_verdict};
 pub use judge::JudgedCase;
+pub use objects::{ObjectFault, RouteDocuments};
 pub use question::Question;
 pub use run::TestOutcome;
 pub use view::{RecordedArgument, View};

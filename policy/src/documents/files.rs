@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use super::identities::{self, Identities};
 use super::issuance_tests::{self, IssuanceTestsDoc};
 use super::mesh::{self, Mesh, Notes, RoutesBy};
+use super::numbered;
 use super::operator_tests::{self, OperatorTestsDoc};
 use super::proxies::{self, Proxies};
 use super::route::{self, PolicyText, RouteDoc};
@@ -109,13 +110,13 @@ pub(crate) fn read_over(
     let operator_tests = reading.optional(OPERATOR_TESTS, operator_tests::read);
     let issuance = reading.cedar(ISSUANCE);
     let issuance_tests = reading.optional(ISSUANCE_TESTS, issuance_tests::read);
-    let mut read = RouteFiles::default();
+    let mut read = ReadRoutes::default();
     reading.routes(&mut read);
     if let Some((files, form)) = routes {
         (reading.files, reading.form) = (files, form);
         reading.routes(&mut read);
     }
-    let RouteFiles { routes, unread_routes, tests } = read;
+    let ReadRoutes { routes, unread_routes, tests } = read;
     let Reading { packed, duplicates, .. } = reading;
     Documents {
         form,
@@ -134,6 +135,44 @@ pub(crate) fn read_over(
         duplicates,
         packed,
     }
+}
+
+/// The packed documents of one route of a team, with the names of the files that a bundle holds them in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RouteFiles<'a> {
+    pub(crate) team: &'a str,
+    pub(crate) name: &'a str,
+    pub(crate) route: &'a [u8],
+    pub(crate) tests: Option<&'a [u8]>,
+}
+
+/// Reads a base, and routes over it in this order: where two collide, the fault is of the later one. The places in these routes are
+/// those that [`numbered::at`] gives.
+pub(crate) fn read_in_order(base: &Files, routes: &[RouteFiles<'_>], faults: &Faults) -> Documents {
+    let mut documents = read_over(base, Form::Json, None, faults);
+    let mut reading = Reading {
+        form: Form::Json,
+        faults,
+        files: base,
+        packed: std::mem::take(&mut documents.packed),
+        duplicates: std::mem::take(&mut documents.duplicates),
+    };
+    for RouteFiles { team, name, route, tests } in routes {
+        let file = format!("routes/{team}/{name}.json");
+        let node = Form::Json.read(route, faults.in_file(Path::new(&file)));
+        match node.and_then(|node| reading.route_of(&file, &numbered::node(&node), team, name)) {
+            Some(route) => documents.routes.push(route),
+            None => documents.unread_routes.push((*name).to_owned()),
+        }
+        let Some(tests) = tests else { continue };
+        let file = format!("routes/{team}/{name}.test.json");
+        let node = Form::Json.read(tests, faults.in_file(Path::new(&file)));
+        let tests = node.and_then(|node| reading.tests_of(&file, &numbered::node(&node), team, name));
+        documents.tests.extend(tests);
+    }
+    documents.packed = reading.packed;
+    documents.duplicates = reading.duplicates;
+    documents
 }
 
 /// What the base of a bundle says about the routes of teams.
@@ -214,7 +253,7 @@ pub(crate) fn is_of_a_team(name: &str, platform: &BTreeSet<String>) -> bool {
 
 /// The routes and their tests, as far as they are read.
 #[derive(Default)]
-struct RouteFiles {
+struct ReadRoutes {
     routes: Vec<RouteDoc>,
     unread_routes: Vec<String>,
     tests: Vec<TestsDoc>,
@@ -280,7 +319,7 @@ impl Reading<'_> {
     }
 
     /// Every file that is not a top file.
-    fn routes(&mut self, read: &mut RouteFiles) {
+    fn routes(&mut self, read: &mut ReadRoutes) {
         for (name, bytes) in self.files {
             match role(name, self.form) {
                 Some(Role::Top) => {}
@@ -301,9 +340,13 @@ impl Reading<'_> {
     fn route(&mut self, name: &str, bytes: &[u8], team: &str, stem: &str) -> Option<RouteDoc> {
         let faults = self.faults.in_file(Path::new(name));
         let node = self.form.read(bytes, faults)?;
-        self.pack(format!("routes/{team}/{stem}.json"), &node);
-        self.note_duplicates(name, &node);
-        route::read(&node, team, stem, faults)
+        self.route_of(name, &node, team, stem)
+    }
+
+    fn route_of(&mut self, name: &str, node: &Node, team: &str, stem: &str) -> Option<RouteDoc> {
+        self.pack(format!("routes/{team}/{stem}.json"), node);
+        self.note_duplicates(name, node);
+        route::read(node, team, stem, self.faults.in_file(Path::new(name)))
     }
 
     fn tests(&mut self, name: &str, bytes: &[u8], team: &str, stem: &str) -> Option<TestsDoc> {
@@ -317,8 +360,12 @@ impl Reading<'_> {
             );
         }
         let node = route_tests::with_json_values(&self.form.read(bytes, faults)?);
-        self.pack(format!("routes/{team}/{stem}.test.json"), &node);
-        route_tests::read(&node, stem, faults)
+        self.tests_of(name, &node, team, stem)
+    }
+
+    fn tests_of(&mut self, name: &str, node: &Node, team: &str, stem: &str) -> Option<TestsDoc> {
+        self.pack(format!("routes/{team}/{stem}.test.json"), node);
+        route_tests::read(node, stem, self.faults.in_file(Path::new(name)))
     }
 
     fn note_duplicates(&mut self, name: &str, node: &Node) {

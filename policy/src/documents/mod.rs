@@ -17,6 +17,7 @@ pub(crate) mod issuance_tests;
 mod kind;
 pub(crate) mod matches;
 pub(crate) mod mesh;
+pub(crate) mod numbered;
 pub(crate) mod operator_tests;
 pub(crate) mod operators;
 pub(crate) mod parts;

@@ -140,6 +140,22 @@ impl Pattern {
             && self.steps.iter().zip(&prefix.steps).all(|(step, literal)| step == literal)
     }
 
+    /// The part of it that begins with these literal segments, without names; `None` if there is none.
+    pub(crate) fn within(&self, prefix: &Self) -> Option<Self> {
+        if !self.reaches(prefix) {
+            return None;
+        }
+        let literal = prefix.text.split('/').skip(1).filter(|segment| !segment.is_empty());
+        let own: Vec<&str> = self.text.split('/').skip(1).collect();
+        // Of `/**` the ground has everything below it too.
+        let rest = own.get(prefix.steps.len()..).filter(|rest| !rest.is_empty()).unwrap_or(&["**"]);
+        let is_whole = self.steps.len() == prefix.steps.len() && !self.is_open;
+        let rest: &[&str] = if is_whole { &[] } else { rest };
+        let unnamed = rest.iter().map(|segment| if segment.starts_with('{') { "*" } else { segment });
+        let segments: Vec<&str> = literal.chain(unnamed).collect();
+        Self::parse(&format!("/{}", segments.join("/"))).ok()
+    }
+
     /// Whether anything it matches begins with these literal segments.
     pub(crate) fn reaches(&self, prefix: &Self) -> bool {
         let fits = |(step, literal): (&Step, &Step)| step == literal || *step == Step::Any;
@@ -236,6 +252,32 @@ mod tests {
         }
         let long = format!("/{}", "a".repeat(256));
         assert_eq!(Pattern::parse(&long).unwrap_err().instead, "use at most 256 bytes");
+    }
+
+    #[test]
+    fn the_part_of_a_pattern_within_a_ground_is_a_pattern() {
+        let ground = pattern("/v1/payments");
+        for (text, part) in [
+            ("/v1/payments", Some("/v1/payments")),
+            ("/v1/payments/", Some("/v1/payments/")),
+            ("/v1/payments/{id}", Some("/v1/payments/*")),
+            ("/v1/payments/**", Some("/v1/payments/**")),
+            ("/**", Some("/v1/payments/**")),
+            ("/v1/**", Some("/v1/payments/**")),
+            ("/v1/*/x", Some("/v1/payments/x")),
+            ("/{a}/{b}", Some("/v1/payments")),
+            ("/*/*/{c}/**", Some("/v1/payments/*/**")),
+            ("/v1", None),
+            ("/v2/**", None),
+        ] {
+            let within = pattern(text).within(&ground);
+            assert_eq!(within.as_ref().map(Pattern::text), part, "{text}");
+            assert!(within.is_none_or(|within| within.is_below(&ground)), "{text}");
+        }
+        let whole = Pattern::ground("/").unwrap();
+        for (text, part) in [("/", "/"), ("/a/{b}", "/a/*"), ("/**", "/**")] {
+            assert_eq!(pattern(text).within(&whole).unwrap().text(), part);
+        }
     }
 
     #[test]

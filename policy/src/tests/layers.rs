@@ -17,7 +17,7 @@ use crate::{
 const SIGNERS: [u8; 3] = [40, 41, 42];
 
 /// The small bundle, whose mesh names who signs the routes of teams.
-fn layered() -> Files {
+pub(super) fn layered() -> Files {
     let mut files = files();
     let keys = SIGNERS.map(|seed| TestKey::new(seed).jwk()).join(", ");
     edit(
@@ -29,11 +29,11 @@ fn layered() -> Files {
     files
 }
 
-fn base_of(files: &Files, version: u64) -> Parcel {
+pub(super) fn base_of(files: &Files, version: u64) -> Parcel {
     parcel(files, version, &trust(1, &[10]), &trust(1, &[10]), &[], &[10])
 }
 
-fn opened_base(base: &Parcel) -> Base {
+pub(super) fn opened_base(base: &Parcel) -> Base {
     open_base(base, &expected(&trust(1, &[10])), &AwsLcVerifier).unwrap()
 }
 

@@ -17,6 +17,7 @@ mod listed;
 mod mesh;
 mod messages;
 mod notes;
+mod objects;
 mod operators;
 mod orders;
 mod permuted;

@@ -1,6 +1,6 @@
 //! The server: Envoy's external authorization service, its authority and the command line, in one binary.
 //!
-//! The modules have this order, and imports only go down the list: `cli`, `server`, `edge`, `gateway`, `authority`,
+//! The modules have this order, and imports only go down the list: `cli`, `operator`, `server`, `edge`, `gateway`, `authority`,
 //! `outcomes`, `telemetry`, `recorder`, `record`, `history`, `facts`, `bundles`, `witnesses`, `config`, `keys`. `clock`, `fetch`,
 //! `complaint` and `schema` serve all of them. A test checks the imports.
 

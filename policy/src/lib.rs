@@ -49,7 +49,7 @@ pub use documents::require::{Condition, Holder, Require, UseLimit};
 pub use documents::scalars::is_label;
 pub use documents::subject_issuers::{SubjectIssuer, SubjectNaming, SubjectRole};
 pub use documents::subject_name::{ClaimPath, NameTemplate};
-pub use documents::times::rfc3339;
+pub use documents::times::{rfc3339, seconds as seconds_in};
 pub use engine::{
     Issuance, Lineage, Nearest, NotPermitted, Operators, Permitted, PermittedGrant, PolicyQuery, Principal,
     STACK, mark_this_thread_deep, on_a_deep_stack,

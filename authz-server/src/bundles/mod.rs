@@ -29,6 +29,7 @@ pub use keeper::Keeper;
 #[cfg(test)]
 pub(crate) use keeper::activation;
 pub use kept::{KeptBundles, KeptError};
+pub(crate) use source::BundleSource;
 pub use status::BundleStatus;
 
 /// The keeper's thread runs as long as this lives.

@@ -23,7 +23,7 @@ const FILE_LIMITS: Limits = Limits { bytes: bounds::FILE_BYTES, time: Duration::
 const AT_ONCE: usize = 16;
 
 #[derive(Debug)]
-pub(super) struct Web {
+pub(crate) struct Web {
     /// Ends in a slash.
     base: String,
     fetcher: Fetcher,

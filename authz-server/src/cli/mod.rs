@@ -7,6 +7,7 @@ mod kubernetes;
 mod ledger;
 mod log;
 mod operate;
+mod operator;
 mod out;
 mod policy;
 mod receipt;
@@ -39,6 +40,8 @@ enum Command {
     Kubernetes(kubernetes::Args),
     /// Serve ext_authz, health and metrics
     Serve(serve::Args),
+    /// Turn the GovernedRoutes of a Kubernetes cluster into signed routes, and serve them to the servers
+    Operator(operator::Args),
     /// Have one key in a process of its own, and sign for a server over a Unix socket
     Signer(signer::Args),
     /// Make keys and show them
@@ -88,6 +91,7 @@ pub fn main() -> ExitCode {
         Command::Init(args) => init::run(&args).map(|()| ExitStatus::Success),
         Command::Kubernetes(args) => kubernetes::run(&args).map(|()| ExitStatus::Success),
         Command::Serve(args) => serve::run(&args).map(|()| ExitStatus::Success),
+        Command::Operator(args) => operator::run(&args).map(|()| ExitStatus::Success),
         Command::Signer(args) => signer::run(&args).map(|()| ExitStatus::Success),
         Command::Key(command) => key::run(&command).map(|()| ExitStatus::Success),
         Command::Ledger(command) => ledger::run(&command),

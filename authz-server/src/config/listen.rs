@@ -29,6 +29,16 @@ pub(super) fn read(node: &Node, page: FileFaults<'_>, directory: &Path) -> Optio
     Some(Listen { proxies: proxies?, api: api?, health: health? })
 }
 
+/// Reads an address and port.
+pub(crate) fn address(node: &Node, page: FileFaults<'_>, directory: &Path) -> Option<SocketAddr> {
+    ListenReader { page, directory }.address(node)
+}
+
+/// Reads a listener with TLS whose clients need no certificate.
+pub(crate) fn certificate(node: &Node, page: FileFaults<'_>, directory: &Path) -> Option<TlsAddress> {
+    ListenReader { page, directory }.tls(node, Clients::Optional)
+}
+
 struct ListenReader<'a> {
     page: FileFaults<'a>,
     directory: &'a Path,

@@ -17,6 +17,8 @@ use crate::keys::{DigestKey, KeyRing, PrivateKey, Readers};
 use policy::{Fault, TrustKeys};
 
 pub use address::{ApiAddress, Listen, LocalAddress, ProxiesAddress, TlsAddress};
+pub(crate) use listen::{address, certificate};
+pub(crate) use read::ConfigReader;
 pub use read::read;
 pub use witnesses::Witness;
 

@@ -48,10 +48,12 @@ pub fn read(path: &Path, bytes: &[u8]) -> Result<Config, Vec<Fault>> {
     }
 }
 
-struct ConfigReader<'a> {
-    page: FileFaults<'a>,
+/// Reads the parts of a configuration. The operator's has some of the same parts.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ConfigReader<'a> {
+    pub(crate) page: FileFaults<'a>,
     /// The configuration's own directory: relative paths start here.
-    directory: &'a Path,
+    pub(crate) directory: &'a Path,
 }
 
 impl ConfigReader<'_> {
@@ -118,7 +120,8 @@ impl ConfigReader<'_> {
         self.place(node, &part).map(Some)
     }
 
-    fn place(&self, node: &Node, part: &Members<'_>) -> Option<BundlePlace> {
+    /// A directory or a URL.
+    pub(crate) fn place(&self, node: &Node, part: &Members<'_>) -> Option<BundlePlace> {
         match (part.get("directory"), part.get("url")) {
             (Some(_), None) => self.existing_directory(part, "directory").map(BundlePlace::Directory),
             (None, Some(url)) => self.url(url).map(BundlePlace::Url),
@@ -152,7 +155,7 @@ impl ConfigReader<'_> {
     }
 
     /// Who may sign bundles, and the least version that a server takes as its first.
-    fn trust(&self, node: &Node) -> Option<(TrustKeys, u64)> {
+    pub(crate) fn trust(&self, node: &Node) -> Option<(TrustKeys, u64)> {
         let part = members(node, &["threshold", "keys", "minVersion"], self.page)?;
         let min_version = match part.get("minVersion") {
             Some(node) => natural(node, 0, i64::MAX, self.page),
@@ -297,7 +300,7 @@ impl ConfigReader<'_> {
     }
 
     /// A URL without a path, below which an API is.
-    fn base_url(&self, node: &Node) -> Option<String> {
+    pub(crate) fn base_url(&self, node: &Node) -> Option<String> {
         let text = string(node, self.page)?;
         let uri = text.parse::<hyper::Uri>().ok();
         let is_base = uri.is_some_and(|uri| {
@@ -412,7 +415,8 @@ impl ConfigReader<'_> {
         }
     }
 
-    fn key(&self, node: &Node, algorithm: Algorithm) -> Option<PrivateKey> {
+    /// A private key in a file.
+    pub(crate) fn key(&self, node: &Node, algorithm: Algorithm) -> Option<PrivateKey> {
         let key = self.key_file(node, keys::read)?;
         let found = key.public_key().alg();
         if found == algorithm {

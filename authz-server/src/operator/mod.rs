@@ -1,20 +1,27 @@
 //! The operator: routes that are objects of Kubernetes become signed routes over a base that was signed offline.
+//!
+//! What decides is pure: `settle` says what can be built, `check` what could be, `state` and `signing` what is signed, `conditions` and `servers` what is told.
+//! `cluster` speaks with the Kubernetes API, `base` reads the base, `served` and `webhook` answer, and `run` brings them together.
 
+pub mod base;
+pub mod check;
+pub mod cluster;
+pub mod conditions;
+pub mod config;
+pub mod gather;
+pub mod objects;
+pub mod run;
+pub mod served;
+pub mod servers;
+pub mod settle;
+pub mod signing;
+pub mod state;
+pub mod telemetry;
 #[cfg(test)]
-mod tests {
-    use policy::authoring::{crd, yaml_lines};
+mod tests;
+pub mod unsigned;
+pub mod verdict;
+pub mod webhook;
 
-    use crate::made_page;
-
-    #[test]
-    fn the_chart_has_the_definition_that_the_code_makes() {
-        let mut text = String::from(
-            "# Made from the code: WRITE_DOCS=1 cargo test --package authz-server --lib -- the_chart_has\n",
-        );
-        for line in yaml_lines(&crd()) {
-            text.push_str(&line);
-            text.push('\n');
-        }
-        made_page::assert_is_source("k8s/chart/files/crd-governedroutes.yaml", &text);
-    }
-}
+pub use config::{Config, load};
+pub use run::{OperatorError, run};

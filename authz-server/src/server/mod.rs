@@ -25,6 +25,7 @@ pub use given_away::give_to_cluster;
 pub use open::ledger_options;
 pub use restored::BY_RESTORE;
 pub use signer::run_signer;
+pub(crate) use stop::StopSignals;
 
 use crate::clock::Clock;
 use crate::config::Config;

@@ -8,18 +8,18 @@ use tracing::warn;
 
 /// SIGTERM and SIGINT. From when on they are listened for, they do not end the process by themselves.
 #[derive(Debug)]
-pub(super) struct StopSignals(Option<[Signal; 2]>);
+pub(crate) struct StopSignals(Option<[Signal; 2]>);
 
 impl StopSignals {
     /// Listens from now on. Call it before the process says that it serves: from then on a signal stops it in order.
-    pub(super) fn listen() -> StopSignals {
+    pub(crate) fn listen() -> StopSignals {
         let both = [signal(SignalKind::terminate()), signal(SignalKind::interrupt())];
         let [Ok(terminate), Ok(interrupt)] = both else { return StopSignals(None) };
         StopSignals(Some([terminate, interrupt]))
     }
 
     /// Resolves when the process got one of them.
-    pub(super) async fn received(&mut self) {
+    pub(crate) async fn received(&mut self) {
         match &mut self.0 {
             Some([terminate, interrupt]) => {
                 tokio::select! {

@@ -48,6 +48,14 @@ pub(crate) fn hosts_of(documents: &Documents, faults: &Faults) -> Hosts {
     hosts::read(documents, faults)
 }
 
+/// What is wrong between routes, and with none of them alone: two have one name, or one match. The fault is of the later one.
+pub(crate) fn collisions(documents: &Documents) -> Vec<Fault> {
+    let faults = Faults::new();
+    names::check_names(documents, &faults);
+    overlaps::index(documents, &faults);
+    faults.into_sorted()
+}
+
 /// Assembles a policy; `None` if there is any fault, in the documents or between them.
 ///
 /// Every check runs, also if a document has faults. Then it leaves out what depends on the faulty part.

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
-use super::objects::RouteDocuments;
+use super::objects::{self, RouteDocuments};
 use crate::assembly;
 use crate::bundles::Base;
 use crate::documents::files::{self, Documents, Form};
@@ -124,6 +124,10 @@ impl Grounds {
 
     /// A route of this name that closes what this `spec` means to match, as far as it is on the team's ground and free.
     pub fn closed(&self, team: &str, name: &str, spec: &Value, taken: &mut TakenMatches) -> ClosedRoute {
+        // It is refused for its size, and to close it all the same would take as long as to build it.
+        if let Err(fault) = objects::check_size(spec) {
+            return ClosedRoute { documents: None, closed: Vec::new(), dropped: vec![fault.what] };
+        }
         let mut dropped = Vec::new();
         let mut all: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
         for part in parts(spec) {

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use warrant::Digest;
 
 use super::built::Tested;
+use crate::assembly;
 use crate::bundles::Base;
 use crate::documents::files::{self, Files};
 use crate::documents::numbered;
@@ -66,7 +67,11 @@ impl RouteDocuments {
             let mut document = head("RouteTests");
             match tests {
                 Value::Object(members) => document.extend(members),
-                other => drop(document.insert("cases".to_owned(), other)),
+                other @ (Value::Null
+                | Value::Bool(_)
+                | Value::Number(_)
+                | Value::String(_)
+                | Value::Array(_)) => drop(document.insert("cases".to_owned(), other)),
             }
             packed(document, "spec.tests")
         });
@@ -165,9 +170,18 @@ impl RouteDocuments {
     }
 }
 
+/// Why routes cannot be built together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unbuilt {
+    /// All faults.
+    pub faults: Vec<Fault>,
+    /// Those of them that are between two routes: without the earlier one, the later one may be good.
+    pub collisions: Vec<Fault>,
+}
+
 impl Tested {
     /// Reads and tests routes over a base. Where two collide, the fault is of the later one.
-    pub fn of_objects(base: &Base, routes: &[&RouteDocuments]) -> Result<Tested, Vec<Fault>> {
+    pub fn of_objects(base: &Base, routes: &[&RouteDocuments]) -> Result<Tested, Unbuilt> {
         let faults = Faults::new();
         let files: Vec<_> = routes
             .iter()
@@ -187,7 +201,8 @@ impl Tested {
             );
         }
         let documents = files::read_in_order(base.files(), &files, &faults);
-        Tested::over_signed(base, documents, faults)
+        let collisions = assembly::collisions(&documents);
+        Tested::over_signed(base, documents, faults).map_err(|faults| Unbuilt { faults, collisions })
     }
 }
 
@@ -212,7 +227,7 @@ fn packed(document: Map<String, Value>, path: &str) -> Result<Vec<u8>, ObjectFau
 }
 
 /// A few kilobytes of hosts, methods and paths could otherwise stand for millions of matches.
-fn check_size(spec: &Value) -> Result<(), ObjectFault> {
+pub(super) fn check_size(spec: &Value) -> Result<(), ObjectFault> {
     let items = spec.get("match").and_then(Value::as_array).into_iter().flatten();
     let length = |item: &Value, key: &str| item.get(key).and_then(Value::as_array).map_or(1, Vec::len).max(1);
     let all = items.fold(0_usize, |sum, item| {

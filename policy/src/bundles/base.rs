@@ -7,7 +7,7 @@ use std::sync::Arc;
 use warrant::{Digest, PublicKey, Verifier};
 
 use super::manifest::{Manifest, Read, RoutesManifest};
-use super::parcel::ROUTES_MANIFEST;
+use super::parcel::{ROUTES_MANIFEST, RoutesParcel};
 use super::refusal::BundleRefusal;
 use super::trust::TrustKeys;
 use crate::assembly;
@@ -102,6 +102,17 @@ impl Base {
     pub fn version_of_routes(&self, manifest: &[u8], verifier: &dyn Verifier) -> Option<u64> {
         let read = self.signed_routes(self.routes_by()?, manifest, verifier);
         read.ok().map(|read| read.manifest.version)
+    }
+
+    /// Whether enough of those who may sign routes over this base have signed these, over this base or an earlier one, and their files
+    /// are complete.
+    pub fn vouches_for(&self, routes: &RoutesParcel, verifier: &dyn Verifier) -> bool {
+        let Some(by) = self.routes_by() else { return false };
+        let read = RoutesManifest::open(ROUTES_MANIFEST, &routes.manifest);
+        read.is_ok_and(|read| {
+            by.check_signed(&read.envelope, &read.payload, verifier).is_ok()
+                && read.manifest.check_files(&routes.files).is_ok()
+        })
     }
 
     /// A manifest of routes over this base that enough of these keys have signed.

@@ -13,7 +13,7 @@ pub(crate) fn duration(node: &Node, faults: FileFaults<'_>) -> Option<u64> {
     formed(node, form, faults, seconds)
 }
 
-pub(crate) fn seconds(text: &str) -> Option<u64> {
+pub fn seconds(text: &str) -> Option<u64> {
     let unit = match text.bytes().last()? {
         b's' => 1_u64,
         b'm' => 60,

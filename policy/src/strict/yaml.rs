@@ -124,7 +124,12 @@ impl TreeBuilder<'_> {
                 });
             }
             Event::SequenceEnd | Event::MappingEnd => self.leave(),
-            Event::StreamStart | Event::StreamEnd | Event::DocumentEnd | Event::Anchor(..) => {}
+            Event::StreamStart
+            | Event::StreamEnd
+            | Event::DocumentEnd
+            | Event::Anchor(..)
+            // The parser is asked for none.
+            | Event::Comment(..) => {}
             _ => self.refuse(at, "something that is not part of a document", "remove it"),
         }
         Some(())

@@ -47,7 +47,8 @@ fn faults(object: &RouteDocuments) -> Vec<String> {
         Ok(tested) => {
             tested.failures().iter().map(|fault| object.fault(fault).unwrap().to_string()).collect()
         }
-        Err(faults) => faults
+        Err(unbuilt) => unbuilt
+            .faults
             .iter()
             .map(|fault| object.fault(fault).expect("a fault of the object").to_string())
             .collect(),
@@ -70,7 +71,7 @@ fn an_object_says_what_the_same_file_says() {
     });
     let pay = object("payments", "pay", &with("tests", tests));
     let from_object =
-        Tested::of_objects(&base(), &[&pay]).unwrap_or_else(|faults| panic!("{}", told(&faults)));
+        Tested::of_objects(&base(), &[&pay]).unwrap_or_else(|unbuilt| panic!("{}", told(&unbuilt.faults)));
     assert!(from_files.failures().is_empty() && from_object.failures().is_empty());
     let packed = from_object.passed().unwrap().packed().clone();
     assert_eq!(&packed, from_files.documents().packed());
@@ -150,7 +151,9 @@ fn what_is_too_large_is_not_read() {
 fn of_two_routes_that_collide_the_later_one_is_at_fault() {
     let (one, two) = (object("payments", "one", &spec()), object("payments", "two", &spec()));
     for (first, second) in [(&one, &two), (&two, &one)] {
-        let faults = Tested::of_objects(&base(), &[first, second]).unwrap_err();
+        let unbuilt = Tested::of_objects(&base(), &[first, second]).unwrap_err();
+        assert_eq!(unbuilt.collisions, unbuilt.faults);
+        let faults = unbuilt.faults;
         assert!(
             faults.iter().all(|fault| second.fault(fault).is_some() && first.fault(fault).is_none()),
             "{}",
@@ -158,7 +161,7 @@ fn of_two_routes_that_collide_the_later_one_is_at_fault() {
         );
     }
     let other = object("refunds", "one", &spec());
-    let faults = Tested::of_objects(&base(), &[&one, &other]).unwrap_err();
+    let faults = Tested::of_objects(&base(), &[&one, &other]).unwrap_err().faults;
     assert!(faults.iter().all(|fault| other.fault(fault).is_some()), "{}", told(&faults));
 }
 
@@ -176,8 +179,8 @@ fn a_closed_route_builds_on_every_ground_and_permits_nothing() {
     );
     let documents = refunds.documents.unwrap();
     assert!(documents.is_closed());
-    let tested =
-        Tested::of_objects(&base(), &[&documents]).unwrap_or_else(|faults| panic!("{}", told(&faults)));
+    let tested = Tested::of_objects(&base(), &[&documents])
+        .unwrap_or_else(|unbuilt| panic!("{}", told(&unbuilt.faults)));
     let built = tested.passed().unwrap();
     let route = built.route_named("new").unwrap();
     assert_eq!(route.policies(), ["new/not-accepted"]);

@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use crate::sources::{self, SourceFile};
 
 /// The modules of the server, from the one that knows most to the one that knows least.
-const SERVER: [&str; 20] = [
+const SERVER: [&str; 21] = [
     "main",
     "cli",
+    "operator",
     "server",
     "edge",
     "gateway",

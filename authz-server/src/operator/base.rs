@@ -1,0 +1,170 @@
+//! Reads the base that was signed offline, again and again, from a directory or a URL, and verifies it before anything is built over it.
+//! A base that is refused leaves the one before.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use policy::authoring::Grounds;
+use policy::{Activated, Base, BundleRefusal, Expected, Files, Parcel, RoutesParcel, TrustKeys};
+use tokio::sync::watch;
+use tracing::{error, info};
+use warrant::AwsLcVerifier;
+
+use super::config::BaseConfig;
+use super::state::SignedContent;
+use crate::bundles::{BundleSource, ThreadError, start_policy_thread};
+use crate::clock::Clock;
+use crate::complaint::Complaint;
+use crate::config::BundlePlace;
+
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// A base whose signatures hold, and what its place offers beside it.
+#[derive(Debug)]
+pub struct OpenedBase {
+    pub parcel: Parcel,
+    pub base: Base,
+    pub grounds: Grounds,
+}
+
+/// What the place of the base has now.
+#[derive(Clone, Debug)]
+pub struct SignedBase {
+    pub opened: Arc<OpenedBase>,
+    /// The note about the base, if there is one.
+    pub note: Option<Vec<u8>>,
+    /// Routes that are signed over it already: what others sign lies there.
+    pub offered: Option<SignedContent>,
+}
+
+impl SignedBase {
+    fn is_same(&self, other: &SignedBase) -> bool {
+        Arc::ptr_eq(&self.opened, &other.opened) && self.note == other.note && self.offered == other.offered
+    }
+}
+
+/// What a server would demand of this base. The floor is that of what was published.
+#[derive(Clone, Debug)]
+pub struct Demands {
+    pub trust: TrustKeys,
+    pub audience: String,
+    pub min_version: u64,
+    pub floor: Arc<Mutex<Option<Activated>>>,
+    pub clock: Clock,
+}
+
+impl Demands {
+    pub fn with<T>(&self, ask: impl FnOnce(&Expected<'_>) -> T) -> T {
+        let floor = self.floor.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        ask(&Expected {
+            trust: &self.trust,
+            audience: &self.audience,
+            floor: floor.as_ref(),
+            min_version: self.min_version,
+            now: self.clock.now(),
+        })
+    }
+
+    pub fn set_floor(&self, floor: Option<Activated>) {
+        *self.floor.lock().unwrap_or_else(PoisonError::into_inner) = floor;
+    }
+}
+
+/// Looks for a newer base until the receiver is gone.
+pub fn start(
+    config: &BaseConfig,
+    demands: Demands,
+    wants_routes: bool,
+    refused: Arc<Complaint>,
+    known: watch::Sender<Option<SignedBase>>,
+) -> Result<(), ThreadError> {
+    let place = config.place.clone();
+    start_policy_thread("base", move || {
+        let mut reader: Option<BaseReader> = None;
+        while !known.is_closed() {
+            let before = known.borrow().clone();
+            match look(&mut reader, &place, &demands, wants_routes, before.as_ref()) {
+                Ok(found) => {
+                    if refused.clear() {
+                        info!("the base can be used again");
+                    }
+                    known.send_if_modified(|now| {
+                        let is_new = now.as_ref().is_none_or(|now| !now.is_same(&found));
+                        if is_new {
+                            *now = Some(found);
+                        }
+                        is_new
+                    });
+                }
+                Err(why) => {
+                    let why = format!("the base in {place} cannot be used: {why}");
+                    if refused.raise(&why) {
+                        error!("{why}");
+                    }
+                }
+            }
+            std::thread::park_timeout(LOOK_EVERY);
+        }
+    })
+}
+
+struct BaseReader(BundleSource);
+
+fn look(
+    reader: &mut Option<BaseReader>,
+    place: &BundlePlace,
+    demands: &Demands,
+    wants_routes: bool,
+    known: Option<&SignedBase>,
+) -> Result<SignedBase, String> {
+    let source = match reader {
+        Some(BaseReader(source)) => source,
+        None => {
+            let source = BundleSource::open(place.clone()).map_err(|error| error.to_string())?;
+            &mut reader.insert(BaseReader(source)).0
+        }
+    };
+    let told = |refusal: BundleRefusal| refusal.to_string();
+    let manifest = source.manifest().map_err(told)?;
+    let same = known.filter(|known| known.opened.parcel.manifest == manifest);
+    let opened = match same {
+        Some(known) => Arc::clone(&known.opened),
+        None => Arc::new(open(source, manifest, demands)?),
+    };
+    let note = source.note().ok();
+    let offered = match wants_routes {
+        true => offered(source, known.and_then(|known| known.offered.as_ref())),
+        false => None,
+    };
+    Ok(SignedBase { opened, note, offered })
+}
+
+fn open(source: &mut BundleSource, manifest: Vec<u8>, demands: &Demands) -> Result<OpenedBase, String> {
+    let told = |refusal: BundleRefusal| refusal.to_string();
+    let trust = source.trust().map_err(told)?;
+    let head = Parcel { manifest, trust, ..Parcel::default() };
+    // Only a trusted signer can make the operator fetch files.
+    demands.with(|expected| policy::check_manifest(&head, expected, &AwsLcVerifier)).map_err(told)?;
+    let files = source.content(&head, &Files::new()).map_err(told)?;
+    let parcel = Parcel { files, ..head };
+    let base = demands.with(|expected| policy::open_base(&parcel, expected, &AwsLcVerifier)).map_err(told)?;
+    if base.routes_by().is_none() {
+        return Err("it names nobody under `routesBy` of mesh.yaml, so all routes are signed with it: add the operator's key there, and sign it again".to_owned());
+    }
+    let grounds =
+        Grounds::of(&base).ok_or("its documents are not sound: check them with `portcullis policy check`")?;
+    info!(version = base.version(), digest = %base.digest(), "took the base");
+    Ok(OpenedBase { parcel, base, grounds })
+}
+
+/// The routes that lie beside the base. They are verified where they are used.
+fn offered(source: &mut BundleSource, known: Option<&SignedContent>) -> Option<SignedContent> {
+    let manifest = source.routes_manifest().ok()?;
+    let note = source.routes_note().ok().unwrap_or_default();
+    if let Some(known) = known.filter(|known| known.routes.manifest == manifest) {
+        return Some(SignedContent { routes: known.routes.clone(), note });
+    }
+    let held = known.map(|known| known.routes.files.clone()).unwrap_or_default();
+    let files = source.routes_content(&manifest, &held).ok()?;
+    Some(SignedContent { routes: RoutesParcel { manifest, files }, note })
+}

@@ -1,0 +1,94 @@
+//! Lists and watches the GovernedRoutes of all namespaces, and tells when the complete list changed.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use kube::api::ListParams;
+use kube::runtime::WatchStreamExt;
+use kube::runtime::watcher::{self, watcher};
+use kube::{Api, Client};
+use tokio::sync::watch::Sender;
+use tokio_stream::StreamExt;
+use tracing::{info, warn};
+
+use super::governed_route::GovernedRoute;
+use super::{CallError, answered};
+use crate::complaint::Complaint;
+use crate::operator::gather::{Event, Gathered};
+use crate::operator::objects::CompleteList;
+
+/// How many objects are asked for at once.
+const PAGE: u32 = 500;
+
+/// The objects as they are known now. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct WatchedRoutes {
+    gathered: Arc<Mutex<Gathered>>,
+    /// Why the cluster cannot be watched, if it cannot.
+    pub broken: Arc<Complaint>,
+}
+
+impl WatchedRoutes {
+    pub fn gathered(&self) -> MutexGuard<'_, Gathered> {
+        // Only complete values are stored under this lock.
+        self.gathered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Watches while the operator runs. `changed` gets a higher number with each change of the complete list.
+pub async fn watch(client: Client, routes: WatchedRoutes, changed: Sender<u64>) {
+    let config = watcher::Config::default().page_size(PAGE);
+    let mut events = std::pin::pin!(watcher(Api::<GovernedRoute>::all(client), config).default_backoff());
+    while let Some(event) = events.next().await {
+        let event = match event {
+            Ok(event) => event,
+            Err(error) => {
+                let why = format!("cannot watch GovernedRoutes: {}", told(&error));
+                if routes.broken.raise(&why) {
+                    warn!("{why}");
+                }
+                continue;
+            }
+        };
+        if routes.broken.clear() {
+            info!("GovernedRoutes are watched again");
+        }
+        if routes.gathered().note(of_client(event)) {
+            changed.send_modify(|number| *number = number.saturating_add(1));
+        }
+    }
+}
+
+fn of_client(event: watcher::Event<GovernedRoute>) -> Event {
+    match event {
+        watcher::Event::Init => Event::Begin,
+        watcher::Event::InitApply(object) => Event::Listed(object.into_seen()),
+        watcher::Event::InitDone => Event::Complete,
+        watcher::Event::Apply(object) => Event::Changed(object.into_seen()),
+        watcher::Event::Delete(object) => Event::Gone(object.key()),
+    }
+}
+
+fn told(error: &watcher::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = std::error::Error::source(error);
+    while let Some(cause) = next {
+        text = format!("{text}: {cause}");
+        next = cause.source();
+    }
+    crate::operator::verdict::cut(&text, 1024)
+}
+
+/// All objects of the cluster, read once to the last page.
+pub async fn list_once(client: Client) -> Result<CompleteList, CallError> {
+    let api = Api::<GovernedRoute>::all(client);
+    let mut parameters = ListParams::default().limit(PAGE);
+    let mut all = Vec::new();
+    loop {
+        let page = answered(api.list(&parameters)).await?;
+        all.extend(page.items.into_iter().map(|object| object.into_seen().object));
+        match page.metadata.continue_.filter(|token| !token.is_empty()) {
+            Some(token) => parameters = parameters.continue_token(&token),
+            None => return Ok(CompleteList::of_finished(all)),
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! What servers fetch: base, routes and notes by HTTP, in the layout that they poll. One value holds all of it, so that nobody sees
+//! half of a change. Everything in it is signed, so there is no TLS and no authentication.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use hyper::body::Bytes;
+use policy::{MANIFEST, NOTE, Parcel, ROUTES_MANIFEST, ROUTES_NOTE, RoutesParcel};
+use warrant::Digest;
+
+use super::state::SignedContent;
+
+/// Every path below `/bundle/` with its bytes and their ETag.
+#[derive(Debug, Default)]
+pub struct Served(BTreeMap<String, (Bytes, String)>);
+
+/// What is served now; nothing before the first bundle.
+#[derive(Clone, Debug, Default)]
+pub struct Published {
+    bundle: Arc<ArcSwapOption<Served>>,
+    unsigned: Arc<ArcSwapOption<Vec<u8>>>,
+}
+
+impl Published {
+    pub fn publish(&self, served: Served) {
+        self.bundle.store(Some(Arc::new(served)));
+    }
+
+    /// Serves no bundle any more.
+    pub fn withdraw(&self) {
+        self.bundle.store(None);
+    }
+
+    pub fn has_bundle(&self) -> bool {
+        self.bundle.load().is_some()
+    }
+
+    /// The unsigned files of teams, as a tar archive.
+    pub fn publish_unsigned(&self, archive: Vec<u8>) {
+        self.unsigned.store(Some(Arc::new(archive)));
+    }
+
+    pub fn has_unsigned(&self) -> bool {
+        self.unsigned.load().is_some()
+    }
+}
+
+impl Served {
+    /// A base with the routes over it. `before` are the routes before them: a server that has just read their manifest still fetches
+    /// their files.
+    pub fn of(
+        base: &Parcel,
+        base_note: Option<&[u8]>,
+        content: &SignedContent,
+        before: Option<&RoutesParcel>,
+    ) -> Result<Served, policy::BundleRefusal> {
+        let mut all: BTreeMap<String, Vec<u8>> = BTreeMap::new();
+        let mut add = |paths: BTreeMap<String, &[u8]>| {
+            all.extend(paths.into_iter().map(|(path, bytes)| (path, bytes.to_vec())));
+        };
+        if let Some(before) = before {
+            add(before.paths()?);
+        }
+        add(base.paths(Parcel::version_of(&base.manifest)?));
+        add(content.routes.paths()?);
+        all.insert(MANIFEST.to_owned(), base.manifest.clone());
+        all.insert(ROUTES_MANIFEST.to_owned(), content.routes.manifest.clone());
+        all.insert(ROUTES_NOTE.to_owned(), content.note.clone());
+        // A server that has the key of the base's notes makes its own.
+        if let Some(note) = base_note {
+            all.insert(NOTE.to_owned(), note.to_vec());
+        }
+        let with_tag = |bytes: Vec<u8>| {
+            let tag = format!("\"{}\"", Digest::of(&bytes).to_hex());
+            (Bytes::from(bytes), tag)
+        };
+        Ok(Served(all.into_iter().map(|(path, bytes)| (path, with_tag(bytes))).collect()))
+    }
+}
+
+pub fn router(published: Published) -> Router {
+    Router::new()
+        .route("/bundle/{*path}", get(file))
+        .route("/unsigned.tar", get(unsigned))
+        .with_state(published)
+}
+
+async fn file(State(published): State<Published>, Path(path): Path<String>, headers: HeaderMap) -> Response {
+    let Some(served) = published.bundle.load_full() else {
+        return (StatusCode::SERVICE_UNAVAILABLE, "no bundle is published yet\n").into_response();
+    };
+    let Some((bytes, tag)) = served.0.get(&path) else { return StatusCode::NOT_FOUND.into_response() };
+    let known = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
+    if known == Some(tag.as_str()) {
+        return (StatusCode::NOT_MODIFIED, [(header::ETAG, tag.clone())]).into_response();
+    }
+    let headers = [
+        (header::ETAG, tag.clone()),
+        (header::CONTENT_TYPE, "application/json".to_owned()),
+        (header::CACHE_CONTROL, "no-cache".to_owned()),
+    ];
+    (headers, bytes.clone()).into_response()
+}
+
+async fn unsigned(State(published): State<Published>) -> Response {
+    match published.unsigned.load_full() {
+        None => {
+            (StatusCode::NOT_FOUND, "there are no unsigned files: this operator signs, or has no base yet\n")
+                .into_response()
+        }
+        Some(archive) => {
+            let headers = [(header::CONTENT_TYPE, "application/x-tar"), (header::CACHE_CONTROL, "no-store")];
+            (headers, archive.as_ref().clone()).into_response()
+        }
+    }
+}

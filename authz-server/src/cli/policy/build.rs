@@ -1,10 +1,11 @@
 //! `portcullis policy build`: shows what would be signed, without signing: every file with its digest, and
-//! the arguments that will be recorded of each request.
+//! the arguments that will be recorded of each request. With `--from-cluster` the documents are objects of Kubernetes.
 
 use clap::Args as ClapArgs;
 use serde_json::{Map, json};
 
-use super::documents::BuildArgs;
+use super::documents::{BuildArgs, DocumentArgs};
+use super::from_cluster::{self, FromClusterArgs};
 use super::report::counted;
 use crate::cli::out::{ExitStatus, Failure, line};
 use policy::Digest;
@@ -14,9 +15,15 @@ use policy::authoring::{Built, RecordedArgument};
 pub(in crate::cli) struct Args {
     #[command(flatten)]
     build: BuildArgs,
+    #[command(flatten)]
+    from_cluster: FromClusterArgs,
 }
 
 pub(in crate::cli) fn run(args: &Args) -> Result<ExitStatus, Failure> {
+    if args.from_cluster.from_cluster {
+        let DocumentArgs { home, json, .. } = &args.build.documents;
+        return from_cluster::run(&args.from_cluster, home, *json);
+    }
     let report = args.build.examine()?;
     let mut more = Map::new();
     if let (ExitStatus::Success, Some(tested)) = (report.status(), &report.tested) {

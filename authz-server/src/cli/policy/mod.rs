@@ -11,6 +11,7 @@ mod documents;
 mod envoy;
 mod explain;
 mod explain_decision;
+mod from_cluster;
 mod note;
 mod report;
 mod schema;

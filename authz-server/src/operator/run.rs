@@ -331,6 +331,9 @@ impl Operator {
         if !self.read_state(leads).await {
             return;
         }
+        if leads {
+            self.restore_state().await;
+        }
         let base = self.base.borrow().clone();
         let Some(base) = base else { return };
         let content = self.last_content(&base);
@@ -383,6 +386,16 @@ impl Operator {
                 // A leader that cannot read it must not sign; others go on with what they have.
                 !leads && self.known.stored.is_some()
             }
+        }
+    }
+
+    /// If the object is gone while this process still knows what it signed, it is written again.
+    async fn restore_state(&mut self) {
+        let is_gone = self.known.stored.as_ref().is_some_and(|stored| stored.state == SignedState::default());
+        if let Some(pair) = self.known.pair.clone().filter(|_| is_gone)
+            && self.keep(pair).await
+        {
+            warn!("what was signed was gone from the cluster, and is kept there again");
         }
     }
 

@@ -123,7 +123,7 @@ impl Keeper {
         let OpenedBundle { bundle, parcel } = opened;
         check_note_key(config.note_key.as_ref(), &bundle)?;
         // Also if the bundle is not new: its copy may have been removed.
-        kept.keep(&bundle.digest(), &parcel)
+        kept.keep(&bundle.digest(), &parcel, before.map(|before| &before.bundle))
             .map_err(|error| KeeperError::NotKept { directory: kept.directory(), error })?;
         record_activation(&ledger, &bundle, before.map(|before| before.bundle))
             .map_err(KeeperError::NotRecorded)?;
@@ -250,7 +250,8 @@ impl Keeper {
 
     fn activate(&mut self, offer: Offer, opened: OpenedBundle, until: InForceUntil) -> Result<(), String> {
         let OpenedBundle { bundle, parcel } = opened;
-        if let Err(error) = self.kept.keep(&bundle.digest(), &parcel) {
+        let before = self.policy.bundle().digest();
+        if let Err(error) = self.kept.keep(&bundle.digest(), &parcel, Some(&before)) {
             let (versions, place) = (bundle.versions(), self.kept.directory());
             self.offered = Offered::Waiting(offer, OpenedBundle { bundle, parcel });
             return Err(format!(

@@ -10,6 +10,7 @@ pub mod conditions;
 pub mod config;
 pub mod gather;
 pub mod objects;
+pub mod pace;
 pub mod run;
 pub mod served;
 pub mod servers;

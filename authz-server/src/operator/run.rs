@@ -24,6 +24,7 @@ use super::cluster::{
 use super::conditions::{Condition, Progress, Reported, conditions, to_write};
 use super::config::Config;
 use super::objects::{CompleteList, RouteKey};
+use super::pace::Pace;
 use super::served::{self, Published, Served};
 use super::servers::{self, Seen};
 use super::settle::{Foundation, Settled, settle};
@@ -285,6 +286,7 @@ struct Round {
     /// What is published: the pair's and the base's bytes.
     published: Option<PublishedFrom>,
     unsigned: Option<Digest>,
+    pace: Pace,
     seen: Seen,
     asked_at: Option<Instant>,
     /// By object: its documents in the pair, and the base and the routes in which they first stood as they are.
@@ -507,6 +509,12 @@ impl Operator {
         if self.known.pair.as_ref().is_some_and(is_current) {
             return self.renew_note(base).await;
         }
+        // A new base waits for nothing: without routes over it no server can take it.
+        let is_over = |pair: &Pair| pair.bundle.base().digest() == base.opened.base.digest();
+        let is_of_this_base = self.known.pair.as_ref().is_some_and(is_over);
+        if is_of_this_base && !self.known.pace.allows(Instant::now().into_std()) {
+            return self.renew_note(base).await;
+        }
         let parts = (&base.opened.base, &base.opened.parcel);
         let signed = self
             .demands
@@ -523,6 +531,7 @@ impl Operator {
             }
         };
         let version = pair.bundle.routes_version().unwrap_or_default();
+        self.known.pace.note(Instant::now().into_std());
         if self.keep(pair).await {
             self.figures.signed.inc();
             info!(

@@ -7,7 +7,8 @@ use serde_json::Value;
 use warrant::Seconds;
 
 use super::objects::{CompleteList, RouteKey};
-use super::settle::{Foundation, MOST_FAULTS, Quota, Settled, warnings};
+use super::quota::{Scales, Weight};
+use super::settle::{Foundation, MOST_FAULTS, Settled, check_name, warnings};
 use super::verdict::{Refusal, Verdict};
 
 /// What an object would become if it were applied now, beside what is in the bundle: its warnings, or why it would be refused.
@@ -27,9 +28,9 @@ pub fn check_one(
         Owner::Platform => return Err(Refusal::OfThePlatform),
         Owner::Team => {}
     }
-    check_quota(foundation.quota, settled, objects, key)?;
-    let own = RouteDocuments::of_object(&key.namespace, &key.name, spec)
-        .map_err(|fault| Refusal::Invalid(vec![fault]))?;
+    let own = check_name(&key.name).and_then(|()| RouteDocuments::of_object(&key.namespace, &key.name, spec));
+    let own = own.map_err(|fault| Refusal::Invalid(vec![fault]))?;
+    check_quota(settled, objects, key, &own)?;
     let others =
         || settled.documents.iter().filter(|(other, documents)| *other != key && !documents.is_closed());
     if let Some((other, _)) = others().find(|(_, documents)| documents.name() == own.name()) {
@@ -42,7 +43,9 @@ pub fn check_one(
     }
     let near =
         others().filter(|(other, documents)| other.namespace == key.namespace || documents.is_ungoverned());
-    let near: Vec<&RouteDocuments> = near.map(|(_, documents)| documents).chain([&own]).collect();
+    // The tests of others say nothing about this object, and would run at each kubectl apply.
+    let near: Vec<RouteDocuments> = near.map(|(_, documents)| documents.without_tests()).collect();
+    let near: Vec<&RouteDocuments> = near.iter().chain([&own]).collect();
     let of_own = |faults: &[Fault]| -> Vec<ObjectFault> {
         faults.iter().filter_map(|fault| own.fault(fault)).take(MOST_FAULTS).collect()
     };
@@ -71,28 +74,34 @@ pub fn check_one(
     }
 }
 
-/// An object that is there already, and within the quota, is not one more.
+/// Whether there is place for it, in the place of what it is now. Objects that are listed, and not built yet, count as routes.
 fn check_quota(
-    quota: Quota,
     settled: &Settled,
     objects: &CompleteList,
     key: &RouteKey,
+    own: &RouteDocuments,
 ) -> Result<(), Refusal> {
-    let has_no_place = |key: &RouteKey| match settled.verdicts.get(key) {
-        Some(Verdict::Refused { why, .. }) => {
-            matches!(why, Refusal::OverQuota { .. } | Refusal::NotATeam | Refusal::OfThePlatform)
-        }
-        Some(Verdict::Accepted { .. }) | None => false,
+    let mut tally = settled.tally.clone();
+    if let Some(before) = settled.weights.get(key) {
+        tally.remove(&key.namespace, *before);
+    }
+    let is_uncounted = |other: &RouteKey| {
+        let has_no_place = match settled.verdicts.get(other) {
+            Some(Verdict::Refused { why, .. }) => {
+                matches!(why, Refusal::OverQuota { .. } | Refusal::NotATeam | Refusal::OfThePlatform)
+            }
+            Some(Verdict::Accepted { .. }) | None => false,
+        };
+        other != key && !has_no_place && !settled.weights.contains_key(other)
     };
-    if objects.get(key).is_some() && !has_no_place(key) {
-        return Ok(());
+    for object in objects.iter().filter(|object| is_uncounted(&object.key)) {
+        tally.count(&object.key.namespace, Weight::ONE_ROUTE);
     }
-    let counted = || objects.iter().filter(|object| !has_no_place(&object.key));
-    if counted().filter(|object| object.key.namespace == key.namespace).count() >= quota.of_namespace {
-        return Err(Refusal::OverQuota { most: quota.of_namespace, of_cluster: false });
+    // A change of what is there is not one more route.
+    let is_change = settled.weights.contains_key(key);
+    let weight = Scales::default().weigh(own);
+    if is_change {
+        tally.count(&key.namespace, Weight::ONE_ROUTE);
     }
-    if counted().count() >= quota.of_cluster {
-        return Err(Refusal::OverQuota { most: quota.of_cluster, of_cluster: true });
-    }
-    Ok(())
+    tally.admit(&key.namespace, if is_change { weight.of_a_change() } else { weight })
 }

@@ -9,7 +9,7 @@ use policy::strict::{self, Members, Node, flag, list, members, natural, string};
 use policy::{TrustKeys, strict::NodeValue};
 use warrant::Algorithm;
 
-use super::settle::Quota;
+use super::quota::Quota;
 use crate::config::{self, BundlePlace, ConfigReader, TlsAddress};
 use crate::keys::PrivateKey;
 

@@ -11,6 +11,7 @@ pub mod config;
 pub mod gather;
 pub mod objects;
 pub mod pace;
+pub mod quota;
 pub mod run;
 pub mod served;
 pub mod servers;

@@ -1,8 +1,11 @@
 //! The GovernedRoutes of a cluster as plain values, without anything of Kubernetes: what the rest of the operator decides by.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
+use policy::Files;
+use policy::authoring::ObjectFault;
 use serde_json::Value;
 
 /// Which object: its namespace, which is the team, and its name.
@@ -26,47 +29,113 @@ pub struct RouteObject {
     pub generation: i64,
     /// When it was made, in seconds: of two objects that want the same, the older one gets it.
     pub created: i64,
-    pub spec: Arc<Value>,
-    /// How long `spec` is as JSON. One that is too long to be read is not kept, and `spec` is null.
-    pub bytes: usize,
+    pub spec: SpecText,
+}
+
+/// `spec` as it was sent. It stays a text until it is needed: read, it takes ten times as much memory, and a text that cannot be read is
+/// the fault of one object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SpecText {
+    Kept(Arc<str>),
+    /// It has so many bytes, and is not kept.
+    TooLong(usize),
+    /// It is not known: its namespace has too many objects.
+    LeftOut,
 }
 
 /// The longest `spec` that is kept. No document may be half as long.
 pub const LONGEST_SPEC: usize = 512 * 1024;
 
-impl RouteObject {
-    pub fn is_kept(&self) -> bool {
-        self.bytes <= LONGEST_SPEC
+impl SpecText {
+    pub fn of(text: &str) -> SpecText {
+        if text.len() > LONGEST_SPEC { SpecText::TooLong(text.len()) } else { SpecText::Kept(text.into()) }
+    }
+
+    /// How much of it is kept.
+    pub fn kept(&self) -> usize {
+        match self {
+            SpecText::Kept(text) => text.len(),
+            SpecText::TooLong(_) | SpecText::LeftOut => 0,
+        }
+    }
+
+    /// What it says, or why it cannot be read.
+    pub fn read(&self) -> Result<Value, ObjectFault> {
+        let (what, instead) = match self {
+            SpecText::Kept(text) => match serde_json::from_str(text) {
+                Ok(value) => return Ok(value),
+                Err(error) => (format!("it cannot be read: {error}"), "write it less deeply nested"),
+            },
+            SpecText::TooLong(bytes) => (
+                format!("it has {bytes} bytes, and no object of more than {LONGEST_SPEC} is read"),
+                "split it into several routes",
+            ),
+            SpecText::LeftOut => (
+                "this namespace has more objects than the operator reads".to_owned(),
+                "remove some; the operator reads it within a minute after that",
+            ),
+        };
+        Err(ObjectFault { path: "spec".to_owned(), what, instead: instead.to_owned() })
     }
 }
 
 /// All objects of the cluster, sorted by their keys. Nothing is built from less: a route that is missing in a partial list would be
 /// taken out of force.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct CompleteList(Vec<RouteObject>);
+pub struct CompleteList {
+    objects: Vec<RouteObject>,
+    /// Namespaces with more objects than can be listed.
+    overfull: BTreeSet<String>,
+}
 
 impl CompleteList {
     /// The caller has read the list to its end.
     pub fn of_finished(mut objects: Vec<RouteObject>) -> CompleteList {
         objects.sort_by(|one, other| one.key.cmp(&other.key));
         objects.dedup_by(|one, other| one.key == other.key);
-        CompleteList(objects)
+        CompleteList { objects, overfull: BTreeSet::new() }
+    }
+
+    /// Of these namespaces objects may be missing.
+    #[must_use]
+    pub fn with_overfull(self, overfull: BTreeSet<String>) -> CompleteList {
+        CompleteList { overfull, ..self }
+    }
+
+    /// The same list, and an object that is not known for each signed route whose object is missing, if `stays` says so. It stays as it
+    /// is signed.
+    #[must_use]
+    pub fn with_signed(&self, signed: &Files, stays: impl Fn(&RouteKey) -> bool) -> CompleteList {
+        let missing = signed.keys().filter_map(|file| {
+            let (namespace, name) = file.strip_prefix("routes/")?.strip_suffix(".json")?.split_once('/')?;
+            let key = RouteKey { namespace: namespace.to_owned(), name: name.to_owned() };
+            let is_route = !name.ends_with(".test") && self.get(&key).is_none();
+            let object =
+                || RouteObject { key: key.clone(), generation: 0, created: 0, spec: SpecText::LeftOut };
+            (is_route && stays(&key)).then(object)
+        });
+        let objects = self.objects.iter().cloned().chain(missing).collect();
+        CompleteList::of_finished(objects).with_overfull(self.overfull.clone())
+    }
+
+    pub fn is_overfull(&self, namespace: &str) -> bool {
+        self.overfull.contains(namespace)
     }
 
     pub fn iter(&self) -> impl Iterator<Item = &RouteObject> {
-        self.0.iter()
+        self.objects.iter()
     }
 
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.objects.len()
     }
 
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.objects.is_empty()
     }
 
     pub fn get(&self, key: &RouteKey) -> Option<&RouteObject> {
-        let position = self.0.binary_search_by(|one| one.key.cmp(key)).ok()?;
-        self.0.get(position)
+        let position = self.objects.binary_search_by(|one| one.key.cmp(key)).ok()?;
+        self.objects.get(position)
     }
 }

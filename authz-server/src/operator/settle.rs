@@ -7,12 +7,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use policy::authoring::{
-    Built, ClosedRoute, Grounds, ObjectFault, Owner, RouteDocuments, TakenMatches, Tested, Unbuilt,
+    Built, ClosedPlace, ClosedRoute, Grounds, ObjectFault, Owner, RouteDocuments, TakenMatches, Tested,
+    Unbuilt,
 };
 use policy::{Base, Fault, Files};
 use warrant::{Digest, Seconds};
 
-use super::objects::{CompleteList, LONGEST_SPEC, RouteKey, RouteObject};
+use super::objects::{CompleteList, RouteKey, RouteObject};
+use super::quota::{Quota, Scales, Tally, Weight};
 use super::verdict::{Refusal, Standing, Verdict};
 
 /// How often all objects together are tried. In each round everything with a fault falls by one step, so what is left after so many
@@ -21,18 +23,9 @@ const ROUNDS: usize = 8;
 /// How many faults of one object are kept.
 pub(super) const MOST_FAULTS: usize = 32;
 
-/// How many routes there may be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Quota {
-    pub of_namespace: usize,
-    pub of_cluster: usize,
-}
-
-impl Default for Quota {
-    fn default() -> Quota {
-        Quota { of_namespace: 100, of_cluster: 5000 }
-    }
-}
+/// What the names of routes begin with that the operator makes. No object may have such a name: somebody who knew the name of a closed
+/// route that comes could take it, and so open what would be closed.
+const OF_CLOSED: &str = "closed-";
 
 /// Over what is built.
 #[derive(Debug)]
@@ -51,6 +44,9 @@ pub struct Settled {
     /// The documents in the bundle, by the object that they come from.
     pub documents: BTreeMap<RouteKey, RouteDocuments>,
     pub verdicts: BTreeMap<RouteKey, Verdict>,
+    /// How much they are, each and together.
+    pub weights: BTreeMap<RouteKey, Weight>,
+    pub tally: Tally,
 }
 
 /// Nothing can be built, not even without any object.
@@ -86,6 +82,8 @@ struct Candidate<'a> {
     why: Option<Refusal>,
     /// What its closed route covers, and what it does not.
     closed: Option<ClosedRoute>,
+    /// What a build has refused of its closed route.
+    except: BTreeSet<ClosedPlace>,
 }
 
 impl Candidate<'_> {
@@ -130,6 +128,18 @@ impl Candidate<'_> {
         };
     }
 
+    /// What becomes of its closed route, about which there are faults: it goes without the places of the faults, if that is known and was
+    /// not tried yet. One bad part must not open the rest.
+    fn narrow(&mut self, faults: &[ObjectFault]) {
+        let places = self.closed.iter().flat_map(|closed| faults.iter().map(|fault| closed.places_of(fault)));
+        let places: Vec<Vec<ClosedPlace>> = places.collect();
+        let are_all_known = !places.is_empty() && places.iter().all(|places| !places.is_empty());
+        match are_all_known && self.except.is_empty() {
+            true => self.except.extend(places.into_iter().flatten()),
+            false => self.fall(false),
+        }
+    }
+
     fn verdict(&self, warnings: &BTreeMap<String, Vec<String>>) -> Verdict {
         let instead = match self.step {
             Step::Current => {
@@ -160,35 +170,49 @@ pub fn settle(
     now: Seconds,
 ) -> Result<Settled, Unbuildable> {
     let mut verdicts = BTreeMap::new();
-    let mut candidates = candidates(foundation, objects, &mut verdicts);
+    // Where objects may be missing, what is signed stays.
+    let objects = &objects.with_signed(foundation.signed, |key| objects.is_overfull(&key.namespace));
+    let (mut candidates, room) = candidates(foundation, objects, &mut verdicts);
+    let plan = &Plan { foundation, room };
     let all: BTreeSet<RouteKey> = candidates.iter().map(|one| one.key().clone()).collect();
     let tried = candidates.clone();
-    let built = match rounds(foundation, &mut candidates, &all) {
+    let built = match rounds(plan, &mut candidates, &all) {
         Ok(built) => built,
         Err(Stuck) => {
             candidates = tried;
-            one_namespace_after_another(foundation, &mut candidates)?
+            one_namespace_after_another(plan, &mut candidates)?
         }
     };
     let warnings = warnings(&built, now);
-    let mut documents = BTreeMap::new();
+    let (mut documents, mut weights) = (BTreeMap::new(), BTreeMap::new());
+    let (mut scales, mut tally) = (Scales::default(), Tally::new(foundation.quota));
     for one in &candidates {
         let own =
             one.documents().or_else(|| one.closed.clone().filter(|_| one.step == Step::Closed)?.documents);
         if let Some(own) = own {
+            let weight = scales.weigh(&own);
+            tally.count(&one.key().namespace, weight);
+            weights.insert(one.key().clone(), weight);
             documents.insert(one.key().clone(), own);
         }
         verdicts.insert(one.key().clone(), one.verdict(&warnings));
     }
-    Ok(Settled { built, documents, verdicts })
+    Ok(Settled { built, documents, verdicts, weights, tally })
 }
 
-/// The objects that take part. The others get their verdict here.
+/// What does not change while a build is tried.
+struct Plan<'a> {
+    foundation: &'a Foundation<'a>,
+    /// What the objects are together. Closed routes must have room beside it.
+    room: Tally,
+}
+
+/// The objects that take part, and what they are together. The others get their verdict here.
 fn candidates<'a>(
     foundation: &Foundation<'_>,
     objects: &'a CompleteList,
     verdicts: &mut BTreeMap<RouteKey, Verdict>,
-) -> Vec<Candidate<'a>> {
+) -> (Vec<Candidate<'a>>, Tally) {
     let mut all = Vec::new();
     for object in objects.iter() {
         let why = match foundation.grounds.owner(&object.key.namespace) {
@@ -204,6 +228,7 @@ fn candidates<'a>(
                     step: Step::Current,
                     why: None,
                     closed: None,
+                    except: BTreeSet::new(),
                 });
                 continue;
             }
@@ -216,42 +241,49 @@ fn candidates<'a>(
         let rank = |one: &Candidate<'_>| (one.last.is_none(), one.object.created);
         rank(one).cmp(&rank(other)).then_with(|| one.key().cmp(other.key()))
     });
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    let (mut scales, mut tally) = (Scales::default(), Tally::new(foundation.quota));
+    for one in &all {
+        if let Some(last) = &one.last {
+            tally.count(&one.key().namespace, scales.weigh(last));
+        }
+    }
     let mut within = Vec::new();
     for mut one in all {
-        let count = counts.entry(&one.object.key.namespace).or_default();
-        let over = match one.last.is_some() {
-            true => None,
-            false if *count >= foundation.quota.of_namespace => Some((foundation.quota.of_namespace, false)),
-            false if within.len() >= foundation.quota.of_cluster => Some((foundation.quota.of_cluster, true)),
-            false => None,
-        };
-        if let Some((most, of_cluster)) = over {
-            let why = Refusal::OverQuota { most, of_cluster };
-            let instead = Standing::Nothing { dropped: Vec::new() };
-            verdicts.insert(one.key().clone(), Verdict::Refused { why, instead });
-            continue;
-        }
-        *count = count.saturating_add(1);
+        let is_new = one.last.is_none();
         read_current(&mut one);
-        within.push(one);
+        let admitted = match (&one.current, &one.last) {
+            (Some(current), last) if last.as_ref() != Some(current) => {
+                let weight = scales.weigh(current);
+                // The version before it is counted until the next build: only then it is known to be gone.
+                tally.admit(&one.key().namespace, if is_new { weight } else { weight.of_a_change() })
+            }
+            (Some(_), _) => Ok(()),
+            (None, None) => tally.admit(&one.key().namespace, Weight::ONE_ROUTE),
+            (None, Some(_)) => Ok(()),
+        };
+        match admitted {
+            Ok(()) => within.push(one),
+            Err(why) if is_new => {
+                let instead = Standing::Nothing { dropped: Vec::new() };
+                verdicts.insert(one.key().clone(), Verdict::Refused { why, instead });
+            }
+            Err(why) => {
+                one.current = None;
+                one.why = Some(why);
+                one.step = Step::LastSigned;
+                within.push(one);
+            }
+        }
     }
-    within
+    (within, tally)
 }
 
 fn read_current(one: &mut Candidate<'_>) {
-    if !one.object.is_kept() {
-        one.why = Some(Refusal::Invalid(vec![ObjectFault {
-            path: "spec".to_owned(),
-            what: format!(
-                "it has {} bytes, and no object of more than {LONGEST_SPEC} is read",
-                one.object.bytes
-            ),
-            instead: "split it into several routes".to_owned(),
-        }]));
-        return one.fall(false);
-    }
-    match RouteDocuments::of_object(&one.object.key.namespace, &one.object.key.name, &one.object.spec) {
+    let key = &one.object.key;
+    let current = check_name(&key.name)
+        .and_then(|()| one.object.spec.read())
+        .and_then(|spec| RouteDocuments::of_object(&key.namespace, &key.name, &spec));
+    match current {
         Ok(current) => one.current = Some(current),
         Err(fault) => {
             one.why = Some(Refusal::Invalid(vec![fault]));
@@ -260,19 +292,31 @@ fn read_current(one: &mut Candidate<'_>) {
     }
 }
 
+/// Some names are only for the routes that the operator makes.
+pub(super) fn check_name(name: &str) -> Result<(), ObjectFault> {
+    if !name.starts_with(OF_CLOSED) {
+        return Ok(());
+    }
+    Err(ObjectFault {
+        path: "metadata.name".to_owned(),
+        what: format!("names that begin with `{OF_CLOSED}` are for routes that the operator closes"),
+        instead: "choose another name".to_owned(),
+    })
+}
+
 /// Not everything could be built in the rounds that there are, or a fault is of none of the objects that may fall.
 struct Stuck;
 
 /// Builds all candidates; those with a fault fall, if they may.
 fn rounds(
-    foundation: &Foundation<'_>,
+    plan: &Plan<'_>,
     candidates: &mut [Candidate<'_>],
     may_fall: &BTreeSet<RouteKey>,
 ) -> Result<Built, Stuck> {
     for _ in 0..ROUNDS {
-        let order = in_order(foundation, candidates);
+        let order = in_order(plan, candidates);
         let documents: Vec<&RouteDocuments> = order.iter().map(|(_, documents)| documents).collect();
-        let (faults, is_tests) = match Tested::of_objects(foundation.base, &documents) {
+        let (faults, is_tests) = match Tested::of_objects(plan.foundation.base, &documents) {
             Err(unbuilt) => (own_first(unbuilt), false),
             Ok(tested) => match tested.passed() {
                 Ok(built) => return Ok(built),
@@ -288,7 +332,12 @@ fn rounds(
                 one.why =
                     Some(if is_tests { Refusal::TestsFailed(faults) } else { Refusal::Invalid(faults) });
             }
-            one.fall(is_tests);
+            match one.step {
+                Step::Closed => one.narrow(faults),
+                Step::Current | Step::LastSigned | Step::LastSignedWithoutTests | Step::Nothing => {
+                    one.fall(is_tests);
+                }
+            }
             has_any_fallen = true;
         }
         if !has_any_fallen {
@@ -308,10 +357,8 @@ fn own_first(unbuilt: Unbuilt) -> Vec<Fault> {
 }
 
 /// The documents of all candidates in the order of their ranks, closed routes last.
-fn in_order(
-    foundation: &Foundation<'_>,
-    candidates: &mut [Candidate<'_>],
-) -> Vec<(RouteKey, RouteDocuments)> {
+fn in_order(plan: &Plan<'_>, candidates: &mut [Candidate<'_>]) -> Vec<(RouteKey, RouteDocuments)> {
+    let foundation = plan.foundation;
     candidates.sort_by(|one, other| one.rank().cmp(&other.rank()));
     let mut order = Vec::new();
     let mut names: BTreeSet<String> = BTreeSet::new();
@@ -321,6 +368,7 @@ fn in_order(
             order.push((one.key().clone(), documents));
         }
     }
+    let (mut scales, mut room) = (Scales::default(), plan.room.clone());
     let mut taken: Option<TakenMatches> = None;
     for one in candidates.iter_mut().filter(|one| one.step == Step::Closed) {
         let taken = taken.get_or_insert_with(|| {
@@ -330,7 +378,14 @@ fn in_order(
         });
         let key = &one.object.key;
         let name = free_name(key, |name| names.contains(name) || foundation.grounds.has_route(name));
-        let closed = foundation.grounds.closed(&key.namespace, &name, &one.object.spec, taken);
+        let spec = one.object.spec.read().unwrap_or_default();
+        let mut closed = foundation.grounds.closed(&key.namespace, &name, &spec, taken, &one.except);
+        let weight = closed.documents.as_ref().map(|documents| scales.weigh(documents).of_a_change());
+        if weight.is_some_and(|weight| room.admit(&key.namespace, weight).is_err()) {
+            let dropped =
+                vec!["this namespace, or the cluster, has no room for a route that closes it".to_owned()];
+            closed = ClosedRoute { documents: None, closed: Vec::new(), dropped };
+        }
         if let Some(documents) = &closed.documents {
             names.insert(name);
             order.push((key.clone(), documents.clone()));
@@ -348,7 +403,7 @@ fn free_name(key: &RouteKey, is_taken: impl Fn(&str) -> bool) -> String {
     }
     let other = |number: u32| {
         let digest = Digest::of(format!("{key} {number}").as_bytes()).to_hex();
-        format!("closed-{}", digest.get(..16).unwrap_or_default())
+        format!("{OF_CLOSED}{}", digest.get(..16).unwrap_or_default())
     };
     (0..64).map(other).find(|name| !is_taken(name)).unwrap_or_else(|| other(64))
 }
@@ -364,7 +419,10 @@ fn blame(order: &[(RouteKey, RouteDocuments)], faults: &[Fault]) -> BTreeMap<Rou
         let found = fault.file.to_str().and_then(|file| by_file.get(file));
         let Some((key, documents)) = found else { continue };
         let all = blamed.entry((*key).clone()).or_default();
-        if let Some(fault) = documents.fault(fault).filter(|_| all.len() < MOST_FAULTS) {
+        // To find the place of a fault, the document is read again.
+        if all.len() < MOST_FAULTS
+            && let Some(fault) = documents.fault(fault)
+        {
             all.push(fault);
         }
     }
@@ -373,7 +431,7 @@ fn blame(order: &[(RouteKey, RouteDocuments)], faults: &[Fault]) -> BTreeMap<Rou
 
 /// Begins with what was signed last, and adds the changes of one namespace after the other. What cannot be added stays as it was.
 fn one_namespace_after_another(
-    foundation: &Foundation<'_>,
+    plan: &Plan<'_>,
     candidates: &mut Vec<Candidate<'_>>,
 ) -> Result<Built, Unbuildable> {
     let begun = candidates.clone();
@@ -385,7 +443,7 @@ fn one_namespace_after_another(
             None => Step::Nothing,
         };
     }
-    let mut built = rounds(foundation, candidates, &all).map_err(|Stuck| {
+    let mut built = rounds(plan, candidates, &all).map_err(|Stuck| {
         Unbuildable("the routes that were signed last cannot be built over this base, and what is wrong is of none of them: check the base with `portcullis policy check`".to_owned())
     })?;
     let namespaces: BTreeSet<&str> = begun
@@ -398,7 +456,7 @@ fn one_namespace_after_another(
         let is_own = |one: &&Candidate<'_>| own.contains(one.key());
         let kept = candidates.iter().filter(|one| !is_own(one)).cloned();
         let mut trial: Vec<Candidate<'_>> = kept.chain(begun.iter().filter(is_own).cloned()).collect();
-        if let Ok(with_changes) = rounds(foundation, &mut trial, &own) {
+        if let Ok(with_changes) = rounds(plan, &mut trial, &own) {
             (*candidates, built) = (trial, with_changes);
             continue;
         }
@@ -409,7 +467,7 @@ fn one_namespace_after_another(
                 one.step = Step::Closed;
             }
         }
-        if let Ok(closed) = rounds(foundation, &mut trial, &own) {
+        if let Ok(closed) = rounds(plan, &mut trial, &own) {
             (*candidates, built) = (trial, closed);
         }
         for one in candidates.iter_mut().filter(|one| own.contains(one.key())) {

@@ -2,6 +2,8 @@
 
 use policy::authoring::ObjectFault;
 
+use super::quota::Counted;
+
 /// How long a message is at most. Kubernetes takes eight times as much; nobody reads it.
 const LONGEST: usize = 4096;
 /// How many faults, or parts of a match, are told.
@@ -29,8 +31,8 @@ pub enum Refusal {
     NotATeam,
     /// Its namespace is the platform team, whose routes are signed offline.
     OfThePlatform,
-    /// Its namespace, or the cluster, has as many routes as it may have.
-    OverQuota { most: usize, of_cluster: bool },
+    /// Its namespace, or the cluster, has as much as it may have.
+    OverQuota { counted: Counted, most: usize, of_cluster: bool },
 }
 
 /// What is in the bundle for an object that was refused.
@@ -98,14 +100,23 @@ impl Refusal {
             }
             Refusal::NotATeam => "this namespace is not a team of the signed base; ask the platform team to add a team of this name with its ground, or use the namespace of your team".to_owned(),
             Refusal::OfThePlatform => "this namespace is the platform team, whose routes are signed offline; write the route into a file of the base, or into the namespace of another team".to_owned(),
-            Refusal::OverQuota { most, of_cluster: false } => {
-                format!("this namespace has {most} routes, as many as it may have; remove one, or ask the platform team for more (routesPerNamespace)")
-            }
-            Refusal::OverQuota { most, of_cluster: true } => {
-                format!("the cluster has {most} routes, as many as it may have; ask the platform team for more (limits.routes)")
-            }
+            Refusal::OverQuota { counted, most, of_cluster } => over_quota(*counted, *most, *of_cluster),
         }
     }
+}
+
+fn over_quota(counted: Counted, most: usize, of_cluster: bool) -> String {
+    let who = if of_cluster { "the cluster" } else { "this namespace" };
+    let (what, instead) = match (counted, of_cluster) {
+        (Counted::Routes, false) => {
+            ("routes", "remove one, or ask the platform team for more (routesPerNamespace)")
+        }
+        (Counted::Routes, true) => ("routes", "ask the platform team for more (limits.routes)"),
+        (Counted::Bytes, _) => ("bytes of routes", "shorten or remove one"),
+        (Counted::Kept, _) => ("bytes of routes, compressed", "shorten or remove one, or shorten its tests"),
+        (Counted::Cases, _) => ("test cases", "remove some of them"),
+    };
+    format!("with it {who} would have more than {most} {what}, which is the maximum; {instead}")
 }
 
 impl Standing {

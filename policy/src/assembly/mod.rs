@@ -35,11 +35,12 @@ struct Governed<'a> {
     settled: Settled,
 }
 
-/// The policy of packed files, and of the routes over them if there are any; or every fault.
+/// The policy of packed files, and of the routes over them if there are any; or every fault. Tests were for who signed them, and are
+/// not read.
 pub(crate) fn of_packed(files: &Files, routes: Option<&Files>) -> Result<Policy, Vec<Fault>> {
     let faults = Faults::new();
     let routes = routes.map(|routes| (routes, Form::Json));
-    let policy = assemble(files::read_over(files, Form::Json, routes, &faults), &faults);
+    let policy = assemble(files::read_without_tests(files, routes, &faults), &faults);
     policy.ok_or_else(|| faults.into_sorted())
 }
 

@@ -19,7 +19,7 @@ mod view;
 mod yaml;
 
 pub use built::{Built, Tested};
-pub use closed::{ClosedRoute, Grounds, Owner, TakenMatches};
+pub use closed::{ClosedPlace, ClosedRoute, Grounds, Owner, TakenMatches};
 pub use coverage::Coverage;
 pub use crd::crd;
 pub use editor::documents_schema;

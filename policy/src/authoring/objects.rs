@@ -17,6 +17,10 @@ use crate::strict::json as strict_json;
 
 /// The longest document of an object, packed. A file in YAML may have as much.
 const LONGEST: usize = 256 * 1024;
+/// How many test cases one object may have.
+const MOST_CASES: usize = 200;
+/// What its test cases may be together, each with what is `given` to all of them.
+const LONGEST_CASES: usize = 4 * 1024 * 1024;
 /// What the items of a `match` may be together: each host with each method and each path.
 const MOST_ENDPOINTS: usize = 4096;
 
@@ -53,6 +57,9 @@ impl RouteDocuments {
         let mut spec = spec.clone();
         let tests = spec.as_object_mut().and_then(|members| members.remove("tests"));
         check_size(&spec)?;
+        if let Some(tests) = &tests {
+            check_tests(tests)?;
+        }
         let metadata = json!({"name": name});
         let head = |kind: &str| {
             let mut members = Map::new();
@@ -109,6 +116,12 @@ impl RouteDocuments {
 
     pub fn has_tests(&self) -> bool {
         self.tests.is_some()
+    }
+
+    /// How many test cases it has.
+    pub fn cases(&self) -> usize {
+        let tests = self.tests_value();
+        tests.as_ref().and_then(|tests| tests.get("cases")?.as_array()).map_or(0, Vec::len)
     }
 
     /// Its name in a bundle, and its tests' if it has any, with their bytes.
@@ -224,6 +237,27 @@ fn packed(document: Map<String, Value>, path: &str) -> Result<Vec<u8>, ObjectFau
         what: format!("it has {} bytes, and the maximum is {LONGEST}", bytes.len()),
         instead: "split it into several routes".to_owned(),
     })
+}
+
+/// What is `given` is copied into each case, so a few hundred kilobytes could stand for gigabytes.
+fn check_tests(tests: &Value) -> Result<(), ObjectFault> {
+    let cases = tests.get("cases").unwrap_or(tests).as_array().map_or(0, Vec::len);
+    let given = tests.get("given").map_or(0, |given| given.to_string().len());
+    let fault = |what: String| ObjectFault {
+        path: "spec.tests".to_owned(),
+        what,
+        instead: "keep the cases that say most, or write less under `given`".to_owned(),
+    };
+    if cases > MOST_CASES {
+        return Err(fault(format!("there are {cases} cases, and the maximum is {MOST_CASES}")));
+    }
+    let all = given.saturating_mul(cases);
+    if all > LONGEST_CASES {
+        return Err(fault(format!(
+            "`given` times the number of cases is {all} bytes, and the maximum is {LONGEST_CASES}"
+        )));
+    }
+    Ok(())
 }
 
 /// A few kilobytes of hosts, methods and paths could otherwise stand for millions of matches.

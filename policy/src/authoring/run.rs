@@ -1,7 +1,7 @@
 //! Runs the tests of a bundle, and reports which cases fail.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::PathBuf;
 
 use warrant::{Denial, Seconds};
 
@@ -37,8 +37,8 @@ pub(crate) struct TestRun {
     pub(crate) outcomes: Vec<TestOutcome>,
     /// How many cases did not pass.
     pub(crate) failing: usize,
-    /// How many cases failed only because no proxy serves their host, by host.
-    unserved: BTreeMap<String, usize>,
+    /// How many cases failed only because no proxy serves their host, by the file of the tests and the host; with the first of them.
+    unserved: BTreeMap<(PathBuf, String), (Place, usize)>,
 }
 
 /// All tests of a bundle.
@@ -49,7 +49,8 @@ pub(crate) struct Tests<'a> {
     pub(crate) issuance: Option<&'a IssuanceTestsDoc>,
 }
 
-/// Runs every test, and reports each failure with the place of its case. A host that no proxy serves is reported once.
+/// Runs every test, and reports each failure with the place of its case. A host that no proxy serves is
+/// reported once in each file.
 pub(crate) fn run(policy: &Policy, tests: &Tests<'_>, faults: &Faults) -> TestRun {
     let mut run = TestRun::default();
     for tests in tests.routes {
@@ -61,12 +62,13 @@ pub(crate) fn run(policy: &Policy, tests: &Tests<'_>, faults: &Faults) -> TestRu
     if let Some(tests) = tests.issuance {
         run.issuance(policy, tests, faults.in_file(&tests.file));
     }
-    for (host, cases) in &run.unserved {
+    // It is the fault of the tests' own file: who signs routes over a base does not see the faults of the base's files.
+    for ((file, host), (at, cases)) in &run.unserved {
         let what = format!(
             "no proxy serves `{host}`, so every request there is `target-mismatch`, and tests fail for this reason alone: {cases}"
         );
-        let instead = "add the host to a proxy, or correct its name in the route";
-        faults.in_file(Path::new("proxies.yaml")).fault(Place::NONE, what, instead);
+        let instead = "add the host to a proxy in proxies.yaml, or correct its name in the route";
+        faults.in_file(file).fault(*at, what, instead);
     }
     run
 }
@@ -158,7 +160,7 @@ impl TestRun {
         let Some((at, what)) = difference(case, judged) else { return true };
         match unserved_host.filter(|_| judged.denial == Some(Denial::TargetMismatch)) {
             Some(host) => {
-                let cases = self.unserved.entry(host).or_default();
+                let (_, cases) = self.unserved.entry((faults.file.to_owned(), host)).or_insert((case.at, 0));
                 *cases = cases.saturating_add(1);
             }
             None => faults.fault(

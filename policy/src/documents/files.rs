@@ -100,7 +100,21 @@ pub(crate) fn read_over(
     routes: Option<(&Files, Form)>,
     faults: &Faults,
 ) -> Documents {
-    let mut reading = Reading { form, faults, files, packed: Files::new(), duplicates: Vec::new() };
+    read_all(Reading::of(form, files, faults), routes)
+}
+
+/// Reads packed documents as a server needs them. The tests in them are not read: a test of a few bytes can stand for many megabytes,
+/// and who signs it has run it.
+pub(crate) fn read_without_tests(
+    files: &Files,
+    routes: Option<(&Files, Form)>,
+    faults: &Faults,
+) -> Documents {
+    read_all(Reading { reads_tests: false, ..Reading::of(Form::Json, files, faults) }, routes)
+}
+
+fn read_all<'a>(mut reading: Reading<'a>, routes: Option<(&'a Files, Form)>) -> Documents {
+    let form = reading.form;
     let mesh = reading.top("mesh", mesh::read);
     let proxies = reading.top("proxies", proxies::read);
     let identities = reading.top("identities", identities::read);
@@ -151,11 +165,9 @@ pub(crate) struct RouteFiles<'a> {
 pub(crate) fn read_in_order(base: &Files, routes: &[RouteFiles<'_>], faults: &Faults) -> Documents {
     let mut documents = read_over(base, Form::Json, None, faults);
     let mut reading = Reading {
-        form: Form::Json,
-        faults,
-        files: base,
         packed: std::mem::take(&mut documents.packed),
         duplicates: std::mem::take(&mut documents.duplicates),
+        ..Reading::of(Form::Json, base, faults)
     };
     for RouteFiles { team, name, route, tests } in routes {
         let file = format!("routes/{team}/{name}.json");
@@ -187,8 +199,7 @@ pub(crate) struct BaseTerms {
 /// Reads these terms from the files of a bundle. `None` if they have faults.
 pub(crate) fn base_terms(files: &Files) -> Option<BaseTerms> {
     let faults = Faults::new();
-    let mut reading =
-        Reading { form: Form::Json, faults: &faults, files, packed: Files::new(), duplicates: Vec::new() };
+    let mut reading = Reading::of(Form::Json, files, &faults);
     let Mesh { routes_by, notes, .. } = reading.top("mesh", mesh::read)?;
     let teams = reading.top("teams", teams::read)?.list.into_iter();
     let platform = teams.filter(|team| team.is_platform).map(|team| team.name.value).collect();
@@ -265,9 +276,14 @@ struct Reading<'a> {
     files: &'a Files,
     packed: Files,
     duplicates: Vec<(PathBuf, Notice)>,
+    reads_tests: bool,
 }
 
-impl Reading<'_> {
+impl<'a> Reading<'a> {
+    fn of(form: Form, files: &'a Files, faults: &'a Faults) -> Reading<'a> {
+        Reading { form, faults, files, packed: Files::new(), duplicates: Vec::new(), reads_tests: true }
+    }
+
     fn top<T>(&mut self, stem: &str, read: impl FnOnce(&Node, FileFaults<'_>) -> Option<T>) -> Option<T> {
         let name = format!("{stem}.{}", self.form.extension());
         let faults = self.faults.in_file(Path::new(&name));
@@ -308,14 +324,15 @@ impl Reading<'_> {
         })
     }
 
-    /// A top file that may be left out.
+    /// A top file of tests, which may be left out.
     fn optional<T>(
         &mut self,
         stem: &str,
         read: impl FnOnce(&Node, FileFaults<'_>) -> Option<T>,
     ) -> Option<T> {
         let name = format!("{stem}.{}", self.form.extension());
-        self.files.contains_key(&name).then(|| self.top(stem, read)).flatten()
+        let is_wanted = self.reads_tests && self.files.contains_key(&name);
+        is_wanted.then(|| self.top(stem, read)).flatten()
     }
 
     /// Every file that is not a top file.
@@ -327,6 +344,7 @@ impl Reading<'_> {
                     Some(route) => read.routes.push(route),
                     None => read.unread_routes.push(stem.to_owned()),
                 },
+                Some(Role::Tests { .. }) if !self.reads_tests => {}
                 Some(Role::Tests { team, stem }) => read.tests.extend(self.tests(name, bytes, team, stem)),
                 None => self.faults.in_file(Path::new(name)).fault(
                     Place::NONE,

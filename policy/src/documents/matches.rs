@@ -98,7 +98,7 @@ fn methods(
     Some(readable(list(node, faults)?, method))
 }
 
-fn is_http_method(text: &str) -> bool {
+pub(crate) fn is_http_method(text: &str) -> bool {
     !text.is_empty() && text.len() <= 256 && text.bytes().all(|byte| byte.is_ascii_uppercase())
 }
 

@@ -1,11 +1,13 @@
 //! Routes that are objects of Kubernetes: they say what the same file says, their faults have a path, and a new one that cannot be
 //! built closes its own ground and nothing else.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::fixture::{PAY, PAY_FILE, edit, told};
 use super::layers::{base_of, layered, opened_base};
-use crate::authoring::{ClosedRoute, Grounds, Owner, RouteDocuments, TakenMatches, Tested};
+use crate::authoring::{ClosedRoute, Grounds, ObjectFault, Owner, RouteDocuments, TakenMatches, Tested};
 use crate::{Base, Files};
 
 const TESTS: &str = "apiVersion: portcullis.dev/v1alpha1\nkind: RouteTests\nmetadata: {name: pay}\ngiven: {request: {method: POST, path: /v1/payments/a}}\ncases:\n  - {name: a stranger, caller: spiffe://shop/ns/x/sa/y, expect: policy-denied}\n";
@@ -57,7 +59,7 @@ fn faults(object: &RouteDocuments) -> Vec<String> {
 
 fn closed(team: &str, spec: &Value) -> ClosedRoute {
     let grounds = Grounds::of(&base()).unwrap();
-    grounds.closed(team, "new", spec, &mut TakenMatches::of_base(&grounds))
+    grounds.closed(team, "new", spec, &mut TakenMatches::of_base(&grounds), &BTreeSet::new())
 }
 
 #[test]
@@ -220,12 +222,12 @@ fn a_closed_route_takes_no_match_that_another_route_has() {
         "match",
         json!([{"hosts": ["payments.shop"], "methods": ["POST"], "paths": ["/v1/payments/{x}", "/v1/payments/b"]}]),
     );
-    let new = grounds.closed("payments", "new", &both, &mut taken);
+    let new = grounds.closed("payments", "new", &both, &mut taken, &BTreeSet::new());
     assert_eq!((new.closed.len(), new.dropped.len()), (1, 1), "{new:?}");
     let documents = new.documents.unwrap();
     assert!(Tested::of_objects(&base(), &[&pay, &documents]).is_ok());
     // Nor does a second one.
-    assert!(grounds.closed("payments", "newer", &both, &mut taken).documents.is_none());
+    assert!(grounds.closed("payments", "newer", &both, &mut taken, &BTreeSet::new()).documents.is_none());
     assert_eq!(
         ["payments", "platform", "x"].map(|name| grounds.owner(name)),
         [Owner::Team, Owner::Platform, Owner::Nobody]
@@ -234,5 +236,97 @@ fn a_closed_route_takes_no_match_that_another_route_has() {
     assert_eq!(
         grounds.proxies_of(&pay).into_iter().collect::<Vec<_>>(),
         ["spiffe://shop/ns/shop/sa/payments"]
+    );
+}
+
+/// A long path beside thousands of methods would be a gigabyte of text.
+#[test]
+fn a_closed_route_of_a_hostile_match_stays_small() {
+    let methods: Vec<String> = (0..4000_u32)
+        .map(|number| number.to_string().bytes().map(|digit| char::from(digit - b'0' + b'A')).collect())
+        .collect();
+    let long = format!("/v1/payments/{}", "x".repeat(250_000));
+    let spec = json!({"match": [{"hosts": ["payments.shop"], "methods": methods, "paths": [long]}]});
+    assert_eq!(closed("payments", &spec), ClosedRoute { documents: None, closed: vec![], dropped: vec![] });
+    // What is told is short.
+    let spec = json!({"match": [{"hosts": ["localhost"], "methods": methods, "paths": [format!("/{}", "x".repeat(200))]}]});
+    let route = closed("payments", &spec);
+    assert_eq!(route.dropped.len(), 8);
+    assert!(route.dropped[7].ends_with("more") && route.dropped.iter().all(|one| one.len() <= 300));
+    // What is closed is never more than a server takes.
+    let paths: Vec<String> =
+        (0..4000).map(|number| format!("/v1/payments/{}/{number}", "y".repeat(200))).collect();
+    let spec = json!({"match": [{"hosts": ["payments.shop"], "methods": ["POST"], "paths": paths}]});
+    let route = closed("payments", &spec);
+    let documents = route.documents.unwrap();
+    assert!(documents.files().values().all(|bytes| bytes.len() < 256 * 1024));
+    assert!(route.dropped[0].ends_with("there is too much to close"), "{:?}", route.dropped);
+    assert!(Tested::of_objects(&base(), &[&documents]).is_ok());
+}
+
+/// One bad part must not open the rest.
+#[test]
+fn a_part_that_cannot_be_closed_does_not_keep_the_rest_open() {
+    let long = "M".repeat(257);
+    let spec = json!({"match": [{"hosts": ["payments.shop"], "methods": [long, "POST"], "paths": ["/v1/payments/a", "/v1/payments/b"]}]});
+    let route = closed("payments", &spec);
+    assert_eq!(route.closed, ["POST payments.shop/v1/payments/a", "POST payments.shop/v1/payments/b"]);
+    let documents = route.documents.as_ref().unwrap();
+    assert!(Tested::of_objects(&base(), &[documents]).is_ok());
+    // What a build refuses of it is left out of the next one.
+    let fault = |path: &str| ObjectFault { path: path.into(), what: "x".into(), instead: "y".into() };
+    let place = |path: &str| ("payments.shop".to_owned(), path.to_owned());
+    assert_eq!(route.places_of(&fault("spec.match[0].paths[1]")), [place("/v1/payments/b")]);
+    assert_eq!(route.places_of(&fault("spec.match[0]")), [place("/v1/payments/a"), place("/v1/payments/b")]);
+    assert!(
+        route.places_of(&fault("spec.require")).is_empty()
+            && route.places_of(&fault("spec.match[7]")).is_empty()
+    );
+    let grounds = Grounds::of(&base()).unwrap();
+    let except = BTreeSet::from([place("/v1/payments/b")]);
+    let rest = grounds.closed("payments", "new", &spec, &mut TakenMatches::of_base(&grounds), &except);
+    assert_eq!(rest.closed, ["POST payments.shop/v1/payments/a"]);
+    assert!(rest.dropped[0].contains("cannot be closed"), "{rest:?}");
+}
+
+/// What is given is copied into each case.
+#[test]
+fn tests_of_an_object_cannot_stand_for_gigabytes() {
+    let case = json!({"name": "a", "expect": "allow"});
+    let told = |tests: Value| {
+        RouteDocuments::of_object("payments", "pay", &with("tests", tests)).map_err(|fault| fault.to_string())
+    };
+    let many = told(json!({"cases": vec![case.clone(); 201]})).unwrap_err();
+    assert!(many.starts_with("spec.tests: there are 201 cases, and the maximum is 200"), "{many}");
+    assert!(told(json!(vec![case.clone(); 201])).is_err());
+    let given = json!({"request": {"body": "x".repeat(100_000)}});
+    let large = told(json!({"given": given, "cases": vec![case.clone(); 50]})).unwrap_err();
+    assert!(large.contains("times the number of cases"), "{large}");
+    let good = told(json!({"given": given, "cases": vec![case; 20]})).unwrap();
+    assert_eq!(good.cases(), 20);
+}
+
+/// A test is for who signs. A server that read it would need as much memory as the test stands for.
+#[test]
+fn a_server_does_not_read_tests() {
+    let mut files = base().files().clone();
+    assert!(files.contains_key("routes/platform/hello.json"), "{:?}", files.keys());
+    for name in ["routes/platform/hello.test.json", "operators.test.json", "issuance.test.json"] {
+        files.insert(name.to_owned(), b"{\"kind\": 7".to_vec());
+    }
+    assert!(crate::assembly::of_packed(&files, None).is_ok());
+}
+
+/// The file of proxies is of the base, and its faults are not seen over a base: the test would count as passed.
+#[test]
+fn a_test_on_a_host_that_no_proxy_serves_fails_in_its_own_file() {
+    let case = json!({"name": "a", "request": {"host": "nowhere.shop", "method": "POST", "path": "/v1/payments/a"}, "expect": "allow"});
+    let pay = object("payments", "pay", &with("tests", json!({"cases": [case]})));
+    let failures = Tested::of_objects(&base(), &[&pay]).unwrap().passed().unwrap_err();
+    let fault = pay.fault(&failures[0]).unwrap();
+    assert!(
+        fault.path.starts_with("spec.tests.cases[0]")
+            && fault.what.contains("no proxy serves `nowhere.shop`"),
+        "{fault}"
     );
 }

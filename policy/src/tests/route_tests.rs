@@ -261,7 +261,7 @@ fn a_host_that_no_proxy_serves_is_told_once_and_first() {
     edit(&mut unserved, "proxies.yaml", SERVED, "");
     assert_fault(
         &unserved,
-        "proxies.yaml: ",
+        &format!("{FILE}:"),
         "no proxy serves `payments.shop`, so every request there is `target-mismatch`",
     );
     assert!(told(&faults(&unserved)).contains("for this reason alone: 3;"));

@@ -17,7 +17,8 @@ use crate::cli::out::{ExitStatus, Failure, line};
 use crate::clock::Clock;
 use crate::operator::cluster;
 use crate::operator::objects::CompleteList;
-use crate::operator::settle::{Foundation, Quota, Settled, settle};
+use crate::operator::quota::Quota;
+use crate::operator::settle::{Foundation, Settled, settle};
 use crate::operator::unsigned;
 
 #[derive(Debug, ClapArgs)]

@@ -1,6 +1,7 @@
 //! Lists and watches the GovernedRoutes of all namespaces, and tells when the complete list changed.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use kube::api::ListParams;
 use kube::runtime::WatchStreamExt;
@@ -16,8 +17,10 @@ use crate::complaint::Complaint;
 use crate::operator::gather::{Event, Gathered};
 use crate::operator::objects::CompleteList;
 
-/// How many objects are asked for at once.
-const PAGE: u32 = 500;
+/// How many objects are asked for at once. Each may have a megabyte.
+const PAGE: u32 = 50;
+/// A list that could have more in it than before is read again this often at most.
+const LIST_EVERY: Duration = Duration::from_secs(30);
 
 /// The objects as they are known now. Cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -36,9 +39,29 @@ impl WatchedRoutes {
 
 /// Watches while the operator runs. `changed` gets a higher number with each change of the complete list.
 pub async fn watch(client: Client, routes: WatchedRoutes, changed: Sender<u64>) {
+    loop {
+        watch_until_there_is_room(&client, &routes, &changed).await;
+    }
+}
+
+/// Ends when there is room again for objects that were left out: only a new list brings them.
+async fn watch_until_there_is_room(client: &Client, routes: &WatchedRoutes, changed: &Sender<u64>) {
     let config = watcher::Config::default().page_size(PAGE);
-    let mut events = std::pin::pin!(watcher(Api::<GovernedRoute>::all(client), config).default_backoff());
-    while let Some(event) = events.next().await {
+    let api = Api::<GovernedRoute>::all(client.clone());
+    let mut events = std::pin::pin!(watcher(api, config).default_backoff());
+    let mut ticks = tokio::time::interval(LIST_EVERY);
+    ticks.reset();
+    loop {
+        let event = tokio::select! {
+            event = events.next() => event,
+            _ = ticks.tick() => {
+                if routes.gathered().wants_new_list() {
+                    return;
+                }
+                continue;
+            }
+        };
+        let Some(event) = event else { return };
         let event = match event {
             Ok(event) => event,
             Err(error) => {

@@ -155,4 +155,123 @@ fn an_object_without_any_sense_is_only_refused() {
     cluster.apply("payments", "long", with(route("/v1/payments/long"), "policy", json!("x".repeat(600_000))));
     let message = verdict(&cluster.settle(), "payments", "long").message();
     assert!(message.starts_with("spec: it has 600"), "{message}");
+    // Somebody who guesses the name of a closed route must not take it.
+    cluster.apply("payments", "closed-0123456789abcdef", route("/v1/payments/named"));
+    let message = verdict(&cluster.settle(), "payments", "closed-0123456789abcdef").message();
+    assert!(message.starts_with("metadata.name: names that begin with `closed-`"), "{message}");
+}
+
+/// Text that no compression makes shorter.
+fn noise(seed: u64, length: usize) -> String {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut letter = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        char::from(b'a' + u8::try_from(state % 26).unwrap())
+    };
+    (0..length).map(|_| letter()).collect()
+}
+
+/// A team that fills what all share would take the last signed versions from all others, or their bundle.
+#[test]
+fn one_team_cannot_fill_what_is_kept_or_what_a_server_takes() {
+    let mut cluster = Cluster::new();
+    cluster.apply("ledger", "book", on("localhost", "/ledger/**"));
+    cluster.sign();
+    for number in 0..90 {
+        let text = format!(
+            "// {}\nforbid (principal, action, resource) when {{ context.warrant.depth > 3 }};",
+            noise(number, 50_000)
+        );
+        let spec = with(route(&format!("/v1/payments/{number}")), "policy", json!(text));
+        cluster.apply("payments", &format!("large-{number}"), spec);
+        // These cannot be built, and would be closed.
+        let paths: Vec<String> = (0..900)
+            .map(|path| format!("/v1/payments/{number}/{}", noise(number * 1000 + path, 150)))
+            .collect();
+        let spec = with(
+            broken("/v1/payments/x"),
+            "match",
+            json!([{"hosts": ["payments.shop"], "methods": ["POST"], "paths": paths}]),
+        );
+        cluster.apply("refunds", &format!("closed{number}"), with(spec.clone(), "policy", json!(7)));
+        cluster.apply("payments", &format!("broken-{number}"), spec);
+    }
+    cluster.quota = Quota { of_namespace: 1000, of_cluster: 5000 };
+    cluster.apply("ledger", "more", on("localhost", "/ledger/more"));
+    let settled = cluster.settle();
+    assert!(is_accepted(&settled, "ledger", "book") && is_accepted(&settled, "ledger", "more"));
+    let refused = settled.verdicts.values().filter(|verdict| verdict.reason() == "OverQuota").count();
+    assert!(refused > 50, "{refused}");
+    let message = (0..90).map(|number| verdict(&settled, "payments", &format!("large-{number}")).message());
+    assert!(
+        message
+            .into_iter()
+            .any(|message| message.contains("bytes of routes, compressed, which is the maximum"))
+    );
+    let files = super::super::signing::files_of_teams(&settled.built, &cluster.base);
+    let routes = policy::RoutesParcel { manifest: vec![b'x'; files.len() * 160], files };
+    let content = super::super::state::SignedContent { routes, note: Vec::new() };
+    let (members, left_out) =
+        super::super::state::SignedState { floor: None, signed: Some(content) }.to_members();
+    assert!(!left_out, "{:?}", members.keys());
+}
+
+/// All test cases run in each build.
+#[test]
+fn one_team_cannot_make_each_build_take_minutes() {
+    let case = |number: usize| json!({"name": format!("c{number}"), "expect": "policy-denied", "caller": "spiffe://shop/ns/x/sa/y", "request": {"method": "POST", "path": "/v1/payments/t"}});
+    let tests = json!({"cases": (0..200).map(case).collect::<Vec<_>>()});
+    let mut cluster = Cluster::new();
+    for number in 0..12 {
+        let spec = with(route(&format!("/v1/payments/t{number}")), "tests", tests.clone());
+        cluster.apply("payments", &format!("r{number:02}"), spec);
+    }
+    let settled = cluster.settle();
+    let over = |number: usize| {
+        matches!(
+            verdict(&settled, "payments", &format!("r{number:02}")),
+            Verdict::Refused { why: Refusal::OverQuota { counted: Counted::Cases, most: 2000, .. }, .. }
+        )
+    };
+    assert!((0..10).all(|number| !over(number)) && over(10) && over(11));
+}
+
+/// The webhook runs the tests of one object, and not those of its whole namespace.
+#[test]
+fn the_webhook_does_not_run_the_tests_of_other_objects() {
+    use super::super::check::check_one;
+    let failing = json!({"cases": [{"name": "a", "expect": "allow", "caller": "spiffe://shop/ns/x/sa/y", "request": {"method": "POST", "path": "/v1/payments/a"}}]});
+    let mut cluster = Cluster::new();
+    cluster.apply("payments", "pay", route("/v1/payments/{id}"));
+    let mut settled = cluster.sign();
+    // As if the test had passed over another base.
+    let key = |name: &str| RouteKey { namespace: "payments".into(), name: name.into() };
+    let spec = with(route("/v1/payments/{id}"), "tests", failing.clone());
+    settled.documents.insert(key("pay"), RouteDocuments::of_object("payments", "pay", &spec).unwrap());
+    let check = |spec: &Value| {
+        check_one(&cluster.foundation(), (&settled, &cluster.list()), &key("new"), spec, Seconds::new(NOW))
+    };
+    assert!(check(&route("/v1/payments/{id}/new")).unwrap().iter().all(|warning| !warning.contains("test")));
+    assert!(matches!(
+        check(&with(route("/v1/payments/{id}/new"), "tests", failing)),
+        Err(Refusal::TestsFailed(_))
+    ));
+}
+
+/// An object that the operator does not know any more, for lack of room, keeps what was signed.
+#[test]
+fn where_objects_are_missing_what_is_signed_stays() {
+    let mut cluster = Cluster::new();
+    cluster.apply("payments", "pay", route("/v1/payments/{id}"));
+    cluster.apply("ledger", "book", on("localhost", "/ledger/**"));
+    cluster.sign();
+    cluster.delete("payments", "pay");
+    cluster.delete("ledger", "book");
+    let list = cluster.list().with_overfull(["payments".to_owned()].into());
+    let settled = settle(&cluster.foundation(), &list, Seconds::new(NOW)).unwrap();
+    let signed: Vec<_> = settled.documents.keys().map(ToString::to_string).collect();
+    assert_eq!(signed, ["payments/pay"]);
+    assert_eq!(standing(&settled, "payments", "pay"), &Standing::LastSigned);
 }

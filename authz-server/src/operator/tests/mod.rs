@@ -7,15 +7,15 @@ mod settling;
 mod signing;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use policy::authoring::{Grounds, RouteDocuments};
 use policy::{Base, Files, Parcel, open_base};
 use serde_json::{Value, json};
 use warrant::{AwsLcVerifier, Seconds};
 
-use super::objects::{CompleteList, RouteKey, RouteObject};
-use super::settle::{Foundation, Quota, Settled, settle};
+use super::objects::{CompleteList, RouteKey, RouteObject, SpecText};
+use super::quota::{Counted, Quota};
+use super::settle::{Foundation, Settled, settle};
 use super::verdict::{Refusal, Standing, Verdict};
 use crate::policy_fixture::{NOW, PAY_FILE, TestKey, edit, expected, files, parcel, trust};
 
@@ -77,7 +77,7 @@ impl Cluster {
             before.map_or((1, self.clock), |before| (before.generation.saturating_add(1), before.created));
         self.objects.insert(
             key.clone(),
-            RouteObject { key, generation, created, bytes: spec.to_string().len(), spec: Arc::new(spec) },
+            RouteObject { key, generation, created, spec: SpecText::of(&spec.to_string()) },
         );
     }
 

@@ -5,7 +5,6 @@ use warrant::Seconds;
 
 use super::super::check::check_one;
 use super::super::objects::RouteKey;
-use super::super::settle::Quota;
 use super::*;
 
 #[test]
@@ -172,9 +171,15 @@ fn a_quota_keeps_what_is_signed_and_refuses_what_is_new() {
     cluster.apply("ledger", "two", on("localhost", "/ledger/two"));
     let settled = cluster.sign();
     assert!((0..3).all(|number| is_accepted(&settled, "payments", &format!("r{number}"))));
-    assert_eq!(why(&settled, "payments", "a-new"), &Refusal::OverQuota { most: 2, of_cluster: false });
+    assert_eq!(
+        why(&settled, "payments", "a-new"),
+        &Refusal::OverQuota { counted: Counted::Routes, most: 2, of_cluster: false }
+    );
     assert!(is_accepted(&settled, "ledger", "one"));
-    assert_eq!(why(&settled, "ledger", "two"), &Refusal::OverQuota { most: 4, of_cluster: true });
+    assert_eq!(
+        why(&settled, "ledger", "two"),
+        &Refusal::OverQuota { counted: Counted::Routes, most: 4, of_cluster: true }
+    );
     cluster.delete("payments", "r0");
     cluster.delete("payments", "r1");
     let settled = cluster.sign();
@@ -241,7 +246,7 @@ fn the_webhook_says_what_the_build_would_say() {
             Seconds::new(NOW),
         )
     };
-    assert_eq!(check("r4"), Err(Refusal::OverQuota { most: 3, of_cluster: false }));
+    assert_eq!(check("r4"), Err(Refusal::OverQuota { counted: Counted::Routes, most: 3, of_cluster: false }));
     assert_eq!(check("r3"), Ok(vec![]), "a change is not one more");
     // What is listed already counts, also before it is built.
     cluster.delete("payments", "r3");

@@ -24,7 +24,7 @@ pub struct Served(BTreeMap<String, (Bytes, String)>);
 #[derive(Clone, Debug, Default)]
 pub struct Published {
     bundle: Arc<ArcSwapOption<Served>>,
-    unsigned: Arc<ArcSwapOption<Vec<u8>>>,
+    unsigned: Arc<ArcSwapOption<Bytes>>,
 }
 
 impl Published {
@@ -43,7 +43,7 @@ impl Published {
 
     /// The unsigned files of teams, as a tar archive.
     pub fn publish_unsigned(&self, archive: Vec<u8>) {
-        self.unsigned.store(Some(Arc::new(archive)));
+        self.unsigned.store(Some(Arc::new(Bytes::from(archive))));
     }
 
     pub fn has_unsigned(&self) -> bool {
@@ -116,7 +116,24 @@ async fn unsigned(State(published): State<Published>) -> Response {
         }
         Some(archive) => {
             let headers = [(header::CONTENT_TYPE, "application/x-tar"), (header::CACHE_CONTROL, "no-store")];
-            (headers, archive.as_ref().clone()).into_response()
+            // It is counted, and not copied: many may fetch it at once.
+            (headers, Bytes::clone(&archive)).into_response()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_archive_is_not_copied_for_each_who_fetches_it() {
+        let published = Published::default();
+        assert_eq!(unsigned(State(published.clone())).await.status(), StatusCode::NOT_FOUND);
+        published.publish_unsigned(vec![7; 100_000]);
+        let kept = published.unsigned.load_full().unwrap();
+        let answer = unsigned(State(published)).await;
+        let body = axum::body::to_bytes(answer.into_body(), usize::MAX).await.unwrap();
+        assert_eq!(body.as_ptr(), kept.as_ptr());
     }
 }

@@ -1,37 +1,51 @@
 //! The validating webhook: refuses, when an object is applied, what the build would refuse. It changes nothing, so a dry run is answered
-//! like any other. Until it knows all objects and the base, it refuses everything, and says so.
+//! like any other. Until it knows all objects and the base, and while it has not heard of the cluster for a while, it refuses everything,
+//! and says so.
+//!
+//! Whoever may write an object makes it work, so what one request may take is bounded before its body is read, and one namespace does
+//! not keep out another.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::body::Body;
+use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use hyper::body::Bytes;
 use policy::Files;
 use serde::Deserialize;
-use serde_json::{Value, json};
-use tokio::sync::Semaphore;
+use serde_json::json;
+use serde_json::value::RawValue;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::base::OpenedBase;
 use super::check::check_one;
 use super::cluster::WatchedRoutes;
-use super::objects::RouteKey;
+use super::objects::{RouteKey, SpecText};
 use super::quota::Quota;
 use super::settle::{Foundation, Settled};
 use super::telemetry::Figures;
-use super::verdict::cut;
+use super::verdict::{Refusal, cut};
 use crate::clock::Clock;
 
 /// An object of Kubernetes has at most 1.5 MiB, and a change comes with the object before it.
-const LONGEST: usize = 8 * 1024 * 1024;
+const LONGEST: usize = 3 * 1024 * 1024 + 512 * 1024;
+/// How many bodies are read at once, and how long one may take.
+const READ_AT_ONCE: usize = 8;
+const READ_WITHIN: Duration = Duration::from_secs(2);
 /// How many objects are checked at once. Each takes a core for a moment.
 const AT_ONCE: usize = 2;
-/// The API server waits 10 s.
-const PLACE_WITHIN: Duration = Duration::from_secs(5);
+/// A namespace has one place of its own: it waits for itself before it waits for others. Some namespaces share one.
+const NAMESPACES: usize = 256;
+/// The API server waits 10 s, for the body and for both places.
+const PLACE_WITHIN: Duration = Duration::from_secs(3);
+/// What is known of the cluster may be so old.
+const BROKEN_FOR: Duration = Duration::from_secs(60);
 const MOST_WARNINGS: usize = 8;
 /// Kubernetes cuts warnings at 4 KiB together.
 const LONGEST_WARNING: usize = 256;
@@ -49,6 +63,8 @@ pub struct Known {
 pub struct Webhook {
     known: Arc<ArcSwapOption<Known>>,
     watched: WatchedRoutes,
+    readers: Arc<Semaphore>,
+    namespaces: Arc<[Arc<Semaphore>]>,
     places: Arc<Semaphore>,
     clock: Clock,
     figures: Figures,
@@ -56,8 +72,16 @@ pub struct Webhook {
 
 impl Webhook {
     pub fn new(watched: WatchedRoutes, clock: Clock, figures: Figures) -> Webhook {
-        let places = Arc::new(Semaphore::new(AT_ONCE));
-        Webhook { known: Arc::default(), watched, places, clock, figures }
+        let places = |count: usize| Arc::new(Semaphore::new(count));
+        Webhook {
+            known: Arc::default(),
+            watched,
+            readers: places(READ_AT_ONCE),
+            namespaces: (0..NAMESPACES).map(|_| places(1)).collect(),
+            places: places(AT_ONCE),
+            clock,
+            figures,
+        }
     }
 
     /// From now on objects are compared with this.
@@ -67,7 +91,7 @@ impl Webhook {
 }
 
 pub fn router(webhook: Webhook) -> Router {
-    Router::new().route("/validate", post(validate)).layer(DefaultBodyLimit::max(LONGEST)).with_state(webhook)
+    Router::new().route("/validate", post(validate)).with_state(webhook)
 }
 
 #[derive(Debug, Deserialize)]
@@ -85,10 +109,15 @@ struct Request {
     namespace: String,
     #[serde(default)]
     operation: String,
-    #[serde(default)]
-    object: Value,
-    #[serde(default)]
-    old_object: Value,
+    object: Option<Object>,
+    old_object: Option<Object>,
+}
+
+/// The part of an object that counts, as the text that was sent: an object that is nested too deeply must get an answer too, and must be
+/// repairable.
+#[derive(Debug, Deserialize)]
+struct Object {
+    spec: Option<Box<RawValue>>,
 }
 
 /// The answer to one review.
@@ -98,10 +127,15 @@ enum Answer {
     Denied { code: u16, reason: &'static str, message: String },
 }
 
-async fn validate(State(webhook): State<Webhook>, body: Bytes) -> Response {
+async fn validate(State(webhook): State<Webhook>, body: Body) -> Response {
+    let body = match webhook.read(body).await {
+        Ok(body) => body,
+        Err((status, why)) => return (status, why).into_response(),
+    };
     let Ok(Review { request }) = serde_json::from_slice::<Review>(&body) else {
         return (StatusCode::BAD_REQUEST, "this is not an AdmissionReview\n").into_response();
     };
+    drop(body);
     let uid = request.uid.clone();
     let answer = webhook.answer(request).await;
     let response = match answer {
@@ -120,20 +154,41 @@ async fn validate(State(webhook): State<Webhook>, body: Bytes) -> Response {
 }
 
 impl Webhook {
-    async fn answer(&self, request: Request) -> Answer {
-        let spec = request.object.get("spec").cloned().unwrap_or_default();
-        // A change of labels, or of finalizers, must be possible also for an object that is not valid any more.
-        let is_update = request.operation == "UPDATE";
-        if is_update && request.old_object.get("spec").is_some_and(|before| *before == spec) {
-            return Answer::Allowed { warnings: Vec::new() };
+    /// The body, once there is a place for it.
+    async fn read(&self, body: Body) -> Result<Bytes, (StatusCode, &'static str)> {
+        let place = within(PLACE_WITHIN, &self.readers).await;
+        let _place =
+            place.ok_or((StatusCode::SERVICE_UNAVAILABLE, "too many objects are being checked\n"))?;
+        match tokio::time::timeout(READ_WITHIN, axum::body::to_bytes(body, LONGEST)).await {
+            Err(_) => Err((StatusCode::REQUEST_TIMEOUT, "the request did not come in time\n")),
+            Ok(Err(_)) => Err((StatusCode::PAYLOAD_TOO_LARGE, "the request is too long\n")),
+            Ok(Ok(body)) => Ok(body),
         }
-        if !is_update && request.operation != "CREATE" {
-            return Answer::Allowed { warnings: Vec::new() };
+    }
+
+    async fn answer(&self, request: Request) -> Answer {
+        let text = |object: &Option<Object>| -> Option<SpecText> {
+            Some(SpecText::of(object.as_ref()?.spec.as_deref()?.get()))
+        };
+        let spec = text(&request.object).unwrap_or(SpecText::Kept("null".into()));
+        match request.operation.as_str() {
+            "DELETE" => return Answer::Allowed { warnings: Vec::new() },
+            // A change of labels, or of finalizers, must be possible also for an object that is not valid any more.
+            "UPDATE" if text(&request.old_object).as_ref() == Some(&spec) => {
+                return Answer::Allowed { warnings: Vec::new() };
+            }
+            "CREATE" | "UPDATE" => {}
+            other => return denied(format!("`{}` is not known here", cut(other, 32))),
         }
         if request.name.is_empty() {
             return denied(
                 "metadata.name: it is missing; a route has a name of its own, and not a generated one"
                     .to_owned(),
+            );
+        }
+        if self.watched.broken_for().is_some_and(|broken| broken > BROKEN_FOR) {
+            return not_ready(
+                "the operator is not ready: it cannot watch the routes of the cluster, so what it knows is old",
             );
         }
         let objects = self.watched.gathered().complete();
@@ -142,14 +197,23 @@ impl Webhook {
                 "the operator is not ready: it does not know all routes of the cluster, or the signed base, yet",
             );
         };
-        let place = tokio::time::timeout(PLACE_WITHIN, Arc::clone(&self.places).acquire_owned()).await;
-        let Ok(Ok(place)) = place else {
+        let mut hasher = DefaultHasher::new();
+        request.namespace.hash(&mut hasher);
+        let count = u64::try_from(NAMESPACES).unwrap_or(1);
+        let own = hasher.finish().checked_rem(count).and_then(|number| usize::try_from(number).ok());
+        let Some(own) = own.and_then(|number| self.namespaces.get(number)) else {
+            return not_ready("the operator is not ready");
+        };
+        let (Some(own), Some(place)) =
+            (within(PLACE_WITHIN, own).await, within(PLACE_WITHIN, &self.places).await)
+        else {
             return not_ready("the operator is not ready: too many objects are being checked");
         };
         let key = RouteKey { namespace: request.namespace, name: request.name };
         let now = self.clock.now();
         let checked = tokio::task::spawn_blocking(move || {
-            let _place = place;
+            let _places = (own, place);
+            let spec = spec.read().map_err(|fault| Refusal::Invalid(vec![fault]))?;
             let foundation = Foundation {
                 base: &known.base.base,
                 grounds: &known.base.grounds,
@@ -169,6 +233,11 @@ impl Webhook {
     }
 }
 
+/// A place, if there is one in this time.
+async fn within(time: Duration, places: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
+    tokio::time::timeout(time, Arc::clone(places).acquire_owned()).await.ok()?.ok()
+}
+
 fn denied(message: String) -> Answer {
     Answer::Denied { code: 422, reason: "Invalid", message }
 }
@@ -183,10 +252,16 @@ fn not_ready(message: &str) -> Answer {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
 
     fn webhook() -> Webhook {
         Webhook::new(WatchedRoutes::default(), Clock::from_fn(|| 0), Figures::default())
+    }
+
+    fn object(spec: &Value) -> Option<Object> {
+        Some(Object { spec: Some(serde_json::value::to_raw_value(spec).unwrap()) })
     }
 
     fn request(operation: &str, name: &str, spec: Value, before: Value) -> Request {
@@ -195,8 +270,8 @@ mod tests {
             name: name.into(),
             namespace: "payments".into(),
             operation: operation.into(),
-            object: json!({"spec": spec}),
-            old_object: json!({"spec": before}),
+            object: object(&spec),
+            old_object: object(&before),
         }
     }
 
@@ -219,5 +294,76 @@ mod tests {
         assert_eq!(webhook().answer(gone).await, Answer::Allowed { warnings: vec![] });
         let unnamed = webhook().answer(request("CREATE", "", json!({}), json!(null))).await;
         assert!(matches!(&unnamed, Answer::Denied { code: 422, .. }), "{unnamed:?}");
+    }
+
+    #[tokio::test]
+    async fn only_removals_are_allowed_unchecked() {
+        for operation in ["CONNECT", "", "update", "PATCH"] {
+            let answer = webhook().answer(request(operation, "pay", json!({"a": 1}), json!({"a": 1}))).await;
+            assert!(matches!(&answer, Answer::Denied { code: 422, .. }), "{operation}: {answer:?}");
+        }
+    }
+
+    /// What is nested too deeply gets an answer, and can be repaired and relabelled.
+    #[tokio::test]
+    async fn a_deep_object_is_a_review_like_any_other() {
+        let deep = format!("{}{}", "[".repeat(5000), "]".repeat(5000));
+        for (operation, object, old, is_allowed) in [
+            ("UPDATE", &deep, &deep, true),
+            ("CREATE", &deep, &"null".to_owned(), false),
+            ("UPDATE", &"{}".to_owned(), &deep, false),
+        ] {
+            let review = format!(
+                "{{\"request\":{{\"uid\":\"u\",\"name\":\"a\",\"namespace\":\"b\",\"operation\":\"{operation}\",\"object\":{{\"spec\":{object}}},\"oldObject\":{{\"spec\":{old}}}}}}}"
+            );
+            let answer = validate(State(webhook()), Body::from(review)).await;
+            assert_eq!(answer.status(), StatusCode::OK);
+            let body = axum::body::to_bytes(answer.into_body(), LONGEST).await.unwrap();
+            let answer: Value = serde_json::from_slice(&body).unwrap();
+            assert_eq!(answer["response"]["allowed"], is_allowed, "{operation}: {answer}");
+        }
+    }
+
+    /// Long bodies are not read before there is a place for them, and slow ones are given up.
+    #[tokio::test]
+    async fn a_request_has_a_place_before_its_body_is_read() {
+        let webhook = webhook();
+        let long = validate(State(webhook.clone()), Body::from(vec![b' '; LONGEST + 1])).await;
+        assert_eq!(long.status(), StatusCode::PAYLOAD_TOO_LARGE);
+        let never = || Body::from_stream(tokio_stream::pending::<Result<Bytes, std::io::Error>>());
+        assert_eq!(validate(State(webhook.clone()), never()).await.status(), StatusCode::REQUEST_TIMEOUT);
+        let taken: Vec<_> =
+            (0..READ_AT_ONCE).map(|_| Arc::clone(&webhook.readers).try_acquire_owned().unwrap()).collect();
+        let body = Body::from("{}");
+        assert_eq!(validate(State(webhook.clone()), body).await.status(), StatusCode::SERVICE_UNAVAILABLE);
+        drop(taken);
+        assert_eq!(validate(State(webhook), Body::from("{}")).await.status(), StatusCode::BAD_REQUEST);
+    }
+
+    /// What is known grows old when the cluster cannot be watched: a name or a match may be taken since.
+    #[tokio::test]
+    async fn what_is_known_is_not_used_when_it_is_old() {
+        use super::super::gather::Event;
+        let watched = WatchedRoutes::default();
+        let webhook = Webhook::new(watched.clone(), Clock::from_fn(|| 0), Figures::default());
+        watched.gathered().note(Event::Begin);
+        watched.gathered().note(Event::Complete);
+        assert!(watched.broken_for().is_none());
+        let before = |time: Duration| tokio::time::Instant::now().checked_sub(time).unwrap();
+        watched.break_with("no answer", before(BROKEN_FOR / 2));
+        let answer = webhook.answer(request("CREATE", "pay", json!({"a": 1}), json!({}))).await;
+        assert!(!format!("{answer:?}").contains("what it knows is old"), "{answer:?}");
+        watched.mend();
+        watched.break_with("no answer", before(BROKEN_FOR * 2));
+        // Another reason is no other time.
+        watched.break_with("another reason", before(Duration::ZERO));
+        assert!(watched.broken_for().unwrap() > BROKEN_FOR);
+        let answer = webhook.answer(request("CREATE", "pay", json!({"a": 1}), json!({}))).await;
+        assert!(
+            matches!(&answer, Answer::Denied { code: 503, message, .. } if message.contains("what it knows is old")),
+            "{answer:?}"
+        );
+        watched.mend();
+        assert!(watched.broken_for().is_none());
     }
 }

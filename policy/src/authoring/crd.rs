@@ -6,7 +6,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::editor;
+use super::{editor, objects};
 
 /// The definition, as an object of Kubernetes.
 pub fn crd() -> Value {
@@ -67,6 +67,10 @@ fn object() -> Value {
         },
         "x-kubernetes-validations": [
             rule(
+                "!self.metadata.name.startsWith('closed-')",
+                "names that begin with 'closed-' are for routes that the operator closes",
+            ),
+            rule(
                 "self.metadata.name.matches('^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$') && !(self.metadata.name in ['mesh', 'operators', 'issuance'])",
                 "the name of a route is 1 to 63 of a-z, 0-9 and '-', no '-' at either end, and none of mesh, operators and issuance",
             ),
@@ -76,7 +80,8 @@ fn object() -> Value {
 
 fn spec() -> Value {
     let mut spec = structural(&editor::route());
-    let tests = structural(&editor::tests_beside_a_route());
+    let mut tests = structural(&editor::tests_beside_a_route());
+    set(&mut tests, &["properties", "cases", "maxItems"], json!(objects::MOST_CASES));
     set(&mut spec, &["properties", "tests"], tests);
     set(
         &mut spec,
@@ -261,6 +266,12 @@ mod tests {
                 assert_eq!(keeps, Some(&Value::Bool(true)), "{path}");
             }
         });
+    }
+
+    #[test]
+    fn the_api_server_knows_the_limits_that_it_can_check() {
+        let text = schema().to_string();
+        assert!(text.contains("startsWith('closed-')") && text.contains("\"maxItems\":200"));
     }
 
     #[test]

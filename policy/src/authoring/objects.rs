@@ -18,7 +18,7 @@ use crate::strict::json as strict_json;
 /// The longest document of an object, packed. A file in YAML may have as much.
 const LONGEST: usize = 256 * 1024;
 /// How many test cases one object may have.
-const MOST_CASES: usize = 200;
+pub(super) const MOST_CASES: usize = 200;
 /// What its test cases may be together, each with what is `given` to all of them.
 const LONGEST_CASES: usize = 4 * 1024 * 1024;
 /// What the items of a `match` may be together: each host with each method and each path.

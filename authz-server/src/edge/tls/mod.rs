@@ -41,6 +41,7 @@ const RENEWED_IN_LAST: u64 = 4;
 /// Which protocols a listener offers, in the order of preference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Offered {
+    Http1,
     Http2,
     Http2AndHttp1,
 }
@@ -172,6 +173,7 @@ impl Current {
 impl Offered {
     fn names(self) -> Vec<Vec<u8>> {
         match self {
+            Offered::Http1 => vec![b"http/1.1".to_vec()],
             Offered::Http2 => vec![b"h2".to_vec()],
             Offered::Http2AndHttp1 => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
         }

@@ -8,6 +8,7 @@ use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, watcher};
 use kube::{Api, Client};
 use tokio::sync::watch::Sender;
+use tokio::time::Instant;
 use tokio_stream::StreamExt;
 use tracing::{info, warn};
 
@@ -28,12 +29,35 @@ pub struct WatchedRoutes {
     gathered: Arc<Mutex<Gathered>>,
     /// Why the cluster cannot be watched, if it cannot.
     pub broken: Arc<Complaint>,
+    /// Since when.
+    broken_since: Arc<Mutex<Option<Instant>>>,
 }
 
 impl WatchedRoutes {
     pub fn gathered(&self) -> MutexGuard<'_, Gathered> {
         // Only complete values are stored under this lock.
         self.gathered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// For how long the cluster could not be watched.
+    pub fn broken_for(&self) -> Option<Duration> {
+        self.since().map(|since| since.elapsed())
+    }
+
+    /// Notes that it cannot be watched since now, or longer. Returns true if the reason changed.
+    pub fn break_with(&self, why: &str, now: Instant) -> bool {
+        self.since().get_or_insert(now);
+        self.broken.raise(why)
+    }
+
+    /// Notes that it is watched. Returns true if it was not.
+    pub fn mend(&self) -> bool {
+        self.since().take();
+        self.broken.clear()
+    }
+
+    fn since(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.broken_since.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -66,13 +90,13 @@ async fn watch_until_there_is_room(client: &Client, routes: &WatchedRoutes, chan
             Ok(event) => event,
             Err(error) => {
                 let why = format!("cannot watch GovernedRoutes: {}", told(&error));
-                if routes.broken.raise(&why) {
+                if routes.break_with(&why, Instant::now()) {
                     warn!("{why}");
                 }
                 continue;
             }
         };
-        if routes.broken.clear() {
+        if routes.mend() {
             info!("GovernedRoutes are watched again");
         }
         if routes.gathered().note(of_client(event)) {

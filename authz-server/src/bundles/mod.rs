@@ -21,6 +21,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 
+pub use bounds::check as check_size;
 pub use error::{KeeperError, SourceError, ThreadError};
 pub use heartbeat::Heartbeat;
 use heartbeat::Step;

@@ -91,6 +91,12 @@ impl Bundle {
         Seconds::new(expires.unwrap_or(self.base.manifest.expires))
     }
 
+    /// The begin of its time window.
+    pub fn not_before(&self) -> Seconds {
+        let not_before = self.routes.as_ref().map(|(_, manifest)| manifest.not_before);
+        Seconds::new(not_before.unwrap_or(self.base.manifest.not_before))
+    }
+
     /// The trust that the next bundle must satisfy.
     pub fn next_trust(&self) -> &TrustKeys {
         &self.base.manifest.trust

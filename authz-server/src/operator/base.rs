@@ -11,7 +11,7 @@ use tracing::{error, info};
 use warrant::AwsLcVerifier;
 
 use super::config::BaseConfig;
-use super::state::SignedContent;
+use super::state::{SignedContent, higher};
 use crate::bundles::{BundleSource, ThreadError, start_policy_thread};
 use crate::clock::Clock;
 use crate::complaint::Complaint;
@@ -55,7 +55,7 @@ pub struct Demands {
 
 impl Demands {
     pub fn with<T>(&self, ask: impl FnOnce(&Expected<'_>) -> T) -> T {
-        let floor = self.floor.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let floor = self.floor();
         ask(&Expected {
             trust: &self.trust,
             audience: &self.audience,
@@ -65,8 +65,14 @@ impl Demands {
         })
     }
 
-    pub fn set_floor(&self, floor: Option<Activated>) {
-        *self.floor.lock().unwrap_or_else(PoisonError::into_inner) = floor;
+    /// The floor never falls, whatever is read later.
+    pub fn raise_floor(&self, read: Option<Activated>) {
+        let mut floor = self.floor.lock().unwrap_or_else(PoisonError::into_inner);
+        *floor = higher(floor.take(), read);
+    }
+
+    pub fn floor(&self) -> Option<Activated> {
+        self.floor.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 

@@ -15,6 +15,15 @@ pub struct RouteKey {
     pub name: String,
 }
 
+impl RouteKey {
+    /// The object whose route is in this file of a bundle; `None` for tests and other files.
+    pub fn of_file(file: &str) -> Option<RouteKey> {
+        let (namespace, name) = file.strip_prefix("routes/")?.strip_suffix(".json")?.split_once('/')?;
+        let key = || RouteKey { namespace: namespace.to_owned(), name: name.to_owned() };
+        (!name.ends_with(".test")).then(key)
+    }
+}
+
 impl fmt::Display for RouteKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.namespace, self.name)
@@ -71,8 +80,9 @@ impl SpecText {
                 "split it into several routes",
             ),
             SpecText::LeftOut => (
-                "this namespace has more objects than the operator reads".to_owned(),
-                "remove some; the operator reads it within a minute after that",
+                "it is not known: it is gone together with most others, or its namespace has more objects than the operator reads"
+                    .to_owned(),
+                "apply it again, or remove others; it is read within a minute after that",
             ),
         };
         Err(ObjectFault { path: "spec".to_owned(), what, instead: instead.to_owned() })
@@ -106,14 +116,10 @@ impl CompleteList {
     /// is signed.
     #[must_use]
     pub fn with_signed(&self, signed: &Files, stays: impl Fn(&RouteKey) -> bool) -> CompleteList {
-        let missing = signed.keys().filter_map(|file| {
-            let (namespace, name) = file.strip_prefix("routes/")?.strip_suffix(".json")?.split_once('/')?;
-            let key = RouteKey { namespace: namespace.to_owned(), name: name.to_owned() };
-            let is_route = !name.ends_with(".test") && self.get(&key).is_none();
-            let object =
-                || RouteObject { key: key.clone(), generation: 0, created: 0, spec: SpecText::LeftOut };
-            (is_route && stays(&key)).then(object)
-        });
+        let missing = signed.keys().filter_map(|file| RouteKey::of_file(file));
+        let missing = missing.filter(|key| self.get(key).is_none() && stays(key));
+        let missing =
+            missing.map(|key| RouteObject { key, generation: 0, created: 0, spec: SpecText::LeftOut });
         let objects = self.objects.iter().cloned().chain(missing).collect();
         CompleteList::of_finished(objects).with_overfull(self.overfull.clone())
     }

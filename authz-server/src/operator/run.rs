@@ -12,24 +12,25 @@ use kube::Client;
 use policy::authoring::RouteDocuments;
 use policy::{Files, RoutesParcel};
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 use warrant::{AwsLcVerifier, Digest};
 
 use super::base::{self, Demands, OpenedBase, SignedBase};
+use super::brake::Brake;
 use super::cluster::{
     Leadership, StateStore, StoreError, StoredState, WatchedRoutes, keep_lease, watch, write_statuses,
 };
 use super::conditions::{Condition, Progress, Reported, conditions, to_write};
 use super::config::Config;
-use super::objects::{CompleteList, RouteKey};
+use super::objects::{CompleteList, RouteKey, RouteObject};
 use super::pace::Pace;
 use super::served::{self, Published, Served};
 use super::servers::{self, Seen};
 use super::settle::{Foundation, Settled, settle};
 use super::signing::{self, Pair};
-use super::state::{SignedContent, SignedState};
+use super::state::{SignedContent, SignedState, is_above};
 use super::telemetry::{self, Figures};
 use super::unsigned;
 use super::verdict::Verdict;
@@ -103,11 +104,13 @@ pub async fn run(config: Config) -> Result<(), OperatorError> {
         let transport = Transport::Tls(Arc::new(admission), Protocol::Http1);
         bound.push((at.address, pages(webhook::router(webhook.clone()), transport, OPERATORS_CONNECTIONS)));
     }
-    let mut listeners = JoinSet::new();
+    // Those that end when the operator stops, and those that never end by themselves.
+    let (mut tasks, mut endless) = (JoinSet::new(), JoinSet::new());
     for (address, pages) in bound {
         let listener = BoundListener::at(&ListenAddress::Tcp(address)).await.map_err(failed)?;
         info!(address = %listener.address(), "listening");
-        listeners.spawn(listener.serve(pages, stopping.clone()));
+        let serving = listener.serve(pages, stopping.clone());
+        tasks.spawn(named("a listener", serving));
     }
 
     let demands = Demands {
@@ -121,10 +124,16 @@ pub async fn run(config: Config) -> Result<(), OperatorError> {
     let (base_known, base) = watch::channel(None);
     base::start(&config.base, demands.clone(), !signs, Arc::clone(&complaints.base), base_known)
         .map_err(failed)?;
+    let mut known = base.clone();
+    // Its thread holds the other end.
+    endless.spawn(named(
+        "the thread that reads the base",
+        async move { while known.changed().await.is_ok() {} },
+    ));
     let (objects_changed, objects) = watch::channel(0);
-    let watching = tokio::spawn(watch(client.clone(), watched.clone(), objects_changed));
+    endless.spawn(named("the watch", watch(client.clone(), watched.clone(), objects_changed)));
     let (lead, leads) = watch::channel(None);
-    let lease = tokio::spawn(keep_lease(
+    let lease = keep_lease(
         client.clone(),
         (config.cluster.namespace.clone(), config.cluster.lease.clone()),
         own_name(),
@@ -132,8 +141,9 @@ pub async fn run(config: Config) -> Result<(), OperatorError> {
         lead,
         Arc::clone(&complaints.lease),
         stopping.clone(),
-    ));
-    let certificates = tokio::spawn(tls::keep_current(tls.into_iter().collect()));
+    );
+    tasks.spawn(named("the election", lease));
+    endless.spawn(named("the reading of certificates", tls::keep_current(tls.into_iter().collect())));
     let store = StateStore::new(client.clone(), &config.cluster.namespace, &config.cluster.config_map);
     let fetcher = Fetcher::new().map_err(failed)?;
     let operator = Operator {
@@ -153,25 +163,46 @@ pub async fn run(config: Config) -> Result<(), OperatorError> {
         objects,
         known: Round::default(),
     };
-    let rounds = tokio::spawn(operator.rounds(stopping.clone()));
-    tokio::select! {
-        () = signals.received() => info!("stopping"),
-        ended = listeners.join_next() => error!("a listener ended: {ended:?}"),
-    }
+    tasks.spawn(named("the loop that builds and signs", operator.rounds(stopping.clone())));
+    let outcome = tokio::select! {
+        () = signals.received() => {
+            info!("stopping");
+            Ok(())
+        }
+        // The rest would go on with what it knew, and nobody would notice. Kubernetes starts the operator again.
+        why = one_ended(&mut tasks, &mut endless) => {
+            error!("{why}");
+            Err(why)
+        }
+    };
     // Everything receives it; what has ended already needs it no more.
     let _ = stop.send(true);
-    watching.abort();
-    certificates.abort();
-    let ended = async {
-        let _ = rounds.await;
-        let _ = lease.await;
-        while listeners.join_next().await.is_some() {}
-    };
+    endless.abort_all();
+    let ended = async { while tasks.join_next().await.is_some() {} };
     if tokio::time::timeout(STOPS_WITHIN, ended).await.is_err() {
         warn!("stopped before everything had ended");
     }
     info!("stopped");
-    Ok(())
+    outcome
+}
+
+/// Runs a part of the operator; its name is for the message if it ends.
+async fn named(name: &'static str, part: impl Future<Output = ()>) -> &'static str {
+    part.await;
+    name
+}
+
+/// Resolves when a part has ended that should not.
+async fn one_ended(tasks: &mut JoinSet<&'static str>, endless: &mut JoinSet<&'static str>) -> OperatorError {
+    let ended = tokio::select! {
+        Some(ended) = tasks.join_next() => ended,
+        Some(ended) = endless.join_next() => ended,
+        else => return OperatorError("nothing runs any more".to_owned()),
+    };
+    match ended {
+        Ok(name) => OperatorError(format!("{name} has ended, and the operator stops")),
+        Err(why) => OperatorError(format!("a part of the operator has failed, and it stops: {why}")),
+    }
 }
 
 /// The name under which this process holds the Lease: the pod's, and a part that no process before it had.
@@ -184,7 +215,8 @@ fn own_name() -> String {
 
 fn webhook_tls(config: &Config, clock: &Clock) -> Result<Option<Arc<Tls>>, OperatorError> {
     let Some(at) = &config.listen.webhook else { return Ok(None) };
-    match Tls::open(at.files.clone(), Offered::Http2AndHttp1, clock.clone()) {
+    // The streams of one connection of HTTP/2 would be bodies that come at once without any place.
+    match Tls::open(at.files.clone(), Offered::Http1, clock.clone()) {
         Ok(tls) => Ok(Some(Arc::new(tls))),
         Err(faults) => {
             let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
@@ -208,6 +240,7 @@ struct Complaints {
     lease: Arc<Complaint>,
     state: Arc<Complaint>,
     build: Arc<Complaint>,
+    vanished: Arc<Complaint>,
 }
 
 fn readiness(
@@ -233,9 +266,10 @@ fn readiness(
             let watched = watched.clone();
             move || match watched.gathered().why_not() {
                 Some(why) => Err(watched.broken.reason().map_or(why.clone(), |broken| format!("{why}: {broken}"))),
-                None => Ok(watched.broken.reason()),
+                None => Ok(watched.broken.reason().or_else(|| watched.gathered().too_many())),
             }
         })
+        .with_optional_remark("vanished", remark(&complaints.vanished))
         .with_optional_remark("base", remark(&complaints.base))
         .with_optional_remark("lease", remark(&complaints.lease))
         .with("state", told(&complaints.state))
@@ -281,6 +315,11 @@ struct Round {
     built_from: Option<BuiltFrom>,
     settled: Option<Arc<Settled>>,
     pair: Option<Pair>,
+    /// The base of the pair, with its own note: a new base may be here already, over which nothing is signed yet.
+    over: Option<SignedBase>,
+    /// A new leader signs once, whatever was signed: what it has read may be older than what was published.
+    signs_afresh: bool,
+    brake: Brake,
     /// The routes before those of the pair.
     before: Option<RoutesParcel>,
     /// What is published: the pair's and the base's bytes.
@@ -293,6 +332,10 @@ struct Round {
     since: BTreeMap<RouteKey, (Digest, u64, u64)>,
     /// What was written and when, until the watch shows it.
     written: BTreeMap<RouteKey, (Instant, Vec<Condition>)>,
+    /// Statuses that are being written now.
+    writing: Option<JoinHandle<BTreeMap<RouteKey, Vec<Condition>>>>,
+    /// The object up to which statuses were written, if there were too many for one time.
+    told_to: Option<RouteKey>,
 }
 
 struct BuiltFrom {
@@ -344,17 +387,20 @@ impl Operator {
         let Some(settled) = self.build(&base, signed).await else {
             // What was signed stays published, and its note is renewed.
             if leads {
-                self.renew_note(&base).await;
+                self.renew_note().await;
             }
-            self.publish(&base);
+            self.publish();
             return;
         };
         if self.config.routes_key.is_none() {
             self.leave_unsigned(&settled);
         } else if leads {
+            if self.known.signs_afresh {
+                self.ask_servers().await;
+            }
             self.sign(&base, &settled).await;
         }
-        self.publish(&base);
+        self.publish();
         self.note_since(&settled);
         if leads {
             self.ask_servers().await;
@@ -368,7 +414,7 @@ impl Operator {
             return true;
         }
         let is_new_leader = leads && !self.known.led;
-        self.known.led = leads;
+        self.known.led &= leads;
         let is_old = self.known.stored_at.is_none_or(|at| at.elapsed() >= STATE_EVERY);
         if self.known.stored.is_some() && !is_new_leader && (leads || !is_old) {
             return true;
@@ -377,6 +423,8 @@ impl Operator {
             Ok(stored) => {
                 self.complaints.state.clear();
                 self.known.stored_at = Some(Instant::now());
+                self.known.led = leads;
+                self.known.signs_afresh |= is_new_leader;
                 let is_same = self.known.stored.as_ref().is_some_and(|before| before.is_same(&stored));
                 if !is_same {
                     self.take_stored(stored);
@@ -391,18 +439,21 @@ impl Operator {
         }
     }
 
-    /// If the object is gone while this process still knows what it signed, it is written again.
+    /// If the object is gone, or an older one was restored, while this process still knows what was signed, it is written again.
     async fn restore_state(&mut self) {
-        let is_gone = self.known.stored.as_ref().is_some_and(|stored| stored.state == SignedState::default());
-        if let Some(pair) = self.known.pair.clone().filter(|_| is_gone)
-            && self.keep(pair).await
+        let Some(stored) = &self.known.stored else { return };
+        let is_lost = |pair: &Pair| is_above(&pair.bundle.activated(), stored.state.floor.as_ref());
+        if let (Some(pair), Some(over)) = (self.known.pair.clone().filter(is_lost), self.known.over.clone())
+            && self.keep(pair, over).await
         {
-            warn!("what was signed was gone from the cluster, and is kept there again");
+            warn!(
+                "what was signed was gone from the cluster, or an older one was there; it is kept there again"
+            );
         }
     }
 
     fn take_stored(&mut self, stored: StoredState) {
-        self.demands.set_floor(stored.state.floor.clone());
+        self.demands.raise_floor(stored.state.floor.clone());
         self.known.stored = Some(stored);
     }
 
@@ -424,6 +475,10 @@ impl Operator {
 
     /// Opens what was signed last over this base. What was signed over another base is no pair with it.
     fn open_pair(&mut self, base: &SignedBase, content: Option<&SignedContent>) {
+        let is_over = |pair: &Pair| pair.bundle.base().digest() == base.opened.base.digest();
+        if self.known.pair.as_ref().is_some_and(is_over) {
+            self.known.over = Some(base.clone());
+        }
         let Some(content) = content else { return };
         let is_known = |pair: &Pair| {
             pair.content == *content && pair.bundle.base().digest() == base.opened.base.digest()
@@ -433,11 +488,12 @@ impl Operator {
         }
         let opened = self.demands.with(|expected| Pair::open(&base.opened.parcel, content.clone(), expected));
         if let Ok(pair) = opened {
-            self.take_pair(pair);
+            self.take_pair(pair, base.clone());
         }
     }
 
-    fn take_pair(&mut self, pair: Pair) {
+    fn take_pair(&mut self, pair: Pair, over: SignedBase) {
+        self.known.over = Some(over);
         let before = self.known.pair.replace(pair).map(|before| before.content.routes);
         let is_other = |before: &RoutesParcel| {
             self.known.pair.as_ref().is_some_and(|pair| pair.content.routes.manifest != before.manifest)
@@ -453,6 +509,7 @@ impl Operator {
             self.webhook.know(None);
             return None;
         };
+        let objects = self.with_brake(objects, &signed);
         let is_same = self.known.built_from.as_ref().is_some_and(|from| {
             Arc::ptr_eq(&from.base, &base.opened) && from.signed == signed && from.objects == objects
         });
@@ -489,6 +546,19 @@ impl Operator {
         Some(settled)
     }
 
+    /// The objects, with those that are gone together with most others.
+    fn with_brake(&mut self, objects: CompleteList, signed: &Files) -> CompleteList {
+        if !self.known.brake.holds(signed, &objects, Instant::now().into_std()) {
+            self.complaints.vanished.clear();
+            return objects;
+        }
+        let why = "most of the signed routes have no object any more: they stay in force for ten minutes; apply the objects again, or wait if they were removed on purpose";
+        if self.complaints.vanished.raise(why) {
+            error!("{why}");
+        }
+        objects.with_signed(signed, |_| true)
+    }
+
     fn cannot_build<T>(&self, why: &str) -> Option<T> {
         self.webhook.know(None);
         self.figures.failures.inc();
@@ -502,23 +572,31 @@ impl Operator {
     /// Signs what was built if it is not what is signed, and renews the note.
     async fn sign(&mut self, base: &SignedBase, settled: &Settled) {
         let Some(key) = &self.config.routes_key else { return };
-        let Some(stored) = &self.known.stored else { return };
+        if self.known.stored.is_none() {
+            return;
+        }
         let files = signing::files_of_teams(&settled.built, &base.opened.base);
         let (now, lifetime) = (self.clock.now(), self.config.lifetime);
-        let is_current = |pair: &Pair| !pair.is_outdated(&base.opened.base, &files, now, lifetime);
-        if self.known.pair.as_ref().is_some_and(is_current) {
-            return self.renew_note(base).await;
+        // A version that is not above what a server has would be refused there.
+        let seen = self.known.seen.newest_routes(base.opened.base.version(), now);
+        let is_current = |pair: &Pair| {
+            !pair.is_outdated(&base.opened.base, &files, now, lifetime)
+                && pair.bundle.routes_version() >= seen
+        };
+        if !self.known.signs_afresh && self.known.pair.as_ref().is_some_and(is_current) {
+            return self.renew_note().await;
         }
         // A new base waits for nothing: without routes over it no server can take it.
         let is_over = |pair: &Pair| pair.bundle.base().digest() == base.opened.base.digest();
         let is_of_this_base = self.known.pair.as_ref().is_some_and(is_over);
         if is_of_this_base && !self.known.pace.allows(Instant::now().into_std()) {
-            return self.renew_note(base).await;
+            return self.renew_note().await;
         }
+        let state = SignedState { floor: self.demands.floor(), signed: None };
         let parts = (&base.opened.base, &base.opened.parcel);
         let signed = self
             .demands
-            .with(|expected| signing::sign(&settled.built, parts, &stored.state, key, expected, lifetime));
+            .with(|expected| signing::sign(&settled.built, parts, (&state, seen), key, expected, lifetime));
         let pair = match signed {
             Ok(pair) => pair,
             Err(why) => {
@@ -527,12 +605,14 @@ impl Operator {
                 if self.complaints.build.raise(&why) {
                     error!("{why}");
                 }
-                return;
+                // Until it can be signed, what was signed last must not run out.
+                return self.renew_note().await;
             }
         };
         let version = pair.bundle.routes_version().unwrap_or_default();
         self.known.pace.note(Instant::now().into_std());
-        if self.keep(pair).await {
+        if self.keep(pair, base.clone()).await {
+            self.known.signs_afresh = false;
             self.figures.signed.inc();
             info!(
                 version,
@@ -543,18 +623,18 @@ impl Operator {
         }
     }
 
-    async fn renew_note(&mut self, base: &SignedBase) {
+    /// Renews the note about what is published, also if it is over a base that is not the newest any more.
+    async fn renew_note(&mut self) {
         let Some(key) = &self.config.routes_key else { return };
         let now = self.clock.now();
-        let own =
-            |pair: &&Pair| pair.bundle.base().digest() == base.opened.base.digest() && pair.wants_note(now);
-        let Some(pair) = self.known.pair.as_ref().filter(own) else { return };
+        let pair = self.known.pair.as_ref().filter(|pair| pair.wants_note(now));
+        let (Some(pair), Some(over)) = (pair, self.known.over.clone()) else { return };
         let noted = self
             .demands
-            .with(|expected| signing::with_note(pair.clone(), key, &base.opened.parcel, expected));
+            .with(|expected| signing::with_note(pair.clone(), key, &over.opened.parcel, expected));
         match noted {
             Ok(pair) => {
-                if self.keep(pair).await {
+                if self.keep(pair, over).await {
                     info!("renewed the note about the routes");
                 }
             }
@@ -565,20 +645,25 @@ impl Operator {
     /// Keeps a pair in the cluster, and only then takes it for published. Returns false if it is not kept.
     ///
     /// A crash before the write leaves what was there; one after it leaves a version that is read again at the next start.
-    async fn keep(&mut self, pair: Pair) -> bool {
+    async fn keep(&mut self, pair: Pair, over: SignedBase) -> bool {
         let Some(stored) = self.known.stored.clone() else { return false };
         if !self.leadership.leads() {
             return false;
         }
         let state = SignedState { floor: Some(pair.bundle.activated()), signed: Some(pair.content.clone()) };
         match self.store.write(&stored, state).await {
-            Ok((stored, is_left_out)) => {
-                if is_left_out {
-                    self.complaints.build.raise("what was signed is too large for a ConfigMap: after a restart, routes that cannot be built are closed, and other operators serve nothing");
+            Ok(None) => {
+                // Published all the same, it would be lost at the next start, and with it the last signed version of every route.
+                let why = "nothing is signed: it would be too large for a ConfigMap, although it is within the quotas; remove some routes or tests";
+                if self.complaints.build.raise(why) {
+                    error!("{why}");
                 }
+                false
+            }
+            Ok(Some(stored)) => {
                 self.complaints.state.clear();
                 self.take_stored(stored);
-                self.take_pair(pair);
+                self.take_pair(pair, over);
                 true
             }
             Err(error) => {
@@ -591,12 +676,9 @@ impl Operator {
         }
     }
 
-    fn publish(&mut self, base: &SignedBase) {
-        let Some(pair) = &self.known.pair else { return };
-        if pair.bundle.base().digest() != base.opened.base.digest() {
-            // The pair before the new base stays published until routes are signed over it.
-            return;
-        }
+    /// Publishes the pair with its own base. A new base is published together with the first routes over it.
+    fn publish(&mut self) {
+        let (Some(pair), Some(base)) = (&self.known.pair, &self.known.over) else { return };
         let from = PublishedFrom {
             content: pair.content.clone(),
             base: base.opened.base.digest(),
@@ -662,6 +744,9 @@ impl Operator {
 
     /// Writes the status of each object whose status says something else.
     async fn tell(&mut self, base: &SignedBase, settled: &Settled) {
+        if !self.take_written().await {
+            return;
+        }
         let Some(from) = &self.known.built_from else { return };
         let seen = self.watched.gathered().conditions();
         let now = self.clock.now();
@@ -673,8 +758,10 @@ impl Operator {
         written.retain(|key, (at, conditions)| {
             at.elapsed() < SHOWN_WITHIN && seen.get(key).is_some_and(|shown| shown != conditions)
         });
-        for object in from.objects.iter() {
-            let Some(verdict) = settled.verdicts.get(&object.key) else { continue };
+        let mut told_to = None;
+        for object in in_turn(&from.objects, self.known.told_to.as_ref()) {
+            let verdict = settled.verdicts.get(&object.key).filter(|_| seen.contains_key(&object.key));
+            let Some(verdict) = verdict else { continue };
             let (progress, in_force, enforced) = self.progress(base, settled, &object.key, verdict);
             let conditions = conditions(verdict, &progress, &in_force, &enforced, object.generation);
             let own = written.get(&object.key).map(|(_, conditions)| conditions);
@@ -684,17 +771,32 @@ impl Operator {
                 due.insert(object.key.clone(), (object.generation, conditions));
             }
             if due.len() >= STATUSES_AT_ONCE {
+                told_to = Some(object.key.clone());
                 break;
             }
         }
+        self.known.told_to = told_to;
         self.known.written = written;
         if due.is_empty() {
             return;
         }
-        let done = write_statuses(&self.client, due).await;
+        // A slow API server must not keep back a signature.
+        let client = self.client.clone();
+        self.known.writing = Some(tokio::spawn(async move { write_statuses(&client, due).await }));
+    }
+
+    /// Takes note of the statuses that were written. Returns false while they are being written.
+    async fn take_written(&mut self) -> bool {
+        let Some(task) = self.known.writing.take() else { return true };
+        if !task.is_finished() {
+            self.known.writing = Some(task);
+            return false;
+        }
+        let done = task.await.unwrap_or_default();
         self.figures.statuses.inc_by(u64::try_from(done.len()).unwrap_or_default());
         let at = Instant::now();
         self.known.written.extend(done.into_iter().map(|(key, conditions)| (key, (at, conditions))));
+        true
     }
 
     fn progress(
@@ -723,5 +825,53 @@ impl Operator {
         let in_force = self.known.seen.in_force(*over, *routes, now);
         let enforced = self.known.seen.enforced(*over, *routes, &proxies, now);
         (Progress::Published, in_force, enforced)
+    }
+}
+
+/// All objects, beginning after this one: if there are too many for one time, those at the end must have their turn.
+fn in_turn<'a>(objects: &'a CompleteList, after: Option<&RouteKey>) -> impl Iterator<Item = &'a RouteObject> {
+    let is_later = |object: &&RouteObject| after.is_none_or(|after| object.key > *after);
+    let later: Vec<&RouteObject> = objects.iter().filter(is_later).collect();
+    let earlier: Vec<&RouteObject> = objects.iter().filter(|object| !is_later(object)).collect();
+    later.into_iter().chain(earlier)
+}
+
+#[cfg(test)]
+mod rounds;
+
+#[cfg(test)]
+mod tests {
+    use super::super::objects::SpecText;
+    use super::*;
+
+    #[tokio::test]
+    async fn the_operator_stops_when_one_part_of_it_ends() {
+        let never = || named("never", std::future::pending::<()>());
+        for ends_in_tasks in [true, false] {
+            let (mut tasks, mut endless) = (JoinSet::new(), JoinSet::new());
+            tasks.spawn(never());
+            endless.spawn(never());
+            let ending = if ends_in_tasks { &mut tasks } else { &mut endless };
+            ending.spawn(named("the watch", async {}));
+            assert!(one_ended(&mut tasks, &mut endless).await.to_string().starts_with("the watch has ended"));
+        }
+        let (mut tasks, mut endless) = (JoinSet::new(), JoinSet::new());
+        endless.spawn(never());
+        tasks.spawn(named("x", async { panic!("a fault") }));
+        assert!(one_ended(&mut tasks, &mut endless).await.to_string().contains("has failed"));
+    }
+
+    #[test]
+    fn every_object_has_its_turn() {
+        let key = |name: &str| RouteKey { namespace: "payments".into(), name: name.into() };
+        let object =
+            |name: &str| RouteObject { key: key(name), generation: 1, created: 0, spec: SpecText::of("{}") };
+        let list = CompleteList::of_finished(["a", "b", "c", "d"].map(object).into());
+        let names = |after: Option<&RouteKey>| -> String {
+            in_turn(&list, after).map(|object| object.key.name.as_str()).collect()
+        };
+        assert_eq!(names(None), "abcd");
+        assert_eq!(names(Some(&key("b"))), "cdab");
+        assert_eq!(names(Some(&key("bb"))), "cdab");
     }
 }

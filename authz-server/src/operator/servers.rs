@@ -75,6 +75,14 @@ impl Seen {
         self.reports = reports;
     }
 
+    /// The highest version of routes over this base that a server has. What is far in the future is not a version that was ever signed.
+    pub fn newest_routes(&self, base: u64, now: Seconds) -> Option<u64> {
+        const FAR: u64 = 366 * 86_400;
+        let in_force = self.reports.iter().filter_map(|report| report.in_force);
+        let routes = in_force.filter(|it| it.base == base).map(|it| it.routes);
+        routes.filter(|routes| *routes <= now.get().saturating_add(FAR)).max()
+    }
+
     /// Whether every server has these routes, or later ones over the same base, in force.
     pub fn in_force(&self, base: u64, routes: u64, now: Seconds) -> Reported {
         let (mut not, mut silent) = (Vec::new(), Vec::new());

@@ -292,9 +292,14 @@ fn read_current(one: &mut Candidate<'_>) {
     }
 }
 
+/// Whether this is the name of a route that the operator made.
+pub fn is_of_closed(name: &str) -> bool {
+    name.starts_with(OF_CLOSED)
+}
+
 /// Some names are only for the routes that the operator makes.
 pub(super) fn check_name(name: &str) -> Result<(), ObjectFault> {
-    if !name.starts_with(OF_CLOSED) {
+    if !is_of_closed(name) {
         return Ok(());
     }
     Err(ObjectFault {

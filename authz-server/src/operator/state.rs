@@ -20,7 +20,7 @@ const LONGEST: usize = 1000 * 1024;
 const LONGEST_UNPACKED: u64 = 128 * 1024 * 1024;
 
 const FLOOR: &str = "floor.json";
-const MANIFEST: &str = "routes.json";
+const MANIFEST: &str = "routes.json.gz";
 const NOTE: &str = "routes-latest.json";
 const FILES: &str = "files.gz";
 
@@ -74,10 +74,12 @@ impl SignedState {
         }
         let Some(SignedContent { routes, note }) = &self.signed else { return (members, false) };
         let mut with_content = members.clone();
-        with_content.insert(MANIFEST.to_owned(), routes.manifest.clone());
+        let (Some(manifest), Some(files)) = (compressed(&routes.manifest), pack(&routes.files)) else {
+            return (members, true);
+        };
+        with_content.insert(MANIFEST.to_owned(), manifest);
         with_content.insert(NOTE.to_owned(), note.clone());
-        let Some(packed) = pack(&routes.files) else { return (members, true) };
-        with_content.insert(FILES.to_owned(), packed);
+        with_content.insert(FILES.to_owned(), files);
         // They are sent as base64.
         let size: usize = with_content.values().map(|bytes| bytes.len().div_ceil(3).saturating_mul(4)).sum();
         if size > LONGEST { (members, true) } else { (with_content, false) }
@@ -96,7 +98,9 @@ impl SignedState {
         let signed = match (members.get(MANIFEST), members.get(NOTE), members.get(FILES)) {
             (Some(manifest), Some(note), Some(packed)) => {
                 let files = unpack(packed).ok_or_else(|| damaged("its files.gz cannot be read"))?;
-                let routes = RoutesParcel { manifest: manifest.clone(), files };
+                let manifest =
+                    uncompressed(manifest).ok_or_else(|| damaged("its routes.json.gz cannot be read"))?;
+                let routes = RoutesParcel { manifest, files };
                 Some(SignedContent { routes, note: note.clone() })
             }
             (None, None, None) => None,
@@ -106,11 +110,37 @@ impl SignedState {
     }
 
     /// The version to sign next over this base. It is at least the time in seconds: so even if everything is lost here, no version is
-    /// signed again with other content.
-    pub fn next_version(&self, base: Digest, now: u64) -> Option<u64> {
+    /// signed again with other content. And it is above `seen`, the highest version that a server reports.
+    pub fn next_version(&self, base: Digest, seen: Option<u64>, now: u64) -> Option<u64> {
         let floor = self.floor.as_ref().filter(|floor| floor.digest == base);
         let last = floor.and_then(|floor| floor.routes).map_or(0, |(version, _)| version);
-        Some(last.checked_add(1)?.max(now))
+        Some(last.max(seen.unwrap_or(0)).checked_add(1)?.max(now))
+    }
+}
+
+/// The higher one of two floors. What this process knows never falls: an older copy of the ConfigMap may have been restored.
+pub fn higher(known: Option<Activated>, read: Option<Activated>) -> Option<Activated> {
+    let (known, read) = match (known, read) {
+        (Some(known), Some(read)) => (known, read),
+        (known, read) => return known.or(read),
+    };
+    if known.digest != read.digest {
+        return Some(if known.version > read.version { known } else { read });
+    }
+    let retired = known.retired.union(&read.retired).copied().collect();
+    let version = |floor: &Activated| floor.routes.map(|(version, _)| version);
+    let higher = if version(&known) > version(&read) { known } else { read };
+    Some(Activated { retired, ..higher })
+}
+
+/// Whether what was signed is above this floor.
+pub fn is_above(own: &Activated, floor: Option<&Activated>) -> bool {
+    match floor {
+        None => true,
+        Some(floor) if floor.digest == own.digest => {
+            own.routes.map(|(version, _)| version) > floor.routes.map(|(version, _)| version)
+        }
+        Some(floor) => own.version > floor.version,
     }
 }
 
@@ -138,18 +168,27 @@ fn floor_of(bytes: &[u8]) -> Option<Activated> {
 fn pack(files: &Files) -> Option<Vec<u8>> {
     let texts: Option<BTreeMap<&String, &str>> =
         files.iter().map(|(name, bytes)| Some((name, std::str::from_utf8(bytes).ok()?))).collect();
+    compressed(&serde_json::to_vec(&texts?).ok()?)
+}
+
+/// `None` if it is longer than what is read back.
+fn compressed(bytes: &[u8]) -> Option<Vec<u8>> {
+    if u64::try_from(bytes.len()).ok()? >= LONGEST_UNPACKED {
+        return None;
+    }
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-    encoder.write_all(&serde_json::to_vec(&texts?).ok()?).ok()?;
+    encoder.write_all(bytes).ok()?;
     encoder.finish().ok()
 }
 
+fn uncompressed(packed: &[u8]) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let read = GzDecoder::new(packed).take(LONGEST_UNPACKED).read_to_end(&mut bytes).ok()?;
+    (u64::try_from(read).ok()? < LONGEST_UNPACKED).then_some(bytes)
+}
+
 fn unpack(packed: &[u8]) -> Option<Files> {
-    let mut text = Vec::new();
-    let read = GzDecoder::new(packed).take(LONGEST_UNPACKED).read_to_end(&mut text).ok()?;
-    if u64::try_from(read).ok()? >= LONGEST_UNPACKED {
-        return None;
-    }
-    let texts: BTreeMap<String, String> = serde_json::from_slice(&text).ok()?;
+    let texts: BTreeMap<String, String> = serde_json::from_slice(&uncompressed(packed)?).ok()?;
     Some(texts.into_iter().map(|(name, text)| (name, text.into_bytes())).collect())
 }
 
@@ -185,7 +224,7 @@ mod tests {
     fn what_is_too_large_keeps_its_floor() {
         let mut state = state();
         let content = state.signed.as_mut().unwrap();
-        content.routes.manifest = vec![b'x'; LONGEST];
+        content.note = vec![b'x'; LONGEST];
         let (members, left_out) = state.to_members();
         assert!(left_out);
         assert_eq!(SignedState::of_members(&members).unwrap(), SignedState { signed: None, ..state });
@@ -201,7 +240,7 @@ mod tests {
                 assert!(SignedState::of_members(&damaged).is_err(), "without {name}");
             }
             damaged.insert(name.to_owned(), b"damaged".to_vec());
-            let is_text = matches!(name, MANIFEST | NOTE);
+            let is_text = name == NOTE;
             assert_eq!(
                 SignedState::of_members(&damaged).is_ok(),
                 is_text,
@@ -213,9 +252,51 @@ mod tests {
     #[test]
     fn no_version_is_signed_twice_even_if_everything_is_lost() {
         let (base, other) = (Digest::of(b"base"), Digest::of(b"other"));
-        assert_eq!(state().next_version(base, 5), Some(18));
-        assert_eq!(state().next_version(base, 1000), Some(1000));
-        assert_eq!(state().next_version(other, 1000), Some(1000), "each base begins its versions anew");
-        assert_eq!(SignedState::default().next_version(base, 1000), Some(1000));
+        assert_eq!(state().next_version(base, None, 5), Some(18));
+        assert_eq!(state().next_version(base, None, 1000), Some(1000));
+        assert_eq!(state().next_version(other, None, 1000), Some(1000), "each base begins its versions anew");
+        assert_eq!(SignedState::default().next_version(base, None, 1000), Some(1000));
+    }
+    /// What is written must be what is read: or the next start would find it damaged.
+    #[test]
+    fn what_is_longer_than_what_is_read_back_is_not_written() {
+        let bytes = vec![b' '; usize::try_from(LONGEST_UNPACKED).unwrap()];
+        assert!(compressed(&bytes).is_none());
+        let packed = compressed(&bytes[1..]).unwrap();
+        assert_eq!(uncompressed(&packed).unwrap().len(), bytes.len() - 1);
+    }
+
+    #[test]
+    fn a_floor_never_falls_and_a_version_is_above_what_a_server_has() {
+        let (base, other) = (Digest::of(b"base"), Digest::of(b"other"));
+        let floor = |version: u64, digest: Digest, routes: u64| Activated {
+            version,
+            digest,
+            retired: [Digest::of(&routes.to_be_bytes())].into(),
+            routes: Some((routes, Digest::of(b"routes"))),
+        };
+        let routes = |floor: &Option<Activated>| {
+            floor.as_ref().and_then(|floor| floor.routes).map(|(version, _)| version)
+        };
+        // An older ConfigMap was restored, or it is gone.
+        for (known, read, expected) in [
+            (Some(floor(3, base, 20)), Some(floor(3, base, 17)), 20),
+            (Some(floor(3, base, 17)), Some(floor(3, base, 20)), 20),
+            (Some(floor(3, base, 20)), None, 20),
+            (None, Some(floor(3, base, 17)), 17),
+            (Some(floor(3, base, 20)), Some(floor(4, other, 1)), 1),
+            (Some(floor(4, other, 1)), Some(floor(3, base, 20)), 1),
+        ] {
+            assert_eq!(routes(&higher(known, read)), Some(expected));
+        }
+        assert_eq!(higher(Some(floor(3, base, 20)), Some(floor(3, base, 17))).unwrap().retired.len(), 2);
+        let own = floor(3, base, 20);
+        assert!(
+            is_above(&own, None)
+                && is_above(&own, Some(&floor(3, base, 17)))
+                && is_above(&own, Some(&floor(2, other, 30)))
+        );
+        assert!(!is_above(&own, Some(&own)) && !is_above(&own, Some(&floor(4, other, 1))));
+        assert_eq!(state().next_version(Digest::of(b"base"), Some(2000), 1000), Some(2001));
     }
 }

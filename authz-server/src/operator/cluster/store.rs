@@ -80,13 +80,16 @@ impl StateStore {
         Ok(StoredState { state, object: Some(object) })
     }
 
-    /// Writes a state in place of the one that was read. The flag says that its content was too large and is not kept.
+    /// Writes a state in place of the one that was read. `None` if it is too large; then nothing is written.
     pub async fn write(
         &self,
         before: &StoredState,
         state: SignedState,
-    ) -> Result<(StoredState, bool), StoreError> {
+    ) -> Result<Option<StoredState>, StoreError> {
         let (members, is_left_out) = state.to_members();
+        if is_left_out {
+            return Ok(None);
+        }
         let binary_data = members.into_iter().map(|(name, bytes)| (name, ByteString(bytes))).collect();
         let parameters = PostParams::default();
         let written = match &before.object {
@@ -101,7 +104,7 @@ impl StateStore {
             }
         };
         match written {
-            Ok(object) => Ok((StoredState { state, object: Some(object) }, is_left_out)),
+            Ok(object) => Ok(Some(StoredState { state, object: Some(object) })),
             Err(CallError { code: CONFLICT, .. }) => Err(StoreError::Conflict),
             // It was deleted since.
             Err(CallError { code: NOT_FOUND, .. }) if before.object.is_some() => Err(StoreError::Conflict),

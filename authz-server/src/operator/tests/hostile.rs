@@ -168,7 +168,10 @@ fn noise(seed: u64, length: usize) -> String {
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
-        char::from(b'a' + u8::try_from(state % 26).unwrap())
+        b"abcdefghijklmnopqrstuvwxyz"
+            .get(usize::try_from(state % 26).unwrap())
+            .map(|letter| char::from(*letter))
+            .unwrap()
     };
     (0..length).map(|_| letter()).collect()
 }

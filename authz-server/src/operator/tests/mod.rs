@@ -4,7 +4,7 @@ mod definition;
 mod documentation;
 mod hostile;
 mod settling;
-mod signing;
+pub(super) mod signing;
 
 use std::collections::BTreeMap;
 

@@ -8,7 +8,7 @@ use super::super::state::SignedState;
 use super::*;
 use crate::keys::PrivateKey;
 
-fn key() -> PrivateKey {
+pub(in crate::operator) fn key() -> PrivateKey {
     key_of(SIGNER)
 }
 
@@ -45,7 +45,7 @@ impl Signer {
         let settled = self.cluster.settle();
         let base = (&self.cluster.base, &self.parcel);
         let pair = at(self.state.floor.as_ref(), now, |expected| {
-            sign(&settled.built, base, &self.state, &key(), expected, 400)
+            sign(&settled.built, base, (&self.state, None), &key(), expected, 400)
         });
         let pair = pair.unwrap();
         self.state = SignedState { floor: Some(pair.bundle.activated()), signed: Some(pair.content.clone()) };
@@ -114,7 +114,7 @@ fn another_key_signs_nothing() {
     let base = (&signer.cluster.base, &signer.parcel);
     let stranger = key_of(77);
     let refused =
-        at(None, NOW, |expected| sign(&settled.built, base, &signer.state, &stranger, expected, 400));
+        at(None, NOW, |expected| sign(&settled.built, base, (&signer.state, None), &stranger, expected, 400));
     assert!(refused.unwrap_err().contains("routesBy"));
     // And what others signed is not taken for what was signed last.
     let mut signer = Signer::new();
@@ -148,4 +148,21 @@ fn a_thousand_routes_are_built_in_one_go_and_fit_into_what_is_kept() {
     let size: usize = members.values().map(Vec::len).sum();
     println!("1,001 routes: built in {took:?}, kept in {size} bytes");
     assert!(!left_out && size < 500_000, "{size}");
+}
+
+/// The clock of the operator was an hour ahead, and is right again: what it signed then would be refused by every server until that hour.
+#[test]
+fn what_was_signed_while_the_clock_was_ahead_is_signed_again() {
+    let mut signer = Signer::new();
+    let ahead = signer.sign(NOW + 600);
+    let files = files_of_teams(&signer.cluster.settle().built, &signer.cluster.base);
+    let outdated =
+        |pair: &Pair, now: u64| pair.is_outdated(&signer.cluster.base, &files, Seconds::new(now), 400);
+    assert!(!outdated(&ahead, NOW + 600) && outdated(&ahead, NOW));
+    let most = ahead.bundle.base().notes().max_age;
+    let late = Pair { note_until: Some(Seconds::new(NOW + 600 + most)), ..ahead };
+    assert!(late.wants_note(Seconds::new(NOW)) && !late.wants_note(Seconds::new(NOW + 600)));
+    let again = signer.sign(NOW);
+    assert!(again.bundle.routes_version() > Some(NOW + 600), "a version never falls");
+    assert_eq!(again.bundle.not_before(), Seconds::new(NOW));
 }

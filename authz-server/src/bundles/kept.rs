@@ -16,6 +16,9 @@ use ledger::layout::Layout;
 use policy::{BundleRefusal, Digest, Files, Parcel, RoutesParcel};
 use serde::{Deserialize, Serialize};
 
+/// How many earlier copies one copy may name. To read it, each of them is read.
+const HOLDERS_AT_MOST: usize = 32;
+
 /// The directory of kept bundles in a ledger's directory.
 #[derive(Clone, Debug)]
 pub struct KeptBundles {
@@ -162,8 +165,13 @@ impl KeptForm {
         all.map(|text| (Digest::of(text.as_bytes()).to_string(), text.clone()))
     }
 
-    /// Names the copies that hold its documents instead of holding them too.
+    /// Names the copies that hold its documents instead of holding them too. If they are many, it holds all documents itself.
     fn leave_out(&mut self, holders: &BTreeMap<String, String>) {
+        let own: Vec<String> = self.documents().map(|(document, _)| document).collect();
+        let named: BTreeSet<&String> = own.iter().filter_map(|document| holders.get(document)).collect();
+        if named.len() > HOLDERS_AT_MOST {
+            return;
+        }
         let mut elsewhere: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         let mut keeps = |text: &String| {
             let document = Digest::of(text.as_bytes()).to_string();
@@ -267,5 +275,25 @@ mod tests {
         let next = version(7, &files);
         kept.keep(&next.digest().unwrap(), &next, before.as_ref()).unwrap();
         assert!(size(&next) > 50_000 && kept.read(&next.digest().unwrap()).unwrap().is_some());
+    }
+
+    /// To read a copy, every copy that it names is read: that must not be hundreds.
+    #[test]
+    fn a_copy_that_would_name_many_others_holds_everything() {
+        let with_holders = |count: usize| {
+            let texts = (0..count).map(|number| (number.to_string(), format!("document {number}")));
+            let mut form = KeptForm {
+                manifest: String::new(),
+                trust: Vec::new(),
+                files: texts.collect(),
+                elsewhere: BTreeMap::new(),
+                routes: None,
+            };
+            let holders = form.documents().collect();
+            form.leave_out(&holders);
+            (form.files.len(), form.elsewhere.len())
+        };
+        assert_eq!(with_holders(HOLDERS_AT_MOST), (0, HOLDERS_AT_MOST));
+        assert_eq!(with_holders(HOLDERS_AT_MOST + 1), (HOLDERS_AT_MOST + 1, 0));
     }
 }

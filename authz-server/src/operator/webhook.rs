@@ -167,20 +167,22 @@ impl Webhook {
     }
 
     async fn answer(&self, request: Request) -> Answer {
-        let text = |object: &Option<Object>| -> Option<SpecText> {
-            Some(SpecText::of(object.as_ref()?.spec.as_deref()?.get()))
-        };
-        let spec = text(&request.object).unwrap_or(SpecText::Kept("null".into()));
-        match request.operation.as_str() {
+        let Request { name, namespace, operation, object, old_object, .. } = request;
+        let text = |object: Option<Object>| object.and_then(|object| object.spec);
+        let (spec, before) = (text(object), text(old_object));
+        let is_same =
+            before.is_some() && before.as_deref().map(RawValue::get) == spec.as_deref().map(RawValue::get);
+        // The whole of both must not stay in memory while this one waits for its place.
+        drop(before);
+        let spec = SpecText::of(spec.as_deref().map_or("null", RawValue::get));
+        match operation.as_str() {
             "DELETE" => return Answer::Allowed { warnings: Vec::new() },
             // A change of labels, or of finalizers, must be possible also for an object that is not valid any more.
-            "UPDATE" if text(&request.old_object).as_ref() == Some(&spec) => {
-                return Answer::Allowed { warnings: Vec::new() };
-            }
+            "UPDATE" if is_same => return Answer::Allowed { warnings: Vec::new() },
             "CREATE" | "UPDATE" => {}
             other => return denied(format!("`{}` is not known here", cut(other, 32))),
         }
-        if request.name.is_empty() {
+        if name.is_empty() {
             return denied(
                 "metadata.name: it is missing; a route has a name of its own, and not a generated one"
                     .to_owned(),
@@ -198,7 +200,7 @@ impl Webhook {
             );
         };
         let mut hasher = DefaultHasher::new();
-        request.namespace.hash(&mut hasher);
+        namespace.hash(&mut hasher);
         let count = u64::try_from(NAMESPACES).unwrap_or(1);
         let own = hasher.finish().checked_rem(count).and_then(|number| usize::try_from(number).ok());
         let Some(own) = own.and_then(|number| self.namespaces.get(number)) else {
@@ -209,7 +211,7 @@ impl Webhook {
         else {
             return not_ready("the operator is not ready: too many objects are being checked");
         };
-        let key = RouteKey { namespace: request.namespace, name: request.name };
+        let key = RouteKey { namespace, name };
         let now = self.clock.now();
         let checked = tokio::task::spawn_blocking(move || {
             let _places = (own, place);

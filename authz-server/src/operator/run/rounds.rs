@@ -52,7 +52,12 @@ impl Api {
 }
 
 fn failure(code: StatusCode) -> Response {
-    let status = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": "no", "reason": "no", "code": code.as_u16()});
+    let reason = match code {
+        StatusCode::NOT_FOUND => "NotFound",
+        StatusCode::CONFLICT => "Conflict",
+        _ => "InternalError",
+    };
+    let status = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": reason, "reason": reason, "code": code.as_u16()});
     (code, Json(status)).into_response()
 }
 
@@ -167,12 +172,18 @@ impl Process {
         self.operator.round().await;
     }
 
+    fn pair(&self) -> &Pair {
+        let complaints = &self.operator.complaints;
+        let why = || format!("{:?} {:?}", complaints.state.reason(), complaints.build.reason());
+        self.operator.known.pair.as_ref().unwrap_or_else(|| panic!("{}", why()))
+    }
+
     fn version(&self) -> u64 {
-        self.operator.known.pair.as_ref().unwrap().bundle.routes_version().unwrap()
+        self.pair().bundle.routes_version().unwrap()
     }
 
     fn note_until(&self) -> Seconds {
-        self.operator.known.pair.as_ref().unwrap().note_until.unwrap()
+        self.pair().note_until.unwrap()
     }
 }
 
@@ -195,7 +206,7 @@ async fn an_older_config_map_lowers_no_version() {
     process.leads.send_replace(Instant::now().checked_add(Duration::from_secs(3600)));
     process.round_after(0).await;
     assert!(process.version() > NOW + 5, "a new leader signs afresh");
-    assert_eq!(process.operator.known.pair.as_ref().unwrap().content.routes.files.len(), 2);
+    assert_eq!(process.pair().content.routes.files.len(), 2);
     // Another process begins with the older one, and the API server fails at first.
     api.store(old);
     api.is_down(true);
@@ -242,11 +253,11 @@ async fn a_base_over_which_nothing_can_be_signed_lets_nothing_run_out() {
     assert!(process.operator.complaints.build.reason().unwrap().contains("cannot sign the routes"));
     assert_eq!((process.version(), process.note_until()), (NOW, Seconds::new(NOW + 180)));
     let published = process.operator.known.published.as_ref().unwrap();
-    assert_eq!(published.base, process.operator.known.pair.as_ref().unwrap().bundle.base().digest());
+    assert_eq!(published.base, process.pair().bundle.base().digest());
     // Repaired, the routes are signed over the newest base.
     process.offer_base(3, SIGNER);
     process.round_after(1).await;
-    assert_eq!(process.operator.known.pair.as_ref().unwrap().bundle.version(), 3);
+    assert_eq!(process.pair().bundle.version(), 3);
 }
 
 #[tokio::test]

@@ -278,3 +278,15 @@ fn where_objects_are_missing_what_is_signed_stays() {
     assert_eq!(signed, ["payments/pay"]);
     assert_eq!(standing(&settled, "payments", "pay"), &Standing::LastSigned);
 }
+
+/// To find the place of a fault, the document is read again: for each of thousands of faults that would take minutes.
+#[test]
+fn thousands_of_faults_in_one_object_are_told_in_a_moment() {
+    let callers: Vec<String> = (0..12_000).map(|number| format!("group:n{number}")).collect();
+    let mut cluster = Cluster::new();
+    cluster.apply("payments", "many", with(route("/v1/payments/many"), "callers", json!(callers)));
+    let begin = std::time::Instant::now();
+    let settled = cluster.settle();
+    assert!(begin.elapsed() < std::time::Duration::from_secs(30), "{:?}", begin.elapsed());
+    assert!(verdict(&settled, "payments", "many").message().contains("is not defined"));
+}

@@ -282,11 +282,13 @@ fn where_objects_are_missing_what_is_signed_stays() {
 /// To find the place of a fault, the document is read again: for each of thousands of faults that would take minutes.
 #[test]
 fn thousands_of_faults_in_one_object_are_told_in_a_moment() {
-    let callers: Vec<String> = (0..12_000).map(|number| format!("group:n{number}")).collect();
+    let paths: Vec<String> = (0..4000).map(|number| format!("bad{number}/{}", "x".repeat(45))).collect();
+    let item = json!([{"hosts": ["payments.shop"], "methods": ["POST"], "paths": paths}]);
     let mut cluster = Cluster::new();
-    cluster.apply("payments", "many", with(route("/v1/payments/many"), "callers", json!(callers)));
+    cluster.apply("payments", "many", with(route("/v1/payments/many"), "match", item));
     let begin = std::time::Instant::now();
     let settled = cluster.settle();
-    assert!(begin.elapsed() < std::time::Duration::from_secs(30), "{:?}", begin.elapsed());
-    assert!(verdict(&settled, "payments", "many").message().contains("is not defined"));
+    assert!(begin.elapsed() < std::time::Duration::from_secs(5), "{:?}", begin.elapsed());
+    let message = verdict(&settled, "payments", "many").message();
+    assert!(message.contains("does not begin with `/`"), "{message}");
 }

@@ -96,7 +96,8 @@ impl Open {
 impl Place {
     fn close(&self) {
         self.must_close.store(true, Ordering::Release);
-        if let Some(task) = self.task().take() {
+        let waiting = self.task().take();
+        if let Some(task) = waiting {
             task.wake();
         }
     }

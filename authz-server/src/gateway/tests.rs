@@ -63,7 +63,8 @@ fn test_gateway_with(files: Files) -> TestGateway {
         let (ledger, facts, pause) = (ledger.clone(), Arc::clone(&facts), Arc::clone(&pause));
         let between = Arc::clone(&between);
         move || {
-            if let Some(happen) = between.lock().unwrap().take() {
+            let next = between.lock().unwrap().take();
+            if let Some(happen) = next {
                 happen();
             }
             let due = |left: u32| left.checked_sub(1);

@@ -264,9 +264,9 @@ fn readiness(
         // A watch that breaks is mended by itself, and what was complete stays good to compare with.
         .with_optional_remark("objects", {
             let watched = watched.clone();
-            move || match watched.gathered().why_not() {
+            move || match watched.gathered(|seen| seen.why_not()) {
                 Some(why) => Err(watched.broken.reason().map_or(why.clone(), |broken| format!("{why}: {broken}"))),
-                None => Ok(watched.broken.reason().or_else(|| watched.gathered().too_many())),
+                None => Ok(watched.broken.reason().or_else(|| watched.gathered(|seen| seen.too_many()))),
             }
         })
         .with_optional_remark("vanished", remark(&complaints.vanished))
@@ -505,7 +505,7 @@ impl Operator {
 
     /// Builds from the complete list, unless nothing has changed since. `None`: there is no complete list, or nothing can be built.
     async fn build(&mut self, base: &SignedBase, signed: Arc<Files>) -> Option<Arc<Settled>> {
-        let Some(objects) = self.watched.gathered().complete() else {
+        let Some(objects) = self.watched.gathered(|seen| seen.complete()) else {
             self.webhook.know(None);
             return None;
         };
@@ -748,7 +748,7 @@ impl Operator {
             return;
         }
         let Some(from) = &self.known.built_from else { return };
-        let seen = self.watched.gathered().conditions();
+        let seen = self.watched.gathered(|seen| seen.conditions());
         let now = self.clock.now();
         let stamp = i64::try_from(now.get()).ok().and_then(|now| Timestamp::from_second(now).ok());
         let stamp = stamp.map(|stamp| stamp.to_string()).unwrap_or_default();

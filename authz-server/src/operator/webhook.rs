@@ -193,7 +193,7 @@ impl Webhook {
                 "the operator is not ready: it cannot watch the routes of the cluster, so what it knows is old",
             );
         }
-        let objects = self.watched.gathered().complete();
+        let objects = self.watched.gathered(|seen| seen.complete());
         let (Some(known), Some(objects)) = (self.known.load_full(), objects) else {
             return not_ready(
                 "the operator is not ready: it does not know all routes of the cluster, or the signed base, yet",
@@ -348,8 +348,8 @@ mod tests {
         use super::super::gather::Event;
         let watched = WatchedRoutes::default();
         let webhook = Webhook::new(watched.clone(), Clock::from_fn(|| 0), Figures::default());
-        watched.gathered().note(Event::Begin);
-        watched.gathered().note(Event::Complete);
+        watched.gathered(|seen| seen.note(Event::Begin));
+        watched.gathered(|seen| seen.note(Event::Complete));
         assert!(watched.broken_for().is_none());
         let before = |time: Duration| tokio::time::Instant::now().checked_sub(time).unwrap();
         watched.break_with("no answer", before(BROKEN_FOR / 2));

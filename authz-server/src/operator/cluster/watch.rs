@@ -34,9 +34,11 @@ pub struct WatchedRoutes {
 }
 
 impl WatchedRoutes {
-    pub fn gathered(&self) -> MutexGuard<'_, Gathered> {
+    /// Asks, or changes, what was gathered. The lock never leaves this function: a `match` would hold it
+    /// until its end, and a second question in it would wait for ever.
+    pub fn gathered<T>(&self, ask: impl FnOnce(&mut Gathered) -> T) -> T {
         // Only complete values are stored under this lock.
-        self.gathered.lock().unwrap_or_else(PoisonError::into_inner)
+        ask(&mut self.gathered.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// For how long the cluster could not be watched.
@@ -79,7 +81,7 @@ async fn watch_until_there_is_room(client: &Client, routes: &WatchedRoutes, chan
         let event = tokio::select! {
             event = events.next() => event,
             _ = ticks.tick() => {
-                if routes.gathered().wants_new_list() {
+                if routes.gathered(|seen| seen.wants_new_list()) {
                     return;
                 }
                 continue;
@@ -99,7 +101,7 @@ async fn watch_until_there_is_room(client: &Client, routes: &WatchedRoutes, chan
         if routes.mend() {
             info!("GovernedRoutes are watched again");
         }
-        if routes.gathered().note(of_client(event)) {
+        if routes.gathered(|seen| seen.note(of_client(event))) {
             changed.send_modify(|number| *number = number.saturating_add(1));
         }
     }

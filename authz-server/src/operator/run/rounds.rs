@@ -141,7 +141,7 @@ impl Process {
         let process = Process { operator, now, base, leads, _changed: changed };
         process.offer_base(1, SIGNER);
         for event in [Event::Begin, Event::Complete] {
-            process.operator.watched.gathered().note(event);
+            process.operator.watched.gathered(|seen| seen.note(event));
         }
         process.apply("pay");
         process
@@ -162,7 +162,9 @@ impl Process {
         let spec = route(&format!("/v1/payments/{name}"));
         let key = RouteKey { namespace: "payments".into(), name: name.into() };
         let object = RouteObject { key, generation: 1, created: 0, spec: SpecText::of(&spec.to_string()) };
-        self.operator.watched.gathered().note(Event::Changed(SeenObject { object, conditions: Vec::new() }));
+        self.operator
+            .watched
+            .gathered(|seen| seen.note(Event::Changed(SeenObject { object, conditions: Vec::new() })));
     }
 
     /// A round after these seconds, without a thought for how often something is signed.
@@ -185,6 +187,21 @@ impl Process {
     fn note_until(&self) -> Seconds {
         self.pair().note_until.unwrap()
     }
+}
+
+#[tokio::test]
+async fn the_operator_is_ready_when_it_has_signed_and_says_what_is_missing_before() {
+    let mut process = Process::new(&Api::default(), NOW);
+    let readiness = |process: &Process| {
+        let operator = &process.operator;
+        readiness(&operator.config, &operator.watched, &operator.complaints, &operator.published, None)
+            .report()
+    };
+    let before = readiness(&process);
+    assert!(!before.ready && before.to_json().contains("nothing is published yet"), "{}", before.to_json());
+    process.round_after(0).await;
+    let after = readiness(&process);
+    assert!(after.ready, "{}", after.to_json());
 }
 
 #[tokio::test]

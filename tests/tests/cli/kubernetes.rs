@@ -409,11 +409,25 @@ fn a_bundle_that_would_deny_everything_is_refused() {
 }
 
 #[test]
+fn a_base_alone_is_refused_until_routes_are_signed_over_it() {
+    let made = Made::new();
+    let _ = made.workdir.run("key new --alg ed25519 --out $home/routes.jwk").success();
+    let public = made.workdir.run("key show $home/routes.jwk").success();
+    let by = format!("  routesBy: {{threshold: 1, keys: [{}]}}\n  notes:", public.trim());
+    made.change("policy/mesh.yaml", |line| line.replace("  notes:", &by));
+    let refused = made.refused();
+    assert!(refused.contains("sign the first ones") && refused.contains("policy sign --routes"), "{refused}");
+    let _ = made.workdir.run("policy sign --routes --home $home --key $home/routes.jwk").success();
+    let _ = made.workdir.run(WRITE).success();
+}
+
+#[test]
 fn the_values_are_those_of_the_home_and_hold_no_placeholder() {
     let made = Made::by(&format!("{INIT} --namespace gates --authority-url https://api.example:8443"));
     let values = shipped::read(&made.home().file("kubernetes/values.yaml"));
     let configuration = shipped::read(&made.home().file("portcullis.yaml"));
-    assert_eq!(values.as_object().unwrap().keys().collect::<Vec<_>>(), ["mesh", "server", "identity"]);
+    let members: BTreeSet<&str> = values.as_object().unwrap().keys().map(String::as_str).collect();
+    assert_eq!(members, BTreeSet::from(["identity", "mesh", "server"]));
     assert_eq!(values["identity"], json!({"istio": {"trustDomain": "cluster.local"}}));
     assert_eq!(values["mesh"]["audience"], "shop");
     let vkey = made.text("ledger/log.vkey");

@@ -15,7 +15,10 @@ use crate::clock::Clock;
 use crate::config::{self, AuthorityConfig, BundlePlace, Config, DecisionLimits, Witness};
 use crate::fetch::is_loopback;
 use crate::server;
-use policy::{Bundle, CallerKeys, Expected, MANIFEST, NOTE, Parcel, ROUTES_MANIFEST, ROUTES_NOTE, TrustKeys};
+use policy::{
+    Bundle, BundleRefusal, CallerKeys, Expected, MANIFEST, NOTE, Parcel, ROUTES_MANIFEST, ROUTES_NOTE,
+    TrustKeys,
+};
 
 /// What the two files are made from.
 pub(super) struct FirstHome {
@@ -58,11 +61,11 @@ impl FirstHome {
             min_version: config.bundle.min_version,
             now: clock.now(),
         };
-        let refused = |refusal: policy::BundleRefusal| {
+        let refused = |refusal: BundleRefusal| {
             Failure::new(format!(
-                "the signed bundle in {} is refused: {refusal}; sign a valid one with `portcullis policy sign --home {}`",
+                "the signed bundle in {} is refused: {refusal}; {}",
                 place.display(),
-                home.display()
+                cure(&refusal, home)
             ))
         };
         let parcel = directory::parcel(place).map_err(refused)?;
@@ -126,6 +129,19 @@ fn not_first(why: &NotFirst, home: &Path) -> Failure {
         | NotFirst::Foreign(_) => return Failure::new(why),
     };
     Failure::new(format!("{why}; {cure}"))
+}
+
+/// How a person gets a bundle that is not refused.
+fn cure(refusal: &BundleRefusal, home: &Path) -> String {
+    let home = home.display();
+    if let BundleRefusal::Unreadable { file, .. } = refusal
+        && file == ROUTES_MANIFEST
+    {
+        return format!(
+            "the base is there, and a server starts with routes over it: sign the first ones (of teams that have none yet, too) with the key              that the base names under `routesBy`: `portcullis policy sign --routes --home {home} --key FILE`"
+        );
+    }
+    format!("sign a valid one with `portcullis policy sign --home {home}`")
 }
 
 fn bundle_directory<'a>(config: &'a Config, path: &Path) -> Result<&'a Path, Failure> {

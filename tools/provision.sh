@@ -108,7 +108,7 @@ check_api_venv() {
 	has_venv api-venv "$API_WHEELS" || can_make_venvs || lacks "python3-venv" "python3 (3.11 or newer) with venv, for the calls that are made from the API's document"
 }
 
-check_mesh() { has_mesh_tools || lacks "iproute2 iptables util-linux openssl" "ip, iptables, unshare, nsenter, setpriv and openssl, for pods without containers"; }
+check_mesh() { has_mesh_tools || lacks "iproute2 iptables util-linux openssl curl" "ip, iptables, unshare, nsenter, setpriv, openssl and curl, for pods without containers"; }
 
 check_readers() {
 	have curl || lacks "curl" "curl, as a client of the token endpoint that knows nothing of warrants"
@@ -163,7 +163,7 @@ find_envoy() { # prints the path of the Envoy to use; prints nothing if there is
 	fi
 }
 
-has_mesh_tools() { have ip && have iptables && have unshare && have nsenter && have setpriv && have openssl && have tar; }
+has_mesh_tools() { have ip && have iptables && have unshare && have nsenter && have setpriv && have openssl && have curl && have tar; }
 
 can_make_venvs() { have python3 && python3 -c 'import ensurepip, venv' 2>/dev/null; }
 

@@ -143,6 +143,9 @@ run_mesh() { # run_mesh FILTER...
 		--ignored --nocapture --test-threads=1 "$@"
 }
 
+# Admission, rights and the operator itself, without a mesh around them.
+check_with_api_server() { k8s/check && k8s/operator-check; }
+
 can_run_mesh() { [ "$(id -u)" = 0 ]; }
 
 check_in_mesh() { # only where everything is there: building the control planes takes longer than all tests
@@ -153,7 +156,7 @@ check_in_mesh() { # only where everything is there: building the control planes 
 	elif ! has_mesh_tools; then
 		say "    NOT RUN: iptables or iproute2 is not installed (./dev mesh installs them)"
 	else
-		run_mesh && check_totals target/mesh.log
+		check_with_api_server && run_mesh && check_totals target/mesh.log
 	fi
 }
 

@@ -15,6 +15,7 @@ mod envoy_gateway;
 mod gateways;
 mod guides;
 mod istio;
+mod operator;
 mod outside;
 mod rollout;
 mod rotation;

@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::process::Command;
 use std::sync::Mutex;
 use tempfile::TempDir;
 
@@ -180,6 +181,33 @@ impl Shop {
         self.directory.path().join(name).to_str().unwrap().to_owned()
     }
 
+    /// Makes a Secret in the server's namespace.
+    pub(crate) fn make_secret(&self, name: &str, members: &Value) {
+        let secret = json!({
+            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": SYSTEM}, "stringData": members,
+        });
+        self.cluster.apply(&secret.to_string());
+    }
+
+    /// Makes the Secret with the signed base, as k8s/README.md says.
+    pub(crate) fn make_base_secret(&self) {
+        let archive = self.at("base.tar.gz");
+        let mut tar = Command::new("tar");
+        let packed =
+            tar.arg("-C").arg(self.home.directory()).args(["-czf", &archive, "bundle"]).status().unwrap();
+        assert!(packed.success());
+        let from = format!("--from-file={archive}");
+        self.cluster.kubectl(&[
+            "--namespace",
+            SYSTEM,
+            "create",
+            "secret",
+            "generic",
+            "portcullis-base",
+            &from,
+        ]);
+    }
+
     /// Puts the signed bundle on the server's volume, as `kubectl cp` would.
     pub(crate) fn put_bundle(&self, server: &Pod) {
         server.copy_in(&self.home.file("bundle"), "server", "data", "bundle");
@@ -300,10 +328,11 @@ impl Shop {
     }
 }
 
-/// Runs a command of `portcullis` on the machine on which the policy is written.
-fn done(arguments: &[&str]) {
+/// Runs a command of `portcullis` on the machine on which the policy is written. Returns what it printed.
+pub(crate) fn done(arguments: &[&str]) -> String {
     let output = portcullis(arguments);
     assert_eq!(output.status, 0, "{arguments:?}: {}", output.err);
+    output.out
 }
 
 /// The values for these guarded proxies.

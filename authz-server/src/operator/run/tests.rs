@@ -1,5 +1,5 @@
 //! Tests of whole rounds against an API server in memory, which knows one ConfigMap: what is signed, kept and published when the
-//! ConfigMap is old, the clock goes on, or a new base cannot be signed over.
+//! ConfigMap is old, the clock goes on, or a new base cannot be signed over. And of how the operator gets ready and ends.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -11,12 +11,16 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use policy::authoring::Grounds;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 use warrant::Seconds;
 
+use super::super::base::{OpenedBase, SignedBase};
 use super::super::config::{BaseConfig, ClusterConfig, ListenConfig};
 use super::super::gather::{Event, SeenObject};
-use super::super::objects::SpecText;
+use super::super::objects::{RouteKey, RouteObject, SpecText};
+use super::super::pace::Pace;
 use super::super::servers::{InForce, ServerReport};
+use super::super::signing::Pair;
 use super::super::tests::signing::key;
 use super::super::tests::{QUOTA, SIGNER, base_files, base_parcel, opened, route};
 use super::*;
@@ -288,4 +292,21 @@ async fn changes_that_come_too_fast_wait_and_their_note_is_renewed() {
     assert_eq!((process.version(), process.note_until()), (NOW, Seconds::new(NOW + 100)));
     process.round_after(1).await;
     assert_eq!(process.version(), NOW + 41);
+}
+
+#[tokio::test]
+async fn the_operator_stops_when_one_part_of_it_ends() {
+    let never = || named("never", std::future::pending::<()>());
+    for ends_in_tasks in [true, false] {
+        let (mut tasks, mut endless) = (JoinSet::new(), JoinSet::new());
+        tasks.spawn(never());
+        endless.spawn(never());
+        let ending = if ends_in_tasks { &mut tasks } else { &mut endless };
+        ending.spawn(named("the watch", async {}));
+        assert!(one_ended(&mut tasks, &mut endless).await.to_string().starts_with("the watch has ended"));
+    }
+    let (mut tasks, mut endless) = (JoinSet::new(), JoinSet::new());
+    endless.spawn(never());
+    tasks.spawn(named("x", async { panic!("a fault") }));
+    assert!(one_ended(&mut tasks, &mut endless).await.to_string().contains("has failed"));
 }

@@ -26,7 +26,7 @@ pub struct KeptBundles {
 }
 
 /// A parcel as one JSON document. Manifests and documents are UTF-8, so each is a string of its exact bytes.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct KeptForm {
     manifest: String,
@@ -41,7 +41,7 @@ struct KeptForm {
     routes: Option<KeptRoutes>,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct KeptRoutes {
     manifest: String,
@@ -105,12 +105,18 @@ impl KeptBundles {
 
     /// The bundle with this digest. `None` if it is not kept.
     pub fn read(&self, digest: &Digest) -> Result<Option<Parcel>, KeptError> {
-        let Some(mut form) = self.form(digest)? else { return Ok(None) };
+        let Some(form) = self.form(digest)? else { return Ok(None) };
+        self.assemble(digest, form).map(Some)
+    }
+
+    /// The bundle of a copy, with what other copies hold.
+    fn assemble(&self, digest: &Digest, mut form: KeptForm) -> Result<Parcel, KeptError> {
         let file = self.layout.bundle(digest);
         let damaged = |what: String| KeptError::Damaged(file.clone(), what);
         let mut documents = BTreeMap::new();
         for (holder, wanted) in std::mem::take(&mut form.elsewhere) {
-            let holder = Digest::parse(&holder).ok_or_else(|| damaged(format!("`{holder}` is no digest")))?;
+            let holder =
+                Digest::parse(&holder).ok_or_else(|| damaged(format!("`{holder}` is not a digest")))?;
             let held =
                 self.form(&holder)?.ok_or_else(|| damaged(format!("the copy of {holder} is missing")))?;
             documents.extend(held.documents().filter(|(digest, _)| wanted.contains(digest)));
@@ -118,7 +124,7 @@ impl KeptBundles {
         let parcel =
             form.into_parcel(&documents).ok_or_else(|| damaged("a document is missing".to_owned()))?;
         let found = parcel.digest().map_err(|refusal: BundleRefusal| damaged(refusal.to_string()))?;
-        if found == *digest { Ok(Some(parcel)) } else { Err(damaged(format!("it is the bundle {found}"))) }
+        if found == *digest { Ok(parcel) } else { Err(damaged(format!("it is the bundle {found}"))) }
     }
 
     /// A copy as it is written, without what it names elsewhere.
@@ -134,10 +140,10 @@ impl KeptBundles {
 
     /// Which copy holds each document of this bundle. None, if they cannot all be read: then nothing is named.
     fn holders(&self, digest: &Digest) -> BTreeMap<String, String> {
-        if !matches!(self.read(digest), Ok(Some(_))) {
+        let Ok(Some(form)) = self.form(digest) else { return BTreeMap::new() };
+        if self.assemble(digest, form.clone()).is_err() {
             return BTreeMap::new();
         }
-        let Ok(Some(form)) = self.form(digest) else { return BTreeMap::new() };
         let own = form.documents().map(|(document, _)| (document, digest.to_string()));
         let mut holders: BTreeMap<String, String> = own.collect();
         for (holder, documents) in &form.elsewhere {

@@ -12,6 +12,7 @@ mod out;
 mod policy;
 mod receipt;
 mod request;
+mod runtime;
 mod serve;
 mod signer;
 mod values;

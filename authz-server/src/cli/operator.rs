@@ -6,6 +6,7 @@ use clap::Args as ClapArgs;
 
 use super::log::LogArgs;
 use super::out::Failure;
+use super::runtime;
 use crate::operator;
 
 #[derive(Debug, ClapArgs)]
@@ -20,13 +21,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     args.log.start();
     let config = operator::load(&args.config).map_err(|faults| Failure::all(&faults))?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        // Every thread that may evaluate a policy has the one stack size for which the policy's answer is defined.
-        .thread_stack_size(policy::STACK)
-        .on_thread_start(policy::mark_this_thread_deep)
-        .build()
-        .map_err(|e| Failure::new(format!("cannot start: {e}")))?;
+    let runtime = runtime::start()?;
     let ended = runtime.block_on(operator::run(config)).map_err(Failure::new);
     // A build that still runs is for nothing now.
     runtime.shutdown_background();

@@ -6,6 +6,7 @@ use clap::Args as ClapArgs;
 
 use super::log::LogArgs;
 use super::out::Failure;
+use super::runtime;
 use crate::{config, server};
 
 #[derive(Debug, ClapArgs)]
@@ -24,13 +25,6 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     args.log.start();
     let config = config::load(&args.config).map_err(|faults| Failure::all(&faults))?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        // Every thread that may evaluate a policy has the one stack size for which the policy's answer is
-        // defined.
-        .thread_stack_size(policy::STACK)
-        .on_thread_start(policy::mark_this_thread_deep)
-        .build()
-        .map_err(|e| Failure::new(format!("cannot start: {e}")))?;
+    let runtime = runtime::start()?;
     runtime.block_on(server::run(config, args.restored)).map_err(Failure::new)
 }

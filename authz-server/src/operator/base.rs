@@ -19,7 +19,7 @@ use crate::config::BundlePlace;
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// A base whose signatures hold, and what its place offers beside it.
+/// A base whose signatures hold.
 #[derive(Debug)]
 pub struct OpenedBase {
     pub parcel: Parcel,
@@ -27,7 +27,7 @@ pub struct OpenedBase {
     pub grounds: Grounds,
 }
 
-/// What the place of the base has now.
+/// What the place of the base has now: the base, and what lies beside it.
 #[derive(Clone, Debug)]
 pub struct SignedBase {
     pub opened: Arc<OpenedBase>,
@@ -86,7 +86,7 @@ pub fn start(
 ) -> Result<(), ThreadError> {
     let place = config.place.clone();
     start_policy_thread("base", move || {
-        let mut reader: Option<BaseReader> = None;
+        let mut reader: Option<BundleSource> = None;
         while !known.is_closed() {
             let before = known.borrow().clone();
             match look(&mut reader, &place, &demands, wants_routes, before.as_ref()) {
@@ -114,21 +114,16 @@ pub fn start(
     })
 }
 
-struct BaseReader(BundleSource);
-
 fn look(
-    reader: &mut Option<BaseReader>,
+    reader: &mut Option<BundleSource>,
     place: &BundlePlace,
     demands: &Demands,
     wants_routes: bool,
     known: Option<&SignedBase>,
 ) -> Result<SignedBase, String> {
     let source = match reader {
-        Some(BaseReader(source)) => source,
-        None => {
-            let source = BundleSource::open(place.clone()).map_err(|error| error.to_string())?;
-            &mut reader.insert(BaseReader(source)).0
-        }
+        Some(source) => source,
+        None => reader.insert(BundleSource::open(place.clone()).map_err(|error| error.to_string())?),
     };
     let told = |refusal: BundleRefusal| refusal.to_string();
     let manifest = source.manifest().map_err(told)?;

@@ -9,7 +9,7 @@ use policy::Files;
 use super::objects::{CompleteList, RouteKey};
 use super::settle::is_of_closed;
 
-/// How long what is signed stays. Then it was no accident, or nobody has mended it.
+/// How long the signed routes stay. After this time they count as removed on purpose.
 const HOLDS_FOR: Duration = Duration::from_secs(600);
 /// With fewer routes, most of them are few.
 const LEAST: usize = 8;

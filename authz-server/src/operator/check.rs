@@ -2,7 +2,7 @@
 //! It is pure, like the build.
 
 use policy::Fault;
-use policy::authoring::{ObjectFault, Owner, RouteDocuments, Tested};
+use policy::authoring::{ObjectFault, Owner, RouteDocuments, Tested, route_file};
 use serde_json::Value;
 use warrant::Seconds;
 
@@ -67,7 +67,7 @@ pub fn check_one(
             Err(failures) if of_own(&failures).is_empty() => Ok(Vec::new()),
             Err(failures) => refuse(&failures, Refusal::TestsFailed),
             Ok(built) => {
-                let file = format!("routes/{}/{}.json", key.namespace, key.name);
+                let file = route_file(&key.namespace, &key.name);
                 Ok(warnings(&built, now).remove(&file).unwrap_or_default())
             }
         },

@@ -1,5 +1,5 @@
-//! How often routes are signed. Each signature makes every server take a new bundle and keep a copy of it, so whoever may write one
-//! object must not be able to cause one signature a second for a whole day. The time is given: it is pure.
+//! How often routes are signed. Each signature makes every server take a new bundle and keep a copy of it, so a user who may
+//! write one object must not be able to cause a signature every second for a whole day. The time is given: it is pure.
 
 use std::time::{Duration, Instant};
 

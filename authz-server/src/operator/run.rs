@@ -19,10 +19,11 @@ use super::base::{self, Demands};
 use super::cluster::{Leadership, StateStore, WatchedRoutes, keep_lease, watch};
 use super::config::Config;
 use super::served::{self, Published};
-use super::telemetry::{self, Figures};
+use super::telemetry::Figures;
 use super::webhook::{self, Webhook};
 use crate::clock::Clock;
 use crate::complaint::Complaint;
+use crate::edge::http::health;
 use crate::edge::listen::{BoundListener, ListenAddress};
 use crate::edge::serve::{OPERATORS_CONNECTIONS, PROXIES_CONNECTIONS, Pages, Protocol, Transport};
 use crate::edge::tls::{self, Offered, PeerAdmission, Tls};
@@ -68,11 +69,15 @@ pub async fn run(config: Config) -> Result<(), OperatorError> {
 
     let tls = webhook_tls(&config, &clock)?;
     let readiness = readiness(&config, &watched, &complaints, &published, tls.clone());
+    let exposition = {
+        let figures = figures.clone();
+        move || figures.exposition()
+    };
     let mut bound = vec![
         (config.listen.bundle, cleartext(served::router(published.clone()), PROXIES_CONNECTIONS)),
         (
             config.listen.health,
-            cleartext(telemetry::router(readiness, figures.clone()), OPERATORS_CONNECTIONS),
+            cleartext(health::router(Arc::new(readiness), exposition), OPERATORS_CONNECTIONS),
         ),
     ];
     if let (Some(at), Some(tls)) = (&config.listen.webhook, &tls) {

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use policy::authoring::{
     Built, ClosedPlace, ClosedRoute, Grounds, ObjectFault, Owner, RouteDocuments, TakenMatches, Tested,
-    Unbuilt,
+    Unbuilt, route_file,
 };
 use policy::{Base, Fault, Files};
 use warrant::{Digest, Seconds};
@@ -143,7 +143,7 @@ impl Candidate<'_> {
     fn verdict(&self, warnings: &BTreeMap<String, Vec<String>>) -> Verdict {
         let instead = match self.step {
             Step::Current => {
-                let file = format!("routes/{}/{}.json", self.key().namespace, self.key().name);
+                let file = route_file(&self.key().namespace, &self.key().name);
                 return Verdict::Accepted { warnings: warnings.get(&file).cloned().unwrap_or_default() };
             }
             Step::LastSigned => Standing::LastSigned,

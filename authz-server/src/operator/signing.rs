@@ -21,6 +21,11 @@ pub struct Pair {
 }
 
 impl Pair {
+    /// Whether its routes were signed over this base.
+    pub fn is_over(&self, base: &Base) -> bool {
+        self.bundle.base().digest() == base.digest()
+    }
+
     /// Opens what was signed over this base. `expected` says what a server expects.
     pub fn open(
         base: &Parcel,

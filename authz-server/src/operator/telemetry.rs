@@ -1,13 +1,8 @@
-//! What people see of a running operator: metrics, and the pages for health checks.
+//! What people see of a running operator: its metrics.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use axum::Router;
-use axum::extract::State;
-use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -15,8 +10,6 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
-
-use crate::telemetry::{Metrics, Readiness};
 
 /// Upper bounds in seconds: a few routes are built in milliseconds, thousands in seconds.
 const SECONDS: [f64; 8] = [0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0];
@@ -96,36 +89,11 @@ impl Figures {
         self.admissions.get_or_create(&Admission { result }).inc();
     }
 
-    fn exposition(&self) -> String {
+    /// The metrics as they are now.
+    pub fn exposition(&self) -> String {
         let mut text = String::new();
         // Writing into a String cannot fail.
         let _ = encode(&mut text, &self.registry);
         text
     }
-}
-
-#[derive(Clone, Debug)]
-struct Health {
-    readiness: Arc<Readiness>,
-    figures: Figures,
-}
-
-pub fn router(readiness: Readiness, figures: Figures) -> Router {
-    Router::new()
-        .route("/livez", get(|| async { "alive\n" }))
-        .route("/readyz", get(readyz))
-        .route("/metrics", get(metrics))
-        .with_state(Health { readiness: Arc::new(readiness), figures })
-}
-
-/// 200 if every part is ready, else 503. The body lists each part, with the reason if it is not ready.
-async fn readyz(State(health): State<Health>) -> Response {
-    let report = health.readiness.report();
-    let status = if report.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")];
-    (status, headers, report.to_json()).into_response()
-}
-
-async fn metrics(State(health): State<Health>) -> Response {
-    ([(header::CONTENT_TYPE, Metrics::CONTENT_TYPE)], health.figures.exposition()).into_response()
 }

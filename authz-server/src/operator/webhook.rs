@@ -357,7 +357,7 @@ mod tests {
         assert!(!format!("{answer:?}").contains("what it knows is old"), "{answer:?}");
         watched.mend();
         watched.break_with("no answer", before(BROKEN_FOR * 2));
-        // Another reason is no other time.
+        // Another reason does not change since when it is broken.
         watched.break_with("another reason", before(Duration::ZERO));
         assert!(watched.broken_for().unwrap() > BROKEN_FOR);
         let answer = webhook.answer(request("CREATE", "pay", json!({"a": 1}), json!({}))).await;

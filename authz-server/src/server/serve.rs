@@ -24,7 +24,6 @@ use crate::edge::ext_authz::ExtAuthz;
 use crate::edge::http::log::Log;
 use crate::edge::http::{
     self, ApiPages, Authenticator, AuthorityPages, CallCounter, PollPlaces, ProxiesPage, StatementPage,
-    health::Health,
 };
 use crate::edge::listen::{BoundListener, ListenAddress};
 use crate::edge::proxy_identity::{AdmitProxy, NamedProxies};
@@ -118,7 +117,10 @@ pub(super) async fn serve(opened: OpenedServer) -> Result<Serving, ServerError> 
         readers: Arc::new(opened.readers),
         recorder: opened.recorder.clone(),
     };
-    let for_health = Health { readiness: opened.readiness, metrics: Arc::clone(&opened.metrics) };
+    let exposition = {
+        let metrics = Arc::clone(&opened.metrics);
+        move || metrics.exposition()
+    };
     let closed = |listener| opened.metrics.closed_connections(listener);
     let all = [
         (
@@ -154,7 +156,7 @@ pub(super) async fn serve(opened: OpenedServer) -> Result<Serving, ServerError> 
         (
             health,
             Pages {
-                router: http::health::router(for_health),
+                router: http::health::router(opened.readiness, exposition),
                 transport: Transport::Cleartext(Protocol::Http1),
                 arrivals: None,
                 connections: OPERATORS_CONNECTIONS,

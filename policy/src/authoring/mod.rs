@@ -25,7 +25,7 @@ pub use crd::crd;
 pub use editor::documents_schema;
 pub use explain::{Explained, explain_case, explain_verdict};
 pub use judge::JudgedCase;
-pub use objects::{ObjectFault, RouteDocuments, Unbuilt};
+pub use objects::{ObjectFault, RouteDocuments, Unbuilt, route_file};
 pub use question::Question;
 pub use run::TestOutcome;
 pub use view::{RecordedArgument, View};

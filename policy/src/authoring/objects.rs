@@ -219,7 +219,8 @@ impl Tested {
     }
 }
 
-pub(super) fn route_file(team: &str, name: &str) -> String {
+/// The file of a route in a bundle.
+pub fn route_file(team: &str, name: &str) -> String {
     format!("routes/{team}/{name}.json")
 }
 

@@ -18,9 +18,9 @@ pub use watch::{WatchedRoutes, list_once, watch};
 const CALL_WITHIN: Duration = Duration::from_secs(10);
 
 /// One line for the person who reads the log, from an error of the client.
-fn told(error: &kube::Error) -> String {
+fn told(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
-    let mut next = std::error::Error::source(error);
+    let mut next = error.source();
     while let Some(cause) = next {
         let cause_text = cause.to_string();
         if !text.contains(&cause_text) {

@@ -13,7 +13,7 @@ use tokio_stream::StreamExt;
 use tracing::{info, warn};
 
 use super::governed_route::GovernedRoute;
-use super::{CallError, answered};
+use super::{CallError, answered, told};
 use crate::complaint::Complaint;
 use crate::operator::gather::{Event, Gathered};
 use crate::operator::objects::CompleteList;
@@ -115,16 +115,6 @@ fn of_client(event: watcher::Event<GovernedRoute>) -> Event {
         watcher::Event::Apply(object) => Event::Changed(object.into_seen()),
         watcher::Event::Delete(object) => Event::Gone(object.key()),
     }
-}
-
-fn told(error: &watcher::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = std::error::Error::source(error);
-    while let Some(cause) = next {
-        text = format!("{text}: {cause}");
-        next = cause.source();
-    }
-    crate::operator::verdict::cut(&text, 1024)
 }
 
 /// All objects of the cluster, read once to the last page.

@@ -225,16 +225,14 @@ impl Operator {
         base.opened.base.vouches_for(&content.routes, &AwsLcVerifier).then_some(content)
     }
 
-    /// Opens what was signed last over this base. What was signed over another base is no pair with it.
+    /// Opens what was signed last over this base. Routes that were signed over another base are left out.
     fn open_pair(&mut self, base: &SignedBase, content: Option<&SignedContent>) {
-        let is_over = |pair: &Pair| pair.bundle.base().digest() == base.opened.base.digest();
+        let is_over = |pair: &Pair| pair.is_over(&base.opened.base);
         if self.known.pair.as_ref().is_some_and(is_over) {
             self.known.over = Some(base.clone());
         }
         let Some(content) = content else { return };
-        let is_known = |pair: &Pair| {
-            pair.content == *content && pair.bundle.base().digest() == base.opened.base.digest()
-        };
+        let is_known = |pair: &Pair| pair.content == *content && is_over(pair);
         if self.known.pair.as_ref().is_some_and(is_known) {
             return;
         }
@@ -339,8 +337,7 @@ impl Operator {
             return self.renew_note().await;
         }
         // A new base waits for nothing: without routes over it no server can take it.
-        let is_over = |pair: &Pair| pair.bundle.base().digest() == base.opened.base.digest();
-        let is_of_this_base = self.known.pair.as_ref().is_some_and(is_over);
+        let is_of_this_base = self.known.pair.as_ref().is_some_and(|pair| pair.is_over(&base.opened.base));
         if is_of_this_base && !self.known.pace.allows(Instant::now().into_std()) {
             return self.renew_note().await;
         }

@@ -161,12 +161,12 @@ impl Context for FilterRootContext {
 
 impl RootContext for FilterRootContext {
     /// Returns `false` when there is no filter. Then Envoy refuses the plugin, and no request passes. Envoy also calls this in a VM
-    /// that only tries the configuration, so nothing that others could see happens before the first tick.
+    /// that only tries the configuration, on its main thread and before any worker has it. So the run has its name before several
+    /// threads tick, and nothing else that others could see happens here.
     fn on_configure(&mut self, _size: usize) -> bool {
         self.filter = configured();
-        if self.filter.is_none() {
-            return false;
-        }
+        let Some(filter) = &self.filter else { return false };
+        filter.member.name_run(&EnvoyHost, envoy::nanoseconds().unwrap_or_default());
         let ticks = self.tick_every(SOON);
         if !ticks {
             envoy::log_error("portcullis: the proxy does not tick, so no statement could be fetched");

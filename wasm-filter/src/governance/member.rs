@@ -109,6 +109,16 @@ impl<V: Verifier> Member<V> {
         }
     }
 
+    /// Names this run of the proxy to the server, unless it has a name. The proxy's memory cannot tell a first write from a second one: two
+    /// threads that both found no roster would each write one and ask under two names. So this is done before several threads tick.
+    pub(crate) fn name_run(&self, memory: &dyn SharedMemory, nanoseconds: u128) {
+        let (value, version) = memory.read(&self.roster_key);
+        if value.and_then(|value| Roster::decode(&value)).is_none() {
+            // Without it the first tick writes one.
+            memory.write(&self.roster_key, &Roster::of_run(nanoseconds).encode(), version);
+        }
+    }
+
     /// One tick, after this interval. `nanoseconds` is the proxy's clock, for names that nobody else has.
     pub(crate) fn tick(
         &mut self,
@@ -263,8 +273,7 @@ impl<V: Verifier> Member<V> {
         for _ in 0..TRIES {
             let (value, version) = memory.read(&self.roster_key);
             let found = value.and_then(|value| Roster::decode(&value));
-            let instance = u64::try_from(self.nanoseconds & u128::from(u64::MAX)).unwrap_or_default();
-            let mut roster = found.unwrap_or(Roster { instance, ..Roster::default() });
+            let mut roster = found.unwrap_or_else(|| Roster::of_run(self.nanoseconds));
             roster.note(own);
             change(&mut roster);
             if memory.write(&self.roster_key, &roster.encode(), version) {

@@ -32,6 +32,13 @@ const HEAD_BYTES: usize = 12;
 const ENTRY_BYTES: usize = 25;
 
 impl Roster {
+    /// The roster of a run of the proxy that began at this time, before anybody is in it.
+    pub(super) fn of_run(nanoseconds: u128) -> Self {
+        // The low 64 bits are the part that changes fastest.
+        let instance = u64::try_from(nanoseconds & u128::from(u64::MAX)).unwrap_or_default();
+        Self { instance, ..Self::default() }
+    }
+
     /// Reads a roster. Anything else counts as none, and is overwritten.
     pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
         let (head, entries) = bytes.split_first_chunk::<HEAD_BYTES>()?;

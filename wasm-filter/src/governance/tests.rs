@@ -172,6 +172,20 @@ fn before_the_first_statement_everything_is_denied() {
     assert_eq!(proxy.standings(), [Err(Denial::GovernanceStale); 2]);
 }
 
+/// Two threads that first tick in the same moment both find no roster, unless the run was named before.
+#[test]
+fn a_run_is_named_once_and_the_first_that_ticks_reports_this_name() {
+    let mut proxy = Proxy::new(3);
+    for (vm, nanoseconds) in proxy.vms.iter().zip([5, 6, 7]) {
+        vm.member.name_run(&proxy.memory, nanoseconds);
+    }
+    proxy.vms.rotate_left(2);
+    proxy.tick();
+    let polls: Vec<&String> = proxy.vms.iter().filter_map(|vm| vm.poll.as_ref()).collect();
+    assert_eq!(polls.len(), 1);
+    assert!(polls[0].contains("&instance=0000000000000005&"), "{polls:?}");
+}
+
 #[test]
 fn one_fetches_for_all_and_the_next_poll_follows_when_all_have_the_answer() {
     let mut proxy = Proxy::new(3);

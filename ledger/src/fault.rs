@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::canonical::NotCanonical;
 use crate::layout::Layout;
 use crate::ledger::FactRefused;
+use crate::mark::Mark;
 
 /// Why an entry was not recorded. The caller must not act on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -140,6 +141,8 @@ pub enum OpenError {
     NoLedger(PathBuf),
     /// Another process writes to this ledger.
     Locked(PathBuf),
+    /// This file beside the ledger keeps every writer off it.
+    Marked(Mark, PathBuf),
     /// The signing key does not belong to this log.
     WrongKey(PathBuf),
     /// The files contradict each other: where, and how.
@@ -185,6 +188,20 @@ impl fmt::Display for OpenError {
             Self::Locked(path) => {
                 write!(f, "{}: another process writes to this ledger; stop it first", path.display())
             }
+            Self::Marked(Mark::InCluster, file) => write!(
+                f,
+                "{}: `portcullis kubernetes` gave this ledger to a server in a cluster, which continues it, and a second server would allow \
+                 each warrant for one use once more. If no server there ever started with it, and none will: delete the Secret portcullis-first \
+                 and secrets.yaml, and then this file. If one did, its record is on its volume: make another home directory for a server here",
+                file.display()
+            ),
+            Self::Marked(Mark::IsABackup, file) => write!(
+                f,
+                "{}: this file says that the ledger beside it is a backup, and a server that continues it would allow warrants again that were \
+                 used, or revoked, after it. Start once with `serve --restored-log NAME`, which begins a new log and removes this file; NAME is \
+                 the log of the backup, the first part of its log.vkey, up to the first `+`. In a cluster, set `server.restored` to this name",
+                file.display()
+            ),
             Self::WrongKey(path) => {
                 write!(
                     f,

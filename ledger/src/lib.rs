@@ -28,6 +28,7 @@ pub mod verify;
 mod fault;
 mod handed_out;
 mod ledger;
+mod mark;
 mod publish;
 mod snapshot;
 mod wal;
@@ -40,6 +41,7 @@ pub use crate::ledger::{
     FirstLedger, FollowFacts, Forward, Head, Health, Inspection, Ledger, NotFirst, Options, Origin, Receipt,
     RecordedEntries, RecordedEntry, Recovery, Usage,
 };
+pub use crate::mark::Mark;
 pub use crate::merkle::{Hash, TreeHead};
 pub use crate::note::{SigningKey, VerifyingKey};
 pub use crate::snapshot::{SavedSnapshot, Snapshot};

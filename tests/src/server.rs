@@ -167,6 +167,13 @@ impl Server {
         Server::run(command).await
     }
 
+    /// The same, with `--restored-log`.
+    pub async fn start_restored_log(home: &Home, log: &str) -> Server {
+        let mut command = home.serve();
+        command.args(["--restored-log", log]);
+        Server::run(command).await
+    }
+
     /// The same, prepared for [`Server::fill_disk`]: a write beyond the limit fails with an error, as on a full disk.
     /// Without this preparation the kernel would end the process.
     pub async fn start_for_full_disks(home: &Home) -> Server {

@@ -2,7 +2,6 @@
 //! wrong, where, and what to do.
 
 use std::fmt;
-use std::path::PathBuf;
 
 use ledger::{Behind, OpenError, ReadError};
 use tokio::task::JoinError;
@@ -18,8 +17,6 @@ use crate::witnesses::WitnessError;
 pub enum ServerError {
     /// The ledger's key is not an Ed25519 key.
     LedgerKey,
-    /// This file says that a server in a cluster continues the ledger.
-    GivenAway(PathBuf),
     Restore(RestoreError),
     Witness(WitnessError),
     Ledger(OpenError),
@@ -43,13 +40,6 @@ impl fmt::Display for ServerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ServerError::LedgerKey => f.write_str("the ledger's key is not an Ed25519 key"),
-            ServerError::GivenAway(mark) => write!(
-                f,
-                "{}: `portcullis kubernetes` gave this ledger to a server in a cluster, which continues it, and a second server would allow \
-                 each warrant for one use once more. If no server there ever started with it, and none will: delete the Secret portcullis-first \
-                 and secrets.yaml, and then this file. If one did, its record is on its volume: make another home directory for a server here",
-                mark.display()
-            ),
             ServerError::Restore(error) => error.fmt(f),
             ServerError::Witness(error) => error.fmt(f),
             ServerError::Ledger(error) => error.fmt(f),

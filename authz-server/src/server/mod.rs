@@ -7,7 +7,6 @@
 mod background;
 mod descriptors;
 mod error;
-mod given_away;
 mod health;
 mod indexing;
 mod listeners;
@@ -21,9 +20,8 @@ mod snapshots;
 mod stop;
 
 pub use error::ServerError;
-pub use given_away::give_to_cluster;
 pub use open::ledger_options;
-pub use restored::BY_RESTORE;
+pub use restored::{BY_RESTORE, Backup, FoundLedger};
 pub use signer::run_signer;
 pub(crate) use stop::StopSignals;
 
@@ -32,15 +30,13 @@ use crate::config::Config;
 
 /// Serves until the process must stop. The error is one line for the person who started it.
 ///
-/// `is_restored`: the ledger's disk was restored from a backup, and a new log begins in place of the old one.
-pub async fn run(config: Config, is_restored: bool) -> Result<(), ServerError> {
+/// `found`: whether the ledger in the configured directory is this server's own, or was restored from a backup.
+pub async fn run(config: Config, found: FoundLedger) -> Result<(), ServerError> {
     descriptors::raise_limit();
     let clock = Clock::of_the_machine();
-    given_away::check_is_here(&config.ledger.directory)?;
-    if is_restored {
-        restored::begin_new_log(&config, &clock)?;
-    } else {
-        restored::check_none_cut_short(&config.ledger.directory)?;
+    match found {
+        FoundLedger::Own => restored::check_is_own(&config.ledger.directory)?,
+        FoundLedger::Backup(backup) => restored::begin_new_log(&config, &backup, &clock)?,
     }
     let opened = open::open(config, clock).await?;
     let mut serving = serve::serve(opened).await?;

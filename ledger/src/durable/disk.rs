@@ -191,6 +191,12 @@ impl Disk {
         self.sync_dir(parent(to))
     }
 
+    /// Removes a file, and makes that durable.
+    pub fn remove_durably(&self, path: &Path) -> io::Result<()> {
+        self.remove(path)?;
+        self.sync_dir(parent(path))
+    }
+
     /// Renames; it is an error if the new name is already in use.
     pub(crate) fn rename_new(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.announce(&Op::Rename(from, to))?;

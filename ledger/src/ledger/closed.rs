@@ -3,11 +3,14 @@
 
 use std::path::Path;
 
-use super::open::recovered;
+use super::open::{recovered, verifying_key};
+use super::options::Options;
 use super::read::{RecordedEntries, RecordedEntry};
 use crate::entry::Entry;
 use crate::fault::{OpenError, ReadError};
+use crate::handed_out::HandedOut;
 use crate::layout::Layout;
+use crate::mark::Mark;
 use crate::merkle::TreeHead;
 use crate::snapshot::{self, Snapshot};
 use crate::wal::frame::Entries;
@@ -21,9 +24,20 @@ pub struct ClosedLedger {
     published: u64,
     /// Those that are not published.
     rest: Vec<RecordedEntry>,
+    /// The lock of the only writer, if it was taken.
+    _lock: Option<HandedOut>,
 }
 
 impl ClosedLedger {
+    /// The same as [`ClosedLedger::read`], with the lock of the only writer: nobody writes to it, or gives it to a cluster, until this is
+    /// dropped. It may be a backup.
+    pub fn hold(path: &Path, options: &Options) -> Result<Self, OpenError> {
+        let layout = Layout::new(path);
+        let lock = HandedOut::open(&options.disk, &layout, verifying_key(&layout)?.name())?;
+        Mark::InCluster.check(path)?;
+        Ok(Self { _lock: Some(lock), ..Self::read(path)? })
+    }
+
     /// Makes the checks of a start, and reads what is not published.
     pub fn read(path: &Path) -> Result<Self, OpenError> {
         let layout = Layout::new(path);
@@ -48,6 +62,7 @@ impl ClosedLedger {
                 durable: found.durable,
                 published: found.published.size,
                 rest,
+                _lock: None,
             }),
         }
     }

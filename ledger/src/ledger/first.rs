@@ -11,6 +11,7 @@ use super::options::Options;
 use crate::fault::{OpenError, ReadError};
 use crate::handed_out::HandedOut;
 use crate::layout::Layout;
+use crate::mark::Mark;
 use crate::note::VerifyingKey;
 use crate::published_file::PublishedFile;
 
@@ -58,6 +59,8 @@ impl FirstLedger {
             return Err(OpenError::WrongKey(layout.vkey()).into());
         }
         let lock = HandedOut::open(&options.disk, &layout, key.name())?;
+        // That it was given to a cluster before is no fault: the Secrets are made anew until the first start.
+        Mark::IsABackup.check(path)?;
         let closed = ClosedLedger::read(path)?;
         let entries = closed.head().size;
         if entries != 1 {

@@ -22,6 +22,7 @@ use crate::entry::{Entry, Start};
 use crate::fault::{OpenError, ReadError};
 use crate::handed_out::{self, FactAcknowledger, HandedOut};
 use crate::layout::Layout;
+use crate::mark::Mark;
 use crate::merkle::{Edge, TreeHead};
 use crate::note::{SignedCheckpoint, VerifyingKey};
 use crate::publish::{Backlog, Checkpointer, Publisher, TileBuilder};
@@ -39,6 +40,7 @@ pub(crate) fn open(path: &Path, options: &Options) -> Result<Ledger, OpenError> 
         return Err(OpenError::WrongKey(layout.vkey()));
     }
     let handed_out = HandedOut::open(&options.disk, &layout, key.name())?;
+    Mark::check_none(path)?;
     let held = hold_segments(&layout, options)?;
     let published = PublishedLog::read(&layout, &key, &options.witnesses)?;
     let (builder, edge) = resumed_builder(&published.tree(), published.head.size)?;

@@ -370,6 +370,8 @@ fn a_policy_that_is_signed_again_is_in_the_next_secrets() {
 #[test]
 fn a_ledger_that_served_or_is_in_use_is_refused_and_the_cure_is_named() {
     let made = Made::new();
+    // A person took it back.
+    fs::remove_file(made.home().file("ledger.in-cluster")).unwrap();
     let ledger = offline_ledger::open(&made.home());
     assert!(made.refused().contains("another process writes to this ledger"));
     ledger.close();

@@ -1,5 +1,6 @@
 //! A server that cannot start reports every fault at once, each in one line, and ends with exit status 2.
 
+use ledger::durable;
 use portcullis_tests::command::portcullis;
 use portcullis_tests::server::{Home, Server};
 use std::fs;
@@ -153,6 +154,36 @@ async fn a_ledger_that_was_given_to_a_cluster_is_served_here_only_after_a_person
         "{refused:?}"
     );
     assert!(!home.file("ledger.in-cluster").exists());
+}
+
+#[tokio::test]
+async fn a_backup_with_its_mark_is_served_only_as_a_new_log_which_later_starts_continue() {
+    let (_directory, home) = new_home();
+    let log =
+        || fs::read_to_string(home.file("ledger/log.vkey")).unwrap().split('+').next().unwrap().to_owned();
+    let (mark, backup) = (home.file("ledger.is-a-backup"), log());
+    durable::write_new(&mark, b"", 0o600).unwrap();
+    let said = fails_naming(&home, "/ledger.is-a-backup").await;
+    assert!(said.contains("--restored-log NAME") && said.contains("server.restored"), "{said}");
+    // Nor does another command write to it.
+    let config = home.file("portcullis.yaml").display().to_string();
+    let refused = portcullis(&["ledger", "reassert", "--config", &config, "--by", "op", "--reason", "r"]);
+    assert!(refused.status == 2 && refused.err.contains("ledger.is-a-backup"), "{refused:?}");
+    assert!(mark.exists() && log() == backup);
+
+    drop(Server::start_restored_log(&home, &backup).await);
+    let begun = log();
+    assert!(begun != backup && !mark.exists());
+    drop(Server::start_restored_log(&home, &backup).await);
+    assert_eq!(log(), begun, "a later start with the same option begins another log");
+    drop(Server::start(&home).await);
+
+    // The new log as a backup of its own, before its first decision.
+    durable::write_new(&mark, b"", 0o600).unwrap();
+    let failed = home.fail_to_start().await;
+    assert_eq!(failed.status, 2, "{}", failed.log);
+    drop(Server::start_restored_log(&home, &begun).await);
+    assert!(log() != begun && !mark.exists());
 }
 
 /// The server does not start, and exactly one line of its log contains this text. Returns it.

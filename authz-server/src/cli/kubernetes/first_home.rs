@@ -122,6 +122,7 @@ fn not_first(why: &NotFirst, home: &Path) -> Failure {
         NotFirst::Unusable(
             OpenError::Io(..)
             | OpenError::NoLedger(_)
+            | OpenError::Marked(..)
             | OpenError::WrongKey(_)
             | OpenError::Corrupt(..)
             | OpenError::EntriesMissing { .. },

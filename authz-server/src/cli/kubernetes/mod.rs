@@ -14,11 +14,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args as ClapArgs;
-use ledger::durable;
+use ledger::{Mark, durable};
 
 use super::out::{Failure, line};
 use crate::clock::Clock;
-use crate::server;
 use first_home::FirstHome;
 use policy::{is_label, rfc3339};
 use values::TakenWithin;
@@ -78,9 +77,10 @@ impl Written {
         durable::create_dir_all(&directory, 0o700).map_err(|e| failed(&directory, e))?;
         let path = directory.join("values.yaml");
         durable::replace(&path, values.as_bytes()).map_err(|e| failed(&path, e))?;
-        // Before there is anything that a cluster could take. A crash between the two leaves a ledger that no server takes, and the command
+        // Under the lock of the ledger, which `first` has: a server that begins to write either has the lock already, or sees this. And
+        // before there is anything that a cluster could take. A crash between the two leaves a ledger that no server takes, and the command
         // is run again.
-        let mark = server::give_to_cluster(first.ledger.root()).map_err(|(path, e)| failed(&path, e))?;
+        let mark = Mark::InCluster.put(first.ledger.root()).map_err(|(path, e)| failed(&path, e))?;
         let path = directory.join("secrets.yaml");
         let text = secrets::yaml(&secrets, namespace);
         replace_secret(&path, text.as_bytes()).map_err(|e| failed(&path, e))?;

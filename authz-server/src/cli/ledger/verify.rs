@@ -122,9 +122,12 @@ fn inspect(log: &OpenLog, key: &VerifyingKey) -> Result<Option<Result<Inspection
     }
     match Ledger::inspect(directory) {
         Ok(inspection) => Ok(Some(Ok(inspection))),
-        Err(error @ (OpenError::Io(..) | OpenError::NoLedger(_) | OpenError::Locked(_))) => {
-            Err(Failure::new(error))
-        }
+        Err(
+            error @ (OpenError::Io(..)
+            | OpenError::NoLedger(_)
+            | OpenError::Locked(_)
+            | OpenError::Marked(..)),
+        ) => Err(Failure::new(error)),
         Err(error @ (OpenError::Corrupt(..) | OpenError::EntriesMissing { .. } | OpenError::WrongKey(_))) => {
             Ok(Some(Err(error.to_string())))
         }

@@ -11,8 +11,25 @@ pub enum RestoreError {
     /// The backup does not hold a whole ledger.
     Incomplete(OpenError),
     Unreadable(ReadError),
-    /// A new log was begun for this backup before.
-    AlreadyBegun(PathBuf),
+    /// This log began after a restore, and nobody used it yet: it is the new log, or a backup of it.
+    AlreadyBegun {
+        directory: PathBuf,
+        origin: String,
+    },
+    /// `--restored-log` names another log than the backup, or than the one that a cut restore is about.
+    OfOtherLog {
+        named: String,
+        found: String,
+        directory: PathBuf,
+    },
+    /// `--restored-log` names another log than the one in the directory, and that one did not begin in its place.
+    NotBegunInItsPlace {
+        named: String,
+        found: String,
+        directory: PathBuf,
+    },
+    /// The mark of a backup cannot be removed.
+    MarkStays(PathBuf, io::Error),
     NewLog(InitError),
     /// A directory of the new log's name is there, and it is not a new log of this backup.
     InTheWay(PathBuf),
@@ -36,10 +53,28 @@ impl fmt::Display for RestoreError {
                 )
             }
             RestoreError::Unreadable(error) => error.fmt(f),
-            RestoreError::AlreadyBegun(directory) => write!(
+            RestoreError::AlreadyBegun { directory, origin } => write!(
                 f,
-                "{} is already a new log after a restore: start without --restored",
+                "{} is already a new log after a restore: start without --restored. But if it is a backup of that new log, start with \
+                 --restored-log {origin}",
                 directory.display()
+            ),
+            RestoreError::OfOtherLog { named, found, directory } => write!(
+                f,
+                "--restored-log is {named}, and the restore in {} is that of the log {found}: give this name (in a cluster, to server.restored), \
+                 or put the other backup there",
+                directory.display()
+            ),
+            RestoreError::NotBegunInItsPlace { named, found, directory } => write!(
+                f,
+                "--restored-log is {named}, and the log in {} is {found}, which was not begun in its place. If it is a backup, give its own name \
+                 (in a cluster, to server.restored). If it is this server's own ledger, remove the option or the value",
+                directory.display()
+            ),
+            RestoreError::MarkStays(file, error) => write!(
+                f,
+                "cannot remove {}: {error}; the old log is aside, and the next start with the same option goes on",
+                file.display()
             ),
             RestoreError::NewLog(error) => error.fmt(f),
             RestoreError::InTheWay(directory) => write!(
@@ -52,7 +87,8 @@ impl fmt::Display for RestoreError {
             }
             RestoreError::CutShort(directory) => write!(
                 f,
-                "a restore from a backup was cut short, and {} is its new log: start once with --restored, which finishes it",
+                "a restore from a backup was cut short, and {} is its new log: start once with --restored, or with \
+                 --restored-log and the name of the log before, which finishes it",
                 directory.display()
             ),
             RestoreError::NotMoved { from, to, error } => {

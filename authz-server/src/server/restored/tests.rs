@@ -1,9 +1,8 @@
 //! A restore that a crash cuts short is finished by the next one, with the same facts, once each, and one halt. It works on a
-//! log whose old entries are archived.
+//! log whose old entries are archived. A backup is continued under its name by no start, once it has its mark.
 
 use std::collections::BTreeSet;
 use std::io;
-use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -51,8 +50,22 @@ impl Watch for StoppedDisk {
 
 const ENOSPC: i32 = 28;
 
-fn begin(directory: &Path, disk: Disk) -> Result<NewLog, ServerError> {
-    Restore::of(directory, disk.clone()).run("demo", &options().disk(disk))
+fn begin_from(directory: &Path, backup: &Backup, disk: Disk) -> Result<Option<NewLog>, ServerError> {
+    Restore::of(directory, disk.clone()).run(backup, "demo", &options().disk(disk))
+}
+
+fn begin(directory: &Path) -> Result<Option<NewLog>, ServerError> {
+    begin_from(directory, &Backup::OfAnyLog, Disk::real())
+}
+
+/// The same as `serve --restored-log`.
+fn begin_once(directory: &Path, log: &str) -> Result<Option<NewLog>, ServerError> {
+    begin_from(directory, &Backup::OfLog(log.to_owned()), Disk::real())
+}
+
+/// Why a start is refused, as the person reads it.
+fn refused(start: Result<Option<NewLog>, ServerError>) -> String {
+    start.err().map(|error| error.to_string()).expect("the start is refused")
 }
 
 /// A closed log with facts, and this many decisions after them.
@@ -96,8 +109,20 @@ fn archive(ledger: &Ledger, below: u64, into: &Path) {
     ledger.close();
 }
 
+/// Copies in this process: a child would hold the locks of all tests for the moment before it becomes another program.
 fn copied(from: &Path, to: &Path) {
-    assert!(Command::new("cp").arg("-r").args([from, to]).status().unwrap().success());
+    std::fs::create_dir(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let (from, to) = {
+            let entry = entry.unwrap();
+            (entry.path(), to.join(entry.file_name()))
+        };
+        if from.is_dir() {
+            copied(&from, &to);
+        } else {
+            std::fs::copy(&from, &to).unwrap();
+        }
+    }
 }
 
 /// What the facts of a log say, whatever their indices, and whatever posture the mesh has.
@@ -128,6 +153,13 @@ impl Old {
     }
 }
 
+/// Checks that no start continues the old log under its name: neither a plain one, nor one for which another backup was named.
+fn check_not_continued(directory: &Path, old: &Old) {
+    let is_new = || ClosedLedger::read(directory).is_ok_and(|log| log.origin() != old.origin);
+    assert!(is_new() || (check_is_own(directory).is_err() && Ledger::open(directory, options()).is_err()));
+    assert!(begin_once(directory, "demo/log/other").is_err());
+}
+
 /// Checks that a whole new log is in the place of the old one, which is kept.
 fn check_in_place(directory: &Path, old: &Old) {
     let new = ClosedLedger::read(directory).unwrap();
@@ -152,7 +184,7 @@ fn check_in_place(directory: &Path, old: &Old) {
     let begun = folded.own.after_restore.unwrap();
     assert_eq!(begun.predecessors, std::slice::from_ref(&old.origin));
     assert!(begun.is_complete && !begun.was_used && begun.stance_before == Posture::Restricted);
-    let aside = Restore::of(directory, Disk::real()).aside(&predecessor);
+    let aside = Restore::of(directory, Disk::real()).aside(&predecessor.origin);
     let (_, kept) = Ledger::published(&aside).unwrap();
     assert_eq!((&kept.checkpoint().origin, kept.checkpoint().size), (&old.origin, old.size), "it is kept");
 }
@@ -163,9 +195,14 @@ fn check_whole(directory: &Path) {
     let auditor = Auditor { log: &log, witnesses: &[], previous: None, threads: 1, progress: &|_, _| () };
     let report = auditor.audit(&Directory::new(&Layout::new(directory).log())).unwrap();
     assert!(report.holds(), "{:?}", report.faults);
-    check_none_cut_short(directory).unwrap();
-    let again = begin(directory, Disk::real());
-    assert!(matches!(again, Err(ServerError::Restore(RestoreError::AlreadyBegun(_)))));
+    check_is_own(directory).unwrap();
+    assert!(is_already_begun(&begin(directory)));
+    let old = facts::fold_closed(&ClosedLedger::read(directory).unwrap()).unwrap().own.after_restore.unwrap();
+    assert!(begin_once(directory, old.predecessors.last().unwrap()).unwrap().is_none(), "it just starts");
+}
+
+fn is_already_begun(start: &Result<Option<NewLog>, ServerError>) -> bool {
+    matches!(start, Err(ServerError::Restore(RestoreError::AlreadyBegun { .. })))
 }
 
 /// A directory in memory, if the machine has `/dev/shm`: these tests sync and copy much.
@@ -176,19 +213,33 @@ fn scratch() -> tempfile::TempDir {
 
 #[test]
 fn a_restore_that_a_crash_cuts_short_at_any_step_is_finished_by_the_next_one() {
+    crash_at_every_step(false);
+}
+
+#[test]
+fn a_backup_with_its_mark_is_never_continued_wherever_a_crash_cuts_its_restore_short() {
+    crash_at_every_step(true);
+}
+
+/// With or without the mark, and by name if there is one.
+fn crash_at_every_step(is_marked: bool) {
     let scratch = scratch();
     let backup = scratch.path().join("backup");
     old_log(&backup, 3).close();
     let old = Old::read(&backup);
-    let (mut unseen, mut in_no_place) = (0, 0);
+    let which = if is_marked { Backup::OfLog(old.origin.clone()) } else { Backup::OfAnyLog };
+    let (mut unseen, mut in_no_place) = (0_usize, 0_usize);
     for steps in 0.. {
         let place = scratch.path().join(steps.to_string());
         std::fs::create_dir(&place).unwrap();
         let directory = place.join("ledger");
+        if is_marked {
+            Mark::IsABackup.put(&directory).unwrap();
+        }
         copied(&backup, &directory);
         let disk =
             Arc::new(StoppedDisk { left: AtomicUsize::new(steps), has_stopped: AtomicBool::new(false) });
-        let whole = begin(&directory, Disk::watched(disk.clone()));
+        let whole = begin_from(&directory, &which, Disk::watched(disk.clone()));
         if !disk.has_stopped.load(Ordering::SeqCst) {
             assert!(whole.is_ok());
             check_in_place(&directory, &old);
@@ -199,6 +250,9 @@ fn a_restore_that_a_crash_cuts_short_at_any_step_is_finished_by_the_next_one() {
             assert!(steps > 60 && unseen > 20 && in_no_place > 0);
             return;
         }
+        if is_marked {
+            check_not_continued(&directory, &old);
+        }
         let next = Restore::of(&directory, Disk::real()).next;
         // The steps that create a log are tested one by one where they are. Here some of them are enough.
         if !has_log(&next) && has_log(&directory) && unseen == 0 && steps % 8 > 0 {
@@ -206,16 +260,17 @@ fn a_restore_that_a_crash_cuts_short_at_any_step_is_finished_by_the_next_one() {
             continue;
         }
         if has_log(&next) {
-            unseen += 1;
-            in_no_place += usize::from(!directory.exists());
-            let line = check_none_cut_short(&directory).unwrap_err().to_string();
-            assert!(line.contains("start once with --restored"), "{line}");
+            unseen = unseen.saturating_add(1);
+            in_no_place = in_no_place.saturating_add(usize::from(!directory.exists()));
+            let line = check_is_own(&directory).unwrap_err().to_string();
+            assert!(line.to_lowercase().contains("start once with"), "{line}");
         }
-        match begin(&directory, Disk::real()) {
-            // The crash came after the last step.
-            Err(ServerError::Restore(RestoreError::AlreadyBegun(_))) => {}
-            done => drop(done.unwrap_or_else(|error| panic!("after a crash at step {steps}: {error}"))),
-        }
+        // If the crash came after the last step, there is nothing to do.
+        let finished = begin_from(&directory, &which, Disk::real());
+        assert!(
+            finished.is_ok() || is_already_begun(&finished),
+            "after a crash at step {steps}: {finished:?}"
+        );
         check_in_place(&directory, &old);
         std::fs::remove_dir_all(&place).unwrap();
     }
@@ -238,11 +293,10 @@ fn an_unfinished_new_log_of_another_backup_is_replaced_and_a_complete_one_is_not
     let other = Ledger::open(&restore.next, options()).unwrap();
     other.append(ledger::entry::Restored { facts: 0 }.into()).unwrap();
     other.close();
-    let refused = begin(&directory, Disk::real());
-    assert!(matches!(refused, Err(ServerError::Restore(RestoreError::InTheWay(_)))));
+    assert!(matches!(begin(&directory), Err(ServerError::Restore(RestoreError::InTheWay(_)))));
     Ledger::discard(&restore.next, &options()).unwrap();
     begin_other();
-    begin(&directory, Disk::real()).unwrap();
+    begin(&directory).unwrap();
     check_in_place(&directory, &old);
     check_whole(&directory);
 }
@@ -256,7 +310,7 @@ fn a_log_whose_first_entries_are_archived_is_restored_with_the_facts_of_its_snap
     let first = ClosedLedger::read(&directory).unwrap().entries(0).unwrap().next();
     assert!(matches!(first, Some(Err(ReadError::Io(..) | ReadError::Corrupt(..)))));
     let old = Old::read(&directory);
-    begin(&directory, Disk::real()).unwrap();
+    begin(&directory).unwrap();
     check_in_place(&directory, &old);
     check_whole(&directory);
 }
@@ -266,16 +320,126 @@ fn a_new_log_that_nobody_used_is_not_begun_again_after_its_first_entries_are_arc
     let scratch = scratch();
     let directory = scratch.path().join("ledger");
     old_log(&directory, 3).close();
-    begin(&directory, Disk::real()).unwrap();
+    begin(&directory).unwrap();
     let ledger = Ledger::open(&directory, options()).unwrap();
     for n in 0..300 {
         ledger.append(revocation(RevocationTarget::Key, &n.to_string(), None).into()).unwrap();
     }
     archive(&ledger, 256, &scratch.path().join("archive"));
-    let refused = begin(&directory, Disk::real());
-    assert!(matches!(refused, Err(ServerError::Restore(RestoreError::AlreadyBegun(_)))));
+    assert!(is_already_begun(&begin(&directory)));
     let ledger = Ledger::open(&directory, options()).unwrap();
     ledger.append(denied("a").into()).unwrap();
     ledger.close();
-    begin(&directory, Disk::real()).expect("it was used since, so this is a backup of its own");
+    begin(&directory).expect("it was used since, so this is a backup of its own");
+}
+
+/// The name of the log in a directory.
+fn origin(directory: &Path) -> String {
+    ClosedLedger::read(directory).unwrap().origin().to_owned()
+}
+
+/// A backup of a log that began after a restore, made before its first decision. Returns the names of the log before and of this one.
+fn unused_backup(place: &Path) -> (PathBuf, String, String) {
+    let directory = place.join("ledger");
+    old_log(&directory, 3).close();
+    let first = origin(&directory);
+    begin(&directory).unwrap();
+    let second = origin(&directory);
+    let lost = place.join("lost");
+    std::fs::create_dir(&lost).unwrap();
+    for left in [&directory, &Restore::of(&directory, Disk::real()).aside(&first)] {
+        Disk::real().rename_durably(left, &lost.join(left.file_name().unwrap())).unwrap();
+    }
+    copied(&lost.join("ledger"), &directory);
+    (directory, first, second)
+}
+
+#[test]
+fn a_backup_of_a_new_log_that_nobody_used_is_restored_by_its_name_once() {
+    let scratch = scratch();
+    let (directory, first, second) = unused_backup(scratch.path());
+    // Without a name nobody can tell whether it is the backup, and the message says what to do then.
+    assert!(refused(begin(&directory)).contains(&format!("--restored-log {second}")));
+    let begun = begin_once(&directory, &second).unwrap().unwrap();
+    assert_eq!((&begun.predecessor.continued, &begun.predecessor.origin), (&vec![first], &second));
+    let third = origin(&directory);
+    assert!(
+        begin_once(&directory, &second).unwrap().is_none()
+            && begin_once(&directory, &second).unwrap().is_none()
+    );
+    assert_eq!(origin(&directory), third, "a later start begins another log");
+}
+
+#[test]
+fn a_backup_of_a_new_log_that_nobody_used_is_restored_without_a_name_if_it_has_its_mark() {
+    let scratch = scratch();
+    let (directory, _, second) = unused_backup(scratch.path());
+    Mark::IsABackup.put(&directory).unwrap();
+    assert_eq!(begin(&directory).unwrap().unwrap().predecessor.origin, second);
+    check_is_own(&directory).unwrap();
+    assert!(is_already_begun(&begin(&directory)), "the mark is gone");
+}
+
+#[test]
+fn a_backup_with_its_mark_is_not_continued_because_an_older_restore_is_named() {
+    let scratch = scratch();
+    let directory = scratch.path().join("ledger");
+    old_log(&directory, 3).close();
+    let first = origin(&directory);
+    begin_once(&directory, &first).unwrap().unwrap();
+    let second = origin(&directory);
+    // As after a snapshot of the whole volume: the log before is there too.
+    Mark::IsABackup.put(&directory).unwrap();
+    let said = refused(begin_once(&directory, &first));
+    assert!(said.contains(&first) && said.contains(&second) && said.contains("server.restored"), "{said}");
+    assert_eq!(origin(&directory), second);
+    assert!(check_is_own(&directory).is_err());
+    assert_eq!(begin_once(&directory, &second).unwrap().unwrap().predecessor.continued, [first]);
+}
+
+#[test]
+fn a_log_that_did_not_begin_in_place_of_the_named_one_is_not_started() {
+    let scratch = scratch();
+    let directory = scratch.path().join("ledger");
+    old_log(&directory, 3).close();
+    let first = origin(&directory);
+    let other = "demo/log/0123456789abcdef0123456789abcdef";
+    assert!(refused(begin_once(&directory, other)).contains("was not begun in its place"));
+    begin_once(&directory, &first).unwrap().unwrap();
+    assert!(refused(begin_once(&directory, other)).contains("was not begun in its place"));
+    // A copy of the new log alone is a backup: where it began, the log before is kept beside it.
+    let aside = Restore::of(&directory, Disk::real()).aside(&first);
+    Disk::real().rename_durably(&aside, &scratch.path().join("elsewhere")).unwrap();
+    assert!(refused(begin_once(&directory, &first)).contains("was not begun in its place"));
+}
+
+#[test]
+fn a_restore_that_was_cut_short_goes_on_only_by_the_name_of_its_own_backup() {
+    let scratch = scratch();
+    let directory = scratch.path().join("ledger");
+    old_log(&directory, 3).close();
+    let first = origin(&directory);
+    begin(&directory).unwrap();
+    let second = origin(&directory);
+    let restore = Restore::of(&directory, Disk::real());
+    Disk::real().rename_durably(&directory, &restore.next).unwrap();
+    let said = refused(begin_once(&directory, &second));
+    assert!(said.contains(&format!("is that of the log {first}")), "{said}");
+    assert!(!directory.exists());
+    begin_once(&directory, &first).unwrap().unwrap();
+    assert_eq!(origin(&directory), second);
+}
+
+#[test]
+fn a_ledger_that_is_in_use_or_was_given_to_a_cluster_is_not_restored() {
+    let scratch = scratch();
+    let directory = scratch.path().join("ledger");
+    let running = old_log(&directory, 3);
+    assert!(refused(begin(&directory)).contains("another process writes to this ledger"));
+    running.close();
+    drop(running);
+    let file = Mark::InCluster.put(&directory).unwrap();
+    assert!(refused(begin(&directory)).contains("which continues it"));
+    std::fs::remove_file(file).unwrap();
+    begin(&directory).unwrap();
 }

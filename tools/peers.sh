@@ -143,7 +143,7 @@ check_peers() { # the NEED `peers` of tools/provision.sh
 
 build_peers() {
 	[ -n "$(missing_peers)" ] || return 0
-	mkdir -p "$PEERS_BUILD"
+	mkdir -p "$PEERS"
 	# The lock lives as long as this process or a compiler that it started, however they end. So nobody removes what another one uses.
 	exec 9>"$PEERS/lock"
 	if ! flock -n 9; then
@@ -153,6 +153,8 @@ build_peers() {
 	missing=$(missing_peers)
 	if [ -n "$missing" ]; then
 		choose_go
+		# Only now: another one removes it when it has ended.
+		mkdir -p "$PEERS_BUILD"
 		check_peers_disk
 		tell_peers "$missing"
 		for peer in $missing; do build_peer "$peer"; done

@@ -57,7 +57,7 @@ pub enum Progress {
 /// What the configured servers report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reported {
-    /// No server is configured, or none says this.
+    /// The configuration names nobody whom the operator could ask.
     NotAsked,
     /// All have it.
     All(usize),
@@ -86,15 +86,37 @@ pub fn conditions(
     };
     vec![
         one("Accepted", (accepted, verdict.reason(), verdict.message())),
-        one("InForce", says(progress, in_force, ("InForce", "has it in force", "servers"))),
-        one("Enforced", says(progress, enforced, ("Enforced", "has applied it", "proxies"))),
+        one("InForce", says(progress, in_force, &IN_FORCE)),
+        one("Enforced", says(progress, enforced, &ENFORCED)),
     ]
 }
+
+/// How a condition speaks of those who report.
+struct Words {
+    reason: &'static str,
+    who: &'static str,
+    done: &'static str,
+    /// What lets the operator ask them.
+    setting: &'static str,
+}
+
+const IN_FORCE: Words = Words {
+    reason: "InForce",
+    who: "servers",
+    done: "has it in force",
+    setting: "`servers` of its configuration names none",
+};
+const ENFORCED: Words = Words {
+    reason: "Enforced",
+    who: "proxies",
+    done: "has applied it",
+    setting: "it needs `api` and `tokenFile` of a server; in the chart, `operator.reports`",
+};
 
 fn says(
     progress: &Progress,
     reported: &Reported,
-    (reason, done, who): (&'static str, &str, &str),
+    Words { reason, who, done, setting }: &Words,
 ) -> (Says, &'static str, String) {
     match progress {
         Progress::Refused => {
@@ -106,11 +128,9 @@ fn says(
     // No version is named: it would be another one after each change of another object, and every status would be written again.
     let since = "it is signed and published";
     match reported {
-        Reported::NotAsked => (
-            Says::Unknown,
-            "NotAsked",
-            format!("{since}; the operator asks no server (`servers` of its configuration)"),
-        ),
+        Reported::NotAsked => {
+            (Says::Unknown, "NotAsked", format!("{since}; the operator does not ask {who}: {setting}"))
+        }
         Reported::All(count) => (Says::True, reason, format!("{since}; each of {count} {who} {done}")),
         Reported::Not(which) => {
             (Says::False, "Pending", cut(&format!("{since}; not yet: {}", which.join(", ")), LONGEST))

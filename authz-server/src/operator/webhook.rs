@@ -22,11 +22,12 @@ use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 
 use super::base::OpenedBase;
 use super::check::check_one;
 use super::cluster::WatchedRoutes;
-use super::objects::{RouteKey, SpecText};
+use super::objects::{CompleteList, RouteKey, SpecText};
 use super::quota::Quota;
 use super::settle::{Foundation, Settled};
 use super::telemetry::Figures;
@@ -38,12 +39,12 @@ const LONGEST: usize = 3 * 1024 * 1024 + 512 * 1024;
 /// How many bodies are read at once, and how long one may take.
 const READ_AT_ONCE: usize = 8;
 const READ_WITHIN: Duration = Duration::from_secs(2);
+/// The API server gives up after 10 s, and its message then says nothing. All that a request waits for ends before that.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(8);
 /// How many objects are checked at once. Each takes a core for a moment.
 const AT_ONCE: usize = 2;
 /// A namespace has one place of its own: it waits for itself before it waits for others. Some namespaces share one.
 const NAMESPACES: usize = 256;
-/// The API server waits 10 s, for the body and for both places.
-const PLACE_WITHIN: Duration = Duration::from_secs(3);
 /// What is known of the cluster may be so old.
 const BROKEN_FOR: Duration = Duration::from_secs(60);
 const MOST_WARNINGS: usize = 8;
@@ -128,7 +129,8 @@ enum Answer {
 }
 
 async fn validate(State(webhook): State<Webhook>, body: Body) -> Response {
-    let body = match webhook.read(body).await {
+    let begun = Instant::now();
+    let body = match webhook.read(body, begun).await {
         Ok(body) => body,
         Err((status, why)) => return (status, why).into_response(),
     };
@@ -137,7 +139,7 @@ async fn validate(State(webhook): State<Webhook>, body: Body) -> Response {
     };
     drop(body);
     let uid = request.uid.clone();
-    let answer = webhook.answer(request).await;
+    let answer = webhook.answer(request, begun).await;
     let response = match answer {
         Answer::Allowed { warnings } => {
             webhook.figures.count_admission("allowed");
@@ -155,18 +157,20 @@ async fn validate(State(webhook): State<Webhook>, body: Body) -> Response {
 
 impl Webhook {
     /// The body, once there is a place for it.
-    async fn read(&self, body: Body) -> Result<Bytes, (StatusCode, &'static str)> {
-        let place = within(PLACE_WITHIN, &self.readers).await;
+    async fn read(&self, body: Body, begun: Instant) -> Result<Bytes, (StatusCode, &'static str)> {
+        let place = place(begun, &self.readers).await;
         let _place =
             place.ok_or((StatusCode::SERVICE_UNAVAILABLE, "too many objects are being checked\n"))?;
-        match tokio::time::timeout(READ_WITHIN, axum::body::to_bytes(body, LONGEST)).await {
+        match tokio::time::timeout(READ_WITHIN.min(time_left(begun)), axum::body::to_bytes(body, LONGEST))
+            .await
+        {
             Err(_) => Err((StatusCode::REQUEST_TIMEOUT, "the request did not come in time\n")),
             Ok(Err(_)) => Err((StatusCode::PAYLOAD_TOO_LARGE, "the request is too long\n")),
             Ok(Ok(body)) => Ok(body),
         }
     }
 
-    async fn answer(&self, request: Request) -> Answer {
+    async fn answer(&self, request: Request, begun: Instant) -> Answer {
         let Request { name, namespace, operation, object, old_object, .. } = request;
         let text = |object: Option<Object>| object.and_then(|object| object.spec);
         let (spec, before) = (text(object), text(old_object));
@@ -188,28 +192,15 @@ impl Webhook {
                     .to_owned(),
             );
         }
-        if self.watched.broken_for().is_some_and(|broken| broken > BROKEN_FOR) {
-            return not_ready(
-                "the operator is not ready: it cannot watch the routes of the cluster, so what it knows is old",
-            );
-        }
-        let objects = self.watched.gathered(|seen| seen.complete());
-        let (Some(known), Some(objects)) = (self.known.load_full(), objects) else {
-            return not_ready(
-                "the operator is not ready: it does not know all routes of the cluster, or the signed base, yet",
-            );
-        };
-        let mut hasher = DefaultHasher::new();
-        namespace.hash(&mut hasher);
-        let count = u64::try_from(NAMESPACES).unwrap_or(1);
-        let own = hasher.finish().checked_rem(count).and_then(|number| usize::try_from(number).ok());
-        let Some(own) = own.and_then(|number| self.namespaces.get(number)) else {
-            return not_ready("the operator is not ready");
-        };
         let (Some(own), Some(place)) =
-            (within(PLACE_WITHIN, own).await, within(PLACE_WITHIN, &self.places).await)
+            (place(begun, self.places_of(&namespace)).await, place(begun, &self.places).await)
         else {
             return not_ready("the operator is not ready: too many objects are being checked");
+        };
+        // What is known is looked at only now: while a request waits for its place, it holds no list.
+        let (known, objects) = match self.known_objects() {
+            Ok(known) => known,
+            Err(answer) => return answer,
         };
         let key = RouteKey { namespace, name };
         let now = self.clock.now();
@@ -233,11 +224,39 @@ impl Webhook {
             Err(_) => not_ready("the operator could not check this object: its log says why"),
         }
     }
+
+    /// The last complete build, and all objects as they are now; or the answer, if one of them is not known.
+    fn known_objects(&self) -> Result<(Arc<Known>, CompleteList), Answer> {
+        if self.watched.broken_for().is_some_and(|broken| broken > BROKEN_FOR) {
+            return Err(not_ready(
+                "the operator is not ready: it cannot watch the routes of the cluster, so what it knows is old",
+            ));
+        }
+        let objects = self.watched.gathered(|seen| seen.complete());
+        self.known.load_full().zip(objects).ok_or_else(|| {
+            not_ready(
+                "the operator is not ready: it does not know all routes of the cluster, or the signed base, yet",
+            )
+        })
+    }
+
+    fn places_of(&self, namespace: &str) -> &Arc<Semaphore> {
+        let mut hasher = DefaultHasher::new();
+        namespace.hash(&mut hasher);
+        let count = u64::try_from(self.namespaces.len()).unwrap_or(1);
+        let own = hasher.finish().checked_rem(count).and_then(|number| usize::try_from(number).ok());
+        // There is always one with this number.
+        own.and_then(|number| self.namespaces.get(number)).unwrap_or(&self.places)
+    }
 }
 
-/// A place, if there is one in this time.
-async fn within(time: Duration, places: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
-    tokio::time::timeout(time, Arc::clone(places).acquire_owned()).await.ok()?.ok()
+/// A place, if there is one while the request that came at `begun` can still be answered.
+async fn place(begun: Instant, places: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
+    tokio::time::timeout(time_left(begun), Arc::clone(places).acquire_owned()).await.ok()?.ok()
+}
+
+fn time_left(begun: Instant) -> Duration {
+    ANSWERED_WITHIN.saturating_sub(begun.elapsed())
 }
 
 fn denied(message: String) -> Answer {
@@ -280,7 +299,8 @@ mod tests {
     #[tokio::test]
     async fn without_a_complete_list_everything_is_denied_as_not_ready() {
         for operation in ["CREATE", "UPDATE"] {
-            let answer = webhook().answer(request(operation, "pay", json!({"a": 1}), json!({}))).await;
+            let answer =
+                webhook().answer(request(operation, "pay", json!({"a": 1}), json!({})), Instant::now()).await;
             assert!(
                 matches!(&answer, Answer::Denied { code: 503, message, .. } if message.contains("not ready")),
                 "{answer:?}"
@@ -291,17 +311,19 @@ mod tests {
     #[tokio::test]
     async fn a_change_beside_the_spec_and_a_removal_are_always_allowed() {
         let same = request("UPDATE", "pay", json!({"a": 1}), json!({"a": 1}));
-        assert_eq!(webhook().answer(same).await, Answer::Allowed { warnings: vec![] });
+        assert_eq!(webhook().answer(same, Instant::now()).await, Answer::Allowed { warnings: vec![] });
         let gone = request("DELETE", "pay", json!(null), json!({"a": 1}));
-        assert_eq!(webhook().answer(gone).await, Answer::Allowed { warnings: vec![] });
-        let unnamed = webhook().answer(request("CREATE", "", json!({}), json!(null))).await;
+        assert_eq!(webhook().answer(gone, Instant::now()).await, Answer::Allowed { warnings: vec![] });
+        let unnamed = webhook().answer(request("CREATE", "", json!({}), json!(null)), Instant::now()).await;
         assert!(matches!(&unnamed, Answer::Denied { code: 422, .. }), "{unnamed:?}");
     }
 
     #[tokio::test]
     async fn only_removals_are_allowed_unchecked() {
         for operation in ["CONNECT", "", "update", "PATCH"] {
-            let answer = webhook().answer(request(operation, "pay", json!({"a": 1}), json!({"a": 1}))).await;
+            let answer = webhook()
+                .answer(request(operation, "pay", json!({"a": 1}), json!({"a": 1})), Instant::now())
+                .await;
             assert!(matches!(&answer, Answer::Denied { code: 422, .. }), "{operation}: {answer:?}");
         }
     }
@@ -342,6 +364,30 @@ mod tests {
         assert_eq!(validate(State(webhook), Body::from("{}")).await.status(), StatusCode::BAD_REQUEST);
     }
 
+    /// The API server gives up after 10 s, and then nobody reads what the webhook says: all waits of one request end before that.
+    #[tokio::test]
+    async fn one_request_waits_for_all_of_its_places_together() {
+        let webhook = webhook();
+        let all = Arc::clone(&webhook.places).try_acquire_many_owned(2).unwrap();
+        let readers = u32::try_from(READ_AT_ONCE).unwrap();
+        let reading = Arc::clone(&webhook.readers).try_acquire_many_owned(readers).unwrap();
+        let begun = Instant::now().checked_sub(ANSWERED_WITHIN - Duration::from_millis(50)).unwrap();
+        let answered = webhook.read(Body::empty(), begun).await;
+        assert!(matches!(answered, Err((StatusCode::SERVICE_UNAVAILABLE, _))), "{answered:?}");
+        drop(reading);
+        let late =
+            webhook.read(Body::from_stream(tokio_stream::pending::<Result<Bytes, std::io::Error>>()), begun);
+        assert!(matches!(
+            late.await,
+            Err((StatusCode::SERVICE_UNAVAILABLE | StatusCode::REQUEST_TIMEOUT, _))
+        ));
+        let answer = webhook.answer(request("CREATE", "pay", json!({"a": 1}), json!({})), begun).await;
+        assert!(format!("{answer:?}").contains("too many objects are being checked"), "{answer:?}");
+        drop(all);
+        assert!(begun.elapsed() < ANSWERED_WITHIN + Duration::from_secs(1), "{:?}", begun.elapsed());
+        assert!(ANSWERED_WITHIN < Duration::from_secs(10));
+    }
+
     /// What is known grows old when the cluster cannot be watched: a name or a match may be taken since.
     #[tokio::test]
     async fn what_is_known_is_not_used_when_it_is_old() {
@@ -351,16 +397,18 @@ mod tests {
         watched.gathered(|seen| seen.note(Event::Begin));
         watched.gathered(|seen| seen.note(Event::Complete));
         assert!(watched.broken_for().is_none());
-        let before = |time: Duration| tokio::time::Instant::now().checked_sub(time).unwrap();
+        let before = |time: Duration| Instant::now().checked_sub(time).unwrap();
         watched.break_with("no answer", before(BROKEN_FOR / 2));
-        let answer = webhook.answer(request("CREATE", "pay", json!({"a": 1}), json!({}))).await;
+        let answer =
+            webhook.answer(request("CREATE", "pay", json!({"a": 1}), json!({})), Instant::now()).await;
         assert!(!format!("{answer:?}").contains("what it knows is old"), "{answer:?}");
         watched.mend();
         watched.break_with("no answer", before(BROKEN_FOR * 2));
         // Another reason does not change since when it is broken.
         watched.break_with("another reason", before(Duration::ZERO));
         assert!(watched.broken_for().unwrap() > BROKEN_FOR);
-        let answer = webhook.answer(request("CREATE", "pay", json!({"a": 1}), json!({}))).await;
+        let answer =
+            webhook.answer(request("CREATE", "pay", json!({"a": 1}), json!({})), Instant::now()).await;
         assert!(
             matches!(&answer, Answer::Denied { code: 503, message, .. } if message.contains("what it knows is old")),
             "{answer:?}"

@@ -29,7 +29,7 @@ const FILES: &str = "files.gz";
 pub struct SignedState {
     /// Nothing below it is signed or published again.
     pub floor: Option<Activated>,
-    /// `None` if nothing was signed yet, or if it was too large to be kept.
+    /// `None` if nothing was signed yet.
     pub signed: Option<SignedContent>,
 }
 
@@ -66,23 +66,20 @@ impl std::error::Error for StateError {}
 pub type Members = BTreeMap<String, Vec<u8>>;
 
 impl SignedState {
-    /// The form in which it is kept, and whether its content had to be left out because it is too large.
-    pub fn to_members(&self) -> (Members, bool) {
+    /// The form in which it is kept. `None`: it is too large.
+    pub fn to_members(&self) -> Option<Members> {
         let mut members = Members::new();
         if let Some(floor) = &self.floor {
             members.insert(FLOOR.to_owned(), floor_json(floor).to_string().into_bytes());
         }
-        let Some(SignedContent { routes, note }) = &self.signed else { return (members, false) };
-        let mut with_content = members.clone();
-        let (Some(manifest), Some(files)) = (compressed(&routes.manifest), pack(&routes.files)) else {
-            return (members, true);
-        };
-        with_content.insert(MANIFEST.to_owned(), manifest);
-        with_content.insert(NOTE.to_owned(), note.clone());
-        with_content.insert(FILES.to_owned(), files);
+        if let Some(SignedContent { routes, note }) = &self.signed {
+            members.insert(MANIFEST.to_owned(), compressed(&routes.manifest)?);
+            members.insert(NOTE.to_owned(), note.clone());
+            members.insert(FILES.to_owned(), pack(&routes.files)?);
+        }
         // They are sent as base64.
-        let size: usize = with_content.values().map(|bytes| bytes.len().div_ceil(3).saturating_mul(4)).sum();
-        if size > LONGEST { (members, true) } else { (with_content, false) }
+        let size: usize = members.values().map(|bytes| bytes.len().div_ceil(3).saturating_mul(4)).sum();
+        (size <= LONGEST).then_some(members)
     }
 
     pub fn of_members(members: &Members) -> Result<SignedState, StateError> {
@@ -214,25 +211,21 @@ mod tests {
     #[test]
     fn what_is_kept_is_read_back_the_same() {
         for state in [SignedState::default(), state(), SignedState { signed: None, ..state() }] {
-            let (members, left_out) = state.to_members();
-            assert!(!left_out);
-            assert_eq!(SignedState::of_members(&members).unwrap(), state);
+            assert_eq!(SignedState::of_members(&state.to_members().unwrap()).unwrap(), state);
         }
     }
 
+    /// Without its content it would be read back as if nothing had ever been signed.
     #[test]
-    fn what_is_too_large_keeps_its_floor() {
+    fn what_is_too_large_has_no_form() {
         let mut state = state();
-        let content = state.signed.as_mut().unwrap();
-        content.note = vec![b'x'; LONGEST];
-        let (members, left_out) = state.to_members();
-        assert!(left_out);
-        assert_eq!(SignedState::of_members(&members).unwrap(), SignedState { signed: None, ..state });
+        state.signed.as_mut().unwrap().note = vec![b'x'; LONGEST];
+        assert!(state.to_members().is_none());
     }
 
     #[test]
     fn a_damaged_state_is_not_taken_for_an_empty_one() {
-        let (members, _) = state().to_members();
+        let members = state().to_members().unwrap();
         for name in [FLOOR, MANIFEST, NOTE, FILES] {
             let mut damaged = members.clone();
             if name != FLOOR {
@@ -257,6 +250,7 @@ mod tests {
         assert_eq!(state().next_version(other, None, 1000), Some(1000), "each base begins its versions anew");
         assert_eq!(SignedState::default().next_version(base, None, 1000), Some(1000));
     }
+
     /// What is written must be what is read: or the next start would find it damaged.
     #[test]
     fn what_is_longer_than_what_is_read_back_is_not_written() {

@@ -86,10 +86,7 @@ impl StateStore {
         before: &StoredState,
         state: SignedState,
     ) -> Result<Option<StoredState>, StoreError> {
-        let (members, is_left_out) = state.to_members();
-        if is_left_out {
-            return Ok(None);
-        }
+        let Some(members) = state.to_members() else { return Ok(None) };
         let binary_data = members.into_iter().map(|(name, bytes)| (name, ByteString(bytes))).collect();
         let parameters = PostParams::default();
         let written = match &before.object {

@@ -216,9 +216,8 @@ fn one_team_cannot_fill_what_is_kept_or_what_a_server_takes() {
     let files = super::super::signing::files_of_teams(&settled.built, &cluster.base);
     let routes = policy::RoutesParcel { manifest: vec![b'x'; files.len() * 160], files };
     let content = super::super::state::SignedContent { routes, note: Vec::new() };
-    let (members, left_out) =
-        super::super::state::SignedState { floor: None, signed: Some(content) }.to_members();
-    assert!(!left_out, "{:?}", members.keys());
+    let state = super::super::state::SignedState { floor: None, signed: Some(content) };
+    assert!(state.to_members().is_some(), "it is too large");
 }
 
 /// All test cases run in each build.

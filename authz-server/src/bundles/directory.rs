@@ -42,7 +42,7 @@ pub fn load(
 }
 
 /// Files that are skipped in a source directory; any other file must be a document.
-fn is_skipped(name: &str) -> bool {
+pub(super) fn is_skipped(name: &str) -> bool {
     matches!(name, "README.md" | "CODEOWNERS") || name.starts_with('.')
 }
 

@@ -1,8 +1,9 @@
-//! Which bundle is in force, and how it got there: read from a directory or by HTTP, and kept current by one thread. A
+//! Which bundle is in force, and how it got there: read from a directory, by HTTP or from an archive, and kept current by one thread. A
 //! candidate bundle may judge the same requests and never comes into force.
 //!
 //! The crate `policy` says what a bundle is; this module reads and writes the files, and puts a bundle in force.
 
+mod archive;
 mod bounds;
 pub mod candidate;
 pub mod directory;

@@ -1,4 +1,4 @@
-//! Reads the base that was signed offline, again and again, from a directory or a URL, and verifies it before anything is built over it.
+//! Reads the base that was signed offline, again and again, from where the configuration says, and verifies it before anything is built over it.
 //! A base that is refused leaves the one before.
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,12 +10,11 @@ use tokio::sync::watch;
 use tracing::{error, info};
 use warrant::AwsLcVerifier;
 
-use super::config::BaseConfig;
+use super::config::{BaseConfig, BasePlace};
 use super::state::{SignedContent, higher};
 use crate::bundles::{BundleSource, ThreadError, start_policy_thread};
 use crate::clock::Clock;
 use crate::complaint::Complaint;
-use crate::config::BundlePlace;
 
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
@@ -116,14 +115,14 @@ pub fn start(
 
 fn look(
     reader: &mut Option<BundleSource>,
-    place: &BundlePlace,
+    place: &BasePlace,
     demands: &Demands,
     wants_routes: bool,
     known: Option<&SignedBase>,
 ) -> Result<SignedBase, String> {
     let source = match reader {
         Some(source) => source,
-        None => reader.insert(BundleSource::open(place.clone()).map_err(|error| error.to_string())?),
+        None => reader.insert(source_at(place.clone())?),
     };
     let told = |refusal: BundleRefusal| refusal.to_string();
     let manifest = source.manifest().map_err(told)?;
@@ -138,6 +137,13 @@ fn look(
         false => None,
     };
     Ok(SignedBase { opened, note, offered })
+}
+
+fn source_at(place: BasePlace) -> Result<BundleSource, String> {
+    match place {
+        BasePlace::Bundle(place) => BundleSource::open(place).map_err(|error| error.to_string()),
+        BasePlace::Archive(path) => Ok(BundleSource::archive(path)),
+    }
 }
 
 fn open(source: &mut BundleSource, manifest: Vec<u8>, demands: &Demands) -> Result<OpenedBase, String> {

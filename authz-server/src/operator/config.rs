@@ -1,6 +1,7 @@
 //! The operator's configuration: one file, one typed value, every fault reported at once. As in the server's, no key here skips a
 //! verification.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -40,9 +41,26 @@ pub struct Config {
 /// Where the base comes from, and who may sign it.
 #[derive(Debug)]
 pub struct BaseConfig {
-    pub place: BundlePlace,
+    pub place: BasePlace,
     pub trust: TrustKeys,
     pub min_version: u64,
+}
+
+/// Where the base lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BasePlace {
+    Bundle(BundlePlace),
+    /// One file with the whole directory in it, as a Secret can have it.
+    Archive(PathBuf),
+}
+
+impl fmt::Display for BasePlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            BasePlace::Bundle(place) => place.fmt(f),
+            BasePlace::Archive(path) => path.display().fmt(f),
+        }
+    }
 }
 
 /// The objects of the cluster in which the operator keeps what it must not lose.
@@ -142,11 +160,28 @@ impl Reader<'_> {
     }
 
     fn base(&self, node: &Node) -> Option<BaseConfig> {
-        let part = members(node, &["directory", "url", "trust"], self.parts.page)?;
-        let place = self.parts.place(node, &part);
+        let part = members(node, &["directory", "url", "archive", "trust"], self.parts.page)?;
+        let place = self.base_place(node, &part);
         let trust = part.need("trust", self.parts.page).and_then(|node| self.parts.trust(node));
         let (trust, min_version) = trust?;
         Some(BaseConfig { place: place?, trust, min_version })
+    }
+
+    /// A file that is missing is no fault of the configuration: it may come later, and the operator says that it is missing.
+    fn base_place(&self, node: &Node, part: &Members<'_>) -> Option<BasePlace> {
+        let (page, directory) = (self.parts.page, self.parts.directory);
+        match (part.get("archive"), part.get("directory").or(part.get("url"))) {
+            (Some(node), None) => string(node, page).map(|path| BasePlace::Archive(directory.join(path))),
+            (None, Some(_)) => self.parts.place(node, part).map(BasePlace::Bundle),
+            (Some(_), Some(_)) | (None, None) => {
+                page.fault(
+                    node.at,
+                    "expected exactly one of `directory`, `url` and `archive`",
+                    "write `directory: PATH`, `url: https://…` or `archive: FILE.tar.gz`",
+                );
+                None
+            }
+        }
     }
 
     fn routes_key(&self, top: &Members<'_>) -> Option<Option<PrivateKey>> {

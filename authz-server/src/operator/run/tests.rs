@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use warrant::Seconds;
 
 use super::super::base::{OpenedBase, SignedBase};
-use super::super::config::{BaseConfig, ClusterConfig, ListenConfig};
+use super::super::config::{BaseConfig, BasePlace, ClusterConfig, ListenConfig};
 use super::super::gather::{Event, SeenObject};
 use super::super::objects::{RouteKey, RouteObject, SpecText};
 use super::super::pace::Pace;
@@ -24,7 +24,6 @@ use super::super::signing::Pair;
 use super::super::tests::signing::key;
 use super::super::tests::{QUOTA, SIGNER, base_files, base_parcel, opened, route};
 use super::*;
-use crate::config::BundlePlace;
 use crate::policy_fixture::{NOW, TestKey, edit, trust};
 
 /// A ConfigMap, and whether the API server answers.
@@ -99,7 +98,7 @@ impl Process {
         let config = Config {
             audience: "shop".into(),
             base: BaseConfig {
-                place: BundlePlace::Directory("/".into()),
+                place: BasePlace::Archive("/".into()),
                 trust: trust(1, &[10]),
                 min_version: 0,
             },
@@ -160,6 +159,17 @@ impl Process {
         let grounds = Grounds::of(&base).unwrap();
         let opened = Arc::new(OpenedBase { parcel, base, grounds });
         self.base.send_replace(Some(SignedBase { opened, note: None, offered: None }));
+    }
+
+    fn has_published_over(&self, version: u64) -> bool {
+        let operator = &self.operator;
+        operator.published.has_bundle()
+            && operator.known.over.as_ref().is_some_and(|over| over.opened.base.version() == version)
+    }
+
+    fn leads(&self, leads: bool) {
+        let until = Instant::now().checked_add(Duration::from_secs(3600));
+        self.leads.send_replace(until.filter(|_| leads));
     }
 
     fn apply(&self, name: &str) {
@@ -279,6 +289,39 @@ async fn a_base_over_which_nothing_can_be_signed_lets_nothing_run_out() {
     process.offer_base(3, SIGNER);
     process.round_after(1).await;
     assert_eq!(process.pair().bundle.version(), 3);
+}
+
+/// Each pod reads the base itself. One that starts with a new base waits for the leader, and the leader does not wait for it.
+#[tokio::test]
+async fn a_new_base_comes_into_force_whichever_process_has_it_first() {
+    let api = Api::default();
+    let (mut leader, mut follower) = (Process::new(&api, NOW), Process::new(&api, NOW));
+    follower.leads(false);
+    leader.round_after(0).await;
+    follower.round_after(3).await;
+    assert!(leader.has_published_over(1) && follower.has_published_over(1));
+    // The follower, and a process that has just started, have the new base before the leader has it.
+    let mut started = Process::new(&api, NOW + 3);
+    started.leads(false);
+    for process in [&follower, &started] {
+        process.offer_base(2, SIGNER);
+    }
+    for process in [&mut leader, &mut follower, &mut started] {
+        process.operator.known.stored_at = None;
+        process.round_after(3).await;
+    }
+    assert!(leader.has_published_over(1) && follower.has_published_over(1), "what is in force stays");
+    assert!(!started.operator.published.has_bundle(), "nothing is signed over what it has");
+    // The leader reads the same file a moment later.
+    leader.offer_base(2, SIGNER);
+    leader.round_after(1).await;
+    assert!(leader.has_published_over(2));
+    for process in [&mut follower, &mut started] {
+        process.operator.known.stored_at = None;
+        process.round_after(1).await;
+        assert!(process.has_published_over(2));
+        assert_eq!(process.pair().content, leader.pair().content);
+    }
 }
 
 #[tokio::test]

@@ -15,8 +15,9 @@ use super::{bounds, directory};
 const ROOT: &str = "bundle";
 /// A Secret of Kubernetes has at most 1 MiB; the file may also come from elsewhere.
 const PACKED_BYTES: usize = 16 * 1024 * 1024;
-/// The archive when it is unpacked, and the files in it together.
-const UNPACKED_BYTES: usize = 64 * 1024 * 1024;
+/// The archive when it is unpacked, and the files in it together: several times what a megabyte unpacks to. The operator holds the files of a
+/// base about ten times while it signs, and its pod has a limit (`operator.resources`).
+const UNPACKED_BYTES: usize = 32 * 1024 * 1024;
 
 #[derive(Debug)]
 pub(crate) struct Archive {

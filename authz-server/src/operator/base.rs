@@ -70,6 +70,19 @@ impl Demands {
         *floor = higher(floor.take(), read);
     }
 
+    /// Why this base may not be used any more, although its signatures hold: something was signed over a newer one.
+    pub fn check_not_below_floor(&self, base: &Base) -> Result<(), String> {
+        let Some(floor) = self.floor() else { return Ok(()) };
+        let (own, digest) = (base.version(), base.digest());
+        if floor.version > own || (floor.version == own && floor.digest != digest) {
+            return Err(format!(
+                "it has version {own} ({digest}), and routes were signed over version {} ({}): bring that one, or a newer one",
+                floor.version, floor.digest
+            ));
+        }
+        Ok(())
+    }
+
     pub fn floor(&self) -> Option<Activated> {
         self.floor.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -131,7 +144,9 @@ fn look(
         Some(known) => Arc::clone(&known.opened),
         None => Arc::new(open(source, manifest, demands)?),
     };
-    let note = source.note().ok();
+    // Again each time: at a start the floor is not known yet, and another process may have signed over a newer base.
+    demands.check_not_below_floor(&opened.base)?;
+    let note = source.note().ok().or_else(|| same?.note.clone());
     let offered = match wants_routes {
         true => offered(source, known.and_then(|known| known.offered.as_ref())),
         false => None,
@@ -164,11 +179,21 @@ fn open(source: &mut BundleSource, manifest: Vec<u8>, demands: &Demands) -> Resu
     Ok(OpenedBase { parcel, base, grounds })
 }
 
-/// The routes that lie beside the base. They are verified where they are used.
+/// The routes that lie beside the base. They are verified where they are used. What was there and cannot be read now stays: routes are
+/// replaced and not removed, and without them everything would be built as if nothing had ever been signed.
 fn offered(source: &mut BundleSource, known: Option<&SignedContent>) -> Option<SignedContent> {
+    newly_offered(source, known).or_else(|| known.cloned())
+}
+
+fn newly_offered(source: &mut BundleSource, known: Option<&SignedContent>) -> Option<SignedContent> {
     let manifest = source.routes_manifest().ok()?;
-    let note = source.routes_note().ok().unwrap_or_default();
-    if let Some(known) = known.filter(|known| known.routes.manifest == manifest) {
+    let is_same = known.is_some_and(|known| known.routes.manifest == manifest);
+    let note = match source.routes_note() {
+        Ok(note) => note,
+        Err(_) if is_same => known?.note.clone(),
+        Err(_) => Vec::new(),
+    };
+    if let Some(known) = known.filter(|_| is_same) {
         return Some(SignedContent { routes: known.routes.clone(), note });
     }
     let held = known.map(|known| known.routes.files.clone()).unwrap_or_default();

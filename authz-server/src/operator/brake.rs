@@ -6,8 +6,7 @@ use std::time::{Duration, Instant};
 
 use policy::Files;
 
-use super::objects::{CompleteList, RouteKey};
-use super::settle::is_of_closed;
+use super::objects::{CompleteList, RouteKey, is_of_closed};
 
 /// How long the signed routes stay. After this time they count as removed on purpose.
 const HOLDS_FOR: Duration = Duration::from_secs(600);

@@ -10,8 +10,8 @@ use super::objects::{CompleteList, LONGEST_SPEC, RouteKey, RouteObject, SpecText
 const TEXTS_OF_NAMESPACE: usize = 1200;
 /// What these texts may be together.
 const BYTES_OF_NAMESPACE: usize = 16 * 1024 * 1024;
-/// The texts of all namespaces.
-const BYTES_AT_MOST: usize = 256 * 1024 * 1024;
+/// The texts of all namespaces. While objects are listed again there are two lists, and the pod has a limit (`operator.resources`).
+const BYTES_AT_MOST: usize = 64 * 1024 * 1024;
 /// How many objects of a namespace are known at all.
 const OBJECTS_OF_NAMESPACE: usize = 5_000;
 /// The same for all namespaces.

@@ -7,6 +7,11 @@ use std::sync::Arc;
 use policy::Files;
 use policy::authoring::ObjectFault;
 use serde_json::Value;
+use warrant::Digest;
+
+/// What the names of routes begin with that the operator makes. No object may have such a name: somebody who knew the name of a closed
+/// route that comes could take it, and so open what would be closed.
+pub(super) const OF_CLOSED: &str = "closed-";
 
 /// Which object: its namespace, which is the team, and its name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,6 +27,19 @@ impl RouteKey {
         let key = || RouteKey { namespace: namespace.to_owned(), name: name.to_owned() };
         (!name.ends_with(".test")).then(key)
     }
+}
+
+impl RouteKey {
+    /// The name of a closed route for this object, where it cannot have the object's own name. There are several, in case one is taken.
+    pub(super) fn closed_name(&self, number: u32) -> String {
+        let digest = Digest::of(format!("{self} {number}").as_bytes()).to_hex();
+        format!("{OF_CLOSED}{}", digest.get(..16).unwrap_or_default())
+    }
+}
+
+/// Whether this is the name of a route that the operator made.
+pub fn is_of_closed(name: &str) -> bool {
+    name.starts_with(OF_CLOSED)
 }
 
 impl fmt::Display for RouteKey {
@@ -117,7 +135,13 @@ impl CompleteList {
     #[must_use]
     pub fn with_signed(&self, signed: &Files, stays: impl Fn(&RouteKey) -> bool) -> CompleteList {
         let missing = signed.keys().filter_map(|file| RouteKey::of_file(file));
-        let missing = missing.filter(|key| self.get(key).is_none() && stays(key));
+        let missing: Vec<RouteKey> = missing.filter(|key| self.get(key).is_none() && stays(key)).collect();
+        // The closed route of an object that is in the list is found by the object, whatever its name is.
+        let mut of_known = BTreeSet::new();
+        if missing.iter().any(|key| is_of_closed(&key.name)) {
+            of_known.extend(self.objects.iter().map(|object| object.key.closed_name(0)));
+        }
+        let missing = missing.into_iter().filter(|key| !of_known.contains(&key.name));
         let missing =
             missing.map(|key| RouteObject { key, generation: 0, created: 0, spec: SpecText::LeftOut });
         let objects = self.objects.iter().cloned().chain(missing).collect();

@@ -221,6 +221,8 @@ struct Complaints {
     lease: Arc<Complaint>,
     state: Arc<Complaint>,
     build: Arc<Complaint>,
+    note: Arc<Complaint>,
+    behind: Arc<Complaint>,
     vanished: Arc<Complaint>,
 }
 
@@ -255,11 +257,13 @@ fn readiness(
         .with_optional_remark("lease", remark(&complaints.lease))
         .with("state", told(&complaints.state))
         .with_optional_remark("build", remark(&complaints.build))
+        .with_optional_remark("note", remark(&complaints.note))
+        .with_optional_remark("behind", remark(&complaints.behind))
         .with("bundle", move || {
-            if published.has_bundle() || (!signs && published.has_unsigned()) {
+            if published.has_current_bundle() || (!signs && published.has_unsigned()) {
                 Ok(())
             } else {
-                Err("nothing is published yet: it needs a signed base, all objects, and a signature of the routes".to_owned())
+                Err("nothing with a current note is published: it needs a signed base, all objects, and a signature of the routes".to_owned())
             }
         });
     match tls {

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwapOption;
 use axum::Router;
@@ -24,6 +25,7 @@ pub struct Served(BTreeMap<String, (Bytes, String)>);
 #[derive(Clone, Debug, Default)]
 pub struct Published {
     bundle: Arc<ArcSwapOption<Served>>,
+    is_stale: Arc<AtomicBool>,
     unsigned: Arc<ArcSwapOption<Bytes>>,
 }
 
@@ -32,13 +34,15 @@ impl Published {
         self.bundle.store(Some(Arc::new(served)));
     }
 
-    /// Serves no bundle any more.
-    pub fn withdraw(&self) {
-        self.bundle.store(None);
+    /// Says whether the note about what is published has run out. Then nothing of it is served: a server that holds on to this process
+    /// must get to another one, which may have a current note.
+    pub fn set_stale(&self, is_stale: bool) {
+        self.is_stale.store(is_stale, Ordering::Relaxed);
     }
 
-    pub fn has_bundle(&self) -> bool {
-        self.bundle.load().is_some()
+    /// Whether there is a bundle with a current note.
+    pub fn has_current_bundle(&self) -> bool {
+        self.bundle.load().is_some() && !self.is_stale.load(Ordering::Relaxed)
     }
 
     /// The unsigned files of teams, as a tar archive.
@@ -95,6 +99,11 @@ async fn file(State(published): State<Published>, Path(path): Path<String>, head
     let Some(served) = published.bundle.load_full() else {
         return (StatusCode::SERVICE_UNAVAILABLE, "no bundle is published yet\n").into_response();
     };
+    if published.is_stale.load(Ordering::Relaxed) {
+        let close = [(header::CONNECTION, "close")];
+        return (StatusCode::SERVICE_UNAVAILABLE, close, "the note about the bundle has run out\n")
+            .into_response();
+    }
     let Some((bytes, tag)) = served.0.get(&path) else { return StatusCode::NOT_FOUND.into_response() };
     let known = headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
     if known == Some(tag.as_str()) {

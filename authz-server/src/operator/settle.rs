@@ -11,9 +11,10 @@ use policy::authoring::{
     Unbuilt, route_file,
 };
 use policy::{Base, Fault, Files};
-use warrant::{Digest, Seconds};
+use serde_json::Value;
+use warrant::Seconds;
 
-use super::objects::{CompleteList, RouteKey, RouteObject};
+use super::objects::{CompleteList, OF_CLOSED, RouteKey, RouteObject, is_of_closed};
 use super::quota::{Quota, Scales, Tally, Weight};
 use super::verdict::{Refusal, Standing, Verdict};
 
@@ -22,10 +23,6 @@ use super::verdict::{Refusal, Standing, Verdict};
 const ROUNDS: usize = 8;
 /// How many faults of one object are kept.
 pub(super) const MOST_FAULTS: usize = 32;
-
-/// What the names of routes begin with that the operator makes. No object may have such a name: somebody who knew the name of a closed
-/// route that comes could take it, and so open what would be closed.
-const OF_CLOSED: &str = "closed-";
 
 /// Over what is built.
 #[derive(Debug)]
@@ -78,6 +75,8 @@ struct Candidate<'a> {
     current: Option<RouteDocuments>,
     /// The version that was signed last, if it was not a closed route.
     last: Option<RouteDocuments>,
+    /// The closed route that was signed last. It stays closed also if its object cannot be read now.
+    last_closed: Option<RouteDocuments>,
     step: Step,
     why: Option<Refusal>,
     /// What its closed route covers, and what it does not.
@@ -89,6 +88,20 @@ struct Candidate<'a> {
 impl Candidate<'_> {
     fn key(&self) -> &RouteKey {
         &self.object.key
+    }
+
+    /// Whether something of it is signed already.
+    fn is_signed(&self) -> bool {
+        self.last.is_some() || self.last_closed.is_some()
+    }
+
+    /// From what its closed route is made: the match that is wanted now, or else the one that is closed already.
+    fn spec_to_close(&self) -> Value {
+        self.object.spec.read().ok().or_else(|| self.spec_of_last_closed()).unwrap_or_default()
+    }
+
+    fn spec_of_last_closed(&self) -> Option<Value> {
+        self.last_closed.as_ref()?.route_value().get("spec").cloned()
     }
 
     fn is_changed(&self) -> bool {
@@ -220,11 +233,17 @@ fn candidates<'a>(
             Owner::Platform => Refusal::OfThePlatform,
             Owner::Team => {
                 let (team, name) = (&object.key.namespace, &object.key.name);
-                let last = RouteDocuments::of_files(team, name, foundation.signed);
+                let signed = |name: &str| RouteDocuments::of_files(team, name, foundation.signed);
+                let (last, last_closed) = match signed(name) {
+                    Some(closed) if closed.is_closed() => (None, Some(closed)),
+                    Some(last) => (Some(last), None),
+                    None => (None, signed(&object.key.closed_name(0))),
+                };
                 all.push(Candidate {
                     object,
                     current: None,
-                    last: last.filter(|last| !last.is_closed()),
+                    last,
+                    last_closed,
                     step: Step::Current,
                     why: None,
                     closed: None,
@@ -238,18 +257,18 @@ fn candidates<'a>(
     }
     // What is signed already counts first: a lower quota takes no route out of force.
     all.sort_by(|one, other| {
-        let rank = |one: &Candidate<'_>| (one.last.is_none(), one.object.created);
+        let rank = |one: &Candidate<'_>| (!one.is_signed(), one.object.created);
         rank(one).cmp(&rank(other)).then_with(|| one.key().cmp(other.key()))
     });
     let (mut scales, mut tally) = (Scales::default(), Tally::new(foundation.quota));
     for one in &all {
-        if let Some(last) = &one.last {
-            tally.count(&one.key().namespace, scales.weigh(last));
+        if let Some(signed) = one.last.as_ref().or(one.last_closed.as_ref()) {
+            tally.count(&one.key().namespace, scales.weigh(signed));
         }
     }
     let mut within = Vec::new();
     for mut one in all {
-        let is_new = one.last.is_none();
+        let is_new = !one.is_signed();
         read_current(&mut one);
         let admitted = match (&one.current, &one.last) {
             (Some(current), last) if last.as_ref() != Some(current) => {
@@ -258,8 +277,8 @@ fn candidates<'a>(
                 tally.admit(&one.key().namespace, if is_new { weight } else { weight.of_a_change() })
             }
             (Some(_), _) => Ok(()),
-            (None, None) => tally.admit(&one.key().namespace, Weight::ONE_ROUTE),
-            (None, Some(_)) => Ok(()),
+            (None, _) if is_new => tally.admit(&one.key().namespace, Weight::ONE_ROUTE),
+            (None, _) => Ok(()),
         };
         match admitted {
             Ok(()) => within.push(one),
@@ -270,7 +289,7 @@ fn candidates<'a>(
             Err(why) => {
                 one.current = None;
                 one.why = Some(why);
-                one.step = Step::LastSigned;
+                one.step = if one.last.is_some() { Step::LastSigned } else { Step::Closed };
                 within.push(one);
             }
         }
@@ -290,11 +309,6 @@ fn read_current(one: &mut Candidate<'_>) {
             one.fall(false);
         }
     }
-}
-
-/// Whether this is the name of a route that the operator made.
-pub fn is_of_closed(name: &str) -> bool {
-    name.starts_with(OF_CLOSED)
 }
 
 /// Some names are only for the routes that the operator makes.
@@ -383,13 +397,20 @@ fn in_order(plan: &Plan<'_>, candidates: &mut [Candidate<'_>]) -> Vec<(RouteKey,
         });
         let key = &one.object.key;
         let name = free_name(key, |name| names.contains(name) || foundation.grounds.has_route(name));
-        let spec = one.object.spec.read().unwrap_or_default();
-        let mut closed = foundation.grounds.closed(&key.namespace, &name, &spec, taken, &one.except);
-        let weight = closed.documents.as_ref().map(|documents| scales.weigh(documents).of_a_change());
+        let mut close =
+            |spec: &Value| foundation.grounds.closed(&key.namespace, &name, spec, taken, &one.except);
+        let mut closed = close(&one.spec_to_close());
+        // What is signed already has its room.
+        let is_signed = closed.documents.is_some() && closed.documents == one.last_closed;
+        let weight = closed.documents.as_ref().filter(|_| !is_signed);
+        let weight = weight.map(|documents| scales.weigh(documents).of_a_change());
         if weight.is_some_and(|weight| room.admit(&key.namespace, weight).is_err()) {
-            let dropped =
-                vec!["this namespace, or the cluster, has no room for a route that closes it".to_owned()];
-            closed = ClosedRoute { documents: None, closed: Vec::new(), dropped };
+            let dropped = "this namespace, or the cluster, has no room for a route that closes it".to_owned();
+            closed = match one.spec_of_last_closed() {
+                Some(signed) => close(&signed),
+                None => ClosedRoute { documents: None, closed: Vec::new(), dropped: Vec::new() },
+            };
+            closed.dropped.push(dropped);
         }
         if let Some(documents) = &closed.documents {
             names.insert(name);
@@ -406,11 +427,10 @@ fn free_name(key: &RouteKey, is_taken: impl Fn(&str) -> bool) -> String {
     if is_label && !matches!(key.name.as_str(), "mesh" | "operators" | "issuance") && !is_taken(&key.name) {
         return key.name.clone();
     }
-    let other = |number: u32| {
-        let digest = Digest::of(format!("{key} {number}").as_bytes()).to_hex();
-        format!("{OF_CLOSED}{}", digest.get(..16).unwrap_or_default())
-    };
-    (0..64).map(other).find(|name| !is_taken(name)).unwrap_or_else(|| other(64))
+    (0..64)
+        .map(|number| key.closed_name(number))
+        .find(|name| !is_taken(name))
+        .unwrap_or_else(|| key.closed_name(64))
 }
 
 /// The faults of each object. What is of no object is left out.
@@ -445,6 +465,7 @@ fn one_namespace_after_another(
         one.step = match one.last {
             Some(_) if !one.is_changed() => Step::Current,
             Some(_) => Step::LastSigned,
+            None if one.last_closed.is_some() => Step::Closed,
             None => Step::Nothing,
         };
     }

@@ -23,6 +23,8 @@ pub struct Figures {
     pub objects: Number,
     pub refused: Number,
     pub leads: Number,
+    pub base_version: Number,
+    pub base_refused: Number,
     pub routes_version: Number,
     pub note_until: Number,
     pub builds: Histogram,
@@ -48,6 +50,8 @@ impl Default for Figures {
         let objects = gauge("objects", "GovernedRoutes in the cluster");
         let refused = gauge("objects_refused", "GovernedRoutes that are not accepted as they are now");
         let leads = gauge("leads", "1 if this operator signs and writes statuses");
+        let base_version = gauge("base_version", "The version of the base that is used; 0 without one");
+        let base_refused = gauge("base_refused", "1 if what is in the place of the base cannot be used");
         let routes_version =
             gauge("routes_version", "The version of the routes that are published; 0 without any");
         let note_until =
@@ -73,6 +77,8 @@ impl Default for Figures {
             objects,
             refused,
             leads,
+            base_version,
+            base_refused,
             routes_version,
             note_until,
             builds,

@@ -9,7 +9,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
+use arc_swap::ArcSwap;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
@@ -47,6 +47,8 @@ const AT_ONCE: usize = 2;
 const NAMESPACES: usize = 256;
 /// What is known of the cluster may be so old.
 const BROKEN_FOR: Duration = Duration::from_secs(60);
+/// Why nothing can be checked at first.
+pub const NOT_KNOWN_YET: &str = "it does not know all routes of the cluster, or the signed base, yet";
 const MOST_WARNINGS: usize = 8;
 /// Kubernetes cuts warnings at 4 KiB together.
 const LONGEST_WARNING: usize = 256;
@@ -62,7 +64,7 @@ pub struct Known {
 
 #[derive(Clone, Debug)]
 pub struct Webhook {
-    known: Arc<ArcSwapOption<Known>>,
+    known: Arc<ArcSwap<Result<Arc<Known>, String>>>,
     watched: WatchedRoutes,
     readers: Arc<Semaphore>,
     namespaces: Arc<[Arc<Semaphore>]>,
@@ -75,7 +77,7 @@ impl Webhook {
     pub fn new(watched: WatchedRoutes, clock: Clock, figures: Figures) -> Webhook {
         let places = |count: usize| Arc::new(Semaphore::new(count));
         Webhook {
-            known: Arc::default(),
+            known: Arc::new(ArcSwap::from_pointee(Err(NOT_KNOWN_YET.to_owned()))),
             watched,
             readers: places(READ_AT_ONCE),
             namespaces: (0..NAMESPACES).map(|_| places(1)).collect(),
@@ -85,9 +87,9 @@ impl Webhook {
         }
     }
 
-    /// From now on objects are compared with this.
-    pub fn know(&self, known: Option<Known>) {
-        self.known.store(known.map(Arc::new));
+    /// From now on objects are compared with this; or everything is refused, for this reason.
+    pub fn know(&self, known: Result<Known, String>) {
+        self.known.store(Arc::new(known.map(Arc::new)));
     }
 }
 
@@ -233,11 +235,13 @@ impl Webhook {
             ));
         }
         let objects = self.watched.gathered(|seen| seen.complete());
-        self.known.load_full().zip(objects).ok_or_else(|| {
-            not_ready(
-                "the operator is not ready: it does not know all routes of the cluster, or the signed base, yet",
-            )
-        })
+        let known = self.known.load_full();
+        let why = match (&*known, objects) {
+            (Ok(known), Some(objects)) => return Ok((Arc::clone(known), objects)),
+            (Ok(_), None) => NOT_KNOWN_YET,
+            (Err(why), _) => why.as_str(),
+        };
+        Err(not_ready(&format!("the operator is not ready: {why}")))
     }
 
     fn places_of(&self, namespace: &str) -> &Arc<Semaphore> {

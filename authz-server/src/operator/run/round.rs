@@ -27,7 +27,7 @@ use super::super::signing::{self, Pair};
 use super::super::state::{SignedContent, SignedState, is_above};
 use super::super::telemetry::Figures;
 use super::super::unsigned;
-use super::super::webhook::{Known, Webhook};
+use super::super::webhook::{self, Known, Webhook};
 use super::Complaints;
 use crate::clock::Clock;
 use crate::fetch::Fetcher;
@@ -125,7 +125,10 @@ impl Operator {
     pub(super) async fn round(&mut self) {
         let leads = self.leadership.leads();
         self.figures.leads.set(u64::from(leads));
+        self.figures.base_refused.set(u64::from(self.complaints.base.reason().is_some()));
         if !self.read_state(leads).await {
+            // What is published stays, but not for longer than its note.
+            self.publish();
             return;
         }
         if leads {
@@ -133,6 +136,16 @@ impl Operator {
         }
         let base = self.base.borrow().clone();
         let Some(base) = base else { return };
+        if let Err(why) = self.demands.check_not_below_floor(&base.opened.base) {
+            // The thread that reads the base complains of it. What is published stays.
+            self.webhook.know(Err(format!("its base cannot be used: {why}")));
+            if leads {
+                self.renew_note().await;
+            }
+            self.publish();
+            return;
+        }
+        self.figures.base_version.set(base.opened.base.version());
         let content = self.last_content(&base);
         self.open_pair(&base, content.as_ref());
         let signed = Arc::new(content.map(|content| content.routes.files).unwrap_or_default());
@@ -237,12 +250,25 @@ impl Operator {
             return;
         }
         let opened = self.demands.with(|expected| Pair::open(&base.opened.parcel, content.clone(), expected));
-        if let Ok(pair) = opened {
-            self.take_pair(pair, base.clone());
+        match opened {
+            Ok(pair) => {
+                self.complaints.behind.clear();
+                self.take_pair(pair, base.clone());
+            }
+            Err(why) => {
+                let why = format!(
+                    "what was signed last cannot be opened over the base that is here, and what was published before stays: {why}"
+                );
+                if self.complaints.behind.raise(&why) {
+                    warn!("{why}");
+                }
+            }
         }
     }
 
     fn take_pair(&mut self, pair: Pair, over: SignedBase) {
+        // Also where others sign, and no ConfigMap says it.
+        self.demands.raise_floor(Some(pair.bundle.activated()));
         self.known.over = Some(over);
         let before = self.known.pair.replace(pair).map(|before| before.content.routes);
         let is_other = |before: &RoutesParcel| {
@@ -256,15 +282,16 @@ impl Operator {
     /// Builds from the complete list, unless nothing has changed since. `None`: there is no complete list, or nothing can be built.
     async fn build(&mut self, base: &SignedBase, signed: Arc<Files>) -> Option<Arc<Settled>> {
         let Some(objects) = self.watched.gathered(|seen| seen.complete()) else {
-            self.webhook.know(None);
+            self.webhook.know(Err(webhook::NOT_KNOWN_YET.to_owned()));
             return None;
         };
         let objects = self.with_brake(objects, &signed);
         let is_same = self.known.built_from.as_ref().is_some_and(|from| {
             Arc::ptr_eq(&from.base, &base.opened) && from.signed == signed && from.objects == objects
         });
-        if is_same && let Some(settled) = &self.known.settled {
-            return Some(Arc::clone(settled));
+        // What could not be built cannot be built again either, until something is different.
+        if is_same {
+            return self.known.settled.clone();
         }
         let (opened, quota, now) = (Arc::clone(&base.opened), self.config.quota, self.clock.now());
         let (for_build, list, begun) = (Arc::clone(&signed), objects.clone(), Instant::now());
@@ -275,24 +302,27 @@ impl Operator {
         })
         .await;
         self.figures.builds.observe(begun.elapsed().as_secs_f64());
-        let settled = match built {
-            Ok(Ok(settled)) => Arc::new(settled),
-            Ok(Err(why)) => return self.cannot_build(&why.to_string()),
+        let built = match built {
+            Ok(built) => built,
             Err(why) => return self.cannot_build(&format!("the build ended: {why}")),
         };
+        let count = objects.len();
+        self.known.built_from =
+            Some(BuiltFrom { base: Arc::clone(&base.opened), signed: Arc::clone(&signed), objects });
+        self.known.settled =
+            built.map(Arc::new).map_err(|why| self.cannot_build::<()>(&why.to_string())).ok();
+        let settled = self.known.settled.clone()?;
         self.complaints.build.clear();
         let refused = settled.verdicts.values().filter(|verdict| !verdict.is_accepted()).count();
-        self.figures.objects.set(u64::try_from(objects.len()).unwrap_or(u64::MAX));
+        self.figures.objects.set(u64::try_from(count).unwrap_or(u64::MAX));
         self.figures.refused.set(u64::try_from(refused).unwrap_or(u64::MAX));
-        info!(objects = objects.len(), refused, milliseconds = begun.elapsed().as_millis(), "built");
-        self.webhook.know(Some(Known {
+        info!(objects = count, refused, milliseconds = begun.elapsed().as_millis(), "built");
+        self.webhook.know(Ok(Known {
             base: Arc::clone(&base.opened),
-            signed: Arc::clone(&signed),
+            signed,
             quota,
             settled: Arc::clone(&settled),
         }));
-        self.known.built_from = Some(BuiltFrom { base: Arc::clone(&base.opened), signed, objects });
-        self.known.settled = Some(Arc::clone(&settled));
         Some(settled)
     }
 
@@ -310,9 +340,9 @@ impl Operator {
     }
 
     fn cannot_build<T>(&self, why: &str) -> Option<T> {
-        self.webhook.know(None);
         self.figures.failures.inc();
         let why = format!("nothing can be built, and what was signed last stays: {why}");
+        self.webhook.know(Err(why.clone()));
         if self.complaints.build.raise(&why) {
             error!("{why}");
         }
@@ -369,6 +399,9 @@ impl Operator {
                 files = files.len(),
                 "signed and published the routes"
             );
+        } else {
+            // Until it can be stored, what was signed last must not run out.
+            self.renew_note().await;
         }
     }
 
@@ -383,11 +416,17 @@ impl Operator {
             .with(|expected| signing::with_note(pair.clone(), key, &over.opened.parcel, expected));
         match noted {
             Ok(pair) => {
+                self.complaints.note.clear();
                 if self.keep(pair, over).await {
                     info!("renewed the note about the routes");
                 }
             }
-            Err(why) => warn!("cannot renew the note about the routes: {why}"),
+            Err(why) => {
+                let why = format!("cannot renew the note about the routes: {why}");
+                if self.complaints.note.raise(&why) {
+                    warn!("{why}");
+                }
+            }
         }
     }
 
@@ -428,6 +467,8 @@ impl Operator {
     /// Publishes the pair with its own base. A new base is published together with the first routes over it.
     fn publish(&mut self) {
         let (Some(pair), Some(base)) = (&self.known.pair, &self.known.over) else { return };
+        let now = self.clock.now();
+        self.published.set_stale(pair.note_until.is_none_or(|until| until <= now));
         let from = PublishedFrom {
             content: pair.content.clone(),
             base: base.opened.base.digest(),

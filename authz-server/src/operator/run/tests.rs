@@ -163,7 +163,7 @@ impl Process {
 
     fn has_published_over(&self, version: u64) -> bool {
         let operator = &self.operator;
-        operator.published.has_bundle()
+        operator.published.has_current_bundle()
             && operator.known.over.as_ref().is_some_and(|over| over.opened.base.version() == version)
     }
 
@@ -212,7 +212,11 @@ async fn the_operator_is_ready_when_it_has_signed_and_says_what_is_missing_befor
             .report()
     };
     let before = readiness(&process);
-    assert!(!before.ready && before.to_json().contains("nothing is published yet"), "{}", before.to_json());
+    assert!(
+        !before.ready && before.to_json().contains("nothing with a current note is published"),
+        "{}",
+        before.to_json()
+    );
     process.round_after(0).await;
     let after = readiness(&process);
     assert!(after.ready, "{}", after.to_json());
@@ -311,7 +315,7 @@ async fn a_new_base_comes_into_force_whichever_process_has_it_first() {
         process.round_after(3).await;
     }
     assert!(leader.has_published_over(1) && follower.has_published_over(1), "what is in force stays");
-    assert!(!started.operator.published.has_bundle(), "nothing is signed over what it has");
+    assert!(!started.operator.published.has_current_bundle(), "nothing is signed over what it has");
     // The leader reads the same file a moment later.
     leader.offer_base(2, SIGNER);
     leader.round_after(1).await;

@@ -278,6 +278,54 @@ fn where_objects_are_missing_what_is_signed_stays() {
     assert_eq!(standing(&settled, "payments", "pay"), &Standing::LastSigned);
 }
 
+/// What a closed route closes stays closed, whatever becomes of its object, but for its removal and a good version: or a broader route
+/// of the team would take its match over.
+#[test]
+fn what_is_closed_stays_closed_while_its_object_is_not_known() {
+    let mut cluster = Cluster::new();
+    cluster.apply("payments", "broad", route("/v1/payments/{id}"));
+    cluster.apply("payments", "new", broken("/v1/payments/new"));
+    // Its closed route cannot have this name.
+    cluster.apply("payments", "other.name", broken("/v1/payments/other"));
+    let settled = cluster.sign();
+    let is_closed = |settled: &Settled, name: &str| {
+        matches!(standing(settled, "payments", name), Standing::Closed { .. })
+    };
+    assert!(is_closed(&settled, "new") && is_closed(&settled, "other.name"));
+    let files: Vec<String> = cluster.signed.keys().cloned().collect();
+    assert_eq!(files.len(), 3, "{files:?}");
+    let signed = |list: &CompleteList| {
+        let settled = settle(&cluster.foundation(), list, Seconds::new(NOW)).unwrap();
+        super::super::signing::files_of_teams(&settled.built, &cluster.base)
+    };
+    // Their texts are left out for lack of room, or are too long.
+    for spec in [SpecText::LeftOut, SpecText::TooLong(1 << 20)] {
+        let all = cluster.list();
+        let objects = all.iter().cloned().map(|object| match object.key.name.as_str() {
+            "broad" => object,
+            _ => RouteObject { spec: spec.clone(), ..object },
+        });
+        let list = CompleteList::of_finished(objects.collect());
+        assert_eq!(signed(&list), cluster.signed, "{spec:?}");
+        assert_eq!(signed(&list.with_overfull(["payments".to_owned()].into())), cluster.signed, "{spec:?}");
+    }
+    // They are not listed at all: the namespace has too many, or somebody has removed the definition.
+    let none = CompleteList::default();
+    assert_eq!(signed(&none.clone().with_overfull(["payments".to_owned()].into())), cluster.signed);
+    assert_eq!(signed(&none.with_signed(&cluster.signed, |_| true)), cluster.signed);
+    assert_eq!(signed(&cluster.list().with_signed(&cluster.signed, |_| true)), cluster.signed);
+    // A lower quota opens nothing.
+    let lower = Foundation { quota: Quota { of_namespace: 1, of_cluster: 1 }, ..cluster.foundation() };
+    let settled = settle(&lower, &cluster.list(), Seconds::new(NOW)).unwrap();
+    assert_eq!(super::super::signing::files_of_teams(&settled.built, &cluster.base), cluster.signed);
+    // Removed, they are gone; a good version takes their place.
+    cluster.delete("payments", "other.name");
+    cluster.apply("payments", "new", route("/v1/payments/new"));
+    let settled = cluster.sign();
+    assert!(is_accepted(&settled, "payments", "new"));
+    assert_eq!(cluster.signed.len(), 2);
+}
+
 /// To find the place of a fault, the document is read again: for each of thousands of faults that would take minutes.
 #[test]
 fn thousands_of_faults_in_one_object_are_told_in_a_moment() {

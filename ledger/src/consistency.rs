@@ -7,9 +7,11 @@ use std::fmt;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+#[cfg(feature = "log")]
 use crate::fault::ReadError;
-use crate::merkle::{Hash, consistency_holds};
+use crate::merkle::{Continuation, Hash, continuation};
 use crate::note::{Checkpoint, NoteFault, SignedCheckpoint, VerifyingKey};
+#[cfg(feature = "log")]
 use crate::tree::{LogSource, MerkleTree};
 
 /// The most hashes that the specification allows.
@@ -32,8 +34,10 @@ pub enum ConsistencyFault {
     Checkpoint(NoteFault),
     /// It does not begin at the size of the older checkpoint.
     Size,
-    /// The log was rewritten, or the proof belongs to another log.
-    Rewritten,
+    /// The log was rewritten: the newer one has other entries below the older size.
+    Forked,
+    /// Its hashes do not lead to the newer checkpoint: the log was rewritten, or the proof is damaged or belongs to others.
+    Unproved,
 }
 
 impl fmt::Display for ConsistencyFault {
@@ -42,8 +46,11 @@ impl fmt::Display for ConsistencyFault {
             Self::Form(what) => write!(f, "not a consistency proof: {what}"),
             Self::Checkpoint(fault) => write!(f, "its checkpoint is not valid: {fault}"),
             Self::Size => f.write_str("it does not begin at the size of the older checkpoint"),
-            Self::Rewritten => f.write_str(
-                "the log of the newer checkpoint does not continue the log of the older checkpoint",
+            Self::Forked => f.write_str(
+                "the log of the newer checkpoint has other entries than the log of the older checkpoint: it was rewritten",
+            ),
+            Self::Unproved => f.write_str(
+                "it does not show that the log of the newer checkpoint continues the log of the older checkpoint",
             ),
         }
     }
@@ -53,6 +60,7 @@ impl std::error::Error for ConsistencyFault {}
 
 impl Consistency {
     /// Makes the proof from an older size to a published checkpoint.
+    #[cfg(feature = "log")]
     pub fn make(source: &dyn LogSource, checkpoint: SignedCheckpoint, old: u64) -> Result<Self, ReadError> {
         let hashes = MerkleTree::new(source, checkpoint.checkpoint().size).consistency(old)?;
         Ok(Self { old, hashes, checkpoint })
@@ -60,6 +68,13 @@ impl Consistency {
 
     /// Reads a proof. It is an error if the log of its checkpoint does not continue the older checkpoint.
     pub fn verify(file: &[u8], log: &VerifyingKey, older: &Checkpoint) -> Result<Self, ConsistencyFault> {
+        let proof = Self::read(file, log)?;
+        proof.check_continues(older)?;
+        Ok(proof)
+    }
+
+    /// Reads a proof whose checkpoint the log signed. What it shows is known only after [`Self::check_continues`].
+    pub fn read(file: &[u8], log: &VerifyingKey) -> Result<Self, ConsistencyFault> {
         let text = std::str::from_utf8(file).map_err(|_| ConsistencyFault::Form("it is not UTF-8"))?;
         let (head, note) = text.split_once("\n\n").ok_or(ConsistencyFault::Form("it has no checkpoint"))?;
         let mut lines = head.split('\n');
@@ -72,14 +87,20 @@ impl Consistency {
         let hashes = hashes.ok_or(ConsistencyFault::Form("a line is not a hash in canonical base64"))?;
         let checkpoint =
             SignedCheckpoint::parse(note.as_bytes(), log, &[]).map_err(ConsistencyFault::Checkpoint)?;
-        let newer = checkpoint.checkpoint();
-        if old != older.size || newer.origin != older.origin {
+        Ok(Self { old, hashes, checkpoint })
+    }
+
+    /// Checks that the log of the newer checkpoint continues the log of this older one.
+    pub fn check_continues(&self, older: &Checkpoint) -> Result<(), ConsistencyFault> {
+        let newer = self.checkpoint.checkpoint();
+        if self.old != older.size || newer.origin != older.origin {
             return Err(ConsistencyFault::Size);
         }
-        if !consistency_holds(old, &older.root, newer.size, &newer.root, &hashes) {
-            return Err(ConsistencyFault::Rewritten);
+        match continuation(self.old, &older.root, newer.size, &newer.root, &self.hashes) {
+            Continuation::Continues => Ok(()),
+            Continuation::Forked => Err(ConsistencyFault::Forked),
+            Continuation::Unproved => Err(ConsistencyFault::Unproved),
         }
-        Ok(Self { old, hashes, checkpoint })
     }
 
     /// The size at which the proof begins.

@@ -6,9 +6,11 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::entry::{Entry, Stamps};
+#[cfg(feature = "log")]
 use crate::fault::ReadError;
-use crate::merkle::{Hash, inclusion_root, leaf_hash};
+use crate::merkle::{Hash, PathStep, inclusion_path, leaf_hash};
 use crate::note::{NoteFault, SignedCheckpoint, VerifyingKey};
+#[cfg(feature = "log")]
 use crate::tree::{LogSource, MerkleTree};
 
 const TITLE: &str = "c2sp.org/tlog-proof@v1";
@@ -25,6 +27,15 @@ pub struct EntryProof {
     checkpoint: SignedCheckpoint,
 }
 
+/// How an entry is in the tree: its leaf, and the steps from there to the root.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InclusionPath {
+    /// The hash of the entry.
+    pub leaf: Hash,
+    /// The last one has the root; without any, the leaf is the root.
+    pub steps: Vec<PathStep>,
+}
+
 /// Why a proof file is not valid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProofFault {
@@ -32,10 +43,12 @@ pub enum ProofFault {
     Form(&'static str),
     /// Its checkpoint is not valid.
     Checkpoint(NoteFault),
-    /// The hashes lead to a root that is not the checkpoint's root.
-    Root,
     /// The `extra` line is not a valid entry.
     Entry(String),
+    /// The number of hashes does not fit the index and the checkpoint's size.
+    Length,
+    /// The hashes lead to a root that is not the checkpoint's root.
+    Root,
 }
 
 impl fmt::Display for ProofFault {
@@ -43,8 +56,9 @@ impl fmt::Display for ProofFault {
         match self {
             Self::Form(what) => write!(f, "not a {TITLE}: {what}"),
             Self::Checkpoint(fault) => write!(f, "its checkpoint is not valid: {fault}"),
-            Self::Root => f.write_str("the entry is not in the log that the checkpoint names"),
             Self::Entry(why) => write!(f, "its entry is not valid: {why}"),
+            Self::Length => f.write_str("its index and its hashes do not fit the size of the checkpoint"),
+            Self::Root => f.write_str("the entry is not in the log that the checkpoint names"),
         }
     }
 }
@@ -53,6 +67,7 @@ impl std::error::Error for ProofFault {}
 
 impl EntryProof {
     /// Makes the proof of one entry against a published checkpoint.
+    #[cfg(feature = "log")]
     pub fn make(source: &dyn LogSource, checkpoint: SignedCheckpoint, index: u64) -> Result<Self, ReadError> {
         let tree = MerkleTree::new(source, checkpoint.checkpoint().size);
         let hashes = tree.inclusion(index)?;
@@ -80,12 +95,10 @@ impl EntryProof {
             hashes.ok_or(ProofFault::Form("a line of the proof is not a hash in canonical base64"))?;
         let checkpoint =
             SignedCheckpoint::parse(note.as_bytes(), log, witnesses).map_err(ProofFault::Checkpoint)?;
-        let head = checkpoint.checkpoint();
-        if inclusion_root(leaf_hash(&entry), index, head.size, &hashes) != Some(head.root) {
-            return Err(ProofFault::Root);
-        }
         Entry::read(&entry).map_err(|why| ProofFault::Entry(why.to_string()))?;
-        Ok(Self { index, entry, hashes, checkpoint })
+        let proof = Self { index, entry, hashes, checkpoint };
+        let path = proof.path().ok_or(ProofFault::Length)?;
+        if path.root() == proof.checkpoint.checkpoint().root { Ok(proof) } else { Err(ProofFault::Root) }
     }
 
     /// The entry's index.
@@ -105,10 +118,25 @@ impl EntryProof {
         Entry::read(&self.entry).map_err(|why| ProofFault::Entry(why.to_string()))
     }
 
+    /// The steps from the entry to the root of the checkpoint; `None` if their number is wrong.
+    #[must_use]
+    pub fn path(&self) -> Option<InclusionPath> {
+        let (leaf, size) = (leaf_hash(&self.entry), self.checkpoint.checkpoint().size);
+        Some(InclusionPath { leaf, steps: inclusion_path(leaf, self.index, size, &self.hashes)? })
+    }
+
     /// The checkpoint of the tree that holds the entry.
     #[must_use]
     pub fn checkpoint(&self) -> &SignedCheckpoint {
         &self.checkpoint
+    }
+}
+
+impl InclusionPath {
+    /// The root that the path leads to.
+    #[must_use]
+    pub fn root(&self) -> Hash {
+        self.steps.last().map_or(self.leaf, |step| step.node)
     }
 }
 

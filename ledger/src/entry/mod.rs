@@ -55,7 +55,10 @@ macro_rules! entries {
     ($( $(#[doc = $doc:literal])+ $name:ident($type:ident), )+) => {
         /// One entry of the ledger, without its stamps.
         #[derive(Clone, Debug, PartialEq, Eq)]
-        #[expect(clippy::large_enum_variant, reason = "nearly every entry is a decision, the largest kind")]
+        #[cfg_attr(
+            target_pointer_width = "64", // where pointers are smaller, no variant is large
+            expect(clippy::large_enum_variant, reason = "nearly every entry is a decision, the largest kind")
+        )]
         pub enum Entry { $( $(#[doc = $doc])+ $name($type), )+ }
 
         impl Entry {

@@ -4,7 +4,9 @@ mod proof;
 
 use sha2::{Digest, Sha256};
 
-pub use proof::{consistency_holds, inclusion_root};
+pub use proof::{
+    Continuation, PathStep, Side, consistency_holds, continuation, inclusion_path, inclusion_root,
+};
 
 /// A node of the tree.
 pub type Hash = [u8; 32];

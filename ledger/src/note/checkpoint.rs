@@ -5,7 +5,7 @@ use std::fmt;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{SIGNATURE, SigningKey, VerifyingKey};
+use super::{SIGNATURE, VerifyingKey};
 use crate::merkle::Hash;
 
 /// More than any honest note has. A hostile note must not cost unlimited time.
@@ -74,23 +74,14 @@ impl Checkpoint {
         }
         Ok(Self { origin: (*origin).to_owned(), size: number, root })
     }
-
-    /// Signs the checkpoint. The name of the key is the origin.
-    #[must_use]
-    pub fn sign(self, key: &SigningKey) -> SignedCheckpoint {
-        let text = self.text();
-        let id = VerifyingKey::of_log(&self.origin, key.public()).map_or([0; 4], |named| named.id());
-        let line = signature_line(&self.origin, id, &key.sign(text.as_bytes()));
-        SignedCheckpoint { checkpoint: self, note: format!("{text}\n{line}"), cosigners: Vec::new() }
-    }
 }
 
 /// A checkpoint with a valid signature of its log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignedCheckpoint {
-    checkpoint: Checkpoint,
-    note: String,
-    cosigners: Vec<Cosigned>,
+    pub(super) checkpoint: Checkpoint,
+    pub(super) note: String,
+    pub(super) cosigners: Vec<Cosigned>,
 }
 
 /// A valid signature line of a witness.
@@ -214,27 +205,15 @@ impl<'a> SignatureLine<'a> {
     }
 }
 
-fn signature_line(name: &str, id: [u8; 4], signature: &[u8]) -> String {
-    let bytes: Vec<u8> = id.iter().chain(signature).copied().collect();
-    format!("{SIGNATURE}{name} {}\n", STANDARD.encode(bytes))
-}
-
 /// The text that a witness signs: that it saw this checkpoint at this time.
-fn cosigned_message(time: u64, text: &str) -> String {
+pub(super) fn cosigned_message(time: u64, text: &str) -> String {
     format!("cosignature/v1\ntime {time}\n{text}")
-}
-
-/// The signature line of a witness for a checkpoint.
-#[must_use]
-pub fn cosign(checkpoint: &Checkpoint, time: u64, witness: &VerifyingKey, key: &SigningKey) -> String {
-    let signature = key.sign(cosigned_message(time, &checkpoint.text()).as_bytes());
-    let stamped: Vec<u8> = time.to_be_bytes().into_iter().chain(signature).collect();
-    signature_line(witness.name(), witness.id(), &stamped)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::note::{SigningKey, cosign};
 
     fn key(seed: u8) -> SigningKey {
         SigningKey::from_seed(&[seed; 32]).unwrap()

@@ -3,49 +3,11 @@
 use std::fmt;
 use std::str::FromStr;
 
-use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
 use super::{TYPE_COSIGNATURE, TYPE_ED25519};
-
-/// The log's private key.
-pub struct SigningKey {
-    pair: Ed25519KeyPair,
-    public: [u8; 32],
-}
-
-impl SigningKey {
-    /// The key with this 32-byte seed (the private key of RFC 8032, `d` of a JWK); `None` if the library refuses it.
-    #[must_use]
-    pub fn from_seed(seed: &[u8; 32]) -> Option<Self> {
-        let pair = Ed25519KeyPair::from_seed_unchecked(seed).ok()?;
-        let public = pair.public_key().as_ref().try_into().ok()?;
-        Some(Self { pair, public })
-    }
-
-    /// The 32 public bytes.
-    #[must_use]
-    pub fn public(&self) -> [u8; 32] {
-        self.public
-    }
-
-    pub(crate) fn sign(&self, text: &[u8]) -> [u8; 64] {
-        let mut signature = [0; 64];
-        // An Ed25519 signature always has 64 bytes. A shorter one would fail every verification.
-        for (to, from) in signature.iter_mut().zip(self.pair.sign(text).as_ref()) {
-            *to = *from;
-        }
-        signature
-    }
-}
-
-impl fmt::Debug for SigningKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SigningKey(..)")
-    }
-}
 
 /// A verification key with the name that signature lines use: the key of a log or of a witness.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,8 +58,12 @@ impl VerifyingKey {
         [a, b, c, d]
     }
 
+    /// The one library that verifies, in the server and in a browser. It takes no key and no signature that another
+    /// library could judge otherwise.
     pub(super) fn holds(&self, text: &[u8], signature: &[u8]) -> bool {
-        UnparsedPublicKey::new(&ED25519, self.key).verify(text, signature).is_ok()
+        let Ok(signature) = ed25519_dalek::Signature::from_slice(signature) else { return false };
+        ed25519_dalek::VerifyingKey::from_bytes(&self.key)
+            .is_ok_and(|key| key.verify_strict(text, &signature).is_ok())
     }
 }
 
@@ -157,6 +123,7 @@ impl FromStr for VerifyingKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::note::SigningKey;
 
     #[test]
     fn a_key_is_read_back_from_its_line_and_never_from_a_changed_line() {

@@ -2,9 +2,13 @@
 
 mod checkpoint;
 mod key;
+#[cfg(feature = "log")]
+mod signing;
 
-pub use checkpoint::{Checkpoint, Cosigned, NoteFault, SignedCheckpoint, cosign};
-pub use key::{KeyFault, SigningKey, VerifyingKey};
+pub use checkpoint::{Checkpoint, Cosigned, NoteFault, SignedCheckpoint};
+pub use key::{KeyFault, VerifyingKey};
+#[cfg(feature = "log")]
+pub use signing::{SigningKey, cosign};
 
 /// The beginning of every signature line: an em dash and a space.
 const SIGNATURE: &str = "\u{2014} ";

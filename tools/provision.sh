@@ -142,6 +142,7 @@ choose_rust() {
 
 has_rust_checks() { cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1; }
 has_wasm_target() { [ -d "$(rustc --print sysroot)/lib/rustlib/wasm32-unknown-unknown/lib" ]; }
+can_build_wasm() { has_wasm_target || { has_rust_src && find_wasm_linker >/dev/null; }; }
 has_rust_src() { [ -d "$(rustc --print sysroot)/lib/rustlib/src/rust/library/std" ]; }
 
 find_wasm_linker() {

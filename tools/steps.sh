@@ -4,6 +4,8 @@
 
 MODULE=target/wasm/wasm32-unknown-unknown/wasm/portcullis_gate.wasm
 MODULE_LIMIT=512000 # bytes: 500 KB
+VERIFIER=target/wasm/wasm32-unknown-unknown/verifier/portcullis_verifier.wasm
+VERIFIER_LIMIT=204800 # bytes after gzip -9, as a browser downloads it: 200 KB
 STARTED=$(date +%s)
 STEPS=0
 
@@ -54,11 +56,12 @@ logged_tests() { # logged_tests FILE COMMAND...
 
 # Every cargo call is --locked: the versions are those of Cargo.lock, and cargo downloads nothing twice.
 
+# A build that has its target directory elsewhere keeps its modules there too: it sets WASM_TARGET_DIR.
 # Where the Wasm target has no standard library, it is built together with the module. That needs an unstable option, which
 # RUSTC_BOOTSTRAP permits on a stable compiler.
 for_wasm() { # for_wasm COMMAND PACKAGE ARGS... : runs cargo COMMAND for a Wasm module
 	wasm_command=$1 wasm_package=$2; shift 2
-	set -- --locked -p "$wasm_package" --target wasm32-unknown-unknown --target-dir target/wasm "$@"
+	set -- --locked -p "$wasm_package" --target wasm32-unknown-unknown --target-dir "${WASM_TARGET_DIR:-target/wasm}" "$@"
 	if has_wasm_target; then
 		cargo "$wasm_command" "$@"
 	else
@@ -68,6 +71,9 @@ for_wasm() { # for_wasm COMMAND PACKAGE ARGS... : runs cargo COMMAND for a Wasm 
 }
 
 build_module() { for_wasm build wasm-filter --profile wasm; }
+
+# The server's build makes it too, and finds it here (console/proof-page/build.rs).
+build_verifier() { for_wasm build console-verifier-module --profile verifier; }
 
 # demo and test build with the same features of the whole workspace, and their profiles compile the dependencies alike, so that
 # the tests use what the demo compiled of them. Our own crates are optimised only for the tests. The demo compiles only what its
@@ -80,7 +86,8 @@ tell_first_run() {
 	say "dev: This is the first run here, so everything is compiled: about 6 minutes of processor time, half of that on two cores.
      Every later run takes seconds. What comes:
        1. the gate, a Wasm module for Envoy: about half a minute
-       2. the server and the demo: about three minutes on two cores. Cargo names each part when it begins it
+       2. the server and the demo: about three minutes on two cores. Cargo names each part when it begins it. The server has a Wasm
+          module inside, with which browsers check proofs: another half a minute
        3. the story: Envoy, the server and an upstream start, and each row of a table is a request and what became of it"
 }
 
@@ -91,6 +98,7 @@ check_sources() { # what `test` and `lint` both check
 	step "format (cargo fmt --check)" cargo fmt --all --check
 	step "lints (cargo clippy, warnings are errors)" cargo clippy --locked --workspace --all-targets -- -D warnings
 	step "lints of the gate on wasm32 (cargo clippy)" for_wasm clippy wasm-filter -- -D warnings
+	step "lints of the verifier on wasm32 (cargo clippy)" for_wasm clippy console-verifier-module -- -D warnings
 }
 
 check_shell_syntax() {
@@ -109,6 +117,12 @@ check_module_size() {
 	size=$(wc -c <"$MODULE")
 	say "    $MODULE: $size bytes"
 	[ "$size" -le "$MODULE_LIMIT" ] || { say "dev: the module is larger than $MODULE_LIMIT bytes"; return 1; }
+}
+
+check_verifier_size() {
+	size=$(gzip -9 -c "$VERIFIER" | wc -c)
+	say "    $VERIFIER: $size bytes compressed, $(wc -c <"$VERIFIER") as it is"
+	[ "$size" -le "$VERIFIER_LIMIT" ] || { say "dev: the verifier is larger than $VERIFIER_LIMIT bytes"; return 1; }
 }
 
 # The tests leave nothing in the source tree: no bytecode, no caches.

@@ -9,7 +9,17 @@ use portcullis_tests::programs;
 use crate::sources::{self, SourceFile};
 
 /// The crates, in the order in which the page shows them.
-const CRATES: [&str; 6] = ["digest", "warrant", "policy", "ledger", "authz-server", "wasm-filter"];
+const CRATES: [&str; 9] = [
+    "digest",
+    "warrant",
+    "policy",
+    "ledger",
+    "console/verifier",
+    "console/verifier/module",
+    "console/proof-page",
+    "authz-server",
+    "wasm-filter",
+];
 
 const BEGIN: &str =
     "<!-- Made from the headers of the files by `WRITE_DOCS=1 cargo test --workspace --test layout`. -->\n";

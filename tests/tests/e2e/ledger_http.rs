@@ -182,6 +182,15 @@ async fn a_proof_shows_that_the_log_only_grew_and_a_changed_proof_or_log_is_refu
         assert_eq!(made.status, 0, "{made:?}");
         auditor.audit(&proved, further).expect_holds();
     }
+    let (page, id) =
+        (world.directory().join("decision.html"), auditor.of_kind("decision/1")[0]["id"].clone());
+    let page_of = ["--id", id.as_str().unwrap(), "--html", page.to_str().unwrap(), "--json"];
+    let made = auditor.run("prove", auditor.folder(), &page_of);
+    assert_eq!(made.status, 0, "{made:?}");
+    let text = fs::read_to_string(&page).unwrap();
+    assert!(text.contains("c2sp.org/tlog-proof@v1\nextra "), "the page contains the proof");
+    let key = fs::read_to_string(auditor.key()).unwrap();
+    assert!(!text.contains(key.trim()), "the page has no key: the person enters it");
     world.end().await;
 }
 

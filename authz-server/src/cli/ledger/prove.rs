@@ -1,6 +1,6 @@
 //! `portcullis ledger prove`: makes a proof as a file that can be checked with the log's key alone.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{ArgGroup, Args as ClapArgs};
 use ledger::VerifyingKey;
@@ -32,15 +32,22 @@ pub(in crate::cli) struct Args {
     /// Prove that the log continues the older checkpoint in this file (in the form of C2SP tlog-witness)
     #[arg(long, group = "what")]
     since: Option<PathBuf>,
-    /// The new file for the proof [default: standard output]
+    /// The new file for the proof [default: standard output, unless there is --html]
     #[arg(long)]
     out: Option<PathBuf>,
-    /// Print what was proved as JSON; needs --out
-    #[arg(long, requires = "out")]
+    /// The new file for a page that checks the proof of an entry in any browser, without a server. It contains the proof, and no
+    /// key: who opens it enters the log's key
+    #[arg(long, conflicts_with = "since")]
+    html: Option<PathBuf>,
+    /// Print what was proved as JSON; needs --out or --html
+    #[arg(long)]
     json: bool,
 }
 
 pub(in crate::cli) fn run(args: &Args) -> Result<ExitStatus, Failure> {
+    if args.json && args.out.is_none() && args.html.is_none() {
+        return Err(Failure::new("--json needs --out or --html: the proof itself goes to standard output"));
+    }
     let key = args.key.read()?;
     let log = args.location.open()?;
     let checkpoint = log.checkpoint(&key)?;
@@ -66,16 +73,26 @@ pub(in crate::cli) fn run(args: &Args) -> Result<ExitStatus, Failure> {
             (text, json!({"index": index, "size": size}))
         }
     };
-    match &args.out {
-        None => line(text.trim_end())?,
-        Some(file) => {
-            ledger::durable::write_new(file, text.as_bytes(), 0o644)
-                .map_err(|e| Failure::new(format!("cannot write {}: {e}", file.display())))?;
-            let plain = || format!("wrote {}: {proved}", file.display());
-            line(if args.json { proved.to_string() } else { plain() })?;
-        }
+    let mut files = Vec::new();
+    if let Some(file) = &args.out {
+        write_new(file, &text)?;
+        files.push(file.display().to_string());
+    }
+    if let Some(file) = &args.html {
+        write_new(file, &proof_page::page(&text))?;
+        files.push(file.display().to_string());
+    }
+    match files.as_slice() {
+        [] => line(text.trim_end())?,
+        _ if args.json => line(proved)?,
+        files => line(format!("wrote {}: {proved}", files.join(" and ")))?,
     }
     Ok(ExitStatus::Success)
+}
+
+fn write_new(file: &Path, text: &str) -> Result<(), Failure> {
+    ledger::durable::write_new(file, text.as_bytes(), 0o644)
+        .map_err(|e| Failure::new(format!("cannot write {}: {e}", file.display())))
 }
 
 /// Makes the proof of an entry, and checks it as a reader would. The proof comes from hashes that anybody

@@ -10,6 +10,7 @@ pub mod cli;
 pub mod clock;
 pub mod complaint;
 pub mod config;
+pub mod console;
 pub mod edge;
 pub mod facts;
 pub mod fetch;

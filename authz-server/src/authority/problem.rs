@@ -172,6 +172,12 @@ impl ApiError {
         self.code.status()
     }
 
+    /// What the caller is told about this case, if anything.
+    #[must_use]
+    pub fn detail(&self) -> Option<&str> {
+        self.detail.as_deref()
+    }
+
     /// The headers of the answer.
     #[must_use]
     pub fn headers(&self) -> Vec<(&'static str, &'static str)> {

@@ -1,6 +1,7 @@
 //! The command line: one file for each command. Exit status 0: done; 1: denied; 2: wrong usage, wrong setup,
 //! or faults.
 
+mod console;
 mod init;
 mod key;
 mod kubernetes;
@@ -72,6 +73,8 @@ enum Command {
     Decisions(operate::DecisionsArgs),
     /// Show the warrants of a lineage as a tree, with the decisions under each
     Lineage(operate::LineageArgs),
+    /// Show the console of a server on this machine in a browser: decisions, lineages, and why each was allowed or denied
+    Console(console::Args),
     /// Sign a statement about a workload or a condition, and bring it to a server
     #[command(subcommand)]
     Attest(operate::AttestCommand),
@@ -106,6 +109,7 @@ pub fn main() -> ExitCode {
         Command::Proxies(args) => operate::proxies(&args),
         Command::Decisions(args) => operate::decisions(&args),
         Command::Lineage(args) => operate::lineage(&args),
+        Command::Console(args) => console::run(&args).map(|()| ExitStatus::Success),
         Command::Attest(command) => operate::attest(&command),
         Command::Receipt(command) => receipt::run(&command),
         Command::Policy(command) => policy::run(&command),

@@ -18,6 +18,7 @@ use super::repeating::RepeatingThread;
 use super::stop::StopSignals;
 use super::{background, health, indexing, snapshots, stop};
 use crate::bundles::{self, KeeperThread};
+use crate::console::{self, Console};
 use crate::edge::access_log::AccessLog;
 use crate::edge::arrivals::Arrivals;
 use crate::edge::ext_authz::ExtAuthz;
@@ -121,6 +122,14 @@ pub(super) async fn serve(opened: OpenedServer) -> Result<Serving, ServerError> 
         let metrics = Arc::clone(&opened.metrics);
         move || metrics.exposition()
     };
+    let console = console::router(Console {
+        reading: opened.reading.clone(),
+        facts: opened.facts.clone(),
+        proxies: proxies_page.clone(),
+        readiness: Arc::clone(&opened.readiness),
+        authenticator: authenticator.clone(),
+        stopping: stopping.clone(),
+    });
     let closed = |listener| opened.metrics.closed_connections(listener);
     let all = [
         (
@@ -146,7 +155,8 @@ pub(super) async fn serve(opened: OpenedServer) -> Result<Serving, ServerError> 
                     counter,
                     receipt_keys: opened.receipt_keys,
                     authority,
-                }),
+                })
+                .merge(console),
                 transport: opened.listeners.api.transport(Protocol::Http1, &opened.clock, None),
                 arrivals: None,
                 connections: OPERATORS_CONNECTIONS,

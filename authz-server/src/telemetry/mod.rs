@@ -7,4 +7,4 @@ pub use metrics::{
     BundleFigures, CloseReason, ClosedConnections, FactFigures, FreeSpace, LedgerFigures, Metrics, Pace,
     WitnessFigures,
 };
-pub use readiness::Readiness;
+pub use readiness::{Readiness, ReadinessReport};

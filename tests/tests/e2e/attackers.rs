@@ -4,6 +4,7 @@
 
 mod api;
 mod callers;
+mod console_pages;
 mod document;
 mod every_call;
 mod floods;

@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use crate::sources::{self, SourceFile};
 
 /// The modules of the server, from the one that knows most to the one that knows least.
-const SERVER: [&str; 21] = [
+const SERVER: [&str; 22] = [
     "main",
     "cli",
     "operator",
     "server",
+    "console",
     "edge",
     "gateway",
     "authority",

@@ -22,7 +22,6 @@ use crate::history::{Found, History, Lineage, Span, Summary, Wanted};
 use crate::recorder::Recorder;
 use crate::schema::{LinkTerms, RecordedDecision, RecordedOutcome};
 use permits::Permits;
-pub use turn::ReadingTurn;
 use turn::ReadingTurns;
 
 /// Answers from the past. Cheap to clone.
@@ -39,17 +38,17 @@ pub struct Reading {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct DecisionAnswer {
     #[serde(flatten)]
-    span: Span,
+    pub span: Span,
     #[serde(flatten)]
     #[schema(value_type = RecordedDecision)]
-    decision: RecordedBytes,
+    pub decision: RecordedBytes,
     /// The terms of its warrant, if the entry names an earlier one that says them; `null` if it says them itself, or if the
     /// earlier one was moved to an archive.
     #[schema(required, value_type = Option<Vec<LinkTerms>>)]
-    terms: Option<Box<RawValue>>,
+    pub terms: Option<Box<RawValue>>,
     /// How the request ended; `null` if that is not known.
     #[schema(required, value_type = Option<RecordedOutcome>)]
-    outcome: Option<RecordedBytes>,
+    pub outcome: Option<RecordedBytes>,
 }
 
 /// The member of a decision's entry that says its terms, or the index of the entry that does.
@@ -61,29 +60,29 @@ struct TermsMember<'a> {
 
 /// An entry as it is recorded.
 #[derive(Debug, Serialize)]
-struct RecordedBytes {
-    index: u64,
-    entry: Box<RawValue>,
+pub struct RecordedBytes {
+    pub index: u64,
+    pub entry: Box<RawValue>,
 }
 
 /// A page of decisions, the newest first.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct DecisionsAnswer {
     #[serde(flatten)]
-    span: Span,
-    decisions: Vec<Summary>,
+    pub span: Span,
+    pub decisions: Vec<Summary>,
     /// What `from` is for the next page; `null` after the oldest decision.
     #[schema(required)]
-    next: Option<u64>,
+    pub next: Option<u64>,
 }
 
 /// A lineage, as far as the caller may see it.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct LineageAnswer {
     #[serde(flatten)]
-    span: Span,
+    pub span: Span,
     #[serde(flatten)]
-    lineage: Lineage,
+    pub lineage: Lineage,
 }
 
 impl Reading {
@@ -97,9 +96,26 @@ impl Reading {
         Reading { ledger, history, facts, recorder, turns: ReadingTurns::of_this_machine(clock) }
     }
 
-    /// Waits until it is this caller's turn. It lasts until the answer is made, also if the client has gone.
-    pub async fn turn(&self, caller: &Caller) -> Result<ReadingTurn, ApiError> {
-        self.turns.wait(&caller.id.to_string()).await
+    /// Reads when it is the caller's turn, on a thread that makes no decisions.
+    pub async fn in_turn<T: Send + 'static>(
+        self,
+        caller: Caller,
+        read: impl FnOnce(&Reading, &Caller) -> Result<T, ApiError> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let turn = self.turns.wait(&caller.id.to_string()).await?;
+        let made = tokio::task::spawn_blocking(move || {
+            let answer = read(&self, &caller);
+            // The turn is held until here, also if the client has gone.
+            drop(turn);
+            answer
+        });
+        made.await.map_err(|_| ApiError::new(ApiErrorCode::Unavailable, "this server is stopping"))?
+    }
+
+    /// Which entries answers are made from now, for a caller who may read decisions anywhere.
+    pub fn span(&self, caller: &Caller) -> Result<Span, ApiError> {
+        self.permits(caller, OperatorAction::ReadDecisions).check_any()?;
+        Ok(self.history.span())
     }
 
     /// The entry of a decision. Who may not see it is told the same as about an id that does not exist.

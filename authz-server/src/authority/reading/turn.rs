@@ -27,7 +27,7 @@ pub(super) struct ReadingTurns {
 
 /// While it lives, its caller has no other.
 #[derive(Debug)]
-pub struct ReadingTurn {
+pub(super) struct ReadingTurn {
     _of_all: OwnedSemaphorePermit,
     _of_caller: Turn,
 }

@@ -11,7 +11,7 @@ use tracing::warn;
 use warrant::{Digest, Seconds};
 
 use super::refused::Refused;
-use crate::authority::callers::{Callers, ClientCertificate, Connection};
+use crate::authority::callers::{Caller, Callers, ClientCertificate, Connection};
 use crate::authority::problem::{ApiError, ApiErrorCode};
 use crate::clock::Clock;
 use crate::edge::peer::Peer;
@@ -33,6 +33,22 @@ type CallersOfBundle = (Digest, Arc<Callers>);
 impl Authenticator {
     pub fn new(live: LiveFacts, clock: Clock, fetcher: Fetcher) -> Authenticator {
         Authenticator { live, clock, fetcher, current: Arc::default() }
+    }
+
+    /// Who makes this call, under the bundle that is active now.
+    pub fn caller_of(
+        &self,
+        request: &Request,
+    ) -> impl Future<Output = Result<Caller, ApiError>> + Send + use<> {
+        let (connection, headers) =
+            (connection(request.extensions().get::<Peer>()), request.headers().clone());
+        let authenticator = self.clone();
+        async move {
+            let known = authenticator.live.now();
+            let callers = authenticator.callers(known.bundle())?;
+            let now = authenticator.clock.not_before(known.time());
+            callers.authenticate(&connection, &headers, now).await
+        }
     }
 
     fn callers(&self, bundle: &Bundle) -> Result<Arc<Callers>, ApiError> {
@@ -62,11 +78,7 @@ pub(super) async fn authenticate(
     mut request: Request,
     next: Next,
 ) -> Result<Response, Refused> {
-    let known = authenticator.live.now();
-    let callers = authenticator.callers(known.bundle())?;
-    let connection = connection(request.extensions().get::<Peer>());
-    let now = authenticator.clock.not_before(known.time());
-    let caller = callers.authenticate(&connection, request.headers(), now).await?;
+    let caller = authenticator.caller_of(&request).await?;
     request.extensions_mut().insert(caller);
     Ok(next.run(request).await)
 }

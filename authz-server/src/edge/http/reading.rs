@@ -32,23 +32,6 @@ pub(super) fn router(reading: Reading) -> Router {
 
 type Answered = Result<Response, Refused>;
 
-/// Reads when it is the caller's turn, on a thread that makes no decisions.
-async fn answer<T: Send + 'static>(
-    reading: Reading,
-    caller: Caller,
-    read: impl FnOnce(&Reading, &Caller) -> Result<T, ApiError> + Send + 'static,
-) -> Result<T, Refused> {
-    let turn = reading.turn(&caller).await?;
-    let made = tokio::task::spawn_blocking(move || {
-        let answer = read(&reading, &caller);
-        // The turn is held until here, also if the client has gone.
-        drop(turn);
-        answer
-    });
-    let stopping = |_| ApiError::new(ApiErrorCode::Unavailable, "this server is stopping");
-    Ok(made.await.map_err(stopping)??)
-}
-
 /// A name in the path.
 type Name = Result<Path<String>, PathRejection>;
 
@@ -69,7 +52,7 @@ pub(super) async fn decision(
     Extension(caller): Extension<Caller>,
 ) -> Answered {
     let id = name(id)?;
-    let answer = answer(reading, caller, move |reading, caller| reading.decision(caller, &id)).await?;
+    let answer = reading.in_turn(caller, move |reading, caller| reading.decision(caller, &id)).await?;
     Ok(Json(answer).into_response())
 }
 
@@ -86,7 +69,7 @@ pub(super) async fn proof(
     Extension(caller): Extension<Caller>,
 ) -> Answered {
     let id = name(id)?;
-    let text = answer(reading, caller, move |reading, caller| reading.proof(caller, &id)).await?;
+    let text = reading.in_turn(caller, move |reading, caller| reading.proof(caller, &id)).await?;
     let headers = [(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, "no-store")];
     Ok((headers, text).into_response())
 }
@@ -125,9 +108,8 @@ pub(super) async fn decisions(
     let wanted = Wanted { route, code, lineage, holder };
     let limit = limit.map_or(LISTED, |limit| limit.at_most(LISTED_AT_MOST).max(1));
     let from = from.map(Natural::get);
-    let answer =
-        answer(reading, caller, move |reading, caller| reading.decisions(caller, &wanted, from, limit))
-            .await?;
+    let read = move |reading: &Reading, caller: &Caller| reading.decisions(caller, &wanted, from, limit);
+    let answer = reading.in_turn(caller, read).await?;
     Ok(Json(answer).into_response())
 }
 
@@ -154,11 +136,11 @@ pub(super) async fn lineage(
 ) -> Answered {
     let (txn, LineageQuery { iss }) = (name(txn)?, parameters(query)?);
     // Thousands of warrants are written here too, not on a thread that makes decisions.
-    let made = answer(reading, caller, move |reading, caller| {
+    let made = reading.in_turn(caller, move |reading, caller| {
         let answer = reading.lineage(caller, &txn, iss.as_deref())?;
         Ok(Json(answer).into_response())
     });
-    made.await
+    Ok(made.await?)
 }
 
 fn parameters<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, ApiError> {

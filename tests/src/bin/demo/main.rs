@@ -9,6 +9,7 @@
     reason = "a demo prints for people, and panics when something unexpected happens"
 )]
 
+mod console;
 mod story;
 mod table;
 mod what_to_try;
@@ -45,7 +46,8 @@ async fn main() -> ExitCode {
         eprintln!("demo: not every request had the expected result: see the rows marked with !");
     }
     if !once && as_expected {
-        what_to_try::print(&world, &host);
+        let console = console::Console::open(&world);
+        what_to_try::print(&world, &host, &console.link);
         wait_for_signal().await;
         println!("\nThe demo is stopping.");
     }

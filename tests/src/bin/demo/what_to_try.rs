@@ -3,7 +3,7 @@
 use portcullis_tests::programs;
 use portcullis_tests::world::World;
 
-pub(crate) fn print(world: &World, host: &str) {
+pub(crate) fn print(world: &World, host: &str, console: &str) {
     let portcullis = programs::portcullis();
     let portcullis = portcullis.display();
     let home = world.home.file("");
@@ -20,10 +20,14 @@ pub(crate) fn print(world: &World, host: &str) {
         )
     };
     println!("The demo runs until you press Ctrl-C:");
+    println!("  console           {console}");
     println!("  guarded service   http://{host}");
     println!("  Portcullis server http://{0}/readyz  http://{0}/metrics", world.server.health());
     println!("  Envoy's admin     http://{}", world.envoy.admin());
     println!("  home directory    {home}");
+    println!(
+        "\nThe console has the story above: each request, and why it was allowed or denied. Its link works once."
+    );
     println!("\nSend a request without a warrant:\n");
     println!("curl -i http://{host}/hello/you");
     println!("\nSend a request with a new warrant:\n");

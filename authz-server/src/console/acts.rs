@@ -80,8 +80,8 @@ fn members(act: &Act<'_>) -> Markup {
         Act::SetPosture => html! {
             div { label { "Posture" select name="stance" required {
                 option value="" {}
-                option value=(Posture::Halted.word()) { "halted: nothing" }
-                option value=(Posture::Restricted.word()) { "restricted: what the policy allows then" }
+                option value=(Posture::Halted.word()) { "halted: nothing is allowed" }
+                option value=(Posture::Restricted.word()) { "restricted: what the policy allows in this posture" }
             } } }
             div { label { "Where" select name="scope" {
                 @for scope in FactScope::ALL { option value=(scope.word()) { (scope.word()) } }

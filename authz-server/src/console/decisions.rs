@@ -144,7 +144,7 @@ fn nothing(asked: &Asked, is_narrowed: bool) -> Markup {
                 p { "No decision that you may see fits." }
                 p { a href="/console/decisions" { "Show all decisions" } }
             } @else {
-                p { "Nothing was decided yet." }
+                p { "There is no decision that you may see, or none is read yet." }
                 p { "A decision is here about a second after a request came through a proxy. Send one: with or without a warrant, the answer is on record." }
             }
         }

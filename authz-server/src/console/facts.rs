@@ -162,7 +162,7 @@ fn revocation_row(Recorded { index, time: at, fact }: &Recorded<Revocation>) -> 
             td data-label="What" { (what) }
             td data-label="Name" { (text(&fact.value)) @if !fact.iss.is_empty() { " " span.hint { "of " (text(&fact.iss)) } } }
             td.when data-label="Since" { (time(*at)) }
-            td.when data-label="Until" { @match fact.until { Some(until) => (time_of_seconds(until)), None => "it is ended" } }
+            td.when data-label="Until" { @match fact.until { Some(until) => (time_of_seconds(until)), None => "no end: until it is reinstated" } }
             td data-label="By" { (start_of(&fact.by)) }
             td data-label="Reason" { (text(&fact.reason)) }
             td { @if can_end { (acts::form(&Act::Reinstate { revocation: *index })) } }

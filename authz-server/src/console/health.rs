@@ -22,17 +22,15 @@ pub(super) async fn health(
     State(Pages { facts, proxies, readiness, .. }): State<Pages>,
     Extension(caller): Extension<Caller>,
 ) -> Result<Response, Refused> {
-    // What a server says to everybody on its own listener for it, and what only some may know.
-    let of_proxies = facts.read_proxies(&caller);
+    // The listener for health is for the machine and its monitoring. A caller of the API must be permitted to look.
+    let (known, now) = facts.read_proxies(&caller)?;
     let content = html! {
         h1 { "Health" }
+        p.span { "As of " (time_of_seconds(now.get())) "." }
         (server(&readiness.report()))
         section {
             h2 { "Proxies" }
-            @match of_proxies {
-                Ok((known, now)) => { (all_proxies(&proxies.heard.all(), &known, now)) }
-                Err(refused) => { p { "You may not see the proxies: " (refused.code().cure()) } }
-            }
+            (all_proxies(&proxies.heard.all(), &known, now))
         }
     };
     Ok(page(Section::Health, "Health", &caller, &content).into_response())
@@ -70,11 +68,11 @@ fn all_proxies(heard: &[HeardProxy], known: &Known, now: Seconds) -> Markup {
     let silent: Vec<&str> = known.bundle().proxies().filter(|id| !ids.contains(id)).collect();
     html! {
         @if !silent.is_empty() {
-            p { (outcomes::word("permitted", "×", "silent")) " Nothing was heard of these: they deny everything, or do not run." }
+            p { (outcomes::word("permitted", "×", "silent")) " This server has not heard of these since its start. They ask another one, deny everything, or do not run." }
             ul { @for id in &silent { li { (text(id)) } } }
         }
         @if heard.is_empty() {
-            p { "No proxy has asked for a statement within the last hour." }
+            p { "No proxy has asked for a statement since the start, or within the last hour." }
         } @else {
             div.scroll role="region" aria-label="Proxies" tabindex="0" {
                 table {

@@ -7,27 +7,49 @@ for (const time of document.querySelectorAll("time[datetime]")) {
   if (!Number.isNaN(instant.valueOf())) time.title = zone.format(instant);
 }
 
-// Whether the record has grown since this page was made. The page stays as it is until the reader asks for a new one.
+// Whether the record has grown since this page was made. The page stays as it is until the reader asks for a new one. A browser opens few
+// connections to one server, so a page that nobody looks at has none.
+const here = location.pathname + location.search;
 const span = document.getElementById("span");
 const newer = document.getElementById("newer");
 if (span && newer && new URLSearchParams(location.search).get("from") === null) {
   const madeFrom = Number(span.dataset.asOf);
-  const news = new EventSource("/console/events");
-  news.addEventListener("message", ({ data }) => {
-    const more = Number(data) - madeFrom;
-    if (!(more > 0) || !newer.hidden) return;
-    const again = document.createElement("a");
-    again.href = location.href;
-    again.textContent = "Load it again";
-    newer.replaceChildren("The record has grown since this page was made. ", again);
+  let news = null;
+  const stop = () => {
+    news?.close();
+    news = null;
+  };
+  const say = (...parts) => {
+    newer.replaceChildren(...parts);
     newer.hidden = false;
-    news.close();
-  });
-  addEventListener("pagehide", () => news.close());
+  };
+  const start = () => {
+    if (news !== null || document.hidden) return;
+    news = new EventSource("/console/events");
+    news.addEventListener("message", ({ data }) => {
+      if (!(Number(data) > madeFrom)) return;
+      const again = document.createElement("a");
+      again.href = here;
+      again.textContent = "Load it again";
+      say("The record has grown since this page was made. ", again);
+      document.removeEventListener("visibilitychange", change);
+      stop();
+    });
+    news.addEventListener("error", () => {
+      if (news?.readyState === EventSource.CLOSED) say("This page is not told any more when the record grows.");
+    });
+  };
+  const change = () => (document.hidden ? stop() : start());
+  document.addEventListener("visibilitychange", change);
+  addEventListener("pagehide", stop);
+  start();
 }
 
 // Forms that change something: one call to the API each. Then the reader sees how the proxies learn of it.
 const pause = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
+
+// What the API refused is not done. Of everything else that goes wrong nobody knows here whether it is done.
+class Refused extends Error {}
 
 const call = async (method, path, body) => {
   const options = { method, headers: { accept: "application/json" } };
@@ -36,31 +58,47 @@ const call = async (method, path, body) => {
     options.body = JSON.stringify(body);
   }
   const answer = await fetch(path, options);
-  const said = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Error([said.title, said.detail, said.cure].filter(Boolean).join(". ") || `status ${answer.status}`);
-  return said;
+  const said = await answer.json();
+  if (answer.ok) return said;
+  if (said.code === undefined || answer.status >= 500) throw new Error(`status ${answer.status}`);
+  throw new Refused([said.title, said.detail, said.cure].filter(Boolean).join(". "));
 };
 
 const membersOf = (form) => {
   const members = {};
   for (const input of form.querySelectorAll("[name]")) {
-    if (input.value === "") continue;
-    members[input.name] = input.dataset.number === undefined ? input.value : Number(input.value);
+    // A space at the end, from a clipboard, would be another name.
+    const value = input.type === "hidden" ? input.value : input.value.trim();
+    if (value === "") continue;
+    members[input.name] = input.dataset.number === undefined ? value : Number(value);
   }
   return members;
 };
 
-// A proxy has a fact when both numbers are above its entry. One whose statement has ended denies everything, so it has it too.
+// A proxy has a fact when both numbers are above its entry. One whose statement has ended without it denies everything. Shortly after a
+// start the server does not know every proxy that holds a statement (`complete_from`).
 const tellProxies = async (index, tell) => {
+  const late = new Set();
   for (let tries = 0; tries < 80; tries += 1) {
-    const { proxies, now } = await call("GET", "/v1/proxies");
-    const have = proxies.filter((proxy) => proxy.seq > index && proxy.judged > index).length;
-    const wait = proxies.filter((proxy) => !(proxy.seq > index && proxy.judged > index) && proxy.until > now).length;
-    tell(`On record as entry ${index}. ${have} of ${have + wait} proxies have it.`);
-    if (wait === 0) return true;
+    const { proxies, now, complete_from: completeFrom } = await call("GET", "/v1/proxies");
+    const has = (proxy) => proxy.seq > index && proxy.judged > index;
+    const have = proxies.filter(has).length;
+    const waiting = proxies.filter((proxy) => !has(proxy) && proxy.until > now);
+    for (const proxy of proxies) {
+      const name = `${proxy.id} ${proxy.instance}`;
+      if (has(proxy)) late.delete(name);
+      else if (proxy.until <= now) late.add(name);
+    }
+    const isComplete = now >= completeFrom;
+    const of = isComplete ? "" : " The server has just started, and does not know all proxies yet.";
+    tell(`On record as entry ${index}. Proxies that have it: ${have}. Proxies that do not have it yet: ${waiting.length}.${of}`);
+    if (waiting.length === 0 && isComplete) {
+      const denying = late.size === 0 ? "" : ` ${late.size} did not get it and deny everything.`;
+      return ` Nothing runs without it any more.${denying} `;
+    }
     await pause(500);
   }
-  return false;
+  return " Some proxies are late; each denies everything when its statement ends, after 30 s at most. ";
 };
 
 for (const act of document.querySelectorAll("[data-act]")) {
@@ -76,15 +114,20 @@ for (const act of document.querySelectorAll("[data-act]")) {
     try {
       const { index } = await call(form.dataset.method, form.dataset.call, membersOf(form));
       tell(`On record as entry ${index}.`);
-      const all = await tellProxies(index, tell).catch(() => null);
+      const unseen = " Which proxies have it you may not see, or the server does not answer. ";
+      const proxies = await tellProxies(index, tell).catch(() => unseen);
       const again = document.createElement("a");
-      again.href = location.href;
+      again.href = here;
       again.textContent = "Load the page again";
-      if (all === true) told.append(" Every proxy has it. ", again);
-      else told.append(all === null ? " You may not see the proxies. " : " Some are late; they deny everything when their statement ends. ", again);
-    } catch (refused) {
-      tell(`Not done. ${refused.message}`);
-      button.disabled = false;
+      told.append(proxies, again);
+    } catch (wrong) {
+      const isRefused = wrong instanceof Refused;
+      tell(
+        isRefused
+          ? `Not done. ${wrong.message}`
+          : `It is not known whether this is on record (${wrong.message}). Load the page again, and look, before you try again.`,
+      );
+      button.disabled = !isRefused;
     }
   });
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::client::get;
 use crate::command::run;
-use crate::condition::until;
+use crate::condition::{LONGEST_WAIT, until, until_within};
 use crate::preloaded_faults::PreloadedFaults;
 use crate::process::Process;
 use crate::programs;
@@ -155,6 +155,11 @@ impl Server {
         Server::run(home.serve()).await
     }
 
+    /// The same for a start that takes its time by design.
+    pub async fn start_within(home: &Home, limit: Duration) -> Server {
+        Server::run_unready(home.serve()).await.ready_within(limit).await
+    }
+
     /// The same, and does not wait until the server is ready.
     pub async fn start_unready(home: &Home) -> Server {
         Server::run_unready(home.serve()).await
@@ -208,15 +213,18 @@ impl Server {
 
     /// Runs this command, which must log as JSON, and waits until the server is ready.
     pub async fn run(command: Command) -> Server {
-        let from = Instant::now();
-        let mut server = Server::run_unready(command).await;
-        let (process, health) = (&mut server.process, server.health);
-        until("the server to be ready", async || {
+        Server::run_unready(command).await.ready_within(LONGEST_WAIT).await
+    }
+
+    async fn ready_within(mut self, limit: Duration) -> Server {
+        let (from, listens) = (Instant::now(), self.took);
+        let (process, health) = (&mut self.process, self.health);
+        until_within(limit, "the server to be ready", async || {
             process.assert_runs();
             get(health, "/readyz").await.filter(|response| response.status == 200)
         })
         .await;
-        Server { took: from.elapsed(), ..server }
+        Server { took: listens + from.elapsed(), ..self }
     }
 
     /// Runs this command, which must log as JSON, and waits until it listens.

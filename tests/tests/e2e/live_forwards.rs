@@ -240,7 +240,8 @@ async fn a_proxy_that_runs_as_many_as_it_may_gets_no_more_until_they_end() {
     let home = Home::init(directory.path(), &[]);
     // Four fifths of what may run in the mesh.
     tokio::task::block_in_place(|| offline_ledger::fill_with_forwards(&home, "local", 80_000));
-    let server = Server::start(&home).await;
+    // Each is judged again before the server is ready: on two quiet cores that takes 11 s, and beside other tests more than twice as long.
+    let server = Server::start_within(&home, Duration::from_secs(120)).await;
     println!("ready {:?} after the start, with 80,000 forwards that run", server.took);
     let request = Agent::at(&home).request(&hello(), "GET", "/hello/you");
     let answer = check(&home.socket(), Source::default(), &request).await;
